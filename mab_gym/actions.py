@@ -1,0 +1,162 @@
+"""The three things an agent can write: ``GET url``, ``POST url`` + JSON, ``FINISH([...])`` (MedAgentBench's action format).
+
+Any text is legal. What is none of the three is an `Invalid` action; a GET or POST whose URL may not be reached is told
+so by `resolve`, before anything is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+MAX_URL_CHARS = 65_536
+"""Longer URLs are refused."""
+MAX_BODY_CHARS = 1_048_576
+"""Longer POST bodies are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """``GET url``: a read or a search."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """``POST url`` and, from the next line on, a resource as JSON."""
+
+    url: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """``FINISH(answer)``: ends the episode; ``answer`` is the text between the brackets, as written."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Text that is no action; ``reason`` says why and what would be one."""
+
+    reason: str
+
+
+Action = Get | Post | Finish | Invalid
+
+
+class RefusedTargetError(ValueError):
+    """A URL that an agent may not reach; the text says why and what would be right."""
+
+
+def parse_action(text: str) -> Action:
+    """Reads an agent's turn.
+
+    Surrounding white space and one surrounding code fence (as models like to write) do not count; everything inside
+    stays as it is.
+    """
+    if not isinstance(text, str):
+        return Invalid(f"an action is text, not {type(text).__name__}")
+    stripped = _without_fence(text.strip())
+    verb, _, rest = stripped.partition("\n")
+    if stripped.startswith("FINISH("):
+        closing = stripped.rfind(")")
+        if closing == -1:
+            return Invalid("FINISH( was not closed; write FINISH([...]) with a JSON list")
+        return Finish(stripped[len("FINISH(") : closing])
+    if verb.startswith("GET") and verb[3:4].isspace():
+        if rest.strip():
+            return Invalid("a GET is one line, GET url, and nothing after it")
+        return Get(verb[3:].strip())
+    if verb.startswith("POST") and verb[4:5].isspace():
+        return Post(verb[4:].strip(), rest)
+    return Invalid("an action begins with GET, POST or FINISH(; this one begins with neither")
+
+
+def _without_fence(text: str) -> str:
+    if not (text.startswith("```") and text.endswith("```") and len(text) >= 6):
+        return text
+    inner = text[3:-3]
+    first, newline, rest = inner.partition("\n")
+    if newline and (first.strip() == "" or first.strip().replace("_", "").isalnum()):
+        inner = rest
+    return inner.strip()
+
+
+def render(action: Action) -> str:
+    """The text of an action, which `parse_action` reads back."""
+    match action:
+        case Get(url):
+            return f"GET {url}"
+        case Post(url, body):
+            return f"POST {url}\n{body}"
+        case Finish(answer):
+            return f"FINISH({answer})"
+        case Invalid(reason):
+            return reason
+
+
+def resolve(url: str, base_url: str) -> str:
+    """The target below the FHIR base that a URL names.
+
+    Args:
+        url: As the agent wrote it.
+        base_url: The only address that may be reached, without a slash at its end.
+
+    Returns:
+        What follows the base and its slash, unchanged.
+
+    Raises:
+        RefusedTargetError: The URL leaves the base or cannot be a URL at all.
+    """
+    example = f"write {base_url}/ followed by a resource type, as in {base_url}/Patient?family=Smith"
+    if not url:
+        raise RefusedTargetError(f"there is no URL; {example}")
+    if len(url) > MAX_URL_CHARS:
+        raise RefusedTargetError(f"the URL has {len(url):,} characters, more than the {MAX_URL_CHARS:,} allowed")
+    if any(ord(c) < 0x20 or ord(c) == 0x7F or 0xD800 <= ord(c) <= 0xDFFF for c in url):
+        raise RefusedTargetError("the URL holds control characters or broken Unicode")
+    below = url[len(base_url) :]
+    if not url.startswith(base_url) or (below and below[0] not in "/?#"):
+        raise RefusedTargetError(f"the URL is outside the FHIR base; {example}")
+    path = below.split("?", 1)[0].split("#", 1)[0]
+    if any(_climbs(segment) for segment in path.replace("\\", "/").split("/")):
+        raise RefusedTargetError(f"the URL climbs out of its folder with '..'; {example}")
+    return below[1:] if below.startswith("/") else below
+
+
+def _climbs(segment: str) -> bool:
+    for _ in range(3):  # %252e%252e hides two dots behind two rounds of encoding
+        if segment in (".", ".."):
+            return True
+        segment = unquote(segment)
+        if any(part in (".", "..") for part in segment.replace("\\", "/").split("/")):
+            return True
+    return False
+
+
+def read_answer(text: str) -> list[Any]:
+    """Reads the JSON list of a FINISH.
+
+    Args:
+        text: The text between the brackets of ``FINISH(...)``.
+
+    Raises:
+        ValueError: It is no JSON list, or holds a number that is none; the text says what would be right.
+    """
+    if len(text) > MAX_BODY_CHARS:
+        raise ValueError("the answer is longer than a megabyte")
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("the answer is not JSON; write FINISH([...]) with a JSON list, text in double quotes") from None
+    if not isinstance(answer, list):
+        raise ValueError("the answer is not a list; write FINISH([...]), with the brackets even around one value")
+    if any(isinstance(item, float) and not math.isfinite(item) for item in answer):
+        raise ValueError("the answer holds a number that is not finite")
+    return answer

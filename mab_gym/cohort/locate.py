@@ -1,0 +1,78 @@
+"""Where archives lie on this computer, and building them when they are first needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from mab_gym.cohort.spec import CANONICAL, TRAIN, CohortSpec
+from mab_gym.errors import UsageError
+from mab_gym.fhir.archive import write_archive
+
+CACHE_VARIABLE = "MAB_GYM_CACHE"
+"""Environment variable that names another folder for archives than the user's cache."""
+GENERATOR_VERSION = 1
+"""Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
+NAMED = {spec.name: spec for spec in (CANONICAL, TRAIN)}
+
+Progress = Callable[[str, int, int], None]
+
+
+def cache_folder() -> Path:
+    """The folder in which archives lie."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named) if named else Path(platformdirs.user_cache_dir("mab_gym", appauthor=False)) / "archives"
+
+
+def archive_path(spec: CohortSpec) -> Path:
+    """Where a cohort's archive lies or would lie; the name changes with the spec and the generator."""
+    facts = json.dumps([GENERATOR_VERSION, dataclasses.asdict(spec)], sort_keys=True)
+    return cache_folder() / f"{spec.name}-{hashlib.blake2b(facts.encode(), digest_size=6).hexdigest()}.mab"
+
+
+def named_spec(name: str) -> CohortSpec:
+    """A cohort by name.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    if name not in NAMED:
+        raise UsageError(f"there is no cohort {name!r}; there are: {', '.join(NAMED)}")
+    return NAMED[name]
+
+
+def build_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
+    """Generates a cohort and writes its archive, whole or not at all.
+
+    Args:
+        spec: Which cohort.
+        progress: Called with a stage's name, what is done and what there is to do.
+    """
+    from mab_gym.cohort.generate import generate  # noqa: PLC0415  (not needed where the archive is there)
+
+    tables = generate(spec, progress)
+    path = archive_path(spec)
+    about = {**dataclasses.asdict(spec), "generator": GENERATOR_VERSION, "counts": {t.resource_type: len(t) for t in tables}}
+    if progress is not None:
+        progress("writing", 0, 1)
+    try:
+        write_archive(path, tables, about)
+    except PermissionError:
+        # Windows refuses to replace a file that another process has mapped: then that process has built the same.
+        if not path.is_file():
+            raise
+    if progress is not None:
+        progress("writing", 1, 1)
+    return path
+
+
+def ensure_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
+    """The cohort's archive, built first where it is not there yet."""
+    path = archive_path(spec)
+    return path if path.is_file() else build_archive(spec, progress)

@@ -1,0 +1,106 @@
+"""What a cohort shall be: its size, its seed, and the time at which its story stands still."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from mab_gym.errors import UsageError
+
+NOW: Final = int(datetime(2023, 11, 13, 10, 15, tzinfo=UTC).timestamp())
+"""The benchmark's present, 2023-11-13T10:15:00+00:00, as seconds since 1970-01-01T00:00:00Z."""
+
+FIRST: Final = int(datetime(2018, 11, 13, 10, 15, tzinfo=UTC).timestamp())
+"""Nothing in a chart is recorded earlier than this, five years before `NOW`."""
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+DAY: Final = 86400
+
+LEAST_OBSERVATIONS: Final = 300
+"""Every profile has at least as many observations."""
+
+SHARES: Final = 4
+"""How many cohorts can exist side by side without sharing a person or an MRN (see `CohortSpec.share`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortSpec:
+    """A cohort to generate; equal specs give equal bytes.
+
+    Attributes:
+        name: What to call it; it also decides which people are drawn (see `share`).
+        seed: Start of all random streams, 0 to 2**32 - 1.
+        patients: People with a chart ("profiles").
+        background_patients: Further Patient resources with demographics alone.
+        observations: Observation resources over all profiles.
+        procedures: Procedure resources over all profiles.
+        conditions: Condition resources over all profiles.
+        medication_requests: MedicationRequest resources over all profiles.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+
+    name: str
+    seed: int
+    patients: int = 100
+    background_patients: int = 595
+    observations: int = 563_426
+    procedures: int = 124_969
+    conditions: int = 74_821
+    medication_requests: int = 21_991
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 1 << 32:
+            raise UsageError(f"a cohort's seed lies between 0 and 2**32 - 1, not at {self.seed}")
+        if self.patients < 1 or self.background_patients < 0:
+            raise UsageError("a cohort has at least one patient and no negative number of background patients")
+        if self.patients + self.background_patients > 1_000_000:
+            raise UsageError("a cohort has at most a million people: seven-digit MRNs hold no more side by side")
+        if self.observations < LEAST_OBSERVATIONS * self.patients:
+            raise UsageError(f"a cohort has at least {LEAST_OBSERVATIONS} observations for each patient")
+        if min(self.procedures, self.conditions, self.medication_requests) < 5 * self.patients:
+            raise UsageError("a cohort has at least five procedures, conditions and medication requests a patient")
+
+    @property
+    def share(self) -> int:
+        """Which of the `SHARES` disjoint parts of all possible people and MRNs this cohort draws from.
+
+        The canonical people have one for themselves and so have the training people, whatever the seeds are: whoever
+        trains on one has not seen the other. All further names draw from the remaining parts.
+        """
+        named = {"canonical": 0, "train": 1}
+        return named.get(self.name, 2 + zlib.crc32(self.name.encode()) % (SHARES - 2))
+
+
+CANONICAL: Final = CohortSpec("canonical", seed=20231113)
+"""The cohort that the frozen cases belong to."""
+
+TRAIN: Final = CohortSpec("train", seed=20181113)
+"""A cohort of the same size in which nobody of the canonical cohort occurs."""
+
+
+def scaled(patients: int, of: CohortSpec = CANONICAL) -> CohortSpec:
+    """A smaller or larger cohort with as many records a person, and people of its own.
+
+    Args:
+        patients: How many profiles; background patients and records are in proportion, rounded down.
+        of: The cohort whose proportions and seed it takes over.
+    """
+
+    def part(count: int) -> int:
+        return count * patients // of.patients
+
+    return CohortSpec(
+        name=f"{of.name}-{patients}",
+        seed=of.seed,
+        patients=patients,
+        background_patients=part(of.background_patients),
+        observations=part(of.observations),
+        procedures=part(of.procedures),
+        conditions=part(of.conditions),
+        medication_requests=part(of.medication_requests),
+    )

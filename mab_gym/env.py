@@ -1,0 +1,141 @@
+"""The Gymnasium environment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from mab_gym.environments import Environment, read_environment
+from mab_gym.episode import Observation, Step
+from mab_gym.errors import UsageError
+from mab_gym.plausible import plausible_action
+from mab_gym.spaces import AnyText
+from mab_gym.workplace import Workplace, open_workplace
+
+_OPTIONS = ("case", "family", "difficulty")
+
+
+class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
+    """An agent at work in a hospital's FHIR R4 record system; every episode is one clinical task.
+
+    ## Actions
+    Text (`AnyText`), one of ``GET url``, ``POST url`` + a line break + JSON, ``FINISH([...])``. Any other text ends the
+    episode.
+
+    ## Observations
+    A dict of ``text`` (what a chat agent is shown this turn; after ``reset`` the whole task), ``fhir`` (the response's
+    body as the server sent it, or empty) and ``status`` (its HTTP status, or 0).
+
+    ## Rewards
+    At the end 1.0 where the task's verifier is satisfied with the answer and with what the record system then holds,
+    else 0.0; before that 0.0.
+
+    ## Episode end
+    ``terminated`` after FINISH or text that is no action; ``truncated`` after ``max_steps`` actions without.
+
+    ## Reset
+    The record system goes back to its snapshot. ``seed`` chooses the case; equal seeds give equal episodes, byte for
+    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family`` or a ``difficulty``.
+
+    ## Info
+    ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``, and at the end ``verdict`` with its reasons.
+    ``infrastructure_error`` is there only where the record system, not the agent, failed.
+
+    Args:
+        environment: What to play; see `mab_gym.environments.Environment`.
+        render_mode: ``ansi`` for the transcript as text, or None.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
+
+    def __init__(self, environment: Environment, render_mode: str | None = None) -> None:
+        if render_mode not in (None, "ansi"):
+            raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
+        self.render_mode = render_mode
+        self.action_space = AnyText(lambda random: plausible_action(random, self.workplace.backend.base_url))
+        self.observation_space = spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
+        self.workplace: Workplace = open_workplace(environment)
+        self.episode = self.workplace.new_episode()
+        self._transcript: list[str] = []
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begins a new episode at the snapshot.
+
+        Args:
+            seed: Chooses the case; None goes on with the chance of earlier resets.
+            options: ``case``, ``family``, ``difficulty``; see the class.
+
+        Raises:
+            UsageError: The seed is no whole number from 0, or an option is unknown or names what does not exist.
+        """
+        if seed is not None and (not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0):
+            raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
+        super().reset(seed=None if seed is None else int(seed))
+        options = self._checked(options)
+        tasks = self.workplace.tasks
+        if options.get("case") is not None:
+            case = tasks.case(options["case"])
+        else:
+            case = tasks.pick(self.np_random, options.get("family"), options.get("difficulty"))
+        observation, info = self.episode.reset(tasks.catalogue[case.family], case)
+        self._transcript = [observation["text"]]
+        return _as_sampled(observation), info
+
+    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Takes one action.
+
+        Raises:
+            gymnasium.error.ResetNeeded: There is no episode under way.
+        """
+        if self.episode.over:
+            raise gymnasium.error.ResetNeeded("there is no episode under way (none was begun, or it has ended): call reset()")
+        step: Step = self.episode.step(action)
+        self._transcript += [f">>> {action}", step.observation["text"]]
+        return _as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The episode's transcript so far where ``render_mode`` is ``ansi``."""
+        return "\n".join(self._transcript) if self.render_mode == "ansi" else None
+
+    @staticmethod
+    def _checked(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        if options is None:
+            return {}
+        if not isinstance(options, Mapping):
+            raise UsageError(f"options are a dict with any of {', '.join(_OPTIONS)}, not {options!r}")
+        unknown = set(options) - set(_OPTIONS)
+        if unknown:
+            raise UsageError(f"there is no option {', '.join(map(repr, sorted(map(str, unknown))))}; there are: {', '.join(_OPTIONS)}")
+        return options
+
+
+def _as_sampled(observation: Observation) -> dict[str, Any]:
+    """The observation in the types that its space samples."""
+    return {"text": observation["text"], "fhir": observation["fhir"], "status": np.int64(observation["status"])}
+
+
+def make_environment(env_file: str, render_mode: str | None = None, **overrides: Any) -> MedicalRecordEnv:
+    """What Gymnasium calls to make an environment from its file.
+
+    Args:
+        env_file: The environment file.
+        render_mode: See `MedicalRecordEnv`.
+        overrides: Any other field of `Environment`, as in ``max_steps=4`` or ``families=("check_a1c",)``.
+
+    Raises:
+        UsageError: There is no such field.
+    """
+    environment = read_environment(Path(env_file))
+    names = {field.name for field in dataclasses.fields(Environment)}
+    unknown = set(overrides) - names
+    if unknown:
+        raise UsageError(f"an environment has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names - {'id'}))}")
+    return MedicalRecordEnv(dataclasses.replace(environment, **overrides), render_mode)

@@ -1,0 +1,133 @@
+"""Environment files: one TOML file describes one Gymnasium id.
+
+    id = "mab_gym/MedAgentBench-Query-v0"
+    summary = "the five query categories"
+    [tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
+    kind = "query"
+    [data]         # the cohort they are played on
+    cohort = "canonical"
+    [episode]      # the game's rules
+    protocol = "ehr"
+    backend = "embedded"
+    max_steps = 8
+    [requires]     # optional: Python modules it needs, and the extra that installs them
+    modules = ["docker"]
+    extra = "docker"
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from mab_gym.content import bundled_folder
+from mab_gym.errors import ContentError, NotInstalledError
+from mab_gym.tasking.family import DIFFICULTIES, KINDS
+
+ENTRY_POINTS = "mab_gym.envs"
+"""Installed packages offer folders of environment files under this entry point group: ``name = "module:PATH"``."""
+FOLDERS_VARIABLE = "MAB_GYM_ENVS"
+"""Environment variable with further folders of environment files, separated as in PATH."""
+
+_TABLES: Mapping[str, set[str]] = {
+    "tasks": {"families", "kind", "difficulty", "cases", "folder"},
+    "data": {"cohort", "archive"},
+    "episode": {"protocol", "backend", "max_steps", "max_obs_chars"},
+    "requires": {"modules", "extra"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What an environment file says.
+
+    Attributes:
+        id: The Gymnasium id.
+        summary: What it is, in a few words.
+        families: Names of the families that take part; empty for all.
+        kind: Only families of this kind, or None.
+        difficulty: Only families of this difficulty, or None.
+        cases: ``frozen`` or ``drawn``.
+        folder: A folder of task families to use instead of the installed ones, or None.
+        cohort: The name of a generated cohort.
+        archive: A file to use instead of a generated cohort, or None.
+        protocol: The protocol's name.
+        backend: The backend's name.
+        max_steps: Actions after which an episode is truncated.
+        max_obs_chars: Longest observation text, or None.
+        modules: Python modules that it needs.
+        extra: The extra of this package that installs them.
+    """
+
+    id: str
+    summary: str = ""
+    families: tuple[str, ...] = ()
+    kind: str | None = None
+    difficulty: str | None = None
+    cases: str = "frozen"
+    folder: Path | None = None
+    cohort: str = "canonical"
+    archive: Path | None = None
+    protocol: str = "ehr"
+    backend: str = "embedded"
+    max_steps: int = 8
+    max_obs_chars: int | None = None
+    modules: tuple[str, ...] = field(default=())
+    extra: str = ""
+
+    def check_installed(self) -> None:
+        """Checks that what it needs is there.
+
+        Raises:
+            NotInstalledError: Something is not; the text says which command installs it.
+        """
+        missing = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        if missing:
+            wanted = f"'mab-gym[{self.extra}]'" if self.extra else " ".join(missing)
+            raise NotInstalledError(f"{self.id} needs {', '.join(missing)}; install with: pip install {wanted}")
+
+
+def read_environment(path: Path) -> Environment:
+    """Reads an environment file.
+
+    Raises:
+        ContentError: It is not as it should be; the text names the file and what is wrong in it.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ContentError(f"{path}: {error}") from None
+    if not isinstance(data.get("id"), str) or "-v" not in data["id"]:
+        raise ContentError(f'{path}: id is a Gymnasium id with a version, as in "my_lab/Potassium-v0"')
+    for name, table in data.items():
+        if name not in ("id", "summary") and (name not in _TABLES or not isinstance(table, dict)):
+            raise ContentError(f"{path}: knows the tables {', '.join(_TABLES)}, not {name!r}")
+        unknown = set(table) - _TABLES[name] if isinstance(table, dict) else set()
+        if unknown:
+            raise ContentError(f"{path}: [{name}] has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_TABLES[name]))}")
+    values: dict[str, Any] = {"id": data["id"], "summary": str(data.get("summary", ""))}
+    for table in _TABLES:
+        values.update(data.get(table, {}))
+    for name, allowed in (("kind", KINDS), ("difficulty", DIFFICULTIES), ("cases", ("frozen", "drawn"))):
+        if name in values and values[name] not in allowed:
+            raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {values[name]!r}")
+    for name in ("families", "modules"):
+        values[name] = tuple(values.get(name, ()))
+    for name in ("folder", "archive"):
+        if name in values:
+            values[name] = (path.parent / values[name]).resolve()
+    return Environment(**values)
+
+
+def environment_files() -> list[Path]:
+    """All environment files at hand: bundled, offered by installed packages, named by the environment variable."""
+    folders = [bundled_folder("envs")]
+    folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
+    folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
+    return [path for folder in folders for path in sorted(folder.glob("*.toml"))]

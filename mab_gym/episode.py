@@ -1,0 +1,204 @@
+"""The whole game as a plain object, without Gymnasium: one case, text in, text out, a verdict at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
+from mab_gym.backends import Backend, RecordSession
+from mab_gym.errors import UsageError
+from mab_gym.fhir.server import Request, Response
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart, ChartError
+from mab_gym.tasking.family import Family
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.protocol import Protocol
+from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+
+DEFAULT_MAX_STEPS = 8
+_POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
+
+
+class Observation(TypedDict):
+    """What an agent is shown after an action.
+
+    Attributes:
+        text: The turn's text, as a chat agent reads it.
+        fhir: The response's body as the server sent it; empty where nothing was sent.
+        status: The HTTP status; 0 where nothing was sent.
+    """
+
+    text: str
+    fhir: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one action led to; the fields are those of ``gymnasium.Env.step``."""
+
+    observation: Observation
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+
+
+class Episode:
+    """One agent at work on one case after another, each from the same snapshot.
+
+    Args:
+        backend: The record system.
+        chart: Its snapshot, for verifiers; may be shared by all episodes on the backend.
+        protocol: How tasks and replies are worded.
+        max_steps: Actions after which an episode is truncated.
+        max_obs_chars: Longest text of an observation, None for no limit. What is cut off is said.
+
+    Raises:
+        UsageError: A limit is not a whole number above 0.
+    """
+
+    __slots__ = ("_case", "_family", "_max_obs_chars", "_over", "_session", "_steps", "_world", "max_steps")
+
+    def __init__(
+        self,
+        backend: Backend,
+        chart: Chart,
+        protocol: Protocol,
+        max_steps: int = DEFAULT_MAX_STEPS,
+        max_obs_chars: int | None = None,
+    ) -> None:
+        for name, limit in (("max_steps", max_steps), ("max_obs_chars", max_obs_chars)):
+            if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+                raise UsageError(f"{name} is a whole number from 1, not {limit!r}")
+        self._world = (backend, chart, protocol)
+        self._session: RecordSession = backend.open()
+        self.max_steps = max_steps
+        self._max_obs_chars = max_obs_chars
+        self._case: Case | None = None
+        self._family: Family | None = None
+        self._steps = 0
+        self._over = True
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended, or none was begun."""
+        return self._over
+
+    @property
+    def case(self) -> Case | None:
+        """The case at hand."""
+        return self._case
+
+    @property
+    def session(self) -> RecordSession:
+        """The episode's view of the record system."""
+        return self._session
+
+    def reset(self, family: Family, case: Case) -> tuple[Observation, dict[str, Any]]:
+        """Begins a case at the snapshot: whatever was written before is gone."""
+        backend, _, protocol = self._world
+        self._session.reset()
+        self._family, self._case = family, case
+        self._steps, self._over = 0, False
+        context, question = family.prompt(case, backend.now.isoformat())
+        opening = protocol.opening.format(
+            base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
+        )
+        return Observation(text=opening, fhir="", status=0), self._info(family, case, 0)
+
+    def step(self, text: str) -> Step:
+        """Takes one action. Any text is one; nothing an agent writes raises.
+
+        Args:
+            text: The agent's message.
+
+        Raises:
+            UsageError: There is no episode under way.
+        """
+        family, case = self._family, self._case
+        if self._over or family is None or case is None:
+            raise UsageError("there is no episode under way; call reset() first")
+        self._steps += 1
+        match parse_action(text):
+            case Get(url):
+                return self._exchange(family, case, "GET", url, "")
+            case Post(url, body):
+                return self._exchange(family, case, "POST", url, body)
+            case Finish(answer):
+                return self._finish(family, case, answer)
+            case Invalid(reason):
+                problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
+                return self._end(family, case, verdict_from([problem]), terminated=True)
+        raise AssertionError("parse_action knows four actions")
+
+    def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
+        backend, _, protocol = self._world
+        try:
+            target = resolve(url, backend.base_url)
+            _check_body(body)
+        except RefusedTargetError as refusal:
+            return self._go_on(family, case, protocol.refused.format(reason=refusal), None)
+        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
+        return self._go_on(family, case, protocol.reply(verb, response), response)
+
+    def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
+        observation = Observation(
+            text=self._capped(text),
+            fhir="" if response is None else response.body,
+            status=0 if response is None else response.status,
+        )
+        if self._steps >= self.max_steps:
+            problem = Reason(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
+            return self._end(family, case, verdict_from([problem]), terminated=False, observation=observation)
+        return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
+
+    def _finish(self, family: Family, case: Case, answer: str) -> Step:
+        _, chart, _ = self._world
+        fault = None
+        try:
+            verdict = family.verify(case, chart, Result(answer, tuple(self._session.writes)))
+        except ChartError as error:
+            fault = str(error)
+            verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system did not answer the verifier: {error}")])
+        except Exception as error:  # noqa: BLE001  (a verifier that cannot judge what it was given says: wrong)
+            verdict = verdict_from([Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")])
+        step = self._end(family, case, verdict, terminated=True)
+        if fault is not None:
+            step.info["infrastructure_error"] = fault
+        return step
+
+    def _end(
+        self, family: Family, case: Case, verdict: Verdict, *, terminated: bool, observation: Observation | None = None
+    ) -> Step:
+        self._over = True
+        if observation is None:
+            observation = Observation(text="", fhir="", status=0)
+        info = self._info(family, case, observation["status"])
+        info["verdict"] = verdict.to_dict()
+        return Step(observation, verdict.reward, terminated, not terminated, info)
+
+    def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
+        return {
+            "case": case.id,
+            "family": family.name,
+            "kind": family.kind,
+            "difficulty": family.difficulty,
+            "step": self._steps,
+            "status": status,
+        }
+
+    def _capped(self, text: str) -> str:
+        limit = self._max_obs_chars
+        if limit is None or len(text) <= limit:
+            return text
+        return f"{text[:limit]}\n[cut off here: {len(text) - limit:,} more characters]"
+
+
+def _check_body(body: str) -> None:
+    if len(body) > MAX_BODY_CHARS:
+        raise RefusedTargetError(f"the body has {len(body):,} characters, more than the {MAX_BODY_CHARS:,} allowed")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in body):
+        raise RefusedTargetError("the body holds broken Unicode (lone surrogates)")

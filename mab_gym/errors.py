@@ -1,0 +1,23 @@
+"""The errors that this package raises on purpose, each saying what was wrong and what would be right."""
+
+from __future__ import annotations
+
+
+class MabGymError(Exception):
+    """Base of all errors of this package; its text is one clear sentence for a person."""
+
+
+class ArchiveError(MabGymError):
+    """An archive is missing, damaged or of another version."""
+
+
+class ContentError(MabGymError):
+    """A task family, a case or an environment file is not as it should be."""
+
+
+class NotInstalledError(MabGymError):
+    """Something optional is needed that is not installed; the text holds the command that installs it."""
+
+
+class UsageError(MabGymError, ValueError):
+    """A caller's argument is of the wrong type or names what does not exist."""

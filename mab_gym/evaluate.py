@@ -1,0 +1,104 @@
+"""Scores: success rates as MedAgentBench reports them, and the reference agents against which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from mab_gym.agents.reference import BlindConstant, InstantFinish, Oracle, RandomPlausible, Template, abstract, most_common
+from mab_gym.agents import Agent
+from mab_gym.errors import UsageError
+from mab_gym.records import EpisodeRecord
+from mab_gym.rollout import Assignment, assignments, play, unwrapped
+
+GROUPS: Mapping[str, Callable[[EpisodeRecord], bool]] = {
+    "overall": lambda record: True,
+    "query": lambda record: record.kind == "query",
+    "action": lambda record: record.kind == "action",
+    "easy": lambda record: record.difficulty == "easy",
+    "medium": lambda record: record.difficulty == "medium",
+    "hard": lambda record: record.difficulty == "hard",
+}
+"""The columns of a table of scores; each says which episodes it is over."""
+
+CONSTANTS_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many of some episodes were solved."""
+
+    solved: int
+    played: int
+
+    @property
+    def rate(self) -> float | None:
+        """The success rate, from 0 to 1; None where nothing was played."""
+        return self.solved / self.played if self.played else None
+
+
+def score(records: Iterable[EpisodeRecord]) -> Score:
+    """Counts successes; episodes that the infrastructure spoiled do not count."""
+    counted = [record for record in records if record.infrastructure_error is None]
+    return Score(sum(bool(record.verdict["success"]) for record in counted), len(counted))
+
+
+def scores(records: Sequence[EpisodeRecord]) -> dict[str, Score]:
+    """The score of each of `GROUPS`."""
+    return {name: score(filter(belongs, records)) for name, belongs in GROUPS.items()}
+
+
+def best_constants(env: gymnasium.Env[Any, str]) -> dict[str, Template]:
+    """For each family the fixed text that solves most of its cases without reading the chart.
+
+    Candidates are what the gold solutions write, less their GETs and with the prompt's own words as blanks. The most
+    frequent of them are played, and the one that does best is kept.
+    """
+    inner = unwrapped(env)
+    by_family: dict[str, list[Assignment]] = {}
+    for assignment in assignments(inner):
+        if assignment.case is None:
+            raise UsageError("constants can be fitted to frozen cases alone")
+        by_family.setdefault(assignment.case.partition("/")[0], []).append(assignment)
+    best: dict[str, Template] = {}
+    for family, todo in by_family.items():
+        candidates = most_common([_blind_part(env, assignment) for assignment in todo], CONSTANTS_TRIED)
+        best[family] = max(
+            candidates,
+            key=lambda template: sum(play(env, BlindConstant({family: template}), a).reward for a in todo),  # noqa: B023
+        )
+    return best
+
+
+def _blind_part(env: gymnasium.Env[Any, str], assignment: Assignment) -> Template:
+    recorder = _Recorder(Oracle())
+    play(env, recorder, assignment)
+    case = unwrapped(env).episode.case
+    return () if case is None else abstract(recorder.actions, case)
+
+
+class _Recorder:
+    """An insider that plays as another does and remembers the actions."""
+
+    def __init__(self, inner: Oracle) -> None:
+        self.name = inner.name
+        self.actions: list[str] = []
+        self._inner = inner
+        self.brief = inner.brief
+        self.reset = inner.reset
+
+    def act(self, observation: Mapping[str, Any]) -> str:
+        self.actions.append(self._inner.act(observation))
+        return self.actions[-1]
+
+
+AGENTS: Mapping[str, Callable[[gymnasium.Env[Any, str]], Agent]] = {
+    "oracle": lambda env: Oracle(),
+    "finish": lambda env: InstantFinish(),
+    "random": lambda env: RandomPlausible(),
+    "constant": lambda env: BlindConstant(best_constants(env)),
+}
+"""The reference agents by the names that the command line knows."""

@@ -1,0 +1,355 @@
+"""The immutable part of a record system: tables made searchable and renderable, shared by all sessions of a process.
+
+Search parameters are indexed by distinct value, not by row: half a million Observations have a few dozen codes, so a
+question about a code is answered once for each of them and then looked up for the rows. Indexes come into being when
+first asked for and hold nothing that cannot be derived again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.fhir.dates import stored_period
+from mab_gym.fhir.definitions import SearchParameter
+from mab_gym.fhir.json_text import DecimalNumber
+from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.paths import Path, compile_paths
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Table
+from mab_gym.fhir.values import Value, read_values
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+_ENTRY_INDENT = "    "
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
+_SECONDS = [f"{second:02d}" for second in range(60)]
+
+
+def parse_element(text: str) -> Any:
+    """An element's JSON text as Python values; decimals keep the digits in which they are written."""
+    return json.loads(text, parse_float=DecimalNumber)
+
+
+class _DayTexts(dict[int, str]):
+    """ISO dates by days since 1970-01-01, made when first asked for."""
+
+    def __missing__(self, day: int) -> str:
+        text = self[day] = str(np.datetime64(day, "D"))
+        return text
+
+
+_DAYS = _DayTexts()
+
+
+class _ElementTexts(dict[int, str]):
+    """What a pool column contributes to an entry of a Bundle, by code; code 0 contributes nothing."""
+
+    def __init__(self, column: PoolColumn) -> None:
+        super().__init__({0: ""})
+        self._head = f',\n{_ENTRY_INDENT}  "{column.name}": '
+        self._texts = column.texts
+
+    def __missing__(self, code: int) -> str:
+        text = self[code] = self._head + self._texts[code - 1].replace("\n", "\n" + _ENTRY_INDENT)
+        return text
+
+
+class PoolIndex:
+    """A pool column made searchable: which rows hold a code, and which values a search parameter finds in it."""
+
+    def __init__(self, column: PoolColumn) -> None:
+        self.column = column
+        self._values: dict[Path, list[tuple[Value, ...] | None]] = {}
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.intp]:
+        """Shape ``(len(texts) + 1,)``: how many rows hold each code."""
+        return np.bincount(self.column.codes, minlength=len(self.column.texts) + 1)
+
+    @cached_property
+    def _postings(self) -> tuple[Rows | None, npt.NDArray[np.intp]]:
+        codes = self.column.codes
+        ends = np.concatenate(([0], np.cumsum(self.counts)))
+        in_order = len(codes) < 2 or bool((codes[1:] >= codes[:-1]).all())
+        return (None if in_order else np.argsort(codes, kind="stable"), ends)
+
+    def rows_of(self, codes: Sequence[int]) -> Rows:
+        """The rows that hold any of the codes, in load order."""
+        order, ends = self._postings
+        parts = []
+        for code in codes:
+            start, end = int(ends[code]), int(ends[code + 1])
+            parts.append(np.arange(start, end) if order is None else order[start:end])
+        if not parts:
+            return np.empty(0, dtype=np.intp)
+        return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+
+    def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
+        """The values that a search parameter of this kind and path finds in the element with this code."""
+        known = self._values.get(path)
+        if known is None:
+            known = self._values[path] = [()] + [None] * len(self.column.texts)
+        found = known[code]
+        if found is None:
+            element = parse_element(self.column.texts[code - 1])
+            found = known[code] = tuple(v for node in path.nodes(element) for v in read_values(kind, node))
+        return found
+
+    def hits(self, wanted: Filter, path: Path) -> Mask:
+        """Shape ``(len(texts) + 1,)``: whether the element with each code satisfies the filter."""
+        kind = wanted.parameter.type
+        size = len(self.column.texts) + 1
+        return np.fromiter((wanted.matches_any(self.values(code, kind, path)) for code in range(size)), np.bool_, size)
+
+
+class BaseTable:
+    """A `Table` that answers searches.
+
+    Attributes:
+        table: The stored columns.
+        pools: The searchable pool columns, by element name.
+        instants: The columns that hold points in time, by element name.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
+        self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
+        self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
+        self._hits: dict[tuple[Any, ...], Mask] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def _row_by_text_id(self) -> Mapping[str, int]:
+        return {text: row for row, text in enumerate(self.table.ids)}
+
+    def find(self, logical_id: str) -> int | None:
+        """The row of a resource, or None."""
+        ids = self.table.ids
+        if not isinstance(ids, np.ndarray):
+            return self._row_by_text_id.get(logical_id)
+        if not (logical_id.isascii() and logical_id.isdigit() and len(logical_id) < 19) or logical_id != str(int(logical_id)):
+            return None
+        number = int(logical_id)
+        order = self._id_order
+        place = int(np.searchsorted(ids, number, sorter=order))
+        if place == len(ids):
+            return None
+        row = place if order is None else int(order[place])
+        return row if ids[row] == number else None
+
+    @cached_property
+    def _id_order(self) -> Rows | None:
+        ids = np.asarray(self.table.ids)
+        return None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
+
+    def ids(self, rows: Rows) -> list[str]:
+        """The logical ids of rows."""
+        ids = self.table.ids
+        if isinstance(ids, np.ndarray):
+            return [str(number) for number in ids[rows].tolist()]
+        return [ids[row] for row in rows.tolist()]
+
+    def entries(self, rows: Rows) -> list[str]:
+        """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in)."""
+        head = f'{{\n{_ENTRY_INDENT}  "resourceType": "{self.table.resource_type}",\n{_ENTRY_INDENT}  "id": "'
+        pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in self.ids(rows)]]
+        for column in self.table.columns:
+            if isinstance(column, PoolColumn):
+                texts = self._texts[column.name]
+                pieces.append([texts[code] for code in column.codes[rows].tolist()])
+            else:
+                pieces.append(_instant_texts(column, rows))
+        tail = f"\n{_ENTRY_INDENT}}}"
+        return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
+
+    def text(self, row: int) -> str:
+        """A resource's JSON in HAPI's pretty form, at the left margin."""
+        return self.entries(np.array([row]))[0].replace("\n" + _ENTRY_INDENT, "\n")
+
+    def resource(self, row: int) -> dict[str, Any]:
+        """A resource as Python values, decimals with their digits."""
+        resource: dict[str, Any] = parse_element(self.text(row))
+        return resource
+
+    def search(self, filters: Sequence[Filter]) -> Rows:
+        """The rows that satisfy all filters, in load order."""
+        rows = None
+        remaining = list(filters)
+        driver = self._driver(remaining)
+        if driver is not None:
+            rows = driver[1]
+            remaining.remove(driver[0])
+        # Cheap look-ups first; dates, which compute, on what is left.
+        for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
+            chosen = np.arange(len(self)) if rows is None else rows
+            rows = chosen[self._mask(wanted, chosen)]
+        return np.arange(len(self)) if rows is None else rows
+
+    def values(self, row: int, parameter: SearchParameter) -> list[Value]:
+        """All values that a search parameter finds in one row."""
+        found: list[Value] = []
+        for path in compile_paths(self.table.resource_type, parameter.expression):
+            if path.top in self.pools:
+                index = self.pools[path.top]
+                found.extend(index.values(int(index.column.codes[row]), parameter.type, path))
+            elif path.top in self.instants:
+                text = "".join(_instant_texts(self.instants[path.top], np.array([row])))
+                if text and (period := stored_period(text.rsplit('"', 2)[1])):
+                    found.append(period)
+        return found
+
+    def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:
+        """The filter that a list of rows answers best, and those rows: by id, else the fewest by pool postings."""
+        best: tuple[int, Filter, PoolIndex, list[int]] | None = None
+        for wanted in filters:
+            if wanted.negated or wanted.missing is not None:
+                continue
+            if wanted.ids is not None:
+                found = {row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None}
+                return wanted, np.array(sorted(found), dtype=np.intp)
+            paths = [p for p in compile_paths(self.table.resource_type, wanted.parameter.expression) if self._has(p.top)]
+            if len(paths) != 1 or paths[0].top not in self.pools:
+                continue
+            index = self.pools[paths[0].top]
+            codes = np.flatnonzero(self._hits_of(wanted, index, paths[0])).tolist()
+            size = sum(int(index.counts[code]) for code in codes) if len(codes) <= 64 else len(self)
+            if len(codes) <= 64 and (best is None or size < best[0]):
+                best = (size, wanted, index, codes)
+        if best is None:
+            return None
+        return best[1], best[2].rows_of(best[3])
+
+    def _has(self, name: str) -> bool:
+        return name in self.pools or name in self.instants
+
+    def _hits_of(self, wanted: Filter, index: PoolIndex, path: Path) -> Mask:
+        key = (wanted.key, path)
+        hits = self._hits.get(key)
+        if hits is None:
+            hits = index.hits(wanted, path)
+            if len(self._hits) >= 512:
+                self._hits.pop(next(iter(self._hits)))
+            self._hits[key] = hits
+        return hits
+
+    def _mask(self, wanted: Filter, rows: Rows) -> Mask:
+        if wanted.ids is not None:
+            mask = np.fromiter((i in wanted.ids for i in self.ids(rows)), np.bool_, len(rows))
+        else:
+            mask = np.zeros(len(rows), dtype=np.bool_)
+            for path in compile_paths(self.table.resource_type, wanted.parameter.expression):
+                if path.top in self.pools:
+                    index = self.pools[path.top]
+                    mask |= self._hits_of(wanted, index, path)[index.column.codes[rows]]
+                elif path.top in self.instants and wanted.parameter.type == "date":
+                    mask |= _instant_mask(self.instants[path.top], rows, wanted)
+        return ~mask if wanted.negated or wanted.missing else mask
+
+    def sort_values(self, rows: Rows, parameter: SearchParameter, *, descending: bool) -> list[Any]:
+        """For each row the value by which a search parameter sorts it, or None."""
+        return [sort_value(self.values(int(row), parameter), descending=descending) for row in rows]
+
+    def instant_order(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
+        """Milliseconds by which a date parameter sorts rows, where plain points in time hold all there is, else None."""
+        paths = [p for p in compile_paths(self.table.resource_type, parameter.expression) if self._has(p.top)]
+        if len(paths) != 1 or paths[0].top not in self.instants:
+            return None
+        column = self.instants[paths[0].top]
+        forms = column.forms[rows]
+        if (forms == OTHER_FORM).any() or not forms.all():
+            return None
+        return np.asarray(column.seconds[rows], dtype=np.int64)
+
+
+def sort_value(values: Iterable[Value], *, descending: bool) -> Any:
+    """The value by which HAPI sorts a resource that has these: the least, or the greatest where descending."""
+    keys: list[Any] = []
+    for value in values:
+        if isinstance(value, float | str):
+            keys.append(value)
+        elif hasattr(value, "low"):
+            keys.append(value.low)
+        elif hasattr(value, "normalized"):
+            keys.append(value.normalized)
+        elif hasattr(value, "target_id"):
+            keys.append(f"{value.target_type}/{value.target_id}")
+        elif hasattr(value, "value"):
+            keys.append(value.value)
+        elif value.code is not None:
+            keys.append((value.system, value.code))
+    if not keys:
+        return None
+    return max(keys) if descending else min(keys)
+
+
+def _instant_texts(column: InstantColumn, rows: Rows) -> list[str]:
+    head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
+    forms = column.forms[rows]
+    first = int(forms[0]) if len(forms) else 0
+    if first not in (0, OTHER_FORM) and column.known[first - 1].length == 19 and (forms == first).all():
+        form = column.known[first - 1]
+        local = column.seconds[rows] + form.utc_offset
+        days, clock = np.divmod(local, 86400)
+        minutes, seconds = np.divmod(clock, 60)
+        suffix = form.suffix + '"'
+        return [
+            f"{head}{_DAYS[day]}{_MINUTES[minute]}{_SECONDS[second]}{suffix}"
+            for day, minute, second in zip(days.tolist(), minutes.tolist(), seconds.tolist(), strict=True)
+        ]
+    return [
+        "" if form == 0 else f'{head}{_instant_text(column, form, number)}"'
+        for form, number in zip(forms.tolist(), column.seconds[rows].tolist(), strict=True)
+    ]
+
+
+def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:
+    if form == OTHER_FORM:
+        return str(json.loads(column.others[seconds]))
+    known = column.known[form - 1]
+    local = seconds + known.utc_offset
+    day, clock = divmod(local, 86400)
+    minute, second = divmod(clock, 60)
+    return f"{_DAYS[day]}{_MINUTES[minute]}{_SECONDS[second]}"[: known.length] + known.suffix
+
+
+def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
+    forms = column.forms[rows]
+    mask = np.zeros(len(rows), dtype=np.bool_)
+    for code in np.unique(forms).tolist():
+        if code == 0:
+            continue
+        chosen = np.flatnonzero(forms == code)
+        if wanted.missing is not None:
+            mask[chosen] = True
+        elif code != OTHER_FORM and column.known[code - 1].length == 19:
+            mask[chosen] = _full_instants(column, rows[chosen], column.known[code - 1], wanted)
+        else:
+            for place in chosen.tolist():
+                period = stored_period(_instant_text(column, code, int(column.seconds[rows[place]])))
+                mask[place] = period is not None and wanted.matches_any((period,))
+    return mask
+
+
+def _full_instants(column: InstantColumn, rows: Rows, form: InstantForm, wanted: Filter) -> Mask:
+    seconds = column.seconds[rows]
+    low = seconds * 1000
+    days: npt.NDArray[Any] = low
+    if any(not comparison.period.timed for comparison in wanted.comparisons):
+        dates = ((seconds + form.utc_offset) // 86400).astype("datetime64[D]")
+        months = dates.astype("datetime64[M]")
+        month = months.astype(np.int64)
+        days = (month // 12 + 1970) * 10000 + (month % 12 + 1) * 100 + (dates - months).astype(np.int64) + 1
+    mask = np.zeros(len(rows), dtype=np.bool_)
+    for comparison in wanted.comparisons:
+        mask |= comparison.matches_array(low, low, days, days)
+    return mask
+

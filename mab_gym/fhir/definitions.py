@@ -1,0 +1,166 @@
+"""What FHIR R4 (4.0.1) defines, as HAPI FHIR 7.6 models it: resource types, their elements, their search parameters.
+
+The data in ``mab_gym/fhir/r4`` comes from ``scripts/make_fhir_definitions.py``. Files are read and types are built
+when they are first asked for; what an ordinary session needs takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a resource, a datatype or a backbone element.
+
+    Attributes:
+        name: As it stands in JSON; a choice is listed once for each of its types (``valueQuantity``, ``valueString``).
+        types: The names of its type, always one: ``string``, ``Quantity``, ``Observation.component``, or ``Resource``
+            where any resource may stand.
+        many: Whether JSON holds a list of them.
+        binding: The enumeration in HAPI's model that checks a code, as in ``ObservationStatus``, or None.
+        codes: The codes which that enumeration allows; empty where ``binding`` is None.
+        reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
+        summary: Whether it is part of ``_summary=true`` (``isSummary``).
+        choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    many: bool
+    binding: str | None
+    codes: frozenset[str]
+    reference_targets: tuple[str, ...]
+    summary: bool
+    choice: str = ""
+
+    @property
+    def type(self) -> str:
+        """The name of its type."""
+        return self.types[0]
+
+    @property
+    def primitive(self) -> bool:
+        """Whether its value is a plain JSON string, number or boolean."""
+        return is_primitive(self.types[0])
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """One search parameter of one resource type.
+
+    Attributes:
+        name: As in ``value-quantity``.
+        type: ``number``, ``date``, ``string``, ``token``, ``reference``, ``composite``, ``quantity``, ``uri`` or
+            ``special``.
+        expression: The FHIRPath that finds its values, without alternatives for other resource types; empty where
+            there is none (``_text``).
+        targets: The resource types that a reference may point to; empty for all of them.
+        components: For composites the pairs of a parameter's name and a FHIRPath relative to ``expression``.
+    """
+
+    name: str
+    type: str
+    expression: str
+    targets: tuple[str, ...]
+    components: tuple[tuple[str, str], ...]
+
+
+def is_primitive(type_name: str) -> bool:
+    """Whether a FHIR type is primitive (https://hl7.org/fhir/R4/datatypes.html#primitive); ``xhtml`` counts as one."""
+    return type_name[:1].islower()
+
+
+@cache
+def resource_types() -> tuple[str, ...]:
+    """Every resource type of R4 in alphabetical order, which is the order in which HAPI lists them."""
+    structures = _structures()
+    bases = ("Resource", "DomainResource")
+    return tuple(name for name, (parent, _) in sorted(structures.items()) if parent in bases and name not in bases)
+
+
+@cache
+def elements(type_name: str) -> Mapping[str, Element]:
+    """The elements of a type by name, inherited ones included, in the order in which HAPI writes them.
+
+    Args:
+        type_name: A resource type, a datatype or a backbone element (``Observation.component``).
+
+    Raises:
+        KeyError: FHIR R4 has no such type.
+    """
+    if is_primitive(type_name):
+        return elements("Element")
+    parent, rows = _structures()[type_name]
+    found = dict(elements(parent)) if parent else {}
+    for row in rows:
+        found.update((element.name, element) for element in _expand(*row))
+    return MappingProxyType(found)
+
+
+@cache
+def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
+    """The search parameters of a resource type by name, in alphabetical order, which is HAPI's.
+
+    HAPI 7.6 registers the specification's own bundle of search parameters; those of ``Resource`` and
+    ``DomainResource`` it gives to every type, but for ``_query``.
+
+    Raises:
+        KeyError: FHIR R4 has no such resource type.
+    """
+    parent = _structures()[resource_type][0]
+    if parent not in ("Resource", "DomainResource"):
+        raise KeyError(resource_type)
+    known = _read("parameters.json")
+    rows = [*known["Resource"], *known["DomainResource"], *known.get(resource_type, ())]
+    return MappingProxyType(
+        {
+            name: SearchParameter(name, kind, expression, tuple(targets), tuple((a, b) for a, b in components))
+            for name, kind, expression, targets, components in sorted(rows)
+            if name != "_query"
+        }
+    )
+
+
+def _expand(name: str, types: list[str], flags: str, binding: str, targets: list[str]) -> list[Element]:
+    """The element of one row of ``elements.json``, or for a choice one element for each type."""
+    many, summary = "*" in flags, "s" in flags
+    if not name.endswith("[x]"):
+        codes = _codes(binding) if binding else frozenset[str]()
+        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary)]
+    choice = name.removesuffix("[x]")
+    return [
+        Element(
+            name=choice + each[0].upper() + each[1:],
+            types=(each,),
+            many=many,
+            binding=None,
+            codes=frozenset(),
+            reference_targets=tuple(targets) if each in ("Reference", "canonical") else (),
+            summary=summary,
+            choice=choice,
+        )
+        for each in types
+    ]
+
+
+@cache
+def _codes(binding: str) -> frozenset[str]:
+    return frozenset(_read("codes.json")[binding])
+
+
+@cache
+def _structures() -> dict[str, tuple[str, list[Any]]]:
+    return _read("elements.json")
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(files(__package__).joinpath("r4", name).read_bytes())
+    return data

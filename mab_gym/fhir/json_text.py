@@ -1,0 +1,170 @@
+"""JSON as HAPI FHIR reads and writes it.
+
+HAPI writes with Jackson's default pretty printer (two blanks a level, ``[ {`` and ``} ]`` on one line) and reads with
+Jackson set to a few leniencies: single quotes, a leading plus sign, exact decimals. Source: HAPI FHIR 7.6,
+``JacksonStructure`` and ``JacksonWriter``, with Jackson 2.17.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn, Self
+
+from mab_gym.fhir.json_scanner import Json, JsonSyntaxError, scan
+
+__all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "compact", "pretty", "read_json"]
+
+MAX_DECIMAL_DIGITS = 5000
+"""HAPI writes ``1e999999999`` out in full and dies of it; here such a number is refused."""
+
+_PLAIN_DECIMAL = re.compile(r"-?(?=.*[1-9])(?:0|[1-9][0-9]{0,400})\.[0-9]{1,400}|0\.0+", re.ASCII)
+_DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
+_ESCAPES = {
+    **{chr(code): f"\\u{code:04X}" for code in range(0x20)},
+    **{"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"},
+}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LEADING_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in "\x85\xa0\u2007\u202f")
+"""What Java's ``Character.isWhitespace`` accepts: no non-breaking blanks."""
+
+
+class DecimalNumber(float):
+    """A FHIR decimal, which keeps its digits: 4.0 and 4.00 are different things (R4 datatypes, decimal).
+
+    Attributes:
+        text: The number as HAPI writes it, ``BigDecimal.toPlainString``: without an exponent, zeros kept.
+    """
+
+    __slots__ = ("text",)
+
+    text: str
+
+    def __new__(cls, literal: str) -> Self:
+        """Reads the literal.
+
+        Raises:
+            ValueError: It is no decimal number, or one of thousands of digits.
+        """
+        if _PLAIN_DECIMAL.fullmatch(literal):
+            self = super().__new__(cls, literal)
+            self.text = literal
+            return self
+        try:
+            number = Decimal(literal)
+        except InvalidOperation:
+            raise ValueError(f"{literal!r} is not a decimal number") from None
+        if not number.is_finite() or not _DECIMAL.fullmatch(literal):
+            raise ValueError(f"{literal!r} is not a decimal number")
+        if max(abs(number.adjusted()), len(literal)) > MAX_DECIMAL_DIGITS:
+            raise ValueError(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
+        self = super().__new__(cls, literal)
+        self.text = format(number if number else number.copy_abs(), "f")
+        return self
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
+        return (self.text,)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def read_json(text: str) -> Json:
+    """Reads one JSON object as leniently and as strictly as HAPI does.
+
+    Decimals become `DecimalNumber`; of keys that occur twice the last counts, at the place of the first.
+
+    Args:
+        text: The body of a request.
+
+    Raises:
+        JsonSyntaxError: HAPI refuses it; the error's text is HAPI's (``HAPI-1857``, ``HAPI-1859`` or ``HAPI-1861``).
+    """
+    body = text.lstrip(_LEADING_SPACE)
+    if not body.startswith("{"):
+        raise JsonSyntaxError(
+            "HAPI-1857: Did not find any content to parse"
+            if not body
+            else "HAPI-1859: Content does not appear to be FHIR JSON, first non-whitespace character was: "
+            f"'{body[0]}' (must be '{{')"
+        )
+    try:
+        value = json.loads(body, parse_float=DecimalNumber, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
+        value = scan(body, DecimalNumber)
+    return value if _SURROGATE.search(body) is None and "\\u" not in body else _without_lone_surrogates(value)
+
+
+def pretty(value: Json, indent: int = 0) -> str:
+    """JSON in HAPI's pretty form.
+
+    Args:
+        value: What `read_json` or ``parse_resource`` gives: dict, list, str, bool, int, None or `DecimalNumber`.
+        indent: The level at which it stands; every line but the first is indented by two blanks for each level.
+    """
+    parts: list[str] = []
+    _write_pretty(value, "\n" + "  " * indent, parts)
+    return "".join(parts)
+
+
+def compact(value: Json) -> str:
+    """JSON without any white space, as HAPI writes it when asked not to print prettily."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_scalar(key)}:{compact(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(compact, value)) + "]"
+    return _scalar(value)
+
+
+def _write_pretty(value: Json, newline: str, parts: list[str]) -> None:
+    if isinstance(value, dict):
+        if not value:
+            parts.append("{ }")
+            return
+        inner = newline + "  "
+        separator = "{" + inner
+        for key, item in value.items():
+            parts.append(f"{separator}{_scalar(key)}: ")
+            _write_pretty(item, inner, parts)
+            separator = "," + inner
+        parts.append(newline + "}")
+    elif isinstance(value, list):
+        separator = "[ "
+        for item in value:
+            parts.append(separator)
+            _write_pretty(item, newline, parts)
+            separator = ", "
+        parts.append(" ]" if value else "[ ]")
+    else:
+        parts.append(_scalar(value))
+
+
+def _scalar(value: Json) -> str:
+    if isinstance(value, str):
+        if _ESCAPED.search(value) is None:
+            return f'"{value}"'
+        return '"' + _ESCAPED.sub(lambda match: _ESCAPES[match[0]], value) + '"'
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value)
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and the infinities, which Python reads and Jackson does not."""
+    raise ValueError(constant)
+
+
+def _without_lone_surrogates(value: Json) -> Json:
+    """Half of a surrogate pair cannot be written as UTF-8; Java puts a question mark in its place."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("?", value)
+    if isinstance(value, list):
+        return [_without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,174 @@
+"""Resources of one type as columns: the shape in which a record system of any size stays small and quick.
+
+A resource is cut at its top-level elements. Real charts repeat themselves (a hundred subjects, thirty codes, a
+thousand values), so each element's JSON is stored once in a pool and a row holds a small number that points there.
+Elements that hold a point in time are stored as seconds. Nothing is lost: a row gives back its JSON to the character.
+
+Element texts are JSON in HAPI's pretty form, as they stand inside a resource at the left margin: the first line
+without indentation, further lines indented by four blanks and more, the closing bracket by two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[Any]
+
+_EPOCH = datetime(1970, 1, 1)
+_INSTANT = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(Z|[+-]\d\d:\d\d))?)?)?",
+    re.ASCII,
+)
+_LENGTH_OF_FIELDS = {1: 4, 2: 7, 3: 10, 7: 19}
+OTHER_FORM = 255
+"""The form of a row of an `InstantColumn` whose text is kept as it is; its ``seconds`` are the text's index."""
+
+
+class TextPool(Sequence[str]):
+    """A sequence of texts that lies in one buffer of UTF-8 bytes and is decoded piece by piece, when asked for."""
+
+    __slots__ = ("_blob", "_cache", "_offsets")
+
+    def __init__(self, offsets: IntArray, blob: memoryview) -> None:
+        self._offsets = offsets
+        self._blob = blob
+        self._cache: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        text = self._cache.get(index)
+        if text is None:
+            if not 0 <= index < len(self):
+                raise IndexError(index)
+            text = str(self._blob[int(self._offsets[index]) : int(self._offsets[index + 1])], "utf-8")
+            if len(self._cache) < 8192:
+                self._cache[index] = text
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class PoolColumn:
+    """One element whose values repeat.
+
+    Attributes:
+        name: The element's name, as in ``code`` or ``valueQuantity``.
+        codes: Shape ``(rows,)``, unsigned; 0 where the element is absent, else 1 + the index of its text.
+        texts: The distinct values, as JSON (see the module's head for the form).
+    """
+
+    name: str
+    codes: IntArray
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InstantForm:
+    """How a point in time is written: ``length`` characters of local ISO time, then the ``suffix``.
+
+    Lengths are 4 (a year), 7 (a month), 10 (a day) and 19 (a second, with ``Z`` or ``±hh:mm`` as suffix).
+    """
+
+    length: int
+    suffix: str = ""
+
+    @property
+    def utc_offset(self) -> int:
+        """Seconds east of UTC; 0 for partial dates, which name no zone."""
+        if self.suffix in ("", "Z"):
+            return 0
+        sign = -1 if self.suffix[0] == "-" else 1
+        return sign * (int(self.suffix[1:3]) * 3600 + int(self.suffix[4:6]) * 60)
+
+
+@dataclass(frozen=True, slots=True)
+class InstantColumn:
+    """One element that holds a date, dateTime or instant.
+
+    Attributes:
+        name: The element's name, as in ``effectiveDateTime``.
+        seconds: Shape ``(rows,)``, int64; seconds since 1970-01-01T00:00:00Z at which the written period begins
+            (partial dates read as UTC).
+        forms: Shape ``(rows,)``, uint8; 0 where the element is absent, 1 + index into ``known`` for the way it is
+            written, or `OTHER_FORM` where ``seconds`` is an index into ``others``.
+        known: The ways of writing that occur.
+        others: Texts that none of them gives back to the character (fractions of a second and the like), as JSON.
+    """
+
+    name: str
+    seconds: IntArray
+    forms: IntArray
+    known: Sequence[InstantForm]
+    others: Sequence[str] = ()
+
+
+Column = PoolColumn | InstantColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All resources of one type, a row each, in load order.
+
+    Attributes:
+        resource_type: As in ``Observation``.
+        ids: The logical ids: int64 of shape ``(rows,)`` where all of them are plain numbers, else texts.
+        columns: Every other element in the order in which FHIR defines them, ``meta`` first.
+    """
+
+    resource_type: str
+    ids: IntArray | Sequence[str]
+    columns: Sequence[Column]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@lru_cache(maxsize=65536)
+def write_instant(seconds: int, form: InstantForm) -> str:
+    """The text of a point in time.
+
+    Args:
+        seconds: Seconds since 1970-01-01T00:00:00Z.
+        form: How to write it.
+    """
+    return (_EPOCH + timedelta(seconds=seconds + form.utc_offset)).isoformat()[: form.length] + form.suffix
+
+
+def read_instant(text: str) -> tuple[int, InstantForm] | None:
+    """The inverse of `write_instant`, or None where the text has a form that it would not give back exactly."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    fields = match.groups()
+    given = sum(field is not None for field in fields)
+    form = InstantForm(_LENGTH_OF_FIELDS[given], fields[6] or "")
+    year, month, day, hour, minute, second = (int(field or low) for field, low in zip(fields, (1, 1, 1, 0, 0, 0), strict=False))
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    seconds = int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)) - form.utc_offset
+    return (seconds, form) if write_instant(seconds, form) == text else None
+
+
+def smallest_unsigned(count: int) -> np.dtype[Any]:
+    """The narrowest unsigned type that can number ``count`` values from 0."""
+    return np.dtype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)

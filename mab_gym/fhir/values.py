@@ -1,0 +1,167 @@
+"""What a search compares: the values that a search parameter finds in a resource, one small class a kind.
+
+Source: FHIR R4 section 3.1.1.4 (search parameter types) and HAPI's index tables, which this mirrors.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from mab_gym.fhir.dates import Period, stored_period
+from mab_gym.fhir.paths import Node
+
+
+class Token(NamedTuple):
+    """A code in a system; ``system`` is empty where none is given.
+
+    A ``code`` of None stands for a text that only ``:text`` searches.
+    """
+
+    system: str
+    code: str | None
+    text: str
+
+
+class Text(NamedTuple):
+    """A string, as HAPI compares it (upper case, accents off) and as it is written."""
+
+    normalized: str
+    exact: str
+
+
+class Reference(NamedTuple):
+    """What a reference points to; ``target_type`` is empty for references by identifier alone."""
+
+    target_type: str
+    target_id: str
+
+
+class Quantity(NamedTuple):
+    """A measured amount."""
+
+    value: float
+    system: str
+    unit: str
+    code: str
+
+
+Value = Token | Text | Reference | Quantity | Period | float | str
+
+
+def normalize(text: str) -> str:
+    """Upper case without accents: how HAPI indexes strings."""
+    decomposed = unicodedata.normalize("NFD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
+
+
+def read_values(kind: str, node: Node) -> Iterator[Value]:
+    """The values that a search parameter of this kind indexes at a node.
+
+    Args:
+        kind: The parameter's type: token, string, reference, date, quantity, number or uri.
+        node: A place in a resource.
+    """
+    reader = _READERS.get(kind)
+    if reader is not None and node.value is not None:
+        yield from reader(node)
+
+
+def _tokens(node: Node) -> Iterator[Token]:
+    value = node.value
+    if isinstance(value, bool):
+        yield Token("", "true" if value else "false", "")
+    elif isinstance(value, str):
+        yield Token("", value, "")
+    elif isinstance(value, dict):
+        match node.type_name:
+            case "CodeableConcept":
+                if value.get("text"):
+                    yield Token("", None, str(value["text"]))
+                for coding in value.get("coding", ()):
+                    yield from _coding(coding)
+            case "Coding":
+                yield from _coding(value)
+            case "Identifier":
+                kind = value.get("type")
+                text = kind.get("text", "") if isinstance(kind, dict) else ""
+                yield Token(str(value.get("system", "")), str(value.get("value", "")), str(text))
+            case "ContactPoint":
+                yield Token(str(value.get("system", "")), str(value.get("value", "")), "")
+            case _:
+                return
+
+
+def _coding(coding: Any) -> Iterator[Token]:
+    if isinstance(coding, dict) and (coding.get("code") or coding.get("system") or coding.get("display")):
+        code = coding.get("code")
+        yield Token(str(coding.get("system", "")), None if code is None else str(code), str(coding.get("display", "")))
+
+
+_STRING_PARTS = {
+    "HumanName": ("family", "given", "prefix", "suffix", "text"),
+    "Address": ("line", "city", "district", "state", "country", "postalCode", "text"),
+    "ContactPoint": ("value",),
+    "Quantity": ("unit",),
+}
+
+
+def _strings(node: Node) -> Iterator[Text]:
+    if isinstance(node.value, str):
+        yield Text(normalize(node.value), node.value)
+    elif isinstance(node.value, dict):
+        for name in _STRING_PARTS.get(node.type_name, ()):
+            part = node.value.get(name)
+            for text in part if isinstance(part, list) else (part,):
+                if isinstance(text, str):
+                    yield Text(normalize(text), text)
+
+
+def _references(node: Node) -> Iterator[Reference]:
+    text = node.value.get("reference") if isinstance(node.value, dict) else node.value
+    if isinstance(text, str):
+        parts = text.split("/_history/")[0].rsplit("/", 2)
+        if len(parts) >= 2:
+            yield Reference(parts[-2], parts[-1])
+
+
+def _dates(node: Node) -> Iterator[Period]:
+    value = node.value
+    if node.type_name == "Timing" and isinstance(value, dict):
+        for event in value.get("event", ()):
+            if period := stored_period(event):
+                yield period
+        return
+    if period := stored_period(value):
+        yield period
+
+
+def _quantities(node: Node) -> Iterator[Quantity]:
+    value = node.value
+    if isinstance(value, dict) and isinstance(value.get("value"), int | float):
+        yield Quantity(
+            float(value["value"]), str(value.get("system", "")), str(value.get("unit", "")), str(value.get("code", ""))
+        )
+
+
+def _numbers(node: Node) -> Iterator[float]:
+    if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        yield float(node.value)
+
+
+def _uris(node: Node) -> Iterator[str]:
+    if isinstance(node.value, str):
+        yield node.value
+
+
+_READERS: dict[str, Callable[[Node], Iterator[Value]]] = {
+    "token": _tokens,
+    "string": _strings,
+    "reference": _references,
+    "date": _dates,
+    "quantity": _quantities,
+    "number": _numbers,
+    "uri": _uris,
+}
+

@@ -1,0 +1,38 @@
+"""Registers every environment file's id with Gymnasium; Gymnasium calls this when it is imported (entry point)."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import gymnasium
+
+from mab_gym.environments import environment_files
+from mab_gym.errors import MabGymError
+
+
+def register_envs() -> None:
+    """Registers all ids at hand; those already registered are left alone, broken files wait for ``make`` to say why."""
+    try:
+        files = environment_files()
+    except MabGymError:
+        return
+    for path in files:
+        register_file(path)
+
+
+def register_file(path: Path) -> str | None:
+    """Registers one environment file, as in ``register_file(Path("my_env.toml"))``.
+
+    Returns:
+        The id, or None where the file holds none that can be read.
+    """
+    try:
+        env_id = tomllib.loads(path.read_text(encoding="utf-8")).get("id")
+    except (OSError, ValueError):
+        return None
+    if not isinstance(env_id, str):
+        return None
+    if env_id not in gymnasium.registry:
+        gymnasium.register(env_id, entry_point="mab_gym.env:make_environment", kwargs={"env_file": str(path.resolve())})
+    return env_id

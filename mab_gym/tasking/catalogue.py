@@ -1,0 +1,93 @@
+"""All task families at hand: the bundled ones, folders that a user names, and those that installed packages offer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from mab_gym.content import bundled_folder
+from mab_gym.errors import ContentError, UsageError
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.family import Family, load_family
+
+ENTRY_POINTS = "mab_gym.tasks"
+"""Installed packages offer folders of families under this entry point group: ``name = "module:PATH"``."""
+FOLDERS_VARIABLE = "MAB_GYM_TASKS"
+"""Environment variable with further folders of families, separated as in PATH."""
+
+
+class Catalogue(Mapping[str, Family]):
+    """Families by name, in the order of their numbers."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families: dict[str, Family] = {}
+        for family in sorted(families, key=lambda f: (f.number, f.name)):
+            if family.name in self._families:
+                raise ContentError(f"there are two task families named {family.name!r}; rename one of the folders")
+            self._families[family.name] = family
+
+    def __getitem__(self, name: str) -> Family:
+        return self._families[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._families)
+
+    def __len__(self) -> int:
+        return len(self._families)
+
+    def family(self, name: str) -> Family:
+        """One family.
+
+        Raises:
+            UsageError: There is none of this name.
+        """
+        if name not in self._families:
+            raise UsageError(f"there is no task family {name!r}; there are: {', '.join(self._families)}")
+        return self._families[name]
+
+    def case(self, case_id: str) -> Case:
+        """A canonical case by its id, as in ``latest_magnesium/07``.
+
+        Raises:
+            UsageError: There is none of this id.
+        """
+        if not isinstance(case_id, str):
+            raise UsageError(f"a case id is a text such as 'latest_magnesium/07', not {case_id!r}")
+        name, _, number = case_id.partition("/")
+        family = self.family(name)
+        for case in family.cases:
+            if number.isdigit() and case.number == int(number):
+                return case
+        raise UsageError(
+            f"there is no case {case_id!r}; {name} has {name}/01 to {name}/{len(family.cases):02d} (mab-gym tasks list)"
+        )
+
+
+def load_folder(folder: Path) -> list[Family]:
+    """All families in a folder of families.
+
+    Raises:
+        ContentError: It is no folder, or one of them is not as it should be.
+    """
+    if not folder.is_dir():
+        raise ContentError(f"there is no folder of task families at {folder}")
+    return [load_family(child) for child in sorted(folder.iterdir()) if (child / "task.toml").is_file()]
+
+
+@cache
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """The families of one folder, or all that this installation, its packages and the environment offer.
+
+    Args:
+        folder: Where to look instead of everywhere.
+    """
+    if folder is not None:
+        return Catalogue(load_folder(folder))
+    folders = [bundled_folder("tasks")]
+    for point in entry_points(group=ENTRY_POINTS):
+        folders.append(Path(str(point.load())))
+    folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
+    return Catalogue(family for each in folders for family in load_folder(each))

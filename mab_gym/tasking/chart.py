@@ -1,0 +1,143 @@
+"""The record system's snapshot as a verifier and a case drawer read it: through FHIR, on any backend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from mab_gym.backends import Backend
+from mab_gym.errors import MabGymError
+from mab_gym.fhir.server import Request
+
+_T = TypeVar("_T")
+_NOT_VALID = ("entered-in-error", "cancelled")
+
+
+class ChartError(MabGymError):
+    """The record system did not answer a question about the snapshot; an infrastructure fault, not an agent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One numeric result.
+
+    Attributes:
+        value: In ``unit``.
+        unit: As the chart writes it.
+        moment: When the specimen was taken, timezone-aware.
+        written: The same as the chart writes it.
+    """
+
+    value: float
+    unit: str
+    moment: datetime
+    written: str
+
+
+class Chart:
+    """Everything the snapshot holds, unchanged by any episode.
+
+    Attributes:
+        now: The record system's clock, timezone-aware.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.now = backend.now
+        self._base_url = backend.base_url
+        self._session = backend.open()
+        self._memory: dict[Any, Any] = {}
+
+    def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
+        """Computes something about the snapshot once (it never changes)."""
+        if key not in self._memory:
+            if len(self._memory) >= 100_000:
+                self._memory.clear()
+            self._memory[key] = compute()
+        found: _T = self._memory[key]
+        return found
+
+    def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
+        """All resources that a FHIR search finds, page after page.
+
+        Args:
+            resource_type: What to search.
+            parameters: Search parameters; write ``-`` in a name as ``__`` (``code__value-quantity`` is not needed).
+
+        Raises:
+            ChartError: The record system refused.
+        """
+        query = urlencode({name.replace("__", "-"): value for name, value in parameters.items()})
+        target: str | None = f"{resource_type}?{query}"
+        while target is not None:
+            response = self._session.handle(Request("GET", target))
+            if response.status != 200:
+                raise ChartError(f"GET {target} answered {response.status}: {response.body[:300]}")
+            bundle = json.loads(response.body)
+            yield from (entry["resource"] for entry in bundle.get("entry", ()))
+            following = (link["url"] for link in bundle.get("link", ()) if link["relation"] == "next")
+            target = next((url.removeprefix(self._base_url).removeprefix("/") for url in following), None)
+
+    def patients(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every Patient by id, in load order."""
+        return self.remember("patients", lambda: {p["id"]: p for p in self.search("Patient", _count="1000")})
+
+    def patient(self, mrn: str) -> Mapping[str, Any] | None:
+        """One Patient, or None."""
+        found = self.remember(("patient", mrn), lambda: next(self.search("Patient", _id=mrn), None))
+        return found
+
+    def profiles(self) -> tuple[str, ...]:
+        """The MRNs of the patients who have any Observation, in load order."""
+
+        def having_records() -> tuple[str, ...]:
+            return tuple(
+                mrn for mrn in self.patients() if next(self.search("Observation", patient=mrn, _count="1"), None)
+            )
+
+        return self.remember("profiles", having_records)
+
+    def latest(self, mrn: str, code: str, *, before: datetime | None = None) -> Reading | None:
+        """A patient's most recent valid result of one kind, or None.
+
+        Args:
+            mrn: The patient.
+            code: The observation's code, as in ``MG``.
+            before: Only results strictly earlier than this.
+        """
+
+        def look() -> Reading | None:
+            bound = {} if before is None else {"date": f"lt{before.isoformat()}"}
+            newest = self.search("Observation", patient=mrn, code=code, _sort="-date", _count="5", **bound)
+            return next((reading for reading in map(_reading, newest) if reading is not None), None)
+
+        return self.remember(("latest", mrn, code, before), look)
+
+    def readings(self, mrn: str, code: str, since: datetime) -> tuple[Reading, ...]:
+        """A patient's valid results of one kind from a moment (itself included) until now, the newest first."""
+
+        def look() -> tuple[Reading, ...]:
+            found = self.search(
+                "Observation", patient=mrn, code=code, date=f"ge{since.isoformat()}", _sort="-date", _count="100"
+            )
+            # HAPI compares by seconds and knows partial dates; the window itself is exact.
+            return tuple(r for r in map(_reading, found) if r is not None and since <= r.moment <= self.now)
+
+        return self.remember(("readings", mrn, code, since), look)
+
+
+def _reading(resource: Mapping[str, Any]) -> Reading | None:
+    quantity = resource.get("valueQuantity", {})
+    written = resource.get("effectiveDateTime", "")
+    if resource.get("status") in _NOT_VALID or "value" not in quantity:
+        return None
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return Reading(float(quantity["value"]), str(quantity.get("unit", "")), moment, written)

@@ -1,0 +1,250 @@
+"""Task families: one folder each, of one shape, loaded from wherever it lies.
+
+    tasks/latest_magnesium/
+        task.toml      name, number, kind, difficulty, summary
+        prompt.md      context, a line ---, question; filled with the case's params
+        cases.py       BRANCHES and draw(chart, rng, branch)
+        verifier.py    verify(case, chart, result)
+        solution.py    solve(case, desk)
+        cases.jsonl    the frozen canonical cases
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import string
+import sys
+import tomllib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from mab_gym.errors import ContentError
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.solving import Desk, Solution
+from mab_gym.tasking.verdict import Verdict
+
+KINDS = ("query", "action")
+DIFFICULTIES = ("easy", "medium", "hard")
+PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
+
+
+class Draw(Protocol):
+    """Draws what makes a case of one branch from a chart, or None where the chart has no such patient."""
+
+    def __call__(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None: ...
+
+
+class Verify(Protocol):
+    """Judges what an agent left behind."""
+
+    def __call__(self, case: Case, chart: Chart, result: Result) -> Verdict: ...
+
+
+class Solve(Protocol):
+    """The gold solution."""
+
+    def __call__(self, case: Case, desk: Desk) -> Solution: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One category of tasks.
+
+    Attributes:
+        name: The folder's name.
+        number: Its place in listings; 1 to 10 are MedAgentBench's categories.
+        kind: ``query`` or ``action``.
+        difficulty: ``easy`` (1 step), ``medium`` (2) or ``hard`` (3 and more).
+        summary: What it asks, in a few words.
+        context: The prompt's context, with ``{param}`` to be filled in.
+        question: The prompt's question, likewise.
+        branches: Its clinical situations, each with its share of thirty cases.
+        draw: See `Draw`.
+        verify: See `Verify`.
+        solve: See `Solve`.
+        cases: The frozen canonical cases.
+    """
+
+    name: str
+    number: int
+    kind: str
+    difficulty: str
+    summary: str
+    context: str
+    question: str
+    branches: Mapping[str, int]
+    draw: Draw
+    verify: Verify
+    solve: Solve
+    cases: Sequence[Case]
+
+    def prompt(self, case: Case, now: str) -> tuple[str, str]:
+        """The context and the question of a case.
+
+        Args:
+            case: One of this family.
+            now: The record system's clock, as text.
+        """
+        values = {"now": now, **case.params}
+        return self.context.format_map(values), self.question.format_map(values)
+
+    def draw_cases(self, chart: Chart, seed: int, count: int) -> list[Case]:
+        """Draws cases, branches in proportion to their shares, no two alike while the chart has enough patients.
+
+        Args:
+            chart: Where to draw from.
+            seed: Equal seeds give equal cases on equal charts.
+            count: How many.
+
+        Raises:
+            ContentError: The chart has nobody for a branch.
+        """
+        rng = random.Random(f"{self.name}/{seed}")
+        wheel = [branch for branch, share in self.branches.items() for _ in range(share)]
+        branches = [wheel[place * len(wheel) // count] for place in range(count)] if count <= len(wheel) else [
+            rng.choice(wheel) for _ in range(count)
+        ]
+        rng.shuffle(branches)
+        drawn: list[Case] = []
+        seen: set[str] = set()
+        for number, branch in enumerate(branches, start=1):
+            for attempt in range(200):
+                params = self.draw(chart, rng, branch)
+                if params is None:
+                    raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
+                if str(params.get("mrn", params)) not in seen or attempt == 199:
+                    break
+            seen.add(str(params.get("mrn", params)))
+            drawn.append(Case(self.name, number, branch, params))
+        return drawn
+
+
+def load_family(folder: Path) -> Family:
+    """Loads a family from its folder.
+
+    Raises:
+        ContentError: A part is missing or not as it should be; the text names the file, and the line where there is one.
+    """
+    missing = [part for part in PARTS if not (folder / part).is_file()]
+    if missing:
+        raise ContentError(f"{folder}: a family needs {', '.join(PARTS)}; missing: {', '.join(missing)}")
+    about = _read_toml(folder / "task.toml")
+    package = _package(folder)
+    cases_module = _module(folder / "cases.py", package)
+    context, separator, question = (folder / "prompt.md").read_text(encoding="utf-8").partition("\n---\n")
+    if not separator:
+        raise ContentError(f"{folder / 'prompt.md'}: write the context, a line with ---, and the question")
+    branches = _attribute(cases_module, "BRANCHES", folder / "cases.py")
+    if not isinstance(branches, dict) or not branches or not all(isinstance(n, int) and n > 0 for n in branches.values()):
+        raise ContentError(f"{folder / 'cases.py'}: BRANCHES maps each branch's name to its share, a whole number")
+    family = Family(
+        name=folder.name,
+        number=_number(about, folder),
+        kind=_choice(about, "kind", KINDS, folder),
+        difficulty=_choice(about, "difficulty", DIFFICULTIES, folder),
+        summary=str(about.get("summary", "")),
+        context=context.strip(),
+        question=question.strip(),
+        branches=branches,
+        draw=_attribute(cases_module, "draw", folder / "cases.py"),
+        verify=_attribute(_module(folder / "verifier.py", package), "verify", folder / "verifier.py"),
+        solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
+        cases=_read_cases(folder),
+    )
+    _check_prompt(family, folder)
+    return family
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContentError(f"{path}: {error}") from None
+
+
+def _number(about: Mapping[str, Any], folder: Path) -> int:
+    number = about.get("number")
+    if not isinstance(number, int) or number < 1:
+        raise ContentError(f"{folder / 'task.toml'}: number is a whole number from 1, not {number!r}")
+    return number
+
+
+def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: Path) -> str:
+    value = about.get(key)
+    if value not in allowed:
+        raise ContentError(f"{folder / 'task.toml'}: {key} is one of {', '.join(allowed)}, not {value!r}")
+    return str(value)
+
+
+def _read_cases(folder: Path) -> tuple[Case, ...]:
+    path = folder / "cases.jsonl"
+    if not path.is_file():
+        return ()
+    cases: list[Case] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                cases.append(Case.from_json(folder.name, line))
+            except ValueError as error:
+                raise ContentError(f"{path}, line {number}: {error}") from None
+    return tuple(cases)
+
+
+def _check_prompt(family: Family, folder: Path) -> None:
+    try:
+        named = {name for text in (family.context, family.question) for _, name, _, _ in string.Formatter().parse(text) if name}
+    except ValueError as error:
+        raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
+    for case in family.cases:
+        missing = named - {"now", *case.params}
+        if missing:
+            raise ContentError(f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names")
+
+
+def _package(folder: Path) -> str:
+    """Gives a folder's modules a package of their own, so that they may import one another relatively."""
+    name = f"mab_gym_family_{folder.name}_{zlib.crc32(str(folder.resolve()).encode()):08x}"
+    package = ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
+    return name
+
+
+def _module(path: Path, package: str) -> ModuleType:
+    name = f"{package}.{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ContentError(f"{path}: cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        line = getattr(error, "lineno", None) or _last_line(error, path)
+        raise ContentError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _last_line(error: Exception, path: Path) -> int:
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _attribute(module: ModuleType, name: str, path: Path) -> Any:
+    if not hasattr(module, name):
+        raise ContentError(f"{path}: defines no {name}")
+    return getattr(module, name)

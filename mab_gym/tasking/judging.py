@@ -1,0 +1,236 @@
+"""Judging by clinical meaning: what verifiers are written with.
+
+A `Judge` collects what is wrong; nothing found wrong is a success. It never raises for anything an agent wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mab_gym.actions import read_answer
+from mab_gym.fhir.overlay import Write
+from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+
+_GRAMS = {"g": 1.0, "gram": 1.0, "grams": 1.0, "mg": 1e-3, "milligram": 1e-3, "milligrams": 1e-3, "ug": 1e-6, "mcg": 1e-6}
+_HOURS = {"h": 1.0, "hr": 1.0, "hrs": 1.0, "hour": 1.0, "hours": 1.0, "min": 1 / 60, "minute": 1 / 60, "minutes": 1 / 60}
+_MILLIEQUIVALENTS = {"meq": 1.0, "meqs": 1.0, "milliequivalent": 1.0, "milliequivalents": 1.0}
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an agent left behind when it finished.
+
+    Attributes:
+        answer: The text between the brackets of ``FINISH(...)``.
+        writes: What the record system really did for it, in order.
+    """
+
+    answer: str
+    writes: Sequence[Write]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One item of an expected answer: a description for people and a test."""
+
+    description: str
+    test: Callable[[Any], bool]
+
+
+def number(value: float, tolerance: float = _SAME) -> Expected:
+    """A JSON number equal to ``value`` within ``tolerance``; 2 and 2.0 are the same."""
+
+    def same(item: Any) -> bool:
+        return isinstance(item, int | float) and not isinstance(item, bool) and abs(item - value) <= tolerance
+
+    return Expected(f"{value:g}", same)
+
+
+def text(value: str) -> Expected:
+    """Exactly this text."""
+    return Expected(f'"{value}"', lambda item: item == value)
+
+
+def moment(value: datetime) -> Expected:
+    """The same instant, written in any time zone."""
+    return Expected(f'"{value.isoformat()}"', lambda item: read_moment(item) == value)
+
+
+def read_moment(item: Any) -> datetime | None:
+    """An instant with its zone from text, or None where it is none."""
+    if not isinstance(item, str):
+        return None
+    try:
+        read = datetime.fromisoformat(item.strip())
+    except ValueError:
+        return None
+    return read if read.tzinfo is not None else None
+
+
+class Judge:
+    """Collects what is wrong with an episode's result."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self._problems: list[Reason] = []
+
+    def problem(self, code: Code, sentence: str) -> None:
+        """Notes that something is wrong."""
+        self._problems.append(Reason(code, sentence))
+
+    def verdict(self) -> Verdict:
+        """The verdict on all that was looked at."""
+        return verdict_from(self._problems)
+
+    def answer(self, *expected: Expected) -> None:
+        """The answer must be a list of exactly these."""
+        try:
+            given = read_answer(self._result.answer)
+        except ValueError as error:
+            self.problem(Code.ANSWER_MALFORMED, f"The answer could not be read: {error}.")
+            return
+        wanted = "[" + ", ".join(item.description for item in expected) + "]"
+        if len(given) != len(expected) or not all(e.test(item) for e, item in zip(expected, given, strict=True)):
+            self.problem(Code.ANSWER_WRONG, f"The answer should be {wanted}, but it was {_short(self._result.answer)}.")
+
+    def nothing_written(self, why: str = "the task asks for no change") -> None:
+        """Nothing may have been written."""
+        for write in self._result.writes:
+            self.problem(Code.WRITE_UNEXPECTED, f"A {write.resource_type} was written although {why}.")
+
+    def written(self, *resource_types: str) -> list[Mapping[str, Any]] | None:
+        """Exactly one resource of each of these types must have been written, and nothing else.
+
+        Returns:
+            The resources in the order of ``resource_types``, or None where one is missing or there is more than one.
+        """
+        found: list[Mapping[str, Any]] = []
+        remaining = list(self._result.writes)
+        for resource_type in resource_types:
+            same = [w for w in remaining if w.resource_type == resource_type and w.interaction == "create"]
+            remaining = [w for w in remaining if w not in same]
+            if not same:
+                self.problem(Code.WRITE_MISSING, f"No {resource_type} was written, but one was due.")
+            elif len(same) > 1:
+                self.problem(Code.WRITE_DUPLICATE, f"{len(same)} {resource_type} resources were written; one was due.")
+            elif same[0].resource is not None:
+                found.append(same[0].resource)
+        for write in remaining:
+            self.problem(Code.WRITE_UNEXPECTED, f"A {write.resource_type} was written that nobody asked for.")
+        return found if len(found) == len(resource_types) else None
+
+    def subject(self, resource: Mapping[str, Any], mrn: str) -> None:
+        """The resource must concern this patient."""
+        reference = _at(resource, "subject", "reference")
+        if reference != f"Patient/{mrn}" and not str(reference).startswith(f"Patient/{mrn}/_history/"):
+            self.problem(Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
+
+    def coded(self, concept: Any, system: str, code: str, what: str) -> None:
+        """One coding among those given must be this one."""
+        codings = _items(_at(concept, "coding"))
+        if not any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings):
+            self.problem(Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.")
+
+    def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
+        """A plain field must have this value."""
+        if resource.get(name) != wanted:
+            self.problem(code, f"The {name} is {resource.get(name)!r} and should be {wanted!r}.")
+
+    def at(self, resource: Mapping[str, Any], name: str, wanted: datetime) -> None:
+        """A field must name this instant, in any time zone."""
+        if read_moment(resource.get(name)) != wanted:
+            self.problem(Code.WRONG_TIME, f"The {name} is {resource.get(name)!r} and should be {wanted.isoformat()}.")
+
+    def note(self, resource: Mapping[str, Any], wanted: str) -> None:
+        """A note must hold this text; white space may differ."""
+        texts = [" ".join(str(_at(note, "text") or "").split()) for note in _items(resource.get("note"))]
+        if not any(" ".join(wanted.split()) in text for text in texts):
+            self.problem(Code.WRONG_NOTE, "The free text that was asked for is not in the note.")
+
+    def route(self, dosage: Any, *accepted: str) -> None:
+        """The route, as text or as any of its codings' codes and displays, must be one of these (case apart)."""
+        route = _at(dosage, "route")
+        names = [_at(route, "text"), *(_at(c, k) for c in _items(_at(route, "coding")) for k in ("code", "display"))]
+        given = {str(name).strip().lower() for name in names if name}
+        if not given & {name.lower() for name in accepted}:
+            self.problem(Code.WRONG_ROUTE, f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}.")
+
+    def grams(self, dosage: Any, wanted: float) -> None:
+        """The dose must be this many grams, in any unit of mass."""
+        self._dose(dosage, wanted, "g", _GRAMS, _SAME)
+
+    def milliequivalents(self, dosage: Any, wanted: float) -> None:
+        """The dose must be this many milliequivalents, within 0.1."""
+        self._dose(dosage, wanted, "mEq", _MILLIEQUIVALENTS, 0.1)
+
+    def over_hours(self, dosage: Any, grams: float, wanted: float) -> None:
+        """The infusion must run over this many hours.
+
+        Accepted are a rateQuantity in hours, as the prompt asks, and what means the same: a rate in grams an hour, a
+        rateRatio, or timing.repeat.duration.
+        """
+        if not any(abs(hours - wanted) <= _SAME for hours in _infusion_hours(dosage, grams)):
+            self.problem(Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
+
+    def _dose(self, dosage: Any, wanted: float, unit: str, factors: Mapping[str, float], tolerance: float) -> None:
+        amounts = [_amount(_at(rate, "doseQuantity"), factors) for rate in _items(_at(dosage, "doseAndRate"))]
+        if len(amounts) != 1 or amounts[0] is None or abs(amounts[0] - wanted) > tolerance:
+            self.problem(Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
+
+
+def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:
+    """The single dosageInstruction of a MedicationRequest; an empty one, and a problem noted, where it is not single."""
+    dosages = _items(resource.get("dosageInstruction"))
+    if len(dosages) != 1:
+        judge.problem(Code.WRONG_DOSE, f"There should be one dosageInstruction; there are {len(dosages)}.")
+        return {}
+    return dosages[0]
+
+
+def _infusion_hours(dosage: Any, grams: float) -> Iterable[float]:
+    for rate in _items(_at(dosage, "doseAndRate")):
+        quantity = _at(rate, "rateQuantity")
+        hours = _amount(quantity, _HOURS)
+        if hours is not None:
+            yield hours
+        speed = _amount(quantity, {"g/h": 1.0, "g/hr": 1.0, "g/hour": 1.0, "mg/h": 1e-3, "mg/hr": 1e-3})
+        if speed:
+            yield grams / speed
+        ratio = _at(rate, "rateRatio")
+        mass, time = _amount(_at(ratio, "numerator"), _GRAMS), _amount(_at(ratio, "denominator"), _HOURS)
+        if mass and time:
+            yield grams / (mass / time)
+    repeat = _at(_at(dosage, "timing"), "repeat")
+    duration, unit = _at(repeat, "duration"), str(_at(repeat, "durationUnit")).lower()
+    if isinstance(duration, int | float) and unit in _HOURS:
+        yield duration * _HOURS[unit]
+
+
+def _amount(quantity: Any, factors: Mapping[str, float]) -> float | None:
+    """A quantity's value in the unit whose factor is 1, or None where its unit is not among the known ones."""
+    value = _at(quantity, "value")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    names = [re.sub(r"\s", "", str(_at(quantity, key) or "")).lower() for key in ("unit", "code")]
+    known = {factors[name] for name in names if name in factors}
+    unknown = [name for name in names if name and name not in factors]
+    return value * known.pop() if len(known) == 1 and not unknown else None
+
+
+def _at(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else () if value is None else (value,)
+
+
+def _short(answer: str, limit: int = 200) -> str:
+    return answer if len(answer) <= limit else answer[:limit] + "…"

@@ -1,0 +1,63 @@
+"""What gold solutions are written with: they act through the environment as any agent does, and read its replies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from mab_gym.actions import Finish, Get, Post, render
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for an action.
+
+    Attributes:
+        status: The HTTP status, 0 where nothing was sent.
+        body: The response as the server sent it.
+    """
+
+    status: int
+    body: str
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of a searchset, or the one resource that was read."""
+        data = json.loads(self.body)
+        if data.get("resourceType") == "Bundle":
+            return [entry["resource"] for entry in data.get("entry", ())]
+        return [data]
+
+
+Solution = Generator[str, Reply, None]
+"""Yields actions as text and is sent the reply to each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a solution works: the addresses and the clock that the prompt names too.
+
+    Attributes:
+        base_url: The FHIR base, without a slash at its end.
+        now: The record system's clock, timezone-aware.
+    """
+
+    base_url: str
+    now: datetime
+
+    def get(self, resource_type: str, **parameters: str) -> str:
+        """The action that searches."""
+        query = urlencode(parameters)
+        return render(Get(f"{self.base_url}/{resource_type}" + (f"?{query}" if query else "")))
+
+    def post(self, resource: dict[str, Any]) -> str:
+        """The action that creates a resource."""
+        return render(Post(f"{self.base_url}/{resource['resourceType']}", json.dumps(resource)))
+
+    def finish(self, answer: Sequence[Any]) -> str:
+        """The action that ends the episode with this answer."""
+        return render(Finish(json.dumps(list(answer))))

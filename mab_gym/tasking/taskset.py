@@ -1,0 +1,83 @@
+"""Which cases an environment plays: frozen ones, or fresh ones drawn from a chart without end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mab_gym.errors import UsageError
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.catalogue import Catalogue
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.family import DIFFICULTIES, Family
+
+DRAW = "drawn"
+FROZEN = "frozen"
+
+
+class Chooser(Protocol):
+    """The part of a random generator that is needed here (numpy's ``Generator`` has it)."""
+
+    def integers(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high - 1``."""
+        ...
+
+
+class TaskSet:
+    """The families and cases of one environment.
+
+    Args:
+        families: Which families take part.
+        chart: Where fresh cases are drawn from.
+        source: ``frozen`` for the canonical cases, ``drawn`` for fresh ones at every reset.
+    """
+
+    def __init__(self, families: Sequence[Family], chart: Chart, source: str = FROZEN) -> None:
+        if source not in (FROZEN, DRAW):
+            raise UsageError(f"cases are {FROZEN} or {DRAW}, not {source!r}")
+        if not families:
+            raise UsageError("no task family fits this environment's kind, difficulty and families")
+        self.catalogue = Catalogue(families)
+        self.source = source
+        self._chart = chart
+
+    @property
+    def cases(self) -> list[Case]:
+        """The frozen cases of all families, in order; empty where cases are drawn."""
+        return [case for family in self.catalogue.values() for case in family.cases] if self.source == FROZEN else []
+
+    def pick(self, chooser: Chooser, family: str | None = None, difficulty: str | None = None) -> Case:
+        """One case by chance, families equally likely.
+
+        Args:
+            chooser: The source of chance.
+            family: Only this family.
+            difficulty: Only families of this difficulty.
+
+        Raises:
+            UsageError: There is no such family or difficulty here.
+        """
+        if difficulty is not None and difficulty not in DIFFICULTIES:
+            raise UsageError(f"a difficulty is one of {', '.join(DIFFICULTIES)}, not {difficulty!r}")
+        if family is not None and not isinstance(family, str):
+            raise UsageError(f"a family is named by a text, not by {family!r}")
+        fitting = [self.catalogue.family(family)] if family is not None else list(self.catalogue.values())
+        fitting = [each for each in fitting if difficulty in (None, each.difficulty)]
+        if not fitting:
+            raise UsageError(f"this environment has no {difficulty} tasks" + (f" in {family}" if family else ""))
+        chosen = fitting[int(chooser.integers(0, len(fitting)))]
+        if self.source == DRAW:
+            return chosen.draw_cases(self._chart, int(chooser.integers(0, 2**31)), 1)[0]
+        if not chosen.cases:
+            raise UsageError(f"the family {chosen.name} has no frozen cases; `mab-gym tasks freeze` writes them")
+        return chosen.cases[int(chooser.integers(0, len(chosen.cases)))]
+
+    def case(self, case_id: str) -> Case:
+        """A frozen case by its id.
+
+        Raises:
+            UsageError: There is no such case here.
+        """
+        if self.source == DRAW:
+            raise UsageError("this environment draws fresh cases; choose with seed, family and difficulty instead of case")
+        return self.catalogue.case(case_id)

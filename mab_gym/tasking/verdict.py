@@ -1,0 +1,116 @@
+"""Verdicts: whether a case was solved, and why not, in codes from a fixed list and in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Failure(StrEnum):
+    """What kind of failure it was, for reports."""
+
+    MISREAD_CHART = "misread_chart"
+    WRONG_FORMAT = "wrong_format"
+    WRONG_TOOL_USE = "wrong_tool_use"
+    WRONG_ORDER = "wrong_order"
+    UNSAFE_ORDER = "unsafe_order"
+    MISSING_ORDER = "missing_order"
+    STEP_LIMIT = "step_limit"
+
+
+class Code(StrEnum):
+    """Why a verdict is what it is."""
+
+    SOLVED = "solved"
+    STEP_LIMIT = "step_limit"
+    INVALID_ACTION = "invalid_action"
+    ANSWER_MALFORMED = "answer_malformed"
+    ANSWER_WRONG = "answer_wrong"
+    WRITE_MISSING = "write_missing"
+    WRITE_DUPLICATE = "write_duplicate"
+    WRITE_UNEXPECTED = "write_unexpected"
+    WRONG_PATIENT = "wrong_patient"
+    WRONG_CODE = "wrong_code"
+    WRONG_CATEGORY = "wrong_category"
+    WRONG_STATUS = "wrong_status"
+    WRONG_INTENT = "wrong_intent"
+    WRONG_PRIORITY = "wrong_priority"
+    WRONG_TIME = "wrong_time"
+    WRONG_DOSE = "wrong_dose"
+    WRONG_RATE = "wrong_rate"
+    WRONG_ROUTE = "wrong_route"
+    WRONG_VALUE = "wrong_value"
+    WRONG_NOTE = "wrong_note"
+    UNJUDGED = "unjudged"
+
+
+_FAILURES = {
+    Code.STEP_LIMIT: Failure.STEP_LIMIT,
+    Code.INVALID_ACTION: Failure.WRONG_TOOL_USE,
+    Code.ANSWER_MALFORMED: Failure.WRONG_FORMAT,
+    Code.UNJUDGED: Failure.WRONG_FORMAT,
+    Code.ANSWER_WRONG: Failure.MISREAD_CHART,
+    Code.WRITE_MISSING: Failure.MISSING_ORDER,
+    Code.WRITE_DUPLICATE: Failure.UNSAFE_ORDER,
+    Code.WRITE_UNEXPECTED: Failure.UNSAFE_ORDER,
+    Code.WRONG_PATIENT: Failure.UNSAFE_ORDER,
+    Code.WRONG_DOSE: Failure.UNSAFE_ORDER,
+    Code.WRONG_RATE: Failure.UNSAFE_ORDER,
+    Code.WRONG_ROUTE: Failure.UNSAFE_ORDER,
+}
+_GRAVITY = [
+    Failure.UNSAFE_ORDER,
+    Failure.STEP_LIMIT,
+    Failure.WRONG_TOOL_USE,
+    Failure.MISSING_ORDER,
+    Failure.WRONG_ORDER,
+    Failure.WRONG_FORMAT,
+    Failure.MISREAD_CHART,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One finding: a code for machines and a sentence for people."""
+
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement on one episode.
+
+    Attributes:
+        success: Whether the case was solved.
+        reasons: What was found; for a success the single reason `Code.SOLVED`.
+        failure: The gravest kind of failure among them, None for a success.
+    """
+
+    success: bool
+    reasons: tuple[Reason, ...]
+    failure: Failure | None
+
+    @property
+    def reward(self) -> float:
+        """1.0 for a success, else 0.0."""
+        return 1.0 if self.success else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for records."""
+        return {
+            "success": self.success,
+            "failure": None if self.failure is None else self.failure.value,
+            "reasons": [{"code": reason.code.value, "text": reason.text} for reason in self.reasons],
+        }
+
+
+def verdict_from(problems: Iterable[Reason]) -> Verdict:
+    """The verdict that follows from what was found wrong: success where nothing was."""
+    found = tuple(problems)
+    if not found:
+        return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None)
+    kinds = {_FAILURES.get(reason.code, Failure.WRONG_ORDER) for reason in found}
+    return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds))

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Writes the compact FHIR R4 definitions in mab_gym/fhir/r4 from HAPI's own copy of the specification.
+
+make_fhir_definitions.py hapi-fhir-validation-resources-r4-7.6.0.jar [--out mab_gym/fhir/r4]
+
+The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4:7.6.0. What it holds of the
+specification (http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
+
+elements.json    {type: [parent type or "", [[name, types, flags, binding, targets], ...]]}
+                 A name ending in "[x]" is a choice; flags hold "*" (many) and "s" (part of the summary).
+                 Only what the type adds to its parent is listed, in the order in which FHIR defines it.
+codes.json       {binding: [allowed codes]}
+parameters.json  {base: [[name, type, expression, targets, components], ...]}
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+MODEL = "org/hl7/fhir/r4/model"
+FHIR = "{http://hl7.org/fhir}"
+EXTENSIONS = "http://hl7.org/fhir/StructureDefinition/"
+BINDING_NAME = EXTENSIONS + "elementdefinition-bindingName"
+FHIR_TYPE = EXTENSIONS + "structuredefinition-fhir-type"
+
+OPEN_CHOICE = """
+    base64Binary boolean canonical code date dateTime decimal id instant integer markdown oid positiveInt string
+    time unsignedInt uri url uuid Address Age Annotation Attachment CodeableConcept Coding ContactPoint Count
+    Distance Duration HumanName Identifier Money Period Quantity Range Ratio Reference SampledData Signature Timing
+    ContactDetail Contributor DataRequirement Expression ParameterDefinition RelatedArtifact TriggerDefinition
+    UsageContext Dosage Meta
+"""
+"""The types of an element that may be of any type (http://hl7.org/fhir/R4/datatypes.html#open)."""
+
+UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideParameterCode"}
+"""Required bindings that HAPI's model keeps as plain codes, so that any value is accepted."""
+
+Row = list[Any]
+
+
+def value(node: ET.Element, *path: str) -> str | None:
+    found = node.find("/".join(FHIR + name for name in path))
+    return None if found is None else found.get("value")
+
+
+def each(node: ET.Element, *path: str) -> list[ET.Element]:
+    return node.findall("/".join(FHIR + name for name in path))
+
+
+def extension(node: ET.Element, url: str) -> str | None:
+    for found in each(node, "extension"):
+        if found.get("url") == url:
+            return next((child.get("value") for child in found), None)
+    return None
+
+
+class Specification:
+    """The parts of the jar that matter here, read once."""
+
+    def __init__(self, jar: Path) -> None:
+        self.structures: dict[str, ET.Element] = {}
+        self.value_sets: dict[str, ET.Element] = {}
+        self.code_systems: dict[str, ET.Element] = {}
+        with zipfile.ZipFile(jar) as archive:
+            for name in ("profile/profiles-types.xml", "profile/profiles-resources.xml"):
+                for node in self._resources(archive, name, "StructureDefinition"):
+                    if value(node, "derivation") != "constraint":
+                        self.structures[value(node, "type") or ""] = node
+            for name in ("valuesets", "v2-tables", "v3-codesystems"):
+                nodes = list(self._resources(archive, f"valueset/{name}.xml", "ValueSet", "CodeSystem"))
+                for node in nodes:
+                    known = self.value_sets if node.tag == FHIR + "ValueSet" else self.code_systems
+                    known[value(node, "url") or ""] = node
+            bundle = json.loads(archive.read(f"{MODEL}/sp/search-parameters.json"))
+            self.parameters: list[dict[str, Any]] = [entry["resource"] for entry in bundle["entry"]]
+
+    @staticmethod
+    def _resources(archive: zipfile.ZipFile, name: str, *kinds: str) -> Iterator[ET.Element]:
+        root = ET.fromstring(archive.read(f"{MODEL}/{name}"))
+        for holder in each(root, "entry", "resource"):
+            yield from (node for node in holder if node.tag.removeprefix(FHIR) in kinds)
+
+    def codes(self, value_set_url: str) -> list[str] | None:
+        """The codes of a value set, or None where they cannot be listed (all languages, all media types)."""
+        value_set = self.value_sets.get(value_set_url.split("|", maxsplit=1)[0])
+        if value_set is None:
+            return None
+        codes: list[str] = []
+        for include in each(value_set, "compose", "include"):
+            if each(include, "filter"):
+                return None
+            listed = [value(concept, "code") or "" for concept in each(include, "concept")]
+            for other in each(include, "valueSet"):
+                more = self.codes(other.get("value") or "")
+                if more is None:
+                    return None
+                listed += more
+            system = value(include, "system")
+            if system and not listed:
+                code_system = self.code_systems.get(system)
+                if code_system is None or value(code_system, "content") == "not-present":
+                    return None
+                listed = [value(concept, "code") or "" for concept in code_system.iter(FHIR + "concept")]
+            codes += listed
+        return codes or None
+
+
+class Elements:
+    """Collects ``elements.json`` and ``codes.json``."""
+
+    def __init__(self, spec: Specification) -> None:
+        self.spec = spec
+        self.types: dict[str, Row] = {}
+        self.codes: dict[str, list[str]] = {}
+
+    def add(self, name: str, structure: ET.Element) -> None:
+        parent = (value(structure, "baseDefinition") or "").removeprefix(EXTENSIONS)
+        nodes = each(structure, "differential", "element")
+        backbones = {value(node, "path") or "" for node in nodes if self._is_backbone(node)}
+        for node in nodes:
+            path = value(node, "path") or ""
+            if "." not in path:
+                self.types[path] = [parent, []]
+                continue
+            if path in backbones:
+                self.types[path] = [value(node, "type", "code"), []]
+            owner, element = path.rsplit(".", 1)
+            self.types[owner][1].append(self._row(path, element, node, path in backbones))
+
+    @staticmethod
+    def _is_backbone(node: ET.Element) -> bool:
+        path = value(node, "path") or ""
+        return path.count(".") > 0 and value(node, "type", "code") in ("BackboneElement", "Element")
+
+    def _row(self, path: str, name: str, node: ET.Element, backbone: bool) -> Row:
+        types: list[str] = []
+        targets: list[str] = []
+        for type_node in each(node, "type"):
+            code = extension(type_node, FHIR_TYPE) or value(type_node, "code") or ""
+            types += OPEN_CHOICE.split() if code == "*" else [code]
+            targets += [
+                profile.get("value", "").removeprefix(EXTENSIONS) for profile in each(type_node, "targetProfile")
+            ]
+        reference = value(node, "contentReference")
+        if reference:
+            types = [reference.removeprefix("#")]
+        if backbone:
+            types = [path]
+        if path == "Resource.id":
+            types = ["id"]  # The specification says string, HAPI's model id.
+        flags = "*" * (value(node, "max") == "*") + "s" * (value(node, "isSummary") == "true")
+        return [
+            name,
+            types,
+            flags,
+            self._binding(node) if types == ["code"] else "",
+            sorted(set(targets), key=targets.index),
+        ]
+
+    def _binding(self, node: ET.Element) -> str:
+        binding = node.find(FHIR + "binding")
+        if binding is None or value(binding, "strength") != "required":
+            return ""
+        name = extension(binding, BINDING_NAME)
+        codes = self.spec.codes(value(binding, "valueSet") or "")
+        if name is None or codes is None or name in UNCHECKED_BINDINGS:
+            return ""
+        name = "".join(part[0].upper() + part[1:] for part in name.split("-"))
+        if self.codes.setdefault(name, sorted(set(codes))) != sorted(set(codes)):
+            raise SystemExit(f"two bindings are named {name}")
+        return name
+
+
+def alternatives(expression: str) -> list[str]:
+    """The operands of the unions at the top level of a FHIRPath expression."""
+    parts, depth = [""], 0
+    for character in expression:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def search_parameters(spec: Specification) -> dict[str, list[Row]]:
+    by_url = {parameter["url"]: parameter["code"] for parameter in spec.parameters}
+    found: dict[str, list[Row]] = defaultdict(list)
+    for parameter in spec.parameters:
+        for base in parameter["base"]:
+            # A few expressions name no type at all ("name | alias"): they concern every base.
+            own = [
+                part
+                for part in alternatives(parameter.get("expression", ""))
+                if re.match(rf"\(*({base}\b|[a-z])", part)
+            ]
+            components = [[by_url[part["definition"]], part["expression"]] for part in parameter.get("component", ())]
+            expression = " | ".join(own)
+            # A list of all resource types says nothing; it is kept empty.
+            targets = [target for target in parameter.get("target", []) if len(parameter["target"]) < 100]
+            found[base].append([parameter["code"], parameter["type"], expression, targets, components])
+    return {base: sorted(rows) for base, rows in found.items()}
+
+
+def write(path: Path, data: dict[str, Any]) -> None:
+    """One key a line, so that a change of the specification can be read in a diff."""
+    lines = (json.dumps(key) + ":" + json.dumps(item, separators=(",", ":")) for key, item in sorted(data.items()))
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jar", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "mab_gym" / "fhir" / "r4")
+    options = parser.parse_args(list(arguments) if arguments is not None else None)
+    spec = Specification(options.jar)
+    elements = Elements(spec)
+    for name, structure in spec.structures.items():
+        if value(structure, "kind") in ("resource", "complex-type") and name not in ("Resource.example",):
+            elements.add(name, structure)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write(options.out / "elements.json", elements.types)
+    write(options.out / "codes.json", elements.codes)
+    write(options.out / "parameters.json", search_parameters(spec))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Look, decide, order, answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """Two or three steps."""
+    reply = yield desk.get("Observation", patient=case["mrn"], code="A1C", _sort="-date", _count="5")
+    results = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    a_year_ago = desk.now.replace(year=desk.now.year - 1)
+    if not results or datetime.fromisoformat(results[0]["effectiveDateTime"]) < a_year_ago:
+        yield desk.post(
+            {
+                "resourceType": "ServiceRequest",
+                "status": "active",
+                "intent": "order",
+                "priority": "stat",
+                "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
+                "subject": {"reference": f"Patient/{case['mrn']}"},
+                "authoredOn": desk.now.isoformat(),
+            }
+        )
+    if results:
+        yield desk.finish([results[0]["valueQuantity"]["value"], results[0]["effectiveDateTime"]])
+    else:
+        yield desk.finish([-1])

@@ -1,0 +1,33 @@
+"""A new HbA1c where one is due, nothing where not, and the last result."""
+
+from __future__ import annotations
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.verdict import Code, Verdict
+
+from .cases import situation
+
+
+def verify(case: Case, chart: Chart, result: Result) -> Verdict:
+    """Judges the order and the answer."""
+    latest = chart.latest(case["mrn"], "A1C")
+    judge = Judge(result)
+    if situation(latest, chart.now) == "up_to_date":
+        judge.nothing_written("the last HbA1c is up to date")
+    else:
+        written = judge.written("ServiceRequest")
+        if written is not None:
+            (order,) = written
+            judge.subject(order, case["mrn"])
+            judge.field(order, "status", "active", Code.WRONG_STATUS)
+            judge.field(order, "intent", "order", Code.WRONG_INTENT)
+            judge.field(order, "priority", "stat", Code.WRONG_PRIORITY)
+            judge.at(order, "authoredOn", chart.now)
+            judge.coded(order.get("code"), "http://loinc.org", "4548-4", "laboratory order")
+    if latest is None:
+        judge.answer(number(-1))
+    else:
+        judge.answer(number(latest.value), moment(latest.moment))
+    return judge.verdict()

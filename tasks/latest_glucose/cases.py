@@ -1,0 +1,23 @@
+"""Cases: a reading of today, or an older one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from mab_gym.tasking.chart import Chart
+
+BRANCHES = {"today": 20, "older": 10}
+
+
+def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+    """Draws a patient in this situation."""
+    start = chart.now - timedelta(hours=24)
+    wanted = []
+    for mrn in chart.profiles():
+        latest = chart.latest(mrn, "GLU")
+        if latest is not None and (latest.moment >= start) == (branch == "today"):
+            wanted.append(mrn)
+    return {"mrn": rng.choice(wanted)} if wanted else None

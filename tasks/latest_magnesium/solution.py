@@ -1,0 +1,17 @@
+"""The newest value, and whether it is recent enough."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """One search, one answer."""
+    reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
+    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
+    written = newest["effectiveDateTime"]
+    current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)
+    yield desk.finish([newest["valueQuantity"]["value"] if current else -1, written])

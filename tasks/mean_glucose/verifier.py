@@ -1,0 +1,28 @@
+"""The mean of the readings in the window and how many they are, or -1 with the time of the one before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.verdict import Verdict
+
+ROUNDING = 0.1
+"""mg/dL by which a mean may be off, so that nobody fails for the way they round."""
+
+
+def verify(case: Case, chart: Chart, result: Result) -> Verdict:
+    """Judges the answer; nothing may be written."""
+    judge = Judge(result)
+    readings = chart.readings(case["mrn"], "GLU", chart.now - timedelta(hours=24))
+    if readings:
+        mean = sum(reading.value for reading in readings) / len(readings)
+        judge.answer(number(mean, ROUNDING), number(len(readings)))
+    elif (latest := chart.latest(case["mrn"], "GLU")) is not None:
+        judge.answer(number(-1), moment(latest.moment))
+    else:
+        judge.answer(number(-1))
+    judge.nothing_written()
+    return judge.verdict()

@@ -1,0 +1,29 @@
+"""Cases: ordinary birthdays, and those at which counting years goes wrong by one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from mab_gym.tasking.chart import Chart
+
+BRANCHES = {"birthday_passed": 14, "birthday_to_come": 10, "birthday_within_a_day": 6}
+
+
+def branch_of(birth_date: str, today: date) -> str:
+    """Where this year's birthday lies, by calendar day."""
+    born = date.fromisoformat(birth_date)
+    days = date(2000, born.month, born.day).toordinal() - date(2000, today.month, today.day).toordinal()
+    if abs(days) <= 1:
+        return "birthday_within_a_day"
+    return "birthday_passed" if days < 0 else "birthday_to_come"
+
+
+def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+    """Draws a patient whose birthday lies so."""
+    today = chart.now.date()
+    births = {mrn: patient["birthDate"] for mrn, patient in chart.patients().items()}
+    wanted = [mrn for mrn, born in births.items() if len(born) == 10 and branch_of(born, today) == branch]
+    return {"mrn": rng.choice(wanted)} if wanted else None

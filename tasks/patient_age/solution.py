@@ -1,0 +1,14 @@
+"""Read the Patient, count the years."""
+
+from __future__ import annotations
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+from .verifier import completed_years
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """One search, one answer."""
+    reply = yield desk.get("Patient", _id=case["mrn"])
+    yield desk.finish([completed_years(reply.resources[0]["birthDate"], desk.now.date())])

@@ -1,0 +1,47 @@
+"""Look, decide, order, answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+from .cases import GRAMS, degree
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """Two or three steps."""
+    reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
+    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
+    written, value = newest["effectiveDateTime"], newest["valueQuantity"]["value"]
+    if datetime.fromisoformat(written) < desk.now - timedelta(hours=24):
+        yield desk.finish([-1, written])
+        return
+    grams = GRAMS.get(degree(value))
+    if grams is not None:
+        yield desk.post(
+            {
+                "resourceType": "MedicationRequest",
+                "status": "active",
+                "intent": "order",
+                "medicationCodeableConcept": {
+                    "coding": [{"system": "http://hl7.org/fhir/sid/ndc", "code": "0338-1715-40"}],
+                    "text": "Magnesium sulfate",
+                },
+                "subject": {"reference": f"Patient/{case['mrn']}"},
+                "authoredOn": desk.now.isoformat(),
+                "dosageInstruction": [
+                    {
+                        "route": {"text": "IV"},
+                        "doseAndRate": [
+                            {
+                                "doseQuantity": {"value": grams, "unit": "g"},
+                                "rateQuantity": {"value": grams, "unit": "h"},
+                            }
+                        ],
+                    }
+                ],
+            }
+        )
+    yield desk.finish([value, written])

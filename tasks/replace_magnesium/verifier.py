@@ -1,0 +1,37 @@
+"""The order that the level calls for, no other, and the level itself."""
+
+from __future__ import annotations
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage
+from mab_gym.tasking.verdict import Code, Verdict
+
+from .cases import GRAMS, situation
+
+
+def verify(case: Case, chart: Chart, result: Result) -> Verdict:
+    """Judges the order and the answer."""
+    latest = chart.latest(case["mrn"], "MG")
+    branch = situation(latest, chart.now)
+    judge = Judge(result)
+    if branch in GRAMS:
+        written = judge.written("MedicationRequest")
+        if written is not None:
+            (order,) = written
+            judge.subject(order, case["mrn"])
+            judge.field(order, "status", "active", Code.WRONG_STATUS)
+            judge.field(order, "intent", "order", Code.WRONG_INTENT)
+            judge.at(order, "authoredOn", chart.now)
+            judge.coded(order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication")
+            dosage = only_dosage(judge, order)
+            judge.route(dosage, "IV", "intravenous", "47625008")
+            judge.grams(dosage, GRAMS[branch])
+            judge.over_hours(dosage, GRAMS[branch], GRAMS[branch])
+    else:
+        judge.nothing_written("no replacement is due")
+    if latest is None:
+        judge.answer(number(-1))
+    else:
+        judge.answer(number(-1 if branch == "not_recorded" else latest.value), moment(latest.moment))
+    return judge.verdict()

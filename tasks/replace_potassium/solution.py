@@ -1,0 +1,49 @@
+"""Look, decide, order twice, answer."""
+
+from __future__ import annotations
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+from .cases import THRESHOLD, milliequivalents
+from .verifier import tomorrow_at_eight
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """Two or four steps."""
+    reply = yield desk.get("Observation", patient=case["mrn"], code="K", _sort="-date", _count="5")
+    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
+    value = newest["valueQuantity"]["value"]
+    if value < THRESHOLD:
+        shared = {
+            "status": "active",
+            "intent": "order",
+            "subject": {"reference": f"Patient/{case['mrn']}"},
+            "authoredOn": desk.now.isoformat(),
+        }
+        yield desk.post(
+            {
+                "resourceType": "MedicationRequest",
+                **shared,
+                "medicationCodeableConcept": {
+                    "coding": [{"system": "http://hl7.org/fhir/sid/ndc", "code": "40032-917-01"}],
+                    "text": "Potassium chloride",
+                },
+                "dosageInstruction": [
+                    {
+                        "route": {"text": "oral"},
+                        "doseAndRate": [{"doseQuantity": {"value": milliequivalents(value), "unit": "mEq"}}],
+                    }
+                ],
+            }
+        )
+        yield desk.post(
+            {
+                "resourceType": "ServiceRequest",
+                **shared,
+                "priority": "stat",
+                "code": {"coding": [{"system": "http://loinc.org", "code": "2823-3"}]},
+                "occurrenceDateTime": tomorrow_at_eight(desk.now).isoformat(),
+            }
+        )
+    yield desk.finish([value, newest["effectiveDateTime"]])
