@@ -1,6 +1,15 @@
 """mab_gym: language-model agents at work in a FHIR R4 health record, as Gymnasium episodes.
 
-``gymnasium.make("mab_gym/MedAgentBench-v0")`` gives the whole benchmark; importing this package has no side effects.
+Importing it registers its environments (Gymnasium's convention), and does nothing else:
+
+    import gymnasium
+    import mab_gym
+
+    env = gymnasium.make("mab_gym/MedAgentBench-v0")
 """
 
 __version__ = "0.1.0"
+
+from mab_gym.registration import register_envs
+
+register_envs()

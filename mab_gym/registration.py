@@ -1,4 +1,4 @@
-"""Registers every environment file's id with Gymnasium; Gymnasium calls this when it is imported (entry point)."""
+"""Registers every environment file's id with Gymnasium; ``import mab_gym`` calls it."""
 
 from __future__ import annotations
 

@@ -18,18 +18,18 @@ from mab_gym.fhir.table import InstantColumn, InstantForm, IntArray, PoolColumn,
 Json = Mapping[str, Any] | Sequence[Any] | str | int | float | bool
 
 
-class Decimal(str):
+class Digits(str):
     """A number whose digits are written as they are, trailing zeros included (FHIR R4, 2.24.0.1: precision counts)."""
 
     __slots__ = ()
 
 
-def decimal(whole: int, places: int) -> Decimal:
+def digits(whole: int, places: int) -> Digits:
     """The number ``whole / 10**places`` with exactly ``places`` digits after the point; not negative."""
     if places == 0:
-        return Decimal(whole)
+        return Digits(whole)
     before, after = divmod(whole, 10**places)
-    return Decimal(f"{before}.{after:0{places}d}")
+    return Digits(f"{before}.{after:0{places}d}")
 
 
 def pretty(value: Json, indent: int = 2) -> str:
@@ -39,7 +39,7 @@ def pretty(value: Json, indent: int = 2) -> str:
         value: What to print.
         indent: Blanks before the line on which the value begins.
     """
-    if isinstance(value, Decimal):
+    if isinstance(value, Digits):
         return str(value)
     if isinstance(value, Mapping):
         inner = " " * (indent + 2)
@@ -77,12 +77,14 @@ class PoolBuilder:
         self._occurs[codes] = True
 
     def column(self) -> PoolColumn:
-        """The finished column, with the texts that occur in the order of their numbers."""
+        """The finished column, with the texts that occur in the order of their numbers, each once."""
         self._occurs[0] = False
-        chosen = np.flatnonzero(self._occurs)
-        narrow = np.zeros(len(self._occurs), dtype=smallest_unsigned(len(chosen) + 1))
-        narrow[chosen] = np.arange(1, len(chosen) + 1, dtype=narrow.dtype)
-        return PoolColumn(self._name, narrow[self._codes], [self._text(int(code) - 1) for code in chosen])
+        texts: dict[str, int] = {}
+        chosen = np.flatnonzero(self._occurs).tolist()
+        final = [texts.setdefault(self._text(code - 1), len(texts) + 1) for code in chosen]
+        narrow = np.zeros(len(self._occurs), dtype=smallest_unsigned(len(texts) + 1))
+        narrow[chosen] = final
+        return PoolColumn(self._name, narrow[self._codes], list(texts))
 
 
 class InstantBuilder:

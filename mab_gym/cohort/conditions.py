@@ -1,4 +1,4 @@
-"""What people suffer from: long-term conditions, findings of a day, and the Condition table.
+"""What people suffer from: long-term conditions, and what a visit or a stay in hospital is about.
 
 Codes are ICD-10-CM, displays are shortened. How common a condition is, and which others make it likelier, is set by
 hand to the order of magnitude that is usual among patients of a teaching hospital, who are sicker than the public.
@@ -13,11 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.columns import ZONES, InstantBuilder, PoolBuilder
-from mab_gym.cohort.encounters import OUTPATIENT, REASONS, SETTINGS, Contacts
-from mab_gym.cohort.spec import DAY, FIRST, NOW
-from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
-from mab_gym.fhir.table import InstantForm
+from mab_gym.cohort.encounters import REASONS
+from mab_gym.cohort.streams import Bools, Floats, Ints
 
 Traits = Mapping[str, Bools]
 """By key of a long-term condition or drug: who has it; shape ``(patients,)``."""
@@ -52,6 +49,9 @@ LONG_TERM: Final = (
     LongTerm("alcohol", "F10.20", "Alcohol dependence", 0.1, 0.85),
     LongTerm("hypertension", "I10", "Essential hypertension", 1.1, 1.6, {"obesity": 1.8}),
     LongTerm("diabetes", "E11.9", "Type 2 diabetes mellitus", 0.45, 1.2, {"obesity": 2.2, "hypertension": 1.5}),
+    LongTerm(
+        "hyperglycemia", "E11.65", "Type 2 diabetes mellitus with hyperglycemia", 0.0001, 0.9, {"diabetes": 4000.0}
+    ),
     LongTerm("hyperlipidemia", "E78.5", "Hyperlipidemia", 0.7, 1.35, {"diabetes": 2.0}),
     LongTerm("ckd3", "N18.30", "Chronic kidney disease, stage 3", 0.14, 1.5, {"diabetes": 1.8, "hypertension": 2.0}),
     LongTerm("ckd4", "N18.4", "Chronic kidney disease, stage 4", 0.06, 1.2, {"diabetes": 2.0, "ckd3": 0.0}),
@@ -62,7 +62,7 @@ LONG_TERM: Final = (
     LongTerm("copd", "J44.9", "Chronic obstructive pulmonary disease", 0.1, 1.4, {"smoking": 4.0}),
     LongTerm("asthma", "J45.909", "Asthma", 0.14, 0.9, {"copd": 0.3}),
     LongTerm("sleep_apnea", "G47.33", "Obstructive sleep apnea", 0.18, 1.0, {"obesity": 3.0}),
-    LongTerm("cirrhosis", "K74.60", "Cirrhosis of liver", 0.04, 1.0, {"alcohol": 6.0}),
+    LongTerm("cirrhosis", "K74.60", "Cirrhosis of liver", 0.06, 1.0, {"alcohol": 6.0}),
     LongTerm("cancer", "C80.1", "Malignant neoplasm", 0.18, 1.35),
     LongTerm("anemia", "D64.9", "Anemia", 0.25, 1.15, {"ckd4": 4.0, "esrd": 5.0, "ckd3": 1.8, "cancer": 2.0}),
     LongTerm("hypothyroidism", "E03.9", "Hypothyroidism", 0.15, 1.2),
@@ -72,7 +72,9 @@ LONG_TERM: Final = (
     LongTerm("osteoarthritis", "M19.90", "Osteoarthritis", 0.3, 1.6),
     LongTerm("osteoporosis", "M81.0", "Osteoporosis", 0.12, 1.9, {}, "F"),
     LongTerm("prostate", "N40.0", "Benign prostatic hyperplasia", 0.3, 1.9, {}, "M"),
-    LongTerm("stroke", "I69.30", "Sequelae of cerebral infarction", 0.07, 1.6, {"fibrillation": 2.0, "hypertension": 1.7}),
+    LongTerm(
+        "stroke", "I69.30", "Sequelae of cerebral infarction", 0.07, 1.6, {"fibrillation": 2.0, "hypertension": 1.7}
+    ),
     LongTerm("dementia", "F03.90", "Dementia", 0.02, 2.6),
     LongTerm("gout", "M10.9", "Gout", 0.08, 1.3, {"ckd3": 2.0, "obesity": 1.6}),
     LongTerm("neuropathy", "E11.42", "Diabetic polyneuropathy", 0.0001, 1.1, {"diabetes": 4500.0}),
@@ -86,7 +88,7 @@ LONG_TERM: Final = (
 )
 """In an order in which each depends on earlier ones alone."""
 
-_OF_A_VISIT = (
+OF_A_VISIT: Final = (
     ("Z00.00", "General adult medical examination"), ("Z23", "Encounter for immunization"), ("R05.9", "Cough"),
     ("R53.83", "Fatigue"), ("J06.9", "Acute upper respiratory infection"), ("R10.9", "Abdominal pain"),
     ("R07.9", "Chest pain"), ("M25.561", "Pain in right knee"), ("M25.511", "Pain in right shoulder"),
@@ -94,15 +96,19 @@ _OF_A_VISIT = (
     ("H52.4", "Presbyopia"), ("Z79.899", "Long term drug therapy"), ("G47.00", "Insomnia"), ("K59.00", "Constipation"),
     ("R60.9", "Edema"), ("N39.0", "Urinary tract infection"), ("Z12.11", "Screening for malignant neoplasm of colon"),
 )  # fmt: skip
-_OF_A_STAY: Mapping[str, tuple[tuple[str, str], ...]] = {
+"""What an outpatient visit or an emergency may be about, besides long-term conditions."""
+
+OF_A_STAY: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "none": (("R55", "Syncope"), ("R41.82", "Altered mental status"), ("R11.2", "Nausea with vomiting"),
              ("E87.1", "Hyponatremia"), ("E87.6", "Hypokalemia"), ("W19.XXXA", "Unspecified fall")),
     "infection": (("A41.9", "Sepsis"), ("J18.9", "Pneumonia"), ("N39.0", "Urinary tract infection"),
                   ("L03.90", "Cellulitis"), ("R50.9", "Fever"), ("R65.20", "Severe sepsis without septic shock")),
     "renal": (("N17.9", "Acute kidney failure"), ("E86.0", "Dehydration"), ("E87.5", "Hyperkalemia"),
               ("E87.20", "Acidosis"), ("E83.42", "Hypomagnesemia")),
-    "cardiac": (("I50.23", "Acute on chronic systolic heart failure"), ("I21.4", "Non-ST elevation myocardial infarction"),
-                ("R07.9", "Chest pain"), ("I47.10", "Supraventricular tachycardia"), ("J81.0", "Acute pulmonary edema")),
+    "cardiac": (("I50.23", "Acute on chronic systolic heart failure"),
+    ("I21.4", "Non-ST elevation myocardial infarction"),
+                ("R07.9", "Chest pain"), ("I47.10", "Supraventricular tachycardia"),
+                ("J81.0", "Acute pulmonary edema")),
     "bleeding": (("K92.2", "Gastrointestinal hemorrhage"), ("D62", "Acute posthemorrhagic anemia"), ("K92.1", "Melena"),
                  ("D68.32", "Hemorrhagic disorder due to anticoagulants")),
     "surgery": (("Z47.1", "Aftercare following joint replacement"), ("K80.20", "Calculus of gallbladder"),
@@ -111,6 +117,7 @@ _OF_A_STAY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "respiratory": (("J96.01", "Acute respiratory failure with hypoxia"), ("J44.1", "COPD with acute exacerbation"),
                     ("J18.9", "Pneumonia"), ("R09.02", "Hypoxemia")),
 }  # fmt: skip
+"""What is found in a stay, by its reason."""
 
 REASON_FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "infection": {"diabetes": 1.5, "cancer": 1.5, "cirrhosis": 1.4, "esrd": 1.3},
@@ -121,18 +128,6 @@ REASON_FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "respiratory": {"copd": 5.0, "asthma": 2.5, "smoking": 1.4, "heart_failure": 1.3},
 }
 """How much likelier a long-term condition makes each reason for a stay."""
-
-_CHRONIC = len(LONG_TERM)
-_CODES: tuple[tuple[str, str], ...] = (
-    *((condition.code, condition.display) for condition in LONG_TERM),
-    *_OF_A_VISIT,
-    *(diagnosis for reason in REASONS for diagnosis in _OF_A_STAY[reason]),
-)
-_CATEGORIES = ("problem-list-item", "encounter-diagnosis")
-_CLINICAL = ("active", "inactive", "resolved")
-_VERIFICATION = ("confirmed", "provisional", "unconfirmed")
-_FORMS = (*ZONES, InstantForm(10), InstantForm(7), InstantForm(4))
-_UNITS = {4: "datetime64[D]", 5: "datetime64[M]", 6: "datetime64[Y]"}
 
 
 def draw_long_term(rng: RandomState, ages: Ints, female: Bools) -> dict[str, Bools]:
@@ -157,127 +152,3 @@ def reason_weights(traits: Traits, patients: int) -> Floats:
         for trait, factor in REASON_FACTORS.get(reason, {}).items():
             weights[:, number] *= np.where(traits[trait], factor, 1.0)
     return weights
-
-
-class ConditionTable:
-    """The columns of the Condition table apart from ``meta``, filled block by block.
-
-    A long-term condition stands once on the problem list and again and again as a diagnosis of encounters.
-    """
-
-    def __init__(self, rows: int, mrns: list[str]) -> None:
-        def concept(name: str, codes: tuple[str, ...]) -> list[dict[str, object]]:
-            system = f"http://terminology.hl7.org/CodeSystem/condition-{name}"
-            return [{"coding": [{"system": system, "code": code}]} for code in codes]
-
-        self._clinical = PoolBuilder.of("clinicalStatus", rows, concept("clinical", _CLINICAL))
-        self._verification = PoolBuilder.of("verificationStatus", rows, concept("ver-status", _VERIFICATION))
-        self._category = PoolBuilder.of("category", rows, [[each] for each in concept("category", _CATEGORIES)])
-        system = "http://hl7.org/fhir/sid/icd-10-cm"
-        codes = [
-            {"coding": [{"system": system, "code": code, "display": display}], "text": display}
-            for code, display in _CODES
-        ]
-        self._code = PoolBuilder.of("code", rows, codes)
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
-        self._onset = InstantBuilder("onsetDateTime", rows, _FORMS)
-        self._abatement = InstantBuilder("abatementDateTime", rows, _FORMS)
-        self._recorded = InstantBuilder("recordedDate", rows, ZONES)
-        self.builders = (
-            self._clinical,
-            self._verification,
-            self._category,
-            self._code,
-            self._subject,
-            self._onset,
-            self._abatement,
-            self._recorded,
-        )
-
-    def add(
-        self,
-        rng: RandomState,
-        rows: slice,
-        first: int,
-        counts: Ints,
-        traits: Traits,
-        births: Ints,
-        contacts: Contacts,
-    ) -> None:
-        """Writes a block of patients.
-
-        Args:
-            rng: The block's stream.
-            rows: Where its rows lie.
-            first: Number of the block's first patient in the cohort.
-            counts: Conditions of each patient.
-            traits: Long-term conditions of each patient.
-            births: Each patient's birth, in seconds since 1970.
-            contacts: When the block's patients met the hospital.
-        """
-        patient, place = counted(counts)
-        total = len(patient)
-        has = np.stack([traits[condition.key] for condition in LONG_TERM], axis=1)
-        onsets = _onsets(rng, births, has.shape)
-        contact = contacts.pick(rng, patient, np.where(contacts.setting == OUTPATIENT, 1.5, 1.0))
-        code = self._diagnoses(rng, patient, has, contacts, contact)
-        recorded = contacts.moment(rng, contact)
-        early = (code < _CHRONIC) & (recorded < onsets[patient, np.minimum(code, _CHRONIC - 1)])
-        code = np.where(early, _CHRONIC + integers(rng, 0, len(_OF_A_VISIT), total), code)
-        # The problem list comes first, one row for each long-term condition.
-        listed = place < has.sum(axis=1)[patient]
-        code[listed] = np.nonzero(has)[1][(np.cumsum(has.sum(axis=1)) - has.sum(axis=1))[patient[listed]] + place[listed]]
-        chronic = code < _CHRONIC
-        begin = np.where(chronic, onsets[patient, np.minimum(code, _CHRONIC - 1)], recorded)
-        noticed = np.maximum(begin + integers(rng, 1, 60 * 24, total) * 60, FIRST + integers(rng, 1, 400 * 1440, total) * 60)
-        recorded = np.where(listed, np.minimum(noticed, NOW - DAY), recorded)
-        written = np.where(
-            listed, pick(rng, (15, 0, 0, 0, 25, 25, 35), total), np.where(chronic, 0, pick(rng, (45, 0, 0, 0, 35), total))
-        )
-        written = np.where(~chronic & ~listed & (written == 0) & (rng.random_sample(total) < 0.5), contacts.zone[contact], written)
-        onset = _beginning(begin, written)
-        abated = recorded + integers(rng, 2 * 24, 60 * 24, total) * 3600
-        over = ~chronic & (abated < NOW - DAY) & (rng.random_sample(total) < 0.7)
-        over |= listed & (abated < NOW - DAY) & (rng.random_sample(total) < 0.04)
-        ended = np.where(over & (rng.random_sample(total) < 0.85), 4, 0)
-        inactive = ~over & (abated < NOW - DAY) & (rng.random_sample(total) < 0.03)
-        self._clinical.put(rows, np.where(over, 3, np.where(inactive, 2, 1)))
-        self._verification.put(rows, pick(rng, (3, 92, 3, 2), total))
-        self._category.put(rows, np.where(listed, 1, 2))
-        self._code.put(rows, 1 + code)
-        self._subject.put(rows, 1 + first + patient)
-        self._onset.put(rows, onset, written)
-        self._abatement.put(rows, _beginning(abated, ended), ended)
-        self._recorded.put(rows, recorded, np.where(listed, 1, contacts.zone[contact]))
-
-    @staticmethod
-    def _diagnoses(rng: RandomState, patient: Ints, has: Bools, contacts: Contacts, contact: Ints) -> Ints:
-        """Index into all codes for each diagnosis made at a contact."""
-        patients, total = len(has), len(patient)
-        weights = np.zeros((patients * SETTINGS, _CHRONIC + len(_OF_A_VISIT)))
-        for setting in range(SETTINGS):
-            weights[setting::SETTINGS, :_CHRONIC] = has * (1.0 if setting == OUTPATIENT else 1.6)
-            weights[setting::SETTINGS, _CHRONIC:] = 0.25 if setting <= 1 else 0.03
-        common = pick_rows(rng, weights, patient * SETTINGS + contacts.setting[contact])
-        sizes = np.array([len(_OF_A_STAY[reason]) for reason in REASONS], dtype=np.int64)
-        starts = _CHRONIC + len(_OF_A_VISIT) + np.cumsum(sizes) - sizes
-        reason = contacts.reason[contact]
-        special = starts[reason] + np.floor(rng.random_sample(total) * sizes[reason]).astype(np.int64)
-        in_stay = (contacts.setting[contact] > 0) & (rng.random_sample(total) < 0.4)
-        return np.where(in_stay, special, common)
-
-
-def _onsets(rng: RandomState, births: Ints, shape: tuple[int, ...]) -> Ints:
-    """When each long-term condition began: mostly years before the chart does, never within 400 days of birth."""
-    years_ago = np.where(rng.random_sample(shape) < 0.75, 5.0 + 12.0 * rng.random_sample(shape) ** 2, 4.5 * rng.random_sample(shape) + 0.2)
-    began = NOW - np.floor(years_ago * 365.25 * 1440).astype(np.int64) * 60
-    return np.maximum(began, births[:, None] + 400 * DAY)
-
-
-def _beginning(seconds: Ints, forms: Ints) -> Ints:
-    """The start of the day, month or year around points in time, where their form names no more than that."""
-    result = seconds.copy()
-    for form, unit in _UNITS.items():
-        rows = forms == form
-        result[rows] = seconds[rows].astype("datetime64[s]").astype(unit).astype("datetime64[s]").astype(np.int64)
-    return result

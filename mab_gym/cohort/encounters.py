@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.spec import DAY, FIRST, NOW
+from mab_gym.cohort.spec import DAY, FIRST, MINUTE, NOW
 from mab_gym.cohort.streams import Bools, Floats, Ints, integers, pick
 
 OUTPATIENT, EMERGENCY, WARD, INTENSIVE = range(4)
@@ -60,7 +60,8 @@ class Contacts:
         sums = np.concatenate([[0.0], np.cumsum(weights)])
         low, high = sums[self.bounds[patients]], sums[self.bounds[patients + 1]]
         found = np.searchsorted(sums, low + rng.random_sample(len(patients)) * (high - low), side="right") - 1
-        return np.clip(found, self.bounds[patients], self.bounds[patients + 1] - 1)
+        chosen: Ints = np.clip(found, self.bounds[patients], self.bounds[patients + 1] - 1).astype(np.int64)
+        return chosen
 
     def moment(self, rng: RandomState, contacts: Ints, within: float = 8.0) -> Ints:
         """A time at each of the given contacts, as seconds on a full minute, at least a quarter of an hour before now.
@@ -72,7 +73,9 @@ class Contacts:
         """
         hours = np.where(self.setting[contacts] <= EMERGENCY, 1.0, within)
         minutes = np.floor((self.hour[contacts] + rng.random_sample(len(contacts)) * hours) * 60.0).astype(np.int64)
-        return np.clip(self.day[contacts] * DAY + minutes * 60, FIRST, NOW - 900)
+        moment = np.maximum(self.day[contacts] * DAY + minutes * MINUTE, FIRST)
+        today = NOW - integers(rng, 15, 240, len(contacts)) * MINUTE
+        return np.where(moment > NOW - 15 * MINUTE, today, moment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,11 @@ def build_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
 
     tables = generate(spec, progress)
     path = archive_path(spec)
-    about = {**dataclasses.asdict(spec), "generator": GENERATOR_VERSION, "counts": {t.resource_type: len(t) for t in tables}}
+    about = {
+        **dataclasses.asdict(spec),
+        "generator": GENERATOR_VERSION,
+        "counts": {t.resource_type: len(t) for t in tables},
+    }
     if progress is not None:
         progress("writing", 0, 1)
     try:

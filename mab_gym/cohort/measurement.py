@@ -54,12 +54,14 @@ class Measurement:
     @property
     def lowest(self) -> int:
         """``low`` as a whole number of the last written digit."""
-        return round(self.low * 10**self.places)
+        whole: int = round(self.low * 10**self.places)
+        return whole
 
     @property
     def highest(self) -> int:
         """``high`` as a whole number of the last written digit."""
-        return round(self.high * 10**self.places)
+        whole: int = round(self.high * 10**self.places)
+        return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which drugs people take and get, and the MedicationRequest table.
+"""Which drugs there are, and which of them people take for good.
 
 NDC codes have the labeler-product-package form and stand for the product named beside them; they are data to search
 for, not a source for dispensing. Doses are usual adult ones.
@@ -13,12 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.columns import ZONES, InstantBuilder, Json, PoolBuilder
 from mab_gym.cohort.conditions import Traits
-from mab_gym.cohort.encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
-from mab_gym.cohort.names import CLINICIANS
-from mab_gym.cohort.spec import DAY, NOW
-from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
+from mab_gym.cohort.streams import Bools
 
 Dose = tuple[float | int, str, str]
 """Amount, unit, and how often."""
@@ -158,7 +154,8 @@ DRUGS: Final = (
     Drug("propofol", "63323-269-29", "Propofol 10 mg/mL emulsion", "IV",
          ((100, "mg", "as continuous infusion"),), {}, 0.01, {"respiratory": 3.0}, 30.0),
     Drug("saline", "0338-0049-04", "Sodium chloride 0.9 % infusion", "IV",
-         ((1000, "mL", "once"), (500, "mL", "once"), (75, "mL", "hourly")), {}, 1.4, {"infection": 1.6, "bleeding": 1.5}),
+         ((1000, "mL", "once"), (500, "mL", "once"), (75, "mL", "hourly")), {}, 1.4,
+         {"infection": 1.6, "bleeding": 1.5}),
     Drug("ringer", "0338-0117-04", "Lactated Ringer's infusion", "IV",
          ((1000, "mL", "once"), (100, "mL", "hourly")), {}, 0.6, {"surgery": 2.5}),
     Drug("potassium_oral", "40032-917-01", "Potassium chloride 20 mEq extended-release tablet", "oral",
@@ -167,7 +164,8 @@ DRUGS: Final = (
          ((20, "mEq", "once"),), {}, 0.15, {"cardiac": 1.5}, 3.0),
     Drug("magnesium_iv", "0338-1715-40", "Magnesium sulfate 1 g/100 mL infusion", "IV",
          ((1, "g", "once"), (2, "g", "once"), (4, "g", "once")), {}, 0.4, {"cardiac": 2.0, "renal": 1.5}, 2.0),
-    Drug("senna", "0904-6725-60", "Senna 8.6 mg tablet", "oral", ((2, "tablet", "nightly"),), {}, 0.6, {"surgery": 1.5}),
+    Drug("senna", "0904-6725-60", "Senna 8.6 mg tablet", "oral", ((2, "tablet", "nightly"),), {}, 0.6,
+         {"surgery": 1.5}),
     Drug("melatonin", "0904-6305-60", "Melatonin 3 mg tablet", "oral", ((3, "mg", "nightly"),), {}, 0.4),
     Drug("influenza_vaccine", "49281-0423-50", "Influenza vaccine 0.5 mL syringe", "intramuscular",
          ((0.5, "mL", "once"),), {}, 0.0),
@@ -177,12 +175,6 @@ DRUGS: Final = (
 
 REPLACEMENTS: Final = ("potassium_oral", "potassium_iv", "magnesium_iv")
 """Electrolyte replacement; nobody has an order of the last two days, which would anticipate what the tasks ask for."""
-
-_NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
-_STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
-_CATEGORIES = ("inpatient", "outpatient", "community", "discharge")
-_PRIORITIES = ("routine", "urgent", "stat")
-_REQUESTS_OF_A_VISIT = {"influenza_vaccine": 0.3, "amoxicillin_clavulanate": 0.25, "ibuprofen": 0.15, "acetaminophen": 0.15}
 
 
 def draw_drugs(rng: RandomState, traits: Traits, patients: int) -> dict[str, Bools]:
@@ -198,108 +190,3 @@ def draw_drugs(rng: RandomState, traits: Traits, patients: int) -> dict[str, Boo
         takes[drug_key] &= ~takes[instead]
     takes["metformin"] &= ~(traits["esrd"] | traits["ckd4"])
     return takes
-
-
-class MedicationRequestTable:
-    """The columns of the MedicationRequest table apart from ``meta``, filled block by block."""
-
-    def __init__(self, rows: int, mrns: list[str]) -> None:
-        self._status = PoolBuilder.of("status", rows, _STATUSES)
-        self._intent = PoolBuilder.of("intent", rows, ("order", "plan"))
-        system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
-        categories: list[Json] = [
-            [{"coding": [{"system": system, "code": code}], "text": code.capitalize()}] for code in _CATEGORIES
-        ]
-        self._category = PoolBuilder.of("category", rows, categories)
-        self._priority = PoolBuilder.of("priority", rows, _PRIORITIES)
-        codings = [{"system": "http://hl7.org/fhir/sid/ndc", "code": drug.code, "display": drug.display} for drug in DRUGS]
-        self._drug = PoolBuilder.of(
-            "medicationCodeableConcept", rows, [{"coding": [coding], "text": coding["display"]} for coding in codings]
-        )
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
-        self._authored = InstantBuilder("authoredOn", rows, ZONES)
-        self._requester = PoolBuilder.of("requester", rows, [{"display": name} for name in CLINICIANS])
-        self._doses = np.array([len(drug.doses) for drug in DRUGS], dtype=np.int64)
-        self._dosage = PoolBuilder.of(
-            "dosageInstruction", rows, [_dosage(drug, dose) for drug in DRUGS for dose in drug.doses]
-        )
-        self.builders = (
-            self._status,
-            self._intent,
-            self._category,
-            self._priority,
-            self._drug,
-            self._subject,
-            self._authored,
-            self._requester,
-            self._dosage,
-        )
-
-    def add(
-        self, rng: RandomState, rows: slice, first: int, counts: Ints, takes: Traits, contacts: Contacts
-    ) -> None:
-        """Writes a block of patients.
-
-        Args:
-            rng: The block's stream.
-            rows: Where its rows lie.
-            first: Number of the block's first patient in the cohort.
-            counts: Requests of each patient.
-            takes: Long-term drugs of each patient.
-            contacts: When the block's patients met the hospital.
-        """
-        patient, _ = counted(counts)
-        total = len(patient)
-        contact = contacts.pick(rng, patient, np.array([1.5, 1.0, 1.2, 2.0])[contacts.setting])
-        setting, reason = contacts.setting[contact], contacts.reason[contact]
-        authored = contacts.moment(rng, contact, 17.0)
-        weights = _weights(takes, len(counts))
-        drug = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
-        replaced = np.isin(drug, [_NUMBER[key] for key in REPLACEMENTS]) & (authored >= NOW - 2 * DAY)
-        drug = np.where(replaced, _NUMBER["saline"], drug)
-        lasting = np.stack([takes[each.key] for each in DRUGS], axis=1)[patient, drug]
-        recent = authored >= NOW - np.where(lasting & (setting == OUTPATIENT), 180 * DAY, 2 * DAY)
-        status = np.where(recent, pick(rng, (93, 0, 4, 2, 1), total), pick(rng, (1, 78, 15, 6), total))
-        stays = setting >= WARD
-        category = np.where(stays, pick(rng, (94, 0, 0, 6), total), pick(rng, (0, 75, 25), total))
-        priority = np.where(
-            setting == OUTPATIENT,
-            pick(rng, (60, 40, 0, 0), total),
-            np.where(setting == EMERGENCY, pick(rng, (0, 40, 20, 40), total), pick(rng, (20, 60, 8, 12), total)),
-        )
-        # A person keeps to a dose for years; what is given once varies.
-        kept = (first + patient) * 7 + drug
-        dose = np.where(lasting, kept, integers(rng, 0, 1 << 20, total)) % self._doses[drug]
-        self._status.put(rows, 1 + status)
-        self._intent.put(rows, 1 + pick(rng, (99, 1), total))
-        self._category.put(rows, 1 + category)
-        self._priority.put(rows, priority)
-        self._drug.put(rows, 1 + drug)
-        self._subject.put(rows, 1 + first + patient)
-        self._authored.put(rows, authored, contacts.zone[contact])
-        self._requester.put(rows, np.where(rng.random_sample(total) < 0.9, 1 + integers(rng, 0, len(CLINICIANS), total), 0))
-        self._dosage.put(rows, 1 + (np.cumsum(self._doses) - self._doses)[drug] + dose)
-
-
-def _weights(takes: Traits, patients: int) -> Floats:
-    """Weights of the drugs; shape ``(patients * SETTINGS * len(REASONS), len(DRUGS))``."""
-    weights = np.zeros((patients, SETTINGS, len(REASONS), len(DRUGS)))
-    for number, drug in enumerate(DRUGS):
-        lasting = takes[drug.key].astype(np.float64)[:, None, None]
-        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + _REQUESTS_OF_A_VISIT.get(drug.key, 0.01 if drug.stay else 0.0)
-        for_reason = drug.stay * np.array([drug.reasons.get(reason, 1.0) for reason in REASONS])
-        weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason
-        weights[:, INTENSIVE, :, number] += for_reason * (drug.intensive - 1.0)
-    return weights.reshape(-1, len(DRUGS))
-
-
-def _dosage(drug: Drug, dose: Dose) -> Json:
-    value, unit, often = dose
-    amount = {"value": value, "unit": unit}
-    return [
-        {
-            "text": f"{value:g} {unit} {drug.route} {often}" if value < 1e5 else f"{value} {unit} {drug.route} {often}",
-            "route": {"text": drug.route},
-            "doseAndRate": [{"doseQuantity": amount}],
-        }
-    ]

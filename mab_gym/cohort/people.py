@@ -7,10 +7,10 @@ standard deviation (divided by n - 1), as clinical papers report it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.random import RandomState
@@ -28,6 +28,7 @@ TODAY: Final = datetime.fromtimestamp(NOW, UTC).date()
 
 _ANNIVERSARIES = ((4, 0), (3, -1), (3, 1))
 """Of a hundred profiles so many have their birthday so many days after today: where questions of age go wrong."""
+T = TypeVar("T")
 _RELATIVES = {name: kin for kin in LOOKALIKES for name in kin}
 
 
@@ -142,13 +143,14 @@ class _Register:
         self._share = spec.share
         self._known: set[str] = set()
         self._mrns: set[int] = set()
-        self._weights = [origin.weight for origin in ORIGINS]
+        self._origins = [number for number, origin in enumerate(ORIGINS) for _ in range(origin.weight)]
+        self._chances = _chances(rng)
 
     def newcomer(self, female: bool, birth: date) -> Person:
         while True:
-            origin = int(pick(self._rng, self._weights, 1)[0])
+            origin = self._one(self._origins)
             family = self._one(ORIGINS[origin].families)
-            if self._rng.random_sample() < 0.05:
+            if next(self._chances) < 0.05:
                 second = self._one(ORIGINS[origin].families)
                 family = f"{family}-{second}" if " " not in family + second and second != family else family
             given = self._given(origin, female)
@@ -179,7 +181,7 @@ class _Register:
             if similar:
                 person = similar.pop(0)
             else:
-                female = model.female if self._rng.random_sample() < 0.7 else not model.female
+                female = model.female if next(self._chances) < 0.7 else not model.female
                 person = replace(model, given=self._given(model.origin, female), female=female)
             # A name that differs by an accent or a second given name alone would be the same to most readers.
             same = folded(person.given[0]) == folded(model.given[0]) and person.family == model.family
@@ -190,10 +192,10 @@ class _Register:
         names = ORIGINS[origin].women if female else ORIGINS[origin].men
         first = self._one(names)
         second = self._one(names)
-        return (first, second) if self._rng.random_sample() < 0.1 and second != first else (first,)
+        return (first, second) if next(self._chances) < 0.1 and second != first else (first,)
 
-    def _one(self, names: Sequence[str]) -> str:
-        return names[int(integers(self._rng, 0, len(names), 1)[0])]
+    def _one(self, choices: Sequence[T]) -> T:
+        return choices[int(next(self._chances) * len(choices))]
 
     def _free(self, person: Person) -> bool:
         key = _key(person)
@@ -202,10 +204,16 @@ class _Register:
     def _enter(self, person: Person) -> Person:
         self._known.add(_key(person))
         while True:
-            number = 1_000_000 + self._share + SHARES * int(integers(self._rng, 0, 9_000_000 // SHARES, 1)[0])
+            number = 1_000_000 + self._share + SHARES * int(next(self._chances) * (9_000_000 // SHARES))
             if number not in self._mrns:
                 self._mrns.add(number)
                 return replace(person, mrn=f"S{number}")
+
+
+def _chances(rng: RandomState) -> Iterator[float]:
+    """Numbers from 0 to below 1 without end; one by one they would take fifty times as long to draw."""
+    while True:
+        yield from rng.random_sample(4096).tolist()
 
 
 def _key(person: Person) -> str:
@@ -226,6 +234,8 @@ def _ages(rng: RandomState, count: int) -> Ints:
     wanted = round(SPREAD_OF_AGES**2 * (count - 1) * count)
     excess = count * int((ages * ages).sum()) - int(ages.sum()) ** 2 - wanted
     for _ in range(200 * count):
+        if abs(excess) <= count:
+            break
         older, younger = (int(i) for i in integers(rng, 0, count, 2))
         if ages[older] < ages[younger]:
             older, younger = younger, older

@@ -49,7 +49,9 @@ def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:
         typical = np.where(female, each.women, each.men)
         spread = rng.standard_normal(len(female))
         # Nobody's usual value lies as far out as a normal distribution's tails allow.
-        result[:, number] = (np.log(np.maximum(typical, 1e-9)) if each.skewed else typical) + each.person * np.clip(spread, -2, 2)
+        result[:, number] = (np.log(np.maximum(typical, 1e-9)) if each.skewed else typical) + each.person * np.clip(
+            spread, -2, 2
+        )
         for trait, effect in each.effects.items():
             result[:, number] += np.where(traits[trait], np.log(effect) if each.skewed else effect, 0.0)
     return result
@@ -57,6 +59,7 @@ def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:
 
 def draw_values(
     rng: RandomState,
+    *,
     patient: Ints,
     number: Ints,
     time: Ints,
@@ -95,7 +98,7 @@ def draw_values(
     value += rng.standard_normal(len(value)) * _NOISE[number]
     value = np.where(_SKEWED[number], np.exp(np.where(_SKEWED[number], value, 0.0)), value)
     whole = _rounded(value, number)
-    _derive(rng, whole, number, patient, time, female, births)
+    _derive(rng, whole, number, patient=patient, time=time, female=female, births=births)
     _choose(rng, whole, number, contacts.reason[contact])
     return whole
 
@@ -109,7 +112,9 @@ def rounded_level(usual: Floats, patient: int, code: str) -> int:
 
 def pressure_code(systolic: Ints, diastolic: Ints) -> Ints:
     """A blood pressure as one number."""
-    return (systolic - _LOWEST[NUMBER[BP]]) * (GREATEST_DIASTOLIC + 1 - LEAST_DIASTOLIC) + diastolic - LEAST_DIASTOLIC
+    step = GREATEST_DIASTOLIC + 1 - LEAST_DIASTOLIC
+    code: Ints = (systolic - _LOWEST[NUMBER[BP]]) * step + diastolic - LEAST_DIASTOLIC
+    return code
 
 
 def pressure_text(code: int) -> str:
@@ -139,7 +144,7 @@ def _drift(rng: RandomState, patient: Ints, number: Ints, time: Ints) -> Floats:
     state = np.sqrt(1.0 - carry * carry) * rng.standard_normal(len(order))
     distance = 1
     while distance < len(order) and carry.any():
-        state[distance:] += carry[distance:] * state[:-distance].copy()
+        state[distance:] += carry[distance:] * state[:-distance]
         carry[distance:] = carry[distance:] * carry[:-distance]
         carry[:distance] = 0.0
         carry[carry < 1e-9] = 0.0
@@ -149,14 +154,17 @@ def _drift(rng: RandomState, patient: Ints, number: Ints, time: Ints) -> Floats:
     return result
 
 
-def _derive(rng: RandomState, whole: Ints, number: Ints, patient: Ints, time: Ints, female: Bools, births: Ints) -> None:
+def _derive(
+    rng: RandomState, whole: Ints, number: Ints, *, patient: Ints, time: Ints, female: Bools, births: Ints
+) -> None:
     """Fills in what follows from other members of the panel, so that the sums in a chart come out."""
 
     def rows(code: str) -> Ints:
         return np.flatnonzero(number == NUMBER[code])
 
     def of(code: str, places: Ints) -> Floats:
-        return whole[places] / _SCALE[NUMBER[code]]
+        value: Floats = whole[places] / _SCALE[NUMBER[code]]
+        return value
 
     def store(at: Ints, value: Floats) -> None:
         whole[at] = _rounded(value, number[at])

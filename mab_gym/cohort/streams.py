@@ -40,7 +40,9 @@ def integers(rng: RandomState, low: int, high: int, size: int | tuple[int, ...])
 def pick(rng: RandomState, weights: npt.ArrayLike, size: int) -> Ints:
     """Indices drawn with the given relative weights."""
     bounds = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.minimum(np.searchsorted(bounds, rng.random_sample(size) * bounds[-1], side="right"), len(bounds) - 1)
+    places = np.searchsorted(bounds, rng.random_sample(size) * bounds[-1], side="right")
+    chosen: Ints = np.minimum(places, len(bounds) - 1).astype(np.int64)
+    return chosen
 
 
 def pick_rows(rng: RandomState, weights: Floats, rows: Ints) -> Ints:
@@ -59,7 +61,8 @@ def pick_rows(rng: RandomState, weights: Floats, rows: Ints) -> Ints:
     flat = (bounds + offsets[:-1, None]).ravel()
     drawn = offsets[rows] + rng.random_sample(len(rows)) * bounds[rows, -1]
     places = np.searchsorted(flat, drawn, side="right") - rows * weights.shape[1]
-    return np.clip(places, 0, weights.shape[1] - 1)
+    chosen: Ints = np.clip(places, 0, weights.shape[1] - 1).astype(np.int64)
+    return chosen
 
 
 def apportion(total: int, weights: Ints, least: int = 0) -> Ints:
@@ -75,7 +78,8 @@ def apportion(total: int, weights: Ints, least: int = 0) -> Ints:
     missing = rest - int(parts.sum())
     largest = np.argsort(-(weights * rest % all_weights), kind="stable")[:missing]
     parts[largest] += 1
-    return parts + least
+    shares: Ints = parts + least
+    return shares
 
 
 def counted(counts: npt.NDArray[Any]) -> tuple[Ints, Ints]:

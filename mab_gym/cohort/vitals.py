@@ -27,12 +27,14 @@ FLOWSHEET: Final = (
                 {"infection": 2.0, "surgery": 0.6, "respiratory": 0.5}),
     Measurement("SPO2", "%", "%", 0, 68, 100, 97.6, 97.4, 0.5, 0.6, 4, 1.0, False,
                 {"copd": -3.5, "heart_failure": -0.8, "smoking": -0.5}, {"respiratory": -5.0, "infection": -2.0}),
-    Measurement("PAIN", "score", "{score}", 0, 0, 10, 1.8, 1.5, 0.8, 1.2, 3, 1.3, False, {"pain": 2.5, "osteoarthritis": 0.5},
+    Measurement("PAIN", "score", "{score}", 0, 0, 10, 1.8, 1.5, 0.8, 1.2, 3, 1.3, False,
+                {"pain": 2.5, "osteoarthritis": 0.5},
                 {"surgery": 3.0, "bleeding": 1.0}),
     Measurement("WT", "kg", "kg", 1, 32.0, 225.0, 66.0, 80.0, 0.12, 0.025, 60, 0.006, True,
                 {"obesity": 1.36, "malnutrition": 0.78, "diabetes": 1.05}, {"cardiac": 1.04, "renal": 1.03}, 0.015),
     Measurement("HT", "cm", "cm", 1, 138.0, 208.0, 162.5, 176.0, 6.5, 0.0, 60, 0.25),
-    Measurement("UOP", "mL", "mL", 0, 0, 2400, 380.0, 420.0, 0.2, 0.3, 3, 0.4, True, {"esrd": 0.15, "ckd4": 0.75}, {"renal": 0.5}),
+    Measurement("UOP", "mL", "mL", 0, 0, 2400, 380.0, 420.0, 0.2, 0.3, 3, 0.4, True, {"esrd": 0.15, "ckd4": 0.75},
+                {"renal": 0.5}),
 )  # fmt: skip
 
 BEDSIDE: Final = (

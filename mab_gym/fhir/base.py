@@ -27,6 +27,10 @@ Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 _ENTRY_INDENT = "    "
+# Bounds on what is remembered, so that a process stays small however long it runs.
+_MOST_TEXTS = 16_384
+_MOST_REMEMBERED = 256
+_LONGEST_REMEMBERED = 8_192
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
 
@@ -56,8 +60,40 @@ class _ElementTexts(dict[int, str]):
         self._texts = column.texts
 
     def __missing__(self, code: int) -> str:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+            self[0] = ""
         text = self[code] = self._head + self._texts[code - 1].replace("\n", "\n" + _ENTRY_INDENT)
         return text
+
+
+class _InstantTexts:
+    """What an instant column contributes to entries of a Bundle, many rows at a time."""
+
+    def __init__(self, column: InstantColumn) -> None:
+        self._column = column
+        self._head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
+        self._to_the_second = all(known.length == 19 for known in column.known)
+        self._offsets = np.array([0, *(known.utc_offset for known in column.known)], dtype=np.int64)
+        self._suffixes = ["", *(known.suffix + '"' for known in column.known)]
+
+    def __call__(self, rows: Rows) -> list[str]:
+        forms, seconds = self._column.forms[rows], self._column.seconds[rows]
+        head = self._head
+        if not self._to_the_second or (len(rows) and int(forms.max()) == OTHER_FORM):
+            return [
+                f'{head}{_instant_text(self._column, form, number)}"' if form else ""
+                for form, number in zip(forms.tolist(), seconds.tolist(), strict=True)
+            ]
+        minutes, second = np.divmod(seconds + self._offsets[forms], 60)
+        days, minute = np.divmod(minutes, 1440)
+        suffixes = self._suffixes
+        return [
+            f"{head}{_DAYS[day]}{_MINUTES[clock]}{_SECONDS[rest]}{suffixes[form]}" if form else ""
+            for day, clock, rest, form in zip(
+                days.tolist(), minute.tolist(), second.tolist(), forms.tolist(), strict=True
+            )
+        ]
 
 
 class PoolIndex:
@@ -82,12 +118,17 @@ class PoolIndex:
     def rows_of(self, codes: Sequence[int]) -> Rows:
         """The rows that hold any of the codes, in load order."""
         order, ends = self._postings
-        parts = []
-        for code in codes:
-            start, end = int(ends[code]), int(ends[code + 1])
-            parts.append(np.arange(start, end) if order is None else order[start:end])
-        if not parts:
+        spans = [(int(ends[code]), int(ends[code + 1])) for code in codes if ends[code] < ends[code + 1]]
+        if not spans:
             return np.empty(0, dtype=np.intp)
+        if order is None:
+            first, last = min(start for start, _ in spans), max(end for _, end in spans) - 1
+        else:
+            first = min(int(order[start]) for start, _ in spans)
+            last = max(int(order[end - 1]) for _, end in spans)
+        if last - first + 1 == sum(end - start for start, end in spans):
+            return np.arange(first, last + 1)  # a patient's rows lie together, whatever else varies among them
+        parts = [np.arange(start, end) if order is None else order[start:end] for start, end in spans]
         return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
@@ -122,7 +163,9 @@ class BaseTable:
         self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
+        self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
         self._hits: dict[tuple[Any, ...], Mask] = {}
+        self._found: dict[tuple[tuple[str, ...], ...], Rows] = {}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -167,7 +210,7 @@ class BaseTable:
                 texts = self._texts[column.name]
                 pieces.append([texts[code] for code in column.codes[rows].tolist()])
             else:
-                pieces.append(_instant_texts(column, rows))
+                pieces.append(self._instant_texts[column.name](rows))
         tail = f"\n{_ENTRY_INDENT}}}"
         return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
 
@@ -181,7 +224,22 @@ class BaseTable:
         return resource
 
     def search(self, filters: Sequence[Filter]) -> Rows:
-        """The rows that satisfy all filters, in load order."""
+        """The rows that satisfy all filters, in load order.
+
+        The base never changes, so what was found is remembered: pages of one search and episodes of one case ask again.
+        """
+        key = tuple(wanted.key for wanted in filters)
+        rows = self._found.get(key)
+        if rows is None:
+            rows = self._search(filters)
+            rows.flags.writeable = False
+            if len(rows) <= _LONGEST_REMEMBERED:
+                if len(self._found) >= _MOST_REMEMBERED:
+                    self._found.pop(next(iter(self._found)))
+                self._found[key] = rows
+        return rows
+
+    def _search(self, filters: Sequence[Filter]) -> Rows:
         rows = None
         remaining = list(filters)
         driver = self._driver(remaining)
@@ -202,7 +260,7 @@ class BaseTable:
                 index = self.pools[path.top]
                 found.extend(index.values(int(index.column.codes[row]), parameter.type, path))
             elif path.top in self.instants:
-                text = "".join(_instant_texts(self.instants[path.top], np.array([row])))
+                text = "".join(self._instant_texts[path.top](np.array([row])))
                 if text and (period := stored_period(text.rsplit('"', 2)[1])):
                     found.append(period)
         return found
@@ -289,26 +347,6 @@ def sort_value(values: Iterable[Value], *, descending: bool) -> Any:
     if not keys:
         return None
     return max(keys) if descending else min(keys)
-
-
-def _instant_texts(column: InstantColumn, rows: Rows) -> list[str]:
-    head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
-    forms = column.forms[rows]
-    first = int(forms[0]) if len(forms) else 0
-    if first not in (0, OTHER_FORM) and column.known[first - 1].length == 19 and (forms == first).all():
-        form = column.known[first - 1]
-        local = column.seconds[rows] + form.utc_offset
-        days, clock = np.divmod(local, 86400)
-        minutes, seconds = np.divmod(clock, 60)
-        suffix = form.suffix + '"'
-        return [
-            f"{head}{_DAYS[day]}{_MINUTES[minute]}{_SECONDS[second]}{suffix}"
-            for day, minute, second in zip(days.tolist(), minutes.tolist(), seconds.tolist(), strict=True)
-        ]
-    return [
-        "" if form == 0 else f'{head}{_instant_text(column, form, number)}"'
-        for form, number in zip(forms.tolist(), column.seconds[rows].tolist(), strict=True)
-    ]
 
 
 def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:

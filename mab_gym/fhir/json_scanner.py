@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
+from mab_gym.fhir.errors import DataFormatError
+
 Json: TypeAlias = Any
 """A JSON value: dict, list, str, bool, None, int or `DecimalNumber`."""
 
@@ -36,7 +38,7 @@ _LITERALS: dict[str, tuple[str, bool | None]] = {
 }
 
 
-class JsonSyntaxError(ValueError):
+class JsonSyntaxError(DataFormatError):
     """A text that HAPI does not accept as JSON; the error's text is HAPI's."""
 
     def __init__(self, message: str) -> None:
@@ -103,9 +105,13 @@ class _Scanner:
                 continue
             if self.open:
                 character = self._begin_entry(self.open[-1], character)
+            start = self.position
             value, kind, opened = self._value(character)
             if finished:
-                self._fail(_TRAILING.format(kind), at=self.position - 1 if opened else None)
+                following = self.text[self.position : self.position + 1]
+                if kind.startswith("VALUE_NUMBER") and following not in " \t\r\n":
+                    self._unexpected(following, "Expected space separating root-level values")
+                self._fail(_TRAILING.format(kind), at=start)
             if self.open:
                 self.open[-1].add(value)
             else:
@@ -165,8 +171,6 @@ class _Scanner:
             if character == word[0]:
                 self._match(word)
                 self._fail(f"Non-standard token '{word}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow")
-        if character == "}":
-            self._unexpected(character, "expected a value")
         if _is_name_start(character):
             self.position += 1
             self._invalid_token(character)
@@ -264,7 +268,9 @@ class _Scanner:
             self.position = end
             self._fail("Invalid numeric value: Leading zeroes not allowed")
         if (following == "." and not match[2] and not match[3]) or (following in ("e", "E") and not match[3]):
-            self._broken_number(end)
+            # Where Jackson points to: the offending character after a zero, else the last mark it had fully read.
+            fraction = start + match[0].index(".") if match[2] else end
+            self._broken_number(end, None if match[1] == "0" else fraction)
         if len(match[0].lstrip("+-")) > MAX_NUMBER_LENGTH:
             digits = sum(map(str.isdecimal, match[0]))
             raise JsonSyntaxError(
@@ -296,7 +302,7 @@ class _Scanner:
         follow = " to follow minus sign, for valid numeric value" if negative else " for valid numeric value"
         self._unexpected(character, "expected digit (0-9)" + follow, " in numeric value")
 
-    def _broken_number(self, mark: int) -> NoReturn:
+    def _broken_number(self, mark: int, blamed: int | None) -> NoReturn:
         """A decimal point or an exponent without digits, at ``mark``."""
         exponent = self.text[mark] in "eE"
         after = mark + 1
@@ -310,7 +316,7 @@ class _Scanner:
         complaint = (
             "Exponent indicator not followed by a digit" if exponent else "Decimal point not followed by a digit"
         )
-        self.position = mark
+        self.position = after if blamed is None else blamed
         self._unexpected(self.text[after], complaint, " in numeric value")
 
     def _match(self, word: str) -> None:

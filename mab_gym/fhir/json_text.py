@@ -12,7 +12,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, Self
 
-from mab_gym.fhir.json_scanner import Json, JsonSyntaxError, scan
+from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, scan
 
 __all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "compact", "pretty", "read_json"]
 
@@ -91,11 +91,16 @@ def read_json(text: str) -> Json:
             f"'{body[0]}' (must be '{{')"
         )
     try:
-        value = json.loads(body, parse_float=DecimalNumber, parse_constant=_refuse)
+        value = json.loads(body, parse_float=_read_float, parse_int=_read_int, parse_constant=_refuse)
     except (ValueError, RecursionError):
         # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
         value = scan(body, DecimalNumber)
-    return value if _SURROGATE.search(body) is None and "\\u" not in body else _without_lone_surrogates(value)
+    if "\\u" not in body and _SURROGATE.search(body) is None:
+        return value
+    try:
+        return _without_lone_surrogates(value)
+    except RecursionError:
+        raise JsonSyntaxError("Document nesting depth exceeds the maximum allowed") from None
 
 
 def pretty(value: Json, indent: int = 0) -> str:
@@ -152,6 +157,18 @@ def _scalar(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)
+
+
+def _read_int(literal: str) -> int:
+    if len(literal) > MAX_NUMBER_LENGTH:
+        raise ValueError("a number of too many digits")
+    return int(literal)
+
+
+def _read_float(literal: str) -> DecimalNumber:
+    if len(literal) > MAX_NUMBER_LENGTH:
+        raise ValueError("a number of too many digits")
+    return DecimalNumber(literal)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -19,6 +19,7 @@ class Target(NamedTuple):
     parameters: tuple[tuple[str, str], ...]
 
 
+@lru_cache(maxsize=512)
 def parse_target(target: str) -> Target:
     """Takes a target such as ``Observation?patient=S1&code=K`` apart; a fragment is left out."""
     path, _, query = target.split("#", 1)[0].partition("?")
@@ -46,7 +47,8 @@ def encode(text: str) -> str:
     return quote(text, safe="-_.*~")
 
 
-def self_link(base_url: str, path: str, parameters: Iterable[tuple[str, str]]) -> str:
+@lru_cache(maxsize=512)
+def self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
     """The link to a search itself: parameters sorted by name, those of one name in the order given."""
     pairs = [f"{encode(name)}={encode(value)}" for name, value in sorted(parameters, key=lambda pair: pair[0])]
     return f"{base_url}/{path}" + ("?" + "&".join(pairs) if pairs else "")

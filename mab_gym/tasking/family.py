@@ -108,9 +108,8 @@ class Family:
         """
         rng = random.Random(f"{self.name}/{seed}")
         wheel = [branch for branch, share in self.branches.items() for _ in range(share)]
-        branches = [wheel[place * len(wheel) // count] for place in range(count)] if count <= len(wheel) else [
-            rng.choice(wheel) for _ in range(count)
-        ]
+        # One branch from each of ``count`` equal parts of the wheel: exact shares for thirty, chance for one.
+        branches = [wheel[int((place + rng.random()) * len(wheel) / count)] for place in range(count)]
         rng.shuffle(branches)
         drawn: list[Case] = []
         seen: set[str] = set()

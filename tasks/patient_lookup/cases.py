@@ -10,7 +10,7 @@ from typing import Any
 
 from mab_gym.tasking.chart import Chart
 
-BRANCHES = {"unique_name": 16, "namesakes": 10, "not_found": 4}
+BRANCHES = {"unique_name": 17, "namesakes": 10, "not_found": 3}
 
 
 def full_name(patient: Mapping[str, Any]) -> str:

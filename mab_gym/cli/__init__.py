@@ -1,0 +1,1 @@
+"""The ``mab-gym`` command; one file a command."""

@@ -1,0 +1,68 @@
+"""What the commands share: the two consoles, progress bars, the table of scores."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mab_gym.evaluate import GROUPS, scores
+from mab_gym.records import EpisodeRecord
+
+output = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+errors = Console(stderr=True, highlight=False)
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=not errors.is_terminal)
+
+
+@contextmanager
+def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for work in stages; yields what is to be told of each stage, what is done and what there is.
+
+    Args:
+        title: What is being done.
+    """
+    with _bars() as bars:
+        shown: dict[str, int] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in shown:
+                shown[stage] = bars.add_task(f"{title}: {stage}", total=total)  # type: ignore[assignment]
+            bars.update(shown[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield tell
+
+
+@contextmanager
+def counting(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar that advances by one at each call of what it yields."""
+    with _bars() as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda: bars.advance(task)
+
+
+def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], float]]) -> Table:
+    """Success rates in percent, a row an agent.
+
+    Args:
+        title: What was played.
+        rows: Each agent's name, its records, and the seconds they took.
+    """
+    table = Table(title=title, title_justify="left", padding=(0, 1, 0, 0), box=SIMPLE_HEAD)
+    table.add_column("agent", no_wrap=True)
+    for heading in (*GROUPS, "episodes", "steps", "time"):
+        table.add_column(heading, justify="right")
+    for name, records, seconds in rows:
+        rates = [s.rate for s in scores(records).values()]
+        shown = ["–" if rate is None else f"{100 * rate:.1f}" for rate in rates]
+        steps = sum(record.steps for record in records) / len(records) if records else 0.0
+        table.add_row(name, *shown, str(len(records)), f"{steps:.2f}", f"{seconds:.1f} s")
+    return table

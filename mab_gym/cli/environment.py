@@ -1,0 +1,45 @@
+"""Making an environment for a command: its id or file, and a progress bar where its cohort has to be built first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from mab_gym.cli.console import stages
+from mab_gym.cohort.locate import archive_path, build_archive, named_spec
+from mab_gym.environments import environment_files, read_environment
+from mab_gym.errors import UsageError
+from mab_gym.registration import register_envs, register_file
+
+DEFAULT_ENV = "mab_gym/MedAgentBench-v0"
+
+
+def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
+    """An environment by its id (the part before the slash may be left out) or by its file.
+
+    Raises:
+        UsageError: There is no such id or file.
+    """
+    register_envs()
+    if name.endswith(".toml"):
+        env_id = register_file(Path(name))
+        if env_id is None:
+            read_environment(Path(name))
+            raise UsageError(f"{name} holds no id")
+        file = Path(name)
+    else:
+        files = {read_environment(path).id: path for path in environment_files()}
+        env_id = name if name in files else f"mab_gym/{name}"
+        if env_id not in files:
+            raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
+        file = files[env_id]
+    environment = read_environment(file)
+    if environment.archive is None:
+        spec = named_spec(str(overrides.get("cohort", environment.cohort)))
+        if not archive_path(spec).is_file():
+            with stages(f"building the {spec.name} cohort (once)") as tell:
+                build_archive(spec, tell)
+    made: gymnasium.Env[Any, str] = gymnasium.make(env_id, **overrides)
+    return made

@@ -1,0 +1,282 @@
+"""The state of each chart at the benchmark's present: the newest readings of what its tasks ask for.
+
+Whatever a task can ask must be answered differently for different people, at every threshold and on both sides of
+it. So the newest magnesium, glucose, potassium and HbA1c readings are not left to chance: each profile is dealt one
+situation from each table below, independently of the other tables. The dealt readings replace what the ordinary
+chart (`mab_gym.cohort.observations`) would hold from the oldest of them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort.conditions import Traits
+from mab_gym.cohort.series import MEASUREMENTS, NUMBER, rounded_level
+from mab_gym.cohort.spec import FIRST, MINUTE, NOW
+from mab_gym.cohort.streams import SITUATIONS, Floats, Ints, apportion, integers, stream
+
+DAY: Final = 24 * 60
+"""Ages of readings are in minutes before now, in this file alone."""
+YEAR: Final = 365 * DAY
+"""From 2022-11-13T10:15:00+00:00 to now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the newest readings of one analyte look like.
+
+    Attributes:
+        per_hundred: How many of a hundred profiles are in it.
+        youngest: Least age of the newest reading.
+        oldest: Greatest age of the newest reading.
+        values: What the newest reading can be, dealt in turn, in tenths of the unit; near the person's usual value if
+            empty.
+        readings: How many there are within 24 hours; 0 where none is, -1 for one to four, mostly two or more.
+        tied: Whether the newest reading is there twice, written in two time zones.
+    """
+
+    per_hundred: int
+    youngest: int
+    oldest: int
+    values: Sequence[int] = ()
+    readings: int = -1
+    tied: bool = False
+
+
+_HIGH, _LOW, _LOWER, _LOWEST = range(20, 29), range(15, 20), range(10, 15), range(4, 10)
+
+MAGNESIUM: Final = (
+    Situation(15, DAY + 10, 20 * DAY, (), 0),
+    Situation(3, DAY + 1, DAY + 1, (), 0),
+    Situation(17, 20, 20 * 60, _HIGH),
+    Situation(2, DAY, DAY, _HIGH),
+    Situation(20, 20, 20 * 60, _LOW),
+    Situation(1, DAY, DAY, _LOW),
+    Situation(20, 20, 20 * 60, _LOWER),
+    Situation(1, DAY, DAY, _LOWER),
+    Situation(20, 20, 20 * 60, _LOWEST),
+    Situation(1, DAY, DAY, _LOWEST),
+)
+"""Magnesium: none in 24 hours, above 1.9, 1.5 to 1.9, 1.0 to below 1.5, and below 1.0 mg/dL; and the window's edge."""
+
+GLUCOSE: Final = (
+    Situation(21, DAY + 5, 40 * DAY, (), 0),
+    Situation(3, DAY + 1, DAY + 1, (), 0),
+    Situation(2, DAY, DAY, (), 1),
+    Situation(8, 20, 20 * 60, (), 1),
+    Situation(10, 20, 12 * 60, (), 2),
+    Situation(8, 20, 8 * 60, (), 3),
+    Situation(4, 20, 8 * 60, (), 3, tied=True),
+    Situation(12, 20, 5 * 60, (), 4),
+    Situation(11, 20, 4 * 60, (), 5),
+    Situation(9, 20, 3 * 60, (), 6),
+    Situation(7, 20, 3 * 60, (), 7),
+    Situation(5, 20, 2 * 60, (), 8),
+)
+"""Capillary glucose: how many readings there are within 24 hours."""
+
+POTASSIUM: Final = (
+    Situation(34, 20, 20 * 60, range(23, 35)),
+    Situation(14, DAY + 5, 14 * DAY, range(23, 35)),
+    Situation(6, 20, 20 * 60, (35,)),
+    Situation(2, DAY + 5, 14 * DAY, (35,)),
+    Situation(30, 20, 20 * 60, range(36, 58)),
+    Situation(14, DAY + 5, 30 * DAY, range(36, 58)),
+)
+"""Potassium: below 3.5, 3.5, and above 3.5 mmol/L, of today and of some time ago."""
+
+HEMOGLOBIN_A1C: Final = (
+    Situation(14, 0, 0, (), 0),
+    Situation(40, 2 * DAY, YEAR - 2 * DAY),
+    Situation(3, YEAR, YEAR),
+    Situation(3, YEAR + 1, YEAR + 1),
+    Situation(40, YEAR + 2 * DAY, 1700 * DAY),
+)
+"""HbA1c: never, within a year, a year ago to the minute, a year and a minute ago, and longer ago."""
+
+NEVER: Final = 0
+"""Place in `HEMOGLOBIN_A1C` of those who never had one."""
+
+CODES: Final = ("MG", "GLU", "K", "A1C")
+_TABLES: Final = (MAGNESIUM, GLUCOSE, POTASSIUM, HEMOGLOBIN_A1C)
+_MOST_ALIKE = 5
+"""Of a hundred people so many at most share a newest value that is not dealt from a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """The situations of all profiles; the second axis follows `CODES`.
+
+    Attributes:
+        situation: Shape ``(patients, 4)``; index into the analyte's table.
+        newest: Shape ``(patients, 4)``; age of the newest reading in minutes.
+        value: Shape ``(patients, 4)``; that reading, as a whole number of the last written digit.
+        days: Shape ``(patients,)``; length of the stay that lasts today, 0 for those who are not in hospital.
+    """
+
+    situation: Ints
+    newest: Ints
+    value: Ints
+    days: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The newest readings of a block of patients; arrays of shape ``(readings,)`` but for the last.
+
+    Attributes:
+        patient: Index within the block.
+        number: Index into `mab_gym.cohort.series.MEASUREMENTS`.
+        time: Seconds since 1970.
+        value: As a whole number of the last written digit.
+        zone: 1 + index into `mab_gym.cohort.columns.ZONES`.
+        void: 1 where the status is entered-in-error, else 0; never the newest of an analyte.
+        since: Shape ``(patients, 4)``; from when on the ordinary chart has none of these analytes.
+    """
+
+    patient: Ints
+    number: Ints
+    time: Ints
+    value: Ints
+    zone: Ints
+    void: Ints
+    since: Ints
+
+
+def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
+    """Deals the situations to a cohort's profiles.
+
+    Args:
+        seed: The cohort's seed.
+        patients: How many profiles.
+        traits: Their long-term conditions.
+        usual: Their usual values.
+    """
+    situation, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
+    for column, (code, table) in enumerate(zip(CODES, _TABLES, strict=True)):
+        rng = stream(seed, SITUATIONS, column)
+        counts = apportion(patients, np.array([each.per_hundred for each in table], dtype=np.int64))
+        order = rng.permutation(patients)
+        if table is HEMOGLOBIN_A1C:
+            # A diabetic who was never tested would be a fault of care rather than a chart.
+            order = order[np.argsort(traits["diabetes"][order], kind="stable")]
+            order[counts[NEVER] :] = rng.permutation(order[counts[NEVER] :])
+        situation[order, column] = np.repeat(np.arange(len(table)), counts)
+        ages = np.array([(each.youngest, each.oldest) for each in table], dtype=np.int64)[situation[:, column]]
+        # Recent ages are as likely as remote ones in proportion, so that windows differ in how soon they end.
+        ratio = ages[:, 1] / np.maximum(ages[:, 0], 1)
+        drawn = np.floor(ages[:, 0] * ratio ** rng.random_sample(patients)).astype(np.int64)
+        newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
+        value[:, column] = _newest_values(rng, code, table, situation[:, column], usual)
+    rng = stream(seed, SITUATIONS, len(CODES))
+    inside = (newest[:, :3] <= DAY).any(axis=1)
+    days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
+    return Deal(situation, newest, value, days)
+
+
+def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> Readings:
+    """The newest readings of a block of patients, some older ones before them included.
+
+    Args:
+        rng: The block's stream.
+        dealt: The situations of the whole cohort.
+        first: Number of the block's first patient in the cohort.
+        usual: The usual values of the block's patients.
+    """
+    rows: list[tuple[int, int, int, int, int, int]] = []
+    since = np.zeros((len(usual), len(CODES)), dtype=np.int64)
+    for patient in range(len(usual)):
+        for column, (code, table) in enumerate(zip(CODES, _TABLES, strict=True)):
+            situation = table[dealt.situation[first + patient, column]]
+            if table is HEMOGLOBIN_A1C and situation is table[NEVER]:
+                continue
+            newest, value = int(dealt.newest[first + patient, column]), int(dealt.value[first + patient, column])
+            number = NUMBER[code]
+            level = rounded_level(usual, patient, code)
+            ages = _ages(rng, code, situation, newest)
+            values = _earlier_values(rng, code, value, level, len(ages))
+            since[patient, column] = max(NOW - ages[-1] * MINUTE, FIRST)
+            for place, (age, reading) in enumerate(zip(ages, values, strict=True)):
+                zone, void = (float(chance) for chance in rng.random_sample(2))
+                written = 1 if zone < 0.8 else 2 if zone < 0.92 else 3
+                # An error stands only where a valid reading has come after it, and never in a mean.
+                wrong = int(code in ("MG", "K") and place > 0 and void < 0.08)
+                rows.append((patient, number, NOW - age * MINUTE, reading, written, wrong))
+                if place == 0 and situation.tied:
+                    rows[-1] = (*rows[-1][:4], 1, 0)
+                    rows.append((*rows[-1][:4], 2, 0))
+    table_of_rows = np.array(rows, dtype=np.int64).reshape(-1, 6)
+    patient_of, number_of, time, value_of, zone_of, void_of = (table_of_rows[:, i].copy() for i in range(6))
+    return Readings(patient_of, number_of, time, value_of, zone_of, void_of, since)
+
+
+def _newest_values(rng: RandomState, code: str, table: Sequence[Situation], situation: Ints, usual: Floats) -> Ints:
+    """The newest reading of each patient."""
+    patients = len(situation)
+    values = np.zeros(patients, dtype=np.int64)
+    limit, turns = max(1, patients * _MOST_ALIKE // 100), dict[tuple[int, ...], int]()
+    used: dict[int, int] = {}
+    measurement = MEASUREMENTS[NUMBER[code]]
+    scatter = rng.standard_normal(patients)
+    for patient in range(patients):
+        listed = tuple(table[situation[patient]].values)
+        if listed:
+            turn = turns.get(listed, 0)
+            turns[listed] = turn + 1
+            values[patient] = listed[(turn * _stride(len(listed))) % len(listed)]
+            continue
+        level = rounded_level(usual, patient, code)
+        spread = 0.28 * level if measurement.skewed else 3.0
+        least, most = measurement.lowest + 8, measurement.highest
+        wanted = min(max(level + round(float(scatter[patient]) * spread), least), most)
+        near = (wanted + sign * step for step in range(most) for sign in (1, -1))
+        value = next((each for each in near if least <= each <= most and used.get(each, 0) < limit), wanted)
+        used[value] = used.get(value, 0) + 1
+        values[patient] = value
+    return values
+
+
+def _stride(length: int) -> int:
+    """A step that runs through all of a list before it repeats, and does not go up by one each time."""
+    return next((step for step in (5, 7, 3, 2) if length % step), 1)
+
+
+def _ages(rng: RandomState, code: str, situation: Situation, newest: int) -> list[int]:
+    """Ages of an analyte's newest readings in minutes, the newest first and no two alike."""
+    inside = situation.readings
+    if inside < 0:
+        inside = int(integers(rng, 2, 5, 1)[0]) if rng.random_sample() < 0.85 else 1
+    if code == "A1C":
+        return [newest]
+    ages = [newest]
+    if newest <= DAY:
+        room = DAY - 10 - newest - 15
+        if room > 40 * inside:
+            share = room / max(inside - 1, 1)
+            ages += [
+                newest + 15 + int((place + 0.9 * float(rng.random_sample())) * share) for place in range(inside - 1)
+            ]
+    older = max(newest, DAY)
+    for _ in range(int(integers(rng, 1, 4, 1)[0])):
+        older += int(integers(rng, 90, 900, 1)[0])
+        ages.append(older)
+    return ages
+
+
+def _earlier_values(rng: RandomState, code: str, newest: int, level: int, count: int) -> list[int]:
+    """Readings on the way from a person's usual value to the newest one, the newest first."""
+    measurement = MEASUREMENTS[NUMBER[code]]
+    values = [newest]
+    for place in range(1, count):
+        back = min(0.25 * place, 0.9)
+        jitter = float(rng.standard_normal()) * (0.2 * level if measurement.skewed else 2.0)
+        value = round(newest + (level - newest) * back + jitter)
+        if value == newest:
+            value += 1 if rng.random_sample() < 0.5 else -1
+        values.append(min(max(value, measurement.lowest), measurement.highest))
+    return values

@@ -1,0 +1,135 @@
+"""The MedicationRequest table: long-term drugs ordered again and again, and what a day in hospital brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort.columns import ZONES, InstantBuilder, Json, PoolBuilder
+from mab_gym.cohort.conditions import Traits
+from mab_gym.cohort.encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
+from mab_gym.cohort.medications import DRUGS, REPLACEMENTS, Dose, Drug
+from mab_gym.cohort.names import CLINICIANS
+from mab_gym.cohort.profiles import Profiles
+from mab_gym.cohort.spec import DAY, NOW
+from mab_gym.cohort.streams import Floats, counted, integers, pick, pick_rows
+
+_NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
+_STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
+_CATEGORIES = ("inpatient", "outpatient", "community", "discharge")
+_PRIORITIES = ("routine", "urgent", "stat")
+_REQUESTS_OF_A_VISIT = {
+    "influenza_vaccine": 0.3,
+    "amoxicillin_clavulanate": 0.25,
+    "ibuprofen": 0.15,
+    "acetaminophen": 0.15,
+}
+
+
+class MedicationRequestTable:
+    """The table's columns apart from ``meta``, filled block by block."""
+
+    def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        self._status = PoolBuilder.of("status", rows, _STATUSES)
+        self._intent = PoolBuilder.of("intent", rows, ("order", "plan"))
+        system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
+        categories: list[Json] = [
+            [{"coding": [{"system": system, "code": code}], "text": code.capitalize()}] for code in _CATEGORIES
+        ]
+        self._category = PoolBuilder.of("category", rows, categories)
+        self._priority = PoolBuilder.of("priority", rows, _PRIORITIES)
+        codings = [
+            {"system": "http://hl7.org/fhir/sid/ndc", "code": drug.code, "display": drug.display} for drug in DRUGS
+        ]
+        self._drug = PoolBuilder.of(
+            "medicationCodeableConcept", rows, [{"coding": [coding], "text": coding["display"]} for coding in codings]
+        )
+        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._authored = InstantBuilder("authoredOn", rows, ZONES)
+        self._requester = PoolBuilder.of("requester", rows, [{"display": name} for name in CLINICIANS])
+        self._doses = np.array([len(drug.doses) for drug in DRUGS], dtype=np.int64)
+        self._dosage = PoolBuilder.of(
+            "dosageInstruction", rows, [_dosage(drug, dose) for drug in DRUGS for dose in drug.doses]
+        )
+        self.builders = (
+            self._status,
+            self._intent,
+            self._category,
+            self._priority,
+            self._drug,
+            self._subject,
+            self._authored,
+            self._requester,
+            self._dosage,
+        )
+
+    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
+        """Writes a block of patients.
+
+        Args:
+            rng: The block's stream.
+            rows: Where its rows lie.
+            first: Number of the block's first patient in the cohort.
+            profiles: What drives the block's charts.
+            contacts: When its patients met the hospital.
+        """
+        patient, _ = counted(profiles.counts["MedicationRequest"])
+        total = len(patient)
+        contact = contacts.pick(rng, patient, np.array([1.5, 1.0, 1.2, 2.0])[contacts.setting])
+        setting, reason = contacts.setting[contact], contacts.reason[contact]
+        authored = contacts.moment(rng, contact, 17.0)
+        weights = _weights(profiles.traits, len(profiles.female))
+        drug = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
+        replaced = np.isin(drug, [_NUMBER[key] for key in REPLACEMENTS]) & (authored >= NOW - 2 * DAY)
+        drug = np.where(replaced, _NUMBER["saline"], drug)
+        lasting = np.stack([profiles.traits[each.key] for each in DRUGS], axis=1)[patient, drug]
+        recent = authored >= NOW - np.where(lasting & (setting == OUTPATIENT), 180 * DAY, 2 * DAY)
+        status = np.where(recent, pick(rng, (93, 0, 4, 2, 1), total), pick(rng, (1, 78, 15, 6), total))
+        stays = setting >= WARD
+        category = np.where(stays, pick(rng, (94, 0, 0, 6), total), pick(rng, (0, 75, 25), total))
+        priority = np.where(
+            setting == OUTPATIENT,
+            pick(rng, (60, 40, 0, 0), total),
+            np.where(setting == EMERGENCY, pick(rng, (0, 40, 20, 40), total), pick(rng, (20, 60, 8, 12), total)),
+        )
+        # A person keeps to a dose for years; what is given once varies.
+        kept = (first + patient) * 7 + drug
+        dose = np.where(lasting, kept, integers(rng, 0, 1 << 20, total)) % self._doses[drug]
+        self._status.put(rows, 1 + status)
+        self._intent.put(rows, 1 + pick(rng, (99, 1), total))
+        self._category.put(rows, 1 + category)
+        self._priority.put(rows, priority)
+        self._drug.put(rows, 1 + drug)
+        self._subject.put(rows, 1 + first + patient)
+        self._authored.put(rows, authored, contacts.zone[contact])
+        self._requester.put(
+            rows, np.where(rng.random_sample(total) < 0.9, 1 + integers(rng, 0, len(CLINICIANS), total), 0)
+        )
+        self._dosage.put(rows, 1 + (np.cumsum(self._doses) - self._doses)[drug] + dose)
+
+
+def _weights(takes: Traits, patients: int) -> Floats:
+    """Weights of the drugs; shape ``(patients * SETTINGS * len(REASONS), len(DRUGS))``."""
+    weights = np.zeros((patients, SETTINGS, len(REASONS), len(DRUGS)))
+    for number, drug in enumerate(DRUGS):
+        lasting = takes[drug.key].astype(np.float64)[:, None, None]
+        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + _REQUESTS_OF_A_VISIT.get(
+            drug.key, 0.01 if drug.stay else 0.0
+        )
+        for_reason = drug.stay * np.array([drug.reasons.get(reason, 1.0) for reason in REASONS])
+        weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason
+        weights[:, INTENSIVE, :, number] += for_reason * (drug.intensive - 1.0)
+    return weights.reshape(-1, len(DRUGS))
+
+
+def _dosage(drug: Drug, dose: Dose) -> Json:
+    value, unit, often = dose
+    return [
+        {
+            "text": f"{value:g} {unit} {drug.route} {often}",
+            "route": {"text": drug.route},
+            "doseAndRate": [{"doseQuantity": {"value": value, "unit": unit}}],
+        }
+    ]

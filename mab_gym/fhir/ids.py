@@ -1,0 +1,67 @@
+"""The parts of an id or of a reference, cut the way HAPI's ``IdType`` cuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_HISTORY = "/_history/"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceId:
+    """What ``Reference.reference`` or ``Resource.id`` says (https://hl7.org/fhir/R4/references.html#literal).
+
+    Attributes:
+        text: As it was written.
+        base: The server's base URL, empty for relative references.
+        resource_type: As in ``Patient``; empty where none is named. Not checked: it may be no type at all.
+        logical_id: The id itself, with its ``#`` or ``urn:`` where it begins with one.
+        version: What follows ``/_history/``.
+    """
+
+    text: str
+    base: str = ""
+    resource_type: str = ""
+    logical_id: str = ""
+    version: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it points to a contained resource."""
+        return self.logical_id.startswith("#")
+
+    def without_version(self) -> str:
+        """The reference as HAPI stores and prints it; it forgets versions, and what stands before the type."""
+        if not self.logical_id.strip() or self.is_local or self.logical_id.startswith("urn:"):
+            return self.text
+        base = self.base if not self.base or self.base.endswith("/") else self.base + "/"
+        return base + "/".join(part for part in (self.resource_type, self.logical_id) if part)
+
+
+def parse_id(text: str) -> ReferenceId:
+    """Cuts an id or a reference into its parts.
+
+    Args:
+        text: As in ``Patient/1``, ``http://example.org/fhir/Patient/1/_history/2``, ``#contained`` or ``1``.
+    """
+    if not text.strip():
+        return ReferenceId("")
+    if (text[0] == "#" and len(text) > 1) or text.startswith("urn:"):
+        return ReferenceId(text, logical_id=text)
+    path, _, version = text.partition(_HISTORY)
+    slash = path.rfind("/")
+    logical_id = path[slash + 1 :]
+    if slash <= 0:
+        return ReferenceId(text, logical_id=logical_id, version=version)
+    before = path.rfind("/", 0, slash)
+    if before == -1:
+        return ReferenceId(text, resource_type=path[:slash], logical_id=logical_id, version=version)
+    if before > 0 and path[before - 1] == "/":
+        before = path.find("/", before + 1)
+    if before >= slash:
+        # As in http://example.org/foo: no room for both a type and an id.
+        resource_type, logical_id = logical_id, ""
+    else:
+        resource_type = path[before + 1 : slash]
+    base = path[:before] if before > 4 else ""
+    return ReferenceId(text, base, resource_type, logical_id, version)

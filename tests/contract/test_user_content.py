@@ -1,0 +1,98 @@
+"""A user's own families and environments: the recipe in CONTRIBUTING.md, followed to the letter in a temporary folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from mab_gym.agents.reference import Oracle
+from mab_gym.environments import environment_files
+from mab_gym.errors import ContentError
+from mab_gym.registration import register_file
+from mab_gym.rollout import assignments, play_all, unwrapped
+from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.family import load_family
+from tests.conftest import ROOT
+
+_FILE = re.compile(r"^`([\w./]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def recipe() -> dict[str, str]:
+    """The files that CONTRIBUTING.md tells one to write, by path."""
+    return dict(_FILE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+
+
+def follow_recipe(folder: Path) -> Path:
+    """Writes them; returns the environment file."""
+    files = recipe()
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return next(folder / name for name in files if name.endswith(".toml") and "task.toml" not in name)
+
+
+def test_the_recipe_in_contributing_adds_a_family_that_the_oracle_solves(tmp_path: Path) -> None:
+    env_id = register_file(follow_recipe(tmp_path))
+    assert env_id is not None
+    try:
+        env = gymnasium.make(env_id)
+        records = list(play_all(env, Oracle(), assignments(unwrapped(env), limit=10)))
+        assert [record.reward for record in records] == [1.0] * 10
+        assert len({record.branch for record in records}) > 1
+    finally:
+        del gymnasium.registry[env_id]
+
+
+def test_folders_named_by_the_environment_variables_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment_file = follow_recipe(tmp_path)
+    tasks = next(path.parent.parent for path in tmp_path.rglob("task.toml"))
+    monkeypatch.setenv("MAB_GYM_TASKS", str(tasks))
+    monkeypatch.setenv("MAB_GYM_ENVS", str(environment_file.parent))
+    load_catalogue.cache_clear()
+    try:
+        assert len(load_catalogue()) == 11
+        assert environment_file in environment_files()
+    finally:
+        load_catalogue.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "words"),
+    [
+        ("prompt.md", None, "missing: prompt.md"),
+        ("prompt.md", "no separator", "prompt.md"),
+        ("task.toml", "number = 'x'", "number is a whole number"),
+        ("task.toml", "number = 3\nkind = 'dance'", "query, action"),
+        ("task.toml", "= 3", "task.toml"),
+        ("cases.py", "def draw(", "cases.py, line 1"),
+        ("cases.py", "x = 1\n1 / 0\n", "cases.py, line 2"),
+        ("cases.py", "BRANCHES = {}\n", "BRANCHES"),
+        ("verifier.py", "\n", "verify"),
+        ("cases.jsonl", '{"number": 1}\n', "cases.jsonl, line 1"),
+        ("cases.jsonl", '{"number": 1, "branch": "a", "params": {}}\n', "lacks mrn"),
+    ],
+)
+def test_a_family_with_something_wrong_is_told_file_and_line(
+    tmp_path: Path, part: str, text: str | None, words: str
+) -> None:
+    follow_recipe(tmp_path)
+    folder = next(path.parent for path in tmp_path.rglob("task.toml"))
+    if text is None:
+        (folder / part).unlink()
+    else:
+        (folder / part).write_text(text, encoding="utf-8")
+    with pytest.raises(ContentError, match=words):
+        load_family(folder)
+
+
+def test_two_families_of_one_name_are_refused(tmp_path: Path) -> None:
+    follow_recipe(tmp_path)
+    folder = next(path.parent for path in tmp_path.rglob("task.toml"))
+    folder.rename(folder.parent / "check_a1c")
+    from mab_gym.tasking.catalogue import Catalogue, load_folder
+
+    with pytest.raises(ContentError, match="check_a1c"):
+        Catalogue([*load_catalogue().values(), *load_folder(folder.parent)])

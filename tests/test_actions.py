@@ -1,0 +1,107 @@
+"""What agents write, and which addresses they may reach."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mab_gym.actions import Finish, Get, Invalid, Post, RefusedTargetError, parse_action, read_answer, render, resolve
+
+BASE = "http://localhost:8080/fhir"
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("GET http://h/fhir/Patient?name=A B", Get("http://h/fhir/Patient?name=A B")),
+        ("  GET   http://h/fhir/Patient \n", Get("http://h/fhir/Patient")),
+        ('POST http://h/fhir/Observation\n{"a": 1}', Post("http://h/fhir/Observation", '{"a": 1}')),
+        ("POST http://h/fhir/Observation", Post("http://h/fhir/Observation", "")),
+        ("FINISH([1, 2])", Finish("[1, 2]")),
+        ('FINISH(["a)b"])', Finish('["a)b"]')),
+        ("FINISH()", Finish("")),
+        ("```\nFINISH([1])\n```", Finish("[1]")),
+        ("```tool_code\nGET http://h/fhir/Patient\n```", Get("http://h/fhir/Patient")),
+    ],
+)
+def test_the_three_actions(text: str, action: object) -> None:
+    assert parse_action(text) == action
+
+
+@pytest.mark.parametrize("text", ["", "hello", "get http://h", "FINISH", "FINISH([1]", "GETTING", "DELETE http://h", "GET a\nGET b"])
+def test_anything_else_is_invalid_and_says_why(text: str) -> None:
+    action = parse_action(text)
+    assert isinstance(action, Invalid)
+    assert action.reason
+
+
+@pytest.mark.parametrize("action", [Get("http://h/x"), Post("http://h/x", '{"b": "ü"}'), Finish("[1]")])
+def test_render_is_read_back(action: Get | Post | Finish) -> None:
+    assert parse_action(render(action)) == action
+
+
+@given(st.text(st.characters(codec=None)))
+def test_no_text_raises(text: str) -> None:
+    parse_action(text)
+    parse_action("GET " + text)
+    parse_action("POST " + text)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        (BASE, ""),
+        (BASE + "/", ""),
+        (BASE + "/Patient/S1", "Patient/S1"),
+        (BASE + "?_getpages=x", "?_getpages=x"),
+        (BASE + "/Patient?name=a/../b", "Patient?name=a/../b"),
+    ],
+)
+def test_targets_below_the_base(url: str, target: str) -> None:
+    assert resolve(url, BASE) == target
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "Patient/S1",
+        "/Patient/S1",
+        "http://localhost:8080/fhirs/Patient",
+        "http://localhost:8080/other",
+        "http://localhost:8081/fhir/Patient",
+        "http://localhost:80800/fhir/Patient",
+        "http://localhost:8080@evil.example/fhir/Patient",
+        "http://user:secret@localhost:8080/fhir/Patient",
+        "http://localhost:8080/fhir@evil.example/",
+        "http://evil.example/http://localhost:8080/fhir/Patient",
+        "https://localhost:8080/fhir/Patient",
+        "file:///etc/passwd",
+        "ftp://localhost:8080/fhir/Patient",
+        BASE + "/../admin",
+        BASE + "/Patient/../../admin",
+        BASE + "/%2e%2e/admin",
+        BASE + "/%252e%252e/admin",
+        BASE + "/..%2fadmin",
+        BASE + "/..\\admin",
+        BASE + "/Patient/S1\x00",
+        BASE + "/Patient/\ud800",
+        BASE + "/Patient?name=\r\nHost: evil",
+        BASE + "/Patient?name=" + "x" * 1_000_000,
+    ],
+)
+def test_no_other_address_is_reached(url: str) -> None:
+    with pytest.raises(RefusedTargetError) as refusal:
+        resolve(url, BASE)
+    assert len(str(refusal.value)) > 20
+
+
+@pytest.mark.parametrize("text", ["", "1", "{}", "[", "[NaN]", "[Infinity]", "[1] x", "['a']", "[" * 100_000])
+def test_answers_that_are_no_list(text: str) -> None:
+    with pytest.raises(ValueError, match="answer"):
+        read_answer(text)
+
+
+def test_an_answer_is_a_json_list() -> None:
+    assert read_answer(' [1, 2.5, "x", null, true] ') == [1, 2.5, "x", None, True]
