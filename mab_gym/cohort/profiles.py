@@ -66,7 +66,7 @@ def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
     traits |= draw_drugs(rng, traits, count)
     usual = levels(rng, traits, female)
     # Few people use most of a hospital; use rises with what they suffer from.
-    use = np.clip(np.exp(0.9 * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
+    use = np.clip(np.exp(1.1 * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
 
     def share(total: int, least: int, power: float, spread: float) -> Ints:
         weights = use**power * np.exp(spread * rng.standard_normal(count))
