@@ -1,4 +1,4 @@
-"""The three things an agent can write: ``GET url``, ``POST url`` + JSON, ``FINISH([...])`` (MedAgentBench's action format).
+"""The three things an agent can write, in MedAgentBench's format: ``GET url``, ``POST url`` + JSON, ``FINISH([...])``.
 
 Any text is legal. What is none of the three is an `Invalid` action; a GET or POST whose URL may not be reached is told
 so by `resolve`, before anything is sent anywhere.
@@ -54,7 +54,7 @@ class RefusedTargetError(ValueError):
     """A URL that an agent may not reach; the text says why and what would be right."""
 
 
-def parse_action(text: str) -> Action:
+def parse_action(text: object) -> Action:
     """Reads an agent's turn.
 
     Surrounding white space and one surrounding code fence (as models like to write) do not count; everything inside
@@ -154,7 +154,9 @@ def read_answer(text: str) -> list[Any]:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("the answer is not JSON; write FINISH([...]) with a JSON list, text in double quotes") from None
+        raise ValueError(
+            "the answer is not JSON; write FINISH([...]) with a JSON list, text in double quotes"
+        ) from None
     if not isinstance(answer, list):
         raise ValueError("the answer is not a list; write FINISH([...]), with the brackets even around one value")
     if any(isinstance(item, float) and not math.isfinite(item) for item in answer):

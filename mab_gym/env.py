@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -52,7 +52,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         render_mode: ``ansi`` for the transcript as text, or None.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  (as Gymnasium declares it)
 
     def __init__(self, environment: Environment, render_mode: str | None = None) -> None:
         if render_mode not in (None, "ansi"):
@@ -96,12 +96,14 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
             gymnasium.error.ResetNeeded: There is no episode under way.
         """
         if self.episode.over:
-            raise gymnasium.error.ResetNeeded("there is no episode under way (none was begun, or it has ended): call reset()")
+            raise gymnasium.error.ResetNeeded(
+                "there is no episode under way (none was begun, or it has ended): call reset()"
+            )
         step: Step = self.episode.step(action)
         self._transcript += [f">>> {action}", step.observation["text"]]
         return _as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The episode's transcript so far where ``render_mode`` is ``ansi``."""
         return "\n".join(self._transcript) if self.render_mode == "ansi" else None
 
@@ -113,7 +115,9 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
             raise UsageError(f"options are a dict with any of {', '.join(_OPTIONS)}, not {options!r}")
         unknown = set(options) - set(_OPTIONS)
         if unknown:
-            raise UsageError(f"there is no option {', '.join(map(repr, sorted(map(str, unknown))))}; there are: {', '.join(_OPTIONS)}")
+            raise UsageError(
+                f"there is no option {', '.join(sorted(map(repr, unknown)))}; there are: {', '.join(_OPTIONS)}"
+            )
         return options
 
 
@@ -137,5 +141,7 @@ def make_environment(env_file: str, render_mode: str | None = None, **overrides:
     names = {field.name for field in dataclasses.fields(Environment)}
     unknown = set(overrides) - names
     if unknown:
-        raise UsageError(f"an environment has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names - {'id'}))}")
+        raise UsageError(
+            f"an environment has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names - {'id'}))}"
+        )
     return MedicalRecordEnv(dataclasses.replace(environment, **overrides), render_mode)

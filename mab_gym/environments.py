@@ -1,18 +1,18 @@
 """Environment files: one TOML file describes one Gymnasium id.
 
-    id = "mab_gym/MedAgentBench-Query-v0"
-    summary = "the five query categories"
-    [tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
-    kind = "query"
-    [data]         # the cohort they are played on
-    cohort = "canonical"
-    [episode]      # the game's rules
-    protocol = "ehr"
-    backend = "embedded"
-    max_steps = 8
-    [requires]     # optional: Python modules it needs, and the extra that installs them
-    modules = ["docker"]
-    extra = "docker"
+id = "mab_gym/MedAgentBench-Query-v0"
+summary = "the five query categories"
+[tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
+kind = "query"
+[data]         # the cohort they are played on
+cohort = "canonical"
+[episode]      # the game's rules
+protocol = "ehr"
+backend = "embedded"
+max_steps = 8
+[requires]     # optional: Python modules it needs, and the extra that installs them
+modules = ["docker"]
+extra = "docker"
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def read_environment(path: Path) -> Environment:
             raise ContentError(f"{path}: knows the tables {', '.join(_TABLES)}, not {name!r}")
         unknown = set(table) - _TABLES[name] if isinstance(table, dict) else set()
         if unknown:
-            raise ContentError(f"{path}: [{name}] has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_TABLES[name]))}")
+            raise ContentError(
+                f"{path}: [{name}] has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_TABLES[name]))}"
+            )
     values: dict[str, Any] = {"id": data["id"], "summary": str(data.get("summary", ""))}
     for table in _TABLES:
         values.update(data.get(table, {}))

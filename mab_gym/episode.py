@@ -163,8 +163,10 @@ class Episode:
         except ChartError as error:
             fault = str(error)
             verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system did not answer the verifier: {error}")])
-        except Exception as error:  # noqa: BLE001  (a verifier that cannot judge what it was given says: wrong)
-            verdict = verdict_from([Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")])
+        except Exception as error:
+            verdict = verdict_from(
+                [Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")]
+            )
         step = self._end(family, case, verdict, terminated=True)
         if fault is not None:
             step.info["infrastructure_error"] = fault

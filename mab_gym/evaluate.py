@@ -8,8 +8,16 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.agents.reference import BlindConstant, InstantFinish, Oracle, RandomPlausible, Template, abstract, most_common
 from mab_gym.agents import Agent
+from mab_gym.agents.reference import (
+    BlindConstant,
+    InstantFinish,
+    Oracle,
+    RandomPlausible,
+    Template,
+    abstract,
+    most_common,
+)
 from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play, unwrapped
@@ -68,7 +76,7 @@ def best_constants(env: gymnasium.Env[Any, str]) -> dict[str, Template]:
         candidates = most_common([_blind_part(env, assignment) for assignment in todo], CONSTANTS_TRIED)
         best[family] = max(
             candidates,
-            key=lambda template: sum(play(env, BlindConstant({family: template}), a).reward for a in todo),  # noqa: B023
+            key=lambda template: sum(play(env, BlindConstant({family: template}), a).reward for a in todo),
         )
     return best
 

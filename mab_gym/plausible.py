@@ -59,7 +59,13 @@ def _order(random: np.random.Generator, base_url: str, mrn: str) -> str:
 
 def _answer(random: np.random.Generator, base_url: str, mrn: str) -> str:
     number = round(float(random.uniform(0.5, 12.0)), 1)
-    answers: tuple[list[object], ...] = ([number], [-1], [], [int(random.integers(18, 95))], [number, "2023-11-12T08:00:00+00:00"])
+    answers: tuple[list[object], ...] = (
+        [number],
+        [-1],
+        [],
+        [int(random.integers(18, 95))],
+        [number, "2023-11-12T08:00:00+00:00"],
+    )
     return f"FINISH({json.dumps(_one_of(random, answers))})"
 
 

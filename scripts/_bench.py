@@ -60,7 +60,12 @@ def main() -> None:
     session = place.backend.open()
     one = Request("GET", f"Observation?patient={people[0]}&code=GLU")
     session.handle(one)
-    row("GET a page of 20, warm, same search", "µs", "≤ 150", median(lambda: per_call(lambda: session.handle(one), 2000)))
+    row(
+        "GET a page of 20, warm, same search",
+        "µs",
+        "≤ 150",
+        median(lambda: per_call(lambda: session.handle(one), 2000)),
+    )
 
     rng = random.Random(0)
     many = [
@@ -82,7 +87,10 @@ def main() -> None:
 
     def never_seen() -> float:
         requests = [
-            Request("GET", f"Observation?patient={who}&code=GLU&date=ge2022-{1 + next(fresh) % 12:02d}-{1 + next(fresh) % 28:02d}")
+            Request(
+                "GET",
+                f"Observation?patient={who}&code=GLU&date=ge2022-{1 + next(fresh) % 12:02d}-{1 + next(fresh) % 28:02d}",
+            )
             for who in people
         ]
         begun = time.perf_counter()

@@ -29,7 +29,9 @@ def test_the_three_actions(text: str, action: object) -> None:
     assert parse_action(text) == action
 
 
-@pytest.mark.parametrize("text", ["", "hello", "get http://h", "FINISH", "FINISH([1]", "GETTING", "DELETE http://h", "GET a\nGET b"])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "get http://h", "FINISH", "FINISH([1]", "GETTING", "DELETE http://h", "GET a\nGET b"]
+)
 def test_anything_else_is_invalid_and_says_why(text: str) -> None:
     action = parse_action(text)
     assert isinstance(action, Invalid)

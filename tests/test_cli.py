@@ -20,7 +20,14 @@ COMMAND = [sys.executable, "-m", "mab_gym.cli"]
 def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "COLUMNS": "160", **environment}
     return subprocess.run(
-        [*COMMAND, *arguments], input=typed, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False, env=env
+        [*COMMAND, *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        env=env,
     )
 
 
@@ -151,7 +158,8 @@ def test_data_info_and_build_of_what_is_there(workplace: object) -> None:
 
 
 def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, workplace: object) -> None:
-    from mab_gym.cohort.locate import CANONICAL, archive_path
+    from mab_gym.cohort.locate import archive_path
+    from mab_gym.cohort.spec import CANONICAL
 
     whole = archive_path(CANONICAL).read_bytes()
     damaged = bytearray(whole)
@@ -167,7 +175,9 @@ def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, workplace: ob
 
 @pytest.mark.skipif(os.name == "nt", reason="bash completion")
 def test_shell_completion_works() -> None:
-    done = run(_MAB_GYM_COMPLETE="complete_bash", COMP_WORDS="mab-gym da", COMP_CWORD="1", _TYPER_COMPLETE_ARGS="mab-gym da")
+    done = run(
+        _MAB_GYM_COMPLETE="complete_bash", COMP_WORDS="mab-gym da", COMP_CWORD="1", _TYPER_COMPLETE_ARGS="mab-gym da"
+    )
     assert "data" in done.stdout.split()
     assert "complete -o default -F" in run("--show-completion", "bash").stdout or "complete" in run("--help").stdout
 

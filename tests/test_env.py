@@ -30,9 +30,11 @@ def test_check_env_passes_without_warnings(env_id: str) -> None:
 
 
 def test_all_ids_are_registered_by_importing_the_package() -> None:
-    assert {
-        f"mab_gym/MedAgentBench{part}-v0" for part in ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train")
-    } == set(IDS) <= set(gymnasium.registry)
+    assert (
+        {f"mab_gym/MedAgentBench{part}-v0" for part in ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train")}
+        == set(IDS)
+        <= set(gymnasium.registry)
+    )
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -107,7 +109,8 @@ def test_reset_says_what_is_wrong_and_what_would_be_right(
 
 
 def test_numpy_seeds_are_welcome(env: MedicalRecordEnv) -> None:
-    assert env.reset(seed=np.int64(3))[1] == env.reset(seed=3)[1]  # type: ignore[arg-type]
+    int_like: Any = np.int64(3)
+    assert env.reset(seed=int_like)[1] == env.reset(seed=3)[1]
 
 
 def test_stepping_before_reset_and_after_the_end(env: MedicalRecordEnv) -> None:
@@ -176,7 +179,7 @@ def test_many_environments_side_by_side() -> None:
     envs = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(CANONICAL) for _ in range(3)])
     observations, _ = envs.reset(seed=[1, 2, 3])
     assert len(observations["text"]) == 3
-    _, rewards, terminated, truncated, _ = envs.step(("FINISH([])",) * 3)  # type: ignore[arg-type]
+    _, rewards, terminated, truncated, _ = envs.step(("FINISH([])",) * 3)
     assert rewards.tolist() == [0.0, 0.0, 0.0]
     assert terminated.all()
     assert not truncated.any()

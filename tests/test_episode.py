@@ -130,7 +130,9 @@ def test_refused_targets_are_told_and_nothing_is_sent(
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     verb=st.sampled_from(["GET ", "POST ", "FINISH(", ""]),
-    place=st.sampled_from([BASE + "/", BASE + "/Patient?", BASE + "/Observation?code=", BASE + "/ServiceRequest\n", BASE, ""]),
+    place=st.sampled_from(
+        [BASE + "/", BASE + "/Patient?", BASE + "/Observation?code=", BASE + "/ServiceRequest\n", BASE, ""]
+    ),
     rest=st.text(st.characters(codec=None), max_size=80),
 )
 def test_no_text_raises_or_outlives_a_reset(workplace: Workplace, verb: str, place: str, rest: str) -> None:
@@ -142,7 +144,9 @@ def test_no_text_raises_or_outlives_a_reset(workplace: Workplace, verb: str, pla
     assert episode.step(f"GET {BASE}/Patient/{mrn}").observation["status"] == 200
 
 
-@pytest.mark.parametrize("note", ["naïve – “quotes” & <tags>", "tab\there", "emoji 🩺", " leading and trailing ", "%41 + {x}"])
+@pytest.mark.parametrize(
+    "note", ["naïve – “quotes” & <tags>", "tab\there", "emoji 🩺", " leading and trailing ", "%41 + {x}"]
+)
 def test_text_passes_unedited(workplace: Workplace, note: str) -> None:
     episode, mrn = begin(workplace)
     resource = {

@@ -79,7 +79,9 @@ def test_installed_packages_offer_content_by_entry_points(python: Path, tmp_path
     package = tmp_path / "lab"
     (package / "my_lab").mkdir(parents=True)
     environment_file = follow_recipe(package / "my_lab")
-    environment_file.write_text(environment_file.read_text().replace('folder = "my_tasks"\n', 'families = ["latest_haemoglobin"]\n'))
+    environment_file.write_text(
+        environment_file.read_text().replace('folder = "my_tasks"\n', 'families = ["latest_haemoglobin"]\n')
+    )
     (package / "my_lab" / "__init__.py").write_text(
         'from pathlib import Path\nENVS = Path(__file__).parent\nTASKS = ENVS / "my_tasks"\n'
     )

@@ -35,7 +35,7 @@ class Agent(Protocol):
 
 @runtime_checkable
 class Insider(Protocol):
-    """An agent that is told the case behind the prompt. Reference agents alone; nothing that is evaluated may be one."""
+    """An agent that is told the case behind the prompt: reference agents alone, nothing that is evaluated."""
 
     def brief(self, workplace: Workplace, case: Case) -> None:
         """Tells which case begins."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mab_gym.evaluate import GROUPS, scores
@@ -31,12 +31,12 @@ def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
         title: What is being done.
     """
     with _bars() as bars:
-        shown: dict[str, int] = {}
+        shown: dict[str, TaskID] = {}
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in shown:
-                shown[stage] = bars.add_task(f"{title}: {stage}", total=total)  # type: ignore[assignment]
-            bars.update(shown[stage], completed=done, total=total)  # type: ignore[arg-type]
+                shown[stage] = bars.add_task(f"{title}: {stage}", total=total)
+            bars.update(shown[stage], completed=done, total=total)
 
         yield tell
 

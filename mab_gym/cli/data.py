@@ -56,5 +56,7 @@ def info(cohort: Cohort = "canonical") -> None:
     table.add_row("records (without Patient)", f"{records:,}")
     output.print(table)
     profiles, others = archive.about.get("patients"), archive.about.get("background_patients")
-    output.print(f"profiles: {profiles}, further people with demographics alone: {others}, seed: {archive.about.get('seed')}")
+    output.print(
+        f"profiles: {profiles}, further people with demographics alone: {others}, seed: {archive.about.get('seed')}"
+    )
     output.print(f"digest: {archive.digest}", soft_wrap=True)

@@ -47,7 +47,10 @@ def evaluate(
     }
     records = []
     begun = time.perf_counter()
-    with RunFolder(out, about) as folder, counting(f"{player.name} plays {workplace.environment.id}", len(todo)) as advance:
+    with (
+        RunFolder(out, about) as folder,
+        counting(f"{player.name} plays {workplace.environment.id}", len(todo)) as advance,
+    ):
         try:
             for assignment in todo:
                 records.append(play(made, player, assignment, **options))
@@ -56,5 +59,9 @@ def evaluate(
         except KeyboardInterrupt:
             errors.print(f"stopped after {len(records)} of {len(todo)} episodes; their records are in {folder.path}")
             raise typer.Exit(130) from None
-    output.print(score_table(f"{workplace.environment.id}: success rate in %", [(player.name, records, time.perf_counter() - begun)]))
+    output.print(
+        score_table(
+            f"{workplace.environment.id}: success rate in %", [(player.name, records, time.perf_counter() - begun)]
+        )
+    )
     output.print(f"records: {folder.path}", markup=False, soft_wrap=True)

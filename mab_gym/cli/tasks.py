@@ -19,7 +19,9 @@ app = typer.Typer(help="See the task families and their cases.", no_args_is_help
 FREEZING_SEED = 300
 CASES_A_FAMILY = 30
 
-Folder = Annotated[Path | None, typer.Option("--folder", help="A folder of task families instead of the installed ones.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="A folder of task families instead of the installed ones.")
+]
 
 
 @app.command(name="list")

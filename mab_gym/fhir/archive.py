@@ -117,7 +117,9 @@ def open_archive(path: Path, *, verify: bool = True) -> Archive:
         raise ArchiveError(f"{path} is not an archive of this version; `mab-gym data build --force` makes it anew")
     digest = bytes(mapped[len(MAGIC) : len(MAGIC) + 32])
     if verify and hashlib.blake2b(mapped[len(MAGIC) + 32 :], digest_size=32).digest() != digest:
-        raise ArchiveError(f"the archive {path} is damaged (its hash differs); `mab-gym data build --force` makes it anew")
+        raise ArchiveError(
+            f"the archive {path} is damaged (its hash differs); `mab-gym data build --force` makes it anew"
+        )
     length = int.from_bytes(mapped[_HEAD - 8 : _HEAD], "little")
     manifest = json.loads(bytes(mapped[_HEAD : _HEAD + length]))
     body = mapped[_HEAD + length :]

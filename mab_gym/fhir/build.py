@@ -31,9 +31,7 @@ def build_tables(resources: Iterable[Mapping[str, Any]]) -> list[Table]:
     """
     by_type: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for resource in resources:
-        texts = {
-            name: pretty(value, 1) for name, value in resource.items() if name not in ("resourceType", "id")
-        }
+        texts = {name: pretty(value, 1) for name, value in resource.items() if name not in ("resourceType", "id")}
         by_type.setdefault(resource["resourceType"], []).append((resource["id"], texts))
     return [build_table(name, rows, [e for e in elements(name) if e != "id"]) for name, rows in by_type.items()]
 
@@ -51,8 +49,13 @@ def build_table(resource_type: str, resources: Sequence[tuple[str, Mapping[str, 
         texts = [elements.get(name) for _, elements in resources]
         if all(text is None for text in texts):
             continue
-        dated = [json.loads(text) if text and text.startswith('"') and read_date(json.loads(text)) else None for text in texts]
-        if name.endswith(("DateTime", "Date")) and all((d is None) == (t is None) for d, t in zip(dated, texts, strict=True)):
+        dated = [
+            json.loads(text) if text and text.startswith('"') and read_date(json.loads(text)) else None
+            for text in texts
+        ]
+        if name.endswith(("DateTime", "Date")) and all(
+            (d is None) == (t is None) for d, t in zip(dated, texts, strict=True)
+        ):
             known: dict[InstantForm, int] = {}
             others: list[str] = []
             seconds = np.zeros(len(texts), dtype=np.int64)

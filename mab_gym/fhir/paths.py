@@ -19,10 +19,17 @@ Step = Callable[[Any], Iterator[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value found in a resource, with the FHIR type that its place says it has."""
+    """A value found in a resource, with the FHIR type that its place says it has.
+
+    Attributes:
+        value: Parsed JSON.
+        type_name: As in ``CodeableConcept``.
+        binding: The enumeration that a bound code is checked against (`Element.binding`), or None.
+    """
 
     value: Any
     type_name: str
+    binding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Path:
         top: The resource's top-level element with which it begins, as JSON spells it.
         type_name: That element's FHIR type.
         steps: What remains to be walked below it.
+        binding: That element's enumeration, where it is a bound code.
         target: The resource type that a reference must point to, from ``where(resolve() is T)``.
     """
 
@@ -40,10 +48,11 @@ class Path:
     type_name: str
     steps: tuple[tuple[str, str], ...]
     target: str | None = None
+    binding: str | None = None
 
     def nodes(self, element: Any) -> Iterator[Node]:
         """All values at this path below one top-level element's value, lists flattened."""
-        found = [Node(item, self.type_name) for item in _items(element)]
+        found = [Node(item, self.type_name, self.binding) for item in _items(element)]
         for kind, argument in self.steps:
             found = [child for node in found for child in _step(node, kind, argument)]
         yield from found
@@ -62,23 +71,22 @@ def _step(node: Node, kind: str, argument: str) -> Iterator[Node]:
         return
     if not isinstance(value, dict):
         return
-    for name, type_name in _expand(node.type_name, argument, None):
+    for name, type_name, binding in _expand(node.type_name, argument, None):
         for item in _items(value.get(name)):
-            yield Node(item, type_name)
+            yield Node(item, type_name, binding)
 
 
 @cache
-def _expand(type_name: str, name: str, as_type: str | None) -> tuple[tuple[str, str], ...]:
-    """The JSON names (with types) under which the element ``name`` of a type may stand: more than one for a choice."""
+def _expand(type_name: str, name: str, as_type: str | None) -> tuple[tuple[str, str, str | None], ...]:
+    """The JSON names (with types and bindings) of the element ``name`` of a type: more than one for a choice."""
     defined = elements(type_name)
     if name in defined:
-        return tuple((name, kind) for kind in defined[name].types[:1])
-    found = []
-    for element in defined.values():
-        kind = element.types[0] if element.types else ""
-        if element.name == name + kind[:1].upper() + kind[1:] and as_type in (None, kind):
-            found.append((element.name, kind))
-    return tuple(found)
+        return tuple((name, kind, defined[name].binding) for kind in defined[name].types[:1])
+    return tuple(
+        (element.name, element.type, element.binding)
+        for element in defined.values()
+        if element.choice == name and as_type in (None, element.type)
+    )
 
 
 def _split_union(expression: str) -> list[str]:
@@ -131,7 +139,7 @@ def _balanced(text: str) -> bool:
 def _compile_one(resource_type: str, text: str, as_type: str | None) -> Iterator[Path]:
     names: list[tuple[str, str]] = []
     target = None
-    for function, argument, name in _TOKEN.findall(text.split(" and ")[0]):
+    for function, argument, name in _TOKEN.findall(text.split(" and ", maxsplit=1)[0]):
         if name:
             names.append(("child", name))
         elif function in ("as", "ofType"):
@@ -146,6 +154,6 @@ def _compile_one(resource_type: str, text: str, as_type: str | None) -> Iterator
     if len(names) < 2 or names[0][1] not in (resource_type, "Resource", "DomainResource"):
         return
     choice = as_type if len(names) == 2 else None
-    for top, type_name in _expand(resource_type, names[1][1], choice):
+    for top, type_name, binding in _expand(resource_type, names[1][1], choice):
         if choice is None or type_name == choice:
-            yield Path(top, type_name, tuple(names[2:]), target)
+            yield Path(top, type_name, tuple(names[2:]), target, binding)

@@ -160,7 +160,9 @@ def read_instant(text: str) -> tuple[int, InstantForm] | None:
     fields = match.groups()
     given = sum(field is not None for field in fields)
     form = InstantForm(_LENGTH_OF_FIELDS[given], fields[6] or "")
-    year, month, day, hour, minute, second = (int(field or low) for field, low in zip(fields, (1, 1, 1, 0, 0, 0), strict=False))
+    year, month, day, hour, minute, second = (
+        int(field or low) for field, low in zip(fields, (1, 1, 1, 0, 0, 0), strict=False)
+    )
     try:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:

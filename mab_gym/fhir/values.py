@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from mab_gym.fhir.code_systems import code_system
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.paths import Node
 
@@ -16,12 +17,17 @@ from mab_gym.fhir.paths import Node
 class Token(NamedTuple):
     """A code in a system; ``system`` is empty where none is given.
 
-    A ``code`` of None stands for a text that only ``:text`` searches.
+    A ``code`` of None stands for a text that only ``:text`` searches, or for a Coding that names its system alone.
     """
 
     system: str
     code: str | None
     text: str
+
+    @property
+    def indexed(self) -> bool:
+        """Whether HAPI has a row for it among the tokens, so that the parameter is not ``:missing``."""
+        return self.code is not None or bool(self.system)
 
 
 class Text(NamedTuple):
@@ -73,7 +79,7 @@ def _tokens(node: Node) -> Iterator[Token]:
     if isinstance(value, bool):
         yield Token("", "true" if value else "false", "")
     elif isinstance(value, str):
-        yield Token("", value, "")
+        yield Token(code_system(node.binding, value), value, "")
     elif isinstance(value, dict):
         match node.type_name:
             case "CodeableConcept":
@@ -86,9 +92,12 @@ def _tokens(node: Node) -> Iterator[Token]:
             case "Identifier":
                 kind = value.get("type")
                 text = kind.get("text", "") if isinstance(kind, dict) else ""
-                yield Token(str(value.get("system", "")), str(value.get("value", "")), str(text))
+                if value.get("value") or text:
+                    code = str(value["value"]) if value.get("value") else None
+                    yield Token(str(value.get("system", "")) if code else "", code, str(text))
             case "ContactPoint":
-                yield Token(str(value.get("system", "")), str(value.get("value", "")), "")
+                if value.get("value"):
+                    yield Token(str(value.get("system", "")), str(value["value"]), "")
             case _:
                 return
 

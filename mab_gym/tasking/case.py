@@ -34,7 +34,9 @@ class Case:
 
     def to_json(self) -> str:
         """One line of a ``cases.jsonl``."""
-        return json.dumps({"number": self.number, "branch": self.branch, "params": dict(self.params)}, ensure_ascii=False)
+        return json.dumps(
+            {"number": self.number, "branch": self.branch, "params": dict(self.params)}, ensure_ascii=False
+        )
 
     @classmethod
     def from_json(cls, family: str, line: str) -> Case:
@@ -46,6 +48,10 @@ class Case:
         data = json.loads(line)
         if not isinstance(data, dict) or set(data) != {"number", "branch", "params"}:
             raise ValueError("a case has exactly the fields number, branch and params")
-        if not isinstance(data["number"], int) or not isinstance(data["branch"], str) or not isinstance(data["params"], dict):
+        if (
+            not isinstance(data["number"], int)
+            or not isinstance(data["branch"], str)
+            or not isinstance(data["params"], dict)
+        ):
             raise ValueError("number is a whole number, branch a text and params an object")
         return cls(family, data["number"], data["branch"], data["params"])

@@ -87,7 +87,6 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     if folder is not None:
         return Catalogue(load_folder(folder))
     folders = [bundled_folder("tasks")]
-    for point in entry_points(group=ENTRY_POINTS):
-        folders.append(Path(str(point.load())))
+    folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
     folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
     return Catalogue(family for each in folders for family in load_folder(each))

@@ -1,12 +1,12 @@
 """Task families: one folder each, of one shape, loaded from wherever it lies.
 
-    tasks/latest_magnesium/
-        task.toml      name, number, kind, difficulty, summary
-        prompt.md      context, a line ---, question; filled with the case's params
-        cases.py       BRANCHES and draw(chart, rng, branch)
-        verifier.py    verify(case, chart, result)
-        solution.py    solve(case, desk)
-        cases.jsonl    the frozen canonical cases
+tasks/latest_magnesium/
+    task.toml      name, number, kind, difficulty, summary
+    prompt.md      context, a line ---, question; filled with the case's params
+    cases.py       BRANCHES and draw(chart, rng, branch)
+    verifier.py    verify(case, chart, result)
+    solution.py    solve(case, desk)
+    cases.jsonl    the frozen canonical cases
 """
 
 from __future__ import annotations
@@ -32,25 +32,32 @@ from mab_gym.tasking.verdict import Verdict
 
 KINDS = ("query", "action")
 DIFFICULTIES = ("easy", "medium", "hard")
+_TRIES_FOR_SOMEBODY_NEW = 200
 PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
 
 
 class Draw(Protocol):
     """Draws what makes a case of one branch from a chart, or None where the chart has no such patient."""
 
-    def __call__(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None: ...
+    def __call__(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+        """The case's parameters."""
+        ...
 
 
 class Verify(Protocol):
     """Judges what an agent left behind."""
 
-    def __call__(self, case: Case, chart: Chart, result: Result) -> Verdict: ...
+    def __call__(self, case: Case, chart: Chart, result: Result) -> Verdict:
+        """The verdict; never raises for anything that an agent did."""
+        ...
 
 
 class Solve(Protocol):
     """The gold solution."""
 
-    def __call__(self, case: Case, desk: Desk) -> Solution: ...
+    def __call__(self, case: Case, desk: Desk) -> Solution:
+        """Yields actions and is sent the replies."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +121,31 @@ class Family:
         drawn: list[Case] = []
         seen: set[str] = set()
         for number, branch in enumerate(branches, start=1):
-            for attempt in range(200):
-                params = self.draw(chart, rng, branch)
-                if params is None:
-                    raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
-                if str(params.get("mrn", params)) not in seen or attempt == 199:
+            params = self._draw_one(chart, rng, branch)
+            for _ in range(_TRIES_FOR_SOMEBODY_NEW):
+                if _who(params) not in seen:
                     break
-            seen.add(str(params.get("mrn", params)))
+                params = self._draw_one(chart, rng, branch)
+            seen.add(_who(params))
             drawn.append(Case(self.name, number, branch, params))
         return drawn
+
+    def _draw_one(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
+        params = self.draw(chart, rng, branch)
+        if params is None:
+            raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
+        return params
+
+
+def _who(params: Mapping[str, Any]) -> str:
+    return str(params.get("mrn", params))
 
 
 def load_family(folder: Path) -> Family:
     """Loads a family from its folder.
 
     Raises:
-        ContentError: A part is missing or not as it should be; the text names the file, and the line where there is one.
+        ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
     """
     missing = [part for part in PARTS if not (folder / part).is_file()]
     if missing:
@@ -141,7 +157,11 @@ def load_family(folder: Path) -> Family:
     if not separator:
         raise ContentError(f"{folder / 'prompt.md'}: write the context, a line with ---, and the question")
     branches = _attribute(cases_module, "BRANCHES", folder / "cases.py")
-    if not isinstance(branches, dict) or not branches or not all(isinstance(n, int) and n > 0 for n in branches.values()):
+    if (
+        not isinstance(branches, dict)
+        or not branches
+        or not all(isinstance(n, int) and n > 0 for n in branches.values())
+    ):
         raise ContentError(f"{folder / 'cases.py'}: BRANCHES maps each branch's name to its share, a whole number")
     family = Family(
         name=folder.name,
@@ -198,13 +218,20 @@ def _read_cases(folder: Path) -> tuple[Case, ...]:
 
 def _check_prompt(family: Family, folder: Path) -> None:
     try:
-        named = {name for text in (family.context, family.question) for _, name, _, _ in string.Formatter().parse(text) if name}
+        named = {
+            name
+            for text in (family.context, family.question)
+            for _, name, _, _ in string.Formatter().parse(text)
+            if name
+        }
     except ValueError as error:
         raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
     for case in family.cases:
         missing = named - {"now", *case.params}
         if missing:
-            raise ContentError(f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names")
+            raise ContentError(
+                f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"
+            )
 
 
 def _package(folder: Path) -> str:

@@ -15,8 +15,26 @@ from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
 from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
 
-_GRAMS = {"g": 1.0, "gram": 1.0, "grams": 1.0, "mg": 1e-3, "milligram": 1e-3, "milligrams": 1e-3, "ug": 1e-6, "mcg": 1e-6}
-_HOURS = {"h": 1.0, "hr": 1.0, "hrs": 1.0, "hour": 1.0, "hours": 1.0, "min": 1 / 60, "minute": 1 / 60, "minutes": 1 / 60}
+_GRAMS = {
+    "g": 1.0,
+    "gram": 1.0,
+    "grams": 1.0,
+    "mg": 1e-3,
+    "milligram": 1e-3,
+    "milligrams": 1e-3,
+    "ug": 1e-6,
+    "mcg": 1e-6,
+}
+_HOURS = {
+    "h": 1.0,
+    "hr": 1.0,
+    "hrs": 1.0,
+    "hour": 1.0,
+    "hours": 1.0,
+    "min": 1 / 60,
+    "minute": 1 / 60,
+    "minutes": 1 / 60,
+}
 _MILLIEQUIVALENTS = {"meq": 1.0, "meqs": 1.0, "milliequivalent": 1.0, "milliequivalents": 1.0}
 _SAME = 1e-6
 
@@ -184,7 +202,7 @@ class Judge:
 
 
 def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:
-    """The single dosageInstruction of a MedicationRequest; an empty one, and a problem noted, where it is not single."""
+    """The one dosageInstruction of a MedicationRequest; an empty one, and a problem noted, where there is not one."""
     dosages = _items(resource.get("dosageInstruction"))
     if len(dosages) != 1:
         judge.problem(Code.WRONG_DOSE, f"There should be one dosageInstruction; there are {len(dosages)}.")

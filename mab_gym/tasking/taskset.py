@@ -79,5 +79,7 @@ class TaskSet:
             UsageError: There is no such case here.
         """
         if self.source == DRAW:
-            raise UsageError("this environment draws fresh cases; choose with seed, family and difficulty instead of case")
+            raise UsageError(
+                "this environment draws fresh cases; choose with seed, family and difficulty instead of case"
+            )
         return self.catalogue.case(case_id)

@@ -37,5 +37,7 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
     if branch == "not_found":
         taken = {p["birthDate"] for p in chart.patients().values() if full_name(p) == name}
         while birth_date in taken:
-            birth_date = (date.fromisoformat(patient["birthDate"]) + timedelta(days=rng.choice((-365, -31, -1, 1, 31)))).isoformat()
+            birth_date = (
+                date.fromisoformat(patient["birthDate"]) + timedelta(days=rng.choice((-365, -31, -1, 1, 31)))
+            ).isoformat()
     return {"name": name, "birth_date": birth_date}

@@ -10,17 +10,41 @@ from mab_gym.tasking.chart import Chart
 
 _INJURIES = {
     "knee": [
-        ("acute {side} knee injury after a twisting fall", "MRI shows a complete tear of the anterior cruciate ligament", "ACL tear"),
+        (
+            "acute {side} knee injury after a twisting fall",
+            "MRI shows a complete tear of the anterior cruciate ligament",
+            "ACL tear",
+        ),
         ("{side} knee locking for two weeks", "MRI shows a bucket-handle tear of the medial meniscus", "meniscal tear"),
-        ("swollen {side} knee after a direct blow", "radiograph shows a transverse fracture of the patella", "patellar fracture"),
+        (
+            "swollen {side} knee after a direct blow",
+            "radiograph shows a transverse fracture of the patella",
+            "patellar fracture",
+        ),
     ],
     "hip": [
-        ("{side} hip pain after a fall from standing height", "radiograph shows a displaced fracture of the femoral neck", "hip fracture"),
-        ("progressive {side} hip pain on walking", "radiograph shows joint space narrowing with osteophytes", "advanced osteoarthritis of the hip"),
+        (
+            "{side} hip pain after a fall from standing height",
+            "radiograph shows a displaced fracture of the femoral neck",
+            "hip fracture",
+        ),
+        (
+            "progressive {side} hip pain on walking",
+            "radiograph shows joint space narrowing with osteophytes",
+            "advanced osteoarthritis of the hip",
+        ),
     ],
     "shoulder": [
-        ("{side} shoulder pain and weakness on lifting", "ultrasound shows a full-thickness supraspinatus tear", "rotator cuff tear"),
-        ("recurrent dislocation of the {side} shoulder", "MR arthrogram shows a Bankart lesion", "anterior shoulder instability"),
+        (
+            "{side} shoulder pain and weakness on lifting",
+            "ultrasound shows a full-thickness supraspinatus tear",
+            "rotator cuff tear",
+        ),
+        (
+            "recurrent dislocation of the {side} shoulder",
+            "MR arthrogram shows a Bankart lesion",
+            "anterior shoulder instability",
+        ),
     ],
 }
 _WISHES = [

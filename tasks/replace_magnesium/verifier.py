@@ -23,7 +23,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             judge.field(order, "status", "active", Code.WRONG_STATUS)
             judge.field(order, "intent", "order", Code.WRONG_INTENT)
             judge.at(order, "authoredOn", chart.now)
-            judge.coded(order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication")
+            judge.coded(
+                order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication"
+            )
             dosage = only_dosage(judge, order)
             judge.route(dosage, "IV", "intravenous", "47625008")
             judge.grams(dosage, GRAMS[branch])

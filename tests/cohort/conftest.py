@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.cohort import CANONICAL, TRAIN, generate
+from mab_gym.cohort.generate import generate
+from mab_gym.cohort.spec import CANONICAL, TRAIN
 
 from .charts import Cohort
 

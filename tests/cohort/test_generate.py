@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mab_gym.cohort import CohortSpec, generate, scaled
+from mab_gym.cohort.generate import generate
+from mab_gym.cohort.spec import CohortSpec, scaled
 from mab_gym.fhir.archive import write_archive
 from mab_gym.fhir.table import PoolColumn
 

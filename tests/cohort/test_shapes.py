@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from mab_gym.cohort import CANONICAL
+from mab_gym.cohort.spec import CANONICAL
 from mab_gym.fhir.table import InstantColumn, PoolColumn, read_instant
 
 from .charts import Cohort, instant_text

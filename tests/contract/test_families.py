@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import pytest
@@ -21,8 +21,9 @@ CATALOGUE = load_catalogue()
 FAMILIES = list(CATALOGUE)
 # Number, kind and difficulty of MedAgentBench's ten categories (facts of the benchmark).
 CATEGORIES = {
-    1: ("query", "easy"), 2: ("query", "medium"), 3: ("action", "easy"), 4: ("query", "medium"), 5: ("action", "hard"),
-    6: ("query", "medium"), 7: ("query", "medium"), 8: ("action", "easy"), 9: ("action", "hard"), 10: ("action", "hard"),
+    1: ("query", "easy"), 2: ("query", "medium"), 3: ("action", "easy"), 4: ("query", "medium"),
+    5: ("action", "hard"), 6: ("query", "medium"), 7: ("query", "medium"), 8: ("action", "easy"),
+    9: ("action", "hard"), 10: ("action", "hard"),
 }  # fmt: skip
 NEED_NO_READING = {"record_blood_pressure", "refer_orthopaedics"}
 
@@ -92,7 +93,8 @@ def gold_actions(env: gymnasium.Env[Any, str], case_id: str) -> list[str]:
 def replay(env: gymnasium.Env[Any, str], case_id: str, actions: list[str]) -> tuple[float, list[str]]:
     """Plays given actions; the reward and the codes of the verdict's reasons."""
     env.reset(seed=0, options={"case": case_id})
-    reward, info = 0.0, {}
+    reward: SupportsFloat = 0.0
+    info: dict[str, Any] = {}
     for action in actions:
         _, reward, terminated, truncated, info = env.step(action)
         if terminated or truncated:
@@ -133,7 +135,9 @@ def test_orders_of_another_patient_twice_or_not_at_all_are_rejected(name: str) -
         assert "wrong_status" in replay(env, case.id, draft)[1]
         later = [a.replace("2023-11-13T10:15:00", "2023-11-13T10:16:00") if a in posts else a for a in actions]
         assert "wrong_time" in replay(env, case.id, later)[1]
-        elsewhere = [a.replace("2023-11-13T10:15:00+00:00", "2023-11-13T02:15:00-08:00") if a in posts else a for a in actions]
+        elsewhere = [
+            a.replace("2023-11-13T10:15:00+00:00", "2023-11-13T02:15:00-08:00") if a in posts else a for a in actions
+        ]
         assert replay(env, case.id, elsewhere) == (1.0, ["solved"])
     assert tried >= 15
 
@@ -148,7 +152,9 @@ def test_another_cases_answer_does_not_score(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("answer", ["", "[", "nonsense", "[NaN]", '{"a": 1}', "[[[[]]]]", "null", '["' + "x" * 5000 + '"]', "[true]"])
+@pytest.mark.parametrize(
+    "answer", ["", "[", "nonsense", "[NaN]", '{"a": 1}', "[[[[]]]]", "null", '["' + "x" * 5000 + '"]', "[true]"]
+)
 def test_no_answer_makes_a_verifier_raise(name: str, answer: str, workplace: Workplace) -> None:
     family = CATALOGUE[name]
     for case in family.cases[:3]:

@@ -1,4 +1,4 @@
-"""A user's own families and environments: the recipe in CONTRIBUTING.md, followed to the letter in a temporary folder."""
+"""A user's own families and environments: the recipe in CONTRIBUTING.md, followed in a temporary folder."""
 
 from __future__ import annotations
 

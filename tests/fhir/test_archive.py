@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,17 @@ def test_observations_with_every_way_of_writing_time_come_back(tmp_path: Path) -
              "2023-11-13", "2023-11-13T10:15:00.123+05:30", "1969-12-31T23:59:59Z", None]  # fmt: skip
     resources = []
     for number, time in enumerate(times):
-        text = '{"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueQuantity": {"value": 4.00}'
+        text = (
+            '{"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueQuantity": {"value": 4.00}'
+        )
         resource = parse_resource(text + (f', "effectiveDateTime": "{time}"}}' if time else "}"), "Observation")
-        resources.append({"resourceType": "Observation", "id": str(number + 1), **{k: v for k, v in resource.items() if k != "resourceType"}})
+        resources.append(
+            {
+                "resourceType": "Observation",
+                "id": str(number + 1),
+                **{k: v for k, v in resource.items() if k != "resourceType"},
+            }
+        )
     write_archive(tmp_path / "a.mab", build_tables(resources), {})
     table = BaseTable(open_archive(tmp_path / "a.mab").tables["Observation"])
     for row, resource in enumerate(resources):
@@ -68,14 +75,18 @@ def test_instants_are_read_as_they_are_written(seconds: int, suffix: str) -> Non
     assert read_instant(write_instant(seconds, form)) == (seconds, form)
 
 
-@pytest.mark.parametrize("text", ["", "x", "2023-13-01", "2023-02-30", "2023-11-13T10:15", "2023-11-13T24:00:00Z", "20231113"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "2023-13-01", "2023-02-30", "2023-11-13T10:15", "2023-11-13T24:00:00Z", "20231113"]
+)
 def test_what_is_no_instant_is_left_alone(text: str) -> None:
     assert read_instant(text) is None
 
 
 def test_equal_contents_have_equal_digests(tmp_path: Path) -> None:
     first = write_archive(tmp_path / "a.mab", tables(), {"name": "x"})
-    assert write_archive(tmp_path / "b.mab", tables(), {"name": "x"}) == first == open_archive(tmp_path / "a.mab").digest
+    assert (
+        write_archive(tmp_path / "b.mab", tables(), {"name": "x"}) == first == open_archive(tmp_path / "a.mab").digest
+    )
     assert write_archive(tmp_path / "c.mab", tables(), {"name": "y"}) != first
 
 
@@ -90,7 +101,9 @@ def test_a_damaged_archive_is_named(tmp_path: Path, place: int) -> None:
         open_archive(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"MABARCH1", b"not an archive at all, but long enough to be looked at" * 3])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"MABARCH1", b"not an archive at all, but long enough to be looked at" * 3]
+)
 def test_what_is_no_archive_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.mab"
     path.write_bytes(data)
@@ -121,7 +134,7 @@ def test_two_writers_at_once_do_no_harm(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2) as pool:
         digests = set(pool.map(_write, [str(tmp_path / "a.mab")] * 8))
     assert digests == {open_archive(tmp_path / "a.mab").digest}
-    assert os.listdir(tmp_path) == ["a.mab"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mab"]
 
 
 def test_numbers_as_ids_are_found_in_any_order() -> None:
