@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -19,7 +19,7 @@ import numpy as np
 
 from mab_gym.fhir.base import BaseTable, Rows, parse_element, sort_value
 from mab_gym.fhir.bundle import searchset
-from mab_gym.fhir.create import prepare_create
+from mab_gym.fhir.create import media_type_of, prepare_create
 from mab_gym.fhir.definitions import SearchParameter, resource_types
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.matching import Filter
@@ -30,6 +30,7 @@ from mab_gym.fhir.subset import subset
 from mab_gym.fhir.table import Table
 from mab_gym.fhir.url import encode, parse_query, parse_target, self_link
 from mab_gym.fhir.values import Reference, Value, read_values
+from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.paths import compile_paths
 
 FHIR_JSON = "application/fhir+json;charset=UTF-8"
@@ -137,7 +138,9 @@ class Session:
         if not path:
             if any(name == "_getpages" and value for name, value in parameters):
                 return self._page(dict(parameters))
-            if request.method == "POST" and not parameters:
+            if request.method == "POST":
+                media_type_of(request.headers.get("content-type"), "TRANSACTION")
+                parse_resource(request.body, "Bundle")
                 raise FhirError(501, "This server does not process batches and transactions yet")
             raise FhirError(
                 400,
@@ -167,6 +170,12 @@ class Session:
                 return self._create(path[0], request)
             if path[1:] == ("_search",):
                 return self._search(path[0], parameters + parse_query(request.body))
+            if len(path) == 2 and not path[1].startswith("$"):
+                raise FhirError(
+                    400,
+                    f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
+                    "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
+                )
             raise self._unknown_operation(request, path, parameters)
         raise FhirError(501, f"This server does not answer {request.method} requests yet")
 
@@ -398,18 +407,25 @@ class Session:
     # --- writing -------------------------------------------------------------------------------------------------
 
     def _create(self, resource_type: str, request: Request) -> Response:
-        exists: Callable[[str, str], bool] = lambda kind, key: self._exists(kind, key)  # noqa: E731
-        resource = prepare_create(resource_type, request.headers, request.body, exists, self.server.base_url)
+        prefer = request.headers.get("prefer", "")
+        if "if-none-exist" in request.headers or "return=OperationOutcome" in prefer:
+            raise FhirError(501, "This server does not answer If-None-Exist and Prefer: return=OperationOutcome yet")
+        resource = prepare_create(resource_type, request.headers, request.body, self._exists, self.server.base_url)
         if self._overlay is None:
             self._overlay = Overlay()
         logical_id = str(self.server.first_free_id + len(self._overlay.writes))
-        meta = {"versionId": "1", "lastUpdated": self.server.instant, "source": "#" + self._new_text(16)}
         supplied = resource.pop("meta", {})
+        source = f"{supplied.get('source', '')}#{self._new_text(16)}"
+        meta = {"versionId": "1", "lastUpdated": self.server.instant, "source": source}
         kept = {name: value for name, value in supplied.items() if name not in meta}
         stored = {"resourceType": resource_type, "id": logical_id, "meta": {**meta, **kept}}
         stored.update((name, value) for name, value in resource.items() if name not in stored)
         write = self._overlay.add("create", resource_type, logical_id, stored)
-        return self._one(201, resource_type, logical_id, stored, write.text)
+        response = self._one(201, resource_type, logical_id, stored, write.text)
+        if "return=minimal" in prefer:
+            headers = {name: value for name, value in response.headers.items() if name != "content-type"}
+            return Response(201, "", headers)
+        return response
 
     def _exists(self, resource_type: str, logical_id: str) -> bool:
         if self._overlay is not None and (write := self._overlay.find(resource_type, logical_id)):
