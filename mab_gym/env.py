@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,9 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         if render_mode not in (None, "ansi"):
             raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
         self.render_mode = render_mode
-        self.action_space = AnyText(lambda random: plausible_action(random, self.workplace.backend.base_url))
-        self.observation_space = spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
         self.workplace: Workplace = open_workplace(environment)
+        self.action_space = AnyText(partial(plausible_action, base_url=self.workplace.backend.base_url))
+        self.observation_space = spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
         self.episode = self.workplace.new_episode()
         self._transcript: list[str] = []
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -184,3 +187,48 @@ def test_many_environments_side_by_side() -> None:
     assert terminated.all()
     assert not truncated.any()
     envs.close()
+
+
+def test_asynchronous_environments_without_shared_memory() -> None:
+    envs = gymnasium.vector.AsyncVectorEnv([_canonical] * 2, shared_memory=False)
+    observations, infos = envs.reset(seed=[1, 2])
+    assert [text.count("Task: ") for text in observations["text"]] == [1, 1]
+    _, rewards, terminated, _, _ = envs.step(("FINISH([])", "nonsense"))
+    assert rewards.tolist() == [0.0, 0.0]
+    assert terminated.all()
+    assert infos["case"][0] != infos["case"][1]
+    envs.close()
+
+
+def _canonical() -> gymnasium.Env[Any, str]:
+    return gymnasium.make(CANONICAL)
+
+
+def test_equal_seeds_give_equal_episodes_in_every_process() -> None:
+    """Whatever Python's hashing does; the Train id draws its cases, so that is played too."""
+    code = (
+        "import hashlib, gymnasium, mab_gym\n"
+        "seen = hashlib.sha256()\n"
+        "for name in ('mab_gym/MedAgentBench-v0', 'mab_gym/MedAgentBench-Train-v0'):\n"
+        "    env = gymnasium.make(name)\n"
+        "    env.action_space.seed(5)\n"
+        "    for seed in range(20):\n"
+        "        seen.update(repr(env.reset(seed=seed)).encode())\n"
+        "        for _ in range(3):\n"
+        "            step = env.step(env.action_space.sample())\n"
+        "            seen.update(repr(step).encode())\n"
+        "            if step[2]:\n"
+        "                break\n"
+        "print(seen.hexdigest())\n"
+    )
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": salt},
+        ).stdout
+        for salt in ("1", "2")
+    ]
+    assert digests[0] == digests[1]

@@ -91,7 +91,7 @@ class BlindConstant:
     `mab_gym.evaluate.best_constants` finds the text that does best, so this is the most that not reading can earn.
     """
 
-    name = "best blind constant"
+    name = "blind constant"
 
     def __init__(self, templates: Mapping[str, Template]) -> None:
         self._templates = templates

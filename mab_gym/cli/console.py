@@ -20,7 +20,13 @@ errors = Console(stderr=True, highlight=False)
 
 def _bars() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, transient=not errors.is_terminal)
+    return Progress(*columns, console=errors, disable=not errors.is_terminal)
+
+
+def _plainly(text: str) -> None:
+    """Says in a line what a bar would show, where nobody could see a bar move (a file, a pipe)."""
+    if not errors.is_terminal:
+        errors.print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -35,6 +41,7 @@ def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in shown:
+                _plainly(f"{title}: {stage}")
                 shown[stage] = bars.add_task(f"{title}: {stage}", total=total)
             bars.update(shown[stage], completed=done, total=total)
 
@@ -44,6 +51,7 @@ def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def counting(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar that advances by one at each call of what it yields."""
+    _plainly(title)
     with _bars() as bars:
         task = bars.add_task(title, total=total)
         yield lambda: bars.advance(task)
@@ -56,9 +64,9 @@ def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], f
         title: What was played.
         rows: Each agent's name, its records, and the seconds they took.
     """
-    table = Table(title=title, title_justify="left", padding=(0, 1, 0, 0), box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", padding=(0, 0), pad_edge=False, box=SIMPLE_HEAD)
     table.add_column("agent", no_wrap=True)
-    for heading in (*GROUPS, "episodes", "steps", "time"):
+    for heading in (*GROUPS, "played", "steps", "time"):
         table.add_column(heading, justify="right")
     for name, records, seconds in rows:
         rates = [s.rate for s in scores(records).values()]

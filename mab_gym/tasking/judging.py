@@ -64,7 +64,8 @@ def number(value: float, tolerance: float = _SAME) -> Expected:
     """A JSON number equal to ``value`` within ``tolerance``; 2 and 2.0 are the same."""
 
     def same(item: Any) -> bool:
-        return isinstance(item, int | float) and not isinstance(item, bool) and abs(item - value) <= tolerance
+        given = _as_float(item)
+        return given is not None and abs(given - value) <= tolerance
 
     return Expected(f"{value:g}", same)
 
@@ -76,7 +77,7 @@ def text(value: str) -> Expected:
 
 def moment(value: datetime) -> Expected:
     """The same instant, written in any time zone."""
-    return Expected(f'"{value.isoformat()}"', lambda item: read_moment(item) == value)
+    return Expected(f'"{value.isoformat()}"', lambda item: _same_moment(item, value))
 
 
 def read_moment(item: Any) -> datetime | None:
@@ -88,6 +89,23 @@ def read_moment(item: Any) -> datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo is not None else None
+
+
+def _same_moment(item: Any, wanted: datetime) -> bool:
+    try:
+        return read_moment(item) == wanted
+    except OverflowError:  # a year 1 or 9999 that leaves the calendar on its way to UTC
+        return False
+
+
+def _as_float(item: Any) -> float | None:
+    """A JSON number as a float; None for anything else, and for whole numbers beyond a float's range."""
+    if not isinstance(item, int | float) or isinstance(item, bool):
+        return None
+    try:
+        return float(item)
+    except OverflowError:
+        return None
 
 
 class Judge:
@@ -148,6 +166,13 @@ class Judge:
         if reference != f"Patient/{mrn}" and not str(reference).startswith(f"Patient/{mrn}/_history/"):
             self.problem(Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
 
+    def active_order(self, order: Mapping[str, Any], mrn: str, now: datetime) -> None:
+        """An order must be an active one for this patient, written now."""
+        self.subject(order, mrn)
+        self.field(order, "status", "active", Code.WRONG_STATUS)
+        self.field(order, "intent", "order", Code.WRONG_INTENT)
+        self.at(order, "authoredOn", now)
+
     def coded(self, concept: Any, system: str, code: str, what: str) -> None:
         """One coding among those given must be this one."""
         codings = _items(_at(concept, "coding"))
@@ -161,7 +186,7 @@ class Judge:
 
     def at(self, resource: Mapping[str, Any], name: str, wanted: datetime) -> None:
         """A field must name this instant, in any time zone."""
-        if read_moment(resource.get(name)) != wanted:
+        if not _same_moment(resource.get(name), wanted):
             self.problem(Code.WRONG_TIME, f"The {name} is {resource.get(name)!r} and should be {wanted.isoformat()}.")
 
     def note(self, resource: Mapping[str, Any], wanted: str) -> None:
@@ -225,14 +250,14 @@ def _infusion_hours(dosage: Any, grams: float) -> Iterable[float]:
             yield grams / (mass / time)
     repeat = _at(_at(dosage, "timing"), "repeat")
     duration, unit = _at(repeat, "duration"), str(_at(repeat, "durationUnit")).lower()
-    if isinstance(duration, int | float) and unit in _HOURS:
-        yield duration * _HOURS[unit]
+    if (length := _as_float(duration)) is not None and unit in _HOURS:
+        yield length * _HOURS[unit]
 
 
 def _amount(quantity: Any, factors: Mapping[str, float]) -> float | None:
     """A quantity's value in the unit whose factor is 1, or None where its unit is not among the known ones."""
-    value = _at(quantity, "value")
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    value = _as_float(_at(quantity, "value"))
+    if value is None:
         return None
     names = [re.sub(r"\s", "", str(_at(quantity, key) or "")).lower() for key in ("unit", "code")]
     known = {factors[name] for name in names if name in factors}

@@ -20,11 +20,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         written = judge.written("ServiceRequest")
         if written is not None:
             (order,) = written
-            judge.subject(order, case["mrn"])
-            judge.field(order, "status", "active", Code.WRONG_STATUS)
-            judge.field(order, "intent", "order", Code.WRONG_INTENT)
+            judge.active_order(order, case["mrn"], chart.now)
             judge.field(order, "priority", "stat", Code.WRONG_PRIORITY)
-            judge.at(order, "authoredOn", chart.now)
             judge.coded(order.get("code"), "http://loinc.org", "4548-4", "laboratory order")
     if latest is None:
         judge.answer(number(-1))

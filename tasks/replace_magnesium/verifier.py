@@ -5,7 +5,7 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import GRAMS, situation
 
@@ -19,10 +19,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         written = judge.written("MedicationRequest")
         if written is not None:
             (order,) = written
-            judge.subject(order, case["mrn"])
-            judge.field(order, "status", "active", Code.WRONG_STATUS)
-            judge.field(order, "intent", "order", Code.WRONG_INTENT)
-            judge.at(order, "authoredOn", chart.now)
+            judge.active_order(order, case["mrn"], chart.now)
             judge.coded(
                 order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication"
             )

@@ -26,10 +26,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         if written is not None:
             repletion, control = written
             for order in written:
-                judge.subject(order, case["mrn"])
-                judge.field(order, "status", "active", Code.WRONG_STATUS)
-                judge.field(order, "intent", "order", Code.WRONG_INTENT)
-                judge.at(order, "authoredOn", chart.now)
+                judge.active_order(order, case["mrn"], chart.now)
             medication = repletion.get("medicationCodeableConcept")
             judge.coded(medication, "http://hl7.org/fhir/sid/ndc", "40032-917-01", "medication")
             dosage = only_dosage(judge, repletion)

@@ -153,7 +153,21 @@ def test_another_cases_answer_does_not_score(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
-    "answer", ["", "[", "nonsense", "[NaN]", '{"a": 1}', "[[[[]]]]", "null", '["' + "x" * 5000 + '"]', "[true]"]
+    "answer",
+    [
+        "",
+        "[",
+        "nonsense",
+        "[NaN]",
+        '{"a": 1}',
+        "[[[[]]]]",
+        "null",
+        '["' + "x" * 5000 + '"]',
+        "[true]",
+        "[1" + "0" * 4000 + ', "0001-01-01T00:00:00+23:59"]',
+        '[-1, "9999-12-31T23:59:59-23:59"]',
+        '[{"a": []}, null]',
+    ],
 )
 def test_no_answer_makes_a_verifier_raise(name: str, answer: str, workplace: Workplace) -> None:
     family = CATALOGUE[name]

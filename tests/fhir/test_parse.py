@@ -9,7 +9,7 @@ from mab_gym.fhir.parse import parse_resource
 EXTENSION = {"url": "http://example.org/x", "valueString": "v"}
 
 
-def parsed(**members: Any) -> dict[str, Any]:  # noqa: ANN401
+def parsed(**members: Any) -> dict[str, Any]:
     found = parse_resource(json.dumps({"resourceType": "Observation", **members}), "Observation")
     assert found.pop("resourceType") == "Observation"
     return found

@@ -1,0 +1,114 @@
+"""Judging by clinical meaning: what is accepted besides the gold solution, and what is not."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mab_gym.fhir.overlay import Write
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.verdict import Code, Failure
+from mab_gym.workplace import Workplace
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def judge_order(workplace: Workplace, change: Change, branch: str = "moderate") -> list[Code]:
+    """The verdict's codes on the gold magnesium order after a change."""
+    family = workplace.tasks.catalogue["replace_magnesium"]
+    case = next(case for case in family.cases if case.branch == branch)
+    from mab_gym.tasking.solving import Desk, Reply
+
+    newest = next(workplace.chart.search("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="1"))
+    solution = family.solve(case, Desk(workplace.backend.base_url, workplace.backend.now))
+    next(solution)
+    order = json.loads(solution.send(Reply(200, json.dumps(newest))).partition("\n")[2])
+    finish = solution.send(Reply(201, "{}"))
+    changed = copy.deepcopy(order)
+    change(changed)
+    writes = [Write("create", changed["resourceType"], "1", changed, "")]
+    verdict = family.verify(case, workplace.chart, Result(finish[len("FINISH(") : -1], writes))
+    assert verdict.success is (verdict.failure is None)
+    return [reason.code for reason in verdict.reasons]
+
+
+def rate(order: dict[str, Any]) -> dict[str, Any]:
+    return order["dosageInstruction"][0]["doseAndRate"][0]  # type: ignore[no-any-return]
+
+
+ACCEPTED: dict[str, Change] = {
+    "as asked": lambda o: None,
+    "2.0 for 2": lambda o: rate(o)["doseQuantity"].update(value=2.0),
+    "milligrams": lambda o: rate(o)["doseQuantity"].update(value=2000, unit="mg"),
+    "unit as code": lambda o: rate(o).update(
+        doseQuantity={"value": 2, "code": "g", "system": "http://unitsofmeasure.org"}
+    ),
+    "route as coding": lambda o: o["dosageInstruction"][0].update(
+        route={"coding": [{"system": "http://snomed.info/sct", "code": "47625008", "display": "Intravenous route"}]}
+    ),
+    "route in small letters": lambda o: o["dosageInstruction"][0].update(route={"text": "iv"}),
+    "another zone": lambda o: o.update(authoredOn="2023-11-13T05:15:00-05:00"),
+    "a rate in grams an hour": lambda o: rate(o).update(rateQuantity={"value": 1, "unit": "g/h"}),
+    "a ratio": lambda o: rate(o).update(
+        rateQuantity=None, rateRatio={"numerator": {"value": 2, "unit": "g"}, "denominator": {"value": 2, "unit": "h"}}
+    ),
+    "minutes": lambda o: rate(o).update(rateQuantity={"value": 120, "unit": "min"}),
+    "timing": lambda o: (
+        rate(o).pop("rateQuantity"),
+        o["dosageInstruction"][0].update(timing={"repeat": {"duration": 2, "durationUnit": "h"}}),
+    )[-1],
+    "one coding among several": lambda o: o["medicationCodeableConcept"]["coding"].insert(
+        0, {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6585"}
+    ),
+    "more detail": lambda o: o.update(note=[{"text": "for low magnesium"}], priority="urgent"),
+}
+REJECTED: dict[str, tuple[Change, Code]] = {
+    "half the dose": (lambda o: rate(o)["doseQuantity"].update(value=1), Code.WRONG_DOSE),
+    "a thousandth": (lambda o: rate(o)["doseQuantity"].update(unit="mg"), Code.WRONG_DOSE),
+    "no unit": (lambda o: rate(o)["doseQuantity"].pop("unit"), Code.WRONG_DOSE),
+    "contradicting unit": (lambda o: rate(o)["doseQuantity"].update(code="mEq"), Code.WRONG_DOSE),
+    "a text as number": (lambda o: rate(o)["doseQuantity"].update(value="2"), Code.WRONG_DOSE),
+    "no dosage": (lambda o: o.pop("dosageInstruction"), Code.WRONG_DOSE),
+    "two dosages": (lambda o: o["dosageInstruction"].append(o["dosageInstruction"][0]), Code.WRONG_DOSE),
+    "two doses": (lambda o: o["dosageInstruction"][0]["doseAndRate"].append(rate(o)), Code.WRONG_DOSE),
+    "too fast": (lambda o: rate(o)["rateQuantity"].update(value=1), Code.WRONG_RATE),
+    "no rate": (lambda o: rate(o).pop("rateQuantity"), Code.WRONG_RATE),
+    "by mouth": (lambda o: o["dosageInstruction"][0].update(route={"text": "oral"}), Code.WRONG_ROUTE),
+    "no route": (lambda o: o["dosageInstruction"][0].pop("route"), Code.WRONG_ROUTE),
+    "somebody else": (lambda o: o.update(subject={"reference": "Patient/S0000001"}), Code.WRONG_PATIENT),
+    "nobody": (lambda o: o.pop("subject"), Code.WRONG_PATIENT),
+    "another drug": (lambda o: o["medicationCodeableConcept"]["coding"][0].update(code="1"), Code.WRONG_CODE),
+    "another system": (lambda o: o["medicationCodeableConcept"]["coding"][0].update(system="ndc"), Code.WRONG_CODE),
+    "no drug": (lambda o: o.pop("medicationCodeableConcept"), Code.WRONG_CODE),
+    "a draft": (lambda o: o.update(status="draft"), Code.WRONG_STATUS),
+    "a proposal": (lambda o: o.update(intent="proposal"), Code.WRONG_INTENT),
+    "yesterday": (lambda o: o.update(authoredOn="2023-11-12T10:15:00+00:00"), Code.WRONG_TIME),
+    "no zone": (lambda o: o.update(authoredOn="2023-11-13"), Code.WRONG_TIME),
+    "another type": (lambda o: o.update(resourceType="MedicationStatement"), Code.WRITE_MISSING),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_means_the_same_is_accepted(workplace: Workplace, name: str) -> None:
+    assert judge_order(workplace, ACCEPTED[name]) == [Code.SOLVED]
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_what_a_clinician_would_reject_is_rejected(workplace: Workplace, name: str) -> None:
+    change, code = REJECTED[name]
+    assert code in judge_order(workplace, change)
+
+
+def test_the_gravest_failure_names_the_kind(workplace: Workplace) -> None:
+    family = workplace.tasks.catalogue["replace_magnesium"]
+    normal = next(case for case in family.cases if case.branch == "normal")
+    stray = Write("create", "MedicationRequest", "1", {"resourceType": "MedicationRequest"}, "")
+    assert family.verify(normal, workplace.chart, Result("[]", [stray])).failure is Failure.UNSAFE_ORDER
+    assert family.verify(normal, workplace.chart, Result("[]", [])).failure is Failure.MISREAD_CHART
+    assert family.verify(normal, workplace.chart, Result("x", [])).failure is Failure.WRONG_FORMAT
+    severe = next(case for case in family.cases if case.branch == "severe")
+    assert family.verify(severe, workplace.chart, Result("[]", [])).failure is Failure.MISSING_ORDER
