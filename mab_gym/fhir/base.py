@@ -310,6 +310,9 @@ class BaseTable:
                     mask |= self._hits_of(wanted, index, path)[index.column.codes[rows]]
                 elif path.top in self.instants and wanted.parameter.type == "date":
                     mask |= _instant_mask(self.instants[path.top], rows, wanted)
+                elif path.top in self.instants and wanted.parameter.type == "token" and wanted.predicates:
+                    # Only a flag such as ``deceased`` asks this of a date: whether it is there.
+                    mask |= self.instants[path.top].forms[rows] != 0
         return ~mask if wanted.negated or wanted.missing else mask
 
     def sort_values(self, rows: Rows, parameter: SearchParameter, *, descending: bool) -> list[Any]:

@@ -22,6 +22,7 @@ def searchset(
     entries: Iterable[tuple[str, str]],
     *,
     subsetted: bool = False,
+    included: Iterable[tuple[str, str]] = (),
 ) -> str:
     """Writes a searchset.
 
@@ -32,6 +33,7 @@ def searchset(
         links: Relations and URLs.
         entries: For each match its full URL and the resource's JSON, four blanks in.
         subsetted: Whether to tag the Bundle as holding parts of resources only.
+        included: The same for resources that the matches bring along.
     """
     tag = f',\n    {_TAG.strip()}' if subsetted else ""
     parts = [
@@ -47,7 +49,35 @@ def searchset(
         f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "search": {{\n      "mode": "match"\n    }}'
         for full_url, text in entries
     )
+    if brought := "\n  }, {".join(
+        f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "search": {{\n      "mode": "include"\n    }}'
+        for full_url, text in included
+    ):
+        listed = f"{listed}\n  }}, {{{brought}" if listed else brought
     if listed:
         parts.append(f',\n  "entry": [ {{{listed}\n  }} ]')
     parts.append("\n}")
     return "".join(parts)
+
+
+def history_bundle(bundle_id: str, last_updated: str, link: str, entries: Iterable[tuple[str, str, str]]) -> str:
+    """Writes a history of resources that were created and not touched since.
+
+    Args:
+        bundle_id: The Bundle's id.
+        last_updated: When it was asked for.
+        link: The request's own URL.
+        entries: For each version its full URL, the resource's JSON, four blanks in, and its relative URL.
+    """
+    listed = [
+        f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "request": {{\n      "method": "POST",\n'
+        f'      "url": "{url}"\n    }},\n    "response": {{\n      "status": "201 Created",\n'
+        f'      "etag": "W/\\"{url.rpartition("/")[2]}\\""\n    }}'
+        for full_url, text, url in entries
+    ]
+    joined = "\n  }, {".join(listed)
+    return (
+        f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
+        f'\n  }},\n  "type": "history",\n  "total": {len(listed)},\n  "link": [ {{\n    "relation": "self",\n'
+        f'    "url": "{link}"\n  }} ],\n  "entry": [ {{{joined}\n  }} ]\n}}'
+    )

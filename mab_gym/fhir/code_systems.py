@@ -11,6 +11,9 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.paths import compile_paths
+
 
 def code_system(binding: str | None, code: str) -> str:
     """The system of a code, or empty where it is bound to none.
@@ -27,5 +30,16 @@ def code_system(binding: str | None, code: str) -> str:
 
 @cache
 def _systems() -> dict[str, str | dict[str, str]]:
-    systems: dict[str, str | dict[str, str]] = json.loads(files(__package__).joinpath("r4", "systems.json").read_bytes())
+    data = files(__package__).joinpath("r4", "systems.json").read_bytes()
+    systems: dict[str, str | dict[str, str]] = json.loads(data)
     return systems
+
+
+def bound_system(resource_type: str, expression: str, code: str) -> str:
+    """The system in which a search parameter's codes lie where they are bound and the code is one of them, else empty."""
+    for path in compile_paths(resource_type, expression):
+        if path.binding is not None and not path.steps:
+            element = elements(resource_type)[path.top]
+            if code in element.codes:
+                return code_system(path.binding, code)
+    return ""

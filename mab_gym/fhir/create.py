@@ -241,7 +241,7 @@ def check_dates(resource: Mapping[str, Any]) -> None:
                         raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
 
 
-def _canonical(node: Any) -> str | None:  # noqa: ANN401
+def _canonical(node: Any) -> str | None:
     """A canonical counts as a reference where it is relative (``Questionnaire/1``)."""
     if node.type_name != "canonical":
         return None

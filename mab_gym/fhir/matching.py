@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from mab_gym.fhir.dates import DateComparison, Period, parse_comparison
-from mab_gym.fhir.definitions import SearchParameter
+from mab_gym.fhir.definitions import SearchParameter, resource_types
+from mab_gym.fhir.ids import parse_id
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, normalize, read_values
 
 Predicate = Callable[[Any], bool]
 
+_JAVA_BLANK = "".join(map(chr, range(0x21)))
+"""What Java's ``String.trim`` takes off."""
+_LEADING = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
+_DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap", "=": "eq"} | {
+    name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
+}
+
+LONGEST_REFUSAL = 500
+"""HAPI keeps that much of what went wrong while it was searching."""
 LONGEST_STRING = 768
 """HAPI refuses longer values of string parameters (the width of its index column)."""
 
@@ -31,6 +43,8 @@ class Filter:
         negated: Whether resources that satisfy an alternative are left out (``:not``).
         missing: For ``:missing``, whether the element must be absent; else None.
         ids: For ``_id``, the logical ids asked for.
+        ranks: Where HAPI's database reads by this filter, the place of each logical id (of the target, for a filter
+            on a reference); see `mab_gym.fhir.ordering`.
     """
 
     parameter: SearchParameter
@@ -40,11 +54,22 @@ class Filter:
     negated: bool = False
     missing: bool | None = None
     ids: frozenset[str] | None = field(default=None)
+    ranks: Mapping[str, int] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def modifier(self) -> str:
+        """What follows the colon, or empty."""
+        return self.key[2] if len(self.key) > 3 else ""
+
+    @property
+    def alternatives(self) -> list[str]:
+        """The values asked for, still escaped."""
+        return [part for part in split_alternatives(self.key[-1]) if part.strip()]
 
     def matches_any(self, values: Iterable[Value]) -> bool:
         """Whether any of the values satisfies any alternative (for ``:missing``: whether there is a value)."""
         if self.missing is not None:
-            return any(True for _ in values)
+            return any(not isinstance(value, Token) or value.indexed for value in values)
         return any(predicate(value) for value in values for predicate in self.predicates)
 
     def accepts(self, resource: Mapping[str, Any]) -> bool:
@@ -97,8 +122,11 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     """
     key = (resource_type, parameter.name, modifier, text)
     if modifier == "missing":
-        return Filter(parameter, key, missing=text == "true")
-    values = [part for part in split_alternatives(text) if part]
+        return Filter(parameter, key, missing=split_alternatives(text)[0] == "true")
+    values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
+    if parameter.type == "string":
+        # An empty text is the beginning of every text: it asks for resources that have one.
+        values = [part for part in split_alternatives(text) if part] or [""]
     if not values:
         if parameter.type == "reference":
             raise FhirError(400, "HAPI-1101: Parameter value missing in request")
@@ -106,6 +134,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     match parameter.type:
         case "token":
             negated = modifier == "not"
+            if "exists() and" in parameter.expression:
+                return _flag(parameter, key, values, negated)
             return Filter(parameter, key, tuple(_token(part, modifier) for part in values), negated=negated)
         case "string":
             return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
@@ -117,7 +147,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             comparison = parse_comparison(values[0])
             return Filter(parameter, key, (comparison.matches,), (comparison,))
         case "quantity" | "number":
-            return Filter(parameter, key, tuple(_quantity(part) for part in values))
+            return Filter(parameter, key, tuple(_quantity(parameter, part) for part in values))
         case "uri":
             return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
     raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
@@ -127,21 +157,44 @@ def _equal(wanted: str, value: object) -> bool:
     return value == wanted
 
 
+def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], negated: bool) -> Filter:
+    """A parameter such as ``deceased``, which is true where an element is there and not false, else false.
+
+    Every resource has one of the two, so that asking for ``false`` is asking for what is not true.
+    """
+    wanted = {value.rpartition("|")[2] for value in values} & {"true", "false"}
+
+    def holds(value: Token) -> bool:
+        return value.code != "false"
+
+    if not wanted:
+        return Filter(parameter, key, (), negated=negated)
+    if len(wanted) == 2:
+        return Filter(parameter, key, (), negated=not negated)
+    return Filter(parameter, key, (holds,), negated=negated != (wanted == {"false"}))
+
+
+def read_token(text: str) -> tuple[str | None, str]:
+    """A token value's system (None where no bar is written, empty before a bar that stands first) and code."""
+    bar = next((i for i, c in enumerate(text) if c == "|" and not (i and text[i - 1] == "\\")), -1)
+    code = unescape(text[bar + 1 :]).strip(_JAVA_BLANK)
+    return (None if bar < 0 else unescape(text[:bar]).strip(_JAVA_BLANK)), code
+
+
 def _token(text: str, modifier: str) -> Predicate:
     if modifier == "text":
         wanted = normalize(unescape(text))
 
         def has_text(value: Token) -> bool:
-            return normalize(value.text).startswith(wanted)
+            return bool(value.text) and normalize(value.text).startswith(wanted)
 
         return has_text
-    system, bar, code = text.rpartition("|")
-    system, code = unescape(system).strip(), unescape(code).strip()
+    system, code = read_token(text)
 
     def matches(value: Token) -> bool:
         if value.code is None:
-            return bool(bar) and not code and bool(system) and value.system == system
-        if not bar:
+            return not code and bool(system) and value.system == system
+        if system is None:
             return value.code == code
         return value.system == system and code in ("", value.code)
 
@@ -150,11 +203,11 @@ def _token(text: str, modifier: str) -> Predicate:
 
 def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
     if len(text) > LONGEST_STRING:
-        raise FhirError(
-            400,
+        refusal = (
             f"HAPI-1260: Parameter[{parameter.name}] has length ({len(text)}) that is longer than maximum allowed "
-            f"({LONGEST_STRING}): {text}",
+            f"({LONGEST_STRING}): {text}"
         )
+        raise FhirError(400, refusal[:LONGEST_REFUSAL])
     wanted = unescape(text)
     if modifier == "exact":
         return lambda value: value.exact == wanted
@@ -165,54 +218,73 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
 
 
 def _reference(parameter: SearchParameter, text: str, modifier: str, base_url: str) -> Predicate:
-    wanted = unescape(text).strip()
+    """A reference by id, by type and id, or by this server's own URL (R4 section 3.1.1.4.10).
+
+    Raises:
+        FhirError: The type is none that FHIR has, or nothing is left for an id.
+    """
+    wanted = unescape(text)
     if wanted.startswith(base_url + "/"):
         wanted = wanted[len(base_url) + 1 :]
-    wanted_type, slash, wanted_id = wanted.split("/_history/")[0].rpartition("/")
+    read = parse_id(wanted)
+    wanted_type, wanted_id = read.resource_type, read.logical_id
     if modifier:
-        wanted_type = wanted_type or modifier
+        # With a type as modifier HAPI takes the rest as an id, unless it names the same type.
+        wanted_type, wanted_id = modifier, wanted_id if wanted_type in ("", modifier) and not read.base else wanted
+    elif read.base:
+        return _nothing
+    elif wanted_type and wanted_type not in resource_types():
+        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{wanted_type}"')
+    if not wanted_id:
+        raise FhirError(400, "HAPI-1101: Parameter value missing in request")
     allowed = parameter.targets
 
     def matches(value: Reference) -> bool:
         if value.target_id != wanted_id:
             return False
-        return value.target_type == wanted_type if wanted_type or slash else not allowed or value.target_type in allowed
+        return value.target_type == wanted_type if wanted_type else not allowed or value.target_type in allowed
 
     return matches
 
 
-def _quantity(text: str) -> Predicate:
+def _nothing(value: object) -> bool:
+    return False
+
+
+def _quantity(parameter: SearchParameter, text: str) -> Predicate:
     parts = [unescape(part) for part in split_alternatives(text, "|")]
-    prefix = next((p for p in ("eq", "ne", "gt", "ge", "lt", "le", "ap", "sa", "eb") if parts[0].startswith(p)), "")
-    for sign, name in ((">=", "ge"), ("<=", "le"), (">", "gt"), ("<", "lt")):
-        if not prefix and parts[0].startswith(sign):
-            parts[0] = name + parts[0][len(sign) :]
-            prefix = name
-            break
-    try:
-        amount = float(parts[0][len(prefix) :])
-    except ValueError:
-        raise FhirError(400, f'HAPI-1940: Invalid date/time/quantity format: "{text}"') from None
-    system = parts[1] if len(parts) > 2 else ""
-    unit = parts[2] if len(parts) > 2 else parts[1] if len(parts) > 1 else ""
+    prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
+    if prefix and not number:
+        raise FhirError(400, f'HAPI-1940: Invalid date/time/quantity format: "{parts[0]}"')
+    comparator = _COMPARATORS.get(prefix.strip())
+    if comparator is None:
+        raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
+    if comparator in ("sa", "eb"):
+        raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {text}||')
+    if not _DECIMAL.fullmatch(number):
+        raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
+    amount = float(number)
+    system = parts[1] if len(parts) > 1 else ""
+    unit = parts[2] if len(parts) > 2 else ""
 
     def matches(value: Quantity | float) -> bool:
         if isinstance(value, Quantity):
-            if (system and value.system != system) or (unit and unit not in (value.code, value.unit)):
+            # HAPI hashes the system together with a unit alone, so that a system without one asks for nothing.
+            if unit and (unit != value.code or (system and value.system != system)):
                 return False
             value = value.value
-        return _compare(prefix, value, amount)
+        return _compare(comparator, value, amount)
 
     return matches
 
 
 def _compare(prefix: str, value: float, amount: float) -> bool:
     match prefix:
-        case "gt" | "sa":
+        case "gt":
             return value > amount
         case "ge":
             return value >= amount
-        case "lt" | "eb":
+        case "lt":
             return value < amount
         case "le":
             return value <= amount

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
-from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
-from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
+from mab_gym.fhir.composites import read_composite
+from mab_gym.fhir.definitions import SearchParameter, search_parameters
+from mab_gym.fhir.includes import Include, read_include
+from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
+from mab_gym.fhir.modifiers import check_modifier
+from mab_gym.fhir.ordering import Driver, choose_driver
+from mab_gym.fhir.outcome import FhirError, Issue
 
 DEFAULT_PAGE_SIZE = 20
-_MODIFIERS = {
-    ":contains", ":exact", ":in", ":iterate", ":missing", ":not", ":not-in", ":of-type", ":recurse", ":text", ":above",
-    ":below", ":identifier", ":nickname",
+MOST_PARAMETERS = 1000
+MOST_ALTERNATIVES = 5000
+DEEPEST_CHAIN = 8
+
+_CONTROL = {
+    "_count", "_total", "_summary", "_elements", "_format", "_pretty", "_offset", "_getpagesoffset", "_contained",
+    "_containedType",
 }  # fmt: skip
-_LISTED_MODIFIERS = "[:contains, :exact, :in, :iterate, :missing, :not-in, :of-type, :recurse, :text]"
-_NOT_YET = {"_has", "_include", "_revinclude", "_filter", "_list"}
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A search through a reference, such as ``patient.name=Smith``."""
-
-    reference: SearchParameter
-    target_type: str
-    parameters: tuple[tuple[str, str], ...]
+_FORMATTING = ("_format", "_pretty", "_elements", "_getpagesoffset", "_containedType", "_contained", "_type")
+_SUMMARIES = ("true", "text", "data", "count", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +36,36 @@ class Query:
     Attributes:
         resource_type: What is searched.
         filters: All of them must hold.
-        chains: Searches through references, to be resolved before.
+        chains: Searches through references, either way, to be resolved before.
         sort: Search parameters with whether to sort downwards, the first the strongest.
+        includes: What to add to each page.
         count: The page's size.
         total: ``_total`` as given, or empty.
         summary: ``_summary`` as given (``count`` for ``_count=0`` too), or empty.
         elements: ``_elements``, or empty for all.
         format: ``_format`` as given, or empty.
         pretty: Whether to write the answer on many lines.
+        offset: ``_offset``, or None where results are paged by search id.
+        start: ``_getpagesoffset`` of a first request.
+        driver: What decides the order of unsorted results, where there are no chains.
+        question: Equal for searches that HAPI takes for the same: those that differ in how they are shown alone.
     """
 
     resource_type: str
     filters: tuple[Filter, ...] = ()
-    chains: tuple[Chain, ...] = ()
+    chains: tuple[Chain | Reverse, ...] = ()
     sort: tuple[tuple[SearchParameter, bool], ...] = ()
+    includes: tuple[Include, ...] = ()
     count: int = DEFAULT_PAGE_SIZE
     total: str = ""
     summary: str = ""
     elements: tuple[str, ...] = ()
     format: str = ""
     pretty: bool = True
+    offset: int | None = None
+    start: int = 0
+    driver: Driver | None = None
+    question: tuple[object, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -70,89 +80,180 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], base
     Raises:
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
     """
+    _check_size(parameters)
     defined = search_parameters(resource_type)
     filters: list[Filter] = []
-    chains: list[Chain] = []
+    chains: list[Chain | Reverse] = []
+    includes: list[Include] = []
     control: dict[str, str] = {}
     sort: list[tuple[SearchParameter, bool]] = []
     for name, text in sorted(parameters, key=lambda pair: pair[0]):
         stem, colon, modifier = name.partition(":")
-        if name.startswith("_has:") or stem in _NOT_YET:
+        if stem == "_has":
+            chains.append(read_has(resource_type, name, text))
+        elif stem in ("_include", "_revinclude"):
+            if text.strip():
+                includes.append(read_include(stem, modifier, text))
+        elif stem in ("_filter", "_list"):
             raise FhirError(501, f"This server does not answer searches with {stem} yet")
-        if stem == "_sort":
+        elif stem == "_query":
+            raise FhirError(
+                400,
+                Issue(
+                    "Invalid request: The FHIR endpoint on this server does not know how to handle "
+                    f"GET operation[{resource_type}] with parameters [[{', '.join(dict(parameters))}]]",
+                    code="not-supported",
+                ),
+            )
+        elif stem == "_sort":
             sort.extend(_read_sort(resource_type, text, modifier))
         elif stem in ("_text", "_content"):
             raise FhirError(
                 400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
             )
-        elif stem == "_contained" and text not in ("", "false"):
-            raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
-        elif stem in ("_count", "_total", "_summary", "_elements", "_format", "_pretty", "_offset"):
-            control[stem] = text
+        elif stem in _CONTROL:
+            # Of several HAPI takes the first.
+            control.setdefault(stem, text)
         elif "." in name:
-            chains.append(_read_chain(resource_type, name, text))
+            chains.append(read_chain(resource_type, name, text))
         elif stem in defined:
-            wanted = _read_filter(resource_type, defined[stem], ":" + modifier if colon else "", text, base_url)
-            if wanted is not None:
-                filters.append(wanted)
+            filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text, base_url))
         elif not stem.startswith("_"):
             raise FhirError(400, unknown_parameter(resource_type, stem or "null"))
         elif stem == "_language":
             raise FhirError(400, unknown_parameter(resource_type, stem, "HAPI-1223"))
+    if len(filters) + len(chains) > 1 and any(isinstance(c, Chain) and c.parameters[0][0] == "_id" for c in chains):
+        # HAPI compares the id with the searched resource's own wherever that takes part in the join.
+        filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
     _check_date_bounds(filters)
-    if control.get("_offset", "0") not in ("", "0"):
-        raise FhirError(501, "This server does not answer searches with _offset yet; follow the next links")
+    _check_contained(control.get("_contained", ""))
     summary = control.get("_summary", "")
     if summary in ("true", "text", "data", "count") and control.get("_elements"):
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-    count = _read_count(control.get("_count", ""))
+    count = _read_integer("_count", control.get("_count", ""), 375)
+    offset = _read_integer("_offset", control.get("_offset", ""), 461)
+    if offset is not None and offset < 0:
+        raise FhirError(
+            500,
+            "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
+            "Offset must be a positive integer",
+        )
+    start = control.get("_getpagesoffset", "")
+    total = control.get("_total", "")
     return Query(
         resource_type,
         tuple(filters),
         tuple(chains),
         tuple(sort),
+        tuple(dict.fromkeys(includes)),
         count or DEFAULT_PAGE_SIZE,
-        control.get("_total", ""),
+        total,
         "count" if count == 0 else summary,
         tuple(part.strip() for part in control.get("_elements", "").split(",") if part.strip()),
         control.get("_format", ""),
         control.get("_pretty", "true") != "false",
+        offset,
+        int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
+        None if sort or chains else choose_driver(resource_type, filters),
+        (
+            resource_type,
+            *sorted((f.parameter.name, _normal_form(f, base_url)) for f in filters),
+            *chains,
+            *((parameter.name, down) for parameter, down in sort),
+            *includes,
+            count or DEFAULT_PAGE_SIZE,
+            summary if summary in _SUMMARIES else "",
+            total if total in ("accurate", "none") else "",
+        ),
+    )
+
+
+def shown_as(query: Query, control: Mapping[str, str]) -> Query:
+    """A search with its form taken from a page's link, which carries format, elements and summary along.
+
+    Args:
+        query: The search as it was first asked.
+        control: The link's parameters.
+    """
+    return replace(
+        query,
+        format=control.get("_format", ""),
+        pretty=control.get("_pretty", "true") != "false",
+        elements=tuple(part.strip() for part in control.get("_elements", "").split(",") if part.strip()),
+        summary=control.get("_summary", ""),
     )
 
 
 def unknown_parameter(resource_type: str, name: str, code: str = "HAPI-0524") -> str:
     """HAPI's words for a search parameter that it does not have."""
-    listed = ", ".join(sorted({*search_parameters(resource_type), "_id", "_lastUpdated"}))
     return (
         f'{code}: Unknown search parameter "{name}" for resource type "{resource_type}". '
-        f"Valid search parameters for this search are: [{listed}]"
+        f"Valid search parameters for this search are: [{listed_parameters(resource_type)}]"
     )
 
 
-def _read_count(text: str) -> int | None:
+def listed_parameters(resource_type: str) -> str:
+    """A resource type's search parameters as HAPI's messages list them."""
+    return ", ".join(sorted({*search_parameters(resource_type), "_id", "_lastUpdated"}))
+
+
+def _check_size(parameters: Sequence[tuple[str, str]]) -> None:
+    """Refuses what no client means: each limit is far beyond what HAPI's own connector lets through in a URL."""
+    if len(parameters) > MOST_PARAMETERS:
+        raise FhirError(400, f"A search takes {MOST_PARAMETERS} parameters at most, not {len(parameters)}")
+    if sum(text.count(",") for _, text in parameters) > MOST_ALTERNATIVES:
+        raise FhirError(400, f"A search takes {MOST_ALTERNATIVES} values at most")
+    if any(name.count(".") + name.count("_has:") > DEEPEST_CHAIN for name, _ in parameters):
+        raise FhirError(400, f"A chain goes through {DEEPEST_CHAIN} references at most")
+
+
+def _check_contained(mode: str) -> None:
+    match mode:
+        case "" | "false":
+            return
+        case "true":
+            raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
+        case "both":
+            raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
+    raise FhirError(400, f"HAPI-1963: Invalid contained mode: {mode}")
+
+
+def _read_integer(name: str, text: str, code: int) -> int | None:
     if text == "":
         return None
-    if not re.fullmatch(r"[+-]?\d+", text) or not -(2**31) <= int(text) < 2**31:
-        raise FhirError(400, f"HAPI-0375: Invalid _count value: {text}")
-    return int(text) if int(text) >= 0 else None
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", text) or not -(2**31) <= int(text) < 2**31:
+        raise FhirError(400, f"HAPI-{code:04}: Invalid {name} value: {text}")
+    return int(text)
 
 
 def _read_filter(
     resource_type: str, parameter: SearchParameter, modifier: str, text: str, base_url: str
-) -> Filter | None:
-    bare = modifier.removeprefix(":")
-    if parameter.type == "reference" and modifier and bare != "missing" and bare not in resource_types():
-        raise FhirError(
-            400,
-            f'HAPI-2498: Unsupported search modifier(s): "[{modifier}]" for resource type "{resource_type}". '
-            f"Valid search modifiers are: {_LISTED_MODIFIERS}",
-        )
-    if bare in ("in", "not-in", "above", "below", "of-type", "identifier") and modifier in _MODIFIERS:
-        raise FhirError(501, f"This server does not answer searches with {modifier} yet")
-    if parameter.name == "_id":
-        ids = frozenset(part.strip().rpartition("/")[2] for part in split_alternatives(text) if part.strip())
-        return Filter(parameter, (resource_type, "_id", text), ids=ids) if ids else None
-    return make_filter(resource_type, parameter, bare, text, base_url)
+) -> Sequence[Filter]:
+    """The filters for one parameter: none where it asks for nothing, several for a composite."""
+    if parameter.name == "_id" and modifier != "missing":
+        ids = frozenset(part.rpartition("/")[2] for part in split_alternatives(text) if part.strip())
+        key = (resource_type, "_id", modifier, text)
+        return [Filter(parameter, key, ids=ids, negated=modifier == "not")] if ids else []
+    kept, text = check_modifier(resource_type, parameter, modifier, text)
+    if parameter.type == "composite" and kept != "missing":
+        return read_composite(resource_type, parameter, text, base_url)
+    wanted = make_filter(resource_type, parameter, kept, text, base_url)
+    return [] if wanted is None else [wanted]
+
+
+def _normal_form(wanted: Filter, base_url: str) -> str:
+    """A filter's question as HAPI normalizes it to find a search that it has answered before.
+
+    It keeps of a reference the type and the id alone, and drops modifiers that it does not know.
+    """
+    text = wanted.key[-1]
+    if wanted.comparisons:
+        return repr(wanted.comparisons)
+    if wanted.parameter.type == "reference" and wanted.missing is None:
+        prefix = f"{wanted.modifier}/" if wanted.modifier and "/" not in text else ""
+        return prefix + "/".join(text.rsplit("/", 2)[-2:])
+    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "text", "exact", "contains") else ""
+    return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
 
 
 def _read_sort(resource_type: str, text: str, modifier: str) -> list[tuple[SearchParameter, bool]]:
@@ -165,36 +266,19 @@ def _read_sort(resource_type: str, text: str, modifier: str) -> list[tuple[Searc
         name = name.rpartition(":")[2]
         if not name:
             continue
+        if "." in name:
+            raise FhirError(501, "This server does not sort by chained parameters yet")
         if name not in defined:
-            listed = ", ".join(sorted({*defined, "_id", "_lastUpdated"} - {"_text", "_content"}))
-            raise FhirError(
-                400,
+            refusal = (
                 f'HAPI-1194: Unknown _sort parameter value "{name}" for resource type "{resource_type}" (Note: sort '
-                f"parameters values must use a valid Search Parameter). Valid values for this search are: [{listed}]",
+                "parameters values must use a valid Search Parameter). "
+                f"Valid values for this search are: [{listed_parameters(resource_type)}]"
             )
+            raise FhirError(400, refusal[:LONGEST_REFUSAL])
+        if defined[name].type in ("composite", "special"):
+            raise FhirError(501, f"This server does not sort by {name} yet")
         order.append((defined[name], down))
     return order
-
-
-def _read_chain(resource_type: str, name: str, text: str) -> Chain:
-    head, _, rest = name.partition(".")
-    stem, _, target = head.partition(":")
-    parameter = search_parameters(resource_type).get(stem)
-    if parameter is None:
-        raise FhirError(400, unknown_parameter(resource_type, stem))
-    if parameter.type != "reference":
-        raise FhirError(
-            400,
-            f'HAPI-1935: Invalid search parameter "{name}". Parameter contains a chain (.{rest}) and chains are not '
-            "supported for this parameter (chaining is only allowed on reference parameters)",
-        )
-    first = rest.partition(".")[0].partition(":")[0]
-    candidates = [target] if target else [t for t in parameter.targets if first in search_parameters(t)]
-    if not candidates:
-        raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
-    if len(candidates) > 1:
-        candidates = [t for t in candidates if t == "Patient"] or candidates[:1]
-    return Chain(parameter, candidates[0], ((rest, text),))
 
 
 def _check_date_bounds(filters: Sequence[Filter]) -> None:

@@ -17,24 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.base import BaseTable, Rows, parse_element, sort_value
+from mab_gym.fhir.base import BaseTable, Rows, parse_element
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.create import media_type_of, prepare_create
-from mab_gym.fhir.definitions import SearchParameter, resource_types
+from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.history import check_version, instance_history
+from mab_gym.fhir.includes import included
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.overlay import Overlay, Write
-from mab_gym.fhir.query import Query, read_query
+from mab_gym.fhir.paging import Page, SavedSearch, offset_links, offset_page
+from mab_gym.fhir.parse import parse_resource
+from mab_gym.fhir.query import Query, read_query, shown_as
+from mab_gym.fhir.search import View
 from mab_gym.fhir.subset import subset
 from mab_gym.fhir.table import Table
 from mab_gym.fhir.url import encode, parse_query, parse_target, self_link
-from mab_gym.fhir.values import Reference, Value, read_values
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.paths import compile_paths
 
 FHIR_JSON = "application/fhir+json;charset=UTF-8"
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
+MOST_SEARCHES = 1000
+"""How many searches a session remembers for paging and for asking them again."""
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
@@ -98,18 +102,20 @@ class Server:
 class Session:
     """One private view of a `Server`; costs next to nothing until it writes."""
 
-    __slots__ = ("_counter", "_overlay", "_searches", "server")
+    __slots__ = ("_answered", "_counter", "_overlay", "_searches", "server")
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self._overlay: Overlay | None = None
-        self._searches: dict[str, tuple[str, tuple[tuple[str, str], ...], int]] | None = None
+        self._searches: dict[str, SavedSearch] | None = None
+        self._answered: dict[tuple[object, ...], str] | None = None
         self._counter = 0
 
     def reset(self) -> None:
         """Goes back to the snapshot: no write, no open search and no counter survives."""
         self._overlay = None
         self._searches = None
+        self._answered = None
         self._counter = 0
 
     @property
@@ -142,12 +148,16 @@ class Session:
                 media_type_of(request.headers.get("content-type"), "TRANSACTION")
                 parse_resource(request.body, "Bundle")
                 raise FhirError(501, "This server does not process batches and transactions yet")
+            if request.target.startswith("/"):
+                raise self._unknown_operation(request, ("/",), parameters)
             raise FhirError(
                 400,
                 "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, as it does not "
                 "contain a resource type or operation name.",
             )
         if path[0] == "metadata":
+            if {"_summary", "_elements"} <= {name for name, _ in parameters}:
+                raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
             raise FhirError(501, "This server does not publish its CapabilityStatement yet")
         if path[0].startswith("$"):
             raise self._unknown_operation(request, path, parameters)
@@ -159,17 +169,21 @@ class Session:
             )
         if request.method == "GET":
             if len(path) == 1 or path[1:] == ("_search",):
-                return self._search(path[0], parameters)
+                return self._search(path[0], parameters, request.target.partition("?")[0])
+            if len(path) in (3, 4) and path[2] == "_history" and not path[1].startswith("$"):
+                return self._history(request, path, parameters)
             if path[1].startswith("$") or len(path) > 2:
-                if path[-1] in ("$everything", "$lastn") or "_history" in path:
+                if path[-1] in ("$everything", "$lastn", "$validate", "$meta") or "_history" in path:
                     raise FhirError(501, f"This server does not answer {path[-1]} yet")
                 raise self._unknown_operation(request, path, parameters)
+            if path[1] == "_history":
+                raise FhirError(501, "This server does not answer the history of a whole type yet")
             return self._read(request, path, parameters)
         if request.method == "POST":
             if len(path) == 1:
                 return self._create(path[0], request)
             if path[1:] == ("_search",):
-                return self._search(path[0], parameters + parse_query(request.body))
+                return self._search(path[0], parameters + parse_query(request.body), "/".join(path), posted=True)
             if len(path) == 2 and not path[1].startswith("$"):
                 raise FhirError(
                     400,
@@ -199,8 +213,7 @@ class Session:
         control = dict(parameters)
         if any(not name.startswith("_") for name in control):
             raise self._unknown_operation(request, path, parameters)
-        if "xml" in control.get("_format", ""):
-            raise FhirError(501, "This server answers in JSON alone")
+        _check_format(control.get("_format", ""))
         if not logical_id.strip():
             raise FhirError(500, "HAPI-2223: The validated expression is false")
         text = self._current_text(resource_type, logical_id)
@@ -213,6 +226,32 @@ class Session:
         if control.get("_pretty") == "false":
             text = compact(resource)
         return self._one(200, resource_type, logical_id, resource, text)
+
+    def _history(self, request: Request, path: Sequence[str], parameters: Sequence[tuple[str, str]]) -> Response:
+        """All versions of a resource, or one of them (the path's fourth segment)."""
+        resource_type, logical_id = path[:2]
+        text = self._current_text(resource_type, logical_id)
+        version = str(parse_element(text).get("meta", {}).get("versionId", "1"))
+        if len(path) == 4:
+            check_version(resource_type, logical_id, path[3], version)
+            return self._read(request, path[:2], parameters)
+        if version != "1":
+            raise FhirError(501, "This server does not keep the versions of a resource yet")
+        control = dict(parameters)
+        _check_format(control.get("_format", ""))
+        if any(name not in ("_format", "_pretty") for name in control):
+            raise FhirError(501, "This server answers the whole history of a resource alone")
+        bundle_id = self._new_uuid()
+        base_url = self.server.base_url
+        link = self_link(base_url, "/".join(path), parameters)
+        full_url = f"{base_url}/{resource_type}/{logical_id}"
+        body = instance_history(bundle_id, self.server.instant, link, full_url, resource_type, logical_id, text)
+        headers = {
+            "content-type": FHIR_JSON,
+            "content-location": f"{base_url}/Bundle/{bundle_id}",
+            "last-modified": self.server.http_date,
+        }
+        return Response(200, body if control.get("_pretty") != "false" else compact(parse_element(body)), headers)
 
     def _current_text(self, resource_type: str, logical_id: str) -> str:
         if self._overlay is not None and (write := self._overlay.find(resource_type, logical_id)):
@@ -242,143 +281,126 @@ class Session:
 
     # --- searching -----------------------------------------------------------------------------------------------
 
-    def _search(self, resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Response:
-        query = read_query(resource_type, parameters, self.server.base_url)
-        if "xml" in query.format or "html" in query.format:
-            raise FhirError(501, "This server answers in JSON alone")
+    def _view(self) -> View:
+        return View(self.server.tables, self._overlay, self.server.base_url)
+
+    def _search(
+        self, resource_type: str, parameters: tuple[tuple[str, str], ...], path: str, *, posted: bool = False
+    ) -> Response:
+        base_url = self.server.base_url
+        query = read_query(resource_type, parameters, base_url)
+        _check_format(query.format)
+        view = self._view()
+        link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
+        if query.summary == "count":
+            total = len(view.hits(query))
+            body = searchset(self._new_uuid(), self.server.instant, total, (), (), subsetted=True)
+            return self._answer(body, query)
+        if query.offset is not None:
+            hits = view.hits(query)
+            start, end = query.offset, query.offset + query.count
+            page = offset_page(len(hits), query.count, start, counted=query.total == "accurate")
+            links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
+            return self._answer_page(query, view, self._new_uuid(), hits[start:end], page.total, links)
+        known = None if self._answered is None else self._answered.get(query.question)
+        if known is not None and self._searches is not None:
+            saved = self._searches[known]
+            return self._answer_saved(query, view, known, saved, query.count, query.start, link)
         search_id = self._new_uuid()
-        hits = self._hits(query, None)
-        link = self_link(self.server.base_url, resource_type, parameters)
-        return self._answer_search(query, parameters, search_id, hits, 0, link)
+        hits = view.hits(query)
+        saved = SavedSearch(resource_type, parameters, len(self.writes), query.count)
+        counted = query.total == "accurate"
+        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=view.repeats)
+        if self._searches is None or self._answered is None:
+            self._searches, self._answered = self._searches or {}, {}
+        elif len(self._searches) >= MOST_SEARCHES:
+            self._searches.clear()
+            self._answered.clear()
+        self._searches[search_id] = saved
+        self._answered[query.question] = search_id
+        if query.start:
+            return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
+        return self._show(query, view, search_id, hits, page, link)
 
     def _page(self, control: Mapping[str, str]) -> Response:
         search_id = control["_getpages"]
         saved = (self._searches or {}).get(search_id)
         if saved is None:
             raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
-        resource_type, parameters, watermark = saved
-        query = read_query(resource_type, parameters, self.server.base_url)
+        query = read_query(saved.resource_type, saved.parameters, self.server.base_url)
+        query = shown_as(query, control)
+        _check_format(query.format)
         try:
-            offset = max(0, int(control.get("_getpagesoffset") or 0))
+            start = max(0, int(control.get("_getpagesoffset") or 0))
             count = max(1, int(control.get("_count") or query.count))
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
-        if count != query.count:
-            query = read_query(resource_type, (*parameters, ("_count", str(count))), self.server.base_url)
-        hits = self._hits(query, watermark)
-        return self._answer_search(query, parameters, search_id, hits, offset, None)
+        return self._answer_saved(query, self._view(), search_id, saved, count, start, None)
 
-    def _hits(self, query: Query, until: int | None) -> Rows:
-        """The matches in order: rows of the base, and numbers of writes counted on from the base's size."""
-        table = self.server.tables.get(query.resource_type)
-        filters = [*query.filters, *(self._resolve(query.resource_type, chain, until) for chain in query.chains)]
-        rows = np.empty(0, dtype=np.intp) if table is None else table.search(filters)
-        size = 0 if table is None else len(table)
-        extra: list[int] = []
-        if self._overlay is not None:
-            replaced = []
-            for number, write in self._overlay.touched(query.resource_type, until):
-                if table is not None and (row := table.find(write.logical_id)) is not None:
-                    replaced.append(row)
-                if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
-                    extra.append(size + number)
-            if replaced:
-                rows = rows[~np.isin(rows, replaced)]
-        hits = np.concatenate((rows, np.array(extra, dtype=np.intp))) if extra else rows
-        return self._sorted(query, table, size, hits) if query.sort and len(hits) else hits
-
-    def _resolve(self, resource_type: str, chain: Any, until: int | None) -> Filter:
-        """A chained search as a filter on the reference: the ids that the search of its target finds."""
-        inner = read_query(chain.target_type, chain.parameters, self.server.base_url)
-        hits = self._hits(inner, until)
-        table = self.server.tables.get(chain.target_type)
-        size = 0 if table is None else len(table)
-        found = set(table.ids(hits[hits < size])) if table is not None else set()
-        found |= {self.writes[number - size].logical_id for number in hits[hits >= size].tolist()}
-
-        def points_there(value: Reference) -> bool:
-            return value.target_type == chain.target_type and value.target_id in found
-
-        key = (resource_type, chain.reference.name, chain.target_type, *sorted(found))
-        return Filter(chain.reference, key, (points_there,))
-
-    def _sorted(self, query: Query, table: BaseTable | None, size: int, hits: Rows) -> Rows:
-        """Sorts stably, the weakest key first; matches without a value come last either way."""
-        order = np.arange(len(hits))
-        for parameter, descending in reversed(query.sort):
-            instants = None
-            if table is not None and parameter.type == "date" and bool((hits < size).all()):
-                instants = table.instant_order(hits, parameter)
-            if instants is not None:
-                keys = -instants if descending else instants
-            else:
-                keys = _ranks([self._sort_key(table, size, int(hit), parameter, descending) for hit in hits], descending)
-            order = order[np.argsort(keys[order], kind="stable")]
-        return hits[order]
-
-    def _sort_key(self, table: BaseTable | None, size: int, hit: int, parameter: SearchParameter, down: bool) -> Any:
-        if parameter.name == "_id":
-            return table.ids(np.array([hit]))[0] if table is not None and hit < size else self.writes[hit - size].logical_id
-        if table is not None and hit < size:
-            return sort_value(table.values(hit, parameter), descending=down)
-        resource = self.writes[hit - size].resource or {}
-        values: list[Value] = [
-            value
-            for path in compile_paths(resource["resourceType"], parameter.expression)
-            for node in path.nodes(resource.get(path.top))
-            for value in read_values(parameter.type, node)
-        ]
-        return sort_value(values, descending=down)
-
-    def _answer_search(
-        self,
-        query: Query,
-        parameters: tuple[tuple[str, str], ...],
-        search_id: str,
-        hits: Rows,
-        offset: int,
-        link: str | None,
+    def _answer_saved(
+        self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None
     ) -> Response:
-        headers = {"content-type": FHIR_JSON, "last-modified": self.server.http_date}
-        if query.summary == "count":
-            body = searchset(search_id, self.server.instant, len(hits), (), (), subsetted=True)
-            return Response(200, self._shape(body, query), headers)
-        page = hits[offset : offset + query.count]
-        more = offset + query.count < len(hits)
+        """A page of a search that was made before."""
+        asked = read_query(saved.resource_type, saved.parameters, self.server.base_url)
+        hits = view.hits(asked, saved.watermark)
+        page = saved.progress.later_page(len(hits), count, saved.count, start)
+        return self._show(query, view, search_id, hits, page, link, count)
 
-        def page_link(start: int) -> str:
+    def _show(
+        self, query: Query, view: View, search_id: str, hits: Rows, page: Page, link: str | None, count: int | None = None
+    ) -> Response:
+        def page_link(start: int, size: int) -> str:
             extras = f"&_format={encode(query.format)}" if query.format else ""
             pretty_flag = "&_pretty=true" if query.pretty else ""
+            brought = "".join(f"&_include={encode(i)}" for i in sorted(i.text for i in query.includes if not i.reverse))
             chosen = f"&_elements={','.join(sorted(query.elements))}" if query.elements else ""
             return (
-                f"{self.server.base_url}?_getpages={search_id}&_getpagesoffset={start}&_count={query.count}{extras}"
-                f"{pretty_flag}&_bundletype=searchset{chosen}"
+                f"{self.server.base_url}?_getpages={search_id}&_getpagesoffset={start}&_count={size}{extras}"
+                f"{pretty_flag}{brought}&_bundletype=searchset{chosen}"
             )
 
-        links = [("self", link if link is not None else page_link(offset))]
-        if more:
-            links.append(("next", page_link(offset + query.count)))
-            if self._searches is None:
-                self._searches = {}
-            watermark = len(self.writes)
-            self._searches.setdefault(search_id, (query.resource_type, parameters, watermark))
-        if offset > 0:
-            links.append(("previous", page_link(max(0, offset - query.count))))
-        # HAPI knows the total only where the first page took in everything, or where it is asked to count.
-        known = len(hits) < query.count and offset == 0
-        total = len(hits) if known or query.total == "accurate" else None
+        size = query.count if count is None else count
+        links = [("self", link if link is not None else page_link(page.start, size))]
+        if page.more:
+            links.append(("next", page_link(page.start + page.step, page.step)))
+        if page.start > 0:
+            links.append(("previous", page_link(max(0, page.start - size), size)))
+        shown = hits[page.start : page.start + page.size]
+        return self._answer_page(query, view, search_id, shown, page.total, links)
+
+    def _answer_page(
+        self, query: Query, view: View, search_id: str, hits: Rows, total: int | None, links: Sequence[tuple[str, str]]
+    ) -> Response:
+        brought = self._included(query, view, hits) if query.includes else ()
         body = searchset(
             search_id,
             self.server.instant,
             total,
             links,
-            self._entries(query, page),
-            subsetted=query.summary in ("true", "text", "data"),
+            self._entries(query, hits),
+            subsetted=query.summary in ("true", "data"),
+            included=brought,
         )
-        return Response(200, self._shape(body, query), headers)
+        return self._answer(body, query)
 
-    def _shape(self, body: str, query: Query) -> str:
-        return body if query.pretty else compact(parse_element(body))
+    def _answer(self, body: str, query: Query) -> Response:
+        headers = {"content-type": FHIR_JSON, "last-modified": self.server.http_date}
+        return Response(200, body if query.pretty else compact(parse_element(body)), headers)
+
+    def _included(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
+        def pointing(kind: str, wanted: Filter) -> list[tuple[str, str]]:
+            return [(kind, logical_id) for logical_id in view.ids(kind, view.filtered(kind, [wanted]))]
+
+        types = {*self.server.tables, *(write.resource_type for write in self.writes)}
+        matches = [(query.resource_type, logical_id) for logical_id in view.ids(query.resource_type, hits)]
+        found = included(query.includes, matches, lambda key: self.read(*key), pointing, types)
+        entries = []
+        for kind, logical_id in found:
+            text = self._current_text(kind, logical_id)
+            if query.summary in ("true", "text", "data"):
+                text = pretty(subset(parse_element(text), query.summary, ()))
+            entries.append((f"{self.server.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")))
+        return entries
 
     def _entries(self, query: Query, page: Rows) -> list[tuple[str, str]]:
         table = self.server.tables.get(query.resource_type)
@@ -413,6 +435,8 @@ class Session:
         resource = prepare_create(resource_type, request.headers, request.body, self._exists, self.server.base_url)
         if self._overlay is None:
             self._overlay = Overlay()
+        # HAPI would go on answering a search from its cache for a minute; this server sees what was written at once.
+        self._answered = None
         logical_id = str(self.server.first_free_id + len(self._overlay.writes))
         supplied = resource.pop("meta", {})
         source = f"{supplied.get('source', '')}#{self._new_text(16)}"
@@ -448,11 +472,10 @@ class Session:
         return "".join(alphabet[byte % 62] for byte in self._next_digest())[:length]
 
 
-def _ranks(keys: Sequence[Any], descending: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Numbers that sort as the keys do (falling where descending), None after all others."""
-    distinct = sorted({key for key in keys if key is not None})
-    rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
-    return np.array([len(distinct) + 1 if key is None else rank[key] for key in keys], dtype=np.int64)
+def _check_format(text: str) -> None:
+    """Refuses formats that HAPI has and this server does not; HAPI itself takes what it does not know for JSON."""
+    if "xml" in text or "html" in text or "turtle" in text or text == "ttl":
+        raise FhirError(501, "This server answers in JSON alone")
 
 
 def load_json_lines(lines: Sequence[str]) -> list[dict[str, Any]]:

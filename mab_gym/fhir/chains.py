@@ -1,0 +1,139 @@
+"""Searches through references: chains (``patient.name=Lee``) and ``_has`` (FHIR R4 sections 3.1.1.4.12 and 3.1.1.4.13).
+
+Both are answered by searching at the far end first; what that finds becomes a filter on the near end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.values import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A search through a reference to what it points to.
+
+    Attributes:
+        reference: The parameter before the dot.
+        targets: The types that have the parameter behind the dot.
+        parameters: What is asked of them.
+        far: The kind of question at the far end: ``string``, ``date``, ``token``, or ``strings`` where several types
+            are asked.
+    """
+
+    reference: SearchParameter
+    targets: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+    far: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """A search for what resources of another type, which satisfy something, point to.
+
+    Attributes:
+        source_type: The type that points here.
+        reference: Its parameter that does so.
+        parameters: What is asked of it.
+    """
+
+    source_type: str
+    reference: SearchParameter
+    parameters: tuple[tuple[str, str], ...]
+
+
+def read_chain(resource_type: str, name: str, text: str) -> Chain:
+    """Reads ``reference[:Type].parameter[:modifier]``.
+
+    Raises:
+        FhirError: There is no such parameter, or it is none that points anywhere.
+    """
+    # The words of an unknown parameter come from the module that reads searches, which uses this one.
+    from mab_gym.fhir.query import unknown_parameter
+
+    head, _, rest = name.partition(".")
+    stem, _, target = head.partition(":")
+    parameter = search_parameters(resource_type).get(stem)
+    if parameter is None:
+        raise FhirError(400, unknown_parameter(resource_type, stem))
+    if parameter.type != "reference":
+        raise FhirError(
+            400,
+            f'HAPI-1935: Invalid search parameter "{name}". Parameter contains a chain (.{rest}) and chains are not '
+            "supported for this parameter (chaining is only allowed on reference parameters)",
+        )
+    if target and target not in resource_types():
+        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{target}"')
+    first = rest.partition(".")[0]
+    first, _, modifier = first.partition(":")
+    candidates = [target] if target else parameter.targets or resource_types()
+    found = tuple(kind for kind in candidates if first in search_parameters(kind))
+    if not found or not first:
+        raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
+    if modifier == "missing" or first == "_type":
+        raise FhirError(501, f"This server does not answer chains to {first}:{modifier} yet")
+    kind = search_parameters(found[0])[first].type
+    if "." in rest:
+        kind = "reference"
+    if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
+        kind = "strings"
+    return Chain(parameter, found, ((rest, text),), kind)
+
+
+def read_has(resource_type: str, name: str, text: str) -> Reverse:
+    """Reads ``_has:Type:reference:parameter``.
+
+    Raises:
+        FhirError: It has another form, or there is no such type or parameter.
+    """
+    parts = name.split(":", 3)
+    if len(parts) < 4:
+        raise FhirError(400, f"HAPI-1942: Invalid _has parameter syntax: {name.removeprefix('_has') or '_has'}")
+    _, source, stem, rest = parts
+    if source not in resource_types():
+        raise FhirError(400, f"HAPI-1208: Invalid resource type: {source}")
+    defined = search_parameters(source)
+    reference = defined.get(stem)
+    inner = rest.partition(":")[0].partition(".")[0]
+    for known in (stem, inner):
+        if known not in defined and not rest.startswith("_has:"):
+            raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{known}")
+    if reference is None or reference.type != "reference":
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
+    return Reverse(source, reference, ((rest, text),))
+
+
+def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:
+    """A chain as a filter on its reference.
+
+    Args:
+        chain: The chain.
+        found: By type, the ids that the search at the far end found, in its order.
+    """
+    ranks: dict[str, int] = {}
+    for kind, ids in found.items():
+        for logical_id in ids:
+            ranks.setdefault(f"{kind}/{logical_id}", len(ranks))
+
+    def points_there(value: Reference) -> bool:
+        return f"{value.target_type}/{value.target_id}" in ranks
+
+    key = ("chain", chain.far, chain.reference.name, _digest(ranks))
+    return Filter(chain.reference, key, (points_there,), ranks=ranks)
+
+
+def reverse_filter(resource_type: str, ids: Sequence[str]) -> Filter:
+    """A ``_has`` as a filter on the ids that it was found to point to, which come in the order of what points."""
+    ranks = {logical_id: place for place, logical_id in enumerate(ids)}
+    parameter = search_parameters(resource_type)["_id"]
+    return Filter(parameter, ("chain", "has", "_id", _digest(ranks)), ids=frozenset(ranks), ranks=ranks)
+
+
+def _digest(ranks: Mapping[str, int]) -> str:
+    return hashlib.blake2b("\n".join(ranks).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,148 @@
+"""``_include`` and ``_revinclude``: what a page brings along (FHIR R4 section 3.1.1.5.4; errors as HAPI words them).
+
+HAPI adds what a page's matches point to (or what points to them), each resource once and never a match again. Resources
+that do not exist are left out without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.values import Reference, read_values
+
+MOST_INCLUDES = 1000
+"""HAPI's limit a page."""
+
+Key = tuple[str, str]
+"""A resource type and a logical id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """One ``_include`` or ``_revinclude``.
+
+    Attributes:
+        reverse: Whether it asks for what points to the matches.
+        source_type: The type that points; empty for ``*``.
+        parameter: The reference's search parameter, or ``*``.
+        target_type: The type pointed to, or empty for any.
+        iterate: Whether it holds for included resources, too.
+        text: As it was written.
+    """
+
+    reverse: bool
+    source_type: str
+    parameter: str
+    target_type: str
+    iterate: bool
+    text: str
+
+
+def read_include(name: str, modifier: str, text: str) -> Include:
+    """Reads ``Type:parameter[:Target]`` or ``*``.
+
+    Args:
+        name: ``_include`` or ``_revinclude``.
+        modifier: ``iterate`` or ``recurse`` where it repeats; HAPI ignores others.
+        text: The value.
+
+    Raises:
+        FhirError: There is no such type or parameter.
+    """
+    reverse, iterate = name == "_revinclude", modifier in ("iterate", "recurse")
+    if text == "*":
+        return Include(reverse, "", "*", "", iterate, text)
+    source, _, rest = text.partition(":")
+    parameter, _, target = rest.partition(":")
+    start = f'Invalid {name} parameter value: "{text}". '
+    if not source.strip() or not parameter.strip():
+        raise FhirError(400, f"HAPI-2018: {start}")
+    if source not in resource_types():
+        raise FhirError(400, f'HAPI-2017: {start}Invalid/unsupported resource type: "{source}"')
+    if target.strip() and target not in resource_types():
+        raise FhirError(400, f'HAPI-2016: {start}Invalid/unsupported resource type: "{target}"')
+    defined = search_parameters(source)
+    if parameter != "*" and parameter not in defined:
+        valid = ", ".join(p.name for p in defined.values() if p.type == "reference")
+        raise FhirError(
+            400,
+            f'HAPI-2015: {start}Unknown search parameter "{parameter}" for resource type "{source}". '
+            f"Valid search parameters for this search are: [{valid}]",
+        )
+    return Include(reverse, source, parameter, target, iterate, text)
+
+
+def included(
+    includes: Sequence[Include],
+    matches: Sequence[Key],
+    read: Callable[[Key], dict[str, Any] | None],
+    pointing: Callable[[str, Filter], Iterable[Key]],
+    types: Iterable[str],
+) -> list[Key]:
+    """The resources that a page brings along.
+
+    Args:
+        includes: What is asked for.
+        matches: The page's matches.
+        read: A resource, or None where there is none.
+        pointing: The resources of a type that satisfy a filter.
+        types: The resource types of which there are any.
+    """
+    found: dict[Key, None] = {}
+    seen, fresh, first = set(matches), list(matches), True
+    while fresh and len(found) < MOST_INCLUDES:
+        ahead: dict[Key, None] = {}
+        for include in includes:
+            if first or include.iterate:
+                step = _pointing(include, fresh, pointing, types) if include.reverse else _pointed_to(include, fresh, read)
+                ahead.update((key, None) for key in step if key not in seen)
+        fresh = [key for key in ahead if read(key) is not None][: MOST_INCLUDES - len(found)]
+        found.update(dict.fromkeys(fresh))
+        seen.update(ahead)
+        first = False
+    return list(found)
+
+
+def _references(source_type: str, parameter: str) -> list[SearchParameter]:
+    defined = search_parameters(source_type)
+    chosen = defined.values() if parameter == "*" else [defined[parameter]]
+    return [p for p in chosen if p.type == "reference"]
+
+
+def _pointed_to(include: Include, keys: Sequence[Key], read: Callable[[Key], dict[str, Any] | None]) -> Iterable[Key]:
+    for key in keys:
+        if include.source_type not in ("", key[0]):
+            continue
+        resource = read(key) or {}
+        for parameter in _references(key[0], include.parameter):
+            for path in compile_paths(key[0], parameter.expression):
+                for node in path.nodes(resource.get(path.top)):
+                    for value in read_values("reference", node):
+                        if isinstance(value, Reference) and _allowed(value.target_type, parameter, include, path.target):
+                            yield value.target_type, value.target_id
+
+
+def _allowed(kind: str, parameter: SearchParameter, include: Include, target: str | None) -> bool:
+    if include.target_type not in ("", kind) or target not in (None, kind):
+        return False
+    return not parameter.targets or kind in parameter.targets
+
+
+def _pointing(
+    include: Include, keys: Sequence[Key], pointing: Callable[[str, Filter], Iterable[Key]], types: Iterable[str]
+) -> Iterable[Key]:
+    wanted = {key for key in keys if include.target_type in ("", key[0])}
+
+    def points_there(value: Reference) -> bool:
+        return (value.target_type, value.target_id) in wanted
+
+    for source_type in [include.source_type] if include.source_type else sorted(types):
+        for parameter in _references(source_type, include.parameter):
+            key = ("chain", "reference", parameter.name, *(f"{a}/{b}" for a, b in sorted(wanted)))
+            yield from pointing(source_type, Filter(parameter, key, (points_there,)))

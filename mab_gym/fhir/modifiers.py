@@ -1,0 +1,76 @@
+"""Modifiers of search parameters: which of them mean something to HAPI, and what it says to the others.
+
+Source: FHIR R4 section 3.1.1.4.5, HAPI FHIR 7.6's ``TokenPredicateBuilder`` and ``ResourceLinkPredicateBuilder``.
+"""
+
+from __future__ import annotations
+
+from mab_gym.fhir.code_systems import bound_system
+from mab_gym.fhir.definitions import SearchParameter, resource_types
+from mab_gym.fhir.matching import read_token, split_alternatives
+from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.url import encode
+
+_LISTED = "[:contains, :exact, :in, :iterate, :missing, :not-in, :of-type, :recurse, :text]"
+_CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
+_MEANT = {
+    "token": ("not", "text"),
+    "string": ("exact", "contains"),
+}
+
+
+def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> tuple[str, str]:
+    """The modifier that counts (HAPI ignores most of those that a type of parameter does not have) and the value.
+
+    Raises:
+        FhirError: HAPI refuses the modifier, or this server does not know it yet.
+    """
+    if modifier in ("", "missing"):
+        return modifier, text
+    if parameter.type == "reference":
+        if modifier in resource_types():
+            return modifier, text
+        raise FhirError(
+            400,
+            f'HAPI-2498: Unsupported search modifier(s): "[:{modifier}]" for resource type "{resource_type}". '
+            f"Valid search modifiers are: {_LISTED}",
+        )
+    if parameter.type == "token":
+        return _check_token_modifier(resource_type, parameter, modifier, text)
+    if (parameter.type, modifier) in (("string", "nickname"), ("uri", "above"), ("uri", "below")):
+        raise FhirError(501, f"This server does not answer searches with :{modifier} yet")
+    return (modifier if modifier in _MEANT.get(parameter.type, ()) else ""), text
+
+
+def _check_token_modifier(
+    resource_type: str, parameter: SearchParameter, modifier: str, text: str
+) -> tuple[str, str]:
+    match modifier:
+        case "of-type":
+            raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")
+        case "in" | "not-in":
+            if text.startswith(_CORE_VALUE_SETS):
+                raise FhirError(501, f"This server does not expand value sets for :{modifier} yet")
+            raise FhirError(404, f"HAPI-2024: Unknown ValueSet: {encode(text)}")
+        case "above" | "below":
+            return "", _of_flat_system(resource_type, parameter, modifier, text)
+    return (modifier if modifier in _MEANT["token"] else ""), text
+
+
+def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> str:
+    """The value with the system that a bound code has: FHIR's own code systems are flat, nothing is below a code."""
+    values = []
+    for part in split_alternatives(text):
+        system, code = read_token(part)
+        if system is None:
+            system = bound_system(resource_type, parameter.expression, code)
+            if not system:
+                raise FhirError(
+                    400,
+                    f"HAPI-1240: Invalid token specified for parameter {parameter.name} - No code specified: "
+                    f"(missing)|{code}",
+                )
+            values.append(f"{system}|{code}")
+        else:
+            raise FhirError(501, f"This server does not know the code system {system} and cannot answer :{modifier}")
+    return ",".join(values)

@@ -1,0 +1,206 @@
+"""In which order HAPI finds what it is not asked to sort: the order of the index that its database reads first.
+
+HAPI's H2 starts from one of the tables that a search touches and reads it by an index, so unsorted results come in that
+index's order, ties in load order. Which table that is follows from H2's cost estimates; the rules below were read off
+``EXPLAIN`` of HAPI 7.6's statements and hold for the shapes of search that FHIR clients make:
+
+* ids before strings before tokens before dates before quantities before references;
+* strings come by their normalized text, one code alone in load order, several codes by their hash (`index_hash`),
+  dates by day (searches with a time of day: by instant), quantities by value, several references by their target;
+* a chain or ``_has`` is read from its far end where that end is a string, or where nothing of its own comes first;
+* ``:not`` and ``:missing`` make HAPI read the resources themselves, in load order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.fhir.base import BaseTable, Rows
+from mab_gym.fhir.hashes import index_hash
+from mab_gym.fhir.matching import Filter, read_token
+from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn
+from mab_gym.fhir.values import Value
+
+Key = Callable[[Any], Any]
+
+_LAST = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The filter that HAPI's database reads by, and the order of its index.
+
+    Attributes:
+        wanted: The filter.
+        key: Of an indexed value, what the index sorts by.
+        kind: ``value`` for what only ``key`` can tell; for dates ``low_day``, ``high_day``, ``low`` or ``high``, the
+            part of the period that the index sorts by.
+    """
+
+    wanted: Filter
+    key: Key
+    kind: str = "value"
+
+
+def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+    """The filter that HAPI reads by, or None where that leaves load order.
+
+    Args:
+        resource_type: What is searched.
+        filters: All filters in alphabetical order of their parameters, chains resolved (``ranks``).
+    """
+    if any(f.negated or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
+        return None
+    ranked = [f for f in filters if f.ranks is not None]
+    by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
+    strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]
+    tokens = [f for f in by_kind["token"] if f.modifier != "text"]
+    ranges = [f for f in strings if f.modifier in ("", "text", "exact") and len(f.alternatives) == 1]
+    if ranges:
+        return None if ranges[0].modifier == "exact" else _string_driver(ranges[0])
+    if (through := _far_end(ranked, tokens, by_kind["date"])) is not None:
+        return through
+    if tokens:
+        return _token_driver(resource_type, tokens[0])
+    if strings:
+        return _string_driver(strings[0])
+    if by_kind["date"]:
+        return _date_driver(by_kind["date"], alone=len(filters) == 1)
+    if by_kind["quantity"]:
+        return Driver(by_kind["quantity"][-1], _amount)
+    return Driver(ranked[0], _rank_in(ranked[0])) if ranked else None
+
+
+_KINDS = ("string", "token", "date", "quantity", "number", "reference", "uri")
+
+
+def _far_end(ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence[Filter]) -> Driver | None:
+    """A chain whose far end comes before the resource's own filters."""
+    for wanted in ranked:
+        far = wanted.key[1]
+        if far == "string" or far == "has" or (far == "date" and tokens and not dates):
+            return Driver(wanted, _rank_in(wanted))
+    return None
+
+
+def _rank_in(wanted: Filter) -> Key:
+    ranks = wanted.ranks or {}
+    return lambda value: ranks.get(f"{value.target_type}/{value.target_id}", _LAST)
+
+
+def _string_driver(wanted: Filter) -> Driver:
+    if wanted.parameter.type == "token":
+        return Driver(wanted, lambda value: value.text.upper())
+    return Driver(wanted, lambda value: value.normalized)
+
+
+def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
+    """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
+    parts = [read_token(part) for part in wanted.alternatives]
+    if len(parts) < 2 or len({(system is None, code == "") for system, code in parts}) > 1:
+        return None
+    name = wanted.parameter.name
+    if parts[0][1] == "":
+        return Driver(wanted, lambda value: index_hash(resource_type, name, value.system))
+    if parts[0][0] is None:
+        return Driver(wanted, lambda value: index_hash(resource_type, name, value.code))
+    return Driver(wanted, lambda value: index_hash(resource_type, name, value.system, value.code))
+
+
+def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:
+    first = [f for f in dates if f.parameter.name == dates[0].parameter.name]
+    comparisons = [c for f in first for c in f.comparisons]
+    if any(c.comparator == "ne" for c in comparisons) and not alone:
+        return None
+    upper = all(c.comparator in ("ge", "gt", "eb") for c in comparisons)
+    if comparisons[0].period.timed:
+        return Driver(dates[0], (lambda value: value.high) if upper else (lambda value: value.low), "high" if upper else "low")
+    if upper:
+        return Driver(dates[0], lambda value: value.high_day, "high_day")
+    return Driver(dates[0], lambda value: value.low_day * 100_000_000 + value.high_day, "low_day")
+
+
+def _amount(value: Any) -> float:
+    return float(value if isinstance(value, float) else value.value)
+
+
+def arrange(
+    driver: Driver,
+    table: BaseTable | None,
+    hits: Rows,
+    ids: Callable[[], Sequence[str]],
+    values: Callable[[int], Sequence[Value]],
+) -> Rows:
+    """Puts hits into the order of the driver's index.
+
+    Args:
+        driver: What is read by.
+        table: The snapshot.
+        hits: In load order.
+        ids: Gives the hits' logical ids.
+        values: Of one hit, all values of the driver's parameter.
+    """
+    if driver.wanted.ids is not None:
+        ranks = driver.wanted.ranks or {}
+        return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
+    if table is not None and driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
+        return hits[np.argsort(days, kind="stable")]
+    if table is not None and len(hits) and int(hits[-1]) < len(table) and (ranks := _code_ranks(driver, table)) is not None:
+        codes, by_code = ranks
+        return hits[np.argsort(by_code[codes[hits]], kind="stable")]
+    keys = [_least(driver, values(hit)) for hit in hits.tolist()]
+    known = sorted({key for key in keys if key is not None})
+    rank = {key: place for place, key in enumerate(known)}
+    order = np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
+    return hits[np.argsort(order, kind="stable")]
+
+
+def _least(driver: Driver, values: Sequence[Value]) -> Any:
+    """The first of a resource's rows in the index, among those that the filter asks for."""
+    wanted = driver.wanted
+    keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]
+    return min(keys, default=None)
+
+
+def _code_ranks(driver: Driver, table: BaseTable) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None:
+    """For a parameter that one pool column holds: the rows' codes, and for each code its place in the index."""
+    wanted = driver.wanted
+    paths = [
+        path
+        for path in compile_paths(table.table.resource_type, wanted.parameter.expression)
+        if path.top in table.pools or path.top in table.instants
+    ]
+    if len(paths) != 1 or paths[0].top not in table.pools:
+        return None
+    index = table.pools[paths[0].top]
+    size = len(index.column.texts) + 1
+    keys = [_least(driver, index.values(code, wanted.parameter.type, paths[0])) for code in range(size)]
+    rank = {key: place for place, key in enumerate(sorted({key for key in keys if key is not None}))}
+    return index.column.codes, np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
+
+
+def _instant_keys(driver: Driver, table: BaseTable, hits: Rows) -> npt.NDArray[np.int64] | None:
+    """Sort keys for a date parameter that one column of points in time holds, each written to the second."""
+    tops = {path.top for path in compile_paths(table.table.resource_type, driver.wanted.parameter.expression)}
+    held = [name for name in tops if name in table.pools or name in table.instants]
+    if len(held) != 1 or held[0] not in table.instants or not len(hits) or int(hits[-1]) >= len(table):
+        return None
+    column: InstantColumn = table.instants[held[0]]
+    forms = column.forms[hits]
+    if (forms == OTHER_FORM).any() or not forms.all():
+        return None
+    known = [column.known[code - 1] for code in np.unique(forms).tolist()]
+    timed = driver.kind in ("low", "high")
+    if any(form.length != 19 and (timed or form.length != 10) for form in known):
+        return None
+    seconds = np.asarray(column.seconds[hits], dtype=np.int64)
+    if timed:
+        return seconds
+    offsets = np.array([0, *(form.utc_offset for form in column.known)], dtype=np.int64)
+    return (seconds + offsets[forms]) // 86400
