@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.dates import stored_period
+from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Table
-from mab_gym.fhir.values import Value, read_values
+from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -179,7 +179,9 @@ class BaseTable:
         ids = self.table.ids
         if not isinstance(ids, np.ndarray):
             return self._row_by_text_id.get(logical_id)
-        if not (logical_id.isascii() and logical_id.isdigit() and len(logical_id) < 19) or logical_id != str(int(logical_id)):
+        if not (logical_id.isascii() and logical_id.isdigit() and len(logical_id) < 19) or logical_id != str(
+            int(logical_id)
+        ):
             return None
         number = int(logical_id)
         order = self._id_order
@@ -274,7 +276,9 @@ class BaseTable:
             if wanted.ids is not None:
                 found = {row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None}
                 return wanted, np.array(sorted(found), dtype=np.intp)
-            paths = [p for p in compile_paths(self.table.resource_type, wanted.parameter.expression) if self._has(p.top)]
+            paths = [
+                p for p in compile_paths(self.table.resource_type, wanted.parameter.expression) if self._has(p.top)
+            ]
             if len(paths) != 1 or paths[0].top not in self.pools:
                 continue
             index = self.pools[paths[0].top]
@@ -320,7 +324,7 @@ class BaseTable:
         return [sort_value(self.values(int(row), parameter), descending=descending) for row in rows]
 
     def instant_order(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
-        """Milliseconds by which a date parameter sorts rows, where plain points in time hold all there is, else None."""
+        """Seconds by which a date parameter sorts rows, where plain points in time hold all there is, else None."""
         paths = [p for p in compile_paths(self.table.resource_type, parameter.expression) if self._has(p.top)]
         if len(paths) != 1 or paths[0].top not in self.instants:
             return None
@@ -335,18 +339,20 @@ def sort_value(values: Iterable[Value], *, descending: bool) -> Any:
     """The value by which HAPI sorts a resource that has these: the least, or the greatest where descending."""
     keys: list[Any] = []
     for value in values:
-        if isinstance(value, float | str):
-            keys.append(value)
-        elif hasattr(value, "low"):
-            keys.append(value.low)
-        elif hasattr(value, "normalized"):
-            keys.append(value.normalized)
-        elif hasattr(value, "target_id"):
-            keys.append(f"{value.target_type}/{value.target_id}")
-        elif hasattr(value, "value"):
-            keys.append(value.value)
-        elif value.code is not None:
-            keys.append((value.system, value.code))
+        match value:
+            case float() | str():
+                keys.append(value)
+            case Period():
+                keys.append(value.low)
+            case Text():
+                keys.append(value.normalized)
+            case Reference():
+                keys.append(f"{value.target_type}/{value.target_id}")
+            case Quantity():
+                keys.append(value.value)
+            case Token() if value.code is not None:
+                # HAPI's database puts a code without a system last, whichever way it sorts.
+                keys.append(((value.system == "") != descending, value.system, value.code))
     if not keys:
         return None
     return max(keys) if descending else min(keys)
@@ -393,4 +399,3 @@ def _full_instants(column: InstantColumn, rows: Rows, form: InstantForm, wanted:
     for comparison in wanted.comparisons:
         mask |= comparison.matches_array(low, low, days, days)
     return mask
-

@@ -35,7 +35,7 @@ def searchset(
         subsetted: Whether to tag the Bundle as holding parts of resources only.
         included: The same for resources that the matches bring along.
     """
-    tag = f',\n    {_TAG.strip()}' if subsetted else ""
+    tag = f",\n    {_TAG.strip()}" if subsetted else ""
     parts = [
         f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
         f'{tag}\n  }},\n  "type": "searchset"'

@@ -13,6 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.values import Reference
+from mab_gym.fhir.wording import unknown_parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,6 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     Raises:
         FhirError: There is no such parameter, or it is none that points anywhere.
     """
-    # The words of an unknown parameter come from the module that reads searches, which uses this one.
-    from mab_gym.fhir.query import unknown_parameter
-
     head, _, rest = name.partition(".")
     stem, _, target = head.partition(":")
     parameter = search_parameters(resource_type).get(stem)

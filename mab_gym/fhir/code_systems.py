@@ -36,7 +36,7 @@ def _systems() -> dict[str, str | dict[str, str]]:
 
 
 def bound_system(resource_type: str, expression: str, code: str) -> str:
-    """The system in which a search parameter's codes lie where they are bound and the code is one of them, else empty."""
+    """The system of a search parameter's codes, where they are bound and the code is one of them, else empty."""
     for path in compile_paths(resource_type, expression):
         if path.binding is not None and not path.steps:
             element = elements(resource_type)[path.top]

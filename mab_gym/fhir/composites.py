@@ -14,7 +14,7 @@ from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 
 
-def read_composite(resource_type: str, parameter: SearchParameter, text: str, base_url: str) -> Sequence[Filter]:
+def read_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
     """The filters that a composite stands for; none where it asks for nothing.
 
     Raises:
@@ -32,7 +32,7 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str, ba
         return [nothing]
     found = []
     for (name, _), part in zip(parameter.components, parts, strict=True):
-        wanted = make_filter(resource_type, defined[name], "", part, base_url)
+        wanted = make_filter(resource_type, defined[name], "", part)
         if wanted is not None:
             found.append(wanted)
     return found

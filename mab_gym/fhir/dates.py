@@ -81,12 +81,12 @@ def read_date(text: str) -> Period | None:
         return None
     low_day = low.year * 10000 + low.month * 100 + low.day
     high_day = high.year * 10000 + high.month * 100 + high.day
+    offset = 0
     if zone and zone != "Z":
-        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6])) * (-1 if zone[0] == "-" else 1)
-        if abs(offset) > timedelta(hours=18):
+        offset = (int(zone[1:3]) * 60 + int(zone[4:6])) * 60_000 * (-1 if zone[0] == "-" else 1)
+        if abs(offset) > 18 * 3_600_000:
             return None
-        low, high = low - offset, high - offset
-    return Period(milliseconds(low), milliseconds(high), low_day, high_day, hour is not None)
+    return Period(milliseconds(low) - offset, milliseconds(high) - offset, low_day, high_day, hour is not None)
 
 
 def stored_period(value: object) -> Period | None:
@@ -129,9 +129,10 @@ class DateComparison:
     def matches(self, stored: Period) -> bool:
         """Whether a stored date answers the question."""
         if self.period.timed:
-            return self._holds(stored.low, stored.high, self.period.low, self.period.high, self.period.low, self.period.high)
+            low, high = self.period.low, self.period.high
+            return bool(self._holds(stored.low, stored.high, low, high, low, high))
         first, last = self.period.low_day, self.period.high_day
-        return self._holds(stored.low_day, stored.high_day, first, last, last, first)
+        return bool(self._holds(stored.low_day, stored.high_day, first, last, last, first))
 
     def matches_array(
         self, low: npt.NDArray[Any], high: npt.NDArray[Any], low_day: npt.NDArray[Any], high_day: npt.NDArray[Any]
@@ -234,7 +235,7 @@ def date_error(text: str) -> str:
 
 def _misplaced(text: str, index: int, expected: str) -> str:
     return (
-        f'HAPI-1883: Invalid date/time format: "{text}": Expected character \'{expected}\' at index {index} '
+        f"HAPI-1883: Invalid date/time format: \"{text}\": Expected character '{expected}' at index {index} "
         f"but found {text[index]}"
     )
 

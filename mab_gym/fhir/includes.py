@@ -6,9 +6,9 @@ that do not exist are left out without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.matching import Filter
@@ -21,6 +21,22 @@ MOST_INCLUDES = 1000
 
 Key = tuple[str, str]
 """A resource type and a logical id."""
+
+
+class Resources(Protocol):
+    """What has to be known of all resources to follow references among them."""
+
+    def read(self, key: Key) -> dict[str, Any] | None:
+        """A resource, or None where there is none."""
+
+    def pointing(self, resource_type: str, wanted: Filter) -> Iterable[Key]:
+        """The resources of a type that satisfy a filter."""
+
+    def types(self) -> Iterable[str]:
+        """The resource types of which there are any."""
+
+    def position(self, resource_type: str, logical_id: str) -> int | None:
+        """A resource's database id: its place in the order in which all resources were loaded, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +94,13 @@ def read_include(name: str, modifier: str, text: str) -> Include:
     return Include(reverse, source, parameter, target, iterate, text)
 
 
-def included(
-    includes: Sequence[Include],
-    matches: Sequence[Key],
-    read: Callable[[Key], dict[str, Any] | None],
-    pointing: Callable[[str, Filter], Iterable[Key]],
-    types: Iterable[str],
-) -> list[Key]:
-    """The resources that a page brings along.
+def included(includes: Sequence[Include], matches: Sequence[Key], resources: Resources) -> list[Key]:
+    """The resources that a page brings along, in the order of HAPI's Java HashSet of their database ids.
 
     Args:
         includes: What is asked for.
         matches: The page's matches.
-        read: A resource, or None where there is none.
-        pointing: The resources of a type that satisfy a filter.
-        types: The resource types of which there are any.
+        resources: All resources.
     """
     found: dict[Key, None] = {}
     seen, fresh, first = set(matches), list(matches), True
@@ -100,13 +108,31 @@ def included(
         ahead: dict[Key, None] = {}
         for include in includes:
             if first or include.iterate:
-                step = _pointing(include, fresh, pointing, types) if include.reverse else _pointed_to(include, fresh, read)
-                ahead.update((key, None) for key in step if key not in seen)
-        fresh = [key for key in ahead if read(key) is not None][: MOST_INCLUDES - len(found)]
+                step = _pointing if include.reverse else _pointed_to
+                ahead.update((key, None) for key in step(include, fresh, resources) if key not in seen)
+        fresh = [key for key in ahead if resources.read(key) is not None][: MOST_INCLUDES - len(found)]
         found.update(dict.fromkeys(fresh))
         seen.update(ahead)
         first = False
-    return list(found)
+    return _as_java_set(list(found), resources)
+
+
+def _as_java_set(keys: list[Key], resources: Resources) -> list[Key]:
+    """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
+    buckets = 16
+    while len(keys) > buckets * 3 // 4:
+        buckets *= 2
+
+    def bucket(key: Key) -> int:
+        hashed = 1922 + (resources.position(*key) or 0)  # Objects.hash(Objects.hash(null), id)
+        return (hashed ^ hashed >> 16) & (buckets - 1)
+
+    return sorted(keys, key=bucket)
+
+
+def pointing_here(keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+    """All resources that refer to any of some others by any search parameter."""
+    return _pointing(Include(True, "", "*", "", False, "*"), keys, resources)
 
 
 def _references(source_type: str, parameter: str) -> list[SearchParameter]:
@@ -115,16 +141,18 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
     return [p for p in chosen if p.type == "reference"]
 
 
-def _pointed_to(include: Include, keys: Sequence[Key], read: Callable[[Key], dict[str, Any] | None]) -> Iterable[Key]:
+def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     for key in keys:
         if include.source_type not in ("", key[0]):
             continue
-        resource = read(key) or {}
+        resource = resources.read(key) or {}
         for parameter in _references(key[0], include.parameter):
             for path in compile_paths(key[0], parameter.expression):
                 for node in path.nodes(resource.get(path.top)):
                     for value in read_values("reference", node):
-                        if isinstance(value, Reference) and _allowed(value.target_type, parameter, include, path.target):
+                        if not isinstance(value, Reference):
+                            continue
+                        if _allowed(value.target_type, parameter, include, path.target):
                             yield value.target_type, value.target_id
 
 
@@ -134,15 +162,13 @@ def _allowed(kind: str, parameter: SearchParameter, include: Include, target: st
     return not parameter.targets or kind in parameter.targets
 
 
-def _pointing(
-    include: Include, keys: Sequence[Key], pointing: Callable[[str, Filter], Iterable[Key]], types: Iterable[str]
-) -> Iterable[Key]:
+def _pointing(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     wanted = {key for key in keys if include.target_type in ("", key[0])}
 
     def points_there(value: Reference) -> bool:
         return (value.target_type, value.target_id) in wanted
 
-    for source_type in [include.source_type] if include.source_type else sorted(types):
+    for source_type in [include.source_type] if include.source_type else resources.types():
         for parameter in _references(source_type, include.parameter):
             key = ("chain", "reference", parameter.name, *(f"{a}/{b}" for a, b in sorted(wanted)))
-            yield from pointing(source_type, Filter(parameter, key, (points_there,)))
+            yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from decimal import Decimal, localcontext
+from functools import lru_cache, partial
 from typing import Any
 
 from mab_gym.fhir.dates import DateComparison, Period, parse_comparison
@@ -25,6 +26,8 @@ _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 
+_TENTH = Decimal.from_float(0.1)
+"""Java's ``new BigDecimal(0.1)``, a little more than a tenth."""
 LONGEST_REFUSAL = 500
 """HAPI keeps that much of what went wrong while it was searching."""
 LONGEST_STRING = 768
@@ -101,13 +104,13 @@ def split_alternatives(text: str, separator: str = ",") -> list[str]:
 
 
 def unescape(text: str) -> str:
-    """Takes the backslashes off ``\\,``, ``\\|``, ``\\$`` and ``\\\\``."""
+    r"""Takes the backslashes off ``\,``, ``\|``, ``\$`` and ``\\``."""
     for character in ",|$":
         text = text.replace("\\" + character, character)
     return text.replace("\\\\", "\\")
 
 
-def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str, base_url: str) -> Filter | None:
+def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Filter | None:
     """The filter for ``parameter[:modifier]=text``, or None where it asks for nothing.
 
     Args:
@@ -115,14 +118,17 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         parameter: Its definition.
         modifier: What follows the colon, or empty.
         text: The value, URL-decoded.
-        base_url: This server's base, so that absolute references to it are known as its own.
 
     Raises:
         FhirError: The value cannot be read, or the modifier is none that the parameter has.
     """
     key = (resource_type, parameter.name, modifier, text)
     if modifier == "missing":
-        return Filter(parameter, key, missing=split_alternatives(text)[0] == "true")
+        missing = split_alternatives(text)[0] == "true"
+        if parameter.name == "_id" or "exists() and" in parameter.expression:
+            # Nothing is without an id, or without a flag that is false where its element is not there.
+            return Filter(parameter, key, ids=frozenset()) if missing else None
+        return Filter(parameter, key, missing=missing)
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
     if parameter.type == "string":
         # An empty text is the beginning of every text: it asks for resources that have one.
@@ -140,7 +146,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         case "string":
             return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
         case "reference":
-            return Filter(parameter, key, tuple(_reference(parameter, part, modifier, base_url) for part in values))
+            return Filter(parameter, key, tuple(_reference(parameter, part, modifier) for part in values))
         case "date":
             if len(values) > 1:
                 raise FhirError(400, "HAPI-1930: DateRange parameter does not support OR queries")
@@ -217,15 +223,14 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
     return lambda value: value.normalized.startswith(folded)
 
 
-def _reference(parameter: SearchParameter, text: str, modifier: str, base_url: str) -> Predicate:
-    """A reference by id, by type and id, or by this server's own URL (R4 section 3.1.1.4.10).
+def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
+    """A reference by id or by type and id (R4 section 3.1.1.4.10).
 
     Raises:
         FhirError: The type is none that FHIR has, or nothing is left for an id.
     """
     wanted = unescape(text)
-    if wanted.startswith(base_url + "/"):
-        wanted = wanted[len(base_url) + 1 :]
+    # HAPI takes every absolute URL, its own too, for a resource of some other server.
     read = parse_id(wanted)
     wanted_type, wanted_id = read.resource_type, read.logical_id
     if modifier:
@@ -278,6 +283,17 @@ def _quantity(parameter: SearchParameter, text: str) -> Predicate:
     return matches
 
 
+@lru_cache(maxsize=256)
+def _around(amount: float) -> tuple[Decimal, Decimal]:
+    """A tenth around an amount, to the 16 digits that HAPI calculates with."""
+    exact = Decimal(repr(amount))
+    margin = exact * _TENTH
+    with localcontext() as context:
+        context.prec = 16
+        ends = exact - margin, exact + margin
+    return min(ends), max(ends)
+
+
 def _compare(prefix: str, value: float, amount: float) -> bool:
     match prefix:
         case "gt":
@@ -291,7 +307,8 @@ def _compare(prefix: str, value: float, amount: float) -> bool:
         case "ne":
             return value != amount
         case "ap":
-            return abs(value - amount) <= abs(amount) * 0.1
+            low, high = _around(amount)
+            return low <= Decimal(repr(float(value))) <= high
     return value == amount
 
 

@@ -42,9 +42,7 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
     return (modifier if modifier in _MEANT.get(parameter.type, ()) else ""), text
 
 
-def _check_token_modifier(
-    resource_type: str, parameter: SearchParameter, modifier: str, text: str
-) -> tuple[str, str]:
+def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> tuple[str, str]:
     match modifier:
         case "of-type":
             raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")

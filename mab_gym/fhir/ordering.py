@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, Rows
+from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.hashes import index_hash
 from mab_gym.fhir.matching import Filter, read_token
-from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn
 from mab_gym.fhir.values import Value
 
@@ -40,12 +41,14 @@ class Driver:
         wanted: The filter.
         key: Of an indexed value, what the index sorts by.
         kind: ``value`` for what only ``key`` can tell; for dates ``low_day``, ``high_day``, ``low`` or ``high``, the
-            part of the period that the index sorts by.
+            part of the period that the index sorts by; for references ``target``, the place of what they point to.
+        then: What the database reads next, whose order decides between equals.
     """
 
     wanted: Filter
     key: Key
     kind: str = "value"
+    then: Driver | None = None
 
 
 def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
@@ -64,17 +67,26 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     ranges = [f for f in strings if f.modifier in ("", "text", "exact") and len(f.alternatives) == 1]
     if ranges:
         return None if ranges[0].modifier == "exact" else _string_driver(ranges[0])
-    if (through := _far_end(ranked, tokens, by_kind["date"])) is not None:
+    dates = [f for f in by_kind["date"] if f.parameter.name != "_lastUpdated"]
+    if (through := _far_end(ranked, tokens, dates)) is not None:
         return through
     if tokens:
         return _token_driver(resource_type, tokens[0])
     if strings:
         return _string_driver(strings[0])
-    if by_kind["date"]:
-        return _date_driver(by_kind["date"], alone=len(filters) == 1)
+    if dates:
+        return _date_driver(dates, alone=len(filters) == 1)
     if by_kind["quantity"]:
         return Driver(by_kind["quantity"][-1], _amount)
-    return Driver(ranked[0], _rank_in(ranked[0])) if ranked else None
+    if ranked:
+        return Driver(ranked[0], _rank_in(ranked[0]))
+    if by_kind["reference"] and len(by_kind["reference"][0].alternatives) > 1:
+        return Driver(by_kind["reference"][0], _no_key, "target")
+    return None
+
+
+def _no_key(value: Any) -> None:
+    return None
 
 
 _KINDS = ("string", "token", "date", "quantity", "number", "reference", "uri")
@@ -84,8 +96,9 @@ def _far_end(ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence
     """A chain whose far end comes before the resource's own filters."""
     for wanted in ranked:
         far = wanted.key[1]
-        if far == "string" or far == "has" or (far == "date" and tokens and not dates):
-            return Driver(wanted, _rank_in(wanted))
+        if far in ("string", "has") or (far == "date" and tokens and not dates):
+            then = _date_driver(dates, alone=False) if dates and not tokens else None
+            return Driver(wanted, _rank_in(wanted), then=then)
     return None
 
 
@@ -118,9 +131,13 @@ def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:
     comparisons = [c for f in first for c in f.comparisons]
     if any(c.comparator == "ne" for c in comparisons) and not alone:
         return None
+    if len({c.period.timed for c in comparisons}) > 1:
+        return None
     upper = all(c.comparator in ("ge", "gt", "eb") for c in comparisons)
     if comparisons[0].period.timed:
-        return Driver(dates[0], (lambda value: value.high) if upper else (lambda value: value.low), "high" if upper else "low")
+        if upper:
+            return Driver(dates[0], lambda value: value.high, "high")
+        return Driver(dates[0], lambda value: (value.low, value.high), "low")
     if upper:
         return Driver(dates[0], lambda value: value.high_day, "high_day")
     return Driver(dates[0], lambda value: value.low_day * 100_000_000 + value.high_day, "low_day")
@@ -135,7 +152,8 @@ def arrange(
     table: BaseTable | None,
     hits: Rows,
     ids: Callable[[], Sequence[str]],
-    values: Callable[[int], Sequence[Value]],
+    values: Callable[[int, SearchParameter], Sequence[Value]],
+    position: Callable[[Any], int | None],
 ) -> Rows:
     """Puts hits into the order of the driver's index.
 
@@ -144,52 +162,72 @@ def arrange(
         table: The snapshot.
         hits: In load order.
         ids: Gives the hits' logical ids.
-        values: Of one hit, all values of the driver's parameter.
+        values: Of one hit, all values of a parameter.
+        position: Of a reference, the place of what it points to in load order.
     """
+    if driver.kind == "target":
+        driver = Driver(driver.wanted, position)
+    if driver.then is not None:
+        return _by_both(driver, driver.then, hits, values)
     if driver.wanted.ids is not None:
         ranks = driver.wanted.ranks or {}
         return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
-    if table is not None and driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
-        return hits[np.argsort(days, kind="stable")]
-    if table is not None and len(hits) and int(hits[-1]) < len(table) and (ranks := _code_ranks(driver, table)) is not None:
-        codes, by_code = ranks
-        return hits[np.argsort(by_code[codes[hits]], kind="stable")]
-    keys = [_least(driver, values(hit)) for hit in hits.tolist()]
-    known = sorted({key for key in keys if key is not None})
-    rank = {key: place for place, key in enumerate(known)}
-    order = np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
-    return hits[np.argsort(order, kind="stable")]
+    if table is not None and int(hits[-1]) < len(table):
+        if driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
+            return hits[np.argsort(days, kind="stable")]
+        if (path := only_pool_path(table, driver.wanted.parameter)) is not None:
+            index = table.pools[path.top]
+            codes, back = np.unique(index.column.codes[hits], return_inverse=True)
+            keys = [_least(driver, index.values(code, driver.wanted.parameter.type, path)) for code in codes.tolist()]
+            return hits[np.argsort(_ranks(keys)[back], kind="stable")]
+    return hits[
+        np.argsort(
+            _ranks([_least(driver, values(hit, driver.wanted.parameter)) for hit in hits.tolist()]), kind="stable"
+        )
+    ]
+
+
+def _by_both(
+    driver: Driver,
+    then: Driver,
+    hits: Rows,
+    values: Callable[[int, SearchParameter], Sequence[Value]],
+) -> Rows:
+    """By one index and, between equals, by the next."""
+    for each in (then, driver):
+        keys = _ranks([_least(each, values(hit, each.wanted.parameter)) for hit in hits.tolist()])
+        hits = hits[np.argsort(keys, kind="stable")]
+    return hits
+
+
+def only_pool_path(table: BaseTable, parameter: SearchParameter) -> Path | None:
+    """The path of a parameter whose values all lie in one pool column of a table, else None."""
+    paths = [
+        path
+        for path in compile_paths(table.table.resource_type, parameter.expression)
+        if path.top in table.pools or path.top in table.instants
+    ]
+    return paths[0] if len(paths) == 1 and paths[0].top in table.pools else None
+
+
+def _ranks(keys: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Numbers that sort as the keys do, None after all others."""
+    rank = {key: place for place, key in enumerate(sorted({key for key in keys if key is not None}))}
+    return np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
 
 
 def _least(driver: Driver, values: Sequence[Value]) -> Any:
     """The first of a resource's rows in the index, among those that the filter asks for."""
     wanted = driver.wanted
     keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]
-    return min(keys, default=None)
-
-
-def _code_ranks(driver: Driver, table: BaseTable) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None:
-    """For a parameter that one pool column holds: the rows' codes, and for each code its place in the index."""
-    wanted = driver.wanted
-    paths = [
-        path
-        for path in compile_paths(table.table.resource_type, wanted.parameter.expression)
-        if path.top in table.pools or path.top in table.instants
-    ]
-    if len(paths) != 1 or paths[0].top not in table.pools:
-        return None
-    index = table.pools[paths[0].top]
-    size = len(index.column.texts) + 1
-    keys = [_least(driver, index.values(code, wanted.parameter.type, paths[0])) for code in range(size)]
-    rank = {key: place for place, key in enumerate(sorted({key for key in keys if key is not None}))}
-    return index.column.codes, np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
+    return min((key for key in keys if key is not None), default=None)
 
 
 def _instant_keys(driver: Driver, table: BaseTable, hits: Rows) -> npt.NDArray[np.int64] | None:
     """Sort keys for a date parameter that one column of points in time holds, each written to the second."""
     tops = {path.top for path in compile_paths(table.table.resource_type, driver.wanted.parameter.expression)}
     held = [name for name in tops if name in table.pools or name in table.instants]
-    if len(held) != 1 or held[0] not in table.instants or not len(hits) or int(hits[-1]) >= len(table):
+    if len(held) != 1 or held[0] not in table.instants:
         return None
     column: InstantColumn = table.instants[held[0]]
     forms = column.forms[hits]

@@ -8,11 +8,13 @@ the same record. Source: HAPI FHIR 7.6's ``SearchTask``, ``PersistedJpaBundlePro
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mab_gym.fhir.url import self_link
+from mab_gym.fhir.query import Query
+from mab_gym.fhir.url import encode, self_link
 
 _THRESHOLDS = (13, 503, 2003)
 
@@ -35,6 +37,18 @@ class Page(NamedTuple):
     more: bool
 
 
+class Repeats(NamedTuple):
+    """The rows in which the database finds matches, where a match may have several (``_has``).
+
+    Attributes:
+        rows: How many there are.
+        first: For each match, in order, the number of its first row.
+    """
+
+    rows: int
+    first: Sequence[int]
+
+
 @dataclass(slots=True)
 class Progress:
     """How far HAPI has looked.
@@ -42,30 +56,33 @@ class Progress:
     Attributes:
         found: How many matches it has found so far.
         total: The total, once it is known.
+        passes: The limit of the last pass, where matches are repeated.
     """
 
     found: int = 0
     total: int | None = None
+    passes: int = 0
 
-    def first_page(self, matches: int, count: int, *, counted: bool, repeats: int = 0) -> Page:
+    def first_page(self, matches: int, count: int, *, counted: bool, repeats: Repeats | None = None) -> Page:
         """Begins a search and shows its first page.
 
         Args:
             matches: How many there are.
             count: The page's size.
             counted: Whether the total was asked for (``_total=accurate``).
-            repeats: How often the database gives a match again (for ``_has``), which counts against the pass's limit.
+            repeats: Where the database gives a match more than once.
         """
-        limit = max(_THRESHOLDS[0], count)
-        if matches < limit <= matches + repeats:
-            self.found = matches
-        else:
-            self._look(matches, count)
+        self._look(matches, count, repeats)
         if counted:
             self.total = matches
-        return self._page(0, count, self.total, self.total)
+        before = self.total
+        while self.total is None and self.found < count:
+            self._look(matches, count, repeats)
+        return self._page(0, count, before, self.total if self.found < count else before)
 
-    def later_page(self, matches: int, count: int, searched_count: int, start: int) -> Page:
+    def later_page(
+        self, matches: int, count: int, searched_count: int, start: int, repeats: Repeats | None = None
+    ) -> Page:
         """Shows another page, or the first one again.
 
         Args:
@@ -73,24 +90,30 @@ class Progress:
             count: The page's size.
             searched_count: The page's size that the search began with.
             start: Where the page begins.
+            repeats: Where the database gives a match more than once.
         """
         before = self.total
         size = count if before is None else min(count, before - start)
         if size > 0:
             while self.found < min(start + size + 1, matches) or (self.total is None and self.found < start + size + 1):
-                self._look(matches, searched_count)
+                self._look(matches, searched_count, repeats)
         shown = min(size, self.found - start)
         return self._page(start, count, before, self.total if shown < size else before)
 
-    def _look(self, matches: int, count: int) -> None:
+    def _look(self, matches: int, count: int, repeats: Repeats | None) -> None:
         """One pass."""
-        limit = next((step for step in _THRESHOLDS if step > self.found), None)
+        rows = matches if repeats is None else repeats.rows
+        limit = next((step for step in _THRESHOLDS if step > max(self.found, self.passes)), None)
         if limit is not None:
             limit = max(limit, count + self.found)
-        if limit is None or matches < limit:
+        if limit is None or rows < limit:
             self.found = self.total = matches
-        else:
+        elif repeats is None:
             self.found = min(matches, limit + 1)
+        else:
+            # A pass takes so many rows, not matches: repeated ones leave fewer.
+            self.found = min(matches, max(self.found, bisect_right(repeats.first, limit)))
+            self.passes = limit
 
     def _page(self, start: int, count: int, before: int | None, total: int | None) -> Page:
         size = count if before is None else min(count, before - start)
@@ -111,6 +134,7 @@ class SavedSearch:
         watermark: How many writes the session had made.
         count: The size of a page.
         progress: How far HAPI has looked.
+        keys: What was found, for ``$everything`` alone; other searches are made again.
     """
 
     resource_type: str
@@ -118,6 +142,38 @@ class SavedSearch:
     watermark: int
     count: int
     progress: Progress = field(default_factory=Progress)
+    keys: Sequence[tuple[str, str]] | None = None
+
+
+def page_links(
+    query: Query, base_url: str, search_id: str, page: Page, link: str | None, count: int
+) -> list[tuple[str, str]]:
+    """The links from a page of a search that HAPI keeps.
+
+    Args:
+        query: The search, in the form in which it is to be shown.
+        base_url: The server's base.
+        search_id: The search's id.
+        page: The page.
+        link: The request's own link where it was a search, None where it was such a link.
+        count: The size of a page as the request had it, or 0 where it had the search's own.
+    """
+    tail = f"&_format={encode(query.format)}" if query.format else ""
+    tail += "&_pretty=true" if query.pretty else ""
+    tail += "".join(f"&_include={encode(text)}" for text in sorted(i.text for i in query.includes if not i.reverse))
+    tail += "&_bundletype=searchset"
+    tail += f"&_elements={','.join(map(encode, sorted(query.elements)))}" if query.elements else ""
+
+    def to(start: int, size: int) -> str:
+        return f"{base_url}?_getpages={search_id}&_getpagesoffset={start}&_count={size}{tail}"
+
+    size = count or query.count
+    links = [("self", to(page.start, size) if link is None else link)]
+    if page.more:
+        links.append(("next", to(page.start + page.step, page.step)))
+    if page.start > 0:
+        links.append(("previous", to(max(0, page.start - size), size)))
+    return links
 
 
 def offset_page(matches: int, count: int, start: int, *, counted: bool) -> Page:
@@ -131,9 +187,7 @@ def offset_page(matches: int, count: int, start: int, *, counted: bool) -> Page:
     return Page(start, shown, count, total, more)
 
 
-def offset_links(
-    page: Page, count: int, url: str, parameters: Sequence[tuple[str, str]]
-) -> Iterator[tuple[str, str]]:
+def offset_links(page: Page, count: int, url: str, parameters: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The links from a page to its neighbours."""
     kept = [(name, value) for name, value in parameters if name not in ("_offset", "_count")]
 

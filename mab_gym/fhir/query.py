@@ -1,4 +1,4 @@
-"""A search request, read and checked before anything is looked up (FHIR R4 section 3.1.1, errors as HAPI words them)."""
+"""A search request, read and checked before anything is looked up (FHIR R4 section 3.1.1; HAPI's words for errors)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_al
 from mab_gym.fhir.modifiers import check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
+from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
 
 DEFAULT_PAGE_SIZE = 20
 MOST_PARAMETERS = 1000
@@ -69,13 +70,12 @@ class Query:
 
 
 @lru_cache(maxsize=1024)
-def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], base_url: str) -> Query:
+def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Query:
     """Reads a search's parameters.
 
     Args:
         resource_type: The type searched.
         parameters: Names and values, decoded.
-        base_url: This server's base.
 
     Raises:
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
@@ -117,7 +117,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], base
         elif "." in name:
             chains.append(read_chain(resource_type, name, text))
         elif stem in defined:
-            filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text, base_url))
+            filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text))
         elif not stem.startswith("_"):
             raise FhirError(400, unknown_parameter(resource_type, stem or "null"))
         elif stem == "_language":
@@ -157,7 +157,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], base
         None if sort or chains else choose_driver(resource_type, filters),
         (
             resource_type,
-            *sorted((f.parameter.name, _normal_form(f, base_url)) for f in filters),
+            *sorted((f.parameter.name, _normal_form(f)) for f in filters),
             *chains,
             *((parameter.name, down) for parameter, down in sort),
             *includes,
@@ -182,19 +182,6 @@ def shown_as(query: Query, control: Mapping[str, str]) -> Query:
         elements=tuple(part.strip() for part in control.get("_elements", "").split(",") if part.strip()),
         summary=control.get("_summary", ""),
     )
-
-
-def unknown_parameter(resource_type: str, name: str, code: str = "HAPI-0524") -> str:
-    """HAPI's words for a search parameter that it does not have."""
-    return (
-        f'{code}: Unknown search parameter "{name}" for resource type "{resource_type}". '
-        f"Valid search parameters for this search are: [{listed_parameters(resource_type)}]"
-    )
-
-
-def listed_parameters(resource_type: str) -> str:
-    """A resource type's search parameters as HAPI's messages list them."""
-    return ", ".join(sorted({*search_parameters(resource_type), "_id", "_lastUpdated"}))
 
 
 def _check_size(parameters: Sequence[tuple[str, str]]) -> None:
@@ -226,9 +213,7 @@ def _read_integer(name: str, text: str, code: int) -> int | None:
     return int(text)
 
 
-def _read_filter(
-    resource_type: str, parameter: SearchParameter, modifier: str, text: str, base_url: str
-) -> Sequence[Filter]:
+def _read_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Sequence[Filter]:
     """The filters for one parameter: none where it asks for nothing, several for a composite."""
     if parameter.name == "_id" and modifier != "missing":
         ids = frozenset(part.rpartition("/")[2] for part in split_alternatives(text) if part.strip())
@@ -236,12 +221,12 @@ def _read_filter(
         return [Filter(parameter, key, ids=ids, negated=modifier == "not")] if ids else []
     kept, text = check_modifier(resource_type, parameter, modifier, text)
     if parameter.type == "composite" and kept != "missing":
-        return read_composite(resource_type, parameter, text, base_url)
-    wanted = make_filter(resource_type, parameter, kept, text, base_url)
+        return read_composite(resource_type, parameter, text)
+    wanted = make_filter(resource_type, parameter, kept, text)
     return [] if wanted is None else [wanted]
 
 
-def _normal_form(wanted: Filter, base_url: str) -> str:
+def _normal_form(wanted: Filter) -> str:
     """A filter's question as HAPI normalizes it to find a search that it has answered before.
 
     It keeps of a reference the type and the id alone, and drops modifiers that it does not know.
@@ -270,8 +255,8 @@ def _read_sort(resource_type: str, text: str, modifier: str) -> list[tuple[Searc
             raise FhirError(501, "This server does not sort by chained parameters yet")
         if name not in defined:
             refusal = (
-                f'HAPI-1194: Unknown _sort parameter value "{name}" for resource type "{resource_type}" (Note: sort '
-                "parameters values must use a valid Search Parameter). "
+                f'HAPI-1194: Unknown _sort parameter value "{sanitized(name)}" for resource type "{resource_type}" '
+                "(Note: sort parameters values must use a valid Search Parameter). "
                 f"Valid values for this search are: [{listed_parameters(resource_type)}]"
             )
             raise FhirError(400, refusal[:LONGEST_REFUSAL])

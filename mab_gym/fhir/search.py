@@ -11,9 +11,11 @@ import numpy.typing as npt
 from mab_gym.fhir.base import BaseTable, Rows, sort_value
 from mab_gym.fhir.chains import Chain, Reverse, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
+from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import Filter
-from mab_gym.fhir.ordering import Driver, arrange, choose_driver
+from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
 from mab_gym.fhir.overlay import Overlay
+from mab_gym.fhir.paging import Repeats
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.query import Query, read_query
 from mab_gym.fhir.values import Reference, Value, read_values
@@ -29,19 +31,17 @@ class View:
     Args:
         tables: The snapshot, by resource type.
         overlay: The session's writes, or None.
-        base_url: The server's base.
 
     Attributes:
-        repeats: How often ``_has`` has found a resource again since the view was made.
+        repeats: Where the last ``_has`` has found resources more than once.
     """
 
-    __slots__ = ("_base_url", "_overlay", "_tables", "repeats")
+    __slots__ = ("_overlay", "_tables", "repeats")
 
-    def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None, base_url: str) -> None:
+    def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None) -> None:
         self._tables = tables
         self._overlay = overlay
-        self._base_url = base_url
-        self.repeats = 0
+        self.repeats: Repeats | None = None
 
     def hits(self, query: Query, until: int | None = None) -> Rows:
         """The matches in order.
@@ -104,6 +104,38 @@ class View:
             for value in read_values(parameter.type, node)
         ]
 
+    def read(self, key: Key) -> dict[str, Any] | None:
+        """A resource as Python values, or None where there is none."""
+        if self._overlay is not None and (write := self._overlay.find(*key)):
+            return write.resource
+        table = self._tables.get(key[0])
+        row = None if table is None else table.find(key[1])
+        return None if table is None or row is None else table.resource(row)
+
+    def pointing(self, resource_type: str, wanted: Filter) -> list[Key]:
+        """The resources of a type that satisfy a filter."""
+        hits = self.filtered(resource_type, [wanted])
+        return [(resource_type, logical_id) for logical_id in self.ids(resource_type, hits)]
+
+    def types(self) -> list[str]:
+        """The resource types of which there are any, in alphabetical order."""
+        written = () if self._overlay is None else (write.resource_type for write in self._overlay.writes)
+        return sorted({*self._tables, *written})
+
+    def position(self, resource_type: str, logical_id: str) -> int | None:
+        """HAPI's database id of a resource: its place in load order from 1, type after type; None for what is not."""
+        before = 1
+        if self._overlay is not None:
+            number = self._overlay.latest.get((resource_type, logical_id))
+            if number is not None:
+                return 1 + sum(map(len, self._tables.values())) + number
+        for kind, table in self._tables.items():
+            if kind == resource_type:
+                row = table.find(logical_id)
+                return None if row is None else before + row
+            before += len(table)
+        return None
+
     def _written(self, number: int) -> Any:
         assert self._overlay is not None
         return self._overlay.writes[number]
@@ -114,7 +146,8 @@ class View:
             table,
             hits,
             lambda: self.ids(resource_type, hits),
-            lambda hit: self.values(resource_type, hit, driver.wanted.parameter),
+            lambda hit, parameter: self.values(resource_type, hit, parameter),
+            lambda value: self.position(value.target_type, value.target_id),
         )
 
     # --- through references --------------------------------------------------------------------------------------
@@ -125,29 +158,38 @@ class View:
             found = {}
             for kind in chain.targets:
                 if kind in self._tables or self._overlay is not None:
-                    inner = read_query(kind, chain.parameters, self._base_url)
+                    inner = read_query(kind, chain.parameters)
                     found[kind] = self.ids(kind, self.hits(inner, until))
             return chain_filter(chain, found)
-        inner = read_query(chain.source_type, chain.parameters, self._base_url)
+        inner = read_query(chain.source_type, chain.parameters)
         hits = self.hits(inner, until)
-        ids = list(dict.fromkeys(self._pointed_to(resource_type, chain, hits)))
-        self.repeats += max(0, len(hits) - len(ids))
-        return reverse_filter(resource_type, ids)
+        first: dict[str, int] = {}
+        rows = 0
+        for logical_id, row in self._pointed_to(resource_type, chain, hits):
+            first.setdefault(logical_id, row)
+            rows = max(rows, row + 1)
+        self.repeats = Repeats(max(rows, len(hits)) if first else 0, list(first.values()))
+        return reverse_filter(resource_type, list(first))
 
-    def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[str]:
-        """The ids of one type that hits point to, in the hits' order."""
+    def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
+        """The ids of one type that hits point to, and the places of the (first) hits that do so, in their order."""
         kind, parameter = chain.source_type, chain.reference
         table = self._tables.get(kind)
         paths = [p for p in compile_paths(kind, parameter.expression) if table is not None and p.top in table.pools]
         if table is not None and len(paths) == 1 and len(hits) and int(hits.max()) < len(table):
             index = table.pools[paths[0].top]
             codes, first = np.unique(index.column.codes[hits], return_index=True)
-            values = [v for code in codes[np.argsort(first)].tolist() for v in index.values(code, parameter.type, paths[0])]
+            by_place = np.argsort(first)
+            found = [
+                (value, place)
+                for code, place in zip(codes[by_place].tolist(), first[by_place].tolist(), strict=True)
+                for value in index.values(code, parameter.type, paths[0])
+            ]
         else:
-            values = [v for hit in hits.tolist() for v in self.values(kind, hit, parameter)]
-        for value in values:
+            found = [(v, place) for place, hit in enumerate(hits.tolist()) for v in self.values(kind, hit, parameter)]
+        for value, place in found:
             if isinstance(value, Reference) and value.target_type == resource_type:
-                yield value.target_id
+                yield value.target_id, place
 
     # --- sorting -------------------------------------------------------------------------------------------------
 
@@ -164,10 +206,29 @@ class View:
             elif parameter.name == "_id":
                 keys = _ranks(self.ids(query.resource_type, hits), descending)
             else:
-                values = (self.values(query.resource_type, hit, parameter) for hit in hits.tolist())
-                keys = _ranks([sort_value(found, descending=descending) for found in values], descending)
+                keys = self._sort_ranks(query.resource_type, table, hits, parameter, descending)
             order = order[np.argsort(keys[order], kind="stable")]
         return hits[order]
+
+    def _sort_ranks(
+        self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
+    ) -> npt.NDArray[np.int64]:
+        """What hits sort by, answered once for each distinct element where one column holds them all."""
+
+        def key(values: Sequence[Value]) -> Any:
+            if parameter.type != "reference":
+                return sort_value(values, descending=descending)
+            # HAPI sorts references by the database id of what they point to.
+            places = [self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)]
+            known = [place for place in places if place is not None]
+            return (max if descending else min)(known, default=None)
+
+        path = None if table is None else only_pool_path(table, parameter)
+        if table is None or path is None or int(hits.max()) >= len(table):
+            return _ranks([key(self.values(resource_type, hit, parameter)) for hit in hits.tolist()], descending)
+        index = table.pools[path.top]
+        codes, back = np.unique(index.column.codes[hits], return_inverse=True)
+        return _ranks([key(index.values(code, parameter.type, path)) for code in codes.tolist()], descending)[back]
 
 
 def _ranks(keys: Sequence[Any], descending: bool) -> npt.NDArray[np.int64]:

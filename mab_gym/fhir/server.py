@@ -21,22 +21,24 @@ from mab_gym.fhir.base import BaseTable, Rows, parse_element
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.create import media_type_of, prepare_create
 from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.everything import check_parameters, everything
 from mab_gym.fhir.history import check_version, instance_history
 from mab_gym.fhir.includes import included
 from mab_gym.fhir.json_text import compact, pretty
-from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.overlay import Overlay, Write
-from mab_gym.fhir.paging import Page, SavedSearch, offset_links, offset_page
+from mab_gym.fhir.paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.query import Query, read_query, shown_as
 from mab_gym.fhir.search import View
 from mab_gym.fhir.subset import subset
 from mab_gym.fhir.table import Table
-from mab_gym.fhir.url import encode, parse_query, parse_target, self_link
+from mab_gym.fhir.url import parse_query, parse_target, self_link
+from mab_gym.fhir.xml_text import FHIR_XML, to_xml, wants_xml
 
 FHIR_JSON = "application/fhir+json;charset=UTF-8"
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
+_NOT_YET = (("Patient", "$everything"), ("Encounter", "$everything"), ("Observation", "$lastn"))
 MOST_SEARCHES = 1000
 """How many searches a session remembers for paging and for asking them again."""
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
@@ -126,17 +128,16 @@ class Session:
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
         try:
-            return self._route(request)
+            response = self._route(request)
         except FhirError as error:
-            return self._refusal(error)
+            response = self._refusal(error)
+        if "xml" in request.target or "xml" in request.headers.get("accept", ""):
+            return _as_asked(request, response)
+        return response
 
     def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
         """A resource as this session sees it, as Python values, or None."""
-        if self._overlay is not None and (write := self._overlay.find(resource_type, logical_id)):
-            return write.resource
-        table = self.server.tables.get(resource_type)
-        row = None if table is None else table.find(logical_id)
-        return None if table is None or row is None else table.resource(row)
+        return self._view().read((resource_type, logical_id))
 
     def _route(self, request: Request) -> Response:
         target = parse_target(request.target)
@@ -172,8 +173,10 @@ class Session:
                 return self._search(path[0], parameters, request.target.partition("?")[0])
             if len(path) in (3, 4) and path[2] == "_history" and not path[1].startswith("$"):
                 return self._history(request, path, parameters)
+            if path[::2] == ("Patient", "$everything"):
+                return self._everything(path[1], parameters)
             if path[1].startswith("$") or len(path) > 2:
-                if path[-1] in ("$everything", "$lastn", "$validate", "$meta") or "_history" in path:
+                if (path[0], path[-1]) in _NOT_YET or path[-1] in ("$validate", "$meta") or "_history" in path:
                     raise FhirError(501, f"This server does not answer {path[-1]} yet")
                 raise self._unknown_operation(request, path, parameters)
             if path[1] == "_history":
@@ -262,7 +265,9 @@ class Session:
             raise FhirError(404, f"HAPI-2001: Resource {resource_type}/{logical_id} is not known")
         return table.text(row)
 
-    def _one(self, status: int, resource_type: str, logical_id: str, resource: Mapping[str, Any], text: str) -> Response:
+    def _one(
+        self, status: int, resource_type: str, logical_id: str, resource: Mapping[str, Any], text: str
+    ) -> Response:
         version = resource.get("meta", {}).get("versionId", "1")
         location = f"{self.server.base_url}/{resource_type}/{logical_id}/_history/{version}"
         updated = str(resource.get("meta", {}).get("lastUpdated", self.server.instant))
@@ -282,13 +287,13 @@ class Session:
     # --- searching -----------------------------------------------------------------------------------------------
 
     def _view(self) -> View:
-        return View(self.server.tables, self._overlay, self.server.base_url)
+        return View(self.server.tables, self._overlay)
 
     def _search(
         self, resource_type: str, parameters: tuple[tuple[str, str], ...], path: str, *, posted: bool = False
     ) -> Response:
         base_url = self.server.base_url
-        query = read_query(resource_type, parameters, base_url)
+        query = read_query(resource_type, parameters)
         _check_format(query.format)
         view = self._view()
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
@@ -311,12 +316,9 @@ class Session:
         saved = SavedSearch(resource_type, parameters, len(self.writes), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=view.repeats)
-        if self._searches is None or self._answered is None:
-            self._searches, self._answered = self._searches or {}, {}
-        elif len(self._searches) >= MOST_SEARCHES:
-            self._searches.clear()
-            self._answered.clear()
-        self._searches[search_id] = saved
+        self._remember(search_id, saved)
+        if self._answered is None:
+            self._answered = {}
         self._answered[query.question] = search_id
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
@@ -327,7 +329,7 @@ class Session:
         saved = (self._searches or {}).get(search_id)
         if saved is None:
             raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
-        query = read_query(saved.resource_type, saved.parameters, self.server.base_url)
+        query = read_query(saved.resource_type, saved.parameters)
         query = shown_as(query, control)
         _check_format(query.format)
         try:
@@ -337,34 +339,55 @@ class Session:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
         return self._answer_saved(query, self._view(), search_id, saved, count, start, None)
 
+    def _everything(self, logical_id: str, parameters: tuple[tuple[str, str], ...]) -> Response:
+        check_parameters(dict(parameters))
+        query = read_query("Patient", parameters)
+        self._current_text("Patient", logical_id)
+        view = self._view()
+        keys = everything(("Patient", logical_id), view)
+        search_id = self._new_uuid()
+        saved = SavedSearch("Patient", parameters, len(self.writes), query.count, keys=keys)
+        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        self._remember(search_id, saved)
+        link = self_link(self.server.base_url, f"Patient/{logical_id}/$everything", parameters)
+        response = self._show_keys(query, search_id, keys, page, link)
+        location = f"{self.server.base_url}/Bundle/{search_id}"
+        return Response(200, response.body, {**response.headers, "content-location": location})
+
+    def _show_keys(
+        self,
+        query: Query,
+        search_id: str,
+        keys: Sequence[tuple[str, str]],
+        page: Page,
+        link: str | None,
+        count: int = 0,
+    ) -> Response:
+        shown = [self._entry(key) for key in keys[page.start : page.start + page.size]]
+        links = page_links(query, self.server.base_url, search_id, page, link, count)
+        return self._answer(searchset(search_id, self.server.instant, page.total, links, shown), query)
+
+    def _remember(self, search_id: str, saved: SavedSearch) -> None:
+        if self._searches is None or len(self._searches) >= MOST_SEARCHES:
+            self._searches, self._answered = {}, {}
+        self._searches[search_id] = saved
+
     def _answer_saved(
         self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None
     ) -> Response:
         """A page of a search that was made before."""
-        asked = read_query(saved.resource_type, saved.parameters, self.server.base_url)
+        if saved.keys is not None:
+            page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
+            return self._show_keys(query, search_id, saved.keys, page, link, count)
+        asked = read_query(saved.resource_type, saved.parameters)
         hits = view.hits(asked, saved.watermark)
-        page = saved.progress.later_page(len(hits), count, saved.count, start)
+        page = saved.progress.later_page(len(hits), count, saved.count, start, view.repeats)
         return self._show(query, view, search_id, hits, page, link, count)
 
     def _show(
-        self, query: Query, view: View, search_id: str, hits: Rows, page: Page, link: str | None, count: int | None = None
+        self, query: Query, view: View, search_id: str, hits: Rows, page: Page, link: str | None, count: int = 0
     ) -> Response:
-        def page_link(start: int, size: int) -> str:
-            extras = f"&_format={encode(query.format)}" if query.format else ""
-            pretty_flag = "&_pretty=true" if query.pretty else ""
-            brought = "".join(f"&_include={encode(i)}" for i in sorted(i.text for i in query.includes if not i.reverse))
-            chosen = f"&_elements={','.join(sorted(query.elements))}" if query.elements else ""
-            return (
-                f"{self.server.base_url}?_getpages={search_id}&_getpagesoffset={start}&_count={size}{extras}"
-                f"{pretty_flag}{brought}&_bundletype=searchset{chosen}"
-            )
-
-        size = query.count if count is None else count
-        links = [("self", link if link is not None else page_link(page.start, size))]
-        if page.more:
-            links.append(("next", page_link(page.start + page.step, page.step)))
-        if page.start > 0:
-            links.append(("previous", page_link(max(0, page.start - size), size)))
+        links = page_links(query, self.server.base_url, search_id, page, link, count)
         shown = hits[page.start : page.start + page.size]
         return self._answer_page(query, view, search_id, shown, page.total, links)
 
@@ -388,19 +411,16 @@ class Session:
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
     def _included(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
-        def pointing(kind: str, wanted: Filter) -> list[tuple[str, str]]:
-            return [(kind, logical_id) for logical_id in view.ids(kind, view.filtered(kind, [wanted]))]
-
-        types = {*self.server.tables, *(write.resource_type for write in self.writes)}
         matches = [(query.resource_type, logical_id) for logical_id in view.ids(query.resource_type, hits)]
-        found = included(query.includes, matches, lambda key: self.read(*key), pointing, types)
-        entries = []
-        for kind, logical_id in found:
-            text = self._current_text(kind, logical_id)
-            if query.summary in ("true", "text", "data"):
-                text = pretty(subset(parse_element(text), query.summary, ()))
-            entries.append((f"{self.server.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")))
-        return entries
+        summary = query.summary if query.summary in ("true", "text", "data") else ""
+        return [self._entry(key, summary) for key in included(query.includes, matches, view)]
+
+    def _entry(self, key: tuple[str, str], summary: str = "") -> tuple[str, str]:
+        kind, logical_id = key
+        text = self._current_text(kind, logical_id)
+        if summary:
+            text = pretty(subset(parse_element(text), summary, ()))
+        return f"{self.server.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
 
     def _entries(self, query: Query, page: Rows) -> list[tuple[str, str]]:
         table = self.server.tables.get(query.resource_type)
@@ -417,9 +437,7 @@ class Session:
                 for hit in page.tolist()
             ]
         if query.elements or query.summary in ("true", "text", "data"):
-            return [
-                (url, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for url, text in ready
-            ]
+            return [(url, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for url, text in ready]
         return ready
 
     @staticmethod
@@ -472,10 +490,21 @@ class Session:
         return "".join(alphabet[byte % 62] for byte in self._next_digest())[:length]
 
 
+def _as_asked(request: Request, response: Response) -> Response:
+    """The response in XML, where the request asks for that."""
+    parameters = parse_target(request.target).parameters
+    formats = [value for name, value in parameters if name == "_format"]
+    if not response.body or not wants_xml(formats, request.headers.get("accept", "")):
+        return response
+    plain = any(pair == ("_pretty", "false") for pair in parameters)
+    text = to_xml(parse_element(response.body), pretty=not plain)
+    return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
+
+
 def _check_format(text: str) -> None:
     """Refuses formats that HAPI has and this server does not; HAPI itself takes what it does not know for JSON."""
-    if "xml" in text or "html" in text or "turtle" in text or text == "ttl":
-        raise FhirError(501, "This server answers in JSON alone")
+    if "html" in text or "turtle" in text or text == "ttl":
+        raise FhirError(501, "This server answers in JSON and XML alone")
 
 
 def load_json_lines(lines: Sequence[str]) -> list[dict[str, Any]]:

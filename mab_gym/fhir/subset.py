@@ -1,4 +1,4 @@
-"""Parts of resources: ``_summary`` and ``_elements`` as HAPI applies them (FHIR R4 sections 3.1.1.5.8 and 3.1.1.5.9)."""
+"""Parts of resources: ``_summary`` and ``_elements`` as HAPI applies them (FHIR R4 section 3.1.1.5.8 and the next)."""
 
 from __future__ import annotations
 

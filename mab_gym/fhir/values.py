@@ -173,4 +173,3 @@ _READERS: dict[str, Callable[[Node], Iterator[Value]]] = {
     "number": _numbers,
     "uri": _uris,
 }
-

@@ -65,8 +65,8 @@ message ends the task as failed.
 
 What is often needed:
 - Patient?family=…&given=…&birthdate=YYYY-MM-DD finds a person; a Patient's id is the medical record number (MRN).
-- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and a \
-link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
+- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and \
+a link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
 address is written %2B.
 - Condition, Procedure, MedicationRequest and ServiceRequest can be searched by patient as well.
 - A result with the status entered-in-error does not count.

@@ -1,0 +1,111 @@
+"""XML as HAPI FHIR writes it (FHIR R4 section 2.1.5.2): made from the same JSON that the server otherwise sends.
+
+HAPI indents by three blanks, writes values as attributes and gives every resource the FHIR namespace anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mab_gym.fhir.json_text import DecimalNumber
+
+FHIR_XML = "application/fhir+xml;charset=UTF-8"
+_FORMATS = ("xml", "application/xml", "text/xml", "application/fhir+xml", "application/fhir xml")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"})
+
+
+def wants_xml(formats: list[str], accept: str) -> bool:
+    """Whether an answer is to be XML.
+
+    Args:
+        formats: The values of ``_format``; the first counts, and before any header.
+        accept: The Accept header.
+    """
+    if formats and formats[0]:
+        return formats[0] in _FORMATS
+    best, chosen = 0.0, ""
+    for part in accept.split(","):
+        kind, *settings = (piece.strip() for piece in part.split(";"))
+        quality = next((s[2:] for s in settings if s.startswith("q=")), "1")
+        weight = float(quality) if quality.isascii() and quality.replace(".", "", 1).isdigit() else 0.0
+        if weight > best:
+            best, chosen = weight, kind
+    return chosen in ("application/fhir+xml", "application/xml", "text/xml")
+
+
+def to_xml(resource: Mapping[str, Any], *, pretty: bool = True) -> str:
+    """A resource as XML.
+
+    Args:
+        resource: Parsed JSON, elements in FHIR's order, decimals with their digits.
+        pretty: Whether to write it on many lines.
+    """
+    lines = list(_resource(resource, 0))
+    if pretty:
+        return "\n".join("   " * depth + text for depth, text in lines)
+    return "".join(text for _, text in lines)
+
+
+def _resource(resource: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+    name = resource["resourceType"]
+    body = {key: value for key, value in resource.items() if key != "resourceType"}
+    children = [*_children(body, depth + 1)]
+    if not children:
+        yield depth, f'<{name} xmlns="http://hl7.org/fhir"/>'
+        return
+    yield depth, f'<{name} xmlns="http://hl7.org/fhir">'
+    yield from children
+    yield depth, f"</{name}>"
+
+
+def _children(value: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+    names = dict.fromkeys(name.removeprefix("_") for name in value)
+    for name in names:
+        found, extra = value.get(name), value.get("_" + name)
+        many = found if isinstance(found, list) else [found]
+        extras = extra if isinstance(extra, list) else [extra] * (extra is not None)
+        for place in range(max(len(many), len(extras))):
+            item = many[place] if place < len(many) else None
+            more = extras[place] if place < len(extras) else None
+            if item is not None or more is not None:
+                yield from _element(name, item, more or {}, depth)
+
+
+def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+    """One element: ``extra`` is what JSON says of a primitive value under its name with an underscore."""
+    if name == "div" and isinstance(value, str):
+        yield depth, value
+        return
+    if isinstance(value, dict) and "resourceType" in value:
+        yield depth, f"<{name}>"
+        yield from _resource(value, depth + 1)
+        yield depth, f"</{name}>"
+        return
+    body = dict(value) if isinstance(value, dict) else dict(extra)
+    attributes = "".join(_attribute(key, body.pop(key)) for key in _attributes_of(name, body))
+    if not isinstance(value, dict) and value is not None:
+        attributes += _attribute("value", value)
+    children = [*_children(body, depth + 1)]
+    if not children:
+        yield depth, f"<{name}{attributes}/>"
+        return
+    yield depth, f"<{name}{attributes}>"
+    yield from children
+    yield depth, f"</{name}>"
+
+
+def _attributes_of(name: str, body: Mapping[str, Any]) -> list[str]:
+    """What stands as an attribute: the ids of elements, and the URLs of extensions."""
+    named = ("id", "url") if name in ("extension", "modifierExtension") else ("id",)
+    return [key for key in named if isinstance(body.get(key), str)]
+
+
+def _attribute(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, DecimalNumber):
+        text = value.text
+    else:
+        text = str(value).translate(_ESCAPES)
+    return f' {name}="{text}"'

@@ -1,0 +1,70 @@
+"""A server over a handful of resources, and what its answers say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mab_gym.fhir.build import build_tables
+from mab_gym.fhir.parse import parse_resource
+from mab_gym.fhir.server import Request, Response, Server, Session
+
+Resource = Mapping[str, Any]
+
+
+def serve(resources: Iterable[Resource]) -> Session:
+    """A session over resources, loaded in this order."""
+    parsed: list[dict[str, Any]] = []
+    for resource in resources:
+        body = dict(parse_resource(json.dumps(resource), resource["resourceType"]))
+        meta = {"versionId": "1", "lastUpdated": f"2023-01-01T00:00:00.{len(parsed):03d}+00:00"}
+        parsed.append({"resourceType": body.pop("resourceType"), "id": body.pop("id"), "meta": meta, **body})
+    return Server({table.resource_type: table for table in build_tables(parsed)}).open()
+
+
+def get(session: Session, target: str, **headers: str) -> Response:
+    return session.handle(Request("GET", target, headers))
+
+
+def bundle(session: Session, target: str) -> dict[str, Any]:
+    response = get(session, target)
+    assert response.status == 200, response.body
+    body: dict[str, Any] = json.loads(response.body)
+    return body
+
+
+def ids(session: Session, target: str) -> list[str]:
+    return [entry["resource"]["id"] for entry in bundle(session, target).get("entry", [])]
+
+
+def refusal(session: Session, target: str) -> tuple[int, str]:
+    response = get(session, target)
+    return response.status, json.loads(response.body)["issue"][0]["diagnostics"]
+
+
+def relative(session: Session, url: str) -> str:
+    return url.removeprefix(session.server.base_url).removeprefix("/")
+
+
+def patient(logical_id: str, **elements: Any) -> Resource:
+    return {"resourceType": "Patient", "id": logical_id, **elements}
+
+
+def named(logical_id: str, family: str, *given: str, **elements: Any) -> Resource:
+    return patient(logical_id, name=[{"family": family, "given": list(given)}], **elements)
+
+
+def observation(logical_id: str, subject: str, code: str = "K", **elements: Any) -> Resource:
+    return {
+        "resourceType": "Observation",
+        "id": logical_id,
+        "status": elements.pop("status", "final"),
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": f"Test {code}"},
+        "subject": {"reference": f"Patient/{subject}"},
+        **elements,
+    }
+
+
+def quantity(value: float, unit: str = "mmol/L") -> Resource:
+    return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
