@@ -319,10 +319,6 @@ class BaseTable:
                     mask |= self.instants[path.top].forms[rows] != 0
         return ~mask if wanted.negated or wanted.missing else mask
 
-    def sort_values(self, rows: Rows, parameter: SearchParameter, *, descending: bool) -> list[Any]:
-        """For each row the value by which a search parameter sorts it, or None."""
-        return [sort_value(self.values(int(row), parameter), descending=descending) for row in rows]
-
     def instant_order(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
         """Seconds by which a date parameter sorts rows, where plain points in time hold all there is, else None."""
         paths = [p for p in compile_paths(self.table.resource_type, parameter.expression) if self._has(p.top)]

@@ -14,7 +14,7 @@ from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
-from mab_gym.fhir.overlay import Overlay
+from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.paging import Repeats
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.query import Query, read_query
@@ -112,6 +112,39 @@ class View:
         row = None if table is None else table.find(key[1])
         return None if table is None or row is None else table.resource(row)
 
+    @property
+    def writes(self) -> int:
+        """How many writes the session has made."""
+        return 0 if self._overlay is None else len(self._overlay.writes)
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is such a resource."""
+        if self._overlay is not None and (write := self._overlay.find(*key)):
+            return write.resource is not None
+        table = self._tables.get(key[0])
+        return table is not None and table.find(key[1]) is not None
+
+    def text(self, key: Key) -> str | None:
+        """A resource's JSON in HAPI's pretty form, or None where there is none."""
+        if self._overlay is not None and (write := self._overlay.find(*key)):
+            return write.text or None
+        table = self._tables.get(key[0])
+        row = None if table is None else table.find(key[1])
+        return None if table is None or row is None else table.text(row)
+
+    def entries(self, resource_type: str, hits: Rows) -> list[tuple[str, str]]:
+        """The hits' ids, and their JSON as it stands in an entry of a Bundle, four blanks in."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        stored = hits[hits < size]
+        ready: list[tuple[str, str]] = []
+        if table is not None and len(stored):
+            ready = list(zip(table.ids(stored), table.entries(stored), strict=True))
+        if len(stored) == len(hits):
+            return ready
+        waiting = iter(ready)
+        return [next(waiting) if hit < size else _entry(self._written(hit - size)) for hit in hits.tolist()]
+
     def pointing(self, resource_type: str, wanted: Filter) -> list[Key]:
         """The resources of a type that satisfy a filter."""
         hits = self.filtered(resource_type, [wanted])
@@ -136,7 +169,7 @@ class View:
             before += len(table)
         return None
 
-    def _written(self, number: int) -> Any:
+    def _written(self, number: int) -> Write:
         assert self._overlay is not None
         return self._overlay.writes[number]
 
@@ -236,3 +269,7 @@ def _ranks(keys: Sequence[Any], descending: bool) -> npt.NDArray[np.int64]:
     distinct = sorted({key for key in keys if key is not None})
     rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
     return np.array([len(distinct) + 1 if key is None else rank[key] for key in keys], dtype=np.int64)
+
+
+def _entry(write: Write) -> tuple[str, str]:
+    return write.logical_id, write.text.replace("\n", "\n    ")
