@@ -10,6 +10,7 @@ elements.json    {type: [parent type or "", [[name, types, flags, binding, targe
                  A name ending in "[x]" is a choice; flags hold "*" (many) and "s" (part of the summary).
                  Only what the type adds to its parent is listed, in the order in which FHIR defines it.
 codes.json       {binding: [allowed codes]}
+systems.json     {binding: the codes' system, or {code: system} where there are several}
 parameters.json  {base: [[name, type, expression, targets, components], ...]}
 """
 
@@ -88,38 +89,39 @@ class Specification:
         for holder in each(root, "entry", "resource"):
             yield from (node for node in holder if node.tag.removeprefix(FHIR) in kinds)
 
-    def codes(self, value_set_url: str) -> list[str] | None:
-        """The codes of a value set, or None where they cannot be listed (all languages, all media types)."""
+    def codes(self, value_set_url: str) -> dict[str, str] | None:
+        """A value set's codes with their systems, or None where they cannot be listed (languages, media types)."""
         value_set = self.value_sets.get(value_set_url.split("|", maxsplit=1)[0])
         if value_set is None:
             return None
-        codes: list[str] = []
+        codes: dict[str, str] = {}
         for include in each(value_set, "compose", "include"):
             if each(include, "filter"):
                 return None
-            listed = [value(concept, "code") or "" for concept in each(include, "concept")]
+            system = value(include, "system") or ""
+            listed = {value(concept, "code") or "": system for concept in each(include, "concept")}
             for other in each(include, "valueSet"):
                 more = self.codes(other.get("value") or "")
                 if more is None:
                     return None
-                listed += more
-            system = value(include, "system")
+                listed |= more
             if system and not listed:
                 code_system = self.code_systems.get(system)
                 if code_system is None or value(code_system, "content") == "not-present":
                     return None
-                listed = [value(concept, "code") or "" for concept in code_system.iter(FHIR + "concept")]
-            codes += listed
+                listed = {value(concept, "code") or "": system for concept in code_system.iter(FHIR + "concept")}
+            codes |= {code: listed[code] for code in listed if code not in codes}
         return codes or None
 
 
 class Elements:
-    """Collects ``elements.json`` and ``codes.json``."""
+    """Collects ``elements.json``, ``codes.json`` and ``systems.json``."""
 
     def __init__(self, spec: Specification) -> None:
         self.spec = spec
         self.types: dict[str, Row] = {}
         self.codes: dict[str, list[str]] = {}
+        self.systems: dict[str, str | dict[str, str]] = {}
 
     def add(self, name: str, structure: ET.Element) -> None:
         parent = (value(structure, "baseDefinition") or "").removeprefix(EXTENSIONS)
@@ -174,8 +176,10 @@ class Elements:
         if name is None or codes is None or name in UNCHECKED_BINDINGS:
             return ""
         name = "".join(part[0].upper() + part[1:] for part in name.split("-"))
-        if self.codes.setdefault(name, sorted(set(codes))) != sorted(set(codes)):
+        if self.codes.setdefault(name, sorted(codes)) != sorted(codes):
             raise SystemExit(f"two bindings are named {name}")
+        several = len(set(codes.values())) > 1
+        self.systems[name] = dict(sorted(codes.items())) if several else next(iter(codes.values()))
         return name
 
 
@@ -229,6 +233,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     write(options.out / "elements.json", elements.types)
     write(options.out / "codes.json", elements.codes)
+    write(options.out / "systems.json", elements.systems)
     write(options.out / "parameters.json", search_parameters(spec))
 
 
