@@ -1,7 +1,8 @@
 """GETs as the official harness makes them: with Python's ``requests``, whose errors are what an agent reads.
 
 There is no dependency on ``requests``: this module words its errors, and normalises a URL as ``requests`` 2.32 with
-``urllib3`` 2 does before sending it, because an error names the URL in that form.
+``urllib3`` 2 does before sending it, because an error names the URL in that form. Hosts that are none are refused too,
+in words that ``urllib3`` changes from release to release.
 """
 
 from __future__ import annotations

@@ -168,13 +168,16 @@ class Conversation:
             reply = _post(action)
         elif action.startswith("FINISH("):
             self.result = action[len("FINISH(") : -1]  # whatever the last character is
-            return self.stop(Status.COMPLETED)
+            self.stop(Status.COMPLETED)
+            return None
         else:
-            return self.stop(Status.AGENT_INVALID_ACTION)
+            self.stop(Status.AGENT_INVALID_ACTION)
+            return None
         self.messages.append(Message("user", reply))
         # The eighth turn is still answered (a grader looks at the message after a POST), then there is no ninth.
         if self._turns >= self._max_turns:
-            return self.stop(Status.TASK_LIMIT_REACHED)
+            self.stop(Status.TASK_LIMIT_REACHED)
+            return None
         return reply
 
     def stop(self, status: Status) -> None:

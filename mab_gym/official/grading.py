@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from mab_gym.official.conversation import ACCEPTED, Conversation, Status
@@ -103,7 +104,7 @@ class _Desk:
         """
         messages = self.conversation.messages
         posts = []
-        for turn, reply in zip(messages, messages[1:], strict=False):
+        for turn, reply in pairwise(messages):
             if turn.role != "agent" or "POST" not in turn.content or ACCEPTED not in reply.content:
                 continue
             first, _, rest = turn.content.partition("\n")
