@@ -18,6 +18,8 @@ from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
 
 DEFAULT_PAGE_SIZE = 20
+LARGEST_PAGE = 10_000
+"""A page holds no more, whatever ``_count`` asks for; HAPI as it is set up by default knows no such limit."""
 MOST_PARAMETERS = 1000
 MOST_ALTERNATIVES = 5000
 DEEPEST_CHAIN = 8
@@ -131,6 +133,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
     if summary in ("true", "text", "data", "count") and control.get("_elements"):
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
     count = _read_integer("_count", control.get("_count", ""), 375)
+    count = None if count is None else min(count, LARGEST_PAGE)
     offset = _read_integer("_offset", control.get("_offset", ""), 461)
     if offset is not None and offset < 0:
         raise FhirError(

@@ -13,7 +13,7 @@ from mab_gym.fhir.includes import included
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paging import Page, SavedSearch, offset_links, offset_page, page_links
-from mab_gym.fhir.query import Query, read_query, shown_as
+from mab_gym.fhir.query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search import View
 from mab_gym.fhir.subset import subset
 from mab_gym.fhir.url import self_link
@@ -106,7 +106,7 @@ class Searches:
         check_format(query.format)
         try:
             start = max(0, int(control.get("_getpagesoffset") or 0))
-            count = max(1, int(control.get("_count") or query.count))
+            count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
         return self._answer_saved(query, view, search_id, saved, count, start, None)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from mab_gym.fhir.paging import Page, Progress, Repeats, offset_page
+from mab_gym.fhir.query import LARGEST_PAGE
 from mab_gym.fhir.server import Request, Session
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
 
@@ -135,3 +136,13 @@ def test_repeated_rows_count_against_a_pass() -> None:
 
 def test_an_offset_beyond_the_end_is_taken_for_the_total() -> None:
     assert offset_page(44, 5, 1000, counted=False) == Page(1000, 0, 5, 1000, more=False)
+
+
+def test_a_page_is_bounded_whatever_is_asked_for() -> None:
+    """HAPI would try; here nobody's request takes the server away from the others."""
+    session = serve(observation(f"o{number}", "S1") for number in range(LARGEST_PAGE + 5))
+    first = bundle(session, "Observation?_count=1000000000")
+    assert len(first["entry"]) == LARGEST_PAGE
+    following = next(link["url"] for link in first["link"] if link["relation"] == "next")
+    wide = relative(session, following).replace(f"_count={LARGEST_PAGE}", "_count=1000000000")
+    assert len(bundle(session, wide)["entry"]) == 5
