@@ -20,7 +20,7 @@ from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Table
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Positions, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
 Rows = npt.NDArray[np.intp]
@@ -154,12 +154,14 @@ class BaseTable:
 
     Attributes:
         table: The stored columns.
+        positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, positions: Positions | None = None) -> None:
         self.table = table
+        self.positions = range(1, len(table) + 1) if positions is None else positions
         self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}

@@ -11,10 +11,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mab_gym.fhir.query import Query
 from mab_gym.fhir.url import encode, self_link
+
+if TYPE_CHECKING:
+    from mab_gym.fhir.search import View
 
 _THRESHOLDS = (13, 503, 2003)
 
@@ -131,7 +134,7 @@ class SavedSearch:
     Attributes:
         resource_type: What was searched.
         parameters: How.
-        watermark: How many writes the session had made.
+        found_in: What could be seen.
         count: The size of a page.
         progress: How far HAPI has looked.
         keys: What was found, for ``$everything`` alone; other searches are made again.
@@ -139,7 +142,7 @@ class SavedSearch:
 
     resource_type: str
     parameters: tuple[tuple[str, str], ...]
-    watermark: int
+    found_in: View
     count: int
     progress: Progress = field(default_factory=Progress)
     keys: Sequence[tuple[str, str]] | None = None
