@@ -180,9 +180,13 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         links.append(("next", at(start + size)))
     if size and start > 0:
         links.append(("previous", at(max(0, start - size))))
-    shown = [_entry(v, base_url, of_all=len(path) == 1) for v in islice(versions, start, start + size)]
+    shown = [
+        _entry(_part(version, control), base_url, of_all=len(path) == 1)
+        for version in islice(versions, start, start + size)
+    ]
     bundle_id = world.chance.uuid()
-    body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=not size)
+    subsetted = not size or control.get("_summary", "") in ("true", "data")
+    body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
     headers = {
         "content-type": FHIR_JSON,
         "content-location": f"{base_url}/Bundle/{bundle_id}",
@@ -191,10 +195,20 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
     return Response(200, body if control.get("_pretty") != "false" else compact(parse_element(body)), headers)
 
 
+def _part(version: Version, control: Mapping[str, str]) -> Version:
+    """A version with the parts of the resource that are asked for."""
+    names = tuple(part for part in control.get("_elements", "").split(",") if part)
+    summary = control.get("_summary", "")
+    if not version.text or not (names or summary in ("true", "text", "data")):
+        return version
+    return version._replace(text=pretty(subset(parse_element(version.text), summary, names)))
+
+
 def _entry(version: Version, base_url: str, *, of_all: bool) -> HistoryEntry:
     kind, logical_id = version.key
-    # In the history of all types HAPI puts the type where its base belongs.
-    full_url = f"{kind}/{kind}/{logical_id}" if of_all else f"{base_url}/{kind}/{logical_id}"
+    # In the history of all types HAPI puts the type where its base belongs, for ids that clients gave.
+    base_url = kind if of_all and not logical_id.isdecimal() else base_url
+    full_url = f"{base_url}/{kind}/{logical_id}"
     return HistoryEntry(full_url, f"{kind}/{logical_id}", version.number, version.text.replace("\n", "\n    "))
 
 

@@ -140,7 +140,7 @@ class Searches:
         link: str | None,
         count: int = 0,
     ) -> Response:
-        shown = [self._entry(view, key) for key in keys[page.start : page.start + page.size]]
+        shown = [self._entry(view, key) for key in keys[page.start : page.start + page.size] if view.exists(key)]
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
         return self._answer(searchset(search_id, self.origin.instant, page.total, links, shown), query)
 
@@ -236,10 +236,10 @@ class Searches:
 
 
 def check_format(text: str) -> None:
-    """Refuses formats that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
+    """Refuses the format that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
 
     Raises:
         FhirError: 501.
     """
-    if "html" in text or "turtle" in text or text == "ttl":
-        raise FhirError(501, "This server answers in JSON and XML alone")
+    if "turtle" in text or text == "ttl":
+        raise FhirError(501, "This server does not answer in Turtle")

@@ -18,6 +18,7 @@ from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.html_text import HTML, to_html, wants_html
 from mab_gym.fhir.json_text import pretty
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.parse import parse_resource
@@ -112,11 +113,20 @@ class Session(World):
             response = deleted.response()
         except FhirError as error:
             response = Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
-        if "xml" in request.target or any(
-            "xml" in request.headers.get(name, "") for name in ("accept", "content-type")
-        ):
-            return _as_asked(request, response)
+        accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
+        if "xml" in request.target or "xml" in accept or "xml" in sent:
+            response = _as_xml(request, response)
+        if "html" in request.target or accept.startswith("text/html"):
+            response = self._as_html(request, response)
         return response
+
+    def _as_html(self, request: Request, response: Response) -> Response:
+        """The response as a page, where a browser asks for that."""
+        formats = [value for name, value in parse_target(request.target).parameters if name == "_format"]
+        if request.method != "GET" or not response.body or not wants_html(formats, request.headers.get("accept", "")):
+            return response
+        text = to_html(response.body, response.status, f"{self.origin.base_url}/{request.target}")
+        return Response(response.status, text, {**response.headers, "content-type": HTML})
 
     def _route(self, request: Request) -> Response:
         target = parse_target(request.target)
@@ -172,6 +182,8 @@ class Session(World):
         )
 
     def _get(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if request.method == "HEAD" and (len(path) == 1 or path[1] == "_search"):
+            raise _unknown_operation(request, path, parameters)
         if len(path) == 1 or path[1:] == ("_search",):
             return self.searches().search(self.view(), path[0], parameters, request.target.partition("?")[0])
         if path[1:] == ("_history",) or (len(path) == 3 and path[2] == "_history" and path[1][:1] != "$"):
@@ -180,7 +192,8 @@ class Session(World):
             self._check_read(request, path[:2], parameters)
             return read_version(self, (path[0], path[1]), path[3], parameters)
         if path[::2] == ("Patient", "$everything"):
-            current_text(self, (path[0], path[1]))
+            if not self.was_deleted((path[0], path[1])):
+                current_text(self, (path[0], path[1]))
             return self.searches().everything(self.view(), path[1], parameters)
         if path[1].startswith("$") or len(path) > 2:
             if (path[0], path[-1]) in _NOT_YET or path[-1] in ("$validate", "$meta") or "_history" in path:
@@ -224,23 +237,21 @@ class Session(World):
                     "operation (it must be of the form [base]/[resource type]/[id])",
                 )
             return self._stored(update_matching(self, resource, f"{path[0]}?{query}"), request)
-        if len(path) == 2 or (len(path) == 4 and path[2] == "_history"):
-            if "id" not in resource:
-                raise FhirError(
-                    400,
-                    "HAPI-0419: Can not update resource, resource body must contain an ID element for update (PUT) "
-                    "operation",
-                )
-            if resource["id"] != path[1]:
-                raise FhirError(
-                    400,
-                    "HAPI-0420: Can not update resource, resource body must contain an ID element which matches the "
-                    f'request URL for update (PUT) operation - Resource body ID of "{resource["id"]}" does not match '
-                    f'URL ID of "{path[1]}"',
-                )
-            if_match = request.headers.get("if-match", path[3] if len(path) == 4 else "")
-            return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
-        raise _unknown_operation(request, path, ())
+        if "id" not in resource:
+            raise FhirError(
+                400,
+                "HAPI-0419: Can not update resource, resource body must contain an ID element for update (PUT) "
+                "operation",
+            )
+        if resource["id"] != path[1]:
+            raise FhirError(
+                400,
+                "HAPI-0420: Can not update resource, resource body must contain an ID element which matches the "
+                f'request URL for update (PUT) operation - Resource body ID of "{resource["id"]}" does not match '
+                f'URL ID of "{path[1]}"',
+            )
+        if_match = request.headers.get("if-match", _version_in(path))
+        return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
 
     def _delete(self, request: Request, path: Path) -> Response:
         query = request.target.partition("?")[2]
@@ -248,10 +259,8 @@ class Session(World):
             if not query:
                 raise FhirError(400, "HAPI-0967: Can not perform delete, no ID provided")
             done = delete_matching(self, path[0], f"{path[0]}?{query}")
-        elif len(path) == 2 or (len(path) == 4 and path[2] == "_history"):
-            done = delete(self, (path[0], path[1]), path[3] if len(path) == 4 else "")
         else:
-            raise _unknown_operation(request, path, ())
+            done = delete(self, (path[0], path[1]), _version_in(path))
         headers = {"content-type": FHIR_JSON}
         if done.key is not None:
             url = f"{self.origin.base_url}/{'/'.join(done.key)}"
@@ -273,6 +282,11 @@ class Session(World):
         )
 
 
+def _version_in(path: Path) -> str:
+    """The version that a path names, or empty; HAPI overlooks whatever else follows an id."""
+    return path[3] if len(path) == 4 and path[2] == "_history" else ""
+
+
 def _unknown_operation(request: Request, path: Sequence[str], parameters: Parameters) -> FhirError:
     names = ", ".join(dict.fromkeys(name for name, _ in parameters))
     return FhirError(
@@ -285,7 +299,7 @@ def _unknown_operation(request: Request, path: Sequence[str], parameters: Parame
     )
 
 
-def _as_asked(request: Request, response: Response) -> Response:
+def _as_xml(request: Request, response: Response) -> Response:
     """The response in XML, where the request asks for that: by ``_format``, Accept, or else its own Content-Type."""
     parameters = parse_target(request.target).parameters
     formats = [value for name, value in parameters if name == "_format"]

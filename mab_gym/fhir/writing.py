@@ -156,10 +156,12 @@ def find_one(world: World, resource_type: str, url: str, interaction: str) -> Ke
     """
     found = world.matching(resource_type, url)
     if len(found) > 1:
+        # Only before a deletion does HAPI look for more than two.
+        count = len(found) if interaction == "DELETE" else 2
         raise FhirError(
             412,
             f"HAPI-{_TOO_MANY[interaction]}: Failed to {interaction} {resource_type} with match URL "
-            f'"{url}" because this search matched {len(found)} resources',
+            f'"{url}" because this search matched {count} resources',
         )
     return (resource_type, found[0]) if found else None
 

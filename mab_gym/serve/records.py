@@ -31,10 +31,11 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            stream = gzip.open(raw) if zipped else raw  # noqa: SIM115  (closed with the file)
-            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8"), 1):
-                if line.strip():
-                    yield _read_record(path, number, line)
+            stream = gzip.open(raw) if zipped else raw  # noqa: SIM115  (closed with the text)
+            with io.TextIOWrapper(stream, "utf-8") as text:
+                for number, line in enumerate(text, 1):
+                    if line.strip():
+                        yield _read_record(path, number, line)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise RecordsError(f"{path} cannot be read: {error}") from error
 
