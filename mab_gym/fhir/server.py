@@ -188,8 +188,13 @@ class Session:
             raise FhirError(500, "HAPI-2223: The validated expression is false")
         text = self._current_text(resource_type, logical_id)
         resource = parse_element(text)
-        names = tuple(part for part in control.get("_elements", "").split(",") if part)
+        names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
         summary = control.get("_summary", "")
+        if summary == "text":
+            # HAPI gives the narrative alone.
+            headers = self._one(200, resource_type, logical_id, resource, "").headers
+            body = str(resource.get("text", {}).get("div", "null"))
+            return Response(200, body, {**headers, "content-type": "text/html;charset=UTF-8"})
         if names or summary in ("true", "text", "data"):
             resource = subset(resource, summary, names)
             text = pretty(resource)
