@@ -29,6 +29,7 @@ class Element:
         reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
         summary: Whether it is part of ``_summary=true`` (``isSummary``).
         choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
+        mandatory: Whether it (or one of its choice) must be there.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Element:
     reference_targets: tuple[str, ...]
     summary: bool
     choice: str = ""
+    mandatory: bool = False
 
     @property
     def type(self) -> str:
@@ -133,7 +135,8 @@ def _expand(name: str, types: list[str], flags: str, binding: str, targets: list
     many, summary = "*" in flags, "s" in flags
     if not name.endswith("[x]"):
         codes = _codes(binding) if binding else frozenset[str]()
-        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary)]
+        bound = binding or None
+        return [Element(name, tuple(types), many, bound, codes, tuple(targets), summary, mandatory="!" in flags)]
     choice = name.removesuffix("[x]")
     return [
         Element(
@@ -145,6 +148,7 @@ def _expand(name: str, types: list[str], flags: str, binding: str, targets: list
             reference_targets=tuple(targets) if each in ("Reference", "canonical") else (),
             summary=summary,
             choice=choice,
+            mandatory="!" in flags,
         )
         for each in types
     ]

@@ -12,6 +12,7 @@ from typing import Any
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.html_text import HTML
 from mab_gym.fhir.includes import Key
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.outcome import FhirError, operation_outcome
@@ -114,8 +115,12 @@ def _version_url(origin: Origin, version: Version) -> str:
 def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> Response:
     check_format(control.get("_format", ""))
     resource = parse_element(text)
-    names = tuple(part for part in control.get("_elements", "").split(",") if part)
+    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
     summary = control.get("_summary", "")
+    if summary == "text":
+        # HAPI gives the narrative alone.
+        narrative = str(resource.get("text", {}).get("div", "null"))
+        return Response(200, narrative, {**resource_headers(origin, key, resource), "content-type": HTML})
     if names or summary in ("true", "text", "data"):
         resource = subset(resource, summary, names)
         text = pretty(resource)
@@ -197,7 +202,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
 
 def _part(version: Version, control: Mapping[str, str]) -> Version:
     """A version with the parts of the resource that are asked for."""
-    names = tuple(part for part in control.get("_elements", "").split(",") if part)
+    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
     summary = control.get("_summary", "")
     if not version.text or not (names or summary in ("true", "text", "data")):
         return version

@@ -15,9 +15,10 @@ from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
 from mab_gym.fhir.overlay import Overlay, Write, touched
-from mab_gym.fhir.paging import Repeats
+from mab_gym.fhir.paging import Repeats, pass_limits
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.query import Query, read_query
+from mab_gym.fhir.ties import sorted_around, sorted_in_passes
 from mab_gym.fhir.values import Reference, Value, read_values
 
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
@@ -232,21 +233,28 @@ class View:
     # --- sorting -------------------------------------------------------------------------------------------------
 
     def _sorted(self, query: Query, table: BaseTable | None, hits: Rows) -> Rows:
-        """Sorts stably, the weakest key first; matches without a value come last either way."""
-        order = np.arange(len(hits))
+        """Sorts; matches without a value come last either way."""
+        columns: list[npt.NDArray[Any]] = []
         size = 0 if table is None else len(table)
-        for parameter, descending in reversed(query.sort):
+        for parameter, descending in query.sort:
             instants = None
             if table is not None and parameter.type == "date" and bool((hits < size).all()):
                 instants = table.instant_order(hits, parameter)
             if instants is not None:
-                keys = -instants if descending else instants
+                columns.append(-instants if descending else instants)
             elif parameter.name == "_id":
-                keys = _ranks(self.ids(query.resource_type, hits), descending)
+                columns.append(_ranks(self.ids(query.resource_type, hits), descending))
             else:
-                keys = self._sort_ranks(query.resource_type, table, hits, parameter, descending)
-            order = order[np.argsort(keys[order], kind="stable")]
-        return hits[order]
+                columns.append(self._sort_ranks(query.resource_type, table, hits, parameter, descending))
+        order = np.lexsort(columns[::-1])
+        steps = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+        if steps.all():
+            return hits[order]
+        keys = np.empty(len(hits), dtype=np.intp)
+        keys[order] = np.concatenate(([0], np.cumsum(steps)))
+        if query.offset is not None:
+            return hits[sorted_around(keys, query.offset, query.offset + query.count + 1)]
+        return hits[sorted_in_passes(keys, pass_limits(query.count))]
 
     def _sort_ranks(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
