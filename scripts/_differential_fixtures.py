@@ -83,7 +83,7 @@ def read_places(resource_type: str) -> frozenset[tuple[str, ...]]:
             roots += [f"{parent}.{part}" for parent in parents if parent != resource_type]
         for root in roots:
             for path in compile_paths(resource_type, root):
-                names = (path.top, *(name for kind, name in path.steps if kind == "child"))
+                names = (path.top, *(name.partition(" as ")[0] for kind, name in path.steps if kind == "child"))
                 places.update(names[:length] for length in range(1, len(names) + 1))
     return frozenset(place for place in places if place[0] not in ("id", "meta"))
 
