@@ -101,7 +101,7 @@ class PoolIndex:
 
     def __init__(self, column: PoolColumn) -> None:
         self.column = column
-        self._values: dict[Path, list[tuple[Value, ...] | None]] = {}
+        self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
@@ -133,9 +133,9 @@ class PoolIndex:
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
         """The values that a search parameter of this kind and path finds in the element with this code."""
-        known = self._values.get(path)
+        known = self._values.get((kind, path))
         if known is None:
-            known = self._values[path] = [()] + [None] * len(self.column.texts)
+            known = self._values[kind, path] = [()] + [None] * len(self.column.texts)
         found = known[code]
         if found is None:
             element = parse_element(self.column.texts[code - 1])
