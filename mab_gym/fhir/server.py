@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.base import BaseTable, parse_element
+from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.create import media_type_of, prepare_create
 from mab_gym.fhir.definitions import resource_types
@@ -122,9 +123,7 @@ class Session:
                 "contain a resource type or operation name.",
             )
         if path[0] == "metadata":
-            if {"_summary", "_elements"} <= {name for name, _ in parameters}:
-                raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-            raise FhirError(501, "This server does not publish its CapabilityStatement yet")
+            return metadata(request.method, parameters, self.server.origin)
         if path[0].startswith("$"):
             raise self._unknown_operation(request, path, parameters)
         if path[0] not in resource_types():
