@@ -39,15 +39,14 @@ from _differential_compare import (
 from _differential_fixtures import FixtureMaker, Resource, closure, key_of, references_of
 from _differential_requests import Ask, RequestMaker
 
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.create import prepare_body
+from mab_gym.fhir.build import build_positioned
+from mab_gym.fhir.checks import check_resource, read_body
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.matching import split_alternatives
 from mab_gym.fhir.outcome import FhirError, operation_outcome
-from mab_gym.fhir.overlay import Overlay
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.search import View
 from mab_gym.fhir.server import Request, Server, Session
+from mab_gym.fhir.table import Positions, Table
 
 FHIR = {"Content-Type": "application/fhir+json"}
 KEPT = ("content-type", "location", "content-location", "etag", "last-modified")
@@ -140,31 +139,20 @@ class Remote:
         }
 
 
-class _Numbered(View):
-    """A view in which database ids begin where the other server's do."""
+class _Loaded:
+    """What references in a fixture may point to: what was loaded before."""
 
-    __slots__ = ("_offset",)
+    def __init__(self, known: set[str]) -> None:
+        self._known = known
 
-    def __init__(self, server: Server, overlay: Overlay | None, offset: int) -> None:
-        super().__init__(server.tables, overlay)
-        self._offset = offset
+    def exists(self, key: tuple[str, str]) -> bool:
+        return "/".join(key) in self._known
 
-    def position(self, resource_type: str, logical_id: str) -> int | None:
-        place = super().position(resource_type, logical_id)
-        return None if place is None else place + self._offset
+    def was_deleted(self, key: tuple[str, str]) -> bool:
+        return False
 
-
-class _NumberedSession(Session):
-    """A session whose database ids begin where the other server's do."""
-
-    __slots__ = ("offset",)
-
-    def __init__(self, server: Server, offset: int) -> None:
-        self.offset = offset
-        super().__init__(server)
-
-    def _view(self) -> View:
-        return _Numbered(self.server, self._overlay, self.offset)
+    def matching(self, resource_type: str, url: str) -> Sequence[str]:
+        return ()
 
 
 class Embedded:
@@ -177,7 +165,7 @@ class Embedded:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.server = Server({}, base_url)
-        self.offset = 0
+        self._tables: dict[str, tuple[Table, Positions]] = {}
         self._bodies: dict[str, tuple[dict[str, Any], int, str]] = {}
 
     def load(self, resources: Sequence[Resource]) -> tuple[list[Answer], int]:
@@ -197,8 +185,15 @@ class Embedded:
             meta.update((name, value) for name, value in lasting.items() if name not in meta)
             stored.append({"resourceType": body.pop("resourceType"), "id": body.pop("id"), "meta": meta, **body})
             answers.append({"status": status, "headers": {}, "body": text or json.dumps(stored[-1])})
-        self.server = Server({table.resource_type: table for table in build_tables(stored)}, self.base_url)
+        self._tables = build_positioned(stored)
+        self.begin_at(1)
         return answers, 1
+
+    def begin_at(self, first: int) -> None:
+        """Counts database ids from where the other server does."""
+        later = first - 1
+        tables = {name: (table, [place + later for place in places]) for name, (table, places) in self._tables.items()}
+        self.server = Server(tables, self.base_url)
 
     def _taken(self, resource: Resource, known: set[str]) -> tuple[dict[str, Any], int, str]:
         """A resource as it is stored, and what the server says to it; what it refuses is stored as it is."""
@@ -206,7 +201,7 @@ class Embedded:
         if text not in self._bodies:
             headers = {name.lower(): value for name, value in FHIR.items()}
             try:
-                body = prepare_body(kind, headers, text, lambda *key: "/".join(key) in known, "UPDATE")
+                body = check_resource(read_body(kind, headers, text, "UPDATE"), _Loaded(known))
                 self._bodies[text] = body, 201, ""
             except FhirError as error:
                 body = dict(parse_resource(text, kind))
@@ -240,7 +235,7 @@ class Embedded:
         return answers
 
     def open(self) -> Session:
-        return _NumberedSession(self.server, self.offset)
+        return self.server.open()
 
     def _send(self, session: Session, method: str, url: str, ask: Ask | None = None) -> Answer:
         headers = {name.lower(): value for name, value in (ask.headers if ask else ())}
@@ -341,7 +336,7 @@ class Comparison:
                 meta = {**resource.get("meta", {}), "lastUpdated": json.loads(answer["body"])["meta"]["lastUpdated"]}
                 self.resources.append({**resource, "meta": meta})
         self.embedded.load(self.resources)
-        self.embedded.offset = first - 1
+        self.embedded.begin_at(first)
         return [
             (resource, a, b)
             for resource, a, b in zip(resources, theirs, told, strict=True)

@@ -7,12 +7,12 @@ The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4
 specification (http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
 
 elements.json    {type: [parent type or "", [[name, types, flags, binding, targets], ...]]}
-                 A name ending in "[x]" is a choice; flags hold "*" (many), "s" (part of the summary) and "!"
-                 (must be there).
+                 A name ending in "[x]" is a choice; flags hold "*" (many), "s" (part of the summary), "!" (mandatory).
                  Only what the type adds to its parent is listed, in the order in which FHIR defines it.
 codes.json       {binding: [allowed codes]}
 systems.json     {binding: the codes' system, or {code: system} where there are several}
 parameters.json  {base: [[name, type, expression, targets, components], ...]}
+published.json   {SearchParameter id: [name, bases, description]} in the order in which the specification lists them
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Elements:
         if path == "Resource.id":
             types = ["id"]  # The specification says string, HAPI's model id.
         flags = "*" * (value(node, "max") == "*") + "s" * (value(node, "isSummary") == "true")
-        flags += "!" * (value(node, "min") == "1")
+        flags += "!" * (value(node, "min") != "0")
         return [
             name,
             types,
@@ -216,9 +216,14 @@ def search_parameters(spec: Specification) -> dict[str, list[Row]]:
     return {base: sorted(rows) for base, rows in found.items()}
 
 
-def write(path: Path, data: dict[str, Any]) -> None:
+def published(spec: Specification) -> dict[str, list[Any]]:
+    return {each["id"]: [each["code"], each["base"], each["description"]] for each in spec.parameters}
+
+
+def write(path: Path, data: dict[str, Any], *, in_order: bool = False) -> None:
     """One key a line, so that a change of the specification can be read in a diff."""
-    lines = (json.dumps(key) + ":" + json.dumps(item, separators=(",", ":")) for key, item in sorted(data.items()))
+    items = data.items() if in_order else sorted(data.items())
+    lines = (json.dumps(key) + ":" + json.dumps(item, separators=(",", ":")) for key, item in items)
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
@@ -237,6 +242,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     write(options.out / "codes.json", elements.codes)
     write(options.out / "systems.json", elements.systems)
     write(options.out / "parameters.json", search_parameters(spec))
+    write(options.out / "published.json", published(spec), in_order=True)
 
 
 if __name__ == "__main__":

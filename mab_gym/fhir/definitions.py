@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Element:
         reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
         summary: Whether it is part of ``_summary=true`` (``isSummary``).
         choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
-        mandatory: Whether it (or one of its choice) must be there.
+        mandatory: Whether FHIR demands it.
     """
 
     name: str
@@ -72,6 +72,20 @@ class SearchParameter:
     expression: str
     targets: tuple[str, ...]
     components: tuple[tuple[str, str], ...]
+
+
+class Published(NamedTuple):
+    """What the specification's own SearchParameter resource says of a search parameter.
+
+    Attributes:
+        id: Its id there, as in ``clinical-date``.
+        description: What it is for.
+        place: Its place in the specification's list.
+    """
+
+    id: str
+    description: str
+    place: int
 
 
 def is_primitive(type_name: str) -> bool:
@@ -130,13 +144,23 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
     )
 
 
+@cache
+def published_parameters() -> Mapping[str, Mapping[str, Published]]:
+    """What FHIR publishes about search parameters, by base (a resource type or its parent) and name."""
+    found: dict[str, dict[str, Published]] = {}
+    for place, (key, (name, bases, text)) in enumerate(_read("published.json").items()):
+        known = Published(key, text, place)
+        for base in bases:
+            found.setdefault(base, {})[name] = known
+    return found
+
+
 def _expand(name: str, types: list[str], flags: str, binding: str, targets: list[str]) -> list[Element]:
     """The element of one row of ``elements.json``, or for a choice one element for each type."""
-    many, summary = "*" in flags, "s" in flags
+    many, summary, mandatory = "*" in flags, "s" in flags, "!" in flags
     if not name.endswith("[x]"):
         codes = _codes(binding) if binding else frozenset[str]()
-        bound = binding or None
-        return [Element(name, tuple(types), many, bound, codes, tuple(targets), summary, mandatory="!" in flags)]
+        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary, "", mandatory)]
     choice = name.removesuffix("[x]")
     return [
         Element(
@@ -148,7 +172,7 @@ def _expand(name: str, types: list[str], flags: str, binding: str, targets: list
             reference_targets=tuple(targets) if each in ("Reference", "canonical") else (),
             summary=summary,
             choice=choice,
-            mandatory="!" in flags,
+            mandatory=mandatory,
         )
         for each in types
     ]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.base import BaseTable, parse_element
+from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
@@ -138,9 +139,7 @@ class Session(World):
         if not path:
             return self._base(request, parameters)
         if path[0] == "metadata":
-            if {"_summary", "_elements"} <= {name for name, _ in parameters}:
-                raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-            raise FhirError(501, "This server does not publish its CapabilityStatement yet")
+            return metadata(request.method, parameters, self.origin)
         if path == ("_history",) and request.method in ("GET", "HEAD"):
             return history(self, path, parameters)
         if path[0].startswith("$"):

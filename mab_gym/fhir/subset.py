@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mab_gym.fhir.bundle import SUBSETTED
-from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.definitions import elements, resource_types
 
 _ALWAYS = ("resourceType", "id", "meta")
 
-Paths = Sequence[Sequence[str]]
+Tree = dict[str, "Tree"]
+"""Elements to keep; an empty tree stands for all that lies below."""
 
 
 def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> dict[str, Any]:
@@ -19,55 +20,87 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
     Args:
         resource: Whole.
         summary: ``true``, ``text``, ``data`` or anything else for none.
-        names: ``_elements``, such as ``code``, ``code.text`` or ``Patient.name``; empty where not asked for.
+        names: ``_elements``, paths such as ``name.family`` or ``Patient.name.family``; empty where not asked for.
     """
     resource_type = str(resource["resourceType"])
+    defined = elements(resource_type)
     if names:
-        full = [name.split(".") if name[0].isupper() else [resource_type, *name.split(".")] for name in names]
-        paths = [path[1:] for path in full if path[0] == resource_type]
+        paths = [path for path in (_below(resource_type, name) for name in names) if path is not None]
         if not paths:
-            return dict(resource)
-        part = _inner(resource_type, resource, paths) | {n: resource[n] for n in _ALWAYS if n in resource}
-        part = {name: part[name] for name in resource if name in part}
+            return dict(resource)  # they are all about other types
+        part = _picked(resource, resource_type, _tree(paths), _ALWAYS)
+    elif summary == "true":
+        part = _summarized(resource, resource_type, _ALWAYS)
+    elif summary == "text":
+        mandatory = {name for name, element in defined.items() if element.mandatory}
+        part = {name: value for name, value in resource.items() if name in (*_ALWAYS, "text") or name in mandatory}
     else:
-        defined = elements(resource_type)
-        part = {n: v for n, v in resource.items() if n in _ALWAYS or _in_summary(defined.get(n), n, summary)}
+        part = {name: value for name, value in resource.items() if name != "text"}
     meta = dict(part.get("meta", {}))
     meta["tag"] = [*meta.get("tag", ()), SUBSETTED]
-    part["meta"] = meta
-    return part
+    first: dict[str, Any] = {name: part[name] for name in ("resourceType", "id") if name in part}
+    return {**first, "meta": meta, **{name: value for name, value in part.items() if name not in _ALWAYS}}
 
 
-def _in_summary(element: Any, name: str, summary: str) -> bool:
-    if summary == "text":
-        return name == "text" or (element is not None and element.mandatory)
-    if summary == "data":
-        return name != "text"
-    return element is not None and element.summary
+def _below(resource_type: str, name: str) -> list[str] | None:
+    """A path's steps below the resource, or None where it is about another type."""
+    first, *rest = name.split(".")
+    if first == resource_type:
+        return rest
+    return None if first in resource_types() else [first, *rest]
 
 
-def _inner(type_name: str, value: Mapping[str, Any], paths: Paths) -> dict[str, Any]:
-    """The elements that paths lead to, and of these what the rest of the paths leads to."""
-    if not all(paths):
-        return dict(value)
-    defined = elements(type_name)
+def _tree(paths: Sequence[Sequence[str]]) -> Tree:
+    tree: Tree = {}
+    whole: list[Tree] = []
+    for path in paths:
+        node = tree
+        for step in path:
+            node = node.setdefault(step, {})
+        whole.append(node)
+    for node in whole:
+        node.clear()
+    return tree
+
+
+def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequence[str] = ("id",)) -> dict[str, Any]:
+    """What a tree keeps of an element, and its id."""
+    defined = elements(str(value.get("resourceType", type_name)))
     part: dict[str, Any] = {}
     for name, item in value.items():
         element = defined.get(name.removeprefix("_"))
-        if element is None:
-            continue
-        rest = [path[1:] for path in paths if _names(path[0], element.choice or element.name)]
-        if not rest:
-            continue
-        if element.primitive or not all(rest):
+        below = None if element is None else _meant(tree, element.choice or element.name)
+        if below == {} or name in always:
             part[name] = item
-        elif element.many:
-            part[name] = [_inner(element.type, each, rest) for each in item]
-        else:
-            part[name] = _inner(element.type, item, rest)
+        elif below is not None and element is not None and isinstance(item, list):
+            part[name] = [_picked(each, element.type, below) for each in item if isinstance(each, dict)]
+        elif below is not None and element is not None and isinstance(item, dict):
+            part[name] = _picked(item, element.type, below)
     return part
 
 
-def _names(written: str, name: str) -> bool:
-    """Whether a part of a path means an element: ``valueString`` means all of ``value[x]``, as HAPI reads it."""
-    return written == name or (written.startswith(name) and written[len(name)].isupper())
+def _meant(tree: Tree, name: str) -> Tree | None:
+    """What a tree says of an element; ``valueString`` means all of ``value[x]``, as HAPI reads it."""
+    for written, below in tree.items():
+        if written == name or (written.startswith(name) and written[len(name)].isupper()):
+            return below
+    return None
+
+
+def _summarized(value: Mapping[str, Any], type_name: str, always: Sequence[str] = ("id",)) -> dict[str, Any]:
+    """What ``_summary=true`` keeps: what is marked as such, and what must not be missing, all the way down."""
+    defined = elements(type_name)
+    part: dict[str, Any] = {}
+    for name, item in value.items():
+        element = defined.get(name)
+        if name in always:
+            part[name] = item
+        elif element is None or not (element.summary or element.mandatory):
+            continue
+        elif isinstance(item, list):
+            part[name] = [_summarized(each, element.type) if isinstance(each, dict) else each for each in item]
+        elif isinstance(item, dict):
+            part[name] = _summarized(item, element.type)
+        else:
+            part[name] = item
+    return part

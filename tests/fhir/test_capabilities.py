@@ -1,0 +1,146 @@
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+
+from mab_gym.fhir.capabilities import INTERACTIONS, SYSTEM_INTERACTIONS, capability_statement
+from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.server import Request, Session
+from tests.fhir.serving import get, observation, patient, refusal, serve
+
+INSTANT = "2023-11-13T10:15:00.000+00:00"
+VALUES = {
+    "composite": "2023$2023", "date": "2023-01-01", "number": "1", "quantity": "1", "reference": "Patient/a",
+    "string": "a", "token": "a", "uri": "http://a",
+}  # fmt: skip
+
+
+@pytest.fixture
+def session() -> Session:
+    return serve([patient("a"), observation("o", "a")])
+
+
+def resource(name: str) -> dict[str, Any]:
+    statement = capability_statement("http://h/fhir", INSTANT)
+    return next(each for each in statement["rest"][0]["resource"] if each["type"] == name)
+
+
+def test_it_is_valid_and_says_whose_it_is(session: Session) -> None:
+    response = get(session, "metadata")
+    statement = json.loads(response.body)
+
+    CapabilityStatement.model_validate(statement)
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/fhir+json;charset=UTF-8"
+    assert response.headers["content-location"].endswith(f"/CapabilityStatement/{statement['id']}")
+    assert statement["software"]["name"] == "mab_gym embedded server"
+    assert statement["implementation"]["url"] == session.server.base_url
+    assert statement["date"] == "2023-11-13T10:15:00Z"
+    assert [each["type"] for each in statement["rest"][0]["resource"]] == list(resource_types())
+
+
+def test_it_is_the_same_whenever_it_is_asked_for(session: Session) -> None:
+    first = get(session, "metadata").body
+
+    session.reset()
+
+    assert get(session, "metadata?mode=full").body == first
+    assert get(session, "metadata?_pretty=false").body == json.dumps(
+        json.loads(first), separators=(",", ":"), ensure_ascii=False
+    )
+
+
+@pytest.mark.parametrize("kind", ["Patient", "Observation", "MedicationRequest", "ValueSet", "Location", "Binary"])
+def test_every_parameter_that_it_lists_is_answered(session: Session, kind: str) -> None:
+    refused = {}
+    for parameter in resource(kind)["searchParam"]:
+        name, value = parameter["name"], VALUES[parameter["type"]]
+        asked = f"{kind}?_has:Observation:patient:_id=o" if name == "_has" else f"{kind}?{name}={value}"
+        response = get(session, asked)
+        if response.status != 200:
+            refused[asked] = response.body
+
+    assert not refused
+
+
+@pytest.mark.parametrize("kind", ["Patient", "Observation", "MedicationRequest"])
+def test_every_include_that_it_lists_is_answered(session: Session, kind: str) -> None:
+    listed = resource(kind)
+
+    for value in listed["searchInclude"]:
+        assert get(session, f"{kind}?_include={value}").status == 200
+    for value in listed["searchRevInclude"]:
+        assert get(session, f"{kind}?_revinclude={value}").status == 200
+
+
+@pytest.mark.parametrize("code", [*INTERACTIONS, *SYSTEM_INTERACTIONS])
+def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -> None:
+    body = json.dumps({"resourceType": "Patient", "id": "a"})
+    requests = {
+        "search-type": Request("GET", "Patient"),
+        "read": Request("GET", "Patient/a"),
+        "vread": Request("GET", "Patient/a/_history/1"),
+        "history-instance": Request("GET", "Patient/a/_history"),
+        "create": Request("POST", "Patient", {"content-type": "application/fhir+json"}, '{"resourceType": "Patient"}'),
+        "update": Request("PUT", "Patient/a", {"content-type": "application/fhir+json"}, body),
+        "delete": Request("DELETE", "Observation/o"),
+        "history-type": Request("GET", "Patient/_history"),
+        "history-system": Request("GET", "_history"),
+        "transaction": Request(
+            "POST",
+            "",
+            {"content-type": "application/fhir+json"},
+            '{"resourceType": "Bundle", "type": "transaction"}',
+        ),
+    }
+
+    status = session.handle(requests[code]).status
+
+    assert status in (200, 201, 204)
+
+
+def test_every_operation_that_it_lists_is_there(session: Session) -> None:
+    targets = {"Patient": "Patient/a/$"}
+
+    for kind, target in targets.items():
+        for operation in resource(kind)["operation"]:
+            assert get(session, target + operation["name"]).status == 200
+
+
+def test_parameters_stand_in_the_order_of_hapis_map() -> None:
+    assert [parameter["name"] for parameter in resource("Observation")["searchParam"]][:5] == [
+        "date", "subject", "value-concept", "value-date", "derived-from",
+    ]  # fmt: skip
+    assert resource("Patient")["searchParam"][0] == {
+        "name": "birthdate",
+        "definition": "http://hl7.org/fhir/SearchParameter/individual-birthdate",
+        "type": "date",
+        "documentation": "Multiple Resources: \r\n\r\n* [Patient](patient.html): The patient's date of birth\r\n"
+        "* [Person](person.html): The person's date of birth\r\n"
+        "* [RelatedPerson](relatedperson.html): The Related Person's date of birth\r\n",
+    }
+    counted = Counter(parameter["name"] for parameter in resource("Patient")["searchParam"])
+    assert max(counted.values()) == 1
+
+
+def test_parts_of_it(session: Session) -> None:
+    software = json.loads(get(session, "metadata?_elements=software,rest.mode").body)
+    summary = json.loads(get(session, "metadata?_summary=true").body)
+
+    assert list(software) == ["resourceType", "id", "meta", "software", "rest"]
+    assert software["rest"] == [{"mode": "server"}]
+    assert summary["rest"][0]["resource"][0] == {
+        "type": "Account",
+        "profile": "http://hl7.org/fhir/StructureDefinition/Account",
+    }
+    assert "text" not in summary
+    assert get(session, "metadata?_summary=text").headers["content-type"] == "text/html;charset=UTF-8"
+    assert get(session, "metadata?_format=xml").body.startswith('<CapabilityStatement xmlns="http://hl7.org/fhir">')
+
+
+def test_what_it_refuses(session: Session) -> None:
+    assert refusal(session, "metadata?_summary=true&_elements=software")[0] == 400
+    assert refusal(session, "metadata?_format=ttl")[0] == 501
+    assert session.handle(Request("POST", "metadata")).status == 405
