@@ -7,6 +7,7 @@ the body, the resource types that references name (422), the references themselv
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import Element, elements, resource_types, search_parameters
@@ -15,7 +16,7 @@ from mab_gym.fhir.includes import Key
 from mab_gym.fhir.json_text import Json
 from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.paths import Path, compile_paths
 
 
 class Known(Protocol):
@@ -86,10 +87,14 @@ def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
         FhirError: HAPI refuses it.
     """
     check_reference_types(resource)
-    resource = _with_searched_references(resource, known)
+    written = [*_written_references(resource)]
+    if any("?" in text for text in written):
+        resource = _with_searched_references(resource, known)
     check_references(resource, known)
     check_dates(resource)
-    return _with_stored_meta(_without_versions(resource))
+    if any(parse_id(text).without_version() != text for text in written):
+        resource = _without_versions(resource)
+    return _with_stored_meta(dict(resource))
 
 
 def media_type_of(content_type: str | None, operation: str) -> str:
@@ -138,11 +143,13 @@ def check_reference_types(resource: Mapping[str, Any]) -> None:
 
 
 def _check_reference_types(type_name: str, value: Mapping[str, Any], path: str) -> None:
-    for name, element in elements(type_name).items():
-        if name not in value or element.primitive:
+    defined = elements(type_name)
+    for name, found in value.items():
+        element = defined.get(name)
+        if element is None or element.primitive:
             continue
         inner = f"{path}.{element.choice or name}"
-        items = value[name] if element.many else [value[name]]
+        items = found if element.many else [found]
         for item in items:
             _check_reference_types(item.get("resourceType", element.type), item, inner)
         # Of a choice HAPI's model does not say which types its references may point to.
@@ -200,18 +207,39 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
             raise FhirError(400, f"HAPI-1094: Resource {'/'.join(key)} not found, specified in path: {path}")
 
 
-def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """The path, the allowed types and the text of each reference that a search parameter finds."""
-    resource_type = resource["resourceType"]
+@cache
+def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
+    """The references that search parameters follow: the expression, the allowed types, the paths."""
     alternatives = [
-        (parameter.targets, alternative.strip())
+        (alternative.strip(), parameter.targets)
         for parameter in search_parameters(resource_type).values()
         if parameter.type == "reference"
         for alternative in parameter.expression.split(" | ")
     ]
-    for targets, expression in sorted(alternatives, key=lambda pair: "(" in pair[1]):
-        for path in compile_paths(resource_type, expression):
-            for node in path.nodes(resource.get(path.top)):
+    return [
+        (expression, targets, tuple(compile_paths(resource_type, expression)))
+        for expression, targets in sorted(alternatives, key=lambda pair: "(" in pair[0])
+    ]
+
+
+@cache
+def _date_paths(resource_type: str) -> list[Path]:
+    """Where search parameters find dates."""
+    return [
+        path
+        for parameter in search_parameters(resource_type).values()
+        if parameter.type == "date" and parameter.name != "_lastUpdated"
+        for path in compile_paths(resource_type, parameter.expression)
+    ]
+
+
+def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The path, the allowed types and the text of each reference that a search parameter finds."""
+    for expression, targets, paths in _reference_paths(resource["resourceType"]):
+        for path in paths:
+            if path.top not in resource:
+                continue
+            for node in path.nodes(resource[path.top]):
                 text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
                 if text and (path.target is None or parse_id(text).resource_type == path.target):
                     yield expression, targets, text
@@ -220,6 +248,20 @@ def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tupl
 def _is_of_another_type(logical_id: str, known: Known) -> bool:
     """Whether a number that the server has given out belongs to another type; such numbers are unique."""
     return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
+
+
+def _written_references(value: Json) -> Iterator[str]:
+    """The texts of all references, wherever they stand."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if name == "reference" and isinstance(item, str):
+                yield item
+            elif isinstance(item, dict | list):
+                yield from _written_references(item)
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list):
+                yield from _written_references(item)
 
 
 def _with_searched_references(value: Json, known: Known) -> Json:
@@ -253,19 +295,17 @@ def check_dates(resource: Mapping[str, Any]) -> None:
     Raises:
         FhirError: 500 with HAPI-0389.
     """
-    resource_type = resource["resourceType"]
-    for parameter in search_parameters(resource_type).values():
-        if parameter.type != "date" or parameter.name == "_lastUpdated":
+    for path in _date_paths(resource["resourceType"]):
+        if path.top not in resource:
             continue
-        for path in compile_paths(resource_type, parameter.expression):
-            for node in path.nodes(resource.get(path.top)):
-                texts = [node.value]
-                if isinstance(node.value, dict):
-                    texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
-                for text in texts:
-                    number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
-                    if number and not number.removeprefix("+").isdecimal():
-                        raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
+        for node in path.nodes(resource[path.top]):
+            texts = [node.value]
+            if isinstance(node.value, dict):
+                texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
+            for text in texts:
+                number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
+                if number and not number.removeprefix("+").isdecimal():
+                    raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
 
 
 def _canonical(node: Any) -> str | None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
@@ -115,31 +115,42 @@ def _version_url(origin: Origin, version: Version) -> str:
 def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> Response:
     check_format(control.get("_format", ""))
     resource = parse_element(text)
+    meta = resource.get("meta", {})
+    headers = resource_headers(origin, key, meta.get("versionId", "1"), str(meta.get("lastUpdated", "")))
     names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
     summary = control.get("_summary", "")
     if summary == "text":
         # HAPI gives the narrative alone.
         narrative = str(resource.get("text", {}).get("div", "null"))
-        return Response(200, narrative, {**resource_headers(origin, key, resource), "content-type": HTML})
+        return Response(200, narrative, {**headers, "content-type": HTML})
     if names or summary in ("true", "text", "data"):
         resource = subset(resource, summary, names)
         text = pretty(resource)
     if control.get("_pretty") == "false":
         text = compact(resource)
-    return Response(200, text, resource_headers(origin, key, resource))
+    return Response(200, text, headers)
 
 
-def resource_headers(origin: Origin, key: Key, resource: Mapping[str, Any]) -> dict[str, str]:
-    """The headers of an answer that shows a resource."""
-    meta = resource.get("meta", {})
-    version = meta.get("versionId", "1")
-    updated = datetime.fromisoformat(str(meta.get("lastUpdated", origin.instant))).astimezone(UTC)
+def resource_headers(origin: Origin, key: Key, version: object, updated: str) -> dict[str, str]:
+    """The headers of an answer that shows a resource.
+
+    Args:
+        origin: Where and when answers are given.
+        key: The resource's type and id.
+        version: Its version.
+        updated: When that was made, as a FHIR instant; now where empty.
+    """
     return {
         "content-type": FHIR_JSON,
         "content-location": f"{origin.base_url}/{key[0]}/{key[1]}/_history/{version}",
         "etag": f'W/"{version}"',
-        "last-modified": format_datetime(updated, usegmt=True),
+        "last-modified": _http_date(updated or origin.instant),
     }
+
+
+@lru_cache(maxsize=1024)
+def _http_date(instant: str) -> str:
+    return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
 
 
 def history(world: World, path: Sequence[str], parameters: Parameters) -> Response:

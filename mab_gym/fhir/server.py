@@ -269,7 +269,7 @@ class Session(World):
     def _stored(self, done: Done, request: Request) -> Response:
         """What a create or an update answers."""
         assert done.key is not None
-        headers = resource_headers(self.origin, done.key, parse_element(done.text))
+        headers = resource_headers(self.origin, done.key, done.version, done.updated)
         if request.method == "POST":
             headers["location"] = headers["content-location"]
         prefer = request.headers.get("prefer", "")

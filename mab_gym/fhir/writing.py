@@ -40,6 +40,7 @@ class Done:
         key: The resource's type and id; None where a conditional delete has found several or none.
         version: Its version now; 0 where there is no such resource.
         text: Its JSON as an answer shows it; empty after a delete.
+        updated: When this version was made, as a FHIR instant.
         outcome: The OperationOutcome that says it.
     """
 
@@ -47,6 +48,7 @@ class Done:
     key: Key | None
     version: int
     text: str
+    updated: str
     outcome: dict[str, Any]
 
 
@@ -191,13 +193,13 @@ def found_instead(world: World, key: Key, condition: str) -> Done:
     """What a conditional create says of the resource that is there already."""
     view = world.view()
     text = view.text(key) or ""
-    version = int(parse_element(text).get("meta", {}).get("versionId", 1))
+    meta = parse_element(text).get("meta", {})
     outcome = storage_outcome(
         "SUCCESSFUL_CREATE_WITH_CONDITIONAL_MATCH",
         f'Successfully conditionally created resource "{view.position(*key)}". '
         f'Existing resource matched URL "{condition}".',
     )
-    return Done(200, key, version, text, outcome)
+    return Done(200, key, int(meta.get("versionId", 1)), text, str(meta.get("lastUpdated", "")), outcome)
 
 
 def update_found(world: World, key: Key, resource: Mapping[str, Any], url: str, manner: Manner = PLAIN) -> Done:
@@ -228,10 +230,10 @@ def delete(world: World, key: Key, if_match: str = "") -> Done:
         versions = world.versions(key)
         if not versions:
             text = f"Not deleted, resource {name} does not exist."
-            return Done(200, key, 0, "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text))
+            return Done(200, key, 0, "", "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text))
         version = versions[0].number
         text = f"Not deleted, resource {name}/_history/{version} was already deleted."
-        return Done(200, key, version, "", storage_outcome("SUCCESSFUL_DELETE_ALREADY_DELETED", text))
+        return Done(200, key, version, "", "", storage_outcome("SUCCESSFUL_DELETE_ALREADY_DELETED", text))
     if if_match and world.versions(key)[0].number != _version_number(if_match):
         raise _not_current("0961", "delete", key, if_match)
     _check_unreferenced(world, key)
@@ -253,9 +255,9 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
     found = find_one(world, resource_type, url, "DELETE")
     if found is None:
         text = f'Unable to find resource matching URL "{url}". Nothing has been deleted.'
-        return Done(200, None, 0, "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text, "warning", "not-found"))
+        return Done(200, None, 0, "", "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text, "warning", "not-found"))
     done = delete(world, found)
-    return Done(200, None, done.version, "", done.outcome)
+    return Done(200, None, done.version, "", "", done.outcome)
 
 
 def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
@@ -294,12 +296,12 @@ def _unchanged(world: World, key: Key, resource: Mapping[str, Any], code: str, t
     if "source" in resource.get("meta", {}):
         meta["source"] = resource["meta"]["source"]
     stored["meta"] = meta
-    version = int(meta.get("versionId", 1))
-    return Done(200, key, version, pretty(stored), storage_outcome(code, text))
+    version, updated = int(meta.get("versionId", 1)), str(meta.get("lastUpdated", ""))
+    return Done(200, key, version, pretty(stored), updated, storage_outcome(code, text))
 
 
 def _done(status: int, write: Write, code: str, text: str) -> Done:
-    return Done(status, write.key, write.version, write.text, storage_outcome(code, text))
+    return Done(status, write.key, write.version, write.text, write.updated, storage_outcome(code, text))
 
 
 def _name(write: Write) -> str:
