@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from mab_gym.fhir.includes import in_hapis_order
 from mab_gym.fhir.query import Query
 from mab_gym.fhir.url import encode, self_link
 
@@ -172,7 +173,8 @@ def page_links(
     """
     tail = f"&_format={encode(query.format)}" if query.format else ""
     tail += "&_pretty=true" if query.pretty else ""
-    tail += "".join(f"&_include={encode(text)}" for text in sorted(i.text for i in query.includes if not i.reverse))
+    forward = in_hapis_order(include for include in query.includes if not include.reverse)
+    tail += "".join(f"&_include={encode(include.text)}" for include in forward)
     tail += "&_bundletype=searchset"
     tail += f"&_elements={','.join(map(encode, sorted(query.elements)))}" if query.elements else ""
 
