@@ -6,7 +6,7 @@ that do not exist are left out without a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,23 +94,36 @@ def read_include(name: str, modifier: str, text: str) -> Include:
     return Include(reverse, source, parameter, target, iterate, text)
 
 
-def included(includes: Sequence[Include], matches: Sequence[Key], resources: Resources) -> list[Key]:
+def included(
+    includes: Sequence[Include],
+    matches: Sequence[Key],
+    resources: Resources,
+    *,
+    not_from: Collection[str] = (),
+    not_to: Collection[str] = (),
+    most: int = MOST_INCLUDES,
+) -> list[Key]:
     """The resources that a page brings along, in the order of HAPI's Java HashSet of their database ids.
 
     Args:
         includes: What is asked for.
         matches: The page's matches.
         resources: All resources.
+        not_from: Types whose references are not followed.
+        not_to: Types to which references are not followed.
+        most: How many at most.
     """
     found: dict[Key, None] = {}
     seen, fresh, first = set(matches), list(matches), True
-    while fresh and len(found) < MOST_INCLUDES:
+    while fresh and len(found) < most:
+        sources = [key for key in fresh if key[0] not in not_from] if not_from else fresh
         ahead: dict[Key, None] = {}
         for include in includes:
             if first or include.iterate:
                 step = _pointing if include.reverse else _pointed_to
-                ahead.update((key, None) for key in step(include, fresh, resources) if key not in seen)
-        fresh = [key for key in ahead if resources.read(key) is not None][: MOST_INCLUDES - len(found)]
+                reached = step(include, sources, resources)
+                ahead.update((key, None) for key in reached if key not in seen and key[0] not in not_to)
+        fresh = [key for key in ahead if resources.read(key) is not None][: most - len(found)]
         found.update(dict.fromkeys(fresh))
         seen.update(ahead)
         first = False

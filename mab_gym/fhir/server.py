@@ -22,6 +22,7 @@ from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.history import check_version, instance_history
 from mab_gym.fhir.json_text import compact, pretty
+from mab_gym.fhir.operations import operate
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.parse import parse_resource
@@ -33,7 +34,6 @@ from mab_gym.fhir.url import parse_query, parse_target, self_link
 from mab_gym.fhir.xml_text import FHIR_XML, to_xml, wants_xml
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
-_NOT_YET = (("Patient", "$everything"), ("Encounter", "$everything"), ("Observation", "$lastn"))
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
@@ -124,6 +124,10 @@ class Session:
             )
         if path[0] == "metadata":
             return metadata(request.method, parameters, self.server.origin)
+        if path[-1].startswith("$") and request.method in ("GET", "POST"):
+            answer = operate(request, path, parameters, self._view(), self._searched())
+            if answer is not None:
+                return answer
         if path[0].startswith("$"):
             raise self._unknown_operation(request, path, parameters)
         if path[0] not in resource_types():
@@ -137,11 +141,8 @@ class Session:
                 return self._searched().search(self._view(), path[0], parameters, request.target.partition("?")[0])
             if len(path) in (3, 4) and path[2] == "_history" and not path[1].startswith("$"):
                 return self._history(request, path, parameters)
-            if path[::2] == ("Patient", "$everything"):
-                self._current_text(*path[:2])
-                return self._searched().everything(self._view(), path[1], parameters)
             if path[1].startswith("$") or len(path) > 2:
-                if (path[0], path[-1]) in _NOT_YET or path[-1] in ("$validate", "$meta") or "_history" in path:
+                if path[-1] in ("$validate", "$meta") or "_history" in path:
                     raise FhirError(501, f"This server does not answer {path[-1]} yet")
                 raise self._unknown_operation(request, path, parameters)
             if path[1] == "_history":
