@@ -29,7 +29,7 @@ LEAST = {
     "body": 99.6,
     "exact": 99.6,
 }
-"""What is reached, in percent. Missing: HTML, ``_filter``, ``$lastn``, Tomcat's own 404, a sort with ties."""
+"""What is reached, in percent. Missing: HTML, Tomcat's own 404, sorts with ties."""
 LEAST_OF_CREATES = {
     "status": 98.0,
     "body": 97.0,
