@@ -273,7 +273,7 @@ class BaseTable:
         """The filter that a list of rows answers best, and those rows: by id, else the fewest by pool postings."""
         best: tuple[int, Filter, PoolIndex, list[int]] | None = None
         for wanted in filters:
-            if wanted.negated or wanted.missing is not None:
+            if wanted.negated or wanted.missing is not None or wanted.either:
                 continue
             if wanted.ids is not None:
                 found = {row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None}
@@ -306,6 +306,11 @@ class BaseTable:
         return hits
 
     def _mask(self, wanted: Filter, rows: Rows) -> Mask:
+        if wanted.either:
+            mask = np.zeros(len(rows), dtype=np.bool_)
+            for group in wanted.either:
+                mask |= np.logical_and.reduce([self._mask(part, rows) for part in group])
+            return mask
         if wanted.ids is not None:
             mask = np.fromiter((i in wanted.ids for i in self.ids(rows)), np.bool_, len(rows))
         else:

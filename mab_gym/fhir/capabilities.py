@@ -44,11 +44,16 @@ _OWN_PARAMETERS = {
     "_filter": "Search the contents of the resource's data using a filter",
 }
 """What HAPI adds to the parameters that the specification defines."""
-_REFUSED = ("_content", "_text", "_language", "_list", "_filter")
+_REFUSED = ("_content", "_text", "_language", "_list")
 """Parameters that HAPI lists but searches here refuse: the first three as HAPI does (HAPI-1192, HAPI-1223)."""
-_OPERATIONS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "Patient": [("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything")],
+_OPERATIONS: Mapping[str, Sequence[str]] = {
+    "Encounter": ["everything"],
+    "Observation": ["lastn"],
+    "Patient": ["everything"],
 }
+"""The operations that single types have; every one has ``meta``, too."""
+
+_META = "Request a list of tags, profiles, and security labels for a specfic resource instance"
 
 
 def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: Origin) -> Response:
@@ -147,7 +152,17 @@ def _resource(kind: str, pointing: list[str]) -> dict[str, Any]:
         "searchInclude": ["*", *references],
         "searchRevInclude": pointing,
         "searchParam": _parameters(kind, parameters),
-        "operation": [{"name": name, "definition": definition} for name, definition in _OPERATIONS.get(kind, ())],
+        "operation": [
+            {
+                "name": "meta",
+                "definition": "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+                "documentation": _META,
+            },
+            *(
+                {"name": name, "definition": f"http://hl7.org/fhir/OperationDefinition/{kind}-{name}"}
+                for name in _OPERATIONS.get(kind, ())
+            ),
+        ],
     }
     return {name: value for name, value in resource.items() if value != []}
 

@@ -1,40 +1,78 @@
-"""``Patient/[id]/$everything``: a patient, all that refers to it, and all that this refers to in turn.
+"""``$everything``: a patient or an encounter, all that refers to it, and all that this refers to in turn.
 
-Source: FHIR R4, https://hl7.org/fhir/R4/patient-operation-everything.html; the order is HAPI FHIR 7.6's: the patient,
-what refers to it in load order, then the rest as HAPI includes it.
+Source: FHIR R4, https://hl7.org/fhir/R4/patient-operation-everything.html; what is found in which order is HAPI FHIR
+7.6's (``SearchBuilder``): the patients, what refers to them in load order, then the rest as HAPI includes it. HAPI
+takes ``_type``, ``_count``, ``_offset`` and, for all patients, ``_id``; ``start``, ``end`` and ``_since`` it does not
+know, and ``_lastUpdated``, ``_sort`` and ``_filter`` do not matter to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
+from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.includes import Include, Key, Resources, included, pointing_here
 from mab_gym.fhir.outcome import FhirError
 
-_ALL_REFERENCES = Include(False, "", "*", "", True, "*")
-_TAKEN = ("_count", "_format", "_pretty")
+MOST_FOUND = 50_000
+"""More HAPI would answer; here an agent that asks for a whole hospital's charts is told to ask for fewer patients."""
+_NOT_FOLLOWED = ("Provenance", "List", "Group")
+"""From these one patient's ``$everything`` goes no further (``JpaConstants``, UNDESIRED_RESOURCE_LINKAGES)."""
 
 
-def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Refuses what narrows ``$everything`` down.
+def read_types(text: str) -> list[str]:
+    """The types that ``_type`` asks for; none where it does not narrow anything down.
 
     Raises:
-        FhirError: 501, for HAPI would answer.
+        FhirError: 404 where there is no such type.
     """
-    for name in parameters:
-        if name not in _TAKEN:
-            raise FhirError(501, f"This server does not answer $everything with {name} yet")
+    types = [part.strip() for part in text.split(",")] if text else []
+    for name in types:
+        if name not in resource_types():
+            raise FhirError(404, f"HAPI-2197: Unknown resource type '{name}' in _type parameter.")
+    return types
 
 
-def everything(patient: Key, resources: Resources) -> list[Key]:
+def read_ids(values: Sequence[str]) -> list[str]:
+    """The ids that ``_id`` asks for, each value with commas, a type before an id left out."""
+    return [part.rpartition("/")[2] for value in values if value.strip() for part in value.split(",")]
+
+
+def in_hash_order(starts: Sequence[Key], resources: Resources) -> list[Key]:
+    """Patients asked for by id in the order of HAPI's ``HashSet<Long>`` of their database ids."""
+    buckets = 16
+    while len(starts) > buckets * 3 // 4:
+        buckets *= 2
+
+    def bucket(key: Key) -> tuple[int, int]:
+        place = resources.position(*key) or 0
+        return (place ^ place >> 16) & (buckets - 1), place
+
+    return sorted(dict.fromkeys(starts), key=bucket)
+
+
+def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources, *, one_patient: bool) -> list[Key]:
     """The keys of all resources, in order.
 
     Args:
-        patient: The patient.
+        starts: The patients or encounters.
+        types: What may refer to them, and what to follow references from; all where empty.
         resources: All resources.
+        one_patient: Whether it is about one patient, in which case references to patients lead nowhere.
+
+    Raises:
+        FhirError: It would be too much.
     """
-    found = {key for key in pointing_here([patient], resources) if key != patient}
+    first = set(starts)
+    found = {key for key in pointing_here(starts, resources) if key not in first and (not types or key[0] in types)}
+    if len(found) > MOST_FOUND:
+        raise FhirError(501, f"This server answers $everything up to {MOST_FOUND} resources")
     direct = sorted(found, key=lambda key: resources.position(*key) or 0)
-    rest = included([_ALL_REFERENCES], [patient, *direct], resources)
-    # HAPI keeps other patients out, though what else they led to stays.
-    return [patient, *direct, *(key for key in rest if key[0] != patient[0])]
+
+    def follow(kind: str) -> bool:
+        return (not types or kind in types) and not (one_patient and kind in _NOT_FOLLOWED)
+
+    every = Include(False, "", "*", "", True, "*")
+    not_to = ("Patient",) if one_patient else ()
+    rest = included([every], [*starts, *direct], resources, follow=follow, not_to=not_to, most=MOST_FOUND)
+    return [*starts, *direct, *rest]

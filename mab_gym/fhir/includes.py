@@ -6,7 +6,7 @@ that do not exist are left out without a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -96,7 +96,15 @@ def read_include(name: str, modifier: str, text: str) -> Include:
     return Include(reverse, source, parameter, target, iterate, text)
 
 
-def included(includes: Iterable[Include], matches: Sequence[Key], resources: Resources) -> list[Key]:
+def included(
+    includes: Iterable[Include],
+    matches: Sequence[Key],
+    resources: Resources,
+    *,
+    follow: Callable[[str], bool] | None = None,
+    not_to: Collection[str] = (),
+    most: int = MOST_INCLUDES,
+) -> list[Key]:
     """The resources that a page brings along, in HAPI's order.
 
     HAPI takes four steps, each of which starts from all that was found before: what points to the matches, what they
@@ -106,33 +114,44 @@ def included(includes: Iterable[Include], matches: Sequence[Key], resources: Res
         includes: What is asked for.
         matches: The page's matches.
         resources: All resources.
+        follow: Whether references from a type are followed; all are where None.
+        not_to: Types to which references are not followed.
+        most: How many at most.
     """
-    known, left = list(matches), MOST_INCLUDES
+    known, left = list(matches), most
     for iterate in (False, True):
         for reverse in (True, False):
             chosen = in_hapis_order(i for i in includes if (i.iterate, i.reverse) == (iterate, reverse))
             if chosen and left > 0:
-                added = _step(chosen, known, resources, left)
+                added = _step(chosen, known, resources, left, follow, not_to)
                 left -= len(added)
                 known += added
     return known[len(matches) :]
 
 
-def _step(includes: Sequence[Include], known: Sequence[Key], resources: Resources, most: int) -> list[Key]:
+def _step(
+    includes: Sequence[Include],
+    known: Sequence[Key],
+    resources: Resources,
+    most: int,
+    follow: Callable[[str], bool] | None,
+    not_to: Collection[str],
+) -> list[Key]:
     """What one step adds; each round goes on from what the last one has found."""
     original, found, fresh = set(known), dict[Key, None](), list(known)
     while fresh and len(found) < most:
         ahead: dict[Key, None] = {}
+        sources = fresh if follow is None else [key for key in fresh if follow(key[0])]
         for include in includes:
             if include.parameter == "*":
                 keys: Iterable[Key] = islice(
-                    (_rows if include.reverse else _pointed_to)(include, fresh, resources), most
+                    (_rows if include.reverse else _pointed_to)(include, sources, resources), most
                 )
             else:
                 # HAPI's database gives the results of one parameter without doubles, sorted by id.
-                found_now = set((_pointing if include.reverse else _pointed_to)(include, fresh, resources))
+                found_now = set((_pointing if include.reverse else _pointed_to)(include, sources, resources))
                 keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
-            ahead.update((key, None) for key in keys if resources.read(key) is not None)
+            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.read(key) is not None)
         ahead = dict.fromkeys(_as_java_set(ahead, resources))
         fresh = [key for key in ahead if key not in original and key not in found]
         found.update(ahead)

@@ -46,6 +46,7 @@ class Filter:
         negated: Whether resources that satisfy an alternative are left out (``:not``).
         missing: For ``:missing``, whether the element must be absent; else None.
         ids: For ``_id``, the logical ids asked for.
+        either: For ``_filter``, groups of filters; those of one group must all hold.
         ranks: Where HAPI's database reads by this filter, the place of each logical id (of the target, for a filter
             on a reference); see `mab_gym.fhir.ordering`.
     """
@@ -57,6 +58,7 @@ class Filter:
     negated: bool = False
     missing: bool | None = None
     ids: frozenset[str] | None = field(default=None)
+    either: tuple[tuple[Filter, ...], ...] = ()
     ranks: Mapping[str, int] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -77,6 +79,8 @@ class Filter:
 
     def accepts(self, resource: Mapping[str, Any]) -> bool:
         """Whether a resource satisfies the filter."""
+        if self.either:
+            return any(all(wanted.accepts(resource) for wanted in group) for group in self.either)
         if self.ids is not None:
             return (resource.get("id") in self.ids) is not self.negated
         resource_type = str(resource["resourceType"])

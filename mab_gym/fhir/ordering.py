@@ -58,7 +58,7 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
         resource_type: What is searched.
         filters: All filters in alphabetical order of their parameters, chains resolved (``ranks``).
     """
-    if any(f.negated or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
+    if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
         return None
     ranked = [f for f in filters if f.ranks is not None]
     by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}

@@ -10,6 +10,7 @@ from functools import lru_cache
 from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
 from mab_gym.fhir.composites import read_composite
 from mab_gym.fhir.definitions import SearchParameter, search_parameters
+from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.includes import Include, read_include
 from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import check_modifier
@@ -96,7 +97,11 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         elif stem in ("_include", "_revinclude"):
             if text.strip():
                 includes.append(read_include(stem, modifier, text))
-        elif stem in ("_filter", "_list"):
+        elif stem == "_filter":
+            condition = read_filter(resource_type, text) if "_filter" not in control else None
+            control["_filter"] = text
+            filters.extend([condition] if condition is not None else [])
+        elif stem == "_list":
             raise FhirError(501, f"This server does not answer searches with {stem} yet")
         elif stem == "_query":
             raise FhirError(

@@ -137,6 +137,11 @@ class View:
         table = self._tables.get(key[0])
         return table is not None and table.find(key[1]) is not None
 
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was such a resource, and it was deleted."""
+        write = None if self._overlay is None else self._overlay.find(key)
+        return write is not None and write.resource is None
+
     def text(self, key: Key) -> str | None:
         """A resource's JSON in HAPI's pretty form, or None where there is none."""
         if self._overlay is not None and (write := self._overlay.find(key)):

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from mab_gym.fhir.base import Rows, parse_element
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
-from mab_gym.fhir.everything import check_parameters, everything
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
 from mab_gym.fhir.includes import included
 from mab_gym.fhir.json_text import compact, pretty
@@ -24,6 +23,10 @@ Entries = Sequence[tuple[str, str]]
 
 MOST_SEARCHES = 1000
 """How many searches a session remembers for paging and for asking them again."""
+MOST_HELD = 200_000
+"""How many resources it remembers to have been found by operations."""
+
+_SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", "_getpagesoffset")
 
 
 class Searches:
@@ -36,7 +39,7 @@ class Searches:
         origin: Where and when answers are given; to be set before anything is asked.
     """
 
-    __slots__ = ("_answered", "_chance", "_saved", "origin")
+    __slots__ = ("_answered", "_chance", "_held", "_saved", "origin")
 
     origin: Origin
 
@@ -44,6 +47,7 @@ class Searches:
         self._chance = chance
         self._saved: dict[str, SavedSearch] = {}
         self._answered: dict[tuple[object, ...], str] = {}
+        self._held = 0
 
     def forget_answers(self) -> None:
         """Makes repeated searches look anew; pages of earlier ones stay as they were.
@@ -114,21 +118,77 @@ class Searches:
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
-        return self._answer_saved(query, view, search_id, saved, count, start, None)
+        return self._located(search_id, self._answer_saved(query, view, search_id, saved, count, start, None))
 
-    def everything(self, view: View, logical_id: str, parameters: Parameters) -> Response:
-        """Answers ``Patient/[id]/$everything`` for a patient who exists."""
-        check_parameters(dict(parameters))
-        query = read_query("Patient", parameters)
-        keys = everything(("Patient", logical_id), view)
+    def listed(
+        self,
+        view: View,
+        resource_type: str,
+        keys: Sequence[tuple[str, str]],
+        path: str,
+        parameters: Parameters,
+        *,
+        linked: bool = True,
+    ) -> Response:
+        """Answers an operation with resources that have been found already, page by page.
+
+        Args:
+            view: What can be seen.
+            resource_type: The type that was asked.
+            keys: All that was found, in order.
+            path: The request's path.
+            parameters: Of the operation.
+            linked: Whether they came in the URL, so that the link to itself has them.
+        """
+        base_url = self.origin.base_url
+        shown = tuple(pair for pair in parameters if pair[0] in _SHOWING)
+        query = read_query(resource_type, shown)
+        link = self_link(base_url, path, parameters if linked else ())
         search_id = self._chance.uuid()
-        saved = SavedSearch("Patient", parameters, view.frozen(), query.count, keys=keys)
-        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        if query.offset is not None:
+            page = offset_page(len(keys), query.count, query.offset, counted=False)
+            links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
+            return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
+        saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
         self._remember(search_id, saved)
-        link = self_link(self.origin.base_url, f"Patient/{logical_id}/$everything", parameters)
-        response = self._show_keys(query, view, search_id, keys, page, link)
+        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        if query.summary == "count":
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
+            return self._located(search_id, self._answer(body, query))
+        if query.start:
+            page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
+        return self._located(search_id, self._show_keys(query, view, search_id, keys, page, link))
+
+    def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
+        """Answers ``Observation/$lastn``, a search of its own that can be paged through as any other.
+
+        Args:
+            view: What can be seen.
+            asked: The search that HAPI makes of it.
+            path: The request's path.
+            parameters: How to show it.
+        """
+        shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
+        query = read_query("Observation", (*asked, *shown))
+        hits = view.hits(query)
+        search_id = self._answered.get(("last", *query.question), "")
+        if not search_id:
+            search_id = self._chance.uuid()
+            self._remember(search_id, SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count))
+            self._answered["last", *query.question] = search_id
+            page = self._saved[search_id].progress.first_page(len(hits), query.count, counted=False)
+        else:
+            page = self._saved[search_id].progress.later_page(len(hits), query.count, query.count, query.start)
+        link = self_link(self.origin.base_url, path, parameters)
+        if query.summary == "count":
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
+            return self._located(search_id, self._answer(body, query))
+        return self._located(search_id, self._show(query, view, search_id, hits, page, link))
+
+    def _located(self, search_id: str, response: Response) -> Response:
+        """The answer of an operation, or a later page, which say where their Bundle is."""
         location = f"{self.origin.base_url}/Bundle/{search_id}"
-        return Response(200, response.body, {**response.headers, "content-location": location})
+        return Response(response.status, response.body, {**response.headers, "content-location": location})
 
     def _show_keys(
         self,
@@ -140,14 +200,36 @@ class Searches:
         link: str | None,
         count: int = 0,
     ) -> Response:
-        shown = [self._entry(view, key) for key in keys[page.start : page.start + page.size] if view.exists(key)]
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        return self._answer(searchset(search_id, self.origin.instant, page.total, links, shown), query)
+        return self._answer_keys(query, view, search_id, keys, page, links)
+
+    def _answer_keys(
+        self,
+        query: Query,
+        view: View,
+        search_id: str,
+        keys: Sequence[tuple[str, str]],
+        page: Page,
+        links: Sequence[tuple[str, str]],
+    ) -> Response:
+        summary = query.summary if query.summary in ("true", "text", "data") else ""
+        on_page = keys[page.start : page.start + page.size]
+        entries = [
+            # _elements are those of the type that was asked; HAPI leaves other resources whole.
+            self._entry(view, key, summary, query.elements if key[0] == query.resource_type else ())
+            for key in on_page
+            if view.exists(key)
+        ]
+        subsetted = summary in ("true", "data")
+        body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
+        return self._answer(body, query)
 
     def _remember(self, search_id: str, saved: SavedSearch) -> None:
-        if len(self._saved) >= MOST_SEARCHES:
+        self._held += len(saved.keys or ())
+        if len(self._saved) >= MOST_SEARCHES or self._held > MOST_HELD:
             self._saved.clear()
             self._answered.clear()
+            self._held = len(saved.keys or ())
         self._saved[search_id] = saved
 
     def _answer_saved(
@@ -212,11 +294,11 @@ class Searches:
         summary = query.summary if query.summary in ("true", "text", "data") else ""
         return [self._entry(view, key, summary) for key in included(query.includes, matches, view)]
 
-    def _entry(self, view: View, key: tuple[str, str], summary: str = "") -> tuple[str, str]:
+    def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
         kind, logical_id = key
         text = view.text(key) or ""
-        if summary:
-            text = pretty(subset(parse_element(text), summary, ()))
+        if summary or names:
+            text = pretty(subset(parse_element(text), summary, names))
         return f"{self.origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
 
     def _entries(self, query: Query, view: View, hits: Rows) -> Entries:

@@ -21,9 +21,10 @@ from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML, to_html, wants_html
 from mab_gym.fhir.json_text import pretty
+from mab_gym.fhir.operations import operate
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.reading import DeletedError, current_text, history, read, read_version, resource_headers
+from mab_gym.fhir.reading import DeletedError, history, read, read_version, resource_headers
 from mab_gym.fhir.searching import check_format
 from mab_gym.fhir.table import IntArray, Positions, Table
 from mab_gym.fhir.transactions import process
@@ -36,7 +37,6 @@ Path = tuple[str, ...]
 Parameters = tuple[tuple[str, str], ...]
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
-_NOT_YET = (("Patient", "$everything"), ("Encounter", "$everything"), ("Observation", "$lastn"))
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
@@ -142,6 +142,10 @@ class Session(World):
             return metadata(request.method, parameters, self.origin)
         if path == ("_history",) and request.method in ("GET", "HEAD"):
             return history(self, path, parameters)
+        if path[-1].startswith("$") and request.method in ("GET", "POST"):
+            answer = operate(request, path, parameters, self.view(), self.searches())
+            if answer is not None:
+                return answer
         if path[0].startswith("$"):
             raise _unknown_operation(request, path, parameters)
         if path[0] not in resource_types():
@@ -190,12 +194,8 @@ class Session(World):
         if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
             self._check_read(request, path[:2], parameters)
             return read_version(self, (path[0], path[1]), path[3], parameters)
-        if path[::2] == ("Patient", "$everything"):
-            if not self.was_deleted((path[0], path[1])):
-                current_text(self, (path[0], path[1]))
-            return self.searches().everything(self.view(), path[1], parameters)
         if path[1].startswith("$") or len(path) > 2:
-            if (path[0], path[-1]) in _NOT_YET or path[-1] in ("$validate", "$meta") or "_history" in path:
+            if path[-1] in ("$validate", "$meta") or "_history" in path:
                 raise FhirError(501, f"This server does not answer {path[-1]} yet")
             raise _unknown_operation(request, path, parameters)
         self._check_read(request, path, parameters)

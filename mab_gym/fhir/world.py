@@ -83,8 +83,7 @@ class World:
 
     def was_deleted(self, key: Key) -> bool:
         """Whether there was such a resource, and it was deleted."""
-        write = None if self._overlay is None else self._overlay.find(key)
-        return write is not None and write.resource is None
+        return self.view().was_deleted(key)
 
     def latest_write(self, key: Key) -> Write | None:
         """The latest change to a resource, or None where the session has not touched it."""

@@ -57,7 +57,8 @@ def test_every_parameter_that_it_lists_is_answered(session: Session, kind: str) 
     refused = {}
     for parameter in resource(kind)["searchParam"]:
         name, value = parameter["name"], VALUES[parameter["type"]]
-        asked = f"{kind}?_has:Observation:patient:_id=o" if name == "_has" else f"{kind}?{name}={value}"
+        special = {"_has": "_has:Observation:patient:_id=o", "_filter": "_filter=_id eq o"}
+        asked = f"{kind}?{special.get(name, f'{name}={value}')}"
         response = get(session, asked)
         if response.status != 200:
             refused[asked] = response.body
@@ -102,11 +103,15 @@ def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -
 
 
 def test_every_operation_that_it_lists_is_there(session: Session) -> None:
-    targets = {"Patient": "Patient/a/$"}
+    targets = {("Patient", "everything"): "Patient/a/$everything", ("Observation", "lastn"): "Observation/$lastn"}
+    targets |= {("Encounter", "everything"): "Encounter/$everything"}
 
-    for kind, target in targets.items():
-        for operation in resource(kind)["operation"]:
-            assert get(session, target + operation["name"]).status == 200
+    for kind in ("Patient", "Observation", "Encounter"):
+        for name in (operation["name"] for operation in resource(kind)["operation"]):
+            if name == "meta":
+                assert get(session, f"{kind}/x/$meta").status == 404
+            else:
+                assert get(session, targets[kind, name]).status == 200
 
 
 def test_parameters_stand_in_the_order_of_hapis_map() -> None:
@@ -134,6 +139,7 @@ def test_parts_of_it(session: Session) -> None:
     assert summary["rest"][0]["resource"][0] == {
         "type": "Account",
         "profile": "http://hl7.org/fhir/StructureDefinition/Account",
+        "operation": [{"name": "meta", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-meta"}],
     }
     assert "text" not in summary
     assert get(session, "metadata?_summary=text").headers["content-type"] == "text/html;charset=UTF-8"

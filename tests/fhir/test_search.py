@@ -218,7 +218,7 @@ def test_reverse_includes_come_in_the_order_of_a_java_hash_set() -> None:
         ("Observation?code:below=x", 400, "HAPI-1240: Invalid token specified for parameter code"),
         ("Patient?_text=x", 400, "HAPI-1192: Fulltext search is not enabled"),
         ("Patient?_summary=true&_elements=name", 400, "HAPI-0304: Cannot combine"),
-        ("Patient?_filter=name eq x", 501, "This server does not answer"),
+        ("Patient?_list=x", 501, "This server does not answer"),
     ],
 )
 def test_refusals(session: Session, target: str, status: int, start: str) -> None:
