@@ -98,11 +98,13 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1208: Invalid resource type: {source}")
     defined = search_parameters(source)
     reference = defined.get(stem)
-    inner = rest.partition(":")[0].partition(".")[0]
-    for known in (stem, inner):
-        if known not in defined and not rest.startswith("_has:"):
-            raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{known}")
-    if reference is None or reference.type != "reference":
+    # What is asked of the source has no modifiers.
+    inner = rest.partition(".")[0]
+    if rest.startswith("_has:"):
+        read_has(source, rest, text)
+    elif inner not in defined:
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
+    if reference is None:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
     return Reverse(source, reference, ((rest, text),))
 

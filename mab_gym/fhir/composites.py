@@ -27,6 +27,12 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
         raise FhirError(501, "This server does not answer composite parameters with several values yet")
     defined = search_parameters(resource_type)
     parts = split_alternatives(values[0], "$")
+    if len(parts) > 2:
+        raise FhirError(
+            400,
+            "HAPI-1947: Invalid value for composite parameter (only one '$' is valid for this parameter, others must "
+            f"be escaped). Value was: {values[0]}",
+        )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
     if len(parts) != len(parameter.components) or not all(parts):
         return [nothing]

@@ -232,7 +232,7 @@ def check_dates(resource: Mapping[str, Any]) -> None:
             continue
         for path in compile_paths(resource_type, parameter.expression):
             for node in path.nodes(resource.get(path.top)):
-                texts = [node.value]
+                texts = [node.value] if node.type_name != "string" else []
                 if isinstance(node.value, dict):
                     texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
                 for text in texts:

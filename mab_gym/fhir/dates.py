@@ -29,6 +29,8 @@ _PREFIXED = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
 _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "!": "ne", "!=": "ne"} | {
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
+_EARLIEST, _LATEST = 41_400_000, 43_200_000
+"""How long before and after midnight in Greenwich a day begins elsewhere, in milliseconds (``DateUtils``)."""
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 
 
@@ -133,6 +135,32 @@ class DateComparison:
             return bool(self._holds(stored.low, stored.high, low, high, low, high))
         first, last = self.period.low_day, self.period.high_day
         return bool(self._holds(stored.low_day, stored.high_day, first, last, last, first))
+
+    def matches_update(self, stored: Period) -> bool:
+        """Whether a resource was last updated when the question says.
+
+        ``_lastUpdated`` is compared by instants. A day or less begins with the first of its minutes anywhere on Earth
+        as HAPI reckons (at GMT+11:30); what is to end with it ends at noon, or a whole unit later where the day counts.
+        """
+        low, high = self._update_bounds()
+        match self.comparator:
+            case "gt" | "sa" | "ge":
+                return stored.low >= low
+            case "lt" | "eb" | "le":
+                return stored.low <= high
+            case "ne":
+                return stored.low < low or stored.low > high
+        return low <= stored.low <= high
+
+    def _update_bounds(self) -> tuple[int, int]:
+        begin, unit = self.period.low, self.period.high + 1 - self.period.low
+        if self.period.timed:
+            unit = max(1, unit)
+            return begin + (unit if self.comparator in ("gt", "sa") else 0), (
+                begin - 1 if self.comparator in ("lt", "eb") else begin + unit - 1
+            )
+        low = begin - _EARLIEST + (unit if self.comparator in ("gt", "sa") else 0)
+        return low, begin + _LATEST - 1 + (0 if self.comparator in ("lt", "eb") else unit)
 
     def matches_array(
         self, low: npt.NDArray[Any], high: npt.NDArray[Any], low_day: npt.NDArray[Any], high_day: npt.NDArray[Any]

@@ -102,19 +102,32 @@ def included(includes: Sequence[Include], matches: Sequence[Key], resources: Res
         matches: The page's matches.
         resources: All resources.
     """
+    found: list[Key] = []
+    # Backwards comes first, unless that is to go on from what is included.
+    forward_first = any(include.reverse and include.iterate for include in includes)
+    for reverse in (not forward_first, forward_first):
+        for iterate in (False, True):
+            chosen = [i for i in includes if i.reverse is reverse and i.iterate is iterate]
+            if chosen:
+                found += _as_java_set(_round(chosen, [*matches, *found], resources, iterate=iterate), resources)
+    return found[:MOST_INCLUDES]
+
+
+def _round(includes: Sequence[Include], bases: Sequence[Key], resources: Resources, *, iterate: bool) -> list[Key]:
+    """What some includes bring along, in one step or over any number of them."""
     found: dict[Key, None] = {}
-    seen, fresh, first = set(matches), list(matches), True
+    seen, fresh = set(bases), list(bases)
     while fresh and len(found) < MOST_INCLUDES:
         ahead: dict[Key, None] = {}
         for include in includes:
-            if first or include.iterate:
-                step = _pointing if include.reverse else _pointed_to
-                ahead.update((key, None) for key in step(include, fresh, resources) if key not in seen)
+            step = _pointing if include.reverse else _pointed_to
+            ahead.update((key, None) for key in step(include, fresh, resources) if key not in seen)
         fresh = [key for key in ahead if resources.read(key) is not None][: MOST_INCLUDES - len(found)]
         found.update(dict.fromkeys(fresh))
         seen.update(ahead)
-        first = False
-    return _as_java_set(list(found), resources)
+        if not iterate:
+            break
+    return list(found)
 
 
 def _as_java_set(keys: list[Key], resources: Resources) -> list[Key]:
@@ -143,7 +156,7 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
 
 def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     for key in keys:
-        if include.source_type not in ("", key[0]):
+        if include.source_type not in ("", key[0]) and include.parameter != "*":
             continue
         resource = resources.read(key) or {}
         for parameter in _references(key[0], include.parameter):

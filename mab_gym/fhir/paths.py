@@ -80,8 +80,8 @@ def _step(node: Node, kind: str, argument: str) -> Iterator[Node]:
         return
     if not isinstance(value, dict):
         return
-    name, _, as_type = argument.partition(" as ")
-    for name, type_name, binding in _expand(node.type_name, name, as_type or None):
+    stem, _, as_type = argument.partition(" as ")
+    for name, type_name, binding in _expand(node.type_name, stem, as_type or None):
         for item in _items(value.get(name)):
             yield Node(item, type_name, binding)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
 from mab_gym.fhir.bundle import searchset
@@ -109,7 +110,8 @@ class Searches:
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
-        return self._answer_saved(query, view, search_id, saved, count, start, None)
+        link = "&".join(f"{name}={quote(value, safe='-_.*~,')}" for name, value in control.items())
+        return self._answer_saved(query, view, search_id, saved, count, start, f"{self._origin.base_url}?{link}")
 
     def everything(self, view: View, logical_id: str, parameters: Parameters) -> Response:
         """Answers ``Patient/[id]/$everything`` for a patient who exists."""

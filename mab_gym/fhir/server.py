@@ -87,7 +87,7 @@ class Session:
         try:
             response = self._route(request)
         except FhirError as error:
-            response = self._refusal(error)
+            response = self._refusal(request, error)
         if "xml" in request.target or "xml" in request.headers.get("accept", ""):
             return _as_asked(request, response)
         return response
@@ -193,7 +193,7 @@ class Session:
         if names or summary in ("true", "text", "data"):
             resource = subset(resource, summary, names)
             text = pretty(resource)
-        if control.get("_pretty") == "false":
+        if control.get("_pretty", "true") != "true":
             text = compact(resource)
         return self._one(200, resource_type, logical_id, resource, text)
 
@@ -221,7 +221,9 @@ class Session:
             "content-location": f"{base_url}/Bundle/{bundle_id}",
             "last-modified": self.server.http_date,
         }
-        return Response(200, body if control.get("_pretty") != "false" else compact(parse_element(body)), headers)
+        return Response(
+            200, body if control.get("_pretty", "true") == "true" else compact(parse_element(body)), headers
+        )
 
     def _current_text(self, resource_type: str, logical_id: str) -> str:
         text = self._view().text((resource_type, logical_id))
@@ -245,8 +247,10 @@ class Session:
             headers["location"] = location
         return Response(status, text, headers)
 
-    def _refusal(self, error: FhirError) -> Response:
-        return Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
+    def _refusal(self, request: Request, error: FhirError) -> Response:
+        asked = dict(parse_target(request.target).parameters).get("_pretty", "true")
+        write = pretty if asked == "true" else compact
+        return Response(error.status, write(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -283,7 +287,7 @@ def _as_asked(request: Request, response: Response) -> Response:
     formats = [value for name, value in parameters if name == "_format"]
     if not response.body or not wants_xml(formats, request.headers.get("accept", "")):
         return response
-    plain = any(pair == ("_pretty", "false") for pair in parameters)
+    plain = any(name == "_pretty" and value != "true" for name, value in parameters)
     text = to_xml(parse_element(response.body), pretty=not plain)
     return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
 

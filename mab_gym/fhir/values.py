@@ -137,6 +137,8 @@ def _references(node: Node) -> Iterator[Reference]:
 
 def _dates(node: Node) -> Iterator[Period]:
     value = node.value
+    if node.type_name == "string":
+        return
     if node.type_name == "Timing" and isinstance(value, dict):
         for event in value.get("event", ()):
             if period := stored_period(event):
