@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -109,6 +110,28 @@ def stored_period(value: object) -> Period | None:
             low = low._replace(low=milliseconds(datetime(1, 1, 1, tzinfo=UTC)))
         return Period(low.low, high.high, low.low_day, high.high_day, low.timed)
     return None
+
+
+def timing_period(events: Sequence[str], bounds: Sequence[str | None]) -> Period | None:
+    """The period that HAPI indexes for a Timing: from its least to its greatest instant.
+
+    Days are those of the first and of the last event, as they are listed; where there is none, those of the bounds.
+
+    Args:
+        events: ``Timing.event``.
+        bounds: Both ends of ``Timing.repeat.boundsPeriod``.
+    """
+    listed = [period for text in events if (period := read_date(text))]
+    around = [period for text in bounds if text and (period := read_date(text))]
+    if not listed and not around:
+        return None
+    low, high = (choose(period.low for period in (*listed, *around)) for choose in (min, max))
+    if not listed:
+        first, last = (choose(around, key=lambda period: period.low) for choose in (min, max))
+        return Period(low, high, first.low_day, last.low_day, True)
+    if not listed[-1].timed:
+        high = listed[-1].high
+    return Period(low, high, listed[0].low_day, listed[-1].high_day, listed[0].timed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.hashes import string_hash
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import compile_paths
@@ -60,6 +61,16 @@ class Include:
     text: str
 
 
+def in_order(includes: Iterable[Include]) -> list[Include]:
+    """Includes as HAPI keeps them: in the order of a ``java.util.HashSet<Include>``, each once."""
+
+    def bucket(include: Include) -> int:
+        hashed = 31 * (31 + (1231 if include.iterate else 1237)) + string_hash(include.text) & 0xFFFFFFFF
+        return (hashed ^ hashed >> 16) & 15
+
+    return sorted(dict.fromkeys(includes), key=bucket)
+
+
 def read_include(name: str, modifier: str, text: str) -> Include:
     """Reads ``Type:parameter[:Target]`` or ``*``.
 
@@ -103,37 +114,46 @@ def included(includes: Sequence[Include], matches: Sequence[Key], resources: Res
         resources: All resources.
     """
     found: list[Key] = []
+    includes = in_order(includes)
     # Backwards comes first, unless that is to go on from what is included.
     forward_first = any(include.reverse and include.iterate for include in includes)
     for reverse in (not forward_first, forward_first):
         for iterate in (False, True):
             chosen = [i for i in includes if i.reverse is reverse and i.iterate is iterate]
             if chosen:
-                found += _as_java_set(_round(chosen, [*matches, *found], resources, iterate=iterate), resources)
+                found += _round(chosen, [*matches, *found], resources, iterate=iterate)
     return found[:MOST_INCLUDES]
 
 
 def _round(includes: Sequence[Include], bases: Sequence[Key], resources: Resources, *, iterate: bool) -> list[Key]:
     """What some includes bring along, in one step or over any number of them."""
     found: dict[Key, None] = {}
+    known: set[Key] = set()
     seen, fresh = set(bases), list(bases)
     while fresh and len(found) < MOST_INCLUDES:
         ahead: dict[Key, None] = {}
         for include in includes:
             step = _pointing if include.reverse else _pointed_to
-            ahead.update((key, None) for key in step(include, fresh, resources) if key not in seen)
+            for key in step(include, fresh, resources):
+                (ahead.setdefault(key) if key not in seen else known.add(key))
         fresh = [key for key in ahead if resources.read(key) is not None][: MOST_INCLUDES - len(found)]
         found.update(dict.fromkeys(fresh))
         seen.update(ahead)
         if not iterate:
             break
-    return list(found)
+    return _as_java_set(list(found), len(known - set(found)), resources)
 
 
-def _as_java_set(keys: list[Key], resources: Resources) -> list[Key]:
-    """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
+def _as_java_set(keys: list[Key], more: int, resources: Resources) -> list[Key]:
+    """The order in which a ``java.util.HashSet<JpaPid>`` gives back what is left of what was put into it.
+
+    Args:
+        keys: What is left.
+        more: How many were there besides; they count for the set's size.
+        resources: All resources.
+    """
     buckets = 16
-    while len(keys) > buckets * 3 // 4:
+    while len(keys) + more > buckets * 3 // 4:
         buckets *= 2
 
     def bucket(key: Key) -> int:

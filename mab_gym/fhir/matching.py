@@ -169,7 +169,13 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
                 return Filter(parameter, key, (comparison.matches_update,), (comparison,))
             return Filter(parameter, key, (comparison.matches,), (comparison,))
         case "quantity" | "number":
-            return Filter(parameter, key, tuple(_quantity(parameter, part) for part in values))
+            comparator = ""
+            predicates = []
+            for part in values:
+                # The first value's comparator holds for all.
+                comparator, predicate = _quantity(parameter, part, comparator)
+                predicates.append(predicate)
+            return Filter(parameter, key, tuple(predicates))
         case "uri":
             return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
     raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
@@ -290,11 +296,23 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
     wanted = unescape(text)
     if modifier == "exact":
         return lambda value: value.exact == wanted
-    # In the database's patterns a backslash makes what follows it literal, so that it finds no backslash itself.
-    folded = normalize(wanted).replace("\\", "")
+    folded = normalize(wanted)
+    if "_" in folded or "\\" in folded:
+        pattern = _pattern(folded)
+        if modifier == "contains":
+            return lambda value: pattern.search(value.normalized) is not None
+        return lambda value: pattern.match(value.normalized) is not None
     if modifier == "contains":
         return lambda value: folded in value.normalized
     return lambda value: value.normalized.startswith(folded)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """What the database's LIKE makes of a text: ``_`` is any character, a backslash makes the next one literal."""
+    parts = re.findall(r"\\(.)|(_)|([^\\])", text, re.DOTALL)
+    return re.compile(
+        "".join("." if blank else re.escape(escaped or plain) for escaped, blank, plain in parts), re.DOTALL
+    )
 
 
 def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
@@ -330,7 +348,8 @@ def _nothing(value: object) -> bool:
     return False
 
 
-def _quantity(parameter: SearchParameter, text: str) -> Predicate:
+def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, Predicate]:
+    """A comparator and the predicate; of several alternatives the ``first`` one's comparator holds for all."""
     parts = [unescape(part) for part in split_alternatives(text, "|")]
     prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
     if prefix and not number:
@@ -346,6 +365,7 @@ def _quantity(parameter: SearchParameter, text: str) -> Predicate:
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
     amount = float(number)
+    used = first or comparator
 
     def matches(value: Quantity | float) -> bool:
         if isinstance(value, Quantity):
@@ -353,9 +373,9 @@ def _quantity(parameter: SearchParameter, text: str) -> Predicate:
             if unit and (unit != value.code or (system and value.system != system)):
                 return False
             value = value.value
-        return _compare(comparator, value, amount)
+        return _compare(used, value, amount)
 
-    return matches
+    return used, matches
 
 
 @lru_cache(maxsize=256)

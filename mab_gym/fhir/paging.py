@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mab_gym.fhir.includes import in_order
 from mab_gym.fhir.query import Query
 from mab_gym.fhir.url import encode, self_link
 
@@ -160,7 +161,7 @@ def page_links(
     """
     tail = f"&_format={encode(query.format)}" if query.format else ""
     tail += "&_pretty=true" if query.pretty else ""
-    tail += "".join(f"&_include={encode(text)}" for text in sorted(i.text for i in query.includes if not i.reverse))
+    tail += "".join(f"&_include={encode(i.text)}" for i in in_order(query.includes) if not i.reverse)
     tail += "&_bundletype=searchset"
     tail += f"&_elements={','.join(map(encode, sorted(query.elements)))}" if query.elements else ""
 

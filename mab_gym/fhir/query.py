@@ -89,7 +89,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
     includes: list[Include] = []
     control: dict[str, str] = {}
     sort: list[tuple[SearchParameter, bool]] = []
-    sorted_already = False
+    sorts: list[tuple[str, str, bool]] = []
     unknown_type: FhirError | None = None
     for name, text in sorted(parameters, key=lambda pair: pair[0]):
         stem, colon, modifier = name.partition(":")
@@ -110,8 +110,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
                 ),
             )
         elif stem == "_sort":
-            sort.extend(_read_sort(resource_type, text, modifier, whole=sorted_already))
-            sorted_already = sorted_already or bool(text.strip())
+            sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in sorts)))
         elif stem in ("_text", "_content"):
             raise FhirError(
                 400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
@@ -130,10 +129,6 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             raise FhirError(400, unknown_parameter(resource_type, stem or "null"))
         elif stem == "_language":
             raise FhirError(400, unknown_parameter(resource_type, stem, "HAPI-1223"))
-    if unknown_type is not None:
-        modifiers = [name.partition(":")[2] for name, _ in parameters if name.partition(":")[0] in defined]
-        blame = blame_modifiers(resource_type, modifiers)
-        raise FhirError(400, blame) if blame else unknown_type
     if len(filters) + len(chains) > 1 and any(isinstance(c, Chain) and c.parameters[0][0] == "_id" for c in chains):
         # HAPI compares the id with the searched resource's own wherever that takes part in the join.
         filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
@@ -151,6 +146,12 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
             "Offset must be a positive integer",
         )
+    if unknown_type is not None:
+        modifiers = [name.partition(":")[2] for name, _ in parameters if name.partition(":")[0] in defined]
+        blame = blame_modifiers(resource_type, modifiers)
+        raise FhirError(400, blame) if blame else unknown_type
+    for modifier, text, whole in sorts:
+        sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
     total = control.get("_total", "")
     return Query(

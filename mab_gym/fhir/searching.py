@@ -188,13 +188,13 @@ class Searches:
     def _included(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
         matches = [(query.resource_type, logical_id) for logical_id in view.ids(query.resource_type, hits)]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
-        return [self._entry(view, key, summary) for key in included(query.includes, matches, view)]
+        return [self._entry(view, key, summary, query.elements) for key in included(query.includes, matches, view)]
 
-    def _entry(self, view: View, key: tuple[str, str], summary: str = "") -> tuple[str, str]:
+    def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
         kind, logical_id = key
         text = view.text(key) or ""
-        if summary:
-            text = pretty(subset(parse_element(text), summary, ()))
+        if summary or names:
+            text = pretty(subset(parse_element(text), summary, names))
         return f"{self._origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
 
     def _entries(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
