@@ -7,7 +7,7 @@ The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4
 specification (http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
 
 elements.json    {type: [parent type or "", [[name, types, flags, binding, targets], ...]]}
-                 A name ending in "[x]" is a choice; flags hold "*" (many) and "s" (part of the summary).
+                 A name ending in "[x]" is a choice; flags hold "*" (many), "s" (part of the summary), "m" (mandatory).
                  Only what the type adds to its parent is listed, in the order in which FHIR defines it.
 codes.json       {binding: [allowed codes]}
 systems.json     {binding: the codes' system, or {code: system} where there are several}
@@ -159,6 +159,7 @@ class Elements:
         if path == "Resource.id":
             types = ["id"]  # The specification says string, HAPI's model id.
         flags = "*" * (value(node, "max") == "*") + "s" * (value(node, "isSummary") == "true")
+        flags += "m" * (value(node, "min") not in (None, "0"))
         return [
             name,
             types,

@@ -28,6 +28,7 @@ class Element:
         codes: The codes which that enumeration allows; empty where ``binding`` is None.
         reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
         summary: Whether it is part of ``_summary=true`` (``isSummary``).
+        mandatory: Whether there must be at least one.
         choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
     """
 
@@ -38,6 +39,7 @@ class Element:
     codes: frozenset[str]
     reference_targets: tuple[str, ...]
     summary: bool
+    mandatory: bool = False
     choice: str = ""
 
     @property
@@ -140,10 +142,10 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
 
 def _expand(name: str, types: list[str], flags: str, binding: str, targets: list[str]) -> list[Element]:
     """The element of one row of ``elements.json``, or for a choice one element for each type."""
-    many, summary = "*" in flags, "s" in flags
+    many, summary, mandatory = (flag in flags for flag in "*sm")
     if not name.endswith("[x]"):
         codes = _codes(binding) if binding else frozenset[str]()
-        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary)]
+        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary, mandatory)]
     choice = name.removesuffix("[x]")
     return [
         Element(
@@ -154,6 +156,7 @@ def _expand(name: str, types: list[str], flags: str, binding: str, targets: list
             codes=frozenset(),
             reference_targets=tuple(targets) if each in ("Reference", "canonical") else (),
             summary=summary,
+            mandatory=mandatory,
             choice=choice,
         )
         for each in types

@@ -190,6 +190,9 @@ class Session:
         resource = parse_element(text)
         names = tuple(part for part in control.get("_elements", "").split(",") if part)
         summary = control.get("_summary", "")
+        if summary == "text":
+            response = self._one(200, resource_type, logical_id, resource, resource.get("text", {}).get("div", "null"))
+            return Response(200, response.body, {**response.headers, "content-type": "text/html;charset=UTF-8"})
         if names or summary in ("true", "text", "data"):
             resource = subset(resource, summary, names)
             text = pretty(resource)

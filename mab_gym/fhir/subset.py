@@ -21,22 +21,69 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
     """
     resource_type = str(resource["resourceType"])
     defined = elements(resource_type)
-    wanted = {name.removeprefix(resource_type + ".") for name in names}
+    wanted = _as_tree(resource_type, names)
+    if names and not wanted:
+        return dict(resource)
 
     def kept(name: str) -> bool:
         if name in _ALWAYS:
             return True
         element = defined.get(name)
         if names:
-            return name in wanted or (element is not None and element.choice in wanted)
+            return True
         if summary == "text":
-            return name == "text"
+            return name == "text" or (element is not None and element.mandatory)
         if summary == "data":
             return name != "text"
         return element is not None and element.summary
 
     part = {name: value for name, value in resource.items() if kept(name)}
+    if wanted:
+        chosen = _chosen(part, resource_type, wanted)
+        part = {name: chosen.get(name, value) for name, value in part.items() if name in chosen or name in _ALWAYS}
     meta = dict(part.get("meta", {}))
     meta["tag"] = [*meta.get("tag", ()), SUBSETTED]
     part["meta"] = meta
     return part
+
+
+_Tree = dict[str, Any]
+"""Names with the names wanted below them; an empty one stands for all."""
+
+
+def _as_tree(resource_type: str, names: Sequence[str]) -> _Tree:
+    """What ``_elements`` names of a type: names of other types, which begin with a capital letter, are left out."""
+    tree: _Tree = {}
+    for name in names:
+        steps = [step for step in name.removeprefix(resource_type + ".").split(".") if step]
+        if not steps or steps[0][:1].isupper():
+            continue
+        place = tree
+        for number, step in enumerate(steps):
+            known = step in place
+            inner = place.setdefault(step, {})
+            if known and not inner:
+                break
+            if number == len(steps) - 1:
+                inner.clear()
+            place = inner
+    return tree
+
+
+def _chosen(value: Mapping[str, Any], type_name: str, tree: _Tree) -> dict[str, Any]:
+    """The wanted parts of a resource or of an element."""
+    defined = elements(type_name)
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        element = defined.get(name)
+        stem = name if name in tree or element is None else element.choice
+        if stem not in tree:
+            continue
+        below = tree[stem]
+        if not below or element is None:
+            found[name] = item
+        elif isinstance(item, list):
+            found[name] = [_chosen(each, element.type, below) if isinstance(each, dict) else each for each in item]
+        else:
+            found[name] = _chosen(item, element.type, below) if isinstance(item, dict) else item
+    return found
