@@ -5,18 +5,37 @@ Source: FHIR R4 section 3.1.1.4.5, HAPI FHIR 7.6's ``TokenPredicateBuilder`` and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mab_gym.fhir.code_systems import bound_system
-from mab_gym.fhir.definitions import SearchParameter, resource_types
+from mab_gym.fhir.definitions import SearchParameter, is_resource_type
+from mab_gym.fhir.hashes import string_bucket
 from mab_gym.fhir.matching import read_token, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.url import encode
 
-_LISTED = "[:contains, :exact, :in, :iterate, :missing, :not-in, :of-type, :recurse, :text]"
+UNKNOWN_TYPE = "HAPI-1250: Invalid/unsupported resource type: "
+_LISTED = ("contains", "exact", "in", "iterate", "missing", "not-in", "of-type", "recurse", "text")
 _CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
 _MEANT = {
     "token": ("not", "text"),
     "string": ("exact", "contains"),
 }
+
+
+def blame_modifiers(resource_type: str, modifiers: Iterable[str]) -> str:
+    """HAPI's words for a search that fails over an unknown resource type, where one of its modifiers may be to blame.
+
+    Whatever the modifiers belong to, it names all that are not in a certain list; empty where none is to be named.
+    """
+    unknown = {modifier for modifier in modifiers if modifier and modifier not in _LISTED}
+    if not unknown:
+        return ""
+    named = ", ".join(":" + modifier for modifier in sorted(sorted(unknown), key=string_bucket))
+    return (
+        f'HAPI-2498: Unsupported search modifier(s): "[{named}]" for resource type "{resource_type}". '
+        f"Valid search modifiers are: [{', '.join(':' + modifier for modifier in _LISTED)}]"
+    )
 
 
 def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> tuple[str, str]:
@@ -28,15 +47,13 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
     if modifier in ("", "missing"):
         return modifier, text
     if parameter.type == "reference":
-        if modifier in resource_types():
+        if is_resource_type(modifier):
             return modifier, text
-        raise FhirError(
-            400,
-            f'HAPI-2498: Unsupported search modifier(s): "[:{modifier}]" for resource type "{resource_type}". '
-            f"Valid search modifiers are: {_LISTED}",
-        )
-    if parameter.type == "token":
+        raise FhirError(400, f'{UNKNOWN_TYPE}"{modifier}"')
+    if parameter.type == "token" and parameter.name not in ("_tag", "_security"):
         return _check_token_modifier(resource_type, parameter, modifier, text)
+    if parameter.name in ("_tag", "_security", "_source"):
+        return modifier, text
     if (parameter.type, modifier) in (("string", "nickname"), ("uri", "above"), ("uri", "below")):
         raise FhirError(501, f"This server does not answer searches with :{modifier} yet")
     return (modifier if modifier in _MEANT.get(parameter.type, ()) else ""), text
@@ -47,6 +64,7 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
         case "of-type":
             raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")
         case "in" | "not-in":
+            text = next((part for part in split_alternatives(text) if part.strip()), "")
             if text.startswith(_CORE_VALUE_SETS):
                 raise FhirError(501, f"This server does not expand value sets for :{modifier} yet")
             raise FhirError(404, f"HAPI-2024: Unknown ValueSet: {encode(text)}")
@@ -59,6 +77,8 @@ def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: st
     """The value with the system that a bound code has: FHIR's own code systems are flat, nothing is below a code."""
     values = []
     for part in split_alternatives(text):
+        if not part.strip():
+            continue
         system, code = read_token(part)
         if system is None:
             system = bound_system(resource_type, parameter.expression, code)
