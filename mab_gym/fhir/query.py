@@ -247,7 +247,7 @@ def _normal_form(wanted: Filter) -> str:
     if wanted.parameter.type == "reference" and wanted.missing is None:
         prefix = f"{wanted.modifier}/" if wanted.modifier and "/" not in text else ""
         return prefix + "/".join(text.rsplit("/", 2)[-2:])
-    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "text", "exact", "contains") else ""
+    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "not-in", "text", "exact", "contains") else ""
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
 
 
