@@ -19,5 +19,9 @@ class NotInstalledError(MabGymError):
     """Something optional is needed that is not installed; the text holds the command that installs it."""
 
 
+class RecordsError(MabGymError):
+    """A file of records cannot be read, or a record in it is none."""
+
+
 class UsageError(MabGymError, ValueError):
     """A caller's argument is of the wrong type or names what does not exist."""

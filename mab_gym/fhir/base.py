@@ -20,7 +20,7 @@ from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Table
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Positions, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
 Rows = npt.NDArray[np.intp]
@@ -101,7 +101,7 @@ class PoolIndex:
 
     def __init__(self, column: PoolColumn) -> None:
         self.column = column
-        self._values: dict[Path, list[tuple[Value, ...] | None]] = {}
+        self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
@@ -133,9 +133,9 @@ class PoolIndex:
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
         """The values that a search parameter of this kind and path finds in the element with this code."""
-        known = self._values.get(path)
+        known = self._values.get((kind, path))
         if known is None:
-            known = self._values[path] = [()] + [None] * len(self.column.texts)
+            known = self._values[kind, path] = [()] + [None] * len(self.column.texts)
         found = known[code]
         if found is None:
             element = parse_element(self.column.texts[code - 1])
@@ -154,12 +154,14 @@ class BaseTable:
 
     Attributes:
         table: The stored columns.
+        positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, positions: Positions | None = None) -> None:
         self.table = table
+        self.positions = range(1, len(table) + 1) if positions is None else positions
         self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}

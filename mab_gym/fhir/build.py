@@ -1,4 +1,4 @@
-"""Tables from resources one by one: for small sets and imports (the cohort writes its columns directly)."""
+"""Tables from resources one by one: for small sets, imports and what clients write (the cohort writes its columns)."""
 
 from __future__ import annotations
 
@@ -15,63 +15,128 @@ from mab_gym.fhir.table import (
     OTHER_FORM,
     Column,
     InstantColumn,
-    InstantForm,
+    IntArray,
     PoolColumn,
+    Positions,
     Table,
     read_instant,
     smallest_unsigned,
 )
 
+Resource = Mapping[str, Any]
 
-def build_tables(resources: Iterable[Mapping[str, Any]]) -> list[Table]:
+
+def build_tables(resources: Iterable[Resource]) -> list[Table]:
     """Makes tables from whole resources, each with its id, in load order.
 
     Args:
         resources: Parsed resources in FHIR's element order, as `parse_resource` gives them.
     """
-    by_type: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    by_type: dict[str, list[Resource]] = {}
     for resource in resources:
-        texts = {name: pretty(value, 1) for name, value in resource.items() if name not in ("resourceType", "id")}
-        by_type.setdefault(resource["resourceType"], []).append((resource["id"], texts))
-    return [build_table(name, rows, [e for e in elements(name) if e != "id"]) for name, rows in by_type.items()]
+        by_type.setdefault(resource["resourceType"], []).append(resource)
+    return [build_table(name, rows) for name, rows in by_type.items()]
 
 
-def build_table(resource_type: str, resources: Sequence[tuple[str, Mapping[str, str]]], order: Sequence[str]) -> Table:
-    """Makes a table from resources one by one (for small sets; the cohort writes its columns directly).
+def build_positioned(resources: Iterable[Resource]) -> dict[str, tuple[Table, Positions]]:
+    """Makes tables from whole resources, and says for each row when it was loaded, counted over all types from 1.
 
     Args:
-        resource_type: Their type.
-        resources: Each one's id and its elements' JSON texts by name.
-        order: The type's elements in FHIR's order.
+        resources: As for `build_tables`.
     """
-    columns: list[Column] = []
-    for name in order:
-        texts = [elements.get(name) for _, elements in resources]
-        if all(text is None for text in texts):
+    by_type: dict[str, tuple[list[Resource], list[int]]] = {}
+    for position, resource in enumerate(resources, 1):
+        rows, positions = by_type.setdefault(resource["resourceType"], ([], []))
+        rows.append(resource)
+        positions.append(position)
+    return {name: extend_table(name, None, (), (), rows, positions) for name, (rows, positions) in by_type.items()}
+
+
+def build_table(resource_type: str, resources: Sequence[Resource]) -> Table:
+    """Makes a table from resources of one type, each with its id, in load order."""
+    return extend_table(resource_type, None, (), (), resources, range(len(resources)))[0]
+
+
+def extend_table(
+    resource_type: str,
+    table: Table | None,
+    positions: Positions,
+    without: Sequence[int],
+    resources: Sequence[Resource],
+    new_positions: Sequence[int],
+) -> tuple[Table, IntArray]:
+    """Makes a table from another one, less some of its rows, and further resources.
+
+    Args:
+        resource_type: The type.
+        table: The other table, or None.
+        positions: The places of its rows in the order of loading, over all types.
+        without: Its rows to leave out.
+        resources: Resources to add, each with its id.
+        new_positions: Their places.
+
+    Returns:
+        The new table and the places of its rows, which it is sorted by.
+    """
+    size = 0 if table is None else len(table)
+    kept = np.delete(np.arange(size), np.asarray(without, dtype=np.intp))
+    places = np.concatenate((np.asarray(positions, dtype=np.int64)[kept], np.asarray(new_positions, dtype=np.int64)))
+    order = np.argsort(places, kind="stable")
+    old = {} if table is None else {column.name: column for column in table.columns}
+    columns = []
+    for name in (name for element in elements(resource_type) for name in (element, f"_{element}")):
+        if name == "id" or (name not in old and not any(name in resource for resource in resources)):
             continue
-        dated = [
-            json.loads(text) if text and text.startswith('"') and read_date(json.loads(text)) else None
-            for text in texts
-        ]
-        if name.endswith(("DateTime", "Date")) and all(
-            (d is None) == (t is None) for d, t in zip(dated, texts, strict=True)
-        ):
-            known: dict[InstantForm, int] = {}
-            others: list[str] = []
-            seconds = np.zeros(len(texts), dtype=np.int64)
-            forms = np.zeros(len(texts), dtype=np.uint8)
-            for row, text in enumerate(dated):
-                if text is None:
-                    continue
-                read = read_instant(text)
-                if read is None:
-                    seconds[row], forms[row] = len(others), OTHER_FORM
-                    others.append(json.dumps(text))
-                else:
-                    seconds[row], forms[row] = read[0], known.setdefault(read[1], len(known) + 1)
-            columns.append(InstantColumn(name, seconds, forms, list(known), others))
+        texts = [pretty(resource[name], 1) if name in resource else None for resource in resources]
+        columns.append(_extend_column(name, old.get(name), size, kept, texts, order))
+    ids = [*_ids(table, kept), *(str(resource["id"]) for resource in resources)]
+    return Table(resource_type, [ids[row] for row in order.tolist()], columns), places[order]
+
+
+def _ids(table: Table | None, rows: IntArray) -> list[str]:
+    if table is None:
+        return []
+    if isinstance(table.ids, np.ndarray):
+        return [str(number) for number in table.ids[rows].tolist()]
+    return [table.ids[row] for row in rows.tolist()]
+
+
+def _extend_column(
+    name: str, column: Column | None, size: int, kept: IntArray, texts: Sequence[str | None], order: IntArray
+) -> Column:
+    """A column with rows left out and added, in a new order."""
+    if column is None:
+        dated = name.endswith(("DateTime", "Date")) and all(text is None or _date_in(text) for text in texts)
+        empty = np.zeros(size, dtype=np.uint8)
+        column = InstantColumn(name, np.zeros(size, np.int64), empty, ()) if dated else PoolColumn(name, empty, ())
+    if isinstance(column, PoolColumn):
+        pool = {text: code for code, text in enumerate(column.texts, 1)}
+        added = [0 if text is None else pool.setdefault(text, len(pool) + 1) for text in texts]
+        kind = smallest_unsigned(len(pool) + 1)
+        codes = np.concatenate((column.codes[kept].astype(kind), np.array(added, dtype=kind)))
+        return PoolColumn(name, codes[order], list(pool))
+    known = {form: code for code, form in enumerate(column.known, 1)}
+    others = list(column.others)
+    seconds, forms = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.uint8)
+    for row, text in enumerate(texts):
+        if text is None:
+            continue
+        read = read_instant(json.loads(text))
+        if read is None or (read[1] not in known and len(known) + 1 >= OTHER_FORM):
+            seconds[row], forms[row] = len(others), OTHER_FORM
+            others.append(text)
         else:
-            pool: dict[str, int] = {}
-            codes = [0 if text is None else pool.setdefault(text, len(pool) + 1) for text in texts]
-            columns.append(PoolColumn(name, np.array(codes, dtype=smallest_unsigned(len(pool) + 1)), list(pool)))
-    return Table(resource_type, [logical_id for logical_id, _ in resources], columns)
+            seconds[row], forms[row] = read[0], known.setdefault(read[1], len(known) + 1)
+    return InstantColumn(
+        name,
+        np.concatenate((np.asarray(column.seconds)[kept], seconds))[order],
+        np.concatenate((column.forms[kept], forms))[order],
+        list(known),
+        others,
+    )
+
+
+def _date_in(text: str) -> str | None:
+    """The date that an element's JSON holds, or None."""
+    value = json.loads(text) if text.startswith('"') else None
+    return value if value and read_date(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from mab_gym.fhir.json_text import pretty
 
@@ -60,24 +61,62 @@ def searchset(
     return "".join(parts)
 
 
-def history_bundle(bundle_id: str, last_updated: str, link: str, entries: Iterable[tuple[str, str, str]]) -> str:
-    """Writes a history of resources that were created and not touched since.
+class HistoryEntry(NamedTuple):
+    """One version in a history.
+
+    Attributes:
+        full_url: The resource's URL.
+        name: Its type and id, as in ``Patient/S1``.
+        version: The version, from 1.
+        text: Its JSON, four blanks in; empty where it is a deletion.
+    """
+
+    full_url: str
+    name: str
+    version: int
+    text: str
+
+
+def history_bundle(
+    bundle_id: str,
+    last_updated: str,
+    links: Iterable[tuple[str, str]],
+    total: int | None,
+    entries: Iterable[HistoryEntry],
+    *,
+    subsetted: bool = False,
+) -> str:
+    """Writes a history.
 
     Args:
         bundle_id: The Bundle's id.
         last_updated: When it was asked for.
-        link: The request's own URL.
-        entries: For each version its full URL, the resource's JSON, four blanks in, and its relative URL.
+        links: Relations and URLs.
+        total: How many versions there are, or None where HAPI does not say it.
+        entries: The versions to show, the newest first.
+        subsetted: Whether to tag the Bundle as holding parts only.
     """
-    listed = [
-        f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "request": {{\n      "method": "POST",\n'
-        f'      "url": "{url}"\n    }},\n    "response": {{\n      "status": "201 Created",\n'
-        f'      "etag": "W/\\"{url.rpartition("/")[2]}\\""\n    }}'
-        for full_url, text, url in entries
-    ]
-    joined = "\n  }, {".join(listed)
-    return (
+    tag = f",\n    {_TAG.strip()}" if subsetted else ""
+    parts = [
         f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
-        f'\n  }},\n  "type": "history",\n  "total": {len(listed)},\n  "link": [ {{\n    "relation": "self",\n'
-        f'    "url": "{link}"\n  }} ],\n  "entry": [ {{{joined}\n  }} ]\n}}'
+        f'{tag}\n  }},\n  "type": "history"'
+    ]
+    if total is not None:
+        parts.append(f',\n  "total": {total}')
+    if listed := "\n  }, {".join(f'\n    "relation": "{name}",\n    "url": "{url}"' for name, url in links):
+        parts.append(f',\n  "link": [ {{{listed}\n  }} ]')
+    if listed := "\n  }, {".join(map(_history_entry, entries)):
+        parts.append(f',\n  "entry": [ {{{listed}\n  }} ]')
+    parts.append("\n}")
+    return "".join(parts)
+
+
+def _history_entry(entry: HistoryEntry) -> str:
+    method = "DELETE" if not entry.text else "POST" if entry.version == 1 else "PUT"
+    status = "201 Created" if method == "POST" else "200 OK"
+    resource = f'\n    "resource": {entry.text},' if entry.text else ""
+    return (
+        f'\n    "fullUrl": "{entry.full_url}",{resource}\n    "request": {{\n      "method": "{method}",\n'
+        f'      "url": "{entry.name}/_history/{entry.version}"\n    }},\n    "response": {{\n'
+        f'      "status": "{status}",\n      "etag": "W/\\"{entry.version}\\""\n    }}'
     )

@@ -27,15 +27,15 @@ from mab_gym.fhir.subset import subset
 
 SOFTWARE = "mab_gym embedded server"
 FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json")
-SYSTEM_INTERACTIONS = ("transaction",)
-INTERACTIONS = ("search-type", "update", "vread", "read", "history-instance", "delete", "create")
-"""In HAPI's order, which lists ``patch`` and ``history-type``, too."""
+SYSTEM_INTERACTIONS = ("transaction", "history-system")
+INTERACTIONS = ("search-type", "update", "vread", "read", "history-instance", "delete", "history-type", "create")
+"""HAPI lists ``patch``, too."""
 
 _BEHAVIOUR = {
     "versioning": "versioned",
     "conditionalCreate": True,
-    "conditionalUpdate": False,
-    "conditionalDelete": "not-supported",
+    "conditionalUpdate": True,
+    "conditionalDelete": "single",
 }
 _OWN_PARAMETERS = {
     "_has": "Return resources linked to by the given target",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -30,6 +30,8 @@ class Element:
         summary: Whether it is part of ``_summary=true`` (``isSummary``).
         choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
         mandatory: Whether FHIR demands it.
+        type: The name of its type.
+        primitive: Whether its value is a plain JSON string, number or boolean.
     """
 
     name: str
@@ -42,15 +44,12 @@ class Element:
     choice: str = ""
     mandatory: bool = False
 
-    @property
-    def type(self) -> str:
-        """The name of its type."""
-        return self.types[0]
+    type: str = field(init=False)
+    primitive: bool = field(init=False)
 
-    @property
-    def primitive(self) -> bool:
-        """Whether its value is a plain JSON string, number or boolean."""
-        return is_primitive(self.types[0])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", self.types[0])
+        object.__setattr__(self, "primitive", is_primitive(self.types[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,13 @@ def elements(type_name: str) -> Mapping[str, Element]:
     for row in rows:
         found.update((element.name, element) for element in _expand(*row))
     return MappingProxyType(found)
+
+
+@cache
+def places(type_name: str) -> Mapping[str, int]:
+    """The place of each member of a type's JSON: its elements, and after each what adds to a primitive (``_name``)."""
+    names = (name for element in elements(type_name) for name in (element, f"_{element}"))
+    return {name: place for place, name in enumerate(names)}
 
 
 @cache

@@ -68,8 +68,11 @@ def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources
     if len(found) > MOST_FOUND:
         raise FhirError(501, f"This server answers $everything up to {MOST_FOUND} resources")
     direct = sorted(found, key=lambda key: resources.position(*key) or 0)
-    includes = [Include(False, name, "*", "", True, f"{name}:*") for name in types]
-    includes = includes or [Include(False, "", "*", "", True, "*")]
-    not_from, not_to = (_NOT_FOLLOWED, ("Patient",)) if one_patient else ((), ())
-    rest = included(includes, [*starts, *direct], resources, not_from=not_from, not_to=not_to, most=MOST_FOUND)
+
+    def follow(kind: str) -> bool:
+        return (not types or kind in types) and not (one_patient and kind in _NOT_FOLLOWED)
+
+    every = Include(False, "", "*", "", True, "*")
+    not_to = ("Patient",) if one_patient else ()
+    rest = included([every], [*starts, *direct], resources, follow=follow, not_to=not_to, most=MOST_FOUND)
     return [*starts, *direct, *rest]

@@ -13,16 +13,19 @@ class Request:
     """An HTTP request to the server.
 
     Attributes:
-        method: ``GET`` or ``POST``.
+        method: ``GET``, ``POST``, ``PUT``, ``DELETE`` or another.
         target: What follows the base URL and its slash, as in ``Observation?patient=S1234567&code=K``.
         headers: By lower-case name.
         body: The request's text.
+        base_url: The address by which the client reaches the server, without a slash at its end; the server's own
+            where empty.
     """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

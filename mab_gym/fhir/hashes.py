@@ -1,14 +1,18 @@
-"""HAPI's index hashes: what its database sorts by where a search names several codes.
+"""HAPI's hashes: those that its database sorts by where a search names several codes, and those of Java's sets.
 
-Source: ``SearchParamHash`` of HAPI FHIR 7.6: Guava's ``murmur3_128(0)`` over the URL-escaped parts, each followed by a
-bar; the first eight bytes, little-endian, as a signed number.
+Source of the former: ``SearchParamHash`` of HAPI FHIR 7.6: Guava's ``murmur3_128(0)`` over the URL-escaped parts, each
+followed by a bar; the first eight bytes, little-endian, as a signed number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from mab_gym.fhir.url import encode
+
+Item = TypeVar("Item")
 
 _MASK = (1 << 64) - 1
 _C1, _C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
@@ -60,3 +64,21 @@ def _finish(value: int) -> int:
     value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD & _MASK
     value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53 & _MASK
     return value ^ value >> 33
+
+
+def java_set_order(items: Sequence[Item], hash_code: Callable[[Item], int]) -> list[Item]:
+    """The order in which a ``java.util.HashSet`` gives back what was put into it: by bucket, then first come first.
+
+    Args:
+        items: Each once, in the order in which they were added.
+        hash_code: An item's ``hashCode()``; of more than 32 bits the lower ones count.
+    """
+    buckets = 16
+    while len(items) > buckets * 3 // 4:
+        buckets *= 2
+
+    def bucket(item: Item) -> int:
+        code = hash_code(item) & 0xFFFFFFFF
+        return (code ^ code >> 16) & (buckets - 1)
+
+    return sorted(items, key=bucket)

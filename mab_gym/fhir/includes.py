@@ -6,11 +6,13 @@ that do not exist are left out without a word.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.hashes import java_set_order
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import compile_paths
@@ -95,52 +97,86 @@ def read_include(name: str, modifier: str, text: str) -> Include:
 
 
 def included(
-    includes: Sequence[Include],
+    includes: Iterable[Include],
     matches: Sequence[Key],
     resources: Resources,
     *,
-    not_from: Collection[str] = (),
+    follow: Callable[[str], bool] | None = None,
     not_to: Collection[str] = (),
     most: int = MOST_INCLUDES,
 ) -> list[Key]:
-    """The resources that a page brings along, in the order of HAPI's Java HashSet of their database ids.
+    """The resources that a page brings along, in HAPI's order.
+
+    HAPI takes four steps, each of which starts from all that was found before: what points to the matches, what they
+    point to, and both again for the includes that repeat.
 
     Args:
         includes: What is asked for.
         matches: The page's matches.
         resources: All resources.
-        not_from: Types whose references are not followed.
+        follow: Whether references from a type are followed; all are where None.
         not_to: Types to which references are not followed.
         most: How many at most.
     """
-    found: dict[Key, None] = {}
-    seen, fresh, first = set(matches), list(matches), True
+    known, left = list(matches), most
+    for iterate in (False, True):
+        for reverse in (True, False):
+            chosen = in_hapis_order(i for i in includes if (i.iterate, i.reverse) == (iterate, reverse))
+            if chosen and left > 0:
+                added = _step(chosen, known, resources, left, follow, not_to)
+                left -= len(added)
+                known += added
+    return known[len(matches) :]
+
+
+def _step(
+    includes: Sequence[Include],
+    known: Sequence[Key],
+    resources: Resources,
+    most: int,
+    follow: Callable[[str], bool] | None,
+    not_to: Collection[str],
+) -> list[Key]:
+    """What one step adds; each round goes on from what the last one has found."""
+    original, found, fresh = set(known), dict[Key, None](), list(known)
     while fresh and len(found) < most:
-        sources = [key for key in fresh if key[0] not in not_from] if not_from else fresh
         ahead: dict[Key, None] = {}
+        sources = fresh if follow is None else [key for key in fresh if follow(key[0])]
         for include in includes:
-            if first or include.iterate:
-                step = _pointing if include.reverse else _pointed_to
-                reached = step(include, sources, resources)
-                ahead.update((key, None) for key in reached if key not in seen and key[0] not in not_to)
-        fresh = [key for key in ahead if resources.read(key) is not None][: most - len(found)]
-        found.update(dict.fromkeys(fresh))
-        seen.update(ahead)
-        first = False
-    return _as_java_set(list(found), resources)
+            if include.parameter == "*":
+                keys: Iterable[Key] = islice(
+                    (_rows if include.reverse else _pointed_to)(include, sources, resources), most
+                )
+            else:
+                # HAPI's database gives the results of one parameter without doubles, sorted by id.
+                found_now = set((_pointing if include.reverse else _pointed_to)(include, sources, resources))
+                keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
+            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.read(key) is not None)
+        ahead = dict.fromkeys(_as_java_set(ahead, resources))
+        fresh = [key for key in ahead if key not in original and key not in found]
+        found.update(ahead)
+        includes = [include for include in includes if include.iterate]
+        if not includes:
+            break
+    return [key for key in _as_java_set(found, resources) if key not in original][:most]
 
 
-def _as_java_set(keys: list[Key], resources: Resources) -> list[Key]:
+def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
+    """Includes as a ``java.util.HashSet<Include>`` gives them back."""
+    return java_set_order(list(includes), _include_hash)
+
+
+def _include_hash(include: Include) -> int:
+    value = 0
+    for character in include.text:
+        value = 31 * value + ord(character)
+    return 31 * (31 + (1231 if include.iterate else 1237)) + value
+
+
+def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
     """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
-    buckets = 16
-    while len(keys) > buckets * 3 // 4:
-        buckets *= 2
-
-    def bucket(key: Key) -> int:
-        hashed = 1922 + (resources.position(*key) or 0)  # Objects.hash(Objects.hash(null), id)
-        return (hashed ^ hashed >> 16) & (buckets - 1)
-
-    return sorted(keys, key=bucket)
+    # Objects.hash(Objects.hash(null), id)
+    return java_set_order(list(keys), lambda key: 1922 + (resources.position(*key) or 0))
 
 
 def pointing_here(keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
@@ -156,7 +192,8 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
 
 def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     for key in keys:
-        if include.source_type not in ("", key[0]):
+        if include.parameter != "*" and include.source_type != key[0]:
+            # Of Type:* HAPI does not look at the type here.
             continue
         resource = resources.read(key) or {}
         for parameter in _references(key[0], include.parameter):
@@ -170,18 +207,27 @@ def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> 
 
 
 def _allowed(kind: str, parameter: SearchParameter, include: Include, target: str | None) -> bool:
-    if include.target_type not in ("", kind) or target not in (None, kind):
+    if target not in (None, kind) or (include.parameter != "*" and include.target_type not in ("", kind)):
         return False
     return not parameter.targets or kind in parameter.targets
 
 
+def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+    """What points to resources by any parameter: for each of these in load order a row for each link to it."""
+    for target in sorted(keys, key=lambda key: resources.position(*key) or 0):
+        rows = _pointing(include, [target], resources)
+        yield from sorted(rows, key=lambda key: resources.position(*key) or 0)
+
+
 def _pointing(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
-    wanted = {key for key in keys if include.target_type in ("", key[0])}
+    wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
 
     def points_there(value: Reference) -> bool:
         return (value.target_type, value.target_id) in wanted
 
     for source_type in [include.source_type] if include.source_type else resources.types():
-        for parameter in _references(source_type, include.parameter):
+        # Parameters with the same expression share their links.
+        parameters = {p.expression: p for p in _references(source_type, include.parameter)}
+        for parameter in parameters.values():
             key = ("chain", "reference", parameter.name, *(f"{a}/{b}" for a, b in sorted(wanted)))
             yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)))

@@ -132,8 +132,11 @@ def _write_pretty(value: Json, newline: str, parts: list[str]) -> None:
         inner = newline + "  "
         separator = "{" + inner
         for key, item in value.items():
-            parts.append(f"{separator}{_scalar(key)}: ")
-            _write_pretty(item, inner, parts)
+            if isinstance(item, dict | list):
+                parts.append(f"{separator}{_scalar(key)}: ")
+                _write_pretty(item, inner, parts)
+            else:
+                parts.append(f"{separator}{_scalar(key)}: {_scalar(item)}")
             separator = "," + inner
         parts.append(newline + "}")
     elif isinstance(value, list):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.create import media_type_of
+from mab_gym.fhir.checks import media_type_of
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.everything import everything, in_hash_order, read_ids, read_types
 from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
@@ -91,7 +91,7 @@ def _everything(
     else:
         starts = []
     for key in starts:
-        if not view.exists(key):
+        if not view.exists(key) and not view.was_deleted(key):
             raise FhirError(404, f"HAPI-2001: Resource {'/'.join(key)} is not known")
     one_patient = kind == "Patient" and len(starts) == 1
     starts = (

@@ -174,7 +174,7 @@ def arrange(
     if driver.wanted.ids is not None:
         ranks = driver.wanted.ranks or {}
         return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
-    if table is not None and int(hits[-1]) < len(table):
+    if table is not None and int(hits.max()) < len(table):
         if driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
             return hits[np.argsort(days, kind="stable")]
         if (path := only_pool_path(table, driver.wanted.parameter)) is not None:

@@ -43,3 +43,42 @@ def operation_outcome(*issues: Issue) -> dict[str, Any]:
             {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics} for issue in issues
         ],
     }
+
+
+STORAGE_RESPONSES = "https://hapifhir.io/fhir/CodeSystem/hapi-fhir-storage-response-code"
+STORAGE_DISPLAYS = {
+    "SUCCESSFUL_CREATE": "Create succeeded.",
+    "SUCCESSFUL_CREATE_WITH_CONDITIONAL_MATCH": "Conditional create succeeded: an existing resource matched the "
+    "conditional URL so no action was taken.",
+    "SUCCESSFUL_CREATE_NO_CONDITIONAL_MATCH": "Conditional create succeeded: no existing resource matched the "
+    "conditional URL.",
+    "SUCCESSFUL_UPDATE": "Update succeeded.",
+    "SUCCESSFUL_UPDATE_AS_CREATE": "Update as create succeeded.",
+    "SUCCESSFUL_UPDATE_NO_CHANGE": "Update succeeded: No changes were detected so no action was taken.",
+    "SUCCESSFUL_UPDATE_WITH_CONDITIONAL_MATCH": "Conditional update succeeded: an existing resource matched the "
+    "conditional URL and was updated.",
+    "SUCCESSFUL_UPDATE_WITH_CONDITIONAL_MATCH_NO_CHANGE": "Conditional update succeeded: an existing resource matched "
+    "the conditional URL and was updated, but no changes were detected so no action was taken.",
+    "SUCCESSFUL_UPDATE_NO_CONDITIONAL_MATCH": "Conditional update succeeded: no existing resource matched the "
+    "conditional URL so a new resource was created.",
+    "SUCCESSFUL_DELETE": "Delete succeeded.",
+    "SUCCESSFUL_DELETE_ALREADY_DELETED": "Delete succeeded: Resource was already deleted so no action was taken.",
+    "SUCCESSFUL_DELETE_NOT_FOUND": "Delete succeeded: No existing resource was found so no action was taken.",
+}
+"""What HAPI says to a successful write, by its own codes."""
+
+
+def storage_outcome(
+    code: str, diagnostics: str, severity: str = "information", kind: str = "informational"
+) -> dict[str, Any]:
+    """The OperationOutcome that says what was done.
+
+    Args:
+        code: One of `STORAGE_DISPLAYS`.
+        diagnostics: The same in more words.
+        severity: As in `Issue`.
+        kind: The issue type.
+    """
+    coding = {"system": STORAGE_RESPONSES, "code": code, "display": STORAGE_DISPLAYS[code]}
+    issue = {"severity": severity, "code": kind, "details": {"coding": [coding]}, "diagnostics": diagnostics}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -1,12 +1,25 @@
-"""What one session has written on top of the shared, immutable base: copy on write, dropped at reset."""
+"""What one session has written on top of the shared, immutable base: copy on write, dropped at reset.
+
+A session of a few writes looks at them one by one. Where thousands are written (a server that clients load and share),
+the writes of a type are folded into a new table now and then; the base itself never changes, and what was begun on an
+earlier table ends on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from mab_gym.fhir.base import BaseTable
+from mab_gym.fhir.build import extend_table
 from mab_gym.fhir.json_text import pretty
+
+FEWEST_FOLDED, MOST_FOLDED = 256, 4096
+"""Between these (an eighth of the table) lies the number of a type's writes that are looked at one by one."""
+
+Key = tuple[str, str]
+"""A resource type and a logical id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +32,9 @@ class Write:
         logical_id: The resource's id.
         resource: What is stored now, meta included; None after a delete.
         text: The same as HAPI prints it; empty after a delete.
+        version: The version that it made, from 1.
+        position: HAPI's database id of the resource: it says when the resource was first stored.
+        updated: When it was made, as a FHIR instant.
     """
 
     interaction: str
@@ -26,34 +42,122 @@ class Write:
     logical_id: str
     resource: dict[str, Any] | None
     text: str
+    version: int = 1
+    position: int = 0
+    updated: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The resource's type and id."""
+        return self.resource_type, self.logical_id
 
 
-@dataclass(slots=True)
 class Overlay:
-    """A session's writes, in order, and the latest state of every resource that they touch."""
+    """A session's writes, in order, and the latest state of every resource that they touch.
 
-    writes: list[Write] = field(default_factory=list)
-    latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    Args:
+        tables: The base.
+        first_free: The database id, and logical id, of the next resource.
 
-    def add(self, interaction: str, resource_type: str, logical_id: str, resource: dict[str, Any] | None) -> Write:
+    Attributes:
+        tables: The base, with what was folded into it.
+        pending: By type the numbers of the writes that were not.
+        writes: All writes.
+    """
+
+    __slots__ = ("_latest", "_next", "_versions", "pending", "tables", "writes")
+
+    def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
+        self.tables = tables
+        self.pending: dict[str, list[int]] = {}
+        self.writes: list[Write] = []
+        self._latest: dict[Key, int] = {}
+        self._versions: dict[Key, list[int]] = {}
+        self._next = first_free
+
+    def take_number(self) -> int:
+        """The next database id."""
+        number = self._next
+        self._next += 1
+        return number
+
+    def add(
+        self,
+        interaction: str,
+        resource_type: str,
+        logical_id: str,
+        resource: dict[str, Any] | None,
+        version: int,
+        position: int,
+        updated: str,
+    ) -> Write:
         """Records a change and returns it."""
-        write = Write(interaction, resource_type, logical_id, resource, pretty(resource) if resource else "")
-        self.latest[resource_type, logical_id] = len(self.writes)
+        text = pretty(resource) if resource else ""
+        write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
+        number = len(self.writes)
         self.writes.append(write)
+        self._latest[write.key] = number
+        self._versions.setdefault(write.key, []).append(number)
+        self.pending.setdefault(resource_type, []).append(number)
         return write
 
-    def find(self, resource_type: str, logical_id: str) -> Write | None:
+    def find(self, key: Key) -> Write | None:
         """The latest change to a resource, or None where it was not touched."""
-        number = self.latest.get((resource_type, logical_id))
+        number = self._latest.get(key)
         return None if number is None else self.writes[number]
 
-    def touched(self, resource_type: str, until: int | None = None) -> Iterator[tuple[int, Write]]:
-        """Numbers and states of the resources of a type that were written, in order of their (last) writing.
+    def versions(self, key: Key) -> list[Write]:
+        """All changes to a resource, the oldest first."""
+        return [self.writes[number] for number in self._versions.get(key, ())]
 
-        Args:
-            resource_type: The type.
-            until: How many writes to look at; all where None.
-        """
-        for number, write in enumerate(self.writes[:until]):
-            if write.resource_type == resource_type and self.latest[resource_type, write.logical_id] == number:
-                yield number, write
+    def undo(self, count: int) -> None:
+        """Takes back all writes but the first ``count``; none of them may have been folded."""
+        for number in range(len(self.writes) - 1, count - 1, -1):
+            write = self.writes.pop()
+            self.pending[write.resource_type].remove(number)
+            before = self._versions[write.key]
+            before.pop()
+            if before:
+                self._latest[write.key] = before[-1]
+            else:
+                del self._latest[write.key], self._versions[write.key]
+
+    def fold(self) -> None:
+        """Folds the writes of a type into a table of its own, where they have become many."""
+        for resource_type, numbers in list(self.pending.items()):
+            table = self.tables.get(resource_type)
+            size = 0 if table is None else len(table)
+            if len(numbers) < min(max(FEWEST_FOLDED, size // 8), MOST_FOLDED):
+                continue
+            latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
+            self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
+            # Views that are still in use hold the mapping and the lists as they were.
+            self.pending = {**self.pending, resource_type: []}
+
+
+def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:
+    """Numbers and states of the resources that were written, in order of their first writing.
+
+    Args:
+        writes: All writes.
+        numbers: The ones to look at, rising.
+        until: Where to stop; nowhere where None.
+    """
+    latest: dict[str, int] = {}
+    for number in numbers:
+        if until is not None and number >= until:
+            break
+        latest[writes[number].logical_id] = number
+    for number in latest.values():
+        yield number, writes[number]
+
+
+def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Write]) -> BaseTable:
+    """A table with the writes' outcome in it."""
+    changed = [] if table is None else [row for key in latest if (row := table.find(key)) is not None]
+    stored = [write for write in latest.values() if write.resource is not None]
+    resources = [write.resource for write in stored if write.resource is not None]
+    positions = [write.position for write in stored]
+    if table is None:
+        return BaseTable(*extend_table(resource_type, None, (), changed, resources, positions))
+    return BaseTable(*extend_table(resource_type, table.table, table.positions, changed, resources, positions))

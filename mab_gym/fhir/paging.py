@@ -11,12 +11,25 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from mab_gym.fhir.includes import in_hapis_order
 from mab_gym.fhir.query import Query
 from mab_gym.fhir.url import encode, self_link
 
+if TYPE_CHECKING:
+    from mab_gym.fhir.search import View
+
 _THRESHOLDS = (13, 503, 2003)
+
+
+def pass_limits(count: int) -> Iterator[int]:
+    """How many rows HAPI asks its database for, pass by pass; a last one asks for all."""
+    found = 0
+    for step in _THRESHOLDS:
+        if step > found:
+            found = max(step, count + found) + 1
+            yield found
 
 
 class Page(NamedTuple):
@@ -131,7 +144,7 @@ class SavedSearch:
     Attributes:
         resource_type: What was searched.
         parameters: How.
-        watermark: How many writes the session had made.
+        found_in: What could be seen.
         count: The size of a page.
         progress: How far HAPI has looked.
         keys: What was found, for ``$everything`` alone; other searches are made again.
@@ -139,7 +152,7 @@ class SavedSearch:
 
     resource_type: str
     parameters: tuple[tuple[str, str], ...]
-    watermark: int
+    found_in: View
     count: int
     progress: Progress = field(default_factory=Progress)
     keys: Sequence[tuple[str, str]] | None = None
@@ -160,7 +173,8 @@ def page_links(
     """
     tail = f"&_format={encode(query.format)}" if query.format else ""
     tail += "&_pretty=true" if query.pretty else ""
-    tail += "".join(f"&_include={encode(text)}" for text in sorted(i.text for i in query.includes if not i.reverse))
+    forward = in_hapis_order(include for include in query.includes if not include.reverse)
+    tail += "".join(f"&_include={encode(include.text)}" for include in forward)
     tail += "&_bundletype=searchset"
     tail += f"&_elements={','.join(map(encode, sorted(query.elements)))}" if query.elements else ""
 

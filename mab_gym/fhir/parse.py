@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mab_gym.fhir.definitions import Element, elements, resource_types
+from mab_gym.fhir.definitions import Element, elements, places, resource_types
 from mab_gym.fhir.errors import DataFormatError
 from mab_gym.fhir.ids import parse_id
 from mab_gym.fhir.json_text import Json, compact, read_json
@@ -153,6 +153,10 @@ class _Parser:
         once = element.choice or element.name
         if once in entered:
             return
+        if sibling is None and self._plain(element, value, found):
+            if not element.many:
+                entered.add(once)
+            return
         occurrences = self._occurrences(element, value, sibling)
         if element.many:
             items = list(occurrences)
@@ -166,6 +170,32 @@ class _Parser:
             full = [item for item in items if item]
             if full:
                 found[element.name] = full if element.many else full[0]
+
+    def _plain(self, element: Element, value: Json, found: Object) -> bool:
+        """Reads values of the kind that most are, and says whether they were."""
+        if element.primitive:
+            if element.many or isinstance(value, list | dict):
+                return False
+            read = None if value is None else read_primitive(element, value)
+            if read is not None:
+                found[element.name] = read
+            return True
+        if element.type == "Resource" or not isinstance(value, dict):
+            if element.many and isinstance(value, list) and element.type != "Resource":
+                return self._plain_list(element, value, found)
+            return False
+        content = _assemble(element.type, {}, self._composite(element.type, value), [])
+        if content:
+            found[element.name] = [content] if element.many else content
+        return True
+
+    def _plain_list(self, element: Element, values: list[Json], found: Object) -> bool:
+        if not all(isinstance(value, dict) for value in values):
+            return False
+        read = (_assemble(element.type, {}, self._composite(element.type, value), []) for value in values)
+        if contents := [content for content in read if content]:
+            found[element.name] = contents
+        return True
 
     def _occurrences(self, element: Element, value: Json, sibling: Json) -> Iterator[Any]:
         """Each value for an element: a `_Primitive`, or the elements of a composite."""
@@ -285,15 +315,10 @@ def _add_primitives(element: Element, items: list[_Primitive], found: Object) ->
 
 def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained: list[Object]) -> Object:
     """The elements in the order in which FHIR defines them."""
-    result = dict(head)
-    for name in elements(type_name):
-        if name == "contained" and contained:
-            result[name] = contained
-        if name in found and name not in result:
-            result[name] = found[name]
-        if f"_{name}" in found:
-            result[f"_{name}"] = found[f"_{name}"]
-    return result
+    if contained:
+        found = {**found, "contained": contained}
+    order = places(type_name)
+    return {**head, **{name: found[name] for name in sorted(found, key=order.__getitem__) if name not in head}}
 
 
 def _resource_id(found: Object) -> Object:

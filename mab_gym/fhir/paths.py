@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.ids import parse_id
 
 Step = Callable[[Any], Iterator[Any]]
 
@@ -55,7 +56,15 @@ class Path:
         found = [Node(item, self.type_name, self.binding) for item in _items(element)]
         for kind, argument in self.steps:
             found = [child for node in found for child in _step(node, kind, argument)]
+        if self.target is not None:
+            found = [node for node in found if _points_to(node.value, self.target)]
         yield from found
+
+
+def _points_to(value: Any, resource_type: str) -> bool:
+    """Whether a value is a reference to a type of resource, as ``resolve() is Patient`` asks."""
+    text = value.get("reference") if isinstance(value, dict) else value
+    return isinstance(text, str) and parse_id(text).resource_type == resource_type
 
 
 def _items(value: Any) -> Sequence[Any]:
@@ -71,7 +80,8 @@ def _step(node: Node, kind: str, argument: str) -> Iterator[Node]:
         return
     if not isinstance(value, dict):
         return
-    for name, type_name, binding in _expand(node.type_name, argument, None):
+    element, _, as_type = argument.partition(" as ")
+    for name, type_name, binding in _expand(node.type_name, element, as_type or None):
         for item in _items(value.get(name)):
             yield Node(item, type_name, binding)
 
@@ -100,6 +110,7 @@ def _split_union(expression: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+_CAST = re.compile(r"\(?([\w.]+)\s+as\s+(\w+)\)?")
 _TOKEN = re.compile(r"\.?(?:(where|ofType|as|exists|first)\(((?:[^()]|\([^()]*\))*)\)|(\w+)(?:\[\d+\])?)")
 
 
@@ -119,11 +130,8 @@ def compile_paths(resource_type: str, expression: str) -> tuple[Path, ...]:
         if len(_split_union(text)) > 1:
             compiled.extend(compile_paths(resource_type, text))
             continue
-        as_type = None
-        casting = re.fullmatch(r"\(?(.*?)\s+as\s+(\w+)\)?(.*)", text)
-        if casting:
-            text, as_type = casting.group(1) + casting.group(3), casting.group(2)
-        compiled.extend(_compile_one(resource_type, text, as_type))
+        text = _CAST.sub(r"\1.as(\2)", text)
+        compiled.extend(_compile_one(resource_type, text))
     return tuple(dict.fromkeys(compiled))
 
 
@@ -136,14 +144,14 @@ def _balanced(text: str) -> bool:
     return depth == 0
 
 
-def _compile_one(resource_type: str, text: str, as_type: str | None) -> Iterator[Path]:
+def _compile_one(resource_type: str, text: str) -> Iterator[Path]:
     names: list[tuple[str, str]] = []
     target = None
     for function, argument, name in _TOKEN.findall(text.split(" and ", maxsplit=1)[0]):
         if name:
             names.append(("child", name))
-        elif function in ("as", "ofType"):
-            as_type = argument.strip()
+        elif function in ("as", "ofType") and names:
+            names[-1] = (names[-1][0], f"{names[-1][1]} as {argument.strip()}")
         elif function == "where":
             resolved = re.fullmatch(r"resolve\(\)\s+is\s+(\w+)", argument.strip())
             equal = re.fullmatch(r"(\w+)\s*=\s*'([^']*)'", argument.strip())
@@ -153,7 +161,7 @@ def _compile_one(resource_type: str, text: str, as_type: str | None) -> Iterator
                 names.append(("where", f"{equal.group(1)}={equal.group(2)}"))
     if len(names) < 2 or names[0][1] not in (resource_type, "Resource", "DomainResource"):
         return
-    choice = as_type if len(names) == 2 else None
-    for top, type_name, binding in _expand(resource_type, names[1][1], choice):
-        if choice is None or type_name == choice:
+    first, _, choice = names[1][1].partition(" as ")
+    for top, type_name, binding in _expand(resource_type, first, choice or None):
+        if not choice or type_name == choice:
             yield Path(top, type_name, tuple(names[2:]), target, binding)

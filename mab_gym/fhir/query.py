@@ -159,7 +159,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         count or DEFAULT_PAGE_SIZE,
         total,
         "count" if count == 0 else summary,
-        tuple(part.strip() for part in control.get("_elements", "").split(",") if part.strip()),
+        tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
         control.get("_format", ""),
         control.get("_pretty", "true") != "false",
         offset,
@@ -189,7 +189,7 @@ def shown_as(query: Query, control: Mapping[str, str]) -> Query:
         query,
         format=control.get("_format", ""),
         pretty=control.get("_pretty", "true") != "false",
-        elements=tuple(part.strip() for part in control.get("_elements", "").split(",") if part.strip()),
+        elements=tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
         summary=control.get("_summary", ""),
     )
 

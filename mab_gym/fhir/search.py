@@ -14,10 +14,11 @@ from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
-from mab_gym.fhir.overlay import Overlay, Write
-from mab_gym.fhir.paging import Repeats
+from mab_gym.fhir.overlay import Overlay, Write, touched
+from mab_gym.fhir.paging import Repeats, pass_limits
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.query import Query, read_query
+from mab_gym.fhir.ties import sorted_around, sorted_in_passes
 from mab_gym.fhir.values import Reference, Value, read_values
 
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
@@ -31,53 +32,63 @@ class View:
     Args:
         tables: The snapshot, by resource type.
         overlay: The session's writes, or None.
+        until: How many of the writes to look at in searches; all where None.
 
     Attributes:
         repeats: Where the last ``_has`` has found resources more than once.
     """
 
-    __slots__ = ("_overlay", "_tables", "repeats")
+    __slots__ = ("_overlay", "_pending", "_tables", "_until", "repeats")
 
-    def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None) -> None:
-        self._tables = tables
+    def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None, until: int | None = None) -> None:
         self._overlay = overlay
+        self._tables = tables if overlay is None else overlay.tables
+        self._pending: Mapping[str, list[int]] = {} if overlay is None else overlay.pending
+        self._until = until
         self.repeats: Repeats | None = None
 
-    def hits(self, query: Query, until: int | None = None) -> Rows:
-        """The matches in order.
+    def frozen(self) -> View:
+        """The same, whatever is written from now on."""
+        return View(self._tables, self._overlay, self.writes)
 
-        Args:
-            query: The search.
-            until: How many of the session's writes to look at; all where None.
-        """
+    def hits(self, query: Query) -> Rows:
+        """The matches in order."""
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
         driver = query.driver
         if query.chains:
-            filters = [*filters, *(self._resolve(resource_type, chain, until) for chain in query.chains)]
+            filters = [*filters, *(self._resolve(resource_type, chain) for chain in query.chains)]
             driver = choose_driver(resource_type, filters)
-        hits = self.filtered(resource_type, filters, until)
+        hits = self.filtered(resource_type, filters)
         if query.sort:
             return self._sorted(query, table, hits) if len(hits) > 1 else hits
         return hits if driver is None or len(hits) < 2 else self._arranged(resource_type, driver, table, hits)
 
-    def filtered(self, resource_type: str, filters: Sequence[Filter], until: int | None = None) -> Rows:
-        """The hits that satisfy all filters, in load order, writes last."""
+    def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
+        """The hits that satisfy all filters, in the order in which the resources were first stored."""
         table = self._tables.get(resource_type)
         rows = _NO_ROWS if table is None else table.search(filters)
-        if self._overlay is None:
+        numbers = self._pending.get(resource_type)
+        if not numbers or self._overlay is None:
             return rows
         size = 0 if table is None else len(table)
-        extra, replaced = [], []
-        for number, write in self._overlay.touched(resource_type, until):
+        extra, places, replaced = [], [], []
+        for number, write in touched(self._overlay.writes, numbers, self._until):
             if table is not None and (row := table.find(write.logical_id)) is not None:
                 replaced.append(row)
             if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
                 extra.append(size + number)
+                places.append(write.position)
         if replaced:
             rows = rows[~np.isin(rows, replaced)]
-        return np.concatenate((rows, np.array(extra, dtype=np.intp))) if extra else rows
+        if not extra:
+            return rows
+        hits = np.concatenate((rows, np.array(extra, dtype=np.intp)))
+        if table is None or not len(rows):
+            return hits[np.argsort(places, kind="stable")]
+        before = np.asarray(table.positions)[rows]
+        return hits[np.argsort(np.concatenate((before, places)), kind="stable")]
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
         """The hits' logical ids."""
@@ -106,7 +117,7 @@ class View:
 
     def read(self, key: Key) -> dict[str, Any] | None:
         """A resource as Python values, or None where there is none."""
-        if self._overlay is not None and (write := self._overlay.find(*key)):
+        if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource
         table = self._tables.get(key[0])
         row = None if table is None else table.find(key[1])
@@ -115,18 +126,25 @@ class View:
     @property
     def writes(self) -> int:
         """How many writes the session has made."""
+        if self._until is not None:
+            return self._until
         return 0 if self._overlay is None else len(self._overlay.writes)
 
     def exists(self, key: Key) -> bool:
         """Whether there is such a resource."""
-        if self._overlay is not None and (write := self._overlay.find(*key)):
+        if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource is not None
         table = self._tables.get(key[0])
         return table is not None and table.find(key[1]) is not None
 
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was such a resource, and it was deleted."""
+        write = None if self._overlay is None else self._overlay.find(key)
+        return write is not None and write.resource is None
+
     def text(self, key: Key) -> str | None:
         """A resource's JSON in HAPI's pretty form, or None where there is none."""
-        if self._overlay is not None and (write := self._overlay.find(*key)):
+        if self._overlay is not None and (write := self._overlay.find(key)):
             return write.text or None
         table = self._tables.get(key[0])
         row = None if table is None else table.find(key[1])
@@ -152,22 +170,15 @@ class View:
 
     def types(self) -> list[str]:
         """The resource types of which there are any, in alphabetical order."""
-        written = () if self._overlay is None else (write.resource_type for write in self._overlay.writes)
-        return sorted({*self._tables, *written})
+        return sorted({*self._tables, *self._pending})
 
     def position(self, resource_type: str, logical_id: str) -> int | None:
-        """HAPI's database id of a resource: its place in load order from 1, type after type; None for what is not."""
-        before = 1
-        if self._overlay is not None:
-            number = self._overlay.latest.get((resource_type, logical_id))
-            if number is not None:
-                return 1 + sum(map(len, self._tables.values())) + number
-        for kind, table in self._tables.items():
-            if kind == resource_type:
-                row = table.find(logical_id)
-                return None if row is None else before + row
-            before += len(table)
-        return None
+        """HAPI's database id of a resource: its place in load order from 1; None for what is not."""
+        if self._overlay is not None and (write := self._overlay.find((resource_type, logical_id))):
+            return write.position
+        table = self._tables.get(resource_type)
+        row = None if table is None else table.find(logical_id)
+        return None if table is None or row is None else int(table.positions[row])
 
     def _written(self, number: int) -> Write:
         assert self._overlay is not None
@@ -185,17 +196,17 @@ class View:
 
     # --- through references --------------------------------------------------------------------------------------
 
-    def _resolve(self, resource_type: str, chain: Chain | Reverse, until: int | None) -> Filter:
+    def _resolve(self, resource_type: str, chain: Chain | Reverse) -> Filter:
         """A search through a reference as a filter on this side of it."""
         if isinstance(chain, Chain):
             found = {}
             for kind in chain.targets:
                 if kind in self._tables or self._overlay is not None:
                     inner = read_query(kind, chain.parameters)
-                    found[kind] = self.ids(kind, self.hits(inner, until))
+                    found[kind] = self.ids(kind, self.hits(inner))
             return chain_filter(chain, found)
         inner = read_query(chain.source_type, chain.parameters)
-        hits = self.hits(inner, until)
+        hits = self.hits(inner)
         first: dict[str, int] = {}
         rows = 0
         for logical_id, row in self._pointed_to(resource_type, chain, hits):
@@ -227,21 +238,28 @@ class View:
     # --- sorting -------------------------------------------------------------------------------------------------
 
     def _sorted(self, query: Query, table: BaseTable | None, hits: Rows) -> Rows:
-        """Sorts stably, the weakest key first; matches without a value come last either way."""
-        order = np.arange(len(hits))
+        """Sorts; matches without a value come last either way."""
+        columns: list[npt.NDArray[Any]] = []
         size = 0 if table is None else len(table)
-        for parameter, descending in reversed(query.sort):
+        for parameter, descending in query.sort:
             instants = None
             if table is not None and parameter.type == "date" and bool((hits < size).all()):
                 instants = table.instant_order(hits, parameter)
             if instants is not None:
-                keys = -instants if descending else instants
+                columns.append(-instants if descending else instants)
             elif parameter.name == "_id":
-                keys = _ranks(self.ids(query.resource_type, hits), descending)
+                columns.append(_ranks(self.ids(query.resource_type, hits), descending))
             else:
-                keys = self._sort_ranks(query.resource_type, table, hits, parameter, descending)
-            order = order[np.argsort(keys[order], kind="stable")]
-        return hits[order]
+                columns.append(self._sort_ranks(query.resource_type, table, hits, parameter, descending))
+        order = np.lexsort(columns[::-1])
+        steps = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+        if steps.all():
+            return hits[order]
+        keys = np.empty(len(hits), dtype=np.intp)
+        keys[order] = np.concatenate(([0], np.cumsum(steps)))
+        if query.offset is not None:
+            return hits[sorted_around(keys, query.offset, query.offset + query.count + 1)]
+        return hits[sorted_in_passes(keys, pass_limits(query.count))]
 
     def _sort_ranks(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool

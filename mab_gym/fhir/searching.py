@@ -18,6 +18,8 @@ from mab_gym.fhir.subset import subset
 from mab_gym.fhir.url import self_link
 
 Parameters = tuple[tuple[str, str], ...]
+Entries = Sequence[tuple[str, str]]
+"""Full URLs (or ids) and the JSON of resources as it stands in a Bundle."""
 
 MOST_SEARCHES = 1000
 """How many searches a session remembers for paging and for asking them again."""
@@ -31,14 +33,17 @@ class Searches:
     """What a session has searched.
 
     Args:
-        origin: Where and when answers are given.
         chance: Gives search ids.
+
+    Attributes:
+        origin: Where and when answers are given; to be set before anything is asked.
     """
 
-    __slots__ = ("_answered", "_chance", "_held", "_origin", "_saved")
+    __slots__ = ("_answered", "_chance", "_held", "_saved", "origin")
 
-    def __init__(self, origin: Origin, chance: Chance) -> None:
-        self._origin = origin
+    origin: Origin
+
+    def __init__(self, chance: Chance) -> None:
         self._chance = chance
         self._saved: dict[str, SavedSearch] = {}
         self._answered: dict[tuple[object, ...], str] = {}
@@ -66,27 +71,27 @@ class Searches:
         Raises:
             FhirError: HAPI refuses the search, or this server does not know how.
         """
-        base_url = self._origin.base_url
+        base_url = self.origin.base_url
         query = read_query(resource_type, parameters)
         check_format(query.format)
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         if query.summary == "count":
             total = len(view.hits(query))
-            body = searchset(self._chance.uuid(), self._origin.instant, total, (), (), subsetted=True)
+            body = searchset(self._chance.uuid(), self.origin.instant, total, (), (), subsetted=True)
             return self._answer(body, query)
         if query.offset is not None:
             hits = view.hits(query)
             start, end = query.offset, query.offset + query.count
             page = offset_page(len(hits), query.count, start, counted=query.total == "accurate")
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
-            return self._answer_page(query, view, self._chance.uuid(), hits[start:end], page.total, links)
+            return self._show_hits(query, view, self._chance.uuid(), hits[start:end], page.total, links)
         known = self._answered.get(query.question)
         if known is not None:
             saved = self._saved[known]
             return self._answer_saved(query, view, known, saved, query.count, query.start, link)
         search_id = self._chance.uuid()
         hits = view.hits(query)
-        saved = SavedSearch(resource_type, parameters, view.writes, query.count)
+        saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=view.repeats)
         self._remember(search_id, saved)
@@ -135,7 +140,7 @@ class Searches:
             parameters: Of the operation.
             linked: Whether they came in the URL, so that the link to itself has them.
         """
-        base_url = self._origin.base_url
+        base_url = self.origin.base_url
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING)
         query = read_query(resource_type, shown)
         link = self_link(base_url, path, parameters if linked else ())
@@ -144,11 +149,11 @@ class Searches:
             page = offset_page(len(keys), query.count, query.offset, counted=False)
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
-        saved = SavedSearch(resource_type, shown, view.writes, query.count, keys=keys)
+        saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
         self._remember(search_id, saved)
         page = saved.progress.first_page(len(keys), query.count, counted=False)
         if query.summary == "count":
-            body = searchset(search_id, self._origin.instant, page.total, (), (), subsetted=True)
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
             return self._located(search_id, self._answer(body, query))
         if query.start:
             page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
@@ -169,20 +174,20 @@ class Searches:
         search_id = self._answered.get(("last", *query.question), "")
         if not search_id:
             search_id = self._chance.uuid()
-            self._remember(search_id, SavedSearch("Observation", (*asked, *shown), view.writes, query.count))
+            self._remember(search_id, SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count))
             self._answered["last", *query.question] = search_id
             page = self._saved[search_id].progress.first_page(len(hits), query.count, counted=False)
         else:
             page = self._saved[search_id].progress.later_page(len(hits), query.count, query.count, query.start)
-        link = self_link(self._origin.base_url, path, parameters)
+        link = self_link(self.origin.base_url, path, parameters)
         if query.summary == "count":
-            body = searchset(search_id, self._origin.instant, page.total, (), (), subsetted=True)
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
             return self._located(search_id, self._answer(body, query))
         return self._located(search_id, self._show(query, view, search_id, hits, page, link))
 
     def _located(self, search_id: str, response: Response) -> Response:
         """The answer of an operation, or a later page, which say where their Bundle is."""
-        location = f"{self._origin.base_url}/Bundle/{search_id}"
+        location = f"{self.origin.base_url}/Bundle/{search_id}"
         return Response(response.status, response.body, {**response.headers, "content-location": location})
 
     def _show_keys(
@@ -195,7 +200,7 @@ class Searches:
         link: str | None,
         count: int = 0,
     ) -> Response:
-        links = page_links(query, self._origin.base_url, search_id, page, link, count)
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
         return self._answer_keys(query, view, search_id, keys, page, links)
 
     def _answer_keys(
@@ -216,7 +221,7 @@ class Searches:
             if view.exists(key)
         ]
         subsetted = summary in ("true", "data")
-        body = searchset(search_id, self._origin.instant, page.total, links, entries, subsetted=subsetted)
+        body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
         return self._answer(body, query)
 
     def _remember(self, search_id: str, saved: SavedSearch) -> None:
@@ -234,39 +239,58 @@ class Searches:
         if saved.keys is not None:
             page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
             return self._show_keys(query, view, search_id, saved.keys, page, link, count)
-        asked = read_query(saved.resource_type, saved.parameters)
-        hits = view.hits(asked, saved.watermark)
-        page = saved.progress.later_page(len(hits), count, saved.count, start, view.repeats)
-        return self._show(query, view, search_id, hits, page, link, count)
+        found_in = saved.found_in
+        hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
+        page = saved.progress.later_page(len(hits), count, saved.count, start, found_in.repeats)
+        shown = hits[page.start : page.start + page.size]
+        if view.writes == found_in.writes:
+            entries = self._entries(query, found_in, shown)
+        else:
+            # Which resources a search has found stays; what they hold is what they hold now.
+            entries = self._current_entries(query, view, found_in.ids(query.resource_type, shown))
+        brought = self._included(query, view, found_in.ids(query.resource_type, shown)) if query.includes else ()
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
+        return self._answer_page(query, search_id, entries, brought, page.total, links)
 
     def _show(
         self, query: Query, view: View, search_id: str, hits: Rows, page: Page, link: str | None, count: int = 0
     ) -> Response:
-        links = page_links(query, self._origin.base_url, search_id, page, link, count)
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
         shown = hits[page.start : page.start + page.size]
-        return self._answer_page(query, view, search_id, shown, page.total, links)
+        return self._show_hits(query, view, search_id, shown, page.total, links)
 
-    def _answer_page(
+    def _show_hits(
         self, query: Query, view: View, search_id: str, hits: Rows, total: int | None, links: Sequence[tuple[str, str]]
     ) -> Response:
-        brought = self._included(query, view, hits) if query.includes else ()
+        brought = self._included(query, view, view.ids(query.resource_type, hits)) if query.includes else ()
+        return self._answer_page(query, search_id, self._entries(query, view, hits), brought, total, links)
+
+    def _answer_page(
+        self,
+        query: Query,
+        search_id: str,
+        entries: Entries,
+        brought: Entries,
+        total: int | None,
+        links: Sequence[tuple[str, str]],
+    ) -> Response:
         body = searchset(
             search_id,
-            self._origin.instant,
+            self.origin.instant,
             total,
             links,
-            self._entries(query, view, hits),
+            entries,
             subsetted=query.summary in ("true", "data"),
             included=brought,
         )
         return self._answer(body, query)
 
     def _answer(self, body: str, query: Query) -> Response:
-        headers = {"content-type": FHIR_JSON, "last-modified": self._origin.http_date}
+        headers = {"content-type": FHIR_JSON, "last-modified": self.origin.http_date}
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
-    def _included(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
-        matches = [(query.resource_type, logical_id) for logical_id in view.ids(query.resource_type, hits)]
+    def _included(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
+        matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
         return [self._entry(view, key, summary) for key in included(query.includes, matches, view)]
 
@@ -275,11 +299,17 @@ class Searches:
         text = view.text(key) or ""
         if summary or names:
             text = pretty(subset(parse_element(text), summary, names))
-        return f"{self._origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
+        return f"{self.origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
 
-    def _entries(self, query: Query, view: View, hits: Rows) -> list[tuple[str, str]]:
-        prefix = f"{self._origin.base_url}/{query.resource_type}/"
-        entries = view.entries(query.resource_type, hits)
+    def _entries(self, query: Query, view: View, hits: Rows) -> Entries:
+        return self._as_asked(query, view.entries(query.resource_type, hits))
+
+    def _current_entries(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
+        texts = ((logical_id, view.text((query.resource_type, logical_id))) for logical_id in ids)
+        return self._as_asked(query, [(i, text.replace("\n", "\n    ")) for i, text in texts if text is not None])
+
+    def _as_asked(self, query: Query, entries: Entries) -> Entries:
+        prefix = f"{self.origin.base_url}/{query.resource_type}/"
         if query.elements or query.summary in ("true", "text", "data"):
             entries = [
                 (i, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for i, text in entries
@@ -288,10 +318,10 @@ class Searches:
 
 
 def check_format(text: str) -> None:
-    """Refuses formats that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
+    """Refuses the format that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
 
     Raises:
         FhirError: 501.
     """
-    if "html" in text or "turtle" in text or text == "ttl":
-        raise FhirError(501, "This server answers in JSON and XML alone")
+    if "turtle" in text or text == "ttl":
+        raise FhirError(501, "This server does not answer in Turtle")

@@ -16,24 +16,28 @@ import numpy as np
 
 from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.capabilities import metadata
-from mab_gym.fhir.chance import Chance
-from mab_gym.fhir.create import media_type_of, prepare_create
+from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
-from mab_gym.fhir.history import check_version, instance_history
-from mab_gym.fhir.json_text import compact, pretty
+from mab_gym.fhir.html_text import HTML, to_html, wants_html
+from mab_gym.fhir.json_text import pretty
 from mab_gym.fhir.operations import operate
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
-from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.search import View
-from mab_gym.fhir.searching import Searches, check_format
-from mab_gym.fhir.subset import subset
-from mab_gym.fhir.table import Table
-from mab_gym.fhir.url import parse_query, parse_target, self_link
+from mab_gym.fhir.reading import DeletedError, history, read, read_version, resource_headers
+from mab_gym.fhir.searching import check_format
+from mab_gym.fhir.table import IntArray, Positions, Table
+from mab_gym.fhir.transactions import process
+from mab_gym.fhir.url import parse_query, parse_target
+from mab_gym.fhir.world import World
+from mab_gym.fhir.writing import Done, create, delete, delete_matching, update, update_matching
 from mab_gym.fhir.xml_text import FHIR_XML, to_xml, wants_xml
 
+Path = tuple[str, ...]
+Parameters = tuple[tuple[str, str], ...]
+
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
@@ -41,247 +45,267 @@ class Server:
     """The record system's immutable part, shared by any number of sessions.
 
     Args:
-        tables: The resources, a table for each type.
+        tables: The resources, a table for each type, with the places of its rows in the order of loading; without them
+            one type counts as loaded after the other.
         base_url: The address under which the server believes to be reached, without a slash at its end.
-        now: The simulated clock, timezone-aware; it stands still.
+        now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
+            millisecond, so that what was written later is later.
     """
 
     def __init__(
-        self, tables: Mapping[str, Table], base_url: str = DEFAULT_BASE_URL, now: datetime = DEFAULT_NOW
+        self,
+        tables: Mapping[str, Table | tuple[Table, Positions]],
+        base_url: str = DEFAULT_BASE_URL,
+        now: datetime = DEFAULT_NOW,
     ) -> None:
-        self.tables = {name: BaseTable(table) for name, table in tables.items() if len(table)}
+        self.tables: dict[str, BaseTable] = {}
+        first = 1
+        for name, given in tables.items():
+            table, positions = given if isinstance(given, tuple) else (given, range(first, first + len(given)))
+            if len(table):
+                self.tables[name] = BaseTable(table, positions)
+                first += len(table)
         self.base_url = base_url
         self.now = now.astimezone(UTC)
         self.instant = self.now.isoformat(timespec="milliseconds")
         self.http_date = format_datetime(self.now, usegmt=True)
         self.origin = Origin(base_url, self.instant, self.http_date)
-        numbers = [int(t.table.ids.max()) for t in self.tables.values() if isinstance(t.table.ids, np.ndarray)]
-        self.first_free_id = max([1000, sum(map(len, self.tables.values())), *numbers]) + 1
+        self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
 
     def open(self) -> Session:
         """A new private view that begins at the snapshot."""
         return Session(self)
 
 
-class Session:
+def _greatest(ids: IntArray | Sequence[str]) -> int:
+    """The greatest id that is a plain number, or 0."""
+    if isinstance(ids, np.ndarray):
+        return int(ids.max())
+    return max((int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19), default=0)
+
+
+class Session(World):
     """One private view of a `Server`; costs next to nothing until it writes."""
 
-    __slots__ = ("_chance", "_overlay", "_searches", "server")
+    __slots__ = ("server",)
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.reset()
-
-    def reset(self) -> None:
-        """Goes back to the snapshot: no write, no open search and no counter survives."""
-        self._overlay: Overlay | None = None
-        self._searches: Searches | None = None
-        self._chance = Chance()
-
-    @property
-    def writes(self) -> Sequence[Write]:
-        """What this session has really written, in order."""
-        return () if self._overlay is None else self._overlay.writes
+        super().__init__(server.tables, server.first_free_id, server.origin)
 
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
-        try:
-            response = self._route(request)
-        except FhirError as error:
-            response = self._refusal(error)
-        if "xml" in request.target or "xml" in request.headers.get("accept", ""):
-            return _as_asked(request, response)
+        self.fold()
+        if request.base_url and request.base_url != self.origin.base_url:
+            self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
+        response = self._answer(request)
+        if request.method == "HEAD":
+            return Response(response.status, "", response.headers)
         return response
 
     def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
         """A resource as this session sees it, as Python values, or None."""
-        return self._view().read((resource_type, logical_id))
+        return self.view().read((resource_type, logical_id))
 
-    def _view(self) -> View:
-        return View(self.server.tables, self._overlay)
+    def _answer(self, request: Request) -> Response:
+        try:
+            response = self._route(request)
+        except DeletedError as deleted:
+            response = deleted.response()
+        except FhirError as error:
+            response = Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
+        accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
+        if "xml" in request.target or "xml" in accept or "xml" in sent:
+            response = _as_xml(request, response)
+        if "html" in request.target or accept.startswith("text/html"):
+            response = self._as_html(request, response)
+        return response
 
-    def _searched(self) -> Searches:
-        if self._searches is None:
-            self._searches = Searches(self.server.origin, self._chance)
-        return self._searches
+    def _as_html(self, request: Request, response: Response) -> Response:
+        """The response as a page, where a browser asks for that."""
+        formats = [value for name, value in parse_target(request.target).parameters if name == "_format"]
+        if request.method != "GET" or not response.body or not wants_html(formats, request.headers.get("accept", "")):
+            return response
+        text = to_html(response.body, response.status, f"{self.origin.base_url}/{request.target}")
+        return Response(response.status, text, {**response.headers, "content-type": HTML})
 
     def _route(self, request: Request) -> Response:
         target = parse_target(request.target)
         path, parameters = target.path, target.parameters
+        if request.method not in _METHODS:
+            raise FhirError(405, Issue(f"This server does not answer {request.method} requests", "not-supported"))
+        if request.method == "PATCH":
+            raise FhirError(501, "This server does not answer PATCH requests")
         if not path:
-            if any(name == "_getpages" and value for name, value in parameters):
-                return self._searched().page(self._view(), dict(parameters))
-            if request.method == "POST":
-                media_type_of(request.headers.get("content-type"), "TRANSACTION")
-                parse_resource(request.body, "Bundle")
-                raise FhirError(501, "This server does not process batches and transactions yet")
-            if request.target.startswith("/"):
-                raise self._unknown_operation(request, ("/",), parameters)
-            raise FhirError(
-                400,
-                "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, as it does not "
-                "contain a resource type or operation name.",
-            )
+            return self._base(request, parameters)
         if path[0] == "metadata":
-            return metadata(request.method, parameters, self.server.origin)
+            return metadata(request.method, parameters, self.origin)
+        if path == ("_history",) and request.method in ("GET", "HEAD"):
+            return history(self, path, parameters)
         if path[-1].startswith("$") and request.method in ("GET", "POST"):
-            answer = operate(request, path, parameters, self._view(), self._searched())
+            answer = operate(request, path, parameters, self.view(), self.searches())
             if answer is not None:
                 return answer
         if path[0].startswith("$"):
-            raise self._unknown_operation(request, path, parameters)
+            raise _unknown_operation(request, path, parameters)
         if path[0] not in resource_types():
             raise FhirError(
                 404,
                 f"HAPI-0302: Unknown resource type '{path[0]}' - Server knows how to handle: "
                 f"[{', '.join(resource_types())}]",
             )
-        if request.method == "GET":
-            if len(path) == 1 or path[1:] == ("_search",):
-                return self._searched().search(self._view(), path[0], parameters, request.target.partition("?")[0])
-            if len(path) in (3, 4) and path[2] == "_history" and not path[1].startswith("$"):
-                return self._history(request, path, parameters)
-            if path[1].startswith("$") or len(path) > 2:
-                if path[-1] in ("$validate", "$meta") or "_history" in path:
-                    raise FhirError(501, f"This server does not answer {path[-1]} yet")
-                raise self._unknown_operation(request, path, parameters)
-            if path[1] == "_history":
-                raise FhirError(501, "This server does not answer the history of a whole type yet")
-            return self._read(request, path, parameters)
-        if request.method == "POST":
-            if len(path) == 1:
-                return self._create(path[0], request)
-            if path[1:] == ("_search",):
-                parameters += parse_query(request.body)
-                return self._searched().search(self._view(), path[0], parameters, "/".join(path), posted=True)
-            if len(path) == 2 and not path[1].startswith("$"):
-                raise FhirError(
-                    400,
-                    f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
-                    "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
-                )
-            raise self._unknown_operation(request, path, parameters)
-        raise FhirError(501, f"This server does not answer {request.method} requests yet")
+        match request.method:
+            case "GET" | "HEAD":
+                return self._get(request, path, parameters)
+            case "POST":
+                return self._post(request, path, parameters)
+            case "PUT":
+                return self._put(request, path)
+            case "DELETE":
+                return self._delete(request, path)
+        raise _unknown_operation(request, path, parameters)
 
-    def _unknown_operation(
-        self, request: Request, path: Sequence[str], parameters: Sequence[tuple[str, str]]
-    ) -> FhirError:
-        names = ", ".join(dict.fromkeys(name for name, _ in parameters))
-        return FhirError(
+    def _base(self, request: Request, parameters: Parameters) -> Response:
+        """What is asked of the base URL itself."""
+        if any(name == "_getpages" and value for name, value in parameters):
+            return self.searches().page(self.view(), dict(parameters))
+        if request.method == "POST":
+            media_type_of(request.headers.get("content-type"), "TRANSACTION")
+            bundle = parse_resource(request.body, "Bundle")
+            representation = "return=representation" in request.headers.get("prefer", "")
+            text = process(self, bundle, self._answer, representation=representation)
+            location = f"{self.origin.base_url}/Bundle/{parse_element(text)['id']}"
+            return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
+        if request.target.startswith("/"):
+            raise _unknown_operation(request, ("/",), parameters)
+        raise FhirError(
             400,
-            Issue(
-                "Invalid request: The FHIR endpoint on this server does not know how to handle "
-                f"{request.method} operation[{'/'.join(path)}] with parameters [[{names}]]",
-                code="not-supported",
-            ),
+            "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, as it does not "
+            "contain a resource type or operation name.",
         )
 
-    # --- reading -------------------------------------------------------------------------------------------------
+    def _get(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if request.method == "HEAD" and (len(path) == 1 or path[1] == "_search"):
+            raise _unknown_operation(request, path, parameters)
+        if len(path) == 1 or path[1:] == ("_search",):
+            return self.searches().search(self.view(), path[0], parameters, request.target.partition("?")[0])
+        if path[1:] == ("_history",) or (len(path) == 3 and path[2] == "_history" and path[1][:1] != "$"):
+            return history(self, path, parameters)
+        if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
+            self._check_read(request, path[:2], parameters)
+            return read_version(self, (path[0], path[1]), path[3], parameters)
+        if path[1].startswith("$") or len(path) > 2:
+            if path[-1] in ("$validate", "$meta") or "_history" in path:
+                raise FhirError(501, f"This server does not answer {path[-1]} yet")
+            raise _unknown_operation(request, path, parameters)
+        self._check_read(request, path, parameters)
+        return read(self, (path[0], path[1]), request, parameters)
 
-    def _read(self, request: Request, path: Sequence[str], parameters: Sequence[tuple[str, str]]) -> Response:
-        resource_type, logical_id = path
-        control = dict(parameters)
-        if any(not name.startswith("_") for name in control):
-            raise self._unknown_operation(request, path, parameters)
-        check_format(control.get("_format", ""))
-        if not logical_id.strip():
+    def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:
+        if any(not name.startswith("_") for name, _ in parameters):
+            raise _unknown_operation(request, path, parameters)
+        check_format(dict(parameters).get("_format", ""))
+        if not path[1].strip():
             raise FhirError(500, "HAPI-2223: The validated expression is false")
-        text = self._current_text(resource_type, logical_id)
-        resource = parse_element(text)
-        names = tuple(part for part in control.get("_elements", "").split(",") if part)
-        summary = control.get("_summary", "")
-        if names or summary in ("true", "text", "data"):
-            resource = subset(resource, summary, names)
-            text = pretty(resource)
-        if control.get("_pretty") == "false":
-            text = compact(resource)
-        return self._one(200, resource_type, logical_id, resource, text)
-
-    def _history(self, request: Request, path: Sequence[str], parameters: Sequence[tuple[str, str]]) -> Response:
-        """All versions of a resource, or one of them (the path's fourth segment)."""
-        resource_type, logical_id = path[:2]
-        text = self._current_text(resource_type, logical_id)
-        version = str(parse_element(text).get("meta", {}).get("versionId", "1"))
-        if len(path) == 4:
-            check_version(resource_type, logical_id, path[3], version)
-            return self._read(request, path[:2], parameters)
-        if version != "1":
-            raise FhirError(501, "This server does not keep the versions of a resource yet")
-        control = dict(parameters)
-        check_format(control.get("_format", ""))
-        if any(name not in ("_format", "_pretty") for name in control):
-            raise FhirError(501, "This server answers the whole history of a resource alone")
-        bundle_id = self._chance.uuid()
-        base_url = self.server.base_url
-        link = self_link(base_url, "/".join(path), parameters)
-        full_url = f"{base_url}/{resource_type}/{logical_id}"
-        body = instance_history(bundle_id, self.server.instant, link, full_url, resource_type, logical_id, text)
-        headers = {
-            "content-type": FHIR_JSON,
-            "content-location": f"{base_url}/Bundle/{bundle_id}",
-            "last-modified": self.server.http_date,
-        }
-        return Response(200, body if control.get("_pretty") != "false" else compact(parse_element(body)), headers)
-
-    def _current_text(self, resource_type: str, logical_id: str) -> str:
-        text = self._view().text((resource_type, logical_id))
-        if text is None:
-            raise FhirError(404, f"HAPI-2001: Resource {resource_type}/{logical_id} is not known")
-        return text
-
-    def _one(
-        self, status: int, resource_type: str, logical_id: str, resource: Mapping[str, Any], text: str
-    ) -> Response:
-        version = resource.get("meta", {}).get("versionId", "1")
-        location = f"{self.server.base_url}/{resource_type}/{logical_id}/_history/{version}"
-        updated = str(resource.get("meta", {}).get("lastUpdated", self.server.instant))
-        headers = {
-            "content-type": FHIR_JSON,
-            "content-location": location,
-            "etag": f'W/"{version}"',
-            "last-modified": format_datetime(datetime.fromisoformat(updated).astimezone(UTC), usegmt=True),
-        }
-        if status == 201:
-            headers["location"] = location
-        return Response(status, text, headers)
-
-    def _refusal(self, error: FhirError) -> Response:
-        return Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def _create(self, resource_type: str, request: Request) -> Response:
+    def _post(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if len(path) == 1:
+            resource = read_body(path[0], request.headers, request.body, "CREATE")
+            return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
+        if path[1:] == ("_search",):
+            parameters += parse_query(request.body)
+            return self.searches().search(self.view(), path[0], parameters, "/".join(path), posted=True)
+        if len(path) == 2 and not path[1].startswith("$"):
+            raise FhirError(
+                400,
+                f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
+                "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
+            )
+        raise _unknown_operation(request, path, parameters)
+
+    def _put(self, request: Request, path: Path) -> Response:
+        resource = read_body(path[0], request.headers, request.body, "UPDATE")
+        query = request.target.partition("?")[2]
+        if len(path) == 1:
+            if not query:
+                raise FhirError(
+                    400,
+                    "HAPI-0418: Can not update resource, request URL must contain an ID element for update (PUT) "
+                    "operation (it must be of the form [base]/[resource type]/[id])",
+                )
+            return self._stored(update_matching(self, resource, f"{path[0]}?{query}"), request)
+        if "id" not in resource:
+            raise FhirError(
+                400,
+                "HAPI-0419: Can not update resource, resource body must contain an ID element for update (PUT) "
+                "operation",
+            )
+        if resource["id"] != path[1]:
+            raise FhirError(
+                400,
+                "HAPI-0420: Can not update resource, resource body must contain an ID element which matches the "
+                f'request URL for update (PUT) operation - Resource body ID of "{resource["id"]}" does not match '
+                f'URL ID of "{path[1]}"',
+            )
+        if_match = request.headers.get("if-match", _version_in(path))
+        return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
+
+    def _delete(self, request: Request, path: Path) -> Response:
+        query = request.target.partition("?")[2]
+        if len(path) == 1:
+            if not query:
+                raise FhirError(400, "HAPI-0967: Can not perform delete, no ID provided")
+            done = delete_matching(self, path[0], f"{path[0]}?{query}")
+        else:
+            done = delete(self, (path[0], path[1]), _version_in(path))
+        headers = {"content-type": FHIR_JSON}
+        if done.key is not None:
+            url = f"{self.origin.base_url}/{'/'.join(done.key)}"
+            headers["content-location"] = f"{url}/_history/{done.version}" if done.version else url
+        return Response(done.status, pretty(done.outcome), headers)
+
+    def _stored(self, done: Done, request: Request) -> Response:
+        """What a create or an update answers."""
+        assert done.key is not None
+        headers = resource_headers(self.origin, done.key, done.version, done.updated)
+        if request.method == "POST":
+            headers["location"] = headers["content-location"]
         prefer = request.headers.get("prefer", "")
-        if "if-none-exist" in request.headers or "return=OperationOutcome" in prefer:
-            raise FhirError(501, "This server does not answer If-None-Exist and Prefer: return=OperationOutcome yet")
-        resource = prepare_create(resource_type, request.headers, request.body, self._exists, self.server.base_url)
-        if self._overlay is None:
-            self._overlay = Overlay()
-        if self._searches is not None:
-            self._searches.forget_answers()
-        logical_id = str(self.server.first_free_id + len(self._overlay.writes))
-        supplied = resource.pop("meta", {})
-        source = f"{supplied.get('source', '')}#{self._chance.text(16)}"
-        meta = {"versionId": "1", "lastUpdated": self.server.instant, "source": source}
-        kept = {name: value for name, value in supplied.items() if name not in meta}
-        stored = {"resourceType": resource_type, "id": logical_id, "meta": {**meta, **kept}}
-        stored.update((name, value) for name, value in resource.items() if name not in stored)
-        write = self._overlay.add("create", resource_type, logical_id, stored)
-        response = self._one(201, resource_type, logical_id, stored, write.text)
         if "return=minimal" in prefer:
-            headers = {name: value for name, value in response.headers.items() if name != "content-type"}
-            return Response(201, "", headers)
-        return response
+            del headers["content-type"]
+            return Response(done.status, "", headers)
+        return Response(
+            done.status, pretty(done.outcome) if "return=OperationOutcome" in prefer else done.text, headers
+        )
 
-    def _exists(self, resource_type: str, logical_id: str) -> bool:
-        return self._view().exists((resource_type, logical_id))
+
+def _version_in(path: Path) -> str:
+    """The version that a path names, or empty; HAPI overlooks whatever else follows an id."""
+    return path[3] if len(path) == 4 and path[2] == "_history" else ""
 
 
-def _as_asked(request: Request, response: Response) -> Response:
-    """The response in XML, where the request asks for that."""
+def _unknown_operation(request: Request, path: Sequence[str], parameters: Parameters) -> FhirError:
+    names = ", ".join(dict.fromkeys(name for name, _ in parameters))
+    return FhirError(
+        400,
+        Issue(
+            "Invalid request: The FHIR endpoint on this server does not know how to handle "
+            f"{request.method} operation[{'/'.join(path)}] with parameters [[{names}]]",
+            code="not-supported",
+        ),
+    )
+
+
+def _as_xml(request: Request, response: Response) -> Response:
+    """The response in XML, where the request asks for that: by ``_format``, Accept, or else its own Content-Type."""
     parameters = parse_target(request.target).parameters
     formats = [value for name, value in parameters if name == "_format"]
-    if not response.body or not wants_xml(formats, request.headers.get("accept", "")):
+    accept = request.headers.get("accept", "")
+    if accept in ("", "*/*"):
+        accept = request.headers.get("content-type", "")
+    if not response.body or not wants_xml(formats, accept):
         return response
     plain = any(pair == ("_pretty", "false") for pair in parameters)
     text = to_xml(parse_element(response.body), pretty=not plain)

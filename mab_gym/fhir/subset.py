@@ -64,12 +64,12 @@ def _tree(paths: Sequence[Sequence[str]]) -> Tree:
 
 
 def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequence[str] = ("id",)) -> dict[str, Any]:
-    """What a tree keeps of an element, and its id; of a choice the tree may say ``value`` for ``valueQuantity``."""
+    """What a tree keeps of an element, and its id."""
     defined = elements(str(value.get("resourceType", type_name)))
     part: dict[str, Any] = {}
     for name, item in value.items():
         element = defined.get(name.removeprefix("_"))
-        below = None if element is None else tree.get(element.name, tree.get(element.choice))
+        below = None if element is None else _meant(tree, element.choice or element.name)
         if below == {} or name in always:
             part[name] = item
         elif below is not None and element is not None and isinstance(item, list):
@@ -77,6 +77,14 @@ def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequen
         elif below is not None and element is not None and isinstance(item, dict):
             part[name] = _picked(item, element.type, below)
     return part
+
+
+def _meant(tree: Tree, name: str) -> Tree | None:
+    """What a tree says of an element; ``valueString`` means all of ``value[x]``, as HAPI reads it."""
+    for written, below in tree.items():
+        if written == name or (written.startswith(name) and written[len(name)].isupper()):
+            return below
+    return None
 
 
 def _summarized(value: Mapping[str, Any], type_name: str, always: Sequence[str] = ("id",)) -> dict[str, Any]:

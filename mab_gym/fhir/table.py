@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[Any]
+Positions = IntArray | Sequence[int]
+"""The places of a table's rows in the order in which all resources were loaded, rising."""
 
 _EPOCH = datetime(1970, 1, 1)
 _INSTANT = re.compile(

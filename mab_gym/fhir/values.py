@@ -110,7 +110,7 @@ def _coding(coding: Any) -> Iterator[Token]:
 
 _STRING_PARTS = {
     "HumanName": ("family", "given", "prefix", "suffix", "text"),
-    "Address": ("line", "city", "district", "state", "country", "postalCode", "text"),
+    "Address": ("line", "city", "district", "state", "country", "postalCode"),
     "ContactPoint": ("value",),
     "Quantity": ("unit",),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from mab_gym.fhir.json_text import DecimalNumber
 
 FHIR_XML = "application/fhir+xml;charset=UTF-8"
-_FORMATS = ("xml", "application/xml", "text/xml", "application/fhir+xml", "application/fhir xml")
+_FORMATS = ("xml", "html/xml", "application/xml", "text/xml", "application/fhir+xml", "application/fhir xml")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"})
 
 

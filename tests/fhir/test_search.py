@@ -354,3 +354,34 @@ def test_codes_of_a_value_set() -> None:
     assert ids(session, f"Observation?category:not-in={categories}") == ["p"]
     assert refusal(session, "Patient?gender:in=http://x/ValueSet/1")[0] == 404
     assert refusal(session, "Observation?code:in=http://hl7.org/fhir/ValueSet/observation-codes")[0] == 501
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kept"),
+    [
+        ("_elements=code.text,valueString", {"code": {"text": "Test K"}, "valueQuantity": quantity(4.4)}),
+        ("_elements=Observation.status", {"status": "final"}),
+        ("_elements=code.coding.foo", {"code": {"coding": [{}]}}),
+        ("_elements=%20status", {}),
+        ("_summary=text", {"status": "final", "code": RESULTS[0]["code"]}),
+    ],
+)
+def test_parts_are_chosen_by_path_and_what_must_be_there_stays(
+    session: Session, parameters: str, kept: dict[str, object]
+) -> None:
+    (entry,) = bundle(session, f"Observation?_id=o1&{parameters}")["entry"]
+
+    assert {k: v for k, v in entry["resource"].items() if k not in ("resourceType", "id", "meta")} == kept
+
+
+def test_elements_of_another_type_leave_a_resource_whole(session: Session) -> None:
+    (entry,) = bundle(session, "Patient?_id=p1&_elements=Observation.code")["entry"]
+
+    assert entry["resource"]["gender"] == "female"
+    assert "tag" not in entry["resource"]["meta"]
+
+
+def test_the_text_of_one_resource_is_its_narrative_alone(session: Session) -> None:
+    response = get(session, "Patient/p1?_summary=text")
+
+    assert (response.body, response.headers["content-type"]) == ("null", "text/html;charset=UTF-8")

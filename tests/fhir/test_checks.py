@@ -3,18 +3,27 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.create import prepare_create
+from mab_gym.fhir.checks import check_resource, read_body
 from mab_gym.fhir.outcome import FhirError
 
 JSON = {"content-type": "application/fhir+json"}
 KNOWN = {("Patient", "p1"), ("Practitioner", "d1"), ("Encounter", "7")}
 
 
+class Known:
+    def exists(self, key: tuple[str, str]) -> bool:
+        return key in KNOWN
+
+    def was_deleted(self, key: tuple[str, str]) -> bool:
+        return key == ("Patient", "gone")
+
+    def matching(self, resource_type: str, url: str) -> list[str]:
+        return ["p1"] if url.endswith("=1") else ["p1", "p2"] if url.endswith("=2") else []
+
+
 def prepare(body: object, headers: dict[str, str] | None = None) -> dict[str, Any]:
     text = body if isinstance(body, str) else json.dumps({"resourceType": "Observation", **dict(body)})  # type: ignore[call-overload]
-    return prepare_create(
-        "Observation", JSON if headers is None else headers, text, lambda kind, name: (kind, name) in KNOWN, "http://x"
-    )
+    return check_resource(read_body("Observation", JSON if headers is None else headers, text, "CREATE"), Known())
 
 
 def refusal(body: object, headers: dict[str, str] | None = None) -> tuple[int, str]:
@@ -54,10 +63,10 @@ def test_xml_is_not_supported_but_what_is_no_xml_is_refused_as_hapi_does() -> No
     )
 
 
-def test_id_and_the_version_are_the_servers_business() -> None:
+def test_versions_and_times_are_the_servers_business() -> None:
     meta = {"versionId": "7", "lastUpdated": "2020-01-01T00:00:00Z", "id": "m"}
 
-    assert prepare({"id": "mine", "meta": meta, "status": "final"}) == {
+    assert prepare({"meta": meta, "status": "final"}) == {
         "resourceType": "Observation",
         "status": "final",
     }
@@ -154,8 +163,20 @@ def test_references_that_no_search_parameter_reads_are_not_followed() -> None:
     assert prepare({"note": note})["note"] == note
 
 
-def test_a_search_as_a_reference_is_not_supported() -> None:
-    assert refusal({"subject": {"reference": "Patient?identifier=1"}})[0] == 501
+def test_a_search_as_a_reference_becomes_what_it_finds() -> None:
+    assert prepare({"subject": {"reference": "Patient?identifier=1"}})["subject"] == {"reference": "Patient/p1"}
+    assert refusal({"subject": {"reference": "Patient?identifier=2"}}) == (
+        412,
+        'HAPI-1092: Invalid match URL "Patient?identifier=2" - Multiple resources match this search',
+    )
+    assert refusal({"subject": {"reference": "Patient?identifier=3"}}) == (
+        404,
+        'HAPI-1091: Invalid match URL "Patient?identifier=3" - No resources match this search',
+    )
+
+
+def test_what_was_deleted_cannot_be_referred_to() -> None:
+    assert refusal({"subject": {"reference": "Patient/gone"}})[1].startswith("HAPI-1096: Resource Patient/gone is dele")
 
 
 def test_a_blank_around_a_date_that_is_indexed() -> None:

@@ -1,22 +1,40 @@
 """What HAPI FHIR 7.6 checks and changes before it stores a resource that a client sends.
 
-`prepare_create` is for ``POST [type]``, `prepare_body` holds what an update shares with it. The order of the checks is
-HAPI's: the Content-Type, the body, the resource types that references name (422), the references themselves (400).
+`read_body` reads what was sent, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
+the body, the resource types that references name (422), the references themselves (400).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import Element, elements, resource_types, search_parameters
 from mab_gym.fhir.ids import ReferenceId, parse_id
+from mab_gym.fhir.includes import Key
 from mab_gym.fhir.json_text import Json
 from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.paths import Path, compile_paths
 
-Exists = Callable[[str, str], bool]
+
+class Known(Protocol):
+    """What has to be known of the resources that are there to check another one's references."""
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is a resource with this type and id."""
+
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was one."""
+
+    def matching(self, resource_type: str, url: str) -> Sequence[str]:
+        """The ids of (the first) resources that a search finds.
+
+        Raises:
+            FhirError: The search cannot be read.
+        """
+
 
 _JSON_TYPES = ("application/fhir+json", "application/json+fhir", "application/json", "text/json", "json")
 _XML_TYPES = ("application/fhir+xml", "application/xml+fhir", "application/xml", "text/xml", "xml")
@@ -37,55 +55,46 @@ _LOGICAL_BASES = (
 """References that HAPI takes for mere names (``JpaStorageSettings.DEFAULT_LOGICAL_BASE_URLS``)."""
 
 
-def prepare_create(
-    resource_type: str, headers: Mapping[str, str], body: str, exists: Exists, base_url: str
-) -> dict[str, Any]:
-    """Checks a create (https://hl7.org/fhir/R4/http.html#create) as HAPI does.
+def read_body(resource_type: str, headers: Mapping[str, str], body: str, operation: str) -> dict[str, Any]:
+    """Reads the resource that a request brings.
 
     Args:
         resource_type: The type in the URL.
         headers: The request's headers; names in lower case.
         body: The request's body.
-        exists: Whether a resource with this type and this id is there.
-        base_url: The server's base URL. Not used: HAPI does not know its own in references, absolute ones are refused.
-
-    Returns:
-        The resource as it is to be stored, without ``id``, ``meta.versionId`` and ``meta.lastUpdated``. A
-        ``meta.source`` that the client sent is kept without its fragment, where the server adds its own.
-
-    Raises:
-        FhirError: HAPI refuses it.
-    """
-    resource = prepare_body(resource_type, headers, body, exists, "CREATE")
-    resource.pop("id", None)
-    return resource
-
-
-def prepare_body(
-    resource_type: str, headers: Mapping[str, str], body: str, exists: Exists, operation: str
-) -> dict[str, Any]:
-    """What a create and an update have in common.
-
-    Args:
-        resource_type: The type in the URL.
-        headers: The request's headers; names in lower case.
-        body: The request's body.
-        exists: Whether a resource with this type and this id is there.
         operation: ``CREATE`` or ``UPDATE``, for HAPI's messages.
-
-    Returns:
-        The resource as it is to be stored, with the ``id`` that the body names, if any.
 
     Raises:
         FhirError: HAPI refuses it.
     """
     if media_type_of(headers.get("content-type"), operation) == "xml":
         raise _xml_error(body)
-    resource = parse_resource(body, resource_type)
+    return parse_resource(body, resource_type)
+
+
+def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
+    """Checks a resource that is to be stored (https://hl7.org/fhir/R4/http.html#create) as HAPI does.
+
+    Args:
+        resource: As it was read.
+        known: What its references may point to.
+
+    Returns:
+        The resource as it is to be stored, without ``meta.versionId`` and ``meta.lastUpdated``. A ``meta.source`` that
+        the client sent is kept without its fragment, where the server adds its own.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
     check_reference_types(resource)
-    check_references(resource, exists)
+    written = [*_written_references(resource)]
+    if any("?" in text for text in written):
+        resource = _with_searched_references(resource, known)
+    check_references(resource, known)
     check_dates(resource)
-    return _with_stored_meta(_without_versions(resource))
+    if any(parse_id(text).without_version() != text for text in written):
+        resource = _without_versions(resource)
+    return _with_stored_meta(dict(resource))
 
 
 def media_type_of(content_type: str | None, operation: str) -> str:
@@ -134,11 +143,13 @@ def check_reference_types(resource: Mapping[str, Any]) -> None:
 
 
 def _check_reference_types(type_name: str, value: Mapping[str, Any], path: str) -> None:
-    for name, element in elements(type_name).items():
-        if name not in value or element.primitive:
+    defined = elements(type_name)
+    for name, found in value.items():
+        element = defined.get(name)
+        if element is None or element.primitive:
             continue
         inner = f"{path}.{element.choice or name}"
-        items = value[name] if element.many else [value[name]]
+        items = found if element.many else [found]
         for item in items:
             _check_reference_types(item.get("resourceType", element.type), item, inner)
         # Of a choice HAPI's model does not say which types its references may point to.
@@ -159,20 +170,18 @@ def _check_reference_type(element: Element, reference: Mapping[str, Any], path: 
         )
 
 
-def check_references(resource: Mapping[str, Any], exists: Exists) -> None:
+def check_references(resource: Mapping[str, Any], known: Known) -> None:
     """Refuses references that lead nowhere, where a search parameter would follow them.
 
     HAPI goes through them in no fixed order; here those of a plain path come first, then by name.
 
     Raises:
-        FhirError: 400 with HAPI-0505 to 0508 or 1094, 422 with 1095; 501 for a search as a reference.
+        FhirError: 400 with HAPI-0505 to 0508, 1094 or 1096, 422 with 1095.
     """
     for path, targets, reference in _indexed_references(resource):
         target = parse_id(reference)
         if target.is_local or _is_logical(target):
             continue
-        if "?" in reference:
-            raise FhirError(501, Issue(f"A search as a reference is not supported: {reference}", "not-supported"))
         where = f"Invalid resource reference found at path[{path}]"
         if not target.resource_type.strip():
             raise FhirError(400, f"HAPI-0505: {where} - Does not contain resource type - {reference}")
@@ -189,35 +198,95 @@ def check_references(resource: Mapping[str, Any], exists: Exists) -> None:
             )
         if not target.logical_id.strip():
             raise FhirError(400, f"HAPI-0508: {where} - Does not contain resource ID - {reference}")
-        if not exists(target.resource_type, target.logical_id):
-            if _is_of_another_type(target.logical_id, exists):
+        key = (target.resource_type, target.logical_id)
+        if known.was_deleted(key):
+            raise FhirError(400, f"HAPI-1096: Resource {'/'.join(key)} is deleted, specified in path: {path}")
+        if not known.exists(key):
+            if _is_of_another_type(target.logical_id, known):
                 raise FhirError(422, f"HAPI-1095: Resource contains reference to unknown resource ID {reference}")
-            raise FhirError(
-                400,
-                f"HAPI-1094: Resource {target.resource_type}/{target.logical_id} not found, specified in path: {path}",
-            )
+            raise FhirError(400, f"HAPI-1094: Resource {'/'.join(key)} not found, specified in path: {path}")
 
 
-def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """The path, the allowed types and the text of each reference that a search parameter finds."""
-    resource_type = resource["resourceType"]
+@cache
+def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
+    """The references that search parameters follow: the expression, the allowed types, the paths."""
     alternatives = [
-        (parameter.targets, alternative.strip())
+        (alternative.strip(), parameter.targets)
         for parameter in search_parameters(resource_type).values()
         if parameter.type == "reference"
         for alternative in parameter.expression.split(" | ")
     ]
-    for targets, expression in sorted(alternatives, key=lambda pair: "(" in pair[1]):
-        for path in compile_paths(resource_type, expression):
-            for node in path.nodes(resource.get(path.top)):
+    return [
+        (expression, targets, tuple(compile_paths(resource_type, expression)))
+        for expression, targets in sorted(alternatives, key=lambda pair: "(" in pair[0])
+    ]
+
+
+@cache
+def _date_paths(resource_type: str) -> list[Path]:
+    """Where search parameters find dates."""
+    return [
+        path
+        for parameter in search_parameters(resource_type).values()
+        if parameter.type == "date" and parameter.name != "_lastUpdated"
+        for path in compile_paths(resource_type, parameter.expression)
+    ]
+
+
+def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The path, the allowed types and the text of each reference that a search parameter finds."""
+    for expression, targets, paths in _reference_paths(resource["resourceType"]):
+        for path in paths:
+            if path.top not in resource:
+                continue
+            for node in path.nodes(resource[path.top]):
                 text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
                 if text and (path.target is None or parse_id(text).resource_type == path.target):
                     yield expression, targets, text
 
 
-def _is_of_another_type(logical_id: str, exists: Exists) -> bool:
+def _is_of_another_type(logical_id: str, known: Known) -> bool:
     """Whether a number that the server has given out belongs to another type; such numbers are unique."""
-    return logical_id.isdecimal() and any(exists(other, logical_id) for other in resource_types())
+    return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
+
+
+def _written_references(value: Json) -> Iterator[str]:
+    """The texts of all references, wherever they stand."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if name == "reference" and isinstance(item, str):
+                yield item
+            elif isinstance(item, dict | list):
+                yield from _written_references(item)
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list):
+                yield from _written_references(item)
+
+
+def _with_searched_references(value: Json, known: Known) -> Json:
+    """Puts what they find in the place of references that are searches (``Patient?identifier=1``).
+
+    Raises:
+        FhirError: 404 or 412 where that is not one resource.
+    """
+    if isinstance(value, list):
+        return [_with_searched_references(item, known) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {name: _with_searched_references(item, known) for name, item in value.items()}
+    text = found.get("reference")
+    if isinstance(text, str) and "?" in text:
+        resource_type = text.partition("?")[0]
+        if resource_type in resource_types():
+            ids = known.matching(resource_type, text)
+            if len(ids) != 1:
+                status, code, matches = (412, 1092, "Multiple") if ids else (404, 1091, "No")
+                raise FhirError(
+                    status, f'HAPI-{code}: Invalid match URL "{text}" - {matches} resources match this search'
+                )
+            found["reference"] = f"{resource_type}/{ids[0]}"
+    return found
 
 
 def check_dates(resource: Mapping[str, Any]) -> None:
@@ -226,19 +295,17 @@ def check_dates(resource: Mapping[str, Any]) -> None:
     Raises:
         FhirError: 500 with HAPI-0389.
     """
-    resource_type = resource["resourceType"]
-    for parameter in search_parameters(resource_type).values():
-        if parameter.type != "date" or parameter.name == "_lastUpdated":
+    for path in _date_paths(resource["resourceType"]):
+        if path.top not in resource:
             continue
-        for path in compile_paths(resource_type, parameter.expression):
-            for node in path.nodes(resource.get(path.top)):
-                texts = [node.value]
-                if isinstance(node.value, dict):
-                    texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
-                for text in texts:
-                    number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
-                    if number and not number.removeprefix("+").isdecimal():
-                        raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
+        for node in path.nodes(resource[path.top]):
+            texts = [node.value]
+            if isinstance(node.value, dict):
+                texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
+            for text in texts:
+                number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
+                if number and not number.removeprefix("+").isdecimal():
+                    raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
 
 
 def _canonical(node: Any) -> str | None:

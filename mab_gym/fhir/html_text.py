@@ -1,0 +1,63 @@
+"""Answers as pages for people with a browser, where HAPI has its response highlighter (the page itself is our own)."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from http import HTTPStatus
+
+HTML = "text/html;charset=UTF-8"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 14px/1.45 ui-monospace, monospace; margin: 1.5rem; }}
+p {{ font-family: system-ui, sans-serif; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<p>{status} · <a href="{raw}">as a program sees it</a></p>
+<pre>{text}</pre>
+</body>
+</html>
+"""
+_URL = re.compile(r"https?://[^\s\"&]+(?:&amp;[^\s\"&]+)*")
+
+
+def wants_html(formats: list[str], accept: str) -> bool:
+    """Whether an answer is to be a page.
+
+    Args:
+        formats: The values of ``_format``; the first counts, and before any header.
+        accept: The Accept header; browsers begin theirs with ``text/html``.
+    """
+    if formats and formats[0]:
+        return formats[0] in ("html", "html/json", "html/xml", "text/html")
+    return accept.startswith("text/html")
+
+
+def to_html(text: str, status: int, url: str) -> str:
+    """A page that shows an answer, with its links to this server ready to be followed.
+
+    Args:
+        text: The answer.
+        status: Its HTTP status.
+        url: The request's own URL.
+    """
+    base, _, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith("_format=")]
+    raw = f"{base}?{'&'.join([*kept, '_format=json'])}"
+    host = base.split("/fhir", 1)[0]
+
+    def link(match: re.Match[str]) -> str:
+        found = match.group()
+        return f'<a href="{found}">{found}</a>' if found.startswith(host) else found
+
+    shown = _URL.sub(link, escape(text, quote=False))
+    line = f"HTTP {status} {HTTPStatus(status).phrase}"
+    return _PAGE.format(title=escape(url), status=line, raw=escape(raw), text=shown)

@@ -1,0 +1,217 @@
+"""What one session sees and changes: the snapshot, its own writes, and what it has searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from mab_gym.fhir.base import BaseTable, parse_element
+from mab_gym.fhir.chance import Chance
+from mab_gym.fhir.conditions import match_filters, read_match_url
+from mab_gym.fhir.exchange import Origin
+from mab_gym.fhir.includes import Key
+from mab_gym.fhir.overlay import Overlay, Write
+from mab_gym.fhir.search import View
+from mab_gym.fhir.searching import Searches
+
+
+class Version(NamedTuple):
+    """One version of a resource.
+
+    Attributes:
+        key: The resource's type and id.
+        number: The version, from 1.
+        text: Its JSON at the left margin; empty where it is a deletion.
+        updated: When it was made, as a FHIR instant.
+    """
+
+    key: Key
+    number: int
+    text: str
+    updated: str
+
+
+class World:
+    """A snapshot and what one session has made of it.
+
+    Args:
+        tables: The snapshot.
+        first_free: The id of the first resource that the session creates.
+        origin: Where and when answers are given.
+
+    Attributes:
+        chance: Gives ids that look random.
+        origin: As above; a request may name another address of the same server.
+    """
+
+    __slots__ = ("_first_free", "_overlay", "_searches", "_tables", "chance", "origin")
+
+    def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
+        self._tables = tables
+        self._first_free = first_free
+        self.origin = origin
+        self.reset()
+
+    def reset(self) -> None:
+        """Goes back to the snapshot: no write, no open search and no counter survives."""
+        self._overlay: Overlay | None = None
+        self._searches: Searches | None = None
+        self.chance = Chance()
+
+    @property
+    def writes(self) -> Sequence[Write]:
+        """What this session has really written, in order."""
+        return () if self._overlay is None else self._overlay.writes
+
+    def view(self) -> View:
+        """What can be seen now."""
+        return View(self._tables, self._overlay)
+
+    def searches(self) -> Searches:
+        """The session's searches."""
+        if self._searches is None:
+            self._searches = Searches(self.chance)
+        self._searches.origin = self.origin
+        return self._searches
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is such a resource."""
+        return self.view().exists(key)
+
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was such a resource, and it was deleted."""
+        return self.view().was_deleted(key)
+
+    def latest_write(self, key: Key) -> Write | None:
+        """The latest change to a resource, or None where the session has not touched it."""
+        return None if self._overlay is None else self._overlay.find(key)
+
+    def matching(self, resource_type: str, url: str) -> list[str]:
+        """The ids of the resources that a search finds, as in ``Patient?identifier=1``.
+
+        Raises:
+            FhirError: The search cannot be read.
+        """
+        view = self.view()
+        return view.ids(resource_type, view.hits(read_match_url(resource_type, url)))
+
+    def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
+        """Whether a resource would be found by a search, as far as it alone can tell."""
+        return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
+
+    def versions(self, key: Key) -> list[Version]:
+        """The versions of a resource, the newest first; none where there never was such a resource.
+
+        Of a resource of the snapshot, the version that the snapshot holds is the oldest known.
+        """
+        written = [] if self._overlay is None else self._overlay.versions(key)
+        found = [_written_version(write) for write in reversed(written)]
+        table = self._tables.get(key[0])
+        row = None if table is None else table.find(key[1])
+        if table is not None and row is not None:
+            found.append(_stored_version(key, table.text(row)))
+        return found
+
+    def all_versions(self, resource_type: str | None) -> Iterator[Version]:
+        """All versions of all resources of a type (or of all types), the newest first."""
+        for write in reversed(self.writes):
+            if resource_type in (None, write.resource_type):
+                yield _written_version(write)
+        names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
+        for name in names:
+            if resource_type in (None, name):
+                table = self._tables[name]
+                for row in range(len(table) - 1, -1, -1):
+                    text = table.text(row)
+                    yield _stored_version((name, str(table.table.ids[row])), text)
+
+    def count_versions(self, resource_type: str | None) -> int:
+        """How many versions of resources there are, of a type or of all."""
+        written = sum(1 for write in self.writes if resource_type in (None, write.resource_type))
+        return written + sum(len(table) for name, table in self._tables.items() if resource_type in (None, name))
+
+    # --- changes -------------------------------------------------------------------------------------------------
+
+    def fold(self) -> None:
+        """Makes many writes quick to search; to be called between requests."""
+        if self._overlay is not None:
+            self._overlay.fold()
+
+    def take_number(self) -> int:
+        """Gives out the next free id."""
+        overlay = self._written()
+        number = overlay.take_number()
+        while any(self.exists((other, str(number))) for other in self._tables):
+            number = overlay.take_number()
+        return number
+
+    def create(self, resource_type: str, resource: Mapping[str, Any], source: str, number: int | None = None) -> Write:
+        """Stores a new resource under the next free id.
+
+        Args:
+            resource_type: Its type.
+            resource: What to store; its ``id`` and ``meta.versionId`` are replaced.
+            source: What names the request that it came with.
+            number: The id, where it was given out already.
+        """
+        if number is None:
+            number = self.take_number()
+        updated = self._tick()
+        stored = _with_meta((resource_type, str(number)), 1, updated, resource, source)
+        return self._written().add("create", resource_type, str(number), stored, 1, number, updated)
+
+    def update(self, key: Key, resource: Mapping[str, Any], source: str) -> Write:
+        """Stores a resource under a given id: a new one, or the next version of one that was there."""
+        overlay = self._written()
+        position = self.view().position(*key)
+        version = 1 + max((v.number for v in self.versions(key)), default=0)
+        interaction = "update" if self.exists(key) else "create"
+        if position is None:
+            position = overlay.take_number()
+        updated = self._tick()
+        stored = _with_meta(key, version, updated, resource, source)
+        return overlay.add(interaction, *key, stored, version, position, updated)
+
+    def delete(self, key: Key) -> Write:
+        """Deletes a resource that is there."""
+        overlay = self._written()
+        version = 1 + max(v.number for v in self.versions(key))
+        return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
+
+    def undo(self, writes: int) -> None:
+        """Takes back all changes but the first so many."""
+        if self._overlay is not None:
+            self._overlay.undo(writes)
+
+    def _written(self) -> Overlay:
+        if self._overlay is None:
+            self._overlay = Overlay(self._tables, self._first_free)
+        if self._searches is not None:
+            self._searches.forget_answers()
+        return self._overlay
+
+    def _tick(self) -> str:
+        """The time of the next write: the simulated clock, a millisecond later for each write before."""
+        moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=len(self.writes))
+        return moment.isoformat(timespec="milliseconds")
+
+
+def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any], source: str) -> dict[str, Any]:
+    supplied = resource.get("meta", {})
+    meta = {"versionId": str(version), "lastUpdated": updated, "source": f"{supplied.get('source', '')}#{source}"}
+    kept = {name: value for name, value in supplied.items() if name not in meta}
+    stored = {"resourceType": key[0], "id": key[1], "meta": {**meta, **kept}}
+    stored.update((name, value) for name, value in resource.items() if name not in stored)
+    return stored
+
+
+def _written_version(write: Write) -> Version:
+    return Version(write.key, write.version, write.text, write.updated)
+
+
+def _stored_version(key: Key, text: str) -> Version:
+    meta = parse_element(text).get("meta", {})
+    return Version(key, int(meta.get("versionId", 1)), text, str(meta.get("lastUpdated", "")))
