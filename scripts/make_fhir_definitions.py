@@ -12,6 +12,7 @@ elements.json    {type: [parent type or "", [[name, types, flags, binding, targe
 codes.json       {binding: [allowed codes]}
 systems.json     {binding: the codes' system, or {code: system} where there are several}
 parameters.json  {base: [[name, type, expression, targets, components], ...]}
+valuesets.json   {ValueSet url: {system: [codes]}} of those to which elements are bound, where they can be listed
 published.json   {SearchParameter id: [name, bases, description]} in the order in which the specification lists them
 """
 
@@ -44,6 +45,9 @@ OPEN_CHOICE = """
 
 UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideParameterCode"}
 """Required bindings that HAPI's model keeps as plain codes, so that any value is accepted."""
+
+MOST_CODES = 300
+"""Longer value sets are left out, for the sake of the data's size."""
 
 Row = list[Any]
 
@@ -216,6 +220,23 @@ def search_parameters(spec: Specification) -> dict[str, list[Row]]:
     return {base: sorted(rows) for base, rows in found.items()}
 
 
+def value_sets(spec: Specification) -> dict[str, dict[str, list[str]]]:
+    bindings = [
+        element.find(FHIR + "binding")
+        for structure in spec.structures.values()
+        for element in each(structure, "differential", "element")
+    ]
+    urls = {(value(node, "valueSet") or "").split("|", maxsplit=1)[0] for node in bindings if node is not None}
+    found: dict[str, dict[str, list[str]]] = {}
+    for url in urls & set(spec.value_sets):
+        codes = None if each(spec.value_sets[url], "compose", "exclude") else spec.codes(url)
+        if codes is not None and len(codes) <= MOST_CODES:
+            found[url] = {}
+            for code, system in codes.items():
+                found[url].setdefault(system, []).append(code)
+    return found
+
+
 def published(spec: Specification) -> dict[str, list[Any]]:
     return {each["id"]: [each["code"], each["base"], each["description"]] for each in spec.parameters}
 
@@ -242,6 +263,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     write(options.out / "codes.json", elements.codes)
     write(options.out / "systems.json", elements.systems)
     write(options.out / "parameters.json", search_parameters(spec))
+    write(options.out / "valuesets.json", value_sets(spec))
     write(options.out / "published.json", published(spec), in_order=True)
 
 

@@ -44,8 +44,8 @@ _OWN_PARAMETERS = {
     "_filter": "Search the contents of the resource's data using a filter",
 }
 """What HAPI adds to the parameters that the specification defines."""
-_REFUSED = ("_content", "_text", "_language", "_list")
-"""Parameters that HAPI lists but searches here refuse: the first three as HAPI does (HAPI-1192, HAPI-1223)."""
+_REFUSED = ("_content", "_text", "_language")
+"""Parameters that HAPI lists and refuses none the less, as this server does (HAPI-1192, HAPI-1223)."""
 _OPERATIONS: Mapping[str, Sequence[str]] = {
     "Encounter": ["everything"],
     "Observation": ["lastn"],

@@ -74,7 +74,7 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     first, _, modifier = first.partition(":")
     candidates = [target] if target else parameter.targets or resource_types()
     found = tuple(kind for kind in candidates if first in search_parameters(kind))
-    if not found or not first:
+    if (not found or not first) and first != "_type":
         raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
     if modifier == "missing" or first == "_type":
         raise FhirError(501, f"This server does not answer chains to {first}:{modifier} yet")

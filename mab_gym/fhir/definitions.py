@@ -7,7 +7,7 @@ when they are first asked for; what an ordinary session needs takes a few millis
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -168,6 +168,15 @@ def published_parameters() -> Mapping[str, Mapping[str, Published]]:
         known = Published(key, text, place)
         for base in bases:
             found.setdefault(base, {})[name] = known
+    return found
+
+
+def value_set(url: str) -> Mapping[str, Sequence[str]] | None:
+    """The codes of a value set by system, or None where they are not known.
+
+    Known are those of the specification to which it binds elements, unless they are too many.
+    """
+    found: Mapping[str, Sequence[str]] | None = _read("valuesets.json").get(url)
     return found
 
 

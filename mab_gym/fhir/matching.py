@@ -153,6 +153,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     match parameter.type:
         case "token":
             negated = modifier == "not"
+            if modifier == "not-in":
+                return Filter(parameter, key, (_other_than([_token(part, "") for part in values]),))
             if "exists() and" in parameter.expression:
                 return _flag(parameter, key, values, negated)
             if modifier != "text":
@@ -288,6 +290,11 @@ def _token(text: str, modifier: str) -> Predicate:
         return value.system == system and code in ("", value.code)
 
     return matches
+
+
+def _other_than(wanted: list[Predicate]) -> Predicate:
+    """A code that is none of some others: unlike ``:not``, ``:not-in`` asks for resources that have one."""
+    return lambda value: value.indexed and not any(predicate(value) for predicate in wanted)
 
 
 def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mab_gym.fhir.code_systems import bound_system
-from mab_gym.fhir.definitions import SearchParameter, is_resource_type
+from mab_gym.fhir.definitions import SearchParameter, is_resource_type, value_set
 from mab_gym.fhir.hashes import string_bucket
 from mab_gym.fhir.matching import read_token, split_alternatives
 from mab_gym.fhir.outcome import FhirError
@@ -17,6 +17,8 @@ from mab_gym.fhir.url import encode
 UNKNOWN_TYPE = "HAPI-1250: Invalid/unsupported resource type: "
 _LISTED = ("contains", "exact", "in", "iterate", "missing", "not-in", "of-type", "recurse", "text")
 _CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
+_CORE_SYSTEMS = ("http://hl7.org/fhir/", "http://terminology.hl7.org/")
+_NOWHERE = "urn:mab_gym:unknown code system"
 _MEANT = {
     "token": ("not", "text"),
     "string": ("exact", "contains"),
@@ -65,6 +67,10 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
             raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")
         case "in" | "not-in":
             text = next((part for part in split_alternatives(text) if part.strip()), "")
+            if (codes := value_set(text)) is not None:
+                listed = ((system, code) for system, of_system in codes.items() for code in of_system)
+                tokens = (f"{_escaped(system)}|{_escaped(code)}" for system, code in listed)
+                return ("not-in" if modifier == "not-in" else ""), ",".join(tokens)
             if text.startswith(_CORE_VALUE_SETS):
                 raise FhirError(501, f"This server does not expand value sets for :{modifier} yet")
             raise FhirError(404, f"HAPI-2024: Unknown ValueSet: {encode(text)}")
@@ -73,8 +79,19 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
     return (modifier if modifier in _MEANT["token"] else ""), text
 
 
+def _escaped(text: str) -> str:
+    """Text as it stands in a token's value."""
+    for character in "\\,|$":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
 def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> str:
-    """The value with the system that a bound code has: FHIR's own code systems are flat, nothing is below a code."""
+    """The value with the system that a bound code has: FHIR's own code systems are flat, nothing is below a code.
+
+    Raises:
+        FhirError: The code has no system, or one of the specification's, which are not known here.
+    """
     values = []
     for part in split_alternatives(text):
         if not part.strip():
@@ -90,5 +107,8 @@ def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: st
                 )
             values.append(f"{system}|{code}")
         else:
-            raise FhirError(501, f"This server does not know the code system {system} and cannot answer :{modifier}")
+            if system.startswith(_CORE_SYSTEMS):
+                raise FhirError(501, f"This server does not know what stands below codes of {system} yet")
+            # HAPI finds nothing where it does not know the code system, not even the code itself.
+            values.append(f"{_NOWHERE}|{code}")
     return ",".join(values)

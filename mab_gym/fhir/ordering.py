@@ -60,6 +60,8 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     """
     if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
         return None
+    if any(f.modifier == "not-in" for f in filters):
+        return None
     ranked = [f for f in filters if f.ranks is not None]
     by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
     strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
 from mab_gym.fhir.composites import read_composite
-from mab_gym.fhir.definitions import SearchParameter, search_parameters
+from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.includes import Include, read_include
 from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
@@ -104,7 +104,9 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             control["_filter"] = text
             filters.extend([condition] if condition is not None else [])
         elif stem == "_list":
-            raise FhirError(501, f"This server does not answer searches with {stem} yet")
+            if colon or not text.strip():
+                raise FhirError(501, "This server answers _list with the ids of lists alone")
+            chains.append(read_has(resource_type, "_has:List:item:_id", text))
         elif stem == "_query":
             raise FhirError(
                 400,
@@ -256,7 +258,7 @@ def _normal_form(wanted: Filter) -> str:
     if wanted.parameter.type == "reference" and wanted.missing is None:
         prefix = f"{wanted.modifier}/" if wanted.modifier and "/" not in text else ""
         return prefix + "/".join(text.rsplit("/", 2)[-2:])
-    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "text", "exact", "contains") else ""
+    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "not-in", "text", "exact", "contains") else ""
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
 
 
@@ -270,27 +272,62 @@ def _about_unknown_type(error: FhirError) -> FhirError:
 def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> list[tuple[SearchParameter, bool]]:
     """The order that ``_sort`` asks for; of several the later ones are ``whole`` names, without sign or comma."""
     defined = search_parameters(resource_type)
-    order = []
+    order: list[tuple[SearchParameter, bool]] = []
     for part in [text] if whole else text.split(","):
         name, down = part.strip(), modifier == "desc"
         if name.startswith("-") and not whole:
             name, down = name[1:], True
-        name = name.rpartition(":")[2]
+        target, _, name = name.rpartition(":")
         if not name:
             continue
-        if "." in name:
-            raise FhirError(501, "This server does not sort by chained parameters yet")
-        if name not in defined:
-            refusal = (
-                f'HAPI-1194: Unknown _sort parameter value "{sanitized(name)}" for resource type "{resource_type}" '
-                "(Note: sort parameters values must use a valid Search Parameter). "
-                f"Valid values for this search are: [{listed_parameters(resource_type)}]"
+        name, _, chain = name.partition(".")
+        if "." in chain:
+            raise FhirError(
+                400,
+                "HAPI-2286: Invalid _sort expression, can not chain more than once in a sort expression: "
+                f"{sanitized(name)}.{sanitized(chain)}",
             )
-            raise FhirError(400, refusal[:LONGEST_REFUSAL])
-        if defined[name].type in ("composite", "special"):
-            raise FhirError(501, f"This server does not sort by {name} yet")
-        order.append((defined[name], down))
+        if name not in defined:
+            raise _unknown_sort(resource_type, name)
+        if chain:
+            raise _refused_chain(resource_type, defined[name], chain, target)
+        if defined[name].type == "special":
+            raise FhirError(
+                400,
+                f'HAPI-2307: Can not sort on coordinate parameter "{name}" unless this parameter is also specified as '
+                "a search parameter with a latitude/longitude value",
+            )
+        if defined[name].type == "composite":
+            order.extend((defined[part], down) for part, _ in defined[name].components)
+        else:
+            order.append((defined[name], down))
     return order
+
+
+def _unknown_sort(resource_type: str, name: str, code: str = "1194") -> FhirError:
+    refusal = (
+        f'HAPI-{code}: Unknown _sort parameter value "{sanitized(name)}" for resource type "{resource_type}" '
+        "(Note: sort parameters values must use a valid Search Parameter). "
+        f"Valid values for this search are: [{listed_parameters(resource_type)}]"
+    )
+    return FhirError(400, refusal[:LONGEST_REFUSAL])
+
+
+def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, target: str) -> FhirError:
+    """Why a sort by what a reference points to is refused: HAPI sorts where it leads to one type."""
+    name = parameter.name
+    if parameter.type != "reference":
+        return FhirError(400, f"HAPI-2285: Invalid chain, {name} is not a reference SearchParameter")
+    targets = parameter.targets if not target else (target,)
+    if len(targets) != 1:
+        return FhirError(
+            400,
+            f"HAPI-2287: Unable to sort on a chained parameter from '{name}' as this parameter has multiple target "
+            "types. Please specify the target type.",
+        )
+    if targets[0] in resource_types() and chain not in search_parameters(targets[0]):
+        return _unknown_sort(targets[0], chain, "2289")
+    return FhirError(501, "This server does not sort by chained parameters yet")
 
 
 def _check_date_bounds(filters: Sequence[Filter]) -> None:

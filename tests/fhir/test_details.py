@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.create import prepare_body
 from mab_gym.fhir.dates import parse_comparison, stored_period
 from mab_gym.fhir.server import Request, Session
 from tests.fhir.serving import Resource, bundle, get, ids, observation, patient, refusal, relative, serve
@@ -30,7 +29,7 @@ def context(logical_id: str, **value: Any) -> Resource:
     return {"resourceType": "Questionnaire", "id": logical_id, "useContext": [use]}
 
 
-RECORD = [
+RECORD: list[Resource] = [
     {"resourceType": "Organization", "id": "g1"},
     {"resourceType": "Location", "id": "l1", "address": {"text": "NAIVE"}},
     patient(
@@ -350,7 +349,7 @@ def test_a_read_with_a_summary_of_text_is_the_narrative() -> None:
 
 def test_a_date_in_words_is_no_date() -> None:
     procedure = {"resourceType": "Procedure", "status": "unknown", "performedString": "100% sure"}
-    headers = {"content-type": "application/fhir+json"}
-
-    assert prepare_body("Procedure", headers, json.dumps(procedure), lambda *_: True, "CREATE") == procedure
+    request = Request("POST", "Procedure", {"content-type": "application/fhir+json"}, json.dumps(procedure))
+    stored = json.loads(serve([]).handle(request).body)
+    assert {name: stored[name] for name in procedure} == procedure
     assert ids(serve([{**procedure, "id": "x1"}]), "Procedure?date:missing=true") == ["x1"]

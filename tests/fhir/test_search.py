@@ -218,7 +218,7 @@ def test_reverse_includes_come_in_the_order_of_a_java_hash_set() -> None:
         ("Observation?code:below=x", 400, "HAPI-1240: Invalid token specified for parameter code"),
         ("Patient?_text=x", 400, "HAPI-1192: Fulltext search is not enabled"),
         ("Patient?_summary=true&_elements=name", 400, "HAPI-0304: Cannot combine"),
-        ("Patient?_list=x", 501, "This server does not answer"),
+        ("Patient?_list=", 501, "This server answers _list"),
     ],
 )
 def test_refusals(session: Session, target: str, status: int, start: str) -> None:
@@ -282,6 +282,78 @@ def test_parts_of_resources_are_tagged(session: Session) -> None:
 
     assert list(entry["resource"]) == ["resourceType", "id", "meta", "gender"]
     assert entry["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+def test_a_list_names_what_is_searched() -> None:
+    entries = [{"item": {"reference": "Patient/b"}}, {"item": {"reference": "Observation/o"}}]
+    listing = {"resourceType": "List", "id": "l", "status": "current", "mode": "working", "entry": entries}
+    session = serve([patient("a"), patient("b"), observation("o", "a"), observation("p", "a"), listing])
+
+    assert ids(session, "Patient?_list=l") == ["b"]
+    assert ids(session, "Observation?_list=l&status=final") == ["o"]
+    assert ids(session, "Patient?_list=$current-problems") == []
+
+
+def test_a_composite_sorts_by_its_parts() -> None:
+    session = serve(
+        [
+            observation("1", "a", "K", valueQuantity=quantity(5.0)),
+            observation("2", "a", "A", valueQuantity=quantity(9.0)),
+            observation("3", "a", "K", valueQuantity=quantity(4.0)),
+        ]
+    )
+
+    assert ids(session, "Observation?_sort=code-value-quantity") == ["2", "3", "1"]
+    assert ids(session, "Observation?_sort=-code-value-quantity") == ["1", "3", "2"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "status", "start"),
+    [
+        ("subject.name", 400, "HAPI-2287: Unable to sort on a chained parameter from 'subject' as this parameter has"),
+        ("code.name", 400, "HAPI-2285: Invalid chain, code is not a reference SearchParameter"),
+        ("foo.name", 400, 'HAPI-1194: Unknown _sort parameter value "foo" for resource type "Observation"'),
+        ("subject:Patient.name", 400, 'HAPI-1194: Unknown _sort parameter value "Patient" for resource type'),
+        ("encounter.subject.name", 400, "HAPI-2286: Invalid _sort expression, can not chain more than once in a sort"),
+        ("Patient:subject.foo", 400, 'HAPI-2289: Unknown _sort parameter value "foo" for resource type "Patient"'),
+        ("Patient:subject.name", 501, "This server does not sort by chained parameters yet"),
+    ],
+)
+def test_chained_sorts_that_are_refused(sort: str, status: int, start: str) -> None:
+    session = serve([patient("a"), observation("o", "a")])
+
+    found, words = refusal(session, f"Observation?_sort={sort}")
+
+    assert (found, words[: len(start)]) == (status, start)
+
+
+def test_nothing_is_below_a_code_whose_system_is_not_known() -> None:
+    session = serve([patient("a"), observation("o", "a", "K")])
+
+    assert ids(session, "Observation?code=http://loinc.org|K") == ["o"]
+    assert ids(session, "Observation?code:below=http://loinc.org|K") == []
+    assert ids(session, "Observation?code:above=http://loinc.org|K") == []
+    assert refusal(session, "Observation?status:below=http://hl7.org/fhir/observation-status|final")[0] == 501
+
+
+def test_codes_of_a_value_set() -> None:
+    session = serve(
+        [
+            patient("a", gender="male"),
+            patient("b"),
+            observation("o", "a", status="final"),
+            observation("p", "a", category=[{"coding": [{"system": "http://x", "code": "laboratory"}]}]),
+        ]
+    )
+    genders = "http://hl7.org/fhir/ValueSet/administrative-gender"
+    categories = "http://hl7.org/fhir/ValueSet/observation-category"
+
+    assert ids(session, f"Patient?gender:in={genders}") == ["a"]
+    assert ids(session, f"Patient?gender:not-in={genders}") == []
+    assert ids(session, f"Observation?category:in={categories}") == []
+    assert ids(session, f"Observation?category:not-in={categories}") == ["p"]
+    assert refusal(session, "Patient?gender:in=http://x/ValueSet/1")[0] == 404
+    assert refusal(session, "Observation?code:in=http://hl7.org/fhir/ValueSet/observation-codes")[0] == 501
 
 
 @pytest.mark.parametrize(
