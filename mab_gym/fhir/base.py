@@ -29,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 _ENTRY_INDENT = "    "
 # Bounds on what is remembered, so that a process stays small however long it runs.
 _MOST_TEXTS = 16_384
+_UNREAD = np.iinfo(np.int64).min
 _MOST_REMEMBERED = 256
 _LONGEST_REMEMBERED = 8_192
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
@@ -166,6 +167,7 @@ class BaseTable:
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
+        self._periods: dict[str, npt.NDArray[np.int64]] = {}
         self._hits: dict[tuple[Any, ...], Mask] = {}
         self._found: dict[tuple[tuple[str, ...], ...], Rows] = {}
 
@@ -264,9 +266,26 @@ class BaseTable:
                 index = self.pools[path.top]
                 found.extend(index.values(int(index.column.codes[row]), parameter.type, path))
             elif path.top in self.instants:
-                text = "".join(self._instant_texts[path.top](np.array([row])))
-                if text and (period := stored_period(text.rsplit('"', 2)[1])):
+                column = self.instants[path.top]
+                form = int(column.forms[row])
+                if form and (period := stored_period(_instant_text(column, form, int(column.seconds[row])))):
                     found.append(period)
+        return found
+
+    def periods(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
+        """Shape ``(4, len(rows))``: the fields of each row's `Period` but the last, or None where one has not just one.
+
+        What was read is kept: charts that mix days with points in time are sorted again and again.
+        """
+        known = self._periods.get(parameter.name)
+        if known is None:
+            known = self._periods[parameter.name] = np.full((4, len(self)), _UNREAD, dtype=np.int64)
+        found = known[:, rows]
+        for place in np.flatnonzero(found[0] == _UNREAD).tolist():
+            values = self.values(int(rows[place]), parameter)
+            if len(values) != 1 or not isinstance(values[0], Period):
+                return None
+            known[:, rows[place]] = found[:, place] = values[0][:4]
         return found
 
     def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:

@@ -89,16 +89,21 @@ def extend_table(
             continue
         texts = [pretty(resource[name], 1) if name in resource else None for resource in resources]
         columns.append(_extend_column(name, old.get(name), size, kept, texts, order))
-    ids = [*_ids(table, kept), *(str(resource["id"]) for resource in resources)]
-    return Table(resource_type, [ids[row] for row in order.tolist()], columns), places[order]
+    ids = _ids(table, kept, [str(resource["id"]) for resource in resources], order)
+    return Table(resource_type, ids, columns), places[order]
 
 
-def _ids(table: Table | None, rows: IntArray) -> list[str]:
-    if table is None:
-        return []
-    if isinstance(table.ids, np.ndarray):
-        return [str(number) for number in table.ids[rows].tolist()]
-    return [table.ids[row] for row in rows.tolist()]
+def _ids(table: Table | None, rows: IntArray, added: Sequence[str], order: IntArray) -> IntArray | list[str]:
+    """The ids in order: as numbers where they were and all further ones are such."""
+    if table is not None and isinstance(table.ids, np.ndarray):
+        numbers = table.ids[rows]
+        if all(text.isascii() and text.isdecimal() and len(text) < 19 and text == str(int(text)) for text in added):
+            return np.concatenate((numbers, np.array([int(text) for text in added], dtype=numbers.dtype)))[order]
+        kept = [str(number) for number in numbers.tolist()]
+    else:
+        kept = [] if table is None else [table.ids[row] for row in rows.tolist()]
+    ids = [*kept, *added]
+    return [ids[row] for row in order.tolist()]
 
 
 def _extend_column(

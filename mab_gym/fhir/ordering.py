@@ -31,6 +31,8 @@ from mab_gym.fhir.values import Value
 Key = Callable[[Any], Any]
 
 _LAST = np.iinfo(np.int64).max
+_DATE_KEYS: dict[str, tuple[int, ...]] = {"low_day": (3, 2), "high_day": (3,), "low": (1, 0), "high": (1,)}
+"""The fields of a `Period` that a date index sorts by, the weakest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ def arrange(
     if table is not None and int(hits.max()) < len(table):
         if driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
             return hits[np.argsort(days, kind="stable")]
+        if driver.kind in _DATE_KEYS and (periods := table.periods(hits, driver.wanted.parameter)) is not None:
+            return hits[np.lexsort([periods[field] for field in _DATE_KEYS[driver.kind]])]
         if (path := only_pool_path(table, driver.wanted.parameter)) is not None:
             index = table.pools[path.top]
             codes, back = np.unique(index.column.codes[hits], return_inverse=True)

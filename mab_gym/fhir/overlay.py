@@ -15,8 +15,12 @@ from mab_gym.fhir.base import BaseTable
 from mab_gym.fhir.build import extend_table
 from mab_gym.fhir.json_text import pretty
 
-FEWEST_FOLDED, MOST_FOLDED = 256, 4096
-"""Between these (an eighth of the table) lies the number of a type's writes that are looked at one by one."""
+MOST_PENDING = 4096
+"""So many writes of a type are looked at one by one at most."""
+WORTH_FOLDING = 16
+"""Looking at one write costs as much as folding so many rows."""
+SCANS_FREE = 256
+"""So many looks are never worth a new table."""
 
 Key = tuple[str, str]
 """A resource type and a logical id."""
@@ -62,14 +66,16 @@ class Overlay:
     Attributes:
         tables: The base, with what was folded into it.
         pending: By type the numbers of the writes that were not.
+        scanned: By type how often a search has looked at one of these since.
         writes: All writes.
     """
 
-    __slots__ = ("_latest", "_next", "_versions", "pending", "tables", "writes")
+    __slots__ = ("_latest", "_next", "_versions", "pending", "scanned", "tables", "writes")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
         self.pending: dict[str, list[int]] = {}
+        self.scanned: dict[str, int] = {}
         self.writes: list[Write] = []
         self._latest: dict[Key, int] = {}
         self._versions: dict[Key, list[int]] = {}
@@ -123,16 +129,17 @@ class Overlay:
                 del self._latest[write.key], self._versions[write.key]
 
     def fold(self) -> None:
-        """Folds the writes of a type into a table of its own, where they have become many."""
+        """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)
-            size = 0 if table is None else len(table)
-            if len(numbers) < min(max(FEWEST_FOLDED, size // 8), MOST_FOLDED):
+            worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)
+            if len(numbers) < MOST_PENDING and self.scanned.get(resource_type, 0) < worth:
                 continue
             latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
             self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
             # Views that are still in use hold the mapping and the lists as they were.
-            self.pending = {**self.pending, resource_type: []}
+            self.pending = {name: each for name, each in self.pending.items() if name != resource_type}
+            self.scanned[resource_type] = 0
 
 
 def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:

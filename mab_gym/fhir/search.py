@@ -72,6 +72,8 @@ class View:
         numbers = self._pending.get(resource_type)
         if not numbers or self._overlay is None:
             return rows
+        scanned = self._overlay.scanned
+        scanned[resource_type] = scanned.get(resource_type, 0) + len(numbers)
         size = 0 if table is None else len(table)
         extra, places, replaced = [], [], []
         for number, write in touched(self._overlay.writes, numbers, self._until):

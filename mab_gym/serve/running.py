@@ -8,6 +8,9 @@ from collections.abc import Callable
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.serve.application import Application
 
+KEEP_ALIVE = 60
+"""Seconds for which an idle connection stays open."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens.
@@ -50,6 +53,8 @@ def run(application: Application, listening: socket.socket, ready: Callable[[], 
             if self.started:
                 ready()
 
-    config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, date_header=True)
+    config = uvicorn.Config(
+        application, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE
+    )
     with listening:
         Announcing(config).run(sockets=[listening])

@@ -1,0 +1,175 @@
+"""`scripts/bench --against BASE_URL`: the embedded server beside a real HAPI, same records, client and requests.
+
+Loads the recording's fixture into both (the real one keeps it), then asks requests that neither has seen before, so
+that no cache of searches answers. Each figure is the median over the requests of one kind.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import lzma
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mab_gym.fhir.server import Request, Server
+
+FIXTURE = Path(__file__).resolve().parent.parent / "tests" / "fhir" / "recordings" / "first" / "fixture.ndjson.xz"
+JSON = {"Content-Type": "application/fhir+json"}
+ASKED = 200
+"""Requests of a kind."""
+WARMING = 60
+WANTED = {"page of 20": (20, 200), "small search": (8, 200), "read": (4, 200), "create": (4, 30)}
+"""How many times faster over HTTP and in process."""
+
+Ask = tuple[str, str, str | None]
+"""Method, target and body."""
+Send = Callable[[Ask], int]
+
+
+def over_http(base_url: str) -> tuple[Send, http.client.HTTPConnection]:
+    """Sends over one connection that stays open."""
+    parts = urlsplit(base_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+
+    def send(ask: Ask) -> int:
+        method, target, body = ask
+        connection.request(method, f"{parts.path}/{target}", body, JSON if body else {})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    return send, connection
+
+
+def in_process(server: Server) -> Send:
+    """Asks a session directly."""
+    session = server.open()
+    headers = {name.lower(): value for name, value in JSON.items()}
+
+    def send(ask: Ask) -> int:
+        method, target, body = ask
+        return session.handle(Request(method, target, headers if body else {}, body or "")).status
+
+    return send
+
+
+def load(send: Send, resources: Sequence[dict[str, Any]]) -> None:
+    """Puts the fixture there, one by one."""
+    for resource in resources:
+        status = send(("PUT", f"{resource['resourceType']}/{resource['id']}", json.dumps(resource)))
+        if status not in (200, 201):
+            sys.exit(f"a server refused {resource['resourceType']}/{resource['id']}: {status}")
+
+
+def requests(resources: Sequence[dict[str, Any]]) -> dict[str, list[Ask]]:
+    """Requests by kind, none twice."""
+    rng = random.Random(time.time_ns())
+    patients = [r["id"] for r in resources if r["resourceType"] == "Patient"]
+    observations = [r for r in resources if r["resourceType"] == "Observation"]
+    count = ASKED + WARMING
+
+    def day() -> str:
+        date = f"{rng.randrange(1990, 2019)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"
+        return f"{date}T{rng.randrange(24):02}:{rng.randrange(60):02}:00Z"
+
+    pairs = [
+        (r["subject"]["reference"].rpartition("/")[2], r["code"]["coding"][0]["code"])
+        for r in observations
+        if r.get("subject", {}).get("reference") and r.get("code", {}).get("coding", [{}])[0].get("code")
+    ]
+    most = [p for p in patients if sum(who == p for who, _ in pairs) > 60]
+    rare = [pair for pair in dict.fromkeys(pairs) if pairs.count(pair) < 8]
+
+    def created() -> str:
+        subject = {"reference": f"Patient/{rng.choice(patients)}"}
+        category = {
+            "system": "http://hl7.org/fhir/observation-category",
+            "code": "vital-signs",
+            "display": "Vital Signs",
+        }
+        body = {"resourceType": "Observation", "category": [{"coding": [category]}], "code": {"text": "BP"}}
+        body |= {"effectiveDateTime": "2023-11-13T10:15:00+00:00", "status": "final", "valueString": "118/77 mmHg"}
+        return json.dumps({**body, "subject": subject})
+
+    return {
+        "page of 20": [
+            ("GET", f"Observation?patient={rng.choice(most)}&date=ge{day()}&_count=20", None) for _ in range(count)
+        ],
+        "small search": [
+            ("GET", f"Observation?patient={who}&code={code}&date=ge{day()}", None)
+            for who, code in (rng.choice(rare) for _ in range(count))
+        ],
+        "read": [("GET", f"Observation/{rng.choice(observations)['id']}", None) for _ in range(count)],
+        "create": [("POST", "Observation", created()) for _ in range(count)],
+    }
+
+
+def medians(send: Send, asked: dict[str, list[Ask]]) -> dict[str, float]:
+    """Milliseconds by kind; the first requests of each warm the server up."""
+    found = {}
+    for kind, asks in asked.items():
+        times = []
+        for ask in asks:
+            begun = time.perf_counter()
+            status = send(ask)
+            times.append((time.perf_counter() - begun) * 1e3)
+            if status not in (200, 201):
+                sys.exit(f"{ask[0]} {ask[1]}: {status}")
+        found[kind] = statistics.median(times[WARMING:])
+    return found
+
+
+def serving() -> tuple[subprocess.Popen[str], str]:
+    """A `mab-gym serve --empty` in a process of its own, and its base."""
+    command = [sys.executable, "-m", "mab_gym.cli", "serve", "--empty", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.search(r"http://\S+/fhir", process.stdout.readline())
+    if found is None:
+        sys.exit("mab-gym serve did not start")
+    return process, found.group()
+
+
+def main(base_url: str) -> None:
+    """Prints a table."""
+    with lzma.open(FIXTURE, "rt", encoding="utf-8") as file:
+        resources = [json.loads(line) for line in file]
+    asked = requests(resources)
+    process, ours_url = serving()
+    try:
+        theirs, theirs_connection = over_http(base_url)
+        ours, ours_connection = over_http(ours_url)
+        inside = in_process(Server({}))
+        with closing(theirs_connection), closing(ours_connection):
+            for name, send in (("the real one", theirs), ("ours over HTTP", ours), ("ours in process", inside)):
+                begun = time.perf_counter()
+                load(send, resources)
+                print(f"{len(resources)} resources put into {name} in {time.perf_counter() - begun:.1f} s", flush=True)
+            for connection in (theirs_connection, ours_connection):
+                connection.close()  # it opens again; a server may have closed it meanwhile
+            figures = [medians(send, asked) for send in (theirs, ours, inside)]
+    finally:
+        process.terminate()
+        process.wait(30)
+    print(f"\nmedians of {ASKED} requests, none asked before\n")
+    print(f"{'':14}{'HAPI':>10}{'HTTP':>10}{'':>16}{'in process':>14}")
+    for kind, (over_wire, within) in WANTED.items():
+        real, http_ms, process_ms = (figure[kind] for figure in figures)
+        print(
+            f"{kind:14}{real:7.2f} ms{http_ms:7.2f} ms {real / http_ms:5.1f}x (≥ {over_wire}x)"
+            f"{process_ms * 1e3:8.0f} µs {real / process_ms:6.0f}x (≥ {within}x)"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
