@@ -32,10 +32,10 @@ INTERACTIONS = ("search-type", "update", "vread", "read", "history-instance", "d
 """HAPI lists ``patch``, too."""
 
 _BEHAVIOUR = {
-    "versioning": "versioned",
+    "versioning": "versioned-update",
     "conditionalCreate": True,
     "conditionalUpdate": True,
-    "conditionalDelete": "single",
+    "conditionalDelete": "single",  # HAPI says multiple, and refuses to delete several (HAPI-0962)
 }
 _OWN_PARAMETERS = {
     "_has": "Return resources linked to by the given target",
