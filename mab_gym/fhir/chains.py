@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mab_gym.fhir.composites import inside
+from mab_gym.fhir.dates import parse_comparison
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
@@ -79,6 +81,8 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     kind = search_parameters(found[0])[first].type
     if "." in rest:
         kind = "reference"
+    if kind == "date":
+        _check_date(text)
     if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
         kind = "strings"
     return Chain(parameter, found, ((rest, text),), kind)
@@ -98,13 +102,26 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1208: Invalid resource type: {source}")
     defined = search_parameters(source)
     reference = defined.get(stem)
-    inner = rest.partition(":")[0].partition(".")[0]
-    for known in (stem, inner):
-        if known not in defined and not rest.startswith("_has:"):
-            raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{known}")
-    if reference is None or reference.type != "reference":
+    # What is asked of the source has no modifiers.
+    inner = rest.partition(".")[0]
+    if rest.startswith("_has:"):
+        read_has(source, rest, text)
+    elif inner not in defined:
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
+    if reference is None:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
+    if inner == rest and inner in defined and defined[inner].type == "date":
+        _check_date(text)
     return Reverse(source, reference, ((rest, text),))
+
+
+def _check_date(text: str) -> None:
+    """Refuses what HAPI refuses in other words where a date is asked through a reference."""
+    if "," not in text and text.strip():
+        try:
+            parse_comparison(text)
+        except FhirError as error:
+            raise inside(error) from None
 
 
 def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:

@@ -299,7 +299,7 @@ def check_dates(resource: Mapping[str, Any]) -> None:
         if path.top not in resource:
             continue
         for node in path.nodes(resource[path.top]):
-            texts = [node.value]
+            texts = [node.value] if node.type_name != "string" else []
             if isinstance(node.value, dict):
                 texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
             for text in texts:

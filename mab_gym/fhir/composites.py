@@ -27,12 +27,39 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
         raise FhirError(501, "This server does not answer composite parameters with several values yet")
     defined = search_parameters(resource_type)
     parts = split_alternatives(values[0], "$")
+    if len(parts) > 2:
+        raise FhirError(
+            400,
+            "HAPI-1947: Invalid value for composite parameter (only one '$' is valid for this parameter, others must "
+            f"be escaped). Value was: {values[0]}",
+        )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
-    if len(parts) != len(parameter.components) or not all(parts):
+    names = [name for name, _ in parameter.components]
+    # HAPI reads the parts in the order of the definition and looks them up in that of the components' names.
+    kinds, sorted_kinds = ([defined[name].type for name in order] for order in (names, sorted(names)))
+    parts += [""] * (len(names) - len(parts))
+    if len(names) != 2 or not parts[0].strip():
         return [nothing]
+    if not parts[1].strip():
+        if kinds[1] == "string":
+            raise FhirError(500, 'Cannot invoke "String.length()" because "rawSearchTerm" is null')
+        if kinds[1] != "token":
+            return [nothing]
     found = []
-    for (name, _), part in zip(parameter.components, parts, strict=True):
-        wanted = make_filter(resource_type, defined[name], "", part)
-        if wanted is not None:
+    for name, looked_up, part in zip(names, sorted(names), parts, strict=True):
+        try:
+            make_filter(resource_type, defined[name], "", part)
+        except FhirError as error:
+            raise inside(error) from None
+        if sorted_kinds == kinds and (wanted := make_filter(resource_type, defined[looked_up], "", part)) is not None:
             found.append(wanted)
+    if sorted_kinds != kinds:
+        raise FhirError(500, "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.TokenParam")
     return found
+
+
+def inside(error: FhirError) -> FhirError:
+    """HAPI has other words for ``ap`` with a date that is not a search's own parameter."""
+    if str(error.issues[0].diagnostics).startswith("HAPI-1925"):
+        return FhirError(400, "HAPI-1921: Invalid comparator for date range parameter:APPROXIMATE. This is a bug.")
+    return error

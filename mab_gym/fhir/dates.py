@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -29,6 +30,8 @@ _PREFIXED = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
 _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "!": "ne", "!=": "ne"} | {
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
+_EARLIEST, _LATEST = 41_400_000, 43_200_000
+"""How long before and after midnight in Greenwich a day begins elsewhere, in milliseconds (``DateUtils``)."""
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 
 
@@ -109,6 +112,28 @@ def stored_period(value: object) -> Period | None:
     return None
 
 
+def timing_period(events: Sequence[str], bounds: Sequence[str | None]) -> Period | None:
+    """The period that HAPI indexes for a Timing: from its least to its greatest instant.
+
+    Days are those of the first and of the last event, as they are listed; where there is none, those of the bounds.
+
+    Args:
+        events: ``Timing.event``.
+        bounds: Both ends of ``Timing.repeat.boundsPeriod``.
+    """
+    listed = [period for text in events if (period := read_date(text))]
+    around = [period for text in bounds if text and (period := read_date(text))]
+    if not listed and not around:
+        return None
+    low, high = (choose(period.low for period in (*listed, *around)) for choose in (min, max))
+    if not listed:
+        first, last = (choose(around, key=lambda period: period.low) for choose in (min, max))
+        return Period(low, high, first.low_day, last.low_day, True)
+    if not listed[-1].timed:
+        high = listed[-1].high
+    return Period(low, high, listed[0].low_day, listed[-1].high_day, listed[0].timed)
+
+
 @dataclass(frozen=True, slots=True)
 class DateComparison:
     """What a query asks of a date: a comparator and the period it is compared with."""
@@ -133,6 +158,32 @@ class DateComparison:
             return bool(self._holds(stored.low, stored.high, low, high, low, high))
         first, last = self.period.low_day, self.period.high_day
         return bool(self._holds(stored.low_day, stored.high_day, first, last, last, first))
+
+    def matches_update(self, stored: Period) -> bool:
+        """Whether a resource was last updated when the question says.
+
+        ``_lastUpdated`` is compared by instants. A day or less begins with the first of its minutes anywhere on Earth
+        as HAPI reckons (at GMT+11:30); what is to end with it ends at noon, or a whole unit later where the day counts.
+        """
+        low, high = self._update_bounds()
+        match self.comparator:
+            case "gt" | "sa" | "ge":
+                return stored.low >= low
+            case "lt" | "eb" | "le":
+                return stored.low <= high
+            case "ne":
+                return stored.low < low or stored.low > high
+        return low <= stored.low <= high
+
+    def _update_bounds(self) -> tuple[int, int]:
+        begin, unit = self.period.low, self.period.high + 1 - self.period.low
+        if self.period.timed:
+            unit = max(1, unit)
+            return begin + (unit if self.comparator in ("gt", "sa") else 0), (
+                begin - 1 if self.comparator in ("lt", "eb") else begin + unit - 1
+            )
+        low = begin - _EARLIEST + (unit if self.comparator in ("gt", "sa") else 0)
+        return low, begin + _LATEST - 1 + (0 if self.comparator in ("lt", "eb") else unit)
 
     def matches_array(
         self, low: npt.NDArray[Any], high: npt.NDArray[Any], low_day: npt.NDArray[Any], high_day: npt.NDArray[Any]

@@ -100,6 +100,16 @@ def resource_types() -> tuple[str, ...]:
     return tuple(name for name, (parent, _) in sorted(structures.items()) if parent in bases and name not in bases)
 
 
+def is_resource_type(name: str) -> bool:
+    """Whether HAPI takes a name for a resource type's; it compares them without regard to case."""
+    return name.lower() in _lower_types()
+
+
+@cache
+def _lower_types() -> frozenset[str]:
+    return frozenset(name.lower() for name in resource_types())
+
+
 @cache
 def elements(type_name: str) -> Mapping[str, Element]:
     """The elements of a type by name, inherited ones included, in the order in which HAPI writes them.

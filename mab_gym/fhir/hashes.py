@@ -29,6 +29,20 @@ def index_hash(*parts: str) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def string_hash(text: str) -> int:
+    """Java's ``String.hashCode``, without a sign."""
+    value = 0
+    for character in text:
+        value = 31 * value + ord(character) & 0xFFFFFFFF
+    return value
+
+
+def string_bucket(text: str, buckets: int = 16) -> int:
+    """The bucket in which a ``java.util.HashSet<String>`` keeps a text, which tells in what order it lists them."""
+    value = string_hash(text)
+    return (value ^ value >> 16) & buckets - 1
+
+
 def _murmur3_128(data: bytes) -> int:
     """The first 64 bits of MurmurHash3 x64 128 with seed 0 (Austin Appleby, public domain)."""
     h1 = h2 = 0

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
-from mab_gym.fhir.hashes import java_set_order
+from mab_gym.fhir.hashes import java_set_order, string_hash
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import compile_paths
@@ -163,14 +163,11 @@ def _step(
 
 def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
     """Includes as a ``java.util.HashSet<Include>`` gives them back."""
-    return java_set_order(list(includes), _include_hash)
+    return java_set_order(list(dict.fromkeys(includes)), _include_hash)
 
 
 def _include_hash(include: Include) -> int:
-    value = 0
-    for character in include.text:
-        value = 31 * value + ord(character)
-    return 31 * (31 + (1231 if include.iterate else 1237)) + value
+    return 31 * (31 + (1231 if include.iterate else 1237)) + string_hash(include.text)
 
 
 def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:

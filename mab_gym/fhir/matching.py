@@ -10,8 +10,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 from mab_gym.fhir.dates import DateComparison, Period, parse_comparison
-from mab_gym.fhir.definitions import SearchParameter, resource_types
+from mab_gym.fhir.definitions import SearchParameter, is_resource_type
 from mab_gym.fhir.ids import parse_id
+from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import compile_paths
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, normalize, read_values
@@ -127,10 +128,18 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         FhirError: The value cannot be read, or the modifier is none that the parameter has.
     """
     key = (resource_type, parameter.name, modifier, text)
+    if parameter.name in _LABELS:
+        return _label_filter(parameter, key, modifier, text)
+    if parameter.name == "_source":
+        return _source_filter(parameter, key, modifier, text)
     if modifier == "missing":
+        if parameter.name == "_id":
+            return Filter(parameter, key, ids=frozenset())
+        if parameter.name in ("_lastUpdated", "_profile"):
+            return None
         missing = split_alternatives(text)[0] == "true"
-        if parameter.name == "_id" or "exists() and" in parameter.expression:
-            # Nothing is without an id, or without a flag that is false where its element is not there.
+        if "exists() and" in parameter.expression:
+            # Nothing is without a flag that is false where its element is not there.
             return Filter(parameter, key, ids=frozenset()) if missing else None
         return Filter(parameter, key, missing=missing)
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
@@ -148,6 +157,11 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
                 return Filter(parameter, key, (_other_than([_token(part, "") for part in values]),))
             if "exists() and" in parameter.expression:
                 return _flag(parameter, key, values, negated)
+            if modifier != "text":
+                # A bar alone asks for nothing.
+                values = [part for part in values if read_token(part) != ("", "")]
+            if not values:
+                return None
             return Filter(parameter, key, tuple(_token(part, modifier) for part in values), negated=negated)
         case "string":
             return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
@@ -157,9 +171,17 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             if len(values) > 1:
                 raise FhirError(400, "HAPI-1930: DateRange parameter does not support OR queries")
             comparison = parse_comparison(values[0])
+            if parameter.name == "_lastUpdated":
+                return Filter(parameter, key, (comparison.matches_update,), (comparison,))
             return Filter(parameter, key, (comparison.matches,), (comparison,))
         case "quantity" | "number":
-            return Filter(parameter, key, tuple(_quantity(parameter, part) for part in values))
+            comparator = ""
+            predicates = []
+            for part in values:
+                # The first value's comparator holds for all.
+                comparator, predicate = _quantity(parameter, part, comparator)
+                predicates.append(predicate)
+            return Filter(parameter, key, tuple(predicates))
         case "uri":
             return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
     raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
@@ -167,6 +189,63 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
 
 def _equal(wanted: str, value: object) -> bool:
     return value == wanted
+
+
+_LABELS = ("_tag", "_security")
+_UNLABELLED = (
+    "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
+    "(ca.uhn.fhir.rest.param.TokenParam and ca.uhn.fhir.rest.param.UriParam are in unnamed module of loader "
+    "org.springframework.boot.loader.LaunchedURLClassLoader @4f3f5b24)"
+)
+
+
+def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
+    """``_tag`` and ``_security``, of whose modifiers HAPI knows ``:not`` alone; no system stands for any.
+
+    Raises:
+        FhirError: 400 for a system without a code, 500 where HAPI fails: over ``:missing`` and over nothing asked.
+    """
+    values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
+    read = [read_token(part) for part in values]
+    if modifier == "missing" or (read and read[0] == ("", "")):
+        raise FhirError(500, _UNLABELLED)
+    if not values:
+        return None
+    for part, (_, code) in zip(values, read, strict=True):
+        if not code:
+            raise FhirError(
+                400,
+                f"HAPI-1218: Missing {parameter.name} parameter (must supply a value/code and not just a system): "
+                f"{part}",
+            )
+    predicates = tuple(_token(code if not system else f"{system}|{code}", "") for system, code in read)
+    return Filter(parameter, key, predicates, negated=modifier == "not")
+
+
+def _source_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
+    """``_source``: a URI, the request id behind a ``#``, or both."""
+    if modifier == "missing":
+        missing = split_alternatives(text)[0] == "true"
+        return Filter(parameter, key, (lambda value: bool(str(value).partition("#")[0]),), negated=missing)
+    values = [unescape(part) for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
+    return Filter(parameter, key, tuple(_source(part, modifier) for part in values)) if values else None
+
+
+def _source(wanted: str, modifier: str) -> Predicate:
+    uri, _, request = wanted.partition("#")
+
+    def matches(value: str) -> bool:
+        stored, _, stored_request = value.partition("#")
+        match modifier:
+            case "contains":
+                return bool(stored) and normalize(wanted) in normalize(stored)
+            case "below":
+                return bool(stored) and stored.startswith(wanted)
+            case "above":
+                return bool(stored) and wanted.startswith(stored)
+        return uri in ("", stored) and request in ("", stored_request)
+
+    return matches
 
 
 def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], negated: bool) -> Filter:
@@ -229,9 +308,22 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
     if modifier == "exact":
         return lambda value: value.exact == wanted
     folded = normalize(wanted)
+    if "_" in folded or "\\" in folded:
+        pattern = _pattern(folded)
+        if modifier == "contains":
+            return lambda value: pattern.search(value.normalized) is not None
+        return lambda value: pattern.match(value.normalized) is not None
     if modifier == "contains":
         return lambda value: folded in value.normalized
     return lambda value: value.normalized.startswith(folded)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """What the database's LIKE makes of a text: ``_`` is any character, a backslash makes the next one literal."""
+    parts = re.findall(r"\\(.)|(_)|([^\\])", text, re.DOTALL)
+    return re.compile(
+        "".join("." if blank else re.escape(escaped or plain) for escaped, blank, plain in parts), re.DOTALL
+    )
 
 
 def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
@@ -249,16 +341,16 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
         wanted_type, wanted_id = modifier, wanted_id if wanted_type in ("", modifier) and not read.base else wanted
     elif read.base:
         return _nothing
-    elif wanted_type and wanted_type not in resource_types():
+    elif wanted_type and not is_resource_type(wanted_type):
         raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{wanted_type}"')
     if not wanted_id:
         raise FhirError(400, "HAPI-1101: Parameter value missing in request")
     allowed = parameter.targets
 
     def matches(value: Reference) -> bool:
-        if value.target_id != wanted_id:
+        if value.target_id != wanted_id or (allowed and value.target_type not in allowed):
             return False
-        return value.target_type == wanted_type if wanted_type else not allowed or value.target_type in allowed
+        return not wanted_type or value.target_type == wanted_type
 
     return matches
 
@@ -267,7 +359,8 @@ def _nothing(value: object) -> bool:
     return False
 
 
-def _quantity(parameter: SearchParameter, text: str) -> Predicate:
+def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, Predicate]:
+    """A comparator and the predicate; of several alternatives the ``first`` one's comparator holds for all."""
     parts = [unescape(part) for part in split_alternatives(text, "|")]
     prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
     if prefix and not number:
@@ -275,13 +368,15 @@ def _quantity(parameter: SearchParameter, text: str) -> Predicate:
     comparator = _COMPARATORS.get(prefix.strip())
     if comparator is None:
         raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
+    system = parts[1] if len(parts) > 1 else ""
+    unit = parts[2] if len(parts) > 2 else ""
     if comparator in ("sa", "eb"):
-        raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {text}||')
+        written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}|{system}|{unit}"
+        raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}')
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
     amount = float(number)
-    system = parts[1] if len(parts) > 1 else ""
-    unit = parts[2] if len(parts) > 2 else ""
+    used = first or comparator
 
     def matches(value: Quantity | float) -> bool:
         if isinstance(value, Quantity):
@@ -289,9 +384,9 @@ def _quantity(parameter: SearchParameter, text: str) -> Predicate:
             if unit and (unit != value.code or (system and value.system != system)):
                 return False
             value = value.value
-        return _compare(comparator, value, amount)
+        return _compare(used, value, amount)
 
-    return matches
+    return used, matches
 
 
 @lru_cache(maxsize=256)

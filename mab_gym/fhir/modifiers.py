@@ -5,13 +5,17 @@ Source: FHIR R4 section 3.1.1.4.5, HAPI FHIR 7.6's ``TokenPredicateBuilder`` and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mab_gym.fhir.code_systems import bound_system
-from mab_gym.fhir.definitions import SearchParameter, resource_types, value_set
+from mab_gym.fhir.definitions import SearchParameter, is_resource_type, value_set
+from mab_gym.fhir.hashes import string_bucket
 from mab_gym.fhir.matching import read_token, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.url import encode
 
-_LISTED = "[:contains, :exact, :in, :iterate, :missing, :not-in, :of-type, :recurse, :text]"
+UNKNOWN_TYPE = "HAPI-1250: Invalid/unsupported resource type: "
+_LISTED = ("contains", "exact", "in", "iterate", "missing", "not-in", "of-type", "recurse", "text")
 _CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
 _CORE_SYSTEMS = ("http://hl7.org/fhir/", "http://terminology.hl7.org/")
 _NOWHERE = "urn:mab_gym:unknown code system"
@@ -19,6 +23,21 @@ _MEANT = {
     "token": ("not", "text"),
     "string": ("exact", "contains"),
 }
+
+
+def blame_modifiers(resource_type: str, modifiers: Iterable[str]) -> str:
+    """HAPI's words for a search that fails over an unknown resource type, where one of its modifiers may be to blame.
+
+    Whatever the modifiers belong to, it names all that are not in a certain list; empty where none is to be named.
+    """
+    unknown = {modifier for modifier in modifiers if modifier and modifier not in _LISTED}
+    if not unknown:
+        return ""
+    named = ", ".join(":" + modifier for modifier in sorted(sorted(unknown), key=string_bucket))
+    return (
+        f'HAPI-2498: Unsupported search modifier(s): "[{named}]" for resource type "{resource_type}". '
+        f"Valid search modifiers are: [{', '.join(':' + modifier for modifier in _LISTED)}]"
+    )
 
 
 def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> tuple[str, str]:
@@ -30,15 +49,13 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
     if modifier in ("", "missing"):
         return modifier, text
     if parameter.type == "reference":
-        if modifier in resource_types():
+        if is_resource_type(modifier):
             return modifier, text
-        raise FhirError(
-            400,
-            f'HAPI-2498: Unsupported search modifier(s): "[:{modifier}]" for resource type "{resource_type}". '
-            f"Valid search modifiers are: {_LISTED}",
-        )
-    if parameter.type == "token":
+        raise FhirError(400, f'{UNKNOWN_TYPE}"{modifier}"')
+    if parameter.type == "token" and parameter.name not in ("_tag", "_security"):
         return _check_token_modifier(resource_type, parameter, modifier, text)
+    if parameter.name in ("_tag", "_security", "_source"):
+        return modifier, text
     if (parameter.type, modifier) in (("string", "nickname"), ("uri", "above"), ("uri", "below")):
         raise FhirError(501, f"This server does not answer searches with :{modifier} yet")
     return (modifier if modifier in _MEANT.get(parameter.type, ()) else ""), text
@@ -49,6 +66,7 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
         case "of-type":
             raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")
         case "in" | "not-in":
+            text = next((part for part in split_alternatives(text) if part.strip()), "")
             if (codes := value_set(text)) is not None:
                 listed = ((system, code) for system, of_system in codes.items() for code in of_system)
                 tokens = (f"{_escaped(system)}|{_escaped(code)}" for system, code in listed)
@@ -76,6 +94,8 @@ def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: st
     """
     values = []
     for part in split_alternatives(text):
+        if not part.strip():
+            continue
         system, code = read_token(part)
         if system is None:
             system = bound_system(resource_type, parameter.expression, code)

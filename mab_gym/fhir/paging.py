@@ -185,7 +185,7 @@ def page_links(
     links = [("self", to(page.start, size) if link is None else link)]
     if page.more:
         links.append(("next", to(page.start + page.step, page.step)))
-    if page.start > 0:
+    if page.start > 0 and page.total != 0:
         links.append(("previous", to(max(0, page.start - size), size)))
     return links
 

@@ -82,19 +82,35 @@ def _read_integer(text: str) -> int:
     return int(text)
 
 
+def _no_decimal(literal: str) -> str:
+    """What Java's ``new BigDecimal(literal)`` says to a text that is no number; it stops at the first fault."""
+    digits, mark, exponent = re.fullmatch(r"[+-]?([^eE]*)([eE]?)(.*)", literal, re.DOTALL).groups()  # type: ignore[union-attr]
+    points = 0
+    for character in digits:
+        points += character == "."
+        if points > 1:
+            return "Character array contains more than one decimal point."
+        if character not in "0123456789.":
+            return (
+                f'Character {character} is neither a decimal digit number, decimal point, nor "e" notation '
+                "exponential mark."
+            )
+    power = exponent[1:] if exponent[:1] in ("+", "-") else exponent
+    if mark and not power:
+        return "null"
+    if len(power.lstrip("0")) > 10:
+        return "Too many nonzero exponent digits."
+    if mark and not (power.isascii() and power.isdecimal()):
+        return "Not a digit."
+    return "No digits found."
+
+
 def _read_decimal(text: str) -> DecimalNumber:
     literal = text.removeprefix("+")
     try:
         return DecimalNumber(literal)
     except ValueError:
-        odd = next((character for character in literal if character not in "0123456789.eE+-"), None)
-        if odd is not None:
-            raise _BadValueError(
-                f'Character {odd} is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'
-            ) from None
-        if literal.count(".") > 1:
-            raise _BadValueError("Character array contains more than one decimal point.") from None
-        raise _BadValueError("No digits found.") from None
+        raise _BadValueError(_no_decimal(literal)) from None
 
 
 def _read_base64(text: str) -> str | None:

@@ -13,7 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.includes import Include, read_include
 from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
-from mab_gym.fhir.modifiers import check_modifier
+from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
@@ -90,6 +90,8 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
     includes: list[Include] = []
     control: dict[str, str] = {}
     sort: list[tuple[SearchParameter, bool]] = []
+    sorts: list[tuple[str, str, bool]] = []
+    unknown_type: FhirError | None = None
     for name, text in sorted(parameters, key=lambda pair: pair[0]):
         stem, colon, modifier = name.partition(":")
         if stem == "_has":
@@ -115,7 +117,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
                 ),
             )
         elif stem == "_sort":
-            sort.extend(_read_sort(resource_type, text, modifier))
+            sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in sorts)))
         elif stem in ("_text", "_content"):
             raise FhirError(
                 400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
@@ -126,7 +128,10 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         elif "." in name:
             chains.append(read_chain(resource_type, name, text))
         elif stem in defined:
-            filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text))
+            try:
+                filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text))
+            except FhirError as error:
+                unknown_type = unknown_type or _about_unknown_type(error)
         elif not stem.startswith("_"):
             raise FhirError(400, unknown_parameter(resource_type, stem or "null"))
         elif stem == "_language":
@@ -148,6 +153,12 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
             "Offset must be a positive integer",
         )
+    if unknown_type is not None:
+        modifiers = [name.partition(":")[2] for name, _ in parameters if name.partition(":")[0] in defined]
+        blame = blame_modifiers(resource_type, modifiers)
+        raise FhirError(400, blame) if blame else unknown_type
+    for modifier, text, whole in sorts:
+        sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
     total = control.get("_total", "")
     return Query(
@@ -161,7 +172,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         "count" if count == 0 else summary,
         tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
         control.get("_format", ""),
-        control.get("_pretty", "true") != "false",
+        control.get("_pretty", "true") == "true",
         offset,
         int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
         None if sort or chains else choose_driver(resource_type, filters),
@@ -188,7 +199,7 @@ def shown_as(query: Query, control: Mapping[str, str]) -> Query:
     return replace(
         query,
         format=control.get("_format", ""),
-        pretty=control.get("_pretty", "true") != "false",
+        pretty=control.get("_pretty", "true") == "true",
         elements=tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
         summary=control.get("_summary", ""),
     )
@@ -251,12 +262,20 @@ def _normal_form(wanted: Filter) -> str:
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
 
 
-def _read_sort(resource_type: str, text: str, modifier: str) -> list[tuple[SearchParameter, bool]]:
+def _about_unknown_type(error: FhirError) -> FhirError:
+    """Lets an unknown resource type in a reference wait (HAPI finds it late); raises what else is wrong."""
+    if not str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
+        raise error
+    return error
+
+
+def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> list[tuple[SearchParameter, bool]]:
+    """The order that ``_sort`` asks for; of several the later ones are ``whole`` names, without sign or comma."""
     defined = search_parameters(resource_type)
     order: list[tuple[SearchParameter, bool]] = []
-    for part in text.split(","):
+    for part in [text] if whole else text.split(","):
         name, down = part.strip(), modifier == "desc"
-        if name.startswith("-"):
+        if name.startswith("-") and not whole:
             name, down = name[1:], True
         target, _, name = name.rpartition(":")
         if not name:
@@ -312,10 +331,18 @@ def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, t
 
 
 def _check_date_bounds(filters: Sequence[Filter]) -> None:
-    """HAPI takes one lower and one upper bound for each date parameter."""
+    """HAPI takes one lower and one upper bound for each date parameter; a date without a prefix is both."""
     seen: set[tuple[str, str]] = set()
     for wanted in filters:
+        name = wanted.parameter.name
         for comparison in wanted.comparisons:
+            if not comparison.bounds_low and not comparison.bounds_high:
+                if {(name, "lower"), (name, "upper")} & seen:
+                    raise FhirError(
+                        400,
+                        "HAPI-1922: Can not have multiple date range parameters for the same param without a qualifier",
+                    )
+                seen |= {(name, "lower"), (name, "upper")}
             for side, code, bounds in (("lower", 1923, comparison.bounds_low), ("upper", 1924, comparison.bounds_high)):
                 if bounds and (wanted.parameter.name, side) in seen:
                     raise FhirError(

@@ -126,7 +126,7 @@ def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> R
     if names or summary in ("true", "text", "data"):
         resource = subset(resource, summary, names)
         text = pretty(resource)
-    if control.get("_pretty") == "false":
+    if control.get("_pretty", "true") != "true":
         text = compact(resource)
     return Response(200, text, headers)
 
@@ -208,7 +208,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         "content-location": f"{base_url}/Bundle/{bundle_id}",
         "last-modified": world.origin.http_date,
     }
-    return Response(200, body if control.get("_pretty") != "false" else compact(parse_element(body)), headers)
+    return Response(200, body if control.get("_pretty", "true") == "true" else compact(parse_element(body)), headers)
 
 
 def _part(version: Version, control: Mapping[str, str]) -> Version:

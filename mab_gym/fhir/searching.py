@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
 from mab_gym.fhir.bundle import searchset
@@ -118,7 +119,9 @@ class Searches:
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
-        return self._located(search_id, self._answer_saved(query, view, search_id, saved, count, start, None))
+        parts = (f"{name}={quote(value, safe='-_.*~,')}" for name, value in control.items())
+        link = f"{self.origin.base_url}?{'&'.join(parts)}"
+        return self._located(search_id, self._answer_saved(query, view, search_id, saved, count, start, link))
 
     def listed(
         self,
@@ -292,7 +295,7 @@ class Searches:
     def _included(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
         matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
-        return [self._entry(view, key, summary) for key in included(query.includes, matches, view)]
+        return [self._entry(view, key, summary, query.elements) for key in included(query.includes, matches, view)]
 
     def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
         kind, logical_id = key

@@ -20,7 +20,7 @@ from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML, to_html, wants_html
-from mab_gym.fhir.json_text import pretty
+from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.operations import operate
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.parse import parse_resource
@@ -113,7 +113,9 @@ class Session(World):
         except DeletedError as deleted:
             response = deleted.response()
         except FhirError as error:
-            response = Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
+            outcome = operation_outcome(*error.issues)
+            text = pretty(outcome) if _is_pretty(request) else compact(outcome)
+            response = Response(error.status, text, {"content-type": FHIR_JSON})
         accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
         if "xml" in request.target or "xml" in accept or "xml" in sent:
             response = _as_xml(request, response)
@@ -298,6 +300,10 @@ def _unknown_operation(request: Request, path: Sequence[str], parameters: Parame
     )
 
 
+def _is_pretty(request: Request) -> bool:
+    return dict(parse_target(request.target).parameters).get("_pretty", "true") == "true"
+
+
 def _as_xml(request: Request, response: Response) -> Response:
     """The response in XML, where the request asks for that: by ``_format``, Accept, or else its own Content-Type."""
     parameters = parse_target(request.target).parameters
@@ -307,7 +313,7 @@ def _as_xml(request: Request, response: Response) -> Response:
         accept = request.headers.get("content-type", "")
     if not response.body or not wants_xml(formats, accept):
         return response
-    plain = any(pair == ("_pretty", "false") for pair in parameters)
+    plain = any(name == "_pretty" and value != "true" for name, value in parameters)
     text = to_xml(parse_element(response.body), pretty=not plain)
     return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
 

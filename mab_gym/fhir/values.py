@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from mab_gym.fhir.code_systems import code_system
-from mab_gym.fhir.dates import Period, stored_period
+from mab_gym.fhir.dates import Period, stored_period, timing_period
 from mab_gym.fhir.paths import Node
 
 
@@ -96,8 +96,9 @@ def _tokens(node: Node) -> Iterator[Token]:
                     code = str(value["value"]) if value.get("value") else None
                     yield Token(str(value.get("system", "")) if code else "", code, str(text))
             case "ContactPoint":
-                if value.get("value"):
-                    yield Token(str(value.get("system", "")), str(value["value"]), "")
+                if value.get("value") or value.get("system"):
+                    code = str(value["value"]) if value.get("value") else None
+                    yield Token(str(value.get("system", "")), code, "")
             case _:
                 return
 
@@ -137,10 +138,12 @@ def _references(node: Node) -> Iterator[Reference]:
 
 def _dates(node: Node) -> Iterator[Period]:
     value = node.value
+    if node.type_name == "string":
+        return
     if node.type_name == "Timing" and isinstance(value, dict):
-        for event in value.get("event", ()):
-            if period := stored_period(event):
-                yield period
+        bounds = value.get("repeat", {}).get("boundsPeriod", {})
+        if period := timing_period(value.get("event", ()), [bounds.get("start"), bounds.get("end")]):
+            yield period
         return
     if period := stored_period(value):
         yield period

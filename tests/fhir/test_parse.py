@@ -108,12 +108,22 @@ def test_values_are_taken_strictly(name: str, value: object, reason: str) -> Non
     )
 
 
-def test_a_bad_decimal() -> None:
-    status, text = refusal({"resourceType": "Observation", "valueQuantity": {"value": "abc"}})
-
-    assert status == 400
-    assert text.startswith(
-        'HAPI-1821: [element="value"] Invalid attribute value "abc": Character a is neither a decimal'
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("abc", 'Character a is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'),
+        ("2023-1", 'Character - is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'),
+        ("1.2.3x", "Character array contains more than one decimal point."),
+        ("1e", "null"),
+        ("1ex", "Not a digit."),
+        ("1e99999999999", "Too many nonzero exponent digits."),
+        ("-.e1", "No digits found."),
+    ],
+)
+def test_a_bad_decimal(value: str, reason: str) -> None:
+    assert refusal({"resourceType": "Observation", "valueQuantity": {"value": value}}) == (
+        400,
+        f'HAPI-1821: [element="value"] Invalid attribute value "{value}": {reason}',
     )
 
 
