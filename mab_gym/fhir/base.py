@@ -258,6 +258,11 @@ class BaseTable:
             rows = chosen[self._mask(wanted, chosen)]
         return np.arange(len(self)) if rows is None else rows
 
+    def references(self, row: int, path: Path) -> Sequence[Value]:
+        """What a row refers to at one path."""
+        index = self.pools.get(path.top)
+        return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
+
     def values(self, row: int, parameter: SearchParameter) -> list[Value]:
         """All values that a search parameter finds in one row."""
         found: list[Value] = []

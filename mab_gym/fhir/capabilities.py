@@ -20,6 +20,7 @@ from mab_gym.fhir.definitions import (
     search_parameters,
 )
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
+from mab_gym.fhir.hashes import java_set_order, string_hash
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.searching import check_format
@@ -32,10 +33,10 @@ INTERACTIONS = ("search-type", "update", "vread", "read", "history-instance", "d
 """HAPI lists ``patch``, too."""
 
 _BEHAVIOUR = {
-    "versioning": "versioned",
+    "versioning": "versioned-update",
     "conditionalCreate": True,
     "conditionalUpdate": True,
-    "conditionalDelete": "single",
+    "conditionalDelete": "single",  # HAPI says multiple, and refuses to delete several (HAPI-0962)
 }
 _OWN_PARAMETERS = {
     "_has": "Return resources linked to by the given target",
@@ -173,7 +174,7 @@ def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[di
     known = {**published["Resource"], **published["DomainResource"], **published.get(kind, {})}
     del known["_query"]
     listed = {}
-    for name in _as_java_map([*sorted(known, key=lambda name: known[name].place), *_OWN_PARAMETERS]):
+    for name in java_set_order([*sorted(known, key=lambda name: known[name].place), *_OWN_PARAMETERS], _string_hash):
         if name in parameters:
             listed[name] = {
                 "name": name,
@@ -186,18 +187,4 @@ def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[di
     return list(listed.values())
 
 
-def _as_java_map(names: Sequence[str]) -> list[str]:
-    """Names in the order in which a ``java.util.HashMap`` gives them back."""
-    buckets = 16
-    while len(names) > buckets * 3 // 4:
-        buckets *= 2
-    return sorted(names, key=lambda name: _java_hash(name) & (buckets - 1))
-
-
-@cache
-def _java_hash(text: str) -> int:
-    """What a ``java.util.HashMap`` makes of ``String.hashCode``."""
-    hashed = 0
-    for character in text:
-        hashed = (hashed * 31 + ord(character)) & 0xFFFFFFFF
-    return hashed ^ hashed >> 16
+_string_hash = cache(string_hash)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.hashes import java_set_order
 from mab_gym.fhir.includes import Include, Key, Resources, included, pointing_here
 from mab_gym.fhir.outcome import FhirError
 
@@ -40,15 +41,7 @@ def read_ids(values: Sequence[str]) -> list[str]:
 
 def in_hash_order(starts: Sequence[Key], resources: Resources) -> list[Key]:
     """Patients asked for by id in the order of HAPI's ``HashSet<Long>`` of their database ids."""
-    buckets = 16
-    while len(starts) > buckets * 3 // 4:
-        buckets *= 2
-
-    def bucket(key: Key) -> tuple[int, int]:
-        place = resources.position(*key) or 0
-        return (place ^ place >> 16) & (buckets - 1), place
-
-    return sorted(dict.fromkeys(starts), key=bucket)
+    return java_set_order(list(dict.fromkeys(starts)), lambda key: resources.position(*key) or 0)
 
 
 def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources, *, one_patient: bool) -> list[Key]:

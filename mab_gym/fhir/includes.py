@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.hashes import java_set_order, string_hash
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.outcome import FhirError
-from mab_gym.fhir.paths import compile_paths
-from mab_gym.fhir.values import Reference, read_values
+from mab_gym.fhir.paths import Path, compile_paths
+from mab_gym.fhir.values import Reference, Value
 
 MOST_INCLUDES = 1000
 """HAPI's limit a page."""
@@ -28,8 +29,11 @@ Key = tuple[str, str]
 class Resources(Protocol):
     """What has to be known of all resources to follow references among them."""
 
-    def read(self, key: Key) -> dict[str, Any] | None:
-        """A resource, or None where there is none."""
+    def exists(self, key: Key) -> bool:
+        """Whether there is such a resource."""
+
+    def references(self, key: Key, paths: Sequence[Path]) -> Iterable[tuple[int, Value]]:
+        """What a resource refers to at some paths, with the paths' numbers."""
 
     def pointing(self, resource_type: str, wanted: Filter) -> Iterable[Key]:
         """The resources of a type that satisfy a filter."""
@@ -151,7 +155,7 @@ def _step(
                 # HAPI's database gives the results of one parameter without doubles, sorted by id.
                 found_now = set((_pointing if include.reverse else _pointed_to)(include, sources, resources))
                 keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
-            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.read(key) is not None)
+            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.exists(key))
         ahead = dict.fromkeys(_as_java_set(ahead, resources))
         fresh = [key for key in ahead if key not in original and key not in found]
         found.update(ahead)
@@ -192,15 +196,19 @@ def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> 
         if include.parameter != "*" and include.source_type != key[0]:
             # Of Type:* HAPI does not look at the type here.
             continue
-        resource = resources.read(key) or {}
-        for parameter in _references(key[0], include.parameter):
-            for path in compile_paths(key[0], parameter.expression):
-                for node in path.nodes(resource.get(path.top)):
-                    for value in read_values("reference", node):
-                        if not isinstance(value, Reference):
-                            continue
-                        if _allowed(value.target_type, parameter, include, path.target):
-                            yield value.target_type, value.target_id
+        paths, parameters = _links(key[0], include.parameter)
+        for number, value in resources.references(key, paths):
+            if isinstance(value, Reference) and _allowed(
+                value.target_type, parameters[number], include, paths[number].target
+            ):
+                yield value.target_type, value.target_id
+
+
+@cache
+def _links(source_type: str, name: str) -> tuple[tuple[Path, ...], tuple[SearchParameter, ...]]:
+    """The paths of a type's references, by one parameter or by all (``*``), and each path's parameter."""
+    links = [(path, p) for p in _references(source_type, name) for path in compile_paths(source_type, p.expression)]
+    return tuple(path for path, _ in links), tuple(parameter for _, parameter in links)
 
 
 def _allowed(kind: str, parameter: SearchParameter, include: Include, target: str | None) -> bool:

@@ -37,6 +37,8 @@ def operate(
     if tuple(path) == ("$get-resource-counts",) and request.method == "GET":
         # HAPI answers from a cache that its starter project never fills.
         return _parameters({"resourceType": "Parameters"}, parameters)
+    if tuple(path) == ("$meta",) and request.method == "GET":
+        raise FhirError(501, "This server answers $meta for single resources alone")
     on_one = len(path) == 3 and not path[1].startswith("$")
     if kind not in resource_types() or not (on_one or len(path) == 2):
         return None

@@ -16,7 +16,7 @@ from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
 from mab_gym.fhir.overlay import Overlay, Write, touched
 from mab_gym.fhir.paging import Repeats, pass_limits
-from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, read_query
 from mab_gym.fhir.ties import sorted_around, sorted_in_passes
 from mab_gym.fhir.values import Reference, Value, read_values
@@ -116,6 +116,19 @@ class View:
             for node in path.nodes(resource.get(path.top))
             for value in read_values(parameter.type, node)
         ]
+
+    def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
+        """What a resource refers to at some paths, with their numbers; it need not be read to know."""
+        table = self._tables.get(key[0])
+        written = self._overlay is not None and self._overlay.find(key) is not None
+        row = None if table is None or written else table.find(key[1])
+        resource = (self.read(key) or {}) if row is None or table is None else {}
+        for number, path in enumerate(paths):
+            if table is not None and row is not None:
+                yield from ((number, value) for value in table.references(row, path))
+            else:
+                nodes = path.nodes(resource.get(path.top))
+                yield from ((number, value) for node in nodes for value in read_values("reference", node))
 
     def read(self, key: Key) -> dict[str, Any] | None:
         """A resource as Python values, or None where there is none."""

@@ -84,11 +84,11 @@ def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -
         "read": Request("GET", "Patient/a"),
         "vread": Request("GET", "Patient/a/_history/1"),
         "history-instance": Request("GET", "Patient/a/_history"),
+        "history-type": Request("GET", "Patient/_history"),
+        "history-system": Request("GET", "_history"),
         "create": Request("POST", "Patient", {"content-type": "application/fhir+json"}, '{"resourceType": "Patient"}'),
         "update": Request("PUT", "Patient/a", {"content-type": "application/fhir+json"}, body),
         "delete": Request("DELETE", "Observation/o"),
-        "history-type": Request("GET", "Patient/_history"),
-        "history-system": Request("GET", "_history"),
         "transaction": Request(
             "POST",
             "",
@@ -100,6 +100,26 @@ def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -
     status = session.handle(requests[code]).status
 
     assert status in (200, 201, 204)
+
+
+def test_it_supports_conditions_as_it_says(session: Session) -> None:
+    headers = {"content-type": "application/fhir+json"}
+    body = '{"resourceType": "Patient", "gender": "male"}'
+    listed = resource("Patient")
+
+    assert listed["versioning"] == "versioned-update"
+    stale = Request("PUT", "Patient/a", {**headers, "if-match": 'W/"9"'}, '{"resourceType": "Patient", "id": "a"}')
+    assert session.handle(stale).status == 409
+    assert listed["conditionalCreate"] is True
+    create = Request("POST", "Patient", {**headers, "if-none-exist": "gender=male"}, body)
+    assert [session.handle(create).status for _ in range(2)] == [201, 200]
+    assert listed["conditionalUpdate"] is True
+    assert session.handle(Request("PUT", "Patient?gender=male", headers, body)).status == 200
+    assert listed["conditionalDelete"] == "single"
+    assert session.handle(Request("DELETE", "Patient?gender=male")).status == 200
+    for _ in range(2):
+        session.handle(Request("POST", "Patient", headers, body))
+    assert session.handle(Request("DELETE", "Patient?gender=male")).status == 412
 
 
 def test_every_operation_that_it_lists_is_there(session: Session) -> None:

@@ -221,6 +221,7 @@ def test_meta() -> None:
     assert part["name"] == "return"
     assert list(part["valueMeta"]) == ["versionId", "lastUpdated", "profile", "tag"]
     assert refusal(session, "Patient/$meta")[0] == 501
+    assert refusal(session, "$meta")[0] == 501
 
 
 def test_resource_counts_are_none(session: Session) -> None:
