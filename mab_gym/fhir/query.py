@@ -10,6 +10,7 @@ from functools import lru_cache
 from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
 from mab_gym.fhir.composites import read_composite
 from mab_gym.fhir.definitions import SearchParameter, search_parameters
+from mab_gym.fhir.hashes import in_map_order
 from mab_gym.fhir.includes import Include, read_include
 from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
@@ -147,7 +148,8 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             "Offset must be a positive integer",
         )
     if unknown_type is not None:
-        modifiers = [name.partition(":")[2] for name, _ in parameters if name.partition(":")[0] in defined]
+        names = in_map_order(sorted(name for name, _ in parameters))
+        modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
         blame = blame_modifiers(resource_type, modifiers)
         raise FhirError(400, blame) if blame else unknown_type
     for modifier, text, whole in sorts:

@@ -30,7 +30,11 @@ def context(logical_id: str, **value: Any) -> Resource:
     return {"resourceType": "Questionnaire", "id": logical_id, "useContext": [use]}
 
 
-RECORD = [
+def follows(logical_id: str, canonical: str) -> Resource:
+    return {"resourceType": "Procedure", "id": logical_id, "status": "unknown", "instantiatesCanonical": [canonical]}
+
+
+RECORD: list[Resource] = [
     {"resourceType": "Organization", "id": "g1"},
     {"resourceType": "Location", "id": "l1", "address": {"text": "NAIVE"}},
     patient(
@@ -46,6 +50,18 @@ RECORD = [
     observation("o3", "p1", component=component(valueQuantity={"value": 9}), valueQuantity={"value": 2}),
     observation("o4", "p2", valueCodeableConcept={"coding": [{"code": "v"}]}),
     {**observation("o5", "p2"), "subject": {"reference": "Location/l1"}},
+    {
+        "resourceType": "Condition",
+        "id": "c1",
+        "abatementRange": {"low": {"value": 3, "unit": "a"}, "high": {"value": 5}},
+        "identifier": [{"type": {"text": "Medical"}, "value": "3"}],
+    },
+    {"resourceType": "Invoice", "id": "i1", "status": "draft", "totalNet": {"value": 7, "currency": "EUR"}},
+    follows("x1", "http://example.org/fhir"),
+    follows("x2", "http://example.org/fhir|1.0"),
+    follows("x3", "http://example.org/fhir/Questionnaire/q1"),
+    follows("x4", "urn:oid:1.2.3"),
+    follows("x5", "Questionnaire/q1"),
     context("q1", valueCodeableConcept={"coding": [{"code": "flu"}]}),
     context("q2", valueQuantity={"value": 4}),
 ]
@@ -94,6 +110,19 @@ def session() -> Session:
         ("Observation?code-value-quantity=K$", set()),
         ("Questionnaire?context-type-value=flu$focus", {"q1"}),
         ("Questionnaire?context-type-value=focus$flu", set()),
+        # both ends of a range, amounts of money, words of an identifier
+        ("Condition?abatement-age=3", {"c1"}),
+        ("Condition?abatement-age=gt4", {"c1"}),
+        ("Condition?abatement-age=4", set()),
+        ("Invoice?totalnet=7", {"i1"}),
+        ("Invoice?totalnet=7|urn:iso:std:iso:4217|EUR", {"i1"}),
+        ("Condition?identifier:text=Med", set()),
+        # canonical references, with and without a version
+        ("Procedure?instantiates-canonical=http://example.org/fhir", {"x1", "x2"}),
+        ("Procedure?instantiates-canonical=http://example.org/fhir|1.0", {"x2"}),
+        ("Procedure?instantiates-canonical=http://example.org/fhir/Questionnaire/q1/_history/1", {"x3"}),
+        ("Procedure?instantiates-canonical=Questionnaire/q1", {"x5"}),
+        ("Procedure?instantiates-canonical:missing=true", {"x4"}),
         # what has no meaning is left out
         ("Patient?_lastUpdated:missing=true", {"p1", "p2", "p3"}),
         ("Patient?_profile:missing=true", {"p1", "p2", "p3"}),
@@ -111,6 +140,12 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
         ("Observation?patient:text=x", 400, 'HAPI-1250: Invalid/unsupported resource type: "text"'),
         ("Observation?patient:not=x&subject:Patient=y", 400, 'HAPI-2498: Unsupported search modifier(s): "[:not, :Pat'),
         ("Observation?subject:identifier=x&_id:not=y", 400, 'HAPI-2498: Unsupported search modifier(s): "[:identifier'),
+        ("Observation?patient:foo=x&subject:Patient=y&_id:not=z", 400, 'HAPI-2498: Unsupported search modifier(s): "['),
+        (
+            "Observation?part-of:identifier=x&encounter:Encounter=y",
+            400,
+            'HAPI-2498: Unsupported search modifier(s): "[',
+        ),
         ("Observation?patient=Foo/1&code:not=K", 400, 'HAPI-2498: Unsupported search modifier(s): "[:not]"'),
         ("Observation?subject:identifier=x&_contained=true", 405, "HAPI-0984"),
         ("Observation?subject:identifier=x&_offset=x", 400, "HAPI-0461"),
@@ -144,6 +179,17 @@ def test_refusals(session: Session, target: str, status: int, start: str) -> Non
 
     assert found == status
     assert diagnostics.startswith(start)
+
+
+def test_flags_are_sorted_by_what_they_say() -> None:
+    people = [patient("p1", deceasedBoolean=True), patient("p2"), patient("p3", deceasedDateTime="2023"), patient("p4")]
+
+    assert ids(serve(people), "Patient?_sort=deceased") == ["p2", "p4", "p1", "p3"]
+    assert ids(serve(people), "Patient?_sort=-deceased") == ["p1", "p3", "p2", "p4"]
+
+
+def test_the_first_label_alone_must_have_a_code(session: Session) -> None:
+    assert ids(session, "Patient?_tag=k,http://x|") == []
 
 
 def labelled() -> Session:
