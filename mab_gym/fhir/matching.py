@@ -149,13 +149,15 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     match parameter.type:
         case "token":
             negated = modifier == "not"
-            if "exists() and" in parameter.expression:
-                return _flag(parameter, key, values, negated)
             if modifier != "text":
                 # A bar alone asks for nothing.
                 values = [part for part in values if read_token(part) != ("", "")]
             if not values:
                 return None
+            if "exists() and" in parameter.expression:
+                if modifier == "text":
+                    return Filter(parameter, key, ids=frozenset())
+                return _flag(parameter, key, values, negated)
             return Filter(parameter, key, tuple(_token(part, modifier) for part in values), negated=negated)
         case "string":
             return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
@@ -248,8 +250,8 @@ def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], n
     """
     wanted = {value.rpartition("|")[2] for value in values} & {"true", "false"}
 
-    def holds(value: Token) -> bool:
-        return value.code != "false"
+    def holds(value: Value) -> bool:
+        return not isinstance(value, Token) or value.code != "false"
 
     if not wanted:
         return Filter(parameter, key, (), negated=negated)
@@ -327,7 +329,7 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
     if modifier:
         # With a type as modifier HAPI takes the rest as an id, unless it names the same type.
         wanted_type, wanted_id = modifier, wanted_id if wanted_type in ("", modifier) and not read.base else wanted
-    elif wanted.startswith(("http://", "https://")):
+    elif wanted.lower().startswith(("http://", "https://")):
         return partial(_canonical, wanted.split("/_history/", maxsplit=1)[0])
     elif read.base:
         return _nothing

@@ -30,6 +30,8 @@ _CONTROL = {
     "_containedType",
 }  # fmt: skip
 _FORMATTING = ("_format", "_pretty", "_elements", "_getpagesoffset", "_containedType", "_contained", "_type")
+_UNSORTED = ("_profile", "_security", "_source", "_tag")
+"""Parameters by which HAPI accepts to sort, and does not."""
 _SUMMARIES = ("true", "text", "data", "count", "false")
 
 
@@ -286,7 +288,8 @@ def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> 
             raise FhirError(400, refusal[:LONGEST_REFUSAL])
         if defined[name].type in ("composite", "special"):
             raise FhirError(501, f"This server does not sort by {name} yet")
-        order.append((defined[name], down))
+        if name not in _UNSORTED:
+            order.append((defined[name], down))
     return order
 
 

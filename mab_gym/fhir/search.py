@@ -53,6 +53,9 @@ class View:
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
+        for wanted in filters:
+            if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
+                return _NO_ROWS  # HAPI finds nothing where it is not to find what is not there.
         driver = query.driver
         if query.chains:
             filters = [*filters, *(self._resolve(resource_type, chain, until) for chain in query.chains)]

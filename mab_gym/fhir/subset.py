@@ -41,10 +41,28 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
     if wanted:
         chosen = _chosen(part, resource_type, wanted)
         part = {name: chosen.get(name, value) for name, value in part.items() if name in chosen or name in _ALWAYS}
+    elif summary == "true":
+        part = {
+            name: value if name in _ALWAYS else _summarized(value, defined[name].type) for name, value in part.items()
+        }
     meta = dict(part.get("meta", {}))
     meta["tag"] = [*meta.get("tag", ()), SUBSETTED]
     part["meta"] = meta
     return part
+
+
+def _summarized(value: Any, type_name: str) -> Any:
+    """An element without the inner elements that are not part of a summary."""
+    if isinstance(value, list):
+        return [_summarized(item, type_name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    defined = elements(type_name)
+    return {
+        name: _summarized(item, element.type) if element else item
+        for name, item in value.items()
+        if (element := defined.get(name)) is None or element.summary or name in ("id", "extension")
+    }
 
 
 _Tree = dict[str, Any]

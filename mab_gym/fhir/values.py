@@ -127,7 +127,7 @@ def _strings(node: Node) -> Iterator[Text]:
 
 def _references(node: Node) -> Iterator[Reference]:
     text = node.value.get("reference") if isinstance(node.value, dict) else node.value
-    if isinstance(text, str) and node.type_name == "canonical" and text.startswith(("http://", "https://")):
+    if isinstance(text, str) and node.type_name == "canonical" and text.lower().startswith(("http://", "https://")):
         yield Reference("", text)
     elif isinstance(text, str):
         parts = text.split("/_history/")[0].rsplit("/", 2)

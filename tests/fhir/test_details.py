@@ -89,6 +89,10 @@ def session() -> Session:
         ("Patient?address-city:contains=_", {"p1", "p2", "p3"}),
         ("Patient?address-city=back\\\\slash", set()),
         ("Patient?address-city:exact=back\\\\slash", {"p1"}),
+        # flags know no words, and nothing is not what is not there
+        ("Patient?deceased=|", {"p1", "p2", "p3"}),
+        ("Patient?deceased:text=true", set()),
+        ("Patient?_id:not=nobody", set()),
         # inner elements are cast, and values are kept by kind
         ("Observation?component-value-quantity=9", {"o3"}),
         ("Observation?component-value-concept=K", set()),
@@ -169,6 +173,12 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
             'HAPI-1235: Unable to handle quantity prefix "eb" for value: eb5|x',
         ),
         ("Patient?_sort=family&_sort=-birthdate", 400, 'HAPI-1194: Unknown _sort parameter value "-birthdate"'),
+        ("Observation?patient.birthdate=2023-13-01", 500, "HAPI-1882: Invalid date/time format"),
+        ("Observation?has-member.value-quantity=ab4", 500, "HAPI-1941: Invalid prefix"),
+        ("Observation?has-member.value-quantity=eb4", 400, "HAPI-1235"),
+        ("Patient?_has:Observation:patient:value-quantity=abc", 500, "HAPI-1940"),
+        ("Questionnaire?context-type-quantity=focus$eb4", 500, "HAPI-1948"),
+        ("DocumentReference?relationship=DocumentReference/x$replaces", 400, "HAPI-1204: Don't know how to handle"),
         ("Patient?_tag=http://x|", 400, "HAPI-1218: Missing _tag parameter"),
         ("Patient?_tag:missing=true", 500, "class ca.uhn.fhir.rest.param.TokenParam cannot be cast"),
         ("Observation?code:in=http://x,http://y", 404, "HAPI-2024: Unknown ValueSet: http%3A%2F%2Fx"),
@@ -186,6 +196,26 @@ def test_flags_are_sorted_by_what_they_say() -> None:
 
     assert ids(serve(people), "Patient?_sort=deceased") == ["p2", "p4", "p1", "p3"]
     assert ids(serve(people), "Patient?_sort=-deceased") == ["p1", "p3", "p2", "p4"]
+
+
+@pytest.mark.parametrize("name", ["_tag", "-_profile", "_source", "-_security"])
+def test_labels_sort_nothing(name: str) -> None:
+    people = [patient("p1"), patient("p2", meta={"tag": [{"code": "k"}], "profile": ["http://x"]}), patient("p3")]
+
+    assert ids(serve(people), f"Patient?_sort={name}") == ["p1", "p2", "p3"]
+
+
+def test_a_summary_goes_into_elements(session: Session) -> None:
+    attached = {"contentType": "text/plain", "data": "YWJj", "title": "t"}
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "status": "current",
+        "content": [{"attachment": attached, "format": {"code": "x"}}],
+    }
+    kept = [{"attachment": {"contentType": "text/plain", "title": "t"}, "format": {"code": "x"}}]
+
+    assert parts(serve([document]), "DocumentReference?_summary=true") == {"status": "current", "content": kept}
 
 
 def test_the_first_label_alone_must_have_a_code(session: Session) -> None:
