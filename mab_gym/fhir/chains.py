@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mab_gym.fhir.composites import inside
-from mab_gym.fhir.dates import parse_comparison
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
-from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.matching import Filter, make_filter
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.values import Reference
 from mab_gym.fhir.wording import unknown_parameter
@@ -81,8 +80,8 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     kind = search_parameters(found[0])[first].type
     if "." in rest:
         kind = "reference"
-    if kind == "date":
-        _check_date(text)
+    if kind != "reference" and not modifier:
+        _check_value(found[0], search_parameters(found[0])[first], text)
     if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
         kind = "strings"
     return Chain(parameter, found, ((rest, text),), kind)
@@ -110,18 +109,25 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
     if reference is None:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
-    if inner == rest and inner in defined and defined[inner].type == "date":
-        _check_date(text)
+    if inner == rest:
+        _check_value(source, defined[inner], text)
     return Reverse(source, reference, ((rest, text),))
 
 
-def _check_date(text: str) -> None:
-    """Refuses what HAPI refuses in other words where a date is asked through a reference."""
-    if "," not in text and text.strip():
-        try:
-            parse_comparison(text)
-        except FhirError as error:
-            raise inside(error) from None
+_FORMAT_ERRORS = ("HAPI-1882", "HAPI-1883", "HAPI-1940", "HAPI-1941")
+
+
+def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> None:
+    """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
+    if parameter.type not in ("date", "quantity", "number"):
+        return
+    try:
+        make_filter(resource_type, parameter, "", text)
+    except FhirError as error:
+        if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
+            raise FhirError(500, *error.issues) from None
+        if (other := inside(error)) is not error:
+            raise other from None
 
 
 def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:

@@ -45,12 +45,15 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
             raise FhirError(500, 'Cannot invoke "String.length()" because "rawSearchTerm" is null')
         if kinds[1] != "token":
             return [nothing]
+    if "reference" in kinds:
+        raise FhirError(400, "HAPI-1204: Don't know how to handle composite parameter with type of REFERENCE")
     found = []
     for name, looked_up, part in zip(names, sorted(names), parts, strict=True):
         try:
             make_filter(resource_type, defined[name], "", part)
         except FhirError as error:
-            raise inside(error) from None
+            if sorted_kinds == kinds or not str(error.issues[0].diagnostics).startswith("HAPI-1235"):
+                raise inside(error) from None
         if sorted_kinds == kinds and (wanted := make_filter(resource_type, defined[looked_up], "", part)) is not None:
             found.append(wanted)
     if sorted_kinds != kinds:

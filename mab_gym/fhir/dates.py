@@ -217,7 +217,7 @@ class DateComparison:
                 return high < first
             case "ne":
                 return (low < first) | (high > last)
-        return (low >= first) & (high <= last)
+        return (low >= first) & (high <= last) & (low <= last)
 
 
 def parse_comparison(text: str) -> DateComparison:

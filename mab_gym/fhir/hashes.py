@@ -6,7 +6,7 @@ followed by a bar; the first eight bytes, little-endian, as a signed number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -37,10 +37,18 @@ def string_hash(text: str) -> int:
     return value
 
 
-def string_bucket(text: str, buckets: int = 16) -> int:
-    """The bucket in which a ``java.util.HashSet<String>`` keeps a text, which tells in what order it lists them."""
-    value = string_hash(text)
-    return (value ^ value >> 16) & buckets - 1
+def in_map_order(texts: Iterable[str]) -> list[str]:
+    """Distinct texts in the order in which a ``java.util.HashMap<String, ?>`` lists them that got them in turn."""
+    distinct = list(dict.fromkeys(texts))
+    buckets = 16
+    while len(distinct) > buckets * 3 // 4:
+        buckets *= 2
+
+    def bucket(text: str) -> int:
+        value = string_hash(text)
+        return (value ^ value >> 16) & buckets - 1
+
+    return sorted(distinct, key=bucket)
 
 
 def _murmur3_128(data: bytes) -> int:

@@ -155,13 +155,15 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             negated = modifier == "not"
             if modifier == "not-in":
                 return Filter(parameter, key, (_other_than([_token(part, "") for part in values]),))
-            if "exists() and" in parameter.expression:
-                return _flag(parameter, key, values, negated)
             if modifier != "text":
                 # A bar alone asks for nothing.
                 values = [part for part in values if read_token(part) != ("", "")]
             if not values:
                 return None
+            if "exists() and" in parameter.expression:
+                if modifier == "text":
+                    return Filter(parameter, key, ids=frozenset())
+                return _flag(parameter, key, values, negated)
             return Filter(parameter, key, tuple(_token(part, modifier) for part in values), negated=negated)
         case "string":
             return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
@@ -211,14 +213,13 @@ def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: st
         raise FhirError(500, _UNLABELLED)
     if not values:
         return None
-    for part, (_, code) in zip(values, read, strict=True):
-        if not code:
-            raise FhirError(
-                400,
-                f"HAPI-1218: Missing {parameter.name} parameter (must supply a value/code and not just a system): "
-                f"{part}",
-            )
-    predicates = tuple(_token(code if not system else f"{system}|{code}", "") for system, code in read)
+    if not read[0][1]:
+        raise FhirError(
+            400,
+            f"HAPI-1218: Missing {parameter.name} parameter (must supply a value/code and not just a system): "
+            f"{values[0]}",
+        )
+    predicates = tuple(_token(code if not system else f"{system}|{code}", "") for system, code in read if code)
     return Filter(parameter, key, predicates, negated=modifier == "not")
 
 
@@ -255,8 +256,8 @@ def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], n
     """
     wanted = {value.rpartition("|")[2] for value in values} & {"true", "false"}
 
-    def holds(value: Token) -> bool:
-        return value.code != "false"
+    def holds(value: Value) -> bool:
+        return not isinstance(value, Token) or value.code != "false"
 
     if not wanted:
         return Filter(parameter, key, (), negated=negated)
@@ -339,6 +340,8 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
     if modifier:
         # With a type as modifier HAPI takes the rest as an id, unless it names the same type.
         wanted_type, wanted_id = modifier, wanted_id if wanted_type in ("", modifier) and not read.base else wanted
+    elif wanted.lower().startswith(("http://", "https://")):
+        return partial(_canonical, wanted.split("/_history/", maxsplit=1)[0])
     elif read.base:
         return _nothing
     elif wanted_type and not is_resource_type(wanted_type):
@@ -353,6 +356,11 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
         return not wanted_type or value.target_type == wanted_type
 
     return matches
+
+
+def _canonical(wanted: str, value: Reference) -> bool:
+    """Whether a canonical URL is the wanted one; a version counts where it is asked for."""
+    return not value.target_type and wanted in (value.target_id, value.target_id.partition("|")[0])
 
 
 def _nothing(value: object) -> bool:

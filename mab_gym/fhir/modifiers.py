@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from mab_gym.fhir.code_systems import bound_system
 from mab_gym.fhir.definitions import SearchParameter, is_resource_type, value_set
-from mab_gym.fhir.hashes import string_bucket
 from mab_gym.fhir.matching import read_token, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.url import encode
@@ -29,11 +28,15 @@ def blame_modifiers(resource_type: str, modifiers: Iterable[str]) -> str:
     """HAPI's words for a search that fails over an unknown resource type, where one of its modifiers may be to blame.
 
     Whatever the modifiers belong to, it names all that are not in a certain list; empty where none is to be named.
+
+    Args:
+        resource_type: The type searched.
+        modifiers: Those of all parameters, in the order in which HAPI keeps these.
     """
-    unknown = {modifier for modifier in modifiers if modifier and modifier not in _LISTED}
+    unknown = dict.fromkeys(modifier for modifier in modifiers if modifier and modifier not in _LISTED)
     if not unknown:
         return ""
-    named = ", ".join(":" + modifier for modifier in sorted(sorted(unknown), key=string_bucket))
+    named = ", ".join(":" + modifier for modifier in unknown)
     return (
         f'HAPI-2498: Unsupported search modifier(s): "[{named}]" for resource type "{resource_type}". '
         f"Valid search modifiers are: [{', '.join(':' + modifier for modifier in _LISTED)}]"

@@ -11,6 +11,7 @@ from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
 from mab_gym.fhir.composites import read_composite
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.filter_text import read_filter
+from mab_gym.fhir.hashes import in_map_order
 from mab_gym.fhir.includes import Include, read_include
 from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
@@ -30,6 +31,8 @@ _CONTROL = {
     "_containedType",
 }  # fmt: skip
 _FORMATTING = ("_format", "_pretty", "_elements", "_getpagesoffset", "_containedType", "_contained", "_type")
+_UNSORTED = ("_profile", "_security", "_source", "_tag")
+"""Parameters by which HAPI accepts to sort, and does not."""
 _SUMMARIES = ("true", "text", "data", "count", "false")
 
 
@@ -154,7 +157,8 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
             "Offset must be a positive integer",
         )
     if unknown_type is not None:
-        modifiers = [name.partition(":")[2] for name, _ in parameters if name.partition(":")[0] in defined]
+        names = in_map_order(sorted(name for name, _ in parameters))
+        modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
         blame = blame_modifiers(resource_type, modifiers)
         raise FhirError(400, blame) if blame else unknown_type
     for modifier, text, whole in sorts:
@@ -299,7 +303,7 @@ def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> 
             )
         if defined[name].type == "composite":
             order.extend((defined[part], down) for part, _ in defined[name].components)
-        else:
+        elif name not in _UNSORTED:
             order.append((defined[name], down))
     return order
 

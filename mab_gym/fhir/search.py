@@ -12,7 +12,7 @@ from mab_gym.fhir.base import BaseTable, Rows, sort_value
 from mab_gym.fhir.chains import Chain, Reverse, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
-from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.matching import Filter, make_filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
 from mab_gym.fhir.overlay import Overlay, Write, touched
 from mab_gym.fhir.paging import Repeats, pass_limits
@@ -56,6 +56,9 @@ class View:
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
+        for wanted in filters:
+            if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
+                return _NO_ROWS  # HAPI finds nothing where it is not to find what is not there.
         driver = query.driver
         if query.chains:
             filters = [*filters, *(self._resolve(resource_type, chain) for chain in query.chains)]
@@ -280,6 +283,9 @@ class View:
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> npt.NDArray[np.int64]:
         """What hits sort by, answered once for each distinct element where one column holds them all."""
+        if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
+            flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
+            return -flags if descending else flags
 
         def key(values: Sequence[Value]) -> Any:
             if parameter.type != "reference":

@@ -295,7 +295,11 @@ class Searches:
     def _included(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
         matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
-        return [self._entry(view, key, summary, query.elements) for key in included(query.includes, matches, view)]
+        # Elements without a type are those of the type searched.
+        return [
+            self._entry(view, key, summary, query.elements if key[0] == query.resource_type else ())
+            for key in included(query.includes, matches, view)
+        ]
 
     def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
         kind, logical_id = key

@@ -38,7 +38,7 @@ class Text(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What a reference points to; ``target_type`` is empty for references by identifier alone."""
+    """What a reference points to; of a canonical URL that is the id, and ``target_type`` is empty."""
 
     target_type: str
     target_id: str
@@ -90,11 +90,8 @@ def _tokens(node: Node) -> Iterator[Token]:
             case "Coding":
                 yield from _coding(value)
             case "Identifier":
-                kind = value.get("type")
-                text = kind.get("text", "") if isinstance(kind, dict) else ""
-                if value.get("value") or text:
-                    code = str(value["value"]) if value.get("value") else None
-                    yield Token(str(value.get("system", "")) if code else "", code, str(text))
+                if value.get("value"):
+                    yield Token(str(value.get("system", "")), str(value["value"]), "")
             case "ContactPoint":
                 if value.get("value") or value.get("system"):
                     code = str(value["value"]) if value.get("value") else None
@@ -130,7 +127,9 @@ def _strings(node: Node) -> Iterator[Text]:
 
 def _references(node: Node) -> Iterator[Reference]:
     text = node.value.get("reference") if isinstance(node.value, dict) else node.value
-    if isinstance(text, str):
+    if isinstance(text, str) and node.type_name == "canonical" and text.lower().startswith(("http://", "https://")):
+        yield Reference("", text)
+    elif isinstance(text, str):
         parts = text.split("/_history/")[0].rsplit("/", 2)
         if len(parts) >= 2:
             yield Reference(parts[-2], parts[-1])
@@ -149,12 +148,21 @@ def _dates(node: Node) -> Iterator[Period]:
         yield period
 
 
+_CURRENCIES = "urn:iso:std:iso:4217"
+
+
 def _quantities(node: Node) -> Iterator[Quantity]:
-    value = node.value
-    if isinstance(value, dict) and isinstance(value.get("value"), int | float):
-        yield Quantity(
-            float(value["value"]), str(value.get("system", "")), str(value.get("unit", "")), str(value.get("code", ""))
-        )
+    if not isinstance(node.value, dict):
+        return
+    ends = (node.value.get("low"), node.value.get("high")) if node.type_name == "Range" else (node.value,)
+    for value in ends:
+        if not isinstance(value, dict) or not isinstance(value.get("value"), int | float):
+            continue
+        amount = float(value["value"])
+        if node.type_name == "Money":
+            yield Quantity(amount, _CURRENCIES, "", str(value.get("currency", "")))
+        else:
+            yield Quantity(amount, *(str(value.get(name, "")) for name in ("system", "unit", "code")))
 
 
 def _numbers(node: Node) -> Iterator[float]:

@@ -29,6 +29,10 @@ def context(logical_id: str, **value: Any) -> Resource:
     return {"resourceType": "Questionnaire", "id": logical_id, "useContext": [use]}
 
 
+def follows(logical_id: str, canonical: str) -> Resource:
+    return {"resourceType": "Procedure", "id": logical_id, "status": "unknown", "instantiatesCanonical": [canonical]}
+
+
 RECORD: list[Resource] = [
     {"resourceType": "Organization", "id": "g1"},
     {"resourceType": "Location", "id": "l1", "address": {"text": "NAIVE"}},
@@ -45,6 +49,18 @@ RECORD: list[Resource] = [
     observation("o3", "p1", component=component(valueQuantity={"value": 9}), valueQuantity={"value": 2}),
     observation("o4", "p2", valueCodeableConcept={"coding": [{"code": "v"}]}),
     {**observation("o5", "p2"), "subject": {"reference": "Location/l1"}},
+    {
+        "resourceType": "Condition",
+        "id": "c1",
+        "abatementRange": {"low": {"value": 3, "unit": "a"}, "high": {"value": 5}},
+        "identifier": [{"type": {"text": "Medical"}, "value": "3"}],
+    },
+    {"resourceType": "Invoice", "id": "i1", "status": "draft", "totalNet": {"value": 7, "currency": "EUR"}},
+    follows("x1", "http://example.org/fhir"),
+    follows("x2", "http://example.org/fhir|1.0"),
+    follows("x3", "http://example.org/fhir/Questionnaire/q1"),
+    follows("x4", "urn:oid:1.2.3"),
+    follows("x5", "Questionnaire/q1"),
     context("q1", valueCodeableConcept={"coding": [{"code": "flu"}]}),
     context("q2", valueQuantity={"value": 4}),
 ]
@@ -72,6 +88,10 @@ def session() -> Session:
         ("Patient?address-city:contains=_", {"p1", "p2", "p3"}),
         ("Patient?address-city=back\\\\slash", set()),
         ("Patient?address-city:exact=back\\\\slash", {"p1"}),
+        # flags know no words, and nothing is not what is not there
+        ("Patient?deceased=|", {"p1", "p2", "p3"}),
+        ("Patient?deceased:text=true", set()),
+        ("Patient?_id:not=nobody", set()),
         # inner elements are cast, and values are kept by kind
         ("Observation?component-value-quantity=9", {"o3"}),
         ("Observation?component-value-concept=K", set()),
@@ -93,6 +113,19 @@ def session() -> Session:
         ("Observation?code-value-quantity=K$", set()),
         ("Questionnaire?context-type-value=flu$focus", {"q1"}),
         ("Questionnaire?context-type-value=focus$flu", set()),
+        # both ends of a range, amounts of money, words of an identifier
+        ("Condition?abatement-age=3", {"c1"}),
+        ("Condition?abatement-age=gt4", {"c1"}),
+        ("Condition?abatement-age=4", set()),
+        ("Invoice?totalnet=7", {"i1"}),
+        ("Invoice?totalnet=7|urn:iso:std:iso:4217|EUR", {"i1"}),
+        ("Condition?identifier:text=Med", set()),
+        # canonical references, with and without a version
+        ("Procedure?instantiates-canonical=http://example.org/fhir", {"x1", "x2"}),
+        ("Procedure?instantiates-canonical=http://example.org/fhir|1.0", {"x2"}),
+        ("Procedure?instantiates-canonical=http://example.org/fhir/Questionnaire/q1/_history/1", {"x3"}),
+        ("Procedure?instantiates-canonical=Questionnaire/q1", {"x5"}),
+        ("Procedure?instantiates-canonical:missing=true", {"x4"}),
         # what has no meaning is left out
         ("Patient?_lastUpdated:missing=true", {"p1", "p2", "p3"}),
         ("Patient?_profile:missing=true", {"p1", "p2", "p3"}),
@@ -110,6 +143,12 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
         ("Observation?patient:text=x", 400, 'HAPI-1250: Invalid/unsupported resource type: "text"'),
         ("Observation?patient:not=x&subject:Patient=y", 400, 'HAPI-2498: Unsupported search modifier(s): "[:not, :Pat'),
         ("Observation?subject:identifier=x&_id:not=y", 400, 'HAPI-2498: Unsupported search modifier(s): "[:identifier'),
+        ("Observation?patient:foo=x&subject:Patient=y&_id:not=z", 400, 'HAPI-2498: Unsupported search modifier(s): "['),
+        (
+            "Observation?part-of:identifier=x&encounter:Encounter=y",
+            400,
+            'HAPI-2498: Unsupported search modifier(s): "[',
+        ),
         ("Observation?patient=Foo/1&code:not=K", 400, 'HAPI-2498: Unsupported search modifier(s): "[:not]"'),
         ("Observation?subject:identifier=x&_contained=true", 405, "HAPI-0984"),
         ("Observation?subject:identifier=x&_offset=x", 400, "HAPI-0461"),
@@ -133,6 +172,12 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
             'HAPI-1235: Unable to handle quantity prefix "eb" for value: eb5|x',
         ),
         ("Patient?_sort=family&_sort=-birthdate", 400, 'HAPI-1194: Unknown _sort parameter value "-birthdate"'),
+        ("Observation?patient.birthdate=2023-13-01", 500, "HAPI-1882: Invalid date/time format"),
+        ("Observation?has-member.value-quantity=ab4", 500, "HAPI-1941: Invalid prefix"),
+        ("Observation?has-member.value-quantity=eb4", 400, "HAPI-1235"),
+        ("Patient?_has:Observation:patient:value-quantity=abc", 500, "HAPI-1940"),
+        ("Questionnaire?context-type-quantity=focus$eb4", 500, "HAPI-1948"),
+        ("DocumentReference?relationship=DocumentReference/x$replaces", 400, "HAPI-1204: Don't know how to handle"),
         ("Patient?_tag=http://x|", 400, "HAPI-1218: Missing _tag parameter"),
         ("Patient?_tag:missing=true", 500, "class ca.uhn.fhir.rest.param.TokenParam cannot be cast"),
         ("Observation?code:in=http://x,http://y", 404, "HAPI-2024: Unknown ValueSet: http%3A%2F%2Fx"),
@@ -143,6 +188,37 @@ def test_refusals(session: Session, target: str, status: int, start: str) -> Non
 
     assert found == status
     assert diagnostics.startswith(start)
+
+
+def test_flags_are_sorted_by_what_they_say() -> None:
+    people = [patient("p1", deceasedBoolean=True), patient("p2"), patient("p3", deceasedDateTime="2023"), patient("p4")]
+
+    assert ids(serve(people), "Patient?_sort=deceased") == ["p2", "p4", "p1", "p3"]
+    assert ids(serve(people), "Patient?_sort=-deceased") == ["p1", "p3", "p2", "p4"]
+
+
+@pytest.mark.parametrize("name", ["_tag", "-_profile", "_source", "-_security"])
+def test_labels_sort_nothing(name: str) -> None:
+    people = [patient("p1"), patient("p2", meta={"tag": [{"code": "k"}], "profile": ["http://x"]}), patient("p3")]
+
+    assert ids(serve(people), f"Patient?_sort={name}") == ["p1", "p2", "p3"]
+
+
+def test_a_summary_goes_into_elements(session: Session) -> None:
+    attached = {"contentType": "text/plain", "data": "YWJj", "title": "t"}
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "status": "current",
+        "content": [{"attachment": attached, "format": {"code": "x"}}],
+    }
+    kept = [{"attachment": {"contentType": "text/plain", "title": "t"}, "format": {"code": "x"}}]
+
+    assert parts(serve([document]), "DocumentReference?_summary=true") == {"status": "current", "content": kept}
+
+
+def test_the_first_label_alone_must_have_a_code(session: Session) -> None:
+    assert ids(session, "Patient?_tag=k,http://x|") == []
 
 
 def labelled() -> Session:
