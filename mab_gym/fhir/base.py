@@ -74,14 +74,16 @@ class _InstantTexts:
     def __init__(self, column: InstantColumn) -> None:
         self._column = column
         self._head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
-        self._to_the_second = all(known.length == 19 for known in column.known)
+        # By form: whether it is absent or written to the second.
+        self._to_the_second = np.zeros(OTHER_FORM + 1, dtype=np.bool_)
+        self._to_the_second[: len(column.known) + 1] = [True, *(known.length == 19 for known in column.known)]
         self._offsets = np.array([0, *(known.utc_offset for known in column.known)], dtype=np.int64)
         self._suffixes = ["", *(known.suffix + '"' for known in column.known)]
 
     def __call__(self, rows: Rows) -> list[str]:
         forms, seconds = self._column.forms[rows], self._column.seconds[rows]
         head = self._head
-        if not self._to_the_second or (len(rows) and int(forms.max()) == OTHER_FORM):
+        if not self._to_the_second[forms].all():
             return [
                 f'{head}{_instant_text(self._column, form, number)}"' if form else ""
                 for form, number in zip(forms.tolist(), seconds.tolist(), strict=True)
@@ -212,11 +214,14 @@ class BaseTable:
         head = f'{{\n{_ENTRY_INDENT}  "resourceType": "{self.table.resource_type}",\n{_ENTRY_INDENT}  "id": "'
         pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in self.ids(rows)]]
         for column in self.table.columns:
-            if isinstance(column, PoolColumn):
+            if isinstance(column, InstantColumn):
+                if column.forms[rows].any():
+                    pieces.append(self._instant_texts[column.name](rows))
+                continue
+            codes = column.codes[rows]
+            if codes.any():
                 texts = self._texts[column.name]
-                pieces.append([texts[code] for code in column.codes[rows].tolist()])
-            else:
-                pieces.append(self._instant_texts[column.name](rows))
+                pieces.append([texts[code] for code in codes.tolist()])
         tail = f"\n{_ENTRY_INDENT}}}"
         return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, overload
@@ -91,14 +91,15 @@ class InstantForm:
 
     length: int
     suffix: str = ""
+    utc_offset: int = field(init=False, compare=False, repr=False)
+    """Seconds east of UTC; 0 for partial dates, which name no zone."""
 
-    @property
-    def utc_offset(self) -> int:
-        """Seconds east of UTC; 0 for partial dates, which name no zone."""
-        if self.suffix in ("", "Z"):
-            return 0
-        sign = -1 if self.suffix[0] == "-" else 1
-        return sign * (int(self.suffix[1:3]) * 3600 + int(self.suffix[4:6]) * 60)
+    def __post_init__(self) -> None:
+        offset = 0
+        if self.suffix not in ("", "Z"):
+            sign = -1 if self.suffix[0] == "-" else 1
+            offset = sign * (int(self.suffix[1:3]) * 3600 + int(self.suffix[4:6]) * 60)
+        object.__setattr__(self, "utc_offset", offset)
 
 
 @dataclass(frozen=True, slots=True)
