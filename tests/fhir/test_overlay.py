@@ -1,0 +1,165 @@
+"""A world that is written to: whatever is folded into tables on the way, answers are the same."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from mab_gym.fhir import overlay
+from mab_gym.fhir.build import build_positioned
+from mab_gym.fhir.server import Request, Response, Server, Session
+from tests.fhir.serving import get, ids, relative
+
+JSON = {"content-type": "application/fhir+json"}
+SEARCHES = (
+    "Patient?_count=50",
+    "Patient?family=b",
+    "Patient?_sort=-_lastUpdated&_count=7",
+    "Patient?gender:not=male",
+    "Observation?patient=p1,p2,p3&_count=50",
+    "Observation?code=K&_sort=-date",
+    "Observation?date=ge2020-02&_count=5",
+    "Observation?subject.family=a",
+    "Patient?_has:Observation:patient:code=NA",
+    "Observation?_include=Observation:subject&_count=4",
+    "Patient?_revinclude=Observation:subject&_count=3",
+    "Patient/p1/$everything",
+    "Patient/p1/_history",
+    "Observation/_history?_count=50",
+)
+
+
+def ask(session: Session, method: str, target: str, body: Any = None) -> Response:
+    return session.handle(Request(method, target, JSON if body else {}, json.dumps(body) if body else ""))
+
+
+def change(rng: random.Random, session: Session) -> None:
+    """One write that a client might make; some of them are refused."""
+    number = rng.randrange(1, 9)
+    if rng.random() < 0.4:
+        patient = {
+            "resourceType": "Patient",
+            "id": f"p{number}",
+            "name": [{"family": rng.choice("abc")}],
+            "gender": rng.choice(("male", "female")),
+        }
+        if rng.random() < 0.3:
+            ask(session, "DELETE", f"Patient/p{number}")
+        else:
+            ask(session, "PUT", f"Patient/p{number}", patient)
+        return
+    observation = {
+        "resourceType": "Observation",
+        "id": f"o{rng.randrange(30)}",
+        "status": "final",
+        "code": {"coding": [{"code": rng.choice(("K", "NA"))}]},
+        "subject": {"reference": f"Patient/p{number}"},
+        "effectiveDateTime": rng.choice(
+            ("2020", "2020-02", f"2020-03-{number:02}", f"2020-04-0{number}T08:00:00Z", "2020-04-01T10:00:00+02:00")
+        ),
+    }
+    if rng.random() < 0.3:
+        ask(session, "DELETE", f"Observation/{observation['id']}")
+    elif rng.random() < 0.4:
+        ask(session, "POST", "Observation", observation)
+    else:
+        ask(session, "PUT", f"Observation/{observation['id']}", observation)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_folding_changes_no_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One session folds at every chance, the other never; both make the same writes and are asked the same."""
+    start: list[dict[str, Any]] = [
+        {"resourceType": "Patient", "id": "p1", "meta": {"versionId": "1"}, "name": [{"family": "a"}]},
+        {"resourceType": "Observation", "id": "o1", "meta": {"versionId": "1"}, "status": "final"},
+        {"resourceType": "Patient", "id": "p2", "meta": {"versionId": "1"}, "gender": "male"},
+    ]
+    server = Server(build_positioned(start))
+    sessions = server.open(), server.open()
+    rngs = random.Random(seed), random.Random(seed)
+    for step in range(120):
+        for session, rng, most in zip(sessions, rngs, (1, 10**9), strict=True):
+            monkeypatch.setattr(overlay, "MOST_PENDING", most)
+            monkeypatch.setattr(overlay, "SCANS_FREE", 10**9)
+            change(rng, session)
+            session.fold()
+        if step % 10 == 9:
+            for target in SEARCHES:
+                one, other = (get(session, target) for session in sessions)
+                assert (one.status, one.body) == (other.status, other.body), (step, target)
+    for session in sessions:
+        session.reset()
+        assert ids(session, "Patient") == ["p1", "p2"]
+        assert not session.writes
+
+
+def test_many_writes_are_searched_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Server({}).open()
+    for number in range(300):
+        ask(session, "PUT", f"Patient/p{number}", {"resourceType": "Patient", "id": f"p{number}", "active": True})
+    looked: list[str] = []
+    monkeypatch.setattr(overlay.Overlay, "fold", _noting(overlay.Overlay.fold, looked))
+
+    for _ in range(3):
+        assert json.loads(get(session, "Patient?active=true&_summary=count").body)["total"] == 300
+
+    assert looked == ["Patient"]  # after the first search, once
+
+
+def _noting(fold: Any, looked: list[str]) -> Any:
+    def noting(self: overlay.Overlay) -> None:
+        before = self.tables
+        fold(self)
+        looked.extend(name for name in self.tables if self.tables[name] is not before.get(name))
+
+    return noting
+
+
+def test_pages_go_on_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found stays found; what was changed is shown as it is now, what was deleted is left out."""
+    monkeypatch.setattr(overlay, "MOST_PENDING", 1)
+    session = Server({}).open()
+    for number in range(9):
+        ask(session, "PUT", f"Patient/p{number}", {"resourceType": "Patient", "id": f"p{number}"})
+    first = json.loads(get(session, "Patient?_count=3").body)
+    ask(session, "PUT", "Patient/p4", {"resourceType": "Patient", "id": "p4", "active": True})
+    ask(session, "DELETE", "Patient/p5")
+    ask(session, "PUT", "Patient/p99", {"resourceType": "Patient", "id": "p99"})
+
+    link = next(link["url"] for link in first["link"] if link["relation"] == "next")
+    second = json.loads(get(session, relative(session, link)).body)
+
+    assert [entry["resource"]["id"] for entry in second["entry"]] == ["p3", "p4"]
+    assert second["entry"][1]["resource"]["active"] is True
+
+
+def test_a_failed_transaction_changes_nothing() -> None:
+    session = Server({}).open()
+    ask(session, "PUT", "Patient/p1", {"resourceType": "Patient", "id": "p1"})
+    before = len(session.writes)
+    entries = [
+        {"request": {"method": "DELETE", "url": "Patient/p1"}},
+        {"request": {"method": "PUT", "url": "Patient/p2"}, "resource": {"resourceType": "Patient", "id": "p2"}},
+        {
+            "request": {"method": "POST", "url": "Observation"},
+            "resource": {"resourceType": "Observation", "subject": {"reference": "Patient/nobody"}},
+        },
+    ]
+    answer = ask(session, "POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+    assert answer.status == 400
+    assert len(session.writes) == before
+    assert ids(session, "Patient") == ["p1"]
+    assert get(session, "Patient/p2").status == 404
+
+
+def test_writes_are_dated_one_after_the_other() -> None:
+    session = Server({}).open()
+    for number in range(3):
+        ask(session, "POST", "Patient", {"resourceType": "Patient", "active": number % 2 == 0})
+    assert ids(session, "Patient?_sort=-_lastUpdated") == ["3", "2", "1"]
+    stamps = [write.updated for write in session.writes]
+    assert stamps == sorted(set(stamps))
