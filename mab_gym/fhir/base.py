@@ -367,27 +367,29 @@ class BaseTable:
         return np.asarray(column.seconds[rows], dtype=np.int64)
 
 
-def sort_value(values: Iterable[Value], *, descending: bool) -> Any:
-    """The value by which HAPI sorts a resource that has these: the least, or the greatest where descending."""
-    keys: list[Any] = []
+def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
+    """What HAPI's database sorts a resource with these values by: a key for each row of its index, the first first."""
+    keys: dict[tuple[Any, str], Any] = {}
     for value in values:
+        exact = ""
         match value:
             case float() | str():
-                keys.append(value)
+                key: Any = value
             case Period():
-                keys.append(value.low)
+                key = value.low
             case Text():
-                keys.append(value.normalized)
+                key, exact = value.normalized, value.exact
             case Reference():
-                keys.append(f"{value.target_type}/{value.target_id}")
+                key = f"{value.target_type}/{value.target_id}"
             case Quantity():
-                keys.append(value.value)
+                key = value.value
             case Token() if value.code is not None:
                 # HAPI's database puts a code without a system last, whichever way it sorts.
-                keys.append(((value.system == "") != descending, value.system, value.code))
-    if not keys:
-        return None
-    return max(keys) if descending else min(keys)
+                key = ((value.system == "") != descending, value.system, value.code)
+            case _:
+                continue
+        keys[key, exact] = key
+    return sorted(keys.values(), reverse=descending)
 
 
 def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:

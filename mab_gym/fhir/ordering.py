@@ -89,6 +89,19 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     return None
 
 
+def choose_driver_of_sorted(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+    """The filter that decides between equals of a sorted search.
+
+    A single parameter leaves load order there, and so do quantities beside a reference.
+    """
+    if len({f.parameter.name if f.comparisons else str(place) for place, f in enumerate(filters)}) < 2:
+        return None
+    driver = choose_driver(resource_type, filters)
+    if driver is None or driver.wanted.parameter.type != "quantity":
+        return driver
+    return None if any(f.parameter.type == "reference" for f in filters) else driver
+
+
 def _no_key(value: Any) -> None:
     return None
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.base import BaseTable, Rows, sort_value
+from mab_gym.fhir.base import BaseTable, Rows, sort_keys
 from mab_gym.fhir.chains import Chain, Reverse, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import Filter, make_filter
-from mab_gym.fhir.ordering import Driver, arrange, choose_driver, only_pool_path
+from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted, only_pool_path
 from mab_gym.fhir.overlay import Overlay, Write, touched
 from mab_gym.fhir.paging import Repeats, pass_limits
 from mab_gym.fhir.paths import Path, compile_paths
@@ -64,9 +64,12 @@ class View:
             filters = [*filters, *(self._resolve(resource_type, chain) for chain in query.chains)]
             driver = choose_driver(resource_type, filters)
         hits = self.filtered(resource_type, filters)
+        if len(hits) < 2:
+            return hits
         if query.sort:
-            return self._sorted(query, table, hits) if len(hits) > 1 else hits
-        return hits if driver is None or len(hits) < 2 else self._arranged(resource_type, driver, table, hits)
+            driver = choose_driver_of_sorted(resource_type, filters)
+        hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
+        return self._sorted(query, table, hits) if query.sort else hits
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """The hits that satisfy all filters, in the order in which the resources were first stored."""
@@ -256,7 +259,11 @@ class View:
     # --- sorting -------------------------------------------------------------------------------------------------
 
     def _sorted(self, query: Query, table: BaseTable | None, hits: Rows) -> Rows:
-        """Sorts; matches without a value come last either way."""
+        """Sorts; matches without a value come last either way.
+
+        HAPI's database gives a match once for each of its values (for each combination, where it sorts by several).
+        """
+        rows = np.arange(len(hits))
         columns: list[npt.NDArray[Any]] = []
         size = 0 if table is None else len(table)
         for parameter, descending in query.sort:
@@ -264,43 +271,62 @@ class View:
             if table is not None and parameter.type == "date" and bool((hits < size).all()):
                 instants = table.instant_order(hits, parameter)
             if instants is not None:
-                columns.append(-instants if descending else instants)
+                columns.append((-instants if descending else instants)[rows])
             elif parameter.name == "_id":
-                columns.append(_ranks(self.ids(query.resource_type, hits), descending))
+                columns.append(_ranks(self.ids(query.resource_type, hits), descending)[rows])
             else:
-                columns.append(self._sort_ranks(query.resource_type, table, hits, parameter, descending))
+                ranks, counts = self._sort_ranks(query.resource_type, table, hits, parameter, descending)
+                columns = [np.repeat(column, counts[rows]) for column in columns]
+                columns.append(ranks[_spread(counts, rows)])
+                rows = np.repeat(rows, counts[rows])
         order = np.lexsort(columns[::-1])
         steps = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
-        if steps.all():
+        if not steps.all():
+            keys = np.empty(len(rows), dtype=np.intp)
+            keys[order] = np.concatenate(([0], np.cumsum(steps)))
+            if query.offset is not None:
+                order = sorted_around(keys, query.offset, query.offset + query.count + 1)
+            else:
+                order = sorted_in_passes(keys, pass_limits(query.count))
+        if len(rows) == len(hits):
             return hits[order]
-        keys = np.empty(len(hits), dtype=np.intp)
-        keys[order] = np.concatenate(([0], np.cumsum(steps)))
-        if query.offset is not None:
-            return hits[sorted_around(keys, query.offset, query.offset + query.count + 1)]
-        return hits[sorted_in_passes(keys, pass_limits(query.count))]
+        first = np.sort(np.unique(rows[order], return_index=True)[1])
+        self.repeats = Repeats(len(rows), first.tolist())
+        return hits[rows[order[first]]]
 
     def _sort_ranks(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
-    ) -> npt.NDArray[np.int64]:
-        """What hits sort by, answered once for each distinct element where one column holds them all."""
+    ) -> tuple[npt.NDArray[np.int64], Rows]:
+        """What hits sort by, one hit's after another's, and how many each has; each distinct element is read once."""
         if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
-            return -flags if descending else flags
+            return (-flags if descending else flags), np.ones(len(hits), dtype=np.intp)
 
-        def key(values: Sequence[Value]) -> Any:
+        def keys(values: Sequence[Value]) -> list[Any]:
             if parameter.type != "reference":
-                return sort_value(values, descending=descending)
+                return sort_keys(values, descending=descending)
             # HAPI sorts references by the database id of what they point to.
-            places = [self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)]
-            known = [place for place in places if place is not None]
-            return (max if descending else min)(known, default=None)
+            places = {self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)}
+            return sorted((place for place in places if place is not None), reverse=descending)
 
         path = None if table is None else only_pool_path(table, parameter)
         if table is None or path is None or int(hits.max()) >= len(table):
-            return _ranks([key(self.values(resource_type, hit, parameter)) for hit in hits.tolist()], descending)
-        index = table.pools[path.top]
-        codes, back = np.unique(index.column.codes[hits], return_inverse=True)
-        return _ranks([key(index.values(code, parameter.type, path)) for code in codes.tolist()], descending)[back]
+            back = np.arange(len(hits))
+            found = [keys(self.values(resource_type, hit, parameter)) or [None] for hit in hits.tolist()]
+        else:
+            index = table.pools[path.top]
+            codes, back = np.unique(index.column.codes[hits], return_inverse=True)
+            found = [keys(index.values(code, parameter.type, path)) or [None] for code in codes.tolist()]
+        ranks = _ranks([key for each in found for key in each], descending)
+        counts = np.array([len(each) for each in found], dtype=np.intp)
+        return ranks[_spread(counts, back)], counts[back]
+
+
+def _spread(counts: Rows, chosen: Rows) -> Rows:
+    """Of lists of these lengths, written one after another, the places of the items of chosen ones."""
+    lengths = counts[chosen]
+    ends, starts = np.cumsum(lengths), np.cumsum(counts) - counts
+    return np.repeat(starts[chosen] - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
 
 
 def _ranks(keys: Sequence[Any], descending: bool) -> npt.NDArray[np.int64]:

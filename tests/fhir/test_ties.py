@@ -3,7 +3,7 @@ import pytest
 
 from mab_gym.fhir.paging import pass_limits
 from mab_gym.fhir.ties import first_rows, sorted_around, sorted_in_passes
-from tests.fhir.serving import ids, observation, patient, serve
+from tests.fhir.serving import bundle, ids, observation, patient, serve
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,33 @@ def test_equals_of_a_sorted_search() -> None:
 
     assert ids(session, "Observation?_sort=status&_count=3") == ["o15", "o14", "o13"]
     assert ids(session, "Observation?_sort=status&_count=16") == [f"o{number}" for number in range(16)]
+
+
+def test_a_match_is_found_once_for_each_of_its_sort_values() -> None:
+    """HAPI's database gives people with three names each in rows of their own."""
+    people = [
+        patient(f"p{number}", name=[{"family": f"{letter}{number:02}"} for letter in "ABC"]) for number in range(21)
+    ]
+    session = serve(people)
+
+    assert ids(session, "Patient?_sort=family&_count=3") == ["p0", "p1", "p2"]
+    assert ids(session, "Patient?_sort=-family&_count=3") == ["p20", "p19", "p18"]
+    first = bundle(session, "Patient?_sort=family,-family")
+    assert (len(first["entry"]), "total" in first) == (20, False)
+
+
+def test_a_first_page_that_repeats_used_up_has_no_next() -> None:
+    people = [patient(f"p{number:02}", name=[{"family": f"A{number:02}"}]) for number in range(24)]
+    people[0] = patient("p00", name=[{"family": "A00"}, {"family": "A01"}])
+    found = bundle(serve(people), "Patient?_sort=family")
+
+    assert len(found["entry"]) == 20
+    assert [link["relation"] for link in found["link"]] == ["self"]
+
+
+def test_equals_of_a_sorted_search_by_several_parameters_come_as_the_database_reads_them() -> None:
+    days = ["2023-03-01", "2023-01-01", "2023-02-01"]
+    session = serve([patient("p"), *(observation(f"o{n}", "p", effectiveDateTime=day) for n, day in enumerate(days))])
+
+    assert ids(session, "Observation?date=ge2022-01-01&_sort=status") == ["o0", "o1", "o2"]
+    assert ids(session, "Observation?patient=p&date=ge2022-01-01&_sort=status") == ["o1", "o2", "o0"]
