@@ -109,7 +109,7 @@ class Session:
         path, parameters = target.path, target.parameters
         if not path:
             if any(name == "_getpages" and value for name, value in parameters):
-                return self._searched().page(self._view(), dict(parameters))
+                return self._searched().page(self._view(), parameters)
             if request.method == "POST":
                 media_type_of(request.headers.get("content-type"), "TRANSACTION")
                 parse_resource(request.body, "Bundle")
