@@ -109,7 +109,7 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
     if reference is None:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
-    if inner == rest:
+    if inner == rest and inner in defined:
         _check_value(source, defined[inner], text)
     return Reverse(source, reference, ((rest, text),))
 

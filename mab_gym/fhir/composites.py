@@ -13,6 +13,8 @@ from mab_gym.fhir.definitions import SearchParameter, search_parameters
 from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 
+_SWAPPED = "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.TokenParam"
+
 
 def read_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
     """The filters that a composite stands for; none where it asks for nothing.
@@ -38,6 +40,8 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
     # HAPI reads the parts in the order of the definition and looks them up in that of the components' names.
     kinds, sorted_kinds = ([defined[name].type for name in order] for order in (names, sorted(names)))
     parts += [""] * (len(names) - len(parts))
+    if len(names) == 2 and sorted_kinds != kinds and not all(part.strip() for part in parts):
+        raise FhirError(500, _SWAPPED)
     if len(names) != 2 or not parts[0].strip():
         return [nothing]
     if not parts[1].strip():
@@ -57,7 +61,7 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
         if sorted_kinds == kinds and (wanted := make_filter(resource_type, defined[looked_up], "", part)) is not None:
             found.append(wanted)
     if sorted_kinds != kinds:
-        raise FhirError(500, "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.TokenParam")
+        raise FhirError(500, _SWAPPED)
     return found
 
 

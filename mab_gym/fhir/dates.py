@@ -115,7 +115,8 @@ def stored_period(value: object) -> Period | None:
 def timing_period(events: Sequence[str], bounds: Sequence[str | None]) -> Period | None:
     """The period that HAPI indexes for a Timing: from its least to its greatest instant.
 
-    Days are those of the first and of the last event, as they are listed; where there is none, those of the bounds.
+    Days are those of the first and of the last event, as they are listed and written; without any, of the bounds, in
+    Greenwich.
 
     Args:
         events: ``Timing.event``.
@@ -127,8 +128,8 @@ def timing_period(events: Sequence[str], bounds: Sequence[str | None]) -> Period
         return None
     low, high = (choose(period.low for period in (*listed, *around)) for choose in (min, max))
     if not listed:
-        first, last = (choose(around, key=lambda period: period.low) for choose in (min, max))
-        return Period(low, high, first.low_day, last.low_day, True)
+        first, last = (int((_UNIX + timedelta(milliseconds=at)).strftime("%Y%m%d")) for at in (low, high))
+        return Period(low, high, first, last, True)
     if not listed[-1].timed:
         high = listed[-1].high
     return Period(low, high, listed[0].low_day, listed[-1].high_day, listed[0].timed)
@@ -217,7 +218,7 @@ class DateComparison:
                 return high < first
             case "ne":
                 return (low < first) | (high > last)
-        return (low >= first) & (high <= last) & (low <= last)
+        return (low >= first) & (high >= first) & (low <= last) & (high <= last)
 
 
 def parse_comparison(text: str) -> DateComparison:

@@ -243,7 +243,7 @@ def _source(wanted: str, modifier: str) -> Predicate:
             case "below":
                 return bool(stored) and stored.startswith(wanted)
             case "above":
-                return bool(stored) and wanted.startswith(stored)
+                return bool(stored) and (wanted == stored or wanted.startswith(stored.rstrip("/") + "/"))
         return uri in ("", stored) and request in ("", stored_request)
 
     return matches

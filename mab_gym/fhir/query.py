@@ -55,6 +55,7 @@ class Query:
         offset: ``_offset``, or None where results are paged by search id.
         start: ``_getpagesoffset`` of a first request.
         driver: What decides the order of unsorted results, where there are no chains.
+        elements_of_all: Whether ``elements`` are those of included resources of other types, too.
         question: Equal for searches that HAPI takes for the same: those that differ in how they are shown alone.
     """
 
@@ -73,6 +74,7 @@ class Query:
     start: int = 0
     driver: Driver | None = None
     question: tuple[object, ...] = ()
+    elements_of_all: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -206,6 +208,7 @@ def shown_as(query: Query, control: Mapping[str, str]) -> Query:
         pretty=control.get("_pretty", "true") == "true",
         elements=tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
         summary=control.get("_summary", ""),
+        elements_of_all=True,
     )
 
 
@@ -245,7 +248,7 @@ def _read_filter(resource_type: str, parameter: SearchParameter, modifier: str, 
         key = (resource_type, "_id", modifier, text)
         return [Filter(parameter, key, ids=ids, negated=modifier == "not")] if ids else []
     kept, text = check_modifier(resource_type, parameter, modifier, text)
-    if parameter.type == "composite" and kept != "missing":
+    if parameter.type == "composite":
         return read_composite(resource_type, parameter, text)
     wanted = make_filter(resource_type, parameter, kept, text)
     return [] if wanted is None else [wanted]

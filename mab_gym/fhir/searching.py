@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
@@ -101,12 +101,13 @@ class Searches:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
         return self._show(query, view, search_id, hits, page, link)
 
-    def page(self, view: View, control: Mapping[str, str]) -> Response:
+    def page(self, view: View, parameters: Parameters) -> Response:
         """Answers a ``_getpages`` link.
 
         Raises:
             FhirError: 410 where no such search is remembered.
         """
+        control = dict(parameters)
         search_id = control["_getpages"]
         saved = self._saved.get(search_id)
         if saved is None:
@@ -119,7 +120,7 @@ class Searches:
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
         except ValueError:
             raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
-        parts = (f"{name}={quote(value, safe='-_.*~,')}" for name, value in control.items())
+        parts = (f"{name}={quote(value, safe='-_.*~,')}" for name, value in parameters)
         link = f"{self.origin.base_url}?{'&'.join(parts)}"
         return self._located(search_id, self._answer_saved(query, view, search_id, saved, count, start, link))
 
@@ -295,9 +296,10 @@ class Searches:
     def _included(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
         matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
-        # Elements without a type are those of the type searched.
+        # Elements are those of the type searched; on later pages HAPI has forgotten which that was.
+        reduced = None if query.elements_of_all else query.resource_type
         return [
-            self._entry(view, key, summary, query.elements if key[0] == query.resource_type else ())
+            self._entry(view, key, summary, query.elements if reduced in (None, key[0]) else ())
             for key in included(query.includes, matches, view)
         ]
 

@@ -170,7 +170,7 @@ class Session(World):
     def _base(self, request: Request, parameters: Parameters) -> Response:
         """What is asked of the base URL itself."""
         if any(name == "_getpages" and value for name, value in parameters):
-            return self.searches().page(self.view(), dict(parameters))
+            return self.searches().page(self.view(), parameters)
         if request.method == "POST":
             media_type_of(request.headers.get("content-type"), "TRANSACTION")
             bundle = parse_resource(request.body, "Bundle")

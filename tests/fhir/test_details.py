@@ -111,6 +111,8 @@ def session() -> Session:
         ("Observation?code-value-concept=K", {"o1", "o2", "o3", "o4", "o5"}),
         ("Observation?code-value-concept=$v", set()),
         ("Observation?code-value-quantity=K$", set()),
+        ("Observation?code-value-quantity:missing=true", set()),
+        ("Patient?_has:Observation:patient:_has:Encounter:reason-reference:status=planned", set()),
         ("Questionnaire?context-type-value=flu$focus", {"q1"}),
         ("Questionnaire?context-type-value=focus$flu", set()),
         # both ends of a range, amounts of money, words of an identifier
@@ -176,6 +178,8 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
         ("Observation?has-member.value-quantity=ab4", 500, "HAPI-1941: Invalid prefix"),
         ("Observation?has-member.value-quantity=eb4", 400, "HAPI-1235"),
         ("Patient?_has:Observation:patient:value-quantity=abc", 500, "HAPI-1940"),
+        ("Patient?_has:Observation:patient:_has:Encounter:reason-reference:status:not=x", 400, "HAPI-1209"),
+        ("Questionnaire?context-type-quantity:missing=true", 500, "HAPI-1948"),
         ("Questionnaire?context-type-quantity=focus$eb4", 500, "HAPI-1948"),
         ("DocumentReference?relationship=DocumentReference/x$replaces", 400, "HAPI-1204: Don't know how to handle"),
         ("Patient?_tag=http://x|", 400, "HAPI-1218: Missing _tag parameter"),
@@ -244,6 +248,7 @@ def labelled() -> Session:
         ("Patient?_source:contains=X/A", 1),
         ("Patient?_source:below=http://x", 1),
         ("Patient?_source:above=http://x/a/b", 1),
+        ("Patient?_source:above=http://x/ab", 0),
         ("Patient?_source:missing=false", 1),
         ("Patient?_source:missing=true", 6),
     ],
@@ -257,6 +262,8 @@ TIMINGS = [
     timed("both", start="2023-02-28", end="2024-02-29"),
     timed("event", "2023-06-15", start="2023-02-28", end="2024-02-29"),
     timed("late", "2025-06-15", start="2023-02-28", end="2024-02-29"),
+    timed("zone", start="2022-01-01T00:00:00+05:30", end="2022-01-01T00:00:00+05:30"),
+    timed("backwards", "2021-02-28", "2020-06-15T10:00:00Z"),
     timed("none"),
 ]
 
@@ -266,13 +273,17 @@ TIMINGS = [
     [
         ("eq2023-06-15", {"event"}),
         ("eq2024-02-29", {"end"}),
+        ("eq2021-12-31", {"zone"}),
+        ("eq2022-01-01", set()),
+        ("eq2021-02-28", set()),
+        ("eq2020-06-15", set()),
         ("ge2024-02-29", {"end", "both", "late"}),
-        ("le2023-02-28T00:00:00Z", {"event", "both", "late"}),
+        ("le2023-02-28T00:00:00Z", {"event", "both", "late", "zone", "backwards"}),
         ("ge2024-02-29T12:00:00Z", {"late"}),
         ("gt2023-06-15T00:00:00Z", {"end", "both", "event", "late"}),
-        ("lt2024-02-29", {"both", "event"}),
+        ("lt2024-02-29", {"both", "event", "zone", "backwards"}),
         ("sa2023-02-28", {"end", "event", "late"}),
-        ("eb2024-02-29", {"event"}),
+        ("eb2024-02-29", {"event", "zone", "backwards"}),
     ],
 )
 def test_a_timing_is_one_period(value: str, found: set[str]) -> None:
@@ -374,6 +385,14 @@ def test_a_page_links_to_itself_as_it_was_asked_for(session: Session) -> None:
     assert "_pretty" not in following
     assert relative(session, second["link"][0]["url"]) == following
     assert "&_pretty=true&" in second["link"][1]["url"]
+
+
+def test_a_page_links_to_itself_with_all_its_includes(session: Session) -> None:
+    session = session.server.open()
+    target = "Observation?_include=Observation:specimen&_include=Observation:encounter&_count=1"
+    following = relative(session, bundle(session, target)["link"][1]["url"])
+
+    assert relative(session, bundle(session, following)["link"][0]["url"]) == following
 
 
 def test_nothing_lies_before_nothing(session: Session) -> None:
