@@ -51,6 +51,8 @@ from mab_gym.fhir.table import Positions, Table
 FHIR = {"Content-Type": "application/fhir+json"}
 KEPT = ("content-type", "location", "content-location", "etag", "last-modified")
 MOST_PAGES = 4
+NO_ANSWER = 0
+"""The status of what the real server did not answer at all."""
 MOST_TRIES = 80
 """How many smaller fixtures are tried for one example."""
 
@@ -129,7 +131,11 @@ class Remote:
         headers = {"Accept-Encoding": "identity", **dict(ask.headers if ask else ())}
         body = ask.body.encode() if ask and ask.body is not None else None
         begun = time.perf_counter()
-        answer = self._http.request(method, url, headers=headers, data=body, allow_redirects=False, timeout=60)
+        try:
+            answer = self._http.request(method, url, headers=headers, data=body, allow_redirects=False, timeout=60)
+        except requests.RequestException as error:
+            print(f"no answer: {method} {url} {type(error).__name__}", file=sys.stderr)
+            return {"url": url, "status": NO_ANSWER, "headers": {}, "body": ""}
         return {
             "url": answer.request.url,
             "status": answer.status_code,
@@ -266,7 +272,7 @@ class Report:
     Attributes:
         asked: How many requests were made.
         agreed: How many of them agree at each level; requests that are not supported here are left out.
-        unsupported: What the embedded server refused, with counts.
+        unsupported: What the embedded server refused with 501 or the other did not answer, with counts.
         classes: Differences by class, with counts.
         examples: The first of each class.
         rows: The differences as recordings.
@@ -282,14 +288,14 @@ class Report:
     def lines(self, base_url: str) -> list[str]:
         """The report in words."""
         answered = self.asked - self.unsupported.total()
-        lines = [f"{self.asked} requests, {self.unsupported.total()} of them not supported here, {answered} compared"]
+        lines = [f"{self.asked} requests, {self.unsupported.total()} of them not answered, {answered} compared"]
         shares = ", ".join(
             f"{name} {100 * count / answered if answered else 100:.2f} %"
             for name, count in zip(LEVELS, self.agreed, strict=True)
         )
         lines += [f"they agree: {shares}", ""]
         for name, count in self.unsupported.most_common():
-            lines.append(f"{count:6}  501 {name}")
+            lines.append(f"{count:6}  {name}")
         for name, count in self.classes.most_common():
             example = self.examples[name]
             lines += [
@@ -495,8 +501,11 @@ def _one(comparison: Comparison, report: Report, ask: Ask, fixture: int) -> None
     """Asks both servers one thing and writes down what came of it."""
     theirs, ours = comparison.ask(ask)
     report.asked += 1
+    if any(part.get("status") == NO_ANSWER for part in (theirs["answer"], *theirs.get("pages", ()))):
+        report.unsupported["the other server did not answer"] += 1
+        return
     if reason := refused(ours):
-        report.unsupported[reason[:80]] += 1
+        report.unsupported[f"501 {reason[:80]}"] += 1
         return
     level = agreement(theirs, ours, comparison.base_url)
     for each in range(level):
