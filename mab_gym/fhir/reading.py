@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
-from itertools import islice
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
@@ -169,23 +168,19 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
     if "_at" in control:
         raise FhirError(501, "This server does not answer _history with _at")
     since = _read_since(control.get("_since"))
-    versions: Iterator[Version]
+    start, size = _number(control, "_offset", 0), min(_number(control, "_count", _HISTORY_PAGE), LARGEST_PAGE)
     if len(path) == 3:
-        found = world.versions((path[0], path[1]))
-        if not found:
+        versions = world.versions((path[0], path[1]))
+        if not versions:
             raise FhirError(404, f"HAPI-2001: Resource {path[0]}/{path[1]} is not known")
-        total, versions = len(found), iter(found)
+        if since is not None:
+            versions = [each for each in versions if datetime.fromisoformat(each.updated) >= since]
+        total, page = len(versions), versions[start : start + size]
     else:
-        resource_type = path[0] if len(path) == 2 else None
-        total, versions = world.count_versions(resource_type), world.all_versions(resource_type)
+        total, page = world.history(path[0] if len(path) == 2 else None, start, size, since)
     base_url = world.origin.base_url
     link = self_link(base_url, "/".join(path), parameters)
-    start, size = _number(control, "_offset", 0), min(_number(control, "_count", _HISTORY_PAGE), LARGEST_PAGE)
-    if since is not None:
-        newer = [v for v in versions if datetime.fromisoformat(v.updated) >= since]
-        versions, known, more = iter(newer), None, len(newer) > start + size
-    else:
-        known, more = total, total > start + size
+    more, known = total > start + size, total if since is None else None
     links = [("self", link)] if size else []
 
     def at(offset: int) -> str:
@@ -196,10 +191,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         links.append(("next", at(start + size)))
     if size and start > 0:
         links.append(("previous", at(max(0, start - size))))
-    shown = [
-        _entry(_part(version, control), base_url, of_all=len(path) == 1)
-        for version in islice(versions, start, start + size)
-    ]
+    shown = [_entry(_part(version, control), base_url, of_all=len(path) == 1) for version in page]
     bundle_id = world.chance.uuid()
     subsetted = not size or control.get("_summary", "") in ("true", "data")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)

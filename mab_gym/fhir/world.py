@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.conditions import match_filters, read_match_url
+from mab_gym.fhir.definitions import search_parameters
 from mab_gym.fhir.exchange import Origin
 from mab_gym.fhir.includes import Key
+from mab_gym.fhir.matching import make_filter
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
 from mab_gym.fhir.searching import Searches
@@ -115,23 +120,43 @@ class World:
             found.append(_stored_version(key, table.text(row)))
         return found
 
-    def all_versions(self, resource_type: str | None) -> Iterator[Version]:
-        """All versions of all resources of a type (or of all types), the newest first."""
-        for write in reversed(self.writes):
-            if resource_type in (None, write.resource_type):
-                yield _written_version(write)
+    def history(
+        self, resource_type: str | None, start: int, size: int, since: datetime | None = None
+    ) -> tuple[int, list[Version]]:
+        """Versions of the resources of a type (or of all types), the newest first.
+
+        Args:
+            resource_type: The type, or None.
+            start: How many to pass over.
+            size: How many to give at most.
+            since: The earliest time of those that count; any where None.
+
+        Returns:
+            How many count, and those asked for.
+        """
+        written = [
+            write
+            for write in reversed(self.writes)
+            if resource_type in (None, write.resource_type)
+            and (since is None or datetime.fromisoformat(write.updated) >= since)
+        ]
+        total = len(written)
+        found = [_written_version(write) for write in written[start : start + size]]
         names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
         for name in names:
-            if resource_type in (None, name):
-                table = self._tables[name]
-                for row in range(len(table) - 1, -1, -1):
-                    text = table.text(row)
-                    yield _stored_version((name, str(table.table.ids[row])), text)
-
-    def count_versions(self, resource_type: str | None) -> int:
-        """How many versions of resources there are, of a type or of all."""
-        written = sum(1 for write in self.writes if resource_type in (None, write.resource_type))
-        return written + sum(len(table) for name, table in self._tables.items() if resource_type in (None, name))
+            if resource_type not in (None, name):
+                continue
+            table = self._tables[name]
+            rows = _newest(table, since)
+            skipped = max(0, start - total)
+            chosen = rows[skipped : skipped + size - len(found)]
+            ids = table.ids(chosen)
+            found.extend(
+                _stored_version((name, logical_id), table.text(row))
+                for logical_id, row in zip(ids, chosen.tolist(), strict=True)
+            )
+            total += len(rows)
+        return total, found
 
     # --- changes -------------------------------------------------------------------------------------------------
 
@@ -206,6 +231,15 @@ def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any]
     stored = {"resourceType": key[0], "id": key[1], "meta": {**meta, **kept}}
     stored.update((name, value) for name, value in resource.items() if name not in stored)
     return stored
+
+
+def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:
+    """The rows of a table that were stored since a time, the last one first."""
+    if since is None:
+        return np.arange(len(table) - 1, -1, -1)
+    name = table.table.resource_type
+    wanted = make_filter(name, search_parameters(name)["_lastUpdated"], "", f"ge{since.isoformat()}")
+    return table.search([wanted] if wanted is not None else [])[::-1]
 
 
 def _written_version(write: Write) -> Version:
