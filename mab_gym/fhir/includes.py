@@ -198,10 +198,21 @@ def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> 
             continue
         paths, parameters = _links(key[0], include.parameter)
         for number, value in resources.references(key, paths):
-            if isinstance(value, Reference) and _allowed(
-                value.target_type, parameters[number], include, paths[number].target
-            ):
+            if not isinstance(value, Reference):
+                continue
+            if not value.target_type:
+                yield from _called(value.target_id, parameters[number], include, resources)
+            elif _allowed(value.target_type, parameters[number], include, paths[number].target):
                 yield value.target_type, value.target_id
+
+
+def _called(url: str, parameter: SearchParameter, include: Include, resources: Resources) -> Iterable[Key]:
+    """What a canonical URL, its version aside, is the ``url`` of."""
+    url = url.partition("|")[0]
+    for kind in parameter.targets or tuple(resources.types()):
+        defined = search_parameters(kind).get("url")
+        if defined is not None and _allowed(kind, parameter, include, None):
+            yield from resources.pointing(kind, Filter(defined, (kind, "url", "", url), (url.__eq__,)))
 
 
 @cache

@@ -448,3 +448,11 @@ def test_a_date_in_words_is_no_date() -> None:
     stored = json.loads(serve([]).handle(request).body)
     assert {name: stored[name] for name in procedure} == procedure
     assert ids(serve([{**procedure, "id": "x1"}]), "Procedure?date:missing=true") == ["x1"]
+
+
+def test_canonical_references_are_included() -> None:
+    plan = {"resourceType": "Questionnaire", "id": "q", "url": "http://example.org/q", "status": "active"}
+    session = serve([plan, follows("x1", "http://example.org/q|1.0"), follows("x2", "http://example.org/other")])
+
+    assert ids(session, "Procedure?_include=Procedure:instantiates-canonical") == ["x1", "x2", "q"]
+    assert ids(session, "Procedure?_include=Procedure:instantiates-canonical:Measure") == ["x1", "x2"]
