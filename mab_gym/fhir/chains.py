@@ -25,8 +25,8 @@ class Chain:
         reference: The parameter before the dot.
         targets: The types that have the parameter behind the dot.
         parameters: What is asked of them.
-        far: The kind of question at the far end: ``string``, ``date``, ``token``, or ``strings`` where several types
-            are asked.
+        far: The kind of question at the far end: ``string``, ``date:lt`` (with the comparator), ``token``, or
+            ``strings`` where several types are asked.
     """
 
     reference: SearchParameter
@@ -84,7 +84,18 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
         _check_value(found[0], search_parameters(found[0])[first], text)
     if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
         kind = "strings"
+    if kind == "date":
+        kind = _date_question(text)
     return Chain(parameter, found, ((rest, text),), kind)
+
+
+def _date_question(text: str) -> str:
+    """``date:`` and the comparator, with a T where it is compared with a time of day."""
+    try:
+        comparison = parse_comparison(text)
+    except FhirError:
+        return "date"  # It is refused once it is looked up.
+    return f"date:{comparison.comparator}{'T' if comparison.period.timed else ''}"
 
 
 def read_has(resource_type: str, name: str, text: str) -> Reverse:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, Rows
+from mab_gym.fhir.costs import reading_order
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.hashes import index_hash
 from mab_gym.fhir.matching import Filter, read_token
@@ -72,7 +73,7 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if ranges:
         return None if ranges[0].modifier == "exact" else _string_driver(ranges[0])
     dates = [f for f in by_kind["date"] if f.parameter.name != "_lastUpdated"]
-    if (through := _far_end(ranked, tokens, dates)) is not None:
+    if (through := _far_end(resource_type, ranked, tokens, dates)) is not None:
         return through
     if tokens:
         return _token_driver(resource_type, tokens[0])
@@ -109,11 +110,25 @@ def _no_key(value: Any) -> None:
 _KINDS = ("string", "token", "date", "quantity", "number", "reference", "uri")
 
 
-def _far_end(ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence[Filter]) -> Driver | None:
+def _far_end(
+    resource_type: str, ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence[Filter]
+) -> Driver | None:
     """A chain whose far end comes before the resource's own filters."""
     for wanted in ranked:
-        far = wanted.key[1]
-        if far in ("string", "has") or (far == "date" and tokens and not dates):
+        far, _, comparator = wanted.key[1].partition(":")
+        if far == "date" and (dates or tokens):
+            comparisons = [c for f in dates for c in f.comparisons]
+            timed = any(c.period.timed for c in comparisons)
+            near = tuple(sorted(c.comparator for c in comparisons))
+            order = reading_order(comparator[:2], comparator.endswith("T"), near, timed, len(tokens))
+            if order[0] == "D":
+                return _date_driver(dates, alone=True)
+            if order[0] == "F":
+                then = _token_driver(resource_type, tokens[0]) if tokens else None
+                if not tokens and order[1] == "D":
+                    then = _date_driver(dates, alone=True)
+                return Driver(wanted, _rank_in(wanted), then=then)
+        elif far in ("string", "has"):
             then = _date_driver(dates, alone=False) if dates and not tokens else None
             return Driver(wanted, _rank_in(wanted), then=then)
     return None
