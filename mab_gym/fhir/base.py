@@ -383,9 +383,10 @@ def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
                 key = f"{value.target_type}/{value.target_id}"
             case Quantity():
                 key = value.value
-            case Token() if value.code is not None:
-                # HAPI's database puts a code without a system last, whichever way it sorts.
-                key = ((value.system == "") != descending, value.system, value.code)
+            case Token() if value.indexed:
+                # HAPI's database puts what has no system last, or no code, whichever way it sorts.
+                bare, blank = value.system == "", value.code is None
+                key = (bare != descending, value.system, blank != descending, value.code or "")
             case _:
                 continue
         keys[key, exact] = key

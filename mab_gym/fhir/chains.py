@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mab_gym.fhir.composites import inside
+from mab_gym.fhir.dates import parse_comparison
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.matching import Filter, make_filter
 from mab_gym.fhir.outcome import FhirError
