@@ -215,19 +215,28 @@ class BaseTable:
         pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in self.ids(rows)]]
         for column in self.table.columns:
             if isinstance(column, InstantColumn):
-                if column.forms[rows].any():
-                    pieces.append(self._instant_texts[column.name](rows))
+                pieces.append(self._instant_texts[column.name](rows))
                 continue
-            codes = column.codes[rows]
-            if codes.any():
+            codes = column.codes[rows].tolist()
+            if any(codes):
                 texts = self._texts[column.name]
-                pieces.append([texts[code] for code in codes.tolist()])
+                pieces.append([texts[code] for code in codes])
         tail = f"\n{_ENTRY_INDENT}}}"
         return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
 
     def text(self, row: int) -> str:
         """A resource's JSON in HAPI's pretty form, at the left margin."""
-        return self.entries(np.array([row]))[0].replace("\n" + _ENTRY_INDENT, "\n")
+        logical_id = self.table.ids[row]
+        parts = [f'{{\n  "resourceType": "{self.table.resource_type}",\n  "id": "{logical_id}"']
+        for column in self.table.columns:
+            if isinstance(column, InstantColumn):
+                if form := int(column.forms[row]):
+                    text = _instant_text(column, form, int(column.seconds[row]))
+                    parts.append(f',\n  "{column.name}": "{text}"')
+            elif code := int(column.codes[row]):
+                parts.append(f',\n  "{column.name}": {column.texts[code - 1]}')
+        parts.append("\n}")
+        return "".join(parts)
 
     def resource(self, row: int) -> dict[str, Any]:
         """A resource as Python values, decimals with their digits."""

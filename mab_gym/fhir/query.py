@@ -77,6 +77,10 @@ class Query:
     elements_of_all: bool = False
 
 
+_LONGEST_REMEMBERED = 200
+"""The text of a parameter."""
+
+
 @lru_cache(maxsize=1024)
 def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Query:
     """Reads a search's parameters.
@@ -242,7 +246,15 @@ def _read_integer(name: str, text: str, code: int) -> int | None:
 
 
 def _read_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Sequence[Filter]:
+    """The filters for one parameter; what is asked again and again (of a patient, a code) is read once."""
+    if len(text) > _LONGEST_REMEMBERED:
+        return _make_filters(resource_type, parameter.name, modifier, text)
+    return _remembered_filters(resource_type, parameter.name, modifier, text)
+
+
+def _make_filters(resource_type: str, name: str, modifier: str, text: str) -> Sequence[Filter]:
     """The filters for one parameter: none where it asks for nothing, several for a composite."""
+    parameter = search_parameters(resource_type)[name]
     if parameter.name == "_id" and modifier != "missing":
         ids = frozenset(part.rpartition("/")[2] for part in split_alternatives(text) if part.strip())
         key = (resource_type, "_id", modifier, text)
@@ -252,6 +264,9 @@ def _read_filter(resource_type: str, parameter: SearchParameter, modifier: str, 
         return read_composite(resource_type, parameter, text)
     wanted = make_filter(resource_type, parameter, kept, text)
     return [] if wanted is None else [wanted]
+
+
+_remembered_filters = lru_cache(maxsize=4096)(_make_filters)
 
 
 def _normal_form(wanted: Filter) -> str:

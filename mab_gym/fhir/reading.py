@@ -25,6 +25,8 @@ Parameters = tuple[tuple[str, str], ...]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _HISTORY_PAGE = 20
+_STAMP = re.compile(r'\n  "meta": \{\n    "versionId": "(\d+)",\n    "lastUpdated": "([^"\\]*)"')
+"""Where most resources say their version and when it was made."""
 
 
 class DeletedError(FhirError):
@@ -113,9 +115,11 @@ def _version_url(origin: Origin, version: Version) -> str:
 
 def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> Response:
     check_format(control.get("_format", ""))
+    found = _STAMP.search(text, 0, 1000)
+    headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
+    if not control:
+        return Response(200, text, headers)
     resource = parse_element(text)
-    meta = resource.get("meta", {})
-    headers = resource_headers(origin, key, meta.get("versionId", "1"), str(meta.get("lastUpdated", "")))
     names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
     summary = control.get("_summary", "")
     if summary == "text":
@@ -128,6 +132,11 @@ def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> R
     if control.get("_pretty", "true") != "true":
         text = compact(resource)
     return Response(200, text, headers)
+
+
+def _stamp(resource: Mapping[str, Any]) -> tuple[str, str]:
+    meta = resource.get("meta", {})
+    return str(meta.get("versionId", "1")), str(meta.get("lastUpdated", ""))
 
 
 def resource_headers(origin: Origin, key: Key, version: object, updated: str) -> dict[str, str]:
