@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
