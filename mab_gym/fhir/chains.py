@@ -57,6 +57,51 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     Raises:
         FhirError: There is no such parameter, or it is none that points anywhere.
     """
+    parameter, found, rest = _read_link(resource_type, name)
+    first, _, modifier = rest.partition(".")[0].partition(":")
+    if len(found) > 1 and first in ("_tag", "_security", "_profile") and not modifier:
+        # HAPI joins the table of labels once for each type, always under the same name.
+        raise FhirError(500, 'Ambiguous column name "TAG_ID"')
+    kind = search_parameters(found[0])[first].type
+    if "." in rest:
+        kind = "reference"
+    if kind != "reference" and not modifier:
+        _check_value(found[0], search_parameters(found[0])[first], text)
+    if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
+        kind = "strings"
+    if kind == "date":
+        kind = _date_question(text)
+    return Chain(parameter, found, ((rest, text),), kind)
+
+
+def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter, SearchParameter | None, list[Chain]]:
+    """Reads ``reference.parameter:missing``.
+
+    HAPI looks at the searched resources' own values of the parameter, and demands that the reference is there.
+
+    Returns:
+        The reference, the searched type's own parameter of the name (None where it has none), and what else must hold.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    reference, found, rest = _read_link(resource_type, name)
+    *between, last = rest.removesuffix(":missing").split(".")
+    kind = found[0]
+    for step in between:
+        after, onward, _ = _read_link(kind, f"{step}.{last}")
+        kind = onward[0] if after.name in search_parameters(kind) else kind
+    own = search_parameters(resource_type).get(last)
+    if own is None and search_parameters(kind)[last].type == "reference":
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {resource_type}:{last}")
+    if last == "_lastUpdated":
+        raise FhirError(500, "HAPI-1920: theDateParam can not be empty")
+    chains = [Chain(reference, found, ((f"{'.'.join(between)}:missing", "false"),), "reference")] if between else []
+    return reference, own, chains
+
+
+def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[str, ...], str]:
+    """A chain's first reference, the types that it may lead to and that have what is asked, and what follows."""
     head, _, rest = name.partition(".")
     stem, _, target = head.partition(":")
     parameter = search_parameters(resource_type).get(stem)
@@ -70,24 +115,14 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
         )
     if target and target not in resource_types():
         raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{target}"')
-    first = rest.partition(".")[0]
-    first, _, modifier = first.partition(":")
+    first = rest.partition(".")[0].partition(":")[0]
     candidates = [target] if target else parameter.targets or resource_types()
     found = tuple(kind for kind in candidates if first in search_parameters(kind))
-    if (not found or not first) and first != "_type":
+    if first == "_type":
+        raise FhirError(501, "This server does not answer chains to _type yet")
+    if not found or not first:
         raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
-    if modifier == "missing" or first == "_type":
-        raise FhirError(501, f"This server does not answer chains to {first}:{modifier} yet")
-    kind = search_parameters(found[0])[first].type
-    if "." in rest:
-        kind = "reference"
-    if kind != "reference" and not modifier:
-        _check_value(found[0], search_parameters(found[0])[first], text)
-    if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
-        kind = "strings"
-    if kind == "date":
-        kind = _date_question(text)
-    return Chain(parameter, found, ((rest, text),), kind)
+    return parameter, found, rest
 
 
 def _date_question(text: str) -> str:

@@ -72,6 +72,10 @@ def read_body(resource_type: str, headers: Mapping[str, str], body: str, operati
     return parse_resource(body, resource_type)
 
 
+LABELS = ("security", "tag")
+_LABEL_FIELDS = ("system", "version", "code", "display", "userSelected")
+
+
 def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
     """Checks a resource that is to be stored (https://hl7.org/fhir/R4/http.html#create) as HAPI does.
 
@@ -339,14 +343,14 @@ def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
     meta: Mapping[str, Any] = resource.get("meta", {})
     kept: dict[str, Any] = {}
     for name in elements("Meta"):
-        if name not in meta or name in ("id", "versionId", "lastUpdated"):
+        if name not in meta or name in ("versionId", "lastUpdated"):
             continue
         if name == "source":
             kept[name] = meta[name].partition("#")[0]
         elif name == "profile":
             kept[name] = sorted(set(meta[name]))
-        elif name in ("security", "tag"):
-            kept[name] = _coding_list(meta[name])
+        elif name in LABELS:
+            kept[name] = unique_labels(meta[name])
         else:
             kept[name] = meta[name]
     kept = {name: value for name, value in kept.items() if value}
@@ -357,11 +361,36 @@ def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
     return {**head, "meta": kept, **without}
 
 
-def _coding_list(codings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = ("system", "version", "code", "display", "userSelected")
-    unique = {
-        (coding.get("system", ""), coding.get("code", "")): {name: coding[name] for name in names if name in coding}
-        for coding in reversed(codings)
-        if "system" in coding or "code" in coding
-    }
-    return [unique[key] for key in sorted(unique)]
+def unique_labels(codings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tags or security labels as HAPI stores them: without ids and extensions, each once, sorted."""
+    unique: dict[object, dict[str, Any]] = {}
+    for coding in sorted_labels(codings):
+        stored = {name: coding[name] for name in _LABEL_FIELDS if name in coding}
+        same = tuple(stored.get(name) for name in ("system", "code", "version", "userSelected"))
+        unique.setdefault(same, stored)
+    return list(unique.values())
+
+
+def sorted_labels(codings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Tags or security labels as HAPI shows them: by system and code, without those that have no code."""
+    named = (coding for coding in codings if "system" in coding or "code" in coding)
+    return sorted(named, key=lambda coding: (coding.get("system", ""), coding.get("code", "")))
+
+
+def repeated_labels(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a new resource's profiles and labels HAPI repeats in its answer, although it does not keep it so.
+
+    Args:
+        resource: As it was sent and read.
+
+    Returns:
+        By element of ``meta`` where it is other than what is stored: with what comes twice, with ids and extensions.
+    """
+    meta: Mapping[str, Any] = resource.get("meta", {})
+    repeated: dict[str, Any] = {}
+    for name in ("profile", *LABELS):
+        if name in meta:
+            shown = sorted(meta[name]) if name == "profile" else sorted_labels(meta[name])
+            if shown != (sorted(set(meta[name])) if name == "profile" else unique_labels(meta[name])):
+                repeated[name] = shown
+    return repeated

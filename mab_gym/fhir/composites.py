@@ -17,23 +17,52 @@ _SWAPPED = "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.Token
 
 
 def read_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
-    """The filters that a composite stands for; none where it asks for nothing.
+    """The filters that a composite stands for, all of which must hold; none where it asks for nothing.
 
     Raises:
-        FhirError: A component cannot be read, or several composites are given at once.
+        FhirError: A component cannot be read.
     """
     values = [part for part in split_alternatives(text) if part.strip()]
     if not values:
         return []
-    if len(values) > 1:
-        raise FhirError(501, "This server does not answer composite parameters with several values yet")
+    groups = [tuple(_read_value(resource_type, parameter, value)) for value in values]
+    if len(groups) == 1:
+        return groups[0]
+    return [Filter(parameter, (resource_type, parameter.name, "", text), either=tuple(groups))]
+
+
+def read_missing_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
+    """What HAPI makes of ``:missing`` at a composite: nothing is asked of two codes, and nothing found of other pairs.
+
+    Raises:
+        FhirError: HAPI does not know how to look up one of the components.
+    """
+    names = [name for name, _ in parameter.components]
     defined = search_parameters(resource_type)
-    parts = split_alternatives(values[0], "$")
+    kinds = [defined[name].type for name in names]
+    for strange in ("reference", "number"):
+        if strange in kinds:
+            raise _no_component(strange)
+    if [defined[name].type for name in sorted(names)] != kinds:
+        raise FhirError(500, _SWAPPED)
+    if set(kinds) == {"token"}:
+        return []
+    return [Filter(parameter, (resource_type, parameter.name, "missing", text), ids=frozenset())]
+
+
+def _no_component(kind: str) -> FhirError:
+    return FhirError(400, f"HAPI-1204: Don't know how to handle composite parameter with type of {kind.upper()}")
+
+
+def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
+    """The filters for one of a composite's values."""
+    defined = search_parameters(resource_type)
+    parts = split_alternatives(text, "$")
     if len(parts) > 2:
         raise FhirError(
             400,
             "HAPI-1947: Invalid value for composite parameter (only one '$' is valid for this parameter, others must "
-            f"be escaped). Value was: {values[0]}",
+            f"be escaped). Value was: {text}",
         )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
     names = [name for name, _ in parameter.components]
@@ -50,7 +79,7 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
         if kinds[1] != "token":
             return [nothing]
     if "reference" in kinds:
-        raise FhirError(400, "HAPI-1204: Don't know how to handle composite parameter with type of REFERENCE")
+        raise _no_component("reference")
     found = []
     for name, looked_up, part in zip(names, sorted(names), parts, strict=True):
         try:

@@ -27,6 +27,7 @@ _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 
+_SEVERAL_ALTERNATIVES = "HAPI-1930: DateRange parameter does not support OR queries"
 _TENTH = Decimal.from_float(0.1)
 """Java's ``new BigDecimal(0.1)``, a little more than a tenth."""
 LONGEST_REFUSAL = 500
@@ -135,6 +136,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     if modifier == "missing":
         if parameter.name == "_id":
             return Filter(parameter, key, ids=frozenset())
+        if parameter.type == "date" and len(split_alternatives(text)) > 1:
+            raise FhirError(400, _SEVERAL_ALTERNATIVES)
         if parameter.name in ("_lastUpdated", "_profile"):
             return None
         missing = split_alternatives(text)[0] == "true"
@@ -142,6 +145,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             # Nothing is without a flag that is false where its element is not there.
             return Filter(parameter, key, ids=frozenset()) if missing else None
         return Filter(parameter, key, missing=missing)
+    if parameter.type == "uri" and modifier in ("above", "below"):
+        return _uri_filter(parameter, key, modifier, text)
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
     if parameter.type == "string":
         # An empty text is the beginning of every text: it asks for resources that have one.
@@ -171,7 +176,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             return Filter(parameter, key, tuple(_reference(parameter, part, modifier) for part in values))
         case "date":
             if len(values) > 1:
-                raise FhirError(400, "HAPI-1930: DateRange parameter does not support OR queries")
+                raise FhirError(400, _SEVERAL_ALTERNATIVES)
             comparison = parse_comparison(values[0])
             if parameter.name == "_lastUpdated":
                 return Filter(parameter, key, (comparison.matches_update,), (comparison,))
@@ -193,6 +198,27 @@ def _equal(wanted: str, value: object) -> bool:
     return value == wanted
 
 
+def _uri_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
+    """``:below``: URIs that begin with a text; ``:above``: those that the text begins with.
+
+    HAPI goes by letters, not by path segments. No text at all is the beginning of every URI.
+    """
+    values = [unescape(part) for part in split_alternatives(text) if part] or [""]
+    if modifier == "below":
+        if parameter.name == "_profile" and values == [""]:
+            return None
+        return Filter(parameter, key, tuple(_like(part) for part in values))
+    return Filter(parameter, key, tuple(part.startswith for part in values))
+
+
+def _like(beginning: str) -> Predicate:
+    """A test for texts that begin as asked, in which ``_`` stands for any character (as in the database's LIKE)."""
+    if "_" in beginning or "\\" in beginning:
+        pattern = _pattern(beginning)
+        return lambda value: pattern.match(value) is not None
+    return lambda value: value.startswith(beginning)
+
+
 _LABELS = ("_tag", "_security")
 _UNLABELLED = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
@@ -208,7 +234,7 @@ def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: st
         FhirError: 400 for a system without a code, 500 where HAPI fails: over ``:missing`` and over nothing asked.
     """
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
-    read = [read_token(part) for part in values]
+    read = [read_token(part, trimmed=False) for part in values]
     if modifier == "missing" or (read and read[0] == ("", "")):
         raise FhirError(500, _UNLABELLED)
     if not values:
@@ -219,7 +245,7 @@ def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: st
             f"HAPI-1218: Missing {parameter.name} parameter (must supply a value/code and not just a system): "
             f"{values[0]}",
         )
-    predicates = tuple(_token(code if not system else f"{system}|{code}", "") for system, code in read if code)
+    predicates = tuple(_label(*each) for each in read if each[1])
     return Filter(parameter, key, predicates, negated=modifier == "not")
 
 
@@ -266,11 +292,16 @@ def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], n
     return Filter(parameter, key, (holds,), negated=negated != (wanted == {"false"}))
 
 
-def read_token(text: str) -> tuple[str | None, str]:
+def _label(system: str | None, code: str) -> Predicate:
+    return lambda value: value.code == code and (not system or value.system == system)
+
+
+def read_token(text: str, *, trimmed: bool = True) -> tuple[str | None, str]:
     """A token value's system (None where no bar is written, empty before a bar that stands first) and code."""
     bar = next((i for i, c in enumerate(text) if c == "|" and not (i and text[i - 1] == "\\")), -1)
-    code = unescape(text[bar + 1 :]).strip(_JAVA_BLANK)
-    return (None if bar < 0 else unescape(text[:bar]).strip(_JAVA_BLANK)), code
+    blank = _JAVA_BLANK if trimmed else ""
+    code = unescape(text[bar + 1 :]).strip(blank)
+    return (None if bar < 0 else unescape(text[:bar]).strip(blank)), code
 
 
 def _token(text: str, modifier: str) -> Predicate:

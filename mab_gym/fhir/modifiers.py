@@ -21,6 +21,7 @@ _NOWHERE = "urn:mab_gym:unknown code system"
 _MEANT = {
     "token": ("not", "text"),
     "string": ("exact", "contains"),
+    "uri": ("above", "below"),
 }
 
 
@@ -59,8 +60,10 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
         return _check_token_modifier(resource_type, parameter, modifier, text)
     if parameter.name in ("_tag", "_security", "_source"):
         return modifier, text
-    if (parameter.type, modifier) in (("string", "nickname"), ("uri", "above"), ("uri", "below")):
+    if (parameter.type, modifier) == ("string", "nickname"):
         raise FhirError(501, f"This server does not answer searches with :{modifier} yet")
+    if (parameter.name, modifier) == ("_profile", "above"):
+        return "", text
     return (modifier if modifier in _MEANT.get(parameter.type, ()) else ""), text
 
 

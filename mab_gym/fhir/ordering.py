@@ -66,6 +66,11 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if any(f.modifier == "not-in" for f in filters):
         return None
     ranked = [f for f in filters if f.ranks is not None]
+    prefixes = [
+        f for f in filters if f.parameter.type == "uri" and f.modifier == "below" and f.parameter.name != "_profile"
+    ]
+    if prefixes:
+        return Driver(prefixes[0], _itself)
     by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
     strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]
     tokens = [f for f in by_kind["token"] if f.modifier != "text"]
@@ -87,6 +92,9 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
         return Driver(ranked[0], _rank_in(ranked[0]))
     if by_kind["reference"] and len(by_kind["reference"][0].alternatives) > 1:
         return Driver(by_kind["reference"][0], _no_key, "target")
+    uris = [f for f in by_kind["uri"] if f.parameter.name not in ("_profile", "_source")]
+    if len(uris) == len(filters) and uris:
+        return _uri_driver(resource_type, uris[0])
     return None
 
 
@@ -156,6 +164,20 @@ def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
     if parts[0][0] is None:
         return Driver(wanted, lambda value: index_hash(resource_type, name, value.code))
     return Driver(wanted, lambda value: index_hash(resource_type, name, value.system, value.code))
+
+
+def _uri_driver(resource_type: str, wanted: Filter) -> Driver | None:
+    """Several URIs come by their hash; those above others as they are written."""
+    if wanted.modifier == "above":
+        return Driver(wanted, _itself)
+    name = wanted.parameter.name
+    if len(wanted.alternatives) < 2:
+        return None
+    return Driver(wanted, lambda value: index_hash(resource_type, name, value))
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:

@@ -190,14 +190,22 @@ def page_links(
     return links
 
 
-def offset_page(matches: int, count: int, start: int, *, counted: bool) -> Page:
+def offset_page(matches: int, count: int, start: int, *, counted: bool, included: int = 0) -> Page:
     """A page asked for by ``_offset``, for which HAPI keeps no record.
 
-    It fetches one match more than the page holds; where there is none, it takes what it has for the end.
+    It fetches one match more than the page holds; where there is none, it takes what it has for the end, included
+    resources too.
+
+    Args:
+        matches: How many there are.
+        count: How many a page holds.
+        start: The first one's place, from 0.
+        counted: Whether the client asked for an accurate total.
+        included: How many resources come with the matches.
     """
     shown = max(0, min(count, matches - start))
     more = matches > start + count
-    total = matches if counted else None if shown == count else start + shown
+    total = matches if counted else None if shown + included >= count else start + shown + included
     return Page(start, shown, count, total, more)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has
-from mab_gym.fhir.composites import read_composite
+from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has, read_missing_behind
+from mab_gym.fhir.composites import read_composite, read_missing_composite
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.hashes import in_map_order
@@ -33,6 +33,9 @@ _CONTROL = {
 _FORMATTING = ("_format", "_pretty", "_elements", "_getpagesoffset", "_containedType", "_contained", "_type")
 _UNSORTED = ("_profile", "_security", "_source", "_tag")
 """Parameters by which HAPI accepts to sort, and does not."""
+_TOLD_APART = ("missing", "not", "not-in", "text", "exact", "contains", "above", "below")
+"""Modifiers that make another search of one."""
+_SEVERAL_DATES = "HAPI-1922: Can not have multiple date range parameters for the same param without a qualifier"
 _SUMMARIES = ("true", "text", "data", "count", "false")
 
 
@@ -134,6 +137,14 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         elif stem in _CONTROL:
             # Of several HAPI takes the first.
             control.setdefault(stem, text)
+        elif "." in name and name.endswith(":missing"):
+            reference, own, between = read_missing_behind(resource_type, name)
+            filters.extend(_read_filter(resource_type, reference, "missing", "false"))
+            chains.extend(between)
+            if own is not None:
+                filters.extend(_read_filter(resource_type, own, "missing", text))
+            elif text != "true":
+                filters.append(Filter(reference, (resource_type, name, "missing", text), ids=frozenset()))
         elif "." in name:
             chains.append(read_chain(resource_type, name, text))
         elif stem in defined:
@@ -148,7 +159,7 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
     if len(filters) + len(chains) > 1 and any(isinstance(c, Chain) and c.parameters[0][0] == "_id" for c in chains):
         # HAPI compares the id with the searched resource's own wherever that takes part in the join.
         filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
-    _check_date_bounds(filters)
+    _check_date_bounds(filters, _dates_missing(resource_type, parameters))
     _check_contained(control.get("_contained", ""))
     summary = control.get("_summary", "")
     if summary in ("true", "text", "data", "count") and control.get("_elements"):
@@ -261,6 +272,8 @@ def _make_filters(resource_type: str, name: str, modifier: str, text: str) -> Se
         return [Filter(parameter, key, ids=ids, negated=modifier == "not")] if ids else []
     kept, text = check_modifier(resource_type, parameter, modifier, text)
     if parameter.type == "composite":
+        if kept == "missing":
+            return read_missing_composite(resource_type, parameter, text)
         return read_composite(resource_type, parameter, text)
     wanted = make_filter(resource_type, parameter, kept, text)
     return [] if wanted is None else [wanted]
@@ -280,7 +293,7 @@ def _normal_form(wanted: Filter) -> str:
     if wanted.parameter.type == "reference" and wanted.missing is None:
         prefix = f"{wanted.modifier}/" if wanted.modifier and "/" not in text else ""
         return prefix + "/".join(text.rsplit("/", 2)[-2:])
-    modifier = wanted.modifier if wanted.modifier in ("missing", "not", "not-in", "text", "exact", "contains") else ""
+    modifier = wanted.modifier if wanted.modifier in _TOLD_APART else ""
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
 
 
@@ -352,18 +365,28 @@ def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, t
     return FhirError(501, "This server does not sort by chained parameters yet")
 
 
-def _check_date_bounds(filters: Sequence[Filter]) -> None:
-    """HAPI takes one lower and one upper bound for each date parameter; a date without a prefix is both."""
+def _dates_missing(resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[str]:
+    """The date parameters that are asked for with ``:missing``."""
+    defined = search_parameters(resource_type)
+    stems = (name.removesuffix(":missing") for name, _ in parameters if name.endswith(":missing"))
+    return [stem for stem in stems if stem in defined and defined[stem].type == "date"]
+
+
+def _check_date_bounds(filters: Sequence[Filter], missing: Sequence[str]) -> None:
+    """HAPI takes one lower and one upper bound for each date parameter; a date without a prefix is both.
+
+    So is ``:missing``, whatever else is asked of the parameter.
+    """
+    bounded = [wanted.parameter.name for wanted in filters if wanted.comparisons]
+    if any([*missing, *bounded].count(name) > 1 for name in missing):
+        raise FhirError(400, _SEVERAL_DATES)
     seen: set[tuple[str, str]] = set()
     for wanted in filters:
         name = wanted.parameter.name
         for comparison in wanted.comparisons:
             if not comparison.bounds_low and not comparison.bounds_high:
                 if {(name, "lower"), (name, "upper")} & seen:
-                    raise FhirError(
-                        400,
-                        "HAPI-1922: Can not have multiple date range parameters for the same param without a qualifier",
-                    )
+                    raise FhirError(400, _SEVERAL_DATES)
                 seen |= {(name, "lower"), (name, "upper")}
             for side, code, bounds in (("lower", 1923, comparison.bounds_low), ("upper", 1924, comparison.bounds_high)):
                 if bounds and (wanted.parameter.name, side) in seen:

@@ -82,10 +82,13 @@ class Searches:
             return self._answer(body, query)
         if query.offset is not None:
             hits = view.hits(query)
-            start, end = query.offset, query.offset + query.count
-            page = offset_page(len(hits), query.count, start, counted=query.total == "accurate")
+            shown = hits[query.offset : query.offset + query.count]
+            brought = self._brought(query, view, shown)
+            counted = query.total == "accurate"
+            page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
-            return self._show_hits(query, view, self._chance.uuid(), hits[start:end], page.total, links)
+            entries = self._entries(query, view, shown)
+            return self._answer_page(query, self._chance.uuid(), entries, brought, page.total, links)
         known = self._answered.get(query.question)
         if known is not None:
             saved = self._saved[known]
@@ -252,7 +255,7 @@ class Searches:
         else:
             # Which resources a search has found stays; what they hold is what they hold now.
             entries = self._current_entries(query, view, found_in.ids(query.resource_type, shown))
-        brought = self._included(query, view, found_in.ids(query.resource_type, shown)) if query.includes else ()
+        brought = self._brought(query, view, shown, found_in)
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
         return self._answer_page(query, search_id, entries, brought, page.total, links)
 
@@ -261,13 +264,8 @@ class Searches:
     ) -> Response:
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
         shown = hits[page.start : page.start + page.size]
-        return self._show_hits(query, view, search_id, shown, page.total, links)
-
-    def _show_hits(
-        self, query: Query, view: View, search_id: str, hits: Rows, total: int | None, links: Sequence[tuple[str, str]]
-    ) -> Response:
-        brought = self._included(query, view, view.ids(query.resource_type, hits)) if query.includes else ()
-        return self._answer_page(query, search_id, self._entries(query, view, hits), brought, total, links)
+        entries, brought = self._entries(query, view, shown), self._brought(query, view, shown)
+        return self._answer_page(query, search_id, entries, brought, page.total, links)
 
     def _answer_page(
         self,
@@ -293,7 +291,11 @@ class Searches:
         headers = {"content-type": FHIR_JSON, "last-modified": self.origin.http_date}
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
-    def _included(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
+    def _brought(self, query: Query, view: View, hits: Rows, found_in: View | None = None) -> Entries:
+        """What ``_include`` and ``_revinclude`` add to a page."""
+        if not query.includes:
+            return ()
+        ids = (found_in or view).ids(query.resource_type, hits)
         matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""
         # Elements are those of the type searched; on later pages HAPI has forgotten which that was.

@@ -226,9 +226,9 @@ class World:
 
 def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any], source: str) -> dict[str, Any]:
     supplied = resource.get("meta", {})
-    meta = {"versionId": str(version), "lastUpdated": updated, "source": f"{supplied.get('source', '')}#{source}"}
-    kept = {name: value for name, value in supplied.items() if name not in meta}
-    stored = {"resourceType": key[0], "id": key[1], "meta": {**meta, **kept}}
+    own = {"versionId": str(version), "lastUpdated": updated, "source": f"{supplied.get('source', '')}#{source}"}
+    first = {name: supplied[name] for name in ("id", "extension") if name in supplied}
+    stored = {"resourceType": key[0], "id": key[1], "meta": {**first, **own, **{**supplied, **first, **own}}}
     stored.update((name, value) for name, value in resource.items() if name not in stored)
     return stored
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.checks import Known, check_resource
+from mab_gym.fhir.checks import LABELS, Known, check_resource, repeated_labels, unique_labels
 from mab_gym.fhir.definitions import search_parameters
 from mab_gym.fhir.includes import Key, pointing_here
 from mab_gym.fhir.json_text import pretty
@@ -127,7 +127,7 @@ def update(world: World, key: Key, resource: Mapping[str, Any], if_match: str = 
         text = (
             f'Successfully created resource "{_name(write)}" using update as create (ie. create with client assigned '
         )
-        return _done(201, write, "SUCCESSFUL_UPDATE_AS_CREATE", f"{text}ID). {TOOK}")
+        return _created(_done(201, write, "SUCCESSFUL_UPDATE_AS_CREATE", f"{text}ID). {TOOK}"), write, resource)
     return _done(200, write, "SUCCESSFUL_UPDATE", f'Successfully updated resource "{_name(write)}". {took}'.rstrip())
 
 
@@ -186,7 +186,7 @@ def store_new(
         text = f'Successfully conditionally created resource {name}. No existing resources matched URL "{condition}".'
     else:
         code, text = "SUCCESSFUL_CREATE", f"Successfully created resource {name}."
-    return _done(201, write, code, f"{text} {TOOK}")
+    return _created(_done(201, write, code, f"{text} {TOOK}"), write, resource)
 
 
 def found_instead(world: World, key: Key, condition: str) -> Done:
@@ -274,11 +274,10 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
 def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """Adds the tags and security labels of the version before: an update does not take them off."""
     meta = dict(resource.get("meta", {}))
-    for name in ("security", "tag"):
-        codings = [*stored.get("meta", {}).get(name, ()), *meta.get(name, ())]
+    for name in LABELS:
+        codings = [*stored.get("meta", {}).get(name, ()), *meta.pop(name, ())]
         if codings:
-            unique = {(coding.get("system", ""), coding.get("code", "")): coding for coding in reversed(codings)}
-            meta[name] = [unique[each] for each in sorted(unique)]
+            meta[name] = unique_labels(codings)
     return {**resource, "meta": meta} if meta else resource
 
 
@@ -302,6 +301,15 @@ def _unchanged(world: World, key: Key, resource: Mapping[str, Any], code: str, t
 
 def _done(status: int, write: Write, code: str, text: str) -> Done:
     return Done(status, write.key, write.version, write.text, write.updated, storage_outcome(code, text))
+
+
+def _created(done: Done, write: Write, resource: Mapping[str, Any]) -> Done:
+    """The answer to what has stored something new, which shows profiles and labels as they were sent."""
+    repeated = repeated_labels(resource)
+    if not repeated or write.resource is None:
+        return done
+    stored = write.resource
+    return replace(done, text=pretty({**stored, "meta": {**stored["meta"], **repeated}}))
 
 
 def _name(write: Write) -> str:

@@ -5,6 +5,7 @@ HAPI indents by three blanks, writes values as attributes and gives every resour
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from mab_gym.fhir.json_text import DecimalNumber
 
 FHIR_XML = "application/fhir+xml;charset=UTF-8"
 _FORMATS = ("xml", "html/xml", "application/xml", "text/xml", "application/fhir+xml", "application/fhir xml")
+_MARKUP = re.compile(r"(<!--.*?-->|<[^>]*>)|([^<]+)", re.DOTALL)
+_ENDS = re.compile(r"\A\s+|\s+\Z", re.ASCII)
+_PREFORMATTED = re.compile(r"</?pre\b")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"})
 
 
@@ -75,7 +79,7 @@ def _children(value: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]
 def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
     """One element: ``extra`` is what JSON says of a primitive value under its name with an underscore."""
     if name == "div" and isinstance(value, str):
-        yield depth, value
+        yield from _narrative(value, depth)
         return
     if isinstance(value, dict) and "resourceType" in value:
         yield depth, f"<{name}>"
@@ -93,6 +97,31 @@ def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int) -> Ite
     yield depth, f"<{name}{attributes}>"
     yield from children
     yield depth, f"</{name}>"
+
+
+def _narrative(xhtml: str, depth: int) -> Iterator[tuple[int, str]]:
+    """A narrative as HAPI lays it out: elements on lines of their own, preformatted text as it is.
+
+    Blank space at either end of a text becomes one blank.
+    """
+    line, outer = "", depth
+    after_end = False
+    preformatted = 0
+    for tag, text in _MARKUP.findall(xhtml):
+        if text:
+            line += text if preformatted else _ENDS.sub(" ", text)
+            continue
+        ending, whole = tag.startswith("</"), tag.endswith("/>") or tag.startswith("<!")
+        depth -= ending
+        if line and (after_end or not ending) and not preformatted:
+            yield outer, line
+            line, outer = "", depth
+        line += tag
+        if _PREFORMATTED.match(tag) and not whole:
+            preformatted += -1 if ending else 1
+        after_end = ending or whole
+        depth += not after_end
+    yield outer, line
 
 
 def _attributes_of(name: str, body: Mapping[str, Any]) -> list[str]:

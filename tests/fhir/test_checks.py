@@ -68,6 +68,7 @@ def test_versions_and_times_are_the_servers_business() -> None:
 
     assert prepare({"meta": meta, "status": "final"}) == {
         "resourceType": "Observation",
+        "meta": {"id": "m"},
         "status": "final",
     }
 
