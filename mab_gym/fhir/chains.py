@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mab_gym.fhir.composites import inside
 from mab_gym.fhir.dates import parse_comparison
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
-from mab_gym.fhir.matching import Filter, make_filter
+from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
+from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.values import Reference
 from mab_gym.fhir.wording import unknown_parameter
@@ -130,7 +131,7 @@ def _date_question(text: str) -> str:
     try:
         comparison = parse_comparison(text)
     except FhirError:
-        return "date"  # It is refused once it is looked up.
+        return "dates" if "," in text else "date"  # What is wrong is refused once it is looked up.
     return f"date:{comparison.comparator}{'T' if comparison.period.timed else ''}"
 
 
@@ -158,6 +159,8 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
     if inner == rest and inner in defined:
         _check_value(source, defined[inner], text)
+        if defined[inner].type == "reference":
+            _check_types(source, defined[inner], text)
     return Reverse(source, reference, ((rest, text),))
 
 
@@ -168,13 +171,23 @@ def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> N
     """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
     if parameter.type not in ("date", "quantity", "number"):
         return
+    for part in split_alternatives(text):
+        try:
+            make_filter(resource_type, parameter, "", part)
+        except FhirError as error:
+            if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
+                raise FhirError(500, *error.issues) from None
+            if (other := inside(error)) is not error:
+                raise other from None
+
+
+def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> None:
+    """Refuses a reference to an unknown type; HAPI takes the parameter's name for a modifier there."""
     try:
         make_filter(resource_type, parameter, "", text)
     except FhirError as error:
-        if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
-            raise FhirError(500, *error.issues) from None
-        if (other := inside(error)) is not error:
-            raise other from None
+        if str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
+            raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
 
 
 def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:

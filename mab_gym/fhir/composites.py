@@ -32,7 +32,9 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
 
 
 def read_missing_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
-    """What HAPI makes of ``:missing`` at a composite: nothing is asked of two codes, and nothing found of other pairs.
+    """What HAPI makes of ``:missing`` at a composite, be it true or false.
+
+    Nothing is asked of two codes; of a code and a text or a date, that the text or the date is there.
 
     Raises:
         FhirError: HAPI does not know how to look up one of the components.
@@ -47,6 +49,9 @@ def read_missing_composite(resource_type: str, parameter: SearchParameter, text:
         raise FhirError(500, _SWAPPED)
     if set(kinds) == {"token"}:
         return []
+    if kinds[1] in ("string", "date"):
+        wanted = make_filter(resource_type, defined[names[1]], "missing", "false")
+        return [] if wanted is None else [wanted]
     return [Filter(parameter, (resource_type, parameter.name, "missing", text), ids=frozenset())]
 
 
@@ -71,13 +76,12 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
     parts += [""] * (len(names) - len(parts))
     if len(names) == 2 and sorted_kinds != kinds and not all(part.strip() for part in parts):
         raise FhirError(500, _SWAPPED)
+    if len(names) == 2 and kinds[1] == "string" and not all(part.strip() for part in parts):
+        raise FhirError(500, 'Cannot invoke "String.length()" because "rawSearchTerm" is null')
     if len(names) != 2 or not parts[0].strip():
         return [nothing]
-    if not parts[1].strip():
-        if kinds[1] == "string":
-            raise FhirError(500, 'Cannot invoke "String.length()" because "rawSearchTerm" is null')
-        if kinds[1] != "token":
-            return [nothing]
+    if not parts[1].strip() and kinds[1] != "token":
+        return [nothing]
     if "reference" in kinds:
         raise _no_component("reference")
     found = []

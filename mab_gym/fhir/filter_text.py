@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.definitions import SearchParameter, search_parameters
-from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
+from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.values import normalize
 from mab_gym.fhir.wording import unknown_parameter
@@ -98,7 +98,7 @@ def _groups(resource_type: str, condition: Condition) -> Sequence[Group]:
 def _compared(resource_type: str, asked: Comparison) -> Filter:
     parameter = search_parameters(resource_type).get(asked.name)
     if parameter is None:
-        raise FhirError(400, unknown_parameter(resource_type, asked.name, "HAPI-1206"))
+        raise FhirError(400, unknown_parameter(resource_type, asked.name, "HAPI-1206")[:LONGEST_REFUSAL])
     key = (resource_type, asked.name, f"_filter {asked.operator}", asked.value)
     if asked.name == "_id":
         if asked.operator not in ("eq", "ne"):

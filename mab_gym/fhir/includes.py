@@ -6,11 +6,11 @@ that do not exist are left out without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.hashes import java_set_order, string_hash
@@ -34,6 +34,9 @@ class Resources(Protocol):
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterable[tuple[int, Value]]:
         """What a resource refers to at some paths, with the paths' numbers."""
+
+    def read(self, key: Key) -> Mapping[str, Any] | None:
+        """A resource, or None where there is none."""
 
     def pointing(self, resource_type: str, wanted: Filter) -> Iterable[Key]:
         """The resources of a type that satisfy a filter."""
@@ -235,10 +238,23 @@ def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterab
         yield from sorted(rows, key=lambda key: resources.position(*key) or 0)
 
 
+def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
+    """The canonical URLs by which resources may be referred to."""
+    for key in keys:
+        if "url" in search_parameters(key[0]):
+            url = (resources.read(key) or {}).get("url")
+            if url:
+                yield url
+
+
 def _pointing(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
 
+    urls = set(_urls(wanted, resources))
+
     def points_there(value: Reference) -> bool:
+        if not value.target_type:
+            return value.target_id.partition("|")[0] in urls
         return (value.target_type, value.target_id) in wanted
 
     for source_type in [include.source_type] if include.source_type else resources.types():

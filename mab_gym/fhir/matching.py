@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import lru_cache, partial
@@ -27,7 +27,7 @@ _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 
-_SEVERAL_ALTERNATIVES = "HAPI-1930: DateRange parameter does not support OR queries"
+SEVERAL_ALTERNATIVES = "HAPI-1930: DateRange parameter does not support OR queries"
 _TENTH = Decimal.from_float(0.1)
 """Java's ``new BigDecimal(0.1)``, a little more than a tenth."""
 LONGEST_REFUSAL = 500
@@ -137,7 +137,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         if parameter.name == "_id":
             return Filter(parameter, key, ids=frozenset())
         if parameter.type == "date" and len(split_alternatives(text)) > 1:
-            raise FhirError(400, _SEVERAL_ALTERNATIVES)
+            raise FhirError(400, SEVERAL_ALTERNATIVES)
         if parameter.name in ("_lastUpdated", "_profile"):
             return None
         missing = split_alternatives(text)[0] == "true"
@@ -176,11 +176,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             return Filter(parameter, key, tuple(_reference(parameter, part, modifier) for part in values))
         case "date":
             if len(values) > 1:
-                raise FhirError(400, _SEVERAL_ALTERNATIVES)
-            comparison = parse_comparison(values[0])
-            if parameter.name == "_lastUpdated":
-                return Filter(parameter, key, (comparison.matches_update,), (comparison,))
-            return Filter(parameter, key, (comparison.matches,), (comparison,))
+                raise FhirError(400, SEVERAL_ALTERNATIVES)
+            return dates_filter(parameter, key, values)
         case "quantity" | "number":
             comparator = ""
             predicates = []
@@ -192,6 +189,14 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         case "uri":
             return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
     raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
+
+
+def dates_filter(parameter: SearchParameter, key: tuple[str, ...], values: Sequence[str]) -> Filter:
+    """The filter for any of several dates, of which HAPI takes more than one behind a reference alone."""
+    comparisons = tuple(parse_comparison(value) for value in values)
+    if parameter.name == "_lastUpdated":
+        return Filter(parameter, key, tuple(c.matches_update for c in comparisons), comparisons)
+    return Filter(parameter, key, tuple(c.matches for c in comparisons), comparisons)
 
 
 def _equal(wanted: str, value: object) -> bool:
@@ -214,8 +219,8 @@ def _uri_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str,
 def _like(beginning: str) -> Predicate:
     """A test for texts that begin as asked, in which ``_`` stands for any character (as in the database's LIKE)."""
     if "_" in beginning or "\\" in beginning:
-        pattern = _pattern(beginning)
-        return lambda value: pattern.match(value) is not None
+        pattern = _pattern(f"{_without_percent(beginning)}%")
+        return lambda value: pattern.fullmatch(value) is not None
     return lambda value: value.startswith(beginning)
 
 
@@ -341,20 +346,27 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
         return lambda value: value.exact == wanted
     folded = normalize(wanted)
     if "_" in folded or "\\" in folded:
-        pattern = _pattern(folded)
-        if modifier == "contains":
-            return lambda value: pattern.search(value.normalized) is not None
-        return lambda value: pattern.match(value.normalized) is not None
+        begin = "%" if modifier == "contains" else ""
+        pattern = _pattern(f"{begin}{_without_percent(folded)}%")
+        return lambda value: pattern.fullmatch(value.normalized) is not None
     if modifier == "contains":
         return lambda value: folded in value.normalized
     return lambda value: value.normalized.startswith(folded)
 
 
+def _without_percent(text: str) -> str:
+    return text.replace("%", "\\%")
+
+
 def _pattern(text: str) -> re.Pattern[str]:
-    """What the database's LIKE makes of a text: ``_`` is any character, a backslash makes the next one literal."""
-    parts = re.findall(r"\\(.)|(_)|([^\\])", text, re.DOTALL)
+    """What the database's LIKE makes of a text: ``_`` is any character, ``%`` any number of them.
+
+    A backslash makes the next character literal, be it the percent sign that HAPI puts at the end.
+    """
+    parts = re.findall(r"\\(.)|([_%])|([^\\])", text, re.DOTALL)
+    wild = {"_": ".", "%": ".*"}
     return re.compile(
-        "".join("." if blank else re.escape(escaped or plain) for escaped, blank, plain in parts), re.DOTALL
+        "".join(wild.get(any_of) or re.escape(escaped or plain) for escaped, any_of, plain in parts), re.DOTALL
     )
 
 

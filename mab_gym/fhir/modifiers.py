@@ -72,17 +72,25 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
         case "of-type":
             raise FhirError(405, "HAPI-2012: The :of-type modifier is not enabled on this server")
         case "in" | "not-in":
-            text = next((part for part in split_alternatives(text) if part.strip()), "")
-            if (codes := value_set(text)) is not None:
-                listed = ((system, code) for system, of_system in codes.items() for code in of_system)
-                tokens = (f"{_escaped(system)}|{_escaped(code)}" for system, code in listed)
-                return ("not-in" if modifier == "not-in" else ""), ",".join(tokens)
-            if text.startswith(_CORE_VALUE_SETS):
-                raise FhirError(501, f"This server does not expand value sets for :{modifier} yet")
-            raise FhirError(404, f"HAPI-2024: Unknown ValueSet: {encode(text)}")
+            listed = [_codes(part, modifier) for part in split_alternatives(text) if part.strip()]
+            return ("not-in" if modifier == "not-in" else ""), ",".join(codes for codes in listed if codes)
         case "above" | "below":
             return "", _of_flat_system(resource_type, parameter, modifier, text)
     return (modifier if modifier in _MEANT["token"] else ""), text
+
+
+def _codes(text: str, modifier: str) -> str:
+    """A value set's codes, as they stand in a token's value; what is written before a bar does not count."""
+    url = read_token(text)[1]
+    if not url:
+        raise FhirError(500, "theValueSetUrlToExpand must not be null or blank")
+    codes = value_set(url)
+    if codes is None:
+        if url.startswith(_CORE_VALUE_SETS):
+            raise FhirError(501, f"This server does not expand value sets for :{modifier} yet")
+        raise FhirError(404, f"HAPI-2024: Unknown ValueSet: {encode(url)}")
+    listed = ((system, code) for system, of_system in codes.items() for code in of_system)
+    return ",".join(f"{_escaped(system)}|{_escaped(code)}" for system, code in listed)
 
 
 def _escaped(text: str) -> str:
@@ -99,19 +107,18 @@ def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: st
         FhirError: The code has no system, or one of the specification's, which are not known here.
     """
     values = []
+    start = f"Invalid token specified for parameter {parameter.name} -"
     for part in split_alternatives(text):
-        if not part.strip():
+        system, code = read_token(part, trimmed=False)
+        if not part.strip() or (system == "" and not code):
             continue
-        system, code = read_token(part)
-        if system is None:
-            system = bound_system(resource_type, parameter.expression, code)
-            if not system:
-                raise FhirError(
-                    400,
-                    f"HAPI-1240: Invalid token specified for parameter {parameter.name} - No code specified: "
-                    f"(missing)|{code}",
-                )
-            values.append(f"{system}|{code}")
+        if not system:
+            known = None if system == "" else bound_system(resource_type, parameter.expression, code.strip())
+            if not known:
+                raise FhirError(400, f"HAPI-1240: {start} No code specified: (missing)|{code}")
+            values.append(f"{known}|{code}")
+        elif not code:
+            raise FhirError(400, f"HAPI-1239: {start} No system specified: {system}|(missing)")
         else:
             if system.startswith(_CORE_SYSTEMS):
                 raise FhirError(501, f"This server does not know what stands below codes of {system} yet")

@@ -64,7 +64,7 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
         return None
     if any(f.modifier == "not-in" for f in filters):
-        return None
+        return Driver(filters[0], lambda value: (value.system or "", value.code or "")) if len(filters) == 1 else None
     ranked = [f for f in filters if f.ranks is not None]
     prefixes = [
         f for f in filters if f.parameter.type == "uri" and f.modifier == "below" and f.parameter.name != "_profile"
@@ -156,6 +156,8 @@ def _string_driver(wanted: Filter) -> Driver:
 def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
     """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
     parts = [read_token(part) for part in wanted.alternatives]
+    if "exists() and" in wanted.parameter.expression:
+        return None
     if len(parts) < 2 or len({(system is None, code == "") for system, code in parts}) > 1:
         return None
     name = wanted.parameter.name

@@ -13,7 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.hashes import in_map_order
 from mab_gym.fhir.includes import Include, read_include
-from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, make_filter, split_alternatives
+from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, dates_filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -80,17 +80,20 @@ class Query:
     elements_of_all: bool = False
 
 
+_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1930, 1940, 1941, 1947))
+"""What HAPI refuses while it reads the parameters, before it looks what they ask for."""
 _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
 
 
 @lru_cache(maxsize=1024)
-def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Query:
+def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, behind: bool = False) -> Query:
     """Reads a search's parameters.
 
     Args:
         resource_type: The type searched.
         parameters: Names and values, decoded.
+        behind: Whether this is asked of what a reference leads to, where a date may be any of several.
 
     Raises:
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
@@ -99,32 +102,24 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
     defined = search_parameters(resource_type)
     filters: list[Filter] = []
     chains: list[Chain | Reverse] = []
-    includes: list[Include] = []
     control: dict[str, str] = {}
     sort: list[tuple[SearchParameter, bool]] = []
     sorts: list[tuple[str, str, bool]] = []
     unknown_type: FhirError | None = None
+    late: FhirError | None = None
+    unnamed: FhirError | None = None
+    asked: list[tuple[str, str, str]] = []
     for name, text in sorted(parameters, key=lambda pair: pair[0]):
-        stem, colon, modifier = name.partition(":")
-        if stem == "_has":
-            chains.append(read_has(resource_type, name, text))
-        elif stem in ("_include", "_revinclude"):
-            if text.strip():
-                includes.append(read_include(stem, modifier, text))
-        elif stem == "_filter":
-            condition = read_filter(resource_type, text) if "_filter" not in control else None
-            control["_filter"] = text
-            filters.extend([condition] if condition is not None else [])
-        elif stem == "_list":
-            if colon or not text.strip():
-                raise FhirError(501, "This server answers _list with the ids of lists alone")
-            chains.append(read_has(resource_type, "_has:List:item:_id", text))
+        stem, _, modifier = name.partition(":")
+        if stem in ("_include", "_revinclude"):
+            asked.append((stem, modifier, text))
         elif stem == "_query":
             raise FhirError(
                 400,
                 Issue(
                     "Invalid request: The FHIR endpoint on this server does not know how to handle "
-                    f"GET operation[{resource_type}] with parameters [[{', '.join(dict(parameters))}]]",
+                    f"GET operation[{resource_type}] with parameters "
+                    f"[[{', '.join(in_map_order(name for name, _ in parameters))}]]",
                     code="not-supported",
                 ),
             )
@@ -137,42 +132,57 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...]) -> Q
         elif stem in _CONTROL:
             # Of several HAPI takes the first.
             control.setdefault(stem, text)
-        elif "." in name and name.endswith(":missing"):
-            reference, own, between = read_missing_behind(resource_type, name)
-            filters.extend(_read_filter(resource_type, reference, "missing", "false"))
-            chains.extend(between)
-            if own is not None:
-                filters.extend(_read_filter(resource_type, own, "missing", text))
-            elif text != "true":
-                filters.append(Filter(reference, (resource_type, name, "missing", text), ids=frozenset()))
-        elif "." in name:
-            chains.append(read_chain(resource_type, name, text))
-        elif stem in defined:
+        elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
+            if stem == "_filter":
+                if stem in control:
+                    continue
+                control[stem] = text
             try:
-                filters.extend(_read_filter(resource_type, defined[stem], modifier if colon else "", text))
+                more, through = _read_condition(resource_type, name, text, behind=behind)
             except FhirError as error:
-                unknown_type = unknown_type or _about_unknown_type(error)
-        elif not stem.startswith("_"):
-            raise FhirError(400, unknown_parameter(resource_type, stem or "null"))
-        elif stem == "_language":
-            raise FhirError(400, unknown_parameter(resource_type, stem, "HAPI-1223"))
-    if len(filters) + len(chains) > 1 and any(isinstance(c, Chain) and c.parameters[0][0] == "_id" for c in chains):
+                said = str(error.issues[0].diagnostics)
+                if said.startswith(_AT_ONCE):
+                    raise
+                if said.startswith(UNKNOWN_TYPE) and "." not in name:
+                    unknown_type = unknown_type or error
+                else:
+                    late = late or error
+            else:
+                filters.extend(more)
+                chains.extend(through)
+        elif stem == "_language" or not stem.startswith("_"):
+            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
+            unnamed = unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+    by_id = [c for c in chains if isinstance(c, Chain) and c.parameters[0][0] == "_id"]
+    if by_id and (len(filters) + len(chains) > 1 or len(by_id[0].targets) > 1):
         # HAPI compares the id with the searched resource's own wherever that takes part in the join.
         filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
-    _check_date_bounds(filters, _dates_missing(resource_type, parameters))
-    _check_contained(control.get("_contained", ""))
-    summary = control.get("_summary", "")
-    if summary in ("true", "text", "data", "count") and control.get("_elements"):
-        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
+    if not behind:
+        _check_date_bounds(filters, _dates_missing(resource_type, parameters))
     count = _read_integer("_count", control.get("_count", ""), 375)
     count = None if count is None else min(count, LARGEST_PAGE)
     offset = _read_integer("_offset", control.get("_offset", ""), 461)
+    contained = control.get("_contained", "")
+    if contained not in ("", "false", "true", "both"):
+        raise FhirError(400, f"HAPI-1963: Invalid contained mode: {contained}")
+    if unnamed is not None:
+        raise unnamed
+    if contained == "true":
+        raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
+    if contained == "both":
+        raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
     if offset is not None and offset < 0:
         raise FhirError(
             500,
             "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
             "Offset must be a positive integer",
         )
+    summary = control.get("_summary", "")
+    if summary in ("true", "text", "data", "count") and control.get("_elements"):
+        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
+    includes = [read_include(*each) for each in asked if each[2].strip()]
+    if late is not None:
+        raise late
     if unknown_type is not None:
         names = in_map_order(sorted(name for name, _ in parameters))
         modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
@@ -237,17 +247,6 @@ def _check_size(parameters: Sequence[tuple[str, str]]) -> None:
         raise FhirError(400, f"A chain goes through {DEEPEST_CHAIN} references at most")
 
 
-def _check_contained(mode: str) -> None:
-    match mode:
-        case "" | "false":
-            return
-        case "true":
-            raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
-        case "both":
-            raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
-    raise FhirError(400, f"HAPI-1963: Invalid contained mode: {mode}")
-
-
 def _read_integer(name: str, text: str, code: int) -> int | None:
     if text == "":
         return None
@@ -256,8 +255,40 @@ def _read_integer(name: str, text: str, code: int) -> int | None:
     return int(text)
 
 
-def _read_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Sequence[Filter]:
+def _read_condition(
+    resource_type: str, name: str, text: str, *, behind: bool
+) -> tuple[Sequence[Filter], Sequence[Chain | Reverse]]:
+    """What one parameter asks of a resource itself, and of what it is linked to."""
+    stem, colon, modifier = name.partition(":")
+    if stem == "_has":
+        return (), [read_has(resource_type, name, text)]
+    if stem == "_filter":
+        condition = read_filter(resource_type, text)
+        return ([] if condition is None else [condition]), ()
+    if stem == "_list":
+        if colon or not text.strip():
+            raise FhirError(501, "This server answers _list with the ids of lists alone")
+        return (), [read_has(resource_type, "_has:List:item:_id", text)]
+    if "." not in name:
+        return _read_filter(resource_type, search_parameters(resource_type)[stem], modifier, text, behind=behind), ()
+    if not name.endswith(":missing"):
+        return (), [read_chain(resource_type, name, text)]
+    reference, own, between = read_missing_behind(resource_type, name)
+    filters = [*_read_filter(resource_type, reference, "missing", "false")]
+    if own is not None:
+        filters.extend(_read_filter(resource_type, own, "missing", text))
+    elif text != "true":
+        filters.append(Filter(reference, (resource_type, name, "missing", text), ids=frozenset()))
+    return filters, between
+
+
+def _read_filter(
+    resource_type: str, parameter: SearchParameter, modifier: str, text: str, *, behind: bool = False
+) -> Sequence[Filter]:
     """The filters for one parameter; what is asked again and again (of a patient, a code) is read once."""
+    if behind and parameter.type == "date" and modifier != "missing" and "," in text:
+        values = [part for part in split_alternatives(text) if part.strip()]
+        return [dates_filter(parameter, (resource_type, parameter.name, modifier, text), values)] if values else []
     if len(text) > _LONGEST_REMEMBERED:
         return _make_filters(resource_type, parameter.name, modifier, text)
     return _remembered_filters(resource_type, parameter.name, modifier, text)
@@ -295,13 +326,6 @@ def _normal_form(wanted: Filter) -> str:
         return prefix + "/".join(text.rsplit("/", 2)[-2:])
     modifier = wanted.modifier if wanted.modifier in _TOLD_APART else ""
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
-
-
-def _about_unknown_type(error: FhirError) -> FhirError:
-    """Lets an unknown resource type in a reference wait (HAPI finds it late); raises what else is wrong."""
-    if not str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
-        raise error
-    return error
 
 
 def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> list[tuple[SearchParameter, bool]]:

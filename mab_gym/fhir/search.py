@@ -222,11 +222,11 @@ class View:
         if isinstance(chain, Chain):
             found = {}
             for kind in chain.targets:
+                inner = read_query(kind, chain.parameters, behind=True)
                 if kind in self._tables or self._overlay is not None:
-                    inner = read_query(kind, chain.parameters)
                     found[kind] = self.ids(kind, self.hits(inner))
             return chain_filter(chain, found)
-        inner = read_query(chain.source_type, chain.parameters)
+        inner = read_query(chain.source_type, chain.parameters, behind=True)
         hits = self.hits(inner)
         first: dict[str, int] = {}
         rows = 0
