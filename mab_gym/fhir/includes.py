@@ -195,6 +195,8 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
 
 
 def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+    """What resources refer to: first by type and id, then by canonical URL."""
+    called: list[Iterable[Key]] = []
     for key in keys:
         if include.parameter != "*" and include.source_type != key[0]:
             # Of Type:* HAPI does not look at the type here.
@@ -204,9 +206,11 @@ def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> 
             if not isinstance(value, Reference):
                 continue
             if not value.target_type:
-                yield from _called(value.target_id, parameters[number], include, resources)
+                called.append(_called(value.target_id, parameters[number], include, resources))
             elif _allowed(value.target_type, parameters[number], include, paths[number].target):
                 yield value.target_type, value.target_id
+    for found in called:
+        yield from found
 
 
 def _called(url: str, parameter: SearchParameter, include: Include, resources: Resources) -> Iterable[Key]:
