@@ -7,6 +7,7 @@ clock, so that equal requests give equal bytes.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,9 @@ from mab_gym.fhir.world import World
 from mab_gym.fhir.writing import Done, create, delete, delete_matching, update, update_matching
 from mab_gym.fhir.xml_text import FHIR_XML, to_xml, wants_xml
 
+_log = logging.getLogger(__name__)
+OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
+"""What is said where the server itself is at fault."""
 Path = tuple[str, ...]
 Parameters = tuple[tuple[str, str], ...]
 
@@ -114,6 +118,7 @@ class Session(World):
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
+        before = len(self.writes)
         try:
             response = self._route(request)
         except DeletedError as deleted:
@@ -122,6 +127,13 @@ class Session(World):
             outcome = operation_outcome(*error.issues)
             text = pretty(outcome) if _is_pretty(request) else compact(outcome)
             response = Response(error.status, text, {"content-type": FHIR_JSON})
+        except Exception:
+            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
+            _log.exception("%s %s", request.method, request.target)
+            self.undo(before)
+            response = Response(
+                500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON}
+            )
         accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
         if "xml" in request.target or "xml" in accept or "xml" in sent:
             response = _as_xml(request, response)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.server import Request, Session
-from tests.fhir.serving import get, observation, patient, serve
+from mab_gym.fhir import server
+from mab_gym.fhir.server import OWN_FAULT, Request, Session
+from tests.fhir.serving import get, ids, observation, patient, serve
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "BREW", "")
 PATHS = (
@@ -91,6 +92,7 @@ def test_anything_is_answered(session: Session, seed: int) -> None:
         answer = session.handle(asked)
         slowest = max(slowest, (time.process_time() - begun, asked.target[:200]), key=lambda pair: pair[0])
         assert 200 <= answer.status < 600, asked
+        assert OWN_FAULT not in answer.body, asked
         if answer.body.startswith("{") and answer.headers.get("content-type", "").startswith("application/fhir+json"):
             json.loads(answer.body)
         answer.body.encode()
@@ -120,3 +122,28 @@ def test_work_is_bounded(session: Session, target: str) -> None:
     assert time.process_time() - begun < 10
     assert 200 <= answer.status < 600
     assert get(session, "Patient/p1").status == 200
+
+
+def test_a_fault_of_the_servers_own_is_told_and_leaves_nothing(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+
+    def fails(world: Session, resource: dict[str, Any], condition: str = "") -> None:
+        world.create("Patient", resource, "half done")
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(server, "create", fails)
+    answer = session.handle(Request("POST", "Patient", HEADERS[1], '{"resourceType":"Patient"}'))
+
+    assert answer.status == 500
+    assert json.loads(answer.body)["issue"][0]["diagnostics"] == OWN_FAULT
+    assert "a bug" in caplog.text
+    assert "a bug" not in answer.body
+    assert ids(session, "Patient") == ["p1", "p2"]
+
+
+def test_a_flag_may_be_a_date(session: Session) -> None:
+    dead = json.dumps({"resourceType": "Patient", "id": "p3", "deceasedDateTime": "2020-01-01"})
+    assert session.handle(Request("PUT", "Patient/p3", HEADERS[1], dead)).status == 201
+    assert get(session, "Observation?patient.deceased=%7C2020-01-01,%7Ctrue").status == 200
+    assert get(session, "Patient?deceased=%7C2020-01-01,%7Ctrue").status == 200
