@@ -73,6 +73,17 @@ class Filter:
         """The values asked for, still escaped."""
         return [part for part in split_alternatives(self.key[-1]) if part.strip()]
 
+    @property
+    def finds_several(self) -> bool:
+        """Whether a resource may well have several values that satisfy this."""
+        if self.negated or self.missing is not None or self.either or self.ids is not None or self.ranks is not None:
+            return False
+        if self.parameter.type == "string":
+            return self.modifier != "exact"
+        if self.parameter.type == "token" and (self.modifier or self.key[-1].endswith("|")):
+            return True
+        return len(self.predicates) > 1
+
     def matches_any(self, values: Iterable[Value]) -> bool:
         """Whether any of the values satisfies any alternative (for ``:missing``: whether there is a value)."""
         if self.missing is not None:

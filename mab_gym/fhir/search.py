@@ -21,6 +21,8 @@ from mab_gym.fhir.query import Query, read_query
 from mab_gym.fhir.ties import sorted_around, sorted_in_passes
 from mab_gym.fhir.values import Reference, Value, read_values
 
+_MOST_COUNTED = 503
+"""Of more hits the rows are not counted: HAPI knows their total from its second pass on, if at all."""
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
 
 
@@ -69,7 +71,11 @@ class View:
         if query.sort:
             driver = choose_driver_of_sorted(resource_type, filters)
         hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
-        return self._sorted(query, table, hits) if query.sort else hits
+        if query.sort:
+            return self._sorted(query, table, hits, filters)
+        if self.repeats is None and len(hits) <= _MOST_COUNTED:
+            self.repeats = self._repeated(resource_type, filters, driver, hits)
+        return hits
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """The hits that satisfy all filters, in the order in which the resources were first stored."""
@@ -205,6 +211,53 @@ class View:
         assert self._overlay is not None
         return self._overlay.writes[number]
 
+    def _repeated(
+        self, resource_type: str, filters: Sequence[Filter], driver: Driver | None, hits: Rows
+    ) -> Repeats | None:
+        """The rows in which HAPI's database finds hits, each once for every value that a filter asks for.
+
+        They come in the order of the driver's index; None where each hit has one row.
+        """
+        several = [wanted for wanted in filters if wanted.finds_several]
+        if not several:
+            return None
+        rows: list[tuple[Any, int]] = []
+        for place, hit in enumerate(hits.tolist()):
+            keys: list[Any] = [None]
+            for wanted in several:
+                found = self._found_by(resource_type, hit, wanted)
+                if driver is not None and driver.wanted is wanted and driver.kind == "value":
+                    keys = [driver.key(value) for value in found] * len(keys)
+                else:
+                    keys *= max(1, len(found))
+            rows.extend((key, place) for key in keys)
+        if len(rows) == len(hits):
+            return None
+        if all(key is not None for key, _ in rows):
+            rows.sort()
+        first: dict[int, int] = {}
+        for number, (_, place) in enumerate(rows):
+            first.setdefault(place, number)
+        return Repeats(len(rows), [first[place] for place in range(len(hits))])
+
+    def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
+        """The different values of a hit that satisfy a filter."""
+        return {
+            value
+            for value in self.values(resource_type, hit, wanted.parameter)
+            if any(predicate(value) for predicate in wanted.predicates)
+        }
+
+    def _row_counts(self, resource_type: str, filters: Sequence[Filter], hits: Rows) -> Rows | None:
+        """In how many rows the database finds each hit; None where that is one."""
+        several = [wanted for wanted in filters if wanted.finds_several]
+        if not several or len(hits) > _MOST_COUNTED:
+            return None
+        counts = np.ones(len(hits), dtype=np.intp)
+        for wanted in several:
+            counts *= [max(1, len(self._found_by(resource_type, hit, wanted))) for hit in hits.tolist()]
+        return counts
+
     def _arranged(self, resource_type: str, driver: Driver, table: BaseTable | None, hits: Rows) -> Rows:
         return arrange(
             driver,
@@ -258,12 +311,16 @@ class View:
 
     # --- sorting -------------------------------------------------------------------------------------------------
 
-    def _sorted(self, query: Query, table: BaseTable | None, hits: Rows) -> Rows:
+    def _sorted(self, query: Query, table: BaseTable | None, hits: Rows, filters: Sequence[Filter]) -> Rows:
         """Sorts; matches without a value come last either way.
 
-        HAPI's database gives a match once for each of its values (for each combination, where it sorts by several).
+        HAPI's database gives a match once for each of its values (for each combination, where it sorts by several),
+        those that a filter asks for too.
         """
         rows = np.arange(len(hits))
+        counts = self._row_counts(query.resource_type, filters, hits)
+        if counts is not None:
+            rows = np.repeat(rows, counts)
         columns: list[npt.NDArray[Any]] = []
         size = 0 if table is None else len(table)
         for parameter, descending in query.sort:

@@ -146,3 +146,28 @@ def test_a_page_is_bounded_whatever_is_asked_for() -> None:
     following = next(link["url"] for link in first["link"] if link["relation"] == "next")
     wide = relative(session, following).replace(f"_count={LARGEST_PAGE}", "_count=1000000000")
     assert len(bundle(session, wide)["entry"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("question", "total"),
+    [("code=A", 12), ("code=A,B", None), ("code=http://loinc.org|", None), ("code=A,B&_sort=_id", None)],
+)
+def test_a_match_by_several_values_is_several_rows(question: str, total: int | None) -> None:
+    both = {"coding": [{"system": "http://loinc.org", "code": code} for code in ("A", "B")]}
+    session = serve([patient("p"), *({**observation(f"o{number}", "p"), "code": both} for number in range(12))])
+
+    found = bundle(session, f"Observation?{question}&_count=5")
+
+    assert found.get("total") == total
+    assert (
+        len({url["fullUrl"] for page in walk(session, f"Observation?{question}&_count=5") for url in page["entry"]})
+        == 12
+    )
+
+
+def test_a_text_that_a_resource_has_twice_is_several_rows() -> None:
+    names = [{"family": "Jones", "given": ["Jon"]}]
+    session = serve([patient(f"p{number}", name=names) for number in range(12)])
+
+    assert bundle(session, "Patient?name=jon&_count=5").get("total") is None
+    assert bundle(session, "Patient?family=jon&_count=5").get("total") == 12
