@@ -1,0 +1,125 @@
+"""What is asked behind references, of value sets and of several things at once: HAPI FHIR 7.6's answers and refusals.
+
+Every expectation is what that server answered to the same resources.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mab_gym.fhir.server import Request, Server, Session
+from tests.fhir.serving import Resource, ids, patient, refusal
+
+STATUSES = ("final", "amended", "registered")
+CODES = ("s|b", "s|a", "r|z", "q", "s|c", "s|a2")
+SUBJECTS = ("Patient/zp1", "Patient/zp2", "Device/zd1", "Location/zl1")
+IN_STATUS = "http://hl7.org/fhir/ValueSet/observation-status"
+GENDERS = "http://hl7.org/fhir/ValueSet/administrative-gender"
+
+
+def measured(number: int) -> Resource:
+    system, _, code = CODES[number].rpartition("|")
+    observation = {
+        "resourceType": "Observation",
+        "id": f"zz{number}",
+        "status": STATUSES[number % 3],
+        "code": {"coding": [{"system": system, "code": code} if system else {"code": code}]},
+        "subject": {"reference": SUBJECTS[number % 4]},
+        "effectiveDateTime": f"20{10 + number}-01-01",
+    }
+    extra = {2: {"valueDateTime": "2019-01-01"}, 4: {"valueString": "abc"}}
+    return observation | extra.get(number, {})
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    names = ("back\\", "back\\%x", "backslash", "back%y", "back_z")
+    session = Server({}).open()
+    for resource in (
+        *({"resourceType": "Organization", "id": f"zo{i}", "name": name} for i, name in enumerate(names, 1)),
+        patient("zp1", birthDate="2000-01-01", active=True),
+        patient("zp2", birthDate="2010-01-01", managingOrganization={"reference": "Organization/zo1"}),
+        {"resourceType": "Device", "id": "zd1"},
+        {"resourceType": "Location", "id": "zl1"},
+        *(measured(number) for number in range(6)),
+    ):
+        path = f"{resource['resourceType']}/{resource['id']}"
+        body = json.dumps(resource)
+        assert session.handle(Request("PUT", path, {"content-type": "application/fhir+json"}, body)).status == 201
+    return session
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        # A backslash makes the percent sign literal that HAPI puts at the end of what it looks for.
+        ("Organization?name=back%5C", []),
+        ("Organization?name:contains=ck%5C%5C", []),
+        ("Organization?name:exact=back%5C%5C", ["zo1"]),
+        ("Organization?name=back%25", ["zo4"]),
+        # Unlike :not, :not-in is read from the index of codes: by system, then by code.
+        (f"Observation?code:not-in={IN_STATUS}", ["zz3", "zz2", "zz1", "zz5", "zz0", "zz4"]),
+        (f"Observation?status:not-in={GENDERS}", ["zz1", "zz4", "zz0", "zz3", "zz2", "zz5"]),
+        (f"Observation?status=final&code:not-in={IN_STATUS}", ["zz0", "zz3"]),
+        (f"Observation?status:in={GENDERS},{IN_STATUS}", ["zz1", "zz4", "zz0", "zz3", "zz2", "zz5"]),
+        (f"Observation?status:in=x|{IN_STATUS}", ["zz1", "zz4", "zz0", "zz3", "zz2", "zz5"]),
+        ("Observation?patient._id=zp1", []),
+        ("Observation?subject:Patient._id=zp1", ["zz0", "zz4"]),
+        ("Observation?code-value-date:missing=true", ["zz2"]),
+        ("Observation?code-value-date:missing=false", ["zz2"]),
+        ("Observation?code-value-string:missing=true", ["zz4"]),
+        ("Observation?code-value-quantity:missing=false", []),
+        # Behind a reference a date may be any of several.
+        ("Observation?subject.birthdate=2000,2010", ["zz0", "zz4", "zz1", "zz5"]),
+        ("Observation?patient.birthdate=lt2005,2010", ["zz0", "zz4", "zz1", "zz5"]),
+        ("Patient?_has:Observation:patient:date=2010,2011", ["zp1", "zp2"]),
+        ("Observation?code:below=|", ["zz0", "zz1", "zz2", "zz3", "zz4", "zz5"]),
+        ("Observation?status:below=final", ["zz0", "zz3"]),
+    ],
+)
+def test_what_is_found(session: Session, target: str, found: list[str]) -> None:
+    assert ids(session, target) == found
+
+
+MODIFIERS = 'HAPI-2498: Unsupported search modifier(s): "[:'
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "start"),
+    [
+        (f"Observation?status:in={IN_STATUS},x|K", 404, "HAPI-2024: Unknown ValueSet: K"),
+        ("Observation?status:in=x|", 500, "theValueSetUrlToExpand must not be null or blank"),
+        ("Observation?code-value-string=$abc", 500, 'Cannot invoke "String.length()"'),
+        ("Observation?code:below=s|", 400, "HAPI-1239: Invalid token specified for parameter code - No system"),
+        ("Observation?code:below=|b", 400, "HAPI-1240: Invalid token specified for parameter code - No code"),
+        ("Observation?patient.active:above=|true", 400, "HAPI-1240: Invalid token specified for parameter active"),
+        ("Observation?_has:Observation:has-member:patient=Foo/1", 400, MODIFIERS + "patient]"),
+        ("Patient?_has:Observation:patient:date=2011,ap2010", 400, "HAPI-1921: Invalid comparator for date range"),
+        ("Observation?patient.organization:text=x", 400, "HAPI-1250: "),
+        # What is refused first, where there is more than one reason.
+        ("Observation?_contained=x&foo=1", 400, "HAPI-1963: "),
+        ("Observation?_contained=true&foo=1", 400, "HAPI-0524: "),
+        ("Observation?_contained=true&_count=x", 400, "HAPI-0375: "),
+        ("Observation?_contained=true&_include=foo", 405, "HAPI-0984: "),
+        ("Observation?_contained=both&code-value-quantity=k$eb1", 405, "HAPI-0983: "),
+        ("Observation?_offset=-1&foo=1", 400, "HAPI-0524: "),
+        ("Observation?_offset=-1&code:in=K", 500, "HAPI-0389: "),
+        ("Observation?_offset=-1&_include=Observation:foo", 500, "HAPI-0389: "),
+        ("Observation?_include=Observation:foo&date=foo", 400, "HAPI-1940: "),
+        ("Observation?_include=Observation:foo&date=2010,2011", 400, "HAPI-1930: "),
+        ("Observation?_include=Observation:foo&bar=1", 400, "HAPI-0524: "),
+    ],
+)
+def test_refusals(session: Session, target: str, status: int, start: str) -> None:
+    found = refusal(session, target)
+    assert found[0] == status
+    assert found[1].startswith(start)
+
+
+@pytest.mark.parametrize(("path", "total"), [("Observation/zz1/_history", 1), ("Observation/_history", 6)])
+def test_a_history_may_be_counted_alone(session: Session, path: str, total: int) -> None:
+    found = json.loads(session.handle(Request("GET", f"{path}?_summary=count")).body)
+    assert found["total"] == total
+    assert "entry" not in found
