@@ -6,7 +6,7 @@ Both are answered by searching at the far end first; what that finds becomes a f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mab_gym.fhir.composites import inside
@@ -60,9 +60,11 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     """
     parameter, found, rest = _read_link(resource_type, name)
     first, _, modifier = rest.partition(".")[0].partition(":")
-    if len(found) > 1 and first in ("_tag", "_security", "_profile") and not modifier:
-        # HAPI joins the table of labels once for each type, always under the same name.
-        raise FhirError(500, 'Ambiguous column name "TAG_ID"')
+    if first in ("_tag", "_security", "_profile") and modifier != "not":
+        make_filter(found[0], search_parameters(found[0])[first], modifier, text)
+        if len(found) > 1:
+            # HAPI joins the table of labels once for each type, always under the same name.
+            raise FhirError(500, 'Ambiguous column name "TAG_ID"')
     kind = search_parameters(found[0])[first].type
     if "." in rest:
         kind = "reference"
@@ -207,6 +209,43 @@ def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:
 
     key = ("chain", chain.far, chain.reference.name, _digest(ranks))
     return Filter(chain.reference, key, (points_there,), ranks=ranks)
+
+
+class _Places(Mapping[str, int]):
+    """Of every resource its place in load order, by type and id."""
+
+    def __init__(self, position: Callable[[str, str], int | None]) -> None:
+        self._position = position
+
+    def __getitem__(self, name: str) -> int:
+        place = self._position(*name.split("/", 1))
+        if place is None:
+            raise KeyError(name)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def but_not_filter(chain: Chain, excluded: frozenset[str], position: Callable[[str, str], int | None]) -> Filter:
+    """A chain that leaves some targets out, or asks nothing of them, as a filter on its reference.
+
+    HAPI then looks at the reference alone, so that it may point to any type.
+
+    Args:
+        chain: The chain.
+        excluded: What it must not point to: types and ids.
+        position: The place of a resource in load order.
+    """
+
+    def points_elsewhere(value: Reference) -> bool:
+        return bool(value.target_type) and f"{value.target_type}/{value.target_id}" not in excluded
+
+    key = ("chain", "", chain.reference.name, "not", *sorted(excluded))
+    return Filter(chain.reference, key, (points_elsewhere,), ranks=_Places(position))
 
 
 def reverse_filter(resource_type: str, ids: Sequence[str]) -> Filter:

@@ -13,6 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, search_parameters
 from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
 from mab_gym.fhir.outcome import FhirError
 
+_ESCAPED_COMMA = "\\,"
 _SWAPPED = "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.TokenParam"
 
 
@@ -67,7 +68,7 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
         raise FhirError(
             400,
             "HAPI-1947: Invalid value for composite parameter (only one '$' is valid for this parameter, others must "
-            f"be escaped). Value was: {text}",
+            f"be escaped). Value was: {text.replace(_ESCAPED_COMMA, ',')}",
         )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
     names = [name for name, _ in parameter.components]

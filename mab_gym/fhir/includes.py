@@ -254,7 +254,7 @@ def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
 def _pointing(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
 
-    urls = set(_urls(wanted, resources))
+    urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
 
     def points_there(value: Reference) -> bool:
         if not value.target_type:

@@ -140,7 +140,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         FhirError: The value cannot be read, or the modifier is none that the parameter has.
     """
     key = (resource_type, parameter.name, modifier, text)
-    if parameter.name in _LABELS:
+    if parameter.name in LABELS:
         return _label_filter(parameter, key, modifier, text)
     if parameter.name == "_source":
         return _source_filter(parameter, key, modifier, text)
@@ -161,7 +161,8 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
     if parameter.type == "string":
         # An empty text is the beginning of every text: it asks for resources that have one.
-        values = [part for part in split_alternatives(text) if part] or [""]
+        values = [part for part in split_alternatives(text) if part]
+        values = [part for part in values if part.strip(_JAVA_BLANK)] or values or [""]
     if not values:
         if parameter.type == "reference":
             raise FhirError(400, "HAPI-1101: Parameter value missing in request")
@@ -235,7 +236,8 @@ def _like(beginning: str) -> Predicate:
     return lambda value: value.startswith(beginning)
 
 
-_LABELS = ("_tag", "_security")
+LABELS = ("_tag", "_security")
+"""What HAPI calls tags: parameters that know few modifiers."""
 _UNLABELLED = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
     "(ca.uhn.fhir.rest.param.TokenParam and ca.uhn.fhir.rest.param.UriParam are in unnamed module of loader "
@@ -251,10 +253,8 @@ def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: st
     """
     values = [part for part in split_alternatives(text) if part.strip(_JAVA_BLANK)]
     read = [read_token(part, trimmed=False) for part in values]
-    if modifier == "missing" or (read and read[0] == ("", "")):
+    if modifier == "missing" or not read or read[0] == ("", ""):
         raise FhirError(500, _UNLABELLED)
-    if not values:
-        return None
     if not read[0][1]:
         raise FhirError(
             400,
@@ -432,7 +432,7 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
         raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
     system = parts[1] if len(parts) > 1 else ""
     unit = parts[2] if len(parts) > 2 else ""
-    if comparator in ("sa", "eb"):
+    if comparator in ("sa", "eb") and not first:
         written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}|{system}|{unit}"
         raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}')
     if not _DECIMAL.fullmatch(number):

@@ -13,7 +13,7 @@ index's order, ties in load order. Which table that is follows from H2's cost es
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,8 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
         return None
     if any(f.modifier == "not-in" for f in filters):
-        return Driver(filters[0], lambda value: (value.system or "", value.code or "")) if len(filters) == 1 else None
+        asked = [f for f in filters if f.parameter.name != "_lastUpdated"]
+        return Driver(asked[0], lambda value: (value.system or "", value.code or "")) if len(asked) == 1 else None
     ranked = [f for f in filters if f.ranks is not None]
     prefixes = [
         f for f in filters if f.parameter.type == "uri" and f.modifier == "below" and f.parameter.name != "_profile"
@@ -143,7 +144,7 @@ def _far_end(
 
 
 def _rank_in(wanted: Filter) -> Key:
-    ranks = wanted.ranks or {}
+    ranks: Mapping[str, int] = {} if wanted.ranks is None else wanted.ranks
     return lambda value: ranks.get(f"{value.target_type}/{value.target_id}", _LAST)
 
 

@@ -181,13 +181,13 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
     if summary in ("true", "text", "data", "count") and control.get("_elements"):
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
     includes = [read_include(*each) for each in asked if each[2].strip()]
-    if late is not None:
-        raise late
     if unknown_type is not None:
         names = in_map_order(sorted(name for name, _ in parameters))
         modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
         blame = blame_modifiers(resource_type, modifiers)
         raise FhirError(400, blame) if blame else unknown_type
+    if late is not None:
+        raise late
     for modifier, text, whole in sorts:
         sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
@@ -218,6 +218,13 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
             total if total in ("accurate", "none") else "",
         ),
     )
+
+
+def asks_for_others(query: Query) -> bool:
+    """Whether a search says no more than what it does not want, or nothing at all."""
+    if query.chains:
+        return False
+    return all(wanted.negated and wanted.ids is None and wanted.parameter.name != "_source" for wanted in query.filters)
 
 
 def shown_as(query: Query, control: Mapping[str, str]) -> Query:
@@ -286,9 +293,12 @@ def _read_filter(
     resource_type: str, parameter: SearchParameter, modifier: str, text: str, *, behind: bool = False
 ) -> Sequence[Filter]:
     """The filters for one parameter; what is asked again and again (of a patient, a code) is read once."""
-    if behind and parameter.type == "date" and modifier != "missing" and "," in text:
+    if behind and parameter.name == "_id" and modifier == "not":
+        modifier = ""  # HAPI does not hear it there.
+    if behind and parameter.type == "date" and modifier != "missing" and ("," in text or not text.strip()):
         values = [part for part in split_alternatives(text) if part.strip()]
-        return [dates_filter(parameter, (resource_type, parameter.name, modifier, text), values)] if values else []
+        key = (resource_type, parameter.name, modifier, text)
+        return [dates_filter(parameter, key, values) if values else Filter(parameter, key, ids=frozenset())]
     if len(text) > _LONGEST_REMEMBERED:
         return _make_filters(resource_type, parameter.name, modifier, text)
     return _remembered_filters(resource_type, parameter.name, modifier, text)
@@ -355,6 +365,12 @@ def _read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> 
                 400,
                 f'HAPI-2307: Can not sort on coordinate parameter "{name}" unless this parameter is also specified as '
                 "a search parameter with a latitude/longitude value",
+            )
+        if len(defined[name].components) > 2:
+            raise FhirError(
+                400,
+                f"HAPI-1196: The composite _sort parameter {name} must have 2 composite types declared in parameter "
+                f"annotation, found {len(defined[name].components)}",
             )
         if defined[name].type == "composite":
             order.extend((defined[part], down) for part, _ in defined[name].components)

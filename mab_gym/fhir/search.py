@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, Rows, sort_keys
-from mab_gym.fhir.chains import Chain, Reverse, chain_filter, reverse_filter
+from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
-from mab_gym.fhir.matching import Filter, make_filter
+from mab_gym.fhir.matching import LABELS, Filter, make_filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted, only_pool_path
 from mab_gym.fhir.overlay import Overlay, Write, touched
 from mab_gym.fhir.paging import Repeats, pass_limits
 from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.query import Query, read_query
+from mab_gym.fhir.query import Query, asks_for_others, read_query
 from mab_gym.fhir.ties import sorted_around, sorted_in_passes
 from mab_gym.fhir.values import Reference, Value, read_values
 
@@ -273,11 +273,15 @@ class View:
     def _resolve(self, resource_type: str, chain: Chain | Reverse) -> Filter:
         """A search through a reference as a filter on this side of it."""
         if isinstance(chain, Chain):
-            found = {}
-            for kind in chain.targets:
-                inner = read_query(kind, chain.parameters, behind=True)
-                if kind in self._tables or self._overlay is not None:
-                    found[kind] = self.ids(kind, self.hits(inner))
+            inner_queries = {kind: read_query(kind, chain.parameters, behind=True) for kind in chain.targets}
+            if all(asks_for_others(query) for query in inner_queries.values()):
+                excluded = {key for query in inner_queries.values() for key in self._excluded(query)}
+                return but_not_filter(chain, frozenset(excluded), self.position)
+            found = {
+                kind: self.ids(kind, self.hits(query))
+                for kind, query in inner_queries.items()
+                if kind in self._tables or self._overlay is not None
+            }
             return chain_filter(chain, found)
         inner = read_query(chain.source_type, chain.parameters, behind=True)
         hits = self.hits(inner)
@@ -288,6 +292,16 @@ class View:
             rows = max(rows, row + 1)
         self.repeats = Repeats(max(rows, len(hits)) if first else 0, list(first.values()))
         return reverse_filter(resource_type, list(first))
+
+    def _excluded(self, query: Query) -> Iterator[str]:
+        """What a search that says what it does not want leaves out, by type and id."""
+        kind = query.resource_type
+        for wanted in query.filters:
+            if wanted.parameter.name in LABELS:
+                continue  # HAPI does not get as far as looking at them.
+            hits = set(self.filtered(kind, [wanted]).tolist())
+            rows = [hit for hit in self.filtered(kind, ()).tolist() if hit not in hits]
+            yield from (f"{kind}/{logical_id}" for logical_id in self.ids(kind, np.array(rows, dtype=np.intp)))
 
     def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
         """The ids of one type that hits point to, and the places of the (first) hits that do so, in their order."""

@@ -123,3 +123,82 @@ def test_a_history_may_be_counted_alone(session: Session, path: str, total: int)
     found = json.loads(session.handle(Request("GET", f"{path}?_summary=count")).body)
     assert found["total"] == total
     assert "entry" not in found
+
+
+REQUESTERS = ("Patient/w5", "Practitioner/w2", "Patient/w3", "Patient/w4", "Organization/w1", "Device/w6", "")
+ANY = ["ws4", "ws1", "ws2", "ws3", "ws0", "ws5"]
+"""All with a requester, by the place of what they point to."""
+
+
+@pytest.fixture(scope="module")
+def requests() -> Session:
+    session = Server({}).open()
+    orders = (
+        {
+            "resourceType": "ServiceRequest",
+            "id": f"ws{i}",
+            "status": "active",
+            "intent": "order",
+            "subject": {"reference": "Patient/w4" if i % 2 else "Group/w7"},
+            **({"requester": {"reference": reference}} if reference else {}),
+        }
+        for i, reference in enumerate(REQUESTERS)
+    )
+    for resource in (
+        {"resourceType": "Organization", "id": "w1"},
+        {"resourceType": "Practitioner", "id": "w2", "gender": "female", "active": True},
+        patient("w3", gender="female"),
+        patient("w4", gender="male", active=True),
+        patient("w5", identifier=[{"system": "s", "value": "1"}]),
+        {"resourceType": "Device", "id": "w6"},
+        {"resourceType": "Group", "id": "w7", "type": "person", "actual": True},
+        *orders,
+    ):
+        path = f"{resource['resourceType']}/{resource['id']}"
+        body = json.dumps(resource)
+        assert session.handle(Request("PUT", path, {"content-type": "application/fhir+json"}, body)).status == 201
+    return session
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        # What is not wanted may be anything else, of whatever type.
+        ("requester:Patient.gender:not=female", ["ws4", "ws1", "ws3", "ws0", "ws5"]),
+        ("requester.gender:not=female", ["ws4", "ws3", "ws0", "ws5"]),
+        ("requester:Practitioner.gender:not=female", ["ws4", "ws2", "ws3", "ws0", "ws5"]),
+        ("requester:Patient.gender:not=male&status=active", ["ws0", "ws1", "ws2", "ws4", "ws5"]),
+        ("requester.active:not=true", ["ws4", "ws2", "ws0", "ws5"]),
+        ("subject:Patient.gender:not=male", ["ws0", "ws2", "ws4", "ws6"]),
+        ("patient.gender:not=male", []),
+        # Nothing asked: the reference alone counts.
+        ("requester:Patient.identifier=|", ANY),
+        ("requester:Patient.identifier:not=|", ANY),
+        ("requester:Patient.gender=", ANY),
+        ("requester.active=|", ANY),
+        ("requester:Patient.deceased:not=true", ANY),
+        ("requester._tag:not=x", ANY),
+        ("requester:Patient.birthdate=", []),
+        ("requester:Patient.name=", []),
+        # :not is not heard.
+        ("requester:Patient._id:not=w3", ["ws2"]),
+        ("requester:Patient.gender:not-in=" + IN_STATUS, ["ws2", "ws3"]),
+    ],
+)
+def test_what_is_not_wanted_behind_a_reference(requests: Session, question: str, found: list[str]) -> None:
+    assert ids(requests, f"ServiceRequest?{question}") == found
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "start"),
+    [
+        ("_tag=", 500, "class ca.uhn.fhir.rest.param.TokenParam cannot be cast"),
+        ("requester._tag=http://x|", 400, "HAPI-1218: "),
+        ("requester._tag:text=x", 500, 'Ambiguous column name "TAG_ID"'),
+        ("requester:Patient.organization=", 400, "HAPI-1101: "),
+    ],
+)
+def test_labels_behind_references(requests: Session, question: str, status: int, start: str) -> None:
+    found = refusal(requests, f"ServiceRequest?{question}")
+    assert found[0] == status
+    assert found[1].startswith(start)
