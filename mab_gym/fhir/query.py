@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has, read_missing_behind
@@ -99,96 +99,27 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
     """
     _check_size(parameters)
-    defined = search_parameters(resource_type)
-    filters: list[Filter] = []
-    chains: list[Chain | Reverse] = []
-    control: dict[str, str] = {}
-    sort: list[tuple[SearchParameter, bool]] = []
-    sorts: list[tuple[str, str, bool]] = []
-    unknown_type: FhirError | None = None
-    late: FhirError | None = None
-    unnamed: FhirError | None = None
-    asked: list[tuple[str, str, str]] = []
-    for name, text in sorted(parameters, key=lambda pair: pair[0]):
-        stem, _, modifier = name.partition(":")
-        if stem in ("_include", "_revinclude"):
-            asked.append((stem, modifier, text))
-        elif stem == "_query":
-            raise FhirError(
-                400,
-                Issue(
-                    "Invalid request: The FHIR endpoint on this server does not know how to handle "
-                    f"GET operation[{resource_type}] with parameters "
-                    f"[[{', '.join(in_map_order(name for name, _ in parameters))}]]",
-                    code="not-supported",
-                ),
-            )
-        elif stem == "_sort":
-            sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in sorts)))
-        elif stem in ("_text", "_content"):
-            raise FhirError(
-                400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
-            )
-        elif stem in _CONTROL:
-            # Of several HAPI takes the first.
-            control.setdefault(stem, text)
-        elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
-            if stem == "_filter":
-                if stem in control:
-                    continue
-                control[stem] = text
-            try:
-                more, through = _read_condition(resource_type, name, text, behind=behind)
-            except FhirError as error:
-                said = str(error.issues[0].diagnostics)
-                if said.startswith(_AT_ONCE):
-                    raise
-                if said.startswith(UNKNOWN_TYPE) and "." not in name:
-                    unknown_type = unknown_type or error
-                else:
-                    late = late or error
-            else:
-                filters.extend(more)
-                chains.extend(through)
-        elif stem == "_language" or not stem.startswith("_"):
-            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
-            unnamed = unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+    parts = _sort_out(resource_type, parameters, behind=behind)
+    filters, chains, control = parts.filters, parts.chains, parts.control
     by_id = [c for c in chains if isinstance(c, Chain) and c.parameters[0][0] == "_id"]
     if by_id and (len(filters) + len(chains) > 1 or len(by_id[0].targets) > 1):
         # HAPI compares the id with the searched resource's own wherever that takes part in the join.
-        filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
+        own = search_parameters(resource_type)["_id"]
+        filters.append(Filter(own, (resource_type, "_id", "", ""), ids=frozenset()))
     if not behind:
         _check_date_bounds(filters, _dates_missing(resource_type, parameters))
     count = _read_integer("_count", control.get("_count", ""), 375)
     count = None if count is None else min(count, LARGEST_PAGE)
     offset = _read_integer("_offset", control.get("_offset", ""), 461)
-    contained = control.get("_contained", "")
-    if contained not in ("", "false", "true", "both"):
-        raise FhirError(400, f"HAPI-1963: Invalid contained mode: {contained}")
-    if unnamed is not None:
-        raise unnamed
-    if contained == "true":
-        raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
-    if contained == "both":
-        raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
-    if offset is not None and offset < 0:
-        raise FhirError(
-            500,
-            "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
-            "Offset must be a positive integer",
-        )
     summary = control.get("_summary", "")
-    if summary in ("true", "text", "data", "count") and control.get("_elements"):
-        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-    includes = [read_include(*each) for each in asked if each[2].strip()]
-    if unknown_type is not None:
-        names = in_map_order(sorted(name for name, _ in parameters))
-        modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
-        blame = blame_modifiers(resource_type, modifiers)
-        raise FhirError(400, blame) if blame else unknown_type
-    if late is not None:
-        raise late
-    for modifier, text, whole in sorts:
+    _check_control(control, offset, parts.unnamed)
+    includes = [read_include(*each) for each in parts.includes if each[2].strip()]
+    if parts.unknown_type is not None:
+        raise _blamed(resource_type, parameters, parts.unknown_type)
+    if parts.late is not None:
+        raise parts.late
+    sort: list[tuple[SearchParameter, bool]] = []
+    for modifier, text, whole in parts.sorts:
         sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
     total = control.get("_total", "")
@@ -218,6 +149,107 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
             total if total in ("accurate", "none") else "",
         ),
     )
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A search's parameters by what they are for, and what is wrong with them.
+
+    HAPI refuses an unreadable value at once, then an unknown name, then what it meets while it makes its SQL: first an
+    unknown resource type in a reference, then whatever else cannot be asked.
+    """
+
+    filters: list[Filter] = field(default_factory=list)
+    chains: list[Chain | Reverse] = field(default_factory=list)
+    control: dict[str, str] = field(default_factory=dict)
+    sorts: list[tuple[str, str, bool]] = field(default_factory=list)
+    includes: list[tuple[str, str, str]] = field(default_factory=list)
+    unnamed: FhirError | None = None
+    unknown_type: FhirError | None = None
+    late: FhirError | None = None
+
+
+def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behind: bool) -> _Parts:
+    """Looks at each parameter, in the order of their names.
+
+    Raises:
+        FhirError: What HAPI refuses at once.
+    """
+    defined = search_parameters(resource_type)
+    parts = _Parts()
+    for name, text in sorted(parameters, key=lambda pair: pair[0]):
+        stem, _, modifier = name.partition(":")
+        if stem in ("_include", "_revinclude"):
+            parts.includes.append((stem, modifier, text))
+        elif stem == "_query":
+            raise _no_named_query(resource_type, parameters)
+        elif stem == "_sort":
+            parts.sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in parts.sorts)))
+        elif stem in ("_text", "_content"):
+            raise FhirError(
+                400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
+            )
+        elif stem in _CONTROL:
+            # Of several HAPI takes the first.
+            parts.control.setdefault(stem, text)
+        elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
+            if stem == "_filter":
+                if stem in parts.control:
+                    continue
+                parts.control[stem] = text
+            try:
+                filters, chains = _read_condition(resource_type, name, text, behind=behind)
+            except FhirError as error:
+                said = str(error.issues[0].diagnostics)
+                if said.startswith(_AT_ONCE):
+                    raise
+                if said.startswith(UNKNOWN_TYPE) and "." not in name:
+                    parts.unknown_type = parts.unknown_type or error
+                else:
+                    parts.late = parts.late or error
+            else:
+                parts.filters.extend(filters)
+                parts.chains.extend(chains)
+        elif stem == "_language" or not stem.startswith("_"):
+            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
+            parts.unnamed = parts.unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+    return parts
+
+
+def _no_named_query(resource_type: str, parameters: Sequence[tuple[str, str]]) -> FhirError:
+    names = ", ".join(in_map_order(name for name, _ in parameters))
+    text = "Invalid request: The FHIR endpoint on this server does not know how to handle "
+    return FhirError(400, Issue(f"{text}GET operation[{resource_type}] with parameters [[{names}]]", "not-supported"))
+
+
+def _check_control(control: Mapping[str, str], offset: int | None, unnamed: FhirError | None) -> None:
+    """Refuses what cannot be shown as it is asked for, and a parameter that has no name here."""
+    contained = control.get("_contained", "")
+    if contained not in ("", "false", "true", "both"):
+        raise FhirError(400, f"HAPI-1963: Invalid contained mode: {contained}")
+    if unnamed is not None:
+        raise unnamed
+    if contained == "true":
+        raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
+    if contained == "both":
+        raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
+    if offset is not None and offset < 0:
+        raise FhirError(
+            500,
+            "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
+            "Offset must be a positive integer",
+        )
+    if control.get("_summary", "") in ("true", "text", "data", "count") and control.get("_elements"):
+        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
+
+
+def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_type: FhirError) -> FhirError:
+    """What HAPI says to a reference to an unknown type: it blames modifiers where there are any."""
+    defined = search_parameters(resource_type)
+    names = in_map_order(sorted(name for name, _ in parameters))
+    modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
+    blame = blame_modifiers(resource_type, modifiers)
+    return FhirError(400, blame) if blame else unknown_type
 
 
 def asks_for_others(query: Query) -> bool:
