@@ -13,7 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.hashes import in_map_order
 from mab_gym.fhir.includes import Include, read_include
-from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, dates_filter, make_filter, split_alternatives
+from mab_gym.fhir.matching import LABELS, LONGEST_REFUSAL, Filter, dates_filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -80,7 +80,7 @@ class Query:
     elements_of_all: bool = False
 
 
-_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1930, 1940, 1941, 1947))
+_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1925, 1930, 1940, 1941, 1947))
 """What HAPI refuses while it reads the parameters, before it looks what they ask for."""
 _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
@@ -107,17 +107,19 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         own = search_parameters(resource_type)["_id"]
         filters.append(Filter(own, (resource_type, "_id", "", ""), ids=frozenset()))
     if not behind:
-        _check_date_bounds(filters, _dates_missing(resource_type, parameters))
+        asked = {name.partition(":")[0] for name, _ in parameters}
+        dates = [wanted for wanted in filters if wanted.comparisons and wanted.parameter.name in asked]
+        _check_date_bounds(dates, _dates_missing(resource_type, parameters))
     count = _read_integer("_count", control.get("_count", ""), 375)
     count = None if count is None else min(count, LARGEST_PAGE)
     offset = _read_integer("_offset", control.get("_offset", ""), 461)
     summary = control.get("_summary", "")
     _check_control(control, offset, parts.unnamed)
     includes = [read_include(*each) for each in parts.includes if each[2].strip()]
-    if parts.unknown_type is not None:
-        raise _blamed(resource_type, parameters, parts.unknown_type)
-    if parts.late is not None:
-        raise parts.late
+    if (error := parts.late or parts.last) is not None:
+        raise _wrapped(error) if offset is not None else error
+    if summary in ("true", "text", "data", "count") and control.get("_elements"):
+        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
     sort: list[tuple[SearchParameter, bool]] = []
     for modifier, text, whole in parts.sorts:
         sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
@@ -155,8 +157,8 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
 class _Parts:
     """A search's parameters by what they are for, and what is wrong with them.
 
-    HAPI refuses an unreadable value at once, then an unknown name, then what it meets while it makes its SQL: first an
-    unknown resource type in a reference, then whatever else cannot be asked.
+    HAPI refuses an unreadable value at once, then an unknown name, then what it meets while it makes its SQL, where it
+    comes to the labels last.
     """
 
     filters: list[Filter] = field(default_factory=list)
@@ -165,8 +167,8 @@ class _Parts:
     sorts: list[tuple[str, str, bool]] = field(default_factory=list)
     includes: list[tuple[str, str, str]] = field(default_factory=list)
     unnamed: FhirError | None = None
-    unknown_type: FhirError | None = None
     late: FhirError | None = None
+    last: FhirError | None = None
 
 
 def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behind: bool) -> _Parts:
@@ -186,9 +188,8 @@ def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behi
         elif stem == "_sort":
             parts.sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in parts.sorts)))
         elif stem in ("_text", "_content"):
-            raise FhirError(
-                400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
-            )
+            refusal = "HAPI-1192: Fulltext search is not enabled on this service, can not process parameter:"
+            parts.late = parts.late or FhirError(400, f"{refusal} {stem}")
         elif stem in _CONTROL:
             # Of several HAPI takes the first.
             parts.control.setdefault(stem, text)
@@ -204,7 +205,9 @@ def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behi
                 if said.startswith(_AT_ONCE):
                     raise
                 if said.startswith(UNKNOWN_TYPE) and "." not in name:
-                    parts.unknown_type = parts.unknown_type or error
+                    error = _blamed(resource_type, parameters, error)
+                if stem in LABELS:
+                    parts.last = parts.last or error
                 else:
                     parts.late = parts.late or error
             else:
@@ -239,8 +242,11 @@ def _check_control(control: Mapping[str, str], offset: int | None, unnamed: Fhir
             "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
             "Offset must be a positive integer",
         )
-    if control.get("_summary", "") in ("true", "text", "data", "count") and control.get("_elements"):
-        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
+
+
+def _wrapped(error: FhirError) -> FhirError:
+    """What a search by ``_offset``, which HAPI makes at once, says of a failure."""
+    return error if error.status != 500 else FhirError(500, f"HAPI-2223: {error.issues[0].diagnostics}")
 
 
 def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_type: FhirError) -> FhirError:
@@ -438,9 +444,11 @@ def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, t
 
 
 def _dates_missing(resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[str]:
-    """The date parameters that are asked for with ``:missing``."""
+    """The date parameters that are asked for with ``:missing``, or with nothing."""
     defined = search_parameters(resource_type)
-    stems = (name.removesuffix(":missing") for name, _ in parameters if name.endswith(":missing"))
+    stems = (
+        name.removesuffix(":missing") for name, text in parameters if name.endswith(":missing") or not text.strip()
+    )
     return [stem for stem in stems if stem in defined and defined[stem].type == "date"]
 
 
@@ -449,7 +457,7 @@ def _check_date_bounds(filters: Sequence[Filter], missing: Sequence[str]) -> Non
 
     So is ``:missing``, whatever else is asked of the parameter.
     """
-    bounded = [wanted.parameter.name for wanted in filters if wanted.comparisons]
+    bounded = [wanted.parameter.name for wanted in filters]
     if any([*missing, *bounded].count(name) > 1 for name in missing):
         raise FhirError(400, _SEVERAL_DATES)
     seen: set[tuple[str, str]] = set()
