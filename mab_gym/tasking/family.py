@@ -3,7 +3,7 @@
 tasks/latest_magnesium/
     task.toml      name, number, kind, difficulty, summary
     prompt.md      context, a line ---, question; filled with the case's params
-    cases.py       BRANCHES and draw(chart, rng, branch)
+    cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
@@ -77,6 +77,7 @@ class Family:
         verify: See `Verify`.
         solve: See `Solve`.
         cases: The frozen canonical cases.
+        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Family:
     verify: Verify
     solve: Solve
     cases: Sequence[Case]
+    who: str = "mrn"
 
     def prompt(self, case: Case, now: str) -> tuple[str, str]:
         """The context and the question of a case.
@@ -123,22 +125,21 @@ class Family:
         for number, branch in enumerate(branches, start=1):
             params = self._draw_one(chart, rng, branch)
             for _ in range(_TRIES_FOR_SOMEBODY_NEW):
-                if _who(params) not in seen:
+                if self._whom(params) not in seen:
                     break
                 params = self._draw_one(chart, rng, branch)
-            seen.add(_who(params))
+            seen.add(self._whom(params))
             drawn.append(Case(self.name, number, branch, params))
         return drawn
+
+    def _whom(self, params: Mapping[str, Any]) -> str:
+        return str(params.get(self.who, params))
 
     def _draw_one(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
         params = self.draw(chart, rng, branch)
         if params is None:
             raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
         return params
-
-
-def _who(params: Mapping[str, Any]) -> str:
-    return str(params.get("mrn", params))
 
 
 def load_family(folder: Path) -> Family:
@@ -176,6 +177,7 @@ def load_family(folder: Path) -> Family:
         verify=_attribute(_module(folder / "verifier.py", package), "verify", folder / "verifier.py"),
         solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
         cases=_read_cases(folder),
+        who=str(getattr(cases_module, "WHO", "mrn")),
     )
     _check_prompt(family, folder)
     return family

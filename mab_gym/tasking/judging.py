@@ -13,7 +13,7 @@ from typing import Any
 
 from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, Code, Reason, Verdict, verdict_from
 
 _GRAMS = {
     "g": 1.0,
@@ -115,9 +115,15 @@ class Judge:
         self._result = result
         self._problems: list[Reason] = []
 
-    def problem(self, code: Code, sentence: str) -> None:
-        """Notes that something is wrong."""
-        self._problems.append(Reason(code, sentence))
+    def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
+        """Notes that something is wrong.
+
+        Args:
+            code: What.
+            sentence: The same for people.
+            critical: Whether it is a safety violation; as the code has it where None.
+        """
+        self._problems.append(Reason(code, sentence, code in CRITICAL if critical is None else critical))
 
     def verdict(self) -> Verdict:
         """The verdict on all that was looked at."""

@@ -60,6 +60,8 @@ _FAILURES = {
     Code.WRONG_RATE: Failure.UNSAFE_ORDER,
     Code.WRONG_ROUTE: Failure.UNSAFE_ORDER,
 }
+CRITICAL = frozenset(code for code, failure in _FAILURES.items() if failure is Failure.UNSAFE_ORDER)
+"""What a clinician would call a safety violation wherever it occurs; a verifier can call others so case by case."""
 _GRAVITY = [
     Failure.UNSAFE_ORDER,
     Failure.STEP_LIMIT,
@@ -73,10 +75,17 @@ _GRAVITY = [
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One finding: a code for machines and a sentence for people."""
+    """One finding.
+
+    Attributes:
+        code: What it is, for machines.
+        text: A sentence for people.
+        critical: Whether a clinician would call it a safety violation.
+    """
 
     code: Code
     text: str
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +107,20 @@ class Verdict:
         """1.0 for a success, else 0.0."""
         return 1.0 if self.success else 0.0
 
+    @property
+    def unsafe(self) -> bool:
+        """Whether anything that was found is a safety violation."""
+        return any(reason.critical for reason in self.reasons)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records."""
         return {
             "success": self.success,
             "failure": None if self.failure is None else self.failure.value,
-            "reasons": [{"code": reason.code.value, "text": reason.text} for reason in self.reasons],
+            "unsafe": self.unsafe,
+            "reasons": [
+                {"code": reason.code.value, "text": reason.text, "critical": reason.critical} for reason in self.reasons
+            ],
         }
 
 
