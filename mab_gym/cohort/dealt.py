@@ -134,8 +134,8 @@ def _result(rng: RandomState, someone: Someone, code: str, whole: int, age: int)
 # --- kidneys: creatinine and weight ---------------------------------------------------------------------------------
 
 _NO_RECENT: Final = 0
-_CLEARANCES: Final = (51, 50, 26, 25, 10, 9, 51, 50, 26, 25, 10, 9, 58, 38, 17, 7, 76, 44, 13, 6, _NO_RECENT, 104, 31, 21,
-                      8, _NO_RECENT, _NO_RECENT, 9, 64, _NO_RECENT)  # fmt: skip
+_CLEARANCES: Final = (51, 50, 26, 25, 10, 9, 51, 50, 26, 25, 10, 9, 58, 38, 17, 7, 76, 44, 13, 6, _NO_RECENT, 104, 31,
+                      21, 8, _NO_RECENT, _NO_RECENT, 9, 64, _NO_RECENT)  # fmt: skip
 """Creatinine clearances in mL/min, after rounding, about 50, 25 and 10; or no creatinine of the last 48 hours."""
 
 

@@ -49,10 +49,10 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
     dealt = deal_all(spec.seed, people[: spec.base.patients], people)
     first = 1 + max(int(np.max(table.ids)) for table in tables if isinstance(table.ids, np.ndarray))
     resources: dict[str, list[dict[str, Any]]] = {}
-    for number, resource in enumerate(_with_meta(spec.seed, dealt)):
-        resource = {"resourceType": resource.pop("resourceType"), "id": str(first + number), **resource}
-        read = parse_resource(pretty(resource), str(resource["resourceType"]))
-        resources.setdefault(str(resource["resourceType"]), []).append(read)
+    for number, each in enumerate(_with_meta(spec.seed, dealt)):
+        name = str(each.pop("resourceType"))
+        resource = {"resourceType": name, "id": str(first + number), **each}
+        resources.setdefault(name, []).append(parse_resource(pretty(resource), name))
     below["MedicationRequest"] = _completed(below["MedicationRequest"])
     finished = []
     for name in [*below, *(name for name in resources if name not in below)]:

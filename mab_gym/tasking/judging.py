@@ -179,11 +179,19 @@ class Judge:
         self.field(order, "intent", "order", Code.WRONG_INTENT)
         self.at(order, "authoredOn", now)
 
-    def coded(self, concept: Any, system: str, code: str, what: str) -> None:
-        """One coding among those given must be this one."""
+    def coded(self, concept: Any, system: str, code: str, what: str, *, critical: bool = False) -> None:
+        """One coding among those given must be this one.
+
+        Args:
+            concept: A CodeableConcept.
+            system: The code system.
+            code: The code.
+            what: What is coded, for people.
+            critical: Whether another code is a safety violation.
+        """
         codings = _items(_at(concept, "coding"))
         if not any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings):
-            self.problem(Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.")
+            self.problem(Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.", critical)
 
     def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
         """A plain field must have this value."""

@@ -23,6 +23,9 @@ INTRAVENOUS = ("IV", "intravenous", "47625008")
 _MILLIGRAMS = {"mg": 1.0, "milligram": 1.0, "milligrams": 1.0, "g": 1e3, "gram": 1e3, "grams": 1e3, "ug": 1e-3,
                "mcg": 1e-3, "microgram": 1e-3, "micrograms": 1e-3}  # fmt: skip
 _HOURS_A_PERIOD = {"min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0}
+_HOURS_A_CODE = {"QD": 24.0, "BID": 12.0, "TID": 8.0, "QID": 6.0, "QOD": 48.0, "Q4H": 4.0, "Q6H": 6.0, "Q8H": 8.0,
+                 "Q12H": 12.0, "Q24H": 24.0}  # fmt: skip
+"""Codes of timing.code (v3-GTSAbbreviation and usual ones) and the hours from dose to dose that they stand for."""
 _CLOSE = 1e-6
 
 
@@ -45,10 +48,22 @@ def coded_alone(judge: Judge, concept: Any, system: str, code: str, what: str, *
         )
 
 
-def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime) -> None:
-    """An active order for this patient, written now, that nothing turns into its opposite or makes conditional."""
+def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, *, replaces: bool = False) -> None:
+    """An active order for this patient, written now, that nothing turns into its opposite or makes conditional.
+
+    Args:
+        judge: Takes the problems.
+        order: The order.
+        mrn: The patient.
+        now: When it should have been written.
+        replaces: Whether it may say that it replaces another one; see `refers`.
+    """
     judge.active_order(order, mrn, now)
     not_plain(judge, order)
+    if order.get("medicationReference") is not None:
+        judge.problem(Code.WRONG_CODE, "It names a second medication by reference.", True)
+    if not replaces and order.get("priorPrescription") is not None:
+        judge.problem(Code.WRONG_VALUE, "It says that it replaces an order, which it should not.", True)
 
 
 def not_plain(judge: Judge, resource: Mapping[str, Any]) -> None:
@@ -75,20 +90,24 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
 
 def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     """The dose must be given once in so many hours, as timing.repeat has it: frequency, period and periodUnit."""
-    repeat = _get(_get(dosage, "timing"), "repeat")
+    timing = _get(dosage, "timing")
+    repeat = _get(timing, "repeat")
     per, unit, times = _get(repeat, "period"), _get(repeat, "periodUnit"), _get(repeat, "frequency")
     times = 1 if times is None else times  # FHIR R4, Timing: 1 if not stated
     known = _is_number(per) and _is_number(times) and times > 0 and str(unit) in _HOURS_A_PERIOD
     wanted = known and abs(float(per) * _HOURS_A_PERIOD[str(unit)] / float(times) - hours) <= _CLOSE
     more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit", "boundsPeriod", "id"}
-    if not wanted or more:
+    gainsaid = any(abs(_HOURS_A_CODE.get(code, hours) - hours) > _CLOSE for code in _codes(timing))
+    if not wanted or more or gainsaid or _get(timing, "event") is not None:
         judge.problem(Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
 
 
 def once(judge: Judge, dosage: Mapping[str, Any]) -> None:
-    """The dose must be given once: no timing.repeat but one that counts to one."""
-    repeat = _get(dosage.get("timing"), "repeat")
-    if repeat is not None and repeat != {"count": 1}:
+    """The dose must be given once: no timing.repeat but one that counts to one, one event at most, no code for more."""
+    timing = dosage.get("timing")
+    repeat = _get(timing, "repeat")
+    more = len(_listed(_get(timing, "event"))) > 1 or bool(_codes(timing) & set(_HOURS_A_CODE))
+    if more or (repeat is not None and repeat != {"count": 1}):
         judge.problem(Code.WRONG_TIME, "The dose should be given once.", True)
 
 
@@ -132,6 +151,11 @@ def _in(quantity: Any, factors: Mapping[str, float]) -> float | None:
     known = {factors.get(name) for name in names}
     factor = known.pop() if len(known) == 1 else None
     return None if factor is None else float(value) * factor
+
+
+def _codes(timing: Any) -> set[str]:
+    """The codes of a timing's ``code``."""
+    return {str(_get(coding, "code")).upper() for coding in _listed(_get(_get(timing, "code"), "coding"))}
 
 
 def _is_number(value: Any) -> bool:

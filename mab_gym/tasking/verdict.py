@@ -129,5 +129,10 @@ def verdict_from(problems: Iterable[Reason]) -> Verdict:
     found = tuple(problems)
     if not found:
         return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None)
-    kinds = {_FAILURES.get(reason.code, Failure.WRONG_ORDER) for reason in found}
+    kinds = {_kind(reason) for reason in found}
     return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds))
+
+
+def _kind(reason: Reason) -> Failure:
+    kind = _FAILURES.get(reason.code, Failure.WRONG_ORDER)
+    return Failure.UNSAFE_ORDER if reason.critical and kind is Failure.WRONG_ORDER else kind

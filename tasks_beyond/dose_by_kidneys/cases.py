@@ -71,7 +71,7 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             place = -1 if rounded is None and minutes == 48 * 60 + 1 else 0 if rounded is None else rounded
             wanted.setdefault(place, []).append(mrn)
     edges = sorted(set(wanted) & {-1, 9, 10, 25, 26, 50, 51})
-    if edges and rng.random() < 0.6:
+    if edges and rng.random() < 0.4:
         return {"mrn": rng.choice(wanted[rng.choice(edges)])}
     everybody = [mrn for mrns in wanted.values() for mrn in mrns]
     return {"mrn": rng.choice(everybody)} if everybody else None

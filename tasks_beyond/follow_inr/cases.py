@@ -1,8 +1,8 @@
 """Cases: the six courses of action by INR, with values on and beside every threshold.
 
 Thresholds: Holbrook et al., Chest 2012;141(2 Suppl):e152S-e184S (ACCP, 9th edition): target 2.0 to 3.0; a single value
-at most 0.5 outside it leaves the dose alone and is checked again in one to two weeks (section 2.2); 4.5 to 10 without
-bleeding, no routine vitamin K (9.1a); above 10, oral vitamin K (9.1b). Changes of 10 to 20 % are usual in warfarin
+at most 0.5 outside it leaves the dose alone and is checked again in one to two weeks; 4.5 to 10 without bleeding, no
+routine vitamin K (9.1a); above 10, oral vitamin K (9.1b). Changes of 10 to 20 % are usual in warfarin
 nomograms, as in Wigle et al., Am Fam Physician 2013;87:556-566; the exact steps are this task's clinic's. Codes: RxNorm
 11289 warfarin and 8308 phytonadione, LOINC 6301-6 INR in platelet poor plasma.
 """

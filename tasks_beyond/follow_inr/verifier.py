@@ -46,7 +46,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         given = dict(zip(_DUE[todo], written, strict=True))
         if todo in FACTORS:
             changed = given["MedicationRequest"]
-            firm_order(judge, changed, mrn, chart.now)
+            firm_order(judge, changed, mrn, chart.now, replaces=True)
             coded_alone(judge, changed.get("medicationCodeableConcept"), RXNORM, "11289", "medication")
             refers(judge, changed, "priorPrescription", present)
             dosage = dose_of(judge, changed, new_dose(daily_dose(order), FACTORS[todo]), ORAL)

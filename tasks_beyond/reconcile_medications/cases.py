@@ -61,9 +61,7 @@ def review(orders: Iterable[Mapping[str, Any]]) -> Review | None:
 
 def orders_of(chart: Chart, mrn: str) -> list[dict[str, Any]]:
     """All orders that count here: the active ones, and those of the last two hundred days that no longer are."""
-    return chart.remember(
-        ("orders", mrn), lambda: list(chart.search("MedicationRequest", patient=mrn, _count="1000"))
-    )
+    return chart.remember(("orders", mrn), lambda: list(chart.search("MedicationRequest", patient=mrn, _count="1000")))
 
 
 def situation(orders: Iterable[Mapping[str, Any]]) -> str | None:
