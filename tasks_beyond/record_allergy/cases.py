@@ -1,7 +1,8 @@
 """Cases: two people easily taken for each other, of whom one, the other, both or neither has the allergy on record.
 
-Two identifiers, here name and date of birth, are what The Joint Commission asks for before anything is done
-to a patient (National Patient Safety Goal NPSG.01.01.01). Statuses: FHIR R4, AllergyIntolerance. Codes: RxNorm ingredients.
+Two identifiers, here name and date of birth, are what The Joint Commission asks for before anything is done to a
+patient (National Patient Safety Goal NPSG.01.01.01). Statuses: FHIR R4, AllergyIntolerance. Codes: RxNorm
+ingredients.
 """
 
 from __future__ import annotations
