@@ -15,7 +15,7 @@ from mab_gym.tasking.chart import Chart, ChartError
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol
-from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8
 _POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
@@ -55,12 +55,13 @@ class Episode:
         protocol: How tasks and replies are worded.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest text of an observation, None for no limit. What is cut off is said.
+        reward: ``sparse`` or ``partial``; see `Verdict.credit`.
 
     Raises:
         UsageError: A limit is not a whole number above 0.
     """
 
-    __slots__ = ("_case", "_family", "_max_obs_chars", "_over", "_session", "_steps", "_world", "max_steps")
+    __slots__ = ("_case", "_family", "_max_obs_chars", "_over", "_partial", "_session", "_steps", "_world", "max_steps")
 
     def __init__(
         self,
@@ -69,7 +70,10 @@ class Episode:
         protocol: Protocol,
         max_steps: int = DEFAULT_MAX_STEPS,
         max_obs_chars: int | None = None,
+        reward: str = "sparse",
     ) -> None:
+        if reward not in REWARDS:
+            raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
         for name, limit in (("max_steps", max_steps), ("max_obs_chars", max_obs_chars)):
             if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
                 raise UsageError(f"{name} is a whole number from 1, not {limit!r}")
@@ -77,6 +81,7 @@ class Episode:
         self._session: RecordSession = backend.open()
         self.max_steps = max_steps
         self._max_obs_chars = max_obs_chars
+        self._partial = reward == "partial"
         self._case: Case | None = None
         self._family: Family | None = None
         self._steps = 0
@@ -191,7 +196,8 @@ class Episode:
             observation = Observation(text="", fhir="", status=0)
         info = self._info(family, case, observation["status"])
         info["verdict"] = verdict.to_dict()
-        return Step(observation, verdict.reward, terminated, not terminated, info)
+        reward = verdict.credit if self._partial else verdict.reward
+        return Step(observation, reward, terminated, not terminated, info)
 
     def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
         return {

@@ -38,7 +38,9 @@ class Workplace:
     def new_episode(self) -> Episode:
         """A new episode with a session of its own."""
         rules = self.environment
-        return Episode(self.backend, self.chart, protocol(rules.protocol), rules.max_steps, rules.max_obs_chars)
+        return Episode(
+            self.backend, self.chart, protocol(rules.protocol), rules.max_steps, rules.max_obs_chars, rules.reward
+        )
 
 
 def open_workplace(environment: Environment, progress: Progress | None = None) -> Workplace:

@@ -433,7 +433,8 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
     system = parts[1] if len(parts) > 1 else ""
     unit = parts[2] if len(parts) > 2 else ""
     if comparator in ("sa", "eb") and not first:
-        written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}|{system}|{unit}"
+        written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}"
+        written += f"|{system}|{unit}" if parameter.type == "quantity" else ""
         raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}')
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")

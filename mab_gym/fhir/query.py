@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from mab_gym.fhir.chains import Chain, Reverse, read_chain, read_has, read_missing_behind
@@ -13,7 +13,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.filter_text import read_filter
 from mab_gym.fhir.hashes import in_map_order
 from mab_gym.fhir.includes import Include, read_include
-from mab_gym.fhir.matching import LONGEST_REFUSAL, Filter, dates_filter, make_filter, split_alternatives
+from mab_gym.fhir.matching import LABELS, LONGEST_REFUSAL, Filter, dates_filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -80,7 +80,7 @@ class Query:
     elements_of_all: bool = False
 
 
-_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1930, 1940, 1941, 1947))
+_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1925, 1930, 1940, 1941, 1947))
 """What HAPI refuses while it reads the parameters, before it looks what they ask for."""
 _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
@@ -99,96 +99,29 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
     """
     _check_size(parameters)
-    defined = search_parameters(resource_type)
-    filters: list[Filter] = []
-    chains: list[Chain | Reverse] = []
-    control: dict[str, str] = {}
-    sort: list[tuple[SearchParameter, bool]] = []
-    sorts: list[tuple[str, str, bool]] = []
-    unknown_type: FhirError | None = None
-    late: FhirError | None = None
-    unnamed: FhirError | None = None
-    asked: list[tuple[str, str, str]] = []
-    for name, text in sorted(parameters, key=lambda pair: pair[0]):
-        stem, _, modifier = name.partition(":")
-        if stem in ("_include", "_revinclude"):
-            asked.append((stem, modifier, text))
-        elif stem == "_query":
-            raise FhirError(
-                400,
-                Issue(
-                    "Invalid request: The FHIR endpoint on this server does not know how to handle "
-                    f"GET operation[{resource_type}] with parameters "
-                    f"[[{', '.join(in_map_order(name for name, _ in parameters))}]]",
-                    code="not-supported",
-                ),
-            )
-        elif stem == "_sort":
-            sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in sorts)))
-        elif stem in ("_text", "_content"):
-            raise FhirError(
-                400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {stem}"
-            )
-        elif stem in _CONTROL:
-            # Of several HAPI takes the first.
-            control.setdefault(stem, text)
-        elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
-            if stem == "_filter":
-                if stem in control:
-                    continue
-                control[stem] = text
-            try:
-                more, through = _read_condition(resource_type, name, text, behind=behind)
-            except FhirError as error:
-                said = str(error.issues[0].diagnostics)
-                if said.startswith(_AT_ONCE):
-                    raise
-                if said.startswith(UNKNOWN_TYPE) and "." not in name:
-                    unknown_type = unknown_type or error
-                else:
-                    late = late or error
-            else:
-                filters.extend(more)
-                chains.extend(through)
-        elif stem == "_language" or not stem.startswith("_"):
-            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
-            unnamed = unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+    parts = _sort_out(resource_type, parameters, behind=behind)
+    filters, chains, control = parts.filters, parts.chains, parts.control
     by_id = [c for c in chains if isinstance(c, Chain) and c.parameters[0][0] == "_id"]
     if by_id and (len(filters) + len(chains) > 1 or len(by_id[0].targets) > 1):
         # HAPI compares the id with the searched resource's own wherever that takes part in the join.
-        filters.append(Filter(defined["_id"], (resource_type, "_id", "", ""), ids=frozenset()))
+        own = search_parameters(resource_type)["_id"]
+        filters.append(Filter(own, (resource_type, "_id", "", ""), ids=frozenset()))
     if not behind:
-        _check_date_bounds(filters, _dates_missing(resource_type, parameters))
+        asked = {name.partition(":")[0] for name, _ in parameters}
+        dates = [wanted for wanted in filters if wanted.comparisons and wanted.parameter.name in asked]
+        _check_date_bounds(dates, _dates_missing(resource_type, parameters))
     count = _read_integer("_count", control.get("_count", ""), 375)
     count = None if count is None else min(count, LARGEST_PAGE)
     offset = _read_integer("_offset", control.get("_offset", ""), 461)
-    contained = control.get("_contained", "")
-    if contained not in ("", "false", "true", "both"):
-        raise FhirError(400, f"HAPI-1963: Invalid contained mode: {contained}")
-    if unnamed is not None:
-        raise unnamed
-    if contained == "true":
-        raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
-    if contained == "both":
-        raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
-    if offset is not None and offset < 0:
-        raise FhirError(
-            500,
-            "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
-            "Offset must be a positive integer",
-        )
     summary = control.get("_summary", "")
+    _check_control(control, offset, parts.unnamed)
+    includes = [read_include(*each) for each in parts.includes if each[2].strip()]
+    if (error := parts.late or parts.last) is not None:
+        raise _wrapped(error) if offset is not None else error
     if summary in ("true", "text", "data", "count") and control.get("_elements"):
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-    includes = [read_include(*each) for each in asked if each[2].strip()]
-    if unknown_type is not None:
-        names = in_map_order(sorted(name for name, _ in parameters))
-        modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
-        blame = blame_modifiers(resource_type, modifiers)
-        raise FhirError(400, blame) if blame else unknown_type
-    if late is not None:
-        raise late
-    for modifier, text, whole in sorts:
+    sort: list[tuple[SearchParameter, bool]] = []
+    for modifier, text, whole in parts.sorts:
         sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
     total = control.get("_total", "")
@@ -218,6 +151,111 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
             total if total in ("accurate", "none") else "",
         ),
     )
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A search's parameters by what they are for, and what is wrong with them.
+
+    HAPI refuses an unreadable value at once, then an unknown name, then what it meets while it makes its SQL, where it
+    comes to the labels last.
+    """
+
+    filters: list[Filter] = field(default_factory=list)
+    chains: list[Chain | Reverse] = field(default_factory=list)
+    control: dict[str, str] = field(default_factory=dict)
+    sorts: list[tuple[str, str, bool]] = field(default_factory=list)
+    includes: list[tuple[str, str, str]] = field(default_factory=list)
+    unnamed: FhirError | None = None
+    late: FhirError | None = None
+    last: FhirError | None = None
+
+
+def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behind: bool) -> _Parts:
+    """Looks at each parameter, in the order of their names.
+
+    Raises:
+        FhirError: What HAPI refuses at once.
+    """
+    defined = search_parameters(resource_type)
+    parts = _Parts()
+    for name, text in sorted(parameters, key=lambda pair: pair[0]):
+        stem, _, modifier = name.partition(":")
+        if stem in ("_include", "_revinclude"):
+            parts.includes.append((stem, modifier, text))
+        elif stem == "_query":
+            raise _no_named_query(resource_type, parameters)
+        elif stem == "_sort":
+            parts.sorts.append((modifier, text, any(earlier.strip() for _, earlier, _ in parts.sorts)))
+        elif stem in ("_text", "_content"):
+            refusal = "HAPI-1192: Fulltext search is not enabled on this service, can not process parameter:"
+            parts.late = parts.late or FhirError(400, f"{refusal} {stem}")
+        elif stem in _CONTROL:
+            # Of several HAPI takes the first.
+            parts.control.setdefault(stem, text)
+        elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
+            if stem == "_filter":
+                if stem in parts.control:
+                    continue
+                parts.control[stem] = text
+            try:
+                filters, chains = _read_condition(resource_type, name, text, behind=behind)
+            except FhirError as error:
+                said = str(error.issues[0].diagnostics)
+                if said.startswith(_AT_ONCE):
+                    raise
+                if said.startswith(UNKNOWN_TYPE) and "." not in name:
+                    error = _blamed(resource_type, parameters, error)
+                if stem in LABELS:
+                    parts.last = parts.last or error
+                else:
+                    parts.late = parts.late or error
+            else:
+                parts.filters.extend(filters)
+                parts.chains.extend(chains)
+        elif stem == "_language" or not stem.startswith("_"):
+            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
+            parts.unnamed = parts.unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+    return parts
+
+
+def _no_named_query(resource_type: str, parameters: Sequence[tuple[str, str]]) -> FhirError:
+    names = ", ".join(in_map_order(name for name, _ in parameters))
+    text = "Invalid request: The FHIR endpoint on this server does not know how to handle "
+    return FhirError(400, Issue(f"{text}GET operation[{resource_type}] with parameters [[{names}]]", "not-supported"))
+
+
+def _check_control(control: Mapping[str, str], offset: int | None, unnamed: FhirError | None) -> None:
+    """Refuses what cannot be shown as it is asked for, and a parameter that has no name here."""
+    contained = control.get("_contained", "")
+    if contained not in ("", "false", "true", "both"):
+        raise FhirError(400, f"HAPI-1963: Invalid contained mode: {contained}")
+    if unnamed is not None:
+        raise unnamed
+    if contained == "true":
+        raise FhirError(405, "HAPI-0984: Searching with _contained mode enabled is not enabled on this server")
+    if contained == "both":
+        raise FhirError(405, "HAPI-0983: Contained mode 'both' is not currently supported")
+    if offset is not None and offset < 0:
+        raise FhirError(
+            500,
+            "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
+            "Offset must be a positive integer",
+        )
+
+
+def _wrapped(error: FhirError) -> FhirError:
+    """What a search by ``_offset``, which HAPI makes at once, says of a failure."""
+    return error if error.status != 500 else FhirError(500, f"HAPI-2223: {error.issues[0].diagnostics}")
+
+
+def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_type: FhirError) -> FhirError:
+    """What HAPI says to a reference to an unknown type: it blames modifiers where there are any."""
+    defined = search_parameters(resource_type)
+    names = in_map_order(sorted(name for name, _ in parameters))
+    modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
+    blame = blame_modifiers(resource_type, modifiers)
+    return FhirError(400, blame) if blame else unknown_type
 
 
 def asks_for_others(query: Query) -> bool:
@@ -406,9 +444,11 @@ def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, t
 
 
 def _dates_missing(resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[str]:
-    """The date parameters that are asked for with ``:missing``."""
+    """The date parameters that are asked for with ``:missing``, or with nothing."""
     defined = search_parameters(resource_type)
-    stems = (name.removesuffix(":missing") for name, _ in parameters if name.endswith(":missing"))
+    stems = (
+        name.removesuffix(":missing") for name, text in parameters if name.endswith(":missing") or not text.strip()
+    )
     return [stem for stem in stems if stem in defined and defined[stem].type == "date"]
 
 
@@ -417,7 +457,7 @@ def _check_date_bounds(filters: Sequence[Filter], missing: Sequence[str]) -> Non
 
     So is ``:missing``, whatever else is asked of the parameter.
     """
-    bounded = [wanted.parameter.name for wanted in filters if wanted.comparisons]
+    bounded = [wanted.parameter.name for wanted in filters]
     if any([*missing, *bounded].count(name) > 1 for name in missing):
         raise FhirError(400, _SEVERAL_DATES)
     seen: set[tuple[str, str]] = set()

@@ -42,10 +42,8 @@ def coded_alone(judge: Judge, concept: Any, system: str, code: str, what: str, *
     """
     codings = [c for c in _listed(_get(concept, "coding")) if isinstance(c, Mapping) and c.get("system") == system]
     given = {str(coding.get("code")) for coding in codings}
-    if given != {code}:
-        judge.problem(
-            Code.WRONG_CODE, f"The {what} should be coded {code} of {system}; it is {sorted(given)}.", critical
-        )
+    sentence = f"The {what} should be coded {code} of {system}; it is {sorted(given)}."
+    judge.check(given == {code}, Code.WRONG_CODE, sentence, critical)
 
 
 def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, *, replaces: bool = False) -> None:
@@ -83,8 +81,8 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
     judge.route(dosage, *routes)
     rates = _listed(dosage.get("doseAndRate"))
     given = [_in(_get(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
-    if len(given) != 1 or given[0] is None or abs(given[0] - milligrams) > _CLOSE:
-        judge.problem(Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.")
+    right = len(given) == 1 and given[0] is not None and abs(given[0] - milligrams) <= _CLOSE
+    judge.check(right, Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.")
     return dosage
 
 
@@ -98,8 +96,8 @@ def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     wanted = known and abs(float(per) * _HOURS_A_PERIOD[str(unit)] / float(times) - hours) <= _CLOSE
     more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit", "boundsPeriod", "id"}
     gainsaid = any(abs(_HOURS_A_CODE.get(code, hours) - hours) > _CLOSE for code in _codes(timing))
-    if not wanted or more or gainsaid or _get(timing, "event") is not None:
-        judge.problem(Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
+    right = wanted and not more and not gainsaid and _get(timing, "event") is None
+    judge.check(right, Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
 
 
 def once(judge: Judge, dosage: Mapping[str, Any]) -> None:
@@ -114,15 +112,15 @@ def once(judge: Judge, dosage: Mapping[str, Any]) -> None:
 def amount(judge: Judge, resource: Mapping[str, Any], name: str, wanted: float, units: Sequence[str]) -> None:
     """A Quantity must be this many of a unit that goes by one of these names."""
     given = _in(resource.get(name), {unit.lower(): 1.0 for unit in units})
-    if given is None or abs(given - wanted) > _CLOSE:
-        judge.problem(Code.WRONG_DOSE, f"The {name} should be {wanted:g} {units[0]}.")
+    right = given is not None and abs(given - wanted) <= _CLOSE
+    judge.check(right, Code.WRONG_DOSE, f"The {name} should be {wanted:g} {units[0]}.")
 
 
 def refers(judge: Judge, resource: Mapping[str, Any], name: str, wanted: str) -> None:
     """A reference must point at this resource, as in ``MedicationRequest/123``, or at a version of it."""
     given = str(_get(resource.get(name), "reference"))
-    if given != wanted and not given.startswith(f"{wanted}/_history/"):
-        judge.problem(Code.WRONG_VALUE, f"The {name} is {given!r} and should be {wanted!r}.", True)
+    right = given == wanted or given.startswith(f"{wanted}/_history/")
+    judge.check(right, Code.WRONG_VALUE, f"The {name} is {given!r} and should be {wanted!r}.", True)
 
 
 def task(judge: Judge, given: Mapping[str, Any], code: str, focus: str, mrn: str, now: datetime) -> None:

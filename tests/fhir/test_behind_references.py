@@ -6,6 +6,7 @@ Every expectation is what that server answered to the same resources.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -133,7 +134,7 @@ ANY = ["ws4", "ws1", "ws2", "ws3", "ws0", "ws5"]
 @pytest.fixture(scope="module")
 def requests() -> Session:
     session = Server({}).open()
-    orders = (
+    orders: Iterator[Resource] = (
         {
             "resourceType": "ServiceRequest",
             "id": f"ws{i}",
@@ -144,7 +145,7 @@ def requests() -> Session:
         }
         for i, reference in enumerate(REQUESTERS)
     )
-    for resource in (
+    resources: list[Resource] = [
         {"resourceType": "Organization", "id": "w1"},
         {"resourceType": "Practitioner", "id": "w2", "gender": "female", "active": True},
         patient("w3", gender="female"),
@@ -153,7 +154,8 @@ def requests() -> Session:
         {"resourceType": "Device", "id": "w6"},
         {"resourceType": "Group", "id": "w7", "type": "person", "actual": True},
         *orders,
-    ):
+    ]
+    for resource in resources:
         path = f"{resource['resourceType']}/{resource['id']}"
         body = json.dumps(resource)
         assert session.handle(Request("PUT", path, {"content-type": "application/fhir+json"}, body)).status == 201
