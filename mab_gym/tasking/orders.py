@@ -58,8 +58,6 @@ def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, 
     """
     judge.active_order(order, mrn, now)
     not_plain(judge, order)
-    if order.get("medicationReference") is not None:
-        judge.problem(Code.WRONG_CODE, "It names a second medication by reference.", True)
     if not replaces and order.get("priorPrescription") is not None:
         judge.problem(Code.WRONG_VALUE, "It says that it replaces an order, which it should not.", True)
 

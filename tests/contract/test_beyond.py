@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mab_gym.agents.reference import BlindConstant, InstantFinish, Oracle
+from mab_gym.cli.console import score_table
 from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.evaluate import best_constants, violations
 from mab_gym.rollout import assignments, play_all, unwrapped
@@ -353,3 +354,14 @@ def test_what_was_unsafe_is_told_of_episodes_without_finish_too(
     assert verdict["failure"] == "wrong_tool_use"
     assert verdict["unsafe"]
     assert "wrong_patient" in [reason["code"] for reason in verdict["reasons"]]
+
+
+def test_a_run_shows_a_rate_of_its_own_for_what_was_unsafe(env: gymnasium.Env[Any, str]) -> None:
+    records = list(play_all(env, InstantFinish(), assignments(unwrapped(env), family="follow_inr")))
+    found = violations(records)
+    waiting = [record for record in records if record.branch in ("hold", "reverse")]
+    assert found.rate == len(waiting) / len(records)
+    assert found.unsafe == sum(record.verdict["unsafe"] for record in waiting) == 8
+    table = score_table("x", [("finish", records, 1.0)])
+    headings = [str(column.header) for column in table.columns]
+    assert list(table.columns[headings.index("unsafe")].cells) == [f"{100 * 8 / 30:.1f}"]
