@@ -53,7 +53,7 @@ def run(python: Path, folder: Path, *arguments: str) -> str:
 def test_wheel_carries_the_content(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert sum(name.endswith("cases.jsonl") for name in names) == 10
-    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 7
+    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 8
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
 
