@@ -92,8 +92,7 @@ def _official(environment: Environment) -> Workplace:
     if chart_path is None:
         backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
     else:
-        backend = open_chart(chart_path)
-        chart = Chart(backend)
+        backend, chart = _given(chart_path, *_stamp(chart_path))
     families = _chosen(official_families(tasks), environment)
     return Workplace(environment, backend, chart, OfficialTaskSet(families, chart), functions)
 
@@ -122,6 +121,21 @@ def _archive(environment: Environment, progress: Progress | None) -> Path:
             print(f"mab_gym: building the {spec.name} cohort, once, at {path}", file=sys.stderr, flush=True)
         build_archive(spec, progress)
     return path
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells whether a file is still the same; nothing where there is none, which opening it will say."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=4)
+def _given(path: Path, changed: int, size: int) -> tuple[Backend, Chart]:
+    backend = open_chart(path)
+    return backend, Chart(backend)
 
 
 @lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ from mab_gym.cli.environment import make
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import OFFICIAL_AGENTS, scores
 from mab_gym.official.episode import OfficialEpisode
-from mab_gym.official.locate import chart_file
+from mab_gym.official.locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, chart_file
 from mab_gym.official.published import LATER, PAPER, PUBLISHED
 from mab_gym.official.regrade import open_chart, read_trajectories, trajectory_line
 from mab_gym.official.regrade import regrade as regrade_all
@@ -28,7 +28,7 @@ app = typer.Typer(help="The official MedAgentBench: play it, grade it, see publi
 ENV = "mab_gym/MedAgentBench-Official-v0"
 CHART = "chart.ndjson.gz"
 
-Tasks = Annotated[Path, typer.Option(help="The official task file, test_data_v2.json.")]
+Tasks = Annotated[Path, typer.Option(envvar=TASKS_VARIABLE, help="The official task file, test_data_v2.json.")]
 Seed = Annotated[int, typer.Option(help="Which stand-in chart.")]
 
 
@@ -51,7 +51,9 @@ def chart(
 @app.command()
 def play(
     tasks: Tasks,
-    functions: Annotated[Path, typer.Option(help="The official function list, funcs_v1.json.")],
+    functions: Annotated[
+        Path, typer.Option(envvar=FUNCTIONS_VARIABLE, help="The official function list, funcs_v1.json.")
+    ],
     chart: Annotated[
         Path | None,
         typer.Option(help="The chart: FHIR resources, one a line, or an archive. [default: the stand-in chart]"),
@@ -155,7 +157,7 @@ def _table(rows: list[tuple[str, list[EpisodeRecord]]]) -> Table:
 def regrade(
     trajectories: Annotated[Path, typer.Argument(help="Recorded episodes, one JSON object a line, or gzipped.")],
     chart: Annotated[Path, typer.Option(help="The chart they were judged on: one FHIR resource a line, or gzipped.")],
-    tasks: Annotated[Path, typer.Option(help="The official task file, test_data_v2.json.")],
+    tasks: Tasks,
 ) -> None:
     """Play recorded official episodes again, grade them, and say where the grades differ from the recorded ones."""
     known = read_tasks(tasks)

@@ -85,11 +85,14 @@ def read_functions(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         UsageError: The file cannot be opened.
-        ContentError: It is no list of functions with names.
+        ContentError: It is no list of functions with names; the text names file and entry.
     """
     listed = read_json(path)
-    if not isinstance(listed, list) or not all(isinstance(f, dict) and isinstance(f.get("name"), str) for f in listed):
+    if not isinstance(listed, list) or not listed:
         raise ContentError(f"{path}: a function list is a JSON list of objects, each with a name; this is none")
+    for number, entry in enumerate(listed, 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise ContentError(f"{path}, function {number}: an object with a name is wanted")
     return listed
 
 

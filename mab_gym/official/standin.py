@@ -243,7 +243,7 @@ def _named(
 ) -> tuple[dict[str, NamedPerson | None], list[NamedPerson], list[Unread]]:
     """The people by MRN in the order of the file, those who must not exist, and what could not be read."""
     named: dict[str, NamedPerson | None] = {}
-    absent: list[NamedPerson] = []
+    absent: list[tuple[OfficialTask, NamedPerson]] = []
     unread: list[Unread] = []
     for task in tasks:
         mrns, person = [task.mrn] if task.mrn else [], None
@@ -256,7 +256,7 @@ def _named(
                 unread.append(Unread(task.id, f"its solution is {expected[0]}, its eval_MRN {mrns[0]}"))
             mrns = expected or mrns
             if not mrns and person is not None:
-                absent.append(person)
+                absent.append((task, person))
         elif named_mrns(task.instruction) != mrns:
             unread.append(Unread(task.id, f"its instruction does not name its patient {task.mrn}, or others too"))
         for mrn in mrns:
@@ -266,7 +266,11 @@ def _named(
                 unread.append(Unread(task.id, f"it names {mrn} otherwise than a task before it"))
             else:
                 named[mrn] = person or named.get(mrn)
-    return named, absent, unread
+    known = {_key(each.given, each.family, each.birth) for each in named.values() if each is not None}
+    for task, person in absent:
+        if _key(person.given, person.family, person.birth) in known:
+            unread.append(Unread(task.id, "it says that nobody is called so, and another task names such a patient"))
+    return named, [person for _, person in absent], unread
 
 
 def _spec(seed: int, people: int) -> CohortSpec:
