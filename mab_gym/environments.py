@@ -33,6 +33,7 @@ from typing import Any
 from mab_gym.content import bundled_folder
 from mab_gym.errors import ContentError, NotInstalledError
 from mab_gym.tasking.family import DIFFICULTIES, KINDS
+from mab_gym.tasking.verdict import REWARDS
 
 ENTRY_POINTS = "mab_gym.envs"
 """Installed packages offer folders of environment files under this entry point group: ``name = "module:PATH"``."""
@@ -43,7 +44,7 @@ _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "folder"},
     "data": {"cohort", "archive"},
     "official": {"tasks", "functions", "chart", "chart_seed"},
-    "episode": {"protocol", "backend", "max_steps", "max_obs_chars"},
+    "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
     "requires": {"modules", "extra"},
 }
 
@@ -70,6 +71,7 @@ class Environment:
         backend: The backend's name.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest observation text, or None.
+        reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
         modules: Python modules that it needs.
         extra: The extra of this package that installs them.
     """
@@ -91,6 +93,7 @@ class Environment:
     backend: str = "embedded"
     max_steps: int = 8
     max_obs_chars: int | None = None
+    reward: str = "sparse"
     modules: tuple[str, ...] = field(default=())
     extra: str = ""
 
@@ -129,7 +132,12 @@ def read_environment(path: Path) -> Environment:
     values: dict[str, Any] = {"id": data["id"], "summary": str(data.get("summary", ""))}
     for table in _TABLES:
         values.update(data.get(table, {}))
-    for name, allowed in (("kind", KINDS), ("difficulty", DIFFICULTIES), ("cases", ("frozen", "drawn"))):
+    for name, allowed in (
+        ("kind", KINDS),
+        ("difficulty", DIFFICULTIES),
+        ("cases", ("frozen", "drawn")),
+        ("reward", REWARDS),
+    ):
         if name in values and values[name] not in allowed:
             raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {values[name]!r}")
     for name in ("families", "modules"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
 
@@ -15,7 +15,8 @@ from mab_gym.tasking.chart import Chart, ChartError
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol as Wording
-from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.variants import stage
+from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8
 _POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
@@ -70,8 +71,10 @@ class Game(Protocol):
         """The episode's view of the record system."""
         ...
 
-    def reset(self, family: Family, case: Case) -> tuple[Observation, dict[str, Any]]:
-        """Begins a case at the snapshot."""
+    def reset(
+        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins a case at the snapshot, in the given variants, whose chance follows the seed."""
         ...
 
     def step(self, text: str) -> Step:
@@ -88,12 +91,16 @@ class Episode:
         protocol: How tasks and replies are worded.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest text of an observation, None for no limit. What is cut off is said.
+        reward: ``sparse`` or ``partial``; see `Verdict.credit`.
 
     Raises:
         UsageError: A limit is not a whole number above 0.
     """
 
-    __slots__ = ("_case", "_family", "_max_obs_chars", "_over", "_session", "_steps", "_world", "max_steps")
+    __slots__ = (
+        "_case", "_chart", "_family", "_max_obs_chars", "_over", "_partial",
+        "_session", "_steps", "_variants", "_world", "max_steps",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -102,14 +109,20 @@ class Episode:
         protocol: Wording,
         max_steps: int = DEFAULT_MAX_STEPS,
         max_obs_chars: int | None = None,
+        reward: str = "sparse",
     ) -> None:
+        if reward not in REWARDS:
+            raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
         check_limits(max_steps=max_steps, max_obs_chars=max_obs_chars)
         self._world = (backend, chart, protocol)
         self._session: RecordSession = backend.open()
         self.max_steps = max_steps
         self._max_obs_chars = max_obs_chars
+        self._partial = reward == "partial"
         self._case: Case | None = None
         self._family: Family | None = None
+        self._chart = chart
+        self._variants: tuple[str, ...] = ()
         self._steps = 0
         self._over = True
 
@@ -128,13 +141,27 @@ class Episode:
         """The episode's view of the record system."""
         return self._session
 
-    def reset(self, family: Family, case: Case) -> tuple[Observation, dict[str, Any]]:
-        """Begins a case at the snapshot: whatever was written before is gone."""
-        backend, _, protocol = self._world
-        self._session.reset()
-        self._family, self._case = family, case
+    def reset(
+        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins a case at the snapshot: whatever was written before is gone.
+
+        Args:
+            family: The case's family.
+            case: What to play.
+            variants: In which variants, from `read_variants`.
+            seed: Chance of the variants.
+        """
+        backend, snapshot, protocol = self._world
+        staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
+        if staging.resources:
+            self._session.prepare(staging.resources)
+        else:
+            self._session.reset()
+        self._chart = Chart(backend, staging.resources) if staging.resources else snapshot
+        self._family, self._case, self._variants = family, case, staging.variants
         self._steps, self._over = 0, False
-        context, question = family.prompt(case, backend.now.isoformat())
+        context, question = staging.words
         opening = protocol.opening.format(
             base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
         )
@@ -187,10 +214,9 @@ class Episode:
         return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        _, chart, _ = self._world
         fault = None
         try:
-            verdict = family.verify(case, chart, Result(answer, tuple(self._session.writes)))
+            verdict = family.verify(case, self._chart, Result(answer, tuple(self._session.writes)))
         except ChartError as error:
             fault = str(error)
             verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system did not answer the verifier: {error}")])
@@ -211,7 +237,8 @@ class Episode:
             observation = Observation(text="", fhir="", status=0)
         info = self._info(family, case, observation["status"])
         info["verdict"] = verdict.to_dict()
-        return Step(observation, verdict.reward, terminated, not terminated, info)
+        reward = verdict.credit if self._partial else verdict.reward
+        return Step(observation, reward, terminated, not terminated, info)
 
     def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
         return {
@@ -221,6 +248,7 @@ class Episode:
             "difficulty": family.difficulty,
             "step": self._steps,
             "status": status,
+            **({"variant": "+".join(self._variants)} if self._variants else {}),
         }
 
 

@@ -27,7 +27,9 @@ from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.protocol import PROTOCOLS, protocol
 from mab_gym.tasking.taskset import FROZEN, TaskSet
+from mab_gym.tasking.verdict import REWARDS
 
+SPARSE = REWARDS[0]
 OFFICIAL = "official"
 """The protocol that plays the official tasks word for word; the others are in `mab_gym.tasking.protocol`."""
 
@@ -55,7 +57,9 @@ class Workplace:
         rules = self.environment
         if rules.protocol == OFFICIAL:
             return OfficialEpisode(self.backend, self.chart, self.functions, rules.max_steps, rules.max_obs_chars)
-        return Episode(self.backend, self.chart, protocol(rules.protocol), rules.max_steps, rules.max_obs_chars)
+        return Episode(
+            self.backend, self.chart, protocol(rules.protocol), rules.max_steps, rules.max_obs_chars, rules.reward
+        )
 
 
 def open_workplace(environment: Environment, progress: Progress | None = None) -> Workplace:
@@ -85,6 +89,8 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
 def _official(environment: Environment) -> Workplace:
     if environment.cases != FROZEN:
         raise UsageError(f"{environment.id}: the official tasks are read from their file; cases are {FROZEN} alone")
+    if environment.reward != SPARSE:
+        raise UsageError(f"{environment.id}: the official grading knows right and wrong; its reward is {SPARSE} alone")
     tasks_path, functions_path = official_files(environment.id, environment.tasks, environment.functions)
     tasks = read_tasks(tasks_path)
     functions = tuple(read_functions(functions_path))

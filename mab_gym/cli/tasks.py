@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from mab_gym.cli.console import output
+from mab_gym.audit import GROUP, MOST_BLIND, MOST_CONSTANT, SKILLS, Audit, Auditor, to_json
+from mab_gym.cli.console import counting, output
 from mab_gym.cli.environment import DEFAULT_ENV, make
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
 from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.variants import VARIANTS
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True)
 
@@ -45,15 +49,78 @@ def list_tasks(
 def show(
     case: Annotated[str, typer.Argument(help="A case's id, as in latest_magnesium/07.")],
     env: Annotated[str, typer.Option(help="The environment that plays it.")] = DEFAULT_ENV,
+    variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
+    seed: Annotated[int, typer.Option(help="Chance of the variants.")] = 0,
 ) -> None:
     """Show a case as an agent is given it."""
     made = make(env)
-    observation, info = made.reset(options={"case": case})
+    observation, info = made.reset(seed=seed, options={"case": case, "variant": variant})
     current = unwrapped(made).episode.case
     output.print(observation["text"], markup=False, soft_wrap=True)
     branch = current.branch if current is not None else "–"
     output.rule()
     output.print(f"{info['case']} · {info['kind']} · {info['difficulty']} · branch {branch}")
+
+
+@app.command()
+def audit(
+    env: Annotated[str, typer.Option(help="The environment whose frozen cases are looked at.")] = DEFAULT_ENV,
+    seed: Annotated[int, typer.Option(help="Chance of the graded players.")] = 0,
+    rollouts: Annotated[int, typer.Option(help="Episodes a case and skill that they play.", min=1)] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show what can be won without reading the chart, and whether weak players are told apart.
+
+    Exits with 1 where a limit is not kept.
+    """
+    auditor = Auditor(unwrapped(make(env)))
+    families = list(auditor.families())
+    with counting(f"auditing {env}", len(families)) as advance:
+        found = auditor.audit(seed, rollouts, advance)
+    if as_json:
+        output.print_json(json.dumps(to_json(found)))
+    else:
+        for table in audit_tables(found):
+            output.print(table)
+        reading = [blind for blind in found.blind if blind.needs_reading]
+        output.print(
+            f"without a GET: {sum(b.solved for b in reading)} of {sum(b.played for b in reading)} cases of the "
+            f"{len(reading)} families that need reading ({found.blind_share:.1%}; limit {MOST_BLIND:.0%})"
+        )
+        text, solved = found.constant
+        output.print(
+            f"the best one text: {solved} of {found.cases} ({found.constant_share:.1%}; limit {MOST_CONSTANT:.0%}): "
+            f"{text[:80]}",
+            markup=False,
+        )
+        output.print(f"finishing at once: {found.at_once} of {found.cases}")
+        for fault in found.faults():
+            output.print(f"not kept: {fault}", markup=False)
+    if found.faults():
+        raise typer.Exit(1)
+
+
+def audit_tables(found: Audit) -> Iterator[Table]:
+    """An audit as tables for people."""
+    table = Table(
+        "family", "branches", "best without a GET", "texts", title="What can be won blindly", title_justify="left"
+    )
+    for blind in found.blind:
+        shares = ", ".join(f"{branch} {count}" for branch, count in found.branches[blind.family].items())
+        best = f"{blind.solved} of {blind.played}" + ("" if blind.needs_reading else " (nothing to read)")
+        table.add_row(blind.family, shares, best, str(blind.tried))
+    yield table
+    table = Table(title="Solved by players who get each step right with a probability, in %", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    for skill in SKILLS:
+        table.add_column(f"{skill:g}", justify="right")
+    table.add_column(f"groups of {GROUP} that tell: sparse", justify="right")
+    table.add_column("partial", justify="right")
+    for each in found.graded:
+        rates = [f"{100 * each.success[skill]:.0f}" for skill in SKILLS]
+        telling = [f"{each.telling[kind]:.0%}" for kind in ("sparse", "partial")]
+        table.add_row(each.family, *rates, *telling)
+    yield table
 
 
 @app.command()

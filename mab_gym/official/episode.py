@@ -6,7 +6,7 @@ record system, and the verdict is the official one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mab_gym.backends import Backend, RecordSession
@@ -79,12 +79,22 @@ class OfficialEpisode:
         """The episode's view of the record system."""
         return self._session
 
-    def reset(self, family: Family, case: Case) -> tuple[Observation, dict[str, Any]]:
+    def reset(
+        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
+    ) -> tuple[Observation, dict[str, Any]]:
         """Begins a task at the snapshot.
 
+        Args:
+            family: The task's category.
+            case: The task.
+            variants: None; official tasks are played as they are.
+            seed: Without effect.
+
         Raises:
-            UsageError: The case is none of the official file's.
+            UsageError: The case is none of the official file's, or a variant is asked for.
         """
+        if variants:
+            raise UsageError(f"official tasks are played as they are, not {'+'.join(variants)}")
         if not isinstance(case, OfficialCase):
             raise UsageError(f"{case.id} is no official task")
         self._session.reset()
@@ -159,9 +169,13 @@ class _Listening:
         self._inner.reset()
         self._last = None
 
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        self._inner.prepare(resources)
+        self._last = None
+
 
 def _verdict(ended: Status, graded: Grade) -> Verdict:
     if graded.correct:
-        return Verdict(True, (Reason(Code.SOLVED, "Correct by the official grading."),), None)
+        return Verdict(True, (Reason(Code.SOLVED, "Correct by the official grading."),), None, 1.0)
     code = _CODES.get(ended, Code.OFFICIAL_RULE)
     return verdict_from([Reason(code, f"Incorrect by the official grading: {graded.reason}.")])

@@ -1,6 +1,7 @@
 """Judging by clinical meaning: what verifiers are written with.
 
-A `Judge` collects what is wrong; nothing found wrong is a success. It never raises for anything an agent wrote.
+A `Judge` collects what is wrong; nothing found wrong is a success. It never raises for anything an agent wrote. It also
+counts what had to be done and what of it was, for partial credit; doing nothing earns nothing.
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ class Judge:
     def __init__(self, result: Result) -> None:
         self._result = result
         self._problems: list[Reason] = []
+        self._asked = 0
+        self._met = 0
 
     def problem(self, code: Code, sentence: str) -> None:
         """Notes that something is wrong."""
@@ -121,17 +124,28 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """The verdict on all that was looked at."""
-        return verdict_from(self._problems)
+        return verdict_from(self._problems, self._met / self._asked if self._asked else 0.0)
+
+    def check(self, met: bool, code: Code, sentence: str) -> None:
+        """One thing that had to be so; notes a problem where it is not."""
+        self._asked += 1
+        if met:
+            self._met += 1
+        else:
+            self.problem(code, sentence)
 
     def answer(self, *expected: Expected) -> None:
         """The answer must be a list of exactly these."""
+        self._asked += len(expected)
         try:
             given = read_answer(self._result.answer)
         except ValueError as error:
             self.problem(Code.ANSWER_MALFORMED, f"The answer could not be read: {error}.")
             return
         wanted = "[" + ", ".join(item.description for item in expected) + "]"
-        if len(given) != len(expected) or not all(e.test(item) for e, item in zip(expected, given, strict=True)):
+        right = [len(given) == len(expected) and e.test(item) for e, item in zip(expected, given, strict=False)]
+        self._met += sum(right)
+        if len(given) != len(expected) or not all(right):
             self.problem(Code.ANSWER_WRONG, f"The answer should be {wanted}, but it was {_short(self._result.answer)}.")
 
     def nothing_written(self, why: str = "the task asks for no change") -> None:
@@ -147,6 +161,7 @@ class Judge:
         """
         found: list[Mapping[str, Any]] = []
         remaining = list(self._result.writes)
+        self._asked += len(resource_types)
         for resource_type in resource_types:
             same = [w for w in remaining if w.resource_type == resource_type and w.interaction == "create"]
             remaining = [w for w in remaining if w not in same]
@@ -156,6 +171,7 @@ class Judge:
                 self.problem(Code.WRITE_DUPLICATE, f"{len(same)} {resource_type} resources were written; one was due.")
             elif same[0].resource is not None:
                 found.append(same[0].resource)
+                self._met += 1
         for write in remaining:
             self.problem(Code.WRITE_UNEXPECTED, f"A {write.resource_type} was written that nobody asked for.")
         return found if len(found) == len(resource_types) else None
@@ -163,8 +179,8 @@ class Judge:
     def subject(self, resource: Mapping[str, Any], mrn: str) -> None:
         """The resource must concern this patient."""
         reference = _at(resource, "subject", "reference")
-        if reference != f"Patient/{mrn}" and not str(reference).startswith(f"Patient/{mrn}/_history/"):
-            self.problem(Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
+        right = reference == f"Patient/{mrn}" or str(reference).startswith(f"Patient/{mrn}/_history/")
+        self.check(right, Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
 
     def active_order(self, order: Mapping[str, Any], mrn: str, now: datetime) -> None:
         """An order must be an active one for this patient, written now."""
@@ -176,32 +192,33 @@ class Judge:
     def coded(self, concept: Any, system: str, code: str, what: str) -> None:
         """One coding among those given must be this one."""
         codings = _items(_at(concept, "coding"))
-        if not any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings):
-            self.problem(Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.")
+        right = any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings)
+        self.check(right, Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.")
 
     def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
         """A plain field must have this value."""
-        if resource.get(name) != wanted:
-            self.problem(code, f"The {name} is {resource.get(name)!r} and should be {wanted!r}.")
+        given = resource.get(name)
+        self.check(given == wanted, code, f"The {name} is {given!r} and should be {wanted!r}.")
 
     def at(self, resource: Mapping[str, Any], name: str, wanted: datetime) -> None:
         """A field must name this instant, in any time zone."""
-        if not _same_moment(resource.get(name), wanted):
-            self.problem(Code.WRONG_TIME, f"The {name} is {resource.get(name)!r} and should be {wanted.isoformat()}.")
+        given = resource.get(name)
+        sentence = f"The {name} is {given!r} and should be {wanted.isoformat()}."
+        self.check(_same_moment(given, wanted), Code.WRONG_TIME, sentence)
 
     def note(self, resource: Mapping[str, Any], wanted: str) -> None:
         """A note must hold this text; white space may differ."""
         texts = [" ".join(str(_at(note, "text") or "").split()) for note in _items(resource.get("note"))]
-        if not any(" ".join(wanted.split()) in text for text in texts):
-            self.problem(Code.WRONG_NOTE, "The free text that was asked for is not in the note.")
+        right = any(" ".join(wanted.split()) in text for text in texts)
+        self.check(right, Code.WRONG_NOTE, "The free text that was asked for is not in the note.")
 
     def route(self, dosage: Any, *accepted: str) -> None:
         """The route, as text or as any of its codings' codes and displays, must be one of these (case apart)."""
         route = _at(dosage, "route")
         names = [_at(route, "text"), *(_at(c, k) for c in _items(_at(route, "coding")) for k in ("code", "display"))]
         given = {str(name).strip().lower() for name in names if name}
-        if not given & {name.lower() for name in accepted}:
-            self.problem(Code.WRONG_ROUTE, f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}.")
+        right = bool(given & {name.lower() for name in accepted})
+        self.check(right, Code.WRONG_ROUTE, f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}.")
 
     def grams(self, dosage: Any, wanted: float) -> None:
         """The dose must be this many grams, in any unit of mass."""
@@ -217,13 +234,13 @@ class Judge:
         Accepted are a rateQuantity in hours, as the prompt asks, and what means the same: a rate in grams an hour, a
         rateRatio, or timing.repeat.duration.
         """
-        if not any(abs(hours - wanted) <= _SAME for hours in _infusion_hours(dosage, grams)):
-            self.problem(Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
+        right = any(abs(hours - wanted) <= _SAME for hours in _infusion_hours(dosage, grams))
+        self.check(right, Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
 
     def _dose(self, dosage: Any, wanted: float, unit: str, factors: Mapping[str, float], tolerance: float) -> None:
         amounts = [_amount(_at(rate, "doseQuantity"), factors) for rate in _items(_at(dosage, "doseAndRate"))]
-        if len(amounts) != 1 or amounts[0] is None or abs(amounts[0] - wanted) > tolerance:
-            self.problem(Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
+        right = len(amounts) == 1 and amounts[0] is not None and abs(amounts[0] - wanted) <= tolerance
+        self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
 
 
 def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:

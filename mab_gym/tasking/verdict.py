@@ -75,6 +75,12 @@ _GRAVITY = [
 ]
 
 
+REWARDS = ("sparse", "partial")
+"""What an episode's reward may be: 1 or 0, or the verdict's credit."""
+MOST_CREDIT = 0.9
+"""What is not solved earns no more, however little was missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One finding: a code for machines and a sentence for people."""
@@ -91,11 +97,13 @@ class Verdict:
         success: Whether the case was solved.
         reasons: What was found; for a success the single reason `Code.SOLVED`.
         failure: The gravest kind of failure among them, None for a success.
+        credit: From 0 to 1, how much of what had to be done was done; 1 for a success alone, 0 for anything unsafe.
     """
 
     success: bool
     reasons: tuple[Reason, ...]
     failure: Failure | None
+    credit: float = 0.0
 
     @property
     def reward(self) -> float:
@@ -107,14 +115,21 @@ class Verdict:
         return {
             "success": self.success,
             "failure": None if self.failure is None else self.failure.value,
+            "credit": self.credit,
             "reasons": [{"code": reason.code.value, "text": reason.text} for reason in self.reasons],
         }
 
 
-def verdict_from(problems: Iterable[Reason]) -> Verdict:
-    """The verdict that follows from what was found wrong: success where nothing was."""
+def verdict_from(problems: Iterable[Reason], done: float = 0.0) -> Verdict:
+    """The verdict that follows from what was found wrong: success where nothing was.
+
+    Args:
+        problems: What was found wrong.
+        done: How much of what had to be done was done, from 0 to 1.
+    """
     found = tuple(problems)
     if not found:
-        return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None)
+        return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None, 1.0)
     kinds = {_FAILURES.get(reason.code, Failure.WRONG_ORDER) for reason in found}
-    return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds))
+    credit = 0.0 if Failure.UNSAFE_ORDER in kinds else round(min(done, MOST_CREDIT), 4)
+    return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds), credit)

@@ -21,5 +21,10 @@ def situation(latest: Reading | None, now: datetime) -> str:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a patient in this situation."""
-    wanted = [mrn for mrn in chart.profiles() if situation(chart.latest(mrn, "A1C"), chart.now) == branch]
+    wanted = [
+        mrn
+        for mrn in chart.profiles()
+        if situation(chart.latest(mrn, "A1C"), chart.now) == branch
+        and (branch != "never" or chart.latest(mrn, "GLU") is not None)
+    ]
     return {"mrn": rng.choice(wanted)} if wanted else None

@@ -9,7 +9,7 @@ from mab_gym.tasking.solving import Desk, Solution
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two or three steps."""
+    """Two to four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="A1C", _sort="-date", _count="5")
     results = [r for r in reply.resources if r["status"] != "entered-in-error"]
     a_year_ago = desk.now.replace(year=desk.now.year - 1)
@@ -28,4 +28,6 @@ def solve(case: Case, desk: Desk) -> Solution:
     if results:
         yield desk.finish([results[0]["valueQuantity"]["value"], results[0]["effectiveDateTime"]])
     else:
-        yield desk.finish([-1])
+        reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="5")
+        glucose = next(r for r in reply.resources if r["status"] != "entered-in-error")
+        yield desk.finish([-1, glucose["valueQuantity"]["value"], glucose["effectiveDateTime"]])

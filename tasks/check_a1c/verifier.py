@@ -1,4 +1,4 @@
-"""A new HbA1c where one is due, nothing where not, and the last result."""
+"""A new HbA1c where one is due, nothing where not, and the last result; without any, the last glucose."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             judge.field(order, "priority", "stat", Code.WRONG_PRIORITY)
             judge.coded(order.get("code"), "http://loinc.org", "4548-4", "laboratory order")
     if latest is None:
-        judge.answer(number(-1))
+        glucose = chart.latest(case["mrn"], "GLU")
+        if glucose is None:
+            judge.answer(number(-1))
+        else:
+            judge.answer(number(-1), number(glucose.value), moment(glucose.moment))
     else:
         judge.answer(number(latest.value), moment(latest.moment))
     return judge.verdict()

@@ -13,5 +13,6 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
     written = newest["effectiveDateTime"]
+    value = newest["valueQuantity"]["value"]
     current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)
-    yield desk.finish([newest["valueQuantity"]["value"] if current else -1, written])
+    yield desk.finish([value, written] if current else [-1, written, value])

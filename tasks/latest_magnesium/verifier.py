@@ -1,4 +1,4 @@
-"""The latest magnesium of the last 24 hours with its time, or -1 with the time of the one before."""
+"""The latest magnesium of the last 24 hours with its time, or -1 with the one before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     judge = Judge(result)
     if latest is not None:
         current = latest.moment >= chart.now - timedelta(hours=24)
-        judge.answer(number(latest.value if current else -1), moment(latest.moment))
+        if current:
+            judge.answer(number(latest.value), moment(latest.moment))
+        else:
+            judge.answer(number(-1), moment(latest.moment), number(latest.value))
     else:
         judge.answer(number(-1))
     judge.nothing_written()

@@ -1,4 +1,4 @@
-"""The mean of the readings in the window and how many they are, or -1 with the time of the one before."""
+"""The mean of the readings in the window and how many they are, or -1 with the one before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         mean = sum(reading.value for reading in readings) / len(readings)
         judge.answer(number(mean, ROUNDING), number(len(readings)))
     elif (latest := chart.latest(case["mrn"], "GLU")) is not None:
-        judge.answer(number(-1), moment(latest.moment))
+        judge.answer(number(-1), moment(latest.moment), number(latest.value))
     else:
         judge.answer(number(-1))
     judge.nothing_written()

@@ -1,4 +1,4 @@
-"""Cases: somebody who is there, somebody with namesakes, and somebody who almost exists."""
+"""Cases: somebody who is there, somebody with namesakes, and somebody who was born on another day."""
 
 from __future__ import annotations
 
@@ -25,19 +25,14 @@ def namesakes(chart: Chart) -> Counter[str]:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a person; a near miss has a real name and a date of birth that nobody of this name has."""
+    """Draws a person; a near miss has the name of one patient and another date of birth."""
     counts = namesakes(chart)
     wanted = [p for p in chart.patients().values() if (counts[full_name(p)] > 1) == (branch == "namesakes")]
-    if branch == "not_found":
-        wanted = list(chart.patients().values())
     if not wanted:
         return None
     patient = rng.choice(wanted)
     name, birth_date = full_name(patient), patient["birthDate"]
     if branch == "not_found":
-        taken = {p["birthDate"] for p in chart.patients().values() if full_name(p) == name}
-        while birth_date in taken:
-            birth_date = (
-                date.fromisoformat(patient["birthDate"]) + timedelta(days=rng.choice((-365, -31, -1, 1, 31)))
-            ).isoformat()
+        days = rng.choice((-1, 1)) * rng.randrange(1, 400)
+        birth_date = (date.fromisoformat(birth_date) + timedelta(days=days)).isoformat()
     return {"name": name, "birth_date": birth_date}

@@ -1,4 +1,4 @@
-"""Search by family name and date of birth, then compare the given name."""
+"""Search by family name, then compare the given name and the date of birth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .cases import full_name
 def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     family = case["name"].split(" ", 1)[1]
-    reply = yield desk.get("Patient", family=family, birthdate=case["birth_date"])
-    found = [patient["id"] for patient in reply.resources if full_name(patient) == case["name"]]
-    yield desk.finish([found[0] if found else "Patient not found"])
+    reply = yield desk.get("Patient", family=family, _count="100")
+    named = [patient for patient in reply.resources if full_name(patient) == case["name"]]
+    found = [patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]]
+    yield desk.finish(found or ["Patient not found", *(patient["birthDate"] for patient in named)])

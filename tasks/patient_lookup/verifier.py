@@ -1,4 +1,4 @@
-"""The MRN of the one person with this name and date of birth."""
+"""The MRN of the one person with this name and date of birth, or when the one of this name was born."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NOT_FOUND = "Patient not found"
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the answer; nothing may be written."""
-    found = [
-        mrn
-        for mrn, patient in chart.patients().items()
-        if patient["birthDate"] == case["birth_date"] and full_name(patient) == case["name"]
-    ]
+    named = [patient for patient in chart.patients().values() if full_name(patient) == case["name"]]
+    found = [patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]]
     judge = Judge(result)
-    judge.answer(text(found[0] if found else NOT_FOUND))
+    if found:
+        judge.answer(text(found[0]))
+    else:
+        judge.answer(text(NOT_FOUND), *(text(patient["birthDate"]) for patient in named))
     judge.nothing_written()
     return judge.verdict()

@@ -35,10 +35,10 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.subject(observation, case["mrn"])
         judge.field(observation, "status", "final", Code.WRONG_STATUS)
         judge.at(observation, "effectiveDateTime", chart.now)
-        if not _is_vital_signs(observation):
-            judge.problem(Code.WRONG_CATEGORY, "The Observation is not in the category vital-signs.")
-        if not _is_blood_pressure(observation.get("code", {})):
-            judge.problem(Code.WRONG_CODE, "The Observation is not identified as BP.")
-        if "".join(str(observation.get("valueString", "")).split()) != "".join(case["reading"].split()):
-            judge.problem(Code.WRONG_VALUE, f"The valueString should be {case['reading']!r}.")
+        vital = _is_vital_signs(observation)
+        judge.check(vital, Code.WRONG_CATEGORY, "The Observation is not in the category vital-signs.")
+        named = _is_blood_pressure(observation.get("code", {}))
+        judge.check(named, Code.WRONG_CODE, "The Observation is not identified as BP.")
+        same = "".join(str(observation.get("valueString", "")).split()) == "".join(case["reading"].split())
+        judge.check(same, Code.WRONG_VALUE, f"The valueString should be {case['reading']!r}.")
     return judge.verdict()

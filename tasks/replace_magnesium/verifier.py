@@ -31,6 +31,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.nothing_written("no replacement is due")
     if latest is None:
         judge.answer(number(-1))
+    elif branch == "not_recorded":
+        judge.answer(number(-1), moment(latest.moment), number(latest.value))
     else:
-        judge.answer(number(-1 if branch == "not_recorded" else latest.value), moment(latest.moment))
+        judge.answer(number(latest.value), moment(latest.moment))
     return judge.verdict()

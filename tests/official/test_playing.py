@@ -225,6 +225,10 @@ def test_official_tasks_are_never_drawn_and_of_no_other_protocol(files: dict[str
         make(files, cases="drawn")
     with pytest.raises(UsageError, match="ehr, official"):
         make(files, protocol="nonsense")
+    with pytest.raises(UsageError, match="its reward is sparse alone"):
+        make(files, reward="partial")
+    with pytest.raises(UsageError, match="played as they are, not us_dates"):
+        make(files).reset(seed=0, options={"variant": "us_dates"})
     with pytest.raises(UsageError, match="chart's seed"):
         make(files, chart_seed=-1)
 
