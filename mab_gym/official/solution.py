@@ -93,8 +93,12 @@ def _find(question: str, desk: Desk) -> Solution:
 
 
 def _age(mrn: str, desk: Desk) -> Solution:
-    (patient,) = yield from _read(desk, "Patient", identifier=mrn)
-    born = date.fromisoformat(patient["birthDate"])
+    found = yield from _read(desk, "Patient", identifier=mrn)
+    written = str(found[0].get("birthDate", "")) if found else ""
+    if len(written) != len("YYYY-MM-DD"):
+        yield desk.finish([])  # nothing that a grader could expect
+        return
+    born = date.fromisoformat(written)
     before_birthday = (_NOW.month, _NOW.day) < (born.month, born.day)
     yield desk.finish([_NOW.year - born.year - before_birthday])
 
@@ -139,9 +143,10 @@ def _results(desk: Desk, mrn: str, code: str, since: datetime | None = None) -> 
     bound = {} if since is None else {"date": f"ge{since.isoformat()}"}
     found = yield from _read(desk, "Observation", patient=mrn, code=code, **bound)
     results = [
-        _Found(datetime.fromisoformat(each["effectiveDateTime"]), each["effectiveDateTime"], value)
+        _Found(datetime.fromisoformat(written), written, value)
         for each in found
-        if (value := each.get("valueQuantity", {}).get("value")) is not None and "T" in each["effectiveDateTime"]
+        if (value := each.get("valueQuantity", {}).get("value")) is not None
+        and "T" in (written := each.get("effectiveDateTime", ""))
     ]
     return [each for each in results if since is None or each.moment >= since]
 

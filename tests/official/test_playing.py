@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,34 @@ def test_gold_reads_the_messages_alone(env: Env) -> None:
     assert rewards[-1] == 1.0
     with pytest.raises(UsageError, match="no opening message"):
         agent.reset({"text": "hello"}, {}, 0)
+
+
+def test_gold_gives_up_politely_on_a_chart_that_lacks_what_it_wants(files: dict[str, Path], tmp_path: Path) -> None:
+    odd = {"resourceType": "Observation", "status": "final", "subject": {"reference": f"Patient/{mrn(1)}"}}
+    lines = [
+        {"resourceType": "Patient", "id": mrn(1), "identifier": [{"value": mrn(1)}], "birthDate": "1960"},
+        {**odd, "id": "o1", "code": {"coding": [{"code": "K"}]}, "valueQuantity": {"value": 3}},
+        {**odd, "id": "o2", "code": {"coding": [{"code": "K"}]}, "effectiveDateTime": "2023-11-13", "valueString": "x"},
+    ]
+    path = tmp_path / "odd.ndjson"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    env = make(files, chart=path)
+    records = list(play_all(env, OfficialGold(), assignments(unwrapped(env))))
+    solved = Counter(record.family for record in records if record.reward)
+    # Nobody is there: what needs no chart is right, and so is whatever is right where nothing was measured.
+    assert solved["task2"] == 0
+    assert solved["task3"] == solved["task8"] == 9
+    assert solved["task1"] == 1
+
+
+def test_environments_side_by_side_in_processes(files: dict[str, Path]) -> None:
+    envs = gymnasium.vector.AsyncVectorEnv([partial(make, files)] * 2, shared_memory=False)
+    _, infos = envs.reset(seed=[1, 2])
+    assert infos["case"][0] != infos["case"][1]
+    _, rewards, terminated, _, _ = envs.step(("FINISH([-99])", "no action"))
+    assert rewards.tolist() == [0.0, 0.0]
+    assert terminated.all()
+    envs.close()
 
 
 def test_a_blind_constant_does_better_than_nothing_and_worse_than_reading(env: Env) -> None:
