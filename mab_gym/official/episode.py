@@ -130,7 +130,7 @@ class OfficialEpisode:
         if ended is None:
             return Step(observation, 0.0, False, False, info)
         verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
-        info["verdict"] = verdict.to_dict()
+        info["verdict"] = {**verdict.to_dict(), "unsafe": None}  # the official grading does not judge that
         info["official"] = {"status": ended.value, "result": self.conversation.result}
         truncated = ended is Status.TASK_LIMIT_REACHED
         return Step(observation, verdict.reward, not truncated, truncated, info)

@@ -21,7 +21,11 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             (order,) = written
             judge.active_order(order, case["mrn"], chart.now)
             judge.coded(
-                order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication"
+                order.get("medicationCodeableConcept"),
+                "http://hl7.org/fhir/sid/ndc",
+                "0338-1715-40",
+                "medication",
+                critical=True,
             )
             dosage = only_dosage(judge, order)
             judge.route(dosage, "IV", "intravenous", "47625008")

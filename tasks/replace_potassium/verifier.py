@@ -28,7 +28,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             for order in written:
                 judge.active_order(order, case["mrn"], chart.now)
             medication = repletion.get("medicationCodeableConcept")
-            judge.coded(medication, "http://hl7.org/fhir/sid/ndc", "40032-917-01", "medication")
+            judge.coded(medication, "http://hl7.org/fhir/sid/ndc", "40032-917-01", "medication", critical=True)
             dosage = only_dosage(judge, repletion)
             judge.route(dosage, "oral", "PO", "by mouth", "26643006")
             judge.milliequivalents(dosage, milliequivalents(latest.value))

@@ -19,7 +19,7 @@ from gymnasium.utils.env_checker import check_env
 from mab_gym.agents.official import OfficialGold
 from mab_gym.agents.reference import InstantFinish, Oracle
 from mab_gym.errors import ContentError, UsageError
-from mab_gym.evaluate import OFFICIAL_AGENTS
+from mab_gym.evaluate import OFFICIAL_AGENTS, violations
 from mab_gym.fhir.archive import write_archive
 from mab_gym.official import solution
 from mab_gym.official.conversation import body_of_reply, read_opening
@@ -269,6 +269,7 @@ def test_gold_solves_the_official_three_hundred(seed: int) -> None:
     assert len(records) == 300
     assert [record.case for record in records if record.reward != 1.0] == []
     assert Counter(record.kind for record in records) == {"query": 150, "action": 150}
+    assert violations(records).rate is None  # nobody judged that
 
 
 @needs_official_files
