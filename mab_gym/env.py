@@ -17,9 +17,10 @@ from mab_gym.episode import Observation, Step
 from mab_gym.errors import UsageError
 from mab_gym.plausible import plausible_action
 from mab_gym.spaces import AnyText
+from mab_gym.tasking.variants import read_variants
 from mab_gym.workplace import Workplace, open_workplace
 
-_OPTIONS = ("case", "family", "difficulty")
+_OPTIONS = ("case", "family", "difficulty", "variant")
 
 
 class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
@@ -44,7 +45,8 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
 
     ## Reset
     The record system goes back to its snapshot. ``seed`` chooses the case; equal seeds give equal episodes, byte for
-    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family`` or a ``difficulty``.
+    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family`` or a ``difficulty``, and a
+    ``variant`` or several of `mab_gym.tasking.variants` (as in ``"by_name+distractors"``); its chance follows the seed.
 
     ## Info
     ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``, and at the end ``verdict`` with its reasons.
@@ -74,7 +76,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
 
         Args:
             seed: Chooses the case; None goes on with the chance of earlier resets.
-            options: ``case``, ``family``, ``difficulty``; see the class.
+            options: ``case``, ``family``, ``difficulty``, ``variant``; see the class.
 
         Raises:
             UsageError: The seed is no whole number from 0, or an option is unknown or names what does not exist.
@@ -88,7 +90,9 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
             case = tasks.case(options["case"])
         else:
             case = tasks.pick(self.np_random, options.get("family"), options.get("difficulty"))
-        observation, info = self.episode.reset(tasks.catalogue[case.family], case)
+        variants = read_variants(options.get("variant"))
+        chance = int(self.np_random.integers(0, 2**31)) if variants else 0
+        observation, info = self.episode.reset(tasks.catalogue[case.family], case, variants, chance)
         self._transcript = [observation["text"]]
         return _as_sampled(observation), info
 

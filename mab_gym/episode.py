@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -15,6 +15,7 @@ from mab_gym.tasking.chart import Chart, ChartError
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol
+from mab_gym.tasking.variants import stage
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8
@@ -61,7 +62,10 @@ class Episode:
         UsageError: A limit is not a whole number above 0.
     """
 
-    __slots__ = ("_case", "_family", "_max_obs_chars", "_over", "_partial", "_session", "_steps", "_world", "max_steps")
+    __slots__ = (
+        "_case", "_chart", "_family", "_max_obs_chars", "_over", "_partial",
+        "_session", "_steps", "_variants", "_world", "max_steps",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +88,8 @@ class Episode:
         self._partial = reward == "partial"
         self._case: Case | None = None
         self._family: Family | None = None
+        self._chart = chart
+        self._variants: tuple[str, ...] = ()
         self._steps = 0
         self._over = True
 
@@ -102,13 +108,27 @@ class Episode:
         """The episode's view of the record system."""
         return self._session
 
-    def reset(self, family: Family, case: Case) -> tuple[Observation, dict[str, Any]]:
-        """Begins a case at the snapshot: whatever was written before is gone."""
-        backend, _, protocol = self._world
-        self._session.reset()
-        self._family, self._case = family, case
+    def reset(
+        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins a case at the snapshot: whatever was written before is gone.
+
+        Args:
+            family: The case's family.
+            case: What to play.
+            variants: In which variants, from `read_variants`.
+            seed: Chance of the variants.
+        """
+        backend, snapshot, protocol = self._world
+        staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
+        if staging.resources:
+            self._session.prepare(staging.resources)
+        else:
+            self._session.reset()
+        self._chart = Chart(backend, staging.resources) if staging.resources else snapshot
+        self._family, self._case, self._variants = family, case, staging.variants
         self._steps, self._over = 0, False
-        context, question = family.prompt(case, backend.now.isoformat())
+        context, question = staging.words
         opening = protocol.opening.format(
             base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
         )
@@ -162,10 +182,9 @@ class Episode:
         return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        _, chart, _ = self._world
         fault = None
         try:
-            verdict = family.verify(case, chart, Result(answer, tuple(self._session.writes)))
+            verdict = family.verify(case, self._chart, Result(answer, tuple(self._session.writes)))
         except ChartError as error:
             fault = str(error)
             verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system did not answer the verifier: {error}")])
@@ -182,7 +201,7 @@ class Episode:
         """The verdict on an episode without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
         try:
-            judged = family.verify(case, self._world[1], Result("", tuple(self._session.writes)))
+            judged = family.verify(case, self._chart, Result("", tuple(self._session.writes)))
         except Exception:
             return verdict
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
@@ -207,6 +226,7 @@ class Episode:
             "difficulty": family.difficulty,
             "step": self._steps,
             "status": status,
+            **({"variant": "+".join(self._variants)} if self._variants else {}),
         }
 
     def _capped(self, text: str) -> str:

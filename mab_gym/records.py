@@ -34,6 +34,7 @@ class EpisodeRecord:
         truncated: Likewise.
         verdict: Success, failure's kind, reasons.
         infrastructure_error: Why the episode does not count, or None.
+        variant: In which variants the case was played, joined by ``+``; empty for as it is.
     """
 
     env: str
@@ -50,6 +51,7 @@ class EpisodeRecord:
     truncated: bool
     verdict: Mapping[str, Any]
     infrastructure_error: str | None = None
+    variant: str = ""
 
 
 class RunFolder:

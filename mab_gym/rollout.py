@@ -96,6 +96,7 @@ def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **o
         truncated=truncated,
         verdict=info["verdict"],
         infrastructure_error=info.get("infrastructure_error"),
+        variant=info.get("variant", ""),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
@@ -27,6 +27,10 @@ class RecordSession(Protocol):
 
     def reset(self) -> None:
         """Goes back to the snapshot."""
+        ...
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Goes back to the snapshot with resources laid over it, which count as its own until the next reset."""
         ...
 
 

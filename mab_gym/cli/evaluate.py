@@ -15,6 +15,7 @@ from mab_gym.errors import UsageError
 from mab_gym.evaluate import AGENTS
 from mab_gym.records import RunFolder
 from mab_gym.rollout import assignments, play, unwrapped
+from mab_gym.tasking.variants import VARIANTS, read_variants
 
 
 def evaluate(
@@ -23,6 +24,7 @@ def evaluate(
     agent: Annotated[str, typer.Option(help=f"Who plays: {', '.join(AGENTS)}.")] = "oracle",
     family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
     difficulty: Annotated[str | None, typer.Option(help="Only this difficulty.")] = None,
+    variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many episodes.")] = None,
     seed: Annotated[int, typer.Option(help="The first episode's seed.")] = 0,
     max_steps: Annotated[int | None, typer.Option(help="Actions after which an episode is truncated.")] = None,
@@ -34,6 +36,7 @@ def evaluate(
     workplace = unwrapped(made).workplace
     todo = assignments(unwrapped(made), family=family, difficulty=difficulty, limit=limit, seed=seed)
     options = {} if workplace.tasks.cases else {"family": family, "difficulty": difficulty}
+    options["variant"] = "+".join(read_variants(variant)) or None
     player = AGENTS[agent](made)
     about = {
         "mab_gym": __version__,
@@ -41,6 +44,7 @@ def evaluate(
         "agent": player.name,
         "protocol": workplace.environment.protocol,
         "max_steps": workplace.environment.max_steps,
+        "variant": options["variant"],
         "archive": workplace.backend.digest,
         "seed": seed,
         "episodes": len(todo),

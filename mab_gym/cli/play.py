@@ -9,6 +9,7 @@ import typer
 
 from mab_gym.cli.console import output
 from mab_gym.cli.environment import DEFAULT_ENV, make
+from mab_gym.tasking.variants import VARIANTS
 
 _HELP = "Type an action; after POST the JSON on further lines and an empty line to send it. An empty first line quits."
 
@@ -18,11 +19,13 @@ def play_in_terminal(
     case: Annotated[str | None, typer.Option(help="A case, as in latest_magnesium/07.")] = None,
     family: Annotated[str | None, typer.Option(help="Any case of this family.")] = None,
     difficulty: Annotated[str | None, typer.Option(help="Any case of this difficulty.")] = None,
+    variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
     seed: Annotated[int | None, typer.Option(help="Chooses the case.")] = None,
 ) -> None:
     """Play one episode yourself and see the verdict with its reasons."""
     made = make(env)
-    options = {name: value for name, value in (("case", case), ("family", family), ("difficulty", difficulty)) if value}
+    asked = {"case": case, "family": family, "difficulty": difficulty, "variant": variant}
+    options = {name: value for name, value in asked.items() if value}
     observation, info = made.reset(seed=seed, options=options)
     output.print(observation["text"], markup=False, soft_wrap=True)
     output.rule(f"{info['case']} · {info['kind']} · {info['difficulty']}")

@@ -16,6 +16,7 @@ from mab_gym.cli.environment import DEFAULT_ENV, make
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
 from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.variants import VARIANTS
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True)
 
@@ -48,10 +49,12 @@ def list_tasks(
 def show(
     case: Annotated[str, typer.Argument(help="A case's id, as in latest_magnesium/07.")],
     env: Annotated[str, typer.Option(help="The environment that plays it.")] = DEFAULT_ENV,
+    variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
+    seed: Annotated[int, typer.Option(help="Chance of the variants.")] = 0,
 ) -> None:
     """Show a case as an agent is given it."""
     made = make(env)
-    observation, info = made.reset(options={"case": case})
+    observation, info = made.reset(seed=seed, options={"case": case, "variant": variant})
     current = unwrapped(made).episode.case
     output.print(observation["text"], markup=False, soft_wrap=True)
     branch = current.branch if current is not None else "–"

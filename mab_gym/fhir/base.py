@@ -202,6 +202,12 @@ class BaseTable:
         ids = np.asarray(self.table.ids)
         return None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
 
+    def places(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """HAPI's database ids of rows."""
+        if isinstance(self.positions, range):
+            return np.asarray(rows, dtype=np.int64) * self.positions.step + self.positions.start
+        return np.asarray(self.positions, dtype=np.int64)[rows]
+
     def ids(self, rows: Rows) -> list[str]:
         """The logical ids of rows."""
         ids = self.table.ids

@@ -31,7 +31,7 @@ class Write:
     """One change that the record system has really made.
 
     Attributes:
-        interaction: ``create``, ``update`` or ``delete``.
+        interaction: ``create``, ``update`` or ``delete``; ``prepare`` for what the session began with.
         resource_type: As in ``MedicationRequest``.
         logical_id: The resource's id.
         resource: What is stored now, meta included; None after a delete.
@@ -68,15 +68,17 @@ class Overlay:
         pending: By type the numbers of the writes that were not.
         scanned: By type how often a search has looked at one of these since.
         writes: All writes.
+        prepared: How many of them, the first, belong to what the session began with.
     """
 
-    __slots__ = ("_latest", "_next", "_versions", "pending", "scanned", "tables", "writes")
+    __slots__ = ("_latest", "_next", "_versions", "pending", "prepared", "scanned", "tables", "writes")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
         self.pending: dict[str, list[int]] = {}
         self.scanned: dict[str, int] = {}
         self.writes: list[Write] = []
+        self.prepared = 0
         self._latest: dict[Key, int] = {}
         self._versions: dict[Key, list[int]] = {}
         self._next = first_free

@@ -101,7 +101,7 @@ class View:
         hits = np.concatenate((rows, np.array(extra, dtype=np.intp)))
         if table is None or not len(rows):
             return hits[np.argsort(places, kind="stable")]
-        before = np.asarray(table.positions)[rows]
+        before = table.places(rows)
         return hits[np.argsort(np.concatenate((before, places)), kind="stable")]
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:

@@ -118,7 +118,7 @@ class Session(World):
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
-        before = len(self.writes)
+        before = self.written
         try:
             response = self._route(request)
         except DeletedError as deleted:

@@ -97,7 +97,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
     if kind == "batch":
         answers = _batch(world, entries, answer, representation)
     else:
-        before = len(world.writes)
+        before = world.written
         try:
             answers = _transaction(world, entries, answer, representation)
         except Exception:
@@ -131,7 +131,7 @@ def _batch(world: World, entries: Sequence[Entry], answer: Answer, representatio
     if any(not entry.method for entry in entries):
         raise FhirError(400, Issue("Bundle.entry.request.method is missing", "required"))
     for entry in sorted(entries, key=lambda each: each.method == "GET"):
-        before = len(world.writes)
+        before = world.written
         try:
             answers[entry.place] = _transaction(world, [entry], answer, representation)[0]
         except FhirError as error:

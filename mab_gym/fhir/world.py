@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -64,10 +64,41 @@ class World:
         self._searches: Searches | None = None
         self.chance = Chance()
 
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Goes back to the snapshot and lays resources over it, which count as the snapshot's until the next reset.
+
+        Args:
+            resources: As they are to be stored, ``meta`` included; one with the type and id of another takes its place,
+                one without an id is given the next free number.
+        """
+        self.reset()
+        overlay = self._written()
+        for resource in resources:
+            kind = str(resource["resourceType"])
+            known = self.view().position(kind, str(resource["id"])) if "id" in resource else None
+            position = overlay.take_number() if known is None else known
+            logical_id = str(resource.get("id", position))
+            meta = {"versionId": "1", "lastUpdated": self.origin.instant, **resource.get("meta", {})}
+            stored = {"resourceType": kind, "id": logical_id, "meta": meta}
+            stored.update((name, value) for name, value in resource.items() if name not in stored)
+            overlay.add("prepare", kind, logical_id, stored, int(meta["versionId"]), position, str(meta["lastUpdated"]))
+        overlay.prepared = len(overlay.writes)
+
+    def _prepared(self) -> Collection[Key]:
+        """What was laid over the snapshot."""
+        if self._overlay is None or not self._overlay.prepared:
+            return ()
+        return {write.key for write in self._overlay.writes[: self._overlay.prepared]}
+
     @property
     def writes(self) -> Sequence[Write]:
         """What this session has really written, in order."""
-        return () if self._overlay is None else self._overlay.writes
+        return () if self._overlay is None else self._overlay.writes[self._overlay.prepared :]
+
+    @property
+    def written(self) -> int:
+        """How many changes there are in `writes`."""
+        return 0 if self._overlay is None else len(self._overlay.writes) - self._overlay.prepared
 
     def view(self) -> View:
         """What can be seen now."""
@@ -115,7 +146,7 @@ class World:
         written = [] if self._overlay is None else self._overlay.versions(key)
         found = [_written_version(write) for write in reversed(written)]
         table = self._tables.get(key[0])
-        row = None if table is None else table.find(key[1])
+        row = None if table is None or key in self._prepared() else table.find(key[1])
         if table is not None and row is not None:
             found.append(_stored_version(key, table.text(row)))
         return found
@@ -136,7 +167,7 @@ class World:
         """
         written = [
             write
-            for write in reversed(self.writes)
+            for write in reversed(() if self._overlay is None else self._overlay.writes)
             if resource_type in (None, write.resource_type)
             and (since is None or datetime.fromisoformat(write.updated) >= since)
         ]
@@ -148,6 +179,9 @@ class World:
                 continue
             table = self._tables[name]
             rows = _newest(table, since)
+            hidden = [table.find(logical_id) for kind, logical_id in self._prepared() if kind == name]
+            if hidden:
+                rows = rows[~np.isin(rows, [row for row in hidden if row is not None])]
             skipped = max(0, start - total)
             chosen = rows[skipped : skipped + size - len(found)]
             ids = table.ids(chosen)
@@ -209,7 +243,7 @@ class World:
     def undo(self, writes: int) -> None:
         """Takes back all changes but the first so many."""
         if self._overlay is not None:
-            self._overlay.undo(writes)
+            self._overlay.undo(self._overlay.prepared + writes)
 
     def _written(self) -> Overlay:
         if self._overlay is None:
@@ -220,7 +254,7 @@ class World:
 
     def _tick(self) -> str:
         """The time of the next write: the simulated clock, a millisecond later for each write before."""
-        moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=len(self.writes))
+        moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
         return moment.isoformat(timespec="milliseconds")
 
 

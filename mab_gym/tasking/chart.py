@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -41,14 +41,20 @@ class Reading:
 class Chart:
     """Everything the snapshot holds, unchanged by any episode.
 
+    Args:
+        backend: The record system.
+        laid_over: Resources that an episode's snapshot has in place of others, or in addition.
+
     Attributes:
         now: The record system's clock, timezone-aware.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, laid_over: Sequence[Mapping[str, Any]] = ()) -> None:
         self.now = backend.now
         self._base_url = backend.base_url
         self._session = backend.open()
+        if laid_over:
+            self._session.prepare(laid_over)
         self._memory: dict[Any, Any] = {}
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:

@@ -7,6 +7,7 @@ tasks/latest_magnesium/
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
+    prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Family:
         solve: See `Solve`.
         cases: The frozen canonical cases.
         who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
+        without_codes: The context where codes are to be looked up; empty where the family has none.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Family:
     solve: Solve
     cases: Sequence[Case]
     who: str = "mrn"
+    without_codes: str = ""
 
     def prompt(self, case: Case, now: str) -> tuple[str, str]:
         """The context and the question of a case.
@@ -178,6 +181,7 @@ def load_family(folder: Path) -> Family:
         solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
         cases=_read_cases(folder),
         who=str(getattr(cases_module, "WHO", "mrn")),
+        without_codes=_read_lookup(folder),
     )
     _check_prompt(family, folder)
     return family
@@ -218,11 +222,16 @@ def _read_cases(folder: Path) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def _read_lookup(folder: Path) -> str:
+    path = folder / "prompt_lookup.md"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
 def _check_prompt(family: Family, folder: Path) -> None:
     try:
         named = {
             name
-            for text in (family.context, family.question)
+            for text in (family.context, family.question, family.without_codes)
             for _, name, _, _ in string.Formatter().parse(text)
             if name
         }

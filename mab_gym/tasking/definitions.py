@@ -1,0 +1,52 @@
+"""What the hospital calls things: its results as ObservationDefinitions, its orders as ActivityDefinitions.
+
+They lie in the record system where a case is played without codes in its prompt (the variant ``lookup``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_NDC, _LOINC, _SNOMED = "http://hl7.org/fhir/sid/ndc", "http://loinc.org", "http://snomed.info/sct"
+_LOCAL = _LOINC
+"""The system under which the record system keeps its own short names."""
+
+
+def _result(code: str, name: str, unit: str) -> dict[str, Any]:
+    return {
+        "resourceType": "ObservationDefinition",
+        "id": f"result-{code.lower()}",
+        "code": {"coding": [{"system": _LOCAL, "code": code, "display": name}], "text": name},
+        "preferredReportName": name,
+        "quantitativeDetails": {"unit": {"text": unit}},
+    }
+
+
+def _order(logical_id: str, title: str, kind: str, system: str, code: str) -> dict[str, Any]:
+    concept = {"coding": [{"system": system, "code": code, "display": title}], "text": title}
+    field = "productCodeableConcept" if kind == "MedicationRequest" else "code"
+    return {
+        "resourceType": "ActivityDefinition",
+        "id": f"order-{logical_id}",
+        "name": logical_id.replace("-", " ").title().replace(" ", ""),
+        "title": title,
+        "status": "active",
+        "kind": kind,
+        field: concept,
+    }
+
+
+CATALOGUE: tuple[Mapping[str, Any], ...] = (
+    _result("MG", "Magnesium", "mg/dL"),
+    _result("K", "Potassium", "mmol/L"),
+    _result("GLU", "Glucose, capillary (CBG)", "mg/dL"),
+    _result("A1C", "Haemoglobin A1c", "%"),
+    _result("NA", "Sodium", "mmol/L"),
+    _result("CREA", "Creatinine", "mg/dL"),
+    _order("magnesium-iv", "Magnesium sulfate, IV", "MedicationRequest", _NDC, "0338-1715-40"),
+    _order("potassium-oral", "Potassium chloride, oral", "MedicationRequest", _NDC, "40032-917-01"),
+    _order("potassium-serum", "Potassium, serum", "ServiceRequest", _LOINC, "2823-3"),
+    _order("haemoglobin-a1c", "Haemoglobin A1c", "ServiceRequest", _LOINC, "4548-4"),
+    _order("orthopaedics", "Referral to orthopaedic surgery", "ServiceRequest", _SNOMED, "306181000000106"),
+)
