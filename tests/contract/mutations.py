@@ -183,6 +183,9 @@ def _wrong_resources(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
         dose = resource["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]["value"]
         thousandfold = {"value": dose, "unit": "ug"}
         yield "unit ug", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), thousandfold)
+        for value in (dose, dose / 1000):
+            torn = {"value": value, "unit": "mg", "code": "g"}
+            yield f"{value} mg or g", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), torn)
         limit = {"value": dose, "unit": "mg", "comparator": "<"}
         yield "less than", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), limit)
 
