@@ -78,8 +78,8 @@ class Family:
         verify: See `Verify`.
         solve: See `Solve`.
         cases: The frozen canonical cases.
-        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
         without_codes: The context where codes are to be looked up; empty where the family has none.
+        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
     """
 
     name: str
@@ -94,8 +94,8 @@ class Family:
     verify: Verify
     solve: Solve
     cases: Sequence[Case]
-    who: str = "mrn"
     without_codes: str = ""
+    who: str = "mrn"
 
     def prompt(self, case: Case, now: str) -> tuple[str, str]:
         """The context and the question of a case.
@@ -180,8 +180,8 @@ def load_family(folder: Path) -> Family:
         verify=_attribute(_module(folder / "verifier.py", package), "verify", folder / "verifier.py"),
         solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
         cases=_read_cases(folder),
-        who=str(getattr(cases_module, "WHO", "mrn")),
         without_codes=_read_lookup(folder),
+        who=str(getattr(cases_module, "WHO", "mrn")),
     )
     _check_prompt(family, folder)
     return family

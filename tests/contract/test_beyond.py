@@ -27,7 +27,7 @@ from tests.contract import mutations
 from tests.contract.test_families import gold_actions
 
 BEYOND = "mab_gym/MedAgentBench-Beyond-v0"
-CATALOGUE = load_catalogue(ROOT / "tasks_beyond")
+CATALOGUE = load_catalogue(ROOT / "tasks" / "beyond")
 FAMILIES = list(CATALOGUE)
 LEAST_REJECTED, LEAST_ACCEPTED = 20, 10
 
