@@ -29,6 +29,7 @@ from mab_gym.tasking.definitions import CATALOGUE
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 
+_T = TypeVar("_T")
 Resource = Mapping[str, Any]
 _T = TypeVar("_T")
 Words = tuple[str, str]
@@ -119,6 +120,7 @@ class _Witness(Chart):
         self.people: dict[str, None] = {}
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
+        # Computed anew, so that what it reads is seen.
         return compute()
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
