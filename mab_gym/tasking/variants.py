@@ -31,7 +31,6 @@ from mab_gym.tasking.judging import Result
 
 _T = TypeVar("_T")
 Resource = Mapping[str, Any]
-_T = TypeVar("_T")
 Words = tuple[str, str]
 """A prompt's context and question."""
 
