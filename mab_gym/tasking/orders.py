@@ -15,6 +15,7 @@ from mab_gym.tasking.verdict import Code
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
+NDC = "http://hl7.org/fhir/sid/ndc"
 TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 
 ORAL = ("oral", "PO", "by mouth", "26643006")
@@ -62,10 +63,10 @@ def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, 
         judge.problem(Code.WRONG_VALUE, "It says that it replaces an order, which it should not.", True)
 
 
-def not_plain(judge: Judge, resource: Mapping[str, Any]) -> None:
+def not_plain(judge: Judge, resource: Any) -> None:
     """Nothing may negate a resource or make it conditional (FHIR R4: doNotPerform, asNeeded[x], modifierExtension)."""
     for name in ("doNotPerform", "asNeededBoolean", "asNeededCodeableConcept", "modifierExtension"):
-        if resource.get(name):
+        if _get(resource, name):
             judge.problem(Code.WRONG_INTENT, f"It has {name}, which changes what it means.", True)
 
 
@@ -98,12 +99,17 @@ def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     judge.check(right, Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
 
 
-def once(judge: Judge, dosage: Mapping[str, Any]) -> None:
-    """The dose must be given once: no timing.repeat but one that counts to one, one event at most, no code for more."""
-    timing = dosage.get("timing")
+def once(judge: Judge, dosage: Any) -> None:
+    """The dose must be given once: no timing.repeat but one that counts to one, one event at most, no code for more.
+
+    How long it takes to give it (duration) is another matter.
+    """
+    timing = _get(dosage, "timing")
     repeat = _get(timing, "repeat")
     more = len(_listed(_get(timing, "event"))) > 1 or bool(_codes(timing) & set(_HOURS_A_CODE))
-    if more or (repeat is not None and repeat != {"count": 1}):
+    if isinstance(repeat, Mapping):
+        repeat = {name: value for name, value in repeat.items() if name not in ("duration", "durationUnit")}
+    if more or (repeat is not None and repeat not in ({}, {"count": 1})):
         judge.problem(Code.WRONG_TIME, "The dose should be given once.", True)
 
 

@@ -123,6 +123,8 @@ def wrong(actions: Actions, strangers: Sequence[str], strays: Sequence[str]) -> 
 
 def _wrong_answers(actions: Actions) -> Iterator[tuple[str, Actions]]:
     items = answer(actions)
+    if not items:
+        return  # nothing is asked
     for place, item in enumerate(items):
         others: list[Any] = [None, [], {}, True, [item], ""]
         if isinstance(item, int | float):
@@ -131,12 +133,21 @@ def _wrong_answers(actions: Actions) -> Iterator[tuple[str, Actions]]:
             others += [(moment + timedelta(seconds=step)).isoformat() for step in (-60, 60, 1, 3600, -8 * 3600, 86400)]
             others += [item[:10], item[:19], f"{item} "[::-1]]
         else:
-            others += [f"{item}0", item[:-1], item[::-1] + "x", item.lower() + "_", 7]
+            others += [
+                f"{item}0",
+                item[:-1],
+                item[::-1] + "x",
+                item.lower() + "_",
+                7,
+                f"It is {item}",
+                f"{item}, {item}",
+            ]
         for number, other in enumerate(others):
             yield f"answer {place}.{number}", [*actions[:-1], finish([*items[:place], other, *items[place + 1 :]])]
         yield f"answer without {place}", [*actions[:-1], finish([*items[:place], *items[place + 1 :]])]
     yield "answer longer", [*actions[:-1], finish([*items, items[-1]])]
-    yield "answer reversed", [*actions[:-1], finish(items[::-1])]
+    if items[::-1] != items:
+        yield "answer reversed", [*actions[:-1], finish(items[::-1])]
     yield "answer empty", [*actions[:-1], finish([])]
     yield "answer nested", [*actions[:-1], finish([items])]
     yield "answer an object", [*actions[:-1], finish(dict(enumerate(items)))]
@@ -283,18 +294,19 @@ def _named_patient(resource: dict[str, Any]) -> dict[str, Any]:
     return resource
 
 
-def _grams(resource: dict[str, Any]) -> dict[str, Any]:
+def _other_unit(resource: dict[str, Any]) -> dict[str, Any]:
     for path, part in list(paths(resource)):
         if path[-1] == "doseQuantity":
-            grams = {"value": part["value"] / 1000, "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}
-            resource = put(resource, path, grams)
+            other, factor = {"mg": ("g", 0.001), "g": ("mg", 1000)}.get(part["unit"], (part["unit"], 1))
+            amount = {"value": part["value"] * factor, "unit": other}
+            resource = put(resource, path, amount | {"system": "http://unitsofmeasure.org", "code": other})
     return resource
 
 
 def _ucum(resource: dict[str, Any]) -> dict[str, Any]:
     for path, part in list(paths(resource)):
         if path[-1] == "doseQuantity":
-            more = {"system": "http://unitsofmeasure.org", "code": "mg"}
+            more = {"system": "http://unitsofmeasure.org", "code": {"mEq": "meq"}.get(part["unit"], part["unit"])}
             resource = put(resource, path, {**part, "value": float(part["value"]), **more})
     return resource
 
@@ -339,7 +351,7 @@ _SAME_RESOURCES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "displays": _displays,
     "fields backwards": _backwards,
     "patient named": _named_patient,
-    "grams": _grams,
+    "other unit": _other_unit,
     "ucum": _ucum,
     "route coded": _coded_route,
     "other period": _other_period,
