@@ -234,7 +234,7 @@ class Episode:
         """The verdict on an episode without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
         try:
-            judged = family.verify(case, self._world[1], Result("", tuple(self._session.writes)))
+            judged = family.verify(case, self._chart, Result("", tuple(self._session.writes)))
         except Exception:
             return verdict
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
