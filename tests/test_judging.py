@@ -157,11 +157,11 @@ def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
 
 def test_what_the_prompt_says_earns_no_credit_alone(workplace: Workplace) -> None:
     assert credit_of(workplace, "latest_magnesium", "only_before", "[-1]") == 0.0
-    assert credit_of(workplace, "latest_magnesium", "only_before", '[-1, "2023-11-01T00:00:00+00:00", 2.0]') == 0.0
+    assert credit_of(workplace, "latest_magnesium", "only_before", '[-1, 99, "2023-11-01T00:00:00+00:00"]') == 0.0
     assert credit_of(workplace, "patient_lookup", "not_found", '["Patient not found"]') == 0.0
     family = workplace.tasks.catalogue["latest_magnesium"]
     case = next(case for case in family.cases if case.branch == "only_before")
     latest = workplace.chart.latest(case["mrn"], "MG")
     assert latest is not None
-    answer = f'[-1, "{latest.written}", 99]'
+    answer = f'[-1, 99, "{latest.written}"]'
     assert credit_of(workplace, "latest_magnesium", "only_before", answer) == pytest.approx(2 / 3, abs=1e-3)

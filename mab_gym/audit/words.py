@@ -111,7 +111,7 @@ def _following(name: str, kind: str, text: str, now: datetime) -> Iterator[tuple
             yield from _about(name, date.fromisoformat(text), now.date())
         elif kind == "number":
             yield f"{name} as a number", json.loads(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no such day, or one at the edge of the calendar
         return
 
 

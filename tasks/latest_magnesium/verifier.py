@@ -19,7 +19,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         if current:
             judge.answer(number(latest.value), moment(latest.moment))
         else:
-            judge.answer(said(number(-1)), moment(latest.moment), number(latest.value))
+            judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
         judge.answer(said(number(-1)))
     judge.nothing_written()

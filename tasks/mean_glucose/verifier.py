@@ -21,7 +21,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         mean = sum(reading.value for reading in readings) / len(readings)
         judge.answer(number(mean, ROUNDING), number(len(readings)))
     elif (latest := chart.latest(case["mrn"], "GLU")) is not None:
-        judge.answer(said(number(-1)), moment(latest.moment), number(latest.value))
+        judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
         judge.answer(said(number(-1)))
     judge.nothing_written()

@@ -32,7 +32,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if latest is None:
         judge.answer(said(number(-1)))
     elif branch == "not_recorded":
-        judge.answer(said(number(-1)), moment(latest.moment), number(latest.value))
+        judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
         judge.answer(number(latest.value), moment(latest.moment))
     return judge.verdict()
