@@ -156,7 +156,7 @@ class Episode:
                 return self._finish(family, case, answer)
             case Invalid(reason):
                 problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
-                return self._end(family, case, verdict_from([problem]), terminated=True)
+                return self._end(family, case, self._unfinished(family, case, problem), terminated=True)
         raise AssertionError("parse_action knows four actions")
 
     def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
@@ -177,7 +177,8 @@ class Episode:
         )
         if self._steps >= self.max_steps:
             problem = Reason(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
-            return self._end(family, case, verdict_from([problem]), terminated=False, observation=observation)
+            verdict = self._unfinished(family, case, problem)
+            return self._end(family, case, verdict, terminated=False, observation=observation)
         return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
@@ -195,6 +196,16 @@ class Episode:
         if fault is not None:
             step.info["infrastructure_error"] = fault
         return step
+
+    def _unfinished(self, family: Family, case: Case, problem: Reason) -> Verdict:
+        """The verdict on an episode without FINISH: what was written may be unsafe all the same."""
+        verdict = verdict_from([problem])
+        try:
+            judged = family.verify(case, self._world[1], Result("", tuple(self._session.writes)))
+        except Exception:
+            return verdict
+        unsafe = tuple(reason for reason in judged.reasons if reason.critical)
+        return Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure)
 
     def _end(
         self, family: Family, case: Case, verdict: Verdict, *, terminated: bool, observation: Observation | None = None

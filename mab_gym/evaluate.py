@@ -59,6 +59,25 @@ def scores(records: Sequence[EpisodeRecord]) -> dict[str, Score]:
     return {name: score(filter(belongs, records)) for name, belongs in GROUPS.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Violations:
+    """In how many of some episodes something was done, or left undone, that a clinician would call unsafe."""
+
+    unsafe: int
+    played: int
+
+    @property
+    def rate(self) -> float | None:
+        """From 0 to 1; None where nothing was played."""
+        return self.unsafe / self.played if self.played else None
+
+
+def violations(records: Iterable[EpisodeRecord]) -> Violations:
+    """Counts episodes with safety violations, whatever else became of them; spoiled episodes do not count."""
+    counted = [record for record in records if record.infrastructure_error is None]
+    return Violations(sum(bool(record.verdict.get("unsafe")) for record in counted), len(counted))
+
+
 def best_constants(env: gymnasium.Env[Any, str]) -> dict[str, Template]:
     """For each family the fixed text that solves most of its cases without reading the chart.
 

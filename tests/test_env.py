@@ -33,11 +33,8 @@ def test_check_env_passes_without_warnings(env_id: str) -> None:
 
 
 def test_all_ids_are_registered_by_importing_the_package() -> None:
-    assert (
-        {f"mab_gym/MedAgentBench{part}-v0" for part in ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train")}
-        == set(IDS)
-        <= set(gymnasium.registry)
-    )
+    parts = ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train", "-Beyond", "-Beyond-Train")
+    assert {f"mab_gym/MedAgentBench{part}-v0" for part in parts} == set(IDS) <= set(gymnasium.registry)
 
 
 @pytest.mark.parametrize("env_id", IDS)

@@ -38,6 +38,13 @@ def test_the_oracle_solves_every_case_in_every_variant(env: gymnasium.Env[Any, s
 
 
 @pytest.mark.parametrize("variant", [*VARIANTS, ALL])
+def test_the_further_families_have_variants_too(variant: str) -> None:
+    env = gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")
+    records = list(play_all(env, Oracle(), assignments(unwrapped(env), seed=11), variant=variant))
+    assert [record.case for record in records if record.reward != 1.0] == []
+
+
+@pytest.mark.parametrize("variant", [*VARIANTS, ALL])
 def test_equal_seeds_stage_a_case_equally(env: gymnasium.Env[Any, str], variant: str) -> None:
     def told(seed: int) -> list[str]:
         texts = [begin(env, "replace_potassium/03", variant, seed)[0]]

@@ -52,8 +52,10 @@ def run(python: Path, folder: Path, *arguments: str) -> str:
 
 def test_wheel_carries_the_content(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert sum(name.endswith("cases.jsonl") for name in names) == 10
-    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 7
+    for folder, families in (("tasks", 15), ("tasks/beyond", 5)):
+        frozen = [name for name in names if name.startswith(f"mab_gym/_bundled/{folder}/")]
+        assert sum(name.endswith("cases.jsonl") for name in frozen) == families
+    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 9
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
 
@@ -65,6 +67,10 @@ def test_installed_wheel_plays_all_tasks_in_an_empty_folder(python: Path, tmp_pa
     records = [json.loads(line) for line in (tmp_path / "run" / "episodes.jsonl").read_text().splitlines()]
     assert sum(record["reward"] for record in records) == 300
     assert "replace_potassium" in run(python, tmp_path, "-m", "mab_gym.cli", "tasks", "list")
+    beyond = ("--env", "MedAgentBench-Beyond-v0", "--agent", "oracle", "--out", "beyond")
+    run(python, tmp_path, "-m", "mab_gym.cli", "eval", *beyond)
+    records = [json.loads(line) for line in (tmp_path / "beyond" / "episodes.jsonl").read_text().splitlines()]
+    assert sum(record["reward"] for record in records) == 150
 
 
 def test_installed_wheel_loads_a_users_family_and_environment(python: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mab_gym.cohort.spec import CANONICAL, TRAIN, CohortSpec
+from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, CohortSpec, LayeredSpec
 from mab_gym.errors import UsageError
 from mab_gym.fhir.archive import write_archive
 
@@ -19,7 +19,8 @@ CACHE_VARIABLE = "MAB_GYM_CACHE"
 """Environment variable that names another folder for archives than the user's cache."""
 GENERATOR_VERSION = 1
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
-NAMED = {spec.name: spec for spec in (CANONICAL, TRAIN)}
+Spec = CohortSpec | LayeredSpec
+NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, BEYOND, BEYOND_TRAIN)}
 
 Progress = Callable[[str, int, int], None]
 
@@ -30,13 +31,13 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(platformdirs.user_cache_dir("mab_gym", appauthor=False)) / "archives"
 
 
-def archive_path(spec: CohortSpec) -> Path:
+def archive_path(spec: Spec) -> Path:
     """Where a cohort's archive lies or would lie; the name changes with the spec and the generator."""
     facts = json.dumps([GENERATOR_VERSION, dataclasses.asdict(spec)], sort_keys=True)
     return cache_folder() / f"{spec.name}-{hashlib.blake2b(facts.encode(), digest_size=6).hexdigest()}.mab"
 
 
-def named_spec(name: str) -> CohortSpec:
+def named_spec(name: str) -> Spec:
     """A cohort by name.
 
     Raises:
@@ -47,18 +48,22 @@ def named_spec(name: str) -> CohortSpec:
     return NAMED[name]
 
 
-def build_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
+def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
     """Generates a cohort and writes its archive, whole or not at all.
 
     Args:
         spec: Which cohort.
         progress: Called with a stage's name, what is done and what there is to do.
     """
-    from mab_gym.cohort.generate import generate  # noqa: PLC0415  (not needed where the archive is there)
+    # Not needed where the archive is there.
+    from mab_gym.cohort.generate import generate  # noqa: PLC0415
+    from mab_gym.cohort.layered import generate_layered  # noqa: PLC0415
 
-    tables = generate(spec, progress)
+    tables = generate_layered(spec, progress) if isinstance(spec, LayeredSpec) else generate(spec, progress)
     path = archive_path(spec)
+    size = dataclasses.asdict(spec.base) if isinstance(spec, LayeredSpec) else {}
     about = {
+        **size,
         **dataclasses.asdict(spec),
         "generator": GENERATOR_VERSION,
         "counts": {t.resource_type: len(t) for t in tables},
@@ -76,7 +81,7 @@ def build_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
     return path
 
 
-def ensure_archive(spec: CohortSpec, progress: Progress | None = None) -> Path:
+def ensure_archive(spec: Spec, progress: Progress | None = None) -> Path:
     """The cohort's archive, built first where it is not there yet."""
     path = archive_path(spec)
     return path if path.is_file() else build_archive(spec, progress)

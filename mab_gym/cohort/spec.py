@@ -104,3 +104,27 @@ def scaled(patients: int, of: CohortSpec = CANONICAL) -> CohortSpec:
         conditions=part(of.conditions),
         medication_requests=part(of.medication_requests),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredSpec:
+    """A cohort over another one; equal specs give equal bytes.
+
+    Attributes:
+        name: What to call it.
+        seed: Start of the random streams of what is laid on top.
+        base: The cohort below.
+        version: Raised whenever what is dealt changes, so that old archives are not taken for new.
+    """
+
+    name: str
+    seed: int
+    base: CohortSpec
+    version: int = 1
+
+
+BEYOND: Final = LayeredSpec("beyond", seed=11, base=CANONICAL)
+"""The cohort of the families beyond MedAgentBench's ten."""
+
+BEYOND_TRAIN: Final = LayeredSpec("beyond-train", seed=12, base=TRAIN)
+"""The same for training: nobody of `BEYOND` occurs in it."""

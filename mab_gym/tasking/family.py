@@ -3,7 +3,7 @@
 tasks/latest_magnesium/
     task.toml      name, number, kind, difficulty, summary
     prompt.md      context, a line ---, question; filled with the case's params
-    cases.py       BRANCHES and draw(chart, rng, branch)
+    cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
@@ -79,6 +79,7 @@ class Family:
         solve: See `Solve`.
         cases: The frozen canonical cases.
         without_codes: The context where codes are to be looked up; empty where the family has none.
+        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Family:
     solve: Solve
     cases: Sequence[Case]
     without_codes: str = ""
+    who: str = "mrn"
 
     def prompt(self, case: Case, now: str) -> tuple[str, str]:
         """The context and the question of a case.
@@ -126,22 +128,21 @@ class Family:
         for number, branch in enumerate(branches, start=1):
             params = self._draw_one(chart, rng, branch)
             for _ in range(_TRIES_FOR_SOMEBODY_NEW):
-                if _who(params) not in seen:
+                if self._whom(params) not in seen:
                     break
                 params = self._draw_one(chart, rng, branch)
-            seen.add(_who(params))
+            seen.add(self._whom(params))
             drawn.append(Case(self.name, number, branch, params))
         return drawn
+
+    def _whom(self, params: Mapping[str, Any]) -> str:
+        return str(params.get(self.who, params))
 
     def _draw_one(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
         params = self.draw(chart, rng, branch)
         if params is None:
             raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
         return params
-
-
-def _who(params: Mapping[str, Any]) -> str:
-    return str(params.get("mrn", params))
 
 
 def load_family(folder: Path) -> Family:
@@ -180,6 +181,7 @@ def load_family(folder: Path) -> Family:
         solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
         cases=_read_cases(folder),
         without_codes=_read_lookup(folder),
+        who=str(getattr(cases_module, "WHO", "mrn")),
     )
     _check_prompt(family, folder)
     return family

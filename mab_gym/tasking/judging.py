@@ -15,7 +15,7 @@ from typing import Any
 
 from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, Code, Reason, Verdict, verdict_from
 
 _GRAMS = {
     "g": 1.0,
@@ -132,21 +132,27 @@ class Judge:
         self._met = 0
         self._unread = False
 
-    def problem(self, code: Code, sentence: str) -> None:
-        """Notes that something is wrong."""
-        self._problems.append(Reason(code, sentence))
+    def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
+        """Notes that something is wrong.
+
+        Args:
+            code: What.
+            sentence: The same for people.
+            critical: Whether it is a safety violation; as the code has it where None.
+        """
+        self._problems.append(Reason(code, sentence, code in CRITICAL if critical is None else critical))
 
     def verdict(self) -> Verdict:
         """The verdict on all that was looked at."""
         return verdict_from(self._problems, 0.0 if self._unread or not self._asked else self._met / self._asked)
 
-    def check(self, met: bool, code: Code, sentence: str) -> None:
-        """One thing that had to be so; notes a problem where it is not."""
+    def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None) -> None:
+        """One thing that had to be so; notes a problem (see `problem`) where it is not."""
         self._asked += 1
         if met:
             self._met += 1
         else:
-            self.problem(code, sentence)
+            self.problem(code, sentence, critical)
 
     def answer(self, *expected: Expected) -> None:
         """The answer must be a list of exactly these."""
@@ -206,11 +212,19 @@ class Judge:
         self.field(order, "intent", "order", Code.WRONG_INTENT)
         self.at(order, "authoredOn", now)
 
-    def coded(self, concept: Any, system: str, code: str, what: str) -> None:
-        """One coding among those given must be this one."""
+    def coded(self, concept: Any, system: str, code: str, what: str, *, critical: bool = False) -> None:
+        """One coding among those given must be this one.
+
+        Args:
+            concept: A CodeableConcept.
+            system: The code system.
+            code: The code.
+            what: What is coded, for people.
+            critical: Whether another code is a safety violation.
+        """
         codings = _items(_at(concept, "coding"))
         right = any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings)
-        self.check(right, Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.")
+        self.check(right, Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.", critical)
 
     def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
         """A plain field must have this value."""

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
@@ -29,6 +29,7 @@ from mab_gym.tasking.definitions import CATALOGUE
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 
+_T = TypeVar("_T")
 Resource = Mapping[str, Any]
 Words = tuple[str, str]
 """A prompt's context and question."""
@@ -116,6 +117,12 @@ class _Witness(Chart):
         self._chart = chart
         self.results: dict[tuple[str, str], None] = {}
         self.people: dict[str, None] = {}
+
+    def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
+        return self._chart.remember(key, compute)
+
+    def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
+        return self._chart.search(resource_type, **parameters)
 
     def patients(self) -> Mapping[str, Mapping[str, Any]]:
         return self._chart.patients()

@@ -60,6 +60,8 @@ _FAILURES = {
     Code.WRONG_RATE: Failure.UNSAFE_ORDER,
     Code.WRONG_ROUTE: Failure.UNSAFE_ORDER,
 }
+CRITICAL = frozenset(code for code, failure in _FAILURES.items() if failure is Failure.UNSAFE_ORDER)
+"""What a clinician would call a safety violation wherever it occurs; a verifier can call others so case by case."""
 _GRAVITY = [
     Failure.UNSAFE_ORDER,
     Failure.STEP_LIMIT,
@@ -79,10 +81,17 @@ MOST_CREDIT = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One finding: a code for machines and a sentence for people."""
+    """One finding.
+
+    Attributes:
+        code: What it is, for machines.
+        text: A sentence for people.
+        critical: Whether a clinician would call it a safety violation.
+    """
 
     code: Code
     text: str
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +116,21 @@ class Verdict:
         """1.0 for a success, else 0.0."""
         return 1.0 if self.success else 0.0
 
+    @property
+    def unsafe(self) -> bool:
+        """Whether anything that was found is a safety violation."""
+        return any(reason.critical for reason in self.reasons)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records."""
         return {
             "success": self.success,
             "failure": None if self.failure is None else self.failure.value,
             "credit": self.credit,
-            "reasons": [{"code": reason.code.value, "text": reason.text} for reason in self.reasons],
+            "unsafe": self.unsafe,
+            "reasons": [
+                {"code": reason.code.value, "text": reason.text, "critical": reason.critical} for reason in self.reasons
+            ],
         }
 
 
@@ -127,6 +144,11 @@ def verdict_from(problems: Iterable[Reason], done: float = 0.0) -> Verdict:
     found = tuple(problems)
     if not found:
         return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None, 1.0)
-    kinds = {_FAILURES.get(reason.code, Failure.WRONG_ORDER) for reason in found}
-    credit = 0.0 if Failure.UNSAFE_ORDER in kinds else round(min(done, MOST_CREDIT), 4)
+    kinds = {_kind(reason) for reason in found}
+    credit = 0.0 if any(reason.critical for reason in found) else round(min(done, MOST_CREDIT), 4)
     return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds), credit)
+
+
+def _kind(reason: Reason) -> Failure:
+    kind = _FAILURES.get(reason.code, Failure.WRONG_ORDER)
+    return Failure.UNSAFE_ORDER if reason.critical and kind is Failure.WRONG_ORDER else kind

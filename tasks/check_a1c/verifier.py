@@ -5,6 +5,7 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, moment, number, said
+from mab_gym.tasking.orders import laboratory_order
 from mab_gym.tasking.verdict import Code, Verdict
 
 from .cases import situation
@@ -20,9 +21,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         written = judge.written("ServiceRequest")
         if written is not None:
             (order,) = written
-            judge.active_order(order, case["mrn"], chart.now)
+            laboratory_order(judge, order, "4548-4", case["mrn"], chart.now)
             judge.field(order, "priority", "stat", Code.WRONG_PRIORITY)
-            judge.coded(order.get("code"), "http://loinc.org", "4548-4", "laboratory order")
     if latest is None:
         glucose = chart.latest(case["mrn"], "GLU")
         if glucose is None:

@@ -7,6 +7,7 @@ from typing import Any
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result
+from mab_gym.tasking.orders import not_plain
 from mab_gym.tasking.verdict import Code, Verdict
 
 _CATEGORY_SYSTEMS = {
@@ -35,6 +36,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.subject(observation, case["mrn"])
         judge.field(observation, "status", "final", Code.WRONG_STATUS)
         judge.at(observation, "effectiveDateTime", chart.now)
+        not_plain(judge, observation)
         vital = _is_vital_signs(observation)
         judge.check(vital, Code.WRONG_CATEGORY, "The Observation is not in the category vital-signs.")
         named = _is_blood_pressure(observation.get("code", {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result
+from mab_gym.tasking.orders import SNOMED, coded_alone, firm_order
 from mab_gym.tasking.verdict import Code, Verdict
 
 
@@ -14,8 +15,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     written = judge.written("ServiceRequest")
     if written is not None:
         (order,) = written
-        judge.active_order(order, case["mrn"], chart.now)
+        firm_order(judge, order, case["mrn"], chart.now)
         judge.field(order, "priority", "stat", Code.WRONG_PRIORITY)
-        judge.coded(order.get("code"), "http://snomed.info/sct", "306181000000106", "referral")
+        coded_alone(judge, order.get("code"), SNOMED, "306181000000106", "referral", critical=False)
         judge.note(order, case["text"])
     return judge.verdict()

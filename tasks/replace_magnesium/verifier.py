@@ -5,6 +5,7 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage, said
+from mab_gym.tasking.orders import INTRAVENOUS, NDC, coded_alone, firm_order, not_plain, once
 from mab_gym.tasking.verdict import Verdict
 
 from .cases import GRAMS, situation
@@ -19,12 +20,12 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         written = judge.written("MedicationRequest")
         if written is not None:
             (order,) = written
-            judge.active_order(order, case["mrn"], chart.now)
-            judge.coded(
-                order.get("medicationCodeableConcept"), "http://hl7.org/fhir/sid/ndc", "0338-1715-40", "medication"
-            )
+            firm_order(judge, order, case["mrn"], chart.now)
+            coded_alone(judge, order.get("medicationCodeableConcept"), NDC, "0338-1715-40", "medication")
             dosage = only_dosage(judge, order)
-            judge.route(dosage, "IV", "intravenous", "47625008")
+            not_plain(judge, dosage)
+            once(judge, dosage)
+            judge.route(dosage, *INTRAVENOUS)
             judge.grams(dosage, GRAMS[branch])
             judge.over_hours(dosage, GRAMS[branch], GRAMS[branch])
     else:

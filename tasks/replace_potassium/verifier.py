@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage
+from mab_gym.tasking.orders import LOINC, NDC, ORAL, coded_alone, firm_order, not_plain, once
 from mab_gym.tasking.verdict import Code, Verdict
 
 from .cases import THRESHOLD, milliequivalents
@@ -26,13 +27,15 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         if written is not None:
             repletion, control = written
             for order in written:
-                judge.active_order(order, case["mrn"], chart.now)
+                firm_order(judge, order, case["mrn"], chart.now)
             medication = repletion.get("medicationCodeableConcept")
-            judge.coded(medication, "http://hl7.org/fhir/sid/ndc", "40032-917-01", "medication")
+            coded_alone(judge, medication, NDC, "40032-917-01", "medication")
             dosage = only_dosage(judge, repletion)
-            judge.route(dosage, "oral", "PO", "by mouth", "26643006")
+            not_plain(judge, dosage)
+            once(judge, dosage)
+            judge.route(dosage, *ORAL)
             judge.milliequivalents(dosage, milliequivalents(latest.value))
-            judge.coded(control.get("code"), "http://loinc.org", "2823-3", "laboratory order")
+            coded_alone(judge, control.get("code"), LOINC, "2823-3", "laboratory order", critical=False)
             judge.field(control, "priority", "stat", Code.WRONG_PRIORITY)
             judge.at(control, "occurrenceDateTime", tomorrow_at_eight(chart.now))
     else:

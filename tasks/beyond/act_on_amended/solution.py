@@ -1,0 +1,31 @@
+"""Look the result up as it is now, then act on that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+from .cases import THRESHOLD, value
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """Two or three steps."""
+    reply = yield desk.get("Observation", patient=case["mrn"], code="HGB", date=case["taken"], _count="5")
+    (result,) = reply.resources
+    order: dict[str, Any] = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "priority": "stat",
+        "subject": {"reference": f"Patient/{case['mrn']}"},
+        "authoredOn": desk.now.isoformat(),
+    }
+    withdrawn = result["status"] == "entered-in-error"
+    if withdrawn:
+        yield desk.post(order | {"code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}})
+    elif value(result) < THRESHOLD:
+        coding = {"system": "http://snomed.info/sct", "code": "116863004"}
+        yield desk.post(order | {"code": {"coding": [coding]}, "quantityQuantity": {"value": 1, "unit": "unit"}})
+    yield desk.finish([-1 if withdrawn else value(result), result["issued"]])

@@ -1,0 +1,89 @@
+"""Cases: one drug twice in the same or in another coding; and what only looks so: stopped before, or by another route.
+
+Checking the list of active orders for duplicates is part of medication reconciliation as The Joint Commission asks for
+it (National Patient Safety Goal NPSG.03.06.01). A Task with the code ``abort`` is how FHIR R4 lets a system that
+cannot change an order ask for its end (Task, 12.18; code system task-code).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from mab_gym.tasking.chart import Chart
+
+BRANCHES = {"same_product": 9, "other_coding": 9, "stopped_before": 6, "other_route": 6}
+
+
+class Review(NamedTuple):
+    """What a reconciliation of the active orders comes to.
+
+    Attributes:
+        stop: The order to be stopped, or None.
+        keep: The order that stays; without a duplicate, the latest active order.
+    """
+
+    stop: Mapping[str, Any] | None
+    keep: Mapping[str, Any]
+
+
+def ingredient(order: Mapping[str, Any]) -> str:
+    """The ingredient's name, with which every drug's display begins here."""
+    words = str(order["medicationCodeableConcept"]["text"]).lower().split()
+    return words[0]
+
+
+def route(order: Mapping[str, Any]) -> str:
+    """The route, as the chart writes it."""
+    return str(order["dosageInstruction"][0]["route"]["text"])
+
+
+def authored(order: Mapping[str, Any]) -> datetime:
+    """When an order was written; as a point in time, for charts write in several zones."""
+    return datetime.fromisoformat(order["authoredOn"])
+
+
+def review(orders: Iterable[Mapping[str, Any]]) -> Review | None:
+    """Reconciles orders, of which the active ones count; None where there are none."""
+    active = sorted((order for order in orders if order["status"] == "active"), key=authored)
+    if not active:
+        return None
+    earlier: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for order in active:
+        key = ingredient(order), route(order)
+        if key in earlier:
+            return Review(earlier[key], order)
+        earlier[key] = order
+    return Review(None, active[-1])
+
+
+def orders_of(chart: Chart, mrn: str) -> list[dict[str, Any]]:
+    """All orders that count here: the active ones, and those of the last two hundred days that no longer are."""
+    return chart.remember(("orders", mrn), lambda: list(chart.search("MedicationRequest", patient=mrn, _count="1000")))
+
+
+def situation(orders: Iterable[Mapping[str, Any]]) -> str | None:
+    """Which branch a patient with these orders is in, or None."""
+    orders = list(orders)
+    result = review(orders)
+    if result is None:
+        return None
+    if result.stop is not None:
+        systems = [order["medicationCodeableConcept"]["coding"][0]["system"] for order in result if order is not None]
+        return "same_product" if systems[0] == systems[1] else "other_coding"
+    active = [order for order in orders if order["status"] == "active"]
+    names = [ingredient(order) for order in active]
+    if len(set(names)) < len(names):
+        return "other_route"
+    since = min(authored(order) for order in active)
+    ended = {ingredient(order) for order in orders if order["status"] in ("stopped", "completed")
+             and authored(order) >= since and order.get("category", [{}])[0].get("text") == "Community"}  # fmt: skip
+    return "stopped_before" if ended & set(names) else None
+
+
+def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+    """Draws a patient in this situation."""
+    wanted = [mrn for mrn in chart.profiles() if situation(orders_of(chart, mrn)) == branch]
+    return {"mrn": rng.choice(wanted)} if wanted else None

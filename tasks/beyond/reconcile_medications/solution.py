@@ -1,0 +1,30 @@
+"""Read the active orders, compare, ask for the end of one."""
+
+from __future__ import annotations
+
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+from .cases import review
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """One search, a Task where there is a duplicate, one answer."""
+    reply = yield desk.get("MedicationRequest", patient=case["mrn"], status="active", _count="100")
+    result = review(reply.resources)
+    if result is None:
+        yield desk.finish([])
+        return
+    if result.stop is not None:
+        yield desk.post(
+            {
+                "resourceType": "Task",
+                "status": "requested",
+                "intent": "order",
+                "code": {"coding": [{"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "abort"}]},
+                "focus": {"reference": f"MedicationRequest/{result.stop['id']}"},
+                "for": {"reference": f"Patient/{case['mrn']}"},
+                "authoredOn": desk.now.isoformat(),
+            }
+        )
+    yield desk.finish(["none" if result.stop is None else result.stop["id"], result.keep["id"]])

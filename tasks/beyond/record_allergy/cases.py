@@ -1,0 +1,132 @@
+"""Cases: two people easily taken for each other, of whom one, the other, both or neither has the allergy on record.
+
+Two identifiers, here name and date of birth, are what The Joint Commission asks for before anything is done to a
+patient (National Patient Safety Goal NPSG.01.01.01). Statuses: FHIR R4, AllergyIntolerance. Codes: RxNorm
+ingredients.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from mab_gym.tasking.chart import Chart
+
+WHO = "name"
+BRANCHES = {"same_name": 7, "same_birth_date": 7, "on_the_other": 6, "known": 6, "nobody": 4}
+
+SUBSTANCES = {
+    "723": "amoxicillin",
+    "1191": "aspirin",
+    "2670": "codeine",
+    "5640": "ibuprofen",
+    "2551": "ciprofloxacin",
+    "11124": "vancomycin",
+    "2180": "cefazolin",
+    "21212": "clarithromycin",
+    "7052": "morphine",
+    "10180": "sulfamethoxazole",
+}
+"""Names of ingredients by RxNorm code."""
+
+
+class Pair(NamedTuple):
+    """Two people who are easily taken for each other.
+
+    Attributes:
+        mrn: The one.
+        other: The other.
+        kind: ``same_name`` (born on another day) or ``same_birth_date`` (with a similar name).
+    """
+
+    mrn: str
+    other: str
+    kind: str
+
+
+def name_of(patient: Mapping[str, Any]) -> tuple[str, str]:
+    """First given name and family name."""
+    name = patient["name"][0]
+    return str(name["given"][0]), str(name["family"])
+
+
+def bearers(chart: Chart, name: str) -> list[str]:
+    """The MRNs of all who have this first given name and family name."""
+    return [mrn for mrn, patient in chart.patients().items() if " ".join(name_of(patient)) == name]
+
+
+def meant(chart: Chart, name: str, birth_date: str) -> str | None:
+    """The MRN of the one person of this name and date of birth."""
+    found = [mrn for mrn in bearers(chart, name) if chart.patients()[mrn]["birthDate"] == birth_date]
+    return found[0] if len(found) == 1 else None
+
+
+def known(chart: Chart, mrn: str) -> frozenset[str]:
+    """RxNorm codes of the allergies that a person has on record."""
+
+    def look() -> frozenset[str]:
+        rows = chart.search("AllergyIntolerance", patient=mrn, _count="100")
+        return frozenset(
+            row["code"]["coding"][0]["code"]
+            for row in rows
+            if row["verificationStatus"]["coding"][0]["code"] not in ("entered-in-error", "refuted")
+        )
+
+    return chart.remember(("allergies", mrn), look)
+
+
+def pairs(chart: Chart) -> list[Pair]:
+    """Everybody with a chart of whom there is such another one, once for each of them."""
+
+    def look() -> list[Pair]:
+        found = []
+        for mrn in chart.profiles():
+            one = chart.patients()[mrn]
+            given, family = name_of(one)
+            if meant(chart, f"{given} {family}", one["birthDate"]) is None:
+                continue
+            for other, two in chart.patients().items():
+                same = (name_of(two)[0] == given, name_of(two)[1] == family)
+                if other != mrn and all(same):
+                    found.append(Pair(mrn, other, "same_name"))
+                elif other != mrn and any(same) and two["birthDate"] == one["birthDate"]:
+                    found.append(Pair(mrn, other, "same_birth_date"))
+        return found
+
+    return chart.remember("pairs", look)
+
+
+def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+    """Draws one of two people, and a substance."""
+    candidates: list[tuple[Pair, list[str]]] = []
+    for pair in pairs(chart):
+        mine, others = known(chart, pair.mrn), known(chart, pair.other)
+        if branch == "known":
+            codes = sorted(mine)
+        elif branch == "on_the_other":
+            codes = sorted(others - mine)
+        else:
+            codes = sorted(set(SUBSTANCES) - mine - others) if branch in (pair.kind, "nobody") else []
+        if codes:
+            candidates.append((pair, codes))
+    if branch == "nobody":
+        candidates = [each for each in candidates if len(bearers(chart, _full_name(chart, each[0].mrn))) == 1]
+    if not candidates:
+        return None
+    pair, codes = rng.choice(candidates)
+    code = rng.choice(codes)
+    birth_date = chart.patients()[pair.mrn]["birthDate"]
+    if branch == "nobody":
+        birth_date = (date.fromisoformat(birth_date) + timedelta(days=rng.choice((-10, -1, 1, 10)))).isoformat()
+    return {
+        "name": _full_name(chart, pair.mrn),
+        "birth_date": birth_date,
+        "substance": SUBSTANCES[code],
+        "code": code,
+    }
+
+
+def _full_name(chart: Chart, mrn: str) -> str:
+    return " ".join(name_of(chart.patients()[mrn]))
