@@ -54,6 +54,13 @@ def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
         assert min(shares.values()) >= LEAST_BRANCH * sum(shares.values())
 
 
+def test_the_further_families_keep_all_limits() -> None:
+    audit = Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).workplace).audit(rollouts=1)
+    assert audit.faults() == []
+    assert len(audit.reading) == len(audit.blind) == 5
+    assert all(blind.credit <= 0.25 for blind in audit.blind)
+
+
 def test_what_needs_no_reading_is_won_without(canonical: Audit) -> None:
     won = {blind.family: blind.solved for blind in canonical.blind if not blind.needs_reading}
     assert won == {"record_blood_pressure": 30, "refer_orthopaedics": 30}
