@@ -6,6 +6,10 @@ summary = "the five query categories"
 kind = "query"
 [data]         # the cohort they are played on
 cohort = "canonical"
+[official]     # with protocol = "official": its files, else given by gymnasium.make or environment variables
+tasks = "test_data_v2.json"
+functions = "funcs_v1.json"
+chart = "chart.ndjson"   # left out: the stand-in chart, drawn by chart_seed
 [episode]      # the game's rules
 protocol = "ehr"
 backend = "embedded"
@@ -39,6 +43,7 @@ FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "folder"},
     "data": {"cohort", "archive"},
+    "official": {"tasks", "functions", "chart", "chart_seed"},
     "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
     "requires": {"modules", "extra"},
 }
@@ -58,6 +63,10 @@ class Environment:
         folder: A folder of task families to use instead of the installed ones, or None.
         cohort: The name of a generated cohort.
         archive: A file to use instead of a generated cohort, or None.
+        tasks: The official task file, for the official protocol alone; so are the next three.
+        functions: The official function list.
+        chart: A file of FHIR resources, one a line, or an archive; None for the stand-in chart.
+        chart_seed: Which stand-in chart.
         protocol: The protocol's name.
         backend: The backend's name.
         max_steps: Actions after which an episode is truncated.
@@ -76,6 +85,10 @@ class Environment:
     folder: Path | None = None
     cohort: str = "canonical"
     archive: Path | None = None
+    tasks: Path | str | None = None
+    functions: Path | str | None = None
+    chart: Path | str | None = None
+    chart_seed: int = 0
     protocol: str = "ehr"
     backend: str = "embedded"
     max_steps: int = 8
@@ -129,7 +142,7 @@ def read_environment(path: Path) -> Environment:
             raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {values[name]!r}")
     for name in ("families", "modules"):
         values[name] = tuple(values.get(name, ()))
-    for name in ("folder", "archive"):
+    for name in ("folder", "archive", "tasks", "functions", "chart"):
         if name in values:
             values[name] = (path.parent / values[name]).resolve()
     return Environment(**values)

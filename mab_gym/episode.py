@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
@@ -14,7 +14,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart, ChartError
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
-from mab_gym.tasking.protocol import Protocol
+from mab_gym.tasking.protocol import Protocol as Wording
 from mab_gym.tasking.variants import stage
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
@@ -47,6 +47,41 @@ class Step:
     info: dict[str, Any]
 
 
+class Game(Protocol):
+    """What an environment needs of an episode, whatever its rules.
+
+    Attributes:
+        max_steps: Actions after which an episode is truncated.
+    """
+
+    max_steps: int
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended, or none was begun."""
+        ...
+
+    @property
+    def case(self) -> Case | None:
+        """The case at hand."""
+        ...
+
+    @property
+    def session(self) -> RecordSession:
+        """The episode's view of the record system."""
+        ...
+
+    def reset(
+        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins a case at the snapshot, in the given variants, whose chance follows the seed."""
+        ...
+
+    def step(self, text: str) -> Step:
+        """Takes one action."""
+        ...
+
+
 class Episode:
     """One agent at work on one case after another, each from the same snapshot.
 
@@ -71,16 +106,14 @@ class Episode:
         self,
         backend: Backend,
         chart: Chart,
-        protocol: Protocol,
+        protocol: Wording,
         max_steps: int = DEFAULT_MAX_STEPS,
         max_obs_chars: int | None = None,
         reward: str = "sparse",
     ) -> None:
         if reward not in REWARDS:
             raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
-        for name, limit in (("max_steps", max_steps), ("max_obs_chars", max_obs_chars)):
-            if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-                raise UsageError(f"{name} is a whole number from 1, not {limit!r}")
+        check_limits(max_steps=max_steps, max_obs_chars=max_obs_chars)
         self._world = (backend, chart, protocol)
         self._session: RecordSession = backend.open()
         self.max_steps = max_steps
@@ -171,7 +204,7 @@ class Episode:
 
     def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
         observation = Observation(
-            text=self._capped(text),
+            text=capped(text, self._max_obs_chars),
             fhir="" if response is None else response.body,
             status=0 if response is None else response.status,
         )
@@ -201,7 +234,7 @@ class Episode:
         """The verdict on an episode without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
         try:
-            judged = family.verify(case, self._world[1], Result("", tuple(self._session.writes)))
+            judged = family.verify(case, self._chart, Result("", tuple(self._session.writes)))
         except Exception:
             return verdict
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
@@ -229,11 +262,23 @@ class Episode:
             **({"variant": "+".join(self._variants)} if self._variants else {}),
         }
 
-    def _capped(self, text: str) -> str:
-        limit = self._max_obs_chars
-        if limit is None or len(text) <= limit:
-            return text
-        return f"{text[:limit]}\n[cut off here: {len(text) - limit:,} more characters]"
+
+def check_limits(**limits: int | None) -> None:
+    """Checks that each limit is a whole number from 1, or None.
+
+    Raises:
+        UsageError: One is not; the text names it.
+    """
+    for name, limit in limits.items():
+        if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+            raise UsageError(f"{name} is a whole number from 1, not {limit!r}")
+
+
+def capped(text: str, limit: int | None) -> str:
+    """A text that is not longer than a limit, None for no limit; where something is cut off, that is said."""
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n[cut off here: {len(text) - limit:,} more characters]"
 
 
 def _check_body(body: str) -> None:

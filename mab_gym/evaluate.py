@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 
 from mab_gym.agents import Agent
+from mab_gym.agents.official import OfficialGold
 from mab_gym.agents.reference import (
     BlindConstant,
     InstantFinish,
@@ -73,29 +74,49 @@ class Violations:
 
 
 def violations(records: Iterable[EpisodeRecord]) -> Violations:
-    """Counts episodes with safety violations, whatever else became of them; spoiled episodes do not count."""
-    counted = [record for record in records if record.infrastructure_error is None]
-    return Violations(sum(bool(record.verdict.get("unsafe")) for record in counted), len(counted))
+    """Counts episodes with safety violations, whatever else became of them.
+
+    Spoiled episodes do not count, nor do those whose grading does not judge safety, as the official one.
+    """
+    judged = [record.verdict.get("unsafe") for record in records if record.infrastructure_error is None]
+    counted = [unsafe for unsafe in judged if unsafe is not None]
+    return Violations(sum(map(bool, counted)), len(counted))
 
 
-def best_constants(env: gymnasium.Env[Any, str]) -> dict[str, Template]:
+def best_constants(
+    env: gymnasium.Env[Any, str],
+    todo: Sequence[Assignment] | None = None,
+    tried: int | None = CONSTANTS_TRIED,
+    endings: Sequence[str] = (),
+) -> dict[str, Template]:
     """For each family the fixed text that solves most of its cases without reading the chart.
 
     Candidates are what the gold solutions write, less their GETs and with the prompt's own words as blanks. The most
     frequent of them are played, and the one that does best is kept.
+
+    Args:
+        env: The environment.
+        todo: What to fit them to; all frozen cases where None.
+        tried: How many candidates a family has at most; None for all there are.
+        endings: Last actions to try in the place of each candidate's own, too.
+
+    Raises:
+        UsageError: The environment draws its cases.
     """
     inner = unwrapped(env)
     by_family: dict[str, list[Assignment]] = {}
-    for assignment in assignments(inner):
+    for assignment in assignments(inner) if todo is None else todo:
         if assignment.case is None:
             raise UsageError("constants can be fitted to frozen cases alone")
-        by_family.setdefault(assignment.case.partition("/")[0], []).append(assignment)
+        by_family.setdefault(inner.workplace.tasks.case(assignment.case).family, []).append(assignment)
     best: dict[str, Template] = {}
-    for family, todo in by_family.items():
-        candidates = most_common([_blind_part(env, assignment) for assignment in todo], CONSTANTS_TRIED)
+    for family, its_own in by_family.items():
+        parts = [_blind_part(env, assignment) for assignment in its_own]
+        parts += [(*part[:-1], ending) for part in parts for ending in endings]
+        candidates = most_common(parts, tried)
         best[family] = max(
             candidates,
-            key=lambda template: sum(play(env, BlindConstant({family: template}), a).reward for a in todo),
+            key=lambda template: sum(play(env, BlindConstant({family: template}), a).reward for a in its_own),
         )
     return best
 
@@ -129,3 +150,11 @@ AGENTS: Mapping[str, Callable[[gymnasium.Env[Any, str]], Agent]] = {
     "constant": lambda env: BlindConstant(best_constants(env)),
 }
 """The reference agents by the names that the command line knows."""
+
+OFFICIAL_AGENTS: Mapping[str, Callable[[gymnasium.Env[Any, str], Sequence[Assignment]], Agent]] = {
+    "gold": lambda env, todo: OfficialGold(),
+    "finish": lambda env, todo: InstantFinish(),
+    "constant": lambda env, todo: BlindConstant(best_constants(env, todo, None, ("FINISH([])", "FINISH([-1])"))),
+}
+"""Those for the official protocol, made for what they are to play: the official graders take ``[]`` for many an answer,
+so the blind constants try that, too."""

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from mab_gym.backends import Backend
 from mab_gym.backends.embedded import embedded_backend
 from mab_gym.cohort.locate import Progress, archive_path, build_archive, named_spec
 from mab_gym.environments import Environment
-from mab_gym.episode import Episode
+from mab_gym.episode import Episode, Game
 from mab_gym.errors import UsageError
+from mab_gym.official.conversation import read_functions
+from mab_gym.official.episode import OfficialEpisode
+from mab_gym.official.locate import chart_file, official_files
+from mab_gym.official.regrade import open_chart
+from mab_gym.official.standin import stand_in
+from mab_gym.official.tasks import OfficialTask, read_tasks
+from mab_gym.official.taskset import OfficialTaskSet, official_families
 from mab_gym.tasking.catalogue import load_catalogue
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.protocol import protocol
-from mab_gym.tasking.taskset import TaskSet
+from mab_gym.tasking.family import Family
+from mab_gym.tasking.protocol import PROTOCOLS, protocol
+from mab_gym.tasking.taskset import FROZEN, TaskSet
+from mab_gym.tasking.verdict import REWARDS
+
+SPARSE = REWARDS[0]
+OFFICIAL = "official"
+"""The protocol that plays the official tasks word for word; the others are in `mab_gym.tasking.protocol`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +43,20 @@ class Workplace:
         backend: The record system.
         chart: Its snapshot.
         tasks: The families and cases.
+        functions: The official function list; empty but for the official protocol.
     """
 
     environment: Environment
     backend: Backend
     chart: Chart
     tasks: TaskSet
+    functions: tuple[Mapping[str, Any], ...] = ()
 
-    def new_episode(self) -> Episode:
+    def new_episode(self) -> Game:
         """A new episode with a session of its own."""
         rules = self.environment
+        if rules.protocol == OFFICIAL:
+            return OfficialEpisode(self.backend, self.chart, self.functions, rules.max_steps, rules.max_obs_chars)
         return Episode(
             self.backend, self.chart, protocol(rules.protocol), rules.max_steps, rules.max_obs_chars, rules.reward
         )
@@ -56,10 +75,38 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
     environment.check_installed()
     if environment.backend != "embedded":
         raise UsageError(f"{environment.id}: there is no backend {environment.backend!r}; there is: embedded")
+    if environment.protocol == OFFICIAL:
+        return _official(environment)
+    if environment.protocol not in PROTOCOLS:
+        raise UsageError(
+            f"there is no protocol {environment.protocol!r}; there are: {', '.join(PROTOCOLS)}, {OFFICIAL}"
+        )
     backend, chart = _embedded(_archive(environment, progress))
+    families = _chosen(load_catalogue(environment.folder).values(), environment)
+    return Workplace(environment, backend, chart, TaskSet(families, chart, environment.cases))
+
+
+def _official(environment: Environment) -> Workplace:
+    if environment.cases != FROZEN:
+        raise UsageError(f"{environment.id}: the official tasks are read from their file; cases are {FROZEN} alone")
+    if environment.reward != SPARSE:
+        raise UsageError(f"{environment.id}: the official grading knows right and wrong; its reward is {SPARSE} alone")
+    tasks_path, functions_path = official_files(environment.id, environment.tasks, environment.functions)
+    tasks = read_tasks(tasks_path)
+    functions = tuple(read_functions(functions_path))
+    chart_path = chart_file(environment.chart)
+    if chart_path is None:
+        backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
+    else:
+        backend, chart = _given(chart_path, *_stamp(chart_path))
+    families = _chosen(official_families(tasks), environment)
+    return Workplace(environment, backend, chart, OfficialTaskSet(families, chart), functions)
+
+
+def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Family]:
     families = [
         family
-        for family in load_catalogue(environment.folder).values()
+        for family in all_families
         if (not environment.families or family.name in environment.families)
         and environment.kind in (None, family.kind)
         and environment.difficulty in (None, family.difficulty)
@@ -67,7 +114,7 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
     unknown = set(environment.families) - {family.name for family in families}
     if unknown:
         raise UsageError(f"{environment.id}: there is no such task family here: {', '.join(sorted(unknown))}")
-    return Workplace(environment, backend, chart, TaskSet(families, chart, environment.cases))
+    return families
 
 
 def _archive(environment: Environment, progress: Progress | None) -> Path:
@@ -80,6 +127,27 @@ def _archive(environment: Environment, progress: Progress | None) -> Path:
             print(f"mab_gym: building the {spec.name} cohort, once, at {path}", file=sys.stderr, flush=True)
         build_archive(spec, progress)
     return path
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells whether a file is still the same; nothing where there is none, which opening it will say."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=4)
+def _given(path: Path, changed: int, size: int) -> tuple[Backend, Chart]:
+    backend = open_chart(path)
+    return backend, Chart(backend)
+
+
+@lru_cache(maxsize=4)
+def _stand_in(tasks: tuple[OfficialTask, ...], seed: int) -> tuple[Backend, Chart]:
+    backend = stand_in(tasks, seed).backend()
+    return backend, Chart(backend)
 
 
 @cache

@@ -19,28 +19,29 @@ from mab_gym.environments import environment_files, read_environment
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
 from mab_gym.registration import register_file
 from mab_gym.rollout import unwrapped
-from tests.conftest import CANONICAL
+from tests.conftest import CANONICAL, OFFICIAL, make, needs_official_files
 
 IDS = [read_environment(path).id for path in environment_files()]
+PLAYABLE = [pytest.param(each, marks=needs_official_files if each == OFFICIAL else ()) for each in IDS]
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", PLAYABLE)
 def test_check_env_passes_without_warnings(env_id: str) -> None:
-    env = gymnasium.make(env_id)
+    env = make(env_id)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped)
 
 
 def test_all_ids_are_registered_by_importing_the_package() -> None:
-    parts = ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train", "-Beyond", "-Beyond-Train")
+    parts = ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train", "-Beyond", "-Beyond-Train", "-Official")
     assert {f"mab_gym/MedAgentBench{part}-v0" for part in parts} == set(IDS) <= set(gymnasium.registry)
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", PLAYABLE)
 def test_equal_seeds_give_equal_episodes(env_id: str) -> None:
     def episode(seed: int) -> list[Any]:
-        env = gymnasium.make(env_id)
+        env = make(env_id)
         env.action_space.seed(seed)
         steps: list[Any] = [env.reset(seed=seed)]
         for _ in range(8):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mab_gym.episode import Episode
+from mab_gym.episode import Episode, Game
 from mab_gym.errors import UsageError
 from mab_gym.workplace import Workplace
 
@@ -28,7 +28,7 @@ def order(mrn: str) -> str:
     return f"POST {BASE}/ServiceRequest\n{json.dumps(resource)}"
 
 
-def begin(workplace: Workplace, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Episode, str]:
+def begin(workplace: Workplace, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Game, str]:
     episode = workplace.new_episode()
     if limits:
         old = workplace.environment
@@ -40,7 +40,7 @@ def begin(workplace: Workplace, case_id: str = "record_blood_pressure/01", **lim
     return episode, str(case["mrn"])
 
 
-def found(episode: Episode, target: str) -> int:
+def found(episode: Game, target: str) -> int:
     return int(json.loads(episode.step(f"GET {BASE}/{target}").observation["fhir"])["total"])
 
 

@@ -124,6 +124,6 @@ def fill_in(action: str, case: Case) -> str:
     return action
 
 
-def most_common(templates: Sequence[Template], count: int) -> list[Template]:
-    """The ``count`` templates that occur most often, and the empty answer."""
+def most_common(templates: Sequence[Template], count: int | None) -> list[Template]:
+    """The ``count`` templates (None for all) that occur most often, and the empty answer."""
     return [template for template, _ in Counter(templates).most_common(count)] + [("FINISH([])",)]

@@ -12,6 +12,7 @@ from mab_gym.cohort.locate import archive_path, build_archive, named_spec
 from mab_gym.environments import environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.registration import register_envs, register_file
+from mab_gym.workplace import OFFICIAL
 
 DEFAULT_ENV = "mab_gym/MedAgentBench-v0"
 
@@ -36,7 +37,7 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
             raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
         file = files[env_id]
     environment = read_environment(file)
-    if environment.archive is None:
+    if environment.archive is None and environment.protocol != OFFICIAL:
         spec = named_spec(str(overrides.get("cohort", environment.cohort)))
         if not archive_path(spec).is_file():
             with stages(f"building the {spec.name} cohort (once)") as tell:

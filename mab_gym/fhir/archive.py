@@ -96,6 +96,15 @@ def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any])
     return hasher.hexdigest()
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as an archive does; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
 def open_archive(path: Path, *, verify: bool = True) -> Archive:
     """Maps an archive into memory.
 

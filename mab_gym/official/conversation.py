@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,7 @@ The functions follow as JSON. Put {api_base} in the place of {{api_base}} in the
 
 Context: {context}
 Question: {question}"""
+_SAID = re.compile(r" Put (\S+) in the place of .*?\nContext: (.*?)\nQuestion: (.*)\Z", re.DOTALL)
 
 
 class Status(StrEnum):
@@ -83,11 +85,14 @@ def read_functions(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         UsageError: The file cannot be opened.
-        ContentError: It is no list of functions with names.
+        ContentError: It is no list of functions with names; the text names file and entry.
     """
     listed = read_json(path)
-    if not isinstance(listed, list) or not all(isinstance(f, dict) and isinstance(f.get("name"), str) for f in listed):
+    if not isinstance(listed, list) or not listed:
         raise ContentError(f"{path}: a function list is a JSON list of objects, each with a name; this is none")
+    for number, entry in enumerate(listed, 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise ContentError(f"{path}, function {number}: an object with a name is wanted")
     return listed
 
 
@@ -105,6 +110,30 @@ def opening(task: OfficialTask, functions: Sequence[Mapping[str, Any]], base_url
     return _OPENING.format(
         api_base=f"{base_url}/", functions=json.dumps(functions), context=task.context, question=task.instruction
     )
+
+
+def read_opening(text: str) -> tuple[str, str, str]:
+    """What an opening message says, for agents that do not read it themselves.
+
+    Args:
+        text: As `opening` wrote it.
+
+    Returns:
+        The FHIR base without a slash at its end, the context, and the question.
+
+    Raises:
+        UsageError: It is no opening message of this protocol.
+    """
+    found = _SAID.search(text)
+    if found is None:
+        raise UsageError("this is no opening message of the official protocol")
+    return found[1].removesuffix("/"), found[2], found[3]
+
+
+def body_of_reply(text: str) -> str:
+    """The body that a reply to a GET brings, or nothing where the reply brings none."""
+    before, _, after = _GOT.partition("{body}")
+    return text[len(before) : -len(after)] if text.startswith(before) and text.endswith(after) else ""
 
 
 class Conversation:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mab_gym.backends import Backend
-from mab_gym.backends.embedded import EmbeddedBackend
+from mab_gym.backends.embedded import EmbeddedBackend, embedded_backend
 from mab_gym.errors import ContentError
+from mab_gym.fhir.archive import is_archive
 from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.outcome import FhirError
@@ -62,12 +64,18 @@ class Comparison:
 
 
 def open_chart(path: Path) -> EmbeddedBackend:
-    """An embedded record system that holds the resources of an NDJSON file, plain or gzipped, in the file's order.
+    """An embedded record system over a chart's file.
+
+    Args:
+        path: FHIR resources, one a line, plain or gzipped, loaded in the file's order; or an archive of this package.
 
     Raises:
+        ArchiveError: The file is a damaged archive.
         UsageError: The file cannot be opened.
         ContentError: A line is no resource, or has the id of another; the text names file and line.
     """
+    if is_archive(path):
+        return embedded_backend(path)
     resources: list[dict[str, Any]] = []
     known: set[tuple[str, str]] = set()
     digest = hashlib.sha256()
@@ -88,6 +96,24 @@ def open_chart(path: Path) -> EmbeddedBackend:
     if not resources:
         raise ContentError(f"{path} holds no resource; a chart is one FHIR resource a line")
     return EmbeddedBackend({t.resource_type: t for t in build_tables(resources)}, digest.hexdigest())
+
+
+def trajectory_line(task: str, conversation: Conversation, correct: bool) -> str:
+    """An episode that has ended, as the line that `read_trajectories` reads.
+
+    Args:
+        task: The task's id.
+        conversation: What was said.
+        correct: The verdict.
+    """
+    recorded = {
+        "task": task,
+        "actions": conversation.turns,
+        "status": conversation.status,
+        "result": conversation.result,
+        "correct": correct,
+    }
+    return json.dumps(recorded)
 
 
 def read_trajectories(path: Path, tasks: Mapping[str, OfficialTask]) -> list[Trajectory]:

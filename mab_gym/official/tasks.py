@@ -10,6 +10,7 @@ from typing import Any
 
 from mab_gym.errors import ContentError
 from mab_gym.official.files import read_json
+from mab_gym.official.wording import quoted
 
 NOW = "2023-11-13T10:15:00+00:00"
 """The moment at which every official task plays, as its context and its graders write it."""
@@ -19,7 +20,6 @@ READ_ONLY = frozenset({1, 2, 4, 6, 7})
 
 _ID = re.compile(r"task([1-9]\d*)_([1-9]\d*)")
 _FIELDS = frozenset({"id", "instruction", "context", "sol", "eval_MRN"})
-_QUOTED = re.compile(r'"([^"]+)"')
 # What the graders take for given must stand in the context, else the file is of another version than the rules.
 _GIVEN: Mapping[int, tuple[str, ...]] = {
     1: (),
@@ -58,8 +58,7 @@ class OfficialTask:
     @property
     def quoted(self) -> str:
         """What the instruction asks to write down word for word (categories 3 and 8): the text in double quotes."""
-        found = _QUOTED.search(self.instruction)
-        return "" if found is None else found[1]
+        return quoted(self.instruction)
 
 
 def read_tasks(path: Path) -> dict[str, OfficialTask]:
@@ -133,5 +132,5 @@ def _faults(entry: Any) -> Iterator[str]:
     for given in _GIVEN[category]:
         if given not in entry["context"]:
             yield f"its context does not name {given}"
-    if category in (3, 8) and not _QUOTED.search(entry["instruction"]):
+    if category in (3, 8) and not quoted(entry["instruction"]):
         yield "its instruction holds no text in double quotes"

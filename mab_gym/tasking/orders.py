@@ -93,7 +93,7 @@ def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     times = 1 if times is None else times  # FHIR R4, Timing: 1 if not stated
     known = _is_number(per) and _is_number(times) and times > 0 and str(unit) in _HOURS_A_PERIOD
     wanted = known and abs(float(per) * _HOURS_A_PERIOD[str(unit)] / float(times) - hours) <= _CLOSE
-    more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit", "boundsPeriod", "id"}
+    more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit"}
     gainsaid = any(abs(_HOURS_A_CODE.get(code, hours) - hours) > _CLOSE for code in _codes(timing))
     right = wanted and not more and not gainsaid and _get(timing, "event") is None
     judge.check(right, Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)

@@ -119,7 +119,8 @@ class _Witness(Chart):
         self.people: dict[str, None] = {}
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
-        return self._chart.remember(key, compute)
+        # Computed anew, so that what it reads is seen.
+        return compute()
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
         return self._chart.search(resource_type, **parameters)

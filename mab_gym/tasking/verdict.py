@@ -18,6 +18,7 @@ class Failure(StrEnum):
     UNSAFE_ORDER = "unsafe_order"
     MISSING_ORDER = "missing_order"
     STEP_LIMIT = "step_limit"
+    OFFICIAL_RULE = "official_rule"
 
 
 class Code(StrEnum):
@@ -44,6 +45,7 @@ class Code(StrEnum):
     WRONG_VALUE = "wrong_value"
     WRONG_NOTE = "wrong_note"
     UNJUDGED = "unjudged"
+    OFFICIAL_RULE = "official_rule"
 
 
 _FAILURES = {
@@ -51,6 +53,7 @@ _FAILURES = {
     Code.INVALID_ACTION: Failure.WRONG_TOOL_USE,
     Code.ANSWER_MALFORMED: Failure.WRONG_FORMAT,
     Code.UNJUDGED: Failure.WRONG_FORMAT,
+    Code.OFFICIAL_RULE: Failure.OFFICIAL_RULE,
     Code.ANSWER_WRONG: Failure.MISREAD_CHART,
     Code.WRITE_MISSING: Failure.MISSING_ORDER,
     Code.WRITE_DUPLICATE: Failure.UNSAFE_ORDER,
@@ -70,6 +73,7 @@ _GRAVITY = [
     Failure.WRONG_ORDER,
     Failure.WRONG_FORMAT,
     Failure.MISREAD_CHART,
+    Failure.OFFICIAL_RULE,
 ]
 
 

@@ -180,12 +180,23 @@ def _wrong_resources(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
         yield "timing.code", put(resource, ("dosageInstruction", 0, "timing"), timing)
         if "priorPrescription" not in resource:
             yield "replaces", resource | {"priorPrescription": {"reference": "MedicationRequest/785300"}}
+        if "repeat" in timing:
+            for name, value in (("count", 1), ("periodMax", 48), ("frequencyMax", 4), ("dayOfWeek", ["mon"])):
+                yield f"repeat.{name}", put(resource, ("dosageInstruction", 0, "timing", "repeat", name), value)
+            timed = {**resource["dosageInstruction"][0]["timing"], **events}
+            yield "repeat and events", put(resource, ("dosageInstruction", 0, "timing"), timed)
+        else:
+            daily = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+            yield "again and again", put(resource, ("dosageInstruction", 0, "timing"), daily)
         yield "asNeeded", put(resource, ("dosageInstruction", 0, "asNeededBoolean"), True)
         per_day = {"repeat": {"frequency": 5, "period": 1, "periodUnit": "d"}}
         yield "five times a day", put(resource, ("dosageInstruction", 0, "timing"), per_day)
         dose = resource["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]["value"]
         thousandfold = {"value": dose, "unit": "ug"}
         yield "unit ug", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), thousandfold)
+        for value in (dose, dose / 1000):
+            torn = {"value": value, "unit": "mg", "code": "g"}
+            yield f"{value} mg or g", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), torn)
         limit = {"value": dose, "unit": "mg", "comparator": "<"}
         yield "less than", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), limit)
 
@@ -317,6 +328,13 @@ def _other_period(resource: dict[str, Any]) -> dict[str, Any]:
     return resource
 
 
+def _versioned(resource: dict[str, Any]) -> dict[str, Any]:
+    for path, part in list(paths(resource)):
+        if path[-1] == "reference":
+            resource = put(resource, path, f"{part}/_history/1")
+    return resource
+
+
 def _noted(resource: dict[str, Any]) -> dict[str, Any]:
     return resource | {"note": [{"text": "As discussed with the patient."}]}
 
@@ -337,6 +355,7 @@ _SAME_RESOURCES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "ucum": _ucum,
     "route coded": _coded_route,
     "other period": _other_period,
+    "versioned references": _versioned,
     "note": _noted,
     "identifier": _identified,
 }

@@ -259,7 +259,9 @@ def test_several_rewordings_at_once_are_accepted(
     actions = gold[case.id]
     for _ in range(3):
         choices = [
-            c for label, c in mutations.same(actions) if label not in ("grams", "ucum", "route coded", "other period")
+            c
+            for label, c in mutations.same(actions)
+            if label not in ("grams", "ucum", "route coded", "other period", "versioned references")
         ]
         actions = data.draw(st.sampled_from([choice for choice in choices if len(choice) <= 8]))
     verdict = played(env, case.id, actions)
@@ -365,3 +367,14 @@ def test_a_run_shows_a_rate_of_its_own_for_what_was_unsafe(env: gymnasium.Env[An
     table = score_table("x", [("finish", records, 1.0)])
     headings = [str(column.header) for column in table.columns]
     assert list(table.columns[headings.index("unsafe")].cells) == [f"{100 * 8 / 30:.1f}"]
+
+
+@pytest.mark.parametrize("left_out", ["/Task\n", "/MedicationRequest\n"])
+def test_each_half_of_a_reversal_is_critical(
+    left_out: str, env: gymnasium.Env[Any, str], gold: dict[str, list[str]]
+) -> None:
+    case = first("follow_inr", "reverse")
+    verdict = played(env, case.id, [action for action in gold[case.id] if left_out not in action])
+    critical = [reason["text"] for reason in verdict["reasons"] if reason["critical"]]
+    assert len(critical) == 1
+    assert ("Warfarin goes on" if "Task" in left_out else "vitamin K") in critical[0]

@@ -1,0 +1,59 @@
+"""Where the official files lie: named by the caller, or by environment variables; they are no part of this package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mab_gym.errors import UsageError
+
+TASKS_VARIABLE = "MAB_GYM_OFFICIAL_TASKS"
+"""Environment variable that names the official task file."""
+FUNCTIONS_VARIABLE = "MAB_GYM_OFFICIAL_FUNCTIONS"
+"""Environment variable that names the official function list."""
+CHART_VARIABLE = "MAB_GYM_OFFICIAL_CHART"
+"""Environment variable that names a chart; without it the stand-in chart is played on."""
+
+_WANTED: Mapping[str, tuple[str, str]] = {
+    "tasks": (TASKS_VARIABLE, "task file (test_data_v2.json)"),
+    "functions": (FUNCTIONS_VARIABLE, "function list (funcs_v1.json)"),
+}
+
+
+def official_files(wanting: str, tasks: Path | str | None, functions: Path | str | None) -> tuple[Path, Path]:
+    """The task file and the function list.
+
+    Args:
+        wanting: Who needs them, for the error.
+        tasks: The task file, or None for what the environment variable names.
+        functions: The function list, likewise.
+
+    Raises:
+        UsageError: One is not named or not there; the text says which, and how to give it.
+    """
+    named = {"tasks": tasks, "functions": functions}
+    given = {name: path or os.environ.get(_WANTED[name][0]) for name, path in named.items()}
+    missing = [name for name, path in given.items() if not path]
+    if missing:
+        what = " and the ".join(_WANTED[name][1] for name in missing)
+        arguments = ", ".join(f"{name}=PATH" for name in missing)
+        variables = " and ".join(_WANTED[name][0] for name in missing)
+        raise UsageError(
+            f"{wanting} needs the official {what}, which this package does not hold: pass {arguments} to "
+            f"gymnasium.make, or set {variables}"
+        )
+    paths = {name: Path(path).expanduser() for name, path in given.items() if path}
+    for name, path in paths.items():
+        if not path.is_file():
+            raise UsageError(
+                f"{wanting} needs the official {_WANTED[name][1]}, and there is none at {path}: pass {name}=PATH to "
+                f"gymnasium.make, or set {_WANTED[name][0]}"
+            )
+    return paths["tasks"], paths["functions"]
+
+
+def chart_file(chart: Path | str | None) -> Path | None:
+    """The chart that the caller or the environment variable names, or None for the stand-in chart."""
+    named = chart or os.environ.get(CHART_VARIABLE)
+    return Path(named).expanduser() if named else None
