@@ -38,7 +38,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
     At the end 1.0 where the task's verifier is satisfied with the answer and with what the record system then holds,
     else 0.0; before that 0.0. With ``reward="partial"`` in the environment file or in `gymnasium.make` an unsolved case
     earns its verdict's ``credit``: the share, up to 0.9, of what had to be done that was done; nothing for doing
-    nothing and nothing for anything unsafe.
+    nothing, for answering without having read, or for anything unsafe.
 
     ## Episode end
     ``terminated`` after FINISH or text that is no action; ``truncated`` after ``max_steps`` actions without.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import pytest
 from typer.testing import CliRunner
 
 from mab_gym.audit import (
+    GROUP_SKILLS,
     LEAST_BRANCH,
     MOST_BLIND,
     MOST_CONSTANT,
@@ -18,24 +21,25 @@ from mab_gym.audit import (
     Audit,
     Auditor,
     Blind,
+    Constant,
     Graded,
-    _Slips,
     to_json,
 )
+from mab_gym.audit.blind import AT_ONCE, Search, best_product
+from mab_gym.audit.graded import WeakPlayer, grade
+from mab_gym.audit.trial import Trial
+from mab_gym.audit.words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
+from mab_gym.environments import environment_files
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
+from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
 
 @pytest.fixture(scope="module")
-def auditor() -> Auditor:
-    return Auditor(unwrapped(gymnasium.make(CANONICAL)))
-
-
-@pytest.fixture(scope="module")
-def canonical(auditor: Auditor) -> Audit:
-    return auditor.audit(rollouts=1)
+def canonical(workplace: Workplace) -> Audit:
+    return Auditor(workplace).audit(rollouts=1)
 
 
 def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
@@ -43,10 +47,18 @@ def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
     assert canonical.cases == 300
     assert canonical.at_once == 0
     assert canonical.blind_share <= MOST_BLIND
+    assert canonical.constant.played == 300
     assert canonical.constant_share <= MOST_CONSTANT
-    assert sum(blind.needs_reading for blind in canonical.blind) == 8
+    assert len(canonical.reading) == 8
     for shares in canonical.branches.values():
         assert min(shares.values()) >= LEAST_BRANCH * sum(shares.values())
+
+
+def test_the_further_families_keep_all_limits() -> None:
+    audit = Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).workplace).audit(rollouts=1)
+    assert audit.faults() == []
+    assert len(audit.reading) == len(audit.blind) == 5
+    assert all(blind.credit <= 0.25 for blind in audit.blind)
 
 
 def test_what_needs_no_reading_is_won_without(canonical: Audit) -> None:
@@ -54,28 +66,92 @@ def test_what_needs_no_reading_is_won_without(canonical: Audit) -> None:
     assert won == {"record_blood_pressure": 30, "refer_orthopaedics": 30}
 
 
+def test_little_partial_credit_is_had_without_reading(canonical: Audit) -> None:
+    assert all(blind.credit <= 0.1 for blind in canonical.reading), canonical.reading
+
+
 def test_every_family_tells_weak_players_apart(canonical: Audit) -> None:
     for each in canonical.graded:
         assert each.rises, each
-        assert each.telling["sparse"] >= 0.6, each
-        assert each.telling["partial"] >= each.telling["sparse"], each
+        assert each.telling["sparse"][0.5] >= 0.6, each
+        assert all(each.telling["partial"][skill] >= each.telling["sparse"][skill] for skill in GROUP_SKILLS), each
+        assert each.telling["partial"][0.2] >= 0.3, each
 
 
-def test_the_search_finds_at_least_each_familys_own_answers(auditor: Auditor, canonical: Audit) -> None:
-    """Whatever a gold solution says is among the texts, so that each family's best wins one case at least."""
-    assert all(blind.solved >= 1 for blind in canonical.blind)
-    for family, cases in auditor.families():
-        assert auditor.solves(family, cases[0], [a for a in auditor.gold(family, cases[0]) if a[:3] != "GET"])
+def test_what_the_search_finds_is_what_the_environment_says(canonical: Audit) -> None:
+    """Each family's own answers are among the texts, so that its best wins one case at least."""
+    assert all(blind.solved == blind.bound >= 1 for blind in canonical.blind)
+
+
+@pytest.mark.parametrize("name", ["mean_glucose", "check_a1c", "patient_lookup"])
+def test_no_text_that_is_tried_whole_beats_the_search(workplace: Workplace, name: str) -> None:
+    """All pairs of what right answers hold, judged one by one, with every order."""
+    trial, family = Trial(workplace), workplace.tasks.catalogue[name]
+    search = Search(trial, family, family.cases)
+    written: dict[int, list[list[str]]] = {}
+    for case in family.cases:
+        answer = json.loads(trial.gold(family, case)[-1][len("FINISH(") : -1])
+        places = written.setdefault(len(answer), [[] for _ in answer])
+        for place, item in zip(places, answer, strict=True):
+            place.append(json.dumps(item))
+    most = 0
+    for places in written.values():
+        choices = [random.Random(name).sample(sorted(set(place)), min(12, len(set(place)))) for place in places]
+        for answer in itertools.product(*choices):
+            text = f"[{', '.join(answer)}]"
+            most = max(most, sum(trial.judge(family, case, text).success for case in family.cases))
+    assert most <= search.best().bound
+
+
+def test_the_best_choice_of_items_is_found() -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        places = [
+            [(Item(str(n), ()), rng.getrandbits(8)) for n in range(rng.randrange(1, 6))]
+            for _ in range(rng.randrange(1, 4))
+        ]
+        within = rng.getrandbits(8)
+        right, chosen = best_product(places, within)
+        masks = [{item.shown: mask for item, mask in place} for place in places]
+        every = [within]
+        for place in masks:
+            every = [sofar & mask for sofar in every for mask in place.values()]
+        assert right.bit_count() == max(mask.bit_count() for mask in every)
+        if right:
+            both = within
+            for item, place in zip(chosen, masks, strict=True):
+                both &= place[item.shown]
+            assert both == right
+
+
+def test_what_a_prompt_says_can_be_answered(workplace: Workplace) -> None:
+    family = workplace.tasks.catalogue["patient_lookup"]
+    case = next(case for case in family.cases if case["birth_date"] == "1987-03-07")
+    words = dict(prompt_words(family, case, workplace.chart.now))
+    values: list[Any] = list(words.values())
+    assert {"Pilar Flores", "1987-03-07", "1987-03-06", "2023-11-12T10:15:00+00:00", "Patient not found"} <= set(values)
+    assert 36 in values
+    assert 1987 in values
+
+
+def test_one_thing_has_one_text() -> None:
+    assert same_thing("2") == same_thing("2.0") != same_thing("2.1")
+    assert same_thing('"2023-11-13T10:15:00+00:00"') == same_thing('"2023-11-13T02:15:00-08:00"')
+    assert same_thing('"2"') != same_thing("2")
+    assert same_thing("true") != same_thing("1")
 
 
 def test_limits_that_are_not_kept_are_named() -> None:
-    flat = Graded("b", dict.fromkeys(SKILLS, 0.5), 60, {"sparse": 0.0, "partial": 0.0})
+    flat = Graded("b", dict.fromkeys(SKILLS, 0.5), 60, {"sparse": {0.5: 0.0}, "partial": {0.5: 0.0}})
     audit = Audit(
+        "my_lab/Flat-v0",
         branches={"a": {"x": 29, "y": 1}},
         at_once=2,
-        blind=[Blind("a", True, ("FINISH([-1])",), 3, 30, 10), Blind("c", False, ("FINISH([])",), 30, 30, 10)],
-        constant=("FINISH([-1])", 4),
-        cases=60,
+        blind=[
+            Blind("a", True, ("FINISH([-1])",), 3, 3, 30, 10),
+            Blind("c", False, ("FINISH([])",), 30, 30, 30, 10),
+        ],
+        constant=Constant("FINISH([-1])", 4, 60),
         graded=[flat],
     )
 
@@ -92,18 +168,46 @@ def test_limits_that_are_not_kept_are_named() -> None:
 def test_a_slip_changes_what_is_done() -> None:
     actions = (
         "GET http://localhost:8080/fhir/Observation?patient=S1234567&code=K&_sort=-date&_count=5",
+        "GET http://localhost:8080/fhir/Patient?family=Flores&_count=100",
         'POST http://localhost:8080/fhir/ServiceRequest\n{"resourceType": "ServiceRequest", "status": "active"}',
         'FINISH([3.1, "2023-11-13T05:36:00+00:00"])',
     )
-    never, always = _Slips(0.0, random.Random(1)), _Slips(1.0, random.Random(1))
+    never, always = WeakPlayer(0.0, random.Random(1)), WeakPlayer(1.0, random.Random(1))
     for action in actions:
         assert always.instead_of(action) == action
         assert all(never.instead_of(action) != action for _ in range(30))
 
 
+def test_equal_seeds_grade_equally(workplace: Workplace) -> None:
+    family = workplace.tasks.catalogue["latest_magnesium"]
+    first, again, other = (grade(Trial(workplace), family, family.cases[:6], seed, 1) for seed in (3, 3, 4))
+    assert first == again != other
+
+
 def test_drawn_cases_cannot_be_audited() -> None:
     with pytest.raises(UsageError, match="frozen"):
-        Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Train-v0")))
+        Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Train-v0")).workplace)
+
+
+def test_environments_that_share_families_share_what_was_found(workplace: Workplace) -> None:
+    memory: dict[Any, Any] = {}
+    easy = unwrapped(gymnasium.make("mab_gym/MedAgentBench-Easy-v0")).workplace
+    first = Auditor(easy, memory).audit(rollouts=1)
+    known = dict(memory)
+    again = Auditor(easy, memory).audit(rollouts=1)
+    assert to_json(first) == to_json(again)
+    assert memory == known
+    assert [blind.family for blind in first.blind] == [family.name for family, _ in Auditor(easy).families()]
+    assert first.cases == 90
+
+
+@pytest.mark.parametrize("text", AT_ONCE)
+def test_finishing_at_once_earns_no_credit(workplace: Workplace, text: str) -> None:
+    env = gymnasium.make(CANONICAL, reward="partial")
+    for case in workplace.tasks.cases[::3]:
+        env.reset(seed=0, options={"case": case.id})
+        _, reward, terminated, _, info = env.step(text)
+        assert (reward, terminated, info["verdict"]["credit"]) == (0.0, True, 0.0)
 
 
 def write_family(folder: Path, *, careless: bool) -> Path:
@@ -137,4 +241,26 @@ def test_the_command_exits_with_1_where_a_limit_is_not_kept(tmp_path: Path, *, c
     found = json.loads(run.stdout[run.stdout.index("{") :])
     assert run.exit_code == int(careless)
     assert found["blind"][0]["solved"] == (40 if careless else 1)
+    assert found["best_constant"]["solved"] == (40 if careless else 1)
     assert bool(found["faults"]) == careless
+
+
+def test_all_audits_what_can_be_audited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_family(tmp_path, careless=False)
+    train = tmp_path / "train.toml"
+    train.write_text('id = "my_lab/Fresh-v0"\n[tasks]\nfolder = "tasks"\ncases = "drawn"\n')
+    monkeypatch.setenv("MAB_GYM_ENVS", str(tmp_path))
+    files = [path for path in environment_files() if path.parent == tmp_path]
+    monkeypatch.setattr("mab_gym.cli.tasks.environment_files", lambda: files)
+    run = CliRunner().invoke(app, ["tasks", "audit", "--id", "all", "--json", "--rollouts", "1"])
+    found = json.loads(run.stdout[run.stdout.index("{") :])
+    assert run.exit_code == 0
+    assert [each["environment"] for each in found["environments"]] == ["my_lab/Careful-v0"]
+    assert "draws its cases" in found["skipped"]["my_lab/Fresh-v0"]
+
+
+def test_the_tables_show_who_wins(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["tasks", "audit", "--env", str(write_family(tmp_path, careless=True))])
+    assert run.exit_code == 1
+    assert "FINISH([1])" in run.stdout
+    assert "not kept: one text wins 100.0% of all" in run.stdout

@@ -112,3 +112,56 @@ def test_the_gravest_failure_names_the_kind(workplace: Workplace) -> None:
     assert family.verify(normal, workplace.chart, Result("x", [])).failure is Failure.WRONG_FORMAT
     severe = next(case for case in family.cases if case.branch == "severe")
     assert family.verify(severe, workplace.chart, Result("[]", [])).failure is Failure.MISSING_ORDER
+
+
+def credit_of(workplace: Workplace, name: str, branch: str, answer: str, *writes: Write) -> float:
+    family = workplace.tasks.catalogue[name]
+    case = next(case for case in family.cases if case.branch == branch)
+    verdict = family.verify(case, workplace.chart, Result(answer, writes))
+    assert (verdict.credit == 1.0) is verdict.success
+    assert verdict.to_dict()["credit"] == verdict.credit
+    return verdict.credit
+
+
+def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
+    family = workplace.tasks.catalogue["check_a1c"]
+    case = next(case for case in family.cases if case.branch == "out_of_date")
+    latest = workplace.chart.latest(case["mrn"], "A1C")
+    assert latest is not None
+    order: dict[str, Any] = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "priority": "stat",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
+        "subject": {"reference": f"Patient/{case['mrn']}"},
+        "authoredOn": workplace.chart.now.isoformat(),
+    }
+    right = f'[{latest.value}, "{latest.written}"]'
+
+    def credit(answer: str, **changes: str) -> float:
+        write = Write("create", "ServiceRequest", "1", {**order, **changes}, "")
+        return credit_of(workplace, "check_a1c", "out_of_date", answer, write)
+
+    assert credit(right) == 1.0
+    # Nine things are due: the order with six properties, and two items of the answer.
+    assert credit(right, priority="routine") == pytest.approx(8 / 9, abs=1e-3)
+    assert credit(f"[{latest.value}]") == pytest.approx(8 / 9, abs=1e-3)
+    assert credit(f"[{latest.value}]", priority="routine", intent="plan") == pytest.approx(6 / 9, abs=1e-3)
+    assert credit_of(workplace, "check_a1c", "out_of_date", right) == pytest.approx(2 / 3, abs=1e-3)
+    # An order for somebody else is unsafe, and one without any sign of reading is no merit.
+    assert credit(right, subject={"reference": "Patient/S0000001"}) == 0.0  # type: ignore[arg-type]
+    assert credit('[-1, "2023-11-13T10:15:00+00:00"]') == 0.0
+    assert credit("nonsense") == 0.0
+
+
+def test_what_the_prompt_says_earns_no_credit_alone(workplace: Workplace) -> None:
+    assert credit_of(workplace, "latest_magnesium", "only_before", "[-1]") == 0.0
+    assert credit_of(workplace, "latest_magnesium", "only_before", '[-1, 99, "2023-11-01T00:00:00+00:00"]') == 0.0
+    assert credit_of(workplace, "patient_lookup", "not_found", '["Patient not found"]') == 0.0
+    family = workplace.tasks.catalogue["latest_magnesium"]
+    case = next(case for case in family.cases if case.branch == "only_before")
+    latest = workplace.chart.latest(case["mrn"], "MG")
+    assert latest is not None
+    answer = f'[-1, 99, "{latest.written}"]'
+    assert credit_of(workplace, "latest_magnesium", "only_before", answer) == pytest.approx(2 / 3, abs=1e-3)

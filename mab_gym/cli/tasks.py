@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from mab_gym.audit import GROUP, MOST_BLIND, MOST_CONSTANT, SKILLS, Audit, Auditor, to_json
+from mab_gym.audit import (
+    GROUP,
+    GROUP_SKILLS,
+    MOST_BLIND,
+    MOST_CONSTANT,
+    SKILLS,
+    Audit,
+    Auditor,
+    Memory,
+    auditable,
+    to_json,
+)
 from mab_gym.cli.console import counting, output
 from mab_gym.cli.environment import DEFAULT_ENV, make
+from mab_gym.environments import environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
 from mab_gym.tasking.catalogue import load_catalogue
@@ -22,6 +36,8 @@ app = typer.Typer(help="See the task families and their cases.", no_args_is_help
 
 FREEZING_SEED = 300
 CASES_A_FAMILY = 30
+_SHORT = 72
+"""Characters of an action that are shown in a table."""
 
 Folder = Annotated[
     Path | None, typer.Option("--folder", help="A folder of task families instead of the installed ones.")
@@ -64,7 +80,9 @@ def show(
 
 @app.command()
 def audit(
-    env: Annotated[str, typer.Option(help="The environment whose frozen cases are looked at.")] = DEFAULT_ENV,
+    env: Annotated[
+        str, typer.Option("--env", "--id", help="The environment whose frozen cases are looked at, or all.")
+    ] = DEFAULT_ENV,
     seed: Annotated[int, typer.Option(help="Chance of the graded players.")] = 0,
     rollouts: Annotated[int, typer.Option(help="Episodes a case and skill that they play.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -73,54 +91,88 @@ def audit(
 
     Exits with 1 where a limit is not kept.
     """
-    auditor = Auditor(unwrapped(make(env)))
-    families = list(auditor.families())
-    with counting(f"auditing {env}", len(families)) as advance:
-        found = auditor.audit(seed, rollouts, advance)
+    rules = [read_environment(path) for path in environment_files()] if env == "all" else []
+    skipped = {each.id: why for each in rules if (why := auditable(each)) is not None}
+    memory: Memory = {}
+    audits: list[Audit] = []
+    for name in [each.id for each in rules if each.id not in skipped] if rules else [env]:
+        auditor = Auditor(unwrapped(make(name)).workplace, memory)
+        with counting(f"auditing {name}", len(list(auditor.families()))) as advance:
+            audits.append(auditor.audit(seed, rollouts, advance))
+        if not as_json:
+            _print_audit(audits[-1])
+    found = [to_json(each) for each in audits]
     if as_json:
-        output.print_json(json.dumps(to_json(found)))
+        output.print_json(json.dumps({"environments": found, "skipped": skipped} if rules else found[0]))
     else:
-        for table in audit_tables(found):
-            output.print(table)
-        reading = [blind for blind in found.blind if blind.needs_reading]
-        output.print(
-            f"without a GET: {sum(b.solved for b in reading)} of {sum(b.played for b in reading)} cases of the "
-            f"{len(reading)} families that need reading ({found.blind_share:.1%}; limit {MOST_BLIND:.0%})"
-        )
-        text, solved = found.constant
-        output.print(
-            f"the best one text: {solved} of {found.cases} ({found.constant_share:.1%}; limit {MOST_CONSTANT:.0%}): "
-            f"{text[:80]}",
-            markup=False,
-        )
-        output.print(f"finishing at once: {found.at_once} of {found.cases}")
-        for fault in found.faults():
-            output.print(f"not kept: {fault}", markup=False)
-    if found.faults():
+        for name, why in skipped.items():
+            output.print(f"not audited: {name}: {why}", markup=False)
+    if any(each.faults() for each in audits):
         raise typer.Exit(1)
+
+
+def _print_audit(found: Audit) -> None:
+    """An audit for people."""
+    output.rule(found.environment)
+    for table in audit_tables(found):
+        output.print(table)
+    output.print(
+        f"without a GET: {sum(b.bound for b in found.reading)} of {sum(b.played for b in found.reading)} cases of the "
+        f"{len(found.reading)} families that need reading ({found.blind_share:.1%}; limit {MOST_BLIND:.0%})"
+    )
+    best = found.constant
+    output.print(
+        f"the best one text: {best.solved} of {best.played} ({found.constant_share:.1%}; limit {MOST_CONSTANT:.0%}): "
+        f"{best.text}",
+        markup=False,
+    )
+    output.print(f"finishing at once: {found.at_once} of {found.cases} (limit 0)")
+    for fault in found.faults():
+        output.print(f"not kept: {fault}", markup=False)
 
 
 def audit_tables(found: Audit) -> Iterator[Table]:
     """An audit as tables for people."""
-    table = Table(
-        "family", "branches", "best without a GET", "texts", title="What can be won blindly", title_justify="left"
-    )
+    table = Table(title="Branches", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    table.add_column("cases of each branch")
+    for family, shares in found.branches.items():
+        table.add_row(family, ", ".join(f"{branch} {count}" for branch, count in shares.items()))
+    yield table
+    table = Table(title="What can be won without a GET", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    table.add_column("solved", justify="right", no_wrap=True)
+    table.add_column("credit", justify="right")
+    table.add_column("texts tried", justify="right")
+    table.add_column("the best of them")
     for blind in found.blind:
-        shares = ", ".join(f"{branch} {count}" for branch, count in found.branches[blind.family].items())
-        best = f"{blind.solved} of {blind.played}" + ("" if blind.needs_reading else " (nothing to read)")
-        table.add_row(blind.family, shares, best, str(blind.tried))
+        solved = f"{blind.bound} of {blind.played}" + ("" if blind.needs_reading else " *")
+        table.add_row(blind.family, solved, f"{blind.credit:.2f}", f"{blind.tried:,}", escape(_in_short(blind.text)))
+    if len(found.reading) < len(found.blind):
+        table.caption = "* needs no reading: all that is asked for stands in the prompt"
     yield table
     table = Table(title="Solved by players who get each step right with a probability, in %", title_justify="left")
     table.add_column("family", no_wrap=True)
     for skill in SKILLS:
         table.add_column(f"{skill:g}", justify="right")
-    table.add_column(f"groups of {GROUP} that tell: sparse", justify="right")
-    table.add_column("partial", justify="right")
     for each in found.graded:
-        rates = [f"{100 * each.success[skill]:.0f}" for skill in SKILLS]
-        telling = [f"{each.telling[kind]:.0%}" for kind in ("sparse", "partial")]
-        table.add_row(each.family, *rates, *telling)
+        table.add_row(each.family, *(f"{100 * each.success[skill]:.0f}" for skill in SKILLS))
     yield table
+    table = Table(title=f"Groups of {GROUP} rollouts whose rewards are not all equal, in %", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    for kind in ("sparse", "partial"):
+        for skill in GROUP_SKILLS:
+            table.add_column(f"{kind}\nat {skill:g}", justify="right")
+    for each in found.graded:
+        telling = [each.telling[kind][skill] for kind in ("sparse", "partial") for skill in GROUP_SKILLS]
+        table.add_row(each.family, *(f"{100 * share:.0f}" for share in telling))
+    yield table
+
+
+def _in_short(text: Sequence[str]) -> str:
+    """A text with its orders' bodies left out."""
+    heads = (re.sub(r"^POST \S*/", "POST ", action.partition("\n")[0]) for action in text)
+    return ", ".join(head if len(head) <= _SHORT else head[:_SHORT] + "…" for head in heads)
 
 
 @app.command()

@@ -1,14 +1,15 @@
 """Judging by clinical meaning: what verifiers are written with.
 
 A `Judge` collects what is wrong; nothing found wrong is a success. It never raises for anything an agent wrote. It also
-counts what had to be done and what of it was, for partial credit; doing nothing earns nothing.
+counts what had to be done and what of it was, for partial credit. Doing nothing earns nothing, and where an answer has
+to be read in the chart, nothing is earned without any item of it that was.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,10 +56,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One item of an expected answer: a description for people and a test."""
+    """One item of an expected answer.
+
+    Attributes:
+        description: For people.
+        test: Whether an item is right.
+        read: Whether it has to be read in the chart; not so for what the prompt says word for word.
+    """
 
     description: str
     test: Callable[[Any], bool]
+    read: bool = True
 
 
 def number(value: float, tolerance: float = _SAME) -> Expected:
@@ -69,6 +77,11 @@ def number(value: float, tolerance: float = _SAME) -> Expected:
         return given is not None and abs(given - value) <= tolerance
 
     return Expected(f"{value:g}", same)
+
+
+def said(expected: Expected) -> Expected:
+    """An item that the prompt says word for word, such as the -1 where there is no result: it shows no reading."""
+    return replace(expected, read=False)
 
 
 def text(value: str) -> Expected:
@@ -117,6 +130,7 @@ class Judge:
         self._problems: list[Reason] = []
         self._asked = 0
         self._met = 0
+        self._unread = False
 
     def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
         """Notes that something is wrong.
@@ -130,7 +144,7 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """The verdict on all that was looked at."""
-        return verdict_from(self._problems, self._met / self._asked if self._asked else 0.0)
+        return verdict_from(self._problems, 0.0 if self._unread or not self._asked else self._met / self._asked)
 
     def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None) -> None:
         """One thing that had to be so; notes a problem (see `problem`) where it is not."""
@@ -143,15 +157,18 @@ class Judge:
     def answer(self, *expected: Expected) -> None:
         """The answer must be a list of exactly these."""
         self._asked += len(expected)
+        self._unread = any(item.read for item in expected)
         try:
             given = read_answer(self._result.answer)
         except ValueError as error:
             self.problem(Code.ANSWER_MALFORMED, f"The answer could not be read: {error}.")
             return
-        wanted = "[" + ", ".join(item.description for item in expected) + "]"
-        right = [len(given) == len(expected) and e.test(item) for e, item in zip(expected, given, strict=False)]
+        right = [item.test(each) for item, each in zip(expected, given, strict=False)]
+        if any(met and item.read for item, met in zip(expected, right, strict=False)):
+            self._unread = False
         self._met += sum(right)
         if len(given) != len(expected) or not all(right):
+            wanted = "[" + ", ".join(item.description for item in expected) + "]"
             self.problem(Code.ANSWER_WRONG, f"The answer should be {wanted}, but it was {_short(self._result.answer)}.")
 
     def nothing_written(self, why: str = "the task asks for no change") -> None:

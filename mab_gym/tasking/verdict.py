@@ -106,7 +106,8 @@ class Verdict:
         success: Whether the case was solved.
         reasons: What was found; for a success the single reason `Code.SOLVED`.
         failure: The gravest kind of failure among them, None for a success.
-        credit: From 0 to 1, how much of what had to be done was done; 1 for a success alone, 0 for anything unsafe.
+        credit: From 0 to 1, how much of what had to be done was done; 1 for a success alone, 0 for anything unsafe and
+            where nothing that had to be read is in the answer.
     """
 
     success: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.orders import laboratory_order
 from mab_gym.tasking.verdict import Code, Verdict
 
@@ -26,9 +26,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if latest is None:
         glucose = chart.latest(case["mrn"], "GLU")
         if glucose is None:
-            judge.answer(number(-1))
+            judge.answer(said(number(-1)))
         else:
-            judge.answer(number(-1), number(glucose.value), moment(glucose.moment))
+            judge.answer(said(number(-1)), number(glucose.value), moment(glucose.moment))
     else:
         judge.answer(number(latest.value), moment(latest.moment))
     return judge.verdict()

@@ -15,4 +15,4 @@ def solve(case: Case, desk: Desk) -> Solution:
     written = newest["effectiveDateTime"]
     value = newest["valueQuantity"]["value"]
     current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)
-    yield desk.finish([value, written] if current else [-1, written, value])
+    yield desk.finish([value, written] if current else [-1, value, written])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.verdict import Verdict
 
 
@@ -19,8 +19,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         if current:
             judge.answer(number(latest.value), moment(latest.moment))
         else:
-            judge.answer(number(-1), moment(latest.moment), number(latest.value))
+            judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
-        judge.answer(number(-1))
+        judge.answer(said(number(-1)))
     judge.nothing_written()
     return judge.verdict()

@@ -22,4 +22,4 @@ def solve(case: Case, desk: Desk) -> Solution:
         return
     reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="5")
     newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
-    yield desk.finish([-1, newest["effectiveDateTime"], newest["valueQuantity"]["value"]])
+    yield desk.finish([-1, newest["valueQuantity"]["value"], newest["effectiveDateTime"]])

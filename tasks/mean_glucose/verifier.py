@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.verdict import Verdict
 
 ROUNDING = 0.1
@@ -21,8 +21,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         mean = sum(reading.value for reading in readings) / len(readings)
         judge.answer(number(mean, ROUNDING), number(len(readings)))
     elif (latest := chart.latest(case["mrn"], "GLU")) is not None:
-        judge.answer(number(-1), moment(latest.moment), number(latest.value))
+        judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
-        judge.answer(number(-1))
+        judge.answer(said(number(-1)))
     judge.nothing_written()
     return judge.verdict()

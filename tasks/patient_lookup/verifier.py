@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, text
+from mab_gym.tasking.judging import Judge, Result, said, text
 from mab_gym.tasking.verdict import Verdict
 
 from .cases import full_name
@@ -20,6 +20,6 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if found:
         judge.answer(text(found[0]))
     else:
-        judge.answer(text(NOT_FOUND), *(text(patient["birthDate"]) for patient in named))
+        judge.answer(said(text(NOT_FOUND)), *(text(patient["birthDate"]) for patient in named))
     judge.nothing_written()
     return judge.verdict()

@@ -16,7 +16,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
     written, value = newest["effectiveDateTime"], newest["valueQuantity"]["value"]
     if datetime.fromisoformat(written) < desk.now - timedelta(hours=24):
-        yield desk.finish([-1, written, value])
+        yield desk.finish([-1, value, written])
         return
     grams = GRAMS.get(degree(value))
     if grams is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage
+from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage, said
 from mab_gym.tasking.orders import INTRAVENOUS, NDC, coded_alone, firm_order, not_plain, once
 from mab_gym.tasking.verdict import Verdict
 
@@ -31,9 +31,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     else:
         judge.nothing_written("no replacement is due")
     if latest is None:
-        judge.answer(number(-1))
+        judge.answer(said(number(-1)))
     elif branch == "not_recorded":
-        judge.answer(number(-1), moment(latest.moment), number(latest.value))
+        judge.answer(said(number(-1)), number(latest.value), moment(latest.moment))
     else:
         judge.answer(number(latest.value), moment(latest.moment))
     return judge.verdict()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.orders import SNOMED, amount, coded_alone, firm_order, laboratory_order
 from mab_gym.tasking.verdict import Code, Verdict
 
@@ -38,5 +38,6 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
                 amount(judge, order, "quantityQuantity", 1, ("unit", "units", "{unit}"))
     else:
         judge.nothing_written("the haemoglobin that stands is 7.0 or more")
-    judge.answer(number(-1 if withdrawn else value(report)), moment(datetime.fromisoformat(report["issued"])))
+    stands = said(number(-1)) if withdrawn else number(value(report))
+    judge.answer(stands, moment(datetime.fromisoformat(report["issued"])))
     return judge.verdict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.orders import INTRAVENOUS, RXNORM, coded_alone, dose_of, every_hours, firm_order, laboratory_order
 from mab_gym.tasking.verdict import Code, Verdict
 
@@ -29,6 +29,6 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             coded_alone(judge, order.get("medicationCodeableConcept"), RXNORM, "29561", "medication")
             dosage = dose_of(judge, order, milligrams, INTRAVENOUS)
             every_hours(judge, dosage, hours)
-    value = number(-1 if rounded is None else rounded)
+    value = said(number(-1)) if rounded is None else number(rounded)
     judge.answer(*([value] if latest is None else [value, number(latest.value), moment(latest.moment)]))
     return judge.verdict()

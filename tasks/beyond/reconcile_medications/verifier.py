@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, text
+from mab_gym.tasking.judging import Judge, Result, said, text
 from mab_gym.tasking.orders import task
 from mab_gym.tasking.verdict import Verdict
 
@@ -17,7 +17,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     found = review(orders_of(chart, case["mrn"]))
     if found is None or found.stop is None:
         judge.nothing_written("no drug is ordered twice")
-        judge.answer(text("none"), text("" if found is None else found.keep["id"]))
+        judge.answer(said(text("none")), text("" if found is None else found.keep["id"]))
         return judge.verdict()
     written = judge.written("Task")
     if written is not None:

@@ -54,7 +54,14 @@ def name_of(patient: Mapping[str, Any]) -> tuple[str, str]:
 
 def bearers(chart: Chart, name: str) -> list[str]:
     """The MRNs of all who have this first given name and family name."""
-    return [mrn for mrn, patient in chart.patients().items() if " ".join(name_of(patient)) == name]
+
+    def by_name() -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for mrn, patient in chart.patients().items():
+            found.setdefault(" ".join(name_of(patient)), []).append(mrn)
+        return found
+
+    return chart.remember("bearers of each name", by_name).get(name, [])
 
 
 def meant(chart: Chart, name: str, birth_date: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, text
+from mab_gym.tasking.judging import Judge, Result, said, text
 from mab_gym.tasking.orders import RXNORM, coded_alone, not_plain
 from mab_gym.tasking.verdict import Code, Verdict
 
@@ -32,7 +32,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.field(allergy, "criticality", "high", Code.WRONG_PRIORITY)
         judge.at(allergy, "recordedDate", chart.now)
     if mrn is None:
-        judge.answer(text("none"), text(bearers(chart, case["name"])[0]))
+        judge.answer(said(text("none")), text(bearers(chart, case["name"])[0]))
     else:
-        judge.answer(text(mrn), text("known" if case["code"] in known(chart, mrn) else "recorded"))
+        judge.answer(text(mrn), said(text("known" if case["code"] in known(chart, mrn) else "recorded")))
     return judge.verdict()

@@ -1,0 +1,110 @@
+"""The audit of an environment with frozen cases.
+
+It has three parts:
+
+* *branches*: how often each clinical situation of a family occurs;
+* *blind policies*: the most that can be won without a single GET (`mab_gym.audit.blind`);
+* *graded policies*: players who get each step right with a certain probability (`mab_gym.audit.graded`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mab_gym.audit.blind import Blind, Search, best_constant
+from mab_gym.audit.findings import Audit
+from mab_gym.audit.graded import Graded, grade
+from mab_gym.audit.trial import Trial
+from mab_gym.environments import Environment
+from mab_gym.errors import UsageError
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.family import Family
+from mab_gym.tasking.taskset import FROZEN
+from mab_gym.workplace import Workplace
+
+AUDITED = "ehr"
+"""The protocol whose tasks can be audited: others are not judged by the families' verifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found of one family."""
+
+    search: Search
+    at_once: int
+    blind: Blind
+    graded: Graded
+
+
+Memory = dict[Any, _Looked]
+"""What was found before, so that environments that share families are audited together quickly."""
+
+
+def auditable(environment: Environment) -> str | None:
+    """Why an environment cannot be audited, or None where it can."""
+    if environment.protocol != AUDITED:
+        return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
+    if environment.cases != FROZEN:
+        return "it draws its cases; an audit looks at frozen ones"
+    return None
+
+
+class Auditor:
+    """Audits one environment.
+
+    Args:
+        place: The environment's parts.
+        memory: What other auditors have found; this one's findings are added.
+
+    Raises:
+        UsageError: It cannot be audited.
+    """
+
+    def __init__(self, place: Workplace, memory: Memory | None = None) -> None:
+        why = auditable(place.environment)
+        if why is None and not place.tasks.cases:
+            why = "it has no frozen cases"
+        if why is not None:
+            raise UsageError(f"{place.environment.id}: {why}")
+        self.place = place
+        self.trial = Trial(place)
+        self._memory: Memory = {} if memory is None else memory
+
+    def families(self) -> Iterator[tuple[Family, Sequence[Case]]]:
+        """The families that have cases, with them."""
+        for family in self.place.tasks.catalogue.values():
+            if family.cases:
+                yield family, family.cases
+
+    def audit(self, seed: int = 0, rollouts: int = 2, advance: Callable[[], None] = lambda: None) -> Audit:
+        """The whole audit.
+
+        Args:
+            seed: Chance of the graded players.
+            rollouts: How many episodes a case and skill they play.
+            advance: Called after each family.
+        """
+        found = Audit(self.place.environment.id)
+        searches: list[Search] = []
+        for family, cases in self.families():
+            looked = self._looked(family, cases, seed, rollouts)
+            searches.append(looked.search)
+            found.branches[family.name] = Counter(case.branch for case in cases)
+            found.at_once += looked.at_once
+            found.blind.append(looked.blind)
+            found.graded.append(looked.graded)
+            advance()
+        found.constant = best_constant(searches)
+        return found
+
+    def _looked(self, family: Family, cases: Sequence[Case], seed: int, rollouts: int) -> _Looked:
+        rules = self.place.environment
+        key = (rules.folder, rules.cohort, rules.archive, rules.max_steps, family.name, seed, rollouts)
+        if key not in self._memory:
+            search = Search(self.trial, family, cases)
+            graded = grade(self.trial, family, cases, seed, rollouts)
+            self._memory[key] = _Looked(search, search.at_once(), search.best(), graded)
+        return self._memory[key]

@@ -1,0 +1,108 @@
+"""What an audit finds, and the limits that it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mab_gym.audit.blind import Blind, Constant
+from mab_gym.audit.graded import Graded
+
+LEAST_BRANCH = 0.10
+"""The least share of a family that a branch may have."""
+MOST_BLIND = 0.05
+"""The most that policies without a GET may win of the families that need reading."""
+MOST_CONSTANT = 0.03
+"""The most that one text may win of all cases."""
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was found.
+
+    Attributes:
+        environment: The environment's id.
+        branches: By family, how many cases each branch has.
+        at_once: How many cases are solved by finishing at once, over all ways to write that.
+        blind: The best texts without a GET, by family.
+        constant: The one text that wins most of all cases.
+        graded: How graded players do, by family.
+    """
+
+    environment: str = ""
+    branches: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    at_once: int = 0
+    blind: list[Blind] = field(default_factory=list)
+    constant: Constant = field(default_factory=Constant)
+    graded: list[Graded] = field(default_factory=list)
+
+    @property
+    def cases(self) -> int:
+        """How many cases there are."""
+        return sum(blind.played for blind in self.blind)
+
+    @property
+    def reading(self) -> list[Blind]:
+        """The families that need reading."""
+        return [blind for blind in self.blind if blind.needs_reading]
+
+    @property
+    def blind_share(self) -> float:
+        """What not reading can win of the families that need reading, the best text of each taken together."""
+        return sum(b.bound for b in self.reading) / max(1, sum(b.played for b in self.reading))
+
+    @property
+    def constant_share(self) -> float:
+        """What one text can win of all."""
+        return self.constant.solved / max(1, self.constant.played)
+
+    def faults(self) -> list[str]:
+        """Each limit that is not kept, in a sentence."""
+        found = [
+            f"{family}: the branch {branch} has {count} of {sum(shares.values())} cases, less than {LEAST_BRANCH:.0%}"
+            for family, shares in self.branches.items()
+            for branch, count in shares.items()
+            if count < LEAST_BRANCH * sum(shares.values())
+        ]
+        if self.at_once:
+            found.append(f"finishing at once solves {self.at_once} cases")
+        if self.blind_share > MOST_BLIND:
+            found.append(f"not reading wins {self.blind_share:.1%} of what needs reading, more than {MOST_BLIND:.0%}")
+        if self.constant_share > MOST_CONSTANT:
+            found.append(f"one text wins {self.constant_share:.1%} of all, more than {MOST_CONSTANT:.0%}")
+        found.extend(f"{each.family}: success does not rise with skill" for each in self.graded if not each.rises)
+        return found
+
+
+def to_json(audit: Audit) -> dict[str, Any]:
+    """An audit as plain data."""
+    return {
+        "environment": audit.environment,
+        "cases": audit.cases,
+        "branches": {family: dict(shares) for family, shares in audit.branches.items()},
+        "solved_by_finishing_at_once": audit.at_once,
+        "blind": [
+            {
+                "family": b.family, "needs_reading": b.needs_reading, "solved": b.solved, "bound": b.bound,
+                "played": b.played, "texts_tried": b.tried, "text": list(b.text), "partial_credit": b.credit,
+            }
+            for b in audit.blind
+        ],
+        "blind_share": audit.blind_share,
+        "best_constant": {
+            "text": audit.constant.text, "solved": audit.constant.solved, "share": audit.constant_share,
+        },
+        "graded": [
+            {
+                "family": g.family, "episodes": g.episodes, "rises": g.rises,
+                "success": {str(skill): rate for skill, rate in g.success.items()},
+                "telling_groups": {
+                    kind: {str(skill): share for skill, share in shares.items()} for kind, shares in g.telling.items()
+                },
+            }
+            for g in audit.graded
+        ],
+        "limits": {"branch": LEAST_BRANCH, "blind": MOST_BLIND, "constant": MOST_CONSTANT, "at_once": 0},
+        "faults": audit.faults(),
+    }  # fmt: skip

@@ -1,0 +1,88 @@
+"""Trying texts on cases: through the environment, or quickly, as a verifier sees what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from mab_gym.actions import Post, parse_action, resolve
+from mab_gym.agents.reference import Oracle
+from mab_gym.fhir.overlay import Write
+from mab_gym.fhir.server import Request
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.family import Family
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.verdict import Verdict
+from mab_gym.workplace import Workplace
+
+LOST = "FINISH([-1])"
+"""What a solution says that was misled and does not know any further."""
+
+
+class Slips(Protocol):
+    """Somebody who does not always do what they should."""
+
+    def instead_of(self, action: str) -> str:
+        """What comes out in an action's place."""
+        ...
+
+
+class Trial:
+    """Tries texts on the cases of a workplace."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+        self._session = place.backend.open()
+
+    def play(self, family: Family, case: Case, actions: Sequence[str]) -> bool:
+        """Whether these actions, played through the environment, solve a case."""
+        episode = self.place.new_episode()
+        episode.reset(family, case)
+        for action in actions:
+            step = episode.step(action)
+            if episode.over:
+                return bool(step.info["verdict"]["success"])
+        return False
+
+    def writes(self, actions: Sequence[str]) -> tuple[Write, ...]:
+        """What the record system does for these POSTs, from the snapshot on."""
+        self._session.reset()
+        for action in actions:
+            match parse_action(action):
+                case Post(url, body):
+                    target = resolve(url, self.place.backend.base_url)
+                    self._session.handle(Request("POST", target, {"content-type": "application/fhir+json"}, body))
+        return tuple(self._session.writes)
+
+    def judge(self, family: Family, case: Case, answer: str, writes: Sequence[Write] = ()) -> Verdict:
+        """What the verifier says of an answer and of what was written."""
+        return family.verify(case, self.place.chart, Result(answer, writes))
+
+    def gold(self, family: Family, case: Case) -> list[str]:
+        """What the gold solution does."""
+        episode = self.place.new_episode()
+        observation, _ = episode.reset(family, case)
+        oracle = Oracle()
+        oracle.brief(self.place, case)
+        actions: list[str] = []
+        while not episode.over:
+            actions.append(oracle.act({"fhir": observation["fhir"], "status": observation["status"]}))
+            observation = episode.step(actions[-1]).observation
+        return actions
+
+    def slipping(self, family: Family, case: Case, slips: Slips) -> Mapping[str, float]:
+        """The gold solution played by somebody who slips: its reward, and with partial credit."""
+        episode = self.place.new_episode()
+        observation, _ = episode.reset(family, case)
+        oracle = Oracle()
+        oracle.brief(self.place, case)
+        while True:
+            try:
+                action = oracle.act({"fhir": observation["fhir"], "status": observation["status"]})
+            except Exception:  # what it was shown is not what it asked for
+                action = LOST
+            step = episode.step(slips.instead_of(action))
+            if episode.over:
+                verdict = step.info["verdict"]
+                return {"sparse": float(verdict["success"]), "partial": float(verdict["credit"])}
+            observation = step.observation
