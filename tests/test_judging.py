@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Judge, Result, number
 from mab_gym.tasking.verdict import Code, Failure
 from mab_gym.workplace import Workplace
 
@@ -108,10 +108,11 @@ def test_the_gravest_failure_names_the_kind(workplace: Workplace) -> None:
     normal = next(case for case in family.cases if case.branch == "normal")
     stray = Write("create", "MedicationRequest", "1", {"resourceType": "MedicationRequest"}, "")
     assert family.verify(normal, workplace.chart, Result("[]", [stray])).failure is Failure.UNSAFE_ORDER
-    assert family.verify(normal, workplace.chart, Result("[]", [])).failure is Failure.MISREAD_CHART
+    assert family.verify(normal, workplace.chart, Result("[]", [])).failure is Failure.GAVE_UP
+    assert family.verify(normal, workplace.chart, Result("[2]", [])).failure is Failure.MISREAD_CHART
     assert family.verify(normal, workplace.chart, Result("x", [])).failure is Failure.WRONG_FORMAT
     severe = next(case for case in family.cases if case.branch == "severe")
-    assert family.verify(severe, workplace.chart, Result("[]", [])).failure is Failure.MISSING_ORDER
+    assert family.verify(severe, workplace.chart, Result("[0.5]", [])).failure is Failure.MISSING_ORDER
 
 
 def credit_of(workplace: Workplace, name: str, branch: str, answer: str, *writes: Write) -> float:
@@ -165,3 +166,22 @@ def test_what_the_prompt_says_earns_no_credit_alone(workplace: Workplace) -> Non
     assert latest is not None
     answer = f'[-1, 99, "{latest.written}"]'
     assert credit_of(workplace, "latest_magnesium", "only_before", answer) == pytest.approx(2 / 3, abs=1e-3)
+
+
+@pytest.mark.parametrize("answer", ["[]", "", "[null]", '[""]', "[null, null]"])
+def test_who_says_and_does_nothing_gave_up(answer: str) -> None:
+    judge = Judge(Result(answer, ()))
+    judge.written("ServiceRequest")
+    judge.answer(number(1))
+
+    assert judge.verdict().failure == "gave_up"
+    assert judge.verdict().reasons[0].code == "gave_up"
+
+
+def test_who_says_something_did_not_give_up() -> None:
+    judge = Judge(Result("[2]", ()))
+    judge.answer(number(1))
+    assert judge.verdict().failure == "misread_chart"
+    right = Judge(Result("[]", ()))
+    right.nothing_written()
+    assert right.verdict().success

@@ -13,7 +13,7 @@ from mab_gym.cli.console import counting, errors, output, score_table
 from mab_gym.cli.environment import DEFAULT_ENV, make
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import AGENTS
-from mab_gym.records import RunFolder
+from mab_gym.records import RunFolder, read_records
 from mab_gym.rollout import assignments, play, unwrapped
 from mab_gym.tasking.variants import VARIANTS, read_variants
 
@@ -61,7 +61,9 @@ def evaluate(
                 folder.add(records[-1])
                 advance()
         except KeyboardInterrupt:
-            errors.print(f"stopped after {len(records)} of {len(todo)} episodes; their records are in {folder.path}")
+            # The last episode may have been kept and not counted, or the other way round: the file knows.
+            kept = sum(1 for _ in read_records(out))
+            errors.print(f"stopped after {kept} of {len(todo)} episodes; their records are in {folder.path}")
             raise typer.Exit(130) from None
     output.print(
         score_table(

@@ -144,6 +144,8 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """The verdict on all that was looked at."""
+        if self._problems and not self._result.writes and _says_nothing(self._result.answer):
+            self._problems.insert(0, Reason(Code.GAVE_UP, "It was finished without an answer and without a deed."))
         return verdict_from(self._problems, 0.0 if self._unread or not self._asked else self._met / self._asked)
 
     def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None) -> None:
@@ -272,6 +274,14 @@ class Judge:
         amounts = [_amount(_at(rate, "doseQuantity"), factors) for rate in _items(_at(dosage, "doseAndRate"))]
         right = len(amounts) == 1 and amounts[0] is not None and abs(amounts[0] - wanted) <= tolerance
         self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
+
+
+def _says_nothing(answer: str) -> bool:
+    """Whether an answer holds nothing at all."""
+    try:
+        return all(item is None or item == "" for item in read_answer(answer))
+    except ValueError:
+        return not answer.strip()
 
 
 def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:

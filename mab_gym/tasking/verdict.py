@@ -17,6 +17,7 @@ class Failure(StrEnum):
     WRONG_ORDER = "wrong_order"
     UNSAFE_ORDER = "unsafe_order"
     MISSING_ORDER = "missing_order"
+    GAVE_UP = "gave_up"
     STEP_LIMIT = "step_limit"
     OFFICIAL_RULE = "official_rule"
 
@@ -26,6 +27,7 @@ class Code(StrEnum):
 
     SOLVED = "solved"
     STEP_LIMIT = "step_limit"
+    GAVE_UP = "gave_up"
     INVALID_ACTION = "invalid_action"
     ANSWER_MALFORMED = "answer_malformed"
     ANSWER_WRONG = "answer_wrong"
@@ -50,6 +52,7 @@ class Code(StrEnum):
 
 _FAILURES = {
     Code.STEP_LIMIT: Failure.STEP_LIMIT,
+    Code.GAVE_UP: Failure.GAVE_UP,
     Code.INVALID_ACTION: Failure.WRONG_TOOL_USE,
     Code.ANSWER_MALFORMED: Failure.WRONG_FORMAT,
     Code.UNJUDGED: Failure.WRONG_FORMAT,
@@ -69,6 +72,7 @@ _GRAVITY = [
     Failure.UNSAFE_ORDER,
     Failure.STEP_LIMIT,
     Failure.WRONG_TOOL_USE,
+    Failure.GAVE_UP,
     Failure.MISSING_ORDER,
     Failure.WRONG_ORDER,
     Failure.WRONG_FORMAT,
