@@ -43,7 +43,7 @@ FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "folder"},
     "data": {"cohort", "archive"},
-    "official": {"tasks", "functions", "chart", "chart_seed"},
+    "official": {"tasks", "functions", "chart", "chart_seed", "server"},
     "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
     "requires": {"modules", "extra"},
 }
@@ -67,6 +67,7 @@ class Environment:
         functions: The official function list.
         chart: A file of FHIR resources, one a line, or an archive; None for the stand-in chart.
         chart_seed: Which stand-in chart.
+        server: The base URL of a FHIR server to read from in place of a chart, or None.
         protocol: The protocol's name.
         backend: The backend's name.
         max_steps: Actions after which an episode is truncated.
@@ -89,6 +90,7 @@ class Environment:
     functions: Path | str | None = None
     chart: Path | str | None = None
     chart_seed: int = 0
+    server: str | None = None
     protocol: str = "ehr"
     backend: str = "embedded"
     max_steps: int = 8

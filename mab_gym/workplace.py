@@ -11,13 +11,14 @@ from typing import Any
 
 from mab_gym.backends import Backend
 from mab_gym.backends.embedded import embedded_backend
+from mab_gym.backends.remote import RemoteBackend
 from mab_gym.cohort.locate import Progress, archive_path, build_archive, named_spec
 from mab_gym.environments import Environment
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import UsageError
 from mab_gym.official.conversation import read_functions
 from mab_gym.official.episode import OfficialEpisode
-from mab_gym.official.locate import chart_file, official_files
+from mab_gym.official.locate import chart_file, official_files, server_address
 from mab_gym.official.regrade import open_chart
 from mab_gym.official.standin import stand_in
 from mab_gym.official.tasks import OfficialTask, read_tasks
@@ -94,8 +95,13 @@ def _official(environment: Environment) -> Workplace:
     tasks_path, functions_path = official_files(environment.id, environment.tasks, environment.functions)
     tasks = read_tasks(tasks_path)
     functions = tuple(read_functions(functions_path))
+    server = server_address(environment.server)
     chart_path = chart_file(environment.chart)
-    if chart_path is None:
+    if server is not None:
+        if environment.chart is not None:
+            raise UsageError(f"{environment.id}: name a chart or a server, not both")
+        backend, chart = _remote(server)
+    elif chart_path is None:
         backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
     else:
         backend, chart = _given(chart_path, *_stamp(chart_path))
@@ -141,6 +147,12 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=4)
 def _given(path: Path, changed: int, size: int) -> tuple[Backend, Chart]:
     backend = open_chart(path)
+    return backend, Chart(backend)
+
+
+@lru_cache(maxsize=4)
+def _remote(server: str) -> tuple[Backend, Chart]:
+    backend = RemoteBackend(server)
     return backend, Chart(backend)
 
 

@@ -13,7 +13,7 @@ from mab_gym.cli.environment import make
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import OFFICIAL_AGENTS, scores
 from mab_gym.official.episode import OfficialEpisode
-from mab_gym.official.locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, chart_file
+from mab_gym.official.locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, chart_file, server_address
 from mab_gym.official.published import LATER, PAPER, PUBLISHED
 from mab_gym.official.regrade import open_chart, read_trajectories, trajectory_line
 from mab_gym.official.regrade import regrade as regrade_all
@@ -58,6 +58,9 @@ def play(
         Path | None,
         typer.Option(help="The chart: FHIR resources, one a line, or an archive. [default: the stand-in chart]"),
     ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="The base URL of a FHIR server with the official records, to be read from.")
+    ] = None,
     agent: Annotated[
         str | None, typer.Option(help=f"Who plays: {', '.join(OFFICIAL_AGENTS)}. [default: all of them]")
     ] = None,
@@ -69,11 +72,12 @@ def play(
     if agent is not None and agent not in OFFICIAL_AGENTS:
         raise UsageError(f"there is no agent {agent!r} here; there are: {', '.join(OFFICIAL_AGENTS)}")
     names = list(OFFICIAL_AGENTS) if agent is None else [agent]
-    chart = chart_file(chart)
-    made = make(ENV, tasks=tasks, functions=functions, chart=chart, chart_seed=seed)
+    server = None if chart is not None and server is None else server_address(server)
+    chart = None if server is not None and chart is None else chart_file(chart)
+    made = make(ENV, tasks=tasks, functions=functions, chart=chart, chart_seed=seed, server=server)
     todo = _in_turn(assignments(unwrapped(made)), limit)
     if out is not None:
-        _prepare(out, names, None if chart is not None else (tasks, seed))
+        _prepare(out, names, None if chart is not None or server is not None else (tasks, seed))
     rows = []
     for name in names:
         player = OFFICIAL_AGENTS[name](made, todo)
@@ -86,12 +90,13 @@ def play(
                 advance()
         rows.append((player.name, records))
     output.print(_table(rows))
-    where = (
-        f"on {chart}" if chart is not None else f"on the stand-in chart of seed {seed}, which is not the official one"
-    )
+    stand_in_chart = f"the stand-in chart of seed {seed}, which is not the official one"
+    where = f"on {server or chart or stand_in_chart}"
     output.print(f"here: played {where}", markup=False, soft_wrap=True)
     _say_sources()
-    if out is not None:
+    if out is not None and server is not None:
+        output.print(f"trajectories: {out}", markup=False, soft_wrap=True)
+    elif out is not None:
         on = chart if chart is not None else out / CHART
         output.print(
             f"trajectories: {out}; check with: mab-gym official regrade --chart {on} --tasks {tasks} "

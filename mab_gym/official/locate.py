@@ -14,6 +14,8 @@ FUNCTIONS_VARIABLE = "MAB_GYM_OFFICIAL_FUNCTIONS"
 """Environment variable that names the official function list."""
 CHART_VARIABLE = "MAB_GYM_OFFICIAL_CHART"
 """Environment variable that names a chart; without it the stand-in chart is played on."""
+SERVER_VARIABLE = "MAB_GYM_OFFICIAL_SERVER"
+"""Environment variable with the base URL of a FHIR server that holds the official records, to be read from."""
 
 _WANTED: Mapping[str, tuple[str, str]] = {
     "tasks": (TASKS_VARIABLE, "task file (test_data_v2.json)"),
@@ -57,3 +59,8 @@ def chart_file(chart: Path | str | None) -> Path | None:
     """The chart that the caller or the environment variable names, or None for the stand-in chart."""
     named = chart or os.environ.get(CHART_VARIABLE)
     return Path(named).expanduser() if named else None
+
+
+def server_address(server: str | None) -> str | None:
+    """The server that the caller or the environment variable names, or None for a chart."""
+    return server or os.environ.get(SERVER_VARIABLE) or None

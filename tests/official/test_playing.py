@@ -30,6 +30,7 @@ from mab_gym.official.tasks import NOW, read_tasks
 from mab_gym.rollout import assignments, play, play_all, unwrapped
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, needs_official_files
 from tests.conftest import make as make_official
+from tests.test_serve import serving
 
 from .conftest import BASE, finish, post
 from .tasks_of_our_own import CONTEXTS, PEOPLE, all_tasks, find, mrn, task, write_functions, write_tasks
@@ -247,6 +248,17 @@ def test_a_chart_is_a_file_of_resources_or_an_archive(files: dict[str, Path], tm
     texts = {seen(make(files, chart=tmp_path / name)) for name in ("chart.ndjson.gz", "chart.mab")}
     assert texts == {seen(make(files, chart_seed=5))}
     assert texts != {seen(make(files))}
+
+
+def test_a_running_server_may_hold_the_records(files: dict[str, Path], tmp_path: Path) -> None:
+    write_chart(stand_in(read_tasks(files["tasks"]).values(), 0), tmp_path / "chart.ndjson.gz")
+    with serving("--records", str(tmp_path / "chart.ndjson.gz")) as base:
+        env = make(files, server=base)
+        records = list(play_all(env, OfficialGold(), assignments(unwrapped(env))))
+        assert [record.case for record in records if record.reward != 1.0] == []
+        assert base in begin(env, "task4_3")
+    with pytest.raises(UsageError, match="not both"):
+        make(files, server=base, chart=tmp_path / "chart.ndjson.gz")
 
 
 # --- the agents ------------------------------------------------------------------------------------------------------
