@@ -6,6 +6,7 @@ That is all that the official protocol needs, whose POSTs are acknowledged and n
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
@@ -75,6 +76,8 @@ class RemoteBackend:
         token = os.environ.get(TOKEN_VARIABLE)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = self._httpx.Client(timeout=TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
+        # At the end of the process, too, for whoever forgets `close`.
+        self._closing = weakref.finalize(self, self._client.close)
 
     def open(self) -> RemoteSession:
         """A new view."""
@@ -82,7 +85,7 @@ class RemoteBackend:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self._closing()
 
     def fetch(self, method: str, target: str) -> Response:
         """Puts a request below the base and to nothing else."""
