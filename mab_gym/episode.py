@@ -252,15 +252,27 @@ class Episode:
         return Step(observation, reward, terminated, not terminated, info)
 
     def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
-        return {
-            "case": case.id,
-            "family": family.name,
-            "kind": family.kind,
-            "difficulty": family.difficulty,
-            "step": self._steps,
-            "status": status,
-            **({"variant": "+".join(self._variants)} if self._variants else {}),
-        }
+        told = task_info(family, case, self._steps, status)
+        return {**told, "variant": "+".join(self._variants)} if self._variants else told
+
+
+def task_info(family: Family, case: Case, step: int, status: int) -> dict[str, Any]:
+    """What ``info`` says of every step, whatever the protocol.
+
+    Args:
+        family: The case's family.
+        case: The case.
+        step: How many actions were taken.
+        status: The HTTP status of the last response, or 0.
+    """
+    return {
+        "case": case.id,
+        "family": family.name,
+        "kind": family.kind,
+        "difficulty": family.difficulty,
+        "step": step,
+        "status": status,
+    }
 
 
 def check_limits(**limits: int | None) -> None:

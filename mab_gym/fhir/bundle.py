@@ -36,16 +36,6 @@ def searchset(
         subsetted: Whether to tag the Bundle as holding parts of resources only.
         included: The same for resources that the matches bring along.
     """
-    tag = f",\n    {_TAG.strip()}" if subsetted else ""
-    parts = [
-        f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
-        f'{tag}\n  }},\n  "type": "searchset"'
-    ]
-    if total is not None:
-        parts.append(f',\n  "total": {total}')
-    if links:
-        listed = "\n  }, {".join(f'\n    "relation": "{relation}",\n    "url": "{url}"' for relation, url in links)
-        parts.append(f',\n  "link": [ {{{listed}\n  }} ]')
     listed = "\n  }, {".join(
         f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "search": {{\n      "mode": "match"\n    }}'
         for full_url, text in entries
@@ -55,10 +45,7 @@ def searchset(
         for full_url, text in included
     ):
         listed = f"{listed}\n  }}, {{{brought}" if listed else brought
-    if listed:
-        parts.append(f',\n  "entry": [ {{{listed}\n  }} ]')
-    parts.append("\n}")
-    return "".join(parts)
+    return _bundle("searchset", bundle_id, last_updated, total, links, listed, subsetted=subsetted)
 
 
 class HistoryEntry(NamedTuple):
@@ -96,17 +83,32 @@ def history_bundle(
         entries: The versions to show, the newest first.
         subsetted: Whether to tag the Bundle as holding parts only.
     """
+    listed = "\n  }, {".join(map(_history_entry, entries))
+    return _bundle("history", bundle_id, last_updated, total, links, listed, subsetted=subsetted)
+
+
+def _bundle(
+    kind: str,
+    bundle_id: str,
+    last_updated: str,
+    total: int | None,
+    links: Iterable[tuple[str, str]],
+    entries: str,
+    *,
+    subsetted: bool,
+) -> str:
+    """Writes a Bundle around its entries, which are ready but for the braces at either end."""
     tag = f",\n    {_TAG.strip()}" if subsetted else ""
     parts = [
         f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
-        f'{tag}\n  }},\n  "type": "history"'
+        f'{tag}\n  }},\n  "type": "{kind}"'
     ]
     if total is not None:
         parts.append(f',\n  "total": {total}')
-    if listed := "\n  }, {".join(f'\n    "relation": "{name}",\n    "url": "{url}"' for name, url in links):
+    if listed := "\n  }, {".join(f'\n    "relation": "{relation}",\n    "url": "{url}"' for relation, url in links):
         parts.append(f',\n  "link": [ {{{listed}\n  }} ]')
-    if listed := "\n  }, {".join(map(_history_entry, entries)):
-        parts.append(f',\n  "entry": [ {{{listed}\n  }} ]')
+    if entries:
+        parts.append(f',\n  "entry": [ {{{entries}\n  }} ]')
     parts.append("\n}")
     return "".join(parts)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.episode import Observation, Step, capped, check_limits
+from mab_gym.episode import Observation, Step, capped, check_limits, task_info
 from mab_gym.errors import UsageError
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
@@ -136,14 +136,7 @@ class OfficialEpisode:
         return Step(observation, verdict.reward, not truncated, truncated, info)
 
     def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
-        return {
-            "case": case.id,
-            "family": family.name,
-            "kind": family.kind,
-            "difficulty": family.difficulty,
-            "step": len(self.conversation.turns),
-            "status": status,
-        }
+        return task_info(family, case, len(self.conversation.turns), status)
 
 
 class _Listening:

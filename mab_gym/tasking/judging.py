@@ -203,7 +203,7 @@ class Judge:
 
     def subject(self, resource: Mapping[str, Any], mrn: str) -> None:
         """The resource must concern this patient."""
-        reference = _at(resource, "subject", "reference")
+        reference = below(resource, "subject", "reference")
         right = reference == f"Patient/{mrn}" or str(reference).startswith(f"Patient/{mrn}/_history/")
         self.check(right, Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
 
@@ -213,20 +213,6 @@ class Judge:
         self.field(order, "status", "active", Code.WRONG_STATUS)
         self.field(order, "intent", "order", Code.WRONG_INTENT)
         self.at(order, "authoredOn", now)
-
-    def coded(self, concept: Any, system: str, code: str, what: str, *, critical: bool = False) -> None:
-        """One coding among those given must be this one.
-
-        Args:
-            concept: A CodeableConcept.
-            system: The code system.
-            code: The code.
-            what: What is coded, for people.
-            critical: Whether another code is a safety violation.
-        """
-        codings = _items(_at(concept, "coding"))
-        right = any(_at(coding, "system") == system and _at(coding, "code") == code for coding in codings)
-        self.check(right, Code.WRONG_CODE, f"The {what} is not coded as {code} of {system}.", critical)
 
     def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
         """A plain field must have this value."""
@@ -241,14 +227,17 @@ class Judge:
 
     def note(self, resource: Mapping[str, Any], wanted: str) -> None:
         """A note must hold this text; white space may differ."""
-        texts = [" ".join(str(_at(note, "text") or "").split()) for note in _items(resource.get("note"))]
+        texts = [" ".join(str(below(note, "text") or "").split()) for note in listed(resource.get("note"))]
         right = any(" ".join(wanted.split()) in text for text in texts)
         self.check(right, Code.WRONG_NOTE, "The free text that was asked for is not in the note.")
 
     def route(self, dosage: Any, *accepted: str) -> None:
         """The route, as text or as any of its codings' codes and displays, must be one of these (case apart)."""
-        route = _at(dosage, "route")
-        names = [_at(route, "text"), *(_at(c, k) for c in _items(_at(route, "coding")) for k in ("code", "display"))]
+        route = below(dosage, "route")
+        names = [
+            below(route, "text"),
+            *(below(c, k) for c in listed(below(route, "coding")) for k in ("code", "display")),
+        ]
         given = {str(name).strip().lower() for name in names if name}
         right = bool(given & {name.lower() for name in accepted})
         self.check(right, Code.WRONG_ROUTE, f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}.")
@@ -271,7 +260,7 @@ class Judge:
         self.check(right, Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
 
     def _dose(self, dosage: Any, wanted: float, unit: str, factors: Mapping[str, float], tolerance: float) -> None:
-        amounts = [_amount(_at(rate, "doseQuantity"), factors) for rate in _items(_at(dosage, "doseAndRate"))]
+        amounts = [_amount(below(rate, "doseQuantity"), factors) for rate in listed(below(dosage, "doseAndRate"))]
         right = len(amounts) == 1 and amounts[0] is not None and abs(amounts[0] - wanted) <= tolerance
         self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
 
@@ -286,7 +275,7 @@ def _says_nothing(answer: str) -> bool:
 
 def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:
     """The one dosageInstruction of a MedicationRequest; an empty one, and a problem noted, where there is not one."""
-    dosages = _items(resource.get("dosageInstruction"))
+    dosages = listed(resource.get("dosageInstruction"))
     if len(dosages) != 1:
         judge.problem(Code.WRONG_DOSE, f"There should be one dosageInstruction; there are {len(dosages)}.")
         return {}
@@ -294,42 +283,44 @@ def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:
 
 
 def _infusion_hours(dosage: Any, grams: float) -> Iterable[float]:
-    for rate in _items(_at(dosage, "doseAndRate")):
-        quantity = _at(rate, "rateQuantity")
+    for rate in listed(below(dosage, "doseAndRate")):
+        quantity = below(rate, "rateQuantity")
         hours = _amount(quantity, _HOURS)
         if hours is not None:
             yield hours
         speed = _amount(quantity, {"g/h": 1.0, "g/hr": 1.0, "g/hour": 1.0, "mg/h": 1e-3, "mg/hr": 1e-3})
         if speed:
             yield grams / speed
-        ratio = _at(rate, "rateRatio")
-        mass, time = _amount(_at(ratio, "numerator"), _GRAMS), _amount(_at(ratio, "denominator"), _HOURS)
+        ratio = below(rate, "rateRatio")
+        mass, time = _amount(below(ratio, "numerator"), _GRAMS), _amount(below(ratio, "denominator"), _HOURS)
         if mass and time:
             yield grams / (mass / time)
-    repeat = _at(_at(dosage, "timing"), "repeat")
-    duration, unit = _at(repeat, "duration"), str(_at(repeat, "durationUnit")).lower()
+    repeat = below(below(dosage, "timing"), "repeat")
+    duration, unit = below(repeat, "duration"), str(below(repeat, "durationUnit")).lower()
     if (length := _as_float(duration)) is not None and unit in _HOURS:
         yield length * _HOURS[unit]
 
 
 def _amount(quantity: Any, factors: Mapping[str, float]) -> float | None:
     """A quantity's value in the unit whose factor is 1, or None where its unit is not among the known ones."""
-    value = _as_float(_at(quantity, "value"))
+    value = _as_float(below(quantity, "value"))
     if value is None:
         return None
-    names = [re.sub(r"\s", "", str(_at(quantity, key) or "")).lower() for key in ("unit", "code")]
+    names = [re.sub(r"\s", "", str(below(quantity, key) or "")).lower() for key in ("unit", "code")]
     known = {factors[name] for name in names if name in factors}
     unknown = [name for name in names if name and name not in factors]
     return value * known.pop() if len(known) == 1 and not unknown else None
 
 
-def _at(value: Any, *names: str) -> Any:
+def below(value: Any, *names: str) -> Any:
+    """What lies at a path of names in JSON that an agent wrote; None where there is nothing of the kind."""
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
-def _items(value: Any) -> Sequence[Any]:
+def listed(value: Any) -> Sequence[Any]:
+    """A list as it is, nothing as no items, and anything else as one."""
     return value if isinstance(value, list) else () if value is None else (value,)
 
 

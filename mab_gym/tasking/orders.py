@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mab_gym.tasking.judging import Judge, only_dosage
+from mab_gym.tasking.judging import Judge, below, listed, only_dosage
 from mab_gym.tasking.verdict import Code
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -41,7 +41,7 @@ def coded_alone(judge: Judge, concept: Any, system: str, code: str, what: str, *
         what: What is coded, for people.
         critical: Whether another code is a safety violation.
     """
-    codings = [c for c in _listed(_get(concept, "coding")) if isinstance(c, Mapping) and c.get("system") == system]
+    codings = [c for c in listed(below(concept, "coding")) if isinstance(c, Mapping) and c.get("system") == system]
     given = {str(coding.get("code")) for coding in codings}
     sentence = f"The {what} should be coded {code} of {system}; it is {sorted(given)}."
     judge.check(given == {code}, Code.WRONG_CODE, sentence, critical)
@@ -66,7 +66,7 @@ def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, 
 def not_plain(judge: Judge, resource: Any) -> None:
     """Nothing may negate a resource or make it conditional (FHIR R4: doNotPerform, asNeeded[x], modifierExtension)."""
     for name in ("doNotPerform", "asNeededBoolean", "asNeededCodeableConcept", "modifierExtension"):
-        if _get(resource, name):
+        if below(resource, name):
             judge.problem(Code.WRONG_INTENT, f"It has {name}, which changes what it means.", True)
 
 
@@ -78,8 +78,8 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
         return {}
     not_plain(judge, dosage)
     judge.route(dosage, *routes)
-    rates = _listed(dosage.get("doseAndRate"))
-    given = [_in(_get(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
+    rates = listed(dosage.get("doseAndRate"))
+    given = [_in(below(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
     right = len(given) == 1 and given[0] is not None and abs(given[0] - milligrams) <= _CLOSE
     judge.check(right, Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.")
     return dosage
@@ -87,15 +87,15 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
 
 def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     """The dose must be given once in so many hours, as timing.repeat has it: frequency, period and periodUnit."""
-    timing = _get(dosage, "timing")
-    repeat = _get(timing, "repeat")
-    per, unit, times = _get(repeat, "period"), _get(repeat, "periodUnit"), _get(repeat, "frequency")
+    timing = below(dosage, "timing")
+    repeat = below(timing, "repeat")
+    per, unit, times = below(repeat, "period"), below(repeat, "periodUnit"), below(repeat, "frequency")
     times = 1 if times is None else times  # FHIR R4, Timing: 1 if not stated
     known = _is_number(per) and _is_number(times) and times > 0 and str(unit) in _HOURS_A_PERIOD
     wanted = known and abs(float(per) * _HOURS_A_PERIOD[str(unit)] / float(times) - hours) <= _CLOSE
     more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit"}
     gainsaid = any(abs(_HOURS_A_CODE.get(code, hours) - hours) > _CLOSE for code in _codes(timing))
-    right = wanted and not more and not gainsaid and _get(timing, "event") is None
+    right = wanted and not more and not gainsaid and below(timing, "event") is None
     judge.check(right, Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
 
 
@@ -104,9 +104,9 @@ def once(judge: Judge, dosage: Any) -> None:
 
     How long it takes to give it (duration) is another matter.
     """
-    timing = _get(dosage, "timing")
-    repeat = _get(timing, "repeat")
-    more = len(_listed(_get(timing, "event"))) > 1 or bool(_codes(timing) & set(_HOURS_A_CODE))
+    timing = below(dosage, "timing")
+    repeat = below(timing, "repeat")
+    more = len(listed(below(timing, "event"))) > 1 or bool(_codes(timing) & set(_HOURS_A_CODE))
     if isinstance(repeat, Mapping):
         repeat = {name: value for name, value in repeat.items() if name not in ("duration", "durationUnit")}
     if more or (repeat is not None and repeat not in ({}, {"count": 1})):
@@ -122,7 +122,7 @@ def amount(judge: Judge, resource: Mapping[str, Any], name: str, wanted: float, 
 
 def refers(judge: Judge, resource: Mapping[str, Any], name: str, wanted: str) -> None:
     """A reference must point at this resource, as in ``MedicationRequest/123``, or at a version of it."""
-    given = str(_get(resource.get(name), "reference"))
+    given = str(below(resource.get(name), "reference"))
     right = given == wanted or given.startswith(f"{wanted}/_history/")
     judge.check(right, Code.WRONG_VALUE, f"The {name} is {given!r} and should be {wanted!r}.", True)
 
@@ -146,10 +146,10 @@ def laboratory_order(judge: Judge, order: Mapping[str, Any], code: str, mrn: str
 
 def _in(quantity: Any, factors: Mapping[str, float]) -> float | None:
     """A quantity in the unit whose factor is 1; None where its units are unknown, differ, or it has a comparator."""
-    value = _get(quantity, "value")
-    if not _is_number(value) or _get(quantity, "comparator") is not None:
+    value = below(quantity, "value")
+    if not _is_number(value) or below(quantity, "comparator") is not None:
         return None
-    names = [str(_get(quantity, key)).strip().lower() for key in ("unit", "code") if _get(quantity, key) is not None]
+    names = [str(below(quantity, key)).strip().lower() for key in ("unit", "code") if below(quantity, key) is not None]
     known = {factors.get(name) for name in names}
     factor = known.pop() if len(known) == 1 else None
     return None if factor is None else float(value) * factor
@@ -157,16 +157,8 @@ def _in(quantity: Any, factors: Mapping[str, float]) -> float | None:
 
 def _codes(timing: Any) -> set[str]:
     """The codes of a timing's ``code``."""
-    return {str(_get(coding, "code")).upper() for coding in _listed(_get(_get(timing, "code"), "coding"))}
+    return {str(below(coding, "code")).upper() for coding in listed(below(below(timing, "code"), "coding"))}
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
-
-
-def _get(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else () if value is None else (value,)
