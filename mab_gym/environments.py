@@ -32,7 +32,8 @@ from typing import Any
 
 from mab_gym.content import bundled_folder
 from mab_gym.errors import ContentError, NotInstalledError
-from mab_gym.tasking.family import DIFFICULTIES, KINDS
+from mab_gym.tasking.difficulty import DIFFICULTIES
+from mab_gym.tasking.family import KINDS
 from mab_gym.tasking.verdict import REWARDS
 
 ENTRY_POINTS = "mab_gym.envs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +25,17 @@ from mab_gym.audit import (
     auditable,
     to_json,
 )
+from mab_gym.backends import Backend
 from mab_gym.cli.console import counting, output
 from mab_gym.cli.environment import DEFAULT_ENV, make
 from mab_gym.environments import environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
+from mab_gym.tasking.case import Case
 from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.difficulty import count_steps
+from mab_gym.tasking.family import Family
+from mab_gym.tasking.solving import Desk
 from mab_gym.tasking.variants import VARIANTS
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True)
@@ -189,8 +195,16 @@ def freeze(
     place = (folder or bundled_folder("tasks")) / family
     if not place.is_dir():
         raise UsageError(f"there is no family folder {place}")
-    chart = unwrapped(make(env)).workplace.chart
-    drawn = load_catalogue(folder).family(family).draw_cases(chart, seed, count)
+    made = make(env)
+    workplace = unwrapped(made).workplace
+    chosen = load_catalogue(folder).family(family)
+    drawn = [_counted(workplace.backend, chosen, case) for case in chosen.draw_cases(workplace.chart, seed, count)]
     text = "".join(case.to_json() + "\n" for case in drawn)
     (place / "cases.jsonl").write_text(text, encoding="utf-8", newline="\n")
     output.print(f"{len(drawn)} cases written to {place / 'cases.jsonl'}", markup=False, soft_wrap=True)
+
+
+def _counted(backend: Backend, family: Family, case: Case) -> Case:
+    """The case with the steps of its gold solution."""
+    steps = count_steps(family.solve, case, Desk(backend.base_url, backend.now), backend.open())
+    return replace(case, steps=steps)

@@ -2,8 +2,11 @@
 
 Whatever a task can ask must be answered differently for different people, at every threshold and on both sides of
 it. So the newest magnesium, glucose, potassium and HbA1c readings are not left to chance: each profile is dealt one
-situation from each table below, independently of the other tables. The dealt readings replace what the ordinary
+situation from each table below. Who is dealt what follows the person: low levels go rather to those whose usual level
+is low, frequent glucose readings and recent HbA1c results to diabetics. The dealt readings replace what the ordinary
 chart (`mab_gym.cohort.observations`) would hold from the oldest of them on.
+
+A few of the newest readings were entered in error, and a valid one lies before them; a few others were amended.
 """
 
 from __future__ import annotations
@@ -106,6 +109,16 @@ CODES: Final = ("MG", "GLU", "K", "A1C")
 _TABLES: Final = (MAGNESIUM, GLUCOSE, POTASSIUM, HEMOGLOBIN_A1C)
 _MOST_ALIKE = 5
 """Of a hundred people so many at most share a newest value that is not dealt from a list."""
+_CHANCE = 0.9
+"""Standard deviation of what chance adds to a person's standing (of standard deviation 1) before levels are dealt."""
+_WITHDRAWN = 0.07
+"""Share of series at whose end stands a reading that was entered in error."""
+_LEAST_AGE_WITHDRAWN = 16
+"""Minutes before now after which no reading is entered in error: it has to have been noticed."""
+_REVISED = 0.08
+"""Share of dealt valid readings that were amended or corrected."""
+FINAL, AMENDED, CORRECTED, VOID = range(4)
+"""Statuses of readings, as indices into `mab_gym.cohort.observations.STATUSES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +148,7 @@ class Readings:
         time: Seconds since 1970.
         value: As a whole number of the last written digit.
         zone: 1 + index into `mab_gym.cohort.columns.ZONES`.
-        void: 1 where the status is entered-in-error, else 0; never the newest of an analyte.
+        status: `FINAL`, `AMENDED`, `CORRECTED` or `VOID`; every analyte has one reading at least that is not void.
         since: Shape ``(patients, 4)``; from when on the ordinary chart has none of these analytes.
     """
 
@@ -144,7 +157,7 @@ class Readings:
     time: Ints
     value: Ints
     zone: Ints
-    void: Ints
+    status: Ints
     since: Ints
 
 
@@ -160,23 +173,60 @@ def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
     situation, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
     for column, (code, table) in enumerate(zip(CODES, _TABLES, strict=True)):
         rng = stream(seed, SITUATIONS, column)
-        counts = apportion(patients, np.array([each.per_hundred for each in table], dtype=np.int64))
-        order = rng.permutation(patients)
-        if table is HEMOGLOBIN_A1C:
-            # A diabetic who was never tested would be a fault of care rather than a chart.
-            order = order[np.argsort(traits["diabetes"][order], kind="stable")]
-            order[counts[NEVER] :] = rng.permutation(order[counts[NEVER] :])
-        situation[order, column] = np.repeat(np.arange(len(table)), counts)
+        standing = _standing(rng, code, traits, usual)
+        situation[:, column] = _situations(rng, table, standing)
         ages = np.array([(each.youngest, each.oldest) for each in table], dtype=np.int64)[situation[:, column]]
         # Recent ages are as likely as remote ones in proportion, so that windows differ in how soon they end.
         ratio = ages[:, 1] / np.maximum(ages[:, 0], 1)
         drawn = np.floor(ages[:, 0] * ratio ** rng.random_sample(patients)).astype(np.int64)
         newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
-        value[:, column] = _newest_values(rng, code, table, situation[:, column], usual)
+        value[:, column] = _newest_values(rng, code, table, situation[:, column], usual, standing)
     rng = stream(seed, SITUATIONS, len(CODES))
     inside = (newest[:, :3] <= DAY).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
     return Deal(situation, newest, value, days)
+
+
+def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:
+    """How high each person stands among the others before an analyte is dealt; shape ``(patients,)``.
+
+    For magnesium and potassium it is the usual level, which drugs and kidneys have shaped; for glucose and HbA1c how
+    much reason there is to measure them. Chance is added to all.
+    """
+    if code in ("MG", "K"):
+        level = usual[:, NUMBER[code]]
+        level = (level - level.mean()) / max(float(level.std()), 1e-9)
+    else:
+        level = 1.5 * traits["diabetes"] + 0.8 * traits["hyperglycemia"] + 0.5 * traits["insulin_glargine"]
+    standing: Floats = level + _CHANCE * rng.standard_normal(len(usual))
+    return standing
+
+
+def _situations(rng: RandomState, table: Sequence[Situation], standing: Floats) -> Ints:
+    """A situation for each person, exactly as many of each as the table says; shape ``(patients,)``.
+
+    Situations without listed values come by chance where others have them. The rest are in order: of levels from low
+    to high, of glucose by how many readings there are, of HbA1c from never by how recent it is.
+    """
+    patients = len(standing)
+    counts = apportion(patients, np.array([each.per_hundred for each in table], dtype=np.int64))
+    slots = rng.permutation(np.repeat(np.arange(len(table)), counts))
+    by_chance = rng.permutation(patients)
+    if any(each.values for each in table):
+        rank = np.array([min(each.values) if each.values else -1 for each in table], dtype=np.int64)
+    elif table is GLUCOSE:
+        rank = np.array([each.readings for each in table], dtype=np.int64)
+    else:
+        # A diabetic who was never tested would be a fault of care rather than a chart.
+        rank = np.array([0 if place == NEVER else 10_000_000 - each.youngest for place, each in enumerate(table)])
+    loose = slots[rank[slots] < 0]
+    ordered = slots[rank[slots] >= 0]
+    result = np.zeros(patients, dtype=np.int64)
+    result[by_chance[: len(loose)]] = loose
+    rest = by_chance[len(loose) :]
+    rest = rest[np.argsort(standing[rest], kind="stable")]
+    result[rest] = ordered[np.argsort(rank[ordered], kind="stable")]
+    return result
 
 
 def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> Readings:
@@ -202,33 +252,58 @@ def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> R
             values = _earlier_values(rng, code, value, level, len(ages))
             since[patient, column] = max(NOW - ages[-1] * MINUTE, FIRST)
             for place, (age, reading) in enumerate(zip(ages, values, strict=True)):
-                zone, void = (float(chance) for chance in rng.random_sample(2))
-                written = 1 if zone < 0.8 else 2 if zone < 0.92 else 3
-                # An error stands only where a valid reading has come after it, and never in a mean.
-                wrong = int(code in ("MG", "K") and place > 0 and void < 0.08)
-                rows.append((patient, number, NOW - age * MINUTE, reading, written, wrong))
+                written, status = _writing(rng, code, place)
+                rows.append((patient, number, NOW - age * MINUTE, reading, written, status))
                 if place == 0 and situation.tied:
-                    rows[-1] = (*rows[-1][:4], 1, 0)
-                    rows.append((*rows[-1][:4], 2, 0))
+                    rows[-1] = (*rows[-1][:4], 1, FINAL)
+                    rows.append((*rows[-1][:4], 2, FINAL))
+            withdrawn, side, when = (float(chance) for chance in rng.random_sample(3))
+            if withdrawn < _WITHDRAWN and newest > _LEAST_AGE_WITHDRAWN and not situation.tied:
+                age = newest - 1 - int(when * min(newest - _LEAST_AGE_WITHDRAWN - 1, 3 * 60))
+                reading = _misleading(code, value, level, side)
+                rows.append((patient, number, NOW - age * MINUTE, reading, 1, VOID))
     table_of_rows = np.array(rows, dtype=np.int64).reshape(-1, 6)
-    patient_of, number_of, time, value_of, zone_of, void_of = (table_of_rows[:, i].copy() for i in range(6))
-    return Readings(patient_of, number_of, time, value_of, zone_of, void_of, since)
+    patient_of, number_of, time, value_of, zone_of, status_of = (table_of_rows[:, i].copy() for i in range(6))
+    return Readings(patient_of, number_of, time, value_of, zone_of, status_of, since)
 
 
-def _newest_values(rng: RandomState, code: str, table: Sequence[Situation], situation: Ints, usual: Floats) -> Ints:
-    """The newest reading of each patient."""
+def _writing(rng: RandomState, code: str, place: int) -> tuple[int, int]:
+    """In which zone a dealt reading is written, and its status; ``place`` counts from the newest."""
+    zone, status = (float(chance) for chance in rng.random_sample(2))
+    written = 1 if zone < 0.8 else 2 if zone < 0.92 else 3
+    if code in ("MG", "K") and place > 0 and status > 1.0 - 0.08:
+        return written, VOID
+    if status < _REVISED:
+        return written, AMENDED if status < 0.6 * _REVISED else CORRECTED
+    return written, FINAL
+
+
+def _misleading(code: str, value: int, level: int, side: float) -> int:
+    """A reading that would call for something else than the valid one, in tenths or whole units as the analyte has it.
+
+    It is what a haemolysed or diluted specimen gives: far off, mostly beyond what is usual for the person.
+    """
+    measurement = MEASUREMENTS[NUMBER[code]]
+    far = max(6, round((0.35 if measurement.skewed else 0.3) * level))
+    up = (value < level) == (side < 0.8)
+    wanted = value + far if up else value - far
+    return wanted if measurement.lowest < wanted < measurement.highest else 2 * value - wanted
+
+
+def _newest_values(
+    rng: RandomState, code: str, table: Sequence[Situation], situation: Ints, usual: Floats, standing: Floats
+) -> Ints:
+    """The newest reading of each patient; of those dealt from one list, the higher ones go to who stands higher."""
     patients = len(situation)
     values = np.zeros(patients, dtype=np.int64)
-    limit, turns = max(1, patients * _MOST_ALIKE // 100), dict[tuple[int, ...], int]()
+    limit, sharing = max(1, patients * _MOST_ALIKE // 100), dict[tuple[int, ...], list[int]]()
     used: dict[int, int] = {}
     measurement = MEASUREMENTS[NUMBER[code]]
     scatter = rng.standard_normal(patients)
     for patient in range(patients):
         listed = tuple(table[situation[patient]].values)
         if listed:
-            turn = turns.get(listed, 0)
-            turns[listed] = turn + 1
-            values[patient] = listed[(turn * _stride(len(listed))) % len(listed)]
+            sharing.setdefault(listed, []).append(patient)
             continue
         level = rounded_level(usual, patient, code)
         spread = 0.28 * level if measurement.skewed else 3.0
@@ -238,12 +313,12 @@ def _newest_values(rng: RandomState, code: str, table: Sequence[Situation], situ
         value = next((each for each in near if least <= each <= most and used.get(each, 0) < limit), wanted)
         used[value] = used.get(value, 0) + 1
         values[patient] = value
+    for listed, who in sharing.items():
+        # Each value as often as the others, the last round spread over the list.
+        dealt = [listed[(turn * len(listed)) // len(who) % len(listed)] for turn in range(len(who))]
+        for patient, value in zip(sorted(who, key=lambda each: standing[each]), sorted(dealt), strict=True):
+            values[patient] = value
     return values
-
-
-def _stride(length: int) -> int:
-    """A step that runs through all of a list before it repeats, and does not go up by one each time."""
-    return next((step for step in (5, 7, 3, 2) if length % step), 1)
 
 
 def _ages(rng: RandomState, code: str, situation: Situation, newest: int) -> list[int]:

@@ -94,16 +94,14 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
         ]
         contacts = draw_contacts(stream(spec.seed, ENCOUNTERS, number), plans)
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
-        for builder, name, part in (
-            (conditions, "Condition", CONDITIONS),
-            (procedures, "Procedure", PROCEDURES),
-            (requests, "MedicationRequest", MEDICATIONS),
-        ):
-            builder.add(stream(spec.seed, part, number), rows[name], first, block, contacts)
+        conditions.add(stream(spec.seed, CONDITIONS, number), rows["Condition"], first, block, contacts)
+        procedures.add(stream(spec.seed, PROCEDURES, number), rows["Procedure"], first, block, contacts)
         readings = draw_readings(stream(spec.seed, SITUATIONS, 100 + number), dealt, first, block.usual)
         rng = stream(spec.seed, OBSERVATIONS, number)
         drawn = draw_observations(rng, block, factors[first:last], contacts, readings)
         observations.add(rows["Observation"], first, drawn, rng)
+        rng = stream(spec.seed, MEDICATIONS, number)
+        requests.add(rng, rows["MedicationRequest"], first, block, contacts, drawn)
         report("charts", last, spec.patients)
     batches = _batches(profiles.counts, spec)
     ids = _ids(profiles.counts)

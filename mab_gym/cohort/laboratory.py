@@ -44,8 +44,7 @@ ANALYTES: Final = (
                 {"diabetes": 1.4, "hyperglycemia": 1.3, "insulin_glargine": 1.1, "prednisone": 1.15, "obesity": 1.04},
                 {"infection": 1.18, "respiratory": 1.15, "surgery": 1.1}),
     Measurement("A1C", "%", "%", 1, 3.8, 15.5, 5.4, 5.4, 0.28, 0.35, 200, 0.08, False,
-                {"diabetes": 1.5, "hyperglycemia": 1.9, "insulin_glargine": 0.6, "obesity": 0.2, "esrd": -0.3},
-                {}, 0.12),
+                {"esrd": -0.3}, {}, 0.12),  # and as glucose has it: mab_gym.cohort.series.levels
     Measurement("WBC", "10*3/uL", "10*3/uL", 1, 0.1, 75.0, 6.8, 6.8, 0.22, 0.2, 8, 0.1, True,
                 {"smoking": 1.15, "prednisone": 1.3, "cancer": 0.9, "cirrhosis": 0.8},
                 {"infection": 2.1, "surgery": 1.45, "respiratory": 1.4, "bleeding": 1.2}),

@@ -17,7 +17,7 @@ from mab_gym.fhir.archive import write_archive
 
 CACHE_VARIABLE = "MAB_GYM_CACHE"
 """Environment variable that names another folder for archives than the user's cache."""
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
 Spec = CohortSpec | LayeredSpec
 NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, BEYOND, BEYOND_TRAIN)}

@@ -9,12 +9,15 @@ from numpy.random import RandomState
 
 from mab_gym.cohort.columns import ZONES, InstantBuilder, Json, PoolBuilder
 from mab_gym.cohort.conditions import Traits
+from mab_gym.cohort.current import VOID
 from mab_gym.cohort.encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
 from mab_gym.cohort.medications import DRUGS, REPLACEMENTS, Dose, Drug
 from mab_gym.cohort.names import CLINICIANS
+from mab_gym.cohort.observations import Rows
 from mab_gym.cohort.profiles import Profiles
-from mab_gym.cohort.spec import DAY, NOW
-from mab_gym.cohort.streams import Floats, counted, integers, pick, pick_rows
+from mab_gym.cohort.series import MEASUREMENTS, NUMBER
+from mab_gym.cohort.spec import DAY, HOUR, MINUTE, NOW
+from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
 
 _NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
 _STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
@@ -65,7 +68,9 @@ class MedicationRequestTable:
             self._dosage,
         )
 
-    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
+    def add(
+        self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts, results: Rows
+    ) -> None:
         """Writes a block of patients.
 
         Args:
@@ -74,6 +79,7 @@ class MedicationRequestTable:
             first: Number of the block's first patient in the cohort.
             profiles: What drives the block's charts.
             contacts: When its patients met the hospital.
+            results: Their observations; electrolytes are ordered where one was low.
         """
         patient, _ = counted(profiles.counts["MedicationRequest"])
         total = len(patient)
@@ -82,12 +88,17 @@ class MedicationRequestTable:
         authored = contacts.moment(rng, contact, 17.0)
         weights = _weights(profiles.traits, len(profiles.female))
         drug = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
-        replaced = np.isin(drug, [_NUMBER[key] for key in REPLACEMENTS]) & (authored >= NOW - 2 * DAY)
-        drug = np.where(replaced, _NUMBER["saline"], drug)
+        replaces, amount = np.zeros(total, dtype=np.bool_), np.zeros(total, dtype=np.int64)
+        for key in REPLACEMENTS:
+            at = np.flatnonzero(drug == _NUMBER[key])
+            found, due, dose = _after_deficits(rng, key, patient[at], results)
+            # Where nothing was ever low there is nothing to replace.
+            drug[at[~found]] = _NUMBER["saline"]
+            authored[at[found]], amount[at[found]], replaces[at[found]] = due[found], dose[found], True
         lasting = np.stack([profiles.traits[each.key] for each in DRUGS], axis=1)[patient, drug]
         recent = authored >= NOW - np.where(lasting & (setting == OUTPATIENT), 180 * DAY, 2 * DAY)
         status = np.where(recent, pick(rng, (93, 0, 4, 2, 1), total), pick(rng, (1, 78, 15, 6), total))
-        stays = setting >= WARD
+        stays = (setting >= WARD) | replaces
         category = np.where(stays, pick(rng, (94, 0, 0, 6), total), pick(rng, (0, 75, 25), total))
         priority = np.where(
             setting == OUTPATIENT,
@@ -97,6 +108,7 @@ class MedicationRequestTable:
         # A person keeps to a dose for years; what is given once varies.
         kept = (first + patient) * 7 + drug
         dose = np.where(lasting, kept, integers(rng, 0, 1 << 20, total)) % self._doses[drug]
+        dose = np.where(replaces, amount, dose)
         self._status.put(rows, 1 + status)
         self._intent.put(rows, 1 + pick(rng, (99, 1), total))
         self._category.put(rows, 1 + category)
@@ -108,6 +120,37 @@ class MedicationRequestTable:
             rows, np.where(rng.random_sample(total) < 0.9, 1 + integers(rng, 0, len(CLINICIANS), total), 0)
         )
         self._dosage.put(rows, 1 + (np.cumsum(self._doses) - self._doses)[drug] + dose)
+
+
+def _after_deficits(rng: RandomState, key: str, patient: Ints, results: Rows) -> tuple[Bools, Ints, Ints]:
+    """When an electrolyte is ordered and in which dose: some time after a result that was low.
+
+    Args:
+        rng: The block's stream.
+        key: The drug.
+        patient: Shape ``(orders,)``; whose order it is.
+        results: The block's observations.
+
+    Returns:
+        Whether there was a low result, when the order was written, and which of the drug's doses it asks for; each of
+        shape ``(orders,)``.
+    """
+    code, limits = REPLACEMENTS[key]
+    number = NUMBER[code]
+    bounds = np.array([round(limit * 10 ** MEASUREMENTS[number].places) for limit in limits], dtype=np.int64)
+    low = (results.number == number) & (results.value < bounds[0]) & (results.status != VOID)
+    low &= results.time < NOW - 2 * DAY - 4 * HOUR
+    rows = np.flatnonzero(low)
+    rows = rows[np.argsort(results.patient[rows], kind="stable")]
+    owners = results.patient[rows]
+    first, last = np.searchsorted(owners, patient), np.searchsorted(owners, patient, side="right")
+    chance = rng.random_sample(len(patient))
+    delay = integers(rng, 100, 220, len(patient)) * MINUTE  # results are issued within 95 minutes
+    found: Bools = last > first
+    chosen = np.append(rows, 0)[np.where(found, first + np.floor(chance * (last - first)).astype(np.int64), -1)]
+    value = np.append(results.value, 0)[chosen]
+    dose = (value[:, None] < bounds[1:]).sum(axis=1).astype(np.int64)
+    return found, np.append(results.time, 0)[chosen] + delay, dose
 
 
 def _weights(takes: Traits, patients: int) -> Floats:

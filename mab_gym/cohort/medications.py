@@ -173,8 +173,15 @@ DRUGS: Final = (
          ((1, "tablet", "twice daily for 7 days"),), {}, 0.1, {"infection": 2.0, "respiratory": 2.0}),
 )  # fmt: skip
 
-REPLACEMENTS: Final = ("potassium_oral", "potassium_iv", "magnesium_iv")
-"""Electrolyte replacement; nobody has an order of the last two days, which would anticipate what the tasks ask for."""
+REPLACEMENTS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
+    "potassium_oral": ("K", (3.5, 3.0)),
+    "potassium_iv": ("K", (3.5,)),
+    "magnesium_iv": ("MG", (2.0, 1.5, 1.0)),
+}
+"""Electrolyte replacement: the result it is an answer to, and below which level each of the drug's doses is given.
+
+Nobody has an order of the last two days, which would anticipate what the tasks ask for.
+"""
 
 
 def draw_drugs(rng: RandomState, traits: Traits, patients: int) -> dict[str, Bools]:

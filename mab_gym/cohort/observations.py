@@ -136,7 +136,7 @@ def draw_observations(
         np.concatenate([rows.time, readings.time]),
         np.concatenate([rows.value, readings.value]),
         np.concatenate([rows.zone, readings.zone]),
-        np.concatenate([rows.status, readings.void * STATUSES.index("entered-in-error")]),
+        np.concatenate([rows.status, readings.status]),
         np.concatenate([rows.panel, own_panel]),
     )
     return _in_load_order(rng, rows, profiles.counts["Observation"])

@@ -198,8 +198,8 @@ class _Register:
         return choices[int(next(self._chances) * len(choices))]
 
     def _free(self, person: Person) -> bool:
-        key = _key(person)
-        return key not in self._known and zlib.crc32(key.encode()) % SHARES == self._share
+        name = folded(f"{' '.join(person.given)} {person.family}")
+        return zlib.crc32(name.encode()) % SHARES == self._share and _key(person) not in self._known
 
     def _enter(self, person: Person) -> Person:
         self._known.add(_key(person))

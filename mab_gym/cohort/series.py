@@ -31,6 +31,9 @@ _SCALE = np.array([10**each.places for each in MEASUREMENTS], dtype=np.float64)
 _LOWEST = np.array([each.lowest for each in MEASUREMENTS], dtype=np.int64)
 _HIGHEST = np.array([each.highest for each in MEASUREMENTS], dtype=np.int64)
 _YEAR = 365.25 * DAY
+_COUPLED: Final = (("K", "CREA", 0.25), ("PHOS", "CREA", 0.4), ("BUN", "CREA", 0.6), ("CA", "ALB", 0.4))
+"""An analyte, another one, and how far a person's deviation in the other one shifts the first (logarithms where
+skewed): what the kidneys do not clear rises together, and half of calcium is bound to albumin."""
 
 
 def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:
@@ -45,15 +48,21 @@ def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:
         Shape ``(patients, measurements)``; of skewed measurements the logarithm.
     """
     result = np.zeros((len(female), len(MEASUREMENTS)))
+    deviation = np.zeros_like(result)
     for number, each in enumerate(MEASUREMENTS):
         typical = np.where(female, each.women, each.men)
         spread = rng.standard_normal(len(female))
         # Nobody's usual value lies as far out as a normal distribution's tails allow.
-        result[:, number] = (np.log(np.maximum(typical, 1e-9)) if each.skewed else typical) + each.person * np.clip(
-            spread, -2, 2
-        )
+        deviation[:, number] = each.person * np.clip(spread, -2, 2)
+        result[:, number] = np.log(np.maximum(typical, 1e-9)) if each.skewed else typical
         for trait, effect in each.effects.items():
             result[:, number] += np.where(traits[trait], np.log(effect) if each.skewed else effect, 0.0)
+    for code, other, slope in _COUPLED:
+        deviation[:, NUMBER[code]] += slope * deviation[:, NUMBER[other]]
+    result += deviation
+    # HbA1c follows mean glucose: 28.7 mg/dL for each per cent (Nathan DM et al., Diabetes Care 2008;31:1473-8).
+    typical_glucose = MEASUREMENTS[NUMBER["GLU"]].men
+    result[:, NUMBER["A1C"]] += (np.exp(result[:, NUMBER["GLU"]]) - typical_glucose) / 28.7
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mab_gym.errors import ContentError, UsageError
@@ -42,7 +42,7 @@ class OfficialCase(Case):
         task: The task.
     """
 
-    task: OfficialTask
+    task: OfficialTask = field(kw_only=True)
 
     @property
     def id(self) -> str:
@@ -108,7 +108,7 @@ def _family(category: int, tasks: Sequence[OfficialTask]) -> Family:
         verify=_verify,
         solve=_solve,
         cases=tuple(
-            OfficialCase(name, int(task.id.partition("_")[2]), "official", _params(task), task) for task in tasks
+            OfficialCase(name, int(task.id.partition("_")[2]), "official", _params(task), task=task) for task in tasks
         ),
     )
 

@@ -1,7 +1,7 @@
 """Task families: one folder each, of one shape, loaded from wherever it lies.
 
 tasks/latest_magnesium/
-    task.toml      name, number, kind, difficulty, summary
+    task.toml      name, number, kind, summary
     prompt.md      context, a line ---, question; filled with the case's params
     cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
     verifier.py    verify(case, chart, result)
@@ -27,12 +27,12 @@ from typing import Any, Protocol
 from mab_gym.errors import ContentError
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.difficulty import DIFFICULTIES, UNRATED, rated_by
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Solution
 from mab_gym.tasking.verdict import Verdict
 
 KINDS = ("query", "action")
-DIFFICULTIES = ("easy", "medium", "hard")
 _TRIES_FOR_SOMEBODY_NEW = 200
 PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
 
@@ -69,7 +69,8 @@ class Family:
         name: The folder's name.
         number: Its place in listings; 1 to 10 are MedAgentBench's categories.
         kind: ``query`` or ``action``.
-        difficulty: ``easy`` (1 step), ``medium`` (2) or ``hard`` (3 and more).
+        difficulty: ``easy`` (1 step), ``medium`` (2) or ``hard`` (3 and more), counted in the gold solutions of the
+            frozen cases; as stated, or ``unrated``, where there are none.
         summary: What it asks, in a few words.
         context: The prompt's context, with ``{param}`` to be filled in.
         question: The prompt's question, likewise.
@@ -167,11 +168,12 @@ def load_family(folder: Path) -> Family:
         or not all(isinstance(n, int) and n > 0 for n in branches.values())
     ):
         raise ContentError(f"{folder / 'cases.py'}: BRANCHES maps each branch's name to its share, a whole number")
+    cases = _read_cases(folder)
     family = Family(
         name=folder.name,
         number=_number(about, folder),
         kind=_choice(about, "kind", KINDS, folder),
-        difficulty=_choice(about, "difficulty", DIFFICULTIES, folder),
+        difficulty=_difficulty(about, cases, folder),
         summary=str(about.get("summary", "")),
         context=context.strip(),
         question=question.strip(),
@@ -179,7 +181,7 @@ def load_family(folder: Path) -> Family:
         draw=_attribute(cases_module, "draw", folder / "cases.py"),
         verify=_attribute(_module(folder / "verifier.py", package), "verify", folder / "verifier.py"),
         solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
-        cases=_read_cases(folder),
+        cases=cases,
         without_codes=_read_lookup(folder),
         who=str(getattr(cases_module, "WHO", "mrn")),
     )
@@ -206,6 +208,20 @@ def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: 
     if value not in allowed:
         raise ContentError(f"{folder / 'task.toml'}: {key} is one of {', '.join(allowed)}, not {value!r}")
     return str(value)
+
+
+def _difficulty(about: Mapping[str, Any], cases: Sequence[Case], folder: Path) -> str:
+    """What the frozen cases' steps say; where nobody counted them, what is stated."""
+    counted = rated_by(cases)
+    if "difficulty" not in about:
+        return counted
+    stated = _choice(about, "difficulty", DIFFICULTIES, folder)
+    if counted not in (stated, UNRATED):
+        raise ContentError(
+            f"{folder / 'task.toml'}: difficulty is stated as {stated}, but by the steps in cases.jsonl it is "
+            f"{counted}; leave it out"
+        )
+    return stated
 
 
 def _read_cases(folder: Path) -> tuple[Case, ...]:

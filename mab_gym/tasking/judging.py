@@ -260,7 +260,7 @@ class Judge:
         self.check(right, Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
 
     def _dose(self, dosage: Any, wanted: float, unit: str, factors: Mapping[str, float], tolerance: float) -> None:
-        amounts = [_amount(below(rate, "doseQuantity"), factors) for rate in listed(below(dosage, "doseAndRate"))]
+        amounts = [amount_in(below(rate, "doseQuantity"), factors) for rate in listed(below(dosage, "doseAndRate"))]
         right = len(amounts) == 1 and amounts[0] is not None and abs(amounts[0] - wanted) <= tolerance
         self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
 
@@ -285,14 +285,14 @@ def only_dosage(judge: Judge, resource: Mapping[str, Any]) -> Any:
 def _infusion_hours(dosage: Any, grams: float) -> Iterable[float]:
     for rate in listed(below(dosage, "doseAndRate")):
         quantity = below(rate, "rateQuantity")
-        hours = _amount(quantity, _HOURS)
+        hours = amount_in(quantity, _HOURS)
         if hours is not None:
             yield hours
-        speed = _amount(quantity, {"g/h": 1.0, "g/hr": 1.0, "g/hour": 1.0, "mg/h": 1e-3, "mg/hr": 1e-3})
+        speed = amount_in(quantity, {"g/h": 1.0, "g/hr": 1.0, "g/hour": 1.0, "mg/h": 1e-3, "mg/hr": 1e-3})
         if speed:
             yield grams / speed
         ratio = below(rate, "rateRatio")
-        mass, time = _amount(below(ratio, "numerator"), _GRAMS), _amount(below(ratio, "denominator"), _HOURS)
+        mass, time = amount_in(below(ratio, "numerator"), _GRAMS), amount_in(below(ratio, "denominator"), _HOURS)
         if mass and time:
             yield grams / (mass / time)
     repeat = below(below(dosage, "timing"), "repeat")
@@ -301,10 +301,13 @@ def _infusion_hours(dosage: Any, grams: float) -> Iterable[float]:
         yield length * _HOURS[unit]
 
 
-def _amount(quantity: Any, factors: Mapping[str, float]) -> float | None:
-    """A quantity's value in the unit whose factor is 1, or None where its unit is not among the known ones."""
+def amount_in(quantity: Any, factors: Mapping[str, float]) -> float | None:
+    """A quantity's value in the unit whose factor is 1.
+
+    None where its units are unknown or differ, or where a comparator says that it is less or more than that.
+    """
     value = _as_float(below(quantity, "value"))
-    if value is None:
+    if value is None or below(quantity, "comparator") is not None:
         return None
     names = [re.sub(r"\s", "", str(below(quantity, key) or "")).lower() for key in ("unit", "code")]
     known = {factors[name] for name in names if name in factors}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mab_gym.tasking.judging import Judge, below, listed, only_dosage
+from mab_gym.tasking.judging import Judge, amount_in, below, listed, only_dosage
 from mab_gym.tasking.verdict import Code
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -79,7 +79,7 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
     not_plain(judge, dosage)
     judge.route(dosage, *routes)
     rates = listed(dosage.get("doseAndRate"))
-    given = [_in(below(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
+    given = [amount_in(below(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
     right = len(given) == 1 and given[0] is not None and abs(given[0] - milligrams) <= _CLOSE
     judge.check(right, Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.")
     return dosage
@@ -115,7 +115,7 @@ def once(judge: Judge, dosage: Any) -> None:
 
 def amount(judge: Judge, resource: Mapping[str, Any], name: str, wanted: float, units: Sequence[str]) -> None:
     """A Quantity must be this many of a unit that goes by one of these names."""
-    given = _in(resource.get(name), {unit.lower(): 1.0 for unit in units})
+    given = amount_in(resource.get(name), {unit.lower(): 1.0 for unit in units})
     right = given is not None and abs(given - wanted) <= _CLOSE
     judge.check(right, Code.WRONG_DOSE, f"The {name} should be {wanted:g} {units[0]}.")
 
@@ -142,17 +142,6 @@ def laboratory_order(judge: Judge, order: Mapping[str, Any], code: str, mrn: str
     """A firm order of one laboratory test by its LOINC code."""
     firm_order(judge, order, mrn, now)
     coded_alone(judge, order.get("code"), LOINC, code, "laboratory order", critical=False)
-
-
-def _in(quantity: Any, factors: Mapping[str, float]) -> float | None:
-    """A quantity in the unit whose factor is 1; None where its units are unknown, differ, or it has a comparator."""
-    value = below(quantity, "value")
-    if not _is_number(value) or below(quantity, "comparator") is not None:
-        return None
-    names = [str(below(quantity, key)).strip().lower() for key in ("unit", "code") if below(quantity, key) is not None]
-    known = {factors.get(name) for name in names}
-    factor = known.pop() if len(known) == 1 else None
-    return None if factor is None else float(value) * factor
 
 
 def _codes(timing: Any) -> set[str]:

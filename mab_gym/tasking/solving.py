@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from mab_gym.actions import Finish, Get, Post, render
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,12 @@ class Desk:
     Attributes:
         base_url: The FHIR base, without a slash at its end.
         now: The record system's clock, timezone-aware.
+        decisions: What was decided or computed on the way, in words; each is a step of the work (see `decide`).
     """
 
     base_url: str
     now: datetime
+    decisions: list[str] = field(default_factory=list, compare=False)
 
     def get(self, resource_type: str, **parameters: str) -> str:
         """The action that searches."""
@@ -57,6 +61,19 @@ class Desk:
     def post(self, resource: dict[str, Any]) -> str:
         """The action that creates a resource."""
         return render(Post(f"{self.base_url}/{resource['resourceType']}", json.dumps(resource)))
+
+    def decide(self, what: str, found: _T) -> _T:
+        """Notes a step that no request shows: a choice among results, or a computation.
+
+        Args:
+            what: The step in words, as in "the newest valid result".
+            found: What came of it.
+
+        Returns:
+            ``found``, so that a solution can be written around it.
+        """
+        self.decisions.append(what)
+        return found
 
     def finish(self, answer: Sequence[Any]) -> str:
         """The action that ends the episode with this answer."""

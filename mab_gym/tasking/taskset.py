@@ -9,7 +9,8 @@ from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.catalogue import Catalogue
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.family import DIFFICULTIES, Family
+from mab_gym.tasking.difficulty import DIFFICULTIES
+from mab_gym.tasking.family import Family
 
 DRAW = "drawn"
 FROZEN = "frozen"

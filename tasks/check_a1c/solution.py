@@ -13,7 +13,8 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Observation", patient=case["mrn"], code="A1C", _sort="-date", _count="5")
     results = [r for r in reply.resources if r["status"] != "entered-in-error"]
     a_year_ago = desk.now.replace(year=desk.now.year - 1)
-    if not results or datetime.fromisoformat(results[0]["effectiveDateTime"]) < a_year_ago:
+    due = not results or datetime.fromisoformat(results[0]["effectiveDateTime"]) < a_year_ago
+    if desk.decide("whether the newest valid result is older than a year", due):
         yield desk.post(
             {
                 "resourceType": "ServiceRequest",

@@ -11,7 +11,8 @@ from mab_gym.tasking.solving import Desk, Solution
 def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
-    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
+    valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    newest = desk.decide("the newest valid result", valid[0])
     written = newest["effectiveDateTime"]
     value = newest["valueQuantity"]["value"]
     current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)

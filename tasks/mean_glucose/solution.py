@@ -9,17 +9,13 @@ from mab_gym.tasking.solving import Desk, Solution
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, or two."""
+    """One search, one computation."""
     start = desk.now - timedelta(hours=24)
-    reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", date=f"ge{start.isoformat()}", _count="100")
-    values = [
-        r["valueQuantity"]["value"]
-        for r in reply.resources
-        if r["status"] != "entered-in-error" and start <= datetime.fromisoformat(r["effectiveDateTime"]) <= desk.now
-    ]
-    if values:
+    reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="100")
+    valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    recent = [r for r in valid if start <= datetime.fromisoformat(r["effectiveDateTime"]) <= desk.now]
+    values = [r["valueQuantity"]["value"] for r in recent]
+    if desk.decide("which valid readings lie within the window, and their mean", values):
         yield desk.finish([round(sum(values) / len(values), 1), len(values)])
-        return
-    reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="5")
-    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
-    yield desk.finish([-1, newest["valueQuantity"]["value"], newest["effectiveDateTime"]])
+    else:
+        yield desk.finish([-1, valid[0]["valueQuantity"]["value"], valid[0]["effectiveDateTime"]])

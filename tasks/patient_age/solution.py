@@ -11,4 +11,5 @@ from .verifier import completed_years
 def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     reply = yield desk.get("Patient", _id=case["mrn"])
-    yield desk.finish([completed_years(reply.resources[0]["birthDate"], desk.now.date())])
+    age = completed_years(reply.resources[0]["birthDate"], desk.now.date())
+    yield desk.finish([desk.decide("the age from the date of birth", age)])

@@ -12,7 +12,8 @@ from .verifier import tomorrow_at_eight
 def solve(case: Case, desk: Desk) -> Solution:
     """Two or four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="K", _sort="-date", _count="5")
-    newest = next(r for r in reply.resources if r["status"] != "entered-in-error")
+    valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    newest = desk.decide("the newest valid result, and what it calls for", valid[0])
     value = newest["valueQuantity"]["value"]
     if value < THRESHOLD:
         shared = {

@@ -102,5 +102,10 @@ def instant_text(column: InstantColumn, row: int) -> str:
     return write_instant(int(column.seconds[row]), column.known[int(column.forms[row]) - 1])
 
 
+def valid(readings: Iterable[Reading]) -> list[Reading]:
+    return [reading for reading in readings if reading.status != "entered-in-error"]
+
+
 def newest(readings: Iterable[Reading]) -> Reading:
-    return max(readings, key=lambda reading: reading.time)
+    """The newest of those that were not entered in error."""
+    return max(valid(readings), key=lambda reading: reading.time)

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from .charts import Cohort
+from .charts import Cohort, newest, valid
 
 # Adult reference intervals: American Board of Internal Medicine, Laboratory Test Reference Ranges, January 2023
 # (women's and men's intervals joined). The limits on the right hold whatever is wrong with a patient: they are wider
@@ -151,6 +151,51 @@ def test_diabetics_are_treated(canonical: Cohort) -> None:
     takers = {canonical.mrns[place] for place in canonical.patient_of_rows("MedicationRequest")[rows]}
     assert takers <= diabetics
     assert len(takers) > 0.5 * len(diabetics)
+
+
+def test_hba1c_follows_glucose(canonical: Cohort) -> None:
+    a1c, glucose = canonical.series("A1C"), canonical.series("GLU")
+    means = np.array([[np.mean([r.value for r in each[mrn]]) for each in (a1c, glucose)] for mrn in a1c])
+    assert np.corrcoef(means.T)[0, 1] > 0.8
+
+
+def test_kidneys_move_potassium_and_urea(canonical: Cohort) -> None:
+    failing = problems(canonical)["N18.4"] | problems(canonical)["N18.6"]
+    healthy = set(canonical.mrns[:100]) - failing - problems(canonical)["N18.30"]
+    assert mean_of(canonical, "K", failing) > mean_of(canonical, "K", healthy) + 0.2
+    assert mean_of(canonical, "BUN", failing) > 1.5 * mean_of(canonical, "BUN", healthy)
+    assert mean_of(canonical, "EGFR", failing) < 0.5 * mean_of(canonical, "EGFR", healthy)
+
+
+@pytest.mark.parametrize("code", ["K", "MG"])
+def test_the_level_of_today_is_a_persons_own(canonical: Cohort, code: str) -> None:
+    pairs = [(np.median([r.value for r in rs]), newest(rs).value) for rs in canonical.series(code).values()]
+    assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.3
+
+
+@pytest.mark.parametrize(("drug", "code", "limit"), [("Potassium chl", "K", 3.5), ("Magnesium sulf", "MG", 2.0)])
+def test_electrolytes_were_ordered_after_low_results(canonical: Cohort, drug: str, code: str, limit: float) -> None:
+    pool = canonical.pool("MedicationRequest", "medicationCodeableConcept")
+    authored = canonical.instants("MedicationRequest", "authoredOn").seconds
+    patients = canonical.patient_of_rows("MedicationRequest")
+    wanted = [1 + i for i, text in enumerate(pool.texts) if drug in text]
+    orders = np.flatnonzero(np.isin(pool.codes, wanted))
+    assert len(orders) > 200
+    series = canonical.series(code)
+    for row in orders.tolist():
+        before = [r for r in series[canonical.mrns[patients[row]]] if 0 < authored[row] - r.time < 4 * 3600]
+        assert any(r.value < limit for r in valid(before))
+
+
+def test_magnesium_was_dosed_by_the_level(canonical: Cohort) -> None:
+    dosage = canonical.pool("MedicationRequest", "dosageInstruction")
+    given = {1 + i: json.loads(t)[0]["doseAndRate"][0]["doseQuantity"] for i, t in enumerate(dosage.texts)}
+    drug = canonical.pool("MedicationRequest", "medicationCodeableConcept")
+    wanted = next(1 + i for i, text in enumerate(drug.texts) if "Magnesium sulf" in text)
+    doses = [given[int(code)] for code in dosage.codes[drug.codes == wanted]]
+    assert {dose["unit"] for dose in doses} == {"g"}
+    assert {dose["value"] for dose in doses} >= {1, 2}
+    assert np.mean([dose["value"] == 1 for dose in doses]) > 0.5
 
 
 def test_nobody_has_electrolytes_ordered_already(canonical: Cohort) -> None:

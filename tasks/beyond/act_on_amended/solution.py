@@ -22,7 +22,7 @@ def solve(case: Case, desk: Desk) -> Solution:
         "subject": {"reference": f"Patient/{case['mrn']}"},
         "authoredOn": desk.now.isoformat(),
     }
-    withdrawn = result["status"] == "entered-in-error"
+    withdrawn = desk.decide("how the result stands now", result["status"] == "entered-in-error")
     if withdrawn:
         yield desk.post(order | {"code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}})
     elif value(result) < THRESHOLD:
