@@ -33,6 +33,7 @@ from mab_gym.cli.app import app
 from mab_gym.environments import environment_files
 from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
+from mab_gym.tasking.case import Case
 from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
@@ -126,7 +127,7 @@ def test_the_best_choice_of_items_is_found() -> None:
 
 def test_what_a_prompt_says_can_be_answered(workplace: Workplace) -> None:
     family = workplace.tasks.catalogue["patient_lookup"]
-    case = next(case for case in family.cases if case["birth_date"] == "1987-03-07")
+    case = Case("patient_lookup", 1, "unique_name", {"name": "Pilar Flores", "birth_date": "1987-03-07"})
     words = dict(prompt_words(family, case, workplace.chart.now))
     values: list[Any] = list(words.values())
     assert {"Pilar Flores", "1987-03-07", "1987-03-06", "2023-11-12T10:15:00+00:00", "Patient not found"} <= set(values)

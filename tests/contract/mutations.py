@@ -191,7 +191,11 @@ def _wrong_resources(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
         yield "asNeeded", put(resource, ("dosageInstruction", 0, "asNeededBoolean"), True)
         per_day = {"repeat": {"frequency": 5, "period": 1, "periodUnit": "d"}}
         yield "five times a day", put(resource, ("dosageInstruction", 0, "timing"), per_day)
-        dose = resource["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]["value"]
+        place = ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity")
+        amount = resource["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
+        for comparator in ("<", "<=", ">=", ">"):
+            yield f"dose {comparator}", put(resource, place, {**amount, "comparator": comparator})
+        dose = amount["value"]
         thousandfold = {"value": dose, "unit": "ug"}
         yield "unit ug", put(resource, ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), thousandfold)
         for value in (dose, dose / 1000):

@@ -13,7 +13,9 @@ from mab_gym.agents.reference import InstantFinish, Oracle
 from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.rollout import assignments, play, play_all, unwrapped
 from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.difficulty import count_steps, rated
 from mab_gym.tasking.judging import Result
+from mab_gym.tasking.solving import Desk
 from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
@@ -179,8 +181,14 @@ def test_no_answer_makes_a_verifier_raise(name: str, answer: str, workplace: Wor
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_difficulty_is_what_the_solutions_take(name: str) -> None:
-    """Steps as MedAgentBench counts them: requests that reading and writing take, FINISH apart."""
+    """The frozen numbers of steps are those of the gold solutions as they are, and no fewer than their requests."""
     env = gymnasium.make(CANONICAL)
-    family = CATALOGUE[name]
-    most = max(play(env, Oracle(), a).steps - 1 for a in assignments(unwrapped(env), family=name))
-    assert {"easy": most == 1, "medium": most in (1, 2), "hard": most in (2, 3)}[family.difficulty]
+    family, backend = CATALOGUE[name], unwrapped(env).workplace.backend
+    requests = {
+        case.id: play(env, Oracle(), a).steps - 1
+        for case, a in zip(family.cases, assignments(unwrapped(env), family=name), strict=True)
+    }
+    for case in family.cases:
+        assert case.steps == count_steps(family.solve, case, Desk(backend.base_url, backend.now), backend.open())
+        assert requests[case.id] <= case.steps
+    assert family.difficulty == rated(max(case.steps or 0 for case in family.cases))
