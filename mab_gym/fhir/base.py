@@ -8,6 +8,7 @@ first asked for and hold nothing that cannot be derived again.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -68,6 +69,9 @@ class _ElementTexts(dict[int, str]):
         return text
 
 
+_LAST_CHARACTER = chr(0x10FFFF)
+
+
 class _InstantTexts:
     """What an instant column contributes to entries of a Bundle, many rows at a time."""
 
@@ -105,6 +109,8 @@ class PoolIndex:
     def __init__(self, column: PoolColumn) -> None:
         self.column = column
         self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
+        self._by_target: dict[Path, dict[str, list[int]]] = {}
+        self._by_text: dict[Path, tuple[list[str], list[int]]] = {}
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
@@ -149,7 +155,43 @@ class PoolIndex:
         """Shape ``(len(texts) + 1,)``: whether the element with each code satisfies the filter."""
         kind = wanted.parameter.type
         size = len(self.column.texts) + 1
+        if kind == "reference" and (targets := wanted.target_ids) is not None:
+            # However many people there are, few of their references are worth a look.
+            known, mask = self._pointing(path), np.zeros(size, dtype=np.bool_)
+            for code in {code for target in targets for code in known.get(target, ())}:
+                mask[code] = wanted.matches_any(self.values(code, kind, path))
+            return mask
+        if kind == "string" and (beginnings := wanted.beginnings) is not None:
+            texts, codes = self._in_order(path)
+            mask = np.zeros(size, dtype=np.bool_)
+            for text in beginnings:
+                mask[codes[bisect_left(texts, text) : bisect_left(texts, text + _LAST_CHARACTER)]] = True
+            return mask
         return np.fromiter((wanted.matches_any(self.values(code, kind, path)) for code in range(size)), np.bool_, size)
+
+    def _in_order(self, path: Path) -> tuple[list[str], list[int]]:
+        """The normalized texts in these elements in their order, and the code of the element that each stands in."""
+        known = self._by_text.get(path)
+        if known is None:
+            pairs = sorted(
+                (value.normalized, code)
+                for code in range(1, len(self.column.texts) + 1)
+                for value in self.values(code, "string", path)
+                if isinstance(value, Text)
+            )
+            known = self._by_text[path] = ([text for text, _ in pairs], [code for _, code in pairs])
+        return known
+
+    def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
+        """By target id, the codes of the elements that refer to it."""
+        known = self._by_target.get(path)
+        if known is None:
+            known = self._by_target[path] = {}
+            for code in range(1, len(self.column.texts) + 1):
+                for value in self.values(code, "reference", path):
+                    if isinstance(value, Reference):
+                        known.setdefault(value.target_id, []).append(code)
+        return known
 
 
 class BaseTable:

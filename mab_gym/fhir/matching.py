@@ -74,6 +74,18 @@ class Filter:
         return [part for part in split_alternatives(self.key[-1]) if part.strip()]
 
     @property
+    def target_ids(self) -> list[str] | None:
+        """The ids to one of which a reference must point, or None where that is not all that is asked."""
+        found = [predicate.target_id for predicate in self.predicates if isinstance(predicate, PointsTo)]
+        return found if found and len(found) == len(self.predicates) and self.missing is None else None
+
+    @property
+    def beginnings(self) -> list[str] | None:
+        """What a normalized text must begin with, one of these, or None where that is not all that is asked."""
+        found = [predicate.text for predicate in self.predicates if isinstance(predicate, BeginsWith)]
+        return found if found and len(found) == len(self.predicates) and self.missing is None else None
+
+    @property
     def finds_several(self) -> bool:
         """Whether a resource may well have several values that satisfy this."""
         if self.negated or self.missing is not None or self.either or self.ids is not None or self.ranks is not None:
@@ -345,6 +357,20 @@ def _other_than(wanted: list[Predicate]) -> Predicate:
     return lambda value: value.indexed and not any(predicate(value) for predicate in wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class BeginsWith:
+    """Whether a text begins as another one, case and accents apart.
+
+    Attributes:
+        text: The other one, normalized.
+    """
+
+    text: str
+
+    def __call__(self, value: Text) -> bool:
+        return value.normalized.startswith(self.text)
+
+
 def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
     if len(text) > LONGEST_STRING:
         refusal = (
@@ -362,7 +388,7 @@ def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
         return lambda value: pattern.fullmatch(value.normalized) is not None
     if modifier == "contains":
         return lambda value: folded in value.normalized
-    return lambda value: value.normalized.startswith(folded)
+    return BeginsWith(folded)
 
 
 def _without_percent(text: str) -> str:
@@ -379,6 +405,26 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(
         "".join(wild.get(any_of) or re.escape(escaped or plain) for escaped, any_of, plain in parts), re.DOTALL
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PointsTo:
+    """Whether a reference points to a resource.
+
+    Attributes:
+        target_id: Its logical id.
+        target_type: Its type; empty for any.
+        allowed: The types that the parameter may point to; empty for all.
+    """
+
+    target_id: str
+    target_type: str
+    allowed: Sequence[str]
+
+    def __call__(self, value: Reference) -> bool:
+        if value.target_id != self.target_id or (self.allowed and value.target_type not in self.allowed):
+            return False
+        return not self.target_type or value.target_type == self.target_type
 
 
 def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
@@ -402,14 +448,7 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
         raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{wanted_type}"')
     if not wanted_id:
         raise FhirError(400, "HAPI-1101: Parameter value missing in request")
-    allowed = parameter.targets
-
-    def matches(value: Reference) -> bool:
-        if value.target_id != wanted_id or (allowed and value.target_type not in allowed):
-            return False
-        return not wanted_type or value.target_type == wanted_type
-
-    return matches
+    return PointsTo(wanted_id, wanted_type, parameter.targets)
 
 
 def _canonical(wanted: str, value: Reference) -> bool:
