@@ -4,6 +4,8 @@ id = "mab_gym/MedAgentBench-Query-v0"
 summary = "the five query categories"
 [tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
 kind = "query"
+count = 30     # with drawn cases: so many of each family once, by the seed, in place of fresh ones at every reset
+seed = 300
 [data]         # the cohort they are played on
 cohort = "canonical"
 [official]     # with protocol = "official": its files, else given by gymnasium.make or environment variables
@@ -42,7 +44,7 @@ FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH."""
 
 _TABLES: Mapping[str, set[str]] = {
-    "tasks": {"families", "kind", "difficulty", "cases", "folder"},
+    "tasks": {"families", "kind", "difficulty", "cases", "count", "seed", "folder"},
     "data": {"cohort", "archive"},
     "official": {"tasks", "functions", "chart", "chart_seed", "server"},
     "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
@@ -61,6 +63,8 @@ class Environment:
         kind: Only families of this kind, or None.
         difficulty: Only families of this difficulty, or None.
         cases: ``frozen`` or ``drawn``.
+        count: With drawn cases, so many of each family are drawn once and kept; 0 for fresh ones at every reset.
+        seed: Which they are.
         folder: A folder of task families to use instead of the installed ones, or None.
         cohort: The name of a generated cohort.
         archive: A file to use instead of a generated cohort, or None.
@@ -84,6 +88,8 @@ class Environment:
     kind: str | None = None
     difficulty: str | None = None
     cases: str = "frozen"
+    count: int = 0
+    seed: int = 0
     folder: Path | None = None
     cohort: str = "canonical"
     archive: Path | None = None

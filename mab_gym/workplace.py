@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from mab_gym.tasking.catalogue import load_catalogue
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.protocol import PROTOCOLS, protocol
-from mab_gym.tasking.taskset import FROZEN, TaskSet
+from mab_gym.tasking.taskset import DRAW, FROZEN, TaskSet
 from mab_gym.tasking.verdict import REWARDS
 
 SPARSE = REWARDS[0]
@@ -84,7 +84,17 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
         )
     backend, chart = _embedded(_archive(environment, progress))
     families = _chosen(load_catalogue(environment.folder).values(), environment)
-    return Workplace(environment, backend, chart, TaskSet(families, chart, environment.cases))
+    return Workplace(environment, backend, chart, _tasks(families, chart, environment))
+
+
+def _tasks(families: list[Family], chart: Chart, environment: Environment) -> TaskSet:
+    """The task set: frozen cases, fresh ones at every reset, or a number of each family drawn once."""
+    if environment.count and environment.cases != DRAW:
+        raise UsageError(f'{environment.id}: count goes with cases = "{DRAW}"')
+    if not environment.count:
+        return TaskSet(families, chart, environment.cases)
+    drawn = [replace(f, cases=tuple(f.draw_cases(chart, environment.seed, environment.count))) for f in families]
+    return TaskSet(drawn, chart, FROZEN)
 
 
 def _official(environment: Environment) -> Workplace:

@@ -34,7 +34,19 @@ def test_check_env_passes_without_warnings(env_id: str) -> None:
 
 
 def test_all_ids_are_registered_by_importing_the_package() -> None:
-    parts = ("", "-Query", "-Action", "-Easy", "-Medium", "-Hard", "-Train", "-Beyond", "-Beyond-Train", "-Official")
+    parts = (
+        "",
+        "-Query",
+        "-Action",
+        "-Easy",
+        "-Medium",
+        "-Hard",
+        "-Train",
+        "-Validation",
+        "-Beyond",
+        "-Beyond-Train",
+        "-Official",
+    )
     assert {f"mab_gym/MedAgentBench{part}-v0" for part in parts} == set(IDS) <= set(gymnasium.registry)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from mab_gym.backends.embedded import embedded_backend
 from mab_gym.cli.console import errors, output, stages
-from mab_gym.cohort.locate import NAMED, ensure_archive, named_spec
+from mab_gym.cohort.locate import NAMED, named_archive
 from mab_gym.errors import UsageError
 from mab_gym.fhir.server import Server
 from mab_gym.serve import Application, OwnWorlds, SharedWorld, listen, run, server_of_records
@@ -67,8 +67,6 @@ def _server(archive: str | None, empty: bool, records: Path | None) -> Server:
     if records is not None:
         return server_of_records(records)
     name = archive or "canonical"
-    if name not in NAMED and Path(name).is_file():
-        return embedded_backend(Path(name)).server
     with stages(f"building the {name} cohort") as tell:
-        path = ensure_archive(named_spec(name), tell)
+        path = named_archive(name, tell)
     return embedded_backend(path).server

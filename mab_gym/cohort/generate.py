@@ -68,7 +68,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     report("people", 0, 1)
     people = draw_people(spec)
     profiles = draw_profiles(spec, people)
-    dealt = deal(spec.seed, spec.patients, profiles.traits, profiles.usual)
+    dealt = deal(spec.entropy, spec.patients, profiles.traits, profiles.usual)
     factors = panel_rates(profiles)
     records = per_contact(factors)
     mrns = [person.mrn for person in people[: spec.patients]]
@@ -92,15 +92,15 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
             )
             for i in range(last - first)
         ]
-        contacts = draw_contacts(stream(spec.seed, ENCOUNTERS, number), plans)
+        contacts = draw_contacts(stream(spec.entropy, ENCOUNTERS, number), plans)
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
-        conditions.add(stream(spec.seed, CONDITIONS, number), rows["Condition"], first, block, contacts)
-        procedures.add(stream(spec.seed, PROCEDURES, number), rows["Procedure"], first, block, contacts)
-        readings = draw_readings(stream(spec.seed, SITUATIONS, 100 + number), dealt, first, block.usual)
-        rng = stream(spec.seed, OBSERVATIONS, number)
+        conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], first, block, contacts)
+        procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], first, block, contacts)
+        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), dealt, first, block.usual)
+        rng = stream(spec.entropy, OBSERVATIONS, number)
         drawn = draw_observations(rng, block, factors[first:last], contacts, readings)
         observations.add(rows["Observation"], first, drawn, rng)
-        rng = stream(spec.seed, MEDICATIONS, number)
+        rng = stream(spec.entropy, MEDICATIONS, number)
         requests.add(rng, rows["MedicationRequest"], first, block, contacts, drawn)
         report("charts", last, spec.patients)
     batches = _batches(profiles.counts, spec)
@@ -159,7 +159,7 @@ def _batches(counts: dict[str, Ints], spec: CohortSpec) -> dict[str, Ints]:
 
 def _metas(spec: CohortSpec, count: int) -> list[str]:
     """The ``meta`` of each load request: what HAPI notes of a first version, in the night before now."""
-    rng = stream(spec.seed, LOADING)
+    rng = stream(spec.entropy, LOADING)
     step = max(1, _LOAD_MILLISECONDS // count)
     moments = np.arange(count, dtype=np.int64) * step + integers(rng, 0, step, count)
     letters = integers(rng, 0, len(_ALPHANUMERIC), (count, 16))

@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 
-from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, CohortSpec, LayeredSpec
+from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, VALIDATION, CohortSpec, LayeredSpec, scaled
 from mab_gym.errors import UsageError
 from mab_gym.fhir.archive import write_archive
 
@@ -20,7 +21,8 @@ CACHE_VARIABLE = "MAB_GYM_CACHE"
 GENERATOR_VERSION = 2
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
 Spec = CohortSpec | LayeredSpec
-NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, BEYOND, BEYOND_TRAIN)}
+NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN)}
+_SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
 
 Progress = Callable[[str, int, int], None]
 
@@ -38,14 +40,33 @@ def archive_path(spec: Spec) -> Path:
 
 
 def named_spec(name: str) -> Spec:
-    """A cohort by name.
+    """A cohort by name: one of `NAMED`, or a scaled one as in ``train-10000-7`` (of so many people, with that seed).
 
     Raises:
         UsageError: There is none of this name.
     """
-    if name not in NAMED:
-        raise UsageError(f"there is no cohort {name!r}; there are: {', '.join(NAMED)}")
-    return NAMED[name]
+    if name in NAMED:
+        return NAMED[name]
+    if match := _SCALED.fullmatch(name):
+        of = NAMED[match[1]]
+        assert isinstance(of, CohortSpec)
+        return scaled(int(match[2]), of, int(match[3]))
+    raise UsageError(
+        f"there is no cohort {name!r}; there are: {', '.join(NAMED)}, and larger or smaller ones as in train-10000-7"
+    )
+
+
+def named_archive(name: str, progress: Progress | None = None) -> Path:
+    """The archive of a cohort by its name, built first where it is not there yet, or an archive's file by its path.
+
+    Raises:
+        UsageError: There is neither a cohort nor a file of this name.
+    """
+    if name not in NAMED and Path(name).is_file():
+        return Path(name)
+    if Path(name).suffix:
+        raise UsageError(f"there is no file {name}; name an archive, or a cohort: {', '.join(NAMED)}")
+    return ensure_archive(named_spec(name), progress)
 
 
 def build_archive(spec: Spec, progress: Progress | None = None) -> Path:

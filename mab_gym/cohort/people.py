@@ -64,7 +64,7 @@ def draw_people(spec: CohortSpec) -> list[Person]:
     No two have the same full name and date of birth, compared without case and accents. Some background patients are
     easily taken for a profile: the same name with another date of birth, or the same date with a similar name.
     """
-    rng = stream(spec.seed, PEOPLE)
+    rng = stream(spec.entropy, PEOPLE)
     register = _Register(rng, spec)
     count = spec.patients
     ages = _ages(rng, count)
@@ -88,7 +88,7 @@ def draw_people(spec: CohortSpec) -> list[Person]:
 
 def patient_builders(people: Sequence[Person], spec: CohortSpec) -> list[PoolBuilder]:
     """The Patient table's columns apart from ``meta``, filled."""
-    rng = stream(spec.seed, PEOPLE, 1)
+    rng = stream(spec.entropy, PEOPLE, 1)
     rows = len(people)
     towns, houses = pick(rng, range(2 * len(PLACES), len(PLACES), -1), rows), integers(rng, 1, 9900, rows)
     streets, kinds = integers(rng, 0, len(STREETS), rows), integers(rng, 0, len(STREET_KINDS), rows)

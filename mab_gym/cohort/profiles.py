@@ -54,7 +54,7 @@ class Profiles:
 
 def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
     """Draws what drives the charts of the first ``spec.patients`` people."""
-    rng = stream(spec.seed, PROFILES)
+    rng = stream(spec.entropy, PROFILES)
     count = spec.patients
     female = np.array([person.female for person in people[:count]], dtype=np.bool_)
     ages = np.array([person.age for person in people[:count]], dtype=np.int64)

@@ -23,7 +23,7 @@ LEAST_OBSERVATIONS: Final = 300
 """Every profile has at least as many observations."""
 
 SHARES: Final = 4
-"""How many cohorts can exist side by side without sharing a person or an MRN (see `CohortSpec.share`)."""
+"""How many cohorts can exist side by side without sharing a name or an MRN (see `CohortSpec.share`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,20 @@ class CohortSpec:
 
     @property
     def share(self) -> int:
-        """Which of the `SHARES` disjoint parts of all possible people and MRNs this cohort draws from.
+        """Which of the `SHARES` disjoint parts of all possible names and MRNs this cohort draws from.
 
-        The canonical people have one for themselves and so have the training people, whatever the seeds are: whoever
-        trains on one has not seen the other. All further names draw from the remaining parts.
+        Test (the canonical people), training and validation have one each for themselves, whatever the seeds are:
+        whoever trains on one has met nobody of the others. Larger cohorts of a split, as in ``train-10000-7``, draw
+        from its part, but for the canonical one, which is the test set and stays alone. All other names share the last.
         """
-        named = {"canonical": 0, "train": 1}
-        return named.get(self.name, 2 + zlib.crc32(self.name.encode()) % (SHARES - 2))
+        if self.name == "canonical":
+            return 0
+        return {"train": 1, "validation": 2}.get(self.name.partition("-")[0], SHARES - 1)
+
+    @property
+    def entropy(self) -> int:
+        """What the random streams begin with: two splits with the same seed must not have the same charts."""
+        return zlib.crc32(f"{self.share}/{self.seed}".encode()) if self.share else self.seed
 
 
 CANONICAL: Final = CohortSpec("canonical", seed=20231113)
@@ -82,21 +89,26 @@ CANONICAL: Final = CohortSpec("canonical", seed=20231113)
 TRAIN: Final = CohortSpec("train", seed=20181113)
 """A cohort of the same size in which nobody of the canonical cohort occurs."""
 
+VALIDATION: Final = CohortSpec("validation", seed=20211113)
+"""A third one, to choose between training runs: nobody of the other two occurs in it."""
 
-def scaled(patients: int, of: CohortSpec = CANONICAL) -> CohortSpec:
-    """A smaller or larger cohort with as many records a person, and people of its own.
+
+def scaled(patients: int, of: CohortSpec = CANONICAL, seed: int | None = None) -> CohortSpec:
+    """A smaller or larger cohort with as many records a person, and people of its own (see `CohortSpec.share`).
 
     Args:
         patients: How many profiles; background patients and records are in proportion, rounded down.
-        of: The cohort whose proportions and seed it takes over.
+        of: The cohort whose proportions it takes over.
+        seed: Its seed; that of ``of`` where None.
     """
+    chosen = of.seed if seed is None else seed
 
     def part(count: int) -> int:
         return count * patients // of.patients
 
     return CohortSpec(
-        name=f"{of.name}-{patients}",
-        seed=of.seed,
+        name=f"{of.name}-{patients}-{chosen}",
+        seed=chosen,
         patients=patients,
         background_patients=part(of.background_patients),
         observations=part(of.observations),

@@ -67,12 +67,14 @@ class OfficialFamily(Family):
 class OfficialTaskSet(TaskSet):
     """Official tasks, chosen by their official ids."""
 
-    def case(self, case_id: str) -> Case:
+    def case(self, case_id: str | Case) -> Case:
         """A task by its official id.
 
         Raises:
             UsageError: There is no such task here.
         """
+        if isinstance(case_id, OfficialCase) and case_id in self.cases:
+            return case_id
         if not isinstance(case_id, str):
             raise UsageError(f"a case id is a text such as 'task5_12', not {case_id!r}")
         for case in self.cases:

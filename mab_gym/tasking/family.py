@@ -127,11 +127,11 @@ class Family:
         drawn: list[Case] = []
         seen: set[str] = set()
         for number, branch in enumerate(branches, start=1):
-            params = self._draw_one(chart, rng, branch)
+            params = self.draw_branch(chart, rng, branch)
             for _ in range(_TRIES_FOR_SOMEBODY_NEW):
                 if self._whom(params) not in seen:
                     break
-                params = self._draw_one(chart, rng, branch)
+                params = self.draw_branch(chart, rng, branch)
             seen.add(self._whom(params))
             drawn.append(Case(self.name, number, branch, params))
         return drawn
@@ -139,7 +139,12 @@ class Family:
     def _whom(self, params: Mapping[str, Any]) -> str:
         return str(params.get(self.who, params))
 
-    def _draw_one(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
+    def draw_branch(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
+        """The parameters of one case of a branch.
+
+        Raises:
+            ContentError: The chart has nobody for it.
+        """
         params = self.draw(chart, rng, branch)
         if params is None:
             raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")

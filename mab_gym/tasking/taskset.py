@@ -11,6 +11,7 @@ from mab_gym.tasking.catalogue import Catalogue
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.difficulty import DIFFICULTIES
 from mab_gym.tasking.family import Family
+from mab_gym.tasking.stream import CaseStream
 
 DRAW = "drawn"
 FROZEN = "frozen"
@@ -73,14 +74,27 @@ class TaskSet:
             raise UsageError(f"the family {chosen.name} has no frozen cases; `mab-gym tasks freeze` writes them")
         return chosen.cases[int(chooser.integers(0, len(chosen.cases)))]
 
-    def case(self, case_id: str) -> Case:
-        """A frozen case by its id.
+    def stream(self, seed: int = 0, shard: tuple[int, int] = (0, 1), position: int = 0) -> CaseStream:
+        """Fresh cases without end, branches balanced; see `CaseStream`.
+
+        Args:
+            seed: Equal seeds give equal streams.
+            shard: Which worker of how many.
+            position: Where to go on.
+        """
+        return CaseStream(list(self.catalogue.values()), self._chart, seed, shard, position)
+
+    def case(self, case_id: str | Case) -> Case:
+        """A frozen case by its id, or any case of these families, such as one of a `stream`.
 
         Raises:
             UsageError: There is no such case here.
         """
+        if isinstance(case_id, Case):
+            self.catalogue.family(case_id.family)
+            return case_id
         if self.source == DRAW:
             raise UsageError(
-                "this environment draws fresh cases; choose with seed, family and difficulty instead of case"
+                "this environment draws fresh cases; choose with seed, family and difficulty instead of a case's id"
             )
         return self.catalogue.case(case_id)

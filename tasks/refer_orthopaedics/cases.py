@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from mab_gym.tasking.chart import Chart
@@ -60,8 +61,18 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
     """Draws a patient and a referral in SBAR form."""
     situation, background, assessment = rng.choice(_INJURIES[branch])
     side = rng.choice(("left", "right"))
-    text = (
-        f"Situation: {situation.format(side=side)}. Background: {background}. Assessment: {assessment}, {side} side. "
-        f"Recommendation: request to the orthopaedic service for {rng.choice(_WISHES)}."
-    )
-    return {"mrn": rng.choice(chart.profiles()), "text": text}
+    mrn = rng.choice(chart.profiles())
+    begun = f"Situation: {_who(chart, mrn)}, {situation.format(side=side)}. Background: {background}."
+    wish = f"Recommendation: request to the orthopaedic service for {rng.choice(_WISHES)}."
+    text = f"{begun} Assessment: {assessment}, {side} side. {wish}"
+    return {"mrn": mrn, "text": text}
+
+
+def _who(chart: Chart, mrn: str) -> str:
+    """How a referral introduces the patient, as in "Ada Lovelace, woman of 36 years"."""
+    patient = chart.patient(mrn) or {}
+    name = patient["name"][0]
+    born, today = date.fromisoformat(patient["birthDate"]), chart.now.date()
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    kind = {"female": "woman", "male": "man"}.get(patient.get("gender", ""), "patient")
+    return f"{' '.join(name['given'])} {name['family']}, {kind} of {age} years"

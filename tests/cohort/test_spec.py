@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.cohort.spec import CANONICAL, TRAIN, CohortSpec, scaled
+from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
 from mab_gym.errors import UsageError
 
 
@@ -20,9 +20,11 @@ def test_scaling_keeps_the_records_a_person() -> None:
 
 
 def test_canonical_and_train_have_a_share_of_people_each_for_themselves() -> None:
-    shares = [spec.share for spec in (CANONICAL, TRAIN, scaled(100), CohortSpec("mine", 1))]
-    assert len({*shares[:2]}) == 2
-    assert not {*shares[:2]} & {*shares[2:]}
+    shares = [spec.share for spec in (CANONICAL, TRAIN, VALIDATION, scaled(100), CohortSpec("mine", 1))]
+    assert len({*shares[:3]}) == 3
+    assert not {*shares[:3]} & {*shares[3:]}
+    assert scaled(1000, TRAIN, 7).share == TRAIN.share
+    assert scaled(1000, VALIDATION, 7).share == VALIDATION.share
 
 
 @pytest.mark.parametrize(
