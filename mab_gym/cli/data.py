@@ -11,6 +11,7 @@ from rich.table import Table
 
 from mab_gym.cli.console import output, stages
 from mab_gym.cli.data_audit import audit
+from mab_gym.cli.data_transfer import export, import_
 from mab_gym.cohort.locate import (
     CACHE_VARIABLE,
     NAMED,
@@ -26,6 +27,8 @@ from mab_gym.fhir.archive import open_archive
 
 app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True)
 app.command()(audit)
+app.command("import")(import_)
+app.command()(export)
 
 Cohort = Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMED)}; or a scaled one, as in train-10000-7.")]
 _MANY = 1000

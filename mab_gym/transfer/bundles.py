@@ -1,0 +1,85 @@
+"""Resources out of Bundles, with the references within a Bundle resolved as a server does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mab_gym.fhir.base import parse_element
+from mab_gym.transfer.reading import Piece, entries
+
+_UUID: Final = "urn:uuid:"
+
+
+class BundleFile:
+    """One file with a Bundle: a transaction, as Synthea writes it, a collection or a searchset.
+
+    It is read twice, first for the addresses of its entries, then for the resources.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        conditional: References by a search, as in ``Practitioner?identifier=1``, which stay as they are.
+        dangling: References to an entry that the Bundle does not have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.conditional = 0
+        self.dangling = 0
+
+    def resources(self) -> Iterator[tuple[Piece, Any]]:
+        """Each entry with its resource, references resolved; where there is none, its piece says why."""
+        targets: dict[str, str] = {}
+        for piece in entries(self._path):
+            entry = _read(piece)
+            if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping):
+                full_url, resource = entry.get("fullUrl"), entry["resource"]
+                if isinstance(full_url, str) and full_url.startswith(_UUID):
+                    targets[full_url] = f"{resource.get('resourceType')}/{_id_of(full_url, resource)}"
+        for piece in entries(self._path):
+            entry = _read(piece)
+            if piece.problem:
+                yield piece, None
+            elif not isinstance(entry, Mapping) or not isinstance(entry.get("resource"), Mapping):
+                yield Piece(piece.place, problem="an entry without a resource"), None
+            else:
+                resource = dict(entry["resource"])
+                full_url = entry.get("fullUrl")
+                if "id" not in resource and isinstance(full_url, str) and full_url.startswith(_UUID):
+                    resource["id"] = _id_of(full_url, resource)
+                yield piece, self._resolved(resource, targets)
+
+    def _resolved(self, resource: dict[str, Any], targets: Mapping[str, str]) -> dict[str, Any]:
+        """The resource with its references to other entries replaced, however deep they stand."""
+        open_values: list[Any] = [resource]
+        while open_values:
+            value = open_values.pop()
+            if isinstance(value, list):
+                open_values.extend(value)
+                continue
+            if not isinstance(value, dict):
+                continue
+            reference = value.get("reference")
+            if isinstance(reference, str):
+                if reference.startswith(_UUID):
+                    self.dangling += reference not in targets
+                    value["reference"] = targets.get(reference, reference)
+                elif "?" in reference and not reference.startswith(("http:", "https:")):
+                    self.conditional += 1
+            open_values.extend(value.values())
+        return resource
+
+
+def _id_of(full_url: str, resource: Mapping[str, Any]) -> str:
+    given = resource.get("id")
+    return given if isinstance(given, str) else full_url.removeprefix(_UUID)
+
+
+def _read(piece: Piece) -> Any:
+    try:
+        return parse_element(piece.text) if piece.text else None
+    except (ValueError, RecursionError):
+        return None

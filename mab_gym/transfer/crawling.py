@@ -1,0 +1,226 @@
+"""Everything that a running FHIR server holds, page after page, in files that a later run goes on with.
+
+A folder beside the archive holds one NDJSON file for each resource type, and a state that says how far each has come.
+A page counts once the state says so: what was written after that is cut off when a run begins, so that a kill at any
+moment neither loses nor doubles anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from mab_gym.backends.remote import TOKEN_VARIABLE
+from mab_gym.errors import NotInstalledError, RecordsError, UsageError
+from mab_gym.fhir.base import parse_element
+from mab_gym.fhir.json_text import compact
+from mab_gym.transfer.gathering import Gathering
+from mab_gym.transfer.importing import Imported, Tell, finish, take_lines
+from mab_gym.transfer.problems import noting
+
+PAGE: Final = 500
+"""Resources asked for at a time."""
+_TIMEOUT: Final = 120.0
+_TRIES: Final = 6
+_STATE: Final = "state.json"
+_GONE: Final = (404, 410)
+"""A server says so of a page of a search that it has forgotten; the type is begun anew."""
+
+
+def import_server(
+    base_url: str,
+    out: Path,
+    name: str,
+    types: Sequence[str] = (),
+    tell: Tell = lambda what, done, total: None,
+    pause: float = 1.0,
+) -> Imported:
+    """Imports from a FHIR server by its base URL; goes on where an earlier, cut off run had come.
+
+    Args:
+        base_url: As in ``http://localhost:8080/fhir``. A bearer token comes from the environment
+            (`mab_gym.backends.remote.TOKEN_VARIABLE`).
+        out: The archive to write; ``OUT.partial`` beside it holds the pages until then.
+        name: What to call it.
+        types: Resource types; all that the server searches where empty.
+        tell: Told of progress.
+        pause: Seconds before a request that failed is put again the first time; doubled each time.
+
+    Raises:
+        NotInstalledError: httpx is missing.
+        UsageError: The URL is none, or the folder belongs to the import of another server.
+        RecordsError: The server does not answer, or has nothing.
+    """
+    with _Crawl(base_url, out.with_name(out.name + ".partial"), pause) as crawl:
+        chosen = list(types) or crawl.types()
+        for number, resource_type in enumerate(chosen):
+            tell("resource types", number, len(chosen))
+            crawl.fetch(resource_type, tell)
+        tell("resource types", len(chosen), len(chosen))
+        gathering = Gathering()
+        with noting(out.with_name(out.name + ".problems.jsonl")) as problems:
+            for resource_type in chosen:
+                if (path := crawl.file(resource_type)).is_file():
+                    take_lines(gathering, problems, path, f"{resource_type} of the server")
+            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"})
+        crawl.discard()
+    return imported
+
+
+class _Crawl:
+    """The folder and the connection of one import."""
+
+    def __init__(self, base_url: str, folder: Path, pause: float) -> None:
+        httpx = _httpx()
+        self._base = base_url.rstrip("/")
+        url = httpx.URL(self._base)
+        if url.scheme not in ("http", "https") or not url.host:
+            raise UsageError(
+                f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
+            )
+        self._httpx, self._url, self._pause = httpx, url, pause
+        token = os.environ.get(TOKEN_VARIABLE)
+        headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        self._client = httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._state: dict[str, Any] = {"base": self._base, "types": {}}
+        if (path := folder / _STATE).is_file():
+            self._state = json.loads(path.read_text(encoding="utf-8"))
+            if self._state["base"] != self._base:
+                raise UsageError(
+                    f"{folder} holds a part of an import from {self._state['base']}; remove it or take another --out"
+                )
+
+    def __enter__(self) -> _Crawl:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def types(self) -> list[str]:
+        """The resource types that the server searches."""
+        statement = self._get(f"{self._base}/metadata?_format=json")
+        rest = (statement.get("rest") or [{}])[0]
+        return [
+            str(each["type"])
+            for each in rest.get("resource", ())
+            if any(i.get("code") == "search-type" for i in each.get("interaction", ({"code": "search-type"},)))
+        ]
+
+    def file(self, resource_type: str) -> Path:
+        """Where the resources of a type lie."""
+        return self._folder / f"{resource_type}.ndjson"
+
+    def fetch(self, resource_type: str, tell: Tell) -> None:
+        """Fetches what is missing of a type."""
+        first = f"{self._base}/{resource_type}?_count={PAGE}&_format=json"
+        for _ in range(_TRIES):
+            state = self._state["types"].setdefault(resource_type, {"next": first, "bytes": 0, "count": 0})
+            if state["next"] is None:
+                return
+            if self._pages(resource_type, state, tell):
+                return
+            self._state["types"].pop(resource_type)
+        raise RecordsError(f"{self._base} forgets its pages of {resource_type} faster than they can be fetched")
+
+    def discard(self) -> None:
+        """Removes the folder."""
+        for path in self._folder.iterdir():
+            path.unlink()
+        self._folder.rmdir()
+
+    def _pages(self, resource_type: str, state: dict[str, Any], tell: Tell) -> bool:
+        """Fetches the pages of a type from where it had come; False where the server has forgotten the search."""
+        begun = state["count"] > 0
+        with self.file(resource_type).open("ab") as file:
+            file.truncate(state["bytes"])
+            while state["next"] is not None:
+                bundle = self._get(state["next"], gone=begun)
+                if bundle is None:
+                    return False
+                resources = [entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry]
+                mine = [each for each in resources if each.get("resourceType") == resource_type]
+                file.write("".join(compact(each) + "\n" for each in mine).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                following = (link.get("url") for link in bundle.get("link", ()) if link.get("relation") == "next")
+                state |= {
+                    "next": self._same_origin(next(following, None)),
+                    "bytes": file.tell(),
+                    "count": state["count"] + len(mine),
+                }
+                self._save()
+                begun = True
+                if state["count"]:
+                    tell(resource_type, state["count"], int(bundle.get("total", 0) or 0))
+        if not state["count"]:
+            self.file(resource_type).unlink(missing_ok=True)
+        return True
+
+    def _same_origin(self, link: str | None) -> str | None:
+        """A link to a next page, which must lead to the same server.
+
+        Raises:
+            RecordsError: It does not.
+        """
+        if link is None:
+            return None
+        url = self._url.join(link)
+        if (url.scheme, url.host, url.port) != (self._url.scheme, self._url.host, self._url.port):
+            raise RecordsError(
+                f"{self._base} says that its next page is at {url.scheme}://{url.host}; import from the address that "
+                "the server knows itself by"
+            )
+        return str(url)
+
+    def _get(self, url: str, gone: bool = False) -> Any:
+        """The JSON at an address; None where it is gone and that is allowed."""
+        said, wait = "", self._pause
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(wait)
+                wait *= 2
+            try:
+                answer = self._client.get(url)
+            except self._httpx.HTTPError as error:
+                said = type(error).__name__
+                continue
+            if answer.status_code == 200:
+                return self._read(url, answer.text)
+            said = f"status {answer.status_code}"
+            if gone and answer.status_code in _GONE:
+                return None
+            if answer.status_code < 500 and answer.status_code != 429:
+                break
+        raise RecordsError(
+            f"{url.partition('?')[0]} did not answer with resources: {said}; run the same command to go on"
+        )
+
+    def _read(self, url: str, text: str) -> Mapping[str, Any]:
+        try:
+            read = parse_element(text)
+        except ValueError:
+            read = None
+        if not isinstance(read, dict):
+            raise RecordsError(f"{url.partition('?')[0]} does not answer in FHIR JSON; is it a FHIR base?")
+        return read
+
+    def _save(self) -> None:
+        path = self._folder / _STATE
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(self._state), encoding="utf-8")
+        fresh.replace(path)
+
+
+def _httpx() -> ModuleType:
+    try:
+        import httpx  # noqa: PLC0415  (optional)
+    except ImportError as error:
+        raise NotInstalledError("importing from a server needs httpx: pip install 'mab-gym[remote]'") from error
+    return httpx

@@ -1,0 +1,83 @@
+"""From pieces of JSON to tables: what is a resource is taken, what is none is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mab_gym.fhir.base import parse_element
+from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.gather import TableGatherer
+from mab_gym.fhir.json_text import compact
+from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.parse import parse_resource
+from mab_gym.fhir.server import DEFAULT_NOW
+from mab_gym.fhir.table import Table
+
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
+_META: Final = {"versionId": "1", "lastUpdated": DEFAULT_NOW.isoformat(timespec="milliseconds")}
+"""What a resource has of ``meta`` at least, as if a server had stored it."""
+
+
+class RefusedError(Exception):
+    """A piece is no resource that can be taken; the text says why."""
+
+
+class Gathering:
+    """Takes resources one after another; equal ones of type and id once."""
+
+    def __init__(self) -> None:
+        self._gatherers: dict[str, TableGatherer] = {}
+        self._seen: dict[str, set[str]] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many resources of each type were taken."""
+        return {name: len(gatherer) for name, gatherer in self._gatherers.items()}
+
+    def take(self, text: str) -> None:
+        """Takes the JSON of a resource.
+
+        Raises:
+            RefusedError: It is not JSON, no resource, has no proper id, or was there before.
+        """
+        try:
+            raw = parse_element(text)
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"not JSON: {error}") from None
+        self.take_resource(raw, text)
+
+    def take_resource(self, raw: Any, text: str | None = None) -> None:
+        """Takes a resource as Python values (see `take`).
+
+        Args:
+            raw: What `parse_element` gave.
+            text: The same as text, where it is at hand.
+        """
+        kind = raw.get("resourceType") if isinstance(raw, Mapping) else None
+        if not isinstance(kind, str) or kind not in resource_types():
+            what = "no FHIR resource" if not isinstance(raw, Mapping) else f"its resourceType is {kind!r}"
+            raise RefusedError(f"{what}; a FHIR R4 resource names one of R4's types")
+        given = raw.get("id")
+        if not isinstance(given, str) or not _ID.fullmatch(given):
+            raise RefusedError(f"the {kind} has the id {given!r}; an id is 1 to 64 letters, digits, - and .")
+        try:
+            resource = parse_resource(compact(raw) if text is None else text, kind)
+        except FhirError as error:
+            raise RefusedError(str(error.issues[0].diagnostics)) from None
+        except RecursionError:
+            raise RefusedError("it nests too deep") from None
+        seen = self._seen.setdefault(kind, set())
+        if given in seen:
+            raise RefusedError(f"{kind}/{given} was there before; the first one stays")
+        seen.add(given)
+        resource["meta"] = {**_META, **resource.get("meta", {})}
+        gatherer = self._gatherers.get(kind)
+        if gatherer is None:
+            gatherer = self._gatherers[kind] = TableGatherer(kind)
+        gatherer.add(resource)
+
+    def tables(self) -> list[Table]:
+        """The tables, a type after the other in the order of their first resources."""
+        return [gatherer.table() for gatherer in self._gatherers.values()]

@@ -1,0 +1,120 @@
+"""Imports: from files or a running server to an archive, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mab_gym.errors import RecordsError
+from mab_gym.fhir.archive import write_archive
+from mab_gym.transfer.bundles import BundleFile
+from mab_gym.transfer.gathering import Gathering, RefusedError
+from mab_gym.transfer.problems import Problem, Problems, noting
+from mab_gym.transfer.reading import Piece, entries, files_of, lines
+
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is (0 where nobody knows)."""
+_BEAT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to.
+
+    Attributes:
+        path: The archive.
+        digest: Its digest.
+        counts: By resource type, how many were taken.
+        problems: What was left out.
+        conditional: References by a search, which stay as they came.
+        dangling: References to entries that their Bundle does not have.
+    """
+
+    path: Path
+    digest: str
+    counts: dict[str, int]
+    problems: Problems
+    conditional: int = 0
+    dangling: int = 0
+
+
+def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, done, total: None) -> Imported:
+    """Imports NDJSON (Bulk Data) or Bundles from a file or a folder.
+
+    Resources stay in the order of the files' names and of their lines or entries.
+
+    Args:
+        source: A file or folder: ``*.ndjson`` are lines, ``*.json`` are Bundles, either may be gzipped.
+        out: The archive to write.
+        name: What to call it.
+        tell: Told of progress.
+
+    Raises:
+        RecordsError: There is nothing to import, or nothing of it could be taken.
+    """
+    paths = files_of(source, (".ndjson", ".json"))
+    gathering, conditional, dangling = Gathering(), 0, 0
+    with noting(out.with_name(out.name + ".problems.jsonl")) as problems:
+        for number, path in enumerate(paths):
+            tell("files", number, len(paths))
+            if _is_bundle(path):
+                bundle = BundleFile(path)
+                for piece, resource in bundle.resources():
+                    _take(gathering, problems, path.name, piece, resource)
+                conditional, dangling = conditional + bundle.conditional, dangling + bundle.dangling
+            else:
+                for done, piece in enumerate(lines(path)):
+                    _take(gathering, problems, path.name, piece)
+                    if done % _BEAT == 0:
+                        tell(path.name, done, 0)
+        tell("files", len(paths), len(paths))
+        return finish(gathering, problems, out, {"name": name, "source": "files"}, conditional, dangling)
+
+
+def finish(
+    gathering: Gathering, problems: Problems, out: Path, about: dict[str, Any], conditional: int = 0, dangling: int = 0
+) -> Imported:
+    """Writes what was gathered.
+
+    Raises:
+        RecordsError: That is nothing.
+    """
+    counts = gathering.counts
+    if not counts:
+        first = f"; the first of {problems.count} problems: {problems.first[0]}" if problems.count else ""
+        raise RecordsError(f"there was no resource to take{first}")
+    about |= {"counts": counts, "left_out": problems.count}
+    digest = write_archive(out, gathering.tables(), about)
+    return Imported(out, digest, counts, problems, conditional, dangling)
+
+
+def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str) -> None:
+    """Takes all lines of an NDJSON file, naming problems as those of ``source``."""
+    for piece in lines(path):
+        _take(gathering, problems, source, piece)
+
+
+def _take(gathering: Gathering, problems: Problems, source: str, piece: Piece, resource: Any = None) -> None:
+    try:
+        if piece.problem:
+            raise RefusedError(piece.problem)
+        if resource is None:
+            gathering.take(piece.text)
+        else:
+            gathering.take_resource(resource)
+    except RefusedError as error:
+        problems.note(Problem(source, piece.place, str(error)))
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether a file is a Bundle: by its name, or by its first entry where the name says nothing."""
+    plain = path.name.removesuffix(".gz")
+    if plain.endswith((".ndjson", ".jsonl")):
+        return False
+    if plain.endswith(".json"):
+        return True
+    first: Iterator[Piece] = entries(path)
+    piece = next(first, None)
+    return piece is not None and not piece.problem

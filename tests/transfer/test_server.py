@@ -1,0 +1,147 @@
+"""Imports from a running server: all pages, cut off and gone on with, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from mab_gym.cohort.generate import generate
+from mab_gym.cohort.spec import CohortSpec
+from mab_gym.errors import RecordsError, UsageError
+from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.base import BaseTable
+from mab_gym.fhir.server import Request, Server
+from mab_gym.fhir.table import Table
+from mab_gym.transfer.crawling import import_server
+
+SPEC = CohortSpec("small", 5, 4, 6, 1600, 40, 40, 40)
+TABLES: dict[str, Table] = {table.resource_type: table for table in generate(SPEC)}
+Fault = Callable[[int, str], tuple[int, str] | None]
+
+
+class Hospital:
+    """The embedded server behind HTTP, with faults put in its way."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fault: Fault = lambda number, path: None
+        hospital = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                hospital.asked.append(self.path)
+                answer = hospital.fault(len(hospital.asked), self.path)
+                if answer is None:
+                    response = hospital.session.handle(Request("GET", self.path.removeprefix("/fhir").lstrip("/")))
+                    answer = response.status, response.body
+                body = answer[1].encode()
+                self.send_response(answer[0])
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base = f"http://127.0.0.1:{self.http.server_address[1]}/fhir"
+        self.session = Server(TABLES, self.base).open()
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def hospital() -> Iterator[Hospital]:
+    running = Hospital()
+    yield running
+    running.http.shutdown()
+    running.http.server_close()
+
+
+def same_as_there(path: Path) -> bool:
+    here = open_archive(path).tables
+    return set(here) == set(TABLES) and all(
+        [BaseTable(here[name]).text(row) for row in range(len(table))]
+        == [BaseTable(table).text(row) for row in range(len(table))]
+        for name, table in TABLES.items()
+    )
+
+
+def test_everything_is_fetched_in_its_order(hospital: Hospital, tmp_path: Path) -> None:
+    seen: list[str] = []
+    imported = import_server(hospital.base, tmp_path / "h.mab", "h", tell=lambda what, done, total: seen.append(what))
+    assert imported.counts == {name: len(table) for name, table in TABLES.items()}
+    assert same_as_there(tmp_path / "h.mab")
+    assert [path.name for path in tmp_path.iterdir()] == ["h.mab"]
+    assert "Observation" in seen
+    assert sum("_getpages" in path for path in hospital.asked) >= 3
+
+
+def test_a_run_that_was_cut_off_goes_on(hospital: Hospital, tmp_path: Path) -> None:
+    chosen = list(TABLES)
+
+    def stop(number: int, path: str) -> tuple[int, str] | None:
+        return (403, "no") if number > 4 else None
+
+    hospital.fault = stop
+    with pytest.raises(RecordsError, match="go on"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", chosen, pause=0)
+    assert not (tmp_path / "h.mab").exists()
+    # What a kill between writing a page and saying so leaves behind:
+    with (tmp_path / "h.mab.partial" / "Observation.ndjson").open("a") as file:
+        file.write('{"resourceType": "Observation", "id": "half')
+    fetched = list(hospital.asked)
+    hospital.fault = lambda number, path: None
+    import_server(hospital.base, tmp_path / "h.mab", "h", chosen, pause=0)
+    assert same_as_there(tmp_path / "h.mab")
+    assert not set(fetched[:3]) & set(hospital.asked[len(fetched) :])
+
+
+def test_a_server_that_stumbles_is_asked_again(hospital: Hospital, tmp_path: Path) -> None:
+    hospital.fault = lambda number, path: (500 + number % 4, "{}") if number % 2 else None
+    import_server(hospital.base, tmp_path / "h.mab", "h", list(TABLES), pause=0)
+    assert same_as_there(tmp_path / "h.mab")
+
+
+def test_forgotten_pages_are_begun_anew(hospital: Hospital, tmp_path: Path) -> None:
+    forgotten: list[str] = []
+
+    def forget(number: int, path: str) -> tuple[int, str] | None:
+        if "_getpages" in path and not forgotten:
+            forgotten.append(path)
+            return 410, json.dumps({"resourceType": "OperationOutcome"})
+        return None
+
+    hospital.fault = forget
+    import_server(hospital.base, tmp_path / "h.mab", "h", list(TABLES), pause=0)
+    assert forgotten
+    assert same_as_there(tmp_path / "h.mab")
+
+
+def test_no_page_of_another_server_is_fetched(hospital: Hospital, tmp_path: Path) -> None:
+    page = {"resourceType": "Bundle", "link": [{"relation": "next", "url": "http://example.org/fhir?page=2"}]}
+    hospital.fault = lambda number, path: (200, json.dumps(page))
+    with pytest.raises(RecordsError, match=r"example\.org"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient"], pause=0)
+
+
+def test_what_is_no_fhir_server_is_said(hospital: Hospital, tmp_path: Path) -> None:
+    hospital.fault = lambda number, path: (200, "<html>hello</html>")
+    with pytest.raises(RecordsError, match="FHIR base"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", pause=0)
+    with pytest.raises(UsageError, match="base URL"):
+        import_server("localhost:8080", tmp_path / "h.mab", "h")
+    hospital.fault = lambda number, path: (401, "{}")
+    with pytest.raises(RecordsError, match="status 401"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", pause=0)
+
+
+def test_parts_of_another_import_are_not_mixed_in(hospital: Hospital, tmp_path: Path) -> None:
+    (tmp_path / "h.mab.partial").mkdir()
+    (tmp_path / "h.mab.partial" / "state.json").write_text('{"base": "http://elsewhere/fhir", "types": {}}')
+    with pytest.raises(UsageError, match="elsewhere"):
+        import_server(hospital.base, tmp_path / "h.mab", "h")
