@@ -66,8 +66,9 @@ def test_gzipped_files_are_read_too(tmp_path: Path) -> None:
         file.write(json.dumps(patient(1)) + "\n")
     assert import_files(tmp_path / "Patient.ndjson.gz", tmp_path / "x.mab", "x").counts == {"Patient": 1}
     (tmp_path / "broken.ndjson.gz").write_bytes((tmp_path / "Patient.ndjson.gz").read_bytes()[:-12])
-    with pytest.raises(RecordsError, match="cannot be read on"):
-        import_files(tmp_path / "broken.ndjson.gz", tmp_path / "y.mab", "y")
+    broken = import_files(tmp_path / "broken.ndjson.gz", tmp_path / "y.mab", "y")
+    assert "cannot be read on" in told(broken)[0]
+    assert broken.counts == {"Patient": 1}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
         ("[]", "not a JSON object"),
         ('{"resourceType": "Patient", "id": "1"}', "a Patient, not a Bundle"),
         (
-            '{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "id": "1"}}, {"resou',
+            '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"1"}}, {"resou',
             "entry 2",
         ),
         ('{"resourceType" "Bundle"}', "colon"),
@@ -223,18 +224,17 @@ def test_memory_grows_with_what_differs_not_with_the_file(tmp_path: Path) -> Non
 
 
 def test_gathered_tables_are_those_that_are_built_at_once() -> None:
-    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    observation: dict[str, Any] = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    differences: list[dict[str, Any]] = [
+        {"effectiveDateTime": "2020-01-01T10:00:00Z"},
+        {"effectiveDateTime": "2020-01-01T10:00:00.123Z", "issued": "2020-01-01T10:00:00.500Z"},
+        {"effectivePeriod": {"start": "2020"}},
+        {"effectiveDateTime": "2020-01"},
+        {"valueString": "x", "_valueString": {"id": "a"}},
+    ]
     resources = [
         parse_resource(json.dumps({**observation, "id": str(number), **more}), "Observation")
-        for number, more in enumerate(
-            [
-                {"effectiveDateTime": "2020-01-01T10:00:00Z"},
-                {"effectiveDateTime": "2020-01-01T10:00:00.123Z", "issued": "2020-01-01T10:00:00.500Z"},
-                {"effectivePeriod": {"start": "2020"}},
-                {"effectiveDateTime": "2020-01"},
-                {"valueString": "x", "_valueString": {"id": "a"}},
-            ]
-        )
+        for number, more in enumerate(differences)
     ]
     gatherer = TableGatherer("Observation")
     for resource in resources:
@@ -272,7 +272,7 @@ def test_what_is_referred_to_comes_first(tmp_path: Path) -> None:
     import_files(written(tmp_path / "a.ndjson", records), tmp_path / "a.mab", "a")
     export_bundles(open_archive(tmp_path / "a.mab"), tmp_path / "b", size=1)
     order = [json.loads(path.read_text())["entry"][0]["request"]["url"] for path in sorted((tmp_path / "b").iterdir())]
-    assert set(order) == {"observation-1", "encounter-2", "observation-3", "organization-4"} or len(order) == 4
+    assert len(order) == 4
     assert order.index("Organization/organization-4") < order.index("Encounter/encounter-2")
     assert order.index("Encounter/encounter-2") < order.index("Observation/observation-1")
     assert order.index("Observation/observation-3") < order.index("Observation/observation-1")
