@@ -7,10 +7,11 @@ import time
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from mab_gym.cli.console import output, stages
 from mab_gym.cli.data_audit import audit
+from mab_gym.cli.data_info import info
+from mab_gym.cli.data_show import list_patients, show
 from mab_gym.cli.data_transfer import export, import_
 from mab_gym.cohort.locate import (
     CACHE_VARIABLE,
@@ -26,6 +27,9 @@ from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.archive import open_archive
 
 app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True)
+app.command()(info)
+app.command()(show)
+app.command("patients")(list_patients)
 app.command()(audit)
 app.command("import")(import_)
 app.command()(export)
@@ -101,24 +105,3 @@ def _check_room(spec: CohortSpec) -> None:
     memory, minutes = spec.patients * _MEMORY_A_PERSON / 1e9, spec.patients * _SECONDS_A_PERSON / 60
     takes = f"some {needed / 1e9:.1f} GB on disk, {memory:.1f} GB of memory while it is built, {minutes:.1f} minutes"
     output.print(f"{spec.patients:,} people: {takes}", markup=False, soft_wrap=True)
-
-
-@app.command()
-def info(cohort: Cohort = "canonical") -> None:
-    """Show what a cohort's archive holds."""
-    path = archive_path(named_spec(cohort))
-    archive = open_archive(path)
-    table = Table(title=f"{cohort}: {path}", title_justify="left")
-    table.add_column("resource type")
-    table.add_column("count", justify="right")
-    for name, rows in archive.tables.items():
-        table.add_row(name, f"{len(rows):,}")
-    records = sum(len(rows) for name, rows in archive.tables.items() if name != "Patient")
-    table.add_section()
-    table.add_row("records (without Patient)", f"{records:,}")
-    output.print(table)
-    profiles, others = archive.about.get("patients"), archive.about.get("background_patients")
-    output.print(
-        f"profiles: {profiles}, further people with demographics alone: {others}, seed: {archive.about.get('seed')}"
-    )
-    output.print(f"digest: {archive.digest}", soft_wrap=True)

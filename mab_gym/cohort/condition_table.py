@@ -24,6 +24,8 @@ _CODES: tuple[tuple[str, str], ...] = (
     *OF_A_VISIT,
     *(diagnosis for reason in REASONS for diagnosis in OF_A_STAY[reason]),
 )
+_SHARE_OF_COMPLAINTS = 0.35
+"""What a visit can be about is so likely to be among a person's complaints; a general examination always is."""
 _CATEGORIES = ("problem-list-item", "encounter-diagnosis")
 _CLINICAL = ("active", "inactive", "resolved")
 _VERIFICATION = ("confirmed", "provisional", "unconfirmed")
@@ -117,9 +119,13 @@ class ConditionTable:
         """Index into all codes for each diagnosis made at a contact."""
         patients, total = len(has), len(patient)
         weights = np.zeros((patients * SETTINGS, _CHRONIC + len(OF_A_VISIT)))
+        # Nobody comes with everything: people have their few complaints, some of them again and again.
+        prone = np.exp(0.6 * rng.standard_normal((patients, len(OF_A_VISIT))))
+        prone *= rng.random_sample(prone.shape) < _SHARE_OF_COMPLAINTS
+        prone[:, 0] = 1.0
         for setting in range(SETTINGS):
             weights[setting::SETTINGS, :_CHRONIC] = has * (1.0 if setting == OUTPATIENT else 1.6)
-            weights[setting::SETTINGS, _CHRONIC:] = 0.25 if setting <= EMERGENCY else 0.03
+            weights[setting::SETTINGS, _CHRONIC:] = prone * (0.25 if setting <= EMERGENCY else 0.03)
         common = pick_rows(rng, weights, patient * SETTINGS + contacts.setting[contact])
         sizes = np.array([len(OF_A_STAY[reason]) for reason in REASONS], dtype=np.int64)
         starts = _CHRONIC + len(OF_A_VISIT) + np.cumsum(sizes) - sizes
