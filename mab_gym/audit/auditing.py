@@ -47,8 +47,8 @@ def auditable(environment: Environment) -> str | None:
     """Why an environment cannot be audited, or None where it can."""
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
-    if environment.cases != FROZEN:
-        return "it draws its cases; an audit looks at frozen ones"
+    if environment.cases != FROZEN and not environment.count:
+        return "it draws its cases at every reset; an audit looks at those that stay"
     return None
 
 
