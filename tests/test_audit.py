@@ -257,7 +257,7 @@ def test_all_audits_what_can_be_audited(monkeypatch: pytest.MonkeyPatch, tmp_pat
     found = json.loads(run.stdout[run.stdout.index("{") :])
     assert run.exit_code == 0
     assert [each["environment"] for each in found["environments"]] == ["my_lab/Careful-v0"]
-    assert "draws its cases" in found["skipped"]["my_lab/Fresh-v0"]
+    assert "draws its cases at every reset" in found["skipped"]["my_lab/Fresh-v0"]
 
 
 def test_the_tables_show_who_wins(tmp_path: Path) -> None:

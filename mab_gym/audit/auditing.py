@@ -48,7 +48,7 @@ def auditable(environment: Environment) -> str | None:
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
     if environment.cases != FROZEN and not environment.count:
-        return "it draws its cases at every reset; an audit looks at those that stay"
+        return "it draws its cases at every reset; an audit looks at frozen ones"
     return None
 
 
