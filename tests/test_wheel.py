@@ -55,7 +55,8 @@ def test_wheel_carries_the_content(wheel: Path) -> None:
     for folder, families in (("tasks", 15), ("tasks/beyond", 5)):
         frozen = [name for name in names if name.startswith(f"mab_gym/_bundled/{folder}/")]
         assert sum(name.endswith("cases.jsonl") for name in frozen) == families
-    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 10
+    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 11
+    assert {"mab_gym/charts/page.css", "mab_gym/charts/page.js"} <= set(names)
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
 

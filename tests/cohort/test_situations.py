@@ -150,6 +150,16 @@ def test_an_error_can_turn_a_decision_around(cohort: Cohort) -> None:
     assert turned >= 2
 
 
+def test_the_newest_result_is_seldom_on_the_first_page(cohort: Cohort) -> None:
+    """A page holds twenty, in load order."""
+    for code, share in (("K", 0.5), ("GLU", 0.5), ("MG", 0.3)):
+        later = 0
+        for readings in cohort.series(code).values():
+            in_order = sorted(readings, key=lambda reading: reading.row)
+            later += newest(readings) not in in_order[:20]
+        assert later >= share * 100
+
+
 def test_families_are_dealt_independently(cohort: Cohort) -> None:
     magnesium, potassium = cohort.series("MG"), cohort.series("K")
     combinations = {

@@ -1,0 +1,52 @@
+"""What a larger hospital costs: building it, and searches in it that were never asked before."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mab_gym.cohort.generate import generate
+from mab_gym.cohort.spec import TRAIN, scaled
+from mab_gym.fhir.archive import open_archive, write_archive
+from mab_gym.fhir.server import Request, Server
+
+QUERIES = ("Observation?patient={}&code=K", "Observation?patient={}&code=MG&date=ge2023-01-01", "Condition?patient={}")
+ASKED = 90
+
+
+def searches(path: Path, people: int) -> list[float]:
+    """Median microseconds of each query, each of them asked once of each of some people."""
+    archive = open_archive(path)
+    session, ids = Server(archive.tables).open(), list(archive.tables["Patient"].ids)[:people]
+    step = max(1, people // (ASKED + 1))
+    found = []
+    for query in QUERIES:
+        session.handle(Request("GET", query.format(ids[0])))  # what is read once for all people
+        times = []
+        for mrn in ids[1::step][:ASKED]:
+            begun = time.perf_counter()
+            session.handle(Request("GET", query.format(mrn)))
+            times.append(time.perf_counter() - begun)
+        found.append(statistics.median(times) * 1e6)
+    return found
+
+
+def main(sizes: Sequence[int]) -> None:
+    """Prints a line for each size."""
+    print(f"{'people':>7} {'build s':>9} {'MB':>7}  " + "  ".join(f"{query.format('X')} µs" for query in QUERIES))
+    with tempfile.TemporaryDirectory() as folder:
+        for people in sizes:
+            path = Path(folder, "cohort.mab")
+            begun = time.perf_counter()
+            write_archive(path, generate(scaled(people, TRAIN, 7)), {})
+            built = time.perf_counter() - begun
+            figures = "  ".join(f"{value:.0f}" for value in searches(path, people))
+            print(f"{people:>7} {built:>9.1f} {path.stat().st_size / 1e6:>7.0f}  {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or [100, 1000])
