@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,8 @@ from mab_gym.fhir.archive import Archive
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.json_text import compact
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, IntArray, PoolColumn, Table, write_instant
+from mab_gym.transfer.importing import Tell
 
-Tell = Callable[[str, int, int], None]
 _REFERENCE: Final = re.compile(r'"reference": ?"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})')
 _PATIENT: Final = re.compile(r'"reference": ?"Patient/([A-Za-z0-9\-.]{1,64})')
 _BEAT: Final = 5000
