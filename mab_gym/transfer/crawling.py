@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -27,6 +28,8 @@ PAGE: Final = 500
 """Resources asked for at a time."""
 _TIMEOUT: Final = 120.0
 _TRIES: Final = 6
+_FIRST_TRIES: Final = 3
+"""So often a server is asked that has not answered yet at all."""
 _STATE: Final = "state.json"
 _GONE: Final = (404, 410)
 """A server says so of a page of a search that it has forgotten; the type is begun anew."""
@@ -84,9 +87,6 @@ class _Crawl:
                 f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
             )
         self._httpx, self._url, self._pause = httpx, url, pause
-        token = os.environ.get(TOKEN_VARIABLE)
-        headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        self._client = httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._state: dict[str, Any] = {"base": self._base, "types": {}}
@@ -96,16 +96,21 @@ class _Crawl:
                 raise UsageError(
                     f"{folder} holds a part of an import from {self._state['base']}; remove it or take another --out"
                 )
+        token = os.environ.get(TOKEN_VARIABLE)
+        headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        self._client = httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
 
     def __enter__(self) -> _Crawl:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+        with suppress(OSError):
+            self._folder.rmdir()  # which it lets nobody do while there is anything in it
 
     def types(self) -> list[str]:
         """The resource types that the server searches."""
-        statement = self._get(f"{self._base}/metadata?_format=json")
+        statement = self._get(f"{self._base}/metadata?_format=json", tries=_FIRST_TRIES)
         rest = (statement.get("rest") or [{}])[0]
         return [
             str(each["type"])
@@ -179,10 +184,10 @@ class _Crawl:
             )
         return str(url)
 
-    def _get(self, url: str, gone: bool = False) -> Any:
+    def _get(self, url: str, gone: bool = False, tries: int = _TRIES) -> Any:
         """The JSON at an address; None where it is gone and that is allowed."""
         said, wait = "", self._pause
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             if attempt:
                 time.sleep(wait)
                 wait *= 2
