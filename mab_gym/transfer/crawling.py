@@ -142,10 +142,13 @@ class _Crawl:
 
     def _pages(self, resource_type: str, state: dict[str, Any], tell: Tell) -> bool:
         """Fetches the pages of a type from where it had come; False where the server has forgotten the search."""
-        begun = state["count"] > 0
+        begun, asked = state["count"] > 0, set[str]()
         with self.file(resource_type).open("ab") as file:
             file.truncate(state["bytes"])
             while state["next"] is not None:
+                if state["next"] in asked:
+                    raise RecordsError(f"the pages of {resource_type} at {self._base} lead back to one another")
+                asked.add(state["next"])
                 bundle = self._get(state["next"], gone=begun)
                 if bundle is None:
                     return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,8 @@ from mab_gym.transfer.importing import Tell
 _REFERENCE: Final = re.compile(r'"reference": ?"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})')
 _PATIENT: Final = re.compile(r'"reference": ?"Patient/([A-Za-z0-9\-.]{1,64})')
 _BEAT: Final = 5000
+_Node = tuple[str, int]
+"""A resource: its type and its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ def export_bundles(
     """Writes a folder of numbered transaction Bundles that PUT each resource at its id.
 
     What is referred to comes before what refers to it, so that a server which checks references takes one Bundle after
-    the other; resources that refer to one another in a circle stand side by side. HAPI FHIR refuses ids of digits alone
-    from clients (``client_id_strategy``), so such an id gets its type before it, as in ``observation-12``.
+    the other; resources that refer to one another in a circle stand in one, larger than asked where need be. HAPI FHIR
+    refuses ids of digits alone from clients (``client_id_strategy``), so such an id gets its type before it, as in
+    ``observation-12``.
 
     Args:
         archive: What to export.
@@ -98,6 +101,8 @@ def export_bundles(
     if size < 1:
         raise UsageError(f"a Bundle holds at least one resource, not {size}")
     chosen = _chosen(archive, patients)
+    if not keep_ids:
+        _check_names(archive)
     texts = {name: _Texts(archive.tables[name]) for name in chosen}
     total, renamed = sum(len(rows) for rows in chosen.values()), 0
     number, entries = 0, list[str]()
@@ -110,19 +115,21 @@ def export_bundles(
             (part / f"bundle-{number:06d}.json").write_text(text, encoding="utf-8", newline="\n")
             entries.clear()
 
-        for done, (name, row) in enumerate(_loading_order(archive, chosen, texts)):
-            logical_id = str(archive.tables[name].ids[row])
-            text = texts[name].compact(row)
-            if not keep_ids:
-                renamed += logical_id.isdigit()
-                text = _REFERENCE.sub(_renamed, text)
-                wanted = _named(name, logical_id)
-                text = text.replace(f'"id":"{logical_id}"', f'"id":"{wanted}"', 1)
-                logical_id = wanted
-            entries.append(f'{{"resource":{text},"request":{{"method":"PUT","url":"{name}/{logical_id}"}}}}')
-            if len(entries) == size:
+        done = 0
+        for together in _loading_order(archive, chosen, texts):
+            if entries and len(entries) + len(together) > size:
                 close()
-                tell("bundles", done + 1, total)
+                tell("bundles", done, total)
+            for name, row in together:
+                logical_id, text = str(archive.tables[name].ids[row]), texts[name].compact(row)
+                if not keep_ids:
+                    renamed += logical_id.isdigit()
+                    text = _REFERENCE.sub(_renamed, text)
+                    wanted = _named(name, logical_id)
+                    text = text.replace(f'"id":"{logical_id}"', f'"id":"{wanted}"', 1)
+                    logical_id = wanted
+                entries.append(f'{{"resource":{text},"request":{{"method":"PUT","url":"{name}/{logical_id}"}}}}')
+            done += len(together)
         if entries:
             close()
         tell("bundles", total, total)
@@ -132,6 +139,22 @@ def export_bundles(
 def _named(resource_type: str, logical_id: str) -> str:
     """An id that a server takes from a client: digits alone get the type before them."""
     return f"{resource_type.lower()}-{logical_id}" if logical_id.isdigit() else logical_id
+
+
+def _check_names(archive: Archive) -> None:
+    """Whether all ids differ when those of digits alone have their type before them.
+
+    Raises:
+        UsageError: Two would be the same.
+    """
+    for name, table in archive.tables.items():
+        ids = {str(logical_id) for logical_id in table.ids}
+        for logical_id in ids:
+            if logical_id.isdigit() and _named(name, logical_id) in ids:
+                raise UsageError(
+                    f"{name}/{logical_id} would become {_named(name, logical_id)}, which is there already; "
+                    "--ids keep leaves ids as they are"
+                )
 
 
 def _renamed(match: re.Match[str]) -> str:
@@ -186,71 +209,120 @@ def _chosen(archive: Archive, patients: Collection[str]) -> dict[str, IntArray]:
     if missing := sorted(set(patients) - known):
         raise UsageError(f"there is no Patient {', '.join(missing)}; `mab-gym data patients` lists them")
     wanted = set(patients)
-    chosen = {}
+    chosen: dict[str, IntArray] = {}
+    undecided: dict[str, list[int]] = {}
     for name, table in archive.tables.items():
         if name == "Patient":
-            rows = np.array([row for row, logical_id in enumerate(table.ids) if logical_id in wanted], dtype=np.intp)
+            chosen[name] = np.array(
+                [row for row, known_id in enumerate(table.ids) if known_id in wanted], dtype=np.intp
+            )
         else:
-            rows = np.flatnonzero(_of_these(table, wanted))
-        if len(rows):
-            chosen[name] = rows
-    return chosen
+            these, others = _of_these(table, wanted)
+            chosen[name] = np.flatnonzero(these & ~others)
+            undecided[name] = np.flatnonzero(~these & ~others).tolist()
+    _add_of_nobody(archive, chosen, undecided)
+    return {name: rows for name, rows in chosen.items() if len(rows)}
 
 
-def _of_these(table: Table, wanted: Collection[str]) -> IntArray:
-    """Which rows refer to one of these people, or to nobody."""
-    others, these = np.zeros(len(table), dtype=np.bool_), np.zeros(len(table), dtype=np.bool_)
+def _of_these(table: Table, wanted: set[str]) -> tuple[IntArray, IntArray]:
+    """Which rows refer to one of these people, and which to anybody else."""
+    these, others = np.zeros(len(table), dtype=np.bool_), np.zeros(len(table), dtype=np.bool_)
     for column in table.columns:
-        if not isinstance(column, PoolColumn):
-            continue
-        found = [set(_PATIENT.findall(text)) for text in column.texts]
-        these |= np.array([False, *(bool(people & set(wanted)) for people in found)])[column.codes]
-        others |= np.array([False, *(bool(people) for people in found)])[column.codes]
-    result: IntArray = these | ~others
-    return result
+        if isinstance(column, PoolColumn):
+            found = [set(_PATIENT.findall(text)) for text in column.texts]
+            these |= np.array([False, *(bool(people & wanted) for people in found)])[column.codes]
+            others |= np.array([False, *(bool(people - wanted) for people in found)])[column.codes]
+    return these, others
+
+
+def _add_of_nobody(archive: Archive, chosen: dict[str, IntArray], undecided: Mapping[str, Sequence[int]]) -> None:
+    """Adds what refers to nobody, such as an Organization, unless by way of others it is about somebody else.
+
+    A Provenance of another person's result names no Patient and is that person's all the same.
+    """
+    if not any(undecided.values()):
+        return
+    out: set[tuple[str, str]] = set()
+    for name, table in archive.tables.items():
+        kept = {*chosen[name].tolist(), *undecided.get(name, ())}
+        out.update((name, str(logical_id)) for row, logical_id in enumerate(table.ids) if row not in kept)
+    refers = {
+        (name, row): set(texts.references(row))
+        for name, rows in undecided.items()
+        for texts in (_Texts(archive.tables[name]),)
+        for row in rows
+    }
+    while True:
+        others = {node for node, links in refers.items() if links & out}
+        if not others:
+            break
+        for node in others:
+            out.add((node[0], str(archive.tables[node[0]].ids[node[1]])))
+            del refers[node]
+    for name in undecided:
+        added = [row for kind, row in refers if kind == name]
+        chosen[name] = np.array(sorted([*chosen[name].tolist(), *added]), dtype=np.intp)
 
 
 def _loading_order(
     archive: Archive, chosen: Mapping[str, IntArray], texts: Mapping[str, _Texts]
-) -> Iterator[tuple[str, int]]:
-    """Each resource after what it refers to, otherwise type after type in load order."""
+) -> Iterator[list[_Node]]:
+    """Each resource after what it refers to, otherwise type after type in load order; circles as one."""
     places = {name: {str(archive.tables[name].ids[row]): row for row in rows.tolist()} for name, rows in chosen.items()}
     refers = {name: _types_referred_to(archive.tables[name]) & set(chosen) for name in chosen}
-    done: set[tuple[str, int]] = set()
-    order = sorted(chosen, key=lambda name: (name != "Patient", not _leaf(name, refers), list(chosen).index(name)))
+    visited = _Visited()
+
+    def needs(node: _Node) -> list[_Node]:
+        found = ((kind, places.get(kind, {}).get(text)) for kind, text in texts[node[0]].references(node[1]))
+        return [(kind, row) for kind, row in found if row is not None]
+
+    order = sorted(chosen, key=lambda name: (name != "Patient", bool(refers[name] - {"Patient"})))
     for name in order:
+        plain = not refers[name] - {"Patient"} and name != "Patient"
         for row in chosen[name].tolist():
-            if not refers[name] - {"Patient"}:
-                done.add((name, row))
-                yield name, row
+            node = (name, row)
+            if node in visited.number:
                 continue
-            yield from _with_what_it_needs((name, row), done, texts, places)
+            if plain:
+                visited.number[node] = -1
+                yield [node]
+            else:
+                yield from _components(node, needs, visited)
 
 
-def _with_what_it_needs(
-    first: tuple[str, int],
-    done: set[tuple[str, int]],
-    texts: Mapping[str, _Texts],
-    places: Mapping[str, Mapping[str, int]],
-) -> Iterator[tuple[str, int]]:
-    """A resource and, before it, what it refers to and was not yet given; circles are cut where they close."""
-    stack = [(first, False)]
+@dataclass(slots=True)
+class _Visited:
+    """What a search for circles has come by: a number for each node, and which are on its path."""
+
+    number: dict[_Node, int] = field(default_factory=dict)
+    low: dict[_Node, int] = field(default_factory=dict)
+    path: dict[_Node, None] = field(default_factory=dict)
+
+
+def _components(first: _Node, needs: Callable[[_Node], list[_Node]], visited: _Visited) -> Iterator[list[_Node]]:
+    """The strongly connected components that are reached, what is referred to first (Tarjan, SIAM J. Comput. 1972)."""
+    stack = [(first, iter(needs(first)))]
+    visited.number[first] = visited.low[first] = len(visited.number)
+    visited.path[first] = None
     while stack:
-        node, needs_are_done = stack.pop()
-        if needs_are_done:
-            yield node
-        elif node not in done:
-            done.add(node)
-            stack.append((node, True))
-            for kind, logical_id in texts[node[0]].references(node[1]):
-                row = places.get(kind, {}).get(logical_id)
-                if row is not None and kind != "Patient" and (kind, row) not in done:
-                    stack.append(((kind, row), False))
-
-
-def _leaf(name: str, refers: Mapping[str, Collection[str]]) -> bool:
-    """Whether a type refers to Patients at most."""
-    return not set(refers[name]) - {"Patient"}
+        node, rest = stack[-1]
+        following = next(rest, None)
+        if following is None:
+            stack.pop()
+            if stack:
+                parent = stack[-1][0]
+                visited.low[parent] = min(visited.low[parent], visited.low[node])
+            if visited.low[node] == visited.number[node]:
+                component: list[_Node] = []
+                while not component or component[-1] != node:
+                    component.append(visited.path.popitem()[0])
+                yield component
+        elif following not in visited.number:
+            visited.number[following] = visited.low[following] = len(visited.number)
+            visited.path[following] = None
+            stack.append((following, iter(needs(following))))
+        elif following in visited.path:
+            visited.low[node] = min(visited.low[node], visited.number[following])
 
 
 def _types_referred_to(table: Table) -> set[str]:

@@ -290,3 +290,64 @@ def test_some_people_can_be_exported_alone(small: Archive, tmp_path: Path) -> No
     with pytest.raises(UsageError, match="new folder"):
         export_ndjson(small, tmp_path / "one")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one"]
+
+
+def test_a_circle_is_never_split(tmp_path: Path) -> None:
+    def member(own: str, other: str) -> dict[str, Any]:
+        member = [{"reference": f"Observation/{other}"}]
+        return {"resourceType": "Observation", "id": own, "status": "final", "code": {"text": "x"}, "hasMember": member}
+
+    records = [member("a", "b"), member("b", "c"), member("c", "a"), member("d", "a")]
+    import_files(written(tmp_path / "a.ndjson", records), tmp_path / "a.mab", "a")
+    export_bundles(open_archive(tmp_path / "a.mab"), tmp_path / "b", size=2)
+    bundles = [json.loads(path.read_text())["entry"] for path in sorted((tmp_path / "b").iterdir())]
+    assert [sorted(entry["resource"]["id"] for entry in each) for each in bundles] == [["a", "b", "c"], ["d"]]
+
+
+def test_linked_patients_come_in_order(tmp_path: Path) -> None:
+    link = [{"other": {"reference": "Patient/p2"}, "type": "seealso"}]
+    import_files(written(tmp_path / "a.ndjson", [patient(1, link=link), patient(2)]), tmp_path / "a.mab", "a")
+    export_bundles(open_archive(tmp_path / "a.mab"), tmp_path / "b", size=1)
+    order = [json.loads(path.read_text())["entry"][0]["resource"]["id"] for path in sorted((tmp_path / "b").iterdir())]
+    assert order == ["p2", "p1"]
+
+
+def test_nothing_about_others_goes_out_with_a_person(tmp_path: Path) -> None:
+    def result(own: str, whose: str) -> dict[str, Any]:
+        subject = {"reference": f"Patient/{whose}"}
+        return {"resourceType": "Observation", "id": own, "status": "final", "code": {"text": "x"}, "subject": subject}
+
+    def provenance(own: str, of: str) -> dict[str, Any]:
+        target = [{"reference": of}]
+        agent = [{"who": {"display": "x"}}]
+        recorded = "2020-01-01T00:00:00Z"
+        return {"resourceType": "Provenance", "id": own, "target": target, "recorded": recorded, "agent": agent}
+
+    members = [{"entity": {"reference": f"Patient/p{number}"}} for number in (1, 2)]
+    records = [
+        patient(1),
+        patient(2),
+        result("mine", "p1"),
+        result("theirs", "p2"),
+        provenance("of-mine", "Observation/mine"),
+        provenance("of-theirs", "Observation/theirs"),
+        provenance("of-of-theirs", "Provenance/of-theirs"),
+        {"resourceType": "Group", "id": "g", "type": "person", "actual": True, "member": members},
+        {"resourceType": "Organization", "id": "o", "name": "O"},
+    ]
+    import_files(written(tmp_path / "a.ndjson", records), tmp_path / "a.mab", "a")
+    export_ndjson(open_archive(tmp_path / "a.mab"), tmp_path / "one", ["p1"])
+    ids = {json.loads(line)["id"] for path in (tmp_path / "one").iterdir() for line in path.read_text().splitlines()}
+    assert ids == {"p1", "mine", "of-mine", "o"}
+
+
+def test_ids_that_would_be_the_same_are_refused(tmp_path: Path) -> None:
+    def result(own: str) -> dict[str, Any]:
+        return {"resourceType": "Observation", "id": own, "status": "final", "code": {"text": "x"}}
+
+    records = [result("12"), result("observation-12")]
+    import_files(written(tmp_path / "a.ndjson", records), tmp_path / "a.mab", "a")
+    archive = open_archive(tmp_path / "a.mab")
+    with pytest.raises(UsageError, match="observation-12"):
+        export_bundles(archive, tmp_path / "b")
+    assert export_bundles(archive, tmp_path / "b", keep_ids=True).counts == {"Observation": 2}

@@ -145,3 +145,11 @@ def test_parts_of_another_import_are_not_mixed_in(hospital: Hospital, tmp_path: 
     (tmp_path / "h.mab.partial" / "state.json").write_text('{"base": "http://elsewhere/fhir", "types": {}}')
     with pytest.raises(UsageError, match="elsewhere"):
         import_server(hospital.base, tmp_path / "h.mab", "h")
+
+
+def test_pages_that_go_round_are_said(hospital: Hospital, tmp_path: Path) -> None:
+    link = [{"relation": "next", "url": f"{hospital.base}?page=2"}]
+    page = {"resourceType": "Bundle", "link": link, "entry": [{"resource": {"resourceType": "Patient", "id": "a"}}]}
+    hospital.fault = lambda number, path: (200, json.dumps(page))
+    with pytest.raises(RecordsError, match="back to one another"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient"], pause=0)
