@@ -41,7 +41,8 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
     nothing, for answering without having read, or for anything unsafe.
 
     ## Episode end
-    ``terminated`` after FINISH or text that is no action; ``truncated`` after ``max_steps`` actions without.
+    ``terminated`` after FINISH or text that is no action; ``truncated`` after ``max_steps`` actions without, and where
+    the record system failed.
 
     ## Reset
     The record system goes back to its snapshot. ``seed`` chooses the case; equal seeds give equal episodes, byte for
@@ -109,6 +110,10 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         step: Step = self.episode.step(action)
         self._transcript += [f">>> {action}", step.observation["text"]]
         return _as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
+
+    def close(self) -> None:
+        """Ends what is under way and gives the record system back."""
+        self.episode.close()
 
     def render(self) -> str | None:
         """The episode's transcript so far where ``render_mode`` is ``ansi``."""

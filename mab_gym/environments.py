@@ -14,8 +14,14 @@ functions = "funcs_v1.json"
 chart = "chart.ndjson"   # left out: the stand-in chart, drawn by chart_seed
 [episode]      # the game's rules
 protocol = "ehr"
-backend = "embedded"
+backend = "embedded"     # or "container", "remote"
 max_steps = 8
+[container]    # with backend = "container": a pool of HAPI servers in Docker, made by `mab-gym hapi`
+strategy = "undo"        # or "snapshot"
+servers = 1              # episodes at work at once
+[remote]       # with backend = "remote"
+server = "http://localhost:8080/fhir"
+writes = "refused"       # or "undone"
 [requires]     # optional: Python modules it needs, and the extra that installs them
 modules = ["docker"]
 extra = "docker"
@@ -47,6 +53,8 @@ _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "count", "seed", "folder"},
     "data": {"cohort", "archive"},
     "official": {"tasks", "functions", "chart", "chart_seed", "server"},
+    "container": {"strategy", "servers", "spares", "image"},
+    "remote": {"server", "writes"},
     "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
     "requires": {"modules", "extra"},
 }
@@ -72,9 +80,15 @@ class Environment:
         functions: The official function list.
         chart: A file of FHIR resources, one a line, or an archive; None for the stand-in chart.
         chart_seed: Which stand-in chart.
-        server: The base URL of a FHIR server to read from in place of a chart, or None.
+        server: The base URL of a FHIR server: for the official protocol to read from in place of a chart, or that of
+            the remote backend; None for none.
         protocol: The protocol's name.
-        backend: The backend's name.
+        backend: Where the record system is: ``embedded``, ``container`` or ``remote``.
+        strategy: How a container goes back to its snapshot, ``undo`` or ``snapshot``.
+        servers: How many episodes can be at work on containers at once.
+        spares: How many containers more are kept ready; as the strategy has it where None.
+        image: Which snapshot image, where there are several of the archive, or None.
+        writes: What becomes of POSTs to a remote server: ``refused``, or ``undone`` at the episode's end.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest observation text, or None.
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
@@ -100,6 +114,11 @@ class Environment:
     server: str | None = None
     protocol: str = "ehr"
     backend: str = "embedded"
+    strategy: str = "undo"
+    servers: int = 1
+    spares: int | None = None
+    image: str | None = None
+    writes: str = "refused"
     max_steps: int = 8
     max_obs_chars: int | None = None
     reward: str = "sparse"

@@ -8,10 +8,11 @@ from typing import Any, Protocol, TypedDict
 
 from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.errors import UsageError
+from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.chart import Chart, ChartError
+from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol as Wording
@@ -79,6 +80,10 @@ class Game(Protocol):
 
     def step(self, text: str) -> Step:
         """Takes one action."""
+        ...
+
+    def close(self) -> None:
+        """Ends what is under way and gives the record system back."""
         ...
 
 
@@ -158,7 +163,7 @@ class Episode:
             self._session.prepare(staging.resources)
         else:
             self._session.reset()
-        self._chart = Chart(backend, staging.resources) if staging.resources else snapshot
+        self._chart = snapshot.with_laid_over(staging.resources) if staging.resources else snapshot
         self._family, self._case, self._variants = family, case, staging.variants
         self._steps, self._over = 0, False
         context, question = staging.words
@@ -189,7 +194,7 @@ class Episode:
                 return self._finish(family, case, answer)
             case Invalid(reason):
                 problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
-                return self._end(family, case, self._unfinished(family, case, problem), terminated=True)
+                return self._unfinished(family, case, problem, terminated=True)
         raise AssertionError("parse_action knows four actions")
 
     def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
@@ -199,7 +204,10 @@ class Episode:
             _check_body(body)
         except RefusedTargetError as refusal:
             return self._go_on(family, case, protocol.refused.format(reason=refusal), None)
-        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
+        try:
+            response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
+        except InfrastructureError as error:
+            return self._break_off(family, case, str(error))
         return self._go_on(family, case, protocol.reply(verb, response), response)
 
     def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
@@ -210,35 +218,62 @@ class Episode:
         )
         if self._steps >= self.max_steps:
             problem = Reason(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
-            verdict = self._unfinished(family, case, problem)
-            return self._end(family, case, verdict, terminated=False, observation=observation)
+            return self._unfinished(family, case, problem, terminated=False, observation=observation)
         return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        fault = None
         try:
-            verdict = family.verify(case, self._chart, Result(answer, tuple(self._session.writes)))
-        except ChartError as error:
-            fault = str(error)
-            verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system did not answer the verifier: {error}")])
+            verdict = family.verify(case, self._chart, Result(answer, self._settle()))
+        except InfrastructureError as error:
+            return self._break_off(family, case, str(error))
         except Exception as error:
             verdict = verdict_from(
                 [Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")]
             )
-        step = self._end(family, case, verdict, terminated=True)
-        if fault is not None:
-            step.info["infrastructure_error"] = fault
-        return step
+        return self._end(family, case, verdict, terminated=True)
 
-    def _unfinished(self, family: Family, case: Case, problem: Reason) -> Verdict:
-        """The verdict on an episode without FINISH: what was written may be unsafe all the same."""
+    def _unfinished(
+        self,
+        family: Family,
+        case: Case,
+        problem: Reason,
+        *,
+        terminated: bool,
+        observation: Observation | None = None,
+    ) -> Step:
+        """The end without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
         try:
-            judged = family.verify(case, self._chart, Result("", tuple(self._session.writes)))
+            judged = family.verify(case, self._chart, Result("", self._settle()))
+        except InfrastructureError as error:
+            return self._break_off(family, case, str(error))
         except Exception:
-            return verdict
+            judged = verdict
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
-        return Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure)
+        verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure)
+        return self._end(family, case, verdict, terminated=terminated, observation=observation)
+
+    def _settle(self) -> tuple[Write, ...]:
+        """Gives the record system back, at the snapshot, and says what had been written."""
+        written = tuple(self._session.writes)
+        self._session.release()
+        return written
+
+    def _break_off(self, family: Family, case: Case, fault: str) -> Step:
+        """The end of an episode in which the record system failed: it says nothing of the agent."""
+        try:
+            self._session.release()
+        except InfrastructureError as error:
+            fault = f"{fault}; {error}"
+        verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system failed: {fault}.")])
+        step = self._end(family, case, verdict, terminated=False)
+        step.info["infrastructure_error"] = fault
+        return step
+
+    def close(self) -> None:
+        """Ends what is under way and gives the record system back."""
+        self._over = True
+        self._session.reset()
 
     def _end(
         self, family: Family, case: Case, verdict: Verdict, *, terminated: bool, observation: Observation | None = None

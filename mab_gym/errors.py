@@ -15,6 +15,10 @@ class ContentError(MabGymError):
     """A task family, a case or an environment file is not as it should be."""
 
 
+class InfrastructureError(MabGymError):
+    """The record system, or what carries it, has failed, not an agent; an episode that meets it does not count."""
+
+
 class NotInstalledError(MabGymError):
     """Something optional is needed that is not installed; the text holds the command that installs it."""
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from mab_gym.backends import Backend
 from mab_gym.backends.embedded import embedded_backend
-from mab_gym.backends.remote import RemoteBackend
+from mab_gym.backends.remote import REFUSED, RemoteBackend
 from mab_gym.cohort.locate import Progress, archive_path, build_archive, named_spec
 from mab_gym.environments import Environment
 from mab_gym.episode import Episode, Game
-from mab_gym.errors import UsageError
+from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.official.conversation import read_functions
 from mab_gym.official.episode import OfficialEpisode
 from mab_gym.official.locate import chart_file, official_files, server_address
@@ -30,6 +30,7 @@ from mab_gym.tasking.protocol import PROTOCOLS, protocol
 from mab_gym.tasking.taskset import DRAW, FROZEN, TaskSet
 from mab_gym.tasking.verdict import REWARDS
 
+EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
 SPARSE = REWARDS[0]
 OFFICIAL = "official"
 """The protocol that plays the official tasks word for word; the others are in `mab_gym.tasking.protocol`."""
@@ -74,17 +75,44 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
         MabGymError: Something is missing or not as it should be; the text says what would be right.
     """
     environment.check_installed()
-    if environment.backend != "embedded":
-        raise UsageError(f"{environment.id}: there is no backend {environment.backend!r}; there is: embedded")
+    if environment.backend not in BACKENDS:
+        raise UsageError(
+            f"{environment.id}: there is no backend {environment.backend!r}; there are: {', '.join(BACKENDS)}"
+        )
     if environment.protocol == OFFICIAL:
         return _official(environment)
     if environment.protocol not in PROTOCOLS:
         raise UsageError(
             f"there is no protocol {environment.protocol!r}; there are: {', '.join(PROTOCOLS)}, {OFFICIAL}"
         )
-    backend, chart = _embedded(_archive(environment, progress))
+    backend, chart = _record_system(environment, progress)
     families = _chosen(load_catalogue(environment.folder).values(), environment)
     return Workplace(environment, backend, chart, _tasks(families, chart, environment))
+
+
+def _record_system(environment: Environment, progress: Progress | None) -> tuple[Backend, Chart]:
+    """The backend, and the snapshot as verifiers read it: never through what an agent has under its hands."""
+    if environment.backend == REMOTE:
+        if environment.server is None:
+            raise UsageError(
+                f"{environment.id}: a remote backend is named by server=, as in http://localhost:8080/fhir"
+            )
+        return _remote(environment.server, environment.writes)
+    backend, chart = _embedded(_archive(environment, progress))
+    if environment.backend == CONTAINER:
+        # Containers are loaded from the same archive, which answers verifiers faster and is touched by nobody.
+        return _container(environment, backend.digest), chart
+    return backend, chart
+
+
+def _container(environment: Environment, digest: str) -> Backend:
+    try:
+        from mab_gym.backends.container.backend import container_backend  # noqa: PLC0415  (optional)
+    except ImportError as error:
+        raise NotInstalledError(
+            f"{environment.id}: containers need what is missing here ({error.name}): pip install 'mab-gym[docker]'"
+        ) from error
+    return container_backend(digest, environment.strategy, environment.servers, environment.spares, environment.image)
 
 
 def _tasks(families: list[Family], chart: Chart, environment: Environment) -> TaskSet:
@@ -115,6 +143,8 @@ def _official(environment: Environment) -> Workplace:
         backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
     else:
         backend, chart = _given(chart_path, *_stamp(chart_path))
+    if environment.backend == CONTAINER:
+        backend = _container(environment, backend.digest)
     families = _chosen(official_families(tasks), environment)
     return Workplace(environment, backend, chart, OfficialTaskSet(families, chart), functions)
 
@@ -161,8 +191,8 @@ def _given(path: Path, changed: int, size: int) -> tuple[Backend, Chart]:
 
 
 @lru_cache(maxsize=4)
-def _remote(server: str) -> tuple[Backend, Chart]:
-    backend = RemoteBackend(server)
+def _remote(server: str, writes: str = REFUSED) -> tuple[Backend, Chart]:
+    backend = RemoteBackend(server, writes=writes)
     return backend, Chart(backend)
 
 

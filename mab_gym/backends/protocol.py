@@ -22,7 +22,19 @@ class RecordSession(Protocol):
         ...
 
     def handle(self, request: Request) -> Response:
-        """Puts one request to the record system; what the request holds never makes it raise."""
+        """Puts one request to the record system; what the request holds never makes it raise.
+
+        Raises:
+            InfrastructureError: The record system failed.
+        """
+        ...
+
+    def release(self) -> None:
+        """Ends the episode: what the session holds is given back, and at the snapshot. `writes` can still be read.
+
+        Raises:
+            InfrastructureError: The record system could not be taken back.
+        """
         ...
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mab_gym import __version__
-from mab_gym.cli import baselines, data, evaluate, official, play, serve, tasks
+from mab_gym.cli import baselines, data, evaluate, hapi, official, play, serve, tasks
 from mab_gym.cli.console import errors
 from mab_gym.errors import MabGymError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(official.app, name="official")
+app.add_typer(hapi.app, name="hapi")
 app.command(name="play")(play.play_in_terminal)
 app.command(name="serve")(serve.serve)
 app.command(name="eval")(evaluate.evaluate)

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import platformdirs
 
-from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, VALIDATION, CohortSpec, LayeredSpec, scaled
+from mab_gym.cohort.spec import (
+    BEYOND,
+    BEYOND_TRAIN,
+    CANONICAL,
+    REDUCED,
+    TRAIN,
+    VALIDATION,
+    CohortSpec,
+    LayeredSpec,
+    ReducedSpec,
+    scaled,
+)
 from mab_gym.errors import UsageError
 from mab_gym.fhir.archive import write_archive
 
@@ -20,8 +31,8 @@ CACHE_VARIABLE = "MAB_GYM_CACHE"
 """Environment variable that names another folder for archives than the user's cache."""
 GENERATOR_VERSION = 2
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
-Spec = CohortSpec | LayeredSpec
-NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN)}
+Spec = CohortSpec | LayeredSpec | ReducedSpec
+NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED)}
 _SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
 
 Progress = Callable[[str, int, int], None]
@@ -79,10 +90,17 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
     # Not needed where the archive is there.
     from mab_gym.cohort.generate import generate  # noqa: PLC0415
     from mab_gym.cohort.layered import generate_layered  # noqa: PLC0415
+    from mab_gym.cohort.reduced import generate_reduced  # noqa: PLC0415
 
-    tables = generate_layered(spec, progress) if isinstance(spec, LayeredSpec) else generate(spec, progress)
+    match spec:
+        case LayeredSpec():
+            tables = generate_layered(spec, progress)
+        case ReducedSpec():
+            tables = generate_reduced(spec, progress)
+        case _:
+            tables = generate(spec, progress)
     path = archive_path(spec)
-    size = dataclasses.asdict(spec.base) if isinstance(spec, LayeredSpec) else {}
+    size = {} if isinstance(spec, CohortSpec) else dataclasses.asdict(spec.base)
     about = {
         **size,
         **dataclasses.asdict(spec),

@@ -140,3 +140,28 @@ BEYOND: Final = LayeredSpec("beyond", seed=11, base=CANONICAL)
 
 BEYOND_TRAIN: Final = LayeredSpec("beyond-train", seed=12, base=TRAIN)
 """The same for training: nobody of `BEYOND` occurs in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedSpec:
+    """The people of a cohort with the ends of their charts alone, for servers that take long to load.
+
+    Attributes:
+        name: What to call it.
+        base: The cohort that it is taken from. Everybody of it is there, under the same ids.
+        newest: How many of each person's newest results of each kind are kept.
+        hours: Every result of so many hours before `NOW` is kept, too.
+        others: How many of each person's last Procedures, Conditions and MedicationRequests are kept.
+        version: Of the recipe.
+    """
+
+    name: str
+    base: CohortSpec
+    newest: int = 2
+    hours: int = 26
+    others: int = 3
+    version: int = 1
+
+
+REDUCED: Final = ReducedSpec("reduced", base=CANONICAL)
+"""The canonical people with short charts: every frozen case has the same answer as on the whole (tested)."""

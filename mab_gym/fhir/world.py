@@ -64,6 +64,9 @@ class World:
         self._searches: Searches | None = None
         self.chance = Chance()
 
+    def release(self) -> None:
+        """Nothing to give back: what was written is this session's own, and can be read until it is reset."""
+
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
         """Goes back to the snapshot and lays resources over it, which count as the snapshot's until the next reset.
 

@@ -7,11 +7,12 @@ record system, and the verdict is the official one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.episode import Observation, Step, capped, check_limits, task_info
-from mab_gym.errors import UsageError
+from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
 from mab_gym.official.conversation import MAX_TURNS, Conversation, Status, opening
@@ -115,7 +116,10 @@ class OfficialEpisode:
         if self.over or self._place is None:
             raise UsageError("there is no episode under way; call reset() first")
         family, case = self._place
-        self.conversation.step(text)
+        try:
+            self.conversation.step(text)
+        except InfrastructureError as error:
+            return self._break_off(family, case, str(error))
         last = self.conversation.messages[-1]
         response = self._session.take()
         observation = Observation(
@@ -129,11 +133,32 @@ class OfficialEpisode:
         ended = self.conversation.status
         if ended is None:
             return Step(observation, 0.0, False, False, info)
-        verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
+        try:
+            self._session.release()
+            verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
+        except InfrastructureError as error:
+            return self._break_off(family, case, str(error))
         info["verdict"] = {**verdict.to_dict(), "unsafe": None}  # the official grading does not judge that
         info["official"] = {"status": ended.value, "result": self.conversation.result}
         truncated = ended is Status.TASK_LIMIT_REACHED
         return Step(observation, verdict.reward, not truncated, truncated, info)
+
+    def close(self) -> None:
+        """Ends what is under way and gives the record system back."""
+        self.conversation.stop(Status.TASK_ERROR)
+        self._session.reset()
+
+    def _break_off(self, family: Family, case: Case, fault: str) -> Step:
+        """The end of an episode in which the record system failed: it says nothing of the agent."""
+        self.conversation.stop(Status.TASK_ERROR)
+        with suppress(InfrastructureError):
+            self._session.release()
+        verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system failed: {fault}.")])
+        info = self._info(family, case, 0)
+        info["verdict"] = {**verdict.to_dict(), "unsafe": None}
+        info["official"] = {"status": Status.TASK_ERROR.value, "result": None}
+        info["infrastructure_error"] = fault
+        return Step(Observation(text="", fhir="", status=0), 0.0, False, True, info)
 
     def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
         return task_info(family, case, len(self.conversation.turns), status)
@@ -161,6 +186,9 @@ class _Listening:
     def reset(self) -> None:
         self._inner.reset()
         self._last = None
+
+    def release(self) -> None:
+        self._inner.release()
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
         self._inner.prepare(resources)

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from mab_gym.backends import Backend
-from mab_gym.errors import MabGymError
+from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.server import Request
 
 _T = TypeVar("_T")
 _NOT_VALID = ("entered-in-error", "cancelled")
 
 
-class ChartError(MabGymError):
+class ChartError(InfrastructureError):
     """The record system did not answer a question about the snapshot; an infrastructure fault, not an agent's."""
 
 
@@ -51,11 +51,16 @@ class Chart:
 
     def __init__(self, backend: Backend, laid_over: Sequence[Mapping[str, Any]] = ()) -> None:
         self.now = backend.now
+        self._backend = backend
         self._base_url = backend.base_url
         self._session = backend.open()
         if laid_over:
             self._session.prepare(laid_over)
         self._memory: dict[Any, Any] = {}
+
+    def with_laid_over(self, resources: Sequence[Mapping[str, Any]]) -> Chart:
+        """The same snapshot with resources laid over it."""
+        return Chart(self._backend, resources)
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
         """Computes something about the snapshot once (it never changes)."""

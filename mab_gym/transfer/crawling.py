@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from mab_gym.backends.remote import TOKEN_VARIABLE
+from mab_gym.backends.transport import TOKEN_VARIABLE
 from mab_gym.errors import NotInstalledError, RecordsError, UsageError
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.json_text import compact
@@ -47,7 +47,7 @@ def import_server(
 
     Args:
         base_url: As in ``http://localhost:8080/fhir``. A bearer token comes from the environment
-            (`mab_gym.backends.remote.TOKEN_VARIABLE`).
+            (`mab_gym.backends.transport.TOKEN_VARIABLE`).
         out: The archive to write; ``OUT.partial`` beside it holds the pages until then.
         name: What to call it.
         types: Resource types; all that the server searches where empty.

@@ -1,0 +1,1 @@
+"""A real HAPI FHIR server in Docker behind episodes: snapshots, pools, restoring."""

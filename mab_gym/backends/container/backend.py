@@ -1,0 +1,234 @@
+"""HAPI FHIR in Docker as a backend: every episode begins at a snapshot image of a loaded container."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from mab_gym.backends.container.engine import COUNTS, STATE, Engine, Image
+from mab_gym.backends.container.owner import end_of_this_process, this_process
+from mab_gym.backends.container.pool import Lease, Pool, tell
+from mab_gym.backends.container.server import Answering, SnapshotServer
+from mab_gym.backends.container.strategies import strategy
+from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.fhir.overlay import Write
+from mab_gym.fhir.server import DEFAULT_BASE_URL, DEFAULT_NOW, Request, Response
+
+POOL_ROLE: Final = "pool"
+START_PATIENCE: Final = 600.0
+"""Seconds for which a server may be starting."""
+TIMEOUT: Final = 60.0
+"""Seconds for one answer."""
+
+
+class ContainerSession:
+    """One episode's view of a server of the pool; see `RecordSession`. A server is leased when it is first needed."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lease: Lease | None = None
+        self._first = True
+        self._written: tuple[Write, ...] | None = None
+        self._resources: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def writes(self) -> Sequence[Write]:
+        """What the episode has written, though it may have been taken back by now."""
+        if self._written is not None:
+            return self._written
+        return () if self._lease is None else self._lease.server.live.writes
+
+    def handle(self, request: Request) -> Response:
+        """Puts a request to a server.
+
+        Raises:
+            InfrastructureError: No server can be had, or it failed. What the first request finds broken is replaced.
+        """
+        try:
+            return self._ask(request)
+        except InfrastructureError:
+            # Nothing of this episode is lost where nothing was done yet.
+            if not self._first or request.method not in ("GET", "HEAD") or self._lease is None:
+                raise
+            self._fail()
+        return self._ask(request)
+
+    def release(self) -> None:
+        """Ends the episode: the server goes back to the pool, which takes it back to the snapshot."""
+        if self._lease is None:
+            return
+        lease, self._lease = self._lease, None
+        with lease.guard:
+            self._written = tuple(lease.server.live.writes)
+        self._pool.give_back(lease)
+
+    def reset(self) -> None:
+        """Goes back to the snapshot."""
+        self.release()
+        self._first = True
+        self._written = None
+        self._resources = ()
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Goes back to the snapshot with resources laid over it.
+
+        Raises:
+            InfrastructureError: No server can be had, or it does not take them.
+        """
+        self.reset()
+        self._resources = tuple(resources)
+        self._leased()
+
+    def _ask(self, request: Request) -> Response:
+        lease = self._leased()
+        with lease.guard:
+            if lease.revoked:
+                self._lease = None
+                raise InfrastructureError("the episode's server was given to another: its time was over")
+            response = lease.server.live.handle(request)
+        self._first = False
+        return response
+
+    def _leased(self) -> Lease:
+        if self._lease is None:
+            lease = self._pool.take()
+            # Whoever drops an episode in the middle holds its server no longer than others leave it alone.
+            weakref.finalize(self, _let_go, lease)
+            self._lease = lease
+            if self._resources:
+                try:
+                    lease.server.live.prepare(self._resources)
+                except InfrastructureError:
+                    self._fail()
+                    raise
+        return self._lease
+
+    def _fail(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._pool.fail(lease)
+
+
+def _let_go(lease: Lease) -> None:
+    lease.until = 0.0
+
+
+class ContainerBackend:
+    """A pool of HAPI servers at one snapshot; see `Backend` for the attributes.
+
+    Args:
+        digest: The archive's; its snapshot must have been made (``mab-gym hapi``).
+        strategy_name: How a server goes back to the snapshot, one of
+            `mab_gym.backends.container.strategies.STRATEGIES`.
+        servers: How many episodes can be at work at once.
+        spares: How many servers more are kept ready; as the strategy has it where None.
+        image: The snapshot's name or id, where it shall not be looked for.
+        now: The record system's clock, as far as verifiers go.
+        lease: Seconds after which an episode's server may be given to another that waits.
+
+    Raises:
+        NotInstalledError: What it needs is missing.
+        UsageError: There is no such snapshot or strategy.
+        InfrastructureError: No Docker engine answers.
+    """
+
+    def __init__(
+        self,
+        digest: str,
+        strategy_name: str = "undo",
+        servers: int = 1,
+        spares: int | None = None,
+        image: str | None = None,
+        now: datetime = DEFAULT_NOW,
+        lease: float = 900.0,
+    ) -> None:
+        chosen = strategy(strategy_name)
+        if servers < 1 or (spares is not None and spares < 0):
+            raise UsageError(
+                f"a pool has one server or more, and no negative number of spares, not {servers}, {spares}"
+            )
+        self.base_url = DEFAULT_BASE_URL
+        self.now = now
+        self.digest = digest
+        self._pid = os.getpid()
+        self._engine = Engine()
+        self._image = find_snapshot(self._engine, digest, image)
+        self._types = tuple(json.loads(self._image.labels.get(COUNTS) or "{}"))
+        swept = self._engine.sweep()
+        if swept:
+            tell(f"removed {swept} containers that a process which is no more had left")
+        self.pool = Pool(self._start, chosen, servers, chosen.spares if spares is None else spares, lease)
+        self._told = False
+        atexit.register(end_of_this_process)
+        atexit.register(self.close)
+
+    def open(self) -> ContainerSession:
+        """A new view; a server is leased when it is first needed."""
+        return ContainerSession(self.pool)
+
+    def close(self) -> None:
+        """Removes all containers of the pool."""
+        if self._pid != os.getpid():
+            return  # a fork's copy; the servers are its parent's
+        atexit.unregister(self.close)
+        with suppress(InfrastructureError):  # the janitor goes on
+            self.pool.close()
+        self._engine.close()
+
+    def _start(self) -> SnapshotServer:
+        if not self._told:
+            self._told = True
+            tell("starting HAPI FHIR from its snapshot (about a minute)")
+        running = self._engine.start(self._image.id, POOL_ROLE, this_process().name)
+        try:
+            running = self._engine.wait_until_ready(
+                running, Answering(), START_PATIENCE, lambda seconds: self.pool.check_open()
+            )
+            return SnapshotServer(self._engine, running, self._types, self._image.labels.get(STATE, ""), TIMEOUT)
+        except BaseException:
+            with suppress(InfrastructureError):
+                self._engine.remove(running.id)
+            raise
+
+
+def find_snapshot(engine: Engine, digest: str, image: str | None = None) -> Image:
+    """The newest snapshot image of an archive.
+
+    Args:
+        engine: Where to look.
+        digest: The archive's.
+        image: Its name or id, where there are several.
+
+    Raises:
+        UsageError: There is none; the text says how it is made.
+    """
+    found = engine.images(archive=digest)
+    if image is not None:
+        found = [each for each in found if image in (each.id, *each.tags)]
+    if not found:
+        named = f" named {image}" if image else ""
+        raise UsageError(
+            f"the engine has no snapshot{named} of this archive ({digest[:12]}); make one, once: mab-gym hapi up, "
+            "mab-gym hapi load COHORT, mab-gym hapi snapshot COHORT"
+        )
+    return found[0]
+
+
+@lru_cache(maxsize=8)
+def _shared(pid: int, digest: str, strategy_name: str, servers: int, spares: int | None, image: str | None) -> Any:
+    return ContainerBackend(digest, strategy_name, servers, spares, image)
+
+
+def container_backend(
+    digest: str, strategy_name: str = "undo", servers: int = 1, spares: int | None = None, image: str | None = None
+) -> ContainerBackend:
+    """The backend that all environments of this process with the same settings share; see `ContainerBackend`."""
+    shared: ContainerBackend = _shared(os.getpid(), digest, strategy_name, servers, spares, image)
+    return shared

@@ -1,0 +1,77 @@
+"""One HAPI in a container that begins at a snapshot."""
+
+from __future__ import annotations
+
+from mab_gym.backends.container.engine import Engine, Running
+from mab_gym.backends.live import LiveServer
+from mab_gym.backends.state import state_digest
+from mab_gym.backends.transport import Transport
+from mab_gym.errors import InfrastructureError
+from mab_gym.fhir.exchange import Request
+from mab_gym.fhir.server import DEFAULT_BASE_URL
+
+PROBE_TIMEOUT = 5.0
+"""Seconds for the answer to whether a server answers."""
+
+
+class Answering:
+    """Whether a container's HAPI answers searches; what has just begun to listen may not yet."""
+
+    def __init__(self) -> None:
+        self._transport: Transport | None = None
+
+    def __call__(self, running: Running) -> bool:
+        """Asks once."""
+        if self._transport is None or self._transport.base_url != running.base_url:
+            self._transport = Transport(running.base_url, timeout=PROBE_TIMEOUT)
+        try:
+            return self._transport.send(Request("GET", "Patient?_count=1&_elements=id")).status == 200
+        except InfrastructureError:
+            return False
+
+
+class SnapshotServer:
+    """A container of a snapshot, ready to work.
+
+    Args:
+        engine: Where it runs.
+        running: The container; its server answers.
+        types: The resource types that the snapshot holds.
+        state: The state's digest that it must have; the one that it has where empty.
+        timeout: Seconds for one answer.
+
+    Attributes:
+        running: The container.
+        live: The episode's conversation with it.
+
+    Raises:
+        InfrastructureError: It is not in that state.
+    """
+
+    def __init__(self, engine: Engine, running: Running, types: tuple[str, ...], state: str, timeout: float) -> None:
+        self.running = running
+        self._engine = engine
+        self._types = types
+        self._transport = Transport(running.base_url, DEFAULT_BASE_URL, timeout=timeout)
+        self.live = LiveServer(self._transport)
+        self._state = state or state_digest(self._transport, types)
+        if not self.is_at_snapshot():
+            self._transport.close()
+            raise InfrastructureError(f"container {running.name} does not hold what its snapshot says")
+
+    def is_at_snapshot(self) -> bool:
+        """Whether what it holds is what the snapshot holds: the proof.
+
+        Raises:
+            InfrastructureError: It does not answer.
+        """
+        return state_digest(self._transport, self._types) == self._state
+
+    def discard(self) -> None:
+        """Removes the container.
+
+        Raises:
+            InfrastructureError: It is still there.
+        """
+        self._transport.close()
+        self._engine.remove(self.running.id)
