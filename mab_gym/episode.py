@@ -103,7 +103,7 @@ class Episode:
     """
 
     __slots__ = (
-        "_case", "_chart", "_family", "_max_obs_chars", "_over", "_partial",
+        "_case", "_chart", "_family", "_fault", "_max_obs_chars", "_over", "_partial",
         "_session", "_steps", "_variants", "_world", "max_steps",
     )  # fmt: skip
 
@@ -130,6 +130,7 @@ class Episode:
         self._variants: tuple[str, ...] = ()
         self._steps = 0
         self._over = True
+        self._fault = ""
 
     @property
     def over(self) -> bool:
@@ -151,6 +152,8 @@ class Episode:
     ) -> tuple[Observation, dict[str, Any]]:
         """Begins a case at the snapshot: whatever was written before is gone.
 
+        Where the record system fails at it, the first step says so and ends the episode.
+
         Args:
             family: The case's family.
             case: What to play.
@@ -159,10 +162,14 @@ class Episode:
         """
         backend, snapshot, protocol = self._world
         staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
-        if staging.resources:
-            self._session.prepare(staging.resources)
-        else:
-            self._session.reset()
+        self._fault = ""
+        try:
+            if staging.resources:
+                self._session.prepare(staging.resources)
+            else:
+                self._session.reset()
+        except InfrastructureError as error:
+            self._fault = str(error)
         self._chart = snapshot.with_laid_over(staging.resources) if staging.resources else snapshot
         self._family, self._case, self._variants = family, case, staging.variants
         self._steps, self._over = 0, False
@@ -185,6 +192,8 @@ class Episode:
         if self._over or family is None or case is None:
             raise UsageError("there is no episode under way; call reset() first")
         self._steps += 1
+        if self._fault:
+            return self._break_off(family, case, self._fault)
         match parse_action(text):
             case Get(url):
                 return self._exchange(family, case, "GET", url, "")

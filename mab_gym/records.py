@@ -35,6 +35,7 @@ class EpisodeRecord:
         verdict: Success, failure's kind, reasons.
         infrastructure_error: Why the episode does not count, or None.
         variant: In which variants the case was played, joined by ``+``; empty for as it is.
+        retries: How often it was played before and spoiled by the record system.
     """
 
     env: str
@@ -52,6 +53,7 @@ class EpisodeRecord:
     verdict: Mapping[str, Any]
     infrastructure_error: str | None = None
     variant: str = ""
+    retries: int = 0
 
 
 class RunFolder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -12,6 +14,9 @@ from mab_gym.agents import Agent, Insider
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
+
+RETRIES = 2
+"""How often an episode is played again that the record system has spoiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,33 @@ def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **o
         infrastructure_error=info.get("infrastructure_error"),
         variant=info.get("variant", ""),
     )
+
+
+def play_until_judged(
+    env: gymnasium.Env[Any, str],
+    agent: Agent,
+    assignment: Assignment,
+    options: Mapping[str, str | None] = MappingProxyType({}),
+    retries: int = RETRIES,
+    pause: float = 1.0,
+) -> EpisodeRecord:
+    """Plays an episode, and again where the record system failed: what it spoils says nothing of the agent.
+
+    Args:
+        env: As for `play`.
+        agent: Likewise.
+        assignment: Likewise.
+        options: Further options for ``env.reset``.
+        retries: How often it is played again at most.
+        pause: Seconds before the second try; doubled before each further one.
+    """
+    record = play(env, agent, assignment, **options)
+    for tried in range(retries):
+        if record.infrastructure_error is None:
+            break
+        time.sleep(pause * 2**tried)
+        record = replace(play(env, agent, assignment, **options), retries=tried + 1)
+    return record
 
 
 def play_all(

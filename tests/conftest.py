@@ -16,6 +16,7 @@ from mab_gym.workplace import Workplace
 
 CANONICAL = "mab_gym/MedAgentBench-v0"
 OFFICIAL = "mab_gym/MedAgentBench-Official-v0"
+HAPI = "mab_gym/MedAgentBench-HAPI-v0"
 ROOT = Path(__file__).resolve().parent.parent
 OFFICIAL_FILES = ROOT.parent / "shared" / "official"
 needs_official_files = pytest.mark.skipif(

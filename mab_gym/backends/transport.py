@@ -55,13 +55,13 @@ class Transport:
             self._base = self._httpx.URL(self.base_url)
         except self._httpx.InvalidURL:
             self._base = self._httpx.URL("")
-        if self._base.scheme not in ("http", "https") or not self._base.host:
-            raise UsageError(
-                f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
-            )
         if self._base.userinfo:
             raise UsageError(
                 f"a base URL is shown to agents and holds no password; put what is wanted into {HEADERS_VARIABLE}"
+            )
+        if self._base.scheme not in ("http", "https") or not self._base.host:
+            raise UsageError(
+                f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
             )
         sent = dict(headers or {})
         if known_as is not None:
@@ -91,6 +91,8 @@ class Transport:
         Raises:
             InfrastructureError: There was no whole answer. Reading is tried twice.
         """
+        if self._client.is_closed:
+            raise InfrastructureError("the connections to the record system were closed")
         url = self._address(request.target)
         if isinstance(url, Response):
             return url

@@ -14,7 +14,7 @@ from mab_gym.cli.environment import DEFAULT_ENV, make
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import AGENTS
 from mab_gym.records import RunFolder, read_records
-from mab_gym.rollout import assignments, play, unwrapped
+from mab_gym.rollout import RETRIES, assignments, play_until_judged, unwrapped
 from mab_gym.tasking.variants import VARIANTS, read_variants
 
 
@@ -28,6 +28,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="At most so many episodes.")] = None,
     seed: Annotated[int, typer.Option(help="The first episode's seed.")] = 0,
     max_steps: Annotated[int | None, typer.Option(help="Actions after which an episode is truncated.")] = None,
+    retries: Annotated[
+        int, typer.Option(help="How often an episode is played again that the record system spoils.", min=0)
+    ] = RETRIES,
 ) -> None:
     """Play an environment and write one JSON line an episode, as it ends."""
     if agent not in AGENTS:
@@ -57,7 +60,7 @@ def evaluate(
     ):
         try:
             for assignment in todo:
-                records.append(play(made, player, assignment, **options))
+                records.append(play_until_judged(made, player, assignment, options, retries))
                 folder.add(records[-1])
                 advance()
         except KeyboardInterrupt:
@@ -71,3 +74,12 @@ def evaluate(
         )
     )
     output.print(f"records: {folder.path}", markup=False, soft_wrap=True)
+    spoiled = [record for record in records if record.infrastructure_error is not None]
+    if spoiled:
+        errors.print(
+            f"{len(spoiled)} of {len(records)} episodes do not count, because the record system failed: "
+            f"{spoiled[0].infrastructure_error}",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)

@@ -22,6 +22,8 @@ from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import DEFAULT_BASE_URL, DEFAULT_NOW, Request, Response
 
 POOL_ROLE: Final = "pool"
+QUICK: Final[Mapping[str, str]] = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""A third less time to start and half the memory, for servers of which each answers a few requests at a time."""
 START_PATIENCE: Final = 600.0
 """Seconds for which a server may be starting."""
 TIMEOUT: Final = 60.0
@@ -159,9 +161,13 @@ class ContainerBackend:
         self.digest = digest
         self._pid = os.getpid()
         self._engine = Engine()
-        self._image = find_snapshot(self._engine, digest, image)
+        try:
+            self._image = find_snapshot(self._engine, digest, image)
+            swept = self._engine.sweep()
+        except BaseException:
+            self._engine.close()
+            raise
         self._types = tuple(json.loads(self._image.labels.get(COUNTS) or "{}"))
-        swept = self._engine.sweep()
         if swept:
             tell(f"removed {swept} containers that a process which is no more had left")
         self.pool = Pool(self._start, chosen, servers, chosen.spares if spares is None else spares, lease)
@@ -186,7 +192,7 @@ class ContainerBackend:
         if not self._told:
             self._told = True
             tell("starting HAPI FHIR from its snapshot (about a minute)")
-        running = self._engine.start(self._image.id, POOL_ROLE, this_process().name)
+        running = self._engine.start(self._image.id, POOL_ROLE, this_process().name, environment=QUICK)
         try:
             running = self._engine.wait_until_ready(
                 running, Answering(), START_PATIENCE, lambda seconds: self.pool.check_open()

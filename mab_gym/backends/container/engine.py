@@ -101,7 +101,11 @@ class Engine:
         self._faults = (docker.errors.DockerException, RequestException, OSError)
         with self._saying("reach a Docker engine (is one running, and may this user use it?)"):
             self._client: Any = docker.from_env(timeout=120)
-            self.version = str(self._client.version()["Version"])
+            try:
+                self.version = str(self._client.version()["Version"])
+            except BaseException:
+                self._client.close()
+                raise
 
     def close(self) -> None:
         """Closes the connections to the engine."""

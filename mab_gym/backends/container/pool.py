@@ -21,6 +21,7 @@ from mab_gym.errors import InfrastructureError
 Start = Callable[[], SnapshotServer]
 _TICK = 0.2
 _TRIES = 2
+_GRACE = 10.0
 
 
 @dataclass(slots=True)
@@ -145,7 +146,7 @@ class Pool:
         self.give_back(lease)
 
     def close(self) -> None:
-        """Removes all servers; those that are still starting remove themselves.
+        """Removes all servers; those that are still starting are waited for, since they remove themselves.
 
         Raises:
             InfrastructureError: Some are still there; their owner's janitor goes on.
@@ -157,6 +158,7 @@ class Pool:
             doomed = [*self._idle, *(lease.server for lease in self._leases), *self._condemned]
             self._idle, self._leases, self._condemned = [], [], []
             self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._starting, _GRACE)
         failures = []
         for server in doomed:
             try:
@@ -218,18 +220,18 @@ class Pool:
                 failure = error
             except Exception as error:
                 failure = InfrastructureError(f"a server could not be started: {type(error).__name__}: {error}")
+        if server is not None and self._closed:
+            with suppress(InfrastructureError):
+                server.discard()
+            server = None
         with self._changed:
             self._starting -= 1
-            closed = self._closed
             if server is None:
                 self._failure = failure
-            elif not closed:
+            else:
                 self.tally.started += 1
                 self._idle.append(server)
             self._changed.notify_all()
-        if server is not None and closed:
-            with suppress(InfrastructureError):
-                server.discard()
 
     def _renew(self, lease: Lease) -> None:
         """Takes a server back to the snapshot and offers it again, or removes it."""

@@ -1,0 +1,201 @@
+"""Faults injected into episodes: each is told from a failure of the agent, played again, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import pytest
+
+from mab_gym.backends.container import backend as containers
+from mab_gym.backends.container.backend import ContainerBackend
+from mab_gym.backends.container.engine import ARCHIVE, Engine
+from mab_gym.backends.container.owner import this_process
+from mab_gym.cohort.locate import named_archive
+from mab_gym.errors import InfrastructureError
+from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.server import Request
+from mab_gym.records import RunFolder, read_records
+from mab_gym.rollout import assignments, play_until_judged, unwrapped
+from tests.conftest import CANONICAL
+from tests.container.conftest import STUB_ARCHIVE
+
+FAULTS = 200
+KINDS = ("kill", "remove", "stop", "hang", "500", "cut")
+
+
+class Clumsy:
+    """Reads twice and gives up; between its steps something may break that it knows nothing of."""
+
+    name = "clumsy"
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self.before: Mapping[int, Any] = {}
+
+    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        self.turn = 0
+
+    def act(self, observation: Mapping[str, Any]) -> str:
+        self.turn += 1
+        broken, self.before = self.before.get(self.turn), {k: v for k, v in self.before.items() if k != self.turn}
+        if broken is not None:
+            broken()
+        return "FINISH([])" if self.turn == 3 else "GET http://localhost:8080/fhir/Patient?_count=1"
+
+
+@pytest.fixture
+def env(
+    stub_image: str, engine: Engine, docker_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[gymnasium.Env[Any, str]]:
+    """The canonical tasks on stand-in servers, which hang for half a second at most."""
+    monkeypatch.setattr(containers, "TIMEOUT", 0.5)
+    digest = open_archive(named_archive("reduced")).digest
+    container = docker_client.containers.create(stub_image)
+    labelled = container.commit("mab-gym-test/stub", "reduced", changes=[f"LABEL {ARCHIVE}={digest}"])
+    container.remove()
+    made = gymnasium.make(CANONICAL, cohort="reduced", backend="container", image="mab-gym-test/stub:reduced", spares=1)
+    yield made
+    made.close()
+    backend = unwrapped(made).workplace.backend
+    backend.close()
+    containers._shared.cache_clear()
+    docker_client.images.remove(labelled.id, force=True)
+
+
+def break_something(kind: str, docker_client: Any) -> None:
+    """Does to the server at work what operators dread."""
+    owner = this_process().name
+    for container in docker_client.containers.list(
+        filters={"label": f"mab_gym.owner={owner}", "status": "running"}, ignore_removed=True
+    ):
+        with suppress(Exception):  # the spare may be gone by itself
+            match kind:
+                case "kill":
+                    container.kill()
+                case "remove":
+                    container.remove(force=True)
+                case "stop":
+                    container.stop(timeout=0)
+                case "hang":
+                    container.pause()
+                case "500":
+                    container.exec_run(["/bin/busybox", "touch", "/broken"])
+                case "cut":
+                    container.exec_run(["/bin/busybox", "rm", "/answer"])
+
+
+def test_faults_spoil_no_result_and_leave_no_container(
+    env: gymnasium.Env[Any, str], engine: Engine, docker_client: Any, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    agent = Clumsy()
+    todo = assignments(unwrapped(env), limit=FAULTS)
+    injected: Counter[str] = Counter()
+    with RunFolder(tmp_path / "run", {}) as folder:
+        for assignment in todo:
+            kind = chance.choice(KINDS)
+            injected[kind] += 1
+            agent.before = {chance.choice((1, 2)): lambda kind=kind: break_something(kind, docker_client)}
+            folder.add(play_until_judged(env, agent, assignment, pause=0.0))
+    records = list(read_records(tmp_path / "run"))
+    assert sum(injected.values()) == FAULTS
+    assert len(injected) == len(KINDS)
+    assert [record["case"] for record in records] == [assignment.case for assignment in todo]
+    # None of it is laid at the agent's door: it gave up every time, and that alone is what the records say.
+    assert {record["infrastructure_error"] for record in records} == {None}
+    assert {record["verdict"]["failure"] for record in records} == {"gave_up"}
+    assert sum(record["retries"] for record in records) >= FAULTS / 3
+    unwrapped(env).workplace.backend.close()
+    assert engine.containers(owner=this_process().name) == []
+
+
+def test_an_episode_that_is_spoiled_says_so(env: gymnasium.Env[Any, str], docker_client: Any) -> None:
+    env.reset(options={"case": "latest_glucose/01"})
+    env.step("GET http://localhost:8080/fhir/Patient?_count=1")
+    break_something("kill", docker_client)
+    _, reward, terminated, truncated, info = env.step("GET http://localhost:8080/fhir/Patient?_count=1")
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert "did not answer" in info["infrastructure_error"]
+    assert info["verdict"]["success"] is False
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step("FINISH([])")
+    assert "infrastructure_error" not in env.reset(seed=1)[1]
+
+
+class Switch:
+    """A socket before the engine's that can be shut, as when the engine is stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.open_: socket.socket | None = None
+
+    def on(self) -> None:
+        self.path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(self.path))
+        listening.listen(64)
+        self.open_ = listening
+        threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
+
+    def off(self) -> None:
+        if self.open_ is not None:
+            with suppress(OSError):
+                self.open_.shutdown(socket.SHUT_RDWR)
+            self.open_.close()
+        self.path.unlink(missing_ok=True)
+
+    def _accept(self, listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listening.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect("/var/run/docker.sock")
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=_carry, args=pair, daemon=True).start()
+
+
+def _carry(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+def test_an_engine_that_is_stopped_and_started_again(
+    stub_image: str, engine: Engine, docker_client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not Path("/var/run/docker.sock").exists():
+        pytest.skip("the engine is not behind /var/run/docker.sock")
+    switch = Switch(tmp_path / "engine.sock")
+    switch.on()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{switch.path}")
+    backend = ContainerBackend(STUB_ARCHIVE, image=stub_image)
+    session = backend.open()
+    try:
+        assert session.handle(Request("GET", "Patient")).status == 200
+        switch.off()
+        break_something("kill", docker_client)
+        with pytest.raises(InfrastructureError):
+            session.handle(Request("GET", "Patient"))
+        session.reset()
+        with pytest.raises(InfrastructureError, match="could not"):
+            session.handle(Request("GET", "Patient"))
+        switch.on()
+        session.reset()
+        assert session.handle(Request("GET", "Patient")).status == 200
+    finally:
+        session.reset()
+        backend.close()
+        switch.off()
+    assert engine.containers(owner=this_process().name) == []
