@@ -61,8 +61,10 @@ def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, d
             tell("files", number, len(paths))
             if _is_bundle(path):
                 bundle = BundleFile(path)
-                for piece, resource in bundle.resources():
+                for done, (piece, resource) in enumerate(bundle.resources()):
                     _take(gathering, problems, path.name, piece, resource)
+                    if done % _BEAT == 0:
+                        tell(path.name, done, 0)
                 conditional, dangling = conditional + bundle.conditional, dangling + bundle.dangling
             else:
                 for done, piece in enumerate(lines(path)):
@@ -117,4 +119,4 @@ def _is_bundle(path: Path) -> bool:
         return True
     first: Iterator[Piece] = entries(path)
     piece = next(first, None)
-    return piece is not None and not piece.problem
+    return piece is not None and piece.place.startswith("entry ")

@@ -19,7 +19,7 @@ class Problem:
 
     Attributes:
         source: The file or address.
-        place: Where in it, as in ``line 7`` or ``entry 3``.
+        place: Where in it, as in ``line 7`` or ``entry 3, line 90``.
         text: What was wrong.
     """
 

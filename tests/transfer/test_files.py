@@ -167,7 +167,7 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
     imported = import_files(tmp_path, tmp_path / "s.mab", "s")
     assert imported.counts == {"Observation": 1, "Patient": 1}
     assert (imported.conditional, imported.dangling) == (1, 1)
-    assert told(imported) == ["someone.json, entry 3: an entry without a resource"]
+    assert told(imported) == ["someone.json, entry 3, line 49: an entry without a resource"]
     session = Server(open_archive(tmp_path / "s.mab").tables).open()
     found = json.loads(session.handle(Request("GET", "Observation?patient=7a1f")).body)
     (resource,) = (entry["resource"] for entry in found["entry"])
