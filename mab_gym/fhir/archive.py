@@ -157,7 +157,10 @@ def _describe(table: Table, sections: _Sections) -> dict[str, Any]:
                     "others": sections.add_texts(column.others),
                 }
             )
-    return {"type": table.resource_type, "ids": ids, "columns": columns}
+    described = {"type": table.resource_type, "ids": ids, "columns": columns}
+    if table.positions is not None:
+        described["positions"] = sections.add(table.positions)
+    return described
 
 
 def _table(described: Mapping[str, Any], body: memoryview) -> Table:
@@ -178,4 +181,9 @@ def _table(described: Mapping[str, Any], body: memoryview) -> Table:
             known = [InstantForm(length, suffix) for length, suffix in column["known"]]
             seconds, forms = array(column["seconds"]), array(column["forms"])
             columns.append(InstantColumn(column["name"], seconds, forms, known, texts(column["others"])))
-    return Table(described["type"], array(ids["numbers"]) if "numbers" in ids else texts(ids["texts"]), columns)
+    return Table(
+        described["type"],
+        array(ids["numbers"]) if "numbers" in ids else texts(ids["texts"]),
+        columns,
+        array(described["positions"]) if "positions" in described else None,
+    )

@@ -134,11 +134,14 @@ class Table:
         resource_type: As in ``Observation``.
         ids: The logical ids: int64 of shape ``(rows,)`` where all of them are plain numbers, else texts.
         columns: Every other element in the order in which FHIR defines them, ``meta`` first.
+        positions: The places of the rows in the order in which all resources were loaded, counted from 1; None where
+            one type was loaded after the other, as the tables follow one another.
     """
 
     resource_type: str
     ids: IntArray | Sequence[str]
     columns: Sequence[Column]
+    positions: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -63,7 +63,7 @@ def import_server(
             for resource_type in chosen:
                 if (path := crawl.file(resource_type)).is_file():
                     take_lines(gathering, problems, path, f"{resource_type} of the server")
-            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"})
+            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"}, from_server=True)
         crawl.discard()
     return imported
 

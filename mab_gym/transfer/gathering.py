@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping
 from typing import Any, Final
+
+import numpy as np
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.definitions import resource_types
@@ -14,6 +17,7 @@ from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.server import DEFAULT_NOW
 from mab_gym.fhir.table import Table
+from mab_gym.transfer.ordering import with_positions
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _META: Final = {"versionId": "1", "lastUpdated": DEFAULT_NOW.isoformat(timespec="milliseconds")}
@@ -30,6 +34,10 @@ class Gathering:
     def __init__(self) -> None:
         self._gatherers: dict[str, TableGatherer] = {}
         self._seen: dict[str, set[str]] = {}
+        self._positions: dict[str, array[int]] = {}
+        self._taken = 0
+        self.undated = False
+        """Whether some did not say when they were last updated."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -72,12 +80,18 @@ class Gathering:
         if given in seen:
             raise RefusedError(f"{kind}/{given} was there before; the first one stays")
         seen.add(given)
-        resource["meta"] = {**_META, **resource.get("meta", {})}
+        meta = resource.get("meta", {})
+        self.undated = self.undated or "lastUpdated" not in meta
+        resource["meta"] = {**_META, **meta}
         gatherer = self._gatherers.get(kind)
         if gatherer is None:
             gatherer = self._gatherers[kind] = TableGatherer(kind)
+            self._positions[kind] = array("q")
         gatherer.add(resource)
+        self._taken += 1
+        self._positions[kind].append(self._taken)
 
     def tables(self) -> list[Table]:
-        """The tables, a type after the other in the order of their first resources."""
-        return [gatherer.table() for gatherer in self._gatherers.values()]
+        """The tables in the order of their first resources, with the order of all where types came mixed."""
+        tables = [gatherer.table() for gatherer in self._gatherers.values()]
+        return with_positions(tables, [np.frombuffer(each, dtype=np.int64) for each in self._positions.values()])

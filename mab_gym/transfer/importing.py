@@ -11,6 +11,7 @@ from mab_gym.errors import RecordsError
 from mab_gym.fhir.archive import write_archive
 from mab_gym.transfer.bundles import BundleFile
 from mab_gym.transfer.gathering import Gathering, RefusedError
+from mab_gym.transfer.ordering import in_order_of_server
 from mab_gym.transfer.problems import Problem, Problems, noting
 from mab_gym.transfer.reading import Piece, entries, files_of, lines
 
@@ -30,6 +31,7 @@ class Imported:
         problems: What was left out.
         conditional: References by a search, which stay as they came.
         dangling: References to entries that their Bundle does not have.
+        order: What the order between types was known by, where they were fetched one by one (`in_order_of_server`).
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Imported:
     problems: Problems
     conditional: int = 0
     dangling: int = 0
+    order: str = ""
 
 
 def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, done, total: None) -> Imported:
@@ -76,7 +79,13 @@ def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, d
 
 
 def finish(
-    gathering: Gathering, problems: Problems, out: Path, about: dict[str, Any], conditional: int = 0, dangling: int = 0
+    gathering: Gathering,
+    problems: Problems,
+    out: Path,
+    about: dict[str, Any],
+    conditional: int = 0,
+    dangling: int = 0,
+    from_server: bool = False,
 ) -> Imported:
     """Writes what was gathered.
 
@@ -87,9 +96,13 @@ def finish(
     if not counts:
         first = f"; the first of {problems.count} problems: {problems.first[0]}" if problems.count else ""
         raise RecordsError(f"there was no resource to take{first}")
+    tables, order = gathering.tables(), ""
+    if from_server:
+        tables, order = in_order_of_server(tables, not gathering.undated)
+        about |= {"order": order}
     about |= {"counts": counts, "left_out": problems.count}
-    digest = write_archive(out, gathering.tables(), about)
-    return Imported(out, digest, counts, problems, conditional, dangling)
+    digest = write_archive(out, tables, about)
+    return Imported(out, digest, counts, problems, conditional, dangling, order)
 
 
 def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str) -> None:
