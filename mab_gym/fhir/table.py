@@ -47,6 +47,11 @@ class TextPool(Sequence[str]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    @property
+    def parts(self) -> tuple[IntArray, memoryview]:
+        """Where each text begins and the last one ends, and the buffer."""
+        return self._offsets, self._blob
+
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mab_gym.transfer.reading import Piece, entries
+from mab_gym.transfer.reading import Piece, entries, found_in
 
 _UUID: Final = "urn:uuid:"
+_REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"(urn:uuid:[^"\\]{1,256})"')
 
 
 class BundleFile:
     """One file with a Bundle: a transaction, as Synthea writes it, a collection, a searchset or a history.
 
-    It is read twice, first for the addresses of its entries, then for the resources.
+    It is read up to three times: for what references name, for the entries that have these addresses, and for the
+    resources.
 
     Args:
         path: The file.
@@ -56,13 +59,16 @@ class BundleFile:
                     yield piece, self._resolved(resource, targets)
 
     def _targets(self) -> dict[str, str]:
-        """What the addresses of entries that are UUIDs stand for."""
+        """What the addresses of entries that are UUIDs stand for, of those that are referred to."""
+        wanted = found_in(self._path, _REFERENCE)
         targets: dict[str, str] = {}
+        if not wanted:
+            return targets
         for piece in entries(self._path):
             entry = piece.value
             if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping) and not piece.problem:
                 full_url, resource = entry.get("fullUrl"), entry["resource"]
-                if isinstance(full_url, str) and full_url.startswith(_UUID):
+                if isinstance(full_url, str) and full_url in wanted:
                     targets[full_url] = f"{resource.get('resourceType')}/{_id_of(full_url, resource)}"
         return targets
 

@@ -17,6 +17,7 @@ from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.server import DEFAULT_NOW
 from mab_gym.fhir.table import Table
+from mab_gym.transfer.differences import differences
 from mab_gym.transfer.ordering import with_positions
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
@@ -33,7 +34,6 @@ class Gathering:
 
     def __init__(self) -> None:
         self._gatherers: dict[str, TableGatherer] = {}
-        self._seen: dict[str, set[str]] = {}
         self._positions: dict[str, array[int]] = {}
         self._taken = 0
         self.undated = False
@@ -44,8 +44,11 @@ class Gathering:
         """How many resources of each type were taken."""
         return {name: len(gatherer) for name, gatherer in self._gatherers.items()}
 
-    def take(self, text: str) -> None:
+    def take(self, text: str) -> list[str]:
         """Takes the JSON of a resource.
+
+        Returns:
+            What did not come through as it was (`differences`).
 
         Raises:
             RefusedError: It is not JSON, no resource, has no proper id, or was there before.
@@ -54,9 +57,9 @@ class Gathering:
             raw = parse_element(text)
         except (ValueError, RecursionError) as error:
             raise RefusedError(f"not JSON: {error}") from None
-        self.take_resource(raw, text)
+        return self.take_resource(raw, text)
 
-    def take_resource(self, raw: Any, text: str | None = None) -> None:
+    def take_resource(self, raw: Any, text: str | None = None) -> list[str]:
         """Takes a resource as Python values (see `take`).
 
         Args:
@@ -76,20 +79,19 @@ class Gathering:
             raise RefusedError(str(error.issues[0].diagnostics)) from None
         except RecursionError:
             raise RefusedError("it nests too deep") from None
-        seen = self._seen.setdefault(kind, set())
-        if given in seen:
-            raise RefusedError(f"{kind}/{given} was there before; the first one stays")
-        seen.add(given)
+        changed = list(differences(raw, resource))
         meta = resource.get("meta", {})
-        self.undated = self.undated or "lastUpdated" not in meta
         resource["meta"] = {**_META, **meta}
         gatherer = self._gatherers.get(kind)
         if gatherer is None:
             gatherer = self._gatherers[kind] = TableGatherer(kind)
             self._positions[kind] = array("q")
-        gatherer.add(resource)
+        if not gatherer.add(resource):
+            raise RefusedError(f"{kind}/{given} was there before; the first one stays")
+        self.undated = self.undated or "lastUpdated" not in meta
         self._taken += 1
         self._positions[kind].append(self._taken)
+        return changed
 
     def tables(self) -> list[Table]:
         """The tables in the order of their first resources, with the order of all where types came mixed."""

@@ -28,7 +28,7 @@ class Imported:
         path: The archive.
         digest: Its digest.
         counts: By resource type, how many were taken.
-        problems: What was left out.
+        problems: What was left out, and what was taken otherwise than it came.
         conditional: References by a search, which stay as they came.
         dangling: References to entries that their Bundle does not have.
         order: What the order between types was known by, where they were fetched one by one (`in_order_of_server`).
@@ -100,7 +100,7 @@ def finish(
     if from_server:
         tables, order = in_order_of_server(tables, not gathering.undated)
         about |= {"order": order}
-    about |= {"counts": counts, "left_out": problems.count}
+    about |= {"counts": counts, "left_out": problems.count, "changed": problems.changed}
     digest = write_archive(out, tables, about)
     return Imported(out, digest, counts, problems, conditional, dangling, order)
 
@@ -115,12 +115,12 @@ def _take(gathering: Gathering, problems: Problems, source: str, piece: Piece, r
     try:
         if piece.problem:
             raise RefusedError(piece.problem)
-        if resource is None:
-            gathering.take(piece.text)
-        else:
-            gathering.take_resource(resource)
+        changed = gathering.take(piece.text) if resource is None else gathering.take_resource(resource)
     except RefusedError as error:
         problems.note(Problem(source, piece.place, str(error)))
+    else:
+        if changed:
+            problems.note(Problem(source, piece.place, "; ".join(changed), taken=True))
 
 
 def _is_bundle(path: Path) -> bool:

@@ -6,8 +6,10 @@ Files may be larger than memory. What is broken is named, and the rest is read o
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,6 +20,7 @@ from mab_gym.transfer.bundle_text import BrokenError, BundleText
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Longer lines and entries are passed over, unread."""
 _CHUNK: Final = 1 << 20
+_OVERLAP: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,17 @@ def entries(path: Path) -> Iterator[Piece]:
             yield from _entries(BundleText(file, _CHUNK, LONGEST_LINE))
     except (OSError, EOFError, zlib.error) as error:
         yield Piece("the file", problem=f"cannot be read on: {error}")
+
+
+def found_in(path: Path, pattern: re.Pattern[bytes]) -> set[str]:
+    """What the first group of a pattern finds in the bytes of a file, up to where it can be read."""
+    found, rest = set[str](), b""
+    with suppress(OSError, EOFError, zlib.error), _opened(path) as file:
+        while data := file.read1(_CHUNK):  # type: ignore[attr-defined]
+            text = rest + data
+            found.update(match[1].decode("utf-8", "replace") for match in pattern.finditer(text))
+            rest = text[-_OVERLAP:]
+    return found
 
 
 def _entries(bundle: BundleText) -> Iterator[Piece]:
