@@ -48,7 +48,10 @@ class Asking:
                 f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
             )
         token = os.environ.get(TOKEN_VARIABLE)
-        headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        # HAPI answers a search that was asked within a minute from what it found then, unless it is told not to.
+        headers = {"Accept": "application/fhir+json", "Cache-Control": "no-cache"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         self._client = self._httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
 
     def close(self) -> None:

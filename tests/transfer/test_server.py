@@ -32,12 +32,14 @@ class Hospital:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.told: list[str | None] = []
         self.fault: Fault = lambda number, path: None
         hospital = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 hospital.asked.append(self.path)
+                hospital.told.append(self.headers["Cache-Control"])
                 answer = hospital.fault(len(hospital.asked), self.path)
                 if answer is None:
                     response = hospital.session.handle(Request("GET", self.path.removeprefix("/fhir").lstrip("/")))
@@ -229,3 +231,9 @@ def test_an_answer_that_is_no_bundle_is_named(hospital: Hospital, tmp_path: Path
     hospital.fault = lambda number, path: (200, '{"resourceType": "OperationOutcome"}')
     with pytest.raises(RecordsError, match="'OperationOutcome', not with a Bundle"):
         import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient"], pause=0)
+
+
+def test_a_server_is_told_not_to_answer_from_a_cache(hospital: Hospital, tmp_path: Path) -> None:
+    """HAPI gives the results of a minute ago otherwise, without what was stored since."""
+    import_server(hospital.base, tmp_path / "h.mab", "h", pause=0)
+    assert set(hospital.told) == {"no-cache"}
