@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from mab_gym.cli.app import app
 from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.base import BaseTable
 from mab_gym.transfer.importing import Imported, import_files
 
 HEAD = '{"resourceType": "Bundle",\n"type": "transaction", "entry": [\n'
@@ -160,3 +163,28 @@ def test_a_history_gives_what_is_current(tmp_path: Path) -> None:
     assert "entry 1, line 3: Patient/p1 is deleted" in one
     assert "entry 3, line 5: a version of Patient/p1 before it was deleted" in two
     assert "entry 4, line 6: Patient/p2 was there before; the first one stays" in three
+
+
+def test_a_circle_by_uuid_is_resolved_and_twins_are_named(tmp_path: Path) -> None:
+    def member(own: str, other: str) -> str:
+        observation = {"resourceType": "Observation", "status": "final", "code": {"text": own}}
+        references = [{"reference": f"urn:uuid:{other}"}]
+        return json.dumps({"fullUrl": f"urn:uuid:{own}", "resource": {**observation, "hasMember": references}})
+
+    result = imported(tmp_path, [member("a", "b"), member("b", "a"), member("c", "c"), member("a", "c")])
+    assert told(result) == ["b.json, entry 4, line 6: Observation/a was there before; the first one stays"]
+    table = BaseTable(open_archive(result.path).tables["Observation"])
+    members = [json.loads(table.text(row))["hasMember"][0]["reference"] for row in range(3)]
+    assert members == ["Observation/b", "Observation/a", "Observation/c"]
+    assert result.dangling == 0
+
+
+def test_the_command_names_what_was_left_out_and_what_was_changed(tmp_path: Path) -> None:
+    texts = [json.dumps(entry(1)), "nonsense", json.dumps(entry(2, birthDate=1950))]
+    (tmp_path / "b.json").write_text(HEAD + ",\n".join(texts) + "]}")
+    arguments = ["data", "import", str(tmp_path / "b.json"), "--out", str(tmp_path / "b.mab")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0
+    assert "b.json, entry 2, line 4: not JSON" in done.output
+    assert 'b.json, entry 3, line 5: Patient.birthDate is "1950" now, not 1950' in done.output
+    assert CliRunner().invoke(app, [*arguments, "--strict"]).exit_code == 1
