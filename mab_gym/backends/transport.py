@@ -7,6 +7,7 @@ import os
 import weakref
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from mab_gym.errors import InfrastructureError, NotInstalledError, UsageError
 from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
@@ -19,6 +20,8 @@ HEADERS_VARIABLE = "MAB_GYM_FHIR_HEADERS"
 """Environment variable with further headers for a remote server, as a JSON object of texts; likewise."""
 TIMEOUT = 60.0
 """Seconds for one answer."""
+FRESH: Mapping[str, str] = {"Cache-Control": "no-cache"}
+"""HAPI answers a search from what it found up to a minute ago, unless it is told not to."""
 _CONNECT = 10.0
 _KEPT = ("content-type", "location", "etag")
 _SAFE_TO_REPEAT = ("GET", "HEAD")
@@ -51,19 +54,8 @@ class Transport:
     ) -> None:
         self._httpx = import_httpx()
         self.base_url = base_url.rstrip("/")
-        try:
-            self._base = self._httpx.URL(self.base_url)
-        except self._httpx.InvalidURL:
-            self._base = self._httpx.URL("")
-        if self._base.userinfo:
-            raise UsageError(
-                f"a base URL is shown to agents and holds no password; put what is wanted into {HEADERS_VARIABLE}"
-            )
-        if self._base.scheme not in ("http", "https") or not self._base.host:
-            raise UsageError(
-                f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
-            )
-        sent = dict(headers or {})
+        self._base = fhir_base(self.base_url)
+        sent = {**FRESH, **(headers or {})}
         if known_as is not None:
             sent["Host"] = self._httpx.URL(known_as).netloc.decode("ascii")
         self._client = self._httpx.Client(
@@ -131,6 +123,27 @@ class Transport:
 def said(status: int, text: str, code: str) -> Response:
     """An answer given here instead of by the server, as an OperationOutcome."""
     return Response(status, pretty(operation_outcome(Issue(text, code))), {"content-type": FHIR_JSON})
+
+
+def fhir_base(base_url: str) -> Any:
+    """A FHIR base as an httpx URL.
+
+    Raises:
+        NotInstalledError: httpx is missing.
+        UsageError: It is none, or holds a password.
+    """
+    httpx = import_httpx()
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.userinfo:
+        raise UsageError(
+            f"a base URL is shown to agents and holds no password; put what is wanted into {HEADERS_VARIABLE}"
+        )
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}")
+    return url
 
 
 def secret_headers() -> dict[str, str]:

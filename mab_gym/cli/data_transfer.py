@@ -26,7 +26,9 @@ def import_(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="Of a server, only this resource type; may be repeated.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything was left out.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 where anything was left out or changed.")
+    ] = False,
 ) -> None:
     """Import records into an archive, as they came: ids, order and values.
 
@@ -46,7 +48,7 @@ def import_(
                 raise UsageError("--type chooses among what a server has; a file or folder is imported whole")
             imported = import_files(Path(source), path, called, tell)
     _say(imported)
-    if strict and imported.problems.count:
+    if strict and (imported.problems.count or imported.problems.changed):
         raise typer.Exit(1)
 
 
@@ -58,14 +60,16 @@ def export(
     ids: Annotated[
         str, typer.Option(help="In Bundles: 'prefix' puts the type before ids of digits alone, 'keep' leaves them.")
     ] = "prefix",
-    patients: Annotated[str | None, typer.Option(help="Only these people: MRNs with commas between them.")] = None,
+    patients: Annotated[
+        str | None, typer.Option(help="Only these people: MRN or Patient/MRN, with commas between them.")
+    ] = None,
 ) -> None:
     """Export records as Bulk Data NDJSON, or as transaction Bundles that a FHIR server loads."""
     if (ndjson is None) == (bundles is None):
         raise UsageError("give one of --ndjson FOLDER and --bundles FOLDER")
     if ids not in ("prefix", "keep"):
         raise UsageError(f"--ids is prefix or keep, not {ids!r}")
-    wanted = [mrn.strip() for mrn in (patients or "").split(",") if mrn.strip()]
+    wanted = [mrn.strip().removeprefix("Patient/") for mrn in (patients or "").split(",") if mrn.strip()]
     with stages(f"exporting {archive}") as tell:
         opened = open_archive(named_archive(archive, tell))
         if ndjson is not None:
@@ -95,6 +99,16 @@ def _say(imported: Imported) -> None:
     ):
         if count:
             output.print(f"{count:,} {what}", markup=False, soft_wrap=True)
+    if imported.order:
+        output.print(f"order between types: {imported.order}", soft_wrap=True)
     for problem in imported.problems.first:
+        output.print(f"  {problem}", markup=False, soft_wrap=True)
+    if imported.problems.changed:
+        output.print(
+            f"{imported.problems.changed:,} taken, but not whole; all are in {imported.problems.path}",
+            markup=False,
+            soft_wrap=True,
+        )
+    for problem in imported.problems.first_changed:
         output.print(f"  {problem}", markup=False, soft_wrap=True)
     output.print(f"digest: {imported.digest}", soft_wrap=True)

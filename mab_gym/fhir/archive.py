@@ -45,19 +45,24 @@ class _Sections:
     """Collects byte sections and remembers where each will lie."""
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | memoryview] = []
         self.size = 0
 
     def add(self, array: IntArray) -> list[Any]:
         little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
         place = [little.dtype.str, len(little), self.size]
-        data = little.tobytes()
-        padding = -len(data) % _ALIGNMENT
-        self.parts.append(data + bytes(padding))
-        self.size += len(data) + padding
+        padding = -little.nbytes % _ALIGNMENT
+        self.parts += [little.view(np.uint8).data, bytes(padding)]
+        self.size += little.nbytes + padding
         return place
 
     def add_texts(self, texts: Sequence[str]) -> list[Any]:
+        if isinstance(texts, TextPool):
+            offsets, blob = texts.parts
+            if not len(blob) or int(offsets[-1]) != len(blob) or int(offsets[0]):
+                return self.add_texts(list(texts))
+            offsets = offsets.astype(np.uint32 if len(blob) < 1 << 32 else np.uint64)
+            return [self.add(offsets), self.add(np.frombuffer(blob, dtype=np.uint8))]
         encoded = [text.encode("utf-8") for text in texts]
         offsets = np.zeros(len(encoded) + 1, dtype=np.uint64)
         offsets[1:] = np.cumsum([len(text) for text in encoded], dtype=np.uint64)
@@ -157,7 +162,10 @@ def _describe(table: Table, sections: _Sections) -> dict[str, Any]:
                     "others": sections.add_texts(column.others),
                 }
             )
-    return {"type": table.resource_type, "ids": ids, "columns": columns}
+    described = {"type": table.resource_type, "ids": ids, "columns": columns}
+    if table.positions is not None:
+        described["positions"] = sections.add(table.positions)
+    return described
 
 
 def _table(described: Mapping[str, Any], body: memoryview) -> Table:
@@ -178,4 +186,9 @@ def _table(described: Mapping[str, Any], body: memoryview) -> Table:
             known = [InstantForm(length, suffix) for length, suffix in column["known"]]
             seconds, forms = array(column["seconds"]), array(column["forms"])
             columns.append(InstantColumn(column["name"], seconds, forms, known, texts(column["others"])))
-    return Table(described["type"], array(ids["numbers"]) if "numbers" in ids else texts(ids["texts"]), columns)
+    return Table(
+        described["type"],
+        array(ids["numbers"]) if "numbers" in ids else texts(ids["texts"]),
+        columns,
+        array(described["positions"]) if "positions" in described else None,
+    )

@@ -248,7 +248,7 @@ class BaseTable:
         """HAPI's database ids of rows."""
         if isinstance(self.positions, range):
             return np.asarray(rows, dtype=np.int64) * self.positions.step + self.positions.start
-        return np.asarray(self.positions, dtype=np.int64)[rows]
+        return np.asarray(self.positions)[rows].astype(np.int64, copy=False)
 
     def ids(self, rows: Rows) -> list[str]:
         """The logical ids of rows."""

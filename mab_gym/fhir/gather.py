@@ -1,14 +1,20 @@
 """Tables from resources that come one after another and are not kept: for imports of any length.
 
-What grows is what the table itself holds: each distinct element once, and a small number for each row.
+What grows is what the table itself holds: each id, each distinct element once, and a small number for each row. Of a
+column whose distinct elements are many or long, these lie in a temporary file.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
+import tempfile
+import weakref
 from array import array
-from collections.abc import Mapping
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,10 +29,14 @@ from mab_gym.fhir.table import (
     IntArray,
     PoolColumn,
     Table,
+    TextPool,
     read_instant,
     smallest_unsigned,
     write_instant,
 )
+
+IN_MEMORY: Final = 8 * 1024 * 1024
+"""So many characters of a column's distinct elements are kept in memory."""
 
 
 class TableGatherer:
@@ -38,20 +48,21 @@ class TableGatherer:
 
     def __init__(self, resource_type: str) -> None:
         self.resource_type = resource_type
-        self._ids: list[str] = []
+        self._ids = _Ids()
         self._columns: dict[str, _Pool | _Instants] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, resource: Mapping[str, Any]) -> None:
-        """Adds a resource.
+    def add(self, resource: Mapping[str, Any]) -> bool:
+        """Adds a resource; False, and nothing happens, where one with its id was added before.
 
         Args:
             resource: With its id, as `mab_gym.fhir.parse.parse_resource` gives it.
         """
         row = len(self._ids)
-        self._ids.append(str(resource["id"]))
+        if not self._ids.add(str(resource["id"])):
+            return False
         for name, value in resource.items():
             if name in ("resourceType", "id"):
                 continue
@@ -60,29 +71,114 @@ class TableGatherer:
                 column = _Instants() if name.endswith(("DateTime", "Date")) else _Pool()
                 self._columns[name] = column
             column.put(row, pretty(value, 1))
+        return True
 
     def table(self) -> Table:
         """The table of all that was added."""
         names = (name for element in elements(self.resource_type) for name in (element, f"_{element}"))
         columns = [self._columns[name].column(name, len(self)) for name in names if name in self._columns]
-        return Table(self.resource_type, _numbers(self._ids), columns)
+        return Table(self.resource_type, self._ids.column(), columns)
+
+
+class _Ids:
+    """Ids in their order, none twice: numbers while all of them are plain ones and rise, else texts."""
+
+    def __init__(self) -> None:
+        self._rising: array[int] | None = array("q")
+        self._texts: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts) if self._rising is None else len(self._rising)
+
+    def add(self, text: str) -> bool:
+        rising = self._rising
+        if rising is not None:
+            number = _number(text)
+            if number is not None and (not rising or number > rising[-1]):
+                rising.append(number)
+                return True
+            if number is not None and rising[bisect_left(rising, number)] == number:
+                return False
+            self._texts = {str(each): None for each in rising}
+            self._rising = None
+        if text in self._texts:
+            return False
+        self._texts[text] = None
+        return True
+
+    def column(self) -> IntArray | list[str]:
+        if self._rising is not None:
+            return np.array(self._rising, dtype=np.int64)
+        if all(_number(text) is not None for text in self._texts):
+            return np.array([int(text) for text in self._texts], dtype=np.int64)
+        return list(self._texts)
 
 
 class _Pool:
     """A column whose values repeat, while it grows."""
 
     def __init__(self) -> None:
-        self._codes = array("L")
-        self._pool: dict[str, int] = {}
+        self._codes = array("I")
+        self._pool = _Texts()
 
     def put(self, row: int, text: str) -> None:
         self._codes.extend([0] * (row - len(self._codes)))
-        self._codes.append(self._pool.setdefault(text, len(self._pool) + 1))
+        self._codes.append(self._pool.code(text))
 
     def column(self, name: str, rows: int) -> Column:
         codes = np.zeros(rows, dtype=smallest_unsigned(len(self._pool) + 1))
-        codes[: len(self._codes)] = np.frombuffer(self._codes, dtype=np.dtype("L")) if self._codes else 0
-        return PoolColumn(name, codes, list(self._pool))
+        codes[: len(self._codes)] = np.frombuffer(self._codes, dtype=np.dtype("I")) if self._codes else 0
+        return PoolColumn(name, codes, self._pool.texts())
+
+
+class _Texts:
+    """Distinct texts, numbered from 1; where they are many, they lie in a file and their digests in memory."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str | bytes, int] = {}
+        self._size = 0
+        self._file: Any = None
+        self._offsets = array("Q", [0])
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def code(self, text: str) -> int:
+        """The number of a text."""
+        code = self._codes.get(text if self._file is None else _digest(text))
+        if code is not None:
+            return code
+        self._size += len(text)
+        if self._file is None and self._size > IN_MEMORY:
+            self._to_file()
+        code = len(self._codes) + 1
+        if self._file is None:
+            self._codes[text] = code
+        else:
+            self._codes[_digest(text)] = code
+            self._write(text)
+        return code
+
+    def texts(self) -> Sequence[str]:
+        """All of them in order."""
+        if self._file is None:
+            return [str(text) for text in self._codes]
+        self._file.flush()
+        mapped = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+        return TextPool(np.frombuffer(self._offsets, dtype=np.uint64), mapped)
+
+    def _to_file(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="mab-gym-")  # noqa: SIM115  (it lives as long as this)
+        weakref.finalize(self, self._file.close)
+        texts, self._codes = [str(text) for text in self._codes], {}
+        for code, text in enumerate(texts, 1):
+            self._codes[_digest(text)] = code
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        data = text.encode()
+        self._file.write(data)
+        self._offsets.append(self._offsets[-1] + len(data))
 
 
 class _Instants:
@@ -124,8 +220,11 @@ class _Instants:
         return pool.column(name, rows)
 
 
-def _numbers(ids: list[str]) -> IntArray | list[str]:
-    """Ids as numbers where all of them are plain ones."""
-    if all(text.isascii() and text.isdecimal() and len(text) < 19 and text == str(int(text)) for text in ids):
-        return np.array([int(text) for text in ids], dtype=np.int64)
-    return ids
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def _number(text: str) -> int | None:
+    """The number that a text is, written as numbers are."""
+    plain = text.isascii() and text.isdecimal() and len(text) < 19 and (text == "0" or text[0] != "0")
+    return int(text) if plain else None

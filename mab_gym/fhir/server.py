@@ -52,8 +52,8 @@ class Server:
     """The record system's immutable part, shared by any number of sessions.
 
     Args:
-        tables: The resources, a table for each type, with the places of its rows in the order of loading; without them
-            one type counts as loaded after the other.
+        tables: The resources, a table for each type, with the places of its rows in the order of loading; where neither
+            they nor the table says those, one type counts as loaded after the other.
         base_url: The address under which the server believes to be reached, without a slash at its end.
         now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
             millisecond, so that what was written later is later.
@@ -68,7 +68,8 @@ class Server:
         self.tables: dict[str, BaseTable] = {}
         first = 1
         for name, given in tables.items():
-            table, positions = given if isinstance(given, tuple) else (given, range(first, first + len(given)))
+            table, positions = given if isinstance(given, tuple) else (given, given.positions)
+            positions = range(first, first + len(table)) if positions is None else positions
             if len(table):
                 self.tables[name] = BaseTable(table, positions)
                 first += len(table)

@@ -47,6 +47,11 @@ class TextPool(Sequence[str]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    @property
+    def parts(self) -> tuple[IntArray, memoryview]:
+        """Where each text begins and the last one ends, and the buffer."""
+        return self._offsets, self._blob
+
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
@@ -134,11 +139,14 @@ class Table:
         resource_type: As in ``Observation``.
         ids: The logical ids: int64 of shape ``(rows,)`` where all of them are plain numbers, else texts.
         columns: Every other element in the order in which FHIR defines them, ``meta`` first.
+        positions: The places of the rows in the order in which all resources were loaded, counted from 1; None where
+            one type was loaded after the other, as the tables follow one another.
     """
 
     resource_type: str
     ids: IntArray | Sequence[str]
     columns: Sequence[Column]
+    positions: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

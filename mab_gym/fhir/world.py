@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from mab_gym.fhir.matching import make_filter
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
 from mab_gym.fhir.searching import Searches
+
+_Stored = tuple[str, npt.NDArray[np.intp], npt.NDArray[np.int64]]
+"""A type, rows of it with the newest first, and their places in the order of loading."""
 
 
 class Version(NamedTuple):
@@ -176,7 +180,20 @@ class World:
         ]
         total = len(written)
         found = [_written_version(write) for write in written[start : start + size]]
+        stored = self._stored_since(resource_type, since)
+        skipped = max(0, start - total)
+        for name, rows in _newest_of_all(stored, skipped, skipped + size - len(found)):
+            table = self._tables[name]
+            found.extend(
+                _stored_version((name, logical_id), table.text(row))
+                for logical_id, row in zip(table.ids(rows), rows.tolist(), strict=True)
+            )
+        return total + sum(len(rows) for _, rows, _ in stored), found
+
+    def _stored_since(self, resource_type: str | None, since: datetime | None) -> list[_Stored]:
+        """What the snapshot holds of a type, or of all, less what the session has changed."""
         names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
+        stored = []
         for name in names:
             if resource_type not in (None, name):
                 continue
@@ -185,15 +202,9 @@ class World:
             hidden = [table.find(logical_id) for kind, logical_id in self._prepared() if kind == name]
             if hidden:
                 rows = rows[~np.isin(rows, [row for row in hidden if row is not None])]
-            skipped = max(0, start - total)
-            chosen = rows[skipped : skipped + size - len(found)]
-            ids = table.ids(chosen)
-            found.extend(
-                _stored_version((name, logical_id), table.text(row))
-                for logical_id, row in zip(ids, chosen.tolist(), strict=True)
-            )
-            total += len(rows)
-        return total, found
+            if len(rows):
+                stored.append((name, rows, table.places(rows)))
+        return stored
 
     # --- changes -------------------------------------------------------------------------------------------------
 
@@ -268,6 +279,24 @@ def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any]
     stored = {"resourceType": key[0], "id": key[1], "meta": {**first, **own, **{**supplied, **first, **own}}}
     stored.update((name, value) for name, value in resource.items() if name not in stored)
     return stored
+
+
+def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
+    """From the newest to the oldest, the rows from one place to before another, in runs of one type."""
+    apart = all(one[2][-1] > other[2][0] for one, other in pairwise(stored))
+    if apart:
+        passed = 0
+        for name, rows, _ in stored:
+            chosen = rows[max(0, start - passed) : max(0, end - passed)]
+            passed += len(rows)
+            if len(chosen):
+                yield name, chosen
+        return
+    kinds = np.concatenate([np.full(len(rows), kind) for kind, (_, rows, _) in enumerate(stored)])
+    all_rows = np.concatenate([rows for _, rows, _ in stored])
+    order = np.argsort(-np.concatenate([places for _, _, places in stored]), kind="stable")[start:end]
+    for row in order.tolist():
+        yield stored[int(kinds[row])][0], all_rows[row : row + 1]
 
 
 def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mab_gym.fhir.base import parse_element
-from mab_gym.transfer.reading import Piece, entries
+from mab_gym.transfer.reading import Piece, entries, found_in
 
 _UUID: Final = "urn:uuid:"
+_REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"(urn:uuid:[^"\\]{1,256})"')
 
 
 class BundleFile:
-    """One file with a Bundle: a transaction, as Synthea writes it, a collection or a searchset.
+    """One file with a Bundle: a transaction, as Synthea writes it, a collection, a searchset or a history.
 
-    It is read twice, first for the addresses of its entries, then for the resources.
+    It is read up to three times: for what references name, for the entries that have these addresses, and for the
+    resources.
 
     Args:
         path: The file.
@@ -32,25 +34,43 @@ class BundleFile:
 
     def resources(self) -> Iterator[tuple[Piece, Any]]:
         """Each entry with its resource, references resolved; where there is none, its piece says why."""
-        targets: dict[str, str] = {}
+        targets = self._targets()
+        deleted: set[str] = set()
         for piece in entries(self._path):
-            entry = _read(piece)
-            if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping):
-                full_url, resource = entry.get("fullUrl"), entry["resource"]
-                if isinstance(full_url, str) and full_url.startswith(_UUID):
-                    targets[full_url] = f"{resource.get('resourceType')}/{_id_of(full_url, resource)}"
-        for piece in entries(self._path):
-            entry = _read(piece)
+            entry = piece.value
             if piece.problem:
                 yield piece, None
-            elif not isinstance(entry, Mapping) or not isinstance(entry.get("resource"), Mapping):
+            elif not isinstance(entry, Mapping):
+                yield Piece(piece.place, problem="an entry is a JSON object"), None
+            elif gone := _deletes(entry):
+                deleted.add(gone)
+                yield Piece(piece.place, problem=f"{gone} is deleted here; there is no resource to take"), None
+            elif not isinstance(entry.get("resource"), Mapping):
                 yield Piece(piece.place, problem="an entry without a resource"), None
             else:
                 resource = dict(entry["resource"])
                 full_url = entry.get("fullUrl")
                 if "id" not in resource and isinstance(full_url, str) and full_url.startswith(_UUID):
                     resource["id"] = _id_of(full_url, resource)
-                yield piece, self._resolved(resource, targets)
+                key = f"{resource.get('resourceType')}/{resource.get('id')}"
+                if key in deleted:  # a history names the newest first
+                    yield Piece(piece.place, problem=f"a version of {key} before it was deleted"), None
+                else:
+                    yield piece, self._resolved(resource, targets)
+
+    def _targets(self) -> dict[str, str]:
+        """What the addresses of entries that are UUIDs stand for, of those that are referred to."""
+        wanted = found_in(self._path, _REFERENCE)
+        targets: dict[str, str] = {}
+        if not wanted:
+            return targets
+        for piece in entries(self._path):
+            entry = piece.value
+            if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping) and not piece.problem:
+                full_url, resource = entry.get("fullUrl"), entry["resource"]
+                if isinstance(full_url, str) and full_url in wanted:
+                    targets[full_url] = f"{resource.get('resourceType')}/{_id_of(full_url, resource)}"
+        return targets
 
     def _resolved(self, resource: dict[str, Any], targets: Mapping[str, str]) -> dict[str, Any]:
         """The resource with its references to other entries replaced, however deep they stand."""
@@ -78,8 +98,9 @@ def _id_of(full_url: str, resource: Mapping[str, Any]) -> str:
     return given if isinstance(given, str) else full_url.removeprefix(_UUID)
 
 
-def _read(piece: Piece) -> Any:
-    try:
-        return parse_element(piece.text) if piece.text else None
-    except (ValueError, RecursionError):
-        return None
+def _deletes(entry: Mapping[str, Any]) -> str:
+    """Type and id of what an entry deletes, as a history says it; empty where it deletes nothing."""
+    request = entry.get("request")
+    if not isinstance(request, Mapping) or request.get("method") != "DELETE" or "resource" in entry:
+        return ""
+    return "/".join(str(request.get("url")).split("?")[0].rstrip("/").split("/")[-2:])

@@ -9,30 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
-from mab_gym.backends.transport import TOKEN_VARIABLE
-from mab_gym.errors import NotInstalledError, RecordsError, UsageError
-from mab_gym.fhir.base import parse_element
+from mab_gym.errors import RecordsError, UsageError
 from mab_gym.fhir.json_text import compact
+from mab_gym.transfer.asking import TRIES, Asking, StatusError
 from mab_gym.transfer.gathering import Gathering
 from mab_gym.transfer.importing import Imported, Tell, finish, take_lines
 from mab_gym.transfer.problems import noting
 
 PAGE: Final = 500
 """Resources asked for at a time."""
-_TIMEOUT: Final = 120.0
-_TRIES: Final = 6
 _FIRST_TRIES: Final = 3
 """So often a server is asked that has not answered yet at all."""
 _STATE: Final = "state.json"
-_GONE: Final = (404, 410)
-"""A server says so of a page of a search that it has forgotten; the type is begun anew."""
 
 
 def import_server(
@@ -46,8 +39,8 @@ def import_server(
     """Imports from a FHIR server by its base URL; goes on where an earlier, cut off run had come.
 
     Args:
-        base_url: As in ``http://localhost:8080/fhir``. A bearer token comes from the environment
-            (`mab_gym.backends.transport.TOKEN_VARIABLE`).
+        base_url: As in ``http://localhost:8080/fhir``. Headers and a bearer token come from the
+            environment (see `mab_gym.backends.transport`).
         out: The archive to write; ``OUT.partial`` beside it holds the pages until then.
         name: What to call it.
         types: Resource types; all that the server searches where empty.
@@ -57,10 +50,10 @@ def import_server(
     Raises:
         NotInstalledError: httpx is missing.
         UsageError: The URL is none, or the folder belongs to the import of another server.
-        RecordsError: The server does not answer, or has nothing.
+        RecordsError: The server does not answer, speaks another version of FHIR, or has nothing.
     """
     with _Crawl(base_url, out.with_name(out.name + ".partial"), pause) as crawl:
-        chosen = list(types) or crawl.types()
+        chosen = crawl.types(types)
         for number, resource_type in enumerate(chosen):
             tell("resource types", number, len(chosen))
             crawl.fetch(resource_type, tell)
@@ -70,7 +63,7 @@ def import_server(
             for resource_type in chosen:
                 if (path := crawl.file(resource_type)).is_file():
                     take_lines(gathering, problems, path, f"{resource_type} of the server")
-            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"})
+            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"}, from_server=True)
         crawl.discard()
     return imported
 
@@ -79,14 +72,8 @@ class _Crawl:
     """The folder and the connection of one import."""
 
     def __init__(self, base_url: str, folder: Path, pause: float) -> None:
-        httpx = _httpx()
         self._base = base_url.rstrip("/")
-        url = httpx.URL(self._base)
-        if url.scheme not in ("http", "https") or not url.host:
-            raise UsageError(
-                f"a FHIR server is named by its base URL, as in http://localhost:8080/fhir, not {base_url!r}"
-            )
-        self._httpx, self._url, self._pause = httpx, url, pause
+        self._asking = Asking(self._base, pause)
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._state: dict[str, Any] = {"base": self._base, "types": {}}
@@ -96,21 +83,34 @@ class _Crawl:
                 raise UsageError(
                     f"{folder} holds a part of an import from {self._state['base']}; remove it or take another --out"
                 )
-        token = os.environ.get(TOKEN_VARIABLE)
-        headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        self._client = httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
 
     def __enter__(self) -> _Crawl:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._asking.close()
         with suppress(OSError):
             self._folder.rmdir()  # which it lets nobody do while there is anything in it
 
-    def types(self) -> list[str]:
-        """The resource types that the server searches."""
-        statement = self._get(f"{self._base}/metadata?_format=json", tries=_FIRST_TRIES)
+    def types(self, asked_for: Sequence[str]) -> list[str]:
+        """The resource types to fetch: those asked for, or all that the server searches.
+
+        Raises:
+            RecordsError: The server says that it speaks another version of FHIR, or does not answer.
+        """
+        statement: Mapping[str, Any] = {}
+        try:
+            statement = self._asking.get(f"{self._base}/metadata?_format=json", tries=_FIRST_TRIES) or {}
+        except StatusError:
+            if not asked_for:
+                raise
+        version = statement.get("fhirVersion")
+        if isinstance(version, str) and not version.startswith("4."):
+            raise RecordsError(
+                f"{self._base} speaks FHIR {version}; archives hold FHIR R4 (4.0.1), so nothing was fetched"
+            )
+        if asked_for:
+            return list(asked_for)
         rest = (statement.get("rest") or [{}])[0]
         return [
             str(each["type"])
@@ -125,7 +125,7 @@ class _Crawl:
     def fetch(self, resource_type: str, tell: Tell) -> None:
         """Fetches what is missing of a type."""
         first = f"{self._base}/{resource_type}?_count={PAGE}&_format=json"
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             state = self._state["types"].setdefault(resource_type, {"next": first, "bytes": 0, "count": 0})
             if state["next"] is None:
                 return
@@ -149,17 +149,22 @@ class _Crawl:
                 if state["next"] in asked:
                     raise RecordsError(f"the pages of {resource_type} at {self._base} lead back to one another")
                 asked.add(state["next"])
-                bundle = self._get(state["next"], gone=begun)
+                bundle = self._asking.get(state["next"], gone=begun)
                 if bundle is None:
                     return False
-                resources = [entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry]
-                mine = [each for each in resources if each.get("resourceType") == resource_type]
+                if bundle.get("resourceType") != "Bundle":
+                    raise RecordsError(
+                        f"{self._base}/{resource_type} answers with {bundle.get('resourceType')!r}, not with a Bundle"
+                    )
+                resources = [entry.get("resource") for entry in _objects(bundle.get("entry"))]
+                mine = [each for each in _objects(resources) if each.get("resourceType") == resource_type]
                 file.write("".join(compact(each) + "\n" for each in mine).encode())
                 file.flush()
                 os.fsync(file.fileno())
-                following = (link.get("url") for link in bundle.get("link", ()) if link.get("relation") == "next")
+                links = (link.get("url") for link in _objects(bundle.get("link")) if link.get("relation") == "next")
+                following = next(links, None)
                 state |= {
-                    "next": self._same_origin(next(following, None)),
+                    "next": None if following is None else self._asking.same_origin(following),
                     "bytes": file.tell(),
                     "count": state["count"] + len(mine),
                 }
@@ -171,54 +176,6 @@ class _Crawl:
             self.file(resource_type).unlink(missing_ok=True)
         return True
 
-    def _same_origin(self, link: str | None) -> str | None:
-        """A link to a next page, which must lead to the same server.
-
-        Raises:
-            RecordsError: It does not.
-        """
-        if link is None:
-            return None
-        url = self._url.join(link)
-        if (url.scheme, url.host, url.port) != (self._url.scheme, self._url.host, self._url.port):
-            raise RecordsError(
-                f"{self._base} says that its next page is at {url.scheme}://{url.host}; import from the address that "
-                "the server knows itself by"
-            )
-        return str(url)
-
-    def _get(self, url: str, gone: bool = False, tries: int = _TRIES) -> Any:
-        """The JSON at an address; None where it is gone and that is allowed."""
-        said, wait = "", self._pause
-        for attempt in range(tries):
-            if attempt:
-                time.sleep(wait)
-                wait *= 2
-            try:
-                answer = self._client.get(url)
-            except self._httpx.HTTPError as error:
-                said = type(error).__name__
-                continue
-            if answer.status_code == 200:
-                return self._read(url, answer.text)
-            said = f"status {answer.status_code}"
-            if gone and answer.status_code in _GONE:
-                return None
-            if answer.status_code < 500 and answer.status_code != 429:
-                break
-        raise RecordsError(
-            f"{url.partition('?')[0]} did not answer with resources: {said}; run the same command to go on"
-        )
-
-    def _read(self, url: str, text: str) -> Mapping[str, Any]:
-        try:
-            read = parse_element(text)
-        except ValueError:
-            read = None
-        if not isinstance(read, dict):
-            raise RecordsError(f"{url.partition('?')[0]} does not answer in FHIR JSON; is it a FHIR base?")
-        return read
-
     def _save(self) -> None:
         path = self._folder / _STATE
         fresh = path.with_suffix(".new")
@@ -226,9 +183,5 @@ class _Crawl:
         fresh.replace(path)
 
 
-def _httpx() -> ModuleType:
-    try:
-        import httpx  # noqa: PLC0415  (optional)
-    except ImportError as error:
-        raise NotInstalledError("importing from a server needs httpx: pip install 'mab-gym[remote]'") from error
-    return httpx
+def _objects(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []

@@ -82,10 +82,10 @@ def export_bundles(
 ) -> Exported:
     """Writes a folder of numbered transaction Bundles that PUT each resource at its id.
 
-    What is referred to comes before what refers to it, so that a server which checks references takes one Bundle after
-    the other; resources that refer to one another in a circle stand in one, larger than asked where need be. HAPI FHIR
-    refuses ids of digits alone from clients (``client_id_strategy``), so such an id gets its type before it, as in
-    ``observation-12``.
+    Resources come in the order in which they were loaded, but for this: what is referred to comes before what refers to
+    it, so that a server which checks references takes one Bundle after the other, and resources that refer to one
+    another in a circle stand in one, larger than asked where need be. HAPI FHIR refuses ids of digits alone from
+    clients (``client_id_strategy``), so such an id gets its type before it, as in ``observation-12``.
 
     Args:
         archive: What to export.
@@ -267,7 +267,7 @@ def _add_of_nobody(archive: Archive, chosen: dict[str, IntArray], undecided: Map
 def _loading_order(
     archive: Archive, chosen: Mapping[str, IntArray], texts: Mapping[str, _Texts]
 ) -> Iterator[list[_Node]]:
-    """Each resource after what it refers to, otherwise type after type in load order; circles as one."""
+    """Each resource after what it refers to, otherwise in load order; circles as one."""
     places = {name: {str(archive.tables[name].ids[row]): row for row in rows.tolist()} for name, rows in chosen.items()}
     refers = {name: _types_referred_to(archive.tables[name]) & set(chosen) for name in chosen}
     visited = _Visited()
@@ -276,6 +276,11 @@ def _loading_order(
         found = ((kind, places.get(kind, {}).get(text)) for kind, text in texts[node[0]].references(node[1]))
         return [(kind, row) for kind, row in found if row is not None]
 
+    if any(archive.tables[name].positions is not None for name in chosen):
+        for node in _as_loaded(archive, chosen):
+            if node not in visited.number:
+                yield from _components(node, needs, visited)
+        return
     order = sorted(chosen, key=lambda name: (name != "Patient", bool(refers[name] - {"Patient"})))
     for name in order:
         plain = not refers[name] - {"Patient"} and name != "Patient"
@@ -288,6 +293,22 @@ def _loading_order(
                 yield [node]
             else:
                 yield from _components(node, needs, visited)
+
+
+def _as_loaded(archive: Archive, chosen: Mapping[str, IntArray]) -> Iterator[_Node]:
+    """Resources of all types in the order in which they were loaded, where the archive knows it."""
+    names = list(chosen)
+    kinds = np.concatenate([np.full(len(chosen[name]), kind) for kind, name in enumerate(names)])
+    rows = np.concatenate([chosen[name] for name in names])
+    positions = [archive.tables[name].positions for name in names]
+    places = np.concatenate(
+        [
+            rows_of if known is None else known[rows_of]
+            for known, rows_of in zip(positions, chosen.values(), strict=True)
+        ]
+    )
+    for number in np.argsort(places, kind="stable").tolist():
+        yield names[kinds[number]], int(rows[number])
 
 
 @dataclass(slots=True)

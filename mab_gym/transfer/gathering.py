@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping
 from typing import Any, Final
+
+import numpy as np
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.definitions import resource_types
@@ -14,6 +17,8 @@ from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.server import DEFAULT_NOW
 from mab_gym.fhir.table import Table
+from mab_gym.transfer.differences import differences
+from mab_gym.transfer.ordering import with_positions
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _META: Final = {"versionId": "1", "lastUpdated": DEFAULT_NOW.isoformat(timespec="milliseconds")}
@@ -29,15 +34,21 @@ class Gathering:
 
     def __init__(self) -> None:
         self._gatherers: dict[str, TableGatherer] = {}
-        self._seen: dict[str, set[str]] = {}
+        self._positions: dict[str, array[int]] = {}
+        self._taken = 0
+        self.undated = False
+        """Whether some did not say when they were last updated."""
 
     @property
     def counts(self) -> dict[str, int]:
         """How many resources of each type were taken."""
         return {name: len(gatherer) for name, gatherer in self._gatherers.items()}
 
-    def take(self, text: str) -> None:
+    def take(self, text: str) -> list[str]:
         """Takes the JSON of a resource.
+
+        Returns:
+            What did not come through as it was (`differences`).
 
         Raises:
             RefusedError: It is not JSON, no resource, has no proper id, or was there before.
@@ -46,9 +57,9 @@ class Gathering:
             raw = parse_element(text)
         except (ValueError, RecursionError) as error:
             raise RefusedError(f"not JSON: {error}") from None
-        self.take_resource(raw, text)
+        return self.take_resource(raw, text)
 
-    def take_resource(self, raw: Any, text: str | None = None) -> None:
+    def take_resource(self, raw: Any, text: str | None = None) -> list[str]:
         """Takes a resource as Python values (see `take`).
 
         Args:
@@ -68,16 +79,21 @@ class Gathering:
             raise RefusedError(str(error.issues[0].diagnostics)) from None
         except RecursionError:
             raise RefusedError("it nests too deep") from None
-        seen = self._seen.setdefault(kind, set())
-        if given in seen:
-            raise RefusedError(f"{kind}/{given} was there before; the first one stays")
-        seen.add(given)
-        resource["meta"] = {**_META, **resource.get("meta", {})}
+        changed = list(differences(raw, resource))
+        meta = resource.get("meta", {})
+        resource["meta"] = {**_META, **meta}
         gatherer = self._gatherers.get(kind)
         if gatherer is None:
             gatherer = self._gatherers[kind] = TableGatherer(kind)
-        gatherer.add(resource)
+            self._positions[kind] = array("q")
+        if not gatherer.add(resource):
+            raise RefusedError(f"{kind}/{given} was there before; the first one stays")
+        self.undated = self.undated or "lastUpdated" not in meta
+        self._taken += 1
+        self._positions[kind].append(self._taken)
+        return changed
 
     def tables(self) -> list[Table]:
-        """The tables, a type after the other in the order of their first resources."""
-        return [gatherer.table() for gatherer in self._gatherers.values()]
+        """The tables in the order of their first resources, with the order of all where types came mixed."""
+        tables = [gatherer.table() for gatherer in self._gatherers.values()]
+        return with_positions(tables, [np.frombuffer(each, dtype=np.int64) for each in self._positions.values()])

@@ -11,6 +11,7 @@ from mab_gym.errors import RecordsError
 from mab_gym.fhir.archive import write_archive
 from mab_gym.transfer.bundles import BundleFile
 from mab_gym.transfer.gathering import Gathering, RefusedError
+from mab_gym.transfer.ordering import in_order_of_server
 from mab_gym.transfer.problems import Problem, Problems, noting
 from mab_gym.transfer.reading import Piece, entries, files_of, lines
 
@@ -27,9 +28,10 @@ class Imported:
         path: The archive.
         digest: Its digest.
         counts: By resource type, how many were taken.
-        problems: What was left out.
+        problems: What was left out, and what was taken otherwise than it came.
         conditional: References by a search, which stay as they came.
         dangling: References to entries that their Bundle does not have.
+        order: What the order between types was known by, where they were fetched one by one (`in_order_of_server`).
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Imported:
     problems: Problems
     conditional: int = 0
     dangling: int = 0
+    order: str = ""
 
 
 def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, done, total: None) -> Imported:
@@ -61,8 +64,10 @@ def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, d
             tell("files", number, len(paths))
             if _is_bundle(path):
                 bundle = BundleFile(path)
-                for piece, resource in bundle.resources():
+                for done, (piece, resource) in enumerate(bundle.resources()):
                     _take(gathering, problems, path.name, piece, resource)
+                    if done % _BEAT == 0:
+                        tell(path.name, done, 0)
                 conditional, dangling = conditional + bundle.conditional, dangling + bundle.dangling
             else:
                 for done, piece in enumerate(lines(path)):
@@ -74,7 +79,13 @@ def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, d
 
 
 def finish(
-    gathering: Gathering, problems: Problems, out: Path, about: dict[str, Any], conditional: int = 0, dangling: int = 0
+    gathering: Gathering,
+    problems: Problems,
+    out: Path,
+    about: dict[str, Any],
+    conditional: int = 0,
+    dangling: int = 0,
+    from_server: bool = False,
 ) -> Imported:
     """Writes what was gathered.
 
@@ -85,9 +96,13 @@ def finish(
     if not counts:
         first = f"; the first of {problems.count} problems: {problems.first[0]}" if problems.count else ""
         raise RecordsError(f"there was no resource to take{first}")
-    about |= {"counts": counts, "left_out": problems.count}
-    digest = write_archive(out, gathering.tables(), about)
-    return Imported(out, digest, counts, problems, conditional, dangling)
+    tables, order = gathering.tables(), ""
+    if from_server:
+        tables, order = in_order_of_server(tables, not gathering.undated)
+        about |= {"order": order}
+    about |= {"counts": counts, "left_out": problems.count, "changed": problems.changed}
+    digest = write_archive(out, tables, about)
+    return Imported(out, digest, counts, problems, conditional, dangling, order)
 
 
 def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str) -> None:
@@ -100,12 +115,12 @@ def _take(gathering: Gathering, problems: Problems, source: str, piece: Piece, r
     try:
         if piece.problem:
             raise RefusedError(piece.problem)
-        if resource is None:
-            gathering.take(piece.text)
-        else:
-            gathering.take_resource(resource)
+        changed = gathering.take(piece.text) if resource is None else gathering.take_resource(resource)
     except RefusedError as error:
         problems.note(Problem(source, piece.place, str(error)))
+    else:
+        if changed:
+            problems.note(Problem(source, piece.place, "; ".join(changed), taken=True))
 
 
 def _is_bundle(path: Path) -> bool:
@@ -117,4 +132,4 @@ def _is_bundle(path: Path) -> bool:
         return True
     first: Iterator[Piece] = entries(path)
     piece = next(first, None)
-    return piece is not None and not piece.problem
+    return piece is not None and piece.place.startswith("entry ")

@@ -1,4 +1,4 @@
-"""What an import could not take, each named with its place."""
+"""What an import could not take, or not whole, each named with its place."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ SHOWN: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was left out.
+    """Something that was left out, or taken otherwise than it came.
 
     Attributes:
         source: The file or address.
-        place: Where in it, as in ``line 7`` or ``entry 3``.
+        place: Where in it, as in ``line 7`` or ``entry 3, line 90``.
         text: What was wrong.
+        taken: Whether the resource was taken, but for this.
     """
 
     source: str
     place: str
     text: str
+    taken: bool = False
 
     def __str__(self) -> str:
         return f"{self.source}, {self.place}: {self.text}"
@@ -40,15 +42,19 @@ class Problems:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.count = 0
+        self.count, self.changed = 0, 0
+        """How many resources were left out, and how many were taken, but not whole."""
         self.first: list[Problem] = []
+        self.first_changed: list[Problem] = []
         self._file: TextIO | None = None
 
     def note(self, problem: Problem) -> None:
         """Takes one down."""
-        self.count += 1
-        if len(self.first) < SHOWN:
-            self.first.append(problem)
+        self.count += not problem.taken
+        self.changed += problem.taken
+        first = self.first_changed if problem.taken else self.first
+        if len(first) < SHOWN:
+            first.append(problem)
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
         self._file.write(json.dumps(asdict(problem), ensure_ascii=False) + "\n")

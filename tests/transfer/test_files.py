@@ -167,7 +167,7 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
     imported = import_files(tmp_path, tmp_path / "s.mab", "s")
     assert imported.counts == {"Observation": 1, "Patient": 1}
     assert (imported.conditional, imported.dangling) == (1, 1)
-    assert told(imported) == ["someone.json, entry 3: an entry without a resource"]
+    assert told(imported) == ["someone.json, entry 3, line 49: an entry without a resource"]
     session = Server(open_archive(tmp_path / "s.mab").tables).open()
     found = json.loads(session.handle(Request("GET", "Observation?patient=7a1f")).body)
     (resource,) = (entry["resource"] for entry in found["entry"])
@@ -351,3 +351,62 @@ def test_ids_that_would_be_the_same_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="observation-12"):
         export_bundles(archive, tmp_path / "b")
     assert export_bundles(archive, tmp_path / "b", keep_ids=True).counts == {"Observation": 2}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"foo": "x"}, "Patient.foo is left out"),
+        ({"name": "Smith"}, "Patient.name is left out"),
+        ({"name": [{"family": 7}]}, 'Patient.name.family is "7" now, not 7'),
+        ({"name": [{"family": "x", "given": ["a", {"b": 1}]}]}, "Patient.name.given has 1 of 2 values"),
+        ({"birthDate": 1950}, 'Patient.birthDate is "1950" now, not 1950'),
+        ({"active": "true"}, 'Patient.active is true now, not "true"'),
+        ({"gender": ["male", "female"]}, "Patient.gender has 1 of 2 values"),
+        ({"extension": [{"url": "x"}], "bar": {"a": 1}}, "Patient.extension is left out; Patient.bar is left out"),
+        ({"contact": [{"additionalName": [{"family": "of R5"}]}]}, "Patient.contact is left out"),
+    ],
+)
+def test_what_does_not_come_through_whole_is_named(tmp_path: Path, more: dict[str, Any], said: str) -> None:
+    source = written(tmp_path / "a.ndjson", [patient(1), patient(2, **more), patient(3)])
+    imported = import_files(source, tmp_path / "a.mab", "a")
+    assert imported.counts == {"Patient": 3}
+    assert (imported.problems.count, imported.problems.changed) == (0, 1)
+    assert [str(problem) for problem in imported.problems.first_changed] == [f"a.ndjson, line 2: {said}"]
+    (line,) = (tmp_path / "a.mab.problems.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"source": "a.ndjson", "place": "line 2", "text": said, "taken": True}
+
+
+def test_what_means_the_same_is_not_named(tmp_path: Path) -> None:
+    narrative = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">a &nbsp; b<br></br></div>'}
+    more = {"name": {"family": "x", "given": "y", "suffix": []}, "gender": ["male"], "text": narrative, "photo": None}
+    imported = import_files(written(tmp_path / "a.ndjson", [patient(1, **more)]), tmp_path / "a.mab", "a")
+    assert (imported.problems.count, imported.problems.changed) == (0, 0)
+
+
+def test_what_differs_and_is_long_lies_in_files_not_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def narrative(number: int) -> dict[str, Any]:
+        name = [{"family": f"{number} ä " + str(number % 7) * 20_000}]
+        return patient(number % 1700, name=name, birthDate=f"19{number % 90 + 10}-01-01")
+
+    source = written(tmp_path / "a.ndjson", [narrative(number) for number in range(2000)])
+    whole = import_files(source, tmp_path / "a.mab", "a")
+    monkeypatch.setattr("mab_gym.fhir.gather.IN_MEMORY", 1 << 20)
+    tracemalloc.start()
+    spilled = import_files(source, tmp_path / "b.mab", "a")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert spilled.digest == whole.digest
+    assert spilled.problems.count == 300
+    assert most < source.stat().st_size / 4
+
+
+@pytest.mark.parametrize(
+    "ids", [["1", "5", "3", "5", "1", "9"], ["1", "2", "x", "2", "x"], ["10", "2", "10"], ["1", "01", "1"], ["0", "0"]]
+)
+def test_ids_come_once_and_in_their_order(tmp_path: Path, ids: list[str]) -> None:
+    resources = [{"resourceType": "Patient", "id": own} for own in ids]
+    imported = import_files(written(tmp_path / "a.ndjson", resources), tmp_path / "a.mab", "a")
+    kept = list(dict.fromkeys(ids))
+    assert [str(own) for own in open_archive(tmp_path / "a.mab").tables["Patient"].ids] == kept
+    assert imported.problems.count == len(ids) - len(kept)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from mab_gym.transfer.crawling import import_server
 
 SPEC = CohortSpec("small", 5, 4, 6, 1600, 40, 40, 40)
 TABLES: dict[str, Table] = {table.resource_type: table for table in generate(SPEC)}
-Fault = Callable[[int, str], tuple[int, str] | None]
+Answer = tuple[int, str] | tuple[int, str, dict[str, str]]
+Fault = Callable[[int, str], Answer | None]
 
 
 class Hospital:
@@ -29,19 +32,23 @@ class Hospital:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.told: list[str | None] = []
         self.fault: Fault = lambda number, path: None
         hospital = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 hospital.asked.append(self.path)
+                hospital.told.append(self.headers["Cache-Control"])
                 answer = hospital.fault(len(hospital.asked), self.path)
                 if answer is None:
                     response = hospital.session.handle(Request("GET", self.path.removeprefix("/fhir").lstrip("/")))
                     answer = response.status, response.body
                 body = answer[1].encode()
                 self.send_response(answer[0])
-                self.send_header("Content-Length", str(len(body)))
+                headers = {"Content-Length": str(len(body)), **(answer[2] if len(answer) == 3 else {})}
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -84,8 +91,8 @@ def test_everything_is_fetched_in_its_order(hospital: Hospital, tmp_path: Path) 
 def test_a_run_that_was_cut_off_goes_on(hospital: Hospital, tmp_path: Path) -> None:
     chosen = list(TABLES)
 
-    def stop(number: int, path: str) -> tuple[int, str] | None:
-        return (403, "no") if number > 4 else None
+    def stop(number: int, path: str) -> Answer | None:
+        return (403, "no") if number > 5 else None
 
     hospital.fault = stop
     with pytest.raises(RecordsError, match="go on"):
@@ -98,7 +105,7 @@ def test_a_run_that_was_cut_off_goes_on(hospital: Hospital, tmp_path: Path) -> N
     hospital.fault = lambda number, path: None
     import_server(hospital.base, tmp_path / "h.mab", "h", chosen, pause=0)
     assert same_as_there(tmp_path / "h.mab")
-    assert not set(fetched[:3]) & set(hospital.asked[len(fetched) :])
+    assert not set(fetched[1:4]) & set(hospital.asked[len(fetched) :])
 
 
 def test_a_server_that_stumbles_is_asked_again(hospital: Hospital, tmp_path: Path) -> None:
@@ -110,7 +117,7 @@ def test_a_server_that_stumbles_is_asked_again(hospital: Hospital, tmp_path: Pat
 def test_forgotten_pages_are_begun_anew(hospital: Hospital, tmp_path: Path) -> None:
     forgotten: list[str] = []
 
-    def forget(number: int, path: str) -> tuple[int, str] | None:
+    def forget(number: int, path: str) -> Answer | None:
         if "_getpages" in path and not forgotten:
             forgotten.append(path)
             return 410, json.dumps({"resourceType": "OperationOutcome"})
@@ -153,3 +160,80 @@ def test_pages_that_go_round_are_said(hospital: Hospital, tmp_path: Path) -> Non
     hospital.fault = lambda number, path: (200, json.dumps(page))
     with pytest.raises(RecordsError, match="back to one another"):
         import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient"], pause=0)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["the line", "the server"])
+def test_an_answer_that_breaks_off_is_asked_for_again(hospital: Hospital, tmp_path: Path, closed: bool) -> None:
+    cut: set[str] = set()
+
+    def fault(number: int, path: str) -> Answer | None:
+        if path in cut or "metadata" in path:
+            return None
+        cut.add(path)
+        body = hospital.session.handle(Request("GET", path.removeprefix("/fhir").lstrip("/"))).body
+        half = body[: len(body) // 2]
+        return (200, half, {"Content-Length": str(len(body))}) if closed else (200, half)
+
+    hospital.fault = fault
+    import_server(hospital.base, tmp_path / "h.mab", "h", pause=0)
+    assert same_as_there(tmp_path / "h.mab")
+
+
+def test_answers_that_always_break_off_are_named(hospital: Hospital, tmp_path: Path) -> None:
+    hospital.fault = lambda number, path: (200, '{"resourceType": "Bundle", "ent') if "Observation" in path else None
+    with pytest.raises(RecordsError, match="Observation did not answer with resources: its answer breaks off"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient", "Observation"], pause=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [("7", 7, 7), ("0", 0, 0), ("86400", 60, 60), ("in an hour", 1, 1), ("-3", 1, 1), ("DATE", 15, 20), ("PAST", 0, 0)],
+)
+def test_a_server_that_asks_to_wait_is_waited_for(
+    hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, least: float, most: float
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    dates = {"DATE": datetime.now(UTC) + timedelta(seconds=20), "PAST": datetime(2001, 1, 1, tzinfo=UTC)}
+    header = format_datetime(dates[asked], usegmt=True) if asked in dates else asked
+    statuses = {2: 429, 4: 503}
+    hospital.fault = lambda number, path: (
+        (statuses[number], "{}", {"Retry-After": header}) if number in statuses else None
+    )
+    import_server(hospital.base, tmp_path / "h.mab", "h", list(TABLES), pause=1)
+    assert same_as_there(tmp_path / "h.mab")
+    assert len(waited) == 2
+    assert all(least <= seconds <= most for seconds in waited)
+
+
+@pytest.mark.parametrize("types", [[], ["Patient"]])
+def test_another_version_of_fhir_is_refused_before_anything_is_fetched(
+    hospital: Hospital, tmp_path: Path, types: list[str]
+) -> None:
+    statement = {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0", "rest": [{"mode": "server"}]}
+    hospital.fault = lambda number, path: (200, json.dumps(statement)) if "metadata" in path else None
+    with pytest.raises(RecordsError, match=r"speaks FHIR 5\.0\.0"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", types, pause=0)
+    assert len(hospital.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", [(200, '{"resourceType": "CapabilityStatement"}'), (404, "{}"), (401, "{}")])
+def test_a_server_that_says_nothing_of_its_version_is_taken(
+    hospital: Hospital, tmp_path: Path, answer: tuple[int, str]
+) -> None:
+    hospital.fault = lambda number, path: answer if "metadata" in path else None
+    import_server(hospital.base, tmp_path / "h.mab", "h", list(TABLES), pause=0)
+    assert same_as_there(tmp_path / "h.mab")
+
+
+def test_an_answer_that_is_no_bundle_is_named(hospital: Hospital, tmp_path: Path) -> None:
+    hospital.fault = lambda number, path: (200, '{"resourceType": "OperationOutcome"}')
+    with pytest.raises(RecordsError, match="'OperationOutcome', not with a Bundle"):
+        import_server(hospital.base, tmp_path / "h.mab", "h", ["Patient"], pause=0)
+
+
+def test_a_server_is_told_not_to_answer_from_a_cache(hospital: Hospital, tmp_path: Path) -> None:
+    """HAPI gives the results of a minute ago otherwise, without what was stored since."""
+    import_server(hospital.base, tmp_path / "h.mab", "h", pause=0)
+    assert set(hospital.told) == {"no-cache"}

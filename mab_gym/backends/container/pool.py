@@ -220,17 +220,18 @@ class Pool:
                 failure = error
             except Exception as error:
                 failure = InfrastructureError(f"a server could not be started: {type(error).__name__}: {error}")
-        if server is not None and self._closed:
-            with suppress(InfrastructureError):
-                server.discard()
-            server = None
         with self._changed:
-            self._starting -= 1
             if server is None:
                 self._failure = failure
-            else:
+            elif not self._closed:
                 self.tally.started += 1
                 self._idle.append(server)
+                server = None
+        if server is not None:  # closed in the meantime
+            with suppress(InfrastructureError):
+                server.discard()
+        with self._changed:
+            self._starting -= 1
             self._changed.notify_all()
 
     def _renew(self, lease: Lease) -> None:
