@@ -49,6 +49,9 @@ ENTRY_POINTS = "mab_gym.envs"
 FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH."""
 
+EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
+"""Where a record system can be."""
+
 _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "count", "seed", "folder"},
     "data": {"cohort", "archive"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gymnasium
 
-from mab_gym.environments import environment_files
+from mab_gym.environments import EMBEDDED, environment_files
 from mab_gym.errors import MabGymError
 
 
@@ -28,11 +28,20 @@ def register_file(path: Path) -> str | None:
         The id, or None where the file holds none that can be read.
     """
     try:
-        env_id = tomllib.loads(path.read_text(encoding="utf-8")).get("id")
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        env_id = told.get("id")
+        episode = told.get("episode", {})
+        backend = episode.get("backend", EMBEDDED) if isinstance(episode, dict) else EMBEDDED
     except (OSError, ValueError):
         return None
     if not isinstance(env_id, str):
         return None
     if env_id not in gymnasium.registry:
-        gymnasium.register(env_id, entry_point="mab_gym.env:make_environment", kwargs={"env_file": str(path.resolve())})
+        gymnasium.register(
+            env_id,
+            entry_point="mab_gym.env:make_environment",
+            kwargs={"env_file": str(path.resolve())},
+            # A real server has a clock of its own, and draws ids by lot.
+            nondeterministic=backend != EMBEDDED,
+        )
     return env_id

@@ -13,7 +13,7 @@ from mab_gym.backends import Backend
 from mab_gym.backends.embedded import embedded_backend
 from mab_gym.backends.remote import REFUSED, RemoteBackend
 from mab_gym.cohort.locate import Progress, archive_path, build_archive, named_spec
-from mab_gym.environments import Environment
+from mab_gym.environments import BACKENDS, CONTAINER, REMOTE, Environment
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.official.conversation import read_functions
@@ -30,7 +30,6 @@ from mab_gym.tasking.protocol import PROTOCOLS, protocol
 from mab_gym.tasking.taskset import DRAW, FROZEN, TaskSet
 from mab_gym.tasking.verdict import REWARDS
 
-EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
 SPARSE = REWARDS[0]
 OFFICIAL = "official"
 """The protocol that plays the official tasks word for word; the others are in `mab_gym.tasking.protocol`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,14 +38,14 @@ class Hospital:
 
     def ids(self, resource_type: str) -> list[str]:
         """The ids that it holds now."""
-        return ids(self.session, f"{resource_type}?_count=1000")
+        return ids(self.session, f"{resource_type}?_count=10000&_elements=id")
 
 
 @contextmanager
-def hospital(resources: Iterable[Mapping[str, Any]] | None = None) -> Iterator[Hospital]:
+def hospital(session: Session | None = None) -> Iterator[Hospital]:
     """A running hospital: one patient with two potassiums, unless something else is given."""
     known = (patient("S1"), observation("1", "S1", valueQuantity=quantity(4.0)), observation("2", "S1"))
-    session = serve(known if resources is None else resources)
+    held = session or serve(known)
     guard = threading.Lock()
     place: Hospital
 
@@ -69,7 +69,7 @@ def hospital(resources: Iterable[Mapping[str, Any]] | None = None) -> Iterator[H
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 host = self.headers.get("Host", "")
                 with guard:
-                    response = session.handle(Request(self.command, target, headers, body, f"http://{host}/fhir"))
+                    response = held.handle(Request(self.command, target, headers, body, f"http://{host}/fhir"))
             data = response.body.encode()
             self.send_response(response.status)
             for name, value in response.headers.items():
@@ -90,7 +90,7 @@ def hospital(resources: Iterable[Mapping[str, Any]] | None = None) -> Iterator[H
             """Clients may go in the middle."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    place = Hospital(f"http://127.0.0.1:{server.server_address[1]}/fhir", session)
+    place = Hospital(f"http://127.0.0.1:{server.server_address[1]}/fhir", held)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -6,6 +6,9 @@ import io
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +17,11 @@ from typing import Any
 import pytest
 
 from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import ARCHIVE, COUNTS, OURS, ROLE, Engine
+from mab_gym.backends.container.engine import ARCHIVE, COUNTS, OURS, ROLE, Engine, Image
+from mab_gym.cohort.locate import named_archive
 from mab_gym.errors import InfrastructureError
+from mab_gym.fhir.archive import open_archive
+from mab_gym.hapi.hospital import IMAGE_VARIABLE, SNAPSHOTS, chosen_image, main_container
 
 STUB = "mab-gym-test/stub:latest"
 STUB_ARCHIVE = "5" * 64
@@ -78,3 +84,44 @@ def stub_backend(stub_image: str, engine: Engine) -> Iterator[ContainerBackend]:
     backend = ContainerBackend(STUB_ARCHIVE, image=stub_image)
     yield backend
     backend.close()
+
+
+# --- the real thing --------------------------------------------------------------------------------------------------
+
+
+def command(*words: str, code: int = 0) -> str:
+    """What a command line prints, on standard error too."""
+    done = subprocess.run([sys.executable, "-m", "mab_gym.cli", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def hapi_image(engine: Engine) -> str:
+    """An image of HAPI FHIR that is here already: nothing is fetched for a test."""
+    name = chosen_image(None)
+    if not engine.has_image(name):
+        pytest.skip(f"no image {name} here; pull it, or name another in {IMAGE_VARIABLE}")
+    return name
+
+
+@pytest.fixture(scope="session")
+def snapshot(engine: Engine, hapi_image: str) -> Image:
+    """The snapshot of the reduced hospital; made by the commands that a user has for it, where it is not there yet."""
+    digest = open_archive(named_archive("reduced")).digest
+    found = engine.images(archive=digest, role="snapshot")
+    made_of_hapi = [image for image in found if any(tag.startswith(SNAPSHOTS) for tag in image.tags)]
+    if made_of_hapi:
+        return made_of_hapi[0]
+    if main_container(engine) is not None:
+        pytest.skip("there is a container of mab-gym hapi already, which these tests leave alone: mab-gym hapi down")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    try:
+        assert f"127.0.0.1:{port}/fhir" in command("hapi", "up", "--port", str(port))
+        assert "14,383 resources are loaded" in command("hapi", "load", "reduced")
+        assert "holds reduced" in command("hapi", "snapshot", "reduced")
+    finally:
+        for running in engine.containers(role="main"):
+            engine.remove(running.id)
+    return engine.images(archive=digest, role="snapshot")[0]

@@ -20,6 +20,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "HAPI_FHIR_EXPUNGE_ENABLED": "true",
     # Resources keep the ids of their archive, numbers too; the server's own are UUIDs, which tell no order.
     "HAPI_FHIR_CLIENT_ID_STRATEGY": "ANY",
+    # Said because an image remembers what the container was started with that it was committed from.
+    "HAPI_FHIR_ENFORCE_REFERENTIAL_INTEGRITY_ON_WRITE": "true",
     # In the container's own layer, which a snapshot holds, and where any user may write.
     "SPRING_DATASOURCE_URL": "jdbc:h2:file:/tmp/mab_gym/h2;DB_CLOSE_ON_EXIT=FALSE",
 }

@@ -1,0 +1,232 @@
+"""The environments on a real HAPI FHIR in Docker."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import gymnasium
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from mab_gym.agents.reference import Oracle
+from mab_gym.backends.container.backend import ContainerBackend, _shared
+from mab_gym.backends.container.engine import Engine, Image
+from mab_gym.backends.container.owner import this_process
+from mab_gym.backends.state import state_digest
+from mab_gym.backends.transport import Transport
+from mab_gym.evaluate import score
+from mab_gym.fhir.server import Request
+from mab_gym.rollout import assignments, play_all, unwrapped
+from tests.conftest import HAPI
+from tests.container.conftest import command
+from tests.contract.test_backends import CASES, differences, remote_environment
+
+JSON = {"content-type": "application/fhir+json"}
+POTASSIUM = {
+    "resourceType": "Observation",
+    "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "K"}], "text": "K"},
+    "valueQuantity": {"value": 4.4, "unit": "mmol/L"},
+}
+
+
+@pytest.fixture(scope="module")
+def env(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
+    """The id itself, on the reduced hospital."""
+    made = gymnasium.make(HAPI, cohort="reduced", image=snapshot.tags[0])
+    yield made
+    made.close()
+    unwrapped(made).workplace.backend.close()
+    _shared.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def backend(env: gymnasium.Env[Any, str]) -> ContainerBackend:
+    found = unwrapped(env).workplace.backend
+    assert isinstance(found, ContainerBackend)
+    return found
+
+
+@pytest.fixture(scope="module")
+def reduced() -> gymnasium.Env[Any, str]:
+    return gymnasium.make("mab_gym/MedAgentBench-v0", cohort="reduced")
+
+
+def running(engine: Engine) -> list[Any]:
+    return [each for each in engine.containers(owner=this_process().name) if each.status == "running"]
+
+
+def test_gymnasium_takes_it(env: gymnasium.Env[Any, str]) -> None:
+    check_env(env.unwrapped)
+
+
+def test_the_oracle_solves_all_300_tasks(env: gymnasium.Env[Any, str], backend: ContainerBackend) -> None:
+    before = backend.pool.tally.restored
+    records = list(play_all(env, Oracle(), assignments(unwrapped(env))))
+    assert [record.case for record in records if record.infrastructure_error or not record.reward] == []
+    assert score(records).solved == 300
+    assert backend.pool.tally.restored - before >= 80
+    assert backend.pool.tally.replaced == 0
+
+
+def test_the_same_actions_have_the_same_verdicts(
+    env: gymnasium.Env[Any, str], reduced: gymnasium.Env[Any, str]
+) -> None:
+    assert differences(reduced, env, CASES, wrong=3, same=2) == []
+
+
+def test_as_a_remote_server_it_leads_to_the_same_verdicts(
+    env: gymnasium.Env[Any, str], reduced: gymnasium.Env[Any, str], backend: ContainerBackend, engine: Engine
+) -> None:
+    env.reset()
+    env.step("GET http://localhost:8080/fhir/Patient?_count=1")
+    env.reset()
+    (server,) = running(engine)
+    transport = Transport(server.base_url)
+    before = state_digest(transport, ["Observation", "Patient"])
+    with remote_environment(server.base_url) as remote:
+        assert differences(reduced, remote, CASES[::3], wrong=2, same=1) == []
+    assert state_digest(transport, ["Observation", "Patient"]) == before
+    transport.close()
+
+
+def test_an_agent_sees_its_own_writes_at_once_and_nobody_elses(backend: ContainerBackend) -> None:
+    def potassiums(session: Any) -> int:
+        return int(json.loads(session.handle(Request("GET", "Observation?code=K&_summary=count")).body)["total"])
+
+    session = backend.open()
+    before = potassiums(session)
+    pages = json.loads(session.handle(Request("GET", "Observation?code=K")).body)["link"]
+    following = next(link["url"] for link in pages if link["relation"] == "next")
+    assert following.startswith("http://localhost:8080/fhir?")
+    assert session.handle(Request("POST", "Observation", JSON, json.dumps(POTASSIUM))).status == 201
+    assert potassiums(session) == before + 1
+    page = session.handle(Request("GET", following.removeprefix("http://localhost:8080/fhir")))
+    assert len(json.loads(page.body)["entry"]) == 20
+    session.reset()
+    assert potassiums(session) == before
+    session.reset()
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        # What deleting cannot take back: an update, a delete, a label, an operation that erases, a definition.
+        [Request("POST", "", JSON, json.dumps({
+            "resourceType": "Bundle", "type": "transaction",
+            "entry": [{"request": {"method": "DELETE", "url": "Observation?code=K"}}]}))],
+        [Request("POST", "$expunge", JSON, json.dumps({
+            "resourceType": "Parameters", "parameter": [{"name": "expungeEverything", "valueBoolean": True}]}))],
+    ],
+    ids=["delete", "expunge"],
+)  # fmt: skip
+def test_what_cannot_be_undone_costs_a_container_and_nothing_else(
+    backend: ContainerBackend, actions: list[Request]
+) -> None:
+    session = backend.open()
+    before = session.handle(Request("GET", "Observation?_summary=count")).body
+    replaced = backend.pool.tally.replaced
+    for action in actions:
+        session.handle(action)
+    session.release()
+    assert backend.pool.tally.replaced == replaced + 1
+    session.reset()
+    after = session.handle(Request("GET", "Observation?_summary=count")).body
+    assert json.loads(after)["total"] == json.loads(before)["total"]
+    session.reset()
+
+
+def test_the_proof_finds_what_an_undo_would_leave(backend: ContainerBackend, engine: Engine) -> None:
+    """Behind the session's back: each of these is a change that deleting what the episode created leaves."""
+    session = backend.open()
+    session.handle(Request("GET", "Patient?_count=1"))
+    (server,) = running(engine)
+    transport = Transport(server.base_url)
+    types = ["Observation", "Patient", "Condition"]
+    (one, two, *_) = (
+        entry["resource"]["id"]
+        for entry in json.loads(transport.send(Request("GET", "Condition?_count=5")).body)["entry"]
+    )
+    states = [state_digest(transport, types)]
+    label = {"name": "meta", "valueMeta": {"tag": [{"system": "http://x.example", "code": "y"}]}}
+    for change in (
+        Request("POST", "Basic", JSON, '{"resourceType": "Basic", "code": {"text": "x"}}'),
+        Request("DELETE", f"Condition/{one}"),
+        Request("POST", f"Condition/{one}/$expunge", JSON, json.dumps({
+            "resourceType": "Parameters", "parameter": [{"name": "expungeDeletedResources", "valueBoolean": True}]})),
+        Request("POST", f"Condition/{two}/$meta-add", JSON, json.dumps({
+            "resourceType": "Parameters", "parameter": [label]})),
+    ):  # fmt: skip
+        assert transport.send(change).status in (200, 201)
+        states.append(state_digest(transport, types))
+    transport.close()
+    assert len(set(states)) == len(states)
+    # The pool finds it, too: the next episode has another server.
+    session.handle(Request("POST", "Observation", JSON, json.dumps(POTASSIUM)))
+    replaced = backend.pool.tally.replaced
+    session.reset()
+    assert backend.pool.tally.replaced == replaced + 1
+
+
+def test_variants_that_change_the_chart_are_played_and_undone(
+    env: gymnasium.Env[Any, str], backend: ContainerBackend
+) -> None:
+    todo = assignments(unwrapped(env), family="latest_glucose", limit=2)
+    for variant in ("distractors", "lookup"):
+        records = list(play_all(env, Oracle(), todo, variant=variant))
+        assert [record.reward for record in records] == [1.0, 1.0]
+
+
+def test_fresh_containers_from_a_warm_pool_and_threads(snapshot: Image, engine: Engine) -> None:
+    env = gymnasium.make(HAPI, cohort="reduced", strategy="snapshot", spares=1, image=snapshot.tags[0])
+    backend = unwrapped(env).workplace.backend
+    assert isinstance(backend, ContainerBackend)
+    there = {each.id for each in running(engine)}
+
+    def first_answer(session: Any) -> float:
+        begun = time.perf_counter()
+        session.reset()
+        assert session.handle(Request("GET", "Observation?code=K&_count=5")).status == 200
+        return time.perf_counter() - begun
+
+    def read_and_leave(session: Any) -> None:
+        first_answer(session)
+        session.release()
+
+    session, other = backend.open(), backend.open()
+    first_answer(session)
+    end = time.monotonic() + 300
+    while len(backend.pool._idle) < 1:  # the spare one
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    session.handle(Request("POST", "Observation", JSON, json.dumps(POTASSIUM)))
+    assert first_answer(session) < 10  # not the half minute that a start takes
+    # Two threads, one server: an episode that reads gives it back as it is.
+    session.reset()
+    replaced = backend.pool.tally.replaced
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(read_and_leave, (session, other, session, other)))
+    assert backend.pool.tally.replaced == replaced
+    env.close()
+    backend.close()
+    _shared.cache_clear()
+    assert {each.id for each in running(engine)} == there
+
+
+def test_the_commands_tell_what_there_is(snapshot: Image) -> None:
+    told = command("hapi", "status")
+    assert "Docker engine" in told
+    assert snapshot.tags[0] in told.replace("\n", "")
+
+
+def test_evaluating_on_it(snapshot: Image, tmp_path: Any) -> None:
+    (tmp_path / "reduced.toml").write_text(
+        'id = "test/Reduced-v0"\n[data]\ncohort = "reduced"\n[episode]\nbackend = "container"\n'
+        f'[container]\nimage = "{snapshot.tags[0]}"\n'
+    )
+    told = command("eval", "--env", str(tmp_path / "reduced.toml"), "--limit", "3", "--out", str(tmp_path / "run"))
+    assert "100.0" in told
