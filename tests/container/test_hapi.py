@@ -112,31 +112,32 @@ def test_an_agent_sees_its_own_writes_at_once_and_nobody_elses(backend: Containe
     session.reset()
 
 
-@pytest.mark.parametrize(
-    "actions",
-    [
-        # What deleting cannot take back: an update, a delete, a label, an operation that erases, a definition.
-        [Request("POST", "", JSON, json.dumps({
-            "resourceType": "Bundle", "type": "transaction",
-            "entry": [{"request": {"method": "DELETE", "url": "Observation?code=K"}}]}))],
-        [Request("POST", "$expunge", JSON, json.dumps({
-            "resourceType": "Parameters", "parameter": [{"name": "expungeEverything", "valueBoolean": True}]}))],
-    ],
-    ids=["delete", "expunge"],
-)  # fmt: skip
-def test_what_cannot_be_undone_costs_a_container_and_nothing_else(
-    backend: ContainerBackend, actions: list[Request]
-) -> None:
+@pytest.mark.parametrize("harm", ["update", "delete", "label"])
+def test_what_cannot_be_undone_costs_a_container_and_nothing_else(backend: ContainerBackend, harm: str) -> None:
     session = backend.open()
-    before = session.handle(Request("GET", "Observation?_summary=count")).body
+    listed = json.loads(session.handle(Request("GET", "Condition?_count=1")).body)["entry"]
+    resource = listed[0]["resource"]
+    address = f"Condition/{resource['id']}"
+    before = session.handle(Request("GET", address)).body
     replaced = backend.pool.tally.replaced
-    for action in actions:
-        session.handle(action)
+    if harm == "label":
+        tag = {"name": "meta", "valueMeta": {"tag": [{"system": "http://x.example", "code": "y"}]}}
+        body = json.dumps({"resourceType": "Parameters", "parameter": [tag]})
+        request = Request("POST", f"{address}/$meta-add", JSON, body)
+    else:
+        entry: dict[str, Any] = {"request": {"method": "DELETE", "url": address}}
+        if harm == "update":
+            changed = {**resource, "recordedDate": "2020-01-01"}
+            entry = {"resource": changed, "request": {"method": "PUT", "url": address}}
+        request = Request("POST", "", JSON, json.dumps(
+            {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}))  # fmt: skip
+    assert session.handle(request).status == 200
+    assert session.handle(Request("GET", address)).body != before
+    assert [write.interaction for write in session.writes] == ([] if harm == "label" else [harm])
     session.release()
     assert backend.pool.tally.replaced == replaced + 1
     session.reset()
-    after = session.handle(Request("GET", "Observation?_summary=count")).body
-    assert json.loads(after)["total"] == json.loads(before)["total"]
+    assert session.handle(Request("GET", address)).body == before
     session.reset()
 
 
