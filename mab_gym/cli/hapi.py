@@ -193,7 +193,7 @@ def _loading(what: str) -> Iterator[Callable[[int, int], None]]:
                 return
             last[0] = now
             pace = (done - first[0]) / (now - begun)
-            left = f"about {(total - done) / pace / 60:.0f} min left" if pace else "no pace yet"
+            left = f"about {1 + (total - done) / pace // 60:.0f} min left" if pace else "no pace yet"
             errors.print(f"loading {what}: {done:,} of {total:,}, {pace:.0f} a second, {left}", markup=False)
 
         yield tell

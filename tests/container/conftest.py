@@ -51,7 +51,7 @@ def docker_client(engine: Engine) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def stub_image(docker_client: Any) -> str:
+def stub_image(docker_client: Any, engine: Engine) -> Iterator[str]:
     """An image of a server that starts within a second: a shell script behind busybox."""
     busybox = os.environ.get("MAB_GYM_BUSYBOX") or shutil.which("busybox")
     if busybox is None:
@@ -69,7 +69,9 @@ def stub_image(docker_client: Any) -> str:
     changes.append('CMD ["/bin/busybox","nc","-ll","-p","8080","-e","/answer"]')
     repository, _, tag = STUB.partition(":")
     docker_client.api.import_image_from_data(packed.getvalue(), repository=repository, tag=tag, changes=changes)
-    return STUB
+    yield STUB
+    for image in engine.images(archive=STUB_ARCHIVE):
+        engine.remove_image(image.id)
 
 
 def _folder(name: str) -> tarfile.TarInfo:

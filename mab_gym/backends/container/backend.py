@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import uuid
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from mab_gym.backends.container.engine import COUNTS, STATE, Engine, Image
+from mab_gym.backends.container.engine import COUNTS, POOL, STATE, Engine, Image
 from mab_gym.backends.container.owner import end_of_this_process, this_process
 from mab_gym.backends.container.pool import Lease, Pool, tell
 from mab_gym.backends.container.server import Answering, SnapshotServer
@@ -160,6 +161,7 @@ class ContainerBackend:
         self.now = now
         self.digest = digest
         self._pid = os.getpid()
+        self._name = str(uuid.uuid4())
         self._engine = Engine()
         try:
             self._image = find_snapshot(self._engine, digest, image)
@@ -184,15 +186,21 @@ class ContainerBackend:
         if self._pid != os.getpid():
             return  # a fork's copy; the servers are its parent's
         atexit.unregister(self.close)
-        with suppress(InfrastructureError):  # the janitor goes on
+        with suppress(InfrastructureError):
             self.pool.close()
+        with suppress(InfrastructureError):  # the janitor goes on
+            # What an engine that was down for a while did not remove when it was told to.
+            for running in self._engine.containers(pool=self._name):
+                self._engine.remove(running.id)
         self._engine.close()
 
     def _start(self) -> SnapshotServer:
         if not self._told:
             self._told = True
             tell("starting HAPI FHIR from its snapshot (about a minute)")
-        running = self._engine.start(self._image.id, POOL_ROLE, this_process().name, environment=QUICK)
+        running = self._engine.start(
+            self._image.id, POOL_ROLE, this_process().name, labels={POOL: self._name}, environment=QUICK
+        )
         try:
             running = self._engine.wait_until_ready(
                 running, Answering(), START_PATIENCE, lambda seconds: self.pool.check_open()

@@ -33,7 +33,8 @@ OWNER: Final = "mab_gym.owner"
 ARCHIVE: Final = "mab_gym.archive"
 STATE: Final = "mab_gym.state"
 COUNTS: Final = "mab_gym.counts"
-LABELS: Final = (ROLE, OWNER, ARCHIVE, STATE, COUNTS)
+POOL: Final = "mab_gym.pool"
+LABELS: Final = (ROLE, OWNER, ARCHIVE, STATE, COUNTS, POOL)
 
 Waiting = Callable[[float], None]
 """Called with the seconds that a server has been starting for."""
@@ -145,6 +146,7 @@ class Engine:
                     environment={**SETTINGS, **(environment or {})},
                     ports={PORT: ("127.0.0.1", port)},
                     security_opt=["no-new-privileges"],
+                    healthcheck={"test": ["NONE"]},  # an image may remember one
                     detach=True,
                 )
                 made.start()
@@ -251,10 +253,10 @@ class Engine:
         return count
 
     def mounts(self, container_id: str) -> list[str]:
-        """Where a container has volumes or folders of the machine mounted."""
+        """Where a container has volumes or folders of the machine mounted that it can write to."""
         with self._saying(f"look at container {container_id[:12]}"):
             mounted = self._client.containers.get(container_id).attrs.get("Mounts", ())
-            return [str(each.get("Destination")) for each in mounted]
+            return [str(each.get("Destination")) for each in mounted if each.get("RW", True)]
 
     # --- images --------------------------------------------------------------------------------------------------
 
