@@ -130,9 +130,9 @@ def check_counts(transport: Transport, tables: Mapping[str, BaseTable]) -> dict[
         wrong = ", ".join(
             f"{found[name]:,} of {wanted[name]:,} {name}" for name in wanted if found[name] != wanted[name]
         )
-        raise InfrastructureError(
-            f"the server does not hold what the archive holds: {wrong}; mab-gym hapi load goes on"
-        )
+        more = any(found[name] > wanted[name] for name in wanted)
+        way = "begin with an empty server: mab-gym hapi down, mab-gym hapi up" if more else "mab-gym hapi load goes on"
+        raise InfrastructureError(f"the server does not hold what the archive holds: {wrong}; {way}")
     return wanted
 
 
