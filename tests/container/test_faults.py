@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from mab_gym.fhir.archive import open_archive
 from mab_gym.fhir.server import Request
 from mab_gym.records import RunFolder, read_records
 from mab_gym.rollout import assignments, play_until_judged, unwrapped
-from tests.conftest import CANONICAL
+from tests.conftest import CANONICAL, make
 from tests.container.conftest import STUB_ARCHIVE
+from tests.container.test_stand_in import mine, until
 
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 FAULTS = 200
@@ -69,7 +71,6 @@ def env(
     made.close()
     backend = unwrapped(made).workplace.backend
     backend.close()
-    containers._shared.cache_clear()
     docker_client.images.remove(labelled.id, force=True)
 
 
@@ -131,6 +132,50 @@ def test_an_episode_that_is_spoiled_says_so(env: gymnasium.Env[Any, str], docker
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step("FINISH([])")
     assert "infrastructure_error" not in env.reset(seed=1)[1]
+
+
+def test_environments_of_a_process_share_servers(env: gymnasium.Env[Any, str], engine: Engine) -> None:
+    settings: dict[str, Any] = {
+        "cohort": "reduced",
+        "backend": "container",
+        "image": "mab-gym-test/stub:reduced",
+        "servers": 2,
+    }
+    vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(CANONICAL, **settings)] * 2)
+    backends = {id(unwrapped(each).workplace.backend) for each in vector.envs}
+    assert len(backends) == 1
+    vector.reset(seed=1)
+    for _ in range(2):
+        _, _, terminated, truncated, _ = vector.step(["GET http://localhost:8080/fhir/Patient?_count=1"] * 2)
+        assert not terminated.any()
+        assert not truncated.any()
+    assert len(mine(engine)) == 2
+    vector.close()
+    backend = unwrapped(vector.envs[0]).workplace.backend
+    assert isinstance(backend, ContainerBackend)
+    assert backend.pool.tally.kept == 2
+    backend.close()
+    assert mine(engine) == []
+    # One that was closed does not stand in the way of the next environment.
+    again = gymnasium.make(CANONICAL, **settings)
+    again.reset(seed=1)
+    assert again.step("GET http://localhost:8080/fhir/Patient?_count=1")[0]["status"] == 200
+    again.close()
+    unwrapped(again).workplace.backend.close()
+
+
+def test_environments_in_processes_leave_nothing(env: gymnasium.Env[Any, str], engine: Engine) -> None:
+    settings: dict[str, Any] = {"cohort": "reduced", "backend": "container", "image": "mab-gym-test/stub:reduced"}
+    before = {each.id for each in engine.containers()}
+    vector = gymnasium.vector.AsyncVectorEnv(
+        [partial(make, CANONICAL, **settings)] * 2, shared_memory=False, context="spawn"
+    )
+    vector.reset(seed=1)
+    observations, *_ = vector.step(["GET http://localhost:8080/fhir/Patient?_count=1"] * 2)
+    assert list(observations["status"]) == [200, 200]
+    assert len({each.id for each in engine.containers()} - before) == 2
+    vector.close()
+    until(lambda: {each.id for each in engine.containers()} <= before)
 
 
 class Switch:

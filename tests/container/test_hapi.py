@@ -13,7 +13,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from mab_gym.agents.reference import Oracle
-from mab_gym.backends.container.backend import ContainerBackend, _shared
+from mab_gym.backends.container.backend import ContainerBackend
 from mab_gym.backends.container.engine import Engine, Image
 from mab_gym.backends.container.owner import this_process
 from mab_gym.backends.state import state_digest
@@ -41,7 +41,6 @@ def env(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
     yield made
     made.close()
     unwrapped(made).workplace.backend.close()
-    _shared.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +213,6 @@ def test_fresh_containers_from_a_warm_pool_and_threads(snapshot: Image, engine: 
     assert backend.pool.tally.replaced == replaced
     env.close()
     backend.close()
-    _shared.cache_clear()
     assert {each.id for each in running(engine)} == there
 
 

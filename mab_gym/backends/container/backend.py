@@ -5,12 +5,12 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import threading
 import uuid
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from mab_gym.backends.container.engine import COUNTS, POOL, STATE, Engine, Image
@@ -136,6 +136,10 @@ class ContainerBackend:
         now: The record system's clock, as far as verifiers go.
         lease: Seconds after which an episode's server may be given to another that waits.
 
+    Attributes:
+        pool: Its servers.
+        closed: Whether it was closed.
+
     Raises:
         NotInstalledError: What it needs is missing.
         UsageError: There is no such snapshot or strategy.
@@ -173,6 +177,7 @@ class ContainerBackend:
         if swept:
             tell(f"removed {swept} containers that a process which is no more had left")
         self.pool = Pool(self._start, chosen, servers, chosen.spares if spares is None else spares, lease)
+        self.closed = False
         self._told = False
         atexit.register(end_of_this_process)
         atexit.register(self.close)
@@ -185,6 +190,7 @@ class ContainerBackend:
         """Removes all containers of the pool."""
         if self._pid != os.getpid():
             return  # a fork's copy; the servers are its parent's
+        self.closed = True
         atexit.unregister(self.close)
         with suppress(InfrastructureError):
             self.pool.close()
@@ -235,14 +241,20 @@ def find_snapshot(engine: Engine, digest: str, image: str | None = None) -> Imag
     return found[0]
 
 
-@lru_cache(maxsize=8)
-def _shared(pid: int, digest: str, strategy_name: str, servers: int, spares: int | None, image: str | None) -> Any:
-    return ContainerBackend(digest, strategy_name, servers, spares, image)
+_SHARED: dict[tuple[object, ...], ContainerBackend] = {}
+_GUARD = threading.Lock()
 
 
 def container_backend(
     digest: str, strategy_name: str = "undo", servers: int = 1, spares: int | None = None, image: str | None = None
 ) -> ContainerBackend:
-    """The backend that all environments of this process with the same settings share; see `ContainerBackend`."""
-    shared: ContainerBackend = _shared(os.getpid(), digest, strategy_name, servers, spares, image)
-    return shared
+    """The backend that all environments of this process with the same settings share; see `ContainerBackend`.
+
+    One that was closed is made anew.
+    """
+    key = (os.getpid(), digest, strategy_name, servers, spares, image)
+    with _GUARD:
+        found = _SHARED.get(key)
+        if found is None or found.closed:
+            found = _SHARED[key] = ContainerBackend(digest, strategy_name, servers, spares, image)
+        return found
