@@ -147,9 +147,9 @@ class LiveServer:
         resource = {"resourceType": "Basic", "id": canary.partition("/")[2], "code": {"text": "mab_gym"}}
         if self._transport.send(Request("PUT", canary, _SENT, compact(resource))).status != 201:
             return False
-        return self._delete([canary]) and self._transport.send(
-            Request("POST", f"{canary}/$expunge", _SENT, _EXPUNGE)
-        ).status in (200, 404)
+        deleted = self._delete([canary])
+        self._transport.send(Request("POST", f"{canary}/$expunge", _SENT, _EXPUNGE))
+        return deleted
 
     def _read_back(self, touched: Touched) -> Write:
         """What is stored now of something that was written."""

@@ -121,14 +121,27 @@ def test_a_container_that_dies_in_mid_episode_spoils_that_episode_alone(
     assert [each.id for each in mine(engine)] != [container.id]
 
 
+@pytest.mark.parametrize("request_", [READ, Request("POST", "Observation", {}, "{}")])
 def test_a_server_that_died_between_episodes_is_replaced_unseen(
-    stub_backend: ContainerBackend, engine: Engine, docker_client: Any
+    stub_backend: ContainerBackend, engine: Engine, docker_client: Any, request_: Request
 ) -> None:
     session = stub_backend.open()
     session.handle(READ)
     session.reset()
     docker_client.containers.get(mine(engine)[0].id).kill()
-    assert session.handle(READ).status == 200
+    assert session.handle(request_).status == 200
+
+
+def test_an_episode_whose_time_is_over_is_told_and_judged_by_nothing_of_another(stub_image: str) -> None:
+    backend = ContainerBackend(STUB_ARCHIVE, image=stub_image, lease=0.1)
+    slow, other = backend.open(), backend.open()
+    slow.handle(READ)
+    assert other.handle(READ).status == 200
+    with pytest.raises(InfrastructureError, match="given to another"):
+        slow.release()
+    assert list(slow.writes) == []
+    other.reset()
+    backend.close()
 
 
 @pytest.mark.parametrize("ending", ["", "raise ValueError", "sys.exit(3)", "SIGTERM", "SIGKILL", "SIGINT"])

@@ -29,6 +29,8 @@ START_PATIENCE: Final = 600.0
 """Seconds for which a server may be starting."""
 TIMEOUT: Final = 60.0
 """Seconds for one answer."""
+PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
+"""What a server that works answers with 200."""
 
 
 class ContainerSession:
@@ -36,47 +38,49 @@ class ContainerSession:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lease: Lease | None = None
-        self._first = True
-        self._written: tuple[Write, ...] | None = None
+        self._held: list[Lease] = []
+        self._fresh = True
+        self._written: tuple[Write, ...] = ()
         self._resources: tuple[Mapping[str, Any], ...] = ()
+        # Whoever drops an episode in the middle holds its server no longer than others leave it alone.
+        weakref.finalize(self, _let_go, self._held)
 
     @property
     def writes(self) -> Sequence[Write]:
         """What the episode has written, though it may have been taken back by now."""
-        if self._written is not None:
-            return self._written
-        return () if self._lease is None else self._lease.server.live.writes
+        return self._written
 
     def handle(self, request: Request) -> Response:
         """Puts a request to a server.
 
         Raises:
-            InfrastructureError: No server can be had, or it failed. What the first request finds broken is replaced.
+            InfrastructureError: No server can be had, or it failed. One that is found broken when the episode begins
+                is replaced.
         """
+        if self._fresh and request.method not in ("GET", "HEAD"):
+            self.handle(PROBE)  # what is written must not be lost on a server that is no more
         try:
             return self._ask(request)
         except InfrastructureError:
-            # Nothing of this episode is lost where nothing was done yet.
-            if not self._first or request.method not in ("GET", "HEAD") or self._lease is None:
+            if not self._fresh or not self._held:
                 raise
-            self._fail()
+            self._give_back()
         return self._ask(request)
 
     def release(self) -> None:
-        """Ends the episode: the server goes back to the pool, which takes it back to the snapshot."""
-        if self._lease is None:
-            return
-        lease, self._lease = self._lease, None
-        with lease.guard:
-            self._written = tuple(lease.server.live.writes)
-        self._pool.give_back(lease)
+        """Ends the episode: the server goes back to the pool, which takes it back to the snapshot.
+
+        Raises:
+            InfrastructureError: The server was given to another episode before this one ended.
+        """
+        self._check_held()
+        self._give_back()
 
     def reset(self) -> None:
         """Goes back to the snapshot."""
-        self.release()
-        self._first = True
-        self._written = None
+        self._give_back()
+        self._fresh = True
+        self._written = ()
         self._resources = ()
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
@@ -87,40 +91,48 @@ class ContainerSession:
         """
         self.reset()
         self._resources = tuple(resources)
-        self._leased()
+        self._lease()
 
     def _ask(self, request: Request) -> Response:
-        lease = self._leased()
+        lease = self._lease()
         with lease.guard:
-            if lease.revoked:
-                self._lease = None
-                raise InfrastructureError("the episode's server was given to another: its time was over")
-            response = lease.server.live.handle(request)
-        self._first = False
+            self._check_held()
+            try:
+                response = lease.server.live.handle(request)
+            except InfrastructureError:
+                lease.failed = True
+                raise
+            self._written = tuple(lease.server.live.writes)
+        self._fresh = False
         return response
 
-    def _leased(self) -> Lease:
-        if self._lease is None:
-            lease = self._pool.take()
-            # Whoever drops an episode in the middle holds its server no longer than others leave it alone.
-            weakref.finalize(self, _let_go, lease)
-            self._lease = lease
+    def _lease(self) -> Lease:
+        """The episode's server, with what it begins with."""
+        if not self._held:
+            self._held.append(self._pool.take())
+            (lease,) = self._held
             if self._resources:
                 try:
                     lease.server.live.prepare(self._resources)
                 except InfrastructureError:
-                    self._fail()
+                    lease.failed = True
+                    self._give_back()
                     raise
-        return self._lease
+        return self._held[0]
 
-    def _fail(self) -> None:
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            self._pool.fail(lease)
+    def _check_held(self) -> None:
+        if any(lease.revoked for lease in self._held):
+            self._held.clear()
+            raise InfrastructureError("the episode's server was given to another: its time was over")
+
+    def _give_back(self) -> None:
+        while self._held:
+            self._pool.give_back(self._held.pop())
 
 
-def _let_go(lease: Lease) -> None:
-    lease.until = 0.0
+def _let_go(held: list[Lease]) -> None:
+    for lease in held:
+        lease.until = 0.0
 
 
 class ContainerBackend:

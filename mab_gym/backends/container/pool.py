@@ -132,18 +132,16 @@ class Pool:
                 self._fill()
 
     def give_back(self, lease: Lease) -> None:
-        """Ends a lease: the server goes back to the snapshot, or is replaced."""
+        """Ends a lease: the server goes back to the snapshot, or is replaced.
+
+        One that has failed is kept only where it proves to be at the snapshot again.
+        """
         with self._changed:
             if lease not in self._leases:
                 return
             self._leases.remove(lease)
             self._busy += 1
         self._renew(lease)
-
-    def fail(self, lease: Lease) -> None:
-        """Ends a lease whose server did not do its work; it is kept only if it proves to be at the snapshot again."""
-        lease.failed = True
-        self.give_back(lease)
 
     def close(self) -> None:
         """Removes all servers; those that are still starting are waited for, since they remove themselves.
