@@ -41,13 +41,13 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def run(python: Path, folder: Path, *arguments: str) -> str:
+def run(python: Path, folder: Path, *arguments: str, code: int = 0) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         [str(python), *arguments], cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False, env=env
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr if code else done.stdout
 
 
 def test_wheel_carries_the_content(wheel: Path) -> None:
@@ -55,7 +55,7 @@ def test_wheel_carries_the_content(wheel: Path) -> None:
     for folder, families in (("tasks", 15), ("tasks/beyond", 5)):
         frozen = [name for name in names if name.startswith(f"mab_gym/_bundled/{folder}/")]
         assert sum(name.endswith("cases.jsonl") for name in frozen) == families
-    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 11
+    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 12
     assert {"mab_gym/charts/page.css", "mab_gym/charts/page.js"} <= set(names)
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
@@ -103,3 +103,13 @@ def test_installed_packages_offer_content_by_entry_points(python: Path, tmp_path
         "print(gymnasium.make('my_lab/LatestHaemoglobin-v0').reset(seed=0)[1]['family'])\n"
     )
     assert run(python, tmp_path, "-c", code).strip() == "latest_haemoglobin"
+
+
+@pytest.mark.parametrize(
+    "words", [("hapi", "status"), ("play", "--env", "MedAgentBench-HAPI-v0"), ("play", "--env", "mine.toml")]
+)
+def test_what_is_not_installed_is_named_with_the_command(python: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "mine.toml").write_text('id = "my/Mine-v0"\n[episode]\nbackend = "container"\n')
+    told = run(python, tmp_path, "-m", "mab_gym.cli", *words, code=2)
+    assert "pip install 'mab-gym[docker]'" in told
+    assert len(told.splitlines()) == 1

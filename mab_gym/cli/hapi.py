@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def up(
     port: Annotated[int, typer.Option(help="The port of this machine's loopback interface.", min=1, max=65535)] = 8080,
 ) -> None:
     """Start a HAPI FHIR server in a container, empty, on this machine alone."""
+    _check_installed()
     from mab_gym.hapi import hospital  # noqa: PLC0415
 
     with _engine() as engine, _starting() as (pulling, waiting):
@@ -49,6 +51,7 @@ def load(
     workers: Annotated[int, typer.Option(help="Bundles put at a time.", min=1, max=64)] = 2,
 ) -> None:
     """Load a cohort or an archive into it; the same command goes on where it was cut off."""
+    _check_installed()
     from mab_gym.hapi import hospital  # noqa: PLC0415
     from mab_gym.hapi.loading import load as put  # noqa: PLC0415
 
@@ -70,6 +73,7 @@ def load(
 @app.command()
 def snapshot(cohort: Cohort = "canonical") -> None:
     """Keep what the server holds as an image that episodes begin from; the server is stopped for it."""
+    _check_installed()
     from mab_gym.hapi import hospital  # noqa: PLC0415
 
     tables, digest, name = _archive(cohort)
@@ -87,6 +91,7 @@ def snapshot(cohort: Cohort = "canonical") -> None:
 @app.command()
 def status() -> None:
     """Show the engine, the containers and the snapshots."""
+    _check_installed()
     from mab_gym.backends.container.engine import ARCHIVE, OWNER, ROLE  # noqa: PLC0415
     from mab_gym.backends.container.owner import is_alive  # noqa: PLC0415
 
@@ -120,6 +125,7 @@ def down(
     snapshots: Annotated[bool, typer.Option("--snapshots", help="Remove the snapshot images, too.")] = False,
 ) -> None:
     """Remove the container, and what processes that are no more have left."""
+    _check_installed()
     from mab_gym.hapi import hospital  # noqa: PLC0415
 
     with _engine() as engine:
@@ -128,12 +134,16 @@ def down(
     output.print(f"{removed} and {images} snapshots" if snapshots else removed, markup=False)
 
 
+def _check_installed() -> None:
+    missing = [name for name in ("docker", "filelock", "httpx") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotInstalledError(f"containers need {', '.join(missing)}: pip install 'mab-gym[docker]'")
+
+
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    try:
-        from mab_gym.backends.container.engine import Engine  # noqa: PLC0415  (optional)
-    except ImportError as error:
-        raise NotInstalledError(f"{error.name} is missing here: pip install 'mab-gym[docker]'") from error
+    from mab_gym.backends.container.engine import Engine  # noqa: PLC0415  (optional)
+
     engine = Engine()
     try:
         yield engine
