@@ -56,6 +56,11 @@ class LiveServer:
         """Whether the server is as it was, without anything having been taken back."""
         return self.known and not self.writes and not self.prepared
 
+    @property
+    def types(self) -> frozenset[str]:
+        """The resource types that were written to."""
+        return frozenset([*(w.resource_type for w in self.writes), *(each.resource_type for each in self.prepared)])
+
     def handle(self, request: Request) -> Response:
         """Puts an agent's request to the server.
 

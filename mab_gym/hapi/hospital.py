@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from mab_gym.backends.container.engine import ARCHIVE, COUNTS, ROLE, STATE, Engine, Image, Running, Waiting
+from mab_gym.backends.container.engine import ARCHIVE, ROLE, STATE, Engine, Image, Running, Waiting
 from mab_gym.backends.container.server import Answering
-from mab_gym.backends.state import state_digest
+from mab_gym.backends.state import state_of
 from mab_gym.backends.transport import Transport
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.base import BaseTable
@@ -113,12 +112,12 @@ def snapshot(engine: Engine, tables: Mapping[str, BaseTable], digest: str, name:
     transport = Transport(running.base_url)
     try:
         wanted = check_counts(transport, tables)
-        state = state_digest(transport, wanted)
+        state = state_of(transport, wanted)
     finally:
         transport.close()
     engine.stop(running.id)
     tag = f"{re.sub(r'[^a-z0-9_.-]', '-', name.lower()).strip('.-') or 'archive'}-{digest[:12]}"
-    labels = {ROLE: "snapshot", ARCHIVE: digest, STATE: state, COUNTS: json.dumps(wanted)}
+    labels = {ROLE: "snapshot", ARCHIVE: digest, STATE: state.to_text()}
     return engine.commit(running.id, SNAPSHOTS, tag, labels)
 
 

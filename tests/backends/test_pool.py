@@ -30,8 +30,8 @@ class Ward:
         time.sleep(self.seconds)
         if self.broken():
             raise InfrastructureError("no space left on device")
-        live = SimpleNamespace(untouched=True, take_back=lambda: True)
-        server = SimpleNamespace(live=live, is_at_snapshot=lambda: True)
+        live = SimpleNamespace(untouched=True, take_back=lambda: True, types=frozenset())
+        server = SimpleNamespace(live=live, is_at_snapshot=lambda written: True)
 
         def discard() -> None:
             if self.stuck:
@@ -80,7 +80,7 @@ def test_a_server_that_proves_to_be_restored_is_used_again_and_any_other_replace
     pool.give_back(lease)
     again = pool.take()
     assert again.server is lease.server
-    again.server.is_at_snapshot = lambda: False  # type: ignore[method-assign]
+    again.server.is_at_snapshot = lambda written: False  # type: ignore[method-assign]
     pool.give_back(again)
     assert pool.take().server is not lease.server
     assert (pool.tally.restored, pool.tally.replaced) == (1, 1)

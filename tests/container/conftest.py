@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import ARCHIVE, COUNTS, OURS, ROLE, Engine, Image
+from mab_gym.backends.container.engine import ARCHIVE, OURS, ROLE, STATE, Engine, Image
+from mab_gym.backends.state import State
 from mab_gym.cohort.locate import named_archive
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.archive import open_archive
@@ -64,7 +65,7 @@ def stub_image(docker_client: Any, engine: Engine) -> Iterator[str]:
         link.type, link.linkname = tarfile.SYMTYPE, "busybox"
         tar.addfile(link)
         tar.addfile(_folder("tmp"))
-    labels = {OURS: "1", ROLE: "snapshot", ARCHIVE: STUB_ARCHIVE, COUNTS: json.dumps({"Patient": 1})}
+    labels = {OURS: "1", ROLE: "snapshot", ARCHIVE: STUB_ARCHIVE, STATE: State({"Patient": 1}, "", ()).to_text()}
     changes = [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]
     changes.append('CMD ["/bin/busybox","nc","-ll","-p","8080","-e","/answer"]')
     repository, _, tag = STUB.partition(":")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import threading
 import uuid
@@ -13,11 +12,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from mab_gym.backends.container.engine import COUNTS, POOL, STATE, Engine, Image
+from mab_gym.backends.container.engine import POOL, STATE, Engine, Image
 from mab_gym.backends.container.owner import end_of_this_process, this_process
 from mab_gym.backends.container.pool import Lease, Pool, tell
 from mab_gym.backends.container.server import Answering, SnapshotServer
 from mab_gym.backends.container.strategies import strategy
+from mab_gym.backends.state import read_state
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import DEFAULT_BASE_URL, DEFAULT_NOW, Request, Response
@@ -181,11 +181,11 @@ class ContainerBackend:
         self._engine = Engine()
         try:
             self._image = find_snapshot(self._engine, digest, image)
+            self._state = read_state(self._image.labels.get(STATE, ""))
             swept = self._engine.sweep()
         except BaseException:
             self._engine.close()
             raise
-        self._types = tuple(json.loads(self._image.labels.get(COUNTS) or "{}"))
         if swept:
             tell(f"removed {swept} containers that a process which is no more had left")
         self.pool = Pool(self._start, chosen, servers, chosen.spares if spares is None else spares, lease)
@@ -223,7 +223,7 @@ class ContainerBackend:
             running = self._engine.wait_until_ready(
                 running, Answering(), START_PATIENCE, lambda seconds: self.pool.check_open()
             )
-            return SnapshotServer(self._engine, running, self._types, self._image.labels.get(STATE, ""), TIMEOUT)
+            return SnapshotServer(self._engine, running, self._state, TIMEOUT)
         except BaseException:
             with suppress(InfrastructureError):
                 self._engine.remove(running.id)

@@ -32,9 +32,8 @@ ROLE: Final = "mab_gym.role"
 OWNER: Final = "mab_gym.owner"
 ARCHIVE: Final = "mab_gym.archive"
 STATE: Final = "mab_gym.state"
-COUNTS: Final = "mab_gym.counts"
 POOL: Final = "mab_gym.pool"
-LABELS: Final = (ROLE, OWNER, ARCHIVE, STATE, COUNTS, POOL)
+LABELS: Final = (ROLE, OWNER, ARCHIVE, STATE, POOL)
 
 Waiting = Callable[[float], None]
 """Called with the seconds that a server has been starting for."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mab_gym.backends.container.engine import Engine, Running
 from mab_gym.backends.live import LiveServer
-from mab_gym.backends.state import state_digest
+from mab_gym.backends.state import State, difference
 from mab_gym.backends.transport import Transport
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.exchange import Request
@@ -36,8 +38,7 @@ class SnapshotServer:
     Args:
         engine: Where it runs.
         running: The container; its server answers.
-        types: The resource types that the snapshot holds.
-        state: The state's digest that it must have; the one that it has where empty.
+        state: What it must hold.
         timeout: Seconds for one answer.
 
     Attributes:
@@ -45,27 +46,30 @@ class SnapshotServer:
         live: The episode's conversation with it.
 
     Raises:
-        InfrastructureError: It is not in that state.
+        InfrastructureError: It holds something else.
     """
 
-    def __init__(self, engine: Engine, running: Running, types: tuple[str, ...], state: str, timeout: float) -> None:
+    def __init__(self, engine: Engine, running: Running, state: State, timeout: float) -> None:
         self.running = running
         self._engine = engine
-        self._types = types
+        self._state = state
         self._transport = Transport(running.base_url, DEFAULT_BASE_URL, timeout=timeout)
         self.live = LiveServer(self._transport)
-        self._state = state or state_digest(self._transport, types)
-        if not self.is_at_snapshot():
+        wrong = difference(self._transport, state)
+        if wrong is not None:
             self._transport.close()
-            raise InfrastructureError(f"container {running.name} does not hold what its snapshot says")
+            raise InfrastructureError(f"container {running.name} does not hold what its snapshot says: {wrong}")
 
-    def is_at_snapshot(self) -> bool:
+    def is_at_snapshot(self, written: Iterable[str]) -> bool:
         """Whether what it holds is what the snapshot holds: the proof.
+
+        Args:
+            written: The resource types that were written to.
 
         Raises:
             InfrastructureError: It does not answer.
         """
-        return state_digest(self._transport, self._types) == self._state
+        return difference(self._transport, self._state, written) is None
 
     def discard(self) -> None:
         """Removes the container.

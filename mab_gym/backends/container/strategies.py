@@ -45,7 +45,8 @@ class Undo:
     def restore(self, server: SnapshotServer) -> bool:
         """Deletes, expunges, and proves."""
         try:
-            return server.live.take_back() and server.is_at_snapshot()
+            written = server.live.types
+            return server.live.take_back() and server.is_at_snapshot(written)
         except InfrastructureError:
             return False
 
