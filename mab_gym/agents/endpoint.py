@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,7 +87,7 @@ class _PassingError(Exception):
         self.dead = dead
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ChatEndpoint:
     """An OpenAI-compatible chat-completions endpoint; any number of threads may ask at once.
 
@@ -115,6 +116,7 @@ class ChatEndpoint:
     halt: threading.Event = field(default_factory=threading.Event)
     _client: Any = field(init=False, repr=False)
     _url: str = field(init=False)
+    _closing: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         try:
@@ -137,6 +139,12 @@ class ChatEndpoint:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
             headers=headers,
         )
+        # When nobody can ask any more, at the latest at the end of the process.
+        self._closing = weakref.finalize(self, self._client.close)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._closing()
 
     def ask(
         self,
@@ -162,7 +170,9 @@ class ChatEndpoint:
         body = {"model": self.model, "messages": list(messages), **self.settings, **(further or {})}
         # ASCII, because a model may have written lone surrogates, which have no UTF-8.
         content = json.dumps(body).encode("ascii")
-        growing = tenacity.wait_exponential_jitter(initial=self.pause, max=LONGEST_PAUSE, jitter=self.pause)
+        growing = tenacity.wait_exponential(multiplier=self.pause, max=LONGEST_PAUSE) + tenacity.wait_random(
+            0, self.pause
+        )
 
         def wait(state: tenacity.RetryCallState) -> float:
             failed = None if state.outcome is None else state.outcome.exception()
