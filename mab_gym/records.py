@@ -247,14 +247,14 @@ def _identity(data: Mapping[str, Any]) -> tuple[Any, ...]:
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
             try:
                 data = json.loads(line)
             except ValueError:
                 data = None
             if not isinstance(data, dict):
-                if not line.endswith(b"\n"):
-                    return
-                raise UsageError(f"{path}, line {number}: this is no record") from None
+                raise UsageError(f"{path}, line {number}: this is no record")
             yield number, data
 
 

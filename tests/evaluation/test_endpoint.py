@@ -14,7 +14,17 @@ import pytest
 from mab_gym.agents.endpoint import ChatEndpoint
 from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, UsageError
 from tests.evaluation.scripted import (
-    CUT, EMPTY_CHOICES, HANG, KEY, MALFORMED, TOO_LONG, Fault, Messages, dead_url, endpoint, refuses,
+    CUT,
+    EMPTY_CHOICES,
+    HANG,
+    KEY,
+    MALFORMED,
+    TOO_LONG,
+    Fault,
+    Messages,
+    dead_url,
+    endpoint,
+    refuses,
 )  # fmt: skip
 
 QUESTION = [{"role": "user", "content": "how are you?"}]
