@@ -111,6 +111,17 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         self._transcript += [f">>> {action}", step.observation["text"]]
         return _as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
 
+    def stop_for_context(self, why: str) -> Step:
+        """Ends the episode because the agent cannot read any more of it; what a step would give comes back whole.
+
+        Args:
+            why: What the agent's model said.
+
+        Raises:
+            UsageError: There is no episode under way.
+        """
+        return self.episode.stop_for_context(why)
+
     def close(self) -> None:
         """Ends what is under way and gives the record system back."""
         self.episode.close()

@@ -82,6 +82,10 @@ class Game(Protocol):
         """Takes one action."""
         ...
 
+    def stop_for_context(self, why: str) -> Step:
+        """Ends the episode because the agent cannot read any more of it."""
+        ...
+
     def close(self) -> None:
         """Ends what is under way and gives the record system back."""
         ...
@@ -205,6 +209,23 @@ class Episode:
                 problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
                 return self._unfinished(family, case, problem, terminated=True)
         raise AssertionError("parse_action knows four actions")
+
+    def stop_for_context(self, why: str) -> Step:
+        """Ends the episode because the agent cannot read any more of it: not solved, and no action.
+
+        Args:
+            why: What the agent's model said.
+
+        Raises:
+            UsageError: There is no episode under way.
+        """
+        family, case = self._family, self._case
+        if self._over or family is None or case is None:
+            raise UsageError("there is no episode under way; call reset() first")
+        if self._fault:
+            return self._break_off(family, case, self._fault)
+        problem = Reason(Code.CONTEXT_LIMIT, f"The episode became longer than the agent can read: {why}.")
+        return self._unfinished(family, case, problem, terminated=False)
 
     def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
         backend, _, protocol = self._world

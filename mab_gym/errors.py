@@ -7,6 +7,18 @@ class MabGymError(Exception):
     """Base of all errors of this package; its text is one clear sentence for a person."""
 
 
+class AgentError(MabGymError):
+    """What carries an agent (its model's endpoint, a user's code) has failed; the episode says nothing of its skill."""
+
+
+class AgentLostError(AgentError):
+    """Likewise, and every further episode would fail in the same way: a dead endpoint, a wrong key."""
+
+
+class ContextLimitError(MabGymError):
+    """An episode has become longer than the agent's model can read; that counts as the agent's failure."""
+
+
 class ArchiveError(MabGymError):
     """An archive is missing, damaged or of another version."""
 

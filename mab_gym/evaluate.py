@@ -22,6 +22,7 @@ from mab_gym.agents.reference import (
 from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play, unwrapped
+from mab_gym.statistics import Tries
 
 GROUPS: Mapping[str, Callable[[EpisodeRecord], bool]] = {
     "overall": lambda record: True,
@@ -50,8 +51,8 @@ class Score:
 
 
 def score(records: Iterable[EpisodeRecord]) -> Score:
-    """Counts successes; episodes that the infrastructure spoiled do not count."""
-    counted = [record for record in records if record.infrastructure_error is None]
+    """Counts successes; episodes that the record system or the agent's carrier spoiled do not count."""
+    counted = [record for record in records if record.counts]
     return Score(sum(bool(record.verdict["success"]) for record in counted), len(counted))
 
 
@@ -78,9 +79,63 @@ def violations(records: Iterable[EpisodeRecord]) -> Violations:
 
     Spoiled episodes do not count, nor do those whose grading does not judge safety, as the official one.
     """
-    judged = [record.verdict.get("unsafe") for record in records if record.infrastructure_error is None]
+    judged = [record.verdict.get("unsafe") for record in records if record.counts]
     counted = [unsafe for unsafe in judged if unsafe is not None]
     return Violations(sum(map(bool, counted)), len(counted))
+
+
+def tries(records: Iterable[EpisodeRecord]) -> list[Tries]:
+    """The tries at each case, repetitions together; what does not count is no try."""
+    by_case: dict[tuple[str, int], list[bool]] = {}
+    for record in records:
+        outcomes = by_case.setdefault((record.case, record.seed), [])
+        if record.counts:
+            outcomes.append(bool(record.verdict["success"]))
+    return [Tries(len(outcomes), sum(outcomes)) for outcomes in by_case.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model's tokens cost, in any currency, a million."""
+
+    tokens_in: float
+    tokens_out: float
+
+    def cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """What so many tokens cost; None where nobody knows how many there were."""
+        if tokens_in is None or tokens_out is None:
+            return None
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """The tokens of some episodes.
+
+    Attributes:
+        tokens_in: Tokens read, as far as they are known.
+        tokens_out: Tokens written, likewise.
+        unknown: Of how many episodes nobody knows them.
+    """
+
+    tokens_in: int
+    tokens_out: int
+    unknown: int
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(
+            self.tokens_in + other.tokens_in, self.tokens_out + other.tokens_out, self.unknown + other.unknown
+        )
+
+
+def spending(records: Iterable[EpisodeRecord]) -> Spending:
+    """Sums tokens, those of episodes that do not count included: they were paid for."""
+    told = [(record.tokens_in, record.tokens_out) for record in records]
+    return Spending(
+        sum(tokens_in or 0 for tokens_in, _ in told),
+        sum(tokens_out or 0 for _, tokens_out in told),
+        sum(None in both for both in told),
+    )
 
 
 def best_constants(

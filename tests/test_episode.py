@@ -186,3 +186,26 @@ def test_a_refused_post_changes_nothing(workplace: Workplace) -> None:
     assert step.observation["status"] == 400
     assert "refused and changed nothing" in step.observation["text"]
     assert not episode.session.writes
+
+
+def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Game) -> None:
+    episode.step("GET http://localhost:8080/fhir/Patient?_count=1")
+    step = episode.stop_for_context("maximum context length is 10 tokens")
+    assert (step.reward, step.terminated, step.truncated, step.info["step"]) == (0.0, False, True, 1)
+    verdict = step.info["verdict"]
+    assert (verdict["success"], verdict["failure"]) == (False, "context_limit")
+    assert verdict["reasons"][0]["code"] == "context_limit"
+    assert "10 tokens" in verdict["reasons"][0]["text"]
+    assert episode.over
+    with pytest.raises(UsageError):
+        episode.stop_for_context("again")
+
+
+def test_what_was_unsafe_before_the_context_was_full_is_still_told(workplace: Workplace) -> None:
+    case = workplace.tasks.case("patient_age/01")
+    begun = workplace.new_episode()
+    begun.reset(workplace.tasks.catalogue[case.family], case)
+    resource = '{"resourceType":"Observation","status":"final","code":{"text":"x"}}'
+    assert begun.step(f"POST http://localhost:8080/fhir/Observation\n{resource}").observation["status"] == 201
+    verdict = begun.stop_for_context("full").info["verdict"]
+    assert (verdict["failure"], verdict["unsafe"]) == ("context_limit", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,31 @@ from mab_gym.registration import register_envs, register_file
 from mab_gym.workplace import OFFICIAL
 
 DEFAULT_ENV = "mab_gym/MedAgentBench-v0"
+
+
+SPLITS = ("test", "validation", "train")
+
+
+def sibling(name: str, split: str) -> str:
+    """The id of the environment that plays another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
+
+    Args:
+        name: An environment's id, with or without the part before the slash.
+        split: One of `SPLITS`; ``test`` is the environment without a split in its id.
+
+    Raises:
+        UsageError: There is no such split, or this environment has none such.
+    """
+    if split not in SPLITS:
+        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
+    whole = re.fullmatch(r"(?:mab_gym/)?(.+?)(?:-Train|-Validation)?(-v\d+)", name)
+    if name.endswith(".toml") or whole is None:
+        raise UsageError(f"a split goes with an environment's id, not with {name!r}")
+    wanted = f"mab_gym/{whole[1]}{'' if split == 'test' else f'-{split.capitalize()}'}{whole[2]}"
+    there = [read_environment(path).id for path in environment_files()]
+    if wanted not in there:
+        raise UsageError(f"there is no {wanted}; there are: {', '.join(there)}")
+    return wanted
 
 
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:

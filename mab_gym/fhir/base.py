@@ -186,11 +186,12 @@ class PoolIndex:
         """By target id, the codes of the elements that refer to it."""
         known = self._by_target.get(path)
         if known is None:
-            known = self._by_target[path] = {}
+            known = {}
             for code in range(1, len(self.column.texts) + 1):
                 for value in self.values(code, "reference", path):
                     if isinstance(value, Reference):
                         known.setdefault(value.target_id, []).append(code)
+            self._by_target[path] = known  # whole: other threads may read it at once
         return known
 
 

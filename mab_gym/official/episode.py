@@ -25,6 +25,7 @@ from mab_gym.tasking.verdict import Code, Reason, Verdict, verdict_from
 
 _CODES: Mapping[Status, Code] = {
     Status.TASK_LIMIT_REACHED: Code.STEP_LIMIT,
+    Status.AGENT_CONTEXT_LIMIT: Code.CONTEXT_LIMIT,
     Status.AGENT_INVALID_ACTION: Code.INVALID_ACTION,
 }
 
@@ -129,10 +130,27 @@ class OfficialEpisode:
             fhir="" if response is None or response.status >= 400 else response.body,
             status=0 if response is None else response.status,
         )
-        info = self._info(family, case, observation["status"])
         ended = self.conversation.status
         if ended is None:
-            return Step(observation, 0.0, False, False, info)
+            return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
+        return self._end(family, case, ended, observation)
+
+    def stop_for_context(self, why: str) -> Step:
+        """Ends the episode because the agent cannot read any more of it: the official "agent context limit".
+
+        Args:
+            why: What the agent's model said; the official status has no room for it.
+
+        Raises:
+            UsageError: There is no episode under way.
+        """
+        if self.over or self._place is None:
+            raise UsageError("there is no episode under way; call reset() first")
+        self.conversation.stop(Status.AGENT_CONTEXT_LIMIT)
+        return self._end(*self._place, Status.AGENT_CONTEXT_LIMIT, Observation(text="", fhir="", status=0))
+
+    def _end(self, family: Family, case: OfficialCase, ended: Status, observation: Observation) -> Step:
+        info = self._info(family, case, observation["status"])
         try:
             self._session.release()
             verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
@@ -140,7 +158,7 @@ class OfficialEpisode:
             return self._break_off(family, case, str(error))
         info["verdict"] = {**verdict.to_dict(), "unsafe": None}  # the official grading does not judge that
         info["official"] = {"status": ended.value, "result": self.conversation.result}
-        truncated = ended is Status.TASK_LIMIT_REACHED
+        truncated = ended in (Status.TASK_LIMIT_REACHED, Status.AGENT_CONTEXT_LIMIT)
         return Step(observation, verdict.reward, not truncated, truncated, info)
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ class Failure(StrEnum):
     MISSING_ORDER = "missing_order"
     GAVE_UP = "gave_up"
     STEP_LIMIT = "step_limit"
+    CONTEXT_LIMIT = "context_limit"
     OFFICIAL_RULE = "official_rule"
 
 
@@ -27,6 +28,7 @@ class Code(StrEnum):
 
     SOLVED = "solved"
     STEP_LIMIT = "step_limit"
+    CONTEXT_LIMIT = "context_limit"
     GAVE_UP = "gave_up"
     INVALID_ACTION = "invalid_action"
     ANSWER_MALFORMED = "answer_malformed"
@@ -52,6 +54,7 @@ class Code(StrEnum):
 
 _FAILURES = {
     Code.STEP_LIMIT: Failure.STEP_LIMIT,
+    Code.CONTEXT_LIMIT: Failure.CONTEXT_LIMIT,
     Code.GAVE_UP: Failure.GAVE_UP,
     Code.INVALID_ACTION: Failure.WRONG_TOOL_USE,
     Code.ANSWER_MALFORMED: Failure.WRONG_FORMAT,
@@ -71,6 +74,7 @@ CRITICAL = frozenset(code for code, failure in _FAILURES.items() if failure is F
 _GRAVITY = [
     Failure.UNSAFE_ORDER,
     Failure.STEP_LIMIT,
+    Failure.CONTEXT_LIMIT,
     Failure.WRONG_TOOL_USE,
     Failure.GAVE_UP,
     Failure.MISSING_ORDER,

@@ -1,0 +1,133 @@
+"""Plays many episodes at once, each thread with an agent and an environment of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from mab_gym.agents import Agent
+from mab_gym.environments import EMBEDDED
+from mab_gym.episode import Step
+from mab_gym.errors import AgentLostError
+from mab_gym.records import EpisodeRecord
+from mab_gym.rollout import RETRIES, Assignment, play_until_judged, unwrapped
+
+_GIVE_UP_AFTER = 3
+_LAST_WORDS = 5.0
+"""Seconds that threads are given to end where a run is stopped; what they do then is lost, and played again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What one thread plays with; it is nobody else's."""
+
+    env: gymnasium.Env[Any, str]
+    agent: Agent
+
+
+def play_at_once(
+    seats: Sequence[Seat],
+    todo: Sequence[Assignment],
+    options: Mapping[str, str | None],
+    retries: int = RETRIES,
+    halt: threading.Event | None = None,
+) -> Iterator[EpisodeRecord]:
+    """Plays all assignments and gives each record, with all that was said, as its episode ends.
+
+    Args:
+        seats: One a thread; so many episodes are under way at once.
+        todo: What to play, begun in this order.
+        options: Further options for ``env.reset``.
+        retries: How often an episode is played again that the record system spoils.
+        halt: Set when nobody waits for further records; agents that wait for something should wait on it.
+
+    Yields:
+        Records, in the order in which the episodes end.
+
+    Raises:
+        AgentLostError: What carries an agent has failed for good, or for so many episodes in a row that going on makes
+            no sense. What was under way then is lost.
+    """
+    failed_in_a_row = 0
+    halt = threading.Event() if halt is None else halt
+    ended: queue.SimpleQueue[EpisodeRecord | BaseException] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
+    for assignment in todo:
+        waiting.put(assignment)
+    one_at_a_time = threading.Lock()
+
+    def work(seat: Seat) -> None:
+        env = _Taking(seat.env, one_at_a_time) if _shares_memory(seat.env) and len(seats) > 1 else seat.env
+        try:
+            while not halt.is_set():
+                try:
+                    assignment = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                ended.put(play_until_judged(env, seat.agent, assignment, options, retries))
+        except BaseException as error:
+            ended.put(error)
+
+    # Daemons: a request to a model that nobody waits for any more must not keep the process from ending.
+    threads = [threading.Thread(target=work, args=(seat,), daemon=True) for seat in seats]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in todo:
+            record = _next(ended)
+            if isinstance(record, BaseException):
+                raise record
+            yield record
+            failed_in_a_row = 0 if record.agent_error is None else failed_in_a_row + 1
+            if failed_in_a_row >= max(_GIVE_UP_AFTER, len(seats)):
+                raise AgentLostError(
+                    f"{failed_in_a_row} episodes in a row failed, the last because {record.agent_error}"
+                )
+    finally:
+        halt.set()
+        for thread in threads:
+            thread.join(_LAST_WORDS)
+
+
+def _next(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> EpisodeRecord | BaseException:
+    while True:
+        with suppress(queue.Empty):
+            return ended.get(timeout=0.2)  # Windows hears Ctrl-C only between two waits
+
+
+def _shares_memory(env: gymnasium.Env[Any, str]) -> bool:
+    environment = unwrapped(env).workplace.environment
+    return environment.backend == EMBEDDED and environment.server is None
+
+
+class _Taking(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
+    """Lets one thread at a time into the embedded record system, whose archives fill their caches as they are read.
+
+    Its answers take microseconds, a model's take seconds, so nobody waits; other record systems do the waiting
+    themselves.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, str], lock: threading.Lock) -> None:
+        super().__init__(env)
+        self._lock = lock
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        with self._lock:
+            return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: str) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
+        with self._lock:
+            return self.env.step(action)
+
+    def stop_for_context(self, why: str) -> Step:
+        with self._lock:
+            step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
+            return step

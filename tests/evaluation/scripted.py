@@ -1,0 +1,219 @@
+"""A scripted model behind an OpenAI-compatible endpoint on this machine, which solves cases and fails on command."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import gymnasium
+
+from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.agents.reference import Oracle
+from mab_gym.rollout import assignments, play_until_judged, unwrapped
+
+KEY = "sk-sesame-0123456789"
+TOO_LONG = {
+    "error": {
+        "message": "This model's maximum context length is 10 tokens. However, your messages resulted in 99 tokens.",
+        "type": "invalid_request_error",
+        "code": "context_length_exceeded",
+    }
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request: ``status``, ``hang``, ``cut``, or ``body`` with an odd answer."""
+
+    kind: str
+    status: int = 200
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+EMPTY_CHOICES = Fault("body", body='{"choices": []}')
+MALFORMED = Fault("body", body='{"choices": [{"mess')
+CUT = Fault("cut")
+HANG = Fault("hang")
+
+
+def refuses(status: int, body: Mapping[str, Any] | str = "", **headers: str) -> Fault:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Fault("body", status, text, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+Messages = Sequence[Mapping[str, Any]]
+Speaks = Callable[[Messages], Mapping[str, Any]]
+"""From the chat to the message that the model answers."""
+Fails = Callable[[int, Messages], Fault | None]
+"""From the number of the request (from 0) and its chat to what goes wrong with it."""
+
+
+def gold(env: gymnasium.Env[Any, str], **which: Any) -> dict[str, Sequence[str]]:
+    """By the opening message of each case, what its gold solution writes."""
+    todo = assignments(unwrapped(env), **which)
+    records = [play_until_judged(env, Oracle(), assignment) for assignment in todo]
+    return {record.messages[0]["content"]: record.actions for record in records}
+
+
+def solves(solutions: Mapping[str, Sequence[str]]) -> Speaks:
+    """A model that knows the solutions and writes them as text."""
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        opening = next(message["content"] for message in messages if message["role"] == "user")
+        said = sum(message["role"] == "assistant" for message in messages)
+        return {"role": "assistant", "content": solutions[opening][said]}
+
+    return speak
+
+
+def with_tools(speaks: Speaks) -> Speaks:
+    """The same model, calling tools."""
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        match parse_action(speaks(messages)["content"]):
+            case Get(url):
+                name, arguments = "get", {"url": url}
+            case Post(url, body):
+                name, arguments = "post", {"url": url, "body": json.loads(body)}
+            case Finish(answer):
+                name, arguments = "finish", {"answer": json.loads(answer)}
+            case other:
+                raise AssertionError(other)
+        return calls_tools((name, json.dumps(arguments)))
+
+    return speak
+
+
+def calls_tools(*calls: tuple[str, str]) -> Mapping[str, Any]:
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": f"c{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for place, (name, arguments) in enumerate(calls)
+        ],
+    }
+
+
+@dataclass
+class Endpoint:
+    """A running endpoint.
+
+    Attributes:
+        base_url: Its address.
+        requests: The bodies of all requests, and when they came.
+        usage: Whether it tells of tokens: 100 read and 10 written by each answer.
+    """
+
+    base_url: str
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+
+@contextmanager
+def endpoint(
+    speaks: Speaks, fails: Fails = lambda number, messages: None, usage: bool = True, seconds: float = 0.0
+) -> Iterator[Endpoint]:
+    """Runs an endpoint that wants `KEY`.
+
+    Args:
+        speaks: The model.
+        fails: What goes wrong.
+        usage: Whether answers tell of tokens.
+        seconds: How long an answer takes.
+    """
+    lock = threading.Lock()
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            with lock:
+                number = len(here.requests)
+                here.requests.append(body)
+                here.times.append(time.monotonic())
+                here.at_once += 1
+                here.most_at_once = max(here.most_at_once, here.at_once)
+            try:
+                self._answer(number, body)
+            finally:
+                with lock:
+                    here.at_once -= 1
+
+        def _answer(self, number: int, body: Mapping[str, Any]) -> None:
+            if self.headers.get("authorization") != f"Bearer {KEY}":
+                # As a careless endpoint does, it says the key that it was given.
+                return self._send(401, json.dumps({"error": f"bad key {self.headers.get('authorization')}"}))
+            if self.path != "/v1/chat/completions":
+                return self._send(404, "there is nothing here")
+            fault = fails(number, body["messages"])
+            if fault is None:
+                over.wait(seconds)
+                answer: dict[str, Any] = {
+                    "id": f"answer-{number}",
+                    "model": body["model"],
+                    "choices": [{"index": 0, "finish_reason": "stop", "message": speaks(body["messages"])}],
+                }
+                if usage:
+                    answer["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+                return self._send(200, json.dumps(answer))
+            if fault.kind == "hang":
+                over.wait(30)
+            if fault.kind in ("hang", "cut"):
+                # With a pending reset, so that the other end sees the connection break and not end.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                return None
+            return self._send(fault.status, fault.body, fault.headers)
+
+        def _send(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+            sent = text.encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # clients that are killed break their connections
+
+    server = Server(("127.0.0.1", 0), Handler)
+    here = Endpoint(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield here
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def dead_url() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
