@@ -22,6 +22,7 @@ from mab_gym.agents.model import FORMS, TextModel, ToolModel
 from mab_gym.cli.console import errors, output, score_table
 from mab_gym.cli.environment import DEFAULT_ENV, SPLITS, make, sibling
 from mab_gym.cli.running import Tally, show_estimates, watching
+from mab_gym.environments import CONTAINER
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.evaluate import AGENTS, Prices
 from mab_gym.parallel import Seat, play_at_once
@@ -131,7 +132,11 @@ def evaluate(
     options = {"variant": variants}
     if not workplace.tasks.cases:
         options |= {"family": family, "difficulty": difficulty}
-    made += [make(name, **rules) for _ in range(min(concurrency, len(todo)) - 1)]
+    at_once = min(concurrency, len(todo))
+    if workplace.environment.backend == CONTAINER and at_once > workplace.environment.servers:
+        at_once = workplace.environment.servers
+        errors.print(f"the environment has {at_once} server(s) and plays as many episodes at once", markup=False)
+    made += [make(name, **rules) for _ in range(at_once - 1)]
     seats = [Seat(each, player.make(each)) for each in made]
     who = seats[0].agent.name
     about = {
