@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,7 +55,6 @@ def play_at_once(
         AgentLostError: What carries an agent has failed for good, or for so many episodes in a row that going on makes
             no sense. What was under way then is lost.
     """
-    failed_in_a_row = 0
     halt = threading.Event() if halt is None else halt
     ended: queue.SimpleQueue[EpisodeRecord | BaseException] = queue.SimpleQueue()
     waiting: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
@@ -78,21 +78,43 @@ def play_at_once(
     threads = [threading.Thread(target=work, args=(seat,), daemon=True) for seat in seats]
     for thread in threads:
         thread.start()
+    failed_in_a_row = 0
+    lost: BaseException | None = None
     try:
         for _ in todo:
             record = _next(ended)
             if isinstance(record, BaseException):
-                raise record
+                lost = record
+                break
             yield record
             failed_in_a_row = 0 if record.agent_error is None else failed_in_a_row + 1
             if failed_in_a_row >= max(_GIVE_UP_AFTER, len(seats)):
-                raise AgentLostError(
+                lost = AgentLostError(
                     f"{failed_in_a_row} episodes in a row failed, the last because {record.agent_error}"
                 )
+                break
+        if lost is not None:
+            _stop(threads, halt)
+            # Episodes that had ended are kept; those that were broken off by the end of the run are not their like.
+            yield from (record for record in _rest(ended) if record.counts)
+            raise lost
     finally:
-        halt.set()
-        for thread in threads:
-            thread.join(_LAST_WORDS)
+        _stop(threads, halt)
+
+
+def _stop(threads: Sequence[threading.Thread], halt: threading.Event) -> None:
+    halt.set()
+    deadline = time.monotonic() + _LAST_WORDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _rest(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> Iterator[EpisodeRecord]:
+    with suppress(queue.Empty):
+        while True:
+            record = ended.get_nowait()
+            if not isinstance(record, BaseException):
+                yield record
 
 
 def _next(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> EpisodeRecord | BaseException:

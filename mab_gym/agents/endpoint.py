@@ -177,7 +177,7 @@ class ChatEndpoint:
         def wait(state: tenacity.RetryCallState) -> float:
             failed = None if state.outcome is None else state.outcome.exception()
             wish = failed.pause if isinstance(failed, _PassingError) else None
-            return float(growing(state)) if wish is None else wish
+            return max(float(growing(state)), wish or 0.0)
 
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_PassingError),

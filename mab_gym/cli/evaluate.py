@@ -60,7 +60,7 @@ def evaluate(
     repeat: Annotated[int, typer.Option(help="How often each is played, for pass@k.", rich_help_panel=_CASES)] = 1,
     seed: Annotated[
         int | None,
-        typer.Option(help="The first episode's seed; named here, it is sent to a model, too. [default: 0]", min=0),
+        typer.Option(help="The first episode's seed; named here, it is sent to a model, too. (default: 0)", min=0),
     ] = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Actions after which an episode is truncated.", rich_help_panel=_CASES)
@@ -69,7 +69,7 @@ def evaluate(
         str | None,
         typer.Option(
             help=f"Who plays: {', '.join(AGENTS)}, a name of the entry point group {ENTRY_POINTS}, or "
-            "module:attribute. [default: oracle]"
+            "module:attribute. (default: oracle)"
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model that plays.", rich_help_panel=_MODEL)] = None,

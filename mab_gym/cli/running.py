@@ -59,8 +59,13 @@ class Tally:
     @property
     def line(self) -> str:
         """How it is going, in a line."""
+        return f"{self.played} of {self.total} played, {self.rate}"
+
+    @property
+    def rate(self) -> str:
+        """The success rate so far, what does not count, and what was spent, in words."""
         rate = f"{100 * self._solved / self._counted:.1f}" if self._counted else "–"
-        parts = [f"{self.played} of {self.total} played", f"{rate} % solved"]
+        parts = [f"{rate} % solved"]
         if self.played > self._counted:
             parts.append(f"{self.played - self._counted} do not count")
         spent = self.spent
@@ -105,10 +110,10 @@ def watching(title: str, tally: Tally) -> Iterator[Callable[[], None]]:
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(
-        TextColumn("{task.description}"), *columns, TextColumn("{task.fields[line]}"), console=errors
+        TextColumn("{task.description}"), *columns, TextColumn("{task.fields[rate]}"), console=errors
     ) as bars:
-        task = bars.add_task(title, total=tally.total, completed=tally.played, line=tally.line)
-        yield lambda: bars.update(task, completed=tally.played, line=tally.line)
+        task = bars.add_task(title, total=tally.total, completed=tally.played, rate=tally.rate)
+        yield lambda: bars.update(task, completed=tally.played, rate=tally.rate)
 
 
 def show_estimates(records: Sequence[EpisodeRecord], repeat: int, seed: int) -> None:

@@ -235,3 +235,29 @@ def test_a_model_plays_the_official_protocol() -> None:
         record = play_until_judged(env, TextModel(asked), assignments(unwrapped(env), limit=1)[0])
     assert record.actions[-1] == "FINISH([-1])"
     assert there.requests[1]["messages"][-1]["content"].startswith("Here is the response from the GET request:\n")
+
+
+def test_what_had_ended_when_the_key_was_withdrawn_is_kept() -> None:
+    envs = [gymnasium.make(CANONICAL) for _ in range(4)]
+    todo = assignments(unwrapped(envs[0]), limit=12)
+    speak = solves(gold(envs[0], limit=12))
+    finished: list[str] = []
+
+    def fails(number: int, messages: Messages) -> Any:
+        return refuses(401) if number >= 15 else None
+
+    def speaks(messages: Messages) -> Mapping[str, Any]:
+        answer = speak(messages)
+        if answer["content"].startswith("FINISH"):
+            finished.append(messages[0]["content"])
+        return answer
+
+    records = []
+    with (
+        model(speaks, fails=fails, seconds=0.005) as (asked, _),
+        pytest.raises(AgentLostError, match="refuses the key"),
+    ):
+        for record in play_at_once([Seat(env, TextModel(asked)) for env in envs], todo, {}):
+            records.append(record)  # noqa: PERF402  (what came before the end is wanted)
+    assert {record.messages[0]["content"] for record in records} == set(finished)
+    assert score(records).solved == len(records) == len(finished)

@@ -287,6 +287,7 @@ def test_a_model_that_says_nothing_and_one_whose_context_is_full_have_failed(tmp
     assert "maximum context length" in first["context_limit"]
     assert second["verdict"]["reasons"][0]["code"] == "invalid_action"
     assert "pass@1: 0.0 %" in done.stdout
+    assert "0 of 2 verdicts changed" in run("regrade", str(tmp_path / "run")).stdout
 
 
 @pytest.mark.parametrize(
@@ -525,3 +526,45 @@ def test_lone_surrogates_of_a_model_reach_the_disk(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (record,) = read_records(tmp_path / "run")
     assert set(record["actions"]) == {"GET \ud800"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_a_run_at_once_although_the_model_thinks(tmp_path: Path, solution: Speaks) -> None:
+    def fails(number: int, messages: Messages) -> Fault | None:
+        return Fault("hang") if number >= 9 else None
+
+    with endpoint(solution, fails) as there:
+        process = subprocess.Popen(
+            [*COMMAND, *evaluation(there, tmp_path / "run", "--limit", "20", "--concurrency", "3")],
+            env=environment(), stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len(there.requests) < 12:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - begun < 15
+    kept = len(list(read_records(tmp_path / "run")))
+    assert kept > 0
+    assert f"stopped after {kept} of 20 episodes" in errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tmp_path: Path) -> None:
+    arguments = ("eval", "--env", "MedAgentBench-Train-v0", "--agent", "oracle", "--limit", "400", "--out")
+    assert run(*arguments, str(tmp_path / "whole")).returncode == 0
+    process = subprocess.Popen([*COMMAND, *arguments, str(tmp_path / "killed")], stderr=subprocess.DEVNULL)
+    path = tmp_path / "killed" / "episodes.jsonl"
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.stat().st_size > 100_000):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert 0 < len(list(read_records(tmp_path / "killed"))) < 400
+    assert run(*arguments, str(tmp_path / "killed")).returncode == 0
+    assert told(tmp_path / "killed") == told(tmp_path / "whole")
+    assert "0 of 400 verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
