@@ -17,6 +17,8 @@ import gymnasium
 import pytest
 
 from mab_gym import __version__
+from mab_gym.cli.evaluate import at_once
+from mab_gym.environments import Environment
 from mab_gym.records import RunFolder, read_records, record_from
 from tests.conftest import CANONICAL
 from tests.evaluation.scripted import (
@@ -568,3 +570,9 @@ def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tm
     assert run(*arguments, str(tmp_path / "killed")).returncode == 0
     assert told(tmp_path / "killed") == told(tmp_path / "whole")
     assert "0 of 400 verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
+
+
+def test_no_more_episodes_are_under_way_than_there_are_containers() -> None:
+    two = Environment("mab_gym/Some-v0", "some", backend="container", servers=2)
+    assert [at_once(two, wanted) for wanted in (1, 2, 8)] == [1, 2, 2]
+    assert at_once(Environment("mab_gym/Some-v0", "some"), 8) == 8
