@@ -22,7 +22,7 @@ from mab_gym.agents.model import FORMS, TextModel, ToolModel
 from mab_gym.cli.console import errors, output, score_table
 from mab_gym.cli.environment import DEFAULT_ENV, SPLITS, make, sibling
 from mab_gym.cli.running import Tally, show_estimates, watching
-from mab_gym.environments import CONTAINER
+from mab_gym.environments import CONTAINER, Environment
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.evaluate import AGENTS, Prices
 from mab_gym.parallel import Seat, play_at_once
@@ -132,11 +132,7 @@ def evaluate(
     options = {"variant": variants}
     if not workplace.tasks.cases:
         options |= {"family": family, "difficulty": difficulty}
-    at_once = min(concurrency, len(todo))
-    if workplace.environment.backend == CONTAINER and at_once > workplace.environment.servers:
-        at_once = workplace.environment.servers
-        errors.print(f"the environment has {at_once} server(s) and plays as many episodes at once", markup=False)
-    made += [make(name, **rules) for _ in range(at_once - 1)]
+    made += [make(name, **rules) for _ in range(min(at_once(workplace.environment, concurrency), len(todo)) - 1)]
     seats = [Seat(each, player.make(each)) for each in made]
     who = seats[0].agent.name
     about = {
@@ -190,6 +186,21 @@ def evaluate(
             )
             raise typer.Exit(1 if lost else 130) from None
     _show(tally, workplace.environment.id, who, time.perf_counter() - begun, repeat, first, folder.path)
+
+
+def at_once(environment: Environment, concurrency: int) -> int:
+    """How many episodes may be under way: no more than there are containers, where the record system is one.
+
+    An episode that waits for another one's container may take it away from a slow model.
+    """
+    if environment.backend != CONTAINER or concurrency <= environment.servers:
+        return concurrency
+    errors.print(
+        f"{environment.id} has servers = {environment.servers}, so no more episodes are played at once",
+        markup=False,
+        soft_wrap=True,
+    )
+    return environment.servers
 
 
 def _show(tally: Tally, env: str, who: str, seconds: float, repeat: int, seed: int, path: Path) -> None:
