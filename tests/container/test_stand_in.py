@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -149,14 +150,17 @@ def test_whatever_ends_a_process_nothing_is_left(stub_image: str, engine: Engine
     by_signal = ending.startswith("SIG")
     script = HOLDER + ("time.sleep(60)" if by_signal else ending)
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # A shell in the background has its commands ignore what Ctrl-C sends.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (before any thread's turn)
     )
     assert process.stdout is not None
     owner, _ = process.stdout.readline().split()
     if by_signal:
         assert len(engine.containers(owner=owner)) >= 2
-        import signal
-
         process.send_signal(getattr(signal, ending))
     process.wait(30)
     process.stdout.close()
