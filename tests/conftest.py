@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ OFFICIAL_FILES = ROOT.parent / "shared" / "official"
 needs_official_files = pytest.mark.skipif(
     not OFFICIAL_FILES.is_dir(), reason="the official files lie beside the repository in ../shared/official; not here"
 )
+
+
+def hear_ctrl_c() -> None:
+    """For a new process, before its program begins: a shell in the background has its commands ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def make(env_id: str, **arguments: Any) -> gymnasium.Env[Any, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mab_gym.records import read_records
+from tests.conftest import hear_ctrl_c
 
 COMMAND = [sys.executable, "-m", "mab_gym.cli"]
 
@@ -69,8 +70,7 @@ def test_ctrl_c_leaves_whole_records(tmp_path: Path) -> None:
         [*COMMAND, "eval", "--env", "MedAgentBench-Train-v0", "--limit", "1000000", "--out", str(folder)],
         stderr=subprocess.PIPE,
         text=True,
-        # A shell in the background has its commands ignore what Ctrl-C sends.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no threads here)
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509  (no thread holds what it needs)
     )
     path = folder / "episodes.jsonl"
     deadline = time.monotonic() + 90

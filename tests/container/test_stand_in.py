@@ -18,6 +18,7 @@ from mab_gym.backends.container.engine import OWNER, Engine, Running
 from mab_gym.backends.container.owner import is_alive, owners_folder, this_process
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.server import Request
+from tests.conftest import hear_ctrl_c
 from tests.container.conftest import STUB, STUB_ARCHIVE
 
 READ = Request("GET", "Patient")
@@ -154,8 +155,7 @@ def test_whatever_ends_a_process_nothing_is_left(stub_image: str, engine: Engine
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        # A shell in the background has its commands ignore what Ctrl-C sends.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (before any thread's turn)
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509  (no thread holds what it needs)
     )
     assert process.stdout is not None
     owner, _ = process.stdout.readline().split()

@@ -150,6 +150,7 @@ def test_ctrl_c_ends_a_run_at_once_although_the_model_thinks(tmp_path: Path, sol
         process = subprocess.Popen(
             [*COMMAND, *evaluation(there, tmp_path / "run", "--limit", "20", "--concurrency", "3")],
             env=environment(), stderr=subprocess.PIPE, text=True,
+            preexec_fn=hear_ctrl_c,  # noqa: PLW1509  (no thread holds what it needs)
         )  # fmt: skip
         deadline = time.monotonic() + 60
         while len(there.requests) < 12:
