@@ -15,6 +15,7 @@ from mab_gym import __version__
 from mab_gym.cli.evaluate import at_once
 from mab_gym.environments import Environment
 from mab_gym.records import RunFolder, read_records
+from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, environment, evaluation, lines, one_line, run, told
 from tests.evaluation.scripted import (
     Fault,
