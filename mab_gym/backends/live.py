@@ -17,6 +17,8 @@ from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.json_text import compact
 from mab_gym.fhir.overlay import Write
 
+PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
+"""What a server that works answers with 200."""
 _BROKEN: Final = (502, 503, 504)
 """Never an answer of a FHIR server to what was asked."""
 _SENT: Final[Mapping[str, str]] = {"content-type": "application/fhir+json"}
@@ -36,7 +38,6 @@ class LiveServer:
 
     Args:
         transport: Leads to the server.
-        writable: Whether a resource may be written to see whether the server can still write.
 
     Attributes:
         writes: What the episode has written, in order.
@@ -44,9 +45,8 @@ class LiveServer:
         known: Whether nothing else can have changed.
     """
 
-    def __init__(self, transport: Transport, writable: bool = True) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._writable = writable
         self.writes: list[Write] = []
         self.prepared: list[Touched] = []
         self.known = True
@@ -144,9 +144,9 @@ class LiveServer:
 
         HAPI answers 500 to some requests that it does not understand; then it works on.
         """
-        if self._transport.send(Request("GET", "Patient?_count=1&_elements=id")).status != 200:
+        if self._transport.send(PROBE).status != 200:
             return False
-        if not (writing and self._writable):
+        if not writing:
             return True
         canary = f"Basic/mab-gym-{uuid.uuid4()}"
         resource = {"resourceType": "Basic", "id": canary.partition("/")[2], "code": {"text": "mab_gym"}}

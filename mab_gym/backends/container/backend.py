@@ -17,6 +17,7 @@ from mab_gym.backends.container.owner import end_of_this_process, this_process
 from mab_gym.backends.container.pool import Lease, Pool, tell
 from mab_gym.backends.container.server import Answering, SnapshotServer
 from mab_gym.backends.container.strategies import strategy
+from mab_gym.backends.live import PROBE
 from mab_gym.backends.state import read_state
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.overlay import Write
@@ -29,8 +30,6 @@ START_PATIENCE: Final = 600.0
 """Seconds for which a server may be starting."""
 TIMEOUT: Final = 60.0
 """Seconds for one answer."""
-PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
-"""What a server that works answers with 200."""
 
 
 class ContainerSession:

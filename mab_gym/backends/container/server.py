@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mab_gym.backends.container.engine import Engine, Running
-from mab_gym.backends.live import LiveServer
+from mab_gym.backends.live import PROBE, LiveServer
 from mab_gym.backends.state import State, difference
 from mab_gym.backends.transport import Transport
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.exchange import Request
 from mab_gym.fhir.server import DEFAULT_BASE_URL
 
 PROBE_TIMEOUT = 5.0
@@ -27,7 +26,7 @@ class Answering:
         if self._transport is None or self._transport.base_url != running.base_url:
             self._transport = Transport(running.base_url, timeout=PROBE_TIMEOUT)
         try:
-            return self._transport.send(Request("GET", "Patient?_count=1&_elements=id")).status == 200
+            return self._transport.send(PROBE).status == 200
         except InfrastructureError:
             return False
 
