@@ -1,7 +1,8 @@
-"""Statistics of repeated play: pass@1, pass@k and pass^k, each with a 95 % confidence interval.
+"""Statistics of repeated play: pass@1, pass@k and pass^k with 95 % confidence intervals, and paired comparisons.
 
 Sources: pass@k by the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374); pass^k, the chance that k tries all
-succeed, by its counterpart in Yao et al. 2024 (tau-bench, arXiv 2406.12045); the interval of a share by Wilson 1927.
+succeed, by its counterpart in Yao et al. 2024 (tau-bench, arXiv 2406.12045); the interval of a share by Wilson 1927;
+two players on the same cases by McNemar 1947, in its exact form; several comparisons by Holm 1979.
 """
 
 from __future__ import annotations
@@ -153,3 +154,81 @@ def estimate(
     alike = min(values) == max(values)
     low, high = wilson(mean, len(values)) if alike else bootstrap(values, seed)
     return Estimate(mean, low, high, len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One player against another on the same cases.
+
+    Attributes:
+        difference: Mean of ours less theirs, from -1 to 1.
+        low: The lower end of the 95 % confidence interval.
+        high: The upper end.
+        p: How likely a difference as large, either way, is by chance between equals.
+        cases: Over how many cases.
+        better: On how many of them ours was better.
+        worse: On how many theirs was.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    cases: int
+    better: int
+    worse: int
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Comparison:
+    """Compares two players case by case.
+
+    With one try a case the test is McNemar's, exact. With shares of several tries signs of the cases' differences are
+    flipped by chance. The interval is a bootstrap over cases; where all cases differ alike it has nothing to vary, and
+    as many cases as Wilson's interval allows are taken to be otherwise.
+
+    Args:
+        ours: One share of successes a case, from 0 to 1.
+        theirs: Theirs, of the same cases in the same order.
+        seed: Of the bootstrap and of the flips.
+
+    Raises:
+        ValueError: There are no cases, or not as many of the one as of the other.
+    """
+    if not ours or len(ours) != len(theirs):
+        raise ValueError(f"the same cases are wanted on both sides, not {len(ours)} and {len(theirs)}")
+    differences = [one - other for one, other in zip(ours, theirs, strict=True)]
+    mean = math.fsum(differences) / len(differences)
+    if min(differences) == max(differences):
+        otherwise = wilson(0.0, len(differences))[1]
+        low, high = mean - otherwise * (1.0 + mean), mean + otherwise * (1.0 - mean)
+    else:
+        low, high = bootstrap(differences, seed)
+    better, worse = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+    whole = all(d in (-1.0, 0.0, 1.0) for d in differences)
+    p = _mcnemar(better, worse) if whole else _sign_flips(differences, seed)
+    return Comparison(mean, low, high, p, len(differences), better, worse)
+
+
+def _mcnemar(better: int, worse: int) -> float:
+    """Two-sided, exact: of the cases that only one side solved each side has half, by chance."""
+    discordant = better + worse
+    tail = sum(math.comb(discordant, k) for k in range(min(better, worse) + 1))
+    return float(min(1.0, 2 * tail / 2**discordant))
+
+
+def _sign_flips(differences: Sequence[float], seed: int) -> float:
+    chance = np.random.default_rng(seed)
+    array = np.asarray([d for d in differences if d], dtype=np.float64)
+    found = abs(array.sum())
+    flips = (abs((array * chance.choice((-1.0, 1.0), len(array))).sum()) for _ in range(RESAMPLES))
+    return (1 + sum(bool(flipped >= found - 1e-9) for flipped in flips)) / (RESAMPLES + 1)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p values of several comparisons, each made larger so that all together err in 5 % of reports at most."""
+    adjusted = [0.0] * len(ps)
+    least = 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
+        least = max(least, min(1.0, ps[place] * (len(ps) - rank)))
+        adjusted[place] = least
+    return adjusted

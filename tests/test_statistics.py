@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from mab_gym.statistics import Tries, bootstrap, estimate, pass_at_1, pass_at_k, pass_hat_k, wilson
+from mab_gym.statistics import Tries, bootstrap, estimate, holm, paired, pass_at_1, pass_at_k, pass_hat_k, wilson
 
 
 @pytest.mark.parametrize(("played", "solved"), [(1, 0), (1, 1), (4, 2), (5, 1), (6, 6)])
@@ -68,3 +68,45 @@ def test_pass_at_k_rises_and_pass_hat_k_falls_with_k() -> None:
     assert [e.value for e in at if e] == pytest.approx([0.5, 2 / 3, 0.75, 0.8])
     assert [e.value for e in every if e] == pytest.approx([0.5, 1 / 3, 0.25, 0.2])
     assert all(e is not None and e.low <= e.value <= e.high for e in (*at, *every))
+
+
+def test_two_players_are_compared_by_mcnemars_exact_test() -> None:
+    # Of eight cases that only one side solved it has seven: of the 2^8 ways 1 + 8 have at most one on the other side.
+    ours = [1.0] * 7 + [0.0] + [1.0] * 10
+    theirs = [0.0] * 7 + [1.0] + [1.0] * 10
+    found = paired(ours, theirs)
+    assert found.p == pytest.approx(2 * (1 + 8) / 2**8)
+    assert (found.better, found.worse, found.cases) == (7, 1, 18)
+    assert found.difference == pytest.approx(6 / 18)
+    assert found.low < found.difference < found.high
+    mirrored = paired(theirs, ours)
+    assert (mirrored.p, mirrored.difference) == (found.p, -found.difference)
+
+
+def test_equals_are_not_told_apart_and_the_interval_has_a_width() -> None:
+    found = paired([1.0, 0.0] * 20, [1.0, 0.0] * 20)
+    assert (found.difference, found.p) == (0.0, 1.0)
+    assert found.low == -found.high < 0
+    always = paired([1.0] * 20, [0.0] * 20)
+    assert always.high == 1.0 > always.low > 0.5
+
+
+def test_shares_of_several_tries_are_compared_by_flipped_signs() -> None:
+    # With two cases of the same difference, a quarter of the flips are as extreme on either side: p is a half.
+    assert paired([0.75, 0.75], [0.25, 0.25]).p == pytest.approx(0.5, abs=0.02)
+    strong = paired([0.75] * 12, [0.25] * 12)
+    assert strong.p < 0.01
+    assert strong == paired([0.75] * 12, [0.25] * 12)
+
+
+def test_nothing_cannot_be_compared() -> None:
+    for ours in ([], [1.0]):
+        with pytest.raises(ValueError, match="the same cases"):
+            paired(ours, [])
+
+
+def test_holms_adjustment_multiplies_step_by_step_and_never_falls() -> None:
+    # By hand: 4 * 0.01, 3 * 0.02, at least as much as that, 1 * 0.09.
+    assert holm([0.01, 0.02, 0.022, 0.09]) == pytest.approx([0.04, 0.06, 0.06, 0.09])
+    assert holm([0.09, 0.01]) == pytest.approx([0.09, 0.02])
+    assert holm([]) == []

@@ -11,7 +11,7 @@ from typing import Final
 
 Range = tuple[float | None, float | None]
 
-_BOTH: Final[dict[str, Range]] = {
+WHOEVER: Final[dict[str, Range]] = {
     "NA": (136, 145), "K": (3.5, 5.0), "CL": (98, 106), "CO2": (23, 28), "AGAP": (7, 13), "BUN": (8, 20),
     "EGFR": (60, None), "CA": (8.6, 10.2), "MG": (1.6, 2.6), "PHOS": (3.0, 4.5), "GLU": (70, 140), "A1C": (4.0, 5.6),
     "WBC": (4, 11), "MCV": (80, 98), "RDW": (9, 14.5), "PLT": (150, 450), "AST": (10, 40), "ALT": (10, 40),
@@ -20,6 +20,7 @@ _BOTH: Final[dict[str, Range]] = {
     "PHA": (7.38, 7.44), "HR": (51, 90), "RR": (12, 20), "SPO2": (96, None), "T": (96.9, 100.4),
     "systolic": (111, 219), "diastolic": (None, 90),
 }  # fmt: skip
+"""The ranges that do not depend on the sex."""
 _WOMEN: Final[dict[str, Range]] = {
     "HGB": (12, 16), "HCT": (37, 47), "CREA": (0.5, 1.1), "RBC": (4.2, 5.4), "HDL": (50, None),
 }  # fmt: skip
@@ -30,8 +31,8 @@ _MEN: Final[dict[str, Range]] = {
 
 def reference_range(code: str, female: bool | None) -> Range | None:
     """The range of a result's code; None where there is none, or it depends on a sex that is not known."""
-    if code in _BOTH:
-        return _BOTH[code]
+    if code in WHOEVER:
+        return WHOEVER[code]
     return None if female is None else (_WOMEN if female else _MEN).get(code)
 
 
