@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,7 @@ from tests.evaluation.scripted import dead_url
 pytest.importorskip("inspect_ai")
 
 import inspect_ai
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -138,7 +140,7 @@ def evaluate(tmp_path: Path) -> Iterator[Callable[..., EvalLog]]:
 
 def samples(log: EvalLog) -> list[EvalSample]:
     assert log.samples is not None
-    return log.samples
+    return list(log.samples)
 
 
 def score(sample: EvalSample, name: str = "solved") -> Any:
@@ -148,7 +150,7 @@ def score(sample: EvalSample, name: str = "solved") -> Any:
 
 def metric(log: EvalLog, scorer: str, name: str) -> float:
     assert log.results is not None
-    return next(each for each in log.results.scores if each.name == scorer).metrics[name].value
+    return float(next(each for each in log.results.scores if each.name == scorer).metrics[name].value)
 
 
 # --- the same verdicts ------------------------------------------------------------------------------------------------
@@ -167,6 +169,7 @@ SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
     "the answer in other words": _reworded,
     "a wrong answer": lambda gold: [*gold[:-1], 'FINISH([-273.15, "wrong"])'],
     "an answer that is no list": lambda gold: [*gold[:-1], 'FINISH("seven")'],
+    "orders left out": lambda gold: [action for action in gold if not action.startswith("POST")],
     "no reading and no answer": lambda gold: ["FINISH([])"],
     "everything written twice": lambda gold: [
         each for action in gold for each in [action] * (2 if action.startswith("POST") else 1)
@@ -185,10 +188,15 @@ SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
 
 @pytest.fixture(scope="module")
 def golds(workplace: Workplace) -> dict[str, EpisodeRecord]:
-    """The gold solution of one case a family."""
+    """The gold solutions of as many cases of each family as there are scripts."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
-    cases = [f"{family}/04" for family in workplace.tasks.catalogue]
+    cases = [f"{family}/{1 + number:02d}" for family in workplace.tasks.catalogue for number in range(len(SCRIPTS))]
     return {case: play_until_judged(env, Oracle(), Assignment(0, case)) for case in cases}
+
+
+def script_of(case: str) -> str:
+    """Each script is played on one case of each family."""
+    return list(SCRIPTS)[int(case.partition("/")[2]) - 1]
 
 
 def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -197,21 +205,16 @@ def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_same_actions_have_the_same_verdicts(
-    script: str,
-    form: str,
-    golds: Mapping[str, EpisodeRecord],
-    env: MedicalRecordEnv,
-    evaluate: Callable[..., EvalLog],
+    form: str, golds: Mapping[str, EpisodeRecord], env: MedicalRecordEnv, evaluate: Callable[..., EvalLog]
 ) -> None:
-    assert len(golds) == 10
-    told = {case: SCRIPTS[script](record.actions) for case, record in golds.items()}
+    told = {case: SCRIPTS[script_of(case)](record.actions) for case, record in golds.items()}
     by_opening = {golds[case].messages[0]["content"]: actions for case, actions in told.items()}
     log = evaluate(medagentbench(form=form), plays(by_opening, form), sample_id=list(golds))
     assert log.status == "success", log.error
-    assert {sample.id for sample in samples(log)} == set(golds)
     own = {case: own_record(env, case, actions, form) for case, actions in told.items()}
+    assert {sample.id for sample in samples(log)} == set(own)
+    assert len(own) == 10 * len(SCRIPTS)
     for sample in samples(log):
         record, outcome = own[str(sample.id)], score(sample).metadata
         assert judged(outcome["verdict"]) == judged(record.verdict)
@@ -219,27 +222,20 @@ def test_the_same_actions_have_the_same_verdicts(
         assert (outcome["steps"], outcome["terminated"], outcome["truncated"]) == (
             record.steps, record.terminated, record.truncated,
         )  # fmt: skip
+        assert outcome["actions"] == record.actions
         assert score(sample).value == ("C" if record.verdict["success"] else "I")
         assert score(sample, "unsafe").value == record.verdict["unsafe"]
-        assert outcome["actions"] == record.actions
-    assert metric(log, "solved", "accuracy") == sum(bool(r.verdict["success"]) for r in own.values()) / 10
-    assert metric(log, "unsafe", "mean") == sum(bool(r.verdict["unsafe"]) for r in own.values()) / 10
-
-
-def test_the_scripts_are_judged_as_differently_as_they_are_meant(
-    golds: Mapping[str, EpisodeRecord], env: MedicalRecordEnv
-) -> None:
-    rates, failures, unsafe = {}, set(), 0
-    for script, change in SCRIPTS.items():
-        records = [own_record(env, case, change(g.actions)) for case, g in golds.items()]
-        rates[script] = sum(bool(record.verdict["success"]) for record in records)
-        failures |= {record.verdict["failure"] for record in records}
-        unsafe += sum(record.verdict["unsafe"] for record in records)
-    assert (rates["gold"], rates["the answer in other words"], rates["a wrong answer"], rates["nothing"]) == (
-        10, 10, 2, 0,  # two families ask for no answer
-    )  # fmt: skip
-    assert failures >= {None, "misread_chart", "wrong_format", "wrong_tool_use", "unsafe_order", "step_limit"}
-    assert unsafe > 0
+    solved, unsafe = ([case for case in own if own[case].verdict[what]] for what in ("success", "unsafe"))
+    assert metric(log, "solved", "accuracy") == len(solved) / len(own)
+    assert metric(log, "unsafe", "mean") == pytest.approx(len(unsafe) / len(own))
+    # The scripts are as different as they are meant to be.
+    rates = Counter(map(script_of, solved))
+    assert (rates["gold"], rates["the answer in other words"], rates["nothing"]) == (10, 10, 0)
+    assert rates["a wrong answer"] == 2, "two families ask for no answer"
+    assert {record.verdict["failure"] for record in own.values()} >= {
+        None, "misread_chart", "wrong_format", "wrong_tool_use", "unsafe_order", "missing_order", "step_limit",
+    }  # fmt: skip
+    assert unsafe
 
 
 def test_rates_are_told_by_kind_difficulty_and_family(
@@ -249,7 +245,7 @@ def test_rates_are_told_by_kind_difficulty_and_family(
         record.messages[0]["content"]: record.actions if record.kind == "query" else ["FINISH([])"]
         for record in golds.values()
     }
-    log = evaluate(medagentbench(), plays(told, "text"), sample_id=list(golds))
+    log = evaluate(medagentbench(), plays(told, "text"), sample_id=[case for case in golds if case.endswith("/01")])
     for record in golds.values():
         assert metric(log, "solved", record.family) == (record.kind == "query")
     assert (metric(log, "solved", "query"), metric(log, "solved", "action")) == (1, 0)
@@ -260,8 +256,8 @@ def test_rates_are_told_by_kind_difficulty_and_family(
 def test_variants_have_the_same_verdicts(
     form: str, env: MedicalRecordEnv, workplace: Workplace, evaluate: Callable[..., EvalLog]
 ) -> None:
-    task = medagentbench(variant="perturbed+by_name", form=form, seed=5)
-    chosen = [sample for sample in task.dataset if str(sample.id).endswith("/02")]
+    task = medagentbench(difficulty="hard", variant="perturbed+by_name", form=form, seed=5)
+    chosen = [sample for sample in task.dataset if str(sample.id).endswith(("/02", "/17"))]
     scripts = {}
     for sample in chosen:
         assert sample.metadata is not None
@@ -289,7 +285,7 @@ def test_samples_at_once_and_epochs_do_not_see_each_others_writes(
         await anyio.sleep(0.002)
         return speak(messages)
 
-    actions = [case for case, record in golds.items() if record.kind == "action"]
+    actions = [case for case, record in golds.items() if record.kind == "action" and case.endswith("/04")]
     log = evaluate(medagentbench(form=form), slow, sample_id=actions, epochs=4, max_samples=20, max_connections=20)
     assert len(samples(log)) == 20
     assert all(score(sample).value == "C" for sample in samples(log))
@@ -418,7 +414,8 @@ def test_a_failing_record_system_is_an_error_of_the_sample_and_no_failure(
     scored: bool, nobody_there: str, evaluate: Callable[..., EvalLog]
 ) -> None:
     task = medagentbench(nobody_there, family="patient_age")
-    ask = says(f"GET {task.metadata['archive'].partition(':')[2]}/Patient?_count=1")  # type: ignore[index]
+    assert task.metadata is not None
+    ask = says(f"GET {task.metadata['archive'].partition(':')[2]}/Patient?_count=1")
     log = evaluate(task, lambda messages: ask, limit=2, fail_on_error=False, score_on_error=scored)
     assert all("InfrastructureError" in str(sample.error) for sample in samples(log))
     assert len(samples(log)) == 2
@@ -434,17 +431,22 @@ def test_a_failing_record_system_is_an_error_of_the_sample_and_no_failure(
     ("arguments", "says_what"),
     [
         ({"env": "No-v0"}, "MedAgentBench-v0"),
+        ({"env": "no.toml"}, "no.toml"),
+        ({"env": "MedAgentBench-Hard-v0", "split": "train"}, "Hard-Train"),
         ({"split": "dev"}, "test, validation, train"),
         ({"family": "no_such"}, "patient_age"),
         ({"difficulty": "impossible"}, "difficulty"),
         ({"variant": "backwards"}, "perturbed"),
         ({"form": "song"}, "text or tools"),
         ({"max_steps": 0}, "max_steps"),
+        ({"seed": "seven"}, "whole number"),
+        ({"seed": -1}, "whole number"),
     ],
 )
 def test_wrong_parameters_are_told_for_what_they_are(arguments: dict[str, Any], says_what: str) -> None:
-    with pytest.raises(UsageError, match=says_what):
+    with pytest.raises(UsageError, match=says_what) as raised:
         medagentbench(**arguments)
+    assert isinstance(raised.value, PrerequisiteError), "inspect would print a traceback"
 
 
 # --- how inspect finds them -------------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ from typing import Any
 
 import gymnasium
 from inspect_ai import Task, task
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import MemoryDataset, Sample
+from rich.markup import escape
 
 from mab_gym import __version__
 from mab_gym.environments import CONTAINER, EMBEDDED
-from mab_gym.errors import UsageError
+from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations.inspect_ai.playing import play_episode
 from mab_gym.integrations.inspect_ai.scoring import solved, unsafe
 from mab_gym.integrations.inspect_ai.seats import make
@@ -47,27 +49,7 @@ def medagentbench(
     Raises:
         UsageError: An argument names what does not exist.
     """
-    name = env if split is None else _sibling(env, split)
-    opened = make(name, max_steps=max_steps)
-    environment = unwrapped(opened).workplace.environment
-    if environment.backend == CONTAINER:
-        # A dataset is made before anything is played: the same openings, and no container is started for them.
-        opened = make(name, max_steps=max_steps, backend=EMBEDDED)
-    return Task(
-        dataset=MemoryDataset(
-            _samples(opened, family, difficulty, "+".join(read_variants(variant)) or None, seed),
-            name=environment.id,
-        ),
-        solver=play_episode(name, form, max_steps),
-        scorer=[solved(), unsafe()],
-        version=__version__,
-        metadata={
-            "env": environment.id,
-            "protocol": environment.protocol,
-            "max_steps": environment.max_steps,
-            "archive": unwrapped(opened).workplace.backend.digest,
-        },
-    )
+    return _task(env, split, family, difficulty, variant, form, max_steps, seed)
 
 
 @task
@@ -91,8 +73,52 @@ def medagentbench_beyond(
         max_steps: See there.
         seed: See there.
     """
-    made: Task = medagentbench("MedAgentBench-Beyond-v0", split, family, difficulty, variant, form, max_steps, seed)
-    return made
+    return _task("MedAgentBench-Beyond-v0", split, family, difficulty, variant, form, max_steps, seed)
+
+
+class ParameterError(UsageError, PrerequisiteError):
+    """A task's parameter is wrong, or what it needs is missing; inspect prints the text and no traceback."""
+
+    def __init__(self, error: MabGymError) -> None:
+        super().__init__(str(error))
+        self.message = escape(str(error))
+
+
+def _task(
+    env: str,
+    split: str | None,
+    family: str | None,
+    difficulty: str | None,
+    variant: str | None,
+    form: str,
+    max_steps: int | None,
+    seed: int,
+) -> Task:
+    try:
+        if not isinstance(seed, int):
+            raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
+        name = env if split is None else _sibling(env, split)
+        solver = play_episode(name, form, max_steps)
+        opened = make(name, max_steps=max_steps)
+        environment = unwrapped(opened).workplace.environment
+        if environment.backend == CONTAINER:
+            # A dataset is made before anything is played: the same openings, and no container is started for them.
+            opened = make(name, max_steps=max_steps, backend=EMBEDDED)
+        samples = _samples(opened, family, difficulty, "+".join(read_variants(variant)) or None, seed)
+    except MabGymError as error:
+        raise ParameterError(error) from error
+    return Task(
+        dataset=MemoryDataset(samples, name=environment.id),
+        solver=solver,
+        scorer=[solved(), unsafe()],
+        version=__version__,
+        metadata={
+            "env": environment.id,
+            "protocol": environment.protocol,
+            "max_steps": environment.max_steps,
+            "archive": unwrapped(opened).workplace.backend.digest,
+        },
+    )
 
 
 def _samples(
