@@ -29,6 +29,7 @@ pytest.importorskip("inspect_ai")
 
 import inspect_ai
 from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.approval import ApprovalPolicy, auto_approver
 from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -328,6 +329,23 @@ def test_several_tool_calls_in_one_message_are_taken_one_by_one_until_the_end(
     assert score(sample).metadata["actions"] == [f"GET {url}", f"GET {url}", "FINISH([1])"]
     answered = [each.tool_call_id for each in sample.messages if each.role == "tool"]
     assert answered == ["c0", "c1", "c2"]
+
+
+@pytest.mark.parametrize(("decision", "steps"), [("approve", 2), ("reject", 0)])
+def test_tool_calls_pass_inspects_approvers(
+    decision: Any, steps: int, golds: Mapping[str, EpisodeRecord], evaluate: Callable[..., EvalLog]
+) -> None:
+    look = calls(f"GET {BASE}/Patient?_count=1")
+    log = evaluate(
+        medagentbench(form="tools", max_steps=2),
+        lambda messages: look,
+        sample_id="patient_age/04",
+        approval=[ApprovalPolicy(auto_approver(decision), "*")],
+    )
+    (sample,) = samples(log)
+    assert (score(sample).value, score(sample).metadata["steps"]) == ("I", steps)
+    assert sum(message.role == "tool" for message in sample.messages) == 2
+    assert sum(event.event == "tool" for event in sample.events) == 2
 
 
 @pytest.mark.parametrize(

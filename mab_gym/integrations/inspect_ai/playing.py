@@ -24,6 +24,7 @@ from mab_gym.actions import Invalid, parse_action
 from mab_gym.agents.model import FORMS, SYSTEM, TOOLS, action_of
 from mab_gym.errors import AgentError, UsageError
 from mab_gym.integrations.inspect_ai.seats import STORED, Seat, Seats, make
+from mab_gym.rollout import unwrapped
 
 TEXT, TOOL_CALLS = FORMS
 _TOOLS = [ToolInfo.model_validate(tool["function"]) for tool in TOOLS]
@@ -82,7 +83,8 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
     if form == TOOL_CALLS:
         state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
     turn = _act_by_tools if form == TOOL_CALLS else _act_by_text
-    while seat.outcome is None:
+    # Each message is a step, or several, but for tool calls that an approver of inspect's rejects.
+    for _ in range(unwrapped(seat.env).episode.max_steps):
         state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
         if state.output.empty:
             raise AgentError("the model's answer holds no message")
@@ -92,6 +94,9 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
             return
         state.messages.append(state.output.message)
         await turn(seat, state)
+        if seat.outcome is not None:
+            return
+    await seat.stop("an approver rejected what the model wanted to do until no message was left")
 
 
 async def _act_by_text(seat: Seat, state: TaskState) -> None:
