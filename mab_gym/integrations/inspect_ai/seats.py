@@ -57,7 +57,8 @@ class Seat:
             read by two threads at once; others are waited for in a thread.
         observation: The latest.
         actions: What was done so far.
-        outcome: Plain data for the sample's store once the episode has ended: the verdict and what led to it.
+        outcome: Plain data for the sample's store once the episode has ended: the verdict and what led to it, or an
+            ``error``, where the episode says nothing of the model.
     """
 
     env: gymnasium.Env[Any, str]
@@ -106,6 +107,9 @@ class Seat:
         if not (step.terminated or step.truncated):
             return
         info = step.info
+        if "infrastructure_error" in info:
+            self.outcome = {"error": f"the record system failed: {info['infrastructure_error']}"}
+            raise InfrastructureError(info["infrastructure_error"])
         self.outcome = {
             "verdict": info["verdict"],
             "reward": self._reward,
@@ -115,9 +119,6 @@ class Seat:
             "actions": list(self.actions),
             **more,
         }
-        if "infrastructure_error" in info:
-            self.outcome["infrastructure_error"] = info["infrastructure_error"]
-            raise InfrastructureError(info["infrastructure_error"])
 
     async def _do(self, what: Callable[[], _T]) -> _T:
         return what() if self.direct else await anyio.to_thread.run_sync(what)
