@@ -120,7 +120,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
             "",
             "1000,2000,4000,8000,none",
             _length,
-            "Longest observation (characters)",
+            "Longest observation (characters, log scale)",
             True,
         ),
         Dimension(

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from mab_gym.ablation import SERIES, UNLIMITED, Dimension, Figures
 from mab_gym.errors import NotInstalledError
+from mab_gym.statistics import Estimate
 
 SIZE: Final = (5.0, 3.4)
 """Inches; a column and a half of a paper."""
 _DOTS: Final = 300
-_POINTS_APART: Final = 4.0
+_POINTS_APART: Final = 5.5
 """By how much the series stand beside each other, so that no error bar hides another."""
 _LOOK: Final[Any] = {
     "font.size": 9.0,
@@ -22,23 +23,32 @@ _LOOK: Final[Any] = {
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "legend.frameon": False,
+    "legend.fontsize": 8.0,
     "svg.hashsalt": "mab_gym",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How a series looks: colours of Okabe and Ito, which colour-blind people and greyscale printers tell apart."""
+    """How a series looks: colours of Okabe and Ito, which colour-blind people and greyscale printers tell apart.
+
+    Attributes:
+        colour: Of its line, bars and markers.
+        marker: Its marker.
+        line: Its line.
+        aside: Its place beside the others at each setting, from left to right.
+    """
 
     colour: str
     marker: str
     line: str
+    aside: int
 
 
 _STYLES: Final[Mapping[str, _Style]] = {
-    "overall": _Style("#000000", "o", "-"),
-    "query": _Style("#0072B2", "s", "--"),
-    "action": _Style("#E69F00", "^", ":"),
+    "overall": _Style("#000000", "o", "-", 0),
+    "query": _Style("#0072B2", "s", "--", -1),
+    "action": _Style("#E69F00", "^", ":", 1),
 }
 
 
@@ -69,40 +79,41 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
     with rc_context(_LOOK):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
-        for number, name in enumerate(SERIES):
+        for name in SERIES:
             style = _STYLES[name]
-            aside = (number - (len(SERIES) - 1) / 2) * _POINTS_APART / 72
-            beside = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
-            rates = [(places[each.setting], rate, each.setting) for each in found if (rate := each.rates[name])]
-            if not rates:
-                continue
-            rates.sort(key=lambda place: place[0])
-            joined = [(x, 100 * rate.value) for x, rate, setting in rates if _in_order(varied, setting)]
-            axes.plot(
-                *_columns(joined), color=style.colour, linestyle=style.line, linewidth=1.2, transform=beside, zorder=2
+            beside = axes.transData + ScaledTranslation(style.aside * _POINTS_APART / 72, 0, figure.dpi_scale_trans)
+            points = sorted(
+                ((places[each.setting], each.setting, rate) for each in found if (rate := each.rates[name])),
+                key=lambda point: point[0],
             )
+            if not points:
+                continue
+            if points[-1][1] == UNLIMITED:  # a gap, so that no line leads there
+                points.insert(-1, (math.nan, "", Estimate(math.nan, math.nan, math.nan, points[-1][2].cases)))
             axes.errorbar(
-                [x for x, _, _ in rates],
-                [100 * rate.value for _, rate, _ in rates],
+                [x for x, _, _ in points],
+                [100 * rate.value for _, _, rate in points],
                 # An estimate may lie outside of its interval by an error of rounding.
                 yerr=(
-                    [100 * max(0.0, rate.value - rate.low) for _, rate, _ in rates],
-                    [100 * max(0.0, rate.high - rate.value) for _, rate, _ in rates],
+                    [100 * max(0.0, rate.value - rate.low) for _, _, rate in points],
+                    [100 * max(0.0, rate.high - rate.value) for _, _, rate in points],
                 ),
                 color=style.colour,
                 marker=style.marker,
                 markersize=5,
                 markeredgecolor="black",
                 markeredgewidth=0.5,
-                linestyle="none",
+                # A line between numbers; between names there is nothing for it to say.
+                linestyle=style.line if varied.paired else "none",
+                linewidth=1.2,
                 elinewidth=1.0,
                 capsize=2.5,
                 transform=beside,
                 zorder=3,
-                label=f"{name} ({_span([rate.cases for _, rate, _ in rates])} cases)",
+                label=f"{name} ({_span([rate.cases for _, _, rate in points])} cases)",
             )
         axes.set_xticks([places[each.setting] for each in found], [_tick(varied, each.setting) for each in found])
-        margin = 0.08 * (max(places.values()) - min(places.values()))
+        margin = 0.08 * (max(places.values()) - min(places.values())) if varied.paired else 0.5
         axes.set_xlim(min(places.values()) - margin, max(places.values()) + margin)
         # Beyond 0 and 100, so that a marker there is whole; the axis itself ends where a rate can.
         axes.set_ylim(-4, 104)
@@ -113,16 +124,11 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
         axes.set_xlabel(varied.axis)
         axes.set_ylabel("Success rate (%), 95 % interval")
         if axes.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside upper center", ncols=len(SERIES), handlelength=1.5, columnspacing=1.5)
+            figure.legend(loc="outside upper center", ncols=len(SERIES), handlelength=2.4, columnspacing=1.5)
         files = (folder / "ablation.png", folder / "ablation.svg")
         figure.savefig(files[0], dpi=_DOTS)
         figure.savefig(files[1], metadata={"Date": None})
     return files
-
-
-def _in_order(varied: Dimension, setting: str) -> bool:
-    """Whether a line may lead through it: numbers have something between them, names have not."""
-    return varied.paired and setting != UNLIMITED
 
 
 def _places(varied: Dimension, settings: Sequence[str]) -> dict[str, float]:
@@ -140,10 +146,6 @@ def _tick(varied: Dimension, setting: str) -> str:
     if varied.name != "observation-length":
         return setting
     return "no limit" if setting == UNLIMITED else f"{int(setting):,}"
-
-
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
 
 
 def _span(counts: Sequence[int]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import gymnasium
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -17,10 +18,11 @@ from mab_gym.cli.console import errors, output
 from mab_gym.cli.environment import counterpart, make
 from mab_gym.cli.options import Plan, with_plan
 from mab_gym.cli.playing import Run, check_run, exit_if_spoiled, play_into, prepare, priced
-from mab_gym.environments import EMBEDDED, REMOTE
+from mab_gym.environments import EMBEDDED
 from mab_gym.errors import MabGymError, NotInstalledError, UsageError
 from mab_gym.plots import plot_ablation
 from mab_gym.records import EpisodeRecord
+from mab_gym.rollout import Assignment
 from mab_gym.statistics import Estimate
 
 _WHOLE = "all"
@@ -49,7 +51,7 @@ def ablate(
     base = prepare(plan)
     runs = _runs(varied, settings, plan, base)
     reference = _reference(varied, settings, base)
-    notes = _notes(varied, settings, base)
+    notes = _notes(varied, runs, base)
     ablation = Ablation(out, varied, list(settings))
     ablation.check()
     for folder, run in runs.items():
@@ -102,17 +104,11 @@ def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan,
                     runs[name] = prepare(replace(plan, env=counterpart(base.name, str(value)), split=None))
                 else:
                     runs[name] = prepare(plan, {varied.field: value})
-                _try(runs[name])
+                _begin(runs[name].first, runs[name], runs[name].todo[0])
+                runs[name].first.close()
             except MabGymError as error:
                 raise UsageError(f"{varied.name} {name} cannot be played here: {error}") from error
     return runs
-
-
-def _try(run: Run) -> None:
-    first = run.todo[0]
-    named = {name: value for name, value in {"case": first.case, **run.options}.items() if value is not None}
-    run.first.reset(seed=first.seed, options=named)
-    run.first.close()
 
 
 def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
@@ -155,29 +151,37 @@ def _label(varied: Dimension, folder: str) -> str:
     return "" if varied.field is None else f", {varied.name} {folder}"
 
 
-def _notes(varied: Dimension, values: Mapping[str, int | str | None], base: Run) -> list[str]:
+def _notes(varied: Dimension, runs: Mapping[str, Run], base: Run) -> list[str]:
     """What a reader of the figures has to know: limits that cut off the task itself, not replies alone."""
-    limits = sorted(value for value in values.values() if isinstance(value, int))
     environment = base.workplace.environment
-    if varied.name != "observation-length" or environment.backend == REMOTE or environment.server is not None:
+    if varied.name != "observation-length" or environment.backend != EMBEDDED or environment.server is not None:
         return []
-    env = make(base.name, **{**base.rules, "max_obs_chars": None, "backend": EMBEDDED})
-    lengths = []
-    for assignment in base.todo:
-        if assignment.repeat == 0:
-            options = {name: value for name, value in base.options.items() if value is not None}
-            case = {} if assignment.case is None else {"case": assignment.case}
-            lengths.append(len(env.reset(seed=assignment.seed, options={**case, **options})[0]["text"]))
-    env.close()
+    whole = _openings(make(base.name, **{**base.rules, "max_obs_chars": None}), base)
     notes = []
-    for limit in limits:
-        cut = sum(length > limit for length in lengths)
+    for name, run in runs.items():
+        cut = sum(short != long for short, long in zip(_openings(run.first, run), whole, strict=True))
         if cut:
             notes.append(
-                f"{limit}: the opening message of {cut} of {len(lengths)} tasks is longer ({min(lengths):,} to "
-                f"{max(lengths):,} characters) and is cut off, too, the question with it"
+                f"{name}: the opening message of {cut} of {len(whole)} tasks is longer (up to "
+                f"{max(map(len, whole)):,} characters) and is cut off, too, the question with it"
             )
     return notes
+
+
+def _openings(env: gymnasium.Env[Any, str], run: Run) -> list[str]:
+    """What opens each case of a run."""
+    texts = [str(_begin(env, run, each)["text"]) for each in run.todo if each.repeat == 0]
+    env.close()
+    return texts
+
+
+def _begin(env: gymnasium.Env[Any, str], run: Run, assignment: Assignment) -> Mapping[str, Any]:
+    named = {"case": assignment.case, **run.options}
+    observation: Mapping[str, Any]
+    observation, _ = env.reset(
+        seed=assignment.seed, options={name: value for name, value in named.items() if value is not None}
+    )
+    return observation
 
 
 def _explained(varied: Dimension, reference: str) -> list[str]:

@@ -68,14 +68,16 @@ class Ablation:
         return dict(there)
 
     def begin(self) -> None:
-        """Says whose folder it is.
+        """Says whose folder it is; figures that are there already stay until there are new ones.
 
         Raises:
             UsageError: The folder cannot be written to.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._write_json({})
+            there = self._read()
+            if there is None or there["settings"] != self.settings:
+                self._write_json({})
         except OSError as error:
             raise UsageError(f"{self.folder} cannot take an ablation: {error.strerror}") from None
 
