@@ -124,7 +124,12 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
         axes.set_xlabel(varied.axis)
         axes.set_ylabel("Success rate (%), 95 % interval")
         if axes.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside upper center", ncols=len(SERIES), handlelength=2.4, columnspacing=1.5)
+            figure.legend(
+                loc="outside upper center",
+                ncols=len(SERIES),
+                handlelength=2.4 if varied.paired else 1.0,
+                columnspacing=1.2,
+            )
         files = (folder / "ablation.png", folder / "ablation.svg")
         figure.savefig(files[0], dpi=_DOTS)
         figure.savefig(files[1], metadata={"Date": None})

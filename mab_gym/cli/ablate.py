@@ -197,10 +197,12 @@ def _explained(varied: Dimension, reference: str) -> list[str]:
 
 
 def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: str) -> Table:
-    table = Table(title=title, title_justify="left", padding=(0, 1), pad_edge=False, box=SIMPLE_HEAD)
-    table.add_column(varied.name, no_wrap=True)
     told = any(each.tokens_in is not None for each in found)
     cost = any(each.cost is not None for each in found)
+    # With tokens and costs the columns have to stand close for 120 characters to hold them.
+    padding = (0, 0) if told else (0, 1)
+    table = Table(title=title, title_justify="left", padding=padding, pad_edge=False, box=SIMPLE_HEAD)
+    table.add_column(varied.name.replace("-", "\n"), no_wrap=True)
     columns = [*SERIES, f"vs {reference}", "unsafe", "episodes", "actions"]
     columns += ["tokens in", "out"] if told else []
     columns += ["cost"] if cost else []
