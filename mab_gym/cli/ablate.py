@@ -35,7 +35,7 @@ def ablate(
     values: Annotated[
         str | None,
         typer.Argument(
-            metavar="[VALUES]",
+            metavar="VALUES",
             help="Separated by commas, as in 2,4,8 (steps) or 1000,4000,none (observation-length). (default: all there "
             "are of difficulty and protocol)",
         ),

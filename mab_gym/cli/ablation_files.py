@@ -59,7 +59,7 @@ class Ablation:
         try:
             there = json.loads(path.read_text(encoding="utf-8"))
             known = isinstance(there["dimension"], str) and all(isinstance(name, str) for name in there["settings"])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError, KeyError):
             known = False

@@ -325,6 +325,7 @@ def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed
         (("ablate", "steps", "2,4,8", *steps, "--agent", "oracle"), 'agent is "instant FINISH([])" there'),
         (("ablate", "steps", "2,4", *steps[:-1], str(out / "2")), "holds a run"),
         (("ablate", "steps", "2,4", *steps[:-1], str(out / "ablation.csv")), "is a file"),
+        (("ablate", "steps", "2,4", *steps[:-1], str(out / "ablation.csv" / "x")), "cannot take an ablation"),
     ):
         done = typed(*arguments)
         assert done.returncode == 2, done.stdout
