@@ -2,8 +2,7 @@
 
 Sources: the interval of a success rate is Wilson's, as elsewhere; that of a difference over the same cases is the
 bootstrap's over cases; that of a difference between different cases is Newcombe's of 1998 (two Wilson intervals, his
-method 10). Where every case changed by the same amount the bootstrap has nothing to vary, and Wilson's interval stands
-there; with no change at all that is Tango's (1998), as wide on either side as so few cases leave it.
+method 10). `mab_gym.statistics.paired` says what stands where every case changed by the same amount.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from typing import Final
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import GROUPS, tries, violations
 from mab_gym.records import EpisodeRecord
-from mab_gym.statistics import Estimate, bootstrap, pass_at_1, wilson
+from mab_gym.statistics import Estimate, pass_at_1
+from mab_gym.statistics import paired as over_the_same
 from mab_gym.tasking.difficulty import DIFFICULTIES
 from mab_gym.tasking.protocol import PROTOCOLS
 from mab_gym.workplace import OFFICIAL
@@ -235,7 +235,11 @@ def _difference(
         here, there = pass_at_1(tries(ours)), pass_at_1(tries(theirs))
         return None if here is None or there is None else between(here, there)
     one, other = _shares(ours), _shares(theirs)
-    return over_cases([share - other[case] for case, share in one.items() if case in other], seed)
+    common = [case for case in one if case in other]
+    if not common:
+        return None
+    found = over_the_same([one[case] for case in common], [other[case] for case in common], seed)
+    return Difference(found.difference, found.low, found.high, found.cases)
 
 
 def _shares(records: Sequence[EpisodeRecord]) -> dict[tuple[str, int], float]:
@@ -245,27 +249,6 @@ def _shares(records: Sequence[EpisodeRecord]) -> dict[tuple[str, int], float]:
         if record.counts:
             outcomes.setdefault((record.case, record.seed), []).append(bool(record.verdict["success"]))
     return {case: sum(solved) / len(solved) for case, solved in outcomes.items()}
-
-
-def over_cases(changes: Sequence[float], seed: int = 0) -> Difference | None:
-    """The mean change over cases that both settings have.
-
-    Args:
-        changes: One a case, from -1 to 1.
-        seed: Of the bootstrap.
-
-    Returns:
-        None where there are no cases.
-    """
-    if not changes:
-        return None
-    mean, count = math.fsum(changes) / len(changes), len(changes)
-    if min(changes) < max(changes):
-        return Difference(mean, *bootstrap(changes, seed), count)
-    low, high = wilson(abs(mean), count)
-    if mean == 0.0:
-        return Difference(0.0, -high, high, count)
-    return Difference(mean, low, high, count) if mean > 0.0 else Difference(mean, -high, -low, count)
 
 
 def between(ours: Estimate, theirs: Estimate) -> Difference:

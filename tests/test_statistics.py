@@ -83,12 +83,19 @@ def test_two_players_are_compared_by_mcnemars_exact_test() -> None:
     assert (mirrored.p, mirrored.difference) == (found.p, -found.difference)
 
 
-def test_equals_are_not_told_apart_and_the_interval_has_a_width() -> None:
+def test_equals_are_not_told_apart() -> None:
     found = paired([1.0, 0.0] * 20, [1.0, 0.0] * 20)
     assert (found.difference, found.p) == (0.0, 1.0)
-    assert found.low == -found.high < 0
-    always = paired([1.0] * 20, [0.0] * 20)
-    assert always.high == 1.0 > always.low > 0.5
+
+
+@pytest.mark.parametrize("change", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_equal_changes_of_a_few_cases_do_not_make_certainty(change: float) -> None:
+    found = paired([max(change, 0.0)] * 10, [max(-change, 0.0)] * 10)
+    assert found.difference == change
+    assert -1.0 <= found.low <= change <= found.high <= 1.0
+    assert found.high - found.low > 0.2
+    if change == 0.0:  # as Tango's interval (1998) without discordant pairs: z^2 / (n + z^2)
+        assert [found.low, found.high] == pytest.approx([-0.2775, 0.2775], abs=1e-4)
 
 
 def test_shares_of_several_tries_are_compared_by_flipped_signs() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.ablation import DIMENSIONS, between, dimension, figures, over_cases
+from mab_gym.ablation import DIMENSIONS, between, dimension, figures
 from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
 from mab_gym.statistics import Estimate, wilson
@@ -81,17 +81,6 @@ def test_repetitions_of_a_case_are_one_case() -> None:
     assert here.difference is not None
     assert here.difference.value == pytest.approx(1 / 3)
     assert here.difference.cases == 3
-
-
-@pytest.mark.parametrize("change", [-1.0, -0.5, 0.0, 0.5, 1.0])
-def test_equal_changes_of_a_few_cases_do_not_make_certainty(change: float) -> None:
-    found = over_cases([change] * 10)
-    assert found is not None
-    assert found.low <= found.value <= found.high
-    assert found.high - found.low > 0.2
-    assert -1.0 <= found.low <= found.high <= 1.0
-    if change == 0.0:  # Tango's interval without discordant pairs
-        assert [found.low, found.high] == pytest.approx([-0.2775, 0.2775], abs=1e-4)
 
 
 def test_the_interval_between_different_cases_is_newcombes() -> None:
