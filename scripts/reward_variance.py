@@ -3,7 +3,7 @@
 
 A group is eight tries of one case. Where all eight earn the same, their advantages are nothing, and so is the gradient.
 Players of graded skill (`mab_gym.agents.fallible`) really play groups of the Train id; for each skill and family the
-share of groups whose rewards differ is counted
+share of groups whose rewards differ is counted, and by how much they do
 
     sparse         1 or 0, families in turn
     partial        the verdict's credit, the same episodes
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -40,11 +41,12 @@ TRAIN = "mab_gym/MedAgentBench-Train-v0"
 GROUP = 8
 SKILLS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 CONDITIONS = ("sparse", "partial", "criteria", "sparse + curr.", "partial + curr.", "criteria + curr.", "sparse + stg.")
+SAME = 1e-9
 DEAF = 0.1
 """A family in which a smaller share of groups tells something is counted as one that the learner is deaf to."""
 
-Told = dict[str, bool]
-"""By kind of reward, whether the rewards of a group differ."""
+Told = dict[str, float]
+"""By kind of reward, the standard deviation of the rewards of a group."""
 
 
 def play_group(env: Any, skill: float, seed: int, options: Mapping[str, str]) -> list[EpisodeRecord]:
@@ -52,8 +54,8 @@ def play_group(env: Any, skill: float, seed: int, options: Mapping[str, str]) ->
     return [play(env, Fallible(skill), Assignment(seed, repeat=turn), **options) for turn in range(GROUP)]
 
 
-def differ(group: Sequence[EpisodeRecord]) -> Told:
-    """Whether a group's rewards differ, by kind of reward."""
+def spread(group: Sequence[EpisodeRecord]) -> Told:
+    """The standard deviation of a group's rewards, by kind of reward."""
     if len({record.case + record.branch for record in group}) != 1 or any(not record.counts for record in group):
         raise RuntimeError("a group is of one case, and all of its episodes count")
     kinds = {
@@ -61,7 +63,7 @@ def differ(group: Sequence[EpisodeRecord]) -> Told:
         "partial": [float(record.verdict["credit"]) for record in group],
         "criteria": [record.reward for record in group],
     }
-    return {kind: max(rewards) - min(rewards) > 1e-9 for kind, rewards in kinds.items()}
+    return {kind: float(np.std(rewards)) for kind, rewards in kinds.items()}
 
 
 def by_curriculum(env: Any, curriculum: CaseSampler, skill: float, seeds: Sequence[int]) -> list[tuple[str, Told]]:
@@ -74,7 +76,7 @@ def by_curriculum(env: Any, curriculum: CaseSampler, skill: float, seeds: Sequen
             curriculum.record(
                 {"difficulty": each.difficulty, "family": each.family, "branch": each.branch, "verdict": each.verdict}
             )
-        told.append((group[0].family, differ(group)))
+        told.append((group[0].family, spread(group)))
     return told
 
 
@@ -92,7 +94,7 @@ def study(skill: float, groups: int, seed: int) -> dict[str, Any]:
     for number in range(groups * len(families)):
         group = play_group(env, skill, first + number, {"family": families[number % len(families)]})
         successes += [float(record.verdict["success"]) for record in group]
-        even.append((group[0].family, differ(group)))
+        even.append((group[0].family, spread(group)))
     seeds = range(first + 100_000, first + 100_000 + len(even))
     chosen = by_curriculum(env, Curriculum(arms), skill, seeds)
     credited = by_curriculum(env, Curriculum(arms, outcome="credit"), skill, seeds)
@@ -113,15 +115,17 @@ def study(skill: float, groups: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _summary(told: Sequence[tuple[str, bool]], families: Sequence[str]) -> dict[str, Any]:
-    of = {family: [yes for name, yes in told if name == family] for family in families}
-    late = [yes for _, yes in told[len(told) // 2 :]]
-    total = sum(yes for _, yes in told)
+def _summary(told: Sequence[tuple[str, float]], families: Sequence[str]) -> dict[str, Any]:
+    of = {family: [spread > SAME for name, spread in told if name == family] for family in families}
+    parts = [len(found) / len(told) for found in of.values() if found]
+    telling = sum(spread > SAME for _, spread in told)
     return {
-        "share": total / len(told),
-        "interval": list(wilson(total / len(told), len(told))),
-        "share_second_half": sum(late) / len(late),
+        "share": telling / len(told),
+        "interval": list(wilson(telling / len(told), len(told))),
+        "share_second_half": sum(spread > SAME for _, spread in told[len(told) // 2 :]) / (len(told) - len(told) // 2),
+        "mean_spread": sum(spread for _, spread in told) / len(told),
         "deaf_families": sum(sum(found) < DEAF * len(found) for found in of.values() if found),
+        "played_families": math.exp(-sum(part * math.log(part) for part in parts)),
         "families": {family: sum(found) / len(found) if found else None for family, found in of.items()},
         "groups": {family: len(found) for family, found in of.items()},
     }
@@ -131,14 +135,20 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     """The results as text: all families together, then each family at each skill."""
     width = max(len(name) for name in CONDITIONS)
     head = " ".join(f"{name:>{width}}" for name in CONDITIONS)
-    lines = ["Groups of 8 whose rewards differ, in %: all families together", f"{'skill':>5} {'solved':>6} {head}"]
-    for each in results:
-        cells = " ".join(f"{100 * each['conditions'][name]['share']:{width}.0f}" for name in CONDITIONS)
-        lines.append(f"{each['skill']:5g} {100 * each['success']:6.1f} {cells}")
-    lines += ["", f"Families of 10 in which fewer than {DEAF:.0%} of the groups tell", f"{'skill':>5} {'':6} {head}"]
-    for each in results:
-        cells = " ".join(f"{each['conditions'][name]['deaf_families']:{width}d}" for name in CONDITIONS)
-        lines.append(f"{each['skill']:5g} {'':6} {cells}")
+    lines: list[str] = []
+    for what, name, factor, form in (
+        ("Groups of 8 whose rewards differ, in %: all families together", "share", 100, ".0f"),
+        ("The same in the second half, when a curriculum knows more", "share_second_half", 100, ".0f"),
+        ("Mean standard deviation of a group's rewards", "mean_spread", 1, ".3f"),
+        (f"Families (of those played) in which fewer than {DEAF:.0%} of the groups tell", "deaf_families", 1, "d"),
+        ("Effective number of families played (exponential of the entropy)", "played_families", 1, ".1f"),
+    ):
+        lines += [what, f"{'skill':>5} {'solved':>6} {head}"]
+        for each in results:
+            values = [factor * each["conditions"][condition][name] for condition in CONDITIONS]
+            cells = " ".join(f"{value:{width}{form}}" for value in values)
+            lines.append(f"{each['skill']:5g} {100 * each['success']:6.1f} {cells}")
+        lines.append("")
     for each in results:
         lines += ["", f"skill {each['skill']:g}, by family (with a curriculum: of how many groups)", f"{'':22} {head}"]
         for family in each["conditions"]["sparse"]["families"]:
@@ -162,10 +172,10 @@ def plot(results: Sequence[Mapping[str, Any]], path: Path, skill: float) -> None
 
     styles = {
         "sparse": ("#b03a2e", "-", "o"),
-        "partial": ("#1f618d", "-", "s"),
+        "partial": ("#2e86c1", "-", ""),
         "criteria": ("#117864", "-", "^"),
         "sparse + curr.": ("#b03a2e", "--", "o"),
-        "partial + curr.": ("#1f618d", "--", "s"),
+        "partial + curr.": ("#2e86c1", "--", ""),
         "criteria + curr.": ("#117864", "--", "^"),
         "sparse + stg.": ("#b9770e", ":", "D"),
     }
@@ -174,7 +184,12 @@ def plot(results: Sequence[Mapping[str, Any]], path: Path, skill: float) -> None
     for name in CONDITIONS:
         colour, line, marker = styles[name]
         shares = [100 * each["conditions"][name]["share"] for each in results]
-        left.plot(skills, shares, line, color=colour, marker=marker, markersize=4.5, label=name)
+        # Partial credit and criteria tell the same groups apart, so that one line lies on the other.
+        broad = 7 if name.startswith("partial") else 1.6
+        left.plot(
+            skills, shares, line, color=colour, marker=marker, markersize=4.5, label=name,
+            linewidth=broad, alpha=0.35 if broad > 2 else 1,
+        )  # fmt: skip
     low, high = ([100 * each["conditions"]["sparse"]["interval"][end] for each in results] for end in (0, 1))
     left.fill_between(skills, low, high, color="#b03a2e", alpha=0.12, linewidth=0)
     left.set(xlabel="skill: chance of each step to be right", ylabel="groups whose rewards differ, %", ylim=(0, 103))

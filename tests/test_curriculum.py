@@ -86,6 +86,11 @@ def test_a_branch_that_is_not_there_is_told(options: dict[str, Any], words: str)
 def test_official_tasks_have_one_branch() -> None:
     env = make(OFFICIAL)
     assert env.reset(seed=1, options={"family": "task5", "branch": "official"})[1]["family"] == "task5"
+    led = CurriculumWrapper(env, StagedCurriculum(arms_of(env)))
+    for seed in range(5):
+        led.reset(seed=seed)
+        led.step("FINISH([])")
+    assert sum(record.episodes for record in led.curriculum.records.values()) == 5
 
 
 # --- curricula -------------------------------------------------------------------------------------------------------

@@ -71,11 +71,19 @@ class CaseSampler(ABC):
         Raises:
             UsageError: It is not the last one.
         """
+        scored = self.scored(info)
+        if scored is not None:
+            arm, score = scored
+            self.records[arm].add(score, self._decay)
+
+    def scored(self, info: Mapping[str, Any]) -> tuple[Arm, float] | None:
+        """An episode's arm and what is recorded of it; None where it does not count here, see `record`."""
         if "verdict" not in info:
             raise UsageError("a curriculum records the last info of an episode, the one with a verdict")
         arm = Arm(info["difficulty"], info["family"], info.get("branch", ""))
-        if arm in self.records and "infrastructure_error" not in info:
-            self.records[arm].add(float(info["verdict"][self._outcome]), self._decay)
+        if arm not in self.records or "infrastructure_error" in info:
+            return None
+        return arm, float(info["verdict"][self._outcome])
 
     def state_dict(self) -> dict[str, Any]:
         """All that was recorded, as JSON has it."""

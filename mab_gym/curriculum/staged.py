@@ -66,9 +66,10 @@ class StagedCurriculum(CaseSampler):
     def record(self, info: Mapping[str, Any]) -> None:
         """Notes how an episode ended, and goes on to the next stage where that was enough."""
         super().record(info)
-        if info["difficulty"] != self.stage or "infrastructure_error" in info:
+        scored = self.scored(info)
+        if scored is None or scored[0].difficulty != self.stage:
             return
-        self._here.add(float(info["verdict"][self._outcome]), self._decay)
+        self._here.add(scored[1], self._decay)
         enough = self._here.episodes >= self._least and self._here.rate(0.0, 0.0) >= self._threshold
         if enough and self._reached + 1 < len(self._stages):
             self._reached, self._here = self._reached + 1, Record()

@@ -171,8 +171,11 @@ class Judge:
 
     def _looked_at(self, name: str, met: bool) -> None:
         """Notes a criterion; one that is of the same name as an earlier one gets a number."""
-        same = sum(known.partition("#")[0] == name for known in self._criteria)
-        self._criteria[f"{name}#{same + 1}" if same else name] = met
+        place, numbered = 1, name
+        while numbered in self._criteria:
+            place += 1
+            numbered = f"{name}#{place}"
+        self._criteria[numbered] = met
 
     def answer(self, *expected: Expected) -> None:
         """The answer must be a list of exactly these."""
