@@ -108,21 +108,8 @@ class Episode:
     """
 
     __slots__ = (
-        "_case",
-        "_chance",
-        "_chart",
-        "_cost",
-        "_family",
-        "_fault",
-        "_max_obs_chars",
-        "_over",
-        "_partial",
-        "_session",
-        "_steps",
-        "_variants",
-        "_world",
-        "_written",
-        "max_steps",
+        "_case", "_chance", "_chart", "_cost", "_family", "_fault", "_max_obs_chars", "_over", "_partial",
+        "_session", "_steps", "_variants", "_world", "_written", "max_steps",
     )  # fmt: skip
 
     def __init__(
@@ -229,7 +216,7 @@ class Episode:
 
     @property
     def begun(self) -> tuple[Family, Case, tuple[str, ...], int]:
-        """What `reset` was given to begin this episode.
+        """What `reset` is to be given to begin this episode again, elsewhere.
 
         Raises:
             UsageError: Nothing was begun.

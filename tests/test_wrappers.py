@@ -281,9 +281,10 @@ def test_partial_credit_stands_in_for_the_environments_own_reward_and_leaves_pen
         assert play(env, [read, order, finish], case=case)[0] == pytest.approx([-0.01, -0.01, 0.99])
 
 
-def test_every_canonical_case_is_judged_by_the_same_criteria_whatever_is_done() -> None:
-    env = PartialCredit(gymnasium.make(CANONICAL))
-    plain = gymnasium.make(CANONICAL)
+@pytest.mark.parametrize("env_id", [CANONICAL, "mab_gym/MedAgentBench-Beyond-v0"])
+def test_every_case_is_judged_by_the_same_criteria_whatever_is_done(env_id: str) -> None:
+    env = PartialCredit(gymnasium.make(env_id))
+    plain = gymnasium.make(env_id)
     for case in [case.id for case in unwrapped(env).workplace.tasks.cases][::9]:
         actions = gold(plain, case=case)
         rewards, info = play(env, actions, case=case)
