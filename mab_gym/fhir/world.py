@@ -217,7 +217,8 @@ class World:
         """Gives out the next free id."""
         overlay = self._written()
         number = overlay.take_number()
-        while any(self.exists((other, str(number))) for other in self._tables):
+        # No number of the snapshot is free, so only what was written can be in the way.
+        while overlay.writes and any(self.exists((other, str(number))) for other in self._tables):
             number = overlay.take_number()
         return number
 
