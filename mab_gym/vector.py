@@ -9,7 +9,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -22,7 +21,6 @@ from mab_gym.env import (
     spaces_of,
 )
 from mab_gym.environments import CONTAINER, EMBEDDED, Environment
-from mab_gym.episode import Observation
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.tasking.case import Case
 from mab_gym.vector_batches import (
@@ -35,6 +33,7 @@ from mab_gym.vector_batches import (
     spread_options,
     spread_seeds,
 )
+from mab_gym.vector_memory import LastSeen, Streams
 from mab_gym.workplace import Workplace, open_workplace
 
 __all__ = ["MedicalRecordVectorEnv", "OutOfContext", "make_vector_environment"]
@@ -105,10 +104,8 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._episodes = [self.workplace.new_episode() for _ in range(self.num_envs)]
-        self._random: list[np.random.Generator | None] = [None] * self.num_envs
-        self._seeds: list[int] = [-1] * self.num_envs
-        self._keep = keep_observations
-        self._texts, self._bodies, self._statuses = self._nothing()
+        self._streams = Streams(self.num_envs)
+        self._seen = LastSeen(self.num_envs, keep=keep_observations)
         self._transcripts: list[list[str]] = [[] for _ in range(self.num_envs)] if render_mode else []
         self._rewards = np.zeros(self.num_envs)
         self._terminated = np.zeros(self.num_envs, bool)
@@ -120,13 +117,13 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
 
     @property  # type: ignore[misc]  # read only, and one for each environment, as with SyncVectorEnv
     def np_random(self) -> Any:
-        """Each environment's stream of chance, a tuple of generators."""
-        return tuple(self._chance(place) for place in range(self.num_envs))
+        """Where each environment's stream of chance has come to, a tuple of generators."""
+        return tuple(self._streams.generator(place) for place in range(self.num_envs))
 
     @property
     def np_random_seed(self) -> Any:
         """What each environment's stream of chance was begun with, a tuple of numbers."""
-        return tuple(self._seeds[place] for place, _ in enumerate(self.np_random))
+        return tuple(self._streams.seed(place) for place in range(self.num_envs))
 
     def reset(
         self,
@@ -147,22 +144,16 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
             raise UsageError("the first reset is one of all environments, without a reset_mask")
         seeds, wanted = spread_seeds(seed, self.num_envs), spread_options(options, self.num_envs)
         places = [place for place in range(self.num_envs) if mask[place]]
-        plans: list[_Plan] = []
-        fresh: list[tuple[int, np.random.Generator, int]] = []
+        streams = self._streams.copy()
         for place in places:
-            given = seeds[place]
-            if given is None:
-                random = self._chance(place)
-            else:
-                random, used = seeding.np_random(int(given))
-                fresh.append((place, random, used))
-            plans.append(choose_case(self.workplace.tasks, random, wanted[place]))
-        for place, random, used in fresh:
-            self._random[place], self._seeds[place] = random, used
+            if seeds[place] is not None:
+                streams.begin(place, seeds[place])
+        plans = [self._choose(streams, place, wanted[place]) for place in places]
+        self._streams = streams
         self._begun = True
         self._terminated[mask] = self._truncated[mask] = False
         told = self._each(self._begin, places, plans)
-        return self._observations(), batched_infos(told, self.num_envs)
+        return self._seen.batch(), batched_infos(told, self.num_envs)
 
     def step(
         self, actions: Sequence[Action]
@@ -183,7 +174,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
             self._terminated[:] = self._truncated[:] = False  # those that ended have begun anew
         told = self._each(self._play, places, chosen)
         return (
-            self._observations(),
+            self._seen.batch(),
             self._rewards,
             self._terminated.copy(),
             self._truncated.copy(),
@@ -207,7 +198,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
                 episode.close()
             except InfrastructureError as error:
                 faults.append(str(error))
-        self._texts, self._bodies, self._statuses = self._nothing()
+        self._seen.clear()
         if self._threads is not None:
             self._threads.shutdown()
         if faults:
@@ -219,13 +210,16 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         case, variants, seed = plan
         family = self.workplace.tasks.catalogue[case.family]
         observation, info = self._episodes[place].reset(family, case, variants, seed)
-        self._show(place, observation)
+        self._seen.see(place, observation)
         if self._transcripts:
             self._transcripts[place] = [observation["text"]]
         return [(place, info)]
 
     def _begin_by_chance(self, place: int) -> _Told:
-        return self._begin(place, choose_case(self.workplace.tasks, self._chance(place), {}))
+        return self._begin(place, self._choose(self._streams, place, {}))
+
+    def _choose(self, streams: Streams, place: int, options: Mapping[str, Any]) -> _Plan:
+        return streams.draw(place, lambda random: choose_case(self.workplace.tasks, random, options))
 
     def _play(self, place: int, action: str | OutOfContext) -> _Told:
         if self._terminated[place] or self._truncated[place]:  # with NEXT_STEP, where the action is ignored
@@ -237,26 +231,14 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         if self._transcripts:
             self._transcripts[place] += [f">>> {action}", step.observation["text"]]
         if not (step.terminated or step.truncated):
-            self._show(place, step.observation)
+            self._seen.see(place, step.observation)
             return [(place, step.info)]
         self._terminated[place], self._truncated[place] = step.terminated, step.truncated
         if self._mode is AutoresetMode.SAME_STEP:
             final = {"final_obs": as_sampled(step.observation), "final_info": step.info}
             return [(place, final), *self._begin_by_chance(place)]
-        self._show(place, step.observation)
+        self._seen.see(place, step.observation)
         return [(place, step.info)]
-
-    def _show(self, place: int, observation: Observation) -> None:
-        self._texts[place] = observation["text"]
-        self._bodies[place] = observation["fhir"]
-        self._statuses[place] = observation["status"]
-
-    def _chance(self, place: int) -> np.random.Generator:
-        random = self._random[place]
-        if random is None:
-            random, self._seeds[place] = seeding.np_random()
-            self._random[place] = random
-        return random
 
     # --- all episodes --------------------------------------------------------------------------------------------
 
@@ -264,15 +246,6 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         """Does something in each of some episodes: in turn, or at once where the record system is far away."""
         does = map if self._threads is None else self._threads.map
         return [told for all_told in does(work, places, what) for told in all_told]
-
-    def _observations(self) -> dict[str, Any]:
-        shown = {"text": tuple(self._texts), "fhir": tuple(self._bodies), "status": np.array(self._statuses, np.int64)}
-        if not self._keep:
-            self._texts, self._bodies, self._statuses = self._nothing()
-        return shown
-
-    def _nothing(self) -> tuple[list[str], list[str], list[int]]:
-        return [""] * self.num_envs, [""] * self.num_envs, [0] * self.num_envs
 
     def _check_open(self) -> None:
         if self.closed:

@@ -31,6 +31,7 @@ Mask = npt.NDArray[np.bool_]
 _ENTRY_INDENT = "    "
 # Bounds on what is remembered, so that a process stays small however long it runs.
 _MOST_TEXTS = 16_384
+_MOST_ENTRIES = 4_000
 _UNREAD = np.iinfo(np.int64).min
 LONGEST_REMEMBERED = 8_192
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
@@ -203,6 +204,7 @@ class BaseTable:
         positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
+        arranged: What searches have found, in their order; to be filled by whoever arranges it.
     """
 
     def __init__(self, table: Table, positions: Positions | None = None) -> None:
@@ -214,6 +216,8 @@ class BaseTable:
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
         self._periods: dict[str, npt.NDArray[np.int64]] = {}
         self._hits: dict[tuple[Any, ...], Mask] = {}
+        # The attempts of a group at one case read the same pages one after another.
+        self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[Rows] = Remembered()
         self.arranged: Remembered[tuple[Rows, Any]] = Remembered()
 
@@ -259,13 +263,21 @@ class BaseTable:
             return [str(number) for number in ids[rows].tolist()]
         return [ids[row] for row in rows.tolist()]
 
-    def entries(self, rows: Rows, ids: Sequence[str]) -> list[str]:
+    def entries(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
         """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in).
 
         Args:
             rows: Which.
             ids: Their logical ids.
         """
+        key = rows.tobytes()
+        page = self._pages.get(key)
+        if page is None:
+            page = self._page(rows, ids)
+            self._pages.put(key, page, len(page))
+        return page
+
+    def _page(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
         head = f'{{\n{_ENTRY_INDENT}  "resourceType": "{self.table.resource_type}",\n{_ENTRY_INDENT}  "id": "'
         pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in ids]]
         for column in self.table.columns:

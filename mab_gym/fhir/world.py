@@ -269,6 +269,8 @@ class World:
 
     def _tick(self) -> str:
         """The time of the next write: the simulated clock, a millisecond later for each write before."""
+        if not self.written:
+            return self.origin.instant
         moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
         return moment.isoformat(timespec="milliseconds")
 
