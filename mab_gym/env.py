@@ -17,10 +17,12 @@ from mab_gym.episode import Observation, Step
 from mab_gym.errors import UsageError
 from mab_gym.plausible import plausible_action
 from mab_gym.spaces import AnyText
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.taskset import TaskSet
 from mab_gym.tasking.variants import read_variants
 from mab_gym.workplace import Workplace, open_workplace
 
-_OPTIONS = ("case", "family", "difficulty", "branch", "variant")
+OPTIONS = ("case", "family", "difficulty", "branch", "variant")
 
 
 class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
@@ -68,8 +70,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
             raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
         self.render_mode = render_mode
         self.workplace: Workplace = open_workplace(environment)
-        self.action_space = AnyText(partial(plausible_action, base_url=self.workplace.backend.base_url))
-        self.observation_space = spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
+        self.action_space, self.observation_space = spaces_of(self.workplace)
         self.episode = self.workplace.new_episode()
         self._transcript: list[str] = []
 
@@ -85,21 +86,13 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         Raises:
             UsageError: The seed is no whole number from 0, or an option is unknown or names what does not exist.
         """
-        if seed is not None and (not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0):
-            raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
+        check_seed(seed)
         super().reset(seed=None if seed is None else int(seed))
-        options = self._checked(options)
         tasks = self.workplace.tasks
-        if options.get("case") is not None:
-            case = tasks.case(options["case"])
-        else:
-            wanted = (options.get(name) for name in ("family", "difficulty", "branch"))
-            case = tasks.pick(self.np_random, *wanted)
-        variants = read_variants(options.get("variant"))
-        chance = int(self.np_random.integers(0, 2**31)) if variants else 0
+        case, variants, chance = choose_case(tasks, self.np_random, check_options(options))
         observation, info = self.episode.reset(tasks.catalogue[case.family], case, variants, chance)
         self._transcript = [observation["text"]]
-        return _as_sampled(observation), info
+        return as_sampled(observation), info
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Takes one action.
@@ -113,7 +106,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
             )
         step: Step = self.episode.step(action)
         self._transcript += [f">>> {action}", step.observation["text"]]
-        return _as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
+        return as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
 
     def stop_for_context(self, why: str) -> Step:
         """Ends the episode because the agent cannot read any more of it; what a step would give comes back whole.
@@ -134,21 +127,66 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         """The episode's transcript so far where ``render_mode`` is ``ansi``."""
         return "\n".join(self._transcript) if self.render_mode == "ansi" else None
 
-    @staticmethod
-    def _checked(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        if options is None:
-            return {}
-        if not isinstance(options, Mapping):
-            raise UsageError(f"options are a dict with any of {', '.join(_OPTIONS)}, not {options!r}")
-        unknown = set(options) - set(_OPTIONS)
-        if unknown:
-            raise UsageError(
-                f"there is no option {', '.join(sorted(map(repr, unknown)))}; there are: {', '.join(_OPTIONS)}"
-            )
-        return options
+
+def check_seed(seed: object) -> None:
+    """Checks that a seed is a whole number from 0, or None.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if seed is not None and (not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0):
+        raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
 
 
-def _as_sampled(observation: Observation) -> dict[str, Any]:
+def check_options(options: Mapping[str, Any] | None, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """Options of a reset, none where None.
+
+    Args:
+        options: As they were given.
+        also: Further names that are allowed here.
+
+    Raises:
+        UsageError: They are no dict, or one of them is unknown.
+    """
+    if options is None:
+        return {}
+    names = (*OPTIONS, *also)
+    if not isinstance(options, Mapping):
+        raise UsageError(f"options are a dict with any of {', '.join(names)}, not {options!r}")
+    unknown = set(options) - set(names)
+    if unknown:
+        raise UsageError(f"there is no option {', '.join(sorted(map(repr, unknown)))}; there are: {', '.join(names)}")
+    return options
+
+
+def choose_case(
+    tasks: TaskSet, random: np.random.Generator, options: Mapping[str, Any]
+) -> tuple[Case, tuple[str, ...], int]:
+    """The case that a reset begins, its variants and the seed of their chance.
+
+    Args:
+        tasks: Where to choose from.
+        random: The environment's own stream of chance.
+        options: From `check_options`.
+
+    Raises:
+        UsageError: An option names what does not exist.
+    """
+    if options.get("case") is not None:
+        case = tasks.case(options["case"])
+    else:
+        case = tasks.pick(random, *(options.get(name) for name in ("family", "difficulty", "branch")))
+    variants = read_variants(options.get("variant"))
+    return case, variants, int(random.integers(0, 2**31)) if variants else 0
+
+
+def spaces_of(workplace: Workplace) -> tuple[AnyText, spaces.Dict]:
+    """The action space and the observation space of one episode."""
+    actions = AnyText(partial(plausible_action, base_url=workplace.backend.base_url))
+    return actions, spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
+
+
+def as_sampled(observation: Observation) -> dict[str, Any]:
     """The observation in the types that its space samples."""
     return {"text": observation["text"], "fhir": observation["fhir"], "status": np.int64(observation["status"])}
 
@@ -159,7 +197,20 @@ def make_environment(env_file: str, render_mode: str | None = None, **overrides:
     Args:
         env_file: The environment file.
         render_mode: See `MedicalRecordEnv`.
-        overrides: Any other field of `Environment`, as in ``max_steps=4`` or ``families=("check_a1c",)``.
+        overrides: See `changed_environment`.
+
+    Raises:
+        UsageError: There is no such field.
+    """
+    return MedicalRecordEnv(changed_environment(env_file, overrides), render_mode)
+
+
+def changed_environment(env_file: str, overrides: Mapping[str, Any]) -> Environment:
+    """What an environment file says, with some fields changed.
+
+    Args:
+        env_file: The environment file.
+        overrides: Any field of `Environment`, as in ``max_steps=4`` or ``families=("check_a1c",)``.
 
     Raises:
         UsageError: There is no such field.
@@ -171,4 +222,4 @@ def make_environment(env_file: str, render_mode: str | None = None, **overrides:
         raise UsageError(
             f"an environment has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names - {'id'}))}"
         )
-    return MedicalRecordEnv(dataclasses.replace(environment, **overrides), render_mode)
+    return dataclasses.replace(environment, **overrides)

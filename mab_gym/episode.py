@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
@@ -21,6 +22,7 @@ from mab_gym.tasking.variants import stage
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
 
 
@@ -409,5 +411,5 @@ def capped(text: str, limit: int | None) -> str:
 def _check_body(body: str) -> None:
     if len(body) > MAX_BODY_CHARS:
         raise RefusedTargetError(f"the body has {len(body):,} characters, more than the {MAX_BODY_CHARS:,} allowed")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in body):
+    if not body.isascii() and _SURROGATE.search(body):
         raise RefusedTargetError("the body holds broken Unicode (lone surrogates)")

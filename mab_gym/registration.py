@@ -40,6 +40,7 @@ def register_file(path: Path) -> str | None:
         gymnasium.register(
             env_id,
             entry_point="mab_gym.env:make_environment",
+            vector_entry_point="mab_gym.vector:make_vector_environment",
             kwargs={"env_file": str(path.resolve())},
             # A real server has a clock of its own, and draws ids by lot.
             nondeterministic=backend != EMBEDDED,

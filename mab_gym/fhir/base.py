@@ -21,6 +21,7 @@ from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
+from mab_gym.fhir.remembered import Remembered
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Positions, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
@@ -30,9 +31,9 @@ Mask = npt.NDArray[np.bool_]
 _ENTRY_INDENT = "    "
 # Bounds on what is remembered, so that a process stays small however long it runs.
 _MOST_TEXTS = 16_384
+_MOST_ENTRIES = 4_000
 _UNREAD = np.iinfo(np.int64).min
-_MOST_REMEMBERED = 256
-_LONGEST_REMEMBERED = 8_192
+LONGEST_REMEMBERED = 8_192
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
 
@@ -203,6 +204,7 @@ class BaseTable:
         positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
+        arranged: What searches have found, in their order; to be filled by whoever arranges it.
     """
 
     def __init__(self, table: Table, positions: Positions | None = None) -> None:
@@ -214,7 +216,10 @@ class BaseTable:
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
         self._periods: dict[str, npt.NDArray[np.int64]] = {}
         self._hits: dict[tuple[Any, ...], Mask] = {}
-        self._found: dict[tuple[tuple[str, ...], ...], Rows] = {}
+        # The attempts of a group at one case read the same pages one after another.
+        self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
+        self._found: Remembered[Rows] = Remembered()
+        self.arranged: Remembered[tuple[Rows, Any]] = Remembered()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -258,10 +263,23 @@ class BaseTable:
             return [str(number) for number in ids[rows].tolist()]
         return [ids[row] for row in rows.tolist()]
 
-    def entries(self, rows: Rows) -> list[str]:
-        """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in)."""
+    def entries(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
+        """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in).
+
+        Args:
+            rows: Which.
+            ids: Their logical ids.
+        """
+        key = rows.tobytes()
+        page = self._pages.get(key)
+        if page is None:
+            page = self._page(rows, ids)
+            self._pages.put(key, page, len(page))
+        return page
+
+    def _page(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
         head = f'{{\n{_ENTRY_INDENT}  "resourceType": "{self.table.resource_type}",\n{_ENTRY_INDENT}  "id": "'
-        pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in self.ids(rows)]]
+        pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in ids]]
         for column in self.table.columns:
             if isinstance(column, InstantColumn):
                 pieces.append(self._instant_texts[column.name](rows))
@@ -302,10 +320,8 @@ class BaseTable:
         if rows is None:
             rows = self._search(filters)
             rows.flags.writeable = False
-            if len(rows) <= _LONGEST_REMEMBERED:
-                if len(self._found) >= _MOST_REMEMBERED:
-                    self._found.pop(next(iter(self._found)))
-                self._found[key] = rows
+            if len(rows) <= LONGEST_REMEMBERED:
+                self._found.put(key, rows, len(rows))
         return rows
 
     def _search(self, filters: Sequence[Filter]) -> Rows:

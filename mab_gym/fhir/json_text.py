@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import NoReturn, Self
+from typing import Final, NoReturn, Self
 
 from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, scan
 
@@ -91,7 +91,7 @@ def read_json(text: str) -> Json:
             f"'{body[0]}' (must be '{{')"
         )
     try:
-        value = json.loads(body, parse_float=_read_float, parse_int=_read_int, parse_constant=_refuse)
+        value = _DECODER.decode(body)
     except (ValueError, RecursionError):
         # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
         value = scan(body, DecimalNumber)
@@ -177,6 +177,9 @@ def _read_float(literal: str) -> DecimalNumber:
 def _refuse(constant: str) -> NoReturn:
     """NaN and the infinities, which Python reads and Jackson does not."""
     raise ValueError(constant)
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_read_float, parse_int=_read_int, parse_constant=_refuse)
 
 
 def _without_lone_surrogates(value: Json) -> Json:

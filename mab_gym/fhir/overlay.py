@@ -80,7 +80,7 @@ class Overlay:
         self.writes: list[Write] = []
         self.prepared = 0
         self._latest: dict[Key, int] = {}
-        self._versions: dict[Key, list[int]] = {}
+        self._versions: dict[Key, list[int]] = {}  # of what was written more than once
         self._next = first_free
 
     def take_number(self) -> int:
@@ -104,8 +104,10 @@ class Overlay:
         write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
         number = len(self.writes)
         self.writes.append(write)
+        before = self._latest.get(write.key)
+        if before is not None:
+            self._versions.setdefault(write.key, [before]).append(number)
         self._latest[write.key] = number
-        self._versions.setdefault(write.key, []).append(number)
         self.pending.setdefault(resource_type, []).append(number)
         return write
 
@@ -116,19 +118,23 @@ class Overlay:
 
     def versions(self, key: Key) -> list[Write]:
         """All changes to a resource, the oldest first."""
-        return [self.writes[number] for number in self._versions.get(key, ())]
+        if key in self._versions:
+            return [self.writes[number] for number in self._versions[key]]
+        return [self.writes[self._latest[key]]] if key in self._latest else []
 
     def undo(self, count: int) -> None:
         """Takes back all writes but the first ``count``; none of them may have been folded."""
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
             self.pending[write.resource_type].remove(number)
-            before = self._versions[write.key]
+            before = self._versions.get(write.key)
+            if before is None:
+                del self._latest[write.key]
+                continue
             before.pop()
-            if before:
-                self._latest[write.key] = before[-1]
-            else:
-                del self._latest[write.key], self._versions[write.key]
+            self._latest[write.key] = before[-1]
+            if len(before) == 1:
+                del self._versions[write.key]
 
     def fold(self) -> None:
         """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""

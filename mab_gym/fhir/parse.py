@@ -178,7 +178,7 @@ class _Parser:
                 return False
             read = None if value is None else read_primitive(element, value)
             if read is not None:
-                found[element.name] = read
+                found[element.name] = _shared(read) if type(read) is str else read
             return True
         if element.type == "Resource" or not isinstance(value, dict):
             if element.many and isinstance(value, list) and element.type != "Resource":
@@ -311,6 +311,17 @@ def _add_primitives(element: Element, items: list[_Primitive], found: Object) ->
             found[element.name] = kept[0].value
         if siblings[0]:
             found[f"_{element.name}"] = siblings[0]
+
+
+_MOST_SHARED, _LONGEST_SHARED = 4_096, 100
+_texts: dict[str, str] = {}
+
+
+def _shared(text: str) -> str:
+    """An equal text that is there already: thousands of episodes write the same codes and systems."""
+    if len(_texts) < _MOST_SHARED and len(text) <= _LONGEST_SHARED:
+        return _texts.setdefault(text, text)
+    return _texts.get(text, text)
 
 
 def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained: list[Object]) -> Object:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.base import BaseTable, Rows, sort_keys
+from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, Rows, sort_keys
 from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.includes import Key
@@ -54,7 +54,24 @@ class View:
         return View(self._tables, self._overlay, self.writes)
 
     def hits(self, query: Query) -> Rows:
-        """The matches in order."""
+        """The matches in order; those of a table that nothing was written over are remembered with it."""
+        table = self._tables.get(query.resource_type)
+        if table is None or self._overlay is not None or query.chains or self.repeats is not None:
+            return self._hits(query)
+        asked = tuple(wanted.key for wanted in query.filters)
+        # In HAPI's order of equals, how many are looked for plays a part.
+        key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
+        known = table.arranged.get(key)
+        if known is not None:
+            rows, self.repeats = known
+            return rows
+        rows = self._hits(query)
+        if len(rows) <= LONGEST_REMEMBERED:
+            rows.flags.writeable = False
+            table.arranged.put(key, (rows, self.repeats), len(rows))
+        return rows
+
+    def _hits(self, query: Query) -> Rows:
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
@@ -184,7 +201,8 @@ class View:
         stored = hits[hits < size]
         ready: list[tuple[str, str]] = []
         if table is not None and len(stored):
-            ready = list(zip(table.ids(stored), table.entries(stored), strict=True))
+            ids = table.ids(stored)
+            ready = list(zip(ids, table.entries(stored, ids), strict=True))
         if len(stored) == len(hits):
             return ready
         waiting = iter(ready)
@@ -351,7 +369,8 @@ class View:
                 columns.append(ranks[_spread(counts, rows)])
                 rows = np.repeat(rows, counts[rows])
         order = np.lexsort(columns[::-1])
-        steps = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+        differ = [np.diff(column[order]) != 0 for column in columns]
+        steps = differ[0] if len(differ) == 1 else np.any(differ, axis=0)
         if not steps.all():
             keys = np.empty(len(rows), dtype=np.intp)
             keys[order] = np.concatenate(([0], np.cumsum(steps)))

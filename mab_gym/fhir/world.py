@@ -217,7 +217,8 @@ class World:
         """Gives out the next free id."""
         overlay = self._written()
         number = overlay.take_number()
-        while any(self.exists((other, str(number))) for other in self._tables):
+        # No number of the snapshot is free, so only what was written can be in the way.
+        while overlay.writes and any(self.exists((other, str(number))) for other in self._tables):
             number = overlay.take_number()
         return number
 
@@ -268,6 +269,8 @@ class World:
 
     def _tick(self) -> str:
         """The time of the next write: the simulated clock, a millisecond later for each write before."""
+        if not self.written:
+            return self.origin.instant
         moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
         return moment.isoformat(timespec="milliseconds")
 

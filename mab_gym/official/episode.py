@@ -63,6 +63,7 @@ class OfficialEpisode:
         self._max_obs_chars = max_obs_chars
         self._session = _Listening(backend.open())
         self._place: tuple[Family, OfficialCase] | None = None
+        self._fault = ""
         self.conversation = Conversation(self._session, base_url=backend.base_url)
         self.conversation.stop(Status.TASK_ERROR)  # none is under way before the first reset
 
@@ -86,6 +87,8 @@ class OfficialEpisode:
     ) -> tuple[Observation, dict[str, Any]]:
         """Begins a task at the snapshot.
 
+        Where the record system fails at it, the first step says so and ends the episode.
+
         Args:
             family: The task's category.
             case: The task.
@@ -99,7 +102,11 @@ class OfficialEpisode:
             raise UsageError(f"official tasks are played as they are, not {'+'.join(variants)}")
         if not isinstance(case, OfficialCase):
             raise UsageError(f"{case.id} is no official task")
-        self._session.reset()
+        self._fault = ""
+        try:
+            self._session.reset()
+        except InfrastructureError as error:
+            self._fault = str(error)
         self._place = (family, case)
         text = opening(case.task, self._functions, self._backend.base_url)
         self.conversation = Conversation(self._session, text, self._backend.base_url, self.max_steps)
@@ -117,6 +124,8 @@ class OfficialEpisode:
         if self.over or self._place is None:
             raise UsageError("there is no episode under way; call reset() first")
         family, case = self._place
+        if self._fault:
+            return self._break_off(family, case, self._fault)
         try:
             self.conversation.step(text)
         except InfrastructureError as error:
@@ -146,6 +155,8 @@ class OfficialEpisode:
         """
         if self.over or self._place is None:
             raise UsageError("there is no episode under way; call reset() first")
+        if self._fault:
+            return self._break_off(*self._place, self._fault)
         self.conversation.stop(Status.AGENT_CONTEXT_LIMIT)
         return self._end(*self._place, Status.AGENT_CONTEXT_LIMIT, Observation(text="", fhir="", status=0))
 

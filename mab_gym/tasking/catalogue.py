@@ -58,8 +58,10 @@ class Catalogue(Mapping[str, Family]):
             raise UsageError(f"a case id is a text such as 'latest_magnesium/07', not {case_id!r}")
         name, _, number = case_id.partition("/")
         family = self.family(name)
-        for case in family.cases:
-            if number.isdigit() and case.number == int(number):
+        wanted = int(number) if number.isdecimal() else 0
+        # Cases are numbered from 1 on as a rule.
+        for case in (*family.cases[wanted - 1 : wanted], *family.cases) if wanted else ():
+            if case.number == wanted:
                 return case
         raise UsageError(
             f"there is no case {case_id!r}; {name} has {name}/01 to {name}/{len(family.cases):02d} (mab-gym tasks list)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +22,18 @@ def full_name(patient: Mapping[str, Any]) -> str:
 def namesakes(chart: Chart) -> Counter[str]:
     """How many patients bear each name."""
     return chart.remember("namesakes", lambda: Counter(full_name(p) for p in chart.patients().values()))
+
+
+def named(chart: Chart, name: str) -> Sequence[Mapping[str, Any]]:
+    """The patients of this name, in load order."""
+
+    def by_name() -> Mapping[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for patient in chart.patients().values():
+            found.setdefault(full_name(patient), []).append(patient)
+        return found
+
+    return chart.remember("patients by name", by_name).get(name, ())
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:

@@ -7,19 +7,19 @@ from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, said, text
 from mab_gym.tasking.verdict import Verdict
 
-from .cases import full_name
+from .cases import named
 
 NOT_FOUND = "Patient not found"
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the answer; nothing may be written."""
-    named = [patient for patient in chart.patients().values() if full_name(patient) == case["name"]]
-    found = [patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]]
+    namesakes = named(chart, case["name"])
+    found = [patient["id"] for patient in namesakes if patient["birthDate"] == case["birth_date"]]
     judge = Judge(result)
     if found:
         judge.answer(text(found[0]))
     else:
-        judge.answer(said(text(NOT_FOUND)), *(text(patient["birthDate"]) for patient in named))
+        judge.answer(said(text(NOT_FOUND)), *(text(patient["birthDate"]) for patient in namesakes))
     judge.nothing_written()
     return judge.verdict()
