@@ -15,10 +15,9 @@ from rich.table import Table
 from mab_gym.ablation import DIMENSIONS, SERIES, UNLIMITED, Difference, Dimension, Figures, dimension, figures
 from mab_gym.cli.ablation_files import Ablation
 from mab_gym.cli.console import errors, output
-from mab_gym.cli.environment import counterpart, make
+from mab_gym.cli.environment import counterpart
 from mab_gym.cli.options import Plan, with_plan
 from mab_gym.cli.playing import Run, check_run, exit_if_spoiled, play_into, prepare, priced
-from mab_gym.environments import EMBEDDED
 from mab_gym.errors import MabGymError, NotInstalledError, UsageError
 from mab_gym.plots import plot_ablation
 from mab_gym.records import EpisodeRecord
@@ -51,14 +50,11 @@ def ablate(
     base = prepare(plan)
     runs = _runs(varied, settings, plan, base)
     reference = _reference(varied, settings, base)
-    notes = _notes(varied, runs, base)
     ablation = Ablation(out, varied, list(settings))
     ablation.check()
     for folder, run in runs.items():
         check_run(run, out / folder)
     ablation.begin()
-    for note in notes:
-        errors.print(note, markup=False, soft_wrap=True)
     played = {
         folder: play_into(run, out / folder, label=_label(varied, folder), again=True) for folder, run in runs.items()
     }
@@ -70,12 +66,12 @@ def ablate(
     found = figures(_by_setting(varied, settings, records), reference, varied.paired, plan.first_seed)
     env = base.workplace.environment.id
     output.print(_table(f"{who}, {env}: success rate in % by {varied.name}", varied, found, reference))
-    for line in (*_explained(varied, reference), *notes):
+    for line in _explained(varied, reference):
         output.print(line, markup=False, soft_wrap=True)
     for folder, each in played.items():
         if each.tally.spent is not None:
             output.print(f"spent on {folder}: {each.tally.spent}", markup=False, soft_wrap=True)
-    written = ablation.finish(found, reference, {"env": env, "agent": who, "notes": notes})
+    written = ablation.finish(found, reference, {"env": env, "agent": who})
     try:
         written += plot_ablation(varied, found, out)
     except NotInstalledError as missing:
@@ -149,30 +145,6 @@ def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> st
 
 def _label(varied: Dimension, folder: str) -> str:
     return "" if varied.field is None else f", {varied.name} {folder}"
-
-
-def _notes(varied: Dimension, runs: Mapping[str, Run], base: Run) -> list[str]:
-    """What a reader of the figures has to know: limits that cut off the task itself, not replies alone."""
-    environment = base.workplace.environment
-    if varied.name != "observation-length" or environment.backend != EMBEDDED or environment.server is not None:
-        return []
-    whole = _openings(make(base.name, **{**base.rules, "max_obs_chars": None}), base)
-    notes = []
-    for name, run in runs.items():
-        cut = sum(short != long for short, long in zip(_openings(run.first, run), whole, strict=True))
-        if cut:
-            notes.append(
-                f"{name}: the opening message of {cut} of {len(whole)} tasks is longer (up to "
-                f"{max(map(len, whole)):,} characters) and is cut off, too, the question with it"
-            )
-    return notes
-
-
-def _openings(env: gymnasium.Env[Any, str], run: Run) -> list[str]:
-    """What opens each case of a run."""
-    texts = [str(_begin(env, run, each)["text"]) for each in run.todo if each.repeat == 0]
-    env.close()
-    return texts
 
 
 def _begin(env: gymnasium.Env[Any, str], run: Run, assignment: Assignment) -> Mapping[str, Any]:

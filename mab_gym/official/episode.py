@@ -38,7 +38,7 @@ class OfficialEpisode:
         chart: Its snapshot, for the graders.
         functions: The official function list.
         max_steps: Turns that an agent has; officially 8.
-        max_obs_chars: Longest text of an observation, None (as officially) for no limit.
+        max_obs_chars: Longest reply, None (as officially) for no limit; the opening message is never cut.
 
     Attributes:
         conversation: What was said in the episode at hand.
@@ -110,7 +110,7 @@ class OfficialEpisode:
         self._place = (family, case)
         text = opening(case.task, self._functions, self._backend.base_url)
         self.conversation = Conversation(self._session, text, self._backend.base_url, self.max_steps)
-        return Observation(text=capped(text, self._max_obs_chars), fhir="", status=0), self._info(family, case, 0)
+        return Observation(text=text, fhir="", status=0), self._info(family, case, 0)
 
     def step(self, text: str) -> Step:
         """Takes one turn. Any text is one; nothing an agent writes raises.
