@@ -14,11 +14,10 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, NotInstalledError, UsageError
+from mab_gym.waiting import retry_after
 
 ATTEMPTS = 6
 """How often a request is tried."""
@@ -226,15 +225,15 @@ class ChatEndpoint:
             raise _PassingError(f"answered what is no JSON: {self._clean(response.text)}") from None
         return self._read(data, call)
 
-    def _refused(self, status: int, text: str, retry_after: str | None) -> None:
-        """Raises what a status other than success means."""
+    def _refused(self, status: int, text: str, wish: str | None) -> None:
+        """Raises what a status other than success means; ``wish`` is its ``Retry-After``."""
         said = f"(HTTP {status}): {self._clean(text)}"
         if status in (400, 413, 422) and _TOO_LONG.search(text):
             raise ContextLimitError(self._clean(text))
         if status == 429 and "insufficient_quota" in text:
             raise AgentLostError(f"the endpoint {self.base_url} has no quota left {said}")
         if status in _WORTH_ANOTHER_TRY or status >= 500:
-            pause = _seconds(retry_after)
+            pause = retry_after(wish)
             if pause is not None and pause > LONGEST_WISH:
                 raise AgentError(f"the endpoint {self.base_url} wants to be left alone for {pause:,.0f} s {said}")
             raise _PassingError(f"fails {said}", pause)
@@ -286,19 +285,3 @@ def _completions(httpx: Any, base_url: str) -> str:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """What a Retry-After asks for (RFC 9110, section 10.2.3): seconds, or a moment; None where it cannot be read."""
-    if retry_after is None:
-        return None
-    try:
-        wish = float(retry_after)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(retry_after)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        wish = (moment - datetime.now(UTC)).total_seconds()
-    return max(0.0, wish) if wish == wish else None  # noqa: PLR0124  (not a number is not equal to itself)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from mab_gym.backends.transport import FRESH, fhir_base, import_httpx, secret_headers
 from mab_gym.errors import RecordsError
 from mab_gym.fhir.base import parse_element
+from mab_gym.waiting import retry_after
 
 TRIES: Final = 6
 LONGEST_WAIT: Final = 60.0
@@ -81,7 +80,8 @@ class Asking:
                 return None
             if answer.status_code < 500 and answer.status_code != 429:
                 raise StatusError(_silent(url, said))
-            wait = _asked_to_wait(answer.headers, wait)
+            asked = retry_after(answer.headers.get("retry-after"))
+            wait = wait if asked is None else asked
         raise RecordsError(_silent(url, said))
 
     def same_origin(self, link: str) -> str:
@@ -113,16 +113,3 @@ class Asking:
 
 def _silent(url: str, said: str) -> str:
     return f"{url.partition('?')[0]} did not answer with resources: {said}; run the same command to go on"
-
-
-def _asked_to_wait(headers: Mapping[str, str], otherwise: float) -> float:
-    """Seconds that an answer asks to wait: a number, or an HTTP date."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return otherwise
-    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())

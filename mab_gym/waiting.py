@@ -1,0 +1,26 @@
+"""How long a server asks to be left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def retry_after(text: str | None) -> float | None:
+    """The seconds that a ``Retry-After`` asks for (RFC 9110, section 10.2.3), from 0; None where it cannot be read.
+
+    Args:
+        text: A number of seconds (some servers write fractions) or a moment, as the header has it; None without one.
+    """
+    if text is None:
+        return None
+    try:
+        wish = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        wish = (moment - datetime.now(UTC)).total_seconds()
+    return max(0.0, wish) if wish == wish else None  # noqa: PLR0124  (not a number is not equal to itself)
