@@ -17,10 +17,14 @@ def retry_after(text: str | None) -> float | None:
     try:
         wish = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        wish = (moment - datetime.now(UTC)).total_seconds()
-    return max(0.0, wish) if wish == wish else None  # noqa: PLR0124  (not a number is not equal to itself)
+        return _until(text)
+    return wish if wish >= 0.0 else None
+
+
+def _until(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
