@@ -11,6 +11,7 @@ from mab_gym.statistics import Estimate
 
 WIDTH, HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 18, 22
+_WIDEST = 42
 
 
 def rate(found: Estimate | None, run: int) -> str:
@@ -56,7 +57,7 @@ def bars(
     """
     heights = [sum(counts.values()) for _, counts in columns]
     most = max(heights, default=0) or 1
-    width = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
+    width = min((WIDTH - _LEFT - _RIGHT) / max(len(columns), 1), _WIDEST)
     scale = (HEIGHT - _TOP - _BOTTOM) / most
     base = HEIGHT - _BOTTOM
     parts = [f'<path class="axis" d="M{_LEFT} {base}H{WIDTH - _RIGHT}"/>']
