@@ -43,6 +43,27 @@ def sibling(name: str, split: str) -> str:
     return wanted
 
 
+def counterpart(name: str, protocol: str) -> str:
+    """The id of the environment that plays by another protocol: ``…-Official-v0`` beside ``…-v0``.
+
+    Args:
+        name: An environment's id or file.
+        protocol: By which protocol.
+
+    Raises:
+        UsageError: There is no such environment.
+    """
+    files = {read_environment(path).id: path for path in environment_files()}
+    path = Path(name) if name.endswith(".toml") else files.get(name, files.get(f"mab_gym/{name}"))
+    if path is not None and read_environment(path).protocol == protocol:
+        return name
+    whole = re.fullmatch(r"(?:mab_gym/)?(.+?)(?:-Official)?(-v\d+)", name)
+    wanted = "" if whole is None else f"mab_gym/{whole[1]}{'-Official' if protocol == OFFICIAL else ''}{whole[2]}"
+    if wanted not in files or read_environment(files[wanted]).protocol != protocol:
+        raise UsageError(f"{name} has no counterpart that is played by the protocol {protocol}; {DEFAULT_ENV} has")
+    return wanted
+
+
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     """An environment by its id (the part before the slash may be left out) or by its file.
 

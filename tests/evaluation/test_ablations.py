@@ -1,0 +1,426 @@
+"""Ablations: every setting is a run as any other, on the same cases, and the figures are those of its records."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import gymnasium
+import pytest
+
+from mab_gym.ablation import DIMENSIONS, between, dimension, figures, over_cases
+from mab_gym.cli.app import main
+from mab_gym.errors import UsageError
+from mab_gym.records import EpisodeRecord, read_records
+from mab_gym.statistics import Estimate, wilson
+from tests.conftest import CANONICAL, OFFICIAL_FILES, needs_official_files
+from tests.evaluation.commands import COMMAND, environment, lines, one_line, run, told
+from tests.evaluation.scripted import KEY, Endpoint, Fault, Messages, Speaks, endpoint, gold, refuses
+
+CASES = 12
+FAMILY = ("--family", "replace_magnesium", "--limit", str(CASES))
+
+
+def question(opening: str) -> str:
+    """The part of an opening message that does not tell of limits."""
+    return opening.rpartition("\nContext: ")[2]
+
+
+@pytest.fixture(scope="module")
+def knows() -> Speaks:
+    """A model that solves what it can read whole, however many steps it has, and else gives up."""
+    solutions = {
+        question(opening): actions
+        for opening, actions in gold(gymnasium.make(CANONICAL), family="replace_magnesium", limit=CASES).items()
+    }
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        said = sum(message["role"] == "assistant" for message in messages)
+        actions = solutions.get(question(messages[0]["content"]), ["FINISH([])"])
+        return {"role": "assistant", "content": actions[said]}
+
+    return speak
+
+
+class Typed:
+    """The command line in this process, which spares the imports; what is killed has a process of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        self._monkeypatch.setattr(sys, "argv", ["mab-gym", *arguments])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = self._capsys.readouterr()
+        code = ended.value.code
+        return subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, captured.out, captured.err)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    return Typed(monkeypatch, capsys)
+
+
+def ablation(there: Endpoint, out: Path, *what: str) -> list[str]:
+    return [
+        "ablate", *what, "--model", "scripted", "--base-url", there.base_url, "--pause", "0.01", "--out", str(out)
+    ]  # fmt: skip
+
+
+def figures_of(out: Path) -> dict[str, dict[str, Any]]:
+    told = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
+    return {each["setting"]: each for each in told["figures"]}
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def official_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAB_GYM_OFFICIAL_TASKS", str(OFFICIAL_FILES / "test_data_v2.json"))
+    monkeypatch.setenv("MAB_GYM_OFFICIAL_FUNCTIONS", str(OFFICIAL_FILES / "funcs_v1.json"))
+
+
+def record(case: int, solved: bool, **more: Any) -> EpisodeRecord:
+    known: dict[str, Any] = {
+        "env": "e", "agent": "a", "case": f"f/{case:02}", "family": "f", "branch": "b", "kind": "query",
+        "difficulty": "easy", "seed": case, "reward": float(solved), "steps": 3, "terminated": True,
+        "truncated": False, "verdict": {"success": solved, "unsafe": False},
+    }  # fmt: skip
+    return EpisodeRecord(**{**known, **more})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("steps", None, "needs settings"),
+        ("steps", " ", "needs settings"),
+        ("steps", "2,,4", "empty setting"),
+        ("steps", "2,4,", "empty setting"),
+        ("steps", "2,x", "whole number from 1, not 'x'"),
+        ("steps", "2,0", "whole number from 1, not '0'"),
+        ("steps", "2,-1", "not '-1'"),
+        ("steps", "2,2.5", "not '2.5'"),
+        ("steps", "2,1_0", "not '1_0'"),
+        ("steps", "2,²", "not '²'"),
+        ("steps", "2," + "9" * 5000, "whole number"),
+        ("steps", "2,4,02", "2 is there twice"),
+        ("steps", "4", "two settings or more"),
+        ("steps", "2,none", "not 'none'"),
+        ("difficulty", "easy,nonsense", "easy, medium, hard"),
+        ("observation-length", "none,None", "'none' or is a whole number from 1, not 'None'"),
+        ("protocol", "ehr,nonsense", "ehr, official"),
+    ],
+)
+def test_settings_that_are_none_are_told(name: str, text: str | None, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        DIMENSIONS[name].settings(text)
+    assert words in str(caught.value)
+
+
+def test_settings_mean_what_they_say() -> None:
+    assert DIMENSIONS["steps"].settings(" 12, 04") == {"12": 12, "4": 4}
+    assert dimension("length").settings("1000,none") == {"1000": 1000, "none": None}
+    assert dimension("Observation length") is dimension("observation_length") is DIMENSIONS["observation-length"]
+    assert list(DIMENSIONS["difficulty"].settings(None)) == ["easy", "medium", "hard"]
+    assert list(DIMENSIONS["protocol"].settings(None)) == ["ehr", "official"]
+    with pytest.raises(UsageError, match="steps, difficulty, observation-length, protocol"):
+        dimension("weather")
+
+
+def test_a_paired_difference_is_over_the_cases_that_count_in_both() -> None:
+    ours = [record(0, True), record(1, True), record(2, False), record(3, True, agent_error="gone")]
+    theirs = [record(0, False), record(1, True), record(2, False), record(3, False), record(4, True)]
+    (here, there) = figures({"here": ours, "there": theirs}, "there", True, 0)
+    assert there.difference is None
+    assert here.difference is not None
+    assert here.difference.value == pytest.approx(1 / 3)
+    assert here.difference.cases == 3
+    assert here.difference.low <= 0.0 < here.difference.high
+    assert (here.episodes, here.counted) == (4, 3)
+    assert here.rates["overall"] == Estimate(2 / 3, *wilson(2 / 3, 3), 3)
+    assert here.rates["action"] is None
+    assert (here.tokens_in, here.cost) == (None, None)
+
+
+def test_repetitions_of_a_case_are_one_case() -> None:
+    ours = [record(case, case == again, repeat=again) for case in range(3) for again in range(2)]
+    theirs = [record(case, False, repeat=again) for case in range(3) for again in range(2)]
+    here, _ = figures({"here": ours, "there": theirs}, "there", True, 0)
+    assert here.difference is not None
+    assert here.difference.value == pytest.approx(1 / 3)
+    assert here.difference.cases == 3
+
+
+@pytest.mark.parametrize("change", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_equal_changes_of_a_few_cases_do_not_make_certainty(change: float) -> None:
+    found = over_cases([change] * 10)
+    assert found is not None
+    assert found.low <= found.value <= found.high
+    assert found.high - found.low > 0.2
+    assert -1.0 <= found.low <= found.high <= 1.0
+    if change == 0.0:  # Tango's interval without discordant pairs
+        assert [found.low, found.high] == pytest.approx([-0.2775, 0.2775], abs=1e-4)
+
+
+def test_the_interval_between_different_cases_is_newcombes() -> None:
+    # His example (1998, table II, contrast a): 56/70 and 48/80.
+    found = between(Estimate(56 / 70, *wilson(56 / 70, 70), 70), Estimate(48 / 80, *wilson(48 / 80, 80), 80))
+    assert [found.value, found.low, found.high] == pytest.approx([0.2, 0.0524, 0.3339], abs=1e-4)
+
+
+def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, typed: Typed, knows: Speaks) -> None:
+    more = (*FAMILY, "--seed", "5", "--price-in", "2", "--price-out", "30")
+    with endpoint(knows) as there:
+        done = typed(*ablation(there, tmp_path / "out", "steps", "3,1,8", *more))
+        assert done.returncode == 0, done.stderr
+        alone = typed(
+            "eval", "--model", "scripted", "--base-url", there.base_url, *more, "--max-steps", "1",
+            "--out", str(tmp_path / "alone"),
+        )  # fmt: skip
+        assert alone.returncode == 0, alone.stderr
+    for name in ("run.json", "episodes.jsonl"):
+        assert (tmp_path / "out" / "1" / name).exists()
+    assert (tmp_path / "out" / "1" / "run.json").read_text() == (tmp_path / "alone" / "run.json").read_text()
+    assert told(tmp_path / "out" / "1") == told(tmp_path / "alone")
+    found = figures_of(tmp_path / "out")
+    assert list(found) == ["3", "1", "8"]
+    played = {name: list(read_records(tmp_path / "out" / name)) for name in found}
+    for name, records in played.items():
+        assert [(each["case"], each["seed"]) for each in records] == [
+            (each["case"], each["seed"]) for each in played["8"]
+        ]
+        assert f"You have {name} messages" in records[0]["messages"][0]["content"]
+        assert found[name]["rates"]["overall"]["value"] == sum(each["reward"] for each in records) / CASES
+        assert found[name]["steps"] == pytest.approx(sum(each["steps"] for each in records) / CASES)
+        assert found[name]["tokens_in"] == pytest.approx(sum(each["tokens_in"] for each in records) / CASES)
+        assert found[name]["cost"] == pytest.approx(sum(each["cost"] for each in records) / CASES)
+    assert found["8"]["difference"] is None, "the environment's own limit is the reference"
+    assert found["1"]["difference"]["value"] == -1.0
+    assert (found["8"]["rates"]["overall"]["value"], found["1"]["rates"]["overall"]["value"]) == (1.0, 0.0)
+    with (tmp_path / "out" / "ablation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["setting"] for row in rows] == ["3", "1", "8"]
+    assert [float(row["overall"]) for row in rows] == [each["rates"]["overall"]["value"] for each in found.values()]
+    assert re.search(r"^ *8 +100\.0 +– +100\.0 ", done.stdout, re.MULTILINE)
+    assert "-100.0" in done.stdout
+    assert "0 of 12 verdicts changed" in typed("regrade", str(tmp_path / "out" / "3")).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+def test_an_ablation_that_is_killed_at_any_moment_goes_on(tmp_path: Path, knows: Speaks) -> None:
+    chance = random.Random(3)
+    more = ("steps", "2,4,8", *FAMILY, "--concurrency", "2")
+    killed_in = set()
+    with endpoint(knows, seconds=0.03) as there:
+        assert run(*ablation(there, tmp_path / "whole", *more)).returncode == 0
+        out = tmp_path / "killed"
+        for _ in range(4):
+            before = {path: path.stat().st_size for path in out.glob("*/episodes.jsonl")}
+            process = subprocess.Popen(
+                [*COMMAND, *ablation(there, out, *more)], env=environment(), stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            deadline = time.monotonic() + 60
+            grown: list[Path] = []
+            while process.poll() is None and not grown:
+                assert time.monotonic() < deadline
+                grown = [path for path in out.glob("*/episodes.jsonl") if path.stat().st_size > before.get(path, 0)]
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0.0, 0.2))
+            process.send_signal(signal.SIGKILL)
+            if process.wait() == 0:
+                break
+            killed_in |= {path.parent.name for path in grown}
+        last = run(*ablation(there, out, *more))
+    assert killed_in, "nothing was killed in the middle"
+    assert last.returncode == 0, last.stderr
+    for setting in ("2", "4", "8"):
+        assert told(out / setting) == told(tmp_path / "whole" / setting)
+        assert len(lines(out / setting)) == CASES, "an episode was kept twice"
+    assert figures_of(out) == figures_of(tmp_path / "whole")
+    assert (out / "ablation.csv").read_bytes() == (tmp_path / "whole" / "ablation.csv").read_bytes()
+
+
+def test_an_endpoint_that_dies_leaves_what_was_finished_and_settings_can_be_added(
+    tmp_path: Path, typed: Typed, knows: Speaks
+) -> None:
+    broken = [True]
+
+    def fails(number: int, messages: Messages) -> Fault | None:
+        return refuses(401, "who are you") if broken[0] and number >= 20 else None
+
+    out = tmp_path / "out"
+    with endpoint(knows, fails) as there:
+        done = typed(*ablation(there, out, "steps", "1,8", *FAMILY))
+        assert done.returncode == 1
+        assert "refuses the key" in one_line(done)
+        assert "goes on from there" in one_line(done)
+        assert len(lines(out / "1")) == CASES
+        broken[0] = False
+        assert typed(*ablation(there, out, "steps", "1,8", *FAMILY)).returncode == 0
+        asked = len(there.requests)
+        again = typed(*ablation(there, out, "steps", "1,8", *FAMILY))
+        assert again.returncode == 0
+        assert len(there.requests) == asked, "a finished ablation is shown and not played"
+        added = typed(*ablation(there, out, "steps", "1,2,8", *FAMILY))
+    assert added.returncode == 0, added.stderr
+    assert list(figures_of(out)) == ["1", "2", "8"]
+
+
+def test_a_shorter_observation_is_what_the_model_is_sent(tmp_path: Path, typed: Typed, knows: Speaks) -> None:
+    def reads(messages: Messages) -> Mapping[str, Any]:
+        """Goes on only where it was shown a reply as a whole."""
+        cut = any("\n[cut off here: " in message["content"] for message in messages)
+        return {"role": "assistant", "content": "FINISH([])"} if cut else knows(messages)
+
+    with endpoint(reads) as there:
+        done = typed(*ablation(there, tmp_path / "out", "length", "600,none", *FAMILY))
+    assert done.returncode == 0, done.stderr
+    assert "opening message" not in done.stdout, "the task itself is whole"
+    found = figures_of(tmp_path / "out")
+    assert found["none"]["rates"]["overall"]["value"] == 1.0
+    assert found["600"]["rates"]["overall"]["value"] < 1.0
+    for each in read_records(tmp_path / "out" / "600"):
+        assert each["run"]["max_obs_chars"] == 600
+        for message in each["messages"][1:]:
+            if message["role"] == "user":
+                assert len(message["content"].partition("\n[cut off here: ")[0]) <= 600
+
+
+@needs_official_files
+def test_a_limit_that_cuts_off_the_task_itself_is_told_before_and_after(
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official_files(monkeypatch)
+    env = ("--env", "MedAgentBench-Official-v0", "--limit", "3", "--agent", "finish")
+    done = typed("ablate", "length", "200,20000,none", *env, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    note = "200: the opening message of 3 of 3 tasks is longer"
+    assert done.stderr.startswith(note)
+    assert note in done.stdout
+    assert "20000: " not in done.stdout
+
+
+def test_difficulties_are_one_run_that_is_split(tmp_path: Path, typed: Typed) -> None:
+    done = typed("ablate", "difficulty", "--agent", "constant", "--limit", "7", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["all"]
+    records = list(read_records(tmp_path / "out" / "all"))
+    assert len({each["seed"] for each in records}) == len(records) == 21
+    found = figures_of(tmp_path / "out")
+    for name, each in found.items():
+        mine = [entry["reward"] for entry in records if entry["difficulty"] == name]
+        assert (each["episodes"], each["rates"]["overall"]["value"]) == (7, sum(mine) / 7)
+    assert found["easy"]["difference"] is None
+    assert "between different cases" in done.stdout
+
+
+@needs_official_files
+def test_protocols_are_played_where_their_files_are(
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official_files(monkeypatch)
+    done = typed("ablate", "protocol", "--agent", "finish", "--repeat", "1", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    found = figures_of(tmp_path / "out")
+    assert found["ehr"]["rates"]["overall"]["value"] == 0.0
+    assert found["official"]["rates"]["overall"]["value"] == 0.15, "the official grading takes an empty answer"
+    assert found["official"]["unsafe"] is None, "it does not judge safety"
+    assert "0 of 300 verdicts changed" in typed("regrade", str(tmp_path / "out" / "official")).stdout
+
+
+def test_a_plot_has_its_settings_as_ticks_and_both_files(tmp_path: Path, typed: Typed) -> None:
+    image = pytest.importorskip("matplotlib.image")
+    done = typed("ablate", "steps", "2,9", "--agent", "oracle", "--limit", "3", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    pixels = image.imread(tmp_path / "out" / "ablation.png")
+    assert pixels.shape[:2] == (1020, 1500)
+    assert 0.01 < (pixels[..., :3].min(axis=2) < 0.5).mean() < 0.2, "nothing or too much was drawn"
+    svg = (tmp_path / "out" / "ablation.svg").read_text(encoding="utf-8")
+    ElementTree.fromstring(svg)
+    # Letters are drawn as paths, which carry their text as a comment.
+    drawn = set(re.findall(r"<!-- (.+?) -->", svg))
+    assert {"2", "9", "0", "100", "Step limit (actions)", "Success rate (%), 95 % interval"} <= drawn
+
+
+def test_without_matplotlib_there_is_the_table_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "missing" / "matplotlib"
+    missing.mkdir(parents=True)
+    (missing / "__init__.py").write_text("raise ImportError('not here', name='matplotlib')")
+    monkeypatch.setenv("PYTHONPATH", str(missing.parent))
+    done = run("ablate", "steps", "2,8", "--agent", "finish", "--limit", "2", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'mab-gym[report]'" in one_line(done)
+    assert "success rate in % by steps" in done.stdout
+    assert not (tmp_path / "out" / "ablation.png").exists()
+    assert (tmp_path / "out" / "ablation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("weather", "1,2"), "there are: steps, difficulty"),
+        (("steps",), "needs settings"),
+        (("steps", "2,2"), "there twice"),
+        (("steps", "2,many"), "'many'"),
+        (("steps", "2,4", "--max-steps", "3"), "leave --max-steps out"),
+        (("length", "1000,none", "--max-obs-chars", "3"), "leave --max-obs-chars out"),
+        (("difficulty", "--difficulty", "hard"), "leave --difficulty out"),
+        (("difficulty", "--family", "patient_age"), "to be played is easy or hard"),
+        (("difficulty", "--env", "MedAgentBench-Train-v0"), "frozen cases"),
+        (("protocol",), "protocol official cannot be played here: mab_gym/MedAgentBench-Official-v0 needs"),
+        (("protocol", "--env", "MedAgentBench-Beyond-v0"), "protocol official cannot be played here"),
+        (("steps", "2,4", "--model", "m", "--agent", "oracle", "--base-url", "http://127.0.0.1/v1"), "not both"),
+        (("steps", "2,4", "--model", "m"), "--base-url"),
+        (("steps", "2,4", "--agent", "nonsense"), "oracle, finish, random, constant"),
+        (("steps", "2,4", "--limit", "0"), "from 1"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAB_GYM_OFFICIAL_TASKS", "MAB_GYM_OFFICIAL_FUNCTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    done = typed("ablate", *arguments, "--out", str(tmp_path / "x"))
+    assert done.returncode == 2, done.stderr
+    assert words in one_line(done)
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed: Typed) -> None:
+    out = tmp_path / "out"
+    steps = ("--agent", "finish", "--limit", "2", "--out", str(out))
+    assert typed("ablate", "steps", "2,4", *steps).returncode == 0
+    before = everything(out)
+    for arguments, words in (
+        (("ablate", "length", "1000,none", *steps), "holds another ablation: steps 2,4"),
+        (("ablate", "steps", "2,8", *steps), "holds another ablation: steps 2,4"),
+        (("ablate", "steps", "2,4,8", *steps, "--seed", "3"), "seed is 0 there and 3 here"),
+        (("ablate", "steps", "2,4,8", *steps, "--agent", "oracle"), 'agent is "instant FINISH([])" there'),
+        (("ablate", "steps", "2,4", *steps[:-1], str(out / "2")), "holds a run"),
+        (("ablate", "steps", "2,4", *steps[:-1], str(out / "ablation.csv")), "is a file"),
+    ):
+        done = typed(*arguments)
+        assert done.returncode == 2, done.stdout
+        assert words in one_line(done)
+        assert done.stderr.count("\n") == 1
+        assert everything(out) == before
+    (out / "ablation.json").write_text("{}")
+    assert "is no description of an ablation" in one_line(typed("ablate", "steps", "2,4", *steps))
