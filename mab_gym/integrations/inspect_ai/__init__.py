@@ -1,0 +1,21 @@
+"""The tasks as an inspect_ai task set: ``inspect eval mab_gym/medagentbench --model openai/...``.
+
+Inspect finds them through the entry point group ``inspect_ai``, which names this package.
+"""
+
+from __future__ import annotations
+
+from mab_gym.errors import NotInstalledError
+
+try:
+    from mab_gym.integrations.inspect_ai.playing import play_episode
+    from mab_gym.integrations.inspect_ai.scoring import solved, unsafe
+    from mab_gym.integrations.inspect_ai.tasks import medagentbench, medagentbench_beyond
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("mab_gym"):
+        raise
+    raise NotInstalledError(
+        f"tasks for inspect_ai need what is missing here ({error.name}): pip install 'mab-gym[inspect]'"
+    ) from None
+
+__all__ = ["medagentbench", "medagentbench_beyond", "play_episode", "solved", "unsafe"]
