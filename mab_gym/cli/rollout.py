@@ -1,0 +1,115 @@
+"""``mab-gym rollout``: plays as ``mab-gym eval`` does, on a Ray cluster where one is named."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium
+import typer
+from typer.core import TyperCommand
+
+from mab_gym.agents import Agent
+from mab_gym.agents.loading import is_one_object
+from mab_gym.cli.console import errors
+from mab_gym.cli.evaluate import conclude
+from mab_gym.cli.options import Plan, with_plan
+from mab_gym.cli.players import player
+from mab_gym.cli.playing import check_run, play_into, prepare
+from mab_gym.cohort.locate import CACHE_VARIABLE
+from mab_gym.environments import CONTAINER, EMBEDDED
+from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.evaluate import AGENTS
+from mab_gym.integrations.ray import LOCAL, Job, RayWorkers, is_installed
+
+_RAY = "A Ray cluster"
+_NOT_SENT = ["/.git", "/.venv", "/venv", "node_modules", "__pycache__", ".env*", "*.mab", "episodes.jsonl"]
+"""What of the current folder no node needs, in the manner of .gitignore."""
+
+
+class Command(TyperCommand):
+    """Takes ``--ray`` with an address or without one, as no option of typer's can be."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the arguments; ``--ray`` without an address stands for a cluster of our own."""
+        whole = [
+            f"--ray={LOCAL}" if arg == "--ray" and (following is None or following.startswith("-")) else arg
+            for arg, following in zip(args, [*args[1:], None], strict=True)
+        ]
+        return super().parse_args(ctx, whole)
+
+
+@with_plan
+def rollout(
+    out: Annotated[Path, typer.Option(help="The folder for the records. An interrupted run in it goes on.")],
+    plan: Plan,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Play on a Ray cluster: HOST:PORT of its head, auto for the one that runs here, or without an address "
+            "one of our own on this computer.",
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Worker processes; with --concurrency N each plays N at once. (default: one a CPU)",
+            min=1,
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
+) -> None:
+    """Play as eval does, in this process or on a Ray cluster: the same options, the same records."""
+    if ray is None:
+        if workers is not None:
+            raise UsageError("--workers goes with --ray; in this process --concurrency plays several episodes at once")
+        run = prepare(plan)
+        conclude(run, play_into(run, out))
+        return
+    if not is_installed():
+        raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
+    own = plan.agent if plan.agent not in (None, *AGENTS) else None
+    run = prepare(plan)
+    environment = run.workplace.environment
+    if environment.backend == CONTAINER:
+        raise UsageError(
+            f"{environment.id} plays on containers, and each node would need Docker and its own; play it without "
+            '--ray, or on a server that is there already (backend = "remote")'
+        )
+    if own is not None and is_one_object(own):
+        raise UsageError(f"{own} is one agent and cannot be sent to workers; name a class or function that makes one")
+    check_run(run, out)
+    job = Job(
+        environment=environment,
+        digest=run.workplace.backend.digest if environment.backend == EMBEDDED else None,
+        make_agents=functools.partial(_agents, plan),
+        options=run.options,
+        retries=plan.retries,
+        at_once=plan.concurrency,
+        variables=_variables(plan),
+    )
+    name = run.player.make(run.first).name if own is None else None
+    sent = {"working_dir": str(Path.cwd()), "excludes": _NOT_SENT} if own is not None and ray != LOCAL else {}
+    with RayWorkers(
+        ray, workers, job, name, sent, functools.partial(errors.print, markup=False, soft_wrap=True)
+    ) as them:
+        played = play_into(run, out, workers=them)
+    conclude(run, played)
+
+
+def _agents(plan: Plan, halt: threading.Event) -> Callable[[gymnasium.Env[Any, str]], Agent]:
+    """What makes the agents in a worker."""
+    return player(plan, halt).make
+
+
+def _variables(plan: Plan) -> dict[str, str]:
+    """What workers need of this process's environment: where content lies, and a model's key."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("MAB_GYM_") and name != CACHE_VARIABLE}
+    key = os.environ.get(plan.key_env) if plan.model is not None else None
+    return ours if key is None else {**ours, plan.key_env: key}
