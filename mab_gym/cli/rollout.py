@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,11 +64,22 @@ def rollout(
             rich_help_panel=_RAY,
         ),
     ] = None,
+    send_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="An environment variable that an agent of your own needs on the nodes; can be given several times. "
+            "A model's key is sent in any case.",
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
 ) -> None:
     """Play as eval does, in this process or on a Ray cluster: the same options, the same records."""
     if ray is None:
-        if workers is not None:
-            raise UsageError("--workers goes with --ray; in this process --concurrency plays several episodes at once")
+        if workers is not None or send_env:
+            raise UsageError(
+                "--workers and --send-env go with --ray; in this process --concurrency plays several episodes at once"
+            )
         run = prepare(plan)
         conclude(run, play_into(run, out))
         return
@@ -92,7 +103,7 @@ def rollout(
         options=run.options,
         retries=plan.retries,
         at_once=plan.concurrency,
-        variables=_variables(plan),
+        variables=_variables(plan, send_env or ()),
     )
     name = run.player.make(run.first).name if own is None else None
     sent = {"working_dir": str(Path.cwd()), "excludes": _NOT_SENT} if own is not None and ray != LOCAL else {}
@@ -108,8 +119,16 @@ def _agents(plan: Plan, halt: threading.Event) -> Callable[[gymnasium.Env[Any, s
     return player(plan, halt).make
 
 
-def _variables(plan: Plan) -> dict[str, str]:
-    """What workers need of this process's environment: where content lies, and a model's key."""
-    ours = {name: value for name, value in os.environ.items() if name.startswith("MAB_GYM_") and name != CACHE_VARIABLE}
-    key = os.environ.get(plan.key_env) if plan.model is not None else None
-    return ours if key is None else {**ours, plan.key_env: key}
+def _variables(plan: Plan, named: Sequence[str]) -> dict[str, str]:
+    """What workers are given of this process's environment: where content lies, a model's key, and what is named.
+
+    Raises:
+        UsageError: What is named is not set here.
+    """
+    missing = [name for name in named if name not in os.environ]
+    if missing:
+        raise UsageError(f"the environment variable {missing[0]} is not set here, so it cannot be sent")
+    wanted = {name for name in os.environ if name.startswith("MAB_GYM_") and name != CACHE_VARIABLE} | {*named}
+    if plan.model is not None:
+        wanted.add(plan.key_env)
+    return {name: os.environ[name] for name in sorted(wanted) if name in os.environ}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -77,6 +78,11 @@ def _ray(address: str) -> Any:
         raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
     if address == LOCAL:
         os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", _ON_LOOPBACK: "0"})
+        if not any(name.startswith("RAY_AUTH_") for name in os.environ):
+            # A token of this run's own keeps others out; Ray would write one to the user's home.
+            os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    # Where something else than a cluster answers, Ray would otherwise try for a quarter of an hour.
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     # The driver tells of lost workers in its own words; Ray would print a paragraph on each amid the results.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     import ray  # noqa: PLC0415  (optional, and slow)
@@ -90,7 +96,10 @@ def _join(ray: Any, address: str, runtime_env: Mapping[str, Any], quiet: Mapping
     try:
         ray.init(address, runtime_env=dict(runtime_env) or None, **quiet)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise UsageError(f"the Ray cluster at {address} cannot be joined: {_in_a_line(error)}") from None
+        raise UsageError(
+            f"the Ray cluster at {address} cannot be joined: {_in_a_line(error)} (a cluster with a token wants "
+            "RAY_AUTH_MODE=token here, too, and the token as Ray's documentation says)"
+        ) from None
 
 
 def _check_answers(address: str) -> None:
