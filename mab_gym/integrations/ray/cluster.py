@@ -8,12 +8,13 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.integrations.ray.guard import guarded
 
 LOCAL = "local"
 """In the place of an address: a cluster of our own on this computer."""
@@ -28,7 +29,10 @@ _PATIENCE = 5.0
 
 def is_installed() -> bool:
     """Whether Ray is."""
-    return find_spec("ray") is not None
+    try:
+        return find_spec("ray") is not None
+    except ValueError:  # as Python says it of a module that is blocked
+        return False
 
 
 @contextmanager
@@ -65,7 +69,11 @@ def connected(address: str, workers: int, runtime_env: Mapping[str, Any]) -> Ite
             )
         else:
             _join(ray, address, runtime_env, quiet)
-        yield ray
+        with nullcontext() if scratch is None else guarded(scratch):
+            try:
+                yield ray
+            finally:
+                ray.shutdown()
     finally:
         ray.shutdown()
         if scratch is not None:
