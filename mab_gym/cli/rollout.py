@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from mab_gym.agents import Agent
 from mab_gym.agents.loading import is_one_object
 from mab_gym.cli.console import errors
+from mab_gym.cli.environment import described, sibling
 from mab_gym.cli.evaluate import conclude
 from mab_gym.cli.options import Plan, with_plan
 from mab_gym.cli.players import player
@@ -86,13 +87,14 @@ def rollout(
     if not is_installed():
         raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
     own = plan.agent if plan.agent not in (None, *AGENTS) else None
+    wanted = described(plan.env if plan.split is None else sibling(plan.env, plan.split))
+    if wanted.backend == CONTAINER:
+        raise UsageError(
+            f"{wanted.id} plays on containers, and each node would need Docker and its own; play it without --ray, or "
+            'on a server that is there already (backend = "remote")'
+        )
     run = prepare(plan)
     environment = run.workplace.environment
-    if environment.backend == CONTAINER:
-        raise UsageError(
-            f"{environment.id} plays on containers, and each node would need Docker and its own; play it without "
-            '--ray, or on a server that is there already (backend = "remote")'
-        )
     if own is not None and is_one_object(own):
         raise UsageError(f"{own} is one agent and cannot be sent to workers; name a class or function that makes one")
     check_run(run, out)

@@ -133,7 +133,7 @@ def cluster() -> Iterator[Cluster]:
         "object-store-memory": 100_000_000, "temp-dir": scratch / "ray",
     }  # fmt: skip
     head = subprocess.Popen(
-        [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--disable-usage-stats"]
+        [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
         + [f"--{name}={value}" for name, value in options.items()],
         env={**os.environ, **variables, "MAB_GYM_CACHE": str(scratch / "cache")},
         stdout=subprocess.DEVNULL,

@@ -43,7 +43,7 @@ class _Hand:
 
 
 class RayWorkers:
-    """Worker processes of a Ray cluster, started when they are first needed and gone at the end.
+    """Worker processes of a Ray cluster: connected by ``with``, started when they are first needed, gone at its end.
 
     Args:
         address: As for `mab_gym.integrations.ray.cluster.connected`.
@@ -94,9 +94,7 @@ class RayWorkers:
             UsageError: The workers cannot play this.
         """
         self._waiting = deque(todo)
-        if self._count is not None:
-            self._count = min(self._count, len(todo))
-        self._begin()
+        self._begin(len(todo))
         patience = Patience(len(self._hands) * self._job.at_once)
         try:
             while self._waiting or any(batch for hand in self._hands for batch in hand.asked.values()):
@@ -116,6 +114,9 @@ class RayWorkers:
             raise
 
     def __enter__(self) -> RayWorkers:
+        self._ray = self._stack.enter_context(
+            connected(self._address, self._count or os.cpu_count() or 1, self._runtime_env)
+        )
         return self
 
     def __exit__(
@@ -125,14 +126,12 @@ class RayWorkers:
             self._ray.kill(hand.actor)
         self._stack.close()
 
-    def _begin(self) -> None:
-        if self._ray is None:
-            count = self._count or os.cpu_count() or 1
-            self._ray = self._stack.enter_context(connected(self._address, count, self._runtime_env))
-            if self._count is None:
-                self._count = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+    def _begin(self, most: int | None = None) -> None:
+        """Starts as many workers as there shall be, where there are none yet."""
+        if not self._hands:
+            count = self._count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
             self._wondering = time.monotonic() + _WONDERING
-            for _ in range(self._count):
+            for _ in range(count if most is None else min(count, most)):
                 self._hire()
 
     def _hire(self) -> None:
