@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
@@ -15,13 +17,13 @@ from typing import Any
 import gymnasium
 
 import mab_gym  # noqa: F401  (registers the environments)
+from mab_gym.cohort.locate import CACHE_VARIABLE, named_archive
 from mab_gym.evaluate import AGENTS
 from mab_gym.integrations.ray import LOCAL, Job, RayWorkers
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
 
-ROUNDS = 7
-EPISODES = 1500
+ROUNDS = 25
 
 
 def oracles(halt: Event) -> Callable[[gymnasium.Env[Any, str]], Any]:
@@ -79,36 +81,38 @@ def whole(pid: int) -> float:
 
 def main() -> None:
     """Prints the figures."""
-    from mab_gym.cohort.locate import named_archive
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy that no other process of this computer maps, or its pages would be shared with strangers.
+        archive = Path(shutil.copy(named_archive("canonical"), folder))
+        os.environ[CACHE_VARIABLE] = folder
+        measure(archive)
 
+
+def measure(archive: Path) -> None:
+    """Alternates between one process and workers, since a shared machine is not always as quick."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     agent = AGENTS["oracle"](env)
-    todo = assignments(unwrapped(env), repeat=EPISODES // 300)
+    todo = assignments(unwrapped(env))
     alone = partial(map, partial(play_until_judged, env, agent))
-    list(alone(todo[:300]))
-    archive = named_archive("canonical")
-    ones: list[float] = []
-    steps = 1.0
-    found: dict[int, list[float]] = {1: [], 2: []}
+    list(alone(todo))
     for workers in (1, 2):
+        ones, many = [], []
+        steps = 1.0
         with crew(env, workers) as them:
             for _ in range(ROUNDS):
                 seconds, steps = per_episode(lambda what: list(alone(what)), todo)
-                ones.append(seconds)
+                ones.append(seconds * 1e6)
                 seconds, _ = per_episode(lambda what: list(them.play(what)), todo)
-                found[workers].append(seconds)
-            for pid in players():
-                rss, pss = shared(archive, pid)
-                print(
-                    f"{workers} worker(s): the archive in process {pid}: {rss:.1f} MB, its share of them {pss:.1f} MB"
-                )
-    one = statistics.median(ones)
-    print(f"{'in one process':28}{one * 1e6:8.0f} µs an episode {one / steps * 1e6:8.0f} µs a step")
-    for workers, times in found.items():
-        many = statistics.median(times)
-        print(f"{f'Ray, {workers} worker(s)':28}{many * 1e6:8.0f} µs an episode {many / steps * 1e6:8.0f} µs a step")
-    more = statistics.median(found[1]) - one
-    print(f"{'Ray adds, one worker':28}{more * 1e6:8.0f} µs an episode {more / steps * 1e6:8.0f} µs a step")
+                many.append(seconds * 1e6)
+            held = [(*shared(archive, pid), whole(pid)) for pid in players()]
+        print(f"{workers} worker(s), µs an episode: in this process {statistics.median(ones):.0f}, ", end="")
+        more = statistics.median(there - here for there, here in zip(many, ones, strict=True))
+        print(f"on Ray {statistics.median(many):.0f}; Ray adds {more:.0f} an episode, {more / steps:.0f} a step")
+        for rss, pss, process in held:
+            print(
+                f"  a worker has {rss:.1f} MB of the archive in memory, its share of them {pss:.1f} MB (the driver has "
+                f"them, too); the whole process {process:.0f} MB (PSS)"
+            )
 
 
 if __name__ == "__main__":

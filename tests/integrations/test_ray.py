@@ -269,7 +269,9 @@ def test_an_agent_that_kills_its_workers_stops_the_run(place: Place, cluster: Cl
         "        self.chance =", "        if info['case'].endswith('/03'): os._exit(1)\n        self.chance ="
     )
     (place.folder / "walker.py").write_text(deadly)
-    done = joined.run("rollout", *OWN, *SENT, "--limit", "20", "--out", "run", "--ray", cluster.address)
+    done = joined.run(
+        "rollout", *OWN, *SENT, "--limit", "20", "--out", "run", "--ray", cluster.address, "--workers", "1"
+    )
     assert done.returncode == 1
     assert "3 workers died over the same episode, patient_lookup/03" in one_line(done)
     assert "the same command goes on" in one_line(done)

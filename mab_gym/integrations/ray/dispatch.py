@@ -205,6 +205,11 @@ class RayWorkers:
         except errors.RayTaskError as error:
             if isinstance(error.cause, MabGymError):
                 raise UsageError(str(error.cause)) from None
+            if not hand.is_ready:  # as where a node lacks a module
+                last = str(error.cause or error).strip().splitlines()[-1]
+                raise UsageError(
+                    f"a worker cannot be made ready; is everything installed on its node? {last}"
+                ) from None
             raise
         except errors.RayError as error:
             self._replace(hand, error)
