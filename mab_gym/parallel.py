@@ -63,7 +63,7 @@ def play_at_once(
     one_at_a_time = threading.Lock()
 
     def work(seat: Seat) -> None:
-        env = _Taking(seat.env, one_at_a_time) if _shares_memory(seat.env) and len(seats) > 1 else seat.env
+        env = taking_turns(seat.env, one_at_a_time) if len(seats) > 1 else seat.env
         try:
             while not halt.is_set():
                 try:
@@ -78,7 +78,7 @@ def play_at_once(
     threads = [threading.Thread(target=work, args=(seat,), daemon=True) for seat in seats]
     for thread in threads:
         thread.start()
-    failed_in_a_row = 0
+    patience = Patience(len(seats))
     lost: BaseException | None = None
     try:
         for _ in todo:
@@ -87,11 +87,10 @@ def play_at_once(
                 lost = record
                 break
             yield record
-            failed_in_a_row = 0 if record.agent_error is None else failed_in_a_row + 1
-            if failed_in_a_row >= max(_GIVE_UP_AFTER, len(seats)):
-                lost = AgentLostError(
-                    f"{failed_in_a_row} episodes in a row failed, the last because {record.agent_error}"
-                )
+            try:
+                patience.hear(record)
+            except AgentLostError as error:
+                lost = error
                 break
         if lost is not None:
             _stop(threads, halt)
@@ -121,6 +120,33 @@ def _next(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> EpisodeRec
     while True:
         with suppress(queue.Empty):
             return ended.get(timeout=0.2)  # Windows hears Ctrl-C only between two waits
+
+
+class Patience:
+    """Ends a run where what carries the agent fails in one episode after another.
+
+    Args:
+        at_once: How many episodes are under way at once; as many may fail together.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._limit = max(_GIVE_UP_AFTER, at_once)
+        self._failed = 0
+
+    def hear(self, record: EpisodeRecord) -> None:
+        """Takes note of how an episode ended.
+
+        Raises:
+            AgentLostError: It was one failure too many in a row.
+        """
+        self._failed = 0 if record.agent_error is None else self._failed + 1
+        if self._failed >= self._limit:
+            raise AgentLostError(f"{self._failed} episodes in a row failed, the last because {record.agent_error}")
+
+
+def taking_turns(env: gymnasium.Env[Any, str], lock: threading.Lock) -> gymnasium.Env[Any, str]:
+    """An environment for one of several threads: with the lock around it where they share an archive in memory."""
+    return _Taking(env, lock) if _shares_memory(env) else env
 
 
 def _shares_memory(env: gymnasium.Env[Any, str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mab_gym import __version__
-from mab_gym.cli import ablate, baselines, data, evaluate, hapi, official, play, report, serve, stored, tasks
+from mab_gym.cli import ablate, baselines, data, evaluate, hapi, official, play, report, rollout, serve, stored, tasks
 from mab_gym.cli.console import errors
 from mab_gym.errors import MabGymError
 
@@ -26,8 +26,9 @@ app.add_typer(hapi.app, name="hapi")
 app.command(name="play")(play.play_in_terminal)
 app.command(name="serve")(serve.serve)
 app.command(name="eval")(evaluate.evaluate)
-app.command(name="ablate")(ablate.ablate)
+app.command(name="rollout", cls=rollout.Command)(rollout.rollout)
 app.command(name="report")(report.report)
+app.command(name="ablate")(ablate.ablate)
 app.command(name="regrade")(stored.regrade)
 app.command(name="export")(stored.export)
 app.command(name="baselines")(baselines.baselines)

@@ -10,7 +10,7 @@ import gymnasium
 
 from mab_gym.cli.console import stages
 from mab_gym.cohort.locate import archive_path, build_archive, named_spec
-from mab_gym.environments import environment_files, read_environment
+from mab_gym.environments import Environment, environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.registration import register_envs, register_file
 from mab_gym.workplace import OFFICIAL
@@ -64,6 +64,29 @@ def counterpart(name: str, protocol: str) -> str:
     return wanted
 
 
+def described(name: str) -> Environment:
+    """What an environment's file says, without opening anything.
+
+    Args:
+        name: Its id (the part before the slash may be left out) or its file.
+
+    Raises:
+        UsageError: There is no such id or file.
+    """
+    return read_environment(_file(name))
+
+
+def _file(name: str) -> Path:
+    if name.endswith(".toml"):
+        read_environment(Path(name))
+        return Path(name)
+    files = {read_environment(path).id: path for path in environment_files()}
+    found = files.get(name) or files.get(f"mab_gym/{name}")
+    if found is None:
+        raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
+    return found
+
+
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     """An environment by its id (the part before the slash may be left out) or by its file.
 
@@ -71,18 +94,10 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
         UsageError: There is no such id or file.
     """
     register_envs()
-    if name.endswith(".toml"):
-        env_id = register_file(Path(name))
-        if env_id is None:
-            read_environment(Path(name))
-            raise UsageError(f"{name} holds no id")
-        file = Path(name)
-    else:
-        files = {read_environment(path).id: path for path in environment_files()}
-        env_id = name if name in files else f"mab_gym/{name}"
-        if env_id not in files:
-            raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
-        file = files[env_id]
+    file = _file(name)
+    env_id = register_file(file)
+    if env_id is None:
+        raise UsageError(f"{name} holds no id")
     environment = read_environment(file)
     if environment.archive is None and environment.protocol != OFFICIAL:
         spec = named_spec(str(overrides.get("cohort", environment.cohort)))

@@ -9,10 +9,10 @@ import typer
 
 from mab_gym.cli.console import output, score_table
 from mab_gym.cli.options import Plan, with_plan
-from mab_gym.cli.playing import at_once, exit_if_spoiled, play_into, prepare
+from mab_gym.cli.playing import Played, Run, at_once, exit_if_spoiled, play_into, prepare
 from mab_gym.cli.running import show_estimates
 
-__all__ = ["at_once", "evaluate"]
+__all__ = ["at_once", "conclude", "evaluate"]
 
 
 @with_plan
@@ -22,8 +22,16 @@ def evaluate(
 ) -> None:
     """Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash."""
     run = prepare(plan)
-    played = play_into(run, out)
-    records = played.tally.records
+    conclude(run, play_into(run, out))
+
+
+def conclude(run: Run, played: Played) -> None:
+    """Prints what a run came to.
+
+    Raises:
+        typer.Exit: Some episodes do not count; why was said.
+    """
+    plan, records = run.plan, played.tally.records
     title = f"{run.workplace.environment.id}: success rate in %"
     output.print(score_table(title, [(played.who, records, played.seconds)]))
     show_estimates(records, plan.repeat, plan.first_seed)

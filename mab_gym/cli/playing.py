@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import typer
@@ -85,6 +85,40 @@ class Run:
         }
 
 
+class Workers(Protocol):
+    """What plays the episodes of a run in the place of this process."""
+
+    @property
+    def agent(self) -> str:
+        """The agent's name."""
+
+    def play(self, todo: Sequence[Assignment]) -> Iterator[EpisodeRecord]:
+        """Plays all assignments and gives each record as its episode ends.
+
+        Raises:
+            AgentLostError: Going on makes no sense.
+        """
+
+
+class Threads:
+    """Plays a run in threads of this process, each with an agent and an environment of its own."""
+
+    def __init__(self, run: Run) -> None:
+        further = min(at_once(run.workplace.environment, run.plan.concurrency), len(run.todo)) - 1
+        made = [run.first, *(make(run.name, **run.rules) for _ in range(further))]
+        self._run = run
+        self._seats = [Seat(each, run.player.make(each)) for each in made]
+
+    @property
+    def agent(self) -> str:
+        """The agent's name."""
+        return self._seats[0].agent.name
+
+    def play(self, todo: Sequence[Assignment]) -> Iterator[EpisodeRecord]:
+        """See `mab_gym.parallel.play_at_once`."""
+        return play_at_once(self._seats, todo, self._run.options, self._run.plan.retries, self._run.halt)
+
+
 def prepare(plan: Plan, changed: Mapping[str, Any] | None = None) -> Run:
     """Makes what a run needs, and so finds out what of it is wrong or missing before anything is played.
 
@@ -150,7 +184,7 @@ class Played:
     seconds: float
 
 
-def play_into(run: Run, out: Path, label: str = "", again: bool = False) -> Played:
+def play_into(run: Run, out: Path, label: str = "", again: bool = False, workers: Workers | None = None) -> Played:
     """Plays what of a run is not in its folder yet, and writes one record an episode, as it ends.
 
     Args:
@@ -158,16 +192,15 @@ def play_into(run: Run, out: Path, label: str = "", again: bool = False) -> Play
         out: Its folder.
         label: What is said of the run beside who plays what.
         again: Whether a whole run of a reference agent is taken as it is, and not refused.
+        workers: What plays; None for threads of this process.
 
     Raises:
         UsageError: The folder holds another run; nothing was changed.
         typer.Exit: The run was stopped; why was said, and what was finished is kept.
     """
     workplace, todo, prices = run.workplace, run.todo, run.prices
-    further = min(at_once(workplace.environment, run.plan.concurrency), len(todo)) - 1
-    made = [run.first, *(make(run.name, **run.rules) for _ in range(further))]
-    seats = [Seat(each, run.player.make(each)) for each in made]
-    who = seats[0].agent.name
+    workers = Threads(run) if workers is None else workers
+    who = workers.agent
     tally = Tally(len(todo), prices)
     begun = time.perf_counter()
     with RunFolder(out, run.about(who), run.player.secrets) as folder:
@@ -184,7 +217,7 @@ def play_into(run: Run, out: Path, label: str = "", again: bool = False) -> Play
         try:
             if left:
                 with watching(f"{who} plays {workplace.environment.id}{label}", tally) as advance:
-                    for played in play_at_once(seats, left, run.options, run.plan.retries, run.halt):
+                    for played in workers.play(left):
                         record = priced(played, prices)
                         folder.add(record)
                         tally.add(record.scores_only)

@@ -1,0 +1,10 @@
+"""Rollouts spread over a Ray cluster: worker processes play, one driver hands out and keeps the records.
+
+The driver imports Ray when it needs a cluster, not before; what a worker runs (`worker`) knows nothing of the driver.
+"""
+
+from mab_gym.integrations.ray.cluster import LOCAL, is_installed
+from mab_gym.integrations.ray.dispatch import RayWorkers
+from mab_gym.integrations.ray.worker import Job
+
+__all__ = ["LOCAL", "Job", "RayWorkers", "is_installed"]
