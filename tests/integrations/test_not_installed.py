@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -9,11 +10,20 @@ import pytest
 from mab_gym.errors import NotInstalledError
 
 
-def test_without_inspect_ai_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("mab_gym.integrations.inspect_ai")]:
+@pytest.mark.parametrize(
+    ("integration", "framework", "extra"),
+    [
+        ("inspect_ai", "inspect_ai", "inspect"),
+        ("verifiers", "verifiers", "verifiers"),
+    ],
+)
+def test_without_its_framework_one_line_names_the_extra(
+    integration: str, framework: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = f"mab_gym.integrations.{integration}"
+    for name in [name for name in sys.modules if f"{name}.".startswith((f"{ours}.", f"{framework}."))]:
         monkeypatch.delitem(sys.modules, name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "inspect_ai"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    with pytest.raises(NotInstalledError, match=r"pip install 'mab-gym\[inspect\]'"):
-        import mab_gym.integrations.inspect_ai  # noqa: F401
+    monkeypatch.setitem(sys.modules, framework, None)
+    with pytest.raises(NotInstalledError, match=rf"pip install 'mab-gym\[{extra}\]'") as raised:
+        importlib.import_module(ours)
+    assert len(str(raised.value).splitlines()) == 1
