@@ -22,37 +22,46 @@ from mab_gym.rollout import unwrapped
 _T = TypeVar("_T")
 
 
+def is_direct(env: gymnasium.Env[Any, str]) -> bool:
+    """Whether an environment's record system is this process's own memory.
+
+    Its answers take microseconds, and two threads must not read it at once; others are waited for in a thread.
+    """
+    environment = unwrapped(env).workplace.environment
+    return environment.backend == EMBEDDED and environment.server is None
+
+
+async def done(what: Callable[[], _T], direct: bool) -> _T:
+    """Does something with an environment: here and now where it is direct, else in a thread."""
+    return what() if direct else await anyio.to_thread.run_sync(what)
+
+
 class Seat:
     """A session that is waited for without blocking; its methods are those of `Session`.
 
     Args:
         session: The session.
-        direct: Whether the record system is this process's own memory, whose answers take microseconds and must not be
-            read by two threads at once; others are waited for in a thread.
     """
 
-    def __init__(self, session: Session, direct: bool) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self._direct = direct
+        self._direct = is_direct(session.env)
 
     async def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
         """See `Session.begin`."""
-        return await self._do(partial(self.session.begin, seed, options))
+        return await done(partial(self.session.begin, seed, options), self._direct)
 
     async def act(self, text: str) -> Step:
         """See `Session.act`."""
-        return await self._do(partial(self.session.act, text))
+        return await done(partial(self.session.act, text), self._direct)
 
     async def stop(self, why: str, **more: Any) -> Step | None:
         """See `Session.stop`."""
-        return await self._do(partial(self.session.stop, why, **more))
+        return await done(partial(self.session.stop, why, **more), self._direct)
 
     async def leave(self) -> None:
         """See `Session.leave`."""
-        await self._do(self.session.leave)
-
-    async def _do(self, what: Callable[[], _T]) -> _T:
-        return what() if self._direct else await anyio.to_thread.run_sync(what)
+        await done(self.session.leave, self._direct)
 
 
 class Seats:
@@ -73,7 +82,7 @@ class Seats:
         env = self._free.pop() if self._free else self._open()
         environment = unwrapped(env).workplace.environment
         try:
-            seat = Seat(Session(env), environment.backend == EMBEDDED and environment.server is None)
+            seat = Seat(Session(env))
             if environment.backend != CONTAINER:
                 yield seat
                 return
