@@ -16,6 +16,7 @@ from mab_gym.errors import NotInstalledError
         ("inspect_ai", "inspect_ai", "inspect"),
         ("verifiers", "verifiers", "verifiers"),
         ("openenv", "openenv", "openenv"),
+        ("minari", "minari", "minari"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
