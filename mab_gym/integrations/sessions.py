@@ -31,11 +31,12 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     Raises:
         UsageError: There is no such id or file.
     """
-    register_envs()
     if name.endswith(".toml"):
         env_id = register_file(Path(name)) or read_environment(Path(name)).id
     else:
         env_id = name if "/" in name else f"mab_gym/{name}"
+    if env_id not in gymnasium.registry:
+        register_envs()
     if env_id not in gymnasium.registry:
         there = ", ".join(sorted(each for each in gymnasium.registry if each.startswith("mab_gym/")))
         raise UsageError(f"there is no environment {name!r}; there are: {there}")

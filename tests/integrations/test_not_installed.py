@@ -17,6 +17,7 @@ from mab_gym.errors import NotInstalledError
         ("verifiers", "verifiers", "verifiers"),
         ("openenv", "openenv", "openenv"),
         ("minari", "minari", "minari"),
+        ("skyrl_gym", "skyrl_gym", "skyrl"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
