@@ -18,6 +18,7 @@ from mab_gym.errors import NotInstalledError
         ("openenv", "openenv", "openenv"),
         ("minari", "minari", "minari"),
         ("skyrl_gym", "skyrl_gym", "skyrl"),
+        ("nemo_gym", "nemo_gym", "nemo"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
