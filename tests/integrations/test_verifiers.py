@@ -232,8 +232,10 @@ def test_several_tool_calls_in_one_message_are_taken_one_by_one_until_the_end(ev
         ({"variant": "backwards"}, "perturbed"),
         ({"form": "song"}, "text or tools"),
         ({"max_steps": 0}, "max_steps"),
+        ({"seed": -1}, "seed"),
+        ({"colour": "red"}, "colour"),
     ],
 )
 def test_wrong_fields_are_told_for_what_they_are(arguments: dict[str, Any], says_what: str) -> None:
     with pytest.raises(UsageError, match=says_what):
-        list(itertools.islice(load_environment(**arguments).taskset, 1))
+        load_environment(**arguments)

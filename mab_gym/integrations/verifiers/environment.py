@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import verifiers.v1 as vf
+from pydantic import ValidationError
 
+from mab_gym.errors import UsageError
 from mab_gym.integrations.verifiers.taskset import TASKSET
 from mab_gym.rollout import RETRIES
 
@@ -34,6 +36,10 @@ def load_environment(**fields: Any) -> vf.Env:
         fields: Fields of the taskset's config, as in ``split="train", form="tools"``.
 
     Raises:
-        UsageError: A field names what does not exist.
+        UsageError: There is no such field, or it names what does not exist.
     """
-    return vf.load_environment(vf.resolve_env_config({"taskset": {"id": TASKSET, **fields}}))
+    try:
+        config = vf.resolve_env_config({"taskset": {"id": TASKSET, **fields}})
+    except ValidationError as error:
+        raise UsageError("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from None
+    return vf.load_environment(config)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import gymnasium
 import verifiers.v1 as vf
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mab_gym.agents.model import FORMS, SYSTEM
 from mab_gym.agents.reference import Oracle
@@ -45,6 +46,39 @@ class MedicalRecordConfig(vf.TasksetConfig):
     """The first episode's seed; each has the next."""
     limit: int | None = None
     """So many episodes at most."""
+
+    @model_validator(mode="after")
+    def _names_what_exists(self) -> MedicalRecordConfig:
+        self.rows(self.opened())
+        return self
+
+    @property
+    def played(self) -> str:
+        """The id or file of the environment that is played."""
+        return self.env if self.split is None else sibling(self.env, self.split)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What of the environment's file is replaced."""
+        return {"max_steps": self.max_steps, "reward": self.reward}
+
+    def opened(self) -> gymnasium.Env[Any, str]:
+        """The environment, to read openings from."""
+        if self.form not in FORMS:
+            raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {self.form!r}")
+        return make_to_read(self.played, **self.overrides)
+
+    def rows(self, env: gymnasium.Env[Any, str]) -> Iterator[Row]:
+        """Its rows, without end where it draws its cases and no limit is given."""
+        return rows(
+            env,
+            family=self.family,
+            difficulty=self.difficulty,
+            variant=self.variant,
+            seed=self.seed,
+            limit=self.limit,
+            endless=True,
+        )
 
 
 class MedicalRecordData(vf.TaskData):
@@ -126,30 +160,12 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
 
     def __init__(self, config: MedicalRecordConfig) -> None:
         super().__init__(config)
-        if config.form not in FORMS:
-            raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {config.form!r}")
-        self._name = config.env if config.split is None else sibling(config.env, config.split)
-        self._overrides = {"max_steps": config.max_steps, "reward": config.reward}
-        self._env = make_to_read(self._name, **self._overrides)
+        self._env = config.opened()
         self.INFINITE = is_drawn(self._env) and config.limit is None
 
     def load(self) -> Iterator[MedicalRecordTask]:
-        """The tasks, each made as it is asked for.
-
-        Raises:
-            UsageError: The config names what does not exist.
-        """
-        config = self.config
-        chosen = rows(
-            self._env,
-            family=config.family,
-            difficulty=config.difficulty,
-            variant=config.variant,
-            seed=config.seed,
-            limit=config.limit,
-            endless=True,
-        )
-        return map(self._task, chosen)
+        """The tasks, each made as it is asked for."""
+        return map(self._task, self.config.rows(self._env))
 
     def _task(self, row: Row) -> MedicalRecordTask:
         data = MedicalRecordData(
@@ -157,9 +173,9 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
             name=row.id,
             prompt=row.opening,
             system_prompt=SYSTEM if self.config.form == _TOOL_CALLS else None,
-            env=self._name,
+            env=self.config.played,
             form=self.config.form,
-            overrides=self._overrides,
+            overrides=self.config.overrides,
             **row.about(),
         )
         return MedicalRecordTask(data, self.config.task)
