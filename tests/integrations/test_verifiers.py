@@ -130,6 +130,17 @@ def test_gold_solutions_prove_the_tasks() -> None:
     assert all(asyncio.run(task.validate(None)) for task in tasks)
 
 
+def test_an_untouched_task_earns_nothing_and_another_harness_is_told() -> None:
+    (task,) = load_environment(limit=1).taskset
+    agent = vf.AgentInfo(config=vf.AgentConfig())
+    trace = vf.Trace(task=vf.TraceTask(type="MedicalRecordTask", data=task.data), agent=agent)
+    asyncio.run(task.score(trace))
+    assert (trace.reward, trace.metrics) == (0, {"solved": 0, "steps": 0})
+    trace.nodes.append(vf.MessageNode(message=vf.AssistantMessage(content="FINISH([])"), sampled=True))
+    with pytest.raises(vf.TaskError, match="mab-gym-verifiers"):
+        asyncio.run(task.score(trace))
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,8 @@ TASKSET = "mab-gym-verifiers"
 OUTCOME = "mab_gym"
 """Where in a trace's ``info`` the outcome of its episode lies."""
 _TOOL_CALLS = FORMS[1]
+_UNTOUCHED: dict[str, Any] = {"reward": 0.0, "steps": 0, "verdict": {"success": False}}
+"""What a task that nobody has begun comes to; ``vf-validate`` asks for it."""
 
 
 class MedicalRecordConfig(vf.TasksetConfig):
@@ -147,6 +149,8 @@ def _known(trace: vf.Trace, name: str) -> float | dict[str, float]:
 
 
 def _outcome(trace: vf.Trace) -> dict[str, Any]:
+    if OUTCOME not in trace.info and not trace.nodes:
+        return _UNTOUCHED
     outcome = trace.info.get(OUTCOME)
     if not isinstance(outcome, dict) or "verdict" not in outcome:
         raise UsageError(
