@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -11,23 +12,41 @@ from mab_gym.errors import NotInstalledError
 
 
 @pytest.mark.parametrize(
-    ("integration", "framework", "extra"),
+    ("integration", "framework", "extra", "offers"),
     [
-        ("inspect_ai", "inspect_ai", "inspect"),
-        ("verifiers", "verifiers", "verifiers"),
-        ("openenv", "openenv", "openenv"),
-        ("minari", "minari", "minari"),
-        ("skyrl_gym", "skyrl_gym", "skyrl"),
-        ("nemo_gym", "nemo_gym", "nemo"),
+        ("inspect_ai", "inspect_ai", "inspect", "medagentbench"),
+        ("verifiers", "verifiers", "verifiers", "load_environment"),
+        ("openenv", "openenv", "openenv", "create_app"),
+        ("openenv", "openenv", "openenv", "MedicalRecordAction"),
+        ("skyrl_gym", "skyrl_gym", "skyrl", "dataset"),
+        ("nemo_gym", "nemo_gym", "nemo", "dataset"),
+        ("minari", "minari", "minari", "write_dataset"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
-    integration: str, framework: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    integration: str, framework: str, extra: str, offers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = f"mab_gym.integrations.{integration}"
     for name in [name for name in sys.modules if f"{name}.".startswith((f"{ours}.", f"{framework}."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, framework, None)
     with pytest.raises(NotInstalledError, match=rf"pip install 'mab-gym\[{extra}\]'") as raised:
-        importlib.import_module(ours)
+        getattr(importlib.import_module(ours), offers)
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("framework", "module", "words"),
+    [
+        ("openenv", "mab_gym.integrations.openenv", ()),
+        ("minari", "mab_gym.cli", ("export", "--oracle", "--env", "MedAgentBench-v0", "--minari", "lab/x-v0")),
+    ],
+)
+def test_a_command_without_its_framework_says_so_in_one_line(
+    framework: str, module: str, words: tuple[str, ...]
+) -> None:
+    code = f"import runpy, sys; sys.modules[{framework!r}] = None; runpy.run_module({module!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'mab-gym[" in line
