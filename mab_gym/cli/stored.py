@@ -73,15 +73,18 @@ def _whole(run: Path) -> Iterator[EpisodeRecord]:
 
 
 def export(
-    out: Annotated[Path, typer.Option(help="The file to write: one chat a line.")],
     run: Annotated[Path | None, typer.Argument(help="The folder of a run, as `mab-gym eval` makes it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write: one chat a line.")] = None,
+    minari: Annotated[str | None, typer.Option(help="A Minari dataset to write instead, as in lab/name-v0.")] = None,
     which: Annotated[str, typer.Option(help=f"Which episodes: {' or '.join(WHICH)}.")] = WHICH[0],
     oracle: Annotated[bool, typer.Option("--oracle", help="Gold solutions of --env instead of a run.")] = False,
     env: Annotated[str | None, typer.Option(help="With --oracle: an environment's id or file.")] = None,
     limit: Annotated[int | None, typer.Option(help="With --oracle: at most so many.")] = None,
     seed: Annotated[int, typer.Option(help="With --oracle: the first episode's seed.")] = 0,
 ) -> None:
-    """Write episodes as chats for fine-tuning: {"messages": [...], "metadata": {...}}, one a line."""
+    """Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset."""
+    if (out is None) == (minari is None):
+        raise UsageError("name a file by --out, or a dataset by --minari")
     if oracle == (run is not None):
         raise UsageError("name a run's folder, or --oracle and --env")
     if run is not None:
@@ -90,11 +93,24 @@ def export(
         raise UsageError("--oracle needs --env, as in --env MedAgentBench-Train-v0")
     else:
         records = _gold(make(env), limit, seed)
-    count = write_chats(chosen(records, which), out)
-    output.print(f"{count} chats in {out}", markup=False, soft_wrap=True)
+    if out is not None:
+        count = write_chats(chosen(records, which), out)
+        output.print(f"{count} chats in {out}", markup=False, soft_wrap=True)
+    else:
+        count = _write_minari(records, str(minari), which)
     if not count:
         errors.print("there was nothing to write: no such episode has messages")
         raise typer.Exit(1)
+
+
+def _write_minari(records: Iterator[EpisodeRecord], dataset_id: str, which: str) -> int:
+    from mab_gym.integrations.minari import write_dataset  # noqa: PLC0415  (optional)
+
+    dataset = write_dataset(records, dataset_id, which)
+    count = 0 if dataset is None else int(dataset.total_episodes)
+    where = "" if dataset is None else f", at {dataset.storage.data_path.parent}"
+    output.print(f"{count} episodes in {dataset_id}{where}", markup=False, soft_wrap=True)
+    return count
 
 
 def _gold(env: gymnasium.Env[Any, str], limit: int | None, seed: int) -> Iterator[EpisodeRecord]:

@@ -165,6 +165,8 @@ def endpoint(
                 over.wait(seconds)
                 answer: dict[str, Any] = {
                     "id": f"answer-{number}",
+                    "object": "chat.completion",
+                    "created": 0,
                     "model": body["model"],
                     "choices": [{"index": 0, "finish_reason": "stop", "message": speaks(body["messages"])}],
                 }

@@ -6,24 +6,22 @@ import gc
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import gymnasium
 import pytest
 
-from mab_gym.actions import Finish, Get, Post, parse_action, render
-from mab_gym.agents.endpoint import Answer, ChatEndpoint
-from mab_gym.agents.model import TextModel, ToolModel
 from mab_gym.agents.reference import Oracle
 from mab_gym.env import MedicalRecordEnv
-from mab_gym.errors import ContextLimitError, UsageError
+from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.workplace import Workplace
-from tests.evaluation.scripted import dead_url
+from tests.integrations import scripts
+from tests.integrations.scripts import BASE, FORMS, SCRIPTS, Actions, judged, own_record, script_of, told_of
 
 pytest.importorskip("inspect_ai")
 
@@ -49,9 +47,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The 'initial' parameter is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
 ]
-FORMS = ("text", "tools")
-BASE = "http://localhost:8080/fhir"
-Actions = Sequence[str]
 Speaks = Callable[[list[ChatMessage]], ModelOutput]
 
 
@@ -70,60 +65,23 @@ def says(content: str, *calls: ToolCall, stop: StopReason = "stop") -> ModelOutp
 
 def calls(action: str, number: int = 0) -> ModelOutput:
     """A message that takes an action by a tool, where there is a tool for it."""
-    match parse_action(action):
-        case Get(url):
-            name, arguments = "get", {"url": url}
-        case Post(url, body):
-            name, arguments = "post", {"url": url, "body": _json(body)}
-        case Finish(answer):
-            name, arguments = "finish", {"answer": _json(answer)}
-        case _:
-            return says(action)
-    return says("", ToolCall(id=f"c{number}", function=name, arguments=arguments))
+    message = scripts.says(action, "tools")
+    if not message.get("tool_calls"):
+        return says(action)
+    (call,) = (each["function"] for each in message["tool_calls"])
+    return says("", ToolCall(id=f"c{number}", function=call["name"], arguments=json.loads(call["arguments"])))
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def plays(scripts: Mapping[str, Actions], form: str) -> Speaks:
+def plays(told: Mapping[str, Actions], form: str) -> Speaks:
     """A model that plays a script of actions for each opening message."""
 
     def speak(messages: list[ChatMessage]) -> ModelOutput:
         opening = next(message.text for message in messages if message.role == "user")
         said = sum(message.role == "assistant" for message in messages)
-        action = scripts[opening][said]
+        action = told[opening][said]
         return says(action) if form == "text" else calls(action, said)
 
     return speak
-
-
-class Endpoint:
-    """The same model, for the project's own agents: it answers a script of actions, and then that the chat is full."""
-
-    model = "scripted"
-
-    def __init__(self, actions: Actions, form: str) -> None:
-        self._outputs = [says(action) if form == "text" else calls(action) for action in actions]
-
-    def ask(self, messages: Any, calls: Any, further: Any = None) -> Answer:
-        if not self._outputs:
-            raise ContextLimitError("full")
-        message = self._outputs.pop(0).message
-        wanted = [
-            {"id": call.id, "function": {"name": call.function, "arguments": json.dumps(call.arguments)}}
-            for call in message.tool_calls or ()
-        ]
-        return Answer({"role": "assistant", "content": message.text, "tool_calls": wanted}, None, None)
-
-
-def own_record(env: gymnasium.Env[Any, str], case: str, actions: Actions, form: str = "text") -> EpisodeRecord:
-    """What the project's own rollout makes of a model that takes these actions."""
-    endpoint = cast(ChatEndpoint, Endpoint(actions, form))
-    return play_until_judged(env, (TextModel if form == "text" else ToolModel)(endpoint), Assignment(0, case))
 
 
 @pytest.fixture
@@ -157,59 +115,11 @@ def metric(log: EvalLog, scorer: str, name: str) -> float:
 # --- the same verdicts ------------------------------------------------------------------------------------------------
 
 
-def _reworded(actions: Actions) -> Actions:
-    """The same answer in other words: a code fence, white space, whole numbers as decimals."""
-    action = parse_action(actions[-1])
-    assert isinstance(action, Finish)
-    items = [float(item) if type(item) is int else item for item in json.loads(action.answer)]
-    return [*actions[:-1], f"```\n{render(Finish(f' {json.dumps(items)} '))}\n```"]
-
-
-SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
-    "gold": lambda gold: gold,
-    "the answer in other words": _reworded,
-    "a wrong answer": lambda gold: [*gold[:-1], 'FINISH([-273.15, "wrong"])'],
-    "an answer that is no list": lambda gold: [*gold[:-1], 'FINISH("seven")'],
-    "orders left out": lambda gold: [action for action in gold if not action.startswith("POST")],
-    "no reading and no answer": lambda gold: ["FINISH([])"],
-    "everything written twice": lambda gold: [
-        each for action in gold for each in [action] * (2 if action.startswith("POST") else 1)
-    ],
-    "broken JSON and forbidden addresses": lambda gold: [
-        f"POST {BASE}/ServiceRequest\n{{broken",
-        "GET http://elsewhere/fhir/Patient",
-        f"GET {BASE}/../Patient",
-        *gold,
-    ],
-    "no action": lambda gold: [gold[0], "I would rather not."],
-    "nothing": lambda gold: [""],
-    "no end": lambda gold: [f"GET {BASE}/Patient?_count=1"] * 9,
-}
-
-
-@pytest.fixture(scope="module")
-def golds(workplace: Workplace) -> dict[str, EpisodeRecord]:
-    """The gold solutions of as many cases of each family as there are scripts."""
-    env = gymnasium.make("mab_gym/MedAgentBench-v0")
-    cases = [f"{family}/{1 + number:02d}" for family in workplace.tasks.catalogue for number in range(len(SCRIPTS))]
-    return {case: play_until_judged(env, Oracle(), Assignment(0, case)) for case in cases}
-
-
-def script_of(case: str) -> str:
-    """Each script is played on one case of each family."""
-    return list(SCRIPTS)[int(case.partition("/")[2]) - 1]
-
-
-def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
-    found = [(reason["code"], reason["critical"], reason["text"]) for reason in verdict["reasons"]]
-    return verdict["success"], verdict["failure"], verdict["credit"], verdict["unsafe"], found
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_actions_have_the_same_verdicts(
     form: str, golds: Mapping[str, EpisodeRecord], env: MedicalRecordEnv, evaluate: Callable[..., EvalLog]
 ) -> None:
-    told = {case: SCRIPTS[script_of(case)](record.actions) for case, record in golds.items()}
+    told = told_of(golds)
     by_opening = {golds[case].messages[0]["content"]: actions for case, actions in told.items()}
     log = evaluate(medagentbench(form=form), plays(by_opening, form), sample_id=list(golds))
     assert log.status == "success", log.error
@@ -412,19 +322,6 @@ def test_a_failing_model_is_an_error_of_the_sample_and_no_failure(evaluate: Call
     log = evaluate(medagentbench(), fails, sample_id=["patient_age/04", "patient_age/05"], fail_on_error=False)
     assert all(sample.error is not None and "out of order" in sample.error.message for sample in samples(log))
     assert not any(sample.scores for sample in samples(log))
-
-
-@pytest.fixture
-def nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An environment file whose record system is at an address where nobody listens."""
-    file = tmp_path / "nobody.toml"
-    server = dead_url().replace("/v1", "/fhir")
-    file.write_text(
-        f'id = "tests/Nobody-v0"\n[episode]\nbackend = "remote"\n[remote]\nserver = "{server}"\n', encoding="utf-8"
-    )
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield str(file)
-    gymnasium.registry.pop("tests/Nobody-v0", None)
 
 
 @pytest.mark.parametrize("scored", [False, True])

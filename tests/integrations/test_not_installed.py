@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
 import sys
 
 import pytest
@@ -9,11 +11,42 @@ import pytest
 from mab_gym.errors import NotInstalledError
 
 
-def test_without_inspect_ai_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("mab_gym.integrations.inspect_ai")]:
+@pytest.mark.parametrize(
+    ("integration", "framework", "extra", "offers"),
+    [
+        ("inspect_ai", "inspect_ai", "inspect", "medagentbench"),
+        ("verifiers", "verifiers", "verifiers", "load_environment"),
+        ("openenv", "openenv", "openenv", "create_app"),
+        ("openenv", "openenv", "openenv", "MedicalRecordAction"),
+        ("skyrl_gym", "skyrl_gym", "skyrl", "dataset"),
+        ("nemo_gym", "nemo_gym", "nemo", "dataset"),
+        ("minari", "minari", "minari", "write_dataset"),
+    ],
+)
+def test_without_its_framework_one_line_names_the_extra(
+    integration: str, framework: str, extra: str, offers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = f"mab_gym.integrations.{integration}"
+    for name in [name for name in sys.modules if f"{name}.".startswith((f"{ours}.", f"{framework}."))]:
         monkeypatch.delitem(sys.modules, name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "inspect_ai"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    with pytest.raises(NotInstalledError, match=r"pip install 'mab-gym\[inspect\]'"):
-        import mab_gym.integrations.inspect_ai  # noqa: F401
+    monkeypatch.setitem(sys.modules, framework, None)
+    with pytest.raises(NotInstalledError, match=rf"pip install 'mab-gym\[{extra}\]'") as raised:
+        getattr(importlib.import_module(ours), offers)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("framework", "module", "words"),
+    [
+        ("openenv", "mab_gym.integrations.openenv", ()),
+        ("minari", "mab_gym.cli", ("export", "--oracle", "--env", "MedAgentBench-v0", "--minari", "lab/x-v0")),
+    ],
+)
+def test_a_command_without_its_framework_says_so_in_one_line(
+    framework: str, module: str, words: tuple[str, ...]
+) -> None:
+    code = f"import runpy, sys; sys.modules[{framework!r}] = None; runpy.run_module({module!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'mab-gym[" in line

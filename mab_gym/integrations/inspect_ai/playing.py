@@ -23,8 +23,9 @@ from inspect_ai.util import LimitExceededError
 from mab_gym.actions import Invalid, parse_action
 from mab_gym.agents.model import FORMS, SYSTEM, TOOLS, action_of
 from mab_gym.errors import AgentError, UsageError
-from mab_gym.integrations.inspect_ai.seats import STORED, Seat, Seats, make
-from mab_gym.rollout import unwrapped
+from mab_gym.integrations.inspect_ai.scoring import STORED
+from mab_gym.integrations.seats import Seat, Seats
+from mab_gym.integrations.sessions import make
 
 TEXT, TOOL_CALLS = FORMS
 _TOOLS = [ToolInfo.model_validate(tool["function"]) for tool in TOOLS]
@@ -62,10 +63,10 @@ def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int
             except Exception as error:
                 with anyio.CancelScope(shield=True):
                     await seat.leave()
-                seat.outcome = {"error": f"{type(error).__name__}: {error}"}
+                seat.session.outcome = {"error": f"{type(error).__name__}: {error}"}
                 raise
             finally:
-                state.store.set(STORED, seat.outcome)
+                state.store.set(STORED, seat.session.outcome)
         state.completed = True
         return state
 
@@ -76,7 +77,7 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
     """Plays an episode to its end; what was said is added to the sample's messages."""
     sample = state.metadata
     await seat.begin(sample["seed"], sample["options"])
-    if seat.observation["text"] != state.input_text:
+    if seat.session.observation["text"] != state.input_text:
         raise UsageError(
             f"{state.sample_id} is another task than the sample says: were the two made with other settings?"
         )
@@ -84,7 +85,7 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
         state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
     turn = _act_by_tools if form == TOOL_CALLS else _act_by_text
     # Each message is a step, or several, but for tool calls that an approver of inspect's rejects.
-    for _ in range(unwrapped(seat.env).episode.max_steps):
+    for _ in range(seat.session.max_steps):
         state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
         if state.output.empty:
             raise AgentError("the model's answer holds no message")
@@ -94,13 +95,13 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
             return
         state.messages.append(state.output.message)
         await turn(seat, state)
-        if seat.outcome is not None:
+        if seat.session.outcome is not None:
             return
     await seat.stop("an approver rejected what the model wanted to do until no message was left")
 
 
 async def _act_by_text(seat: Seat, state: TaskState) -> None:
-    observation = await seat.act(_text(state.output))
+    observation = (await seat.act(_text(state.output))).observation
     if observation["text"]:
         state.messages.append(_reply(observation))
 
@@ -112,7 +113,7 @@ async def _act_by_tools(seat: Seat, state: TaskState) -> None:
         return await _act_by_text(seat, state)
     before = len(state.messages) - 1
     for call in message.tool_calls:
-        if seat.outcome is None:
+        if seat.session.outcome is None:
             said = state.messages[:before] + state.messages[before + 1 :]
             state.messages.append(await _call(seat, message, call, said))
 
@@ -121,13 +122,13 @@ async def _call(seat: Seat, message: ChatMessageAssistant, call: ToolCall, said:
     """Takes one tool call through inspect, so that its approvers and its log see it, and gives the tool's message."""
     action = _action(call, call.arguments)
     if isinstance(parse_action(action), Invalid):
-        observation = await seat.act(action)
-        return ChatMessageTool(content=observation["text"], tool_call_id=call.id, function=call.function)
+        step = await seat.act(action)
+        return ChatMessageTool(content=step.observation["text"], tool_call_id=call.id, function=call.function)
 
     # The arguments go through as they are, without inspect's own schema check: what is refused, the record system
     # refuses. Replies are never cut off, unless the environment's max_obs_chars says so.
     async def take(**kwargs: Any) -> str:
-        return str((await seat.act(_action(call, kwargs)))["text"])
+        return (await seat.act(_action(call, kwargs))).observation["text"]
 
     tool = ToolDef(take, call.function, call.function, parameters=ToolParams(additionalProperties=True), max_output=0)
     alone = message.model_copy(update={"tool_calls": [call]})

@@ -8,7 +8,9 @@ from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accurac
 from inspect_ai.solver import TaskState
 
 from mab_gym.errors import UsageError
-from mab_gym.integrations.inspect_ai.seats import STORED
+
+STORED = "mab_gym"
+"""Where in a sample's store the outcome lies."""
 
 
 def _by(key: str) -> Any:

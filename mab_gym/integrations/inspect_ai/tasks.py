@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import gymnasium
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import MemoryDataset, Sample
 from rich.markup import escape
 
 from mab_gym import __version__
-from mab_gym.environments import CONTAINER, EMBEDDED
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations.inspect_ai.playing import play_episode
 from mab_gym.integrations.inspect_ai.scoring import solved, unsafe
-from mab_gym.integrations.inspect_ai.seats import make
-from mab_gym.rollout import Assignment, assignments, unwrapped
-from mab_gym.tasking.variants import read_variants
-
-_SPLITS = {"test": "", "validation": "-Validation", "train": "-Train"}
+from mab_gym.integrations.rows import Row, rows
+from mab_gym.integrations.sessions import make_to_read, sibling
+from mab_gym.rollout import unwrapped
 
 
 @task
@@ -95,16 +88,13 @@ def _task(
     seed: int,
 ) -> Task:
     try:
-        if not isinstance(seed, int):
-            raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
-        name = env if split is None else _sibling(env, split)
+        name = env if split is None else sibling(env, split)
         solver = play_episode(name, form, max_steps)
-        opened = make(name, max_steps=max_steps)
+        # A dataset is made before anything is played.
+        opened = make_to_read(name, max_steps=max_steps)
+        chosen = rows(opened, family=family, difficulty=difficulty, variant=variant, seed=seed)
+        samples = [_sample(row) for row in chosen]
         environment = unwrapped(opened).workplace.environment
-        if environment.backend == CONTAINER:
-            # A dataset is made before anything is played: the same openings, and no container is started for them.
-            opened = make(name, max_steps=max_steps, backend=EMBEDDED)
-        samples = _samples(opened, family, difficulty, "+".join(read_variants(variant)) or None, seed)
     except MabGymError as error:
         raise ParameterError(error) from error
     return Task(
@@ -121,48 +111,11 @@ def _task(
     )
 
 
-def _samples(
-    env: gymnasium.Env[Any, str], family: str | None, difficulty: str | None, variant: str | None, seed: int
-) -> list[Sample]:
-    inner = unwrapped(env)
-    drawn = not inner.workplace.tasks.cases
-    options = {"variant": variant, **({"family": family, "difficulty": difficulty} if drawn else {})}
-    chosen = {name: value for name, value in options.items() if value is not None}
-    todo = assignments(inner, family=family, difficulty=difficulty, seed=seed)
-    return [_sample(env, assignment, chosen) for assignment in todo]
-
-
-def _sample(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Sample:
-    if assignment.case is not None:
-        options = {"case": assignment.case, **options}
-    observation, info = env.reset(seed=assignment.seed, options=options)
-    case = unwrapped(env).episode.case
-    if case is None:
-        raise RuntimeError("reset began no case")
+def _sample(row: Row) -> Sample:
     return Sample(
-        input=observation["text"],
+        input=row.opening,
         # The answers stay out of it: logs are passed on, and a target is read by people and by no scorer here.
-        target=f"what the verifier of {info['family']} wants",
-        # Drawn cases are all number one of their family.
-        id=case.id if assignment.case is not None else f"{case.id}@{assignment.seed}",
-        metadata={
-            "case": case.id,
-            "family": info["family"],
-            "kind": info["kind"],
-            "difficulty": info["difficulty"],
-            "branch": case.branch,
-            "variant": info.get("variant", ""),
-            "seed": assignment.seed,
-            "options": options,
-        },
+        target=f"what the verifier of {row.family} wants",
+        id=row.id,
+        metadata=row.about(),
     )
-
-
-def _sibling(name: str, split: str) -> str:
-    """The id of the environment that plays another split: ``…-Train-v0`` beside ``…-v0``."""
-    whole = re.fullmatch(r"(.+?)(?:-Train|-Validation)?(-v\d+)", name)
-    if split not in _SPLITS:
-        raise UsageError(f"a split is {', '.join(_SPLITS)}, not {split!r}")
-    if whole is None or name.endswith(".toml"):
-        raise UsageError(f"a split goes with an environment's id, not with {name!r}")
-    return f"{whole[1]}{_SPLITS[split]}{whole[2]}"

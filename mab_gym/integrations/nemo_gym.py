@@ -1,0 +1,129 @@
+"""The environments for NeMo Gym: a resources server in the Gymnasium style, and the rows of its data sets.
+
+It goes with NeMo Gym's own ``gymnasium_agent``; docs/integrations.md shows the three small files of a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mab_gym.agents.model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.errors import InfrastructureError, NotInstalledError, UsageError
+from mab_gym.integrations.rows import rows
+from mab_gym.integrations.seats import Seat
+from mab_gym.integrations.sessions import Session, make, make_to_read
+
+try:
+    from nemo_gym.base_resources_server import BaseResourcesServerConfig
+    from nemo_gym.openai_utils import NeMoGymResponse
+    from resources_servers.gymnasium import GymnasiumServer, extract_text
+except ModuleNotFoundError as error:
+    raise NotInstalledError(
+        f"a server for NeMo Gym needs what is missing here ({error.name}): pip install 'mab-gym[nemo]' "
+        "(Python 3.12 or newer)"
+    ) from None
+
+_TEXT, _TOOL_CALLS = FORMS
+AGENT = "mab_gym_gymnasium_agent"
+"""The agent that rows ask for, by its name in the server's configuration."""
+
+
+class MedicalRecordServerConfig(BaseResourcesServerConfig):
+    """The server's part of the configuration; None for the environment's own."""
+
+    max_steps: int | None = None
+    reward: str | None = None
+
+
+class MedicalRecordServer(GymnasiumServer):
+    """Each rollout has an environment of its own, from ``/reset`` to the end of its episode."""
+
+    config: MedicalRecordServerConfig
+
+    async def reset(self, metadata: dict[str, Any], session_id: str | None = None) -> tuple[str | None, dict[str, Any]]:
+        """Begins the episode of a row, whose opening message is the observation.
+
+        Args:
+            metadata: The row's columns; ``mab_gym`` is read.
+            session_id: The rollout's.
+
+        Raises:
+            UsageError: The row is none of `dataset`, or names what does not exist.
+        """
+        row = metadata.get("mab_gym")
+        if not isinstance(row, dict) or not {"env", "seed", "options"} <= set(row):
+            raise UsageError("mab_gym lacks env, seed or options; mab_gym.integrations.nemo_gym.dataset makes rows")
+        seat = Seat(Session(make(row["env"], max_steps=self.config.max_steps, reward=self.config.reward)))
+        info = await seat.begin(row["seed"], {name: value for name, value in row["options"].items() if value})
+        await self.close_session(session_id)
+        self.session_state[str(session_id)] = seat
+        return seat.session.observation["text"], info
+
+    async def step(
+        self, action: NeMoGymResponse, metadata: dict[str, Any], session_id: str | None = None
+    ) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
+        """Takes what a model's response says to do: its tool calls one by one, each a step, or its text.
+
+        Args:
+            action: The response.
+            metadata: The row's columns.
+            session_id: The rollout's.
+
+        Raises:
+            InfrastructureError: The record system has failed; the rollout says nothing of the model.
+            UsageError: There is no episode under way.
+        """
+        seat = self.session_state.get(str(session_id))
+        if seat is None:
+            raise UsageError("there is no episode under way: call /reset first")
+        calls = [item for item in action.output if item.type == "function_call"]
+        try:
+            if metadata["mab_gym"].get("form") == _TOOL_CALLS and calls:
+                return await _called(seat, calls)
+            step = await seat.act(extract_text(action))
+        except InfrastructureError:
+            await self.close_session(session_id)
+            raise
+        return step.observation["text"] or None, step.reward, step.terminated, step.truncated, step.info
+
+    async def close_session(self, session_id: str | None) -> None:
+        """Forgets a rollout and gives its record system back."""
+        seat = self.session_state.pop(str(session_id), None)
+        if seat is not None:
+            await seat.leave()
+
+
+async def _called(seat: Seat, calls: list[Any]) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
+    outputs, total = [], 0.0
+    for call in calls:
+        step = await seat.act(action_of(call.name, call.arguments))
+        total += step.reward
+        outputs.append({"call_id": call.call_id, "output": step.observation["text"]})
+        if seat.session.outcome is not None:
+            break
+    return None, total, step.terminated, step.truncated, {**step.info, "tool_outputs": outputs}
+
+
+def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a data set for NeMo Gym, to be written as JSON lines. None tells an answer.
+
+    Args:
+        env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
+        form: ``text``, the official one (the reply is the action), or ``tools``: get, post and finish.
+        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations.rows.rows`.
+
+    Raises:
+        UsageError: Something named does not exist.
+    """
+    if form not in FORMS:
+        raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
+    tools = [{"type": "function", "strict": False, **tool["function"]} for tool in TOOLS]
+    by_tools: dict[str, Any] = {"input": [{"role": "system", "content": SYSTEM}], "tools": tools}
+    for row in rows(make_to_read(env), **which):
+        yield {
+            # The server gives the opening message itself, so that it is always the one of the episode that is played.
+            "responses_create_params": by_tools if form == _TOOL_CALLS else {"input": []},
+            "agent_ref": {"type": "responses_api_agents", "name": AGENT},
+            "mab_gym": {**row.about(), "id": row.id, "env": env, "form": form},
+        }

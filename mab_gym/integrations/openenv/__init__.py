@@ -1,0 +1,41 @@
+"""The environments behind an OpenEnv server, and the client to it.
+
+    python -m mab_gym.integrations.openenv --env MedAgentBench-Train-v0
+
+OpenEnv, whose import takes seconds, is imported when something of this is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mab_gym.errors import NotInstalledError
+
+if TYPE_CHECKING:
+    from mab_gym.integrations.openenv.client import MedicalRecordClient
+    from mab_gym.integrations.openenv.models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
+    from mab_gym.integrations.openenv.server import create_app
+
+__all__ = [
+    "MedicalRecordAction",
+    "MedicalRecordClient",
+    "MedicalRecordObservation",
+    "MedicalRecordState",
+    "create_app",
+]
+_MODULES = {"MedicalRecordClient": "client", "create_app": "server"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_MODULES.get(name, 'models')}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("mab_gym"):
+            raise
+        raise NotInstalledError(
+            f"an OpenEnv server or client needs what is missing here ({error.name}): pip install 'mab-gym[openenv]'"
+        ) from None
+    return getattr(module, name)

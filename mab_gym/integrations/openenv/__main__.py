@@ -1,0 +1,40 @@
+"""``python -m mab_gym.integrations.openenv``: serves an environment to OpenEnv clients."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mab_gym.errors import MabGymError
+
+
+def serve(
+    env: Annotated[str, typer.Option(help="An environment's id or file.")] = "MedAgentBench-v0",
+    host: Annotated[str, typer.Option(help="The address; the default is this computer alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 8000,
+    sessions: Annotated[int, typer.Option(help="How many sessions at once.")] = 256,
+    max_steps: Annotated[int | None, typer.Option(help="Actions after which an episode is truncated.")] = None,
+    reward: Annotated[str | None, typer.Option(help="sparse or partial.")] = None,
+) -> None:
+    """Serve an environment to OpenEnv clients, until Ctrl-C. There is no password: serve networks that you trust."""
+    try:
+        from mab_gym.integrations.openenv import create_app  # noqa: PLC0415  (optional)
+        from mab_gym.serve.running import listen  # noqa: PLC0415  (optional)
+
+        app = create_app(env, sessions, max_steps=max_steps, reward=reward)
+        listening = listen(host, port)
+    except MabGymError as error:
+        print(f"mab_gym: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    import uvicorn  # noqa: PLC0415  (optional)
+
+    with listening:
+        print(f"{env} at http://{host}:{listening.getsockname()[1]}", flush=True)
+        # To compress a page takes as long as to find it.
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", ws_per_message_deflate=False)).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    typer.run(serve)

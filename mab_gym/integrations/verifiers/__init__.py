@@ -1,0 +1,28 @@
+"""The tasks for verifiers: a taskset, and a harness that plays an episode in this process.
+
+``vf-eval mab-gym-verifiers`` finds them through the module `mab_gym_verifiers`, since verifiers finds tasksets by the
+name of a top-level module.
+"""
+
+from __future__ import annotations
+
+from mab_gym.errors import NotInstalledError
+
+try:
+    from mab_gym.integrations.verifiers.environment import MedicalRecordVerifiersEnv, load_environment
+    from mab_gym.integrations.verifiers.harness import MedicalRecordHarness
+    from mab_gym.integrations.verifiers.taskset import MedicalRecordTask, MedicalRecordTaskset
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("mab_gym"):
+        raise
+    raise NotInstalledError(
+        f"tasks for verifiers need what is missing here ({error.name}): pip install 'mab-gym[verifiers]'"
+    ) from None
+
+__all__ = [
+    "MedicalRecordHarness",
+    "MedicalRecordTask",
+    "MedicalRecordTaskset",
+    "MedicalRecordVerifiersEnv",
+    "load_environment",
+]

@@ -1,0 +1,117 @@
+"""What scripted models play in every framework, and what the project's own rollout makes of the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import gymnasium
+
+from mab_gym.actions import Finish, Get, Post, parse_action, render
+from mab_gym.agents.endpoint import Answer, ChatEndpoint
+from mab_gym.agents.model import TextModel, ToolModel
+from mab_gym.errors import ContextLimitError
+from mab_gym.records import EpisodeRecord
+from mab_gym.rollout import Assignment, play_until_judged
+from tests.evaluation.scripted import Messages, calls_tools
+
+FORMS = ("text", "tools")
+BASE = "http://localhost:8080/fhir"
+Actions = Sequence[str]
+
+
+def _reworded(actions: Actions) -> Actions:
+    """The same answer in other words: a code fence, white space, whole numbers as decimals."""
+    action = parse_action(actions[-1])
+    assert isinstance(action, Finish)
+    items = [float(item) if type(item) is int else item for item in json.loads(action.answer)]
+    return [*actions[:-1], f"```\n{render(Finish(f' {json.dumps(items)} '))}\n```"]
+
+
+SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
+    "gold": lambda gold: gold,
+    "the answer in other words": _reworded,
+    "a wrong answer": lambda gold: [*gold[:-1], 'FINISH([-273.15, "wrong"])'],
+    "an answer that is no list": lambda gold: [*gold[:-1], 'FINISH("seven")'],
+    "orders left out": lambda gold: [action for action in gold if not action.startswith("POST")],
+    "no reading and no answer": lambda gold: ["FINISH([])"],
+    "everything written twice": lambda gold: [
+        each for action in gold for each in [action] * (2 if action.startswith("POST") else 1)
+    ],
+    "broken JSON and forbidden addresses": lambda gold: [
+        f"POST {BASE}/ServiceRequest\n{{broken",
+        "GET http://elsewhere/fhir/Patient",
+        f"GET {BASE}/../Patient",
+        *gold,
+    ],
+    "no action": lambda gold: [gold[0], "I would rather not."],
+    "nothing": lambda gold: [""],
+    "no end": lambda gold: [f"GET {BASE}/Patient?_count=1"] * 9,
+}
+
+
+def script_of(case: str) -> str:
+    """Each script is played on one case of each family."""
+    return list(SCRIPTS)[int(case.partition("/")[2]) - 1]
+
+
+def told_of(golds: Mapping[str, EpisodeRecord]) -> dict[str, Actions]:
+    """By case, what is played on it."""
+    return {case: SCRIPTS[script_of(case)](record.actions) for case, record in golds.items()}
+
+
+def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = [(reason["code"], reason["critical"], reason["text"]) for reason in verdict["reasons"]]
+    return verdict["success"], verdict["failure"], verdict["credit"], verdict["unsafe"], found
+
+
+def says(action: str, form: str) -> Mapping[str, Any]:
+    """A model's message that takes an action: by a tool, where that is asked for and there is a tool for it."""
+    parsed = parse_action(action) if form == "tools" else None
+    match parsed:
+        case Get(url):
+            return calls_tools(("get", json.dumps({"url": url})))
+        case Post(url, body):
+            return calls_tools(("post", json.dumps({"url": url, "body": _json(body)})))
+        case Finish(answer):
+            return calls_tools(("finish", json.dumps({"answer": _json(answer)})))
+    return {"role": "assistant", "content": action}
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def speaks(scripts: Mapping[str, Actions], form: str) -> Callable[[Messages], Mapping[str, Any]]:
+    """A model that plays a script of actions for each opening message."""
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        opening = next(message["content"] for message in messages if message["role"] == "user")
+        said = sum(message["role"] == "assistant" for message in messages)
+        return says(scripts[opening][said], form)
+
+    return speak
+
+
+class Endpoint:
+    """The same model, for the project's own agents: it answers a script of actions, and then that the chat is full."""
+
+    model = "scripted"
+
+    def __init__(self, actions: Actions, form: str) -> None:
+        self._messages = [says(action, form) for action in actions]
+
+    def ask(self, messages: Any, calls: Any, further: Any = None) -> Answer:
+        if not self._messages:
+            raise ContextLimitError("full")
+        return Answer(self._messages.pop(0), None, None)
+
+
+def own_record(env: gymnasium.Env[Any, str], case: str, actions: Actions, form: str = "text") -> EpisodeRecord:
+    """What the project's own rollout makes of a model that takes these actions."""
+    endpoint = cast(ChatEndpoint, Endpoint(actions, form))
+    return play_until_judged(env, (TextModel if form == "text" else ToolModel)(endpoint), Assignment(0, case))

@@ -1,0 +1,184 @@
+"""The environments in NeMo Gym: its own agent plays them over HTTP; verdicts are those of the project's own rollout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from mab_gym.env import MedicalRecordEnv
+from mab_gym.errors import UsageError
+from mab_gym.integrations.sessions import make
+from mab_gym.records import EpisodeRecord
+from mab_gym.rollout import unwrapped
+from tests.integrations.scripts import FORMS, Actions, judged, own_record, says, told_of
+
+pytest.importorskip("nemo_gym")
+
+import httpx
+import uvicorn
+from fastapi import FastAPI, Request
+from nemo_gym import server_utils
+from nemo_gym.config_types import BaseServerConfig
+from nemo_gym.server_utils import GlobalAIOHTTPAsyncClientConfig, ServerClient, set_global_aiohttp_client
+from omegaconf import OmegaConf
+from responses_api_agents.gymnasium_agent.app import GymnasiumAgent, GymnasiumAgentConfig
+
+from mab_gym.integrations.nemo_gym import MedicalRecordServer, MedicalRecordServerConfig, dataset
+
+pytestmark = [pytest.mark.filterwarnings("ignore")]  # its many packages warn of one another
+SERVERS = {
+    "mab_gym": "resources_servers",
+    "mab_gym_gymnasium_agent": "responses_api_agents",
+    "policy_model": "responses_api_models",
+}
+
+
+def scripted(scripts: Mapping[str, Actions], form: str) -> FastAPI:
+    """A model server that plays a script for each opening message."""
+    app = FastAPI()
+
+    @app.post("/v1/responses")
+    async def responses(request: Request) -> dict[str, Any]:
+        body = await request.json()
+        opening = next(item["content"] for item in body["input"] if item.get("role") == "user")
+        said = sum(item.get("type") == "function_call" or item.get("role") == "assistant" for item in body["input"])
+        message = says(scripts[opening][said], form)
+        output: list[dict[str, Any]] = [
+            {"type": "function_call", "call_id": f"c{said}", **call["function"]}
+            for call in message.get("tool_calls", ())
+        ] or [
+            {
+                "type": "message",
+                "id": f"m{said}",
+                "role": "assistant",
+                "status": "completed",
+                "content": [{"type": "output_text", "text": message["content"], "annotations": []}],
+            }
+        ]
+        return {
+            "id": "r", "created_at": 0.0, "model": "scripted", "object": "response", "output": output,
+            "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+        }  # fmt: skip
+
+    return app
+
+
+def run(rows: Sequence[Mapping[str, Any]], model: FastAPI, **config: Any) -> list[httpx.Response]:
+    """Plays rows with NeMo Gym's agent, all at once, and gives what its ``/run`` answers."""
+
+    async def play() -> list[httpx.Response]:
+        with ExitStack() as stack:
+            listening = {
+                name: stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512)) for name in SERVERS
+            }
+            ports = {name: each.getsockname()[1] for name, each in listening.items()}
+            told = {name: {kind: {name: {"host": "127.0.0.1", "port": ports[name]}}} for name, kind in SERVERS.items()}
+            client = ServerClient(
+                head_server_config=BaseServerConfig(host="127.0.0.1", port=1), global_config_dict=OmegaConf.create(told)
+            )
+            common = {"host": "127.0.0.1", "entrypoint": "app.py"}
+            server = MedicalRecordServer(
+                config=MedicalRecordServerConfig(name="mab_gym", port=ports["mab_gym"], **common, **config),
+                server_client=client,
+            )
+            agent = GymnasiumAgent(
+                config=GymnasiumAgentConfig(
+                    name="mab_gym_gymnasium_agent",
+                    port=ports["mab_gym_gymnasium_agent"],
+                    resources_server={"type": "resources_servers", "name": "mab_gym"},
+                    model_server={"type": "responses_api_models", "name": "policy_model"},
+                    **common,
+                ),
+                server_client=client,
+            )
+            set_global_aiohttp_client(GlobalAIOHTTPAsyncClientConfig())
+            apps = {
+                "mab_gym": server.setup_webserver(),
+                "mab_gym_gymnasium_agent": agent.setup_webserver(),
+                "policy_model": model,
+            }
+            running = {name: uvicorn.Server(uvicorn.Config(app, log_level="critical")) for name, app in apps.items()}
+            tasks = [asyncio.create_task(each.serve(sockets=[listening[name]])) for name, each in running.items()]
+            try:
+                async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+                    url = f"http://127.0.0.1:{ports['mab_gym_gymnasium_agent']}/run"
+                    return list(await asyncio.gather(*(http.post(url, json=row) for row in rows)))
+            finally:
+                assert not server.session_state, "a rollout that is over is forgotten"
+                await server_utils.get_global_aiohttp_client().close()
+                server_utils._GLOBAL_AIOHTTP_CLIENT = None
+                for each in running.values():
+                    each.should_exit = True
+                await asyncio.gather(*tasks)
+
+    return asyncio.run(play())
+
+
+def canonical(form: str, cases: Sequence[str]) -> list[dict[str, Any]]:
+    return [row for row in dataset("MedAgentBench-v0", form) if row["mab_gym"]["case"] in cases]
+
+
+@pytest.fixture(scope="module")
+def few(golds: Mapping[str, EpisodeRecord]) -> Iterator[dict[str, Actions]]:
+    """Every script on cases of four families."""
+    families = ("patient_age", "record_blood_pressure", "replace_potassium", "check_a1c")
+    yield {case: actions for case, actions in told_of(golds).items() if case.startswith(families)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_actions_have_the_same_verdicts(
+    form: str, golds: Mapping[str, EpisodeRecord], few: Mapping[str, Actions], env: MedicalRecordEnv
+) -> None:
+    by_opening = {golds[case].messages[0]["content"]: actions for case, actions in few.items()}
+    rows = canonical(form, list(few))
+    answers = run(rows, scripted(by_opening, form))
+    assert len(answers) == len(few)
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        record = own_record(env, row["mab_gym"]["case"], few[row["mab_gym"]["case"]], form)
+        assert judged(told["info"]["verdict"]) == judged(record.verdict)
+        assert (told["reward"], told["terminated"], told["truncated"]) == (
+            record.reward, record.terminated, record.truncated,
+        )  # fmt: skip
+        assert told["info"]["step"] == record.steps
+
+
+def test_rollouts_of_one_case_at_once_do_not_see_each_others_writes(golds: Mapping[str, EpisodeRecord]) -> None:
+    record = golds["replace_potassium/01"]
+    rows = canonical("text", [record.case]) * 12
+    answers = run(rows, scripted({record.messages[0]["content"]: record.actions}, "text"))
+    assert [answer.json()["reward"] for answer in answers] == [1.0] * 12
+
+
+def test_training_rows_are_json_and_tell_no_answer() -> None:
+    rows = list(dataset(limit=30, family="patient_age"))
+    assert len(rows) == 30
+    assert json.loads(json.dumps(rows)) == rows
+    assert {row["mab_gym"]["seed"] for row in rows} == set(range(30))
+    with pytest.raises(UsageError, match="text or tools"):
+        next(dataset(form="song"))
+
+
+def test_a_failing_record_system_fails_the_rollout_and_gives_no_reward(nobody_there: str) -> None:
+    base = unwrapped(make(nobody_there)).workplace.backend.base_url
+    look: defaultdict[str, Actions] = defaultdict(lambda: [f"GET {base}/Patient?_count=1"] * 9)
+    (answer,) = run(list(dataset(nobody_there, limit=1)), scripted(look, "text"))
+    assert (answer.status_code, "reward" in answer.text) == (500, False)
+
+
+def test_a_row_of_something_else_is_told() -> None:
+    config = MedicalRecordServerConfig(name="x", host="127.0.0.1", port=1, entrypoint="app.py")
+    client = ServerClient(
+        head_server_config=BaseServerConfig(host="127.0.0.1", port=1), global_config_dict=OmegaConf.create({})
+    )
+    server = MedicalRecordServer(config=config, server_client=client)
+    with pytest.raises(UsageError, match=r"nemo_gym\.dataset"):
+        asyncio.run(server.reset({"blackjack": {}}, "x"))
