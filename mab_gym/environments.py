@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym.content import bundled_folder
-from mab_gym.errors import ContentError, NotInstalledError
+from mab_gym.errors import ContentError, NotInstalledError, UsageError
 from mab_gym.tasking.difficulty import DIFFICULTIES
 from mab_gym.tasking.family import KINDS
 from mab_gym.tasking.verdict import REWARDS
@@ -51,6 +52,9 @@ FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 
 EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
 """Where a record system can be."""
+
+SPLITS = ("test", "validation", "train")
+"""The splits of which environments may have siblings; see `sibling`."""
 
 _TABLES: Mapping[str, set[str]] = {
     "tasks": {"families", "kind", "difficulty", "cases", "count", "seed", "folder"},
@@ -185,3 +189,50 @@ def environment_files() -> list[Path]:
     folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
     folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
     return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+
+
+def environment_file(name: str) -> Path:
+    """The file of an environment.
+
+    Args:
+        name: Its id (``mab_gym/`` before it may be left out) or its file.
+
+    Raises:
+        UsageError: There is no such id.
+        ContentError: The file is not as it should be.
+    """
+    if name.endswith(".toml"):
+        read_environment(Path(name))
+        return Path(name)
+    files = _files_by_id()
+    found = files.get(name) or files.get(f"mab_gym/{name}")
+    if found is None:
+        raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
+    return found
+
+
+def sibling(name: str, split: str) -> str:
+    """The id of the environment that plays another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
+
+    Args:
+        name: An environment's id, with or without ``mab_gym/`` before it.
+        split: One of `SPLITS`; ``test`` is the environment without a split in its id.
+
+    Raises:
+        UsageError: There is no such split, or this environment has none such.
+    """
+    if split not in SPLITS:
+        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
+    whole = re.fullmatch(r"(.+?)(?:-Train|-Validation)?(-v\d+)", name)
+    if name.endswith(".toml") or whole is None:
+        raise UsageError(f"a split goes with an environment's id, not with {name!r}")
+    wanted = f"{whole[1]}{'' if split == 'test' else f'-{split.capitalize()}'}{whole[2]}"
+    files = _files_by_id()
+    for each in (wanted, f"mab_gym/{wanted}"):
+        if each in files:
+            return each
+    raise UsageError(f"there is no {wanted}; there are: {', '.join(files)}")
+
+
+def _files_by_id() -> dict[str, Path]:
+    return {read_environment(path).id: path for path in environment_files()}

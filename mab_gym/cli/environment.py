@@ -10,37 +10,12 @@ import gymnasium
 
 from mab_gym.cli.console import stages
 from mab_gym.cohort.locate import archive_path, build_archive, named_spec
-from mab_gym.environments import Environment, environment_files, read_environment
+from mab_gym.environments import environment_file, environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.registration import register_envs, register_file
 from mab_gym.workplace import OFFICIAL
 
 DEFAULT_ENV = "mab_gym/MedAgentBench-v0"
-
-
-SPLITS = ("test", "validation", "train")
-
-
-def sibling(name: str, split: str) -> str:
-    """The id of the environment that plays another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
-
-    Args:
-        name: An environment's id, with or without the part before the slash.
-        split: One of `SPLITS`; ``test`` is the environment without a split in its id.
-
-    Raises:
-        UsageError: There is no such split, or this environment has none such.
-    """
-    if split not in SPLITS:
-        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
-    whole = re.fullmatch(r"(?:mab_gym/)?(.+?)(?:-Train|-Validation)?(-v\d+)", name)
-    if name.endswith(".toml") or whole is None:
-        raise UsageError(f"a split goes with an environment's id, not with {name!r}")
-    wanted = f"mab_gym/{whole[1]}{'' if split == 'test' else f'-{split.capitalize()}'}{whole[2]}"
-    there = [read_environment(path).id for path in environment_files()]
-    if wanted not in there:
-        raise UsageError(f"there is no {wanted}; there are: {', '.join(there)}")
-    return wanted
 
 
 def counterpart(name: str, protocol: str) -> str:
@@ -64,29 +39,6 @@ def counterpart(name: str, protocol: str) -> str:
     return wanted
 
 
-def described(name: str) -> Environment:
-    """What an environment's file says, without opening anything.
-
-    Args:
-        name: Its id (the part before the slash may be left out) or its file.
-
-    Raises:
-        UsageError: There is no such id or file.
-    """
-    return read_environment(_file(name))
-
-
-def _file(name: str) -> Path:
-    if name.endswith(".toml"):
-        read_environment(Path(name))
-        return Path(name)
-    files = {read_environment(path).id: path for path in environment_files()}
-    found = files.get(name) or files.get(f"mab_gym/{name}")
-    if found is None:
-        raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
-    return found
-
-
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     """An environment by its id (the part before the slash may be left out) or by its file.
 
@@ -94,7 +46,7 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
         UsageError: There is no such id or file.
     """
     register_envs()
-    file = _file(name)
+    file = environment_file(name)
     env_id = register_file(file)
     if env_id is None:
         raise UsageError(f"{name} holds no id")

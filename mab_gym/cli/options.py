@@ -14,7 +14,8 @@ import typer
 from mab_gym.agents.endpoint import ATTEMPTS, PAUSE, TIMEOUT
 from mab_gym.agents.loading import ENTRY_POINTS
 from mab_gym.agents.model import FORMS
-from mab_gym.cli.environment import DEFAULT_ENV, SPLITS
+from mab_gym.cli.environment import DEFAULT_ENV
+from mab_gym.environments import SPLITS
 from mab_gym.errors import UsageError
 from mab_gym.evaluate import AGENTS, Prices
 from mab_gym.rollout import RETRIES

@@ -14,11 +14,11 @@ import typer
 
 from mab_gym import __version__
 from mab_gym.cli.console import errors
-from mab_gym.cli.environment import make, sibling
+from mab_gym.cli.environment import make
 from mab_gym.cli.options import Plan
 from mab_gym.cli.players import Player, player
 from mab_gym.cli.running import Tally, watching
-from mab_gym.environments import CONTAINER, Environment
+from mab_gym.environments import CONTAINER, Environment, sibling
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.evaluate import Prices
 from mab_gym.parallel import Seat, play_at_once

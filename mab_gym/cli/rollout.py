@@ -16,13 +16,12 @@ from typer.core import TyperCommand
 from mab_gym.agents import Agent
 from mab_gym.agents.loading import is_one_object
 from mab_gym.cli.console import errors
-from mab_gym.cli.environment import described, sibling
 from mab_gym.cli.evaluate import conclude
 from mab_gym.cli.options import Plan, with_plan
 from mab_gym.cli.players import player
 from mab_gym.cli.playing import check_run, play_into, prepare
 from mab_gym.cohort.locate import CACHE_VARIABLE
-from mab_gym.environments import CONTAINER, EMBEDDED
+from mab_gym.environments import CONTAINER, EMBEDDED, environment_file, read_environment, sibling
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.evaluate import AGENTS
 from mab_gym.integrations.ray import LOCAL, Job, RayWorkers, is_installed
@@ -87,7 +86,7 @@ def rollout(
     if not is_installed():
         raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
     own = plan.agent if plan.agent not in (None, *AGENTS) else None
-    wanted = described(plan.env if plan.split is None else sibling(plan.env, plan.split))
+    wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
     if wanted.backend == CONTAINER:
         raise UsageError(
             f"{wanted.id} plays on containers, and each node would need Docker and its own; play it without --ray, or "

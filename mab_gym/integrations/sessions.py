@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 
-from mab_gym.environments import CONTAINER, EMBEDDED, read_environment
+from mab_gym.environments import CONTAINER, EMBEDDED, environment_file
 from mab_gym.episode import Step
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.registration import register_envs, register_file
+from mab_gym.registration import register_file
 from mab_gym.rollout import unwrapped
-
-SPLITS = {"test": "", "validation": "-Validation", "train": "-Train"}
-"""The splits, and what they add to an environment's id."""
 
 
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
@@ -31,15 +26,9 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     Raises:
         UsageError: There is no such id or file.
     """
-    if name.endswith(".toml"):
-        env_id = register_file(Path(name)) or read_environment(Path(name)).id
-    else:
-        env_id = name if "/" in name else f"mab_gym/{name}"
-    if env_id not in gymnasium.registry:
-        register_envs()
-    if env_id not in gymnasium.registry:
-        there = ", ".join(sorted(each for each in gymnasium.registry if each.startswith("mab_gym/")))
-        raise UsageError(f"there is no environment {name!r}; there are: {there}")
+    env_id = register_file(environment_file(name))
+    if env_id is None:
+        raise UsageError(f"{name} holds no id")
     chosen = {field: value for field, value in overrides.items() if value is not None}
     made: gymnasium.Env[Any, str] = gymnasium.make(env_id, **chosen)
     return made
@@ -59,20 +48,6 @@ def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     if unwrapped(made).workplace.environment.backend == CONTAINER:
         made = make(name, **overrides, backend=EMBEDDED)
     return made
-
-
-def sibling(name: str, split: str) -> str:
-    """The id of the environment that plays another split: ``…-Train-v0`` beside ``…-v0``.
-
-    Raises:
-        UsageError: There is no such split, or ``name`` is no id.
-    """
-    whole = re.fullmatch(r"(.+?)(?:-Train|-Validation)?(-v\d+)", name)
-    if split not in SPLITS:
-        raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
-    if whole is None or name.endswith(".toml"):
-        raise UsageError(f"a split goes with an environment's id, not with {name!r}")
-    return f"{whole[1]}{SPLITS[split]}{whole[2]}"
 
 
 @dataclass

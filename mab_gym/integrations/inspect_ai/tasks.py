@@ -8,11 +8,12 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from rich.markup import escape
 
 from mab_gym import __version__
+from mab_gym.environments import sibling
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations.inspect_ai.playing import play_episode
 from mab_gym.integrations.inspect_ai.scoring import solved, unsafe
 from mab_gym.integrations.rows import Row, rows
-from mab_gym.integrations.sessions import make_to_read, sibling
+from mab_gym.integrations.sessions import make_to_read
 from mab_gym.rollout import unwrapped
 
 

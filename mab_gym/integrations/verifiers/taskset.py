@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 
 from mab_gym.agents.model import FORMS, SYSTEM
 from mab_gym.agents.reference import Oracle
+from mab_gym.environments import sibling
 from mab_gym.errors import UsageError
 from mab_gym.integrations.rows import Row, is_drawn, rows
-from mab_gym.integrations.sessions import make, make_to_read, sibling
+from mab_gym.integrations.sessions import make, make_to_read
 from mab_gym.rollout import Assignment, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
