@@ -142,7 +142,7 @@ def test_none_is_no_action_where_episodes_go_on_by_themselves() -> None:
         ({"seed": "7"}, "whole number from 0"),
         ({"options": {"case": ["check_a1c/01"]}}, "option case is one for all, or a list of num_envs = 3, not of 1"),
         ({"options": {"case": ["check_a1c/01", "check_a1c/01", "nonsense"]}}, "latest_magnesium"),
-        ({"options": {"cases": "x"}}, "case, family, difficulty, variant, reset_mask"),
+        ({"options": {"cases": "x"}}, "case, family, difficulty, branch, variant, reset_mask"),
         ({"options": {"reset_mask": [True, False, False]}}, "numpy array of num_envs = 3 bools"),
         ({"options": {"reset_mask": np.array([1, 0, 0])}}, "bools, not an array of int64"),
         ({"options": mask(True, False)}, "num_envs = 3 bools"),
