@@ -285,7 +285,7 @@ def test_live_episodes_take_little_memory(workplace: Workplace) -> None:
             assert set(env.step(actions[:num_envs])[0]["status"]) <= {200, 201}
         return env
 
-    live(20)
+    live(count).close()  # what the hospital remembers of these cases is not an episode's
     tracemalloc.start()
     try:
         env = live(count)
