@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, SupportsFloat, cast
 
 import gymnasium
@@ -14,7 +14,6 @@ from gymnasium.utils import RecordConstructorArgs
 from mab_gym.menu.choices import CHOICES
 from mab_gym.menu.features import FEATURES
 from mab_gym.menu.menu import Menu
-from mab_gym.tasking.case import Case
 
 Features = npt.NDArray[np.float32]
 
@@ -35,15 +34,13 @@ class MenuEnv(gymnasium.Wrapper[Features, np.int64, dict[str, Any], str], Record
 
     Args:
         env: An environment of this package, played by texts; wrapped for other rewards if need be.
-        cases: Where the cases come from that ``reset`` plays without options; None leaves them to the environment.
     """
 
-    def __init__(self, env: gymnasium.Env[dict[str, Any], str], cases: Iterator[Case] | None = None) -> None:
-        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, cases=cases)
+    def __init__(self, env: gymnasium.Env[dict[str, Any], str]) -> None:
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True)
         super().__init__(cast(Any, env))  # Gymnasium types it as if a wrapper changed nothing
         self._inside = env
         self.menu = Menu()
-        self._cases = cases
         self.action_space = spaces.Discrete(len(CHOICES))
         self.observation_space = spaces.Box(-1.0, 1.0, (len(FEATURES),), np.float32)
 
@@ -51,8 +48,6 @@ class MenuEnv(gymnasium.Wrapper[Features, np.int64, dict[str, Any], str], Record
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Features, dict[str, Any]]:
         """Begins a new episode; see `mab_gym.env.MedicalRecordEnv` for the options."""
-        if self._cases is not None and not {"case", "family", "difficulty"} & set(options or {}):
-            options = {**(options or {}), "case": next(self._cases)}
         observation, info = self._inside.reset(seed=seed, options=None if options is None else dict(options))
         self.menu.begin(observation)
         return self.menu.features(), info

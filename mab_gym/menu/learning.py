@@ -7,8 +7,6 @@ validation cases through the text environment, and the best one is kept.
 from __future__ import annotations
 
 import importlib
-import itertools
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from mab_gym.curriculum import Curriculum, CurriculumWrapper, arms_of
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu.agent import MenuAgent, MenuPolicy
 from mab_gym.menu.env import MenuEnv
@@ -27,6 +26,8 @@ from mab_gym.rollout import Assignment, assignments, play, unwrapped
 from mab_gym.wrappers import PartialCredit, PotentialShaping
 
 GAMMA = 1.0
+TARGET, EXPLORE = 0.1, 0.25
+"""The curriculum seeks what is solved seldom, and plays a quarter of the episodes evenly over all branches."""
 REWARDS: Mapping[str, Callable[[Any], Any]] = {
     "sparse": lambda env: env,
     "credit": PartialCredit,
@@ -47,7 +48,6 @@ class Settings:
         seed: Of cases, networks and chance.
         envs: Environments in turn.
         reward: See `REWARDS`.
-        pool: How many different cases there are to learn from.
         validate_every: Actions between two validations.
         patience: How many faultless validations, one after another, end the training.
         horizon: Actions from one update to the next, over all environments.
@@ -62,13 +62,13 @@ class Settings:
     seed: int = 0
     envs: int = 16
     reward: str = "shaped"
-    pool: int = 5000
     validate_every: int = 10_000
     patience: int = 3
-    horizon: int = 2048
+    horizon: int = 1024
     learning_rate: float = 7e-4
     entropy: float = 0.05
-    epochs: int = 6
+    epochs: int = 10
+    batch: int = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None
         seed=settings.seed,
         device="cpu",
         n_steps=settings.horizon // settings.envs,
-        batch_size=512,
+        batch_size=settings.batch,
         n_epochs=settings.epochs,
         gamma=GAMMA,
         gae_lambda=0.95,
@@ -179,20 +179,15 @@ def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None
 
 
 def _makers(settings: Settings) -> list[Callable[[], Any]]:
-    """What makes each environment; they share a pool of cases, each in an order of its own."""
+    """What makes each environment; one curriculum chooses the cases of all."""
     chosen: dict[str, Any] = {"families": settings.families} if settings.families else {}
-    first = gymnasium.make(settings.env, **chosen)
-    pool = list(itertools.islice(unwrapped(first).workplace.tasks.stream(settings.seed), settings.pool))
+    curriculum = Curriculum(arms_of(gymnasium.make(settings.env, **chosen)), target=TARGET, focus=1.0, explore=EXPLORE)
 
-    def made(number: int) -> Callable[[], Any]:
-        def make() -> Any:
-            shuffled = random.Random(f"{settings.seed}/{number}").sample(pool, len(pool))
-            env = first if number == 0 else gymnasium.make(settings.env, **chosen)
-            return MenuEnv(REWARDS[settings.reward](env.unwrapped), itertools.cycle(shuffled))
+    def make() -> Any:
+        rewarded = REWARDS[settings.reward](gymnasium.make(settings.env, **chosen).unwrapped)
+        return MenuEnv(CurriculumWrapper(rewarded, curriculum))
 
-        return make
-
-    return [made(number) for number in range(settings.envs)]
+    return [make] * settings.envs
 
 
 def _watcher(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from mab_gym.agents.reference import Oracle
-from mab_gym.errors import UsageError
+from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu import CHART, CHOICES, FEATURES, Menu, MenuAgent, MenuEnv
+from mab_gym.menu.learning import Settings, train
 from mab_gym.menu.policies import RandomChoice, deaf
 from mab_gym.records import RunFolder, read_records
 from mab_gym.rollout import Assignment, assignments, play, play_until_judged, unwrapped
@@ -188,6 +190,12 @@ def test_an_agent_plays_the_text_environment_and_leaves_records(expert: Expert, 
     assert [record["reward"] for record in records] == [1.0, 1.0]
     assert records[0]["actions"][0].startswith("GET http")
     assert json.loads(records[0]["actions"][1].partition("\n")[2])["resourceType"] == "MedicationRequest"
+
+
+def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "stable_baselines3", None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'mab-gym\[sb3\]'"):
+        train(Settings(timesteps=1))
 
 
 def test_chance_solves_little(menu: MenuEnv) -> None:
