@@ -21,7 +21,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,7 @@ def main() -> None:
     parser.add_argument("--timesteps", type=int, default=usual.timesteps, help="actions to learn from, at most")
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="one training a seed")
     parser.add_argument("--envs", type=int, default=usual.envs, help="environments that take turns")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, a process each")
     parser.add_argument("--reward", choices=list(REWARDS), default=usual.reward, help="what training pays")
     parser.add_argument("--out", type=Path, default=Path("runs/sb3"), help="a folder for what comes of it")
     parser.add_argument("--figures", type=Path, default=None, help="a folder for the plot; as --out where not given")
@@ -164,10 +167,14 @@ def main() -> None:
         "random": {"test": success(by_chance), "families": solved_by_family(by_chance)},
         "seeds": {},
     }
-    for seed in asked.seed:
-        settings = Settings(env=asked.env, timesteps=asked.timesteps, seed=seed, envs=asked.envs, reward=asked.reward)
-        summary["seeds"][f"seed {seed}"] = one_seed(settings, asked.out)
-        (asked.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    todo = [
+        Settings(env=asked.env, timesteps=asked.timesteps, seed=seed, envs=asked.envs, reward=asked.reward)
+        for seed in asked.seed
+    ]
+    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
+        for settings, run in zip(todo, pool.map(one_seed, todo, [asked.out] * len(todo)), strict=True):
+            summary["seeds"][f"seed {settings.seed}"] = run
+            (asked.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     plot(summary, asked.figures or asked.out)
     for name, run in summary["seeds"].items():
         print(

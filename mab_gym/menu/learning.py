@@ -25,9 +25,12 @@ from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play, unwrapped
 from mab_gym.wrappers import PartialCredit, PotentialShaping
 
-GAMMA = 1.0
+GAMMA = 0.9
+"""Below 1, so that a search too many costs something: else the likeliest choices may go round in circles."""
 TARGET, EXPLORE = 0.1, 0.25
 """The curriculum seeks what is solved seldom, and plays a quarter of the episodes evenly over all branches."""
+POOL = 200
+"""How many cases of each branch there are to learn from."""
 REWARDS: Mapping[str, Callable[[Any], Any]] = {
     "sparse": lambda env: env,
     "credit": PartialCredit,
@@ -53,22 +56,24 @@ class Settings:
         horizon: Actions from one update to the next, over all environments.
         learning_rate: Of Adam at the beginning; it falls in a straight line.
         entropy: The weight of the policy's entropy: what keeps it trying what it has not yet seen the good of.
+        epochs: How often each action is learnt from.
+        batch: How many actions make a gradient.
     """
 
     env: str = "mab_gym/MedAgentBench-Train-v0"
     validation: str = "mab_gym/MedAgentBench-Validation-v0"
     families: tuple[str, ...] = ()
-    timesteps: int = 200_000
+    timesteps: int = 150_000
     seed: int = 0
     envs: int = 16
     reward: str = "shaped"
     validate_every: int = 10_000
     patience: int = 3
     horizon: int = 1024
-    learning_rate: float = 7e-4
+    learning_rate: float = 1e-3
     entropy: float = 0.05
     epochs: int = 10
-    batch: int = 128
+    batch: int = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +183,35 @@ def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None
     return trained
 
 
+class _Pooled(Curriculum):
+    """A curriculum over branches whose cases are drawn once each, up to `POOL` of a branch: drawing takes its time.
+
+    Args:
+        env: Whose cases.
+        seed: Of their draw.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
+        super().__init__(arms_of(env), target=TARGET, focus=1.0, explore=EXPLORE)
+        self._tasks = unwrapped(env).workplace.tasks
+        self._draws = np.random.default_rng([seed, POOL])
+        self._pool: dict[tuple[str, str], list[Any]] = {}
+
+    def next_options(self, chance: Any) -> dict[str, Any]:
+        """A case of the branch that the curriculum chooses."""
+        chosen = super().next_options(chance)
+        pool = self._pool.setdefault((chosen["family"], chosen["branch"]), [])
+        place = int(chance.random() * POOL)
+        if place >= len(pool):
+            pool.append(self._tasks.pick(self._draws, chosen["family"], branch=chosen["branch"]))
+            place = len(pool) - 1
+        return {"case": pool[place]}
+
+
 def _makers(settings: Settings) -> list[Callable[[], Any]]:
     """What makes each environment; one curriculum chooses the cases of all."""
     chosen: dict[str, Any] = {"families": settings.families} if settings.families else {}
-    curriculum = Curriculum(arms_of(gymnasium.make(settings.env, **chosen)), target=TARGET, focus=1.0, explore=EXPLORE)
+    curriculum = _Pooled(gymnasium.make(settings.env, **chosen), settings.seed)
 
     def make() -> Any:
         rewarded = REWARDS[settings.reward](gymnasium.make(settings.env, **chosen).unwrapped)

@@ -43,7 +43,7 @@ def test_masks_are_found_where_maskable_ppo_looks() -> None:
     vec_env = DummyVecEnv([lambda: MenuEnv(gymnasium.make(CANONICAL))] * 2)
     vec_env.seed(0)
     observations = vec_env.reset()
-    assert np.shape(observations) == (2, len(FEATURES))
+    assert np.asarray(observations).shape == (2, len(FEATURES))
     assert is_masking_supported(vec_env)
     masks = get_action_masks(vec_env)
     assert masks.shape == (2, len(CHOICES))
