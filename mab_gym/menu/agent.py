@@ -38,8 +38,11 @@ class MenuAgent:
             self._begin(seed)
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The text of the policy's choice."""
+        """The text of the policy's choice, once all that it leaves open has been chosen."""
         if self._begun:
             self._menu.see(observation)
         self._begun = True
-        return self._menu.choose(int(self._policy(self._menu.features(), self._menu.mask())))
+        text = ""
+        while not text:
+            text = self._menu.choose(int(self._policy(self._menu.features(), self._menu.mask())))
+        return text

@@ -37,7 +37,8 @@ class Choice:
         write: See `Write`.
         search: What it searches, as `Notes.search` has it; empty for other choices.
         further: Whether it asks for a further page.
-        form: The place of the order that it writes, or None.
+        form: The place of the order that it writes or whose form it opens, or None.
+        fills: Whether it fills in the form that is open; nothing else can be done then.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Choice:
     search: str = ""
     further: bool = False
     form: int | None = None
+    fills: bool = False
 
 
 def _choices() -> Iterator[Choice]:
@@ -66,13 +68,13 @@ def _choices() -> Iterator[Choice]:
         yield Choice(f"answer: the prompt's phrase and the birth date of patient {place + 1}", _answer_phrase(place))
     yield Choice("answer: the prompt's phrase", lambda p, n: _finish(p.phrase) if p.phrase else None)
     for place in range(FORMS):
-        yield Choice(f"order {place + 1}: as it is", _order(place), form=place)
-        for time in range(TIMES):
-            yield Choice(f"order {place + 1}: for time {time + 1}", _order_at(place, time), form=place)
-        for dose in range(DOSES):
-            yield Choice(f"order {place + 1}: dose {dose + 1}", _order_dose(place, dose), form=place)
-        for times in range(1, MULTIPLES + 1):
-            yield Choice(f"order {place + 1}: {times} times the dose", _order_multiple(place, times), form=place)
+        yield Choice(f"order {place + 1}", _order(place), form=place)
+    for place in range(TIMES):
+        yield Choice(f"fill in: time {place + 1}", _fill_time(place), fills=True)
+    for place in range(DOSES):
+        yield Choice(f"fill in: dose {place + 1}", _fill_dose(place), fills=True)
+    for times in range(1, MULTIPLES + 1):
+        yield Choice(f"fill in: {times} times the dose of a step", _fill_multiple(times), fills=True)
 
 
 def _search_results(place: int) -> Write:
@@ -147,41 +149,52 @@ def _answer_phrase(place: int) -> Write:
 
 
 def _order(place: int) -> Write:
+    """Writes an order without blanks; opens the form of one that has some which the prompt offers something for."""
+
     def write(prompt: Prompt, notes: Notes) -> Text | None:
-        form = _form(prompt, place)
-        return None if form is None or form.dose_unit or form.times else _post(prompt, form)
+        if place >= len(prompt.forms):
+            return None
+        form = prompt.forms[place]
+        if not form.blanks:
+            return _post(prompt, form)
+        return _open if form.times or form.doses or prompt.per_step else None
 
     return write
 
 
-def _order_at(place: int, time: int) -> Write:
+def _open() -> str:
+    """Opening a form sends nothing."""
+    return ""
+
+
+def _fill_time(place: int) -> Write:
     def write(prompt: Prompt, notes: Notes) -> Text | None:
-        form = _form(prompt, place)
-        return None if form is None or time >= len(form.times) else _post(prompt, form, at=form.times[time])
+        form = _opened(prompt, notes)
+        return None if form is None or place >= len(form.times) else _post(prompt, form, at=form.times[place])
 
     return write
 
 
-def _order_dose(place: int, dose: int) -> Write:
+def _fill_dose(place: int) -> Write:
     def write(prompt: Prompt, notes: Notes) -> Text | None:
-        form = _form(prompt, place)
-        return None if form is None or dose >= len(form.doses) else _post(prompt, form, form.doses[dose])
+        form = _opened(prompt, notes)
+        return None if form is None or place >= len(form.doses) else _post(prompt, form, form.doses[place])
 
     return write
 
 
-def _order_multiple(place: int, times: int) -> Write:
+def _fill_multiple(times: int) -> Write:
     def write(prompt: Prompt, notes: Notes) -> Text | None:
-        form, per = _form(prompt, place), prompt.per_step
-        return (
-            None if form is None or per is None or not form.dose_unit else _post(prompt, form, (times * per.dose, None))
-        )
+        form, per = _opened(prompt, notes), prompt.per_step
+        if form is None or per is None or not form.dose_unit:
+            return None
+        return _post(prompt, form, (times * per.dose, None))
 
     return write
 
 
-def _form(prompt: Prompt, place: int) -> OrderForm | None:
-    return prompt.forms[place] if place < len(prompt.forms) else None
+def _opened(prompt: Prompt, notes: Notes) -> OrderForm | None:
+    return None if notes.opened is None else prompt.forms[notes.opened]
 
 
 def _post(prompt: Prompt, form: OrderForm, dose: Dose | None = None, at: str | None = None) -> Text:

@@ -40,6 +40,7 @@ def _names() -> Iterator[str]:
     yield from (f"course.last search is code {place + 1}" for place in range(CODES))
     yield "course.last search is people"
     yield from (f"course.stored order {place + 1}" for place in range(FORMS))
+    yield from (f"course.opened order {place + 1}" for place in range(FORMS))
     yield from (f"chart.{what}" for what in ("results", "no results", "recent", "no recent", "people", "next page"))
     for place in range(RESULTS):
         yield from (f"chart.result {place + 1} {what}" for what in ("is there", "in error", "in window", "age"))
@@ -92,6 +93,7 @@ def _course(notes: Notes) -> Iterator[float]:
     yield from (float(kind in notes.searched) for kind in kinds)
     yield from (float(kind == notes.search) for kind in kinds)
     yield from (min(notes.stored.get(place, 0), 2) / 2 for place in range(FORMS))
+    yield from (float(notes.opened == place) for place in range(FORMS))
 
 
 def _chart(prompt: Prompt, notes: Notes) -> Iterator[float]:

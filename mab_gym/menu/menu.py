@@ -38,7 +38,10 @@ class Menu:
     def texts(self) -> tuple[Text | None, ...]:
         """What writes the text of each choice, None where it is not possible."""
         if self._texts is None:
-            self._texts = tuple(choice.write(self.prompt, self.notes) for choice in CHOICES)
+            filling = self.notes.opened is not None
+            self._texts = tuple(
+                choice.write(self.prompt, self.notes) if choice.fills == filling else None for choice in CHOICES
+            )
         return self._texts
 
     def mask(self) -> npt.NDArray[np.bool_]:
@@ -52,6 +55,8 @@ class Menu:
     def choose(self, action: int) -> str:
         """The text of a choice; what comes back for it is to be told by `see`.
 
+        It is empty where the choice opens the form of an order: nothing is sent before it has been filled in.
+
         Raises:
             UsageError: There is no such choice, or it is not possible here.
         """
@@ -61,7 +66,10 @@ class Menu:
         if text is None:
             raise UsageError(f"the choice {action} ({CHOICES[action].name}) is not possible here: look at the mask")
         self._last = CHOICES[action]
-        return text()
+        written = text()
+        if not written:
+            self.notes.opened, self._texts = self._last.form, None
+        return written
 
     def see(self, observation: Mapping[str, Any]) -> None:
         """Notes what came back for the choice that was made last."""
@@ -74,5 +82,7 @@ class Menu:
             return
         if choice.further or choice.search:
             notes.returned(choice.search or notes.search, status, observation["fhir"], further=choice.further)
-        elif choice.form is not None and 200 <= status < 300:
-            notes.stored[choice.form] = notes.stored.get(choice.form, 0) + 1
+        form = notes.opened if choice.fills else choice.form
+        notes.opened = None
+        if form is not None and 200 <= status < 300:
+            notes.stored[form] = notes.stored.get(form, 0) + 1

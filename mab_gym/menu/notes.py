@@ -50,6 +50,7 @@ class Notes:
         following: The address of the next page of the last search, or empty.
         searched: What was searched successfully so far.
         stored: How often each of the prompt's forms was stored.
+        opened: The place of the form that is being filled in, or None.
     """
 
     steps: int = 0
@@ -60,6 +61,7 @@ class Notes:
     following: str = ""
     searched: set[str] = field(default_factory=set)
     stored: dict[int, int] = field(default_factory=dict)
+    opened: int | None = None
 
     @property
     def valid(self) -> list[Result]:

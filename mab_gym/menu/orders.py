@@ -45,6 +45,11 @@ class OrderForm:
         """As in ``MedicationRequest``."""
         return str(self.resource["resourceType"])
 
+    @property
+    def blanks(self) -> bool:
+        """Whether there is anything to be chosen."""
+        return bool(self.dose_unit or self.times)
+
     def filled(self, dose: Dose | None = None, at: str | None = None) -> dict[str, Any]:
         """The resource with its blanks filled in.
 

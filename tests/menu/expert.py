@@ -57,7 +57,7 @@ class Expert:
 
     def _record_blood_pressure(self, sees: Mapping[str, float]) -> Iterator[str]:
         if not sees["course.stored order 1"]:
-            yield "order 1: as it is"
+            yield "order 1"
         yield "answer: nothing"
 
     _refer_orthopaedics = _record_blood_pressure
@@ -86,26 +86,30 @@ class Expert:
             sees["chart.newest above threshold 3"],
         )
         if not normal and not sees["course.stored order 1"]:
-            yield f"order 1: dose {3 if severe else 1 if mild else 2}"
+            yield from self._filled(sees, 1, f"dose {3 if severe else 1 if mild else 2}")
         yield self._newest(sees)
 
     def _replace_potassium(self, sees: Mapping[str, float]) -> Iterator[str]:
         yield from self._searched(sees)
         for steps in range(1, 17):
             if sees[f"chart.newest is {steps} steps below"] and not sees["course.stored order 1"]:
-                yield f"order 1: {steps} times the dose"
+                yield from self._filled(sees, 1, f"{steps} times the dose of a step")
         if sees["chart.newest below threshold 1"] and not sees["course.stored order 2"]:
-            yield "order 2: for time 3"
+            yield from self._filled(sees, 2, "time 3")
         yield self._newest(sees)
 
     def _check_a1c(self, sees: Mapping[str, float]) -> Iterator[str]:
         yield from self._searched(sees)
         if not sees["chart.newest within a year"] and not sees["course.stored order 1"]:
             if sees["course.last search is code 1"]:
-                yield "order 1: as it is"
+                yield "order 1"
         elif sees["course.last search is code 1"] and not sees["chart.newest is there"]:
             yield "search: results of code 2, newest first"
         yield self._newest(sees, "-1 and " if sees["course.last search is code 2"] else "")
+
+    @staticmethod
+    def _filled(sees: Mapping[str, float], order: int, what: str) -> Iterator[str]:
+        yield f"fill in: {what}" if sees[f"course.opened order {order}"] else f"order {order}"
 
     @staticmethod
     def _searched(sees: Mapping[str, float]) -> Iterator[str]:

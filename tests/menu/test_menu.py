@@ -169,15 +169,29 @@ def test_charts_that_differ_in_values_alone_cannot_be_told_apart_before_reading(
 
 
 def test_doses_are_on_the_menu_whether_they_are_due_or_not(menu: MenuEnv) -> None:
-    doses = [place for place, choice in enumerate(CHOICES) if choice.form is not None]
-    seen = set()
+    fills = [place for place, choice in enumerate(CHOICES) if choice.fills]
+    seen: dict[str, set[tuple[bool, ...]]] = {}
     for case in cases("replace_potassium", "replace_magnesium"):
-        menu.reset(seed=0, options={"case": case})
-        before = menu.action_masks()[doses].tolist()
-        menu.step(PLACE["search: results of code 1, newest first"])
-        assert menu.action_masks()[doses].tolist() == before
-        seen.add((case.partition("/")[0], tuple(before)))
-    assert len(seen) == 2  # one menu a family, whatever the chart says
+        for reading in (False, True):
+            menu.reset(seed=0, options={"case": case})
+            if reading:
+                menu.step(PLACE["search: results of code 1, newest first"])
+            assert not menu.action_masks()[fills].any()
+            menu.step(PLACE["order 1"])
+            seen.setdefault(case.partition("/")[0], set()).add(tuple(menu.action_masks()[fills].tolist()))
+    assert {family: len(menus) for family, menus in seen.items()} == {"replace_potassium": 1, "replace_magnesium": 1}
+    assert {sum(menus.pop()) for menus in seen.values()} == {3, 16}
+
+
+def test_an_open_form_is_no_step_and_has_to_be_filled_in(menu: MenuEnv) -> None:
+    _, begun = menu.reset(seed=0, options={"case": "replace_magnesium/01"})
+    _, reward, terminated, truncated, info = menu.step(PLACE["order 1"])
+    assert (reward, terminated, truncated, info["action"], info["step"]) == (0.0, False, False, "", begun["step"])
+    assert {CHOICES[place].fills for place in np.flatnonzero(menu.action_masks())} == {True}
+    *_, info = menu.step(PLACE["fill in: dose 2"])
+    assert info["step"] == begun["step"] + 1
+    assert '"value": 2, "unit": "g"' in info["action"]
+    assert not {CHOICES[place].fills for place in np.flatnonzero(menu.action_masks())} & {True}
 
 
 def test_an_agent_plays_the_text_environment_and_leaves_records(expert: Expert, tmp_path: Path) -> None:
