@@ -21,6 +21,7 @@ from mab_gym.curriculum import Curriculum, CurriculumWrapper, arms_of
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu.agent import MenuAgent, MenuPolicy
 from mab_gym.menu.env import MenuEnv
+from mab_gym.menu.potential import OrdersAlike
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play, unwrapped
 from mab_gym.wrappers import PartialCredit, PotentialShaping
@@ -34,7 +35,7 @@ POOL = 200
 REWARDS: Mapping[str, Callable[[Any], Any]] = {
     "sparse": lambda env: env,
     "credit": PartialCredit,
-    "shaped": lambda env: PotentialShaping(env, gamma=GAMMA),
+    "shaped": lambda env: PotentialShaping(env, gamma=GAMMA, potential=OrdersAlike()),
 }
 """What training may pay: the verdict, the credit for each criterion, or the verdict and potential-based shaping."""
 

@@ -137,3 +137,14 @@ def wins(env: MenuEnv, policy: Any, case: str, **options: Any) -> bool:
 def solved(env: MenuEnv, policy: Any, cases: Any, **options: Any) -> float:
     """The share of cases that a policy solves."""
     return float(np.mean([wins(env, policy, case, **options) for case in cases]))
+
+
+def course(menu: MenuEnv, policy: Any, case: str) -> Iterator[int]:
+    """The choices of a policy in a case."""
+    features, _ = menu.reset(seed=0, options={"case": case})
+    ended = False
+    while not ended:
+        choice = int(policy(features, menu.action_masks()))
+        yield choice
+        features, _, terminated, truncated, _ = menu.step(choice)
+        ended = terminated or truncated

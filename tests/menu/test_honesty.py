@@ -19,7 +19,7 @@ from mab_gym.fhir.table import Column, PoolColumn, Table
 from mab_gym.menu import MenuAgent, MenuEnv
 from mab_gym.rollout import assignments, play_all, play_until_judged, unwrapped
 from tests.conftest import CANONICAL
-from tests.menu.expert import Expert, families, solved
+from tests.menu.expert import Expert, course, families, solved
 
 READING = ("latest_magnesium", "replace_magnesium", "mean_glucose", "latest_glucose", "replace_potassium", "check_a1c")
 
@@ -150,14 +150,3 @@ def test_no_habit_does_for_all_cases_of_a_family(expert: Expert) -> None:
         assert np.mean(played) == pytest.approx(won[family], abs=0.11)
     assert max(won.values()) < 1.0
     assert np.mean(list(won.values())) < 0.65, won
-
-
-def course(menu: MenuEnv, policy: Any, case: str) -> Iterator[int]:
-    """The choices of a policy in a case."""
-    features, _ = menu.reset(seed=0, options={"case": case})
-    ended = False
-    while not ended:
-        choice = int(policy(features, menu.action_masks()))
-        yield choice
-        features, _, terminated, truncated, _ = menu.step(choice)
-        ended = terminated or truncated
