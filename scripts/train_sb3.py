@@ -86,7 +86,8 @@ def one_seed(settings: Settings, out: Path) -> dict[str, Any]:
     def tell(point: Point) -> None:
         print(
             f"seed {settings.seed}  {point.timesteps:>7,} steps  {point.seconds:5.0f} s  "
-            f"training {point.training:5.1%}  validation {point.validation:5.1%}",
+            f"training {point.training:5.1%}  validation {point.validation:5.1%}  "
+            + ", ".join(f"{family} {rate:.2f}" for family, rate in point.families.items() if rate < 1),
             flush=True,
         )
 
@@ -117,14 +118,14 @@ def plot(summary: dict[str, Any], folder: Path) -> None:
     chance = summary["random"]
     colours = [f"C{place}" for place in range(10)]
     for (name, run), colour in zip(summary["seeds"].items(), colours, strict=False):
-        steps = [0] + [point["timesteps"] / 1000 for point in run["curve"]]
-        rates = [chance["test"]] + [point["validation"] for point in run["curve"]]
-        left.plot(steps, rates, color=colour, label=f"{name}, validation")
+        steps = [point["timesteps"] / 1000 for point in run["curve"]]
+        left.plot(steps, [point["validation"] for point in run["curve"]], color=colour, label=f"{name}, validation")
         left.plot(steps[-1], run["test"], "o", color=colour, markersize=6, label=f"{name}, test: {run['test']:.3f}")
     left.axhline(chance["test"], color="0.4", linestyle="--", label=f"random choices, test: {chance['test']:.3f}")
     left.axhline(0.95, color="0.75", linewidth=0.8)
     left.set(xlabel="actions learnt from (thousands)", ylabel="cases solved", ylim=(0, 1.02), title="Learning curve")
-    left.legend(loc="lower right", frameon=False)
+    left.set_xlim(left=0)
+    left.legend(loc="lower right", bbox_to_anchor=(1, 0.1), frameon=False)
     families = list(chance["families"])
     runs = list(summary["seeds"].values())
     mean = [sum(run["families"][family] for run in runs) / len(runs) for family in families]

@@ -21,7 +21,7 @@ from mab_gym.curriculum import Curriculum, CurriculumWrapper, arms_of
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu.agent import MenuAgent, MenuPolicy
 from mab_gym.menu.env import MenuEnv
-from mab_gym.menu.potential import OrdersAlike
+from mab_gym.menu.orders_paid import OrdersPaid
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play, unwrapped
 from mab_gym.wrappers import PartialCredit, PotentialShaping
@@ -35,9 +35,10 @@ POOL = 200
 REWARDS: Mapping[str, Callable[[Any], Any]] = {
     "sparse": lambda env: env,
     "credit": PartialCredit,
-    "shaped": lambda env: PotentialShaping(env, gamma=GAMMA, potential=OrdersAlike()),
+    "shaped": lambda env: PotentialShaping(env, gamma=GAMMA),
+    "orders": OrdersPaid,
 }
-"""What training may pay: the verdict, the credit for each criterion, or the verdict and potential-based shaping."""
+"""What training may pay: the verdict, the credit by criteria, or the verdict and shaping or stored orders besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ class Settings:
     timesteps: int = 150_000
     seed: int = 0
     envs: int = 16
-    reward: str = "shaped"
+    reward: str = "orders"
     validate_every: int = 10_000
     patience: int = 3
     horizon: int = 1024
     learning_rate: float = 1e-3
-    entropy: float = 0.05
+    entropy: float = 0.1
     epochs: int = 10
     batch: int = 256
 
