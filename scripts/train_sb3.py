@@ -125,7 +125,7 @@ def plot(summary: dict[str, Any], folder: Path) -> None:
     left.axhline(0.95, color="0.75", linewidth=0.8)
     left.set(xlabel="actions learnt from (thousands)", ylabel="cases solved", ylim=(0, 1.02), title="Learning curve")
     left.set_xlim(left=0)
-    left.legend(loc="lower right", bbox_to_anchor=(1, 0.1), frameon=False)
+    left.legend(loc="lower right", bbox_to_anchor=(1, 0.14), frameon=False)
     families = list(chance["families"])
     runs = list(summary["seeds"].values())
     mean = [sum(run["families"][family] for run in runs) / len(runs) for family in families]
