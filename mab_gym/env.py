@@ -20,7 +20,7 @@ from mab_gym.spaces import AnyText
 from mab_gym.tasking.variants import read_variants
 from mab_gym.workplace import Workplace, open_workplace
 
-_OPTIONS = ("case", "family", "difficulty", "variant")
+_OPTIONS = ("case", "family", "difficulty", "branch", "variant")
 
 
 class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
@@ -46,12 +46,15 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
 
     ## Reset
     The record system goes back to its snapshot. ``seed`` chooses the case; equal seeds give equal episodes, byte for
-    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family`` or a ``difficulty``, and a
-    ``variant`` or several of `mab_gym.tasking.variants` (as in ``"by_name+distractors"``); its chance follows the seed.
+    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family``, a ``difficulty``, a ``branch``
+    (a family's clinical situation, as in ``low``), and a ``variant`` or several of `mab_gym.tasking.variants` (as in
+    ``"by_name+distractors"``); its chance follows the seed.
 
     ## Info
-    ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``, and at the end ``verdict`` with its reasons.
-    ``infrastructure_error`` is there only where the record system, not the agent, failed.
+    ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``; ``cost``, the safety violations that came to
+    light with this step (docs/rewards.md; the official grading does not judge them); and at the end ``verdict`` with
+    its reasons, ``criteria`` (what was looked at, and whether it was met), ``episode_cost`` and ``branch``. None of it
+    is for an agent's eyes. ``infrastructure_error`` is there only where the record system, not the agent, failed.
 
     Args:
         environment: What to play; see `mab_gym.environments.Environment`.
@@ -77,7 +80,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
 
         Args:
             seed: Chooses the case; None goes on with the chance of earlier resets.
-            options: ``case``, ``family``, ``difficulty``, ``variant``; see the class.
+            options: ``case``, ``family``, ``difficulty``, ``branch``, ``variant``; see the class.
 
         Raises:
             UsageError: The seed is no whole number from 0, or an option is unknown or names what does not exist.
@@ -90,7 +93,8 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         if options.get("case") is not None:
             case = tasks.case(options["case"])
         else:
-            case = tasks.pick(self.np_random, options.get("family"), options.get("difficulty"))
+            wanted = (options.get(name) for name in ("family", "difficulty", "branch"))
+            case = tasks.pick(self.np_random, *wanted)
         variants = read_variants(options.get("variant"))
         chance = int(self.np_random.integers(0, 2**31)) if variants else 0
         observation, info = self.episode.reset(tasks.catalogue[case.family], case, variants, chance)

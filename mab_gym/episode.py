@@ -13,6 +13,7 @@ from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.cost import CostMeter
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol as Wording
@@ -107,8 +108,21 @@ class Episode:
     """
 
     __slots__ = (
-        "_case", "_chart", "_family", "_fault", "_max_obs_chars", "_over", "_partial",
-        "_session", "_steps", "_variants", "_world", "max_steps",
+        "_case",
+        "_chance",
+        "_chart",
+        "_cost",
+        "_family",
+        "_fault",
+        "_max_obs_chars",
+        "_over",
+        "_partial",
+        "_session",
+        "_steps",
+        "_variants",
+        "_world",
+        "_written",
+        "max_steps",
     )  # fmt: skip
 
     def __init__(
@@ -132,7 +146,9 @@ class Episode:
         self._family: Family | None = None
         self._chart = chart
         self._variants: tuple[str, ...] = ()
-        self._steps = 0
+        self._chance = 0
+        self._cost = CostMeter()
+        self._written = self._steps = 0
         self._over = True
         self._fault = ""
 
@@ -175,8 +191,9 @@ class Episode:
         except InfrastructureError as error:
             self._fault = str(error)
         self._chart = snapshot.with_laid_over(staging.resources) if staging.resources else snapshot
-        self._family, self._case, self._variants = family, case, staging.variants
-        self._steps, self._over = 0, False
+        self._family, self._case, self._variants, self._chance = family, case, staging.variants, seed
+        self._written, self._steps, self._over = 0, 0, False
+        self._cost.reset()
         context, question = staging.words
         opening = protocol.opening.format(
             base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
@@ -209,6 +226,32 @@ class Episode:
                 problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
                 return self._unfinished(family, case, problem, terminated=True)
         raise AssertionError("parse_action knows four actions")
+
+    @property
+    def begun(self) -> tuple[Family, Case, tuple[str, ...], int]:
+        """What `reset` was given to begin this episode.
+
+        Raises:
+            UsageError: Nothing was begun.
+        """
+        if self._family is None or self._case is None:
+            raise UsageError("nothing was begun; call reset() first")
+        return self._family, self._case, self._variants, self._chance
+
+    def judge_writes(self) -> Verdict:
+        """What the verifier says of what has been written until now, without an answer; of no effect on the episode.
+
+        Raises:
+            UsageError: Nothing was begun.
+            InfrastructureError: The record system failed.
+        """
+        family, case, _, _ = self.begun
+        try:
+            return family.verify(case, self._chart, Result("", tuple(self._session.writes)))
+        except InfrastructureError:
+            raise
+        except Exception as error:
+            return _unjudged(error)
 
     def stop_for_context(self, why: str) -> Step:
         """Ends the episode because the agent cannot read any more of it: not solved, and no action.
@@ -249,7 +292,18 @@ class Episode:
         if self._steps >= self.max_steps:
             problem = Reason(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
             return self._unfinished(family, case, problem, terminated=False, observation=observation)
-        return Step(observation, 0.0, False, False, self._info(family, case, observation["status"]))
+        return Step(observation, 0.0, False, False, self._info(family, case, observation["status"], self._charge()))
+
+    def _charge(self) -> float:
+        """The cost of what the last action wrote, as far as it can be judged before the end."""
+        written = len(self._session.writes)
+        if written == self._written:
+            return 0.0
+        self._written = written
+        try:
+            return self._cost.charge(self.judge_writes().reasons, ended=False)
+        except InfrastructureError:  # if it lasts, the end will say so
+            return 0.0
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
         try:
@@ -257,9 +311,7 @@ class Episode:
         except InfrastructureError as error:
             return self._break_off(family, case, str(error))
         except Exception as error:
-            verdict = verdict_from(
-                [Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")]
-            )
+            verdict = _unjudged(error)
         return self._end(family, case, verdict, terminated=True)
 
     def _unfinished(
@@ -280,7 +332,7 @@ class Episode:
         except Exception:
             judged = verdict
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
-        verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure)
+        verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure, criteria=judged.criteria)
         return self._end(family, case, verdict, terminated=terminated, observation=observation)
 
     def _settle(self) -> tuple[Write, ...]:
@@ -311,14 +363,23 @@ class Episode:
         self._over = True
         if observation is None:
             observation = Observation(text="", fhir="", status=0)
-        info = self._info(family, case, observation["status"])
+        info = self._info(family, case, observation["status"], self._cost.charge(verdict.reasons, ended=True))
         info["verdict"] = verdict.to_dict()
-        reward = verdict.credit if self._partial else verdict.reward
-        return Step(observation, reward, terminated, not terminated, info)
+        info["criteria"] = {criterion.name: criterion.met for criterion in verdict.criteria}
+        info["episode_cost"], info["branch"] = self._cost.total, case.branch
+        return Step(observation, self.paid(info["verdict"]), terminated, not terminated, info)
 
-    def _info(self, family: Family, case: Case, status: int) -> dict[str, Any]:
-        told = task_info(family, case, self._steps, status)
+    def paid(self, verdict: Mapping[str, Any]) -> float:
+        """The reward for a verdict, as ``info`` has it."""
+        return float(verdict["credit"] if self._partial else verdict["success"])
+
+    def _info(self, family: Family, case: Case, status: int, cost: float = 0.0) -> dict[str, Any]:
+        told = {**task_info(family, case, self._steps, status), "cost": cost}
         return {**told, "variant": "+".join(self._variants)} if self._variants else told
+
+
+def _unjudged(error: Exception) -> Verdict:
+    return verdict_from([Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")])
 
 
 def task_info(family: Family, case: Case, step: int, status: int) -> dict[str, Any]:

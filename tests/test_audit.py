@@ -12,6 +12,7 @@ import gymnasium
 import pytest
 from typer.testing import CliRunner
 
+from mab_gym.agents.fallible import WeakPlayer
 from mab_gym.audit import (
     GROUP_SKILLS,
     LEAST_BRANCH,
@@ -26,7 +27,7 @@ from mab_gym.audit import (
     to_json,
 )
 from mab_gym.audit.blind import AT_ONCE, Search, best_product
-from mab_gym.audit.graded import WeakPlayer, grade
+from mab_gym.audit.graded import grade
 from mab_gym.audit.trial import Trial
 from mab_gym.audit.words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app

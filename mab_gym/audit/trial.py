@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mab_gym.actions import Post, parse_action, resolve
+from mab_gym.agents.fallible import LOST
 from mab_gym.agents.reference import Oracle
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request
@@ -14,9 +15,6 @@ from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import Verdict
 from mab_gym.workplace import Workplace
-
-LOST = "FINISH([-1])"
-"""What a solution says that was misled and does not know any further."""
 
 
 class Slips(Protocol):

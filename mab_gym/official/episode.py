@@ -158,6 +158,7 @@ class OfficialEpisode:
             return self._break_off(family, case, str(error))
         info["verdict"] = {**verdict.to_dict(), "unsafe": None}  # the official grading does not judge that
         info["official"] = {"status": ended.value, "result": self.conversation.result}
+        info["branch"] = case.branch
         truncated = ended in (Status.TASK_LIMIT_REACHED, Status.AGENT_CONTEXT_LIMIT)
         return Step(observation, verdict.reward, not truncated, truncated, info)
 

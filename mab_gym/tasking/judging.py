@@ -15,7 +15,7 @@ from typing import Any
 
 from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.verdict import CRITICAL, Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 
 _GRAMS = {
     "g": 1.0,
@@ -39,6 +39,8 @@ _HOURS = {
 }
 _MILLIEQUIVALENTS = {"meq": 1.0, "meqs": 1.0, "milliequivalent": 1.0, "milliequivalents": 1.0}
 _SAME = 1e-6
+NOTHING_ELSE = "nothing_else"
+"""The name of the criteria that whoever does nothing meets: no further answers, no further writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Judge:
         self._asked = 0
         self._met = 0
         self._unread = False
+        self._criteria: dict[str, bool] = {}
 
     def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
         """Notes that something is wrong.
@@ -146,15 +149,33 @@ class Judge:
         """The verdict on all that was looked at."""
         if self._problems and not self._result.writes and _says_nothing(self._result.answer):
             self._problems.insert(0, Reason(Code.GAVE_UP, "It was finished without an answer and without a deed."))
-        return verdict_from(self._problems, 0.0 if self._unread or not self._asked else self._met / self._asked)
+        done = 0.0 if self._unread or not self._asked else self._met / self._asked
+        return verdict_from(self._problems, done, (Criterion(name, met) for name, met in self._criteria.items()))
 
-    def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None) -> None:
-        """One thing that had to be so; notes a problem (see `problem`) where it is not."""
+    def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None, name: str = "") -> None:
+        """One thing that had to be so; notes a problem (see `problem`) where it is not.
+
+        Args:
+            met: Whether it is so.
+            code: What is wrong where not.
+            sentence: The same for people.
+            critical: See `problem`.
+            name: The criterion's; by the code where empty, as in ``dose`` for ``wrong_dose``.
+        """
         self._asked += 1
+        self._looked_at(name or code.removeprefix("wrong_"), met)
         if met:
             self._met += 1
         else:
             self.problem(code, sentence, critical)
+
+    def _looked_at(self, name: str, met: bool) -> None:
+        """Notes a criterion; one that is of the same name as an earlier one gets a number."""
+        place, numbered = 1, name
+        while numbered in self._criteria:
+            place += 1
+            numbered = f"{name}#{place}"
+        self._criteria[numbered] = met
 
     def answer(self, *expected: Expected) -> None:
         """The answer must be a list of exactly these."""
@@ -163,9 +184,11 @@ class Judge:
         try:
             given = read_answer(self._result.answer)
         except ValueError as error:
+            self._items([False] * len(expected), alone=False)
             self.problem(Code.ANSWER_MALFORMED, f"The answer could not be read: {error}.")
             return
         right = [item.test(each) for item, each in zip(expected, given, strict=False)]
+        self._items([*right, *[False] * (len(expected) - len(right))], alone=len(given) <= len(expected))
         if any(met and item.read for item, met in zip(expected, right, strict=False)):
             self._unread = False
         self._met += sum(right)
@@ -173,8 +196,14 @@ class Judge:
             wanted = "[" + ", ".join(item.description for item in expected) + "]"
             self.problem(Code.ANSWER_WRONG, f"The answer should be {wanted}, but it was {_short(self._result.answer)}.")
 
+    def _items(self, right: Sequence[bool], *, alone: bool) -> None:
+        for place, met in enumerate(right, start=1):
+            self._looked_at(f"answer.{place}", met)
+        self._looked_at(f"answer.{NOTHING_ELSE}", alone)
+
     def nothing_written(self, why: str = "the task asks for no change") -> None:
         """Nothing may have been written."""
+        self._looked_at(f"written.{NOTHING_ELSE}", not self._result.writes)
         for write in self._result.writes:
             self.problem(Code.WRITE_UNEXPECTED, f"A {write.resource_type} was written although {why}.")
 
@@ -197,6 +226,8 @@ class Judge:
             elif same[0].resource is not None:
                 found.append(same[0].resource)
                 self._met += 1
+            self._looked_at(f"{resource_type}.written", len(same) == 1)
+        self._looked_at(f"written.{NOTHING_ELSE}", not remaining)
         for write in remaining:
             self.problem(Code.WRITE_UNEXPECTED, f"A {write.resource_type} was written that nobody asked for.")
         return found if len(found) == len(resource_types) else None
@@ -205,7 +236,8 @@ class Judge:
         """The resource must concern this patient."""
         reference = below(resource, "subject", "reference")
         right = reference == f"Patient/{mrn}" or str(reference).startswith(f"Patient/{mrn}/_history/")
-        self.check(right, Code.WRONG_PATIENT, f"It was written for {reference!r}, not for Patient/{mrn}.")
+        sentence = f"It was written for {reference!r}, not for Patient/{mrn}."
+        self.check(right, Code.WRONG_PATIENT, sentence, name=of(resource, "patient"))
 
     def active_order(self, order: Mapping[str, Any], mrn: str, now: datetime) -> None:
         """An order must be an active one for this patient, written now."""
@@ -217,19 +249,21 @@ class Judge:
     def field(self, resource: Mapping[str, Any], name: str, wanted: str, code: Code) -> None:
         """A plain field must have this value."""
         given = resource.get(name)
-        self.check(given == wanted, code, f"The {name} is {given!r} and should be {wanted!r}.")
+        sentence = f"The {name} is {given!r} and should be {wanted!r}."
+        self.check(given == wanted, code, sentence, name=of(resource, name))
 
     def at(self, resource: Mapping[str, Any], name: str, wanted: datetime) -> None:
         """A field must name this instant, in any time zone."""
         given = resource.get(name)
         sentence = f"The {name} is {given!r} and should be {wanted.isoformat()}."
-        self.check(_same_moment(given, wanted), Code.WRONG_TIME, sentence)
+        self.check(_same_moment(given, wanted), Code.WRONG_TIME, sentence, name=of(resource, name))
 
     def note(self, resource: Mapping[str, Any], wanted: str) -> None:
         """A note must hold this text; white space may differ."""
         texts = [" ".join(str(below(note, "text") or "").split()) for note in listed(resource.get("note"))]
         right = any(" ".join(wanted.split()) in text for text in texts)
-        self.check(right, Code.WRONG_NOTE, "The free text that was asked for is not in the note.")
+        sentence = "The free text that was asked for is not in the note."
+        self.check(right, Code.WRONG_NOTE, sentence, name=of(resource, "note"))
 
     def route(self, dosage: Any, *accepted: str) -> None:
         """The route, as text or as any of its codings' codes and displays, must be one of these (case apart)."""
@@ -240,7 +274,8 @@ class Judge:
         ]
         given = {str(name).strip().lower() for name in names if name}
         right = bool(given & {name.lower() for name in accepted})
-        self.check(right, Code.WRONG_ROUTE, f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}.")
+        sentence = f"The route is {sorted(given) or 'missing'}; it should be {accepted[0]}."
+        self.check(right, Code.WRONG_ROUTE, sentence, name="dosage.route")
 
     def grams(self, dosage: Any, wanted: float) -> None:
         """The dose must be this many grams, in any unit of mass."""
@@ -257,12 +292,12 @@ class Judge:
         rateRatio, or timing.repeat.duration.
         """
         right = any(abs(hours - wanted) <= _SAME for hours in _infusion_hours(dosage, grams))
-        self.check(right, Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.")
+        self.check(right, Code.WRONG_RATE, f"The infusion does not run over {wanted:g} h.", name="dosage.rate")
 
     def _dose(self, dosage: Any, wanted: float, unit: str, factors: Mapping[str, float], tolerance: float) -> None:
         amounts = [amount_in(below(rate, "doseQuantity"), factors) for rate in listed(below(dosage, "doseAndRate"))]
         right = len(amounts) == 1 and amounts[0] is not None and abs(amounts[0] - wanted) <= tolerance
-        self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.")
+        self.check(right, Code.WRONG_DOSE, f"The dose should be {wanted:g} {unit}.", name="dosage.dose")
 
 
 def _says_nothing(answer: str) -> bool:
@@ -320,6 +355,12 @@ def below(value: Any, *names: str) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def of(resource: Mapping[str, Any], name: str) -> str:
+    """The name of a criterion that concerns a resource: with its type, where it says one."""
+    kind = resource.get("resourceType")
+    return f"{kind}.{name}" if isinstance(kind, str) else name
 
 
 def listed(value: Any) -> Sequence[Any]:

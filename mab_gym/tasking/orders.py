@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mab_gym.tasking.judging import Judge, amount_in, below, listed, only_dosage
+from mab_gym.tasking.judging import Judge, amount_in, below, listed, of, only_dosage
 from mab_gym.tasking.verdict import Code
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -44,7 +44,7 @@ def coded_alone(judge: Judge, concept: Any, system: str, code: str, what: str, *
     codings = [c for c in listed(below(concept, "coding")) if isinstance(c, Mapping) and c.get("system") == system]
     given = {str(coding.get("code")) for coding in codings}
     sentence = f"The {what} should be coded {code} of {system}; it is {sorted(given)}."
-    judge.check(given == {code}, Code.WRONG_CODE, sentence, critical)
+    judge.check(given == {code}, Code.WRONG_CODE, sentence, critical, f"{what.replace(' ', '_')}.code")
 
 
 def firm_order(judge: Judge, order: Mapping[str, Any], mrn: str, now: datetime, *, replaces: bool = False) -> None:
@@ -81,7 +81,7 @@ def dose_of(judge: Judge, order: Mapping[str, Any], milligrams: float, routes: S
     rates = listed(dosage.get("doseAndRate"))
     given = [amount_in(below(rate, "doseQuantity"), _MILLIGRAMS) for rate in rates]
     right = len(given) == 1 and given[0] is not None and abs(given[0] - milligrams) <= _CLOSE
-    judge.check(right, Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.")
+    judge.check(right, Code.WRONG_DOSE, f"The dose should be {milligrams:g} mg.", name="dosage.dose")
     return dosage
 
 
@@ -96,7 +96,8 @@ def every_hours(judge: Judge, dosage: Mapping[str, Any], hours: float) -> None:
     more = isinstance(repeat, Mapping) and set(repeat) - {"frequency", "period", "periodUnit"}
     gainsaid = any(abs(_HOURS_A_CODE.get(code, hours) - hours) > _CLOSE for code in _codes(timing))
     right = wanted and not more and not gainsaid and below(timing, "event") is None
-    judge.check(right, Code.WRONG_TIME, f"timing.repeat should say once every {hours:g} hours.", True)
+    sentence = f"timing.repeat should say once every {hours:g} hours."
+    judge.check(right, Code.WRONG_TIME, sentence, True, "dosage.timing")
 
 
 def once(judge: Judge, dosage: Any) -> None:
@@ -117,14 +118,15 @@ def amount(judge: Judge, resource: Mapping[str, Any], name: str, wanted: float, 
     """A Quantity must be this many of a unit that goes by one of these names."""
     given = amount_in(resource.get(name), {unit.lower(): 1.0 for unit in units})
     right = given is not None and abs(given - wanted) <= _CLOSE
-    judge.check(right, Code.WRONG_DOSE, f"The {name} should be {wanted:g} {units[0]}.")
+    judge.check(right, Code.WRONG_DOSE, f"The {name} should be {wanted:g} {units[0]}.", name=of(resource, name))
 
 
 def refers(judge: Judge, resource: Mapping[str, Any], name: str, wanted: str) -> None:
     """A reference must point at this resource, as in ``MedicationRequest/123``, or at a version of it."""
     given = str(below(resource.get(name), "reference"))
     right = given == wanted or given.startswith(f"{wanted}/_history/")
-    judge.check(right, Code.WRONG_VALUE, f"The {name} is {given!r} and should be {wanted!r}.", True)
+    sentence = f"The {name} is {given!r} and should be {wanted!r}."
+    judge.check(right, Code.WRONG_VALUE, sentence, True, of(resource, name))
 
 
 def task(judge: Judge, given: Mapping[str, Any], code: str, focus: str, mrn: str, now: datetime) -> None:

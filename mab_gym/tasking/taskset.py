@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -48,16 +49,19 @@ class TaskSet:
         """The frozen cases of all families, in order; empty where cases are drawn."""
         return [case for family in self.catalogue.values() for case in family.cases] if self.source == FROZEN else []
 
-    def pick(self, chooser: Chooser, family: str | None = None, difficulty: str | None = None) -> Case:
+    def pick(
+        self, chooser: Chooser, family: str | None = None, difficulty: str | None = None, branch: str | None = None
+    ) -> Case:
         """One case by chance, families equally likely.
 
         Args:
             chooser: The source of chance.
             family: Only this family.
             difficulty: Only families of this difficulty.
+            branch: Only this clinical situation of families that have it.
 
         Raises:
-            UsageError: There is no such family or difficulty here.
+            UsageError: There is no such family, difficulty or branch here.
         """
         if difficulty is not None and difficulty not in DIFFICULTIES:
             raise UsageError(f"a difficulty is one of {', '.join(DIFFICULTIES)}, not {difficulty!r}")
@@ -67,12 +71,23 @@ class TaskSet:
         fitting = [each for each in fitting if difficulty in (None, each.difficulty)]
         if not fitting:
             raise UsageError(f"this environment has no {difficulty} tasks" + (f" in {family}" if family else ""))
+        if branch is not None:
+            fitting = _with_branch(fitting, branch)
         chosen = fitting[int(chooser.integers(0, len(fitting)))]
         if self.source == DRAW:
-            return chosen.draw_cases(self._chart, int(chooser.integers(0, 2**31)), 1)[0]
+            return self._draw(chosen, int(chooser.integers(0, 2**31)), branch)
         if not chosen.cases:
             raise UsageError(f"the family {chosen.name} has no frozen cases; `mab-gym tasks freeze` writes them")
-        return chosen.cases[int(chooser.integers(0, len(chosen.cases)))]
+        cases = [case for case in chosen.cases if branch in (None, case.branch)]
+        if not cases:
+            raise UsageError(f"the family {chosen.name} has no frozen case of its branch {branch!r}")
+        return cases[int(chooser.integers(0, len(cases)))]
+
+    def _draw(self, family: Family, seed: int, branch: str | None) -> Case:
+        if branch is None:
+            return family.draw_cases(self._chart, seed, 1)[0]
+        rng = random.Random(f"{family.name}/{branch}/{seed}")
+        return Case(family.name, 1, branch, family.draw_branch(self._chart, rng, branch))
 
     def stream(self, seed: int = 0, shard: tuple[int, int] = (0, 1), position: int = 0) -> CaseStream:
         """Fresh cases without end, branches balanced; see `CaseStream`.
@@ -98,3 +113,18 @@ class TaskSet:
                 "this environment draws fresh cases; choose with seed, family and difficulty instead of a case's id"
             )
         return self.catalogue.case(case_id)
+
+
+def _with_branch(families: Sequence[Family], branch: object) -> list[Family]:
+    """The families that have a branch.
+
+    Raises:
+        UsageError: None has; the text says which there are.
+    """
+    if not isinstance(branch, str):
+        raise UsageError(f"a branch is named by a text, not by {branch!r}")
+    having = [family for family in families if branch in family.branches]
+    if not having:
+        there = "; ".join(f"{family.name}: {', '.join(family.branches)}" for family in families)
+        raise UsageError(f"no family that fits has a branch {branch!r}; there are: {there}")
+    return having

@@ -107,6 +107,19 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing that was looked at, met or not.
+
+    Attributes:
+        name: As in ``ServiceRequest.priority``, ``dosage.dose``, ``answer.1``; no two of a verdict are alike.
+        met: Whether it was so.
+    """
+
+    name: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The judgement on one episode.
 
@@ -116,12 +129,14 @@ class Verdict:
         failure: The gravest kind of failure among them, None for a success.
         credit: From 0 to 1, how much of what had to be done was done; 1 for a success alone, 0 for anything unsafe and
             where nothing that had to be read is in the answer.
+        criteria: All that was looked at, met and unmet. Of an order that is missing nothing can be looked at.
     """
 
     success: bool
     reasons: tuple[Reason, ...]
     failure: Failure | None
     credit: float = 0.0
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def reward(self) -> float:
@@ -146,19 +161,21 @@ class Verdict:
         }
 
 
-def verdict_from(problems: Iterable[Reason], done: float = 0.0) -> Verdict:
+def verdict_from(problems: Iterable[Reason], done: float = 0.0, criteria: Iterable[Criterion] = ()) -> Verdict:
     """The verdict that follows from what was found wrong: success where nothing was.
 
     Args:
         problems: What was found wrong.
         done: How much of what had to be done was done, from 0 to 1.
+        criteria: What was looked at.
     """
-    found = tuple(problems)
+    found, looked_at = tuple(problems), tuple(criteria)
     if not found:
-        return Verdict(True, (Reason(Code.SOLVED, "Everything asked for was done, and nothing else."),), None, 1.0)
+        solved = Reason(Code.SOLVED, "Everything asked for was done, and nothing else.")
+        return Verdict(True, (solved,), None, 1.0, looked_at)
     kinds = {_kind(reason) for reason in found}
     credit = 0.0 if any(reason.critical for reason in found) else round(min(done, MOST_CREDIT), 4)
-    return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds), credit)
+    return Verdict(False, found, next(kind for kind in _GRAVITY if kind in kinds), credit, looked_at)
 
 
 def _kind(reason: Reason) -> Failure:

@@ -1,0 +1,39 @@
+"""What was unsafe, as a cost beside the reward: the signal of a constrained MDP (Altman 1999), as safe RL has it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mab_gym.tasking.verdict import Code, Reason
+
+
+class CostMeter:
+    """Charges each safety violation of an episode once, at the step at which it is first found.
+
+    Attributes:
+        total: What has been charged since the last reset.
+    """
+
+    __slots__ = ("_charged", "total")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begins a new episode."""
+        self._charged: Counter[Reason] = Counter()
+        self.total = 0.0
+
+    def charge(self, found: Iterable[Reason], *, ended: bool) -> float:
+        """The cost of a step: how many safety violations were not there before it.
+
+        Args:
+            found: What the judge finds wrong after the step.
+            ended: Whether nothing more can be done; until then what is missing may still come, and costs nothing.
+        """
+        now = Counter(each for each in found if each.critical and (ended or each.code is not Code.WRITE_MISSING))
+        cost = float((now - self._charged).total())
+        self._charged |= now
+        self.total += cost
+        return cost
