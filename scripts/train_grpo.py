@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""Trains a language model by GRPO, next to supervised fine-tuning on gold solutions with the same budget.
+
+First a warm start on the oracle's trajectories (--pretrain-steps on all of their tokens, for random weights;
+--sft-steps on the model's own). From there two arms part: GRPO on fresh training cases, and more of the supervised
+training; as many optimizer steps each, and as many episodes a step. On the way, and in the end, both play held-out
+cases on another hospital, greedily; what counts there is the sparse verdict.
+
+    python scripts/train_grpo.py --model tiny --families patient_age --sft-steps 100 --steps 50 --out runs/grpo
+    python scripts/train_grpo.py --model Qwen/Qwen3-0.6B --device cuda --steps 200 --group 8 --out runs/grpo    # a GPU
+
+--out gets metrics.jsonl, learning_curves.png and .svg, and runs/warm, runs/grpo, runs/sft: the held-out episodes of
+each model, for `mab-gym report`. It needs `pip install 'mab-gym[trl,report]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from _learning_curves import draw
+from _tiny_model import tiny_model, tiny_tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+
+import mab_gym
+from mab_gym.agents.reference import Oracle
+from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
+from mab_gym.errors import MabGymError, UsageError
+from mab_gym.fine_tuning import chat
+from mab_gym.integrations.trl import (
+    ChatTokens,
+    Player,
+    Rollouts,
+    Start,
+    Track,
+    curriculum_prompts,
+    episode_return,
+    make_env,
+    sampler,
+    supervised_rows,
+    task_prompts,
+)
+from mab_gym.records import RunFolder
+from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.statistics import wilson
+
+PLAIN = (
+    "{% for message in messages %}{{ message['role'] }}:\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant:\n{% endif %}"
+)
+"""For models without a chat template of their own."""
+FIRST_GOLD_SEED = 1_000_000
+"""Fresh cases of the warm start; those of GRPO are counted from --seed."""
+
+
+def gold_chats(asked: argparse.Namespace, rules: dict[str, Any]) -> list[dict[str, Any]]:
+    """The oracle's trajectories on fresh training cases."""
+    env, oracle = make_env(asked.env, **rules), Oracle()
+    records = (play_until_judged(env, oracle, Assignment(FIRST_GOLD_SEED + each)) for each in range(asked.chats))
+    return [told for record in records if record.verdict["success"] and (told := chat(record)) is not None]
+
+
+def load(asked: argparse.Namespace, chats: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
+    """The model and its tokenizer."""
+    if asked.model == "tiny":
+        tokenizer = tiny_tokenizer([message["content"] for each in chats for message in each["messages"]])
+        return tiny_model(tokenizer, asked.seed), tokenizer
+    path = Path(asked.model)
+    where, how = (str(path.parent), {"gguf_file": path.name}) if path.suffix == ".gguf" else (asked.model, {})
+    tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left", **how)
+    if not tokenizer.chat_template:
+        print("the model has no chat template: a plain one is used")
+        tokenizer.chat_template = PLAIN
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    return AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **how), tokenizer
+
+
+@dataclass
+class Exam:
+    """Held-out cases, played greedily.
+
+    Attributes:
+        asked: The command line.
+        rules: What of the environment is changed.
+        tokenizer: The model's.
+        rows: What was measured, of training, too; each is a line of ``metrics.jsonl`` at once.
+    """
+
+    asked: argparse.Namespace
+    rules: dict[str, Any]
+    tokenizer: Any
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def note(self, what: str, arm: str, step: int, **told: Any) -> None:
+        """Adds a line."""
+        row = {"what": what, "arm": arm, "step": step, "seconds": round(time.monotonic() - self.begun, 1), **told}
+        self.rows.append(row)
+        with (self.asked.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def play(self, model: Any, limit: int | None) -> list[Track]:
+        """Plays the first so many cases of each family (all where None)."""
+        tokens = ChatTokens(self.tokenizer, _ends(model, self.tokenizer))
+        writing = sampler(model, tokens.ends, do_sample=False)
+        context = model.config.get_text_config().max_position_embeddings
+        make = lambda: make_env(self.asked.held_out, **self.rules)  # noqa: E731
+        player = Player(make, tokens, writing, budget=self.asked.budget, turn=self.asked.turn, context=context)
+        inner = unwrapped(make())
+        starts = [
+            Start(each.seed, {} if each.case is None else {"case": each.case})
+            for family in inner.workplace.tasks.catalogue
+            for each in assignments(inner, family=family, limit=limit)
+        ]
+        batch = self.asked.eval_batch
+        return [track for at in range(0, len(starts), batch) for track in player.play(starts[at : at + batch])]
+
+    def sit(self, model: Any, arm: str, step: int) -> None:
+        """Plays, counts and notes."""
+        tracks = self.play(model, self.asked.eval_limit)
+        solved = [track.info["verdict"]["success"] for track in tracks]
+        families = sorted({track.info["family"] for track in tracks})
+        told = {
+            "success": sum(solved) / len(solved),
+            "interval": wilson(sum(solved) / len(solved), len(solved)),
+            "cases": len(solved),
+            "unsafe": sum(bool(track.info["verdict"].get("unsafe")) for track in tracks) / len(tracks),
+            "families": {
+                family: sum(t.info["verdict"]["success"] for t in tracks if t.info["family"] == family)
+                / sum(t.info["family"] == family for t in tracks)
+                for family in families
+            },
+        }
+        self.note("held-out", arm, step, **told)
+        print(
+            f"{arm:5} step {step:5}: {sum(solved)} of {len(solved)} held-out cases solved {told['families']}",
+            flush=True,
+        )
+
+    def keep(self, model: Any, arm: str) -> None:
+        """Writes a run folder of all held-out cases, for the report."""
+        inner = unwrapped(make_env(self.asked.held_out, **self.rules))
+        about = {
+            "env": inner.workplace.environment.id,
+            "agent": f"{Path(self.asked.model).name} {arm}",
+            "form": "text",
+            "mab_gym": mab_gym.__version__,
+            "archive": inner.workplace.backend.digest,
+        }
+        with RunFolder(self.asked.out / "runs" / arm, about) as folder:
+            for track in self.play(model, None):
+                folder.add(track.record(about["agent"]))
+
+
+class Watch(TrainerCallback):
+    """Has a model sit the exam on the way, and notes what training tells."""
+
+    def __init__(self, exam: Exam, arm: str, offset: int = 0) -> None:
+        self.exam, self.arm, self.offset = exam, arm, offset
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **further: Any) -> None:
+        """See transformers."""
+        if state.global_step % self.exam.asked.eval_every == 0 or state.global_step == state.max_steps:
+            self.exam.sit(further["model"], self.arm, self.offset + state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **further: Any) -> None:
+        """See transformers."""
+        names = ("loss", "reward", "reward_std", "frac_reward_zero_std", "num_tokens", "completions/mean_length")
+        told = {name: logs[name] for name in names if name in logs}
+        told |= {name: value for name, value in logs.items() if name.startswith("episodes/")}
+        if told:
+            self.exam.note("training", self.arm, self.offset + state.global_step, **told)
+
+
+def common(asked: argparse.Namespace, steps: int, rate: float) -> dict[str, Any]:
+    """What the trainers share: the same number of episodes a step."""
+    episodes = asked.prompts * asked.group
+    micro = asked.micro_batch or episodes
+    if episodes % micro:
+        raise UsageError(f"--micro-batch divides the {episodes} episodes of a step")
+    return {
+        "output_dir": str(asked.out / "trainer"),
+        "max_steps": steps,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": episodes // micro,
+        "learning_rate": rate,
+        "lr_scheduler_type": "constant",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": asked.seed,
+        "use_cpu": asked.device == "cpu",
+        "bf16": asked.device != "cpu",
+        "gradient_checkpointing": asked.device != "cpu",
+    }
+
+
+def supervise(model: Any, exam: Exam, rows: Any, steps: int, arm: str, offset: int) -> None:
+    """Supervised training on gold trajectories."""
+    asked = exam.asked
+    args = SFTConfig(**common(asked, steps, asked.sft_rate), max_length=None, packing=False)
+    watch = Watch(exam, arm, offset)
+    SFTTrainer(model, args, train_dataset=rows, processing_class=exam.tokenizer, callbacks=[watch]).train()
+
+
+def reinforce(model: Any, exam: Exam, steps: int) -> None:
+    """GRPO."""
+    asked, rules = exam.asked, {**exam.rules, "reward": exam.asked.reward}
+    curriculum: CaseSampler | None = None
+    if asked.curriculum == "none":
+        prompts: Any = task_prompts(asked.env, limit=steps * asked.prompts, seed=asked.seed, **rules)
+    else:
+        arms = arms_of(make_env(asked.env, **rules))
+        curriculum = StagedCurriculum(arms) if asked.curriculum == "staged" else Curriculum(arms)
+        prompts = curriculum_prompts(curriculum, asked.env, seed=asked.seed, **rules)
+    args = GRPOConfig(
+        **common(asked, steps, asked.rate),
+        num_generations=asked.group,
+        max_completion_length=asked.budget,
+        temperature=asked.temperature,
+        beta=asked.beta,
+        shuffle_dataset=curriculum is None,
+        use_vllm=asked.vllm,
+        vllm_mode="colocate",
+    )
+    trainer = GRPOTrainer(
+        model,
+        episode_return,
+        args,
+        prompts,
+        processing_class=exam.tokenizer,
+        rollout_func=Rollouts(asked.env, turn=asked.turn, curriculum=curriculum, **rules),
+        callbacks=[Watch(exam, "grpo")],
+    )
+    trainer.train()
+
+
+def _ends(model: Any, tokenizer: Any) -> list[int]:
+    told = model.generation_config.eos_token_id
+    return [*(told if isinstance(told, list) else [told] if told is not None else []), tokenizer.eos_token_id]
+
+
+def run(asked: argparse.Namespace) -> None:
+    """The whole study."""
+    set_seed(asked.seed)
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    if any(asked.out.iterdir()):
+        raise UsageError(f"{asked.out} is not empty; name another folder")
+    rules = {"families": tuple(asked.families) or None, "max_obs_chars": asked.max_obs_chars}
+    chats = gold_chats(asked, rules)
+    model, tokenizer = load(asked, chats)
+    model.to(asked.device)
+    exam = Exam(asked, rules, tokenizer)
+    rows = supervised_rows(chats, ChatTokens(tokenizer, _ends(model, tokenizer)), asked.longest)
+    lengths = [len(row) for row in rows["input_ids"]]
+    weights = sum(each.numel() for each in model.parameters())
+    told = {"gold": len(rows), "mean_tokens": sum(lengths) / len(lengths), "weights": weights}
+    settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(asked).items()}
+    exam.note("settings", "", 0, **told, settings=settings, device=str(model.device))
+    print(
+        f"{weights:,} weights; {len(rows)} gold trajectories of {told['mean_tokens']:.0f} tokens on average", flush=True
+    )
+    exam.sit(model, "warm", -asked.pretrain_steps - asked.sft_steps)
+    if asked.pretrain_steps:
+        whole = supervised_rows(chats, ChatTokens(tokenizer, _ends(model, tokenizer)), asked.longest, whole=True)
+        supervise(model, exam, whole, asked.pretrain_steps, "warm", -asked.pretrain_steps - asked.sft_steps)
+    if asked.sft_steps:
+        supervise(model, exam, rows, asked.sft_steps, "warm", -asked.sft_steps)
+    exam.keep(model, "warm")
+    start = copy.deepcopy(model.state_dict())
+    if asked.steps:
+        reinforce(model, exam, asked.steps)
+        exam.keep(model, "grpo")
+        model.save_pretrained(asked.out / "model")
+        tokenizer.save_pretrained(asked.out / "model")
+        model.load_state_dict(start)
+        supervise(model, exam, rows, asked.steps, "sft", 0)
+        exam.keep(model, "sft")
+    families = ", ".join(asked.families) or "all families"
+    title = f"{Path(asked.model).name}, {weights / 1e6:.1f} M weights, {asked.reward} reward: {families}"
+    draw(exam.rows, asked.out / "learning_curves", title)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--model", default="tiny", help="tiny (random weights), a model's folder or name, or a .gguf file")
+    add("--out", type=Path, required=True, help="an empty or new folder")
+    add("--env", default="MedAgentBench-Train-v0", help="where to train")
+    add("--held-out", default="MedAgentBench-Validation-v0", help="where to measure: other people, fixed cases")
+    add("--families", nargs="*", default=[], help="only these task families (all)")
+    add("--steps", type=int, default=100, help="optimizer steps of GRPO, and of the supervised arm (100)")
+    add("--sft-steps", type=int, default=0, help="optimizer steps of the common warm start (0)")
+    add("--pretrain-steps", type=int, default=0, help="before it, on all tokens of the chats: for random weights (0)")
+    add("--group", type=int, default=8, help="tries of a case (8)")
+    add("--prompts", type=int, default=4, help="cases a step (4)")
+    add("--micro-batch", type=int, help="episodes at once in a backward pass (all of a step)")
+    add("--reward", choices=("sparse", "partial"), default="sparse")
+    add("--curriculum", choices=("none", "staged", "adaptive"), default="none")
+    add("--rate", type=float, default=1e-6, help="GRPO's learning rate (1e-6)")
+    add("--sft-rate", type=float, default=1e-5, help="the supervised learning rate (1e-5)")
+    add("--beta", type=float, default=0.0, help="weight of the divergence from the warm start (0)")
+    add("--temperature", type=float, default=1.0)
+    add("--chats", type=int, default=500, help="gold trajectories (500)")
+    add("--longest", type=int, help="leaves out gold trajectories of more tokens")
+    add("--budget", type=int, default=2048, help="tokens of an episode after its opening, replies included (2048)")
+    add("--turn", type=int, default=512, help="tokens of one message (512)")
+    add("--max-obs-chars", type=int, help="cuts replies off")
+    add("--eval-every", type=int, default=20, help="optimizer steps between looks at held-out cases (20)")
+    add("--eval-limit", type=int, help="held-out cases of each family on the way (all); all of them in the end")
+    add("--eval-batch", type=int, default=32, help="held-out episodes played at once (32)")
+    add("--threads", type=int, help="of the CPU (torch's choice; 1 is quicker where others compute, too)")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--vllm", action="store_true", help="GRPO samples by vLLM, in the same process (untested here)")
+    add("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        run(arguments())
+    except MabGymError as error:
+        sys.exit(str(error))
