@@ -56,7 +56,7 @@ def tiny_tokenizer(texts: Sequence[str] = (), size: int = 2048) -> Any:
     )
 
 
-def tiny_model(tokenizer: Any, seed: int = 0, hidden: int = 128, layers: int = 4, context: int = 4096) -> Any:
+def tiny_model(tokenizer: Any, seed: int = 0, hidden: int = 128, layers: int = 3, context: int = 4096) -> Any:
     """A model with random weights for a tokenizer."""
     set_seed(seed)
     config = LlamaConfig(

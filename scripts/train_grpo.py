@@ -17,41 +17,36 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from _learning_curves import draw
-from _tiny_model import tiny_model, tiny_tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
-from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+try:
+    import matplotlib  # noqa: F401
+    import torch
+    from _exam import Exam, Watch, end_tokens
+    from _learning_curves import draw
+    from _tiny_model import tiny_model, tiny_tokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+except ImportError as missing:
+    sys.exit(f"training needs what is missing here ({missing.name}): pip install 'mab-gym[trl,report]'")
 
-import mab_gym
 from mab_gym.agents.reference import Oracle
 from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.fine_tuning import chat
 from mab_gym.integrations.trl import (
     ChatTokens,
-    Player,
     Rollouts,
-    Start,
-    Track,
     curriculum_prompts,
     episode_return,
     make_env,
-    sampler,
     supervised_rows,
     task_prompts,
 )
-from mab_gym.records import RunFolder
-from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
-from mab_gym.statistics import wilson
+from mab_gym.rollout import Assignment, play_until_judged
 
 PLAIN = (
     "{% for message in messages %}{{ message['role'] }}:\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
@@ -82,103 +77,6 @@ def load(asked: argparse.Namespace, chats: Sequence[dict[str, Any]]) -> tuple[An
         tokenizer.chat_template = PLAIN
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **how), tokenizer
-
-
-@dataclass
-class Exam:
-    """Held-out cases, played greedily.
-
-    Attributes:
-        asked: The command line.
-        rules: What of the environment is changed.
-        tokenizer: The model's.
-        rows: What was measured, of training, too; each is a line of ``metrics.jsonl`` at once.
-    """
-
-    asked: argparse.Namespace
-    rules: dict[str, Any]
-    tokenizer: Any
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    begun: float = field(default_factory=time.monotonic)
-
-    def note(self, what: str, arm: str, step: int, **told: Any) -> None:
-        """Adds a line."""
-        row = {"what": what, "arm": arm, "step": step, "seconds": round(time.monotonic() - self.begun, 1), **told}
-        self.rows.append(row)
-        with (self.asked.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
-    def play(self, model: Any, limit: int | None) -> list[Track]:
-        """Plays the first so many cases of each family (all where None)."""
-        tokens = ChatTokens(self.tokenizer, _ends(model, self.tokenizer))
-        writing = sampler(model, tokens.ends, do_sample=False)
-        context = model.config.get_text_config().max_position_embeddings
-        make = lambda: make_env(self.asked.held_out, **self.rules)  # noqa: E731
-        player = Player(make, tokens, writing, budget=self.asked.budget, turn=self.asked.turn, context=context)
-        inner = unwrapped(make())
-        starts = [
-            Start(each.seed, {} if each.case is None else {"case": each.case})
-            for family in inner.workplace.tasks.catalogue
-            for each in assignments(inner, family=family, limit=limit)
-        ]
-        batch = self.asked.eval_batch
-        return [track for at in range(0, len(starts), batch) for track in player.play(starts[at : at + batch])]
-
-    def sit(self, model: Any, arm: str, step: int) -> None:
-        """Plays, counts and notes."""
-        tracks = self.play(model, self.asked.eval_limit)
-        solved = [track.info["verdict"]["success"] for track in tracks]
-        families = sorted({track.info["family"] for track in tracks})
-        told = {
-            "success": sum(solved) / len(solved),
-            "interval": wilson(sum(solved) / len(solved), len(solved)),
-            "cases": len(solved),
-            "unsafe": sum(bool(track.info["verdict"].get("unsafe")) for track in tracks) / len(tracks),
-            "families": {
-                family: sum(t.info["verdict"]["success"] for t in tracks if t.info["family"] == family)
-                / sum(t.info["family"] == family for t in tracks)
-                for family in families
-            },
-        }
-        self.note("held-out", arm, step, **told)
-        print(
-            f"{arm:5} step {step:5}: {sum(solved)} of {len(solved)} held-out cases solved {told['families']}",
-            flush=True,
-        )
-
-    def keep(self, model: Any, arm: str) -> None:
-        """Writes a run folder of all held-out cases, for the report."""
-        inner = unwrapped(make_env(self.asked.held_out, **self.rules))
-        about = {
-            "env": inner.workplace.environment.id,
-            "agent": f"{Path(self.asked.model).name} {arm}",
-            "form": "text",
-            "mab_gym": mab_gym.__version__,
-            "archive": inner.workplace.backend.digest,
-        }
-        with RunFolder(self.asked.out / "runs" / arm, about) as folder:
-            for track in self.play(model, None):
-                folder.add(track.record(about["agent"]))
-
-
-class Watch(TrainerCallback):
-    """Has a model sit the exam on the way, and notes what training tells."""
-
-    def __init__(self, exam: Exam, arm: str, offset: int = 0) -> None:
-        self.exam, self.arm, self.offset = exam, arm, offset
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **further: Any) -> None:
-        """See transformers."""
-        if state.global_step % self.exam.asked.eval_every == 0 or state.global_step == state.max_steps:
-            self.exam.sit(further["model"], self.arm, self.offset + state.global_step)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **further: Any) -> None:
-        """See transformers."""
-        names = ("loss", "reward", "reward_std", "frac_reward_zero_std", "num_tokens", "completions/mean_length")
-        told = {name: logs[name] for name in names if name in logs}
-        told |= {name: value for name, value in logs.items() if name.startswith("episodes/")}
-        if told:
-            self.exam.note("training", self.arm, self.offset + state.global_step, **told)
 
 
 def common(asked: argparse.Namespace, steps: int, rate: float) -> dict[str, Any]:
@@ -245,11 +143,6 @@ def reinforce(model: Any, exam: Exam, steps: int) -> None:
     trainer.train()
 
 
-def _ends(model: Any, tokenizer: Any) -> list[int]:
-    told = model.generation_config.eos_token_id
-    return [*(told if isinstance(told, list) else [told] if told is not None else []), tokenizer.eos_token_id]
-
-
 def run(asked: argparse.Namespace) -> None:
     """The whole study."""
     set_seed(asked.seed)
@@ -263,7 +156,7 @@ def run(asked: argparse.Namespace) -> None:
     model, tokenizer = load(asked, chats)
     model.to(asked.device)
     exam = Exam(asked, rules, tokenizer)
-    rows = supervised_rows(chats, ChatTokens(tokenizer, _ends(model, tokenizer)), asked.longest)
+    rows = supervised_rows(chats, ChatTokens(tokenizer, end_tokens(model, tokenizer)), asked.longest)
     lengths = [len(row) for row in rows["input_ids"]]
     weights = sum(each.numel() for each in model.parameters())
     told = {"gold": len(rows), "mean_tokens": sum(lengths) / len(lengths), "weights": weights}
@@ -274,7 +167,7 @@ def run(asked: argparse.Namespace) -> None:
     )
     exam.sit(model, "warm", -asked.pretrain_steps - asked.sft_steps)
     if asked.pretrain_steps:
-        whole = supervised_rows(chats, ChatTokens(tokenizer, _ends(model, tokenizer)), asked.longest, whole=True)
+        whole = supervised_rows(chats, ChatTokens(tokenizer, end_tokens(model, tokenizer)), asked.longest, whole=True)
         supervise(model, exam, whole, asked.pretrain_steps, "warm", -asked.pretrain_steps - asked.sft_steps)
     if asked.sft_steps:
         supervise(model, exam, rows, asked.sft_steps, "warm", -asked.sft_steps)
@@ -320,7 +213,8 @@ def arguments() -> argparse.Namespace:
     add("--turn", type=int, default=512, help="tokens of one message (512)")
     add("--max-obs-chars", type=int, help="cuts replies off")
     add("--eval-every", type=int, default=20, help="optimizer steps between looks at held-out cases (20)")
-    add("--eval-limit", type=int, help="held-out cases of each family on the way (all); all of them in the end")
+    add("--eval-limit", type=int, help="held-out cases of each family on the way (all)")
+    add("--final-limit", type=int, help="held-out cases of each family that each model's run folder holds (all)")
     add("--eval-batch", type=int, default=32, help="held-out episodes played at once (32)")
     add("--threads", type=int, help="of the CPU (torch's choice; 1 is quicker where others compute, too)")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
