@@ -110,7 +110,8 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **further: Any) -> None:
         """See transformers."""
-        if state.global_step % self.exam.asked.eval_every == 0 or state.global_step == state.max_steps:
+        often = self.exam.asked.eval_every * (4 if self.arm == "warm" else 1)
+        if state.global_step % often == 0 or state.global_step == state.max_steps:
             self.exam.sit(further["model"], self.arm, self.offset + state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **further: Any) -> None:

@@ -30,7 +30,7 @@ def tiny_tokenizer(texts: Sequence[str] = (), size: int = 2048) -> Any:
     """A tokenizer; without texts every byte is a token."""
     tokenizer = Tokenizer(models.BPE())
     words = Counter(word for text in texts for word in set(re.findall(r"[\w.:+-]*\d[\w.:+-]*", text)))
-    common = sorted(word for word, count in words.items() if count > _COMMON * len(texts) and not word.isdigit())
+    common = sorted(word for word, count in words.items() if count > _COMMON * len(texts) and len(word) > 2)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),

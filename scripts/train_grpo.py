@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Trains a language model by GRPO, next to supervised fine-tuning on gold solutions with the same budget.
 
-First a warm start on the oracle's trajectories (--pretrain-steps on all of their tokens, for random weights;
---sft-steps on the model's own). From there two arms part: GRPO on fresh training cases, and more of the supervised
-training; as many optimizer steps each, and as many episodes a step. On the way, and in the end, both play held-out
-cases on another hospital, greedily; what counts there is the sparse verdict.
+First a warm start on the oracle's trajectories (--sft-steps). From there two arms part: GRPO on fresh training cases,
+and more of the supervised training; as many optimizer steps each, and as many episodes a step. On the way, and in the
+end, both play held-out cases on another hospital, greedily; what counts there is the sparse verdict.
 
     python scripts/train_grpo.py --model tiny --families patient_age --sft-steps 100 --steps 50 --out runs/grpo
     python scripts/train_grpo.py --model Qwen/Qwen3-0.6B --device cuda --steps 200 --group 8 --out runs/grpo    # a GPU
@@ -103,10 +102,11 @@ def common(asked: argparse.Namespace, steps: int, rate: float) -> dict[str, Any]
     }
 
 
-def supervise(model: Any, exam: Exam, rows: Any, steps: int, arm: str, offset: int) -> None:
+def supervise(model: Any, exam: Exam, rows: Any, steps: int, rate: float, arm: str, offset: int) -> None:
     """Supervised training on gold trajectories."""
     asked = exam.asked
-    args = SFTConfig(**common(asked, steps, asked.sft_rate), max_length=None, packing=False)
+    told = {**common(asked, steps, rate), "lr_scheduler_type": "constant_with_warmup"}
+    args = SFTConfig(**told, warmup_steps=min(50, steps // 4), max_length=None, packing=False)
     watch = Watch(exam, arm, offset)
     SFTTrainer(model, args, train_dataset=rows, processing_class=exam.tokenizer, callbacks=[watch]).train()
 
@@ -156,7 +156,8 @@ def run(asked: argparse.Namespace) -> None:
     model, tokenizer = load(asked, chats)
     model.to(asked.device)
     exam = Exam(asked, rules, tokenizer)
-    rows = supervised_rows(chats, ChatTokens(tokenizer, end_tokens(model, tokenizer)), asked.longest)
+    tokens = ChatTokens(tokenizer, end_tokens(model, tokenizer))
+    rows = supervised_rows(chats, tokens, asked.longest)
     lengths = [len(row) for row in rows["input_ids"]]
     weights = sum(each.numel() for each in model.parameters())
     told = {"gold": len(rows), "mean_tokens": sum(lengths) / len(lengths), "weights": weights}
@@ -165,12 +166,10 @@ def run(asked: argparse.Namespace) -> None:
     print(
         f"{weights:,} weights; {len(rows)} gold trajectories of {told['mean_tokens']:.0f} tokens on average", flush=True
     )
-    exam.sit(model, "warm", -asked.pretrain_steps - asked.sft_steps)
-    if asked.pretrain_steps:
-        whole = supervised_rows(chats, ChatTokens(tokenizer, end_tokens(model, tokenizer)), asked.longest, whole=True)
-        supervise(model, exam, whole, asked.pretrain_steps, "warm", -asked.pretrain_steps - asked.sft_steps)
+    exam.sit(model, "warm", -asked.sft_steps)
     if asked.sft_steps:
-        supervise(model, exam, rows, asked.sft_steps, "warm", -asked.sft_steps)
+        warm = supervised_rows(chats, tokens, asked.longest, asked.told, asked.seed)
+        supervise(model, exam, warm, asked.sft_steps, asked.sft_rate, "warm", -asked.sft_steps)
     exam.keep(model, "warm")
     start = copy.deepcopy(model.state_dict())
     if asked.steps:
@@ -179,7 +178,7 @@ def run(asked: argparse.Namespace) -> None:
         model.save_pretrained(asked.out / "model")
         tokenizer.save_pretrained(asked.out / "model")
         model.load_state_dict(start)
-        supervise(model, exam, rows, asked.steps, "sft", 0)
+        supervise(model, exam, rows, asked.steps, asked.arm_rate or asked.sft_rate, "sft", 0)
         exam.keep(model, "sft")
     families = ", ".join(asked.families) or "all families"
     title = f"{Path(asked.model).name}, {weights / 1e6:.1f} M weights, {asked.reward} reward: {families}"
@@ -197,14 +196,17 @@ def arguments() -> argparse.Namespace:
     add("--families", nargs="*", default=[], help="only these task families (all)")
     add("--steps", type=int, default=100, help="optimizer steps of GRPO, and of the supervised arm (100)")
     add("--sft-steps", type=int, default=0, help="optimizer steps of the common warm start (0)")
-    add("--pretrain-steps", type=int, default=0, help="before it, on all tokens of the chats: for random weights (0)")
+    add(
+        "--told", type=float, default=0.0, help="share of the replies' tokens learnt in it, too: for random weights (0)"
+    )
     add("--group", type=int, default=8, help="tries of a case (8)")
     add("--prompts", type=int, default=4, help="cases a step (4)")
     add("--micro-batch", type=int, help="episodes at once in a backward pass (all of a step)")
     add("--reward", choices=("sparse", "partial"), default="sparse")
     add("--curriculum", choices=("none", "staged", "adaptive"), default="none")
     add("--rate", type=float, default=1e-6, help="GRPO's learning rate (1e-6)")
-    add("--sft-rate", type=float, default=1e-5, help="the supervised learning rate (1e-5)")
+    add("--sft-rate", type=float, default=1e-5, help="learning rate of the warm start (1e-5)")
+    add("--arm-rate", type=float, help="learning rate of the supervised arm (the warm start's)")
     add("--beta", type=float, default=0.0, help="weight of the divergence from the warm start (0)")
     add("--temperature", type=float, default=1.0)
     add("--chats", type=int, default=500, help="gold trajectories (500)")

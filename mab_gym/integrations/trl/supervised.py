@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ IGNORED = -100
 
 
 def supervised_rows(
-    chats: Iterable[Mapping[str, Any]], tokens: ChatTokens, longest: int | None = None, whole: bool = False
+    chats: Iterable[Mapping[str, Any]], tokens: ChatTokens, longest: int | None = None, told: float = 0.0, seed: int = 0
 ) -> Dataset:
     """Rows of ``input_ids`` and ``labels``, with the chat's ``case`` where it says.
 
@@ -23,18 +24,22 @@ def supervised_rows(
         chats: As `mab_gym.fine_tuning.chat` gives them and ``mab-gym export`` writes them, in the text form.
         tokens: How a chat becomes tokens.
         longest: Chats of more tokens are left out: cut off, they would teach to read no further.
-        whole: Whether what the model is told is to be learnt, too, as in the pretraining of one that knows nothing.
+        told: The share of the tokens that the model is told, drawn by chance, which are to be learnt, too: 0 but for
+            one that knows nothing yet.
+        seed: For that chance.
 
     Raises:
         UsageError: No chat is left, or one was played by tool calls.
     """
-    rows = []
+    rows, chance = [], random.Random(seed)
     for each in chats:
         if "tools" in each:
             raise UsageError("these chats are tool calls; export them from a run in the text form")
         ids, mask = tokens.chat(each["messages"])
         if longest is None or len(ids) <= longest:
-            labels = [token if wrote or whole else IGNORED for token, wrote in zip(ids, mask, strict=True)]
+            labels = [
+                token if wrote or chance.random() < told else IGNORED for token, wrote in zip(ids, mask, strict=True)
+            ]
             rows.append({"input_ids": ids, "labels": labels, "case": each.get("metadata", {}).get("case", "")})
     if not rows:
         raise UsageError(
