@@ -50,3 +50,12 @@ def test_a_command_without_its_framework_says_so_in_one_line(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "pip install 'mab-gym[" in line
+
+
+def test_without_trl_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("mab_gym.integrations.trl")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "trl", None)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'mab-gym\[trl\]'"):
+        import mab_gym.integrations.trl  # noqa: F401

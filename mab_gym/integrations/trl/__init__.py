@@ -1,0 +1,46 @@
+"""TRL: what its GRPOTrainer needs to train a language model here, and chats as tokens for its SFTTrainer.
+
+    rollouts = Rollouts("MedAgentBench-Train-v0", reward="partial")
+    trainer = GRPOTrainer(
+        model, episode_return, args, task_prompts("MedAgentBench-Train-v0", limit=1000), rollout_func=rollouts, ...
+    )
+
+plays the official text form; with `environment_factory` TRL's own loop plays by tool calls. docs/trl.md tells the rest.
+"""
+
+from __future__ import annotations
+
+from mab_gym.errors import NotInstalledError
+
+try:
+    from mab_gym.integrations.trl.playing import Player, Start, Track
+    from mab_gym.integrations.trl.prompts import curriculum_prompts, make_env, task_prompts
+    from mab_gym.integrations.trl.rewards import episode_return, solved, unsafe
+    from mab_gym.integrations.trl.rollouts import Rollouts, sampler
+    from mab_gym.integrations.trl.supervised import supervised_rows
+    from mab_gym.integrations.trl.tokens import ChatTokens
+    from mab_gym.integrations.trl.tools import MedicalRecordTools, environment_factory
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("mab_gym"):
+        raise
+    raise NotInstalledError(
+        f"training with TRL needs what is missing here ({error.name}): pip install 'mab-gym[trl]'"
+    ) from None
+
+__all__ = [
+    "ChatTokens",
+    "MedicalRecordTools",
+    "Player",
+    "Rollouts",
+    "Start",
+    "Track",
+    "curriculum_prompts",
+    "environment_factory",
+    "episode_return",
+    "make_env",
+    "sampler",
+    "solved",
+    "supervised_rows",
+    "task_prompts",
+    "unsafe",
+]
