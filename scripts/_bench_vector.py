@@ -171,6 +171,7 @@ def memory(how: str) -> None:
     writes = [write_for(base, who) for who in people]
     for case in place.tasks.cases:
         small.reset(options={"case": case})
+        small.step([writes[0]])  # judged at once, and what the judge has read is the base's, too
     for action in (*reads, writes[0]):  # what the base remembers of them is the base's
         small.reset(seed=0)
         small.step([action])

@@ -22,7 +22,7 @@ class CostMeter:
 
     def reset(self) -> None:
         """Begins a new episode."""
-        self._charged: Counter[Reason] = Counter()
+        self._charged: tuple[int, ...] = ()  # hashes, since thousands of episodes may be alive
         self.total = 0.0
 
     def charge(self, found: Iterable[Reason], *, ended: bool) -> float:
@@ -32,8 +32,11 @@ class CostMeter:
             found: What the judge finds wrong after the step.
             ended: Whether nothing more can be done; until then what is missing may still come, and costs nothing.
         """
-        now = Counter(each for each in found if each.critical and (ended or each.code is not Code.WRITE_MISSING))
-        cost = float((now - self._charged).total())
-        self._charged |= now
+        now = Counter(hash(each) for each in found if each.critical and (ended or each.code is not Code.WRITE_MISSING))
+        if not now:
+            return 0.0
+        before = Counter(self._charged)
+        cost = float((now - before).total())
+        self._charged = tuple((now | before).elements())
         self.total += cost
         return cost
