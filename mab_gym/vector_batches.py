@@ -89,15 +89,17 @@ def batched_infos(told: Iterable[tuple[int, Mapping[str, Any]]], count: int) -> 
         For each key an array of shape ``(count,)`` (of numbers where all values are numbers of one type, else of
         objects; dicts become dicts of arrays), and under ``_`` + key the mask of the places that have it.
     """
+    alike: dict[tuple[str, ...], tuple[list[int], list[Mapping[str, Any]]]] = {}
+    for place, info in told:  # most infos have the same keys as many others
+        where, what = alike.setdefault(tuple(info), ([], []))
+        where.append(place)
+        what.append(info)
     columns: dict[str, tuple[list[int], list[Any]]] = {}
-    for place, info in told:
-        for key, value in info.items():
-            column = columns.get(key)
-            if column is None:
-                columns[key] = ([place], [value])
-            else:
-                column[0].append(place)
-                column[1].append(value)
+    for keys, (where, what) in alike.items():
+        for key in keys:
+            places, values = columns.setdefault(key, ([], []))
+            places += where
+            values += [info[key] for info in what]
     infos: dict[str, Any] = {}
     for key, (places, values) in columns.items():
         mask = np.zeros(count, bool)
@@ -116,10 +118,8 @@ def _array(places: Sequence[int], values: Sequence[Any], count: int) -> npt.NDAr
         numbers: npt.NDArray[Any] = np.zeros(count, dtype=kind)
         numbers[places] = values
         return numbers
-    # One by one: numpy takes a list that is assigned for several values.
     objects: npt.NDArray[Any] = np.full(count, None, dtype=object)
-    for place, value in zip(places, values, strict=True):
-        objects[place] = value
+    objects[places] = np.fromiter(values, dtype=object, count=len(values))  # each as one, lists too
     return objects
 
 

@@ -91,7 +91,7 @@ def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
         FhirError: HAPI refuses it.
     """
     check_reference_types(resource)
-    written = [*_written_references(resource)]
+    written = _written_references(resource)
     if any("?" in text for text in written):
         resource = _with_searched_references(resource, known)
     check_references(resource, known)
@@ -254,18 +254,20 @@ def _is_of_another_type(logical_id: str, known: Known) -> bool:
     return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
 
 
-def _written_references(value: Json) -> Iterator[str]:
+def _written_references(value: Json) -> Sequence[str]:
     """The texts of all references, wherever they stand."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            if name == "reference" and isinstance(item, str):
-                yield item
-            elif isinstance(item, dict | list):
-                yield from _written_references(item)
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict | list):
-                yield from _written_references(item)
+    found: list[str] = []
+    inner = [value]
+    while inner:
+        value = inner.pop()
+        if isinstance(value, list):
+            inner += [item for item in value if isinstance(item, dict | list)]
+            continue
+        text = value.get("reference")
+        if isinstance(text, str):
+            found.append(text)
+        inner += [item for item in value.values() if isinstance(item, dict | list)]
+    return found
 
 
 def _with_searched_references(value: Json, known: Known) -> Json:

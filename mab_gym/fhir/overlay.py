@@ -66,21 +66,21 @@ class Overlay:
     Attributes:
         tables: The base, with what was folded into it.
         pending: By type the numbers of the writes that were not.
-        scanned: By type how often a search has looked at one of these since.
         writes: All writes.
         prepared: How many of them, the first, belong to what the session began with.
     """
 
-    __slots__ = ("_latest", "_next", "_versions", "pending", "prepared", "scanned", "tables", "writes")
+    __slots__ = ("_latest", "_next", "_scanned", "_versions", "pending", "prepared", "tables", "writes")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
         self.pending: dict[str, list[int]] = {}
-        self.scanned: dict[str, int] = {}
         self.writes: list[Write] = []
         self.prepared = 0
         self._latest: dict[Key, int] = {}
-        self._versions: dict[Key, list[int]] = {}  # of what was written more than once
+        # Most sessions need neither of these, and thousands may be alive.
+        self._versions: dict[Key, list[int]] | None = None  # of what was written more than once
+        self._scanned: dict[str, int] | None = None  # by type how often a search has looked at a pending write
         self._next = first_free
 
     def take_number(self) -> int:
@@ -106,6 +106,7 @@ class Overlay:
         self.writes.append(write)
         before = self._latest.get(write.key)
         if before is not None:
+            self._versions = self._versions or {}
             self._versions.setdefault(write.key, [before]).append(number)
         self._latest[write.key] = number
         self.pending.setdefault(resource_type, []).append(number)
@@ -118,36 +119,43 @@ class Overlay:
 
     def versions(self, key: Key) -> list[Write]:
         """All changes to a resource, the oldest first."""
-        if key in self._versions:
+        if self._versions and key in self._versions:
             return [self.writes[number] for number in self._versions[key]]
         return [self.writes[self._latest[key]]] if key in self._latest else []
 
     def undo(self, count: int) -> None:
         """Takes back all writes but the first ``count``; none of them may have been folded."""
+        versions = self._versions or {}
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
             self.pending[write.resource_type].remove(number)
-            before = self._versions.get(write.key)
+            before = versions.get(write.key)
             if before is None:
                 del self._latest[write.key]
                 continue
             before.pop()
             self._latest[write.key] = before[-1]
             if len(before) == 1:
-                del self._versions[write.key]
+                del versions[write.key]
+
+    def note_scan(self, resource_type: str, looks: int) -> None:
+        """Notes that a search has looked at so many pending writes of a type one by one."""
+        self._scanned = self._scanned or {}
+        self._scanned[resource_type] = self._scanned.get(resource_type, 0) + looks
 
     def fold(self) -> None:
         """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""
+        scanned = self._scanned or {}
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)
             worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)
-            if len(numbers) < MOST_PENDING and self.scanned.get(resource_type, 0) < worth:
+            if len(numbers) < MOST_PENDING and scanned.get(resource_type, 0) < worth:
                 continue
             latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
             self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
             # Views that are still in use hold the mapping and the lists as they were.
             self.pending = {name: each for name, each in self.pending.items() if name != resource_type}
-            self.scanned[resource_type] = 0
+            scanned.pop(resource_type, None)
 
 
 def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:

@@ -24,6 +24,7 @@ from mab_gym.fhir.values import Reference, Value, read_values
 _MOST_COUNTED = 503
 """Of more hits the rows are not counted: HAPI knows their total from its second pass on, if at all."""
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
+_NOTHING: Mapping[str, list[int]] = {}
 
 
 class View:
@@ -45,7 +46,7 @@ class View:
     def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None, until: int | None = None) -> None:
         self._overlay = overlay
         self._tables = tables if overlay is None else overlay.tables
-        self._pending: Mapping[str, list[int]] = {} if overlay is None else overlay.pending
+        self._pending: Mapping[str, list[int]] = _NOTHING if overlay is None else overlay.pending
         self._until = until
         self.repeats: Repeats | None = None
 
@@ -101,8 +102,7 @@ class View:
         numbers = self._pending.get(resource_type)
         if not numbers or self._overlay is None:
             return rows
-        scanned = self._overlay.scanned
-        scanned[resource_type] = scanned.get(resource_type, 0) + len(numbers)
+        self._overlay.note_scan(resource_type, len(numbers))
         size = 0 if table is None else len(table)
         extra, places, replaced = [], [], []
         for number, write in touched(self._overlay.writes, numbers, self._until):

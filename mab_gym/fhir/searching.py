@@ -47,7 +47,7 @@ class Searches:
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
         self._saved: dict[str, SavedSearch] = {}
-        self._answered: dict[tuple[object, ...], str] = {}
+        self._answered: dict[tuple[object, ...], str] | None = None
         self._held = 0
 
     def forget_answers(self) -> None:
@@ -55,7 +55,7 @@ class Searches:
 
         HAPI would go on answering from its cache for a minute; here what was written is seen at once.
         """
-        self._answered.clear()
+        self._answered = None
 
     def search(
         self, view: View, resource_type: str, parameters: Parameters, path: str, *, posted: bool = False
@@ -89,8 +89,8 @@ class Searches:
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
             return self._answer_page(query, self._chance.uuid(), entries, brought, page.total, links)
-        known = self._answered.get(query.question)
-        if known is not None:
+        known = self._answered_by(query.question)
+        if known:
             saved = self._saved[known]
             return self._answer_saved(query, view, known, saved, query.count, query.start, link)
         search_id = self._chance.uuid()
@@ -98,8 +98,7 @@ class Searches:
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=view.repeats)
-        self._remember(search_id, saved)
-        self._answered[query.question] = search_id
+        self._remember(search_id, saved, query.question)
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
         return self._show(query, view, search_id, hits, page, link)
@@ -178,11 +177,12 @@ class Searches:
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
         query = read_query("Observation", (*asked, *shown))
         hits = view.hits(query)
-        search_id = self._answered.get(("last", *query.question), "")
+        question = ("last", *query.question)
+        search_id = self._answered_by(question)
         if not search_id:
             search_id = self._chance.uuid()
-            self._remember(search_id, SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count))
-            self._answered["last", *query.question] = search_id
+            saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
+            self._remember(search_id, saved, question)
             page = self._saved[search_id].progress.first_page(len(hits), query.count, counted=False)
         else:
             page = self._saved[search_id].progress.later_page(len(hits), query.count, query.count, query.start)
@@ -231,13 +231,21 @@ class Searches:
         body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
         return self._answer(body, query)
 
-    def _remember(self, search_id: str, saved: SavedSearch) -> None:
+    def _answered_by(self, question: tuple[object, ...]) -> str:
+        """The search that has answered a question; an empty text where none has."""
+        return self._answered.get(question, "") if self._answered else ""
+
+    def _remember(self, search_id: str, saved: SavedSearch, question: tuple[object, ...] | None = None) -> None:
+        """Keeps a search for its later pages, and for the same question where one is given."""
         self._held += len(saved.keys or ())
         if len(self._saved) >= MOST_SEARCHES or self._held > MOST_HELD:
             self._saved.clear()
-            self._answered.clear()
+            self._answered = None
             self._held = len(saved.keys or ())
         self._saved[search_id] = saved
+        if question is not None:
+            self._answered = self._answered or {}
+            self._answered[question] = search_id
 
     def _answer_saved(
         self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None

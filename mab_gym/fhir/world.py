@@ -279,7 +279,8 @@ def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any]
     supplied = resource.get("meta", {})
     own = {"versionId": str(version), "lastUpdated": updated, "source": f"{supplied.get('source', '')}#{source}"}
     first = {name: supplied[name] for name in ("id", "extension") if name in supplied}
-    stored = {"resourceType": key[0], "id": key[1], "meta": {**first, **own, **{**supplied, **first, **own}}}
+    meta = {**first, **own, **{**supplied, **first, **own}} if supplied else own
+    stored = {"resourceType": key[0], "id": key[1], "meta": meta}
     stored.update((name, value) for name, value in resource.items() if name not in stored)
     return stored
 

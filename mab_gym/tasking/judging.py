@@ -353,7 +353,9 @@ def amount_in(quantity: Any, factors: Mapping[str, float]) -> float | None:
 def below(value: Any, *names: str) -> Any:
     """What lies at a path of names in JSON that an agent wrote; None where there is nothing of the kind."""
     for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if value is None:
+            return None
+        value = value.get(name) if isinstance(value, dict | Mapping) else None  # dict first: it is known at once
     return value
 
 
