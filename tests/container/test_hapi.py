@@ -6,9 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
@@ -21,6 +23,7 @@ from mab_gym.backends.transport import Transport
 from mab_gym.evaluate import score
 from mab_gym.fhir.server import Request
 from mab_gym.rollout import assignments, play_all, unwrapped
+from mab_gym.vector import MedicalRecordVectorEnv
 from tests.conftest import HAPI
 from tests.container.conftest import command
 from tests.contract.test_backends import CASES, differences, remote_environment
@@ -209,6 +212,39 @@ def test_fresh_containers_from_a_warm_pool_and_threads(snapshot: Image, engine: 
     assert backend.pool.tally.replaced == replaced
     env.close()
     backend.close()
+    assert {each.id for each in running(engine)} == there
+
+
+def test_a_vector_of_episodes_has_a_container_each(snapshot: Image, engine: Engine) -> None:
+    """Pairs of episodes of one case: one does as the oracle, the other counts orders meanwhile and then gives up."""
+    there = {each.id for each in running(engine)}
+    made = gymnasium.make_vec(
+        HAPI, 2, cohort="reduced", image=snapshot.tags[0], servers=2, spares=0, autoreset_mode="Disabled"
+    )
+    with closing(made) as env:
+        assert isinstance(env, MedicalRecordVectorEnv)
+        place = env.workplace
+        assert isinstance(place.backend, ContainerBackend)
+        count = f"GET {place.backend.base_url}/ServiceRequest?_summary=count"
+        counted, written = set(), 0
+        for case in map(place.tasks.case, CASES[::4]):
+            oracle = Oracle()
+            oracle.brief(place, case)
+            both, _ = env.reset(options={"case": case})
+            terminated = np.zeros(2, bool)
+            while not terminated.any():
+                action = oracle.act({key: both[key][0] for key in ("text", "fhir", "status")})
+                last = action.startswith("FINISH")
+                both, rewards, terminated, _, infos = env.step([action, "FINISH([])" if last else count])
+                written += both["status"][0] == 201
+                if not last:
+                    counted.add(json.loads(both["fhir"][1])["total"])
+            assert terminated.all() and rewards.tolist() == [1.0, 0.0], case.id
+            assert "infrastructure_error" not in infos
+        assert written > 2 and len(counted) == 1
+        assert len({each.id for each in running(engine)} - there) == 2
+        assert place.backend.pool.tally.replaced == 0
+    place.backend.close()
     assert {each.id for each in running(engine)} == there
 
 
