@@ -1,6 +1,6 @@
 """The environments for NeMo Gym: a resources server in the Gymnasium style, and the rows of its data sets.
 
-It goes with NeMo Gym's own ``gymnasium_agent``; docs/integrations.md shows the three small files of a server.
+It goes with NeMo Gym's own ``gymnasium_agent``; docs/integrations.md shows the small files of a server.
 """
 
 from __future__ import annotations

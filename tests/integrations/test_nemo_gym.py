@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +37,8 @@ from responses_api_agents.gymnasium_agent.app import GymnasiumAgent, GymnasiumAg
 from mab_gym.integrations.nemo_gym import MedicalRecordServer, MedicalRecordServerConfig, dataset
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # its many packages warn of one another
+DOCUMENTATION = Path(__file__).parents[2] / "docs/integrations.md"
+MODEL_CONFIGURATION = "responses_api_models/openai_model/configs/openai_model.yaml"
 SERVERS = {
     "mab_gym": "resources_servers",
     "mab_gym_gymnasium_agent": "responses_api_agents",
@@ -182,3 +188,20 @@ def test_a_row_of_something_else_is_told() -> None:
     server = MedicalRecordServer(config=config, server_client=client)
     with pytest.raises(UsageError, match=r"nemo_gym\.dataset"):
         asyncio.run(server.reset({"blackjack": {}}, "x"))
+
+
+def test_nemo_gym_takes_the_configuration_in_the_documentation(tmp_path: Path) -> None:
+    server = tmp_path / "resources_servers/mab_gym"
+    (server / "configs").mkdir(parents=True)
+    (server / "data").mkdir()
+    (configuration,) = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    (server / "configs/mab_gym.yaml").write_text(configuration)
+    (server / "data/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in dataset(limit=2)))
+    (tmp_path / "env.yaml").write_text("policy_base_url: x\npolicy_api_key: x\npolicy_model_name: x\n")
+    configs = ["resources_servers/mab_gym/configs/mab_gym.yaml", MODEL_CONFIGURATION]
+    command = [str(Path(sys.executable).with_name("gym")), "env", "validate"]
+    done = subprocess.run(
+        [*command, *(word for config in configs for word in ("--config", config))],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, "Config is valid" in done.stdout) == (0, True), done.stdout + done.stderr
