@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HISTORY = "/_history/"
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceId:
+class ReferenceId(NamedTuple):
     """What ``Reference.reference`` or ``Resource.id`` says (https://hl7.org/fhir/R4/references.html#literal).
 
     Attributes:

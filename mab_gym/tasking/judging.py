@@ -150,7 +150,7 @@ class Judge:
         if self._problems and not self._result.writes and _says_nothing(self._result.answer):
             self._problems.insert(0, Reason(Code.GAVE_UP, "It was finished without an answer and without a deed."))
         done = 0.0 if self._unread or not self._asked else self._met / self._asked
-        return verdict_from(self._problems, done, (Criterion(name, met) for name, met in self._criteria.items()))
+        return verdict_from(self._problems, done, map(Criterion._make, self._criteria.items()))
 
     def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None, name: str = "") -> None:
         """One thing that had to be so; notes a problem (see `problem`) where it is not.

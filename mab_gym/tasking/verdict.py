@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Failure(StrEnum):
@@ -91,8 +91,7 @@ MOST_CREDIT = 0.9
 """What is not solved earns no more, however little was missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One finding.
 
     Attributes:
@@ -106,8 +105,7 @@ class Reason:
     critical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(NamedTuple):
     """One thing that was looked at, met or not.
 
     Attributes:
