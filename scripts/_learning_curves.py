@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 STYLES = {
@@ -13,13 +14,16 @@ STYLES = {
 }
 
 _SPAN = 10
+_STEPS = "optimizer steps after the common warm start (left of 0: its own)"
+Rows = Sequence[Mapping[str, Any]]
+"""The lines of one run's ``metrics.jsonl``."""
 
 
-def draw(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
+def draw(runs: Sequence[Rows], path: Path, title: str) -> None:
     """Draws ``path`` with the endings .png and .svg.
 
     Args:
-        rows: The lines of ``metrics.jsonl``.
+        runs: One has the intervals of its successes around it; of several each has a thin line, their mean a thick one.
         path: Without an ending.
         title: What was trained on what.
     """
@@ -30,30 +34,33 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
 
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mab"})
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), width_ratios=(1.35, 1), layout="constrained")
-    held_out = [row for row in rows if row["what"] == "held-out"]
-    warm = [row for row in held_out if row["arm"] == "warm"]
     for arm, (colour, marker, line, name) in STYLES.items():
-        own = [row for row in held_out if row["arm"] == arm]
-        shown = [*warm[-1:], *own] if arm != "warm" else own
-        if not own:
+        curves = [found for rows in runs if (found := _held_out(rows, arm))]
+        if not curves:
             continue
-        steps = [row["step"] for row in shown]
-        left.plot(steps, [100 * row["success"] for row in shown], line, color=colour, marker=marker, ms=4, label=name)
-        bounds = ([100 * row["interval"][end] for row in shown] for end in (0, 1))
-        left.fill_between(steps, *bounds, color=colour, alpha=0.13, linewidth=0)
+        steps = [row["step"] for row in curves[0]]
+        if len(runs) > 1:
+            for curve in curves:
+                left.plot(steps, [100 * row["success"] for row in curve], line, color=colour, linewidth=0.7, alpha=0.45)
+        else:
+            bounds = ([100 * row["interval"][end] for row in curves[0]] for end in (0, 1))
+            left.fill_between(steps, *bounds, color=colour, alpha=0.13, linewidth=0)
+        mean = [100 * fmean(row["success"] for row in rows) for rows in zip(*curves, strict=True)]
+        left.plot(steps, mean, line, color=colour, marker=marker, ms=4, linewidth=1.8, label=name)
     left.axvline(0, color="#888888", linewidth=0.8)
-    left.set(xlabel="optimizer steps after the common warm start (left of 0: its own)", ylim=(-3, 103))
+    left.set(xlabel=_STEPS, ylim=(-3, 103))
     left.set_ylabel("held-out cases solved, %")
     left.grid(alpha=0.25)
     left.legend(frameon=False)
     left.set_title(title, loc="left", fontsize=9)
-    trained = [row for row in rows if row["what"] == "training" and row["arm"] == "grpo" and "reward" in row]
-    if trained:
-        steps = [row["step"] for row in trained]
-        rewards = [row["reward"] for row in trained]
+    trained = [[row for row in rows if row["arm"] == "grpo" and "reward" in row] for rows in runs]
+    if all(trained):
+        together = list(zip(*trained, strict=True))
+        steps = [row["step"] for row in trained[0]]
+        rewards = [fmean(row["reward"] for row in rows) for rows in together]
         right.plot(steps, rewards, color="#0072B2", linewidth=0.7, alpha=0.35)
         right.plot(steps, _smooth(rewards), color="#0072B2", label=f"mean reward, of {_SPAN} steps")
-        telling = _smooth([1 - row["frac_reward_zero_std"] for row in trained])
+        telling = _smooth([1 - fmean(row["frac_reward_zero_std"] for row in rows) for rows in together])
         right.plot(steps, telling, "--", color="#CC79A7", label="groups whose rewards differ, likewise")
     right.set(xlabel="optimizer steps of GRPO", ylim=(-0.03, 1.25))
     right.set_title("GRPO on training cases", loc="left", fontsize=9)
@@ -63,6 +70,23 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
         metadata = {"Date": None} if ending == ".svg" else None
         figure.savefig(path.with_suffix(ending), dpi=130, metadata=metadata)
     plt.close(figure)
+
+
+def ends(runs: Sequence[Rows]) -> str:
+    """A table of what each arm came to in each run, and on average."""
+    table = [[_held_out(rows, arm)[-1]["success"] for arm in STYLES] for rows in runs if _held_out(rows, "sft")]
+    names = [str(rows[0]["settings"]["seed"]) for rows in runs if _held_out(rows, "sft")]
+    means = [fmean(column) for column in zip(*table, strict=True)] if table else []
+    lines = ["seed  " + "  ".join(f"{arm:>6}" for arm in STYLES)]
+    for name, row in zip([*names, "mean"], [*table, means], strict=True):
+        lines.append(f"{name:<4}  " + "  ".join(f"{value:6.1%}" for value in row))
+    return "\n".join(lines)
+
+
+def _held_out(rows: Rows, arm: str) -> list[Mapping[str, Any]]:
+    """An arm's looks at held-out cases, those after the warm start beginning at its end."""
+    own = {name: [row for row in rows if row["what"] == "held-out" and row["arm"] == name] for name in STYLES}
+    return [*own["warm"][-1:], *own[arm]] if arm != "warm" and own[arm] else own[arm]
 
 
 def _smooth(values: Sequence[float]) -> list[float]:

@@ -9,7 +9,8 @@ end, both play held-out cases on another hospital, greedily; what counts there i
     python scripts/train_grpo.py --model Qwen/Qwen3-0.6B --device cuda --steps 200 --group 8 --out runs/grpo    # a GPU
 
 --out gets metrics.jsonl, learning_curves.png and .svg, and runs/warm, runs/grpo, runs/sft: the held-out episodes of
-each model, for `mab-gym report`. It needs `pip install 'mab-gym[trl,report]'`.
+each model, for `mab-gym report`. With several seeds each has a folder seed-N in it.
+It needs `pip install 'mab-gym[trl,report]'`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ try:
     import matplotlib  # noqa: F401
     import torch
     from _exam import Exam, Watch, end_tokens
-    from _learning_curves import draw
+    from _learning_curves import draw, ends
     from _tiny_model import tiny_model, tiny_tokenizer
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
@@ -143,8 +144,8 @@ def reinforce(model: Any, exam: Exam, steps: int) -> None:
     trainer.train()
 
 
-def run(asked: argparse.Namespace) -> None:
-    """The whole study."""
+def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """The whole study for one seed; what was measured."""
     set_seed(asked.seed)
     if asked.threads:
         torch.set_num_threads(asked.threads)
@@ -180,9 +181,27 @@ def run(asked: argparse.Namespace) -> None:
         model.load_state_dict(start)
         supervise(model, exam, rows, asked.steps, asked.arm_rate or asked.sft_rate, "sft", 0)
         exam.keep(model, "sft")
-    families = ", ".join(asked.families) or "all families"
-    title = f"{Path(asked.model).name}, {weights / 1e6:.1f} M weights, {asked.reward} reward: {families}"
-    draw(exam.rows, asked.out / "learning_curves", title)
+    draw([exam.rows], asked.out / "learning_curves", title_of(exam.rows))
+    return exam.rows
+
+
+def title_of(rows: Sequence[dict[str, Any]]) -> str:
+    """What was trained on what."""
+    told, settings = rows[0], rows[0]["settings"]
+    name, families = Path(settings["model"]).name, ", ".join(settings["families"]) or "all families"
+    return f"{name}, {told['weights'] / 1e6:.1f} M weights, {settings['reward']} reward: {families}"
+
+
+def run_all(asked: argparse.Namespace) -> None:
+    """The study for each seed, in a folder of its own where there are several."""
+    seeds, out = list(dict.fromkeys(asked.seed)), asked.out
+    runs = []
+    for seed in seeds:
+        folder = out if len(seeds) == 1 else out / f"seed-{seed}"
+        runs.append(run(argparse.Namespace(**{**vars(asked), "seed": seed, "out": folder})))
+    if len(runs) > 1:
+        draw(runs, out / "learning_curves", f"{title_of(runs[0])}; {len(runs)} seeds")
+        print(ends(runs))
 
 
 def arguments() -> argparse.Namespace:
@@ -221,12 +240,12 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, help="of the CPU (torch's choice; 1 is quicker where others compute, too)")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--vllm", action="store_true", help="GRPO samples by vLLM, in the same process (untested here)")
-    add("--seed", type=int, default=0)
+    add("--seed", type=int, nargs="+", default=[0], help="several: one run each, and their curves together (0)")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     try:
-        run(arguments())
+        run_all(arguments())
     except MabGymError as error:
         sys.exit(str(error))
