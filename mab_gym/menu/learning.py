@@ -65,7 +65,7 @@ class Settings:
     env: str = "mab_gym/MedAgentBench-Train-v0"
     validation: str = "mab_gym/MedAgentBench-Validation-v0"
     families: tuple[str, ...] = ()
-    timesteps: int = 150_000
+    timesteps: int = 300_000
     seed: int = 0
     envs: int = 16
     reward: str = "orders"
