@@ -6,12 +6,15 @@ manifest (JSON), then the sections that it names, each aligned to 64 bytes. Numb
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import mmap
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,9 @@ from mab_gym.fhir.table import Column, InstantColumn, InstantForm, IntArray, Poo
 MAGIC = b"MABARCH1"
 _ALIGNMENT = 64
 _HEAD = len(MAGIC) + 32 + 8
+_PART = ".part"
+_ABANDONED = 3600
+"""Seconds after which nobody writes to a temporary file any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,31 @@ def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any])
     for part in contents:
         hasher.update(part)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(MAGIC + hasher.digest())
-            file.writelines(contents)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(MAGIC + hasher.digest())
+        file.writelines(contents)
     return hasher.hexdigest()
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A neighbouring file to write to, which takes the name of ``path`` in the end, or goes away where that fails.
+
+    What killed processes have left of the kind goes away, too, once it is an hour old.
+    """
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*{_PART}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=_PART)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def is_archive(path: Path) -> bool:

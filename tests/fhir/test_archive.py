@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,17 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 def _write(path: str) -> str:
     return write_archive(Path(path), tables(), {})
+
+
+def test_what_killed_writers_have_left_goes_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "x[1].mab"
+    left, under_way, other = (tmp_path / name for name in ("x[1].mab.a.part", "x[1].mab.b.part", "y.mab.a.part"))
+    for each in (left, under_way, other):
+        each.write_bytes(b"half")
+    for each in (left, other):
+        os.utime(each, (0, 0))
+    write_archive(path, [], {})
+    assert sorted(tmp_path.iterdir()) == sorted([path, under_way, other])
 
 
 def test_two_writers_at_once_do_no_harm(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from mab_gym.cohort.locate import archive_path, cache_folder, ensure_archive, na
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.environments import EMBEDDED, Environment
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.archive import open_archive, written_whole
 from mab_gym.parallel import Seat, taking_turns
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, play_until_judged
@@ -198,15 +197,9 @@ def _digest(path: Path) -> str | None:
 
 def _store(path: Path, archive: memoryview) -> None:
     """Writes an archive whole, and only where its hash is right."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(archive)
-        open_archive(Path(temporary))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as temporary:
+        temporary.write_bytes(archive)
+        open_archive(temporary)
 
 
 def _fetching(reference: Any) -> Callable[[], memoryview]:
