@@ -540,7 +540,9 @@ def test_a_model_plays_outside_of_a_trainer(model: Any, tokenizer: Any) -> None:
     assert [track.completion_ids for track in again] == [track.completion_ids for track in tracks]
 
 
-def test_the_script_trains_and_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_script_trains_and_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     told = (
@@ -560,3 +562,13 @@ def test_the_script_trains_and_measures(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "argv", ["train_grpo.py", "--out", str(out)])
     with pytest.raises(SystemExit, match="not empty"):
         runpy.run_path(str(ROOT / "scripts" / "train_grpo.py"), run_name="__main__")
+    both = tmp_path / "both"
+    few = [*told.split(), "--final-limit", "1", "--seed", "3", "4", "--out", str(both)]
+    monkeypatch.setattr(sys, "argv", ["train_grpo.py", *few])
+    runpy.run_path(str(ROOT / "scripts" / "train_grpo.py"), run_name="__main__")
+    assert sorted(path.name for path in both.iterdir()) == [
+        "learning_curves.png", "learning_curves.svg", "seed-3", "seed-4",
+    ]  # fmt: skip
+    table = [line.split() for line in capsys.readouterr().out.splitlines()[-4:]]
+    assert [line[0] for line in table] == ["seed", "3", "4", "mean"]
+    assert {len(line) for line in table} == {4}
