@@ -131,22 +131,15 @@ def _play(
         problem = Reason(Code.UNJUDGED, f"What carries the agent failed: {agent_error}.")
         info = {**info, "verdict": verdict_from([problem]).to_dict()}
     account = agent.account(last) if isinstance(agent, Accountable) else Account()
-    return EpisodeRecord(
-        env=inner.workplace.environment.id,
+    return recorded(
+        env,
+        info,
         agent=agent.name,
-        case=info["case"],
-        family=info["family"],
         branch=case.branch,
-        kind=info["kind"],
-        difficulty=info["difficulty"],
         seed=assignment.seed,
         reward=total,
-        steps=info["step"],
         terminated=terminated,
         truncated=truncated,
-        verdict=info["verdict"],
-        infrastructure_error=info.get("infrastructure_error"),
-        variant=info.get("variant", ""),
         repeat=assignment.repeat,
         agent_error=agent_error,
         context_limit=context_limit,
@@ -155,6 +148,28 @@ def _play(
         calls=account.calls,
         tokens_in=account.tokens_in,
         tokens_out=account.tokens_out,
+    )
+
+
+def recorded(env: gymnasium.Env[Any, str], info: Mapping[str, Any], **told: Any) -> EpisodeRecord:
+    """The record of an episode that has ended.
+
+    Args:
+        env: Where it was played.
+        info: The last one.
+        told: The fields of `EpisodeRecord` that no ``info`` holds.
+    """
+    return EpisodeRecord(
+        env=unwrapped(env).workplace.environment.id,
+        case=info["case"],
+        family=info["family"],
+        kind=info["kind"],
+        difficulty=info["difficulty"],
+        steps=info["step"],
+        verdict=info["verdict"],
+        infrastructure_error=info.get("infrastructure_error"),
+        variant=info.get("variant", ""),
+        **told,
     )
 
 

@@ -74,9 +74,10 @@ def draw(runs: Sequence[Rows], path: Path, title: str) -> None:
 
 def ends(runs: Sequence[Rows]) -> str:
     """A table of what each arm came to in each run, and on average."""
-    table = [[_held_out(rows, arm)[-1]["success"] for arm in STYLES] for rows in runs if _held_out(rows, "sft")]
-    names = [str(rows[0]["settings"]["seed"]) for rows in runs if _held_out(rows, "sft")]
-    means = [fmean(column) for column in zip(*table, strict=True)] if table else []
+    done = [rows for rows in runs if all(_held_out(rows, arm) for arm in STYLES)]
+    table = [[_held_out(rows, arm)[-1]["success"] for arm in STYLES] for rows in done]
+    names = [str(rows[0]["settings"]["seed"]) for rows in done]
+    means = [fmean(column) for column in zip(*table, strict=True)]
     lines = ["seed  " + "  ".join(f"{arm:>6}" for arm in STYLES)]
     for name, row in zip([*names, "mean"], [*table, means], strict=True):
         lines.append(f"{name:<4}  " + "  ".join(f"{value:6.1%}" for value in row))

@@ -169,7 +169,7 @@ def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
     )
     exam.sit(model, "warm", -asked.sft_steps)
     if asked.sft_steps:
-        warm = supervised_rows(chats, tokens, asked.longest, asked.told, asked.seed)
+        warm = supervised_rows(chats, tokens, asked.longest, asked.told, asked.seed) if asked.told else rows
         supervise(model, exam, warm, asked.sft_steps, asked.sft_rate, "warm", -asked.sft_steps)
     exam.keep(model, "warm")
     start = copy.deepcopy(model.state_dict())

@@ -197,7 +197,12 @@ def action_of(name: str, arguments: str) -> str:
         if name == "get" and isinstance(url, str):
             return render(Get(url))
         if name == "post" and isinstance(url, str):
-            return render(Post(url, body if isinstance(body, str) else json.dumps(body)))
+            return render(Post(url, json_text(body)))
         if name == "finish" and "answer" in given:
-            return render(Finish(answer if isinstance(answer, str) else json.dumps(answer)))
+            return render(Finish(json_text(answer)))
     return f"[no action: the tool call {name}({arguments}) cannot be read]"
+
+
+def json_text(value: Any) -> str:
+    """A tool's argument as JSON; what a model has written as text already stays as it is."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -10,21 +10,18 @@ from typing import Any
 
 from gymnasium import spaces
 
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import UsageError
 from mab_gym.fine_tuning import WHICH
+from mab_gym.integrations.installed import needing
 from mab_gym.records import EpisodeRecord
 
-try:
+with needing("minari", "a Minari dataset needs"):
     import h5py  # noqa: F401  (Minari imports it, and Pillow, when it writes)
     import minari
     import PIL  # noqa: F401
     from minari.data_collector import EpisodeBuffer
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage.datasets_root_dir import get_dataset_path
-except ModuleNotFoundError as error:
-    raise NotInstalledError(
-        f"a Minari dataset needs what is missing here ({error.name}): pip install 'mab-gym[minari]'"
-    ) from None
 
 ALL, SUCCESSFUL = WHICH
 

@@ -9,20 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from mab_gym.agents.model import FORMS, SYSTEM, TOOLS, action_of
-from mab_gym.errors import InfrastructureError, NotInstalledError, UsageError
+from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.integrations.installed import needing
 from mab_gym.integrations.rows import rows
 from mab_gym.integrations.seats import Seat
 from mab_gym.integrations.sessions import Session, make, make_to_read
 
-try:
+with needing("nemo", "a server for NeMo Gym needs", " (Python 3.12 or newer)"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
     from nemo_gym.openai_utils import NeMoGymResponse
     from resources_servers.gymnasium import GymnasiumServer, extract_text
-except ModuleNotFoundError as error:
-    raise NotInstalledError(
-        f"a server for NeMo Gym needs what is missing here ({error.name}): pip install 'mab-gym[nemo]' "
-        "(Python 3.12 or newer)"
-    ) from None
 
 _TEXT, _TOOL_CALLS = FORMS
 AGENT = "mab_gym_gymnasium_agent"

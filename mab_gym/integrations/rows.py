@@ -83,8 +83,8 @@ def rows(
     if drawn and endless and limit is None:
         todo = (Assignment(place) for place in itertools.count(seed))
     if drawn:
-        _row(env, Assignment(seed), chosen)  # a family or difficulty that does not exist is told at once
-    return (_row(env, assignment, chosen) for assignment in todo)
+        row_of(env, Assignment(seed), chosen)  # a family or difficulty that does not exist is told at once
+    return (row_of(env, assignment, chosen) for assignment in todo)
 
 
 def is_drawn(env: gymnasium.Env[Any, str]) -> bool:
@@ -92,7 +92,14 @@ def is_drawn(env: gymnasium.Env[Any, str]) -> bool:
     return not unwrapped(env).workplace.tasks.cases
 
 
-def _row(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:
+def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:
+    """The row of one assignment.
+
+    Args:
+        env: The environment; it is reset.
+        assignment: What is played.
+        options: Further options for ``reset``.
+    """
     if assignment.case is not None:
         options = {"case": assignment.case, **options}
     observation, info = env.reset(seed=assignment.seed, options=options)

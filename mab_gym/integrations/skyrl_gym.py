@@ -9,17 +9,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import UsageError
+from mab_gym.integrations.installed import needing
 from mab_gym.integrations.rows import rows
 from mab_gym.integrations.sessions import Session, make, make_to_read
 from mab_gym.rollout import unwrapped
 
-try:
+with needing("skyrl", "an environment for SkyRL needs"):
     from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput, ConversationType
-except ModuleNotFoundError as error:
-    raise NotInstalledError(
-        f"an environment for SkyRL needs what is missing here ({error.name}): pip install 'mab-gym[skyrl]'"
-    ) from None
 
 ENV_CLASS = "mab_gym"
 """The id under which rows ask for the environment."""

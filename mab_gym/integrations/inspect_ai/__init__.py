@@ -5,17 +5,11 @@ Inspect finds them through the entry point group ``inspect_ai``, which names thi
 
 from __future__ import annotations
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.integrations.installed import needing
 
-try:
+with needing("inspect", "tasks for inspect_ai need"):
     from mab_gym.integrations.inspect_ai.playing import play_episode
     from mab_gym.integrations.inspect_ai.scoring import solved, unsafe
     from mab_gym.integrations.inspect_ai.tasks import medagentbench, medagentbench_beyond
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("mab_gym"):
-        raise
-    raise NotInstalledError(
-        f"tasks for inspect_ai need what is missing here ({error.name}): pip install 'mab-gym[inspect]'"
-    ) from None
 
 __all__ = ["medagentbench", "medagentbench_beyond", "play_episode", "solved", "unsafe"]

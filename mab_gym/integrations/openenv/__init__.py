@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.integrations.installed import needing
 
 if TYPE_CHECKING:
     from mab_gym.integrations.openenv.client import MedicalRecordClient
@@ -30,12 +30,6 @@ _MODULES = {"MedicalRecordClient": "client", "create_app": "server"}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
+    with needing("openenv", "an OpenEnv server or client needs"):
         module = import_module(f"{__name__}.{_MODULES.get(name, 'models')}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("mab_gym"):
-            raise
-        raise NotInstalledError(
-            f"an OpenEnv server or client needs what is missing here ({error.name}): pip install 'mab-gym[openenv]'"
-        ) from None
     return getattr(module, name)

@@ -10,9 +10,9 @@ plays the official text form; with `environment_factory` TRL's own loop plays by
 
 from __future__ import annotations
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.integrations.installed import needing
 
-try:
+with needing("trl", "training with TRL needs"):
     from mab_gym.integrations.trl.playing import Player, Start, Track
     from mab_gym.integrations.trl.prompts import curriculum_prompts, make_env, task_prompts
     from mab_gym.integrations.trl.rewards import episode_return, solved, unsafe
@@ -20,12 +20,6 @@ try:
     from mab_gym.integrations.trl.supervised import supervised_rows
     from mab_gym.integrations.trl.tokens import ChatTokens
     from mab_gym.integrations.trl.tools import MedicalRecordTools, environment_factory
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("mab_gym"):
-        raise
-    raise NotInstalledError(
-        f"training with TRL needs what is missing here ({error.name}): pip install 'mab-gym[trl]'"
-    ) from None
 
 __all__ = [
     "ChatTokens",

@@ -11,7 +11,7 @@ from mab_gym.episode import Step
 from mab_gym.integrations.trl.prompts import TextEnv
 from mab_gym.integrations.trl.tokens import ChatTokens
 from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import unwrapped
+from mab_gym.rollout import recorded
 
 Sampled = tuple[list[list[int]], list[list[float]] | None]
 Sample = Callable[[list[list[int]], int], Sampled]
@@ -85,24 +85,15 @@ class Track:
         Args:
             agent: Who played.
         """
-        inner = unwrapped(self.env)
-        told = dict(self.info)
-        return EpisodeRecord(
-            env=inner.workplace.environment.id,
+        return recorded(
+            self.env,
+            self.info,
             agent=agent,
-            case=told["case"],
-            family=told["family"],
-            branch=str(told.get("branch", "")),
-            kind=told["kind"],
-            difficulty=told["difficulty"],
+            branch=str(self.info.get("branch", "")),
             seed=self.start.seed,
             reward=self.reward,
-            steps=told["step"],
             terminated=self.terminated,
             truncated=self.truncated,
-            verdict=told["verdict"],
-            infrastructure_error=told.get("infrastructure_error"),
-            variant=told.get("variant", ""),
             context_limit=self.context_limit,
             actions=self.actions,
             messages=self.messages,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,10 +12,10 @@ from datasets import Dataset, IterableDataset
 
 from mab_gym.agents.model import FORMS, SYSTEM
 from mab_gym.curriculum import CaseSampler
-from mab_gym.environments import read_environment
 from mab_gym.errors import UsageError
-from mab_gym.registration import register_envs, register_file
-from mab_gym.rollout import assignments, unwrapped
+from mab_gym.integrations.rows import Row, row_of, rows
+from mab_gym.integrations.sessions import make
+from mab_gym.rollout import Assignment
 
 TextEnv = gymnasium.Env[dict[str, Any], str]
 Maker = str | Callable[[], TextEnv]
@@ -40,16 +39,10 @@ def make_env(env: Maker, **overrides: Any) -> TextEnv:
         if chosen:
             raise UsageError(f"a maker of environments sets {', '.join(sorted(chosen))} itself")
         return env()
-    register_envs()
-    if env.endswith(".toml"):
-        env_id = register_file(Path(env)) or read_environment(Path(env)).id
-    else:
-        env_id = env if "/" in env else f"mab_gym/{env}"
-    if env_id not in gymnasium.registry:
-        there = ", ".join(sorted(each for each in gymnasium.registry if each.startswith("mab_gym/")))
-        raise UsageError(f"there is no environment {env!r}; there are: {there}")
-    made: TextEnv = gymnasium.make(env_id, **chosen)
-    return made
+    if env in gymnasium.registry:  # by a user's own code, too
+        made: TextEnv = gymnasium.make(env, **chosen)
+        return made
+    return make(env, **chosen)
 
 
 def task_prompts(
@@ -84,15 +77,8 @@ def task_prompts(
         UsageError: An argument is wrong, or nothing is left to play.
     """
     made = make_env(env, **overrides)
-    inner = unwrapped(made)
-    drawn = not inner.workplace.tasks.cases
-    told = {"variant": variant, **({"family": family, "difficulty": difficulty} if drawn else {})}
-    fixed = {name: value for name, value in told.items() if value is not None}
-    todo = assignments(inner, family=family, difficulty=difficulty, limit=limit, seed=seed)
-    rows = [
-        _row(made, each.seed, {**fixed, **({} if each.case is None else {"case": each.case})}, form) for each in todo
-    ]
-    return Dataset.from_list(rows)
+    found = rows(made, family=family, difficulty=difficulty, variant=variant, seed=seed, limit=limit)
+    return Dataset.from_list([_columns(row, form) for row in found])
 
 
 def curriculum_prompts(
@@ -127,7 +113,8 @@ class _Stream:
     def __call__(self) -> Iterator[dict[str, Any]]:
         number, chance = self._seed, np.random.default_rng(self._seed)
         while True:
-            yield _row(self._env, number, dict(self._curriculum.next_options(chance)), self._form)
+            chosen = dict(self._curriculum.next_options(chance))
+            yield _columns(row_of(self._env, Assignment(number), chosen), self._form)
             number += 1
 
     def __deepcopy__(self, memo: Any) -> _Stream:
@@ -142,14 +129,18 @@ def _elsewhere(number: int) -> _Stream:
     raise UsageError("a curriculum is of one process: use dataloader_num_workers=0")
 
 
-def _row(env: TextEnv, seed: int, options: dict[str, str], form: str) -> dict[str, Any]:
+def _columns(row: Row, form: str) -> dict[str, Any]:
     if form not in FORMS:
         raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
-    observation, info = env.reset(seed=seed, options=options)
-    told = json.dumps(options)
-    episode = json.dumps({"seed": seed, "options": options})
+    episode = json.dumps({"seed": row.seed, "options": row.options})
     # Each message has the same keys: a table's rows do.
     system = [{"role": "system", "content": SYSTEM, EPISODE: ""}] if form == "tools" else []
-    prompt = [*system, {"role": "user", "content": observation["text"], EPISODE: episode}]
-    names = ("case", "family", "kind", "difficulty")
-    return {"prompt": prompt, **{name: info[name] for name in names}, "seed": seed, "options": told}
+    return {
+        "prompt": [*system, {"role": "user", "content": row.opening, EPISODE: episode}],
+        "case": row.case,
+        "family": row.family,
+        "kind": row.kind,
+        "difficulty": row.difficulty,
+        "seed": row.seed,
+        "options": json.dumps(row.options),
+    }

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from mab_gym.actions import Finish, Get, Post, render
+from mab_gym.agents.model import json_text
 from mab_gym.curriculum import CaseSampler
 from mab_gym.episode import Step
 from mab_gym.errors import UsageError
@@ -71,7 +72,7 @@ class MedicalRecordTools:
         Returns:
             What the record system answers.
         """
-        return self._take(render(Post(str(url), _text(body))))
+        return self._take(render(Post(str(url), json_text(body))))
 
     def finish(self, answer: list[Any]) -> str:
         """Ends the task with the answer.
@@ -82,7 +83,7 @@ class MedicalRecordTools:
         Returns:
             A word that the task has ended.
         """
-        return self._take(render(Finish(_text(answer))))
+        return self._take(render(Finish(json_text(answer))))
 
     def get_reward(self) -> float | None:
         """What the episode paid; None where the record system failed. One that was not finished ends here."""
@@ -133,8 +134,3 @@ def environment_factory(
         overrides: As for `make_env`, such as ``reward="partial"``.
     """
     return partial(MedicalRecordTools, partial(make_env, env, **overrides), curriculum)
-
-
-def _text(value: Any) -> str:
-    """JSON; what a model has written as text already stays as it is."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -6,18 +6,12 @@ name of a top-level module.
 
 from __future__ import annotations
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.integrations.installed import needing
 
-try:
+with needing("verifiers", "tasks for verifiers need"):
     from mab_gym.integrations.verifiers.environment import MedicalRecordVerifiersEnv, load_environment
     from mab_gym.integrations.verifiers.harness import MedicalRecordHarness
     from mab_gym.integrations.verifiers.taskset import MedicalRecordTask, MedicalRecordTaskset
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("mab_gym"):
-        raise
-    raise NotInstalledError(
-        f"tasks for verifiers need what is missing here ({error.name}): pip install 'mab-gym[verifiers]'"
-    ) from None
 
 __all__ = [
     "MedicalRecordHarness",
