@@ -47,7 +47,7 @@ class Searches:
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
         self._saved: dict[str, SavedSearch] = {}
-        self._answered: dict[tuple[object, ...], str] | None = None
+        self._answered: dict[tuple[object, ...], str] | None = None  # thousands of sessions may hold nothing in it
         self._held = 0
 
     def forget_answers(self) -> None:

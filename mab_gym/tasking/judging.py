@@ -353,9 +353,7 @@ def amount_in(quantity: Any, factors: Mapping[str, float]) -> float | None:
 def below(value: Any, *names: str) -> Any:
     """What lies at a path of names in JSON that an agent wrote; None where there is nothing of the kind."""
     for name in names:
-        if value is None:
-            return None
-        value = value.get(name) if isinstance(value, dict | Mapping) else None  # dict first: it is known at once
+        value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
