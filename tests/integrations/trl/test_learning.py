@@ -7,18 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-import torch
 
 from mab_gym.curriculum import Curriculum, arms_of
 from mab_gym.env import MedicalRecordEnv
+from mab_gym.records import EpisodeRecord
+from tests.integrations.scripts import FORMS
+
+pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing
+
+import torch
+
 from mab_gym.integrations.trl import (
     ChatTokens,
     curriculum_prompts,
     make_env,
     task_prompts,
 )
-from mab_gym.records import EpisodeRecord
-from tests.integrations.scripts import FORMS
 from tests.integrations.trl.scripted import (
     CASES,
     MARKS,

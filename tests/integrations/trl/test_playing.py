@@ -12,6 +12,12 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import UsageError
+from mab_gym.records import EpisodeRecord, RunFolder, read_records
+from mab_gym.wrappers import StepPenalty
+from tests.conftest import CANONICAL, ROOT
+
+pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing
+
 from mab_gym.integrations.trl import (
     ChatTokens,
     MedicalRecordTools,
@@ -24,9 +30,6 @@ from mab_gym.integrations.trl import (
     solved,
     unsafe,
 )
-from mab_gym.records import EpisodeRecord, RunFolder, read_records
-from mab_gym.wrappers import StepPenalty
-from tests.conftest import CANONICAL, ROOT
 from tests.integrations.trl.scripted import (
     CASES,
     MARKS,

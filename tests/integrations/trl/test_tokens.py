@@ -11,6 +11,11 @@ import pytest
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 from mab_gym.fine_tuning import chat
+from mab_gym.records import EpisodeRecord
+from tests.conftest import CANONICAL
+
+pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing
+
 from mab_gym.integrations.trl import (
     ChatTokens,
     Start,
@@ -18,8 +23,6 @@ from mab_gym.integrations.trl import (
     supervised_rows,
     task_prompts,
 )
-from mab_gym.records import EpisodeRecord
-from tests.conftest import CANONICAL
 from tests.integrations.trl.scripted import (
     CASES,
     MARKS,
