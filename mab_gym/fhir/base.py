@@ -11,6 +11,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy.typing as npt
 
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
+from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.remembered import Remembered
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, InstantForm, PoolColumn, Positions, Table
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
 Rows = npt.NDArray[np.intp]
@@ -32,7 +34,6 @@ _ENTRY_INDENT = "    "
 # Bounds on what is remembered, so that a process stays small however long it runs.
 _MOST_TEXTS = 16_384
 _MOST_ENTRIES = 4_000
-_UNREAD = np.iinfo(np.int64).min
 LONGEST_REMEMBERED = 8_192
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
@@ -70,6 +71,7 @@ class _ElementTexts(dict[int, str]):
         return text
 
 
+_SERIALS = count()
 _LAST_CHARACTER = chr(0x10FFFF)
 
 
@@ -143,14 +145,38 @@ class PoolIndex:
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
         """The values that a search parameter of this kind and path finds in the element with this code."""
+        found = self._known(kind, path)[code]
+        if found is None:
+            self.load((code,), kind, (path,))
+            found = self._known(kind, path)[code] or ()
+        return found
+
+    def load(self, codes: Iterable[int], kind: str, paths: Iterable[Path]) -> None:
+        """Reads elements that will be asked for, all at once, which takes a fraction of the time."""
+        for path in paths:
+            known = self._known(kind, path)
+            unread = [code for code in codes if known[code] is None]
+            texts = self.column.texts
+            elements = json.loads(f"[{','.join([texts[code - 1] for code in unread])}]")
+            for code, element in zip(unread, elements, strict=True):
+                known[code] = tuple(value for node in path.nodes(element) for value in read_values(kind, node))
+
+    def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
+        """The values in every element, by code."""
+        known = self._known(kind, path)
+        self.load(range(len(known)), kind, (path,))
+        return [values or () for values in known]
+
+    def occurring(self, codes: npt.NDArray[Any]) -> list[int]:
+        """The codes that occur among some, but for the one of rows without the element."""
+        found: list[int] = (np.flatnonzero(np.bincount(codes, minlength=1)[1:]) + 1).tolist()
+        return found
+
+    def _known(self, kind: str, path: Path) -> list[tuple[Value, ...] | None]:
         known = self._values.get((kind, path))
         if known is None:
             known = self._values[kind, path] = [()] + [None] * len(self.column.texts)
-        found = known[code]
-        if found is None:
-            element = parse_element(self.column.texts[code - 1])
-            found = known[code] = tuple(v for node in path.nodes(element) for v in read_values(kind, node))
-        return found
+        return known
 
     def hits(self, wanted: Filter, path: Path) -> Mask:
         """Shape ``(len(texts) + 1,)``: whether the element with each code satisfies the filter."""
@@ -168,7 +194,7 @@ class PoolIndex:
             for text in beginnings:
                 mask[codes[bisect_left(texts, text) : bisect_left(texts, text + _LAST_CHARACTER)]] = True
             return mask
-        return np.fromiter((wanted.matches_any(self.values(code, kind, path)) for code in range(size)), np.bool_, size)
+        return np.fromiter(map(wanted.matches_any, self.all_values(kind, path)), np.bool_, size)
 
     def _in_order(self, path: Path) -> tuple[list[str], list[int]]:
         """The normalized texts in these elements in their order, and the code of the element that each stands in."""
@@ -176,8 +202,8 @@ class PoolIndex:
         if known is None:
             pairs = sorted(
                 (value.normalized, code)
-                for code in range(1, len(self.column.texts) + 1)
-                for value in self.values(code, "string", path)
+                for code, values in enumerate(self.all_values("string", path))
+                for value in values
                 if isinstance(value, Text)
             )
             known = self._by_text[path] = ([text for text, _ in pairs], [code for _, code in pairs])
@@ -188,8 +214,8 @@ class PoolIndex:
         known = self._by_target.get(path)
         if known is None:
             known = {}
-            for code in range(1, len(self.column.texts) + 1):
-                for value in self.values(code, "reference", path):
+            for code, values in enumerate(self.all_values("reference", path)):
+                for value in values:
                     if isinstance(value, Reference):
                         known.setdefault(value.target_id, []).append(code)
             self._by_target[path] = known  # whole: other threads may read it at once
@@ -201,6 +227,7 @@ class BaseTable:
 
     Attributes:
         table: The stored columns.
+        serial: No other table of the process has the same.
         positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
@@ -209,17 +236,17 @@ class BaseTable:
 
     def __init__(self, table: Table, positions: Positions | None = None) -> None:
         self.table = table
+        self.serial = next(_SERIALS)
         self.positions = range(1, len(table) + 1) if positions is None else positions
         self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
-        self._periods: dict[str, npt.NDArray[np.int64]] = {}
         self._hits: dict[tuple[Any, ...], Mask] = {}
         # The attempts of a group at one case read the same pages one after another.
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[Rows] = Remembered()
-        self.arranged: Remembered[tuple[Rows, Any]] = Remembered()
+        self.arranged: Remembered[Any] = Remembered()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -351,25 +378,20 @@ class BaseTable:
                 found.extend(index.values(int(index.column.codes[row]), parameter.type, path))
             elif path.top in self.instants:
                 column = self.instants[path.top]
-                form = int(column.forms[row])
-                if form and (period := stored_period(_instant_text(column, form, int(column.seconds[row])))):
+                if period := self.period(path.top, int(column.seconds[row]), int(column.forms[row])):
                     found.append(period)
         return found
 
-    def periods(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
-        """Shape ``(4, len(rows))``: the fields of each row's `Period` but the last, or None where one has not just one.
+    def period(self, top: str, seconds: int, form: int) -> Period | None:
+        """The period that a point in time stands for, None where there is none."""
+        return stored_period(_instant_text(self.instants[top], form, seconds)) if form else None
 
-        What was read is kept: charts that mix days with points in time are sorted again and again.
-        """
-        known = self._periods.get(parameter.name)
-        if known is None:
-            known = self._periods[parameter.name] = np.full((4, len(self)), _UNREAD, dtype=np.int64)
-        found = known[:, rows]
-        for place in np.flatnonzero(found[0] == _UNREAD).tolist():
-            values = self.values(int(rows[place]), parameter)
-            if len(values) != 1 or not isinstance(values[0], Period):
-                return None
-            known[:, rows[place]] = found[:, place] = values[0][:4]
+    def tops(self, parameter: SearchParameter) -> Mapping[str, Sequence[Path]]:
+        """The paths of a parameter by the top-level element with which they begin, where this table has such."""
+        found: dict[str, list[Path]] = {}
+        for path in compile_paths(self.table.resource_type, parameter.expression):
+            if self._has(path.top):
+                found.setdefault(path.top, []).append(path)
         return found
 
     def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:
@@ -429,17 +451,6 @@ class BaseTable:
                     mask |= self.instants[path.top].forms[rows] != 0
         return ~mask if wanted.negated or wanted.missing else mask
 
-    def instant_order(self, rows: Rows, parameter: SearchParameter) -> npt.NDArray[np.int64] | None:
-        """Seconds by which a date parameter sorts rows, where plain points in time hold all there is, else None."""
-        paths = [p for p in compile_paths(self.table.resource_type, parameter.expression) if self._has(p.top)]
-        if len(paths) != 1 or paths[0].top not in self.instants:
-            return None
-        column = self.instants[paths[0].top]
-        forms = column.forms[rows]
-        if (forms == OTHER_FORM).any() or not forms.all():
-            return None
-        return np.asarray(column.seconds[rows], dtype=np.int64)
-
 
 def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
     """What HAPI's database sorts a resource with these values by: a key for each row of its index, the first first."""
@@ -478,33 +489,17 @@ def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:
 
 
 def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
-    forms = column.forms[rows]
-    mask = np.zeros(len(rows), dtype=np.bool_)
-    for code in np.unique(forms).tolist():
-        if code == 0:
-            continue
-        chosen = np.flatnonzero(forms == code)
-        if wanted.missing is not None:
-            mask[chosen] = True
-        elif code != OTHER_FORM and column.known[code - 1].length == 19:
-            mask[chosen] = _full_instants(column, rows[chosen], column.known[code - 1], wanted)
-        else:
-            for place in chosen.tolist():
-                period = stored_period(_instant_text(column, code, int(column.seconds[rows[place]])))
-                mask[place] = period is not None and wanted.matches_any((period,))
-    return mask
-
-
-def _full_instants(column: InstantColumn, rows: Rows, form: InstantForm, wanted: Filter) -> Mask:
-    seconds = column.seconds[rows]
-    low = seconds * 1000
-    days: npt.NDArray[Any] = low
-    if any(not comparison.period.timed for comparison in wanted.comparisons):
-        dates = ((seconds + form.utc_offset) // 86400).astype("datetime64[D]")
-        months = dates.astype("datetime64[M]")
-        month = months.astype(np.int64)
-        days = (month // 12 + 1970) * 10000 + (month % 12 + 1) * 100 + (dates - months).astype(np.int64) + 1
-    mask = np.zeros(len(rows), dtype=np.bool_)
-    for comparison in wanted.comparisons:
-        mask |= comparison.matches_array(low, low, days, days)
-    return mask
+    """Which rows satisfy a filter by date."""
+    if wanted.missing is not None:
+        mask: Mask = column.forms[rows] != 0
+        return mask
+    timed = {comparison.period.timed for comparison in wanted.comparisons}
+    fields = [field for field in (LOW, HIGH, LOW_DAY, HIGH_DAY) if (field in (LOW, HIGH)) in timed]
+    if not fields:
+        return np.zeros(len(rows), dtype=np.bool_)
+    found = dict(zip(fields, period_fields(column, rows, fields), strict=True))
+    some = found[fields[0]]
+    low, high, low_day, high_day = (found.get(field, some) for field in (LOW, HIGH, LOW_DAY, HIGH_DAY))
+    matching = [comparison.matches_array(low, high, low_day, high_day) for comparison in wanted.comparisons]
+    found_rows: Mask = np.logical_or.reduce(matching) & (some != NO_PERIOD)
+    return found_rows

@@ -15,6 +15,7 @@ from mab_gym.fhir.definitions import SearchParameter, resource_types, search_par
 from mab_gym.fhir.matching import Filter, make_filter, split_alternatives
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers
 from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.targets import Targets
 from mab_gym.fhir.values import Reference
 from mab_gym.fhir.wording import unknown_parameter
 
@@ -192,23 +193,19 @@ def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> N
             raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
 
 
-def chain_filter(chain: Chain, found: Mapping[str, Sequence[str]]) -> Filter:
+def chain_filter(chain: Chain, found: Targets) -> Filter:
     """A chain as a filter on its reference.
 
     Args:
         chain: The chain.
-        found: By type, the ids that the search at the far end found, in its order.
+        found: What the searches at the far end have found, in their order.
     """
-    ranks: dict[str, int] = {}
-    for kind, ids in found.items():
-        for logical_id in ids:
-            ranks.setdefault(f"{kind}/{logical_id}", len(ranks))
 
     def points_there(value: Reference) -> bool:
-        return f"{value.target_type}/{value.target_id}" in ranks
+        return f"{value.target_type}/{value.target_id}" in found
 
-    key = ("chain", chain.far, chain.reference.name, _digest(ranks))
-    return Filter(chain.reference, key, (points_there,), ranks=ranks)
+    key = ("chain", chain.far, chain.reference.name, found.digest)
+    return Filter(chain.reference, key, (points_there,), ranks=found)
 
 
 class _Places(Mapping[str, int]):
@@ -230,21 +227,21 @@ class _Places(Mapping[str, int]):
         return 0
 
 
-def but_not_filter(chain: Chain, excluded: frozenset[str], position: Callable[[str, str], int | None]) -> Filter:
+def but_not_filter(chain: Chain, excluded: Targets, position: Callable[[str, str], int | None]) -> Filter:
     """A chain that leaves some targets out, or asks nothing of them, as a filter on its reference.
 
     HAPI then looks at the reference alone, so that it may point to any type.
 
     Args:
         chain: The chain.
-        excluded: What it must not point to: types and ids.
+        excluded: What it must not point to.
         position: The place of a resource in load order.
     """
 
     def points_elsewhere(value: Reference) -> bool:
         return bool(value.target_type) and f"{value.target_type}/{value.target_id}" not in excluded
 
-    key = ("chain", "", chain.reference.name, "not", *sorted(excluded))
+    key = ("chain", "", chain.reference.name, "not", excluded.digest)
     return Filter(chain.reference, key, (points_elsewhere,), ranks=_Places(position))
 
 

@@ -18,22 +18,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, Rows
 from mab_gym.fhir.costs import reading_order
-from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.hashes import index_hash
+from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD
 from mab_gym.fhir.matching import Filter, read_token
-from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn
+from mab_gym.fhir.row_keys import ValuesOf, date_fields, ranked, together
+from mab_gym.fhir.ties import Keys, stable_order
 from mab_gym.fhir.values import Value
 
 Key = Callable[[Any], Any]
 
 _LAST = np.iinfo(np.int64).max
-_DATE_KEYS: dict[str, tuple[int, ...]] = {"low_day": (3, 2), "high_day": (3,), "low": (1, 0), "high": (1,)}
-"""The fields of a `Period` that a date index sorts by, the weakest first."""
+_NEVER = 1 << 53
+"""Greater than any field of a `Period`."""
+_DATE_KEYS: dict[str, tuple[int, ...]] = {
+    "low_day": (LOW_DAY, HIGH_DAY), "high_day": (HIGH_DAY,), "low": (LOW, HIGH), "high": (HIGH,),
+}  # fmt: skip
+"""The fields of a `Period` that a date index sorts by, the strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,7 @@ def arrange(
     table: BaseTable | None,
     hits: Rows,
     ids: Callable[[], Sequence[str]],
-    values: Callable[[int, SearchParameter], Sequence[Value]],
+    values: ValuesOf,
     position: Callable[[Any], int | None],
 ) -> Rows:
     """Puts hits into the order of the driver's index.
@@ -224,80 +227,26 @@ def arrange(
     """
     if driver.kind == "target":
         driver = Driver(driver.wanted, position)
-    if driver.then is not None:
-        return _by_both(driver, driver.then, hits, values)
     if driver.wanted.ids is not None:
         ranks = driver.wanted.ranks or {}
         return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
-    if table is not None and int(hits.max()) < len(table):
-        if driver.kind != "value" and (days := _instant_keys(driver, table, hits)) is not None:
-            return hits[np.argsort(days, kind="stable")]
-        if driver.kind in _DATE_KEYS and (periods := table.periods(hits, driver.wanted.parameter)) is not None:
-            return hits[np.lexsort([periods[field] for field in _DATE_KEYS[driver.kind]])]
-        if (path := only_pool_path(table, driver.wanted.parameter)) is not None:
-            index = table.pools[path.top]
-            codes, back = np.unique(index.column.codes[hits], return_inverse=True)
-            keys = [_least(driver, index.values(code, driver.wanted.parameter.type, path)) for code in codes.tolist()]
-            return hits[np.argsort(_ranks(keys)[back], kind="stable")]
-    return hits[
-        np.argsort(
-            _ranks([_least(driver, values(hit, driver.wanted.parameter)) for hit in hits.tolist()]), kind="stable"
-        )
-    ]
-
-
-def _by_both(
-    driver: Driver,
-    then: Driver,
-    hits: Rows,
-    values: Callable[[int, SearchParameter], Sequence[Value]],
-) -> Rows:
-    """By one index and, between equals, by the next."""
-    for each in (then, driver):
-        keys = _ranks([_least(each, values(hit, each.wanted.parameter)) for hit in hits.tolist()])
-        hits = hits[np.argsort(keys, kind="stable")]
+    for each in (driver.then, driver):  # by one index and, between equals, by the next
+        if each is not None:
+            hits = hits[stable_order(_index_keys(each, table, hits, values))]
     return hits
 
 
-def only_pool_path(table: BaseTable, parameter: SearchParameter) -> Path | None:
-    """The path of a parameter whose values all lie in one pool column of a table, else None."""
-    paths = [
-        path
-        for path in compile_paths(table.table.resource_type, parameter.expression)
-        if path.top in table.pools or path.top in table.instants
-    ]
-    return paths[0] if len(paths) == 1 and paths[0].top in table.pools else None
+def _index_keys(driver: Driver, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
+    """Numbers that sort as the index does."""
+    if driver.kind in _DATE_KEYS:
+        fields = date_fields(table, hits, driver.wanted.parameter, _DATE_KEYS[driver.kind], values)
+        if fields is not None:
+            return together([np.where(field == NO_PERIOD, _NEVER, field) for field in fields])
+    return ranked(table, hits, driver.wanted.parameter, lambda found: _least(driver, found), values).numbers
 
 
-def _ranks(keys: Sequence[Any]) -> npt.NDArray[np.int64]:
-    """Numbers that sort as the keys do, None after all others."""
-    rank = {key: place for place, key in enumerate(sorted({key for key in keys if key is not None}))}
-    return np.array([len(rank) if key is None else rank[key] for key in keys], dtype=np.int64)
-
-
-def _least(driver: Driver, values: Sequence[Value]) -> Any:
+def _least(driver: Driver, values: Sequence[Value]) -> list[Any]:
     """The first of a resource's rows in the index, among those that the filter asks for."""
     wanted = driver.wanted
     keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]
-    return min((key for key in keys if key is not None), default=None)
-
-
-def _instant_keys(driver: Driver, table: BaseTable, hits: Rows) -> npt.NDArray[np.int64] | None:
-    """Sort keys for a date parameter that one column of points in time holds, each written to the second."""
-    tops = {path.top for path in compile_paths(table.table.resource_type, driver.wanted.parameter.expression)}
-    held = [name for name in tops if name in table.pools or name in table.instants]
-    if len(held) != 1 or held[0] not in table.instants:
-        return None
-    column: InstantColumn = table.instants[held[0]]
-    forms = column.forms[hits]
-    if (forms == OTHER_FORM).any() or not forms.all():
-        return None
-    known = [column.known[code - 1] for code in np.unique(forms).tolist()]
-    timed = driver.kind in ("low", "high")
-    if any(form.length != 19 and (timed or form.length != 10) for form in known):
-        return None
-    seconds = np.asarray(column.seconds[hits], dtype=np.int64)
-    if timed:
-        return seconds
-    offsets = np.array([0, *(form.utc_offset for form in column.known)], dtype=np.int64)
-    return (seconds + offsets[forms]) // 86400
+    return sorted(key for key in keys if key is not None)[:1]

@@ -117,6 +117,14 @@ class Overlay:
         number = self._latest.get(key)
         return None if number is None else self.writes[number]
 
+    def number(self, key: Key, until: int | None) -> int | None:
+        """The number of the latest pending change to a resource, as far as writes are looked at; None without one."""
+        pending = self.pending.get(key[0])
+        if not pending or key not in self._latest:
+            return None
+        numbers = (self._versions or {}).get(key, [self._latest[key]])
+        return next((n for n in reversed(numbers) if n >= pending[0] and (until is None or n < until)), None)
+
     def versions(self, key: Key) -> list[Write]:
         """All changes to a resource, the oldest first."""
         if self._versions and key in self._versions:

@@ -8,11 +8,11 @@ the same record. Source: HAPI FHIR 7.6's ``SearchTask``, ``PersistedJpaBundlePro
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from mab_gym.fhir.found import Repeats
 from mab_gym.fhir.includes import in_hapis_order
 from mab_gym.fhir.query import Query
 from mab_gym.fhir.url import encode, self_link
@@ -48,18 +48,6 @@ class Page(NamedTuple):
     step: int
     total: int | None
     more: bool
-
-
-class Repeats(NamedTuple):
-    """The rows in which the database finds matches, where a match may have several (``_has``).
-
-    Attributes:
-        rows: How many there are.
-        first: For each match, in order, the number of its first row.
-    """
-
-    rows: int
-    first: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -125,7 +113,7 @@ class Progress:
             self.found = min(matches, limit + 1)
         else:
             # A pass takes so many rows, not matches: repeated ones leave fewer.
-            self.found = min(matches, max(self.found, bisect_right(repeats.first, limit)))
+            self.found = min(matches, max(self.found, repeats.within(limit)))
             self.passes = limit
 
     def _page(self, start: int, count: int, before: int | None, total: int | None) -> Page:

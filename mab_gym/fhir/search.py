@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, Rows, sort_keys
 from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
+from mab_gym.fhir.found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
 from mab_gym.fhir.includes import Key
+from mab_gym.fhir.instants import LOW, NO_PERIOD
 from mab_gym.fhir.matching import LABELS, Filter, make_filter
-from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted, only_pool_path
+from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted
 from mab_gym.fhir.overlay import Overlay, Write, touched
-from mab_gym.fhir.paging import Repeats, pass_limits
+from mab_gym.fhir.paging import pass_limits
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, asks_for_others, read_query
-from mab_gym.fhir.ties import sorted_around, sorted_in_passes
+from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, spread, together
+from mab_gym.fhir.targets import Targets
+from mab_gym.fhir.ties import Keys, SortedRows, SortedWindow
 from mab_gym.fhir.values import Reference, Value, read_values
 
 _MOST_COUNTED = 503
@@ -36,64 +41,69 @@ class View:
         tables: The snapshot, by resource type.
         overlay: The session's writes, or None.
         until: How many of the writes to look at in searches; all where None.
-
-    Attributes:
-        repeats: Where the last ``_has`` has found resources more than once.
     """
 
-    __slots__ = ("_overlay", "_pending", "_tables", "_until", "repeats")
+    __slots__ = ("_overlay", "_pending", "_tables", "_until")
 
     def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None, until: int | None = None) -> None:
         self._overlay = overlay
         self._tables = tables if overlay is None else overlay.tables
         self._pending: Mapping[str, list[int]] = _NOTHING if overlay is None else overlay.pending
         self._until = until
-        self.repeats: Repeats | None = None
 
     def frozen(self) -> View:
         """The same, whatever is written from now on."""
         return View(self._tables, self._overlay, self.writes)
 
-    def hits(self, query: Query) -> Rows:
-        """The matches in order; those of a table that nothing was written over are remembered with it."""
+    def hits(self, query: Query) -> Found:
+        """The matches in order."""
+        return self._hits(query, None)
+
+    def _hits(self, query: Query, repeats: Repeats | None) -> Found:
+        """The matches in order; those of a table that nothing was written over are remembered with it.
+
+        Args:
+            query: What is asked.
+            repeats: The rows in which HAPI's database finds what leads here, where a search through references does.
+        """
         table = self._tables.get(query.resource_type)
-        if table is None or self._overlay is not None or query.chains or self.repeats is not None:
-            return self._hits(query)
+        if table is None or self._overlay is not None or query.chains or repeats is not None:
+            return self._looked_up(query, repeats)
         asked = tuple(wanted.key for wanted in query.filters)
         # In HAPI's order of equals, how many are looked for plays a part.
         key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
-        known = table.arranged.get(key)
-        if known is not None:
-            rows, self.repeats = known
-            return rows
-        rows = self._hits(query)
-        if len(rows) <= LONGEST_REMEMBERED:
-            rows.flags.writeable = False
-            table.arranged.put(key, (rows, self.repeats), len(rows))
-        return rows
+        found: Found | None = table.arranged.get(key)
+        if found is None:
+            found = self._looked_up(query, None)
+            if len(found) <= LONGEST_REMEMBERED:
+                table.arranged.put(key, found, len(found))
+        return found
 
-    def _hits(self, query: Query) -> Rows:
+    def _looked_up(self, query: Query, repeats: Repeats | None) -> Found:
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
         for wanted in filters:
             if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
-                return _NO_ROWS  # HAPI finds nothing where it is not to find what is not there.
+                return Found(_NO_ROWS, repeats)  # HAPI finds nothing where it is not to find what is not there.
         driver = query.driver
         if query.chains:
-            filters = [*filters, *(self._resolve(resource_type, chain) for chain in query.chains)]
+            filters = [*filters]
+            for chain in query.chains:
+                wanted, repeats = self._resolve(resource_type, chain, repeats)
+                filters.append(wanted)
             driver = choose_driver(resource_type, filters)
         hits = self.filtered(resource_type, filters)
         if len(hits) < 2:
-            return hits
+            return Found(hits, repeats)
         if query.sort:
             driver = choose_driver_of_sorted(resource_type, filters)
         hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
         if query.sort:
-            return self._sorted(query, table, hits, filters)
-        if self.repeats is None and len(hits) <= _MOST_COUNTED:
-            self.repeats = self._repeated(resource_type, filters, driver, hits)
-        return hits
+            return self._sorted(query, table, hits, filters, repeats)
+        if repeats is None and len(hits) <= _MOST_COUNTED:
+            repeats = self._repeated(resource_type, filters, driver, hits)
+        return Found(hits, repeats)
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """The hits that satisfy all filters, in the order in which the resources were first stored."""
@@ -225,6 +235,24 @@ class View:
         row = None if table is None else table.find(logical_id)
         return None if table is None or row is None else int(table.positions[row])
 
+    def number(self, resource_type: str, logical_id: str) -> int | None:
+        """The hit that a resource is, or None where there is no such resource."""
+        table = self._tables.get(resource_type)
+        if self._overlay is not None:
+            written = self._overlay.number((resource_type, logical_id), self._until)
+            if written is not None:
+                return (0 if table is None else len(table)) + written
+        return None if table is None else table.find(logical_id)
+
+    def named(self, resource_type: str, hits: Rows) -> bytes:
+        """A digest of hits in their order: the same for the same resources alone."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        digest = hashlib.blake2b(str(None if table is None else table.serial).encode(), digest_size=16)
+        digest.update(np.where(hits < size, hits, -1).tobytes())
+        digest.update("\n".join(self.ids(resource_type, hits[hits >= size])).encode())
+        return digest.digest()
+
     def _written(self, number: int) -> Write:
         assert self._overlay is not None
         return self._overlay.writes[number]
@@ -256,7 +284,7 @@ class View:
         first: dict[int, int] = {}
         for number, (_, place) in enumerate(rows):
             first.setdefault(place, number)
-        return Repeats(len(rows), [first[place] for place in range(len(hits))])
+        return RepeatedMatches(len(rows), [first[place] for place in range(len(hits))])
 
     def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
         """The different values of a hit that satisfy a filter."""
@@ -288,109 +316,116 @@ class View:
 
     # --- through references --------------------------------------------------------------------------------------
 
-    def _resolve(self, resource_type: str, chain: Chain | Reverse) -> Filter:
-        """A search through a reference as a filter on this side of it."""
+    def _resolve(
+        self, resource_type: str, chain: Chain | Reverse, repeats: Repeats | None
+    ) -> tuple[Filter, Repeats | None]:
+        """A search through a reference as a filter on this side of it, and the rows that it leads through."""
         if isinstance(chain, Chain):
             inner_queries = {kind: read_query(kind, chain.parameters, behind=True) for kind in chain.targets}
             if all(asks_for_others(query) for query in inner_queries.values()):
-                excluded = {key for query in inner_queries.values() for key in self._excluded(query)}
-                return but_not_filter(chain, frozenset(excluded), self.position)
-            found = {
-                kind: self.ids(kind, self.hits(query))
-                for kind, query in inner_queries.items()
-                if kind in self._tables or self._overlay is not None
-            }
-            return chain_filter(chain, found)
+                excluded = [self._excluded(query) for query in inner_queries.values()]
+                return but_not_filter(chain, Targets(self, excluded), self.position), repeats
+            found = []
+            for kind, query in inner_queries.items():
+                if kind in self._tables or self._overlay is not None:
+                    hits = self._hits(query, repeats)
+                    repeats = hits.repeats
+                    found.append((kind, hits.all()))
+            return chain_filter(chain, Targets(self, found)), repeats
         inner = read_query(chain.source_type, chain.parameters, behind=True)
-        hits = self.hits(inner)
+        matches = self._hits(inner, repeats).all()
         first: dict[str, int] = {}
         rows = 0
-        for logical_id, row in self._pointed_to(resource_type, chain, hits):
+        for logical_id, row in self._pointed_to(resource_type, chain, matches):
             first.setdefault(logical_id, row)
             rows = max(rows, row + 1)
-        self.repeats = Repeats(max(rows, len(hits)) if first else 0, list(first.values()))
-        return reverse_filter(resource_type, list(first))
+        found_first = RepeatedMatches(max(rows, len(matches)) if first else 0, list(first.values()))
+        return reverse_filter(resource_type, list(first)), found_first
 
-    def _excluded(self, query: Query) -> Iterator[str]:
-        """What a search that says what it does not want leaves out, by type and id."""
+    def _excluded(self, query: Query) -> tuple[str, Rows]:
+        """What a search that says what it does not want leaves out."""
         kind = query.resource_type
+        everything = self.filtered(kind, ())
+        out = np.zeros(len(everything), dtype=np.bool_)
         for wanted in query.filters:
-            if wanted.parameter.name in LABELS:
-                continue  # HAPI does not get as far as looking at them.
-            hits = set(self.filtered(kind, [wanted]).tolist())
-            rows = [hit for hit in self.filtered(kind, ()).tolist() if hit not in hits]
-            yield from (f"{kind}/{logical_id}" for logical_id in self.ids(kind, np.array(rows, dtype=np.intp)))
+            if wanted.parameter.name not in LABELS:  # HAPI does not get as far as looking at them.
+                out |= ~np.isin(everything, self.filtered(kind, [wanted]))
+        return kind, everything[out]
 
     def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
         """The ids of one type that hits point to, and the places of the (first) hits that do so, in their order."""
         kind, parameter = chain.source_type, chain.reference
         table = self._tables.get(kind)
-        paths = [p for p in compile_paths(kind, parameter.expression) if table is not None and p.top in table.pools]
-        if table is not None and len(paths) == 1 and len(hits) and int(hits.max()) < len(table):
-            index = table.pools[paths[0].top]
-            codes, first = np.unique(index.column.codes[hits], return_index=True)
-            by_place = np.argsort(first)
-            found = [
-                (value, place)
-                for code, place in zip(codes[by_place].tolist(), first[by_place].tolist(), strict=True)
-                for value in index.values(code, parameter.type, paths[0])
-            ]
-        else:
-            found = [(v, place) for place, hit in enumerate(hits.tolist()) for v in self.values(kind, hit, parameter)]
-        for value, place in found:
-            if isinstance(value, Reference) and value.target_type == resource_type:
-                yield value.target_id, place
+        size = 0 if table is None else len(table)
+        written = np.flatnonzero(hits >= size).tolist()
+        found: list[tuple[int, Sequence[Value]]] = [
+            (place, self.values(kind, int(hits[place]), parameter)) for place in written
+        ]
+        if table is not None:
+            stored = np.flatnonzero(hits < size)
+            groups = grouped(table, hits[stored], parameter)
+            found += zip(stored[groups.first_rows()].tolist(), groups.values, strict=True)
+        for place, values in sorted(found, key=itemgetter(0)):
+            for value in values:
+                if isinstance(value, Reference) and value.target_type == resource_type:
+                    yield value.target_id, place
 
     # --- sorting -------------------------------------------------------------------------------------------------
 
-    def _sorted(self, query: Query, table: BaseTable | None, hits: Rows, filters: Sequence[Filter]) -> Rows:
+    def _sorted(
+        self,
+        query: Query,
+        table: BaseTable | None,
+        hits: Rows,
+        filters: Sequence[Filter],
+        repeats: Repeats | None,
+    ) -> Found:
         """Sorts; matches without a value come last either way.
 
         HAPI's database gives a match once for each of its values (for each combination, where it sorts by several),
         those that a filter asks for too.
         """
-        rows = np.arange(len(hits))
+        matches = np.arange(len(hits))
         counts = self._row_counts(query.resource_type, filters, hits)
         if counts is not None:
-            rows = np.repeat(rows, counts)
-        columns: list[npt.NDArray[Any]] = []
-        size = 0 if table is None else len(table)
+            matches = np.repeat(matches, counts)
+        columns: list[Keys] = []
         for parameter, descending in query.sort:
-            instants = None
-            if table is not None and parameter.type == "date" and bool((hits < size).all()):
-                instants = table.instant_order(hits, parameter)
-            if instants is not None:
-                columns.append((-instants if descending else instants)[rows])
-            elif parameter.name == "_id":
-                columns.append(_ranks(self.ids(query.resource_type, hits), descending)[rows])
-            else:
-                ranks, counts = self._sort_ranks(query.resource_type, table, hits, parameter, descending)
-                columns = [np.repeat(column, counts[rows]) for column in columns]
-                columns.append(ranks[_spread(counts, rows)])
-                rows = np.repeat(rows, counts[rows])
-        order = np.lexsort(columns[::-1])
-        differ = [np.diff(column[order]) != 0 for column in columns]
-        steps = differ[0] if len(differ) == 1 else np.any(differ, axis=0)
-        if not steps.all():
-            keys = np.empty(len(rows), dtype=np.intp)
-            keys[order] = np.concatenate(([0], np.cumsum(steps)))
-            if query.offset is not None:
-                order = sorted_around(keys, query.offset, query.offset + query.count + 1)
-            else:
-                order = sorted_in_passes(keys, pass_limits(query.count))
-        if len(rows) == len(hits):
-            return hits[order]
-        first = np.sort(np.unique(rows[order], return_index=True)[1])
-        self.repeats = Repeats(len(rows), first.tolist())
-        return hits[rows[order[first]]]
+            numbers, counts = self._sort_keys(query.resource_type, table, hits, parameter, descending)
+            if counts is None:
+                columns.append(numbers if len(matches) == len(hits) else numbers[matches])
+                continue
+            columns = [np.repeat(column, counts[matches]) for column in columns]
+            columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
+            matches = np.repeat(matches, counts[matches])
+        keys = together(columns)
+        rows = (
+            SortedRows(keys, pass_limits(query.count))
+            if query.offset is None
+            else SortedWindow(keys, query.offset, query.offset + query.count + 1)
+        )
+        if len(matches) == len(hits):
+            return SortedFound(hits, rows, repeats)
+        return RepeatedFound(hits, SortedRepeats(rows, matches))
 
-    def _sort_ranks(
+    def _sort_keys(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
-    ) -> tuple[npt.NDArray[np.int64], Rows]:
-        """What hits sort by, one hit's after another's, and how many each has; each distinct element is read once."""
+    ) -> RowKeys:
+        """What hits sort by."""
         if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
-            return (-flags if descending else flags), np.ones(len(hits), dtype=np.intp)
+            return RowKeys(-flags if descending else flags, None)
+
+        def values_of(hit: int, wanted: SearchParameter) -> Sequence[Value]:
+            return self.values(resource_type, hit, wanted)
+
+        if parameter.name == "_id":
+            numbers = self._id_keys(resource_type, table, hits)
+            return RowKeys(-numbers if descending else numbers, None)
+        if parameter.type == "date":
+            fields = date_fields(table, hits, parameter, (LOW,), values_of)
+            if fields is not None:
+                return RowKeys(_last_where_missing(fields[0], descending), None)
 
         def keys(values: Sequence[Value]) -> list[Any]:
             if parameter.type != "reference":
@@ -399,31 +434,35 @@ class View:
             places = {self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)}
             return sorted((place for place in places if place is not None), reverse=descending)
 
-        path = None if table is None else only_pool_path(table, parameter)
-        if table is None or path is None or int(hits.max()) >= len(table):
-            back = np.arange(len(hits))
-            found = [keys(self.values(resource_type, hit, parameter)) or [None] for hit in hits.tolist()]
-        else:
-            index = table.pools[path.top]
-            codes, back = np.unique(index.column.codes[hits], return_inverse=True)
-            found = [keys(index.values(code, parameter.type, path)) or [None] for code in codes.tolist()]
-        ranks = _ranks([key for each in found for key in each], descending)
-        counts = np.array([len(each) for each in found], dtype=np.intp)
-        return ranks[_spread(counts, back)], counts[back]
+        return ranked(table, hits, parameter, keys, values_of, descending=descending)
+
+    def _id_keys(self, resource_type: str, table: BaseTable | None, hits: Rows) -> Keys:
+        """Numbers that sort as the hits' ids do."""
+        if table is None or not isinstance(table.table.ids, np.ndarray):
+            return _ranks(self.ids(resource_type, hits))
+        stored, written = hits < len(table), hits >= len(table)
+        in_order = np.concatenate((hits[stored], hits[written]))
+        keys = np.empty(len(hits), dtype=np.int64)
+        keys[np.concatenate((np.flatnonzero(stored), np.flatnonzero(written)))] = id_keys(
+            table.table.ids[hits[stored]], self.ids(resource_type, in_order[len(in_order) - int(written.sum()) :])
+        )
+        return keys
 
 
-def _spread(counts: Rows, chosen: Rows) -> Rows:
-    """Of lists of these lengths, written one after another, the places of the items of chosen ones."""
-    lengths = counts[chosen]
-    ends, starts = np.cumsum(lengths), np.cumsum(counts) - counts
-    return np.repeat(starts[chosen] - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
+def _last_where_missing(numbers: Keys, descending: bool) -> Keys:
+    """Numbers to sort by, those that stand for nothing after all others."""
+    missing = numbers == NO_PERIOD
+    if descending:
+        numbers = np.where(missing, 0, -numbers) if missing.any() else -numbers
+    if not missing.any():
+        return numbers
+    return np.where(missing, int(numbers[~missing].max(initial=0)) + 1, numbers)
 
 
-def _ranks(keys: Sequence[Any], descending: bool) -> npt.NDArray[np.int64]:
-    """Numbers that sort as the keys do (falling where descending), None after all others."""
-    distinct = sorted({key for key in keys if key is not None})
-    rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
-    return np.array([len(distinct) + 1 if key is None else rank[key] for key in keys], dtype=np.int64)
+def _ranks(keys: Sequence[Any]) -> Keys:
+    """Numbers that sort as the keys do."""
+    rank = {key: place for place, key in enumerate(sorted(set(keys)))}
+    return np.array([rank[key] for key in keys], dtype=np.int64)
 
 
 def _entry(write: Write) -> tuple[str, str]:

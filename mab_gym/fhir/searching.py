@@ -9,6 +9,7 @@ from mab_gym.fhir.base import Rows, parse_element
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
+from mab_gym.fhir.found import Found
 from mab_gym.fhir.includes import included
 from mab_gym.fhir.json_text import compact, pretty
 from mab_gym.fhir.outcome import FhirError
@@ -82,7 +83,7 @@ class Searches:
             return self._answer(body, query)
         if query.offset is not None:
             hits = view.hits(query)
-            shown = hits[query.offset : query.offset + query.count]
+            shown = hits.page(query.offset, query.offset + query.count)
             brought = self._brought(query, view, shown)
             counted = query.total == "accurate"
             page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
@@ -97,7 +98,7 @@ class Searches:
         hits = view.hits(query)
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
-        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=view.repeats)
+        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
         self._remember(search_id, saved, query.question)
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
@@ -256,8 +257,8 @@ class Searches:
             return self._show_keys(query, view, search_id, saved.keys, page, link, count)
         found_in = saved.found_in
         hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
-        page = saved.progress.later_page(len(hits), count, saved.count, start, found_in.repeats)
-        shown = hits[page.start : page.start + page.size]
+        page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
+        shown = hits.page(page.start, page.start + page.size)
         if view.writes == found_in.writes:
             entries = self._entries(query, found_in, shown)
         else:
@@ -268,10 +269,10 @@ class Searches:
         return self._answer_page(query, search_id, entries, brought, page.total, links)
 
     def _show(
-        self, query: Query, view: View, search_id: str, hits: Rows, page: Page, link: str | None, count: int = 0
+        self, query: Query, view: View, search_id: str, hits: Found, page: Page, link: str | None, count: int = 0
     ) -> Response:
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        shown = hits[page.start : page.start + page.size]
+        shown = hits.page(page.start, page.start + page.size)
         entries, brought = self._entries(query, view, shown), self._brought(query, view, shown)
         return self._answer_page(query, search_id, entries, brought, page.total, links)
 

@@ -139,7 +139,7 @@ class World:
             FhirError: The search cannot be read.
         """
         view = self.view()
-        return view.ids(resource_type, view.hits(read_match_url(resource_type, url)))
+        return view.ids(resource_type, view.hits(read_match_url(resource_type, url)).all())
 
     def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
         """Whether a resource would be found by a search, as far as it alone can tell."""

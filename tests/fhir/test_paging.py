@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.paging import Page, Progress, Repeats, offset_page
+from mab_gym.fhir.found import RepeatedMatches
+from mab_gym.fhir.paging import Page, Progress, offset_page
 from mab_gym.fhir.query import LARGEST_PAGE
 from mab_gym.fhir.server import Request, Session
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
@@ -127,7 +128,7 @@ def test_equal_requests_give_equal_bytes() -> None:
 
 def test_repeated_rows_count_against_a_pass() -> None:
     """``_has`` finds a patient once for each Observation: of fourteen rows some are the same patient."""
-    repeats = Repeats(28, [0, 3, 5, 6, 7, 11, 15, 20, 24, 26])
+    repeats = RepeatedMatches(28, [0, 3, 5, 6, 7, 11, 15, 20, 24, 26])
 
     assert Progress().first_page(10, 5, counted=False, repeats=repeats) == Page(0, 5, 5, None, more=True)
     assert Progress().first_page(10, 10, counted=False, repeats=repeats) == Page(0, 10, 10, None, more=False)

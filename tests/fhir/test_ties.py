@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mab_gym.fhir.paging import pass_limits
-from mab_gym.fhir.ties import first_rows, sorted_around, sorted_in_passes
+from mab_gym.fhir.ties import SortedRows, SortedWindow, first_rows
 from tests.fhir.serving import bundle, ids, observation, patient, serve
 
 
@@ -14,13 +14,13 @@ def test_each_pass_asks_for_one_row_more_than_it_needs(count: int, limits: list[
 
 
 def test_rows_that_fit_are_sorted_stably() -> None:
-    assert sorted_in_passes(np.array([2, 1, 2, 1]), [4]).tolist() == [1, 3, 0, 2]
+    assert SortedRows(np.array([2, 1, 2, 1]), [4]).first(4).tolist() == [1, 3, 0, 2]
 
 
 def test_of_more_rows_the_first_come_as_an_incomplete_quicksort_leaves_them() -> None:
     # Around the row in the middle equals change places, end for end.
     assert first_rows(np.zeros(5, dtype=int), 0, 3).tolist() == [4, 3, 2]
-    assert sorted_in_passes(np.zeros(5, dtype=int), [3]).tolist() == [4, 3, 2, 0, 1]
+    assert SortedRows(np.zeros(5, dtype=int), [3]).first(5).tolist() == [4, 3, 2, 0, 1]
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 7), (5, 9), (10, 14), (0, 40), (39, 40)])
@@ -28,7 +28,7 @@ def test_the_rows_asked_for_are_the_right_ones(start: int, end: int) -> None:
     keys = np.random.default_rng(1).integers(0, 12, 40)
 
     assert keys[first_rows(keys, start, end)].tolist() == sorted(keys.tolist())[start:end]
-    assert sorted(sorted_around(keys, start, end).tolist()) == list(range(40))
+    assert sorted(SortedWindow(keys, start, end).first(40).tolist()) == list(range(40))
 
 
 def test_equals_of_a_sorted_search() -> None:
