@@ -209,6 +209,10 @@ class PoolIndex:
             known = self._by_text[path] = ([text for text, _ in pairs], [code for _, code in pairs])
         return known
 
+    def refers_to(self, logical_id: str, path: Path) -> bool:
+        """Whether any of these elements refers to a resource with this id."""
+        return logical_id in self._pointing(path)
+
     def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
         """By target id, the codes of the elements that refer to it."""
         known = self._by_target.get(path)
@@ -368,6 +372,11 @@ class BaseTable:
         """What a row refers to at one path."""
         index = self.pools.get(path.top)
         return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
+
+    def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
+        """Whether any row refers to a resource with this id by a parameter."""
+        paths = [path for paths in self.tops(parameter).values() for path in paths if path.top in self.pools]
+        return any(self.pools[path.top].refers_to(logical_id, path) for path in paths)
 
     def values(self, row: int, parameter: SearchParameter) -> list[Value]:
         """All values that a search parameter finds in one row."""

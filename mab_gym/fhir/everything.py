@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.hashes import java_set_order
 from mab_gym.fhir.includes import Include, Key, Resources, included, pointing_here
-from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.outcome import FhirError, Issue
 
-MOST_FOUND = 50_000
+MOST_FOUND = 20_000
 """More HAPI would answer; here an agent that asks for a whole hospital's charts is told to ask for fewer patients."""
 _NOT_FOLLOWED = ("Provenance", "List", "Group")
 """From these one patient's ``$everything`` goes no further (``JpaConstants``, UNDESIRED_RESOURCE_LINKAGES)."""
@@ -57,10 +57,11 @@ def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources
         FhirError: It would be too much.
     """
     first = set(starts)
-    found = {key for key in pointing_here(starts, resources) if key not in first and (not types or key[0] in types)}
+    found = pointing_here(starts, resources, MOST_FOUND + 1, types)
     if len(found) > MOST_FOUND:
-        raise FhirError(501, f"This server answers $everything up to {MOST_FOUND} resources")
-    direct = sorted(found, key=lambda key: resources.position(*key) or 0)
+        text = f"This server answers $everything up to {MOST_FOUND} resources; ask for one patient at a time"
+        raise FhirError(501, Issue(text, "too-costly"))
+    direct = [key for key in found if key not in first]
 
     def follow(kind: str) -> bool:
         return (not types or kind in types) and not (one_patient and kind in _NOT_FOLLOWED)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.hashes import java_set_order, string_hash
-from mab_gym.fhir.matching import Filter
+from mab_gym.fhir.matching import Filter, PointsToAny
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.values import Reference, Value
@@ -24,6 +25,8 @@ MOST_INCLUDES = 1000
 
 Key = tuple[str, str]
 """A resource type and a logical id."""
+Placed = tuple[int, Key]
+"""A resource with its place in the order in which all were loaded."""
 
 
 class Resources(Protocol):
@@ -38,8 +41,11 @@ class Resources(Protocol):
     def read(self, key: Key) -> Mapping[str, Any] | None:
         """A resource, or None where there is none."""
 
-    def pointing(self, resource_type: str, wanted: Filter) -> Iterable[Key]:
-        """The resources of a type that satisfy a filter."""
+    def pointing(self, resource_type: str, wanted: Filter, most: int) -> Sequence[Placed]:
+        """The first resources of a type that satisfy a filter, in load order."""
+
+    def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
+        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
 
     def types(self) -> Iterable[str]:
         """The resource types of which there are any."""
@@ -151,12 +157,15 @@ def _step(
         sources = fresh if follow is None else [key for key in fresh if follow(key[0])]
         for include in includes:
             if include.parameter == "*":
-                keys: Iterable[Key] = islice(
-                    (_rows if include.reverse else _pointed_to)(include, sources, resources), most
+                found_by = (
+                    _rows(include, sources, resources) if include.reverse else _pointed_to(include, sources, resources)
                 )
-            else:
+                keys: Iterable[Key] = islice(found_by, most)
+            elif include.reverse:
                 # HAPI's database gives the results of one parameter without doubles, sorted by id.
-                found_now = set((_pointing if include.reverse else _pointed_to)(include, sources, resources))
+                keys = [key for _, key in _pointing(include, sources, resources, most)]
+            else:
+                found_now = set(_pointed_to(include, sources, resources))
                 keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
             ahead.update((key, None) for key in keys if key[0] not in not_to and resources.exists(key))
         ahead = dict.fromkeys(_as_java_set(ahead, resources))
@@ -183,9 +192,18 @@ def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
     return java_set_order(list(keys), lambda key: 1922 + (resources.position(*key) or 0))
 
 
-def pointing_here(keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
-    """All resources that refer to any of some others by any search parameter."""
-    return _pointing(Include(True, "", "*", "", False, "*"), keys, resources)
+def pointing_here(keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()) -> list[Key]:
+    """The first resources, in load order, that refer to any of some others by any search parameter.
+
+    Args:
+        keys: The others.
+        resources: All resources.
+        most: How many at most.
+        types: Of which types; of all where empty.
+    """
+    includes = [Include(True, kind, "*", "", False, "*") for kind in types or ("",)]
+    found = [placed for include in includes for placed in _pointing(include, keys, resources, most)]
+    return [key for _, key in sorted(found)[:most]]
 
 
 def _references(source_type: str, parameter: str) -> list[SearchParameter]:
@@ -219,7 +237,8 @@ def _called(url: str, parameter: SearchParameter, include: Include, resources: R
     for kind in parameter.targets or tuple(resources.types()):
         defined = search_parameters(kind).get("url")
         if defined is not None and _allowed(kind, parameter, include, None):
-            yield from resources.pointing(kind, Filter(defined, (kind, "url", "", url), (url.__eq__,)))
+            wanted = Filter(defined, (kind, "url", "", url), (url.__eq__,))
+            yield from (key for _, key in resources.pointing(kind, wanted, MOST_INCLUDES))
 
 
 @cache
@@ -237,9 +256,14 @@ def _allowed(kind: str, parameter: SearchParameter, include: Include, target: st
 
 def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
     """What points to resources by any parameter: for each of these in load order a row for each link to it."""
-    for target in sorted(keys, key=lambda key: resources.position(*key) or 0):
-        rows = _pointing(include, [target], resources)
-        yield from sorted(rows, key=lambda key: resources.position(*key) or 0)
+    linked = {
+        key
+        for source_type in _source_types(include, resources)
+        for parameter in _link_parameters(source_type, include.parameter)
+        for key in resources.pointed_to(source_type, parameter, keys)
+    }
+    for target in sorted(linked.intersection(keys), key=lambda key: resources.position(*key) or 0):
+        yield from (key for _, key in sorted(_links_to(include, [target], resources, MOST_INCLUDES)))
 
 
 def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
@@ -251,19 +275,37 @@ def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
                 yield url
 
 
-def _pointing(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+def _pointing(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> list[Placed]:
+    """The first resources that point to any of some, each once, in load order."""
+    return sorted(set(_links_to(include, keys, resources, most)))[:most]
+
+
+def _links_to(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> Iterable[Placed]:
+    """What points to any of some resources, the first of each type and parameter."""
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
-
     urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
+    points_there = PointsToAny(wanted) if not urls else _points_to_any_of(wanted, urls)
+    digest = blake2b("\n".join(f"{a}/{b}" for a, b in sorted(wanted)).encode(), digest_size=16).hexdigest()
+    for source_type in _source_types(include, resources):
+        for parameter in _link_parameters(source_type, include.parameter):
+            key = ("chain", "reference", parameter.name, digest)
+            yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)), most)
 
+
+def _points_to_any_of(keys: Collection[Key], urls: Collection[str]) -> Callable[[Reference], bool]:
     def points_there(value: Reference) -> bool:
         if not value.target_type:
             return value.target_id.partition("|")[0] in urls
-        return (value.target_type, value.target_id) in wanted
+        return (value.target_type, value.target_id) in keys
 
-    for source_type in [include.source_type] if include.source_type else resources.types():
-        # Parameters with the same expression share their links.
-        parameters = {p.expression: p for p in _references(source_type, include.parameter)}
-        for parameter in parameters.values():
-            key = ("chain", "reference", parameter.name, *(f"{a}/{b}" for a, b in sorted(wanted)))
-            yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)))
+    return points_there
+
+
+def _source_types(include: Include, resources: Resources) -> Iterable[str]:
+    return [include.source_type] if include.source_type else resources.types()
+
+
+@cache
+def _link_parameters(source_type: str, name: str) -> tuple[SearchParameter, ...]:
+    """The parameters by which a type refers to others; of those with the same expression, which share links, one."""
+    return tuple({p.expression: p for p in _references(source_type, name)}.values())

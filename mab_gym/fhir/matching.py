@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import lru_cache, partial
@@ -76,8 +76,10 @@ class Filter:
     @property
     def target_ids(self) -> list[str] | None:
         """The ids to one of which a reference must point, or None where that is not all that is asked."""
-        found = [predicate.target_id for predicate in self.predicates if isinstance(predicate, PointsTo)]
-        return found if found and len(found) == len(self.predicates) and self.missing is None else None
+        found = [predicate.target_ids for predicate in self.predicates if isinstance(predicate, PointsTo | PointsToAny)]
+        if not found or len(found) < len(self.predicates) or self.missing is not None:
+            return None
+        return [logical_id for ids in found for logical_id in ids]
 
     @property
     def beginnings(self) -> list[str] | None:
@@ -421,10 +423,36 @@ class PointsTo:
     target_type: str
     allowed: Sequence[str]
 
+    @property
+    def target_ids(self) -> Sequence[str]:
+        """The logical id, as the only one."""
+        return (self.target_id,)
+
     def __call__(self, value: Reference) -> bool:
         if value.target_id != self.target_id or (self.allowed and value.target_type not in self.allowed):
             return False
         return not self.target_type or value.target_type == self.target_type
+
+
+class PointsToAny:
+    """Whether a reference points to one of some resources.
+
+    Args:
+        keys: Their types and ids.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Collection[tuple[str, str]]) -> None:
+        self._keys = frozenset(keys)
+
+    @property
+    def target_ids(self) -> Sequence[str]:
+        """The logical ids."""
+        return [logical_id for _, logical_id in self._keys]
+
+    def __call__(self, value: Reference) -> bool:
+        return (value.target_type, value.target_id) in self._keys
 
 
 def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +13,7 @@ from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, Rows, sort_keys
 from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
-from mab_gym.fhir.includes import Key
+from mab_gym.fhir.includes import Key, Placed
 from mab_gym.fhir.instants import LOW, NO_PERIOD
 from mab_gym.fhir.matching import LABELS, Filter, make_filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted
@@ -218,10 +218,32 @@ class View:
         waiting = iter(ready)
         return [next(waiting) if hit < size else _entry(self._written(hit - size)) for hit in hits.tolist()]
 
-    def pointing(self, resource_type: str, wanted: Filter) -> list[Key]:
-        """The resources of a type that satisfy a filter."""
-        hits = self.filtered(resource_type, [wanted])
-        return [(resource_type, logical_id) for logical_id in self.ids(resource_type, hits)]
+    def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
+        """The first resources of a type that satisfy a filter, in load order."""
+        hits = self.filtered(resource_type, [wanted])[:most]
+        ids = self.ids(resource_type, hits)
+        return [
+            (place, (resource_type, logical_id))
+            for place, logical_id in zip(self._places(resource_type, hits), ids, strict=True)
+        ]
+
+    def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
+        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
+        if self._pending.get(resource_type):
+            return keys
+        table = self._tables.get(resource_type)
+        return () if table is None else [key for key in keys if table.may_refer_to(key[1], parameter)]
+
+    def _places(self, resource_type: str, hits: Rows) -> list[int]:
+        """The places of hits in the order in which all resources were loaded."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        if table is not None and (not len(hits) or int(hits.max()) < size):
+            return table.places(hits).tolist()
+        return [
+            int(table.positions[hit]) if table is not None and hit < size else self._written(hit - size).position
+            for hit in hits.tolist()
+        ]
 
     def types(self) -> list[str]:
         """The resource types of which there are any, in alphabetical order."""

@@ -1,0 +1,147 @@
+"""How much one request may cost: work and characters, over all entries of a batch together.
+
+Work is counted, not timed, so that equal requests are refused alike on every machine and in every process. One unit
+stands for about a microsecond of processor time (2023's server processors, one core). What has to be read first, such
+as the distinct elements of a column, counts in full, though a process that has read it before answers sooner: whether a
+request is refused must not depend on who asked before.
+
+HAPI as it is set up by default has no such limits; where it has one of its own (a page's included resources), that one
+holds. Nobody who asks about patients meets these: a search of one patient's chart costs a hundredth of what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from mab_gym.fhir.outcome import FhirError, Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost.
+
+    Attributes:
+        search: Units of work for finding and showing.
+        body: Units of work for reading and storing what was sent.
+        answer: Characters of the answer.
+    """
+
+    search: int
+    body: int
+    answer: int
+
+
+DEFAULT_LIMITS = Limits(search=50_000, body=50_000, answer=6_000_000)
+"""For agents: some fifty milliseconds of either, and a page of five thousand ordinary resources."""
+
+# What things cost, in units.
+ROW = 0.01
+"""Asking one row a question that small numbers answer."""
+SORTED_ROW = 0.03
+"""Putting a row into order by one parameter."""
+ELEMENT = 3.0
+"""Reading a distinct element and what a search parameter finds in it."""
+COMPARISON = 0.3
+"""Comparing what was found in an element with one value."""
+PARAMETER = 20.0
+"""Understanding one parameter of a search."""
+ALTERNATIVE = 6.0
+"""Understanding one of several values of a parameter."""
+WRITE_LOOKED_AT = 8.0
+"""Asking one of the session's own writes one question."""
+LINK = 6.0
+"""Following one reference."""
+ENTRY = 4.0
+"""Putting one resource into an answer."""
+CHARACTER = 0.002
+"""Writing one character of an answer."""
+REWRITTEN = 0.06
+"""Reading a character of a resource and writing it otherwise: without white space, in part, as XML or as a page."""
+BUNDLE_ENTRY = 60.0
+"""Seeing to one entry of a Bundle, whatever it asks for."""
+STORED = 100.0
+"""Checking and storing one resource."""
+MARK = 1.0
+"""Reading one brace, bracket, colon, comma or tag of what was sent."""
+
+
+class Budget:
+    """What is left of a request's allowance.
+
+    Args:
+        limits: The allowance.
+    """
+
+    __slots__ = ("_body", "_characters", "_limits", "_seen", "_work")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._work = 0.0
+        self._body = 0.0
+        self._characters = 0
+        self._seen: set[Hashable] | None = None
+
+    def spend(self, work: float) -> None:
+        """Notes work that a search takes.
+
+        Raises:
+            FhirError: 400, it is more than a request may take.
+        """
+        self._work += work
+        if self._work > self._limits.search:
+            raise FhirError(400, Issue(_TOO_MUCH_WORK, "too-costly"))
+
+    def spend_once(self, key: Hashable, work: float) -> None:
+        """As `spend`, for what has to be done once in a request, however often it is needed."""
+        if self._seen is None:
+            self._seen = set()
+        if key not in self._seen:
+            self._seen.add(key)
+            self.spend(work)
+
+    def show(self, characters: int, *, rewritten: bool = False) -> None:
+        """Notes that resources of so many characters become part of the answer.
+
+        Args:
+            characters: How many.
+            rewritten: Whether they have to be read and written otherwise.
+
+        Raises:
+            FhirError: 413, the answer becomes longer than allowed; or as `spend`.
+        """
+        self._characters += characters
+        if self._characters > self._limits.answer:
+            text = (
+                f"The answer would have more than {self._limits.answer:,} characters; ask for fewer resources "
+                "(a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"
+            )
+            raise FhirError(413, Issue(text, "too-costly"))
+        self.spend(characters * (REWRITTEN if rewritten else CHARACTER))
+
+    def read(self, work: float) -> None:
+        """Notes work that reading and storing what was sent takes.
+
+        Raises:
+            FhirError: 413, it is more than a request may bring.
+        """
+        self._body += work
+        if self._body > self._limits.body:
+            raise FhirError(413, Issue(_TOO_MUCH_SENT, "too-costly"))
+
+
+_TOO_MUCH_WORK = (
+    "This request would take too much work; ask for less at a time: name a patient, a code or a date, sort or include "
+    "less, give fewer values, or put fewer requests into a Bundle"
+)
+_TOO_MUCH_SENT = (
+    "This request brings more than can be read and stored at once; send fewer or smaller resources, or spread a Bundle "
+    "over several requests"
+)
+
+
+def body_work(text: str) -> float:
+    """The work of reading a body, from what makes it long to read."""
+    marks = sum(map(text.count, "{[:,<"))
+    quoted = 3.0 if "'" in text[:2000] and text.lstrip()[:2] == "{'" else 1.0
+    return (marks * quoted + len(text) * 0.01) * MARK
