@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mab_gym.fhir.budget import COMPARISON, ELEMENT, ROW, Budget
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
 from mab_gym.fhir.json_text import DecimalNumber
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.remembered import Remembered
+from mab_gym.fhir.remembered import Remembered, is_short
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
 
@@ -249,7 +250,7 @@ class BaseTable:
         self._hits: dict[tuple[Any, ...], Mask] = {}
         # The attempts of a group at one case read the same pages one after another.
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
-        self._found: Remembered[Rows] = Remembered()
+        self._found: Remembered[tuple[Rows, int]] = Remembered()
         self.arranged: Remembered[Any] = Remembered()
 
     def __len__(self) -> int:
@@ -341,37 +342,67 @@ class BaseTable:
         resource: dict[str, Any] = parse_element(self.text(row))
         return resource
 
-    def search(self, filters: Sequence[Filter]) -> Rows:
+    def search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
         """The rows that satisfy all filters, in load order.
 
         The base never changes, so what was found is remembered: pages of one search and episodes of one case ask again.
+
+        Args:
+            filters: What is asked.
+            budget: What looking may cost; finding it again is charged as finding it was.
         """
         key = tuple(wanted.key for wanted in filters)
-        rows = self._found.get(key)
-        if rows is None:
-            rows = self._search(filters)
-            rows.flags.writeable = False
-            if len(rows) <= LONGEST_REMEMBERED:
-                self._found.put(key, rows, len(rows))
+        for wanted in filters:
+            self._spend_on_elements(wanted, budget)
+        known = self._found.get(key)
+        if known is not None:
+            rows, looked_at = known
+            budget.spend(looked_at * ROW)
+            return rows
+        rows, looked_at = self._search(filters, budget)
+        rows.flags.writeable = False
+        if len(rows) <= LONGEST_REMEMBERED and is_short(key):
+            self._found.put(key, (rows, looked_at), len(rows))
         return rows
 
-    def _search(self, filters: Sequence[Filter]) -> Rows:
+    def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
+        """The distinct elements have to be read once, and compared with every value that is asked for."""
+        parts = [part for group in wanted.either for part in group] or [wanted]
+        for part in parts:
+            if part.ids is not None:
+                continue
+            distinct = self.distinct(part.parameter)
+            budget.spend_once((self.serial, part.parameter.name), distinct * ELEMENT)
+            if part.target_ids is None and part.beginnings is None:
+                budget.spend(distinct * (1 + len(part.predicates)) * COMPARISON)
+
+    def _search(self, filters: Sequence[Filter], budget: Budget) -> tuple[Rows, int]:
+        """The rows, and how many rows were looked at for it, those looked at several times counted as often."""
         rows = None
+        looked_at = 0
         remaining = list(filters)
         driver = self._driver(remaining)
         if driver is not None:
             rows = driver[1]
+            looked_at += len(rows)
             remaining.remove(driver[0])
         # Cheap look-ups first; dates, which compute, on what is left.
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = np.arange(len(self)) if rows is None else rows
+            masks = sum(map(len, wanted.either)) or 1
+            looked_at += len(chosen) * (masks + 1)
+            budget.spend(looked_at * ROW)
             rows = chosen[self._mask(wanted, chosen)]
-        return np.arange(len(self)) if rows is None else rows
+        return (np.arange(len(self)) if rows is None else rows), looked_at
 
     def references(self, row: int, path: Path) -> Sequence[Value]:
         """What a row refers to at one path."""
         index = self.pools.get(path.top)
         return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
+
+    def distinct(self, parameter: SearchParameter) -> int:
+        """How many distinct elements a parameter looks at."""
+        return sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
 
     def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
         """Whether any row refers to a resource with this id by a parameter."""

@@ -35,6 +35,8 @@ class Limits:
 DEFAULT_LIMITS = Limits(search=50_000, body=50_000, answer=6_000_000)
 """For agents: some fifty milliseconds of either, and a page of five thousand ordinary resources."""
 
+_NO_LIMIT = 1 << 62
+
 # What things cost, in units.
 ROW = 0.01
 """Asking one row a question that small numbers answer."""
@@ -48,16 +50,20 @@ PARAMETER = 20.0
 """Understanding one parameter of a search."""
 ALTERNATIVE = 6.0
 """Understanding one of several values of a parameter."""
-WRITE_LOOKED_AT = 8.0
+WRITE_LOOKED_AT = 5.0
 """Asking one of the session's own writes one question."""
+MENTION_LOOKED_AT = 0.5
+"""Asking one of them no more than what it refers to."""
 LINK = 6.0
 """Following one reference."""
 ENTRY = 4.0
 """Putting one resource into an answer."""
 CHARACTER = 0.002
 """Writing one character of an answer."""
-REWRITTEN = 0.06
-"""Reading a character of a resource and writing it otherwise: without white space, in part, as XML or as a page."""
+REWRITTEN = 0.04
+"""Reading a character of a resource and writing it otherwise: without white space, or in part."""
+AS_XML = 0.08
+"""Reading a character of a resource and writing it as XML."""
 BUNDLE_ENTRY = 60.0
 """Seeing to one entry of a Bundle, whatever it asks for."""
 STORED = 100.0
@@ -129,6 +135,9 @@ class Budget:
         if self._body > self._limits.body:
             raise FhirError(413, Issue(_TOO_MUCH_SENT, "too-costly"))
 
+
+UNLIMITED = Budget(Limits(search=_NO_LIMIT, body=_NO_LIMIT, answer=_NO_LIMIT))
+"""For what no client asks for."""
 
 _TOO_MUCH_WORK = (
     "This request would take too much work; ask for less at a time: name a patient, a code or a date, sort or include "

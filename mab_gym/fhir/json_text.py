@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Self
 
 from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, scan
 
-__all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "compact", "pretty", "read_json"]
+__all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "Printed", "compact", "pretty", "read_json"]
 
 MAX_DECIMAL_DIGITS = 5000
 """HAPI writes ``1e999999999`` out in full and dies of it; here such a number is refused."""
@@ -71,6 +71,19 @@ class DecimalNumber(float):
         return self.text
 
 
+class Printed:
+    """JSON that is printed already, at the left margin; `pretty` only moves it to where it belongs.
+
+    Attributes:
+        text: The JSON.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 def read_json(text: str) -> Json:
     """Reads one JSON object as leniently and as strictly as HAPI does.
 
@@ -103,7 +116,7 @@ def read_json(text: str) -> Json:
         raise JsonSyntaxError("Document nesting depth exceeds the maximum allowed") from None
 
 
-def pretty(value: Json, indent: int = 0) -> str:
+def pretty(value: Json | Printed, indent: int = 0) -> str:
     """JSON in HAPI's pretty form.
 
     Args:
@@ -124,7 +137,7 @@ def compact(value: Json) -> str:
     return _scalar(value)
 
 
-def _write_pretty(value: Json, newline: str, parts: list[str]) -> None:
+def _write_pretty(value: Json | Printed, newline: str, parts: list[str]) -> None:
     if isinstance(value, dict):
         if not value:
             parts.append("{ }")
@@ -132,7 +145,7 @@ def _write_pretty(value: Json, newline: str, parts: list[str]) -> None:
         inner = newline + "  "
         separator = "{" + inner
         for key, item in value.items():
-            if isinstance(item, dict | list):
+            if isinstance(item, dict | list | Printed):
                 parts.append(f"{separator}{_scalar(key)}: ")
                 _write_pretty(item, inner, parts)
             else:
@@ -146,6 +159,8 @@ def _write_pretty(value: Json, newline: str, parts: list[str]) -> None:
             _write_pretty(item, newline, parts)
             separator = ", "
         parts.append(" ]" if value else "[ ]")
+    elif isinstance(value, Printed):
+        parts.append(value.text.replace("\n", newline))
     else:
         parts.append(_scalar(value))
 

@@ -82,6 +82,12 @@ class Filter:
         return [logical_id for ids in found for logical_id in ids]
 
     @property
+    def names(self) -> frozenset[str] | None:
+        """The references one of which a resource must hold, as in ``Patient/S1``, or None where others do, too."""
+        only = self.predicates[0] if len(self.predicates) == 1 else None
+        return only.names if isinstance(only, PointsToAny) and self.missing is None and not self.negated else None
+
+    @property
     def beginnings(self) -> list[str] | None:
         """What a normalized text must begin with, one of these, or None where that is not all that is asked."""
         found = [predicate.text for predicate in self.predicates if isinstance(predicate, BeginsWith)]
@@ -439,12 +445,16 @@ class PointsToAny:
 
     Args:
         keys: Their types and ids.
+
+    Attributes:
+        names: The same, as references say them.
     """
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_keys", "names")
 
     def __init__(self, keys: Collection[tuple[str, str]]) -> None:
         self._keys = frozenset(keys)
+        self.names = frozenset(f"{kind}/{logical_id}" for kind, logical_id in keys)
 
     @property
     def target_ids(self) -> Sequence[str]:

@@ -7,6 +7,7 @@ earlier table ends on it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,16 @@ from mab_gym.fhir.json_text import pretty
 
 MOST_PENDING = 4096
 """So many writes of a type are looked at one by one at most."""
+MOST_LOOKED_AT = 64
+"""So many are never folded for being many."""
+GROWTH = 4
+"""Where the writes come to this part of a table, folding them costs little beside what writing them cost."""
 WORTH_FOLDING = 16
 """Looking at one write costs as much as folding so many rows."""
 SCANS_FREE = 256
 """So many looks are never worth a new table."""
 
+_REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9.-]+")
 Key = tuple[str, str]
 """A resource type and a logical id."""
 
@@ -70,7 +76,7 @@ class Overlay:
         prepared: How many of them, the first, belong to what the session began with.
     """
 
-    __slots__ = ("_latest", "_next", "_scanned", "_versions", "pending", "prepared", "tables", "writes")
+    __slots__ = ("_latest", "_mentioned", "_next", "_scanned", "_versions", "pending", "prepared", "tables", "writes")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
@@ -81,6 +87,7 @@ class Overlay:
         # Most sessions need neither of these, and thousands may be alive.
         self._versions: dict[Key, list[int]] | None = None  # of what was written more than once
         self._scanned: dict[str, int] | None = None  # by type how often a search has looked at a pending write
+        self._mentioned: dict[int, frozenset[str]] | None = None  # by number, what a write may refer to
         self._next = first_free
 
     def take_number(self) -> int:
@@ -125,6 +132,14 @@ class Overlay:
         numbers = (self._versions or {}).get(key, [self._latest[key]])
         return next((n for n in reversed(numbers) if n >= pending[0] and (until is None or n < until)), None)
 
+    def mentions(self, number: int) -> frozenset[str]:
+        """What a write may refer to, as in ``Patient/S1``, and perhaps other words of this form."""
+        self._mentioned = self._mentioned or {}
+        known = self._mentioned.get(number)
+        if known is None:
+            known = self._mentioned[number] = frozenset(_REFERENCE.findall(self.writes[number].text))
+        return known
+
     def versions(self, key: Key) -> list[Write]:
         """All changes to a resource, the oldest first."""
         if self._versions and key in self._versions:
@@ -136,6 +151,8 @@ class Overlay:
         versions = self._versions or {}
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
+            if self._mentioned:
+                self._mentioned.pop(number, None)
             self.pending[write.resource_type].remove(number)
             before = versions.get(write.key)
             if before is None:
@@ -157,7 +174,8 @@ class Overlay:
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)
             worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)
-            if len(numbers) < MOST_PENDING and scanned.get(resource_type, 0) < worth:
+            few = len(numbers) < max(MOST_LOOKED_AT, 0 if table is None else len(table) // GROWTH)
+            if few and len(numbers) < MOST_PENDING and scanned.get(resource_type, 0) < worth:
                 continue
             latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
             self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}

@@ -20,7 +20,7 @@ from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
 
 DEFAULT_PAGE_SIZE = 20
-LARGEST_PAGE = 10_000
+LARGEST_PAGE = 5_000
 """A page holds no more, whatever ``_count`` asks for; HAPI as it is set up by default knows no such limit."""
 MOST_PARAMETERS = 1000
 MOST_ALTERNATIVES = 5000

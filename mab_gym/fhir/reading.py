@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
+from mab_gym.fhir.budget import ENTRY, REWRITTEN
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML
@@ -71,6 +72,7 @@ def read(world: World, key: Key, request: Request, parameters: Parameters) -> Re
         FhirError: There is no such resource, or HAPI refuses to answer so.
     """
     text = current_text(world, key)
+    world.budget.show(len(text), rewritten=bool(parameters))
     if not_modified(request, text):
         return Response(304, "", {})
     return _shown(world.origin, key, text, dict(parameters))
@@ -203,16 +205,23 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         links.append(("previous", at(max(0, start - size))))
     if control.get("_summary") == "count":
         page = []
+    partly = bool(control.get("_elements") or control.get("_summary"))
+    for version in page:
+        world.budget.spend(ENTRY)
+        world.budget.show(len(version.text), rewritten=partly)
     shown = [_entry(_part(version, control), base_url, of_all=len(path) == 1) for version in page]
     bundle_id = world.chance.uuid()
     subsetted = not size or control.get("_summary", "") in ("true", "data")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
+    plain = control.get("_pretty", "true") != "true"
+    if plain:
+        world.budget.spend(len(body) * REWRITTEN)
     headers = {
         "content-type": FHIR_JSON,
         "content-location": f"{base_url}/Bundle/{bundle_id}",
         "last-modified": world.origin.http_date,
     }
-    return Response(200, body if control.get("_pretty", "true") == "true" else compact(parse_element(body)), headers)
+    return Response(200, compact(parse_element(body)) if plain else body, headers)
 
 
 def _part(version: Version, control: Mapping[str, str]) -> Version:

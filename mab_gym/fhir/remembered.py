@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+LONGEST_KEY = 2000
+"""Characters of a question that is worth remembering; longer ones are asked once."""
+
+
+def is_short(question: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether a question, made of texts, is worth remembering."""
+    return sum(len(text) for part in question for text in part) <= LONGEST_KEY
+
+
 _T = TypeVar("_T")
 
 

@@ -10,6 +10,17 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, Rows, sort_keys
+from mab_gym.fhir.budget import (
+    COMPARISON,
+    ELEMENT,
+    LINK,
+    MENTION_LOOKED_AT,
+    ROW,
+    SORTED_ROW,
+    UNLIMITED,
+    WRITE_LOOKED_AT,
+    Budget,
+)
 from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
@@ -41,19 +52,39 @@ class View:
         tables: The snapshot, by resource type.
         overlay: The session's writes, or None.
         until: How many of the writes to look at in searches; all where None.
+        budget: What looking may cost.
+
+    Attributes:
+        budget: As above.
     """
 
-    __slots__ = ("_overlay", "_pending", "_tables", "_until")
+    __slots__ = ("_overlay", "_pending", "_tables", "_until", "budget")
 
-    def __init__(self, tables: Mapping[str, BaseTable], overlay: Overlay | None, until: int | None = None) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, BaseTable],
+        overlay: Overlay | None,
+        until: int | None = None,
+        budget: Budget = UNLIMITED,
+    ) -> None:
         self._overlay = overlay
         self._tables = tables if overlay is None else overlay.tables
         self._pending: Mapping[str, list[int]] = _NOTHING if overlay is None else overlay.pending
         self._until = until
+        self.budget = budget
 
     def frozen(self) -> View:
         """The same, whatever is written from now on."""
-        return View(self._tables, self._overlay, self.writes)
+        return self._like(self.writes, UNLIMITED)
+
+    def spending(self, budget: Budget) -> View:
+        """The same, for another request."""
+        return self._like(self._until, budget)
+
+    def _like(self, until: int | None, budget: Budget) -> View:
+        view = View(self._tables, self._overlay, until, budget)
+        view._tables, view._pending = self._tables, self._pending  # the session may have folded its writes since
+        return view
 
     def hits(self, query: Query) -> Found:
         """The matches in order."""
@@ -108,16 +139,21 @@ class View:
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """The hits that satisfy all filters, in the order in which the resources were first stored."""
         table = self._tables.get(resource_type)
-        rows = _NO_ROWS if table is None else table.search(filters)
+        rows = _NO_ROWS if table is None else table.search(filters, self.budget)
         numbers = self._pending.get(resource_type)
         if not numbers or self._overlay is None:
             return rows
+        names = filters[0].names if len(filters) == 1 else None
+        looks = len(numbers) * max(1, len(filters))
+        self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
         self._overlay.note_scan(resource_type, len(numbers))
         size = 0 if table is None else len(table)
         extra, places, replaced = [], [], []
         for number, write in touched(self._overlay.writes, numbers, self._until):
             if table is not None and (row := table.find(write.logical_id)) is not None:
                 replaced.append(row)
+            if names is not None and names.isdisjoint(self._overlay.mentions(number)):
+                continue
             if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
                 extra.append(size + number)
                 places.append(write.position)
@@ -162,6 +198,7 @@ class View:
         written = self._overlay is not None and self._overlay.find(key) is not None
         row = None if table is None or written else table.find(key[1])
         resource = (self.read(key) or {}) if row is None or table is None else {}
+        self.budget.spend(LINK + len(paths))
         for number, path in enumerate(paths):
             if table is not None and row is not None:
                 yield from ((number, value) for value in table.references(row, path))
@@ -221,6 +258,7 @@ class View:
     def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
         """The first resources of a type that satisfy a filter, in load order."""
         hits = self.filtered(resource_type, [wanted])[:most]
+        self.budget.spend(len(hits))
         ids = self.ids(resource_type, hits)
         return [
             (place, (resource_type, logical_id))
@@ -229,17 +267,22 @@ class View:
 
     def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
         """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
-        if self._pending.get(resource_type):
-            return keys
         table = self._tables.get(resource_type)
-        return () if table is None else [key for key in keys if table.may_refer_to(key[1], parameter)]
+        pending = self._pending.get(resource_type, ())
+        self.budget.spend((len(keys) + len(pending)) * MENTION_LOOKED_AT)
+        found = set() if table is None else {key for key in keys if table.may_refer_to(key[1], parameter)}
+        if pending and self._overlay is not None:
+            mentioned = frozenset().union(*map(self._overlay.mentions, pending))
+            found.update(key for key in keys if "/".join(key) in mentioned)
+        return found
 
     def _places(self, resource_type: str, hits: Rows) -> list[int]:
         """The places of hits in the order in which all resources were loaded."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         if table is not None and (not len(hits) or int(hits.max()) < size):
-            return table.places(hits).tolist()
+            places: list[int] = table.places(hits).tolist()
+            return places
         return [
             int(table.positions[hit]) if table is not None and hit < size else self._written(hit - size).position
             for hit in hits.tolist()
@@ -289,6 +332,7 @@ class View:
         several = [wanted for wanted in filters if wanted.finds_several]
         if not several:
             return None
+        self._spend_on_values(hits, several)
         rows: list[tuple[Any, int]] = []
         for place, hit in enumerate(hits.tolist()):
             keys: list[Any] = [None]
@@ -321,12 +365,25 @@ class View:
         several = [wanted for wanted in filters if wanted.finds_several]
         if not several or len(hits) > _MOST_COUNTED:
             return None
+        self._spend_on_values(hits, several)
         counts = np.ones(len(hits), dtype=np.intp)
         for wanted in several:
             counts *= [max(1, len(self._found_by(resource_type, hit, wanted))) for hit in hits.tolist()]
         return counts
 
+    def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
+        """Looking at each hit's values costs by the values asked for."""
+        self.budget.spend(len(hits) * sum(ELEMENT + len(wanted.predicates) * COMPARISON for wanted in filters))
+
+    def _spend_on_order(self, table: BaseTable | None, hits: Rows, parameter: SearchParameter) -> None:
+        """Putting hits into order costs by the hit, and by the distinct elements among them."""
+        distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
+        self.budget.spend(len(hits) * SORTED_ROW + distinct * ELEMENT)
+
     def _arranged(self, resource_type: str, driver: Driver, table: BaseTable | None, hits: Rows) -> Rows:
+        for each in (driver, driver.then):
+            if each is not None:
+                self._spend_on_order(table, hits, each.wanted.parameter)
         return arrange(
             driver,
             table,
@@ -352,6 +409,7 @@ class View:
                 if kind in self._tables or self._overlay is not None:
                     hits = self._hits(query, repeats)
                     repeats = hits.repeats
+                    self.budget.spend(len(hits) * SORTED_ROW)
                     found.append((kind, hits.all()))
             return chain_filter(chain, Targets(self, found)), repeats
         inner = read_query(chain.source_type, chain.parameters, behind=True)
@@ -368,6 +426,7 @@ class View:
         """What a search that says what it does not want leaves out."""
         kind = query.resource_type
         everything = self.filtered(kind, ())
+        self.budget.spend(len(everything) * SORTED_ROW * (1 + len(query.filters)))
         out = np.zeros(len(everything), dtype=np.bool_)
         for wanted in query.filters:
             if wanted.parameter.name not in LABELS:  # HAPI does not get as far as looking at them.
@@ -379,6 +438,7 @@ class View:
         kind, parameter = chain.source_type, chain.reference
         table = self._tables.get(kind)
         size = 0 if table is None else len(table)
+        self._spend_on_order(table, hits, parameter)
         written = np.flatnonzero(hits >= size).tolist()
         found: list[tuple[int, Sequence[Value]]] = [
             (place, self.values(kind, int(hits[place]), parameter)) for place in written
@@ -434,6 +494,7 @@ class View:
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> RowKeys:
         """What hits sort by."""
+        self._spend_on_order(table, hits, parameter)
         if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
             return RowKeys(-flags if descending else flags, None)

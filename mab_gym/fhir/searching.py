@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
+from mab_gym.fhir.budget import ALTERNATIVE, ENTRY, PARAMETER, REWRITTEN, Budget
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
@@ -27,6 +28,8 @@ MOST_SEARCHES = 1000
 """How many searches a session remembers for paging and for asking them again."""
 MOST_HELD = 200_000
 """How many resources it remembers to have been found by operations."""
+
+_AT_A_TIME = 500
 
 _SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", "_getpagesoffset")
 
@@ -74,13 +77,14 @@ class Searches:
             FhirError: HAPI refuses the search, or this server does not know how.
         """
         base_url = self.origin.base_url
+        _spend_on_reading(parameters, view.budget)
         query = read_query(resource_type, parameters)
         check_format(query.format)
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         if query.summary == "count":
             total = len(view.hits(query))
             body = searchset(self._chance.uuid(), self.origin.instant, total, (), (), subsetted=True)
-            return self._answer(body, query)
+            return self._answer(body, query, view.budget)
         if query.offset is not None:
             hits = view.hits(query)
             shown = hits.page(query.offset, query.offset + query.count)
@@ -89,7 +93,7 @@ class Searches:
             page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
-            return self._answer_page(query, self._chance.uuid(), entries, brought, page.total, links)
+            return self._answer_page(query, view, self._chance.uuid(), entries, brought, page.total, links)
         known = self._answered_by(query.question)
         if known:
             saved = self._saved[known]
@@ -115,6 +119,7 @@ class Searches:
         saved = self._saved.get(search_id)
         if saved is None:
             raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
+        _spend_on_reading(saved.parameters, view.budget)
         query = read_query(saved.resource_type, saved.parameters)
         query = shown_as(query, control)
         check_format(query.format)
@@ -151,6 +156,7 @@ class Searches:
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING)
         query = read_query(resource_type, shown)
         link = self_link(base_url, path, parameters if linked else ())
+        view.budget.spend(len(keys))
         search_id = self._chance.uuid()
         if query.offset is not None:
             page = offset_page(len(keys), query.count, query.offset, counted=False)
@@ -161,7 +167,7 @@ class Searches:
         page = saved.progress.first_page(len(keys), query.count, counted=False)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
-            return self._located(search_id, self._answer(body, query))
+            return self._located(search_id, self._answer(body, query, view.budget))
         if query.start:
             page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
         return self._located(search_id, self._show_keys(query, view, search_id, keys, page, link))
@@ -190,7 +196,7 @@ class Searches:
         link = self_link(self.origin.base_url, path, parameters)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
-            return self._located(search_id, self._answer(body, query))
+            return self._located(search_id, self._answer(body, query, view.budget))
         return self._located(search_id, self._show(query, view, search_id, hits, page, link))
 
     def _located(self, search_id: str, response: Response) -> Response:
@@ -230,7 +236,7 @@ class Searches:
         ]
         subsetted = summary in ("true", "data")
         body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
-        return self._answer(body, query)
+        return self._answer(body, query, view.budget)
 
     def _answered_by(self, question: tuple[object, ...]) -> str:
         """The search that has answered a question; an empty text where none has."""
@@ -255,7 +261,7 @@ class Searches:
         if saved.keys is not None:
             page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
             return self._show_keys(query, view, search_id, saved.keys, page, link, count)
-        found_in = saved.found_in
+        found_in = saved.found_in.spending(view.budget)
         hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
         page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
         shown = hits.page(page.start, page.start + page.size)
@@ -266,7 +272,7 @@ class Searches:
             entries = self._current_entries(query, view, found_in.ids(query.resource_type, shown))
         brought = self._brought(query, view, shown, found_in)
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        return self._answer_page(query, search_id, entries, brought, page.total, links)
+        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
 
     def _show(
         self, query: Query, view: View, search_id: str, hits: Found, page: Page, link: str | None, count: int = 0
@@ -274,11 +280,12 @@ class Searches:
         links = page_links(query, self.origin.base_url, search_id, page, link, count)
         shown = hits.page(page.start, page.start + page.size)
         entries, brought = self._entries(query, view, shown), self._brought(query, view, shown)
-        return self._answer_page(query, search_id, entries, brought, page.total, links)
+        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
 
     def _answer_page(
         self,
         query: Query,
+        view: View,
         search_id: str,
         entries: Entries,
         brought: Entries,
@@ -294,9 +301,11 @@ class Searches:
             subsetted=query.summary in ("true", "data"),
             included=brought,
         )
-        return self._answer(body, query)
+        return self._answer(body, query, view.budget)
 
-    def _answer(self, body: str, query: Query) -> Response:
+    def _answer(self, body: str, query: Query, budget: Budget) -> Response:
+        if not query.pretty:
+            budget.spend(len(body) * REWRITTEN)
         headers = {"content-type": FHIR_JSON, "last-modified": self.origin.http_date}
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
@@ -317,24 +326,44 @@ class Searches:
     def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
         kind, logical_id = key
         text = view.text(key) or ""
+        view.budget.spend(ENTRY)
+        view.budget.show(len(text), rewritten=bool(summary or names))
         if summary or names:
             text = pretty(subset(parse_element(text), summary, names))
         return f"{self.origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
 
     def _entries(self, query: Query, view: View, hits: Rows) -> Entries:
-        return self._as_asked(query, view.entries(query.resource_type, hits))
+        found: list[tuple[str, str]] = []
+        for start in range(0, len(hits), _AT_A_TIME):
+            # Piece by piece, so that what would be too long is not made first.
+            part = hits[start : start + _AT_A_TIME]
+            found += self._as_asked(query, view, view.entries(query.resource_type, part))
+        return found
 
     def _current_entries(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
-        texts = ((logical_id, view.text((query.resource_type, logical_id))) for logical_id in ids)
-        return self._as_asked(query, [(i, text.replace("\n", "\n    ")) for i, text in texts if text is not None])
+        found: list[tuple[str, str]] = []
+        for logical_id in ids:
+            text = view.text((query.resource_type, logical_id))
+            if text is not None:
+                found += self._as_asked(query, view, [(logical_id, text.replace("\n", "\n    "))])
+        return found
 
-    def _as_asked(self, query: Query, entries: Entries) -> Entries:
+    def _as_asked(self, query: Query, view: View, entries: Entries) -> Entries:
         prefix = f"{self.origin.base_url}/{query.resource_type}/"
-        if query.elements or query.summary in ("true", "text", "data"):
+        partly = bool(query.elements) or query.summary in ("true", "text", "data")
+        view.budget.spend(len(entries) * ENTRY)
+        view.budget.show(sum(len(text) for _, text in entries), rewritten=partly)
+        if partly:
             entries = [
                 (i, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for i, text in entries
             ]
         return [(prefix + logical_id, text) for logical_id, text in entries]
+
+
+def _spend_on_reading(parameters: Parameters, budget: Budget) -> None:
+    """Understanding a search costs by what it asks."""
+    values = sum(text.count(",") for _, text in parameters)
+    budget.spend(len(parameters) * PARAMETER + values * ALTERNATIVE)
 
 
 def check_format(text: str) -> None:

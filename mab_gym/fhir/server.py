@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.base import BaseTable, parse_element
+from mab_gym.fhir.budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, Limits, body_work
 from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import resource_types
@@ -57,6 +58,7 @@ class Server:
         base_url: The address under which the server believes to be reached, without a slash at its end.
         now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
             millisecond, so that what was written later is later.
+        limits: What one request may cost.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class Server:
         tables: Mapping[str, Table | tuple[Table, Positions]],
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self.limits = limits
         self.tables: dict[str, BaseTable] = {}
         first = 1
         for name, given in tables.items():
@@ -109,7 +113,11 @@ class Session(World):
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))
-        response = self._answer(request)
+        self.budget = Budget(self.server.limits)
+        try:
+            response = self._answer(request)
+        finally:
+            self.budget = UNLIMITED
         if request.method == "HEAD":
             return Response(response.status, "", response.headers)
         return response
@@ -121,23 +129,31 @@ class Session(World):
     def _answer(self, request: Request) -> Response:
         before = self.written
         try:
-            response = self._route(request)
-        except DeletedError as deleted:
-            response = deleted.response()
+            return self._in_format(request, self._answer_json(request))
         except FhirError as error:
-            outcome = operation_outcome(*error.issues)
-            text = pretty(outcome) if _is_pretty(request) else compact(outcome)
-            response = Response(error.status, text, {"content-type": FHIR_JSON})
+            return _refusal(request, error)
         except Exception:
             # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
             _log.exception("%s %s", request.method, request.target)
             self.undo(before)
-            response = Response(
-                500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON}
-            )
+            fault = operation_outcome(Issue(OWN_FAULT, "exception"))
+            return Response(500, pretty(fault), {"content-type": FHIR_JSON})
+
+    def _answer_json(self, request: Request) -> Response:
+        try:
+            return self._route(request)
+        except DeletedError as deleted:
+            return deleted.response()
+        except FhirError as error:
+            return _refusal(request, error)
+
+    def _in_format(self, request: Request, response: Response) -> Response:
+        """The response in the format that the request asks for."""
+        if response.headers.get("content-type") != FHIR_JSON:
+            return response
         accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
         if "xml" in request.target or "xml" in accept or "xml" in sent:
-            response = _as_xml(request, response)
+            response = self._as_xml(request, response)
         if "html" in request.target or accept.startswith("text/html"):
             response = self._as_html(request, response)
         return response
@@ -149,6 +165,21 @@ class Session(World):
             return response
         text = to_html(response.body, response.status, f"{self.origin.base_url}/{request.target}")
         return Response(response.status, text, {**response.headers, "content-type": HTML})
+
+    def _as_xml(self, request: Request, response: Response) -> Response:
+        """The response in XML, where that is asked for: by ``_format``, Accept, or else the request's Content-Type."""
+        parameters = parse_target(request.target).parameters
+        formats = [value for name, value in parameters if name == "_format"]
+        accept = request.headers.get("accept", "")
+        if accept in ("", "*/*"):
+            accept = request.headers.get("content-type", "")
+        if not response.body or not wants_xml(formats, accept):
+            return response
+        if parse_target(request.target).path != ("metadata",):  # what the server can do, everybody may ask
+            self.budget.spend(len(response.body) * AS_XML)
+        plain = any(name == "_pretty" and value != "true" for name, value in parameters)
+        text = to_xml(parse_element(response.body), pretty=not plain)
+        return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
 
     def _route(self, request: Request) -> Response:
         target = parse_target(request.target)
@@ -164,6 +195,7 @@ class Session(World):
         if path == ("_history",) and request.method in ("GET", "HEAD"):
             return history(self, path, parameters)
         if path[-1].startswith("$") and request.method in ("GET", "POST"):
+            self.budget.read(body_work(request.body))
             answer = operate(request, path, parameters, self.view(), self.searches())
             if answer is not None:
                 return answer
@@ -192,9 +224,10 @@ class Session(World):
             return self.searches().page(self.view(), parameters)
         if request.method == "POST":
             media_type_of(request.headers.get("content-type"), "TRANSACTION")
+            self.budget.read(body_work(request.body))
             bundle = parse_resource(request.body, "Bundle")
             representation = "return=representation" in request.headers.get("prefer", "")
-            text = process(self, bundle, self._answer, representation=representation)
+            text = process(self, bundle, self._answer_json, representation=representation)
             location = f"{self.origin.base_url}/Bundle/{parse_element(text)['id']}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
         if request.target.startswith("/"):
@@ -232,6 +265,7 @@ class Session(World):
     # --- writing -------------------------------------------------------------------------------------------------
 
     def _post(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        self.budget.read(body_work(request.body))
         if len(path) == 1:
             resource = read_body(path[0], request.headers, request.body, "CREATE")
             return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
@@ -247,6 +281,7 @@ class Session(World):
         raise _unknown_operation(request, path, parameters)
 
     def _put(self, request: Request, path: Path) -> Response:
+        self.budget.read(body_work(request.body))
         resource = read_body(path[0], request.headers, request.body, "UPDATE")
         query = request.target.partition("?")[2]
         if len(path) == 1:
@@ -323,18 +358,10 @@ def _is_pretty(request: Request) -> bool:
     return dict(parse_target(request.target).parameters).get("_pretty", "true") == "true"
 
 
-def _as_xml(request: Request, response: Response) -> Response:
-    """The response in XML, where the request asks for that: by ``_format``, Accept, or else its own Content-Type."""
-    parameters = parse_target(request.target).parameters
-    formats = [value for name, value in parameters if name == "_format"]
-    accept = request.headers.get("accept", "")
-    if accept in ("", "*/*"):
-        accept = request.headers.get("content-type", "")
-    if not response.body or not wants_xml(formats, accept):
-        return response
-    plain = any(name == "_pretty" and value != "true" for name, value in parameters)
-    text = to_xml(parse_element(response.body), pretty=not plain)
-    return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
+def _refusal(request: Request, error: FhirError) -> Response:
+    outcome = operation_outcome(*error.issues)
+    text = pretty(outcome) if _is_pretty(request) else compact(outcome)
+    return Response(error.status, text, {"content-type": FHIR_JSON})
 
 
 __all__ = ["DEFAULT_BASE_URL", "DEFAULT_NOW", "Request", "Response", "Server", "Session"]

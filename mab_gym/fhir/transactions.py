@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
+from mab_gym.fhir.budget import BUNDLE_ENTRY
 from mab_gym.fhir.definitions import resource_types
-from mab_gym.fhir.exchange import Request, Response
+from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.ids import parse_id
 from mab_gym.fhir.includes import Key
-from mab_gym.fhir.json_text import Json, pretty
+from mab_gym.fhir.json_text import Json, Printed, pretty
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.world import World
 from mab_gym.fhir.writing import (
@@ -90,6 +91,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
     if kind not in ("transaction", "batch"):
         raise FhirError(400, f"HAPI-0527: Unable to process transaction where incoming Bundle.type = {kind}")
     raw = bundle.get("entry", [])
+    world.budget.read(len(raw) * BUNDLE_ENTRY)
     if len(raw) > MOST_ENTRIES:
         raise FhirError(413, f"A Bundle may have {MOST_ENTRIES} entries; this one has {len(raw)}")
     entries = [_read_entry(place, entry) for place, entry in enumerate(raw)]
@@ -323,11 +325,19 @@ def _get(entry: Entry, answer: Answer) -> dict[str, Any]:
     }
     response = answer(Request("GET", entry.url.removeprefix("/"), headers))
     if response.status < 300:
-        return {"resource": parse_element(response.body), "response": {"status": STATUS_LINES[response.status]}}
+        return {**_shown(response), "response": {"status": STATUS_LINES[response.status]}}
     if response.status == 304:
         return {"response": {"status": STATUS_LINES[304]}}
     issue = parse_element(response.body)["issue"][0]
     return _refused(FhirError(response.status, Issue(issue["diagnostics"], issue["code"])))
+
+
+def _shown(response: Response) -> dict[str, Any]:
+    """The resource of an answer, if it is one; most are printed already as the whole Bundle will be."""
+    if response.headers.get("content-type") != FHIR_JSON:
+        return {}
+    body = response.body
+    return {"resource": Printed(body) if body.startswith("{\n") else parse_element(body)}
 
 
 def _check(entry: Entry) -> None:

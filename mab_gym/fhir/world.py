@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, parse_element
+from mab_gym.fhir.budget import ROW, STORED, UNLIMITED, Budget
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.conditions import match_filters, read_match_url
 from mab_gym.fhir.definitions import search_parameters
@@ -52,14 +53,16 @@ class World:
     Attributes:
         chance: Gives ids that look random.
         origin: As above; a request may name another address of the same server.
+        budget: What the request at hand may cost; without limits between requests.
     """
 
-    __slots__ = ("_first_free", "_overlay", "_searches", "_tables", "chance", "origin")
+    __slots__ = ("_first_free", "_overlay", "_searches", "_tables", "budget", "chance", "origin")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
         self._tables = tables
         self._first_free = first_free
         self.origin = origin
+        self.budget: Budget = UNLIMITED
         self.reset()
 
     def reset(self) -> None:
@@ -109,7 +112,7 @@ class World:
 
     def view(self) -> View:
         """What can be seen now."""
-        return View(self._tables, self._overlay)
+        return View(self._tables, self._overlay, budget=self.budget)
 
     def searches(self) -> Searches:
         """The session's searches."""
@@ -172,6 +175,7 @@ class World:
         Returns:
             How many count, and those asked for.
         """
+        self.budget.spend(self.written)
         written = [
             write
             for write in reversed(() if self._overlay is None else self._overlay.writes)
@@ -198,6 +202,7 @@ class World:
             if resource_type not in (None, name):
                 continue
             table = self._tables[name]
+            self.budget.spend(len(table) * ROW)
             rows = _newest(table, since)
             hidden = [table.find(logical_id) for kind, logical_id in self._prepared() if kind == name]
             if hidden:
@@ -231,6 +236,7 @@ class World:
             source: What names the request that it came with.
             number: The id, where it was given out already.
         """
+        self.budget.read(STORED)
         if number is None:
             number = self.take_number()
         updated = self._tick()
@@ -239,6 +245,7 @@ class World:
 
     def update(self, key: Key, resource: Mapping[str, Any], source: str) -> Write:
         """Stores a resource under a given id: a new one, or the next version of one that was there."""
+        self.budget.read(STORED)
         overlay = self._written()
         position = self.view().position(*key)
         version = 1 + max((v.number for v in self.versions(key)), default=0)
@@ -251,6 +258,7 @@ class World:
 
     def delete(self, key: Key) -> Write:
         """Deletes a resource that is there."""
+        self.budget.read(STORED)
         overlay = self._written()
         version = 1 + max(v.number for v in self.versions(key))
         return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
@@ -309,7 +317,7 @@ def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:
         return np.arange(len(table) - 1, -1, -1)
     name = table.table.resource_type
     wanted = make_filter(name, search_parameters(name)["_lastUpdated"], "", f"ge{since.isoformat()}")
-    return table.search([wanted] if wanted is not None else [])[::-1]
+    return table.search([wanted] if wanted is not None else [], UNLIMITED)[::-1]
 
 
 def _written_version(write: Write) -> Version:

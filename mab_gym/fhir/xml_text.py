@@ -19,6 +19,10 @@ _PREFORMATTED = re.compile(r"</?pre\b")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"})
 
 
+Lines = list[tuple[int, str]]
+"""Levels, and what stands there."""
+
+
 def wants_xml(formats: list[str], accept: str) -> bool:
     """Whether an answer is to be XML.
 
@@ -45,25 +49,31 @@ def to_xml(resource: Mapping[str, Any], *, pretty: bool = True) -> str:
         resource: Parsed JSON, elements in FHIR's order, decimals with their digits.
         pretty: Whether to write it on many lines.
     """
-    lines = list(_resource(resource, 0))
+    lines: Lines = []
+    _resource(resource, 0, lines)
     if pretty:
-        return "\n".join("   " * depth + text for depth, text in lines)
-    return "".join(text for _, text in lines)
+        return "\n".join(["   " * depth + text for depth, text in lines])
+    return "".join([text for _, text in lines])
 
 
-def _resource(resource: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+def _resource(resource: Mapping[str, Any], depth: int, lines: Lines) -> None:
     name = resource["resourceType"]
     body = {key: value for key, value in resource.items() if key != "resourceType"}
-    children = [*_children(body, depth + 1)]
-    if not children:
-        yield depth, f'<{name} xmlns="http://hl7.org/fhir"/>'
-        return
-    yield depth, f'<{name} xmlns="http://hl7.org/fhir">'
-    yield from children
-    yield depth, f"</{name}>"
+    _around(f'{name} xmlns="http://hl7.org/fhir"', name, body, depth, lines)
 
 
-def _children(value: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+def _around(head: str, name: str, body: Mapping[str, Any], depth: int, lines: Lines) -> None:
+    """An element's tags around its children, or one tag where it has none."""
+    place = len(lines)
+    lines.append((depth, f"<{head}>"))
+    _children(body, depth + 1, lines)
+    if len(lines) == place + 1:
+        lines[place] = (depth, f"<{head}/>")
+    else:
+        lines.append((depth, f"</{name}>"))
+
+
+def _children(value: Mapping[str, Any], depth: int, lines: Lines) -> None:
     names = dict.fromkeys(name.removeprefix("_") for name in value)
     for name in names:
         found, extra = value.get(name), value.get("_" + name)
@@ -73,30 +83,27 @@ def _children(value: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]
             item = many[place] if place < len(many) else None
             more = extras[place] if place < len(extras) else None
             if item is not None or more is not None:
-                yield from _element(name, item, more or {}, depth)
+                _element(name, item, more or {}, depth, lines)
 
 
-def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int, lines: Lines) -> None:
     """One element: ``extra`` is what JSON says of a primitive value under its name with an underscore."""
     if name == "div" and isinstance(value, str):
-        yield from _narrative(value, depth)
-        return
-    if isinstance(value, dict) and "resourceType" in value:
-        yield depth, f"<{name}>"
-        yield from _resource(value, depth + 1)
-        yield depth, f"</{name}>"
-        return
-    body = dict(value) if isinstance(value, dict) else dict(extra)
-    attributes = "".join(_attribute(key, body.pop(key)) for key in _attributes_of(name, body))
-    if not isinstance(value, dict) and value is not None:
-        attributes += _attribute("value", value)
-    children = [*_children(body, depth + 1)]
-    if not children:
-        yield depth, f"<{name}{attributes}/>"
-        return
-    yield depth, f"<{name}{attributes}>"
-    yield from children
-    yield depth, f"</{name}>"
+        lines.extend(_narrative(value, depth))
+    elif isinstance(value, dict):
+        if "resourceType" in value:
+            lines.append((depth, f"<{name}>"))
+            _resource(value, depth + 1, lines)
+            lines.append((depth, f"</{name}>"))
+            return
+        attributes = _attributes(name, value)
+        body = {key: item for key, item in value.items() if key not in attributes} if attributes else value
+        _around(name + "".join(attributes.values()), name, body, depth, lines)
+    else:
+        attributes = _attributes(name, extra)
+        body = {key: item for key, item in extra.items() if key not in attributes}
+        written = _attribute("value", value) if value is not None else ""
+        _around(f"{name}{''.join(attributes.values())}{written}", name, body, depth, lines)
 
 
 def _narrative(xhtml: str, depth: int) -> Iterator[tuple[int, str]]:
@@ -124,10 +131,10 @@ def _narrative(xhtml: str, depth: int) -> Iterator[tuple[int, str]]:
     yield outer, line
 
 
-def _attributes_of(name: str, body: Mapping[str, Any]) -> list[str]:
+def _attributes(name: str, body: Mapping[str, Any]) -> dict[str, str]:
     """What stands as an attribute: the ids of elements, and the URLs of extensions."""
     named = ("id", "url") if name in ("extension", "modifierExtension") else ("id",)
-    return [key for key in named if isinstance(body.get(key), str)]
+    return {key: _attribute(key, body[key]) for key in named if isinstance(body.get(key), str)}
 
 
 def _attribute(name: str, value: Any) -> str:

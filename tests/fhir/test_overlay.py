@@ -98,6 +98,7 @@ def test_folding_changes_no_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -
 
 def test_many_writes_are_searched_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Server({}).open()
+    monkeypatch.setattr(overlay, "MOST_LOOKED_AT", 10**9)
     for number in range(300):
         ask(session, "PUT", f"Patient/p{number}", {"resourceType": "Patient", "id": f"p{number}", "active": True})
     looked: list[str] = []
