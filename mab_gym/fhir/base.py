@@ -26,7 +26,7 @@ from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.remembered import Remembered, is_short
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Table
-from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_values
+from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_all_values
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -73,6 +73,7 @@ class _ElementTexts(dict[int, str]):
 
 
 _SERIALS = count()
+_WORTH_READING_ALL = 256
 _LAST_CHARACTER = chr(0x10FFFF)
 
 
@@ -157,16 +158,22 @@ class PoolIndex:
         for path in paths:
             known = self._known(kind, path)
             unread = [code for code in codes if known[code] is None]
-            texts = self.column.texts
+            texts = self.column.texts[:] if len(unread) > _WORTH_READING_ALL else self.column.texts
             elements = json.loads(f"[{','.join([texts[code - 1] for code in unread])}]")
             for code, element in zip(unread, elements, strict=True):
-                known[code] = tuple(value for node in path.nodes(element) for value in read_values(kind, node))
+                known[code] = tuple(read_all_values(kind, path.nodes(element)))
 
     def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
         """The values in every element, by code."""
-        known = self._known(kind, path)
-        self.load(range(len(known)), kind, (path,))
-        return [values or () for values in known]
+        return self.values_of(range(len(self.column.texts) + 1), kind, (path,))
+
+    def values_of(self, codes: Sequence[int], kind: str, paths: Sequence[Path]) -> list[tuple[Value, ...]]:
+        """The values that some paths find in each of some elements."""
+        self.load(codes, kind, paths)
+        by_path = [self._known(kind, path) for path in paths]
+        if len(by_path) == 1:
+            return [by_path[0][code] or () for code in codes]
+        return [tuple(value for known in by_path for value in known[code] or ()) for code in codes]
 
     def occurring(self, codes: npt.NDArray[Any]) -> list[int]:
         """The codes that occur among some, but for the one of rows without the element."""
@@ -381,19 +388,28 @@ class BaseTable:
         rows = None
         looked_at = 0
         remaining = list(filters)
+        if any(self._finds_nothing(wanted) for wanted in filters):
+            return np.empty(0, dtype=np.intp), 0
         driver = self._driver(remaining)
         if driver is not None:
             rows = driver[1]
             looked_at += len(rows)
+            budget.spend(looked_at * ROW)
             remaining.remove(driver[0])
         # Cheap look-ups first; dates, which compute, on what is left.
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = np.arange(len(self)) if rows is None else rows
-            masks = sum(map(len, wanted.either)) or 1
-            looked_at += len(chosen) * (masks + 1)
-            budget.spend(looked_at * ROW)
+            looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
+            budget.spend(looks * ROW)
+            looked_at += looks
             rows = chosen[self._mask(wanted, chosen)]
         return (np.arange(len(self)) if rows is None else rows), looked_at
+
+    def _finds_nothing(self, wanted: Filter) -> bool:
+        """Whether a filter asks for values of elements that no row has."""
+        if wanted.negated or wanted.missing is not None or wanted.either or wanted.ids is not None:
+            return False
+        return not self.tops(wanted.parameter)
 
     def references(self, row: int, path: Path) -> Sequence[Value]:
         """What a row refers to at one path."""

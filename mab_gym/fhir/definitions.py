@@ -7,7 +7,7 @@ when they are first asked for; what an ordinary session needs takes a few millis
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -158,6 +158,14 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
             if name != "_query"
         }
     )
+
+
+def load_definitions(types: Iterable[str]) -> None:
+    """Reads what requests about some resource types will need, which takes some 40 ms the first time in a process."""
+    _read("codes.json")
+    for resource_type in types:
+        search_parameters(resource_type)
+        elements(resource_type)
 
 
 @cache

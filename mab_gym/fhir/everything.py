@@ -57,8 +57,8 @@ def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources
         FhirError: It would be too much.
     """
     first = set(starts)
-    found = pointing_here(starts, resources, MOST_FOUND + 1, types)
-    if len(found) > MOST_FOUND:
+    found = pointing_here(starts, resources, MOST_FOUND, types)
+    if found is None:
         text = f"This server answers $everything up to {MOST_FOUND} resources; ask for one patient at a time"
         raise FhirError(501, Issue(text, "too-costly"))
     direct = [key for key in found if key not in first]

@@ -192,18 +192,33 @@ def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
     return java_set_order(list(keys), lambda key: 1922 + (resources.position(*key) or 0))
 
 
-def pointing_here(keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()) -> list[Key]:
-    """The first resources, in load order, that refer to any of some others by any search parameter.
+def pointing_here(
+    keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()
+) -> list[Key] | None:
+    """All resources, in load order, that refer to any of some others by any search parameter.
 
     Args:
         keys: The others.
         resources: All resources.
-        most: How many at most.
+        most: How many there may be.
         types: Of which types; of all where empty.
+
+    Returns:
+        The resources, or None where there are more.
     """
-    includes = [Include(True, kind, "*", "", False, "*") for kind in types or ("",)]
-    found = [placed for include in includes for placed in _pointing(include, keys, resources, most)]
-    return [key for _, key in sorted(found)[:most]]
+    found: set[Placed] = set()
+    for kind in types or ("",):
+        for placed in _links_to(Include(True, kind, "*", "", False, "*"), keys, resources, most + 1):
+            found.add(placed)
+            if len(found) > most:
+                return None
+    return [key for _, key in sorted(found)]
+
+
+def any_pointing_here(key: Key, resources: Resources) -> Key | None:
+    """The first resource, in load order, that refers to another one by any search parameter; None without any."""
+    found = _pointing(Include(True, "", "*", "", False, "*"), [key], resources, 2)
+    return next((other for _, other in found if other != key), None)  # it may refer to itself
 
 
 def _references(source_type: str, parameter: str) -> list[SearchParameter]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from mab_gym.fhir.definitions import elements
 from mab_gym.fhir.ids import parse_id
@@ -18,8 +18,7 @@ from mab_gym.fhir.ids import parse_id
 Step = Callable[[Any], Iterator[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A value found in a resource, with the FHIR type that its place says it has.
 
     Attributes:
@@ -51,14 +50,14 @@ class Path:
     target: str | None = None
     binding: str | None = None
 
-    def nodes(self, element: Any) -> Iterator[Node]:
+    def nodes(self, element: Any) -> list[Node]:
         """All values at this path below one top-level element's value, lists flattened."""
         found = [Node(item, self.type_name, self.binding) for item in _items(element)]
         for kind, argument in self.steps:
             found = [child for node in found for child in _step(node, kind, argument)]
         if self.target is not None:
             found = [node for node in found if _points_to(node.value, self.target)]
-        yield from found
+        return found
 
 
 def _points_to(value: Any, resource_type: str) -> bool:

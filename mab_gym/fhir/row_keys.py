@@ -171,20 +171,17 @@ def _periods(index: PoolIndex, codes: npt.NDArray[Any], kind: str, paths: Sequen
 
 def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
     """Rows by the elements that a parameter looks at."""
+    tops = table.tops(parameter)
+    if len(tops) == 1 and (top := next(iter(tops))) in table.pools:
+        return _grouped_by_pool(table.pools[top], rows, parameter.type, tops[top])
     cells: npt.NDArray[Any] = np.zeros(len(rows), dtype=np.intp)
     members: list[tuple[Any, ...]] = [()]
-    tops = table.tops(parameter)
     for top in tops:
         if top in table.pools:
             index = table.pools[top]
             codes = index.column.codes[rows]
-            several = len(members) > 1
-            cells, chosen = _joined(cells, codes, len(members), len(index.column.texts) + 1) if several else (codes, ())
-            members = (
-                [(*members[cell], code) for cell, code in chosen]
-                if several
-                else [(*members[0], code) for code in range(len(index.column.texts) + 1)]
-            )
+            cells, chosen = _joined(cells, codes, len(members), len(index.column.texts) + 1)
+            members = [(*members[cell], code) for cell, code in chosen]
         else:
             column = table.instants[top]
             pairs = column.seconds[rows].astype(np.int64) * 256 + column.forms[rows]
@@ -199,6 +196,16 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
             table.pools[top].load({members[cell][place] for cell in used.tolist()}, parameter.type, tops[top])
     values = [_values_of(table, dict(zip(tops, members[cell], strict=True)), parameter) for cell in used.tolist()]
     return Groups(values, compact[cells])
+
+
+def _grouped_by_pool(index: PoolIndex, rows: Rows, kind: str, paths: Sequence[Path]) -> Groups:
+    """Rows by the one element that matters."""
+    codes = index.column.codes[rows]
+    counts = np.bincount(codes, minlength=1)
+    used = np.flatnonzero(counts)
+    compact = np.zeros(len(counts), dtype=np.intp)
+    compact[used] = np.arange(len(used))
+    return Groups(index.values_of(used.tolist(), kind, paths), compact[codes])
 
 
 def _values_of(table: BaseTable, elements: Mapping[str, Any], parameter: SearchParameter) -> list[Value]:

@@ -21,7 +21,7 @@ from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, Limits, body_work
 from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.checks import media_type_of, read_body
-from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.definitions import load_definitions, resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML, to_html, wants_html
 from mab_gym.fhir.json_text import compact, pretty
@@ -69,6 +69,7 @@ class Server:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.limits = limits
+        load_definitions(tables)  # not at an agent's cost
         self.tables: dict[str, BaseTable] = {}
         first = 1
         for name, given in tables.items():

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -58,7 +59,10 @@ class TextPool(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                return [self[i] for i in range(start, stop, step)]
+            return self._run(start, max(start, stop))
         text = self._cache.get(index)
         if text is None:
             if not 0 <= index < len(self):
@@ -70,6 +74,15 @@ class TextPool(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
+
+    def _run(self, start: int, stop: int) -> list[str]:
+        """Texts one after another, decoded together."""
+        ends: list[int] = self._offsets[start : stop + 1].tolist()
+        blob = bytes(self._blob[ends[0] : ends[-1]])
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return [text[here - ends[0] : there - ends[0]] for here, there in pairwise(ends)]
+        return [blob[here - ends[0] : there - ends[0]].decode() for here, there in pairwise(ends)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Source: FHIR R4 section 3.1.1.4 (search parameter types) and HAPI's index tables
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from mab_gym.fhir.code_systems import code_system
@@ -62,16 +62,22 @@ def normalize(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
 
 
-def read_values(kind: str, node: Node) -> Iterator[Value]:
+def read_values(kind: str, node: Node) -> list[Value]:
     """The values that a search parameter of this kind indexes at a node.
 
     Args:
         kind: The parameter's type: token, string, reference, date, quantity, number or uri.
         node: A place in a resource.
     """
+    return read_all_values(kind, (node,))
+
+
+def read_all_values(kind: str, nodes: Iterable[Node]) -> list[Value]:
+    """The values that a search parameter of this kind indexes at several nodes."""
     reader = _READERS.get(kind)
-    if reader is not None and node.value is not None:
-        yield from reader(node)
+    if reader is None:
+        return []
+    return [value for node in nodes if node.value is not None for value in reader(node)]
 
 
 def _tokens(node: Node) -> Iterator[Token]:
@@ -162,7 +168,7 @@ def _quantities(node: Node) -> Iterator[Quantity]:
         if node.type_name == "Money":
             yield Quantity(amount, _CURRENCIES, "", str(value.get("currency", "")))
         else:
-            yield Quantity(amount, *(str(value.get(name, "")) for name in ("system", "unit", "code")))
+            yield Quantity(amount, str(value.get("system", "")), str(value.get("unit", "")), str(value.get("code", "")))
 
 
 def _numbers(node: Node) -> Iterator[float]:

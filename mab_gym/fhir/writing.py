@@ -14,7 +14,7 @@ from typing import Any
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.checks import LABELS, Known, check_resource, repeated_labels, unique_labels
 from mab_gym.fhir.definitions import search_parameters
-from mab_gym.fhir.includes import Key, pointing_here
+from mab_gym.fhir.includes import Key, any_pointing_here
 from mab_gym.fhir.json_text import pretty
 from mab_gym.fhir.outcome import FhirError, storage_outcome
 from mab_gym.fhir.overlay import Write
@@ -333,13 +333,13 @@ def _not_current(code: str, interaction: str, key: Key, if_match: str) -> FhirEr
 def _check_unreferenced(world: World, key: Key) -> None:
     """Refuses to delete what another resource refers to (HAPI's referential integrity)."""
     view = world.view()
-    pointing = [other for other in pointing_here([key], view, 2) if other != key]  # it may refer to itself
-    if pointing:
+    pointing = any_pointing_here(key, view)
+    if pointing is not None:
         raise FhirError(
             409,
             f"Unable to delete {'/'.join(key)} because at least one resource has a reference to this resource. First "
-            f"reference found was resource {'/'.join(pointing[0])} in path "
-            f"{_path_to(pointing[0][0], view.read(pointing[0]) or {}, key)}",
+            f"reference found was resource {'/'.join(pointing)} in path "
+            f"{_path_to(pointing[0], view.read(pointing) or {}, key)}",
         )
 
 
