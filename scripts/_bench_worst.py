@@ -7,7 +7,7 @@ indexes, orders, texts and filters that an action needs are made while it is mea
 agent of a process finds it. *Warm* is the same episode again in the same process. Not cold are the operating system's
 pages of the archive.
 
-The dearest hundred are kept, three of a shape at most, and changed further: more values, more conditions, deeper
+The dearest hundred are kept, two of a shape at most, and changed further: more values, more conditions, deeper
 chains, higher counts, batches of many. A seed such as ``17~3~88`` is a script of the grammar (17) and the changes made
 to it (3, then 88); ``--replay`` plays it again. What is found depends on the time that is given; what a seed stands for
 does not.
@@ -28,23 +28,25 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _grammar import Grammar, sampled
 from _grammar_actions import shortened
 from _grammar_changes import Script, changed_script, first_script
+from _own_faults import FaultLog, described
 
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.environments import read_environment
 from mab_gym.fhir.server import Session
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT, OF_A_SHAPE = 100, 3
+KEPT, OF_A_SHAPE = 100, 2
 SECONDS_WANTED, BYTES_WANTED = 0.1, 20e6
+SEARCH_LIMIT = 2
+"""Processor seconds that a candidate may take while the search goes on; the list is measured to the end."""
 ROOM = 4 << 30
 """Bytes of address space that a candidate may take beyond what is taken already."""
 ORDINARY = (
@@ -63,12 +65,13 @@ class Measured:
         seed: What it is made from.
         shape: From `Action.shape`.
         cold: Processor seconds, cold.
-        warm: Processor seconds, warm.
+        warm: Processor seconds, warm; -1 where there was no time left for that.
         size: Bytes of the answer, and of the text beside it.
         memory: Bytes of memory at its peak beyond what was taken before.
         status: The HTTP status; 0 where nothing was sent.
         text: The message, shortened.
         over: Why it was cut short, or empty.
+        fault: The exception that it raised or that the record system owned up to, or empty.
     """
 
     seed: str
@@ -80,6 +83,7 @@ class Measured:
     status: int
     text: str
     over: str = ""
+    fault: str = ""
 
     @property
     def worth(self) -> float:
@@ -137,25 +141,37 @@ class Workbench:
                 os.kill(child, signal.SIGKILL)
             _, _, usage = os.wait4(child, 0)
         if told:
-            return Measured(**json.loads(told))
+            return Measured(**json.loads(told.splitlines()[-1]))
         spent = usage.ru_utime + usage.ru_stime
         text = shortened(script.action.text(self.base_url))
-        return Measured(seed, script.action.shape(), spent, spent, 0, usage.ru_maxrss << 10, 0, text, "cut short")
+        return Measured(seed, script.action.shape(), spent, -1, 0, usage.ru_maxrss << 10, 0, text, "cut short")
 
     def _child(self, script: Script, seed: str, writing: int) -> None:
-        """Measures and ends the process, whatever happens."""
+        """Measures, tells of it and ends the process, whatever happens."""
         try:
-            taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
-            resource.setrlimit(resource.RLIMIT_CPU, (self.limit, self.limit))
-            text, cold, size, memory, status = self._play(script)
-            warm = self._play(script)[1]
-            told = Measured(seed, script.action.shape(), cold, warm, size, memory, status, shortened(text))
-            os.write(writing, json.dumps(asdict(told)).encode())
-        except BaseException as error:
-            print(f"{seed}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr, flush=True)
+            self._bound()
+            log = FaultLog().listen()
+            try:
+                told = self._measured(script, seed)
+            except Exception as error:
+                text = shortened(script.action.text(self.base_url))
+                told = Measured(seed, script.action.shape(), 0, -1, 0, 0, 0, text, fault=described(error))
+            told = replace(told, fault=told.fault or "; ".join(log.take()))
+            _tell(writing, told)
+            if not told.fault:
+                _tell(writing, replace(told, warm=self._play(script)[1]))
         finally:
             os._exit(0)
+
+    def _bound(self) -> None:
+        """Limits this process."""
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
+        resource.setrlimit(resource.RLIMIT_CPU, (self.limit, self.limit))
+
+    def _measured(self, script: Script, seed: str) -> Measured:
+        text, cold, size, memory, status = self._play(script)
+        return Measured(seed, script.action.shape(), cold, -1, size, memory, status, shortened(text))
 
     def _play(self, script: Script) -> tuple[str, float, int, int, int]:
         cases = self.env.workplace.tasks.cases
@@ -174,8 +190,12 @@ class Workbench:
         return text, took, size, peak, int(observation["status"])
 
 
+def _tell(writing: int, told: Measured) -> None:
+    os.write(writing, json.dumps(asdict(told)).encode() + b"\n")
+
+
 def _read_all(descriptor: int, seconds: float) -> bytes:
-    """What comes until the other end is closed, or nothing where that takes too long."""
+    """What comes until the other end is closed, or until that takes too long."""
     ends = time.monotonic() + seconds
     found = b""
     while time.monotonic() < ends:
@@ -185,7 +205,7 @@ def _read_all(descriptor: int, seconds: float) -> bytes:
         if not part:
             return found
         found += part
-    return b""
+    return found
 
 
 class Dearest:
@@ -211,48 +231,67 @@ class Dearest:
 
 def seeds_from(rng: random.Random, dearest: Dearest) -> Iterator[str]:
     """Seeds to try: of the grammar, and changes to what was dear; more of these the longer it goes on."""
-    number = 0
     while True:
         ranked = dearest.ranked()
         if len(ranked) < 20 or rng.random() < 0.45:
-            number += 1
             yield str(rng.getrandbits(40))
         else:
             place = min(int(rng.expovariate(1 / 25)), len(ranked) - 1)
             yield f"{ranked[place].seed}~{rng.getrandbits(24)}"
 
 
-def look_for(
-    bench: Workbench, seed: int, done: Callable[[int], bool], told: Callable[[int, Dearest], None]
-) -> tuple[Dearest, int, Counter[str]]:
-    """Searches until it is done.
+@dataclass(slots=True)
+class Search:
+    """A search and what it has found.
 
-    Args:
+    Attributes:
         bench: Measures.
         seed: Chance of the search.
-        done: Told how many were measured, says whether that is enough.
-        told: Told the same, now and then.
+        dearest: The dearest.
+        count: How many were measured.
+        counted: How many of them were over a bound.
+        faults: Actions that showed a fault, by fault.
     """
-    dearest = Dearest()
-    count = 0
-    counted: Counter[str] = Counter()
-    for tried in seeds_from(random.Random(f"worst {seed}"), dearest):
-        if done(count):
-            break
-        measured = bench.measure(tried)
-        dearest.add(measured)
-        count += 1
-        counted["over 100 ms, cold"] += measured.cold > SECONDS_WANTED
-        counted["over 100 ms, warm"] += measured.warm > SECONDS_WANTED
-        counted["over 20 MB"] += measured.size > BYTES_WANTED
-        counted["cut short"] += bool(measured.over)
-        if count % 500 == 0:
-            told(count, dearest)
-    return dearest, count, counted
+
+    bench: Workbench
+    seed: int
+    dearest: Dearest = field(default_factory=Dearest)
+    count: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, Measured] = field(default_factory=dict)
+
+    def run(self, done: Callable[[int], bool]) -> None:
+        """Searches until it is done.
+
+        Args:
+            done: Told how many were measured, says whether that is enough.
+        """
+        seen: set[int] = set()
+        for tried in seeds_from(random.Random(f"worst {self.seed}"), self.dearest):
+            if done(self.count):
+                return
+            what = repr(self.bench.script(tried))
+            if hash(what) not in seen:  # some changes change nothing
+                seen.add(hash(what))
+                self._take(self.bench.measure(tried))
+
+    def _take(self, measured: Measured) -> None:
+        self.dearest.add(measured)
+        self.count += 1
+        self.counted["over 100 ms, cold"] += measured.cold > SECONDS_WANTED
+        self.counted["over 100 ms, warm"] += measured.warm > SECONDS_WANTED
+        self.counted["over 20 MB"] += measured.size > BYTES_WANTED
+        self.counted["cut short"] += bool(measured.over)
+        if measured.fault:
+            self.faults.setdefault(measured.fault, measured)
+        if self.count % 500 == 0:
+            first = self.dearest.ranked()[0]
+            told = f"{self.count:,} measured; the dearest so far: {first.cold * 1e3:.0f} ms  {first.text}"
+            print(told, file=sys.stderr, flush=True)
 
 
 def again(bench: Workbench, found: list[Measured]) -> list[Measured]:
-    """The same measured once more; the cheaper of both counts, since a busy machine only ever adds."""
+    """The same measured once more, and to the end; the cheaper counts, since a busy machine only ever adds."""
     least = []
     for first in found:
         second = bench.measure(first.seed)
@@ -264,7 +303,7 @@ def line(place: int, m: Measured) -> str:
     """One line of the list."""
     cut = "≥" if m.over else " "
     return (
-        f"{place:3} {cut}{m.cold * 1e3:9.1f} {m.warm * 1e3:9.1f} {m.size / 1e6:7.2f} {m.memory / 1e6:7.1f} "
+        f"{place:3} {cut}{m.cold * 1e3:9.1f} {max(m.warm, 0) * 1e3:9.1f} {m.size / 1e6:7.2f} {m.memory / 1e6:7.1f} "
         f"{m.status:3}  {m.seed}\n      {m.text}"
     )
 
@@ -272,8 +311,6 @@ def line(place: int, m: Measured) -> str:
 def opened(limit: int) -> Workbench:
     """The workbench over the canonical hospital."""
     environment = read_environment(ROOT / "envs" / "med_agent_bench.toml")
-    from dataclasses import replace
-
     bench = Workbench(MedicalRecordEnv(replace(environment, max_steps=1_000_000)), limit)
     bench.warm_up()
     return bench
@@ -297,7 +334,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a file for the list, a JSON object a line")
     parser.add_argument("--replay", metavar="SEED", help="play one again and show it whole")
     asked = parser.parse_args()
-    bench = opened(asked.limit)
+    bench = opened(asked.limit if asked.replay else min(asked.limit, SEARCH_LIMIT))
     if asked.replay:
         replay(bench, asked.replay)
         return
@@ -306,13 +343,13 @@ def main() -> None:
     def done(count: int) -> bool:
         return time.monotonic() > ends or (asked.actions is not None and count >= asked.actions)
 
-    def told(count: int, dearest: Dearest) -> None:
-        first = dearest.ranked()[0]
-        print(f"{count:,} measured; the dearest so far: {first.cold * 1e3:.0f} ms  {first.text}", file=sys.stderr)
-
-    dearest, count, counted = look_for(bench, asked.seed, done, told)
-    ranked = again(bench, dearest.ranked())
-    print(f"{count:,} candidates measured; " + ", ".join(f"{name}: {many:,}" for name, many in counted.items()))
+    search = Search(bench, asked.seed)
+    search.run(done)
+    bench.limit = asked.limit
+    ranked = again(bench, search.dearest.ranked())
+    print(f"{search.count:,} candidates measured; " + ", ".join(f"{what}: {n:,}" for what, n in search.counted.items()))
+    for fault, measured in search.faults.items():
+        print(f"FAULT {fault}\n      {measured.seed}  {measured.text}")
     print("      cold ms   warm ms      MB  peak MB    seed and request")
     for place, measured in enumerate(ranked, 1):
         print(line(place, measured))

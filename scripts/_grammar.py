@@ -118,8 +118,7 @@ class Grammar(RequestMaker):
             ask = self._bad()
             return Action("search", GET, ask.path, ask.pairs)
         pairs: list[Pair] = []
-        for _ in range(rng.choices((0, 1, 2, 3, 6), (25, 42, 20, 10, 3))[0]):
-            pairs.append(self.condition(kind))
+        pairs += [self.condition(kind) for _ in range(rng.choices((0, 1, 2, 3, 6), (25, 42, 20, 10, 3))[0])]
         if rng.random() < 0.25:
             pairs += self.includes(kind)
         if rng.random() < 0.3:
@@ -152,9 +151,8 @@ class Grammar(RequestMaker):
         name, value = pair
         stem, _, modifier = name.partition(":")
         defined = search_parameters(kind).get(stem)
-        values = [value]
-        for _ in range(self.rng.choice((5, 40, 400))):
-            values.append(self._one(kind, defined)[1] if defined is not None else value)
+        more = range(self.rng.choice((5, 40, 400)))
+        values = [value, *(self._one(kind, defined)[1] if defined is not None else value for _ in more)]
         return f"{stem}:{modifier}" if modifier else stem, ",".join(values)[:40_000]
 
     def includes(self, kind: str) -> list[Pair]:
@@ -207,8 +205,9 @@ class Grammar(RequestMaker):
         path = rng.choice((f"{kind}/{self.one_of(kind)['id']}/{name}",) * 3 + (f"{kind}/{name}",) * 2 + (name,))
         pairs: list[Pair] = []
         for _ in range(rng.choices((0, 1, 2, 4), (30, 30, 25, 15))[0]):
+            types = rng.sample(("Observation", "Condition", "Patient", "Procedure"), rng.randint(1, 4))
             known = (
-                ("_type", ",".join(rng.sample(("Observation", "Condition", "Patient", "Procedure"), rng.randint(1, 4)))),
+                ("_type", ",".join(types)),
                 ("_count", rng.choice(COUNTS)), ("_offset", rng.choice(OFFSETS)), ("max", rng.choice(("1", "100"))),
                 ("start", "2020-01-01"), ("end", "2024"), ("_since", "2023-01-01"), ("_id", self._some_id(kind)),
                 self.control("_format"), self.control("_summary"), self.control("_elements"), self._condition(kind),
@@ -239,19 +238,23 @@ class Grammar(RequestMaker):
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def resource(self) -> Resource:
-        """A sound resource: another of its kind in the charts, or of any type."""
+    def resource(self, kind: str = "") -> Resource:
+        """A sound resource: one more of a kind that the charts have, or of any type.
+
+        Args:
+            kind: Of which type; where the charts have none of it, of another.
+        """
         rng = self.rng
-        if rng.random() < 0.6:
-            copied = copy.deepcopy(self.one_of(rng.choice(list(self._charted))))
+        if kind in self._charted or rng.random() < 0.6:
+            copied = copy.deepcopy(self.one_of(kind if kind in self._charted else rng.choice(list(self._charted))))
             copied.pop("id", None)
             copied.pop("meta", None)
             return copied
         return self._maker.resource(rng.choice(resource_types()))
 
-    def create(self) -> Action:
+    def create(self, kind: str = "") -> Action:
         """A POST of a sound resource."""
-        resource = self.resource()
+        resource = self.resource(kind)
         return Action("create", POST, resource["resourceType"], body=resource)
 
     def broken(self) -> Action:
@@ -294,7 +297,9 @@ class Grammar(RequestMaker):
         if rng.random() < 0.5:
             entry["fullUrl"] = f"urn:uuid:{rng.getrandbits(32):08x}-fcbb-4ff8-8a92-55ee120877b7"
         if rng.random() < 0.1:
-            resource["subject"] = {"reference": rng.choice((entry.get("fullUrl", "urn:uuid:x"), self._place("Patient")))}
+            resource["subject"] = {
+                "reference": rng.choice((entry.get("fullUrl", "urn:uuid:x"), self._place("Patient")))
+            }
         entry["resource"] = resource
         if method == "POST":
             request["url"] = kind

@@ -23,7 +23,7 @@ class Action:
 
     Attributes:
         kind: ``search``, ``read``, ``create``, ``bundle`` and so on, for reports.
-        verb: ``GET``, ``POST``, ``FINISH``; ``NEXT`` for the next link of the last answer; ``WORDS`` for any other text.
+        verb: ``GET``, ``POST``, ``FINISH``; ``NEXT`` for the next link of the last answer; ``WORDS`` for other text.
         path: What follows the base URL and its slash; where it begins with a scheme, the whole address.
         pairs: Names and values of the query, not yet encoded.
         body: JSON or text: what is posted, the answer, or the words.
@@ -62,9 +62,10 @@ class Action:
         """What tells kinds of requests apart: the verb, the type and the names of parameters, not their values."""
         if self.verb != GET and not (self.verb == POST and isinstance(self.body, dict)):
             return f"{self.verb} {self.kind}"
+        if self.verb == POST and self.path == "":
+            return _bundle_shape(self.body)
         names = ",".join(sorted({name for name, _ in self.pairs}))
-        inner = _bundle_shape(self.body) if self.verb == POST and self.path == "" else ""
-        return f"{self.verb} {_without_ids(self.path)}?{names} {inner}".strip()
+        return f"{self.verb} {_without_ids(self.path)}?{names}"
 
 
 def _without_ids(path: str) -> str:
@@ -73,14 +74,13 @@ def _without_ids(path: str) -> str:
 
 
 def _bundle_shape(bundle: dict[str, Any]) -> str:
-    """The shape of a Bundle's first entry, as a Bundle of many is mostly many of one kind."""
+    """What tells Bundles apart: what their first entry does, as a Bundle of many is mostly many of one kind."""
     entries = bundle.get("entry")
     first = entries[0] if isinstance(entries, list) and entries else {}
-    asked = first.get("request", {}) if isinstance(first, dict) else {}
-    url = str(asked.get("url", "")) if isinstance(asked, dict) else ""
-    path, _, asked_query = url.partition("?")
-    names = ",".join(sorted({pair.partition("=")[0] for pair in asked_query.split("&")}))
-    return f"[{asked.get('method', '') if isinstance(asked, dict) else ''} {_without_ids(path)}?{names}]"
+    asked = first.get("request") if isinstance(first, dict) else None
+    if not isinstance(asked, dict):
+        return "Bundle"
+    return f"Bundle of {asked.get('method', '')} {_without_ids(str(asked.get('url', '')).partition('?')[0])}"
 
 
 def query(pairs: Sequence[Pair], *, encoded: bool = False) -> str:

@@ -14,7 +14,7 @@ from mab_gym.fhir.json_text import DecimalNumber, compact
 Resource = dict[str, Any]
 
 ODD_TEXTS = (
-    "", " ", "%", "_", "\\", "'", '"', "‮abc", "a\u0000b", "\ud800", "\udfff\ud800", "𝒳" * 40, "é" * 300,
+    "", " ", "%", "_", "\\", "'", '"', "\u202eabc", "a\u0000b", "\ud800", "\udfff\ud800", "𝒳" * 40, "é" * 300,
     "e\u0301" * 100, "İıſß", "<b>&amp;</b>", "]]>", "{{7*7}}", "../../etc/passwd", "' OR 1=1 --", "%00", "\x1b[31m",
     "NaN", "null", "-0", "1e400", "٣", "你好" * 50,
 )  # fmt: skip

@@ -41,7 +41,7 @@ def first_script(grammar: Grammar, seed: int) -> Script:
     grammar.seeded(seed)
     rng = grammar.rng
     action = grammar.request()
-    before = [grammar.create() for _ in range(rng.choices((0, 1, 2, 5), (55, 30, 10, 5))[0])]
+    before = [_write(grammar, action) for _ in range(rng.choices((0, 1, 2, 5), (55, 30, 10, 5))[0])]
     if action.verb == NEXT:
         before.append(grammar.search())
     return Script(tuple(before), action, rng.choices(("", "distractors"), (80, 20))[0], rng.randrange(300))
@@ -55,7 +55,7 @@ def changed_script(grammar: Grammar, script: Script, seed: int) -> Script:
     if rng.random() < 0.12:
         return replace(script, variant="" if script.variant else "distractors")
     if rng.random() < 0.15:
-        before = script.before + tuple(grammar.create() for _ in range(rng.choice((1, 3))))
+        before = script.before + tuple(_write(grammar, action) for _ in range(rng.choice((1, 3))))
         return replace(script, before=before if len(before) < 12 else ())
     if action.verb == NEXT and script.before:
         *first, searched = script.before
@@ -69,6 +69,11 @@ def changed_script(grammar: Grammar, script: Script, seed: int) -> Script:
     if action.verb == POST and isinstance(action.body, dict):
         return replace(script, action=_changed_resource(grammar, action))
     return replace(script, action=grammar.request())
+
+
+def _write(grammar: Grammar, action: Action) -> Action:
+    """A write, rather of the type that an action is about."""
+    return grammar.create(_kind(action) if grammar.rng.random() < 0.6 else "")
 
 
 # --- searches ------------------------------------------------------------------------------------------------------

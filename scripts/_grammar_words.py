@@ -21,11 +21,25 @@ ANSWERS: tuple[object, ...] = (
     [], [-1], [1.9], ["S2016972"], [None], [True], [[1]], [{"a": 1}], {"a": 1}, "x", 5, None, [1e308], ["x" * 100_000],
     [10**400], ["\ud800"], [[[[[[]]]]]], list(range(1000)),
 )  # fmt: skip
-RAW_ANSWERS = ("", "[", "[NaN]", "[Infinity]", "[1e999]", "[" * 100_000, "[1,]", "'x'", "[1])(", "\n[1]\n", "[1] x", "0x1")
+RAW_ANSWERS = (
+    "",
+    "[",
+    "[NaN]",
+    "[Infinity]",
+    "[1e999]",
+    "[" * 100_000,
+    "[1,]",
+    "'x'",
+    "[1])(",
+    "\n[1]\n",
+    "[1] x",
+    "0x1",
+)
 CHATTER = (
-    "", " ", "\n", "hello", "get Patient", "GET", "POST", "GET ", "POST \n{}", "FINISH", "FINISH(", "FINISH[1]", "finish([1])",
-    "DELETE Patient/1", "PUT Patient/1\n{}", "GET http://a\nGET http://b", "```\nGET x\n```", "``````", "```json\n{}\n```",
-    "\x00", "\ud800", "GET\u00a0x", "GET\tx", "Thought: I should\nGET x", "GET " + "x" * 70_000, "POST x\n" + "y" * 1_100_000,
+    "", " ", "\n", "hello", "get Patient", "GET", "POST", "GET ", "POST \n{}", "FINISH", "FINISH(", "FINISH[1]",
+    "finish([1])", "DELETE Patient/1", "PUT Patient/1\n{}", "GET http://a\nGET http://b", "```\nGET x\n```", "``````",
+    "```json\n{}\n```", "\x00", "\ud800", "GET\u00a0x", "GET\tx", "Thought: I should\nGET x",
+    "GET " + "x" * 70_000, "POST x\n" + "y" * 1_100_000,
     "<tool_call>{}</tool_call>", "😀" * 1000, "GET \ud800", "GET x\u2028y", "POST\n\n\n", "FINISH)(", "F" * 100_000,
 )  # fmt: skip
 
