@@ -1,0 +1,132 @@
+"""The environments that `scripts/fuzz` plays, each with a grammar of its own charts and a digest of its state."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from _grammar import Grammar, sampled
+from _grammar_actions import GET, query
+
+from mab_gym.backends import RecordSession
+from mab_gym.env import MedicalRecordEnv
+from mab_gym.environments import Environment, read_environment
+from mab_gym.fhir.server import Request, Session
+from mab_gym.vector import MedicalRecordVectorEnv
+from tests.official.tasks_of_our_own import write_functions, write_tasks
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_STEPS = 20
+LANES = 3
+"""Episodes of a vector environment."""
+THOROUGH = 120
+"""Searches of a thorough digest."""
+
+
+def _bundled(name: str) -> Environment:
+    return read_environment(ROOT / "envs" / f"{name}.toml")
+
+
+def _official() -> Environment:
+    folder = Path(tempfile.mkdtemp(prefix="mab-gym-fuzz-"))
+    return replace(_bundled("official"), tasks=write_tasks(folder), functions=write_functions(folder))
+
+
+WORLDS: dict[str, Callable[[], Environment]] = {
+    "canonical": lambda: _bundled("med_agent_bench"),
+    "train": lambda: _bundled("train"),
+    "beyond": lambda: _bundled("beyond"),
+    "official": _official,
+}
+
+
+@dataclass(slots=True)
+class World:
+    """One environment, single and as a vector, on one record system.
+
+    Attributes:
+        name: As in `WORLDS`.
+        env: The single environment.
+        vector: Several episodes at once.
+        grammar: Makes actions about its charts.
+        probes: What the cheap digest asks.
+        searches: What the thorough digest asks besides.
+        untouched: Both digests, taken before anything was played.
+    """
+
+    name: str
+    env: MedicalRecordEnv
+    vector: MedicalRecordVectorEnv
+    grammar: Grammar
+    probes: Sequence[str]
+    searches: Sequence[str]
+    untouched: dict[bool, str] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        """The FHIR base."""
+        return self.env.workplace.backend.base_url
+
+    def fresh(self) -> RecordSession:
+        """A session that nobody has used."""
+        return self.env.workplace.backend.open()
+
+    def digest(self, *, thorough: bool = False, session: RecordSession | None = None) -> str:
+        """A digest of what a session that was not written to answers.
+
+        Args:
+            thorough: Whether to ask much.
+            session: The session; a fresh one where None.
+        """
+        asked = [*self.probes, *self.searches] if thorough else self.probes
+        taken = hashlib.sha256()
+        session = session or self.fresh()
+        for target in asked:
+            answer = session.handle(Request("GET", target))
+            taken.update(f"{answer.status}\n{answer.body}\n".encode("utf-8", "surrogatepass"))
+        return taken.hexdigest()
+
+
+def open_world(name: str) -> World:
+    """Opens an environment; its cohort is built where it is not there yet."""
+    environment = replace(WORLDS[name](), max_steps=MAX_STEPS)
+    env = MedicalRecordEnv(environment)
+    session = env.workplace.backend.open()
+    inner: Any = getattr(session, "_inner", session)
+    assert isinstance(inner, Session)
+    ids = {kind: table.table.ids for kind, table in inner.server.tables.items()}
+    grammar = Grammar(0, sampled(session, ids), env.workplace.backend.base_url)
+    vector = MedicalRecordVectorEnv(environment, LANES, AutoresetMode.DISABLED)
+    made = World(name, env, vector, grammar, _probes(grammar, sorted(ids)), _searches(grammar))
+    made.untouched = {thorough: made.digest(thorough=thorough) for thorough in (False, True)}
+    return made
+
+
+def _probes(grammar: Grammar, kinds: Sequence[str]) -> list[str]:
+    """Numbers of resources and of versions, and one resource of each type."""
+    grammar.seeded("probes")
+    found = [f"{kind}?_summary=count" for kind in (*kinds, "ServiceRequest", "Basic")]
+    return [*found, "_history?_count=1&_summary=true", *(f"{kind}/{grammar.one_of(kind)['id']}" for kind in kinds)]
+
+
+def _searches(grammar: Grammar) -> list[str]:
+    """Searches of the grammar, with few results each."""
+    grammar.seeded("searches")
+    rng = random.Random("thorough")
+    targets = []
+    while len(targets) < THOROUGH:
+        action = grammar.search()
+        if action.verb == GET:
+            kept = [pair for pair in action.pairs if pair[0] != "_count" and len(pair[1]) < 500]
+            targets.append(f"{action.path}?{query([*kept, ('_count', str(rng.choice((1, 5))))])}")
+    return targets

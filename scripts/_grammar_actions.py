@@ -1,0 +1,117 @@
+"""Actions as the grammar builds them: structured, so that they can be changed, and written out as an agent's text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from mab_gym.fhir.json_text import compact
+
+Pair = tuple[str, str]
+Json = Any
+
+GET, POST, FINISH, NEXT, WORDS = "GET", "POST", "FINISH", "NEXT", "WORDS"
+_SHORT = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One message of an agent.
+
+    Attributes:
+        kind: ``search``, ``read``, ``create``, ``bundle`` and so on, for reports.
+        verb: ``GET``, ``POST``, ``FINISH``; ``NEXT`` for the next link of the last answer; ``WORDS`` for other text.
+        path: What follows the base URL and its slash; where it begins with a scheme, the whole address.
+        pairs: Names and values of the query, not yet encoded.
+        body: JSON or text: what is posted, the answer, or the words.
+        encoded: Whether everything in the query that can be is percent-encoded.
+    """
+
+    kind: str
+    verb: str
+    path: str = ""
+    pairs: tuple[Pair, ...] = ()
+    body: Json = None
+    encoded: bool = False
+
+    @property
+    def target(self) -> str:
+        """What follows the base URL and its slash, query included."""
+        return self.path + ("?" + query(self.pairs, encoded=self.encoded) if self.pairs else "")
+
+    def text(self, base_url: str, last_answer: str = "") -> str:
+        """The message.
+
+        Args:
+            base_url: The FHIR base, without a slash at its end.
+            last_answer: The body of the last response, for a next link.
+        """
+        if self.verb == FINISH:
+            return f"FINISH({as_text(self.body)})"
+        if self.verb == WORDS:
+            return as_text(self.body)
+        if self.verb == NEXT:
+            return f"GET {next_link(last_answer) or base_url + '?_getpages=none'}"
+        url = self.target if "://" in self.path else f"{base_url}/{self.target}"
+        return f"{self.verb} {url}" + (f"\n{as_text(self.body)}" if self.verb == POST else "")
+
+    def shape(self) -> str:
+        """What tells kinds of requests apart: the verb, the type and the names of parameters, not their values."""
+        if self.verb != GET and not (self.verb == POST and isinstance(self.body, dict)):
+            return f"{self.verb} {self.kind}"
+        if self.verb == POST and self.path == "":
+            return _bundle_shape(self.body)
+        names = ",".join(sorted({name for name, _ in self.pairs}))
+        return f"{self.verb} {_without_ids(self.path)}?{names}"
+
+
+def _without_ids(path: str) -> str:
+    parts = path.split("/")
+    return "/".join(part if place == 0 or part.startswith(("$", "_")) else "id" for place, part in enumerate(parts))
+
+
+def _bundle_shape(bundle: dict[str, Any]) -> str:
+    """What tells Bundles apart: what their first entry does, as a Bundle of many is mostly many of one kind."""
+    entries = bundle.get("entry")
+    first = entries[0] if isinstance(entries, list) and entries else {}
+    asked = first.get("request") if isinstance(first, dict) else None
+    if not isinstance(asked, dict):
+        return "Bundle"
+    return f"Bundle of {asked.get('method', '')} {_without_ids(str(asked.get('url', '')).partition('?')[0])}"
+
+
+def query(pairs: Sequence[Pair], *, encoded: bool = False) -> str:
+    """Names and values as they stand in a URL."""
+    safe = "" if encoded else "/:|,$*"
+    return "&".join(f"{_quoted(name, safe + ':')}={_quoted(value, safe)}" for name, value in pairs)
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass")
+
+
+def as_text(body: Json) -> str:
+    """A body as it is sent; text stays as it is."""
+    return body if isinstance(body, str) else compact(body)
+
+
+def next_link(answer: str) -> str:
+    """The link to the next page that a response holds, or empty."""
+    if '"next"' not in answer:
+        return ""
+    try:
+        links = json.loads(answer).get("link", ())
+    except (ValueError, AttributeError):
+        return ""
+    return next((str(link.get("url", "")) for link in links if link.get("relation") == "next"), "")
+
+
+def shortened(text: str, most: int = _SHORT) -> str:
+    """A text on one line, its middle left out where it is long."""
+    line = text.encode("utf-8", "backslashreplace").decode().replace("\n", "⏎")
+    if len(line) <= most:
+        return line
+    return f"{line[: most - 40]} … {line[-20:]} ({len(line):,} characters)"
