@@ -381,7 +381,7 @@ class BaseTable:
             distinct = self.distinct(part.parameter)
             budget.spend_once((self.serial, part.parameter.name), distinct * ELEMENT)
             if part.target_ids is None and part.beginnings is None:
-                budget.spend(distinct * (1 + len(part.predicates)) * COMPARISON)
+                budget.spend(distinct * part.comparisons_each * COMPARISON)
 
     def _search(self, filters: Sequence[Filter], budget: Budget) -> tuple[Rows, int]:
         """The rows, and how many rows were looked at for it, those looked at several times counted as often."""

@@ -11,6 +11,7 @@ holds. Nobody who asks about patients meets these: a search of one patient's cha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ SORTED_ROW = 0.03
 """Putting a row into order by one parameter."""
 ELEMENT = 3.0
 """Reading a distinct element and what a search parameter finds in it."""
-COMPARISON = 0.3
+COMPARISON = 0.2
 """Comparing what was found in an element with one value."""
 PARAMETER = 20.0
 """Understanding one parameter of a search."""
@@ -64,6 +65,8 @@ REWRITTEN = 0.04
 """Reading a character of a resource and writing it otherwise: without white space, or in part."""
 AS_XML = 0.08
 """Reading a character of a resource and writing it as XML."""
+VERSION = 16.0
+"""Putting one version into a history."""
 BUNDLE_ENTRY = 60.0
 """Seeing to one entry of a Bundle, whatever it asks for."""
 STORED = 100.0
@@ -118,6 +121,7 @@ class Budget:
         """
         self._characters += characters
         if self._characters > self._limits.answer:
+            self._work = math.inf  # what else a Bundle asks for is refused at once
             text = (
                 f"The answer would have more than {self._limits.answer:,} characters; ask for fewer resources "
                 "(a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"

@@ -69,6 +69,12 @@ class Filter:
         return self.key[2] if len(self.key) > 3 else ""
 
     @property
+    def comparisons_each(self) -> int:
+        """How many comparisons one element takes, about: a name has several parts, a concept several codes."""
+        values = {"string": 6, "token": 2}.get(self.parameter.type, 1)
+        return values * (1 + len(self.predicates))
+
+    @property
     def alternatives(self) -> list[str]:
         """The values asked for, still escaped."""
         return [part for part in split_alternatives(self.key[-1]) if part.strip()]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.budget import ENTRY, REWRITTEN
+from mab_gym.fhir.budget import REWRITTEN, VERSION
 from mab_gym.fhir.bundle import HistoryEntry, history_bundle
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML
@@ -26,6 +26,8 @@ from mab_gym.fhir.world import Version, World
 Parameters = tuple[tuple[str, str], ...]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_AROUND_AN_ENTRY = 350
+"""Characters that a history adds to a resource."""
 _HISTORY_PAGE = 20
 _STAMP = re.compile(r'\n  "meta": \{\n    "versionId": "(\d+)",\n    "lastUpdated": "([^"\\]*)"')
 """Where most resources say their version and when it was made."""
@@ -183,12 +185,14 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
     start, size = _number(control, "_offset", 0), min(_number(control, "_count", _HISTORY_PAGE), LARGEST_PAGE)
     if len(path) == 3:
         versions = world.versions((path[0], path[1]))
+        world.budget.spend(len(versions) * VERSION)
         if not versions:
             raise FhirError(404, f"HAPI-2001: Resource {path[0]}/{path[1]} is not known")
         if since is not None:
             versions = [each for each in versions if datetime.fromisoformat(each.updated) >= since]
         total, page = len(versions), versions[start : start + size]
     else:
+        world.budget.spend(min(size, world.count(path[0] if len(path) == 2 else None)) * VERSION)
         total, page = world.history(path[0] if len(path) == 2 else None, start, size, since)
     base_url = world.origin.base_url
     link = self_link(base_url, "/".join(path), parameters)
@@ -206,10 +210,11 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
     if control.get("_summary") == "count":
         page = []
     partly = bool(control.get("_elements") or control.get("_summary"))
+    shown = []
     for version in page:
-        world.budget.spend(ENTRY)
-        world.budget.show(len(version.text), rewritten=partly)
-    shown = [_entry(_part(version, control), base_url, of_all=len(path) == 1) for version in page]
+        entry = _entry(_part(version, control), base_url, of_all=len(path) == 1)
+        world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=partly)
+        shown.append(entry)
     bundle_id = world.chance.uuid()
     subsetted = not size or control.get("_summary", "") in ("true", "data")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)

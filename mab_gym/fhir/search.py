@@ -373,7 +373,7 @@ class View:
 
     def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
         """Looking at each hit's values costs by the values asked for."""
-        self.budget.spend(len(hits) * sum(ELEMENT + len(wanted.predicates) * COMPARISON for wanted in filters))
+        self.budget.spend(len(hits) * sum(ELEMENT + wanted.comparisons_each * COMPARISON for wanted in filters))
 
     def _spend_on_order(self, table: BaseTable | None, hits: Rows, parameter: SearchParameter) -> None:
         """Putting hits into order costs by the hit, and by the distinct elements among them."""

@@ -161,6 +161,12 @@ class World:
             found.append(_stored_version(key, table.text(row)))
         return found
 
+    def count(self, resource_type: str | None) -> int:
+        """How many resources of a type, or of all, the snapshot holds, and how many writes were made."""
+        tables = self._tables
+        stored = sum(map(len, tables.values())) if resource_type is None else len(tables.get(resource_type, ()))
+        return stored + self.written
+
     def history(
         self, resource_type: str | None, start: int, size: int, since: datetime | None = None
     ) -> tuple[int, list[Version]]:
