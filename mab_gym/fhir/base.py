@@ -366,10 +366,19 @@ class BaseTable:
             rows, looked_at = known
             budget.spend(looked_at * ROW)
             return rows
+        if not filters:
+            budget.spend(len(self) * ROW / 10)
+            return self._all_rows
         rows, looked_at = self._search(filters, budget)
         rows.flags.writeable = False
         if len(rows) <= LONGEST_REMEMBERED and is_short(key):
             self._found.put(key, (rows, looked_at), len(rows))
+        return rows
+
+    @cached_property
+    def _all_rows(self) -> Rows:
+        rows = np.arange(len(self))
+        rows.flags.writeable = False
         return rows
 
     def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
@@ -398,12 +407,12 @@ class BaseTable:
             remaining.remove(driver[0])
         # Cheap look-ups first; dates, which compute, on what is left.
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
-            chosen = np.arange(len(self)) if rows is None else rows
+            chosen = self._all_rows if rows is None else rows
             looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
             budget.spend(looks * ROW)
             looked_at += looks
             rows = chosen[self._mask(wanted, chosen)]
-        return (np.arange(len(self)) if rows is None else rows), looked_at
+        return (self._all_rows if rows is None else rows), looked_at
 
     def _finds_nothing(self, wanted: Filter) -> bool:
         """Whether a filter asks for values of elements that no row has."""

@@ -33,8 +33,8 @@ class Limits:
     answer: int
 
 
-DEFAULT_LIMITS = Limits(search=50_000, body=50_000, answer=6_000_000)
-"""For agents: some fifty milliseconds of either, and a page of five thousand ordinary resources."""
+DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
+"""For agents: some forty milliseconds of either, and a page of five thousand ordinary resources."""
 
 _NO_LIMIT = 1 << 62
 
@@ -43,7 +43,7 @@ ROW = 0.01
 """Asking one row a question that small numbers answer."""
 SORTED_ROW = 0.03
 """Putting a row into order by one parameter."""
-ELEMENT = 3.0
+ELEMENT = 2.0
 """Reading a distinct element and what a search parameter finds in it."""
 COMPARISON = 0.2
 """Comparing what was found in an element with one value."""

@@ -36,15 +36,11 @@ def searchset(
         subsetted: Whether to tag the Bundle as holding parts of resources only.
         included: The same for resources that the matches bring along.
     """
-    listed = "\n  }, {".join(
-        f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "search": {{\n      "mode": "match"\n    }}'
-        for full_url, text in entries
-    )
-    if brought := "\n  }, {".join(
-        f'\n    "fullUrl": "{full_url}",\n    "resource": {text},\n    "search": {{\n      "mode": "include"\n    }}'
-        for full_url, text in included
-    ):
-        listed = f"{listed}\n  }}, {{{brought}" if listed else brought
+    listed: list[str] = []
+    for mode, found in (("match", entries), ("include", included)):
+        tail = f',\n    "search": {{\n      "mode": "{mode}"\n    }}'
+        for full_url, text in found:
+            listed += ("\n  }, {" if listed else "", f'\n    "fullUrl": "{full_url}",\n    "resource": ', text, tail)
     return _bundle("searchset", bundle_id, last_updated, total, links, listed, subsetted=subsetted)
 
 
@@ -83,7 +79,9 @@ def history_bundle(
         entries: The versions to show, the newest first.
         subsetted: Whether to tag the Bundle as holding parts only.
     """
-    listed = "\n  }, {".join(map(_history_entry, entries))
+    listed: list[str] = []
+    for entry in entries:
+        listed += ("\n  }, {" if listed else "", _history_entry(entry))
     return _bundle("history", bundle_id, last_updated, total, links, listed, subsetted=subsetted)
 
 
@@ -93,11 +91,14 @@ def _bundle(
     last_updated: str,
     total: int | None,
     links: Iterable[tuple[str, str]],
-    entries: str,
+    entries: Sequence[str],
     *,
     subsetted: bool,
 ) -> str:
-    """Writes a Bundle around its entries, which are ready but for the braces at either end."""
+    """Writes a Bundle around its entries, which are ready, in pieces, but for the braces at either end.
+
+    The pieces are put together once: a large page is not to be held several times over.
+    """
     tag = f",\n    {_TAG.strip()}" if subsetted else ""
     parts = [
         f'{{\n  "resourceType": "Bundle",\n  "id": "{bundle_id}",\n  "meta": {{\n    "lastUpdated": "{last_updated}"'
@@ -108,7 +109,7 @@ def _bundle(
     if listed := "\n  }, {".join(f'\n    "relation": "{relation}",\n    "url": "{url}"' for relation, url in links):
         parts.append(f',\n  "link": [ {{{listed}\n  }} ]')
     if entries:
-        parts.append(f',\n  "entry": [ {{{entries}\n  }} ]')
+        parts += (',\n  "entry": [ {', *entries, "\n  } ]")
     parts.append("\n}")
     return "".join(parts)
 

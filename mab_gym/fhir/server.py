@@ -228,8 +228,8 @@ class Session(World):
             self.budget.read(body_work(request.body))
             bundle = parse_resource(request.body, "Bundle")
             representation = "return=representation" in request.headers.get("prefer", "")
-            text = process(self, bundle, self._answer_json, representation=representation)
-            location = f"{self.origin.base_url}/Bundle/{parse_element(text)['id']}"
+            bundle_id, text = process(self, bundle, self._answer_json, representation=representation)
+            location = f"{self.origin.base_url}/Bundle/{bundle_id}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
         if request.target.startswith("/"):
             raise _unknown_operation(request, ("/",), parameters)

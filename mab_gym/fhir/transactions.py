@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.budget import BUNDLE_ENTRY
+from mab_gym.fhir.budget import BUNDLE_ENTRY, PARAMETER
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.ids import parse_id
@@ -75,7 +75,7 @@ class Entry:
     request: Mapping[str, Any]
 
 
-def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool) -> str:
+def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool) -> tuple[str, str]:
     """Does what a Bundle asks for and writes the Bundle that answers it.
 
     Args:
@@ -83,6 +83,9 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         bundle: As it was sent and read.
         answer: Answers a single request, for the entries that read.
         representation: Whether to show the resources that were written (``Prefer: return=representation``).
+
+    Returns:
+        The id of the Bundle that answers, and its JSON.
 
     Raises:
         FhirError: HAPI refuses it as a whole; nothing has changed then.
@@ -113,7 +116,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
     }
     if answers:
         response["entry"] = answers
-    return pretty(response)
+    return bundle_id, pretty(response)
 
 
 def _read_entry(place: int, entry: Mapping[str, Any]) -> Entry:
@@ -209,6 +212,7 @@ def _transaction(world: World, entries: Sequence[Entry], answer: Answer, represe
         answers[plan.entry.place] = _written(done, world, representation)
     for entry in ordered:
         if entry.method == "GET":
+            world.budget.spend(PARAMETER)  # nothing is looked up any more once the budget is spent
             answers[entry.place] = _get(entry, answer)
     return [answers[entry.place] for entry in entries]
 

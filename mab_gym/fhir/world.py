@@ -21,9 +21,10 @@ from mab_gym.fhir.matching import make_filter
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
 from mab_gym.fhir.searching import Searches
+from mab_gym.fhir.ties import stable_order
 
-_Stored = tuple[str, npt.NDArray[np.intp], npt.NDArray[np.int64]]
-"""A type, rows of it with the newest first, and their places in the order of loading."""
+_Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
+"""A type, its table, and rows of it with the newest first."""
 
 
 class Version(NamedTuple):
@@ -198,7 +199,7 @@ class World:
                 _stored_version((name, logical_id), table.text(row))
                 for logical_id, row in zip(table.ids(rows), rows.tolist(), strict=True)
             )
-        return total + sum(len(rows) for _, rows, _ in stored), found
+        return total + sum(len(rows) for _, _, rows in stored), found
 
     def _stored_since(self, resource_type: str | None, since: datetime | None) -> list[_Stored]:
         """What the snapshot holds of a type, or of all, less what the session has changed."""
@@ -214,7 +215,7 @@ class World:
             if hidden:
                 rows = rows[~np.isin(rows, [row for row in hidden if row is not None])]
             if len(rows):
-                stored.append((name, rows, table.places(rows)))
+                stored.append((name, table, rows))
         return stored
 
     # --- changes -------------------------------------------------------------------------------------------------
@@ -301,18 +302,18 @@ def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any]
 
 def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
     """From the newest to the oldest, the rows from one place to before another, in runs of one type."""
-    apart = all(one[2][-1] > other[2][0] for one, other in pairwise(stored))
-    if apart:
+    ends = [table.places(rows[[0, -1]]) for _, table, rows in stored]
+    if all(one[1] > other[0] for one, other in pairwise(ends)):
         passed = 0
-        for name, rows, _ in stored:
+        for name, _, rows in stored:
             chosen = rows[max(0, start - passed) : max(0, end - passed)]
             passed += len(rows)
             if len(chosen):
                 yield name, chosen
         return
-    kinds = np.concatenate([np.full(len(rows), kind) for kind, (_, rows, _) in enumerate(stored)])
-    all_rows = np.concatenate([rows for _, rows, _ in stored])
-    order = np.argsort(-np.concatenate([places for _, _, places in stored]), kind="stable")[start:end]
+    kinds = np.concatenate([np.full(len(rows), kind) for kind, (_, _, rows) in enumerate(stored)])
+    all_rows = np.concatenate([rows for _, _, rows in stored])
+    order = stable_order(-np.concatenate([table.places(rows) for _, table, rows in stored]))[start:end]
     for row in order.tolist():
         yield stored[int(kinds[row])][0], all_rows[row : row + 1]
 
