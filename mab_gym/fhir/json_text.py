@@ -116,6 +116,17 @@ def read_json(text: str) -> Json:
         raise JsonSyntaxError("Document nesting depth exceeds the maximum allowed") from None
 
 
+def nests_too_deeply(text: str) -> bool:
+    """Whether JSON goes deeper than can be read, which is quickly found out."""
+    try:
+        _DECODER.decode(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
 def pretty(value: Json | Printed, indent: int = 0) -> str:
     """JSON in HAPI's pretty form.
 

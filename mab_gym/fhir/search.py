@@ -467,16 +467,17 @@ class View:
         HAPI's database gives a match once for each of its values (for each combination, where it sorts by several),
         those that a filter asks for too.
         """
-        matches = np.arange(len(hits))
+        matches: Rows | None = None  # of each row, where some match has several
         counts = self._row_counts(query.resource_type, filters, hits)
-        if counts is not None:
-            matches = np.repeat(matches, counts)
+        if counts is not None and int(counts.sum()) > len(hits):
+            matches = np.repeat(np.arange(len(hits)), counts)
         columns: list[Keys] = []
         for parameter, descending in query.sort:
             numbers, counts = self._sort_keys(query.resource_type, table, hits, parameter, descending)
             if counts is None:
-                columns.append(numbers if len(matches) == len(hits) else numbers[matches])
+                columns.append(numbers if matches is None else numbers[matches])
                 continue
+            matches = np.arange(len(hits)) if matches is None else matches
             columns = [np.repeat(column, counts[matches]) for column in columns]
             columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
             matches = np.repeat(matches, counts[matches])
@@ -486,7 +487,7 @@ class View:
             if query.offset is None
             else SortedWindow(keys, query.offset, query.offset + query.count + 1)
         )
-        if len(matches) == len(hits):
+        if matches is None or len(matches) == len(hits):
             return SortedFound(hits, rows, repeats)
         return RepeatedFound(hits, SortedRepeats(rows, matches))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
@@ -82,7 +83,7 @@ class Searches:
         check_format(query.format)
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         if query.summary == "count":
-            total = len(view.hits(query))
+            total = len(view.hits(replace(query, sort=(), driver=None)))
             body = searchset(self._chance.uuid(), self.origin.instant, total, (), (), subsetted=True)
             return self._answer(body, query, view.budget)
         if query.offset is not None:

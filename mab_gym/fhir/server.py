@@ -24,7 +24,7 @@ from mab_gym.fhir.checks import media_type_of, read_body
 from mab_gym.fhir.definitions import load_definitions, resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Request, Response
 from mab_gym.fhir.html_text import HTML, to_html, wants_html
-from mab_gym.fhir.json_text import compact, pretty
+from mab_gym.fhir.json_text import compact, nests_too_deeply, pretty
 from mab_gym.fhir.operations import operate
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.parse import parse_resource
@@ -196,7 +196,7 @@ class Session(World):
         if path == ("_history",) and request.method in ("GET", "HEAD"):
             return history(self, path, parameters)
         if path[-1].startswith("$") and request.method in ("GET", "POST"):
-            self.budget.read(body_work(request.body))
+            self._pay_for(request.body)
             answer = operate(request, path, parameters, self.view(), self.searches())
             if answer is not None:
                 return answer
@@ -225,7 +225,7 @@ class Session(World):
             return self.searches().page(self.view(), parameters)
         if request.method == "POST":
             media_type_of(request.headers.get("content-type"), "TRANSACTION")
-            self.budget.read(body_work(request.body))
+            self._pay_for(request.body)
             bundle = parse_resource(request.body, "Bundle")
             representation = "return=representation" in request.headers.get("prefer", "")
             bundle_id, text = process(self, bundle, self._answer_json, representation=representation)
@@ -263,10 +263,16 @@ class Session(World):
         if not path[1].strip():
             raise FhirError(500, "HAPI-2223: The validated expression is false")
 
+    def _pay_for(self, body: str) -> None:
+        """Reading a body costs by what is in it; one that cannot be read is refused for that."""
+        work = body_work(body)
+        if not (work > self.server.limits.body and nests_too_deeply(body)):
+            self.budget.read(work)
+
     # --- writing -------------------------------------------------------------------------------------------------
 
     def _post(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        self.budget.read(body_work(request.body))
+        self._pay_for(request.body)
         if len(path) == 1:
             resource = read_body(path[0], request.headers, request.body, "CREATE")
             return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
@@ -282,7 +288,7 @@ class Session(World):
         raise _unknown_operation(request, path, parameters)
 
     def _put(self, request: Request, path: Path) -> Response:
-        self.budget.read(body_work(request.body))
+        self._pay_for(request.body)
         resource = read_body(path[0], request.headers, request.body, "UPDATE")
         query = request.target.partition("?")[2]
         if len(path) == 1:

@@ -89,13 +89,13 @@ def first_rows(keys: Keys, start: int, end: int) -> Numbers:
     """The places of the rows from ``start`` to before ``end`` of the sorted ones."""
     if (start, end) == (0, 1):
         return np.array([int(np.argmin(keys))], dtype=np.intp)
-    places = np.arange(len(keys))
+    places = np.arange(len(keys), dtype=np.int32)
     _partition(places, keys, start, end - 1)
-    chosen = places[start:end]
+    chosen = places[start:end].astype(np.intp)
     return chosen[np.argsort(keys[chosen], kind="stable")]
 
 
-def _partition(places: Numbers, keys: Keys, start: int, last: int) -> None:
+def _partition(places: npt.NDArray[np.int32], keys: Keys, start: int, last: int) -> None:
     """Hoare's partition, again and again, wherever a part is neither wholly wanted nor wholly unwanted."""
     keys = keys.copy()  # moved about with the places, so that no part has to be looked up
     parts = [(0, len(places) - 1)]
