@@ -97,7 +97,7 @@ class Environment:
         image: Which snapshot image, where there are several of the archive, or None.
         writes: What becomes of POSTs to a remote server: ``refused``, or ``undone`` at the episode's end.
         max_steps: Actions after which an episode is truncated.
-        max_obs_chars: Longest observation text, or None.
+        max_obs_chars: Longest ``text`` and longest ``fhir`` of an observation, or None.
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
         modules: Python modules that it needs.
         extra: The extra of this package that installs them.

@@ -102,7 +102,7 @@ class Episode:
         chart: Its snapshot, for verifiers; may be shared by all episodes on the backend.
         protocol: How tasks and replies are worded.
         max_steps: Actions after which an episode is truncated.
-        max_obs_chars: Longest text of an observation, None for no limit. What is cut off is said.
+        max_obs_chars: Longest ``text`` and ``fhir`` of an observation, None for no limit. What is cut off is said.
         reward: ``sparse`` or ``partial``; see `Verdict.credit`.
 
     Raises:
@@ -275,7 +275,7 @@ class Episode:
     def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
         observation = Observation(
             text=capped(text, self._max_obs_chars),
-            fhir="" if response is None else response.body,
+            fhir="" if response is None else capped(response.body, self._max_obs_chars),
             status=0 if response is None else response.status,
         )
         if self._steps >= self.max_steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,10 @@ Template = tuple[str, ...]
 
 
 class Oracle:
-    """Plays each family's gold solution, through the environment like anybody else."""
+    """Plays each family's gold solution, through the environment like anybody else.
+
+    It reads whole replies: one that was cut off (``max_obs_chars``) ends its work.
+    """
 
     name = "oracle"
 
@@ -44,7 +48,7 @@ class Oracle:
                 return self._solution.send(Reply(int(observation["status"]), str(observation["fhir"])))
             self._begun = True
             return next(self._solution)
-        except StopIteration:
+        except (StopIteration, json.JSONDecodeError):
             return "FINISH([])"
 
 

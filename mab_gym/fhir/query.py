@@ -60,6 +60,8 @@ class Query:
         driver: What decides the order of unsorted results, where there are no chains.
         elements_of_all: Whether ``elements`` are those of included resources of other types, too.
         question: Equal for searches that HAPI takes for the same: those that differ in how they are shown alone.
+        answers: The question that this search answers for others; not the same where it asks for a resource by an
+            absolute URL, which HAPI takes for a resource of some other server.
     """
 
     resource_type: str
@@ -77,6 +79,7 @@ class Query:
     start: int = 0
     driver: Driver | None = None
     question: tuple[object, ...] = ()
+    answers: tuple[object, ...] = ()
     elements_of_all: bool = False
 
 
@@ -125,6 +128,16 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         sort.extend(_read_sort(resource_type, text, modifier, whole=whole))
     start = control.get("_getpagesoffset", "")
     total = control.get("_total", "")
+    shown = (
+        *chains,
+        *((parameter.name, down) for parameter, down in sort),
+        *includes,
+        count or DEFAULT_PAGE_SIZE,
+        summary if summary in _SUMMARIES else "",
+        total if total in ("accurate", "none") else "",
+    )
+    question = (resource_type, *sorted((f.parameter.name, _normal_form(f)) for f in filters), *shown)
+    elsewhere = tuple(f.key for f in filters if f.parameter.type == "reference" and "://" in f.key[-1])
     return Query(
         resource_type,
         tuple(filters),
@@ -140,16 +153,8 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         offset,
         int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
         None if sort or chains else choose_driver(resource_type, filters),
-        (
-            resource_type,
-            *sorted((f.parameter.name, _normal_form(f)) for f in filters),
-            *chains,
-            *((parameter.name, down) for parameter, down in sort),
-            *includes,
-            count or DEFAULT_PAGE_SIZE,
-            summary if summary in _SUMMARIES else "",
-            total if total in ("accurate", "none") else "",
-        ),
+        question,
+        (*question, *elsewhere) if elsewhere else question,
     )
 
 

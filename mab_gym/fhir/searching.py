@@ -95,7 +95,7 @@ class Searches:
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
             return self._answer_page(query, view, self._chance.uuid(), entries, brought, page.total, links)
-        known = self._answered_by(query.question)
+        known = self._answered_by(query.answers) or self._answered_by(query.question)
         if known:
             saved = self._saved[known]
             return self._answer_saved(query, view, known, saved, query.count, query.start, link)
@@ -104,7 +104,7 @@ class Searches:
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
-        self._remember(search_id, saved, query.question)
+        self._remember(search_id, saved, query.answers)
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
         return self._show(query, view, search_id, hits, page, link)

@@ -136,7 +136,7 @@ class OfficialEpisode:
             # What ends an episode is not answered; the turn that reaches the limit is, though nobody reads it any more.
             text=capped(last.content, self._max_obs_chars) if last.role == "user" else "",
             # The official agent never sees the body of a refusal.
-            fhir="" if response is None or response.status >= 400 else response.body,
+            fhir="" if response is None or response.status >= 400 else capped(response.body, self._max_obs_chars),
             status=0 if response is None else response.status,
         )
         ended = self.conversation.status
