@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.checks import media_type_of, read_body
@@ -57,6 +58,7 @@ class Server:
         base_url: The address under which the server believes to be reached, without a slash at its end.
         now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
             millisecond, so that what was written later is later.
+        check: Called before each request; raises where what lies under the tables is no more what it was.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class Server:
         tables: Mapping[str, Table | tuple[Table, Positions]],
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
+        check: Callable[[], None] | None = None,
     ) -> None:
+        self.check = check
         self.tables: dict[str, BaseTable] = {}
         first = 1
         for name, given in tables.items():
@@ -103,23 +107,46 @@ class Session(World):
 
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
+        response = self._guarded(self._handled, request)
+        if request.method == "HEAD":
+            return Response(response.status, "", response.headers)
+        return response
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer where this server itself is at fault, not the request; a subclass may raise instead."""
+        return Response(500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON})
+
+    def _guarded(self, answer: Callable[[Request], Response], request: Request) -> Response:
+        """An answer, or what `failed` says: a fault of this server's own is logged, and nothing stays half done."""
+        before = self.written
+        try:
+            return answer(request)
+        except Exception as error:
+            if not isinstance(error, InfrastructureError):  # which was logged where it came up
+                _log.exception("%s %s", request.method, request.target)
+            self.undo(before)
+            return self.failed(request, error)
+
+    def _handled(self, request: Request) -> Response:
+        if self.server.check is not None:
+            self.server.check()
         self.fold()
         if request.base_url and request.base_url != self.origin.base_url:
             self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))
-        response = self._answer(request)
-        if request.method == "HEAD":
-            return Response(response.status, "", response.headers)
-        return response
+        return self._answer(request)
 
     def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
         """A resource as this session sees it, as Python values, or None."""
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
-        before = self.written
+        return self._guarded(self._as_asked, request)
+
+    def _as_asked(self, request: Request) -> Response:
+        """What there is to say, in the form that the request asks for."""
         try:
             response = self._route(request)
         except DeletedError as deleted:
@@ -128,13 +155,6 @@ class Session(World):
             outcome = operation_outcome(*error.issues)
             text = pretty(outcome) if _is_pretty(request) else compact(outcome)
             response = Response(error.status, text, {"content-type": FHIR_JSON})
-        except Exception:
-            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
-            _log.exception("%s %s", request.method, request.target)
-            self.undo(before)
-            response = Response(
-                500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON}
-            )
         accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
         if "xml" in request.target or "xml" in accept or "xml" in sent:
             response = _as_xml(request, response)
