@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,13 @@ def cache_folder() -> Path:
 
 def archive_path(spec: Spec) -> Path:
     """Where a cohort's archive lies or would lie; the name changes with the spec and the generator."""
+    return cache_folder() / _file_name(spec)
+
+
+@cache
+def _file_name(spec: Spec) -> str:
     facts = json.dumps([GENERATOR_VERSION, dataclasses.asdict(spec)], sort_keys=True)
-    return cache_folder() / f"{spec.name}-{hashlib.blake2b(facts.encode(), digest_size=6).hexdigest()}.mab"
+    return f"{spec.name}-{hashlib.blake2b(facts.encode(), digest_size=6).hexdigest()}.mab"
 
 
 def named_spec(name: str) -> Spec:
@@ -136,7 +142,8 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
     return path
 
 
-def _about(spec: Spec) -> dict[str, Any]:
+@cache
+def _about(spec: Spec) -> Mapping[str, Any]:
     """What the archive of a cohort says of itself, but for what it holds."""
     size = {} if isinstance(spec, CohortSpec) else dataclasses.asdict(spec.base)
     return {**size, **dataclasses.asdict(spec), "generator": GENERATOR_VERSION}

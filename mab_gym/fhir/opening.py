@@ -6,6 +6,7 @@ two locks could wait for each other.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -22,9 +23,13 @@ OPENING = threading.RLock()
 def stamp(path: Path) -> Stamp:
     """What tells whether a file is still the same: its inode, its time and its size; `NOTHING` where there is none."""
     try:
-        stat = path.stat()
+        return stamp_of(path.stat())
     except (OSError, ValueError):
         return NOTHING
+
+
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """The same, of what is known of a file already."""
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 

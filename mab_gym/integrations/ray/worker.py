@@ -20,7 +20,7 @@ from mab_gym.env import MedicalRecordEnv
 from mab_gym.environments import EMBEDDED, Environment
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
 from mab_gym.fhir.archive import open_archive, written_whole
-from mab_gym.parallel import Seat, taking_turns
+from mab_gym.parallel import Seat
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.workplace import OFFICIAL
@@ -109,7 +109,6 @@ class Worker:
         if environment is None:
             return Prepared(None, where)
         make = job.make_agents(threading.Event())
-        lock = threading.Lock()
         for _ in range(job.at_once):
             env = MedicalRecordEnv(environment)
             digest = env.workplace.backend.digest
@@ -119,7 +118,7 @@ class Worker:
                     f"the place of {str(job.digest)[:12]}…)"
                 )
             agent = make(env)
-            self._seats.put(Seat(taking_turns(env, lock) if job.at_once > 1 else env, agent))
+            self._seats.put(Seat(env, agent))
         self._job = job
         return Prepared(agent.name, where)
 
