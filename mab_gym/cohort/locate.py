@@ -27,7 +27,7 @@ from mab_gym.cohort.spec import (
     scaled,
 )
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir.archive import CACHE_VARIABLE, read_about, write_archive
+from mab_gym.fhir.archive import CACHE_VARIABLE, check_place, read_about, write_archive
 from mab_gym.fhir.opening import NOTHING, OPENING, Opened, stamp
 
 GENERATOR_VERSION = 2
@@ -36,7 +36,7 @@ Spec = CohortSpec | LayeredSpec | ReducedSpec
 NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED)}
 __all__ = [
     "CACHE_VARIABLE", "GENERATOR_VERSION", "NAMED", "Progress", "Spec", "archive_path", "build_archive",
-    "cache_folder", "check_archive", "ensure_archive", "is_built", "named_archive", "named_spec",
+    "cache_folder", "check_archive", "ensure_archive", "existing_archive", "is_built", "named_archive", "named_spec",
 ]  # fmt: skip
 _SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
 
@@ -85,6 +85,16 @@ def named_spec(name: str) -> Spec:
     )
 
 
+def existing_archive(name: str) -> Path:
+    """The archive of a cohort by its name, which is not built for it, or an archive's file by its path.
+
+    Raises:
+        UsageError: There is no cohort of this name.
+        ArchiveError: It is not built, or is not that cohort's.
+    """
+    return Path(name) if name not in NAMED and _is_file(name) else check_archive(named_spec(name))
+
+
 def named_archive(name: str, progress: Progress | None = None) -> Path:
     """The archive of a cohort by its name, built first where it is not there yet, or an archive's file by its path.
 
@@ -120,6 +130,8 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
     from mab_gym.cohort.layered import generate_layered  # noqa: PLC0415
     from mab_gym.cohort.reduced import generate_reduced  # noqa: PLC0415
 
+    path = archive_path(spec)
+    check_place(path)
     match spec:
         case LayeredSpec():
             tables = generate_layered(spec, progress)
@@ -127,7 +139,6 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
             tables = generate_reduced(spec, progress)
         case _:
             tables = generate(spec, progress)
-    path = archive_path(spec)
     about = {**_about(spec), "counts": {t.resource_type: len(t) for t in tables}}
     if progress is not None:
         progress("writing", 0, 1)

@@ -14,6 +14,7 @@ process of a computer. Such a file is mapped, its descriptor is held, and it is 
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import io
@@ -135,13 +136,26 @@ def saying(what: str, path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        named = "" if not isinstance(error, OSError) or error.filename is None else f" ({error.filename})"
+    except OSError as error:
+        other = error.filename is not None and not str(error.filename).startswith(str(path))
+        reason = f"{error.strerror or error}{f' ({error.filename})' if other else ''}"
         raise ArchiveError(
-            f"cannot {what} the archive {path}: {reason}{named if str(path) not in named else ''}; "
-            f"{CACHE_VARIABLE} names another folder for the cache"
+            f"cannot {what} the archive {path}: {reason}; {CACHE_VARIABLE} names another folder for the cache"
         ) from error
+
+
+def check_place(path: Path) -> None:
+    """Looks whether an archive could be written somewhere, before the work is done that it shall hold.
+
+    Raises:
+        ArchiveError: It could not; the text names the path and the reason.
+    """
+    with saying("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent, prefix=path.name + ".", suffix=_PART):
+            pass
 
 
 @contextmanager
@@ -297,7 +311,10 @@ def _manifest(path: Path, text: bytes | memoryview) -> tuple[Mapping[str, Any], 
 
 
 def _of_another_version(path: Path) -> ArchiveError:
-    return ArchiveError(f"{path} is not an archive of this version; `mab-gym data build --force` makes it anew")
+    return ArchiveError(
+        f"{path} is not an archive of this version; `mab-gym data build --force` makes it anew, "
+        f"{CACHE_VARIABLE} names another folder for the cache"
+    )
 
 
 def _describe(table: Table, sections: _Sections) -> dict[str, Any]:
