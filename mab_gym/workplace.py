@@ -93,7 +93,7 @@ def _opened(environment: Environment, progress: Progress | None) -> Workplace:
             f"there is no protocol {environment.protocol!r}; there are: {', '.join(PROTOCOLS)}, {OFFICIAL}"
         )
     backend, chart = _record_system(environment, progress)
-    families = _chosen(load_catalogue(environment.folder).values(), environment)
+    families = _chosen(load_catalogue(Path(environment.folder) if environment.folder else None).values(), environment)
     return Workplace(environment, backend, chart, _tasks(families, chart, environment))
 
 
@@ -172,7 +172,7 @@ def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Fa
 
 def _archive(environment: Environment, progress: Progress | None) -> Path:
     if environment.archive is not None:
-        return environment.archive
+        return Path(environment.archive)  # a text, too, where `gymnasium.make` was given one
     spec = named_spec(environment.cohort)
     if progress is None and not is_built(spec):
         path = archive_path(spec)

@@ -24,8 +24,8 @@ from mab_gym.integrations.sessions import Session as Played
 from mab_gym.official import episode as official
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.serve import Application, SharedWorld
+from mab_gym.tasking.catalogue import Catalogue
 from mab_gym.tasking.family import Family
-from mab_gym.tasking.taskset import Catalogue
 from mab_gym.vector import MedicalRecordVectorEnv
 from mab_gym.wrappers.shaping import PotentialShaping
 from tests.conftest import CANONICAL
@@ -245,7 +245,7 @@ def test_the_adapters_session_tells_it_from_a_result(env: MedicalRecordEnv, monk
 @pytest.fixture
 def by_official_rules(tmp_path: Path) -> gymnasium.Env[Any, str]:
     """The official environment, over a task file of our own."""
-    files = {"tasks": write_tasks(tmp_path), "functions": write_functions(tmp_path)}
+    files: dict[str, Any] = {"tasks": write_tasks(tmp_path), "functions": write_functions(tmp_path)}
     made: gymnasium.Env[Any, str] = gymnasium.make("mab_gym/MedAgentBench-Official-v0", **files)
     return made
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from mab_gym.fhir.searching import Searches
+from mab_gym.fhir.server import Request
+from mab_gym.workplace import Workplace
 
 THREADS, ROUNDS = 16, 3
 IDS = ("MedAgentBench-v0", "MedAgentBench-Query-v0", "MedAgentBench-Hard-v0", "MedAgentBench-Beyond-v0")
@@ -76,3 +83,24 @@ def test_many_threads_make_environments_at_once(cold: bool, tmp_path: Path) -> N
     if cold:
         assert done.stderr.count("building the canonical cohort") == 1  # the others have waited for it
         assert not [path for path in tmp_path.iterdir() if path.suffix != ".mab"]
+
+
+def test_the_embedded_server_answers_one_thread_at_a_time(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All sessions fill the indexes of the same tables as they read."""
+    real, within, seen = Searches.search, [0], [0]
+
+    def search(*arguments: Any, **more: Any) -> Any:
+        within[0] += 1
+        seen.append(within[0])
+        time.sleep(0.002)  # lets other threads come
+        within[0] -= 1
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(Searches, "search", search)
+    with ThreadPoolExecutor(8) as pool:
+        sessions = [workplace.backend.open() for _ in range(8)]
+        statuses = list(pool.map(lambda each: each.handle(Request("GET", "Patient?_count=1")).status, sessions * 4))
+    assert statuses == [200] * 32
+    assert max(seen) == 1

@@ -51,7 +51,10 @@ def cache_folder() -> Path:
     """
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named)
-    folder = Path(platformdirs.user_cache_dir("mab_gym", appauthor=False))
+    try:
+        folder = Path(platformdirs.user_cache_dir("mab_gym", appauthor=False))
+    except RuntimeError:  # older releases give a path that begins with a tilde
+        folder = Path()
     if not folder.is_absolute():
         raise UsageError(f"this user has no home folder to keep archives in; {CACHE_VARIABLE} names another folder")
     return folder / "archives"

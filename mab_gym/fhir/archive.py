@@ -260,7 +260,10 @@ def _contents(path: Path, file: io.BufferedReader) -> tuple[memoryview, Callable
         view = memoryview(memory)
         return view[: file.readinto(view[:size])].toreadonly(), None
     held = _Held(path, os.dup(file.fileno()))
-    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), held.check
+    try:
+        return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)), held.check
+    except ValueError:  # it has become shorter just now
+        raise _of_another_version(path) from None
 
 
 class _Held:
