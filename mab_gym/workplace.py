@@ -94,7 +94,10 @@ def _opened(environment: Environment, progress: Progress | None) -> Workplace:
         )
     backend, chart = _record_system(environment, progress)
     families = _chosen(load_catalogue(Path(environment.folder) if environment.folder else None).values(), environment)
-    return Workplace(environment, backend, chart, _tasks(families, chart, environment))
+    tasks = _tasks(families, chart, environment)
+    if environment.archive is not None and environment.backend != REMOTE:
+        _check_people(tasks, chart, environment)
+    return Workplace(environment, backend, chart, tasks)
 
 
 def _record_system(environment: Environment, progress: Progress | None) -> tuple[Backend, Chart]:
@@ -130,6 +133,21 @@ def _tasks(families: list[Family], chart: Chart, environment: Environment) -> Ta
         return TaskSet(families, chart, environment.cases)
     drawn = [replace(f, cases=tuple(f.draw_cases(chart, environment.seed, environment.count))) for f in families]
     return TaskSet(drawn, chart, FROZEN)
+
+
+def _check_people(tasks: TaskSet, chart: Chart, environment: Environment) -> None:
+    """Checks that an archive of somebody's own has the people whom the frozen cases are about.
+
+    Raises:
+        UsageError: It has not: nobody could solve them on it.
+    """
+    for case in tasks.cases:
+        mrn = case.params.get("mrn") if tasks.catalogue[case.family].who == "mrn" else None
+        if mrn is not None and chart.patient(str(mrn)) is None:
+            raise UsageError(
+                f"{environment.id}: the archive {environment.archive} has no patient {mrn}, whom {case.id} is about: "
+                f'its frozen cases belong to other records; cases = "{DRAW}" draws them from these'
+            )
 
 
 def _official(environment: Environment) -> Workplace:

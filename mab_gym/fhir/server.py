@@ -122,7 +122,9 @@ class Session(World):
         try:
             return answer(request)
         except Exception as error:
-            if not isinstance(error, InfrastructureError):  # which was logged where it came up
+            if isinstance(error, InfrastructureError):  # it says all there is to say, or was logged where it came up
+                _log.error("%s %s: %s", request.method, request.target, error)
+            else:
                 _log.exception("%s %s", request.method, request.target)
             self.undo(before)
             return self.failed(request, error)

@@ -15,8 +15,8 @@ import gymnasium
 import pytest
 
 from mab_gym.backends.embedded import embedded_backend
-from mab_gym.cohort.locate import named_archive
-from mab_gym.errors import ArchiveError
+from mab_gym.cohort.locate import build_archive, named_archive, named_spec
+from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir import archive
 from mab_gym.fhir.archive import open_archive, read_about, write_archive
 from mab_gym.fhir.build import build_tables
@@ -148,6 +148,15 @@ def test_an_environment_made_after_a_replacement_plays_on_the_new_archive(tmp_pa
         env.reset(seed=0)
         found.append(json.loads(env.step(f"GET {BASE}/Observation?_summary=count")[0]["fhir"])["total"])
     assert found[0] < found[1] == 563_426
+
+
+def test_frozen_cases_of_other_people_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAB_GYM_CACHE", str(tmp_path))
+    path = build_archive(named_spec("train-5-3"))
+    with pytest.raises(UsageError, match=f"{path} has no patient S\\d+, whom .* is about"):
+        gymnasium.make(CANONICAL, archive=path)
+    env = gymnasium.make(CANONICAL, archive=path, cases="drawn", families=("patient_age",))
+    assert env.reset(seed=0)[1]["family"] == "patient_age"
 
 
 def test_a_replaced_chart_is_not_remembered(tmp_path: Path) -> None:
