@@ -421,6 +421,19 @@ def check_text(action: object) -> None:
         raise UsageError(f"an action is a text, not {action!r}")
 
 
+def check_counts(info: Mapping[str, Any]) -> None:
+    """Checks that what has happened in an episode says something of who played it.
+
+    Args:
+        info: The last step's.
+
+    Raises:
+        InfrastructureError: The record system, a verifier or this package itself has failed in it.
+    """
+    if "infrastructure_error" in info:
+        raise InfrastructureError(info["infrastructure_error"])
+
+
 def check_limits(**limits: int | None) -> None:
     """Checks that each limit is a whole number from 1, or None.
 

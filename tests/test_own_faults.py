@@ -22,11 +22,14 @@ from mab_gym.fhir.searching import Searches
 from mab_gym.fhir.server import OWN_FAULT, Server, Session
 from mab_gym.integrations.sessions import Session as Played
 from mab_gym.official import episode as official
+from mab_gym.regrading import regrade
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.serve import Application, SharedWorld
 from mab_gym.tasking.catalogue import Catalogue
 from mab_gym.tasking.family import Family
 from mab_gym.vector import MedicalRecordVectorEnv
+from mab_gym.wrappers.credit import PartialCredit
+from mab_gym.wrappers.gold import GoldRuns
 from mab_gym.wrappers.shaping import PotentialShaping
 from tests.conftest import CANONICAL
 from tests.official.tasks_of_our_own import write_functions, write_tasks
@@ -281,3 +284,36 @@ def test_an_action_that_is_no_text_is_refused_everywhere(
     with pytest.raises(UsageError, match=words):
         many.step(["FINISH([])", action])
     many.close()
+
+
+# --- what reads verdicts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["FINISH([1])", LOOK])
+def test_partial_credit_without_a_gold_run_does_not_count(
+    env: MedicalRecordEnv, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped = PartialCredit(env)
+    wrapped.reset(seed=0, options={"case": "latest_magnesium/02"})
+    monkeypatch.setattr(GoldRuns, "_play", failing(InfrastructureError("the gold run failed")))
+    step = wrapped.step(action)
+    assert ("infrastructure_error" in step[4]) == (action != LOOK)
+    assert step[1] == 0.0
+
+
+def test_a_gold_run_that_failed_is_not_taken_for_gold(env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    env.reset(seed=0, options={"case": "latest_magnesium/02"})
+    runs = GoldRuns(env.workplace)
+    assert isinstance(env.episode, Episode)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))
+        with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
+            runs.of(env.episode)
+    assert runs.of(env.episode).criteria
+
+
+def test_regrading_stops_where_nothing_can_be_said(env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = play_until_judged(env, Oracle(), Assignment(0, "latest_magnesium/02"))
+    monkeypatch.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))
+    with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
+        list(regrade(env, [record], {}))
