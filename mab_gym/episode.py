@@ -276,6 +276,8 @@ class Episode:
     def _verified(self, family: Family, case: Case, result: Result) -> Verdict:
         try:
             return family.verify(case, self._chart, result)
+        except InfrastructureError:
+            raise
         except Exception as error:
             raise as_infrastructure(error, f"the verifier of {family.name}") from error
 

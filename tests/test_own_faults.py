@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +25,7 @@ from mab_gym.fhir.searching import Searches
 from mab_gym.fhir.server import OWN_FAULT, Server, Session
 from mab_gym.integrations.sessions import Session as Played
 from mab_gym.official import episode as official
+from mab_gym.records import read_records
 from mab_gym.regrading import regrade
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.serve import Application, SharedWorld
@@ -31,7 +35,7 @@ from mab_gym.vector import MedicalRecordVectorEnv
 from mab_gym.wrappers.credit import PartialCredit
 from mab_gym.wrappers.gold import GoldRuns
 from mab_gym.wrappers.shaping import PotentialShaping
-from tests.conftest import CANONICAL
+from tests.conftest import CANONICAL, ROOT
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 
 BASE = "http://localhost:8080/fhir"
@@ -317,3 +321,21 @@ def test_regrading_stops_where_nothing_can_be_said(env: MedicalRecordEnv, monkey
     monkeypatch.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))
     with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
         list(regrade(env, [record], {}))
+
+
+def test_the_command_line_leaves_it_out_and_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "tasks" / "patient_age"
+    shutil.copytree(ROOT / "tasks" / "patient_age", folder)
+    with (folder / "verifier.py").open("a") as file:
+        file.write("\n\ndef verify(case, chart, result):\n    raise KeyError('a bug')\n")
+    (tmp_path / "mine.toml").write_text('id = "my_lab/Broken-v0"\n[tasks]\nfolder = "tasks"\n')
+    command = [sys.executable, "-m", "mab_gym.cli", "eval", "--agent", "finish", "--limit", "2", "--retries", "0"]
+    done = subprocess.run(
+        [*command, "--env", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "run")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "2 of 2 episodes do not count" in done.stderr
+    assert "the verifier of patient_age failed (KeyError: 'a bug')" in done.stderr
+    assert done.stderr.count("Traceback") == 2
+    assert {record["infrastructure_error"] is not None for record in read_records(tmp_path / "run")} == {True}

@@ -104,3 +104,46 @@ def test_the_embedded_server_answers_one_thread_at_a_time(
         statuses = list(pool.map(lambda each: each.handle(Request("GET", "Patient?_count=1")).status, sessions * 4))
     assert statuses == [200] * 32
     assert max(seen) == 1
+
+
+FORKING = f"""
+import os, signal, threading
+import gymnasium
+import mab_gym
+
+going = True
+
+
+def work():
+    while going:
+        env = gymnasium.make("mab_gym/{IDS[0]}")
+        env.reset(seed=0)
+        env.step("GET http://localhost:8080/fhir/Observation?code=K&_count=50")
+
+
+gymnasium.make("mab_gym/{IDS[0]}")
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+ended = []
+for _ in range(25):
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # of which it dies
+        env = gymnasium.make("mab_gym/{IDS[0]}")
+        env.reset(seed=0)
+        os._exit(0 if env.step("GET http://localhost:8080/fhir/Patient?_count=1")[0]["status"] == 200 else 1)
+    ended.append(os.waitpid(child, 0)[1])
+    if ended[-1]:
+        break
+going = False
+for thread in threads:
+    thread.join()
+print(ended.count(0))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_takes_no_lock_along(workplace: Workplace) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout == "25\n", done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,25 +10,18 @@ from typing import Any, NoReturn
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.archive import open_archive
 from mab_gym.fhir.exchange import Request, Response
-from mab_gym.fhir.opening import Opened, stamp
+from mab_gym.fhir.opening import READING, Opened, stamp
 from mab_gym.fhir.server import DEFAULT_BASE_URL, DEFAULT_NOW, Server, Session
 from mab_gym.fhir.table import Table
 
 
 class EmbeddedSession(Session):
-    """A session of one episode: a fault of the server's own is no answer, and sessions may be used by many threads.
+    """A session of one episode: a fault of the server's own is no answer, and threads take turns.
 
-    Args:
-        server: The server.
-        turn: Held while a request is answered, since all sessions fill the same tables' indexes as they are read. A
-            request takes microseconds of the one processor that Python gives to all threads, so nobody waits long.
+    A request takes microseconds of the one processor that Python gives to all threads, so nobody waits long.
     """
 
-    __slots__ = ("_turn",)
-
-    def __init__(self, server: Server, turn: threading.RLock) -> None:
-        self._turn = turn
-        super().__init__(server)
+    __slots__ = ()
 
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds.
@@ -37,12 +29,12 @@ class EmbeddedSession(Session):
         Raises:
             InfrastructureError: The server is at fault, or its archive was changed under it.
         """
-        with self._turn:
+        with READING:
             return super().handle(request)
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
         """See `World.prepare`."""
-        with self._turn:
+        with READING:
             super().prepare(resources)
 
     def failed(self, request: Request, error: Exception) -> NoReturn:
@@ -73,11 +65,10 @@ class EmbeddedBackend:
         self.base_url = base_url
         self.now = now
         self.digest = digest
-        self._turn = threading.RLock()
 
     def open(self) -> EmbeddedSession:
         """A new session at the snapshot; costs microseconds."""
-        return EmbeddedSession(self.server, self._turn)
+        return EmbeddedSession(self.server)
 
     def close(self) -> None:
         """Nothing to give back: the archive is dropped when the last session is gone."""

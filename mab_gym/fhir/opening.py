@@ -1,7 +1,7 @@
-"""What a process opens from files: once for all its threads, and anew where a file has changed.
+"""What threads share: what a process opens from files, once for all of them, and whose turn it is to read it.
 
-One lock serves all of it, archives, cohorts, task families and what is made of them, since opening one opens others:
-two locks could wait for each other.
+One lock serves all that is opened, archives, cohorts, task families and what is made of them, since opening one opens
+others: two locks could wait for each other. Who holds it may take the other one, never the other way round.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
 
 NOTHING: Stamp = (0, 0, 0)
+READING = threading.RLock()
+"""Held while a request reads tables that other sessions read, too, since they fill indexes as they are read."""
 OPENING = threading.RLock()
-"""Held while something is opened that threads share."""
+"""Held while something is opened that threads share; what changes on the disk is opened anew."""
+if hasattr(os, "register_at_fork"):  # a child has none of the threads that could let go of a lock
+    for _lock in (READING, OPENING):  # the last one is taken first
+        os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def stamp(path: Path) -> Stamp:
