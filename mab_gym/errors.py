@@ -40,7 +40,7 @@ class NotInstalledError(MabGymError):
 
 
 class RecordsError(MabGymError):
-    """A file of records cannot be read or written, or a record in it is none."""
+    """A file of records cannot be read, or a record in it is none."""
 
 
 class UsageError(MabGymError, ValueError):

@@ -13,13 +13,12 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from mab_gym.errors import RecordsError, UsageError
+from mab_gym.errors import UsageError
 
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
@@ -147,10 +146,9 @@ class RunFolder:
         self.before: list[EpisodeRecord] = []
         try:
             _lock(self._file, folder)
-            with _saying(folder):
-                self._begin(folder)
+            self._begin(folder)
         except BaseException:
-            self.close()
+            self._file.close()
             raise
 
     def _begin(self, folder: Path) -> None:
@@ -180,11 +178,7 @@ class RunFolder:
             os.fsync(self._file.fileno())
 
     def add(self, record: EpisodeRecord) -> None:
-        """Writes one record, whole, and has the disk take it before this returns.
-
-        Raises:
-            RecordsError: The disk does not take it; what was added before stays.
-        """
+        """Writes one record, whole, and has the disk take it before this returns."""
         data = {name: getattr(record, name) for name in _FIELDS} | {"run": self._about}
         line = json.dumps(data, ensure_ascii=False)
         for secret in self._secrets:
@@ -193,15 +187,13 @@ class RunFolder:
             written = line.encode()
         except UnicodeEncodeError:  # a model can write lone surrogates, which UTF-8 has no bytes for
             written = json.dumps(json.loads(line)).encode()
-        with _saying(self.path.parent):
-            self._file.write(written + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        self._file.write(written + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes the file; what was added stays."""
-        with suppress(OSError):  # a record that the disk did not take, of which was told
-            self._file.close()
+        self._file.close()
 
     def __enter__(self) -> RunFolder:
         return self
@@ -210,22 +202,6 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@contextmanager
-def _saying(folder: Path) -> Iterator[None]:
-    """Turns what the disk refuses into one clear line.
-
-    Raises:
-        RecordsError: It was refused.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RecordsError(
-            f"{folder} takes no more records: {error.strerror or error}; what was finished before is kept, and the "
-            "same command goes on from there"
-        ) from error
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:

@@ -7,12 +7,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import gymnasium
+import httpx
 import pytest
 
 from mab_gym.agents.reference import Oracle
@@ -115,21 +116,15 @@ def test_a_500_that_hapi_answers_is_an_answer(env: MedicalRecordEnv, monkeypatch
 
 def test_over_http_it_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "searches", failing(ZeroDivisionError("a bug")))
-    sent: list[Mapping[str, Any]] = []
+    transport = httpx.ASGITransport(Application(SharedWorld(Server({}))))
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as client:
+            return await client.get("/fhir/Patient")
 
-    async def send(message: Mapping[str, Any]) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http", "method": "GET", "scheme": "http", "path": "/fhir/Patient", "raw_path": b"/fhir/Patient",
-        "query_string": b"", "headers": [(b"host", b"localhost:8080")],
-    }  # fmt: skip
-    asyncio.run(Application(SharedWorld(Server({})))(scope, receive, send))
-    assert sent[0]["status"] == 500
-    assert json.loads(sent[1]["body"])["issue"][0]["diagnostics"] == OWN_FAULT
+    answer = asyncio.run(asked())
+    assert answer.status_code == 500
+    assert answer.json()["issue"][0]["diagnostics"] == OWN_FAULT
 
 
 # --- tasks -----------------------------------------------------------------------------------------------------------

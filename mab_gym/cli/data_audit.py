@@ -13,7 +13,7 @@ from rich.table import Table
 from mab_gym.audit.leakage import Comparison, Material, compare, material
 from mab_gym.cli.console import output, stages
 from mab_gym.cli.environment import make
-from mab_gym.cohort.locate import NAMED, check_archive, named_archive, named_spec
+from mab_gym.cohort.locate import NAMED, archive_path, named_archive, named_spec
 from mab_gym.environments import environment_files, read_environment
 from mab_gym.fhir.archive import open_archive
 from mab_gym.rollout import unwrapped
@@ -52,7 +52,7 @@ def _material(name: str) -> Material:
     if name in ids or f"mab_gym/{name}" in ids or name.endswith(".toml"):
         place = unwrapped(make(name)).workplace
         environment = place.environment
-        path = environment.archive or check_archive(named_spec(environment.cohort))
+        path = environment.archive or archive_path(named_spec(environment.cohort))
         cases = place.tasks.cases or list(islice(place.tasks.stream(), _STREAMED))
         paired = [(place.tasks.catalogue[case.family], case) for case in cases]
         return material(name, open_archive(path), paired, place.backend.now.isoformat())

@@ -36,7 +36,8 @@ Spec = CohortSpec | LayeredSpec | ReducedSpec
 NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED)}
 __all__ = [
     "CACHE_VARIABLE", "GENERATOR_VERSION", "NAMED", "Progress", "Spec", "archive_path", "build_archive",
-    "cache_folder", "check_archive", "ensure_archive", "existing_archive", "is_built", "named_archive", "named_spec",
+    "cache_folder", "check_archive", "ensure_archive", "existing_archive", "is_built", "is_file", "named_archive",
+    "named_spec",
 ]  # fmt: skip
 _SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
 
@@ -95,7 +96,7 @@ def existing_archive(name: str) -> Path:
         UsageError: There is no cohort of this name.
         ArchiveError: It is not built, or is not that cohort's.
     """
-    return Path(name) if name not in NAMED and _is_file(name) else check_archive(named_spec(name))
+    return Path(name) if name not in NAMED and is_file(name) else check_archive(named_spec(name))
 
 
 def named_archive(name: str, progress: Progress | None = None) -> Path:
@@ -104,14 +105,15 @@ def named_archive(name: str, progress: Progress | None = None) -> Path:
     Raises:
         UsageError: There is neither a cohort nor a file of this name.
     """
-    if name not in NAMED and _is_file(name):
+    if name not in NAMED and is_file(name):
         return Path(name)
     if Path(name).suffix:
         raise UsageError(f"there is no file {name}; name an archive, or a cohort: {', '.join(NAMED)}")
     return ensure_archive(named_spec(name), progress)
 
 
-def _is_file(name: str) -> bool:
+def is_file(name: str) -> bool:
+    """Whether a text is the path of a file; any text may be asked for."""
     try:
         return Path(name).is_file()
     except (OSError, ValueError):  # no text that could be a path, or none that may be looked at

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.base import BaseTable, parse_element
 from mab_gym.fhir.capabilities import metadata
 from mab_gym.fhir.checks import media_type_of, read_body
@@ -107,7 +106,14 @@ class Session(World):
 
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
-        response = self._guarded(self._handled, request)
+        before = self.written
+        try:
+            response = self._handled(request)
+        except Exception as error:
+            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
+            _log.exception("%s %s", request.method, request.target)
+            self.undo(before)
+            response = self.failed(request, error)
         if request.method == "HEAD":
             return Response(response.status, "", response.headers)
         return response
@@ -115,19 +121,6 @@ class Session(World):
     def failed(self, request: Request, error: Exception) -> Response:
         """The answer where this server itself is at fault, not the request; a subclass may raise instead."""
         return Response(500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON})
-
-    def _guarded(self, answer: Callable[[Request], Response], request: Request) -> Response:
-        """An answer, or what `failed` says: a fault of this server's own is logged, and nothing stays half done."""
-        before = self.written
-        try:
-            return answer(request)
-        except Exception as error:
-            if isinstance(error, InfrastructureError):  # it says all there is to say, or was logged where it came up
-                _log.error("%s %s: %s", request.method, request.target, error)
-            else:
-                _log.exception("%s %s", request.method, request.target)
-            self.undo(before)
-            return self.failed(request, error)
 
     def _handled(self, request: Request) -> Response:
         if self.server.check is not None:
@@ -145,10 +138,6 @@ class Session(World):
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
-        return self._guarded(self._as_asked, request)
-
-    def _as_asked(self, request: Request) -> Response:
-        """What there is to say, in the form that the request asks for."""
         try:
             response = self._route(request)
         except DeletedError as deleted:
