@@ -56,7 +56,8 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
     ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``; ``cost``, the safety violations that came to
     light with this step (docs/rewards.md; the official grading does not judge them); and at the end ``verdict`` with
     its reasons, ``criteria`` (what was looked at, and whether it was met), ``episode_cost`` and ``branch``. None of it
-    is for an agent's eyes. ``infrastructure_error`` is there only where the record system, not the agent, failed.
+    is for an agent's eyes. ``infrastructure_error`` is there only where the record system, a verifier or this package
+    itself failed, not the agent; such an episode does not count.
 
     Args:
         environment: What to play; see `mab_gym.environments.Environment`.
@@ -99,6 +100,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
 
         Raises:
             gymnasium.error.ResetNeeded: There is no episode under way.
+            UsageError: The action is no text; nothing was done.
         """
         if self.episode.over:
             raise gymnasium.error.ResetNeeded(

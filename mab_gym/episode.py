@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
 
 from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
 from mab_gym.tasking.case import Case
@@ -18,7 +19,7 @@ from mab_gym.tasking.cost import CostMeter
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.protocol import Protocol as Wording
-from mab_gym.tasking.variants import stage
+from mab_gym.tasking.variants import Staging, stage
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8
@@ -161,25 +162,22 @@ class Episode:
     ) -> tuple[Observation, dict[str, Any]]:
         """Begins a case at the snapshot: whatever was written before is gone.
 
-        Where the record system fails at it, the first step says so and ends the episode.
+        Where the record system (or this package itself) fails at it, the first step says so and ends the episode.
 
         Args:
             family: The case's family.
             case: What to play.
             variants: In which variants, from `read_variants`.
             seed: Chance of the variants.
+
+        Raises:
+            MabGymError: The case, its family or a variant is not as it should be.
         """
         backend, snapshot, protocol = self._world
-        staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
-        self._fault = ""
-        try:
-            if staging.resources:
-                self._session.prepare(staging.resources)
-            else:
-                self._session.reset()
-        except InfrastructureError as error:
-            self._fault = str(error)
-        self._chart = snapshot.with_laid_over(staging.resources) if staging.resources else snapshot
+        staging = Staging(("The record system has failed.", "There is no task; any action ends the episode."))
+        with self._noting_faults():
+            staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
+            self._begin_at(staging.resources)
         self._family, self._case, self._variants, self._chance = family, case, staging.variants, seed
         self._written, self._steps, self._over = 0, 0, False
         self._cost.reset()
@@ -189,6 +187,26 @@ class Episode:
         )
         return Observation(text=opening, fhir="", status=0), self._info(family, case, 0)
 
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        """Keeps for the first step what fails before it, but for what a caller has to put right."""
+        self._fault = ""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, MabGymError) and not isinstance(error, InfrastructureError):
+                raise
+            self._fault = str(as_infrastructure(error))
+
+    def _begin_at(self, resources: Sequence[Mapping[str, Any]]) -> None:
+        """Takes session and chart to the snapshot with resources laid over it."""
+        self._chart = snapshot = self._world[1]
+        if not resources:
+            self._session.reset()
+            return
+        self._session.prepare(resources)
+        self._chart = snapshot.with_laid_over(resources)
+
     def step(self, text: str) -> Step:
         """Takes one action. Any text is one; nothing an agent writes raises.
 
@@ -196,14 +214,23 @@ class Episode:
             text: The agent's message.
 
         Raises:
-            UsageError: There is no episode under way.
+            UsageError: There is no episode under way, or the action is no text.
         """
-        family, case = self._family, self._case
-        if self._over or family is None or case is None:
-            raise UsageError("there is no episode under way; call reset() first")
+        check_text(text)
+        family, case = self._under_way()
         self._steps += 1
-        if self._fault:
-            return self._break_off(family, case, self._fault)
+        try:
+            return self._take(family, case, text)
+        except Exception as error:
+            return self._break_off(family, case, as_infrastructure(error))
+
+    def _under_way(self) -> tuple[Family, Case]:
+        if self._over or self._family is None or self._case is None:
+            raise UsageError("there is no episode under way; call reset() first")
+        return self._family, self._case
+
+    def _take(self, family: Family, case: Case, text: str) -> Step:
+        self._check_begun()
         match parse_action(text):
             case Get(url):
                 return self._exchange(family, case, "GET", url, "")
@@ -215,6 +242,15 @@ class Episode:
                 problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
                 return self._unfinished(family, case, problem, terminated=True)
         raise AssertionError("parse_action knows four actions")
+
+    def _check_begun(self) -> None:
+        """Tells what the reset could not.
+
+        Raises:
+            InfrastructureError: It failed.
+        """
+        if self._fault:
+            raise InfrastructureError(self._fault)
 
     @property
     def begun(self) -> tuple[Family, Case, tuple[str, ...], int]:
@@ -232,15 +268,18 @@ class Episode:
 
         Raises:
             UsageError: Nothing was begun.
-            InfrastructureError: The record system failed.
+            InfrastructureError: The record system failed, or the verifier did.
         """
         family, case, _, _ = self.begun
+        return self._verified(family, case, Result("", tuple(self._session.writes)))
+
+    def _verified(self, family: Family, case: Case, result: Result) -> Verdict:
         try:
-            return family.verify(case, self._chart, Result("", tuple(self._session.writes)))
+            return family.verify(case, self._chart, result)
         except InfrastructureError:
             raise
         except Exception as error:
-            return _unjudged(error)
+            raise as_infrastructure(error, f"the verifier of {family.name}") from error
 
     def stop_for_context(self, why: str) -> Step:
         """Ends the episode because the agent cannot read any more of it: not solved, and no action.
@@ -251,13 +290,13 @@ class Episode:
         Raises:
             UsageError: There is no episode under way.
         """
-        family, case = self._family, self._case
-        if self._over or family is None or case is None:
-            raise UsageError("there is no episode under way; call reset() first")
-        if self._fault:
-            return self._break_off(family, case, self._fault)
+        family, case = self._under_way()
         problem = Reason(Code.CONTEXT_LIMIT, f"The episode became longer than the agent can read: {why}.")
-        return self._unfinished(family, case, problem, terminated=False)
+        try:
+            self._check_begun()
+            return self._unfinished(family, case, problem, terminated=False)
+        except Exception as error:
+            return self._break_off(family, case, as_infrastructure(error))
 
     def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
         backend, _, protocol = self._world
@@ -266,10 +305,7 @@ class Episode:
             _check_body(body)
         except RefusedTargetError as refusal:
             return self._go_on(family, case, protocol.refused.format(reason=refusal), None)
-        try:
-            response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
-        except InfrastructureError as error:
-            return self._break_off(family, case, str(error))
+        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
         return self._go_on(family, case, protocol.reply(verb, response), response)
 
     def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
@@ -295,12 +331,7 @@ class Episode:
             return 0.0
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        try:
-            verdict = family.verify(case, self._chart, Result(answer, self._settle()))
-        except InfrastructureError as error:
-            return self._break_off(family, case, str(error))
-        except Exception as error:
-            verdict = _unjudged(error)
+        verdict = self._verified(family, case, Result(answer, self._settle()))
         return self._end(family, case, verdict, terminated=True)
 
     def _unfinished(
@@ -314,12 +345,7 @@ class Episode:
     ) -> Step:
         """The end without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
-        try:
-            judged = family.verify(case, self._chart, Result("", self._settle()))
-        except InfrastructureError as error:
-            return self._break_off(family, case, str(error))
-        except Exception:
-            judged = verdict
+        judged = self._verified(family, case, Result("", self._settle()))
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
         verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure, criteria=judged.criteria)
         return self._end(family, case, verdict, terminated=terminated, observation=observation)
@@ -330,12 +356,13 @@ class Episode:
         self._session.release()
         return written
 
-    def _break_off(self, family: Family, case: Case, fault: str) -> Step:
+    def _break_off(self, family: Family, case: Case, error: InfrastructureError) -> Step:
         """The end of an episode in which the record system failed: it says nothing of the agent."""
+        fault = str(error)
         try:
             self._session.release()
-        except InfrastructureError as error:
-            fault = f"{fault}; {error}"
+        except Exception as another:
+            fault = f"{fault}; {as_infrastructure(another)}"
         verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system failed: {fault}.")])
         step = self._end(family, case, verdict, terminated=False)
         step.info["infrastructure_error"] = fault
@@ -367,10 +394,6 @@ class Episode:
         return {**told, "variant": "+".join(self._variants)} if self._variants else told
 
 
-def _unjudged(error: Exception) -> Verdict:
-    return verdict_from([Reason(Code.UNJUDGED, f"The verifier could not judge this: {type(error).__name__}: {error}")])
-
-
 def task_info(family: Family, case: Case, step: int, status: int) -> dict[str, Any]:
     """What ``info`` says of every step, whatever the protocol.
 
@@ -388,6 +411,29 @@ def task_info(family: Family, case: Case, step: int, status: int) -> dict[str, A
         "step": step,
         "status": status,
     }
+
+
+def check_text(action: object) -> None:
+    """Checks that an action is a text.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not isinstance(action, str):
+        raise UsageError(f"an action is a text, not {action!r}")
+
+
+def check_counts(info: Mapping[str, Any]) -> None:
+    """Checks that what has happened in an episode says something of who played it.
+
+    Args:
+        info: The last step's.
+
+    Raises:
+        InfrastructureError: The record system, a verifier or this package itself has failed in it.
+    """
+    if "infrastructure_error" in info:
+        raise InfrastructureError(info["infrastructure_error"])
 
 
 def check_limits(**limits: int | None) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+_log = logging.getLogger(__name__)
+
 
 class MabGymError(Exception):
     """Base of all errors of this package; its text is one clear sentence for a person."""
@@ -41,3 +45,18 @@ class RecordsError(MabGymError):
 
 class UsageError(MabGymError, ValueError):
     """A caller's argument is of the wrong type or names what does not exist."""
+
+
+def as_infrastructure(error: Exception, who: str = "mab_gym") -> InfrastructureError:
+    """An exception in the middle of an episode as the infrastructure's failure, which says nothing of the agent.
+
+    Args:
+        error: What was raised; where it is no InfrastructureError, its traceback is logged, since somebody's code is
+            wrong.
+        who: Whose.
+    """
+    if isinstance(error, InfrastructureError):
+        return error
+    _log.error("%s failed in the middle of an episode", who, exc_info=error)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return InfrastructureError(f"{who} failed ({said[:300]}); its log has the traceback")

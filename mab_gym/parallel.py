@@ -13,11 +13,9 @@ from typing import Any
 import gymnasium
 
 from mab_gym.agents import Agent
-from mab_gym.environments import EMBEDDED
-from mab_gym.episode import Step
 from mab_gym.errors import AgentLostError
 from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import RETRIES, Assignment, play_until_judged, unwrapped
+from mab_gym.rollout import RETRIES, Assignment, play_until_judged
 
 _GIVE_UP_AFTER = 3
 _LAST_WORDS = 5.0
@@ -60,17 +58,15 @@ def play_at_once(
     waiting: queue.SimpleQueue[Assignment] = queue.SimpleQueue()
     for assignment in todo:
         waiting.put(assignment)
-    one_at_a_time = threading.Lock()
 
     def work(seat: Seat) -> None:
-        env = taking_turns(seat.env, one_at_a_time) if len(seats) > 1 else seat.env
         try:
             while not halt.is_set():
                 try:
                     assignment = waiting.get_nowait()
                 except queue.Empty:
                     return
-                ended.put(play_until_judged(env, seat.agent, assignment, options, retries))
+                ended.put(play_until_judged(seat.env, seat.agent, assignment, options, retries))
         except BaseException as error:
             ended.put(error)
 
@@ -142,40 +138,3 @@ class Patience:
         self._failed = 0 if record.agent_error is None else self._failed + 1
         if self._failed >= self._limit:
             raise AgentLostError(f"{self._failed} episodes in a row failed, the last because {record.agent_error}")
-
-
-def taking_turns(env: gymnasium.Env[Any, str], lock: threading.Lock) -> gymnasium.Env[Any, str]:
-    """An environment for one of several threads: with the lock around it where they share an archive in memory."""
-    return _Taking(env, lock) if _shares_memory(env) else env
-
-
-def _shares_memory(env: gymnasium.Env[Any, str]) -> bool:
-    environment = unwrapped(env).workplace.environment
-    return environment.backend == EMBEDDED and environment.server is None
-
-
-class _Taking(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
-    """Lets one thread at a time into the embedded record system, whose archives fill their caches as they are read.
-
-    Its answers take microseconds, a model's take seconds, so nobody waits; other record systems do the waiting
-    themselves.
-    """
-
-    def __init__(self, env: gymnasium.Env[Any, str], lock: threading.Lock) -> None:
-        super().__init__(env)
-        self._lock = lock
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        with self._lock:
-            return self.env.reset(seed=seed, options=options)
-
-    def step(self, action: str) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
-        with self._lock:
-            return self.env.step(action)
-
-    def stop_for_context(self, why: str) -> Step:
-        with self._lock:
-            step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
-            return step

@@ -9,6 +9,7 @@ import gymnasium
 
 from mab_gym.environments import EMBEDDED, environment_files
 from mab_gym.errors import MabGymError
+from mab_gym.fhir.opening import OPENING
 
 
 def register_envs() -> None:
@@ -36,13 +37,14 @@ def register_file(path: Path) -> str | None:
         return None
     if not isinstance(env_id, str):
         return None
-    if env_id not in gymnasium.registry:
-        gymnasium.register(
-            env_id,
-            entry_point="mab_gym.env:make_environment",
-            vector_entry_point="mab_gym.vector:make_vector_environment",
-            kwargs={"env_file": str(path.resolve())},
-            # A real server has a clock of its own, and draws ids by lot.
-            nondeterministic=backend != EMBEDDED,
-        )
+    with OPENING:
+        if env_id not in gymnasium.registry:
+            gymnasium.register(
+                env_id,
+                entry_point="mab_gym.env:make_environment",
+                vector_entry_point="mab_gym.vector:make_vector_environment",
+                kwargs={"env_file": str(path.resolve())},
+                # A real server has a clock of its own, and draws ids by lot.
+                nondeterministic=backend != EMBEDDED,
+            )
     return env_id

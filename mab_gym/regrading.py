@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 
+from mab_gym.episode import check_counts
 from mab_gym.records import EpisodeRecord
 
 _JUDGED = ("success", "failure", "unsafe", "credit")
@@ -61,6 +62,9 @@ def regrade(
         env: The environment that they were played in, with the embedded record system.
         records: Stored records, whole; what does not count (see `EpisodeRecord.counts`) is left out.
         options: The further options that ``env.reset`` was given then.
+
+    Raises:
+        InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
     """
     drawn = not env.get_wrapper_attr("workplace").tasks.cases
     for record in records:
@@ -79,6 +83,7 @@ def regrade(
                 break
         if "verdict" not in info:
             info = env.get_wrapper_attr("stop_for_context")(record.context_limit or "the stored actions end here").info
+        check_counts(info)
         yield Regraded(record, info["verdict"], _statuses(record) in ([], [status for status in statuses if status]))
 
 

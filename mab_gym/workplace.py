@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mab_gym.backends import Backend
 from mab_gym.backends.embedded import embedded_backend
 from mab_gym.backends.remote import REFUSED, RemoteBackend
-from mab_gym.cohort.locate import Progress, archive_path, build_archive, named_spec
+from mab_gym.cohort.locate import Progress, archive_path, ensure_archive, is_built, named_spec
 from mab_gym.environments import BACKENDS, CONTAINER, REMOTE, Environment
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.fhir.opening import OPENING, Opened, stamp
 from mab_gym.official.conversation import read_functions
 from mab_gym.official.episode import OfficialEpisode
 from mab_gym.official.locate import chart_file, official_files, server_address
@@ -66,6 +67,8 @@ class Workplace:
 def open_workplace(environment: Environment, progress: Progress | None = None) -> Workplace:
     """Opens what an environment needs, building its cohort first where that is not there yet.
 
+    One thread at a time does so, and the others find it done.
+
     Args:
         environment: What to open.
         progress: Told of a build; without it, a line on standard error says that one is under way.
@@ -74,6 +77,11 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
         MabGymError: Something is missing or not as it should be; the text says what would be right.
     """
     environment.check_installed()
+    with OPENING:
+        return _opened(environment, progress)
+
+
+def _opened(environment: Environment, progress: Progress | None) -> Workplace:
     if environment.backend not in BACKENDS:
         raise UsageError(
             f"{environment.id}: there is no backend {environment.backend!r}; there are: {', '.join(BACKENDS)}"
@@ -85,8 +93,11 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
             f"there is no protocol {environment.protocol!r}; there are: {', '.join(PROTOCOLS)}, {OFFICIAL}"
         )
     backend, chart = _record_system(environment, progress)
-    families = _chosen(load_catalogue(environment.folder).values(), environment)
-    return Workplace(environment, backend, chart, _tasks(families, chart, environment))
+    families = _chosen(load_catalogue(Path(environment.folder) if environment.folder else None).values(), environment)
+    tasks = _tasks(families, chart, environment)
+    if environment.archive is not None and environment.backend != REMOTE:
+        _check_people(tasks, chart, environment)
+    return Workplace(environment, backend, chart, tasks)
 
 
 def _record_system(environment: Environment, progress: Progress | None) -> tuple[Backend, Chart]:
@@ -124,6 +135,21 @@ def _tasks(families: list[Family], chart: Chart, environment: Environment) -> Ta
     return TaskSet(drawn, chart, FROZEN)
 
 
+def _check_people(tasks: TaskSet, chart: Chart, environment: Environment) -> None:
+    """Checks that an archive of somebody's own has the people whom the frozen cases are about.
+
+    Raises:
+        UsageError: It has not: nobody could solve them on it.
+    """
+    for case in tasks.cases:
+        mrn = case.params.get("mrn") if tasks.catalogue[case.family].who == "mrn" else None
+        if mrn is not None and chart.patient(str(mrn)) is None:
+            raise UsageError(
+                f"{environment.id}: the archive {environment.archive} has no patient {mrn}, whom {case.id} is about: "
+                f'its frozen cases belong to other records; cases = "{DRAW}" draws them from these'
+            )
+
+
 def _official(environment: Environment) -> Workplace:
     if environment.cases != FROZEN:
         raise UsageError(f"{environment.id}: the official tasks are read from their file; cases are {FROZEN} alone")
@@ -141,7 +167,7 @@ def _official(environment: Environment) -> Workplace:
     elif chart_path is None:
         backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
     else:
-        backend, chart = _given(chart_path, *_stamp(chart_path))
+        backend, chart = _given(chart_path)
     if environment.backend == CONTAINER:
         backend = _container(environment, backend.digest)
     families = _chosen(official_families(tasks), environment)
@@ -164,44 +190,39 @@ def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Fa
 
 def _archive(environment: Environment, progress: Progress | None) -> Path:
     if environment.archive is not None:
-        return environment.archive
+        return Path(environment.archive)  # a text, too, where `gymnasium.make` was given one
     spec = named_spec(environment.cohort)
-    path = archive_path(spec)
-    if not path.is_file():
-        if progress is None:
-            print(f"mab_gym: building the {spec.name} cohort, once, at {path}", file=sys.stderr, flush=True)
-        build_archive(spec, progress)
-    return path
+    if progress is None and not is_built(spec):
+        path = archive_path(spec)
+        print(f"mab_gym: building the {spec.name} cohort, once, at {path}", file=sys.stderr, flush=True)
+    return ensure_archive(spec, progress)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """What tells whether a file is still the same; nothing where there is none, which opening it will say."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size
+_Opening = tuple[Backend, Chart]
+_EMBEDDED: Opened[_Opening] = Opened()
+_GIVEN: Opened[_Opening] = Opened()
+
+
+def _embedded(archive: Path) -> _Opening:
+    backend = embedded_backend(archive)  # another one where the file was replaced
+    return _EMBEDDED.get(archive.absolute(), backend, lambda: (backend, Chart(backend)))
+
+
+def _given(path: Path) -> _Opening:
+    def make() -> _Opening:
+        backend = open_chart(path)
+        return backend, Chart(backend)
+
+    return _GIVEN.get(path.absolute(), stamp(path), make)
 
 
 @lru_cache(maxsize=4)
-def _given(path: Path, changed: int, size: int) -> tuple[Backend, Chart]:
-    backend = open_chart(path)
-    return backend, Chart(backend)
-
-
-@lru_cache(maxsize=4)
-def _remote(server: str, writes: str = REFUSED) -> tuple[Backend, Chart]:
+def _remote(server: str, writes: str = REFUSED) -> _Opening:
     backend = RemoteBackend(server, writes=writes)
     return backend, Chart(backend)
 
 
 @lru_cache(maxsize=4)
-def _stand_in(tasks: tuple[OfficialTask, ...], seed: int) -> tuple[Backend, Chart]:
+def _stand_in(tasks: tuple[OfficialTask, ...], seed: int) -> _Opening:
     backend = stand_in(tasks, seed).backend()
-    return backend, Chart(backend)
-
-
-@cache
-def _embedded(archive: Path) -> tuple[Backend, Chart]:
-    backend = embedded_backend(archive)
     return backend, Chart(backend)

@@ -1,11 +1,9 @@
-"""What Ray costs an episode and a step beside one process, and what of the archive two workers share."""
+"""What Ray costs an episode and a step beside one process, and what memory its workers take."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +15,6 @@ from typing import Any
 import gymnasium
 
 import mab_gym  # noqa: F401  (registers the environments)
-from mab_gym.cohort.locate import CACHE_VARIABLE, named_archive
 from mab_gym.evaluate import AGENTS
 from mab_gym.integrations.ray import LOCAL, Job, RayWorkers
 from mab_gym.records import EpisodeRecord
@@ -48,19 +45,6 @@ def per_episode(play: Callable[[Sequence[Assignment]], list[EpisodeRecord]], tod
     return (time.perf_counter() - begun) / len(todo), sum(record.steps for record in records) / len(records)
 
 
-def shared(archive: Path, pid: int) -> tuple[float, float]:
-    """MB of the archive in a process's memory, and of those the process's share (PSS)."""
-    found = {"Rss": 0, "Pss": 0}
-    inside = False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        first = line.split()[0]
-        if not first.endswith(":"):
-            inside = line.endswith(str(archive))
-        elif inside and first[:-1] in found:
-            found[first[:-1]] += int(line.split()[1])
-    return found["Rss"] / 1024, found["Pss"] / 1024
-
-
 def players() -> list[int]:
     """The worker processes of our own cluster."""
     ours = os.getsid(0)
@@ -80,15 +64,6 @@ def whole(pid: int) -> float:
 
 
 def main() -> None:
-    """Prints the figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        # A copy that no other process of this computer maps, or its pages would be shared with strangers.
-        archive = Path(shutil.copy(named_archive("canonical"), folder))
-        os.environ[CACHE_VARIABLE] = folder
-        measure(archive)
-
-
-def measure(archive: Path) -> None:
     """Alternates between one process and workers, since a shared machine is not always as quick."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     agent = AGENTS["oracle"](env)
@@ -104,15 +79,12 @@ def measure(archive: Path) -> None:
                 ones.append(seconds * 1e6)
                 seconds, _ = per_episode(lambda what: list(them.play(what)), todo)
                 many.append(seconds * 1e6)
-            held = [(*shared(archive, pid), whole(pid)) for pid in players()]
+            held = [whole(pid) for pid in players()]
         print(f"{workers} worker(s), µs an episode: in this process {statistics.median(ones):.0f}, ", end="")
         more = statistics.median(there - here for there, here in zip(many, ones, strict=True))
         print(f"on Ray {statistics.median(many):.0f}; Ray adds {more:.0f} an episode, {more / steps:.0f} a step")
-        for rss, pss, process in held:
-            print(
-                f"  a worker has {rss:.1f} MB of the archive in memory, its share of them {pss:.1f} MB (the driver has "
-                f"them, too); the whole process {process:.0f} MB (PSS)"
-            )
+        for process in held:
+            print(f"  a worker takes {process:.0f} MB (PSS)")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Protocol
 from mab_gym.actions import Post, parse_action, resolve
 from mab_gym.agents.fallible import LOST
 from mab_gym.agents.reference import Oracle
+from mab_gym.episode import check_counts
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request
 from mab_gym.tasking.case import Case
@@ -38,6 +39,7 @@ class Trial:
         episode.reset(family, case)
         for action in actions:
             step = episode.step(action)
+            check_counts(step.info)
             if episode.over:
                 return bool(step.info["verdict"]["success"])
         return False
@@ -65,7 +67,9 @@ class Trial:
         actions: list[str] = []
         while not episode.over:
             actions.append(oracle.act({"fhir": observation["fhir"], "status": observation["status"]}))
-            observation = episode.step(actions[-1]).observation
+            step = episode.step(actions[-1])
+            check_counts(step.info)
+            observation = step.observation
         return actions
 
     def slipping(self, family: Family, case: Case, slips: Slips) -> Mapping[str, float]:
@@ -80,6 +84,7 @@ class Trial:
             except Exception:  # what it was shown is not what it asked for
                 action = LOST
             step = episode.step(slips.instead_of(action))
+            check_counts(step.info)
             if episode.over:
                 verdict = step.info["verdict"]
                 return {"sparse": float(verdict["success"]), "partial": float(verdict["credit"])}

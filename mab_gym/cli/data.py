@@ -20,11 +20,13 @@ from mab_gym.cohort.locate import (
     archive_path,
     build_archive,
     cache_folder,
+    check_archive,
+    is_built,
     named_spec,
 )
 from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.archive import check_place, is_archive, open_archive
 
 app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True)
 app.command()(info)
@@ -57,10 +59,13 @@ def build(
     """
     spec = _wanted(cohort, patients, seed)
     path = archive_path(spec)
-    if path.is_file() and not force:
+    if is_built(spec) and not force:
+        if is_archive(path):
+            check_archive(spec)  # what somebody has put in its place is not overwritten unasked
         try:
             open_archive(path)
         except ArchiveError as error:
+            check_place(path)
             output.print(f"{error}", markup=False, soft_wrap=True)
         else:
             output.print(f"{path} is there already (and whole).", markup=False, soft_wrap=True)
@@ -95,7 +100,7 @@ def _check_room(spec: CohortSpec) -> None:
     """
     needed = spec.patients * _BYTES_A_PERSON
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    check_place(archive_path(spec))
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UsageError(

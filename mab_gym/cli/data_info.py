@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from mab_gym.charts.summary import Kind, People, summarize
 from mab_gym.cli.console import output
-from mab_gym.cohort.locate import NAMED, archive_path, named_spec
+from mab_gym.cohort.locate import NAMED, existing_archive
 from mab_gym.fhir.archive import open_archive
 from mab_gym.fhir.server import DEFAULT_NOW
 
@@ -23,7 +22,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a cohort's archive holds: counts, people, conditions, results."""
-    path = Path(cohort) if cohort not in NAMED and Path(cohort).is_file() else archive_path(named_spec(cohort))
+    path = existing_archive(cohort)
     archive = open_archive(path)
     found = summarize(archive, DEFAULT_NOW)
     if as_json:

@@ -11,7 +11,7 @@ from rich.table import Table
 from mab_gym.cli.console import output, stages
 from mab_gym.cohort.locate import NAMED, cache_folder, named_archive
 from mab_gym.errors import UsageError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.archive import check_place, open_archive, saying
 from mab_gym.transfer.crawling import import_server
 from mab_gym.transfer.exporting import export_bundles, export_ndjson
 from mab_gym.transfer.importing import Imported, import_files
@@ -38,9 +38,9 @@ def import_(
     if out is None and name is None:
         raise UsageError("say where the archive goes, with --out FILE.mab, or what it is called, with --name")
     path = out if out is not None else cache_folder() / f"{name}.mab"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_place(path)
     called = name or path.stem
-    with stages(f"importing {called}") as tell:
+    with saying("write", path), stages(f"importing {called}") as tell:
         if source.startswith(("http://", "https://")):
             imported = import_server(source, path, called, types or (), tell)
         else:

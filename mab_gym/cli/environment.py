@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 
 from mab_gym.cli.console import stages
-from mab_gym.cohort.locate import archive_path, build_archive, named_spec
+from mab_gym.cohort.locate import build_archive, is_built, named_spec
 from mab_gym.environments import environment_file, environment_files, read_environment
 from mab_gym.errors import UsageError
 from mab_gym.registration import register_envs, register_file
@@ -53,7 +53,7 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
     environment = read_environment(file)
     if environment.archive is None and environment.protocol != OFFICIAL:
         spec = named_spec(str(overrides.get("cohort", environment.cohort)))
-        if not archive_path(spec).is_file():
+        if not is_built(spec):
             with stages(f"building the {spec.name} cohort (once)") as tell:
                 build_archive(spec, tell)
     made: gymnasium.Env[Any, str] = gymnasium.make(env_id, **overrides)

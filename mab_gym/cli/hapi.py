@@ -18,7 +18,7 @@ from mab_gym.backends.embedded import embedded_backend
 from mab_gym.cli.console import errors, output, stages
 from mab_gym.cohort.locate import NAMED, named_archive
 from mab_gym.errors import NotInstalledError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.archive import read_about
 
 if TYPE_CHECKING:
     from mab_gym.backends.container.engine import Engine
@@ -156,7 +156,7 @@ def _archive(cohort: str) -> tuple[Mapping[str, Any], str, str]:
     with stages(f"building the {cohort} cohort") as tell:
         path = named_archive(cohort, tell)
     backend = embedded_backend(path)
-    return backend.server.tables, backend.digest, str(open_archive(path).about.get("name", path.stem))
+    return backend.server.tables, backend.digest, str(read_about(path).get("name", path.stem))
 
 
 @contextmanager

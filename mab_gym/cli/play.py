@@ -45,7 +45,10 @@ def play_in_terminal(
 def show_verdict(info: Mapping[str, Any]) -> None:
     """Prints an episode's verdict with its reasons."""
     verdict = info["verdict"]
-    output.rule("[green]solved" if verdict["success"] else f"[red]not solved: {verdict['failure']}")
+    if "infrastructure_error" in info:
+        output.rule("[red]this does not count")
+    else:
+        output.rule("[green]solved" if verdict["success"] else f"[red]not solved: {verdict['failure']}")
     for reason in verdict["reasons"]:
         output.print(f"{reason['code']}: {reason['text']}", markup=False, soft_wrap=True)
     output.print(f"{info['step']} steps", style="dim")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -59,6 +59,7 @@ class Server:
         now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
             millisecond, so that what was written later is later.
         limits: What one request may cost.
+        check: Called before each request; raises where what lies under the tables is no more what it was.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Server:
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
         limits: Limits = DEFAULT_LIMITS,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self.limits = limits
+        self.check = check
         load_definitions(tables)  # not at an agent's cost
         self.tables: dict[str, BaseTable] = {}
         first = 1
@@ -108,6 +111,25 @@ class Session(World):
 
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
+        before = self.written
+        try:
+            response = self._handled(request)
+        except Exception as error:
+            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
+            _log.exception("%s %s", request.method, request.target)
+            self.undo(before)
+            response = self.failed(request, error)
+        if request.method == "HEAD":
+            return Response(response.status, "", response.headers)
+        return response
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer where this server itself is at fault, not the request; a subclass may raise instead."""
+        return Response(500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON})
+
+    def _handled(self, request: Request) -> Response:
+        if self.server.check is not None:
+            self.server.check()
         self.fold()
         if request.base_url and request.base_url != self.origin.base_url:
             self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
@@ -116,29 +138,19 @@ class Session(World):
             request = replace(request, body=_SURROGATE.sub("?", request.body))
         self.budget = Budget(self.server.limits)
         try:
-            response = self._answer(request)
+            return self._answer(request)
         finally:
             self.budget = UNLIMITED
-        if request.method == "HEAD":
-            return Response(response.status, "", response.headers)
-        return response
 
     def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
         """A resource as this session sees it, as Python values, or None."""
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
-        before = self.written
         try:
             return self._in_format(request, self._answer_json(request))
         except FhirError as error:
             return _refusal(request, error)
-        except Exception:
-            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
-            _log.exception("%s %s", request.method, request.target)
-            self.undo(before)
-            fault = operation_outcome(Issue(OWN_FAULT, "exception"))
-            return Response(500, pretty(fault), {"content-type": FHIR_JSON})
 
     def _answer_json(self, request: Request) -> Response:
         try:

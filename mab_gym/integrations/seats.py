@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 def is_direct(env: gymnasium.Env[Any, str]) -> bool:
     """Whether an environment's record system is this process's own memory.
 
-    Its answers take microseconds, and two threads must not read it at once; others are waited for in a thread.
+    Its answers take microseconds; others are waited for in a thread.
     """
     environment = unwrapped(env).workplace.environment
     return environment.backend == EMBEDDED and environment.server is None

@@ -5,7 +5,6 @@ skyrl_gym.register(id="mab_gym", entry_point="mab_gym.integrations.skyrl_gym:Med
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,8 +19,6 @@ with needing("skyrl", "an environment for SkyRL needs"):
 
 ENV_CLASS = "mab_gym"
 """The id under which rows ask for the environment."""
-_one_at_a_time = threading.Lock()
-"""SkyRL steps its environments in threads; those on the embedded record system read the same pages."""
 
 
 class MedicalRecordTextEnv(BaseTextEnv):
@@ -45,8 +42,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
             )
         config = dict(env_config or {})
         self._row = row
-        with _one_at_a_time:
-            env = make(str(row["env"]), max_steps=config.get("max_steps"), reward=config.get("reward"))
+        env = make(str(row["env"]), max_steps=config.get("max_steps"), reward=config.get("reward"))
         self._session = Session(env)
         self.max_turns = min(self._session.max_steps, int((extras or {}).get("max_turns") or self._session.max_steps))
 
@@ -58,8 +54,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
         """
         # A column of a data set has the same names in every row.
         options = {name: value for name, value in self._row["options"].items() if value is not None}
-        with _one_at_a_time:
-            info = self._session.begin(int(self._row["seed"]), options)
+        info = self._session.begin(int(self._row["seed"]), options)
         self.turns = 0
         if not any(message["content"] == self._session.observation["text"] for message in prompt):
             raise UsageError(f"{info['case']} is another task than its row says: were they made with other settings?")
@@ -72,10 +67,9 @@ class MedicalRecordTextEnv(BaseTextEnv):
             InfrastructureError: The record system has failed; the episode says nothing of the model.
         """
         self.turns += 1
-        with _one_at_a_time:
-            step = self._session.act(action)
-            if self.turns >= self.max_turns and self._session.outcome is None:
-                step = self._session.stop("no turn is left") or step
+        step = self._session.act(action)
+        if self.turns >= self.max_turns and self._session.outcome is None:
+            step = self._session.stop("no turn is left") or step
         over = self._session.outcome is not None
         return BaseTextEnvStepOutput(
             observations=[] if over else [{"role": "user", "content": step.observation["text"]}],
@@ -97,8 +91,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
 
     def close(self) -> None:
         """Ends what is under way and gives the record system back."""
-        with _one_at_a_time:
-            self._session.leave()
+        self._session.leave()
 
 
 def dataset(env: str = "MedAgentBench-Train-v0", **which: Any) -> Iterator[dict[str, Any]]:

@@ -235,7 +235,8 @@ def _watcher(
             self.due = settings.validate_every
 
         def _on_step(self) -> bool:
-            self.ended += [info["verdict"]["success"] for info in self.locals["infos"] if "verdict" in info]
+            counted = [info for info in self.locals["infos"] if "infrastructure_error" not in info]
+            self.ended += [info["verdict"]["success"] for info in counted if "verdict" in info]
             if self.num_timesteps < self.due:
                 return True
             self.due += settings.validate_every

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mab_gym.actions import Post, parse_action
-from mab_gym.episode import Episode, Step
+from mab_gym.episode import Episode, Step, check_counts
 from mab_gym.tasking.solving import Desk, Reply
 from mab_gym.wrappers.rewarding import Rewarding, TextEnv, judged_env
 
@@ -86,6 +86,7 @@ class OrdersPaid(Rewarding):
             if isinstance(parsed, Post):
                 due.append(fields(json.loads(parsed.body)))
             step = self._spare.step(action)
+            check_counts(step.info)
             if self._spare.over:
                 return due
             action = solution.send(Reply(step.observation["status"], step.observation["fhir"]))

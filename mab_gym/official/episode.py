@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.episode import Observation, Step, capped, check_limits, task_info
-from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.episode import Observation, Step, capped, check_limits, check_text, task_info
+from mab_gym.errors import InfrastructureError, UsageError, as_infrastructure
 from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request, Response
 from mab_gym.official.conversation import MAX_TURNS, Conversation, Status, opening
@@ -105,8 +105,8 @@ class OfficialEpisode:
         self._fault = ""
         try:
             self._session.reset()
-        except InfrastructureError as error:
-            self._fault = str(error)
+        except Exception as error:
+            self._fault = str(as_infrastructure(error))
         self._place = (family, case)
         text = opening(case.task, self._functions, self._backend.base_url)
         self.conversation = Conversation(self._session, text, self._backend.base_url, self.max_steps)
@@ -119,17 +119,23 @@ class OfficialEpisode:
             text: The agent's message.
 
         Raises:
-            UsageError: There is no episode under way.
+            UsageError: There is no episode under way, or the action is no text.
         """
+        check_text(text)
+        family, case = self._under_way()
+        try:
+            return self._take(family, case, text)
+        except Exception as error:
+            return self._break_off(family, case, as_infrastructure(error))
+
+    def _under_way(self) -> tuple[Family, OfficialCase]:
         if self.over or self._place is None:
             raise UsageError("there is no episode under way; call reset() first")
-        family, case = self._place
-        if self._fault:
-            return self._break_off(family, case, self._fault)
-        try:
-            self.conversation.step(text)
-        except InfrastructureError as error:
-            return self._break_off(family, case, str(error))
+        return self._place
+
+    def _take(self, family: Family, case: OfficialCase, text: str) -> Step:
+        self._check_begun()
+        self.conversation.step(text)
         last = self.conversation.messages[-1]
         response = self._session.take()
         observation = Observation(
@@ -153,20 +159,27 @@ class OfficialEpisode:
         Raises:
             UsageError: There is no episode under way.
         """
-        if self.over or self._place is None:
-            raise UsageError("there is no episode under way; call reset() first")
+        family, case = self._under_way()
+        try:
+            self._check_begun()
+            self.conversation.stop(Status.AGENT_CONTEXT_LIMIT)
+            return self._end(family, case, Status.AGENT_CONTEXT_LIMIT, Observation(text="", fhir="", status=0))
+        except Exception as error:
+            return self._break_off(family, case, as_infrastructure(error))
+
+    def _check_begun(self) -> None:
+        """Tells what the reset could not.
+
+        Raises:
+            InfrastructureError: It failed.
+        """
         if self._fault:
-            return self._break_off(*self._place, self._fault)
-        self.conversation.stop(Status.AGENT_CONTEXT_LIMIT)
-        return self._end(*self._place, Status.AGENT_CONTEXT_LIMIT, Observation(text="", fhir="", status=0))
+            raise InfrastructureError(self._fault)
 
     def _end(self, family: Family, case: OfficialCase, ended: Status, observation: Observation) -> Step:
         info = self._info(family, case, observation["status"])
-        try:
-            self._session.release()
-            verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
-        except InfrastructureError as error:
-            return self._break_off(family, case, str(error))
+        self._session.release()
+        verdict = _verdict(ended, grade(case.task, self.conversation, self._chart))
         info["verdict"] = {**verdict.to_dict(), "unsafe": None}  # the official grading does not judge that
         info["official"] = {"status": ended.value, "result": self.conversation.result}
         info["branch"] = case.branch
@@ -178,10 +191,11 @@ class OfficialEpisode:
         self.conversation.stop(Status.TASK_ERROR)
         self._session.reset()
 
-    def _break_off(self, family: Family, case: Case, fault: str) -> Step:
+    def _break_off(self, family: Family, case: Case, error: InfrastructureError) -> Step:
         """The end of an episode in which the record system failed: it says nothing of the agent."""
+        fault = str(error)
         self.conversation.stop(Status.TASK_ERROR)
-        with suppress(InfrastructureError):
+        with suppress(Exception):
             self._session.release()
         verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system failed: {fault}.")])
         info = self._info(family, case, 0)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from mab_gym.content import bundled_folder
 from mab_gym.errors import ContentError, UsageError
+from mab_gym.fhir.opening import Opened
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.family import Family, load_family
+from mab_gym.tasking.family import Family, Stamps, load_family, stamps
 
 ENTRY_POINTS = "mab_gym.tasks"
 """Installed packages offer folders of families under this entry point group: ``name = "module:PATH"``."""
@@ -74,21 +75,44 @@ def load_folder(folder: Path) -> list[Family]:
     Raises:
         ContentError: It is no folder, or one of them is not as it should be.
     """
-    if not folder.is_dir():
-        raise ContentError(f"there is no folder of task families at {folder}")
-    return [load_family(child) for child in sorted(folder.iterdir()) if (child / "task.toml").is_file()]
+    return [load_family(Path(child)) for child, _ in _families(folder)]
 
 
-@cache
+def _families(folder: Path) -> list[tuple[str, Stamps]]:
+    """The families of a folder in the order of their names, and what tells whether their files are still the same."""
+    try:
+        with os.scandir(folder) as found:
+            children = sorted(entry.path for entry in found if entry.is_dir())
+    except OSError:
+        raise ContentError(f"there is no folder of task families at {folder}") from None
+    stamped = ((child, stamps(child)) for child in children)
+    return [(child, state) for child, state in stamped if any(name == "task.toml" for name, _ in state)]
+
+
+_LOADED: Opened[Catalogue] = Opened()
+
+
 def load_catalogue(folder: Path | None = None) -> Catalogue:
     """The families of one folder, or all that this installation, its packages and the environment offer.
 
+    They are loaded once, and anew where a file of them has changed.
+
     Args:
         folder: Where to look instead of everywhere.
+
+    Raises:
+        ContentError: A folder is none, or a family is not as it should be.
     """
-    if folder is not None:
-        return Catalogue(load_folder(folder))
-    folders = [bundled_folder("tasks")]
-    folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
-    folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
-    return Catalogue(family for each in folders for family in load_folder(each))
+    folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named())
+    state = tuple(found for each in folders for found in _families(each))
+    return _LOADED.get(folders, state, lambda: Catalogue(family for each in folders for family in load_folder(each)))
+
+
+@cache
+def _offered() -> tuple[Path, ...]:
+    """The folders of installed packages."""
+    return tuple(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
+
+
+def _named() -> tuple[Path, ...]:
+    return tuple(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)

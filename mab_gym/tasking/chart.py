@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
 from mab_gym.backends import Backend
@@ -14,6 +14,7 @@ from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.server import Request
 
 _T = TypeVar("_T")
+_UNKNOWN: Final = object()
 _NOT_VALID = ("entered-in-error", "cancelled")
 
 
@@ -64,12 +65,13 @@ class Chart:
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
         """Computes something about the snapshot once (it never changes)."""
-        if key not in self._memory:
+        found: _T | object = self._memory.get(key, _UNKNOWN)
+        if found is _UNKNOWN:
             if len(self._memory) >= 100_000:
                 self._memory.clear()
-            self._memory[key] = compute()
-        found: _T = self._memory[key]
-        return found
+            # Threads that look at once find the same.
+            found = self._memory[key] = compute()
+        return cast(_T, found)
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
         """All resources that a FHIR search finds, page after page.

@@ -13,6 +13,7 @@ tasks/latest_magnesium/
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import string
 import sys
@@ -25,12 +26,15 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from mab_gym.errors import ContentError
+from mab_gym.fhir.opening import OPENING, Stamp, stamp_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.difficulty import DIFFICULTIES, UNRATED, rated_by
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Solution
 from mab_gym.tasking.verdict import Verdict
+
+Stamps = tuple[tuple[str, Stamp], ...]
 
 KINDS = ("query", "action")
 _TRIES_FOR_SOMEBODY_NEW = 200
@@ -152,11 +156,22 @@ class Family:
 
 
 def load_family(folder: Path) -> Family:
-    """Loads a family from its folder.
+    """Loads a family from its folder, anew where a file of it has changed.
 
     Raises:
         ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
     """
+    with OPENING:  # another thread must not find a module that is still being run
+        return _load(folder)
+
+
+def stamps(folder: Path | str) -> Stamps:
+    """What tells whether the files of a family are still the same, by their names."""
+    with os.scandir(folder) as found:
+        return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
+
+
+def _load(folder: Path) -> Family:
     missing = [part for part in PARTS if not (folder / part).is_file()]
     if missing:
         raise ContentError(f"{folder}: a family needs {', '.join(PARTS)}; missing: {', '.join(missing)}")
@@ -268,7 +283,8 @@ def _check_prompt(family: Family, folder: Path) -> None:
 
 def _package(folder: Path) -> str:
     """Gives a folder's modules a package of their own, so that they may import one another relatively."""
-    name = f"mab_gym_family_{folder.name}_{zlib.crc32(str(folder.resolve()).encode()):08x}"
+    known = repr((str(folder.resolve()), stamps(folder)))
+    name = f"mab_gym_family_{folder.name}_{zlib.crc32(known.encode()):08x}"
     package = ModuleType(name)
     package.__path__ = [str(folder)]
     sys.modules[name] = package

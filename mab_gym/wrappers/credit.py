@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gymnasium.utils import RecordConstructorArgs
 
 from mab_gym.episode import Episode, Step
+from mab_gym.errors import InfrastructureError
 from mab_gym.tasking.judging import NOTHING_ELSE
 from mab_gym.tasking.verdict import MOST_CREDIT
 from mab_gym.wrappers.gold import GoldRuns
@@ -52,9 +53,14 @@ class PartialCredit(Rewarding, RecordConstructorArgs):
         if "verdict" not in info or "infrastructure_error" in info:
             return step.reward
         assert isinstance(episode, Episode)
+        try:
+            gold = self._gold.of(episode)
+        except InfrastructureError as error:  # without what was due there is no credit, and it does not count
+            info["infrastructure_error"] = str(error)
+            return step.reward
         verdict = info["verdict"]
         found: Mapping[str, bool] = info["criteria"]
-        criteria = {**dict.fromkeys(self._gold.of(episode).criteria, False), **found}
+        criteria = {**dict.fromkeys(gold.criteria, False), **found}
         weights = {name: self._weight(name) for name in criteria}
         total, allowed = sum(weights.values()), verdict["credit"] > 0
         earned = {name: weights[name] / total if total and allowed and met else 0.0 for name, met in criteria.items()}

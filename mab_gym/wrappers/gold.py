@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from mab_gym.actions import Get, Post, parse_action
-from mab_gym.episode import Episode
+from mab_gym.episode import Episode, check_counts
 from mab_gym.errors import ContentError
 from mab_gym.tasking.solving import Desk, Reply
 from mab_gym.workplace import Workplace
@@ -46,6 +46,7 @@ class GoldRuns:
 
         Raises:
             ContentError: The gold solution does not come to an end.
+            InfrastructureError: The record system failed.
         """
         begun = episode.begun
         if self._last is None or self._last[0] != begun:
@@ -67,6 +68,7 @@ class GoldRuns:
         action = next(solution)
         for _ in range(_MOST_STEPS):
             step = spare.step(action)
+            check_counts(step.info)
             if spare.over:
                 return Gold(tuple(reads), writes, tuple(step.info["criteria"]))
             match parse_action(action):

@@ -9,7 +9,7 @@ from typing import Any
 from gymnasium.utils import RecordConstructorArgs
 
 from mab_gym.episode import Episode, Step
-from mab_gym.errors import UsageError
+from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.tasking.judging import NOTHING_ELSE
 from mab_gym.tasking.verdict import Code
 from mab_gym.workplace import Workplace
@@ -108,7 +108,7 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Begins a new episode."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._returned = frozenset()
+        self._returned, self._before = frozenset(), 0.0
         self._before = self._value(0)
         return observation, info
 
@@ -122,4 +122,7 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
     def _value(self, steps: int) -> float:
         episode = self._inner.episode
         assert isinstance(episode, Episode)
-        return float(self._potential(Situation(self._inner.workplace, episode, self._returned, steps)))
+        try:
+            return float(self._potential(Situation(self._inner.workplace, episode, self._returned, steps)))
+        except InfrastructureError:  # if it lasts, the episode will end with it
+            return self._before

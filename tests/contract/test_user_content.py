@@ -51,12 +51,8 @@ def test_folders_named_by_the_environment_variables_are_found(tmp_path: Path, mo
     tasks = next(path.parent.parent for path in tmp_path.rglob("task.toml"))
     monkeypatch.setenv("MAB_GYM_TASKS", str(tasks))
     monkeypatch.setenv("MAB_GYM_ENVS", str(environment_file.parent))
-    load_catalogue.cache_clear()
-    try:
-        assert len(load_catalogue()) == 11
-        assert environment_file in environment_files()
-    finally:
-        load_catalogue.cache_clear()
+    assert len(load_catalogue()) == 11
+    assert environment_file in environment_files()
 
 
 @pytest.mark.parametrize(

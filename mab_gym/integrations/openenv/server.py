@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -21,7 +20,6 @@ from mab_gym.rollout import unwrapped
 
 SESSIONS = 256
 """Sessions at once, unless another number is asked for."""
-_one_at_a_time = threading.Lock()
 
 
 class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObservation, MedicalRecordState]):
@@ -36,8 +34,7 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
     def __init__(self, env: str, **overrides: Any) -> None:
         super().__init__()
-        with _one_at_a_time:  # sessions are opened in threads, and what they read is shared
-            self._env: gymnasium.Env[Any, str] = make(env, **overrides)
+        self._env: gymnasium.Env[Any, str] = make(env, **overrides)
         self._direct = is_direct(self._env)
         self._episode_id: str | None = None
         self._steps = 0

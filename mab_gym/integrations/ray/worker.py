@@ -15,12 +15,12 @@ import gymnasium
 
 from mab_gym import __version__
 from mab_gym.agents import Agent
-from mab_gym.cohort.locate import archive_path, cache_folder, ensure_archive, named_spec
+from mab_gym.cohort.locate import archive_path, cache_folder, ensure_archive, is_built, named_spec
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.environments import EMBEDDED, Environment
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
-from mab_gym.fhir.archive import open_archive, written_whole
-from mab_gym.parallel import Seat, taking_turns
+from mab_gym.fhir.archive import check_place, open_archive, saying, written_whole
+from mab_gym.parallel import Seat
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, play_until_judged
 from mab_gym.workplace import OFFICIAL
@@ -109,7 +109,6 @@ class Worker:
         if environment is None:
             return Prepared(None, where)
         make = job.make_agents(threading.Event())
-        lock = threading.Lock()
         for _ in range(job.at_once):
             env = MedicalRecordEnv(environment)
             digest = env.workplace.backend.digest
@@ -119,7 +118,7 @@ class Worker:
                     f"the place of {str(job.digest)[:12]}…)"
                 )
             agent = make(env)
-            self._seats.put(Seat(taking_turns(env, lock) if job.at_once > 1 else env, agent))
+            self._seats.put(Seat(env, agent))
         self._job = job
         return Prepared(agent.name, where)
 
@@ -162,10 +161,10 @@ def environment_here(
     if environment.backend != EMBEDDED or environment.protocol == OFFICIAL:
         return environment
     if environment.archive is None:
-        path = archive_path(named_spec(environment.cohort))
-        if not path.is_file():
-            with _alone(path):
-                ensure_archive(named_spec(environment.cohort))
+        spec = named_spec(environment.cohort)
+        if not is_built(spec):
+            with _alone(archive_path(spec)):
+                ensure_archive(spec)
         return environment
     own = cache_folder() / f"imported-{digest}.mab"
     for path in (environment.archive, own):
@@ -183,7 +182,7 @@ def _alone(path: Path) -> Any:
     """Lets one process of this node at a time make a file; the others find it made."""
     from filelock import FileLock  # noqa: PLC0415  (comes with Ray)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_place(path)
     return FileLock(f"{path}.lock")
 
 
@@ -197,7 +196,7 @@ def _digest(path: Path) -> str | None:
 
 def _store(path: Path, archive: memoryview) -> None:
     """Writes an archive whole, and only where its hash is right."""
-    with written_whole(path) as temporary:
+    with saying("write", path), written_whole(path) as temporary:
         temporary.write_bytes(archive)
         open_archive(temporary)
 
