@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
-from mab_gym.fhir.json_text import DecimalNumber
+from mab_gym.fhir.json_text import DecimalNumber, TooManyDigitsError
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.remembered import Remembered
@@ -38,9 +38,27 @@ _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
 
 
+_LONGEST_INTEGER = 300
+"""Digits of a whole number that is sure to fit into a float; a longer one is a decimal that happens to be whole."""
+
+
+def _stored_decimal(literal: str) -> DecimalNumber:
+    try:
+        return DecimalNumber(literal)
+    except TooManyDigitsError:
+        return DecimalNumber.stored(literal)
+
+
+def _stored_integer(literal: str) -> int | DecimalNumber:
+    return int(literal) if len(literal) <= _LONGEST_INTEGER else DecimalNumber.stored(literal)
+
+
+_ELEMENTS = json.JSONDecoder(parse_float=_stored_decimal, parse_int=_stored_integer)
+
+
 def parse_element(text: str) -> Any:
     """An element's JSON text as Python values; decimals keep the digits in which they are written."""
-    return json.loads(text, parse_float=DecimalNumber)
+    return _ELEMENTS.decode(text)
 
 
 class _DayTexts(dict[int, str]):

@@ -31,8 +31,14 @@ _LEADING_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c
 """What Java's ``Character.isWhitespace`` accepts: no non-breaking blanks."""
 
 
+class TooManyDigitsError(ValueError):
+    """A number that would be written with thousands of digits."""
+
+
 class DecimalNumber(float):
     """A FHIR decimal, which keeps its digits: 4.0 and 4.00 are different things (R4 datatypes, decimal).
+
+    As a float it is infinite beyond 1.8E308 and zero below 5E-324; its digits stay what they are.
 
     Attributes:
         text: The number as HAPI writes it, ``BigDecimal.toPlainString``: without an exponent, zeros kept.
@@ -46,7 +52,8 @@ class DecimalNumber(float):
         """Reads the literal.
 
         Raises:
-            ValueError: It is no decimal number, or one of thousands of digits.
+            ValueError: It is no decimal number.
+            TooManyDigitsError: It is one of thousands of digits.
         """
         if _PLAIN_DECIMAL.fullmatch(literal):
             self = super().__new__(cls, literal)
@@ -58,10 +65,19 @@ class DecimalNumber(float):
             raise ValueError(f"{literal!r} is not a decimal number") from None
         if not number.is_finite() or not _DECIMAL.fullmatch(literal):
             raise ValueError(f"{literal!r} is not a decimal number")
+        if not number and number.adjusted() > 0:
+            number = Decimal(0)
         if max(abs(number.adjusted()), len(literal)) > MAX_DECIMAL_DIGITS:
-            raise ValueError(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
+            raise TooManyDigitsError(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
         self = super().__new__(cls, literal)
         self.text = format(number if number else number.copy_abs(), "f")
+        return self
+
+    @classmethod
+    def stored(cls, text: str) -> Self:
+        """A number that stands in a store in HAPI's form, however long it is."""
+        self = super().__new__(cls, text)
+        self.text = text
         return self
 
     def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]

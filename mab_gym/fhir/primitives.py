@@ -13,13 +13,15 @@ from collections.abc import Callable
 
 from mab_gym.fhir.definitions import Element
 from mab_gym.fhir.errors import DataFormatError
-from mab_gym.fhir.json_text import DecimalNumber, Json
+from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, JsonSyntaxError, number_length, too_long
+from mab_gym.fhir.json_text import DecimalNumber, Json, TooManyDigitsError
 from mab_gym.fhir.xhtml import clean_xhtml
 
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s_-]*")
 _BAD_OFFSET = 'Timezone offset must be in the form "Z", "-HH:mm", or "+HH:mm"'
+_NO_DIGITS = "No digits found."
 _SANITIZED = {"'": "&apos;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "\n": "&#10;", "\r": "&#13;"}
 
 
@@ -102,15 +104,27 @@ def _no_decimal(literal: str) -> str:
         return "Too many nonzero exponent digits."
     if mark and not (power.isascii() and power.isdecimal()):
         return "Not a digit."
-    return "No digits found."
+    return _NO_DIGITS
 
 
 def _read_decimal(text: str) -> DecimalNumber:
+    """Reads a decimal; refuses one that HAPI stores and then cannot read again, since it writes all digits out.
+
+    Raises:
+        JsonSyntaxError: It is that long.
+    """
     literal = text.removeprefix("+")
     try:
-        return DecimalNumber(literal)
+        number = DecimalNumber(literal)
+    except TooManyDigitsError as error:
+        if (reason := _no_decimal(literal)) != _NO_DIGITS:
+            raise _BadValueError(reason) from None
+        raise JsonSyntaxError(str(error)) from None
     except ValueError:
         raise _BadValueError(_no_decimal(literal)) from None
+    if (length := number_length(number.text)) > MAX_NUMBER_LENGTH:
+        raise JsonSyntaxError(too_long(length))
+    return number
 
 
 def _read_base64(text: str) -> str | None:
