@@ -49,7 +49,9 @@ class Problems:
         self._file: TextIO | None = None
 
     def note(self, problem: Problem) -> None:
-        """Takes one down."""
+        """Takes one down; what is no character that could be written (half of a surrogate pair) by its number."""
+        written = (_written(text) for text in (problem.source, problem.place, problem.text))
+        problem = Problem(*written, taken=problem.taken)
         self.count += not problem.taken
         self.changed += problem.taken
         first = self.first_changed if problem.taken else self.first
@@ -63,6 +65,10 @@ class Problems:
         """Closes the file."""
         if self._file is not None:
             self._file.close()
+
+
+def _written(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
