@@ -61,6 +61,10 @@ def owners(table: Table | None) -> Owners:
     return Owners(list(numbers), pairs[0], pairs[1])
 
 
+def _is_person(reference: Reference) -> bool:
+    return reference.target_type == "Patient" and bool(reference.target_id)
+
+
 def _paths(resource_type: str) -> Sequence[Path]:
     defined = search_parameters(resource_type)
     parameter = next((defined[name] for name in _PARAMETERS if name in defined), None)
@@ -72,7 +76,7 @@ def _pairs(column: PoolColumn, path: Path, numbers: dict[str, int]) -> IntArray:
     of_code: list[list[int]] = [[]]
     for text in column.texts:
         found = (value for node in path.nodes(parse_element(text)) for value in read_values("reference", node))
-        people = [each.target_id for each in found if isinstance(each, Reference) and each.target_type == "Patient"]
+        people = [value.target_id for value in found if isinstance(value, Reference) and _is_person(value)]
         of_code.append([numbers.setdefault(person, len(numbers)) for person in people])
     sizes = np.array([len(each) for each in of_code], dtype=np.int64)
     flat = np.array([number for each in of_code for number in each], dtype=np.int64)

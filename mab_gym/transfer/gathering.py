@@ -52,8 +52,12 @@ class Gathering:
         """How many resources of each type were taken."""
         return {name: len(gatherer) for name, gatherer in self._gatherers.items()}
 
-    def take(self, text: str) -> list[str]:
+    def take(self, text: str, *, repeatable: bool = False) -> list[str]:
         """Takes the JSON of a resource.
+
+        Args:
+            text: The JSON.
+            repeatable: Whether a resource may come again where it says just the same.
 
         Returns:
             What did not come through as it was (`differences`).
@@ -66,14 +70,15 @@ class Gathering:
             raw = parse_element(text)
         except (ValueError, RecursionError) as error:
             raise RefusedError(f"not JSON: {error}") from None
-        return self.take_resource(raw, text)
+        return self.take_resource(raw, text, repeatable=repeatable)
 
-    def take_resource(self, raw: Any, text: str | None = None) -> list[str]:
+    def take_resource(self, raw: Any, text: str | None = None, *, repeatable: bool = False) -> list[str]:
         """Takes a resource as Python values (see `take`).
 
         Args:
             raw: What `parse_element` gave.
             text: The same as text, where it is at hand.
+            repeatable: As for `take`.
         """
         kind = raw.get("resourceType") if isinstance(raw, Mapping) else None
         if not isinstance(kind, str) or kind not in resource_types():
@@ -104,8 +109,8 @@ class Gathering:
             self.named += 1
             resource["id"] = self._made_id(resource, gatherer)
         if not gatherer.add(resource):
-            if not gatherer.holds(resource):
-                raise RefusedError(f"{kind}/{given} was there before and says something else; the first one stays")
+            if not repeatable or not gatherer.holds(resource):
+                raise RefusedError(f"{kind}/{given} was there before; the first one stays")
             self.repeated += 1
             return []
         self.undated = self.undated or "lastUpdated" not in meta

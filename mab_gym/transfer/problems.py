@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -50,8 +50,7 @@ class Problems:
 
     def note(self, problem: Problem) -> None:
         """Takes one down; what is no character that could be written (half of a surrogate pair) by its number."""
-        written = (_written(text) for text in (problem.source, problem.place, problem.text))
-        problem = Problem(*written, taken=problem.taken)
+        problem = replace(problem, source=_written(problem.source), text=_written(problem.text))
         self.count += not problem.taken
         self.changed += problem.taken
         first = self.first_changed if problem.taken else self.first

@@ -11,8 +11,8 @@ from mab_gym.fhir.definitions import Element, elements, resource_types
 
 _DEEPEST: Final = 3
 _TEXTS: Final = (
-    "x", "Müller", "Ğüneş", "山田", "a[/red]b[bold", "</script><b>&amp;", "\\", "x" * 300, "\u200f", "line\nbreak", "\t",
-    "e\u0301", "🙂", "[", "None", "\ud800", "a\u0000b", "-5", "1E400",
+    "x", "Müller", "Ğüneş", "山田", "a[/red]b[bold", "</script><b>&amp;", "\\", "x" * 300, "\u200f", "line\nbreak",
+    "\t", "e\u0301", "🙂", "[", "None", "\ud800", "a\u0000b", "-5", "1E400",
 )  # fmt: skip
 _DATES: Final = (
     "1950", "1950-02", "1950-02-28", "2016-12-31T23:59:60Z", "0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31",
@@ -90,7 +90,9 @@ def _element(draw: random.Random, element: Element, depth: int) -> dict[str, Any
         values = [_value(draw, element, depth) for _ in range(count)]
         return {element.name: values if element.many else values[0]}
     values = [_primitive(draw, element) for _ in range(count)]
-    more = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    more = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
     match draw.randrange(8):
         case 0:  # nothing but an extension
             return {f"_{element.name}": [more] if element.many else more}

@@ -79,7 +79,7 @@ def test_gzipped_files_are_read_too(tmp_path: Path) -> None:
         ("42", "no FHIR resource"),
         ('{"resourceType": "Patience", "id": "1"}', "'Patience'"),
         ('{"id": "1"}', "None"),
-        ('{"resourceType": "Patient"}', "id None"),
+        ('{"resourceType": "Patient", "id": ""}', "id ''"),
         ('{"resourceType": "Patient", "id": "a b"}', "'a b'"),
         ('{"resourceType": "Patient", "id": 7}', "id 7"),
         ('{"resourceType": "Patient", "id": "p1"}', "was there before"),
@@ -180,7 +180,9 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[]", "not a JSON object"),
-        ('{"resourceType": "Patient", "id": "1"}', "a Patient, not a Bundle"),
+        ('{"resourceType": "Patience", "id": "1"}', "'Patience'"),
+        ('{"name": "hl7.fhir.us.core", "version": "6.1.0"}', "without a resourceType"),
+        ("{}", "without a resourceType"),
         (
             '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"1"}}, {"resou',
             "entry 2",
