@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mab_gym.audit.leakage import Comparison, Material, compare, material
@@ -61,8 +62,9 @@ def _material(name: str) -> Material:
 
 
 def _table(first: str, second: str, lines: list[Comparison]) -> Table:
-    table = Table("compared", first, second, "shared", "for instance", title="What two sets have in common")
+    sides = (escape(first), escape(second))
+    table = Table("compared", *sides, "shared", "for instance", title="What two sets have in common")
     for line in lines:
         shared = f"[red]{line.shared:,}[/]" if line.shared else "0"
-        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, "; ".join(line.examples))
+        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, escape("; ".join(line.examples)))
     return table

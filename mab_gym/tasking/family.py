@@ -152,7 +152,7 @@ class Family:
 
 
 def load_family(folder: Path) -> Family:
-    """Loads a family from its folder.
+    """Loads a family from its folder; its Python files are executed, so it must be from somebody whom you trust.
 
     Raises:
         ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
