@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from mab_gym.charts.page import page
 from mab_gym.charts.summary import summarize
 from mab_gym.cli.app import app
 from mab_gym.errors import MabGymError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.archive import open_archive, write_archive
+from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.definitions import elements, resource_types, search_parameters
-from mab_gym.fhir.server import DEFAULT_NOW
+from mab_gym.fhir.json_text import DecimalNumber
+from mab_gym.fhir.server import DEFAULT_NOW, OWN_FAULT, Request, Server, Session
 from mab_gym.transfer.importing import import_files
 from tests.transfer.odd import resources, written
 
@@ -57,6 +60,53 @@ def test_every_command_holds_for_odd_resources_of_every_type(tmp_path: Path, see
     assert CliRunner().invoke(app, ["data", "audit", str(path), str(path)]).exit_code == 1
     again = import_files(tmp_path / "lines", tmp_path / "again.mab", "a")
     assert again.counts == counts
+
+
+def _searches(resource_type: str) -> Iterator[str]:
+    values = {"date": "ge1990", "quantity": "gt1", "number": "gt1", "reference": "Patient/p1"}
+    for parameter in search_parameters(resource_type).values():
+        yield f"{resource_type}?_sort=-{parameter.name}"
+        yield f"{resource_type}?{parameter.name}={values.get(parameter.type, 'x')}"
+    yield from (f"{resource_type}?{how}" for how in ("_summary=true", "_format=xml", "_format=html", "_include=*"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_search_fails_over_what_was_imported(tmp_path: Path, seed: int) -> None:
+    (tmp_path / "a.ndjson").write_text("".join(written(each) + "\n" for each in resources(seed, 2)), encoding="utf-8")
+    import_files(tmp_path / "a.ndjson", tmp_path / "a.mab", "a")
+    session = Server(open_archive(tmp_path / "a.mab").tables).open()
+    failed = [url for url in resource_types() for url in _searches(url) if _fails(session, url)]
+    assert failed == []
+
+
+def _fails(session: Session, url: str) -> bool:
+    answer = session.handle(Request("GET", url))
+    return answer.status == 500 and OWN_FAULT in answer.body
+
+
+def test_an_event_of_which_nothing_is_known(tmp_path: Path) -> None:
+    unknown = {"extension": [{"url": "http://x", "valueCode": "unknown"}]}
+    timing = {"event": [None, "2020-02-03"], "_event": [unknown, None]}
+    charge = {"resourceType": "ChargeItem", "id": "c", "status": "billable", "code": {"text": "x"}}
+    path = archive(tmp_path, {**charge, "subject": {"reference": "Patient/p1"}, "occurrenceTiming": timing})
+    answer = Server(open_archive(path).tables).open().handle(Request("GET", "ChargeItem?occurrence=2020"))
+    assert [entry["resource"]["id"] for entry in json.loads(answer.body)["entry"]] == ["c"]
+
+
+def test_an_older_archive_with_numbers_of_thousands_of_digits(tmp_path: Path) -> None:
+    numbers = [DecimalNumber(text) for text in ("1E4500", "-1E400", "1E-5000", "5")]
+    about = {"subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2023-11-13T10:00:00Z"}
+    results = [
+        {**OBSERVATION, "id": f"o{place}", **about, "valueQuantity": {"value": number, "unit": "mg"}}
+        for place, number in enumerate(numbers)
+    ]
+    write_archive(tmp_path / "a.mab", build_tables([PERSON, *results]), {})
+    found = json.loads(run("info", tmp_path / "a.mab", "--json"))
+    assert found["results"][0]["quantiles"] == [0.25, 2.5, 4.75]  # of 5 and of what is next to nothing
+    assert "(4501 characters) mg" in run("show", tmp_path / "a.mab", "p1")
+    run("show", tmp_path / "a.mab", "p1", "--html", tmp_path / "p.html")
+    run("export", tmp_path / "a.mab", "--ndjson", tmp_path / "lines")
+    assert CliRunner().invoke(app, ["data", "audit", str(tmp_path / "a.mab"), str(tmp_path / "a.mab")]).exit_code == 1
 
 
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
