@@ -36,7 +36,8 @@ class Owners:
         """The rows about a patient, in load order."""
         if patient not in self.people:
             return np.empty(0, dtype=np.intp)
-        return np.unique(self.rows[self.numbers == self.people.index(patient)])
+        found: IntArray = self.rows[self.numbers == self.people.index(patient)]
+        return found
 
     def counts(self) -> dict[str, int]:
         """How many rows there are about each of the patients."""
@@ -50,14 +51,16 @@ def owners(table: Table | None) -> Owners:
     A contained Patient, one of whom only an identifier is known, a Group and a Device are nobody here.
     """
     numbers: dict[str, int] = {}
-    pairs = np.empty((2, 0), dtype=np.int64)
+    found = []
     if table is not None:
         columns = {column.name: column for column in table.columns}
         for path in _paths(table.resource_type):
             column = columns.get(path.top)
             if isinstance(column, PoolColumn):
-                pairs = np.concatenate((pairs, _pairs(column, path, numbers)), axis=1)
-    pairs = np.unique(pairs, axis=1)  # sorted by row; who is named twice in a row counts once
+                found.append(_pairs(column, path, numbers))
+    pairs = found[0] if len(found) == 1 else np.concatenate((np.empty((2, 0), dtype=np.int64), *found), axis=1)
+    if len(found) > 1:
+        pairs = np.unique(pairs, axis=1)  # who is named by two elements of a row counts once
     return Owners(list(numbers), pairs[0], pairs[1])
 
 
@@ -72,12 +75,15 @@ def _paths(resource_type: str) -> Sequence[Path]:
 
 
 def _pairs(column: PoolColumn, path: Path, numbers: dict[str, int]) -> IntArray:
-    """Shape ``(2, pairs)``: a row and the number of a patient; further patients are added to ``numbers``."""
+    """Shape ``(2, pairs)``: a row and the number of a patient, each pair once and rows rising.
+
+    Further patients are added to ``numbers``.
+    """
     of_code: list[list[int]] = [[]]
     for text in column.texts:
         found = (value for node in path.nodes(parse_element(text)) for value in read_values("reference", node))
         people = [value.target_id for value in found if isinstance(value, Reference) and _is_person(value)]
-        of_code.append([numbers.setdefault(person, len(numbers)) for person in people])
+        of_code.append([numbers.setdefault(person, len(numbers)) for person in dict.fromkeys(people)])
     sizes = np.array([len(each) for each in of_code], dtype=np.int64)
     flat = np.array([number for each in of_code for number in each], dtype=np.int64)
     begins = np.cumsum(sizes) - sizes
