@@ -46,11 +46,11 @@ def _stored_decimal(literal: str) -> DecimalNumber:
     try:
         return DecimalNumber(literal)
     except TooManyDigitsError:
-        return DecimalNumber.stored(literal)
+        return DecimalNumber.unchecked(literal)
 
 
 def _stored_integer(literal: str) -> int | DecimalNumber:
-    return int(literal) if len(literal) <= _LONGEST_INTEGER else DecimalNumber.stored(literal)
+    return int(literal) if len(literal) <= _LONGEST_INTEGER else DecimalNumber.unchecked(literal)
 
 
 _ELEMENTS = json.JSONDecoder(parse_float=_stored_decimal, parse_int=_stored_integer)

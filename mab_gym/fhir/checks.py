@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from mab_gym.fhir.definitions import Element, elements, resource_types, search_parameters
 from mab_gym.fhir.ids import ReferenceId, parse_id
 from mab_gym.fhir.includes import Key
-from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH
-from mab_gym.fhir.json_text import Json
+from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, too_long
+from mab_gym.fhir.json_text import DecimalNumber, Json, JsonSyntaxError
 from mab_gym.fhir.outcome import FhirError, Issue
-from mab_gym.fhir.parse import parse_resource
+from mab_gym.fhir.parse import parse_resource, unreadable
 from mab_gym.fhir.paths import Node, Path, compile_paths
 from mab_gym.fhir.values import LARGEST_NUMBER
 
@@ -130,6 +130,7 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
         resource = _with_searched_references(resource, known)
     check_amounts(resource, updating=updating)
     check_dates(resource, updating=updating)
+    check_lengths(resource)
     check_references(resource, known)
     check_numbers(resource)
     if any(parse_id(text).without_version() != text for text in written):
@@ -366,6 +367,23 @@ def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> Non
                 value = amount.get("value") if isinstance(amount, dict) else None
                 if isinstance(value, float) and isinf(value):
                     raise _not_indexed("Infinite or NaN", updating)
+
+
+def check_lengths(value: Json) -> None:
+    """Refuses numbers that HAPI stores where no search reads them, and then cannot read again.
+
+    Raises:
+        FhirError: 400, as for any body that cannot be read.
+    """
+    if isinstance(value, DecimalNumber):
+        if isinf(value) and value.length > MAX_NUMBER_LENGTH:
+            raise unreadable(JsonSyntaxError(too_long(value.length)))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            check_lengths(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_lengths(item)
 
 
 def check_numbers(resource: Mapping[str, Any]) -> None:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from math import isinf
 from typing import Final, NoReturn, Self
 
-from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, scan
+from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, number_length, scan, too_long
 
 __all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "compact", "pretty", "read_json"]
 
 MAX_DECIMAL_DIGITS = 5000
 """HAPI writes ``1e999999999`` out in full and dies of it; here such a number is refused."""
 
+_GREATEST_EXPONENT = 2**31
 _PLAIN_DECIMAL = re.compile(r"-?(?=.*[1-9])(?:0|[1-9][0-9]{0,400})\.[0-9]{1,400}|0\.0+", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _ESCAPED = re.compile(r'[\x00-\x1f"\\]')
@@ -74,17 +76,45 @@ class DecimalNumber(float):
         return self
 
     @classmethod
-    def stored(cls, text: str) -> Self:
-        """A number that stands in a store in HAPI's form, however long it is."""
-        self = super().__new__(cls, text)
-        self.text = text
+    def unchecked(cls, literal: str) -> Self:
+        """A number as it is written, however long: one from a store, or one that is refused later on."""
+        self = super().__new__(cls, literal)
+        self.text = literal
         return self
+
+    @property
+    def length(self) -> int:
+        """How many digits HAPI writes it with, as Jackson counts them."""
+        exponent = "e" in self.text or "E" in self.text
+        return Decimal(self.text).adjusted() + 1 if exponent else number_length(self.text)
 
     def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
         return (self.text,)
 
     def __repr__(self) -> str:
         return self.text
+
+
+def read_decimal(literal: str) -> DecimalNumber:
+    """Reads a decimal that a client sends.
+
+    HAPI writes all digits out and cannot read more than a thousand again, so such a number would be lost. One that no
+    double holds is given back all the same, because HAPI says something else of it where it goes into an index
+    (see `mab_gym.fhir.checks`).
+
+    Raises:
+        JsonSyntaxError: It is that long.
+        ValueError: It is no decimal number.
+    """
+    try:
+        number = DecimalNumber(literal)
+    except TooManyDigitsError as error:
+        if isinf(number := DecimalNumber.unchecked(literal)) and Decimal(literal).adjusted() < _GREATEST_EXPONENT:
+            return number
+        raise JsonSyntaxError(str(error)) from None
+    if number.length > MAX_NUMBER_LENGTH and not isinf(number):
+        raise JsonSyntaxError(too_long(number.length))
+    return number
 
 
 def read_json(text: str) -> Json:
@@ -110,7 +140,7 @@ def read_json(text: str) -> Json:
         value = _DECODER.decode(body)
     except (ValueError, RecursionError):
         # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
-        value = scan(body, DecimalNumber)
+        value = scan(body, read_decimal)
     if "\\u" not in body and _SURROGATE.search(body) is None:
         return value
     try:
@@ -187,7 +217,7 @@ def _read_int(literal: str) -> int:
 def _read_float(literal: str) -> DecimalNumber:
     if len(literal) > MAX_NUMBER_LENGTH:
         raise ValueError("a number of too many digits")
-    return DecimalNumber(literal)
+    return read_decimal(literal)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -13,8 +13,7 @@ from collections.abc import Callable
 
 from mab_gym.fhir.definitions import Element
 from mab_gym.fhir.errors import DataFormatError
-from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, JsonSyntaxError, number_length, too_long
-from mab_gym.fhir.json_text import DecimalNumber, Json, TooManyDigitsError
+from mab_gym.fhir.json_text import DecimalNumber, Json, JsonSyntaxError, read_decimal
 from mab_gym.fhir.xhtml import clean_xhtml
 
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -108,23 +107,15 @@ def _no_decimal(literal: str) -> str:
 
 
 def _read_decimal(text: str) -> DecimalNumber:
-    """Reads a decimal; refuses one that HAPI stores and then cannot read again, since it writes all digits out.
-
-    Raises:
-        JsonSyntaxError: It is that long.
-    """
     literal = text.removeprefix("+")
     try:
-        number = DecimalNumber(literal)
-    except TooManyDigitsError as error:
-        if (reason := _no_decimal(literal)) != _NO_DIGITS:
-            raise _BadValueError(reason) from None
-        raise JsonSyntaxError(str(error)) from None
+        return read_decimal(literal)
+    except JsonSyntaxError:
+        if (reason := _no_decimal(literal)) == _NO_DIGITS:
+            raise
     except ValueError:
-        raise _BadValueError(_no_decimal(literal)) from None
-    if (length := number_length(number.text)) > MAX_NUMBER_LENGTH:
-        raise JsonSyntaxError(too_long(length))
-    return number
+        reason = _no_decimal(literal)
+    raise _BadValueError(reason)
 
 
 def _read_base64(text: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.checks import StorageError, check_amounts, check_numbers
+from mab_gym.fhir.checks import StorageError, check_amounts, check_lengths, check_numbers
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.gather import TableGatherer
 from mab_gym.fhir.json_text import compact
@@ -90,6 +90,7 @@ class Gathering:
         try:
             resource = parse_resource(compact(raw) if text is None else text, kind)
             check_amounts(resource, updating=True)
+            check_lengths(resource)
             check_numbers(resource)
         except StorageError as error:
             reason = str(error.issues[0].diagnostics).partition("; SQL")[0]

@@ -17,7 +17,21 @@ from mab_gym.fhir.server import Request, Server, Session
 JSON = {"content-type": "application/fhir+json"}
 INFINITE = "Infinite or NaN"
 NO_CREATE = "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
-TOO_LARGE = ["1E400", "-1E400", "1.8E308", "1.7976931348623159E308", "1E999", "1" + "0" * 400, "9" * 1000, '"1E400"']
+TOO_LARGE = [
+    "1E1000",
+    "-1E1001",
+    "1e5000",
+    "1E99999",
+    '"1E99999"',
+    "1E400",
+    "-1E400",
+    "1.8E308",
+    "1.7976931348623159E308",
+    "1E999",
+    "1" + "0" * 400,
+    "9" * 1000,
+    '"1E400"',
+]
 TAKEN = {
     "1E308": "1" + "0" * 308,
     "1.7976931348623157E308": "17976931348623157" + "0" * 292,
@@ -97,6 +111,19 @@ def test_a_thousand_digits_are_taken(value: str) -> None:
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "true", "1E2147483648"])
 def test_what_is_no_number_is_refused(value: str) -> None:
     assert send(Server({}).open(), "PUT", "Observation/x", observation(value, id="x"))[0] == 400
+
+
+@pytest.mark.parametrize(("value", "length"), [("1E1000", 1001), ("-12E5000", 5002), ("1E99999", 100_000)])
+def test_where_no_search_looks_a_number_must_be_readable_again(value: str, length: int) -> None:
+    body = (
+        f'{{"resourceType":"Basic","id":"x","code":{{"text":"x"}},"extension":[{{"url":"u","valueDecimal":{value}}}]}}'
+    )
+    session = Server({}).open()
+    for method, url in (("PUT", "Basic/x"), ("POST", "Basic")):
+        status, said = send(session, method, url, body)
+        assert status == 400
+        assert f"Number value length ({length}) exceeds the maximum allowed (1000" in said
+    assert found(session, "Basic") == []
 
 
 def test_where_no_search_looks_a_number_may_be_larger() -> None:
