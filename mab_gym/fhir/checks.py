@@ -21,7 +21,7 @@ from mab_gym.fhir.json_text import DecimalNumber, Json, JsonSyntaxError
 from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.fhir.parse import parse_resource, unreadable
 from mab_gym.fhir.paths import Node, Path, compile_paths
-from mab_gym.fhir.values import LARGEST_NUMBER
+from mab_gym.fhir.values import LARGEST_NUMBER, exact_numbers
 
 
 class Known(Protocol):
@@ -393,8 +393,9 @@ def check_numbers(resource: Mapping[str, Any]) -> None:
         StorageError: 409 with HAPI-0550; 500 in Bundles.
     """
     for node in _indexed_nodes(resource, "number"):
-        if isinstance(node.value, int | float) and abs(number := Decimal(str(node.value))) >= LARGEST_NUMBER:
-            raise _too_long_for_column(number)
+        for number in exact_numbers(node):
+            if abs(number) >= LARGEST_NUMBER:
+                raise _too_long_for_column(number)
 
 
 def _too_long_for_column(number: Decimal) -> StorageError:

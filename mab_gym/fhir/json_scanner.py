@@ -21,6 +21,8 @@ Json: TypeAlias = Any
 MAX_DEPTH = 1000
 MAX_NUMBER_LENGTH = 1000
 _MAX_TOKEN_LENGTH = 256
+GREATEST_EXPONENT = 2**31
+"""Java has no room for an exponent from here on."""
 _VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _TRAILING = (
     "Trailing token (of type {}) found after value (bound as `com.fasterxml.jackson.databind.JsonNode`): "
@@ -292,8 +294,12 @@ class _Scanner:
         literal = self.text[start:end].removeprefix("+")
         if not match[2] and not match[3]:
             return int(literal), "VALUE_NUMBER_INT"
+        if match[3] and int(match[3][1:]) >= GREATEST_EXPONENT:
+            self._fail(f"Malformed numeric value ({literal})")
         try:
             return self.decimal(literal), "VALUE_NUMBER_FLOAT"
+        except JsonSyntaxError:
+            raise
         except ValueError as error:
             raise JsonSyntaxError(str(error)) from None
 

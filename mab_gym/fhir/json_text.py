@@ -13,14 +13,21 @@ from decimal import Decimal, InvalidOperation
 from math import isinf
 from typing import Final, NoReturn, Self
 
-from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, number_length, scan, too_long
+from mab_gym.fhir.json_scanner import (
+    GREATEST_EXPONENT,
+    MAX_NUMBER_LENGTH,
+    Json,
+    JsonSyntaxError,
+    number_length,
+    scan,
+    too_long,
+)
 
 __all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "compact", "pretty", "read_json"]
 
 MAX_DECIMAL_DIGITS = 5000
 """HAPI writes ``1e999999999`` out in full and dies of it; here such a number is refused."""
 
-_GREATEST_EXPONENT = 2**31
 _PLAIN_DECIMAL = re.compile(r"-?(?=.*[1-9])(?:0|[1-9][0-9]{0,400})\.[0-9]{1,400}|0\.0+", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _ESCAPED = re.compile(r'[\x00-\x1f"\\]')
@@ -109,7 +116,7 @@ def read_decimal(literal: str) -> DecimalNumber:
     try:
         number = DecimalNumber(literal)
     except TooManyDigitsError as error:
-        if isinf(number := DecimalNumber.unchecked(literal)) and Decimal(literal).adjusted() < _GREATEST_EXPONENT:
+        if isinf(number := DecimalNumber.unchecked(literal)) and Decimal(literal).adjusted() < GREATEST_EXPONENT:
             return number
         raise JsonSyntaxError(str(error)) from None
     if number.length > MAX_NUMBER_LENGTH and not isinf(number):

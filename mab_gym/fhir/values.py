@@ -174,10 +174,20 @@ LARGEST_NUMBER = 10**17
 _HUNDREDTH = Decimal("0.01")
 
 
+def exact_numbers(node: Node) -> Iterator[Decimal]:
+    """The number at a node, or both ends of a Range, before an index takes them."""
+    values = [node.value]
+    if isinstance(node.value, dict):
+        ends = (node.value.get(name) for name in ("low", "high"))
+        values = [end.get("value") for end in ends if isinstance(end, dict)]
+    for value in values:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield Decimal(str(value))
+
+
 def _numbers(node: Node) -> Iterator[float]:
-    """A number to the hundredth, which is all that HAPI's column holds."""
-    if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        number = Decimal(str(node.value))
+    """Numbers to the hundredth, which is all that HAPI's column holds."""
+    for number in exact_numbers(node):
         if abs(number) < LARGEST_NUMBER:
             yield float(number.quantize(_HUNDREDTH, ROUND_HALF_UP))
 

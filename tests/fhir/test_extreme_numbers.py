@@ -214,6 +214,37 @@ def test_numbers_are_compared_as_the_index_holds_them() -> None:
         assert sorted(found(session, f"ChargeItem?factor-override={text}")) == ids, text
 
 
+def test_both_ends_of_a_range_are_indexed_as_numbers() -> None:
+    session = Server({}).open()
+
+    def put(own: str, prediction: dict[str, Any]) -> int:
+        head = {"resourceType": "RiskAssessment", "id": own, "status": "final", "subject": {"display": "x"}}
+        return send(session, "PUT", f"RiskAssessment/{own}", json.dumps({**head, "prediction": [prediction]}))[0]
+
+    predictions: list[dict[str, Any]] = [
+        {"probabilityRange": {"low": {"value": 0.2}, "high": {"value": 0.4}}},
+        {"probabilityRange": {"high": {"value": 0.6}}},
+        {"probabilityDecimal": 0.8},
+        {"probabilityRange": {"low": {"unit": "x"}}},
+    ]
+    assert [put(f"z{place}", each) for place, each in enumerate(predictions)] == [201] * 4
+    expected = {
+        "=0.2": ["z0"], "=0.4": ["z0"], "=0.6": ["z1"], "=0.8": ["z2"], "=gt0.1": ["z0", "z1", "z2"], "=lt0.5": ["z0"],
+        "=0.3": [], ":missing=true": ["z3"],
+    }  # fmt: skip
+    for text, ids in expected.items():
+        assert found(session, f"RiskAssessment?probability{text}") == ids, text
+    assert found(session, "RiskAssessment?_sort=probability") == ["z0", "z1", "z2", "z3"]
+    assert put("z4", {"probabilityRange": {"high": {"value": "1E17"}}}) == 409
+
+
+def test_an_exponent_that_java_has_no_room_for() -> None:
+    status, said = send(Server({}).open(), "PUT", "Observation/x", observation("1E2147483648", id="x"))
+    assert status == 400
+    assert "HAPI-1861: Failed to parse JSON encoded FHIR content: Malformed numeric value (1E2147483648)" in said
+    assert said.count("HAPI-1861") == 1
+
+
 SPREAD = {"a": "0", "b": "-0.0", "c": "1e-400", "d": "-1e-400", "e": "1e-320", "f": "1E308", "g": "-1E308", "h": "5"}
 SEARCHES = {
     "gt5": "f", "1e400": "", "lt1e400": "abcdefgh", "0": "abcd", "lt0": "g", "le0": "abcdg", "1e-400": "",
