@@ -1,5 +1,7 @@
 """Environment files: one TOML file describes one Gymnasium id.
 
+They are as powerful as code: they can name a folder of task families, whose Python files run, a Docker image, a server.
+
 id = "mab_gym/MedAgentBench-Query-v0"
 summary = "the five query categories"
 [tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
@@ -48,7 +50,7 @@ from mab_gym.tasking.verdict import REWARDS
 ENTRY_POINTS = "mab_gym.envs"
 """Installed packages offer folders of environment files under this entry point group: ``name = "module:PATH"``."""
 FOLDERS_VARIABLE = "MAB_GYM_ENVS"
-"""Environment variable with further folders of environment files, separated as in PATH."""
+"""Environment variable with further folders of environment files, separated as in PATH; what they name runs."""
 
 EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
 """Where a record system can be."""
@@ -145,7 +147,7 @@ class Environment:
 
 
 def read_environment(path: Path) -> Environment:
-    """Reads an environment file.
+    """Reads an environment file; nothing that it names is loaded yet.
 
     Raises:
         ContentError: It is not as it should be; the text names the file and what is wrong in it.

@@ -23,7 +23,7 @@ def register_envs() -> None:
 
 
 def register_file(path: Path) -> str | None:
-    """Registers one environment file, as in ``register_file(Path("my_env.toml"))``.
+    """Registers one environment file, as in ``register_file(Path("my_env.toml"))``; ``make`` runs code that it names.
 
     Returns:
         The id, or None where the file holds none that can be read.

@@ -1,4 +1,7 @@
-"""A user's own agent: any Python object with `reset` and `act`, named by an entry point or by ``module:attribute``."""
+"""A user's own agent: any Python object with `reset` and `act`, named by an entry point or by ``module:attribute``.
+
+What is named is imported, so its code runs in this process with all its rights.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.table import InstantColumn, PoolColumn, Table
 
 RUN: Final = 4
@@ -164,7 +165,7 @@ def _hashed(column: PoolColumn, spoken: Any) -> Hashes:
 
 def _spoken(text: str) -> str:
     """What an element says, however it is written: JSON without white space, its members in order."""
-    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    return json.dumps(parse_element(text), sort_keys=True, separators=(",", ":"))
 
 
 def _mixed(hashes: Hashes) -> Hashes:

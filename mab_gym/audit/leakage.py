@@ -6,15 +6,16 @@ charts (`mab_gym.audit.alike`), and, where both are environments, the cases' pro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mab_gym.audit.alike import Hashes, nearly_the_same, sketches
+from mab_gym.charts.elements import full_name
 from mab_gym.cohort.names import folded
 from mab_gym.fhir.archive import Archive
+from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.table import InstantColumn, PoolColumn, Table, write_instant
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.family import Family
@@ -106,7 +107,7 @@ def _people(patients: Table) -> Iterator[dict[str, Any]]:
         for column in patients.columns:
             if isinstance(column, PoolColumn):
                 if column.name != "meta" and (code := int(column.codes[row])):
-                    resource[column.name] = json.loads(column.texts[code - 1])
+                    resource[column.name] = parse_element(column.texts[code - 1])
             elif form := int(column.forms[row]):
                 resource[column.name] = _instant(column, form, int(column.seconds[row]))
         yield resource
@@ -124,14 +125,14 @@ def _facts_of(patient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "identifiers", f"{identifier.get('system', '')}|{identifier['value']}"
     born = str(patient.get("birthDate", ""))
     for name in _listed(patient.get("name")):
-        full = folded(" ".join((*map(str, name.get("given", ())), str(name.get("family", ""))))).strip()
+        full = folded(full_name([name])).strip()
         if full:
             yield "full names", full
         if full and born:
             yield "people (name and date of birth)", f"{full} {born}"
     phones = [str(each.get("value", "")) for each in _listed(patient.get("telecom")) if each.get("value")]
     places = [
-        " ".join((*map(str, each.get("line", ())), str(each.get("postalCode", ""))))
+        " ".join((*(str(line) for line in each["line"] if line), str(each.get("postalCode", ""))))
         for each in _listed(patient.get("address"))
         if each.get("line")
     ]

@@ -9,14 +9,21 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from mab_gym.charts.elements import Elements, code_of, rows_of, spoken
+from mab_gym.charts.elements import Elements, amount_of, code_of, full_name, spoken
+from mab_gym.charts.owners import owners
 from mab_gym.errors import UsageError
 from mab_gym.fhir.archive import Archive
 from mab_gym.fhir.base import BaseTable
+from mab_gym.fhir.definitions import elements as defined_elements
 
 VOID: Final = ("entered-in-error", "cancelled")
 _PRESSURE: Final = re.compile(r"\s*(\d{2,3})\s*/\s*(\d{2,3})\s*(mm\s?\[?Hg\]?)?\s*")
-_READ: Final = ("Patient", "Observation", "Condition", "MedicationRequest", "Procedure")
+_LONGEST_NUMBER: Final = 24
+_NAMING: Final = (
+    "code", "vaccineCode", "medicationCodeableConcept", "serviceType", "type", "category", "class", "description",
+    "title", "name",
+)  # fmt: skip
+"""Elements that say what a resource is, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,8 @@ class PatientChart:
         name: Given and family names.
         female: None where the gender is another or not known.
         gender: As written.
-        birth: Date of birth, or None.
+        birth: Date of birth, or None where no day is known.
+        born: The same as written, which may be a year alone.
         facts: Other demographics, label by label.
         conditions: The problem list and diagnoses, the latest first.
         medications: By drug, the latest first.
@@ -113,6 +121,7 @@ class PatientChart:
     female: bool | None = None
     gender: str = ""
     birth: date | None = None
+    born: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     conditions: list[Entry] = field(default_factory=list)
     medications: list[Entry] = field(default_factory=list)
@@ -142,8 +151,7 @@ def read_chart(archive: Archive, mrn: str) -> PatientChart:
         raise UsageError(f"there is no Patient {mrn!r} here{hint}; `mab-gym data patients` lists them")
     chart = _person(mrn, BaseTable(table).resource(ids.index(mrn)))
     for name, other in archive.tables.items():
-        rows = rows_of(other, mrn)
-        if len(rows) and name != "Patient":
+        if len(rows := owners(other).rows_of(mrn)):
             _fill(chart, name, Elements(other, rows))
     for listed in (chart.conditions, chart.medications):
         listed.sort(key=lambda entry: -(entry.last or 0))
@@ -165,16 +173,14 @@ def when(seconds: int | None, to: str = "minutes") -> str:
 
 
 def _person(mrn: str, resource: Mapping[str, Any]) -> PatientChart:
-    names = [name for name in resource.get("name") or () if isinstance(name, dict)]
-    name = names[0] if names else {}
-    full = " ".join((*map(str, name.get("given") or ()), str(name.get("family") or ""))).strip()
     gender = str(resource.get("gender") or "")
+    born = str(resource.get("birthDate") or "")
     try:
-        birth = date.fromisoformat(str(resource.get("birthDate")))
+        birth = date.fromisoformat(born)
     except ValueError:
         birth = None
     female = {"female": True, "male": False}.get(gender)
-    chart = PatientChart(mrn, full or str(name.get("text") or ""), female, gender, birth)
+    chart = PatientChart(mrn, full_name(resource.get("name")), female, gender, birth, born)
     for address in (a for a in resource.get("address") or () if isinstance(a, dict)):
         towns = [address.get(key) for key in ("city", "state", "postalCode")]
         parts = [str(part) for part in (*(address.get("line") or ()), *towns) if part]
@@ -184,10 +190,24 @@ def _person(mrn: str, resource: Mapping[str, Any]) -> PatientChart:
     for extension in (e for e in resource.get("extension") or () if isinstance(e, dict)):
         label = str(extension.get("url") or "").rpartition("us-core-")[2]
         if label in ("race", "ethnicity"):
-            chart.facts.setdefault(label, spoken(extension.get("valueCodeableConcept")))
+            chart.facts.setdefault(label, _origin(extension))
     if spoken(resource.get("maritalStatus")):
         chart.facts["marital status"] = spoken(resource["maritalStatus"])
     return chart
+
+
+def _origin(extension: Mapping[str, Any]) -> str:
+    """Race or ethnicity in words: US Core's text, and what of its categories and details says more."""
+    parts: dict[str, list[str]] = {"text": [], "": []}
+    for part in (extension, *(e for e in extension.get("extension") or () if isinstance(e, dict))):
+        for name, value in part.items():
+            if name.startswith("value") and (said := spoken(value)):
+                parts["text" if part.get("url") == "text" else ""].append(said)
+    texts = list(dict.fromkeys(parts["text"]))
+    more = [said for said in dict.fromkeys(parts[""]) if said.casefold() not in {text.casefold() for text in texts}]
+    if not texts or not more:
+        return ", ".join(texts or more)
+    return f"{', '.join(texts)} ({', '.join(more)})"
 
 
 def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
@@ -201,7 +221,13 @@ def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
         case "Procedure":
             chart.procedures += _grouped(elements, "code", "status")
         case _:
-            chart.others[resource_type] = _grouped(elements, "code", "status")
+            chart.others[resource_type] = _grouped(elements, _naming(resource_type), "status")
+
+
+def _naming(resource_type: str) -> str:
+    """The element that says what a resource of a type is."""
+    defined = defined_elements(resource_type)
+    return next((name for name in _NAMING if name in defined), "code")
 
 
 def _grouped(elements: Elements, concept: str, status: str, dosage: str = "") -> list[Entry]:
@@ -237,15 +263,24 @@ def _observations(chart: PatientChart, elements: Elements) -> None:
             if isinstance(each.get("valueQuantity"), dict):
                 kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
                 _add(chart, kind_of_part, spoken(each.get("code")), each["valueQuantity"], state, time)
-        said = text if isinstance(text, str) else spoken(concept)
+        said = text if isinstance(text, str) else spoken(concept) or _amount_in_words(quantity)
         chart.texts.setdefault(name, Entry(name, kind)).add(time, state, said)
 
 
+def _amount_in_words(quantity: Any) -> str:
+    """A Quantity that no series takes: one without a time, or out of all measure."""
+    if not isinstance(quantity, dict) or "value" not in quantity:
+        return ""
+    value, unit = str(quantity["value"]), str(quantity.get("unit") or quantity.get("code") or "")
+    shown = value if len(value) <= _LONGEST_NUMBER else f"{value[:_LONGEST_NUMBER]}… ({len(value)} characters)"
+    return f"{shown} {unit}".strip()
+
+
 def _add(chart: PatientChart, code: str, name: str, quantity: Mapping[str, Any], status: str, time: int | None) -> bool:
-    value = quantity.get("value")
-    if time is None or isinstance(value, bool) or not isinstance(value, int | float):
+    value = amount_of(quantity)
+    if time is None or value is None:
         return False
     unit = str(quantity.get("unit") or quantity.get("code") or "")
     series = chart.series.setdefault(code, Series(code, name or code, unit))
-    series.points.append(Point(time, float(value), status in VOID, status))
+    series.points.append(Point(time, value, status in VOID, status))
     return True

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.dates import read_date
 from mab_gym.fhir.table import OTHER_FORM, InstantColumn, IntArray, PoolColumn, Table, read_instant
 
-_SUBJECTS: Final = ("subject", "patient")
 _TIMES: Final = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod", "authoredOn",
     "recordedDate", "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "date", "issued", "period", "created",
 )  # fmt: skip
 """Elements that say when something was, the best first."""
+_LEAST, _GREATEST = 1e-100, 1e100
+"""What lies beyond is no measurement, and sums and differences of such values leave what a float holds."""
 
 
 class Elements:
@@ -41,7 +42,7 @@ class Elements:
         if not isinstance(column, PoolColumn):
             return [None] * len(self.rows)
         codes = column.codes[self.rows]
-        parsed = {code: json.loads(column.texts[code - 1]) for code in np.unique(codes).tolist() if code}
+        parsed = {code: parse_element(column.texts[code - 1]) for code in np.unique(codes).tolist() if code}
         return [parsed.get(code) for code in codes.tolist()]
 
     def seconds(self, name: str) -> list[int | None]:
@@ -64,32 +65,40 @@ class Elements:
         return result
 
 
-def rows_of(table: Table, patient: str) -> IntArray:
-    """The rows about a patient, in load order."""
-    reference = re.compile(rf'"reference": ?"(?:[^"]*/)?Patient/{re.escape(patient)}(?:/_history/[^"]*)?"')
-    for column in table.columns:
-        if column.name in _SUBJECTS and isinstance(column, PoolColumn):
-            wanted = [code for code, text in enumerate(column.texts, 1) if reference.search(text)]
-            found: IntArray = np.flatnonzero(np.isin(column.codes, wanted))
-            return found
-    return np.empty(0, dtype=np.intp)
-
-
 def spoken(concept: Any) -> str:
-    """A CodeableConcept in words: its text, else a coding's display or code; empty where there is none."""
+    """A CodeableConcept or a Coding in words: its text, else a display or code; of a list, the first that has one."""
     if isinstance(concept, list):
-        concept = concept[0] if concept else None
+        return next((said for each in concept if (said := spoken(each))), "")
     if not isinstance(concept, dict):
         return concept if isinstance(concept, str) else ""
-    codings: Sequence[Any] = concept.get("coding") or ()
-    texts = [concept.get("text"), *(c.get(key) for c in codings if isinstance(c, dict) for key in ("display", "code"))]
+    codings = [*(each for each in concept.get("coding") or () if isinstance(each, dict)), concept]
+    texts = [concept.get("text"), *(coding.get(key) for coding in codings for key in ("display", "code"))]
     return next((str(text) for text in texts if text), "")
 
 
 def code_of(concept: Any) -> str:
     """The first coding's code; empty where there is none."""
+    if isinstance(concept, list):
+        return code_of(concept[0]) if concept else ""
     codings = concept.get("coding") if isinstance(concept, dict) else None
     return str(codings[0].get("code") or "") if codings and isinstance(codings[0], dict) else ""
+
+
+def full_name(names: Any) -> str:
+    """Given and family names, or the text, of the first HumanName that has any; empty where none has."""
+    for name in (each for each in names or () if isinstance(each, dict)):
+        parts = [*(name.get("given") or ()), name.get("family")]
+        if full := " ".join(str(part) for part in parts if part) or str(name.get("text") or ""):
+            return full
+    return ""
+
+
+def amount_of(quantity: Any) -> float | None:
+    """The value of a Quantity, where it is one that figures and plots can be made of."""
+    value = quantity.get("value") if isinstance(quantity, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if not value or _LEAST <= abs(value) <= _GREATEST else None
 
 
 def _seconds(value: Any) -> int | None:

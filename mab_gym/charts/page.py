@@ -59,7 +59,7 @@ def _banner(chart: PatientChart, now: datetime) -> Iterator[str]:
     facts = {
         "MRN": chart.mrn,
         "sex": chart.gender or "not known",
-        "born": chart.birth.isoformat() if chart.birth else "not known",
+        "born": chart.born or "not known",
         **({"age": f"{age} years"} if age is not None else {}),
         **chart.facts,
     }

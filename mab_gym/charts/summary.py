@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
 
-from mab_gym.charts.elements import code_of, spoken
+from mab_gym.charts.chart import when
+from mab_gym.charts.elements import amount_of, code_of, full_name, spoken
+from mab_gym.charts.owners import owners
 from mab_gym.fhir.archive import Archive
-from mab_gym.fhir.table import InstantColumn, PoolColumn, Table, write_instant
+from mab_gym.fhir.base import parse_element
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Table, write_instant
 
 _MOST: Final = 12
 
@@ -86,10 +89,9 @@ def summarize(archive: Archive, now: datetime) -> Summary:
         now: When ages are counted.
     """
     tables = archive.tables
-    observed = _owners(tables.get("Observation"))
-    each = np.unique(observed[1], return_counts=True)[1] if len(observed[0]) else np.empty(0, dtype=np.int64)
-    with_chart = set().union(*(set(_owners(table)[0]) for name, table in tables.items() if name != "Patient"))
-    spread = tuple(int(value) for value in np.quantile(each, (0, 0.5, 1))) if len(each) else ()
+    each = list(owners(tables.get("Observation")).counts().values())
+    with_chart = set[str]().union(*(owners(table).people for table in tables.values()))
+    spread = tuple(int(value) for value in np.quantile(each, (0, 0.5, 1))) if each else ()
     first, last = _span(tables.get("Observation"))
     return Summary(
         {name: len(table) for name, table in tables.items()},
@@ -110,13 +112,10 @@ def patients(archive: Archive) -> Iterable[tuple[str, str, str, str, int]]:
         return
     names, genders = _pool_values(table, "name"), _pool_values(table, "gender")
     births = _births(table)
-    owners, numbers = _owners(archive.tables.get("Observation"))
-    counts = dict(zip(owners, np.bincount(numbers, minlength=len(owners)).tolist(), strict=True)) if len(owners) else {}
+    counts = owners(archive.tables.get("Observation")).counts()
     for row, logical_id in enumerate(table.ids):
-        name = names[row][0] if isinstance(names[row], list) and names[row] else {}
-        full = " ".join((*map(str, name.get("given") or ()), str(name.get("family") or ""))) if name else ""
-        born = births[row]
-        yield str(logical_id), full, str(genders[row] or ""), born or "", counts.get(str(logical_id), 0)
+        mrn = str(logical_id)
+        yield mrn, full_name(names[row]), str(genders[row] or ""), births[row] or "", counts.get(mrn, 0)
 
 
 def _people(table: Table | None, only: set[str] | None, now: datetime) -> People:
@@ -144,21 +143,24 @@ def _conditions(table: Table | None) -> list[Kind]:
     code = _pool(table, "code")
     if table is None or code is None:
         return []
-    _, numbers = _owners(table)
-    pairs = np.unique(np.stack([code.codes.astype(np.int64), numbers]), axis=1)
-    people = np.bincount(pairs[0][pairs[1] >= 0], minlength=len(code.texts) + 1)
+    about = owners(table)
+    pairs = np.unique(np.stack([code.codes[about.rows].astype(np.int64), about.numbers]), axis=1)
+    people = np.bincount(pairs[0], minlength=len(code.texts) + 1)
     counts = np.bincount(code.codes, minlength=len(code.texts) + 1)
     best = [place for place in np.argsort(-people, kind="stable").tolist() if place][:_MOST]
-    return [Kind(spoken(json.loads(code.texts[place - 1])), int(counts[place]), int(people[place])) for place in best]
+    return [
+        Kind(spoken(parse_element(code.texts[place - 1])), int(counts[place]), int(people[place])) for place in best
+    ]
 
 
 def _results(table: Table | None) -> list[Kind]:
     code, quantity = _pool(table, "code"), _pool(table, "valueQuantity")
     if table is None or code is None or quantity is None:
         return []
-    read = [json.loads(text) for text in quantity.texts]
-    values = np.array([np.nan, *(_number(each) for each in read)])
-    _, numbers = _owners(table)
+    read = [parse_element(text) for text in quantity.texts]
+    amounts = [amount_of(each) for each in read]
+    values = np.array([np.nan, *(np.nan if amount is None else amount for amount in amounts)])
+    about = owners(table)
     counts = np.bincount(code.codes[quantity.codes > 0], minlength=len(code.texts) + 1)
     kinds = []
     for place in np.argsort(-counts, kind="stable").tolist()[:_MOST]:
@@ -167,17 +169,12 @@ def _results(table: Table | None) -> list[Kind]:
         found = found[~np.isnan(found)]
         if not place or not len(found):
             continue
-        concept = json.loads(code.texts[place - 1])
+        concept = parse_element(code.texts[place - 1])
         unit = str(read[int(quantity.codes[rows[0]]) - 1].get("unit") or "")
         quantiles = tuple(float(value) for value in np.quantile(found, (0.05, 0.5, 0.95)))
-        people = len(np.unique(numbers[rows]))
+        people = len(np.unique(about.numbers[np.isin(about.rows, rows)]))
         kinds.append(Kind(spoken(concept) or code_of(concept), int(counts[place]), people, unit, quantiles))
     return kinds
-
-
-def _number(quantity: Any) -> float:
-    value = quantity.get("value") if isinstance(quantity, dict) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
 
 
 def _pool(table: Table | None, name: str) -> PoolColumn | None:
@@ -189,7 +186,7 @@ def _pool_values(table: Table, name: str) -> list[Any]:
     column = _pool(table, name)
     if column is None:
         return [None] * len(table)
-    values = [None, *(json.loads(text) for text in column.texts)]
+    values = [None, *(parse_element(text) for text in column.texts)]
     return [values[code] for code in column.codes.tolist()]
 
 
@@ -198,25 +195,14 @@ def _births(table: Table) -> list[str | None]:
         if column.name == "birthDate" and isinstance(column, InstantColumn):
             found = zip(column.forms.tolist(), column.seconds.tolist(), strict=True)
             return [
-                write_instant(second, column.known[form - 1])[:10] if 0 < form <= len(column.known) else None
+                None
+                if not form
+                else str(json.loads(column.others[second]))[:10]
+                if form == OTHER_FORM
+                else write_instant(second, column.known[form - 1])[:10]
                 for form, second in found
             ]
     return [str(value) if value else None for value in _pool_values(table, "birthDate")]
-
-
-def _owners(table: Table | None) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """The ids of the patients whom a table is about; for each row the place of its patient, -1 for none."""
-    column = _pool(table, "subject") or _pool(table, "patient")
-    if table is None or column is None:
-        return [], np.full(0 if table is None else len(table), -1, dtype=np.int64)
-    places: dict[str, int] = {}
-    of_code = np.full(len(column.texts) + 1, -1, dtype=np.int64)
-    for code, text in enumerate(column.texts, 1):
-        reference = str(json.loads(text).get("reference", ""))
-        kind, _, logical_id = reference.partition("/_history/")[0].rpartition("/")
-        if kind.endswith("Patient"):
-            of_code[code] = places.setdefault(logical_id, len(places))
-    return list(places), of_code[column.codes]
 
 
 def _span(table: Table | None) -> tuple[str | None, str | None]:
@@ -225,6 +211,6 @@ def _span(table: Table | None) -> tuple[str | None, str | None]:
             seconds = column.seconds[(column.forms > 0) & (column.forms <= len(column.known))]
             if len(seconds):
                 ends = (int(seconds.min()), int(seconds.max()))
-                first, last = (datetime.fromtimestamp(end, UTC).date().isoformat() for end in ends)
+                first, last = (when(end, "days") for end in ends)
                 return first, last
     return None, None

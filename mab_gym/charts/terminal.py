@@ -29,7 +29,7 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
         whole: Whether long lists are shown to their ends.
     """
     age = chart.age(now)
-    born = f"born {chart.birth.isoformat()}" if chart.birth else "date of birth not known"
+    born = f"born {chart.born}" if chart.born else "date of birth not known"
     head = f"{chart.name or '(no name)'}  ·  {chart.mrn}  ·  {chart.gender or 'gender not known'}  ·  {born}"
     yield Text(head + (f" ({age} years)" if age is not None else ""), style="bold")
     if chart.facts:

@@ -13,7 +13,11 @@ from mab_gym.evaluate import AGENTS
 from mab_gym.rollout import assignments, play_all, unwrapped
 
 
-def baselines(env: Annotated[str, typer.Option(help="An environment's id or file.")] = DEFAULT_ENV) -> None:
+def baselines(
+    env: Annotated[
+        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+    ] = DEFAULT_ENV,
+) -> None:
     """Play an environment with each reference agent and print one table."""
     made = make(env)
     todo = assignments(unwrapped(made))

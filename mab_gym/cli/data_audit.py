@@ -8,12 +8,14 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mab_gym.audit.leakage import Comparison, Material, compare, material
-from mab_gym.cli.console import output, stages
+from mab_gym.cli.cohorts import MEANT, opened
+from mab_gym.cli.console import output
 from mab_gym.cli.environment import make
-from mab_gym.cohort.locate import NAMED, archive_path, named_archive, named_spec
+from mab_gym.cohort.locate import archive_path, named_spec
 from mab_gym.environments import environment_files, read_environment
 from mab_gym.fhir.archive import open_archive
 from mab_gym.rollout import unwrapped
@@ -21,7 +23,7 @@ from mab_gym.rollout import unwrapped
 _STREAMED = 1000
 """So many cases are looked at where they come without end."""
 
-Side = Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}), an archive's file, or an environment's id.")]
+Side = Annotated[str, typer.Argument(help=f"{MEANT} Or an environment's id or file.")]
 
 
 def audit(
@@ -56,14 +58,13 @@ def _material(name: str) -> Material:
         cases = place.tasks.cases or list(islice(place.tasks.stream(), _STREAMED))
         paired = [(place.tasks.catalogue[case.family], case) for case in cases]
         return material(name, open_archive(path), paired, place.backend.now.isoformat())
-    with stages(f"building the {name} cohort") as tell:
-        path = named_archive(name, tell)
-    return material(name, open_archive(path))
+    return material(name, opened(name))
 
 
 def _table(first: str, second: str, lines: list[Comparison]) -> Table:
-    table = Table("compared", first, second, "shared", "for instance", title="What two sets have in common")
+    sides = (escape(first), escape(second))
+    table = Table("compared", *sides, "shared", "for instance", title="What two sets have in common")
     for line in lines:
         shared = f"[red]{line.shared:,}[/]" if line.shared else "0"
-        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, "; ".join(line.examples))
+        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, escape("; ".join(line.examples)))
     return table

@@ -11,25 +11,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from mab_gym.charts.summary import Kind, People, summarize
+from mab_gym.cli.cohorts import Cohort, CohortOption, existing_archive, meant
 from mab_gym.cli.console import output
-from mab_gym.cohort.locate import NAMED, existing_archive
 from mab_gym.fhir.archive import open_archive
 from mab_gym.fhir.server import DEFAULT_NOW
 
 
 def info(
-    cohort: Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")] = "canonical",
+    cohort: Cohort = None,
+    option: CohortOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a cohort's archive holds: counts, people, conditions, results."""
-    path = existing_archive(cohort)
+    name = meant(cohort, option)
+    path = existing_archive(name)
     archive = open_archive(path)
     found = summarize(archive, DEFAULT_NOW)
     if as_json:
         more = {"path": str(path), "bytes": path.stat().st_size, "digest": archive.digest, "about": dict(archive.about)}
         output.print_json(json.dumps({**dataclasses.asdict(found), **more}))
         return
-    counts = Table(title=f"{cohort}: {path}", title_justify="left")
+    counts = Table(title=escape(f"{name}: {path}"), title_justify="left")
     counts.add_column("resource type")
     counts.add_column("count", justify="right")
     for name, count in found.counts.items():

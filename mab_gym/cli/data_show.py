@@ -14,40 +14,49 @@ from mab_gym.charts.chart import read_chart
 from mab_gym.charts.page import page
 from mab_gym.charts.summary import patients
 from mab_gym.charts.terminal import rendered
-from mab_gym.cli.console import output, stages
-from mab_gym.cohort.locate import NAMED, named_archive
+from mab_gym.cli.cohorts import DEFAULT, MEANT, Cohort, CohortOption, cohort_and_patient, meant, opened
+from mab_gym.cli.console import output
 from mab_gym.cohort.names import folded
-from mab_gym.fhir.archive import Archive, open_archive
+from mab_gym.errors import UsageError
 from mab_gym.fhir.server import DEFAULT_NOW
-
-Where = Annotated[str, typer.Option("--cohort", help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")]
 
 
 def show(
-    mrn: Annotated[str, typer.Argument(help="Whose chart; `mab-gym data patients` lists them.")],
-    cohort: Where = "canonical",
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[COHORT] MRN",
+            help=f"{MEANT} [default: {DEFAULT}] Then whose chart; `mab-gym data patients` lists them.",
+        ),
+    ],
+    option: CohortOption = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file instead.")] = None,
     whole: Annotated[bool, typer.Option("--all", help="Show long lists to their ends.")] = False,
 ) -> None:
     """Show a patient's chart: conditions, medications, latest results, procedures."""
-    chart = read_chart(_archive(cohort), mrn)
+    cohort, mrn = cohort_and_patient(words, option)
+    chart = read_chart(opened(cohort), mrn)
     if html is None:
         for piece in rendered(chart, DEFAULT_NOW, whole=whole):
             output.print(piece)
         return
     text = page(chart, DEFAULT_NOW)
-    html.write_text(text, encoding="utf-8")
+    try:
+        html.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{html} cannot be written: {error.strerror}") from None
     output.print(f"{html} ({len(text.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
 
 
 def list_patients(
-    cohort: Where = "canonical",
+    cohort: Cohort = None,
+    option: CohortOption = None,
     find: Annotated[str, typer.Option(help="Only those whose name or MRN holds this, case and accents apart.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
 ) -> None:
     """List the people of a cohort."""
     wanted = folded(find)
-    found = (each for each in patients(_archive(cohort)) if wanted in folded(f"{each[0]} {each[1]}"))
+    found = (each for each in patients(opened(meant(cohort, option))) if wanted in folded(f"{each[0]} {each[1]}"))
     shown = list(islice(found, limit + 1))
     table = Table("MRN", "name", "sex", "born")
     table.add_column("observations", justify="right")
@@ -56,8 +65,3 @@ def list_patients(
     output.print(table if shown else f"nobody's name or MRN holds {find!r}", markup=False)
     if len(shown) > limit:
         output.print(f"and more (--limit, --find); these are the first {limit}")
-
-
-def _archive(cohort: str) -> Archive:
-    with stages(f"building the {cohort} cohort") as tell:
-        return open_archive(named_archive(cohort, tell))

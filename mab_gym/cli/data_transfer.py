@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from mab_gym.cli.cohorts import Cohort, CohortOption, meant, opened
 from mab_gym.cli.console import output, stages
-from mab_gym.cohort.locate import NAMED, cache_folder, named_archive
+from mab_gym.cohort.locate import cache_folder
 from mab_gym.errors import UsageError
-from mab_gym.fhir.archive import check_place, open_archive, saying
+from mab_gym.fhir.archive import check_place, saying
 from mab_gym.transfer.crawling import import_server
 from mab_gym.transfer.exporting import export_bundles, export_ndjson
 from mab_gym.transfer.importing import Imported, import_files
@@ -19,7 +20,11 @@ from mab_gym.transfer.importing import Imported, import_files
 
 def import_(
     source: Annotated[
-        str, typer.Argument(help="A FHIR base URL; or a file or folder of *.ndjson or of *.json Bundles, plain or .gz.")
+        str,
+        typer.Argument(
+            help="A FHIR base URL; or a file or folder of *.ndjson, or of *.json with a Bundle or a resource each, "
+            "plain or .gz."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="The archive to write. [default: NAME.mab in the cache]")] = None,
     name: Annotated[str | None, typer.Option(help="What to call it. [default: the file's name]")] = None,
@@ -53,7 +58,8 @@ def import_(
 
 
 def export(
-    archive: Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")],
+    cohort: Cohort = None,
+    option: CohortOption = None,
     ndjson: Annotated[Path | None, typer.Option(help="A new folder for one NDJSON file a resource type.")] = None,
     bundles: Annotated[Path | None, typer.Option(help="A new folder for transaction Bundles.")] = None,
     size: Annotated[int, typer.Option(help="Resources in a Bundle.")] = 500,
@@ -70,13 +76,14 @@ def export(
     if ids not in ("prefix", "keep"):
         raise UsageError(f"--ids is prefix or keep, not {ids!r}")
     wanted = [mrn.strip().removeprefix("Patient/") for mrn in (patients or "").split(",") if mrn.strip()]
-    with stages(f"exporting {archive}") as tell:
-        opened = open_archive(named_archive(archive, tell))
+    name = meant(cohort, option)
+    archive = opened(name)
+    with stages(f"exporting {name}") as tell:
         if ndjson is not None:
-            done = export_ndjson(opened, ndjson, wanted, tell)
+            done = export_ndjson(archive, ndjson, wanted, tell)
         else:
             assert bundles is not None
-            done = export_bundles(opened, bundles, size, ids == "keep", wanted, tell)
+            done = export_bundles(archive, bundles, size, ids == "keep", wanted, tell)
     total = sum(done.counts.values())
     output.print(f"{total:,} resources in {done.files:,} files in {done.folder}", markup=False, soft_wrap=True)
     if done.renamed:
@@ -95,6 +102,8 @@ def _say(imported: Imported) -> None:
     for count, what in (
         (imported.conditional, "references by a search, which stay as they came"),
         (imported.dangling, "references to entries that their Bundle does not have, which stay as they came"),
+        (imported.repeated, "came again, equal in all that they say; each is taken once"),
+        (imported.named, "had no id and were given one"),
         (imported.problems.count, f"left out; all are in {imported.problems.path}"),
     ):
         if count:

@@ -30,7 +30,9 @@ _CASES = "What to play"
 class Plan:
     """Who plays what, as the command line says it; each attribute is an option of its name, explained by its help."""
 
-    env: Annotated[str, typer.Option(help="An environment's id or file.", rich_help_panel=_CASES)] = DEFAULT_ENV
+    env: Annotated[
+        str, typer.Option(help="An environment's id or file; task code that a file names runs.", rich_help_panel=_CASES)
+    ] = DEFAULT_ENV
     split: Annotated[
         str | None, typer.Option(help=f"{', '.join(SPLITS)}: the sibling of --env.", rich_help_panel=_CASES)
     ] = None
@@ -55,7 +57,7 @@ class Plan:
         str | None,
         typer.Option(
             help=f"Who plays: {', '.join(AGENTS)}, a name of the entry point group {ENTRY_POINTS}, or "
-            "module:attribute. (default: oracle)"
+            "module:attribute, which is imported and runs. (default: oracle)"
         ),
     ] = None
     model: Annotated[str | None, typer.Option(help="The model that plays.", rich_help_panel=_MODEL)] = None

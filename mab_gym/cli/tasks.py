@@ -46,7 +46,8 @@ _SHORT = 72
 """Characters of an action that are shown in a table."""
 
 Folder = Annotated[
-    Path | None, typer.Option("--folder", help="A folder of task families instead of the installed ones.")
+    Path | None,
+    typer.Option("--folder", help="A folder of task families instead of the installed ones; the code in it runs."),
 ]
 
 

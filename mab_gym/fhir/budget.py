@@ -37,6 +37,8 @@ DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
 """For agents: some forty milliseconds of either, and a page of five thousand ordinary resources."""
 
 _NO_LIMIT = 1 << 62
+SERVING_LIMITS = Limits(search=40_000, body=2_000_000, answer=20_000_000)
+"""For servers that clients fill: Bundles of some thousand resources can be loaded."""
 
 # What things cost, in units.
 ROW = 0.01

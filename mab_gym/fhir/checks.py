@@ -1,22 +1,27 @@
 """What HAPI FHIR 7.6 checks and changes before it stores a resource that a client sends.
 
 `read_body` reads what was sent, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
-the body, the resource types that references name (422), the references themselves (400).
+the body, the resource types that references name (422), amounts and dates that it cannot index (500), the references
+themselves (400), numbers that are too large for its database (409).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, localcontext
 from functools import cache
+from math import isinf
 from typing import Any, Protocol
 
 from mab_gym.fhir.definitions import Element, elements, resource_types, search_parameters
 from mab_gym.fhir.ids import ReferenceId, parse_id
 from mab_gym.fhir.includes import Key
-from mab_gym.fhir.json_text import Json
+from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, too_long
+from mab_gym.fhir.json_text import DecimalNumber, Json, JsonSyntaxError
 from mab_gym.fhir.outcome import FhirError, Issue
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.paths import Path, compile_paths
+from mab_gym.fhir.parse import parse_resource, unreadable
+from mab_gym.fhir.paths import Node, Path, compile_paths
+from mab_gym.fhir.values import LARGEST_NUMBER, exact_numbers
 
 
 class Known(Protocol):
@@ -44,7 +49,15 @@ _NOT_FHIR = (
     'A FHIR Content-Type is required for "{}" operation'
 )
 _NO_CONTENT_TYPE = 'HAPI-0448: No Content-Type header was provided in the request. This is required for "{}" operation'
-_DATE_FAILURE = "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException:"
+_NO_CREATE = "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
+_NO_UPDATE = "HAPI-2223: "
+_NO_TRANSACTION = "HAPI-0389: Failed to call access method: org.hibernate.exception.DataException: "
+_INSERT = (
+    "insert into hfj_spidx_number (hash_identity,sp_missing,sp_name,partition_date,partition_id,res_id,res_type,"
+    "sp_updated,sp_value,sp_id) values (?,?,?,?,?,?,?,?,?,?)"
+)
+_LONGEST_SHOWN = 80
+"""So much of a number does HAPI's database repeat."""
 _LOGICAL_BASES = (
     "http://hl7.org/fhir/ValueSet/",
     "http://hl7.org/fhir/CodeSystem/",
@@ -53,6 +66,26 @@ _LOGICAL_BASES = (
     "http://hl7.org/fhir/StructureDefinition/",
 )
 """References that HAPI takes for mere names (``JpaStorageSettings.DEFAULT_LOGICAL_BASE_URLS``)."""
+
+
+class StorageError(FhirError):
+    """HAPI's database does not take a resource; of an entry of a Bundle that is said in other words.
+
+    Attributes:
+        in_transaction: What is said where the resource is part of a transaction, with 500.
+        in_batch: The same of a batch.
+    """
+
+    def __init__(self, status: int, text: str, in_transaction: str, in_batch: str) -> None:
+        super().__init__(status, text)
+        self.in_transaction, self.in_batch = in_transaction, in_batch
+
+
+def _not_indexed(reason: str, updating: bool) -> StorageError:
+    """What HAPI says where it fails over a value that goes into an index."""
+    if updating:
+        return StorageError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
+    return StorageError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
 
 
 def read_body(resource_type: str, headers: Mapping[str, str], body: str, operation: str) -> dict[str, Any]:
@@ -76,12 +109,13 @@ LABELS = ("security", "tag")
 _LABEL_FIELDS = ("system", "version", "code", "display", "userSelected")
 
 
-def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
+def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool = False) -> dict[str, Any]:
     """Checks a resource that is to be stored (https://hl7.org/fhir/R4/http.html#create) as HAPI does.
 
     Args:
         resource: As it was read.
         known: What its references may point to.
+        updating: Whether it was sent by PUT, which HAPI says some things otherwise to.
 
     Returns:
         The resource as it is to be stored, without ``meta.versionId`` and ``meta.lastUpdated``. A ``meta.source`` that
@@ -94,8 +128,11 @@ def check_resource(resource: Mapping[str, Any], known: Known) -> dict[str, Any]:
     written = _written_references(resource)
     if any("?" in text for text in written):
         resource = _with_searched_references(resource, known)
+    check_amounts(resource, updating=updating)
+    check_dates(resource, updating=updating)
+    check_lengths(resource)
     check_references(resource, known)
-    check_dates(resource)
+    check_numbers(resource)
     if any(parse_id(text).without_version() != text for text in written):
         resource = _without_versions(resource)
     return _with_stored_meta(dict(resource))
@@ -227,14 +264,21 @@ def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tup
 
 
 @cache
-def _date_paths(resource_type: str) -> list[Path]:
-    """Where search parameters find dates."""
+def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
+    """Where search parameters of a kind find values."""
     return [
         path
         for parameter in search_parameters(resource_type).values()
-        if parameter.type == "date" and parameter.name != "_lastUpdated"
+        if parameter.type == kind and parameter.name != "_lastUpdated"
         for path in compile_paths(resource_type, parameter.expression)
     ]
+
+
+def _indexed_nodes(resource: Mapping[str, Any], kind: str) -> Iterator[Node]:
+    """What search parameters of a kind find in a resource."""
+    for path in _indexed_paths(resource["resourceType"], kind):
+        if path.top in resource:
+            yield from path.nodes(resource[path.top])
 
 
 def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -295,23 +339,77 @@ def _with_searched_references(value: Json, known: Known) -> Json:
     return found
 
 
-def check_dates(resource: Mapping[str, Any]) -> None:
+def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
     """Fails where HAPI fails: over dates with blanks around them that a search parameter reads.
 
     Raises:
-        FhirError: 500 with HAPI-0389.
+        StorageError: 500.
     """
-    for path in _date_paths(resource["resourceType"]):
-        if path.top not in resource:
-            continue
-        for node in path.nodes(resource[path.top]):
-            texts = [node.value] if node.type_name != "string" else []
-            if isinstance(node.value, dict):
-                texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
-            for text in texts:
-                number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
-                if number and not number.removeprefix("+").isdecimal():
-                    raise FhirError(500, f'{_DATE_FAILURE} For input string: "{number}"')
+    for node in _indexed_nodes(resource, "date"):
+        texts = [node.value] if node.type_name != "string" else []
+        if isinstance(node.value, dict):
+            texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
+        for text in texts:
+            number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
+            if number and not number.removeprefix("+").isdecimal():
+                raise _not_indexed(f'For input string: "{number}"', updating)
+
+
+def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> None:
+    """Fails where HAPI fails: over amounts that no double holds (above 1.8E308) and that a search parameter reads.
+
+    Raises:
+        StorageError: 500.
+    """
+    for node in _indexed_nodes(resource, "quantity"):
+        if isinstance(node.value, dict):
+            for amount in (node.value, node.value.get("low"), node.value.get("high")):
+                value = amount.get("value") if isinstance(amount, dict) else None
+                if isinstance(value, float) and isinf(value):
+                    raise _not_indexed("Infinite or NaN", updating)
+
+
+def check_lengths(value: Json) -> None:
+    """Refuses numbers that HAPI stores where no search reads them, and then cannot read again.
+
+    Raises:
+        FhirError: 400, as for any body that cannot be read.
+    """
+    if isinstance(value, DecimalNumber):
+        if isinf(value) and value.length > MAX_NUMBER_LENGTH:
+            raise unreadable(JsonSyntaxError(too_long(value.length)))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            check_lengths(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_lengths(item)
+
+
+def check_numbers(resource: Mapping[str, Any]) -> None:
+    """Refuses numbers that are too large for HAPI's column, where a search parameter reads them.
+
+    Raises:
+        StorageError: 409 with HAPI-0550; 500 in Bundles.
+    """
+    for node in _indexed_nodes(resource, "number"):
+        for number in exact_numbers(node):
+            if abs(number) >= LARGEST_NUMBER:
+                raise _too_long_for_column(number)
+
+
+def _too_long_for_column(number: Decimal) -> StorageError:
+    with localcontext() as context:
+        context.prec = 2 * MAX_NUMBER_LENGTH
+        shown = f"{number:.2f}"
+    digits = sum(map(str.isdecimal, shown))
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[:_LONGEST_SHOWN] + "..."
+    said = (
+        f'could not execute batch [Value too long for column "SP_VALUE DECIMAL(19, 2)": "{shown} ({digits})"; '
+        f"SQL statement:\n{_INSERT} [22001-224]] [{_INSERT}]"
+    )
+    return StorageError(409, f"HAPI-0550: {said}; SQL [{_INSERT}]", _NO_TRANSACTION + said, said)
 
 
 def _canonical(node: Any) -> str | None:

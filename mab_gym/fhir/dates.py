@@ -112,17 +112,17 @@ def stored_period(value: object) -> Period | None:
     return None
 
 
-def timing_period(events: Sequence[str], bounds: Sequence[str | None]) -> Period | None:
+def timing_period(events: Sequence[str | None], bounds: Sequence[str | None]) -> Period | None:
     """The period that HAPI indexes for a Timing: from its least to its greatest instant.
 
     Days are those of the first and of the last event, as they are listed and written; without any, of the bounds, in
     Greenwich.
 
     Args:
-        events: ``Timing.event``.
+        events: ``Timing.event``; None stands for one that has nothing but extensions.
         bounds: Both ends of ``Timing.repeat.boundsPeriod``.
     """
-    listed = [period for text in events if (period := read_date(text))]
+    listed = [period for text in events if text and (period := read_date(text))]
     around = [period for text in bounds if text and (period := read_date(text))]
     if not listed and not around:
         return None

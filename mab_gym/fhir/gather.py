@@ -54,6 +54,9 @@ class TableGatherer:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __contains__(self, logical_id: str) -> bool:
+        return self._ids.row(logical_id) is not None
+
     def add(self, resource: Mapping[str, Any]) -> bool:
         """Adds a resource; False, and nothing happens, where one with its id was added before.
 
@@ -73,6 +76,20 @@ class TableGatherer:
             column.put(row, pretty(value, 1))
         return True
 
+    def holds(self, resource: Mapping[str, Any]) -> bool:
+        """Whether the resource of this id that was added says the same, element by element.
+
+        Args:
+            resource: As for `add`.
+        """
+        row = self._ids.row(str(resource["id"]))
+        texts = {name: pretty(value, 1) for name, value in resource.items() if name not in ("resourceType", "id")}
+        return (
+            row is not None
+            and texts.keys() <= self._columns.keys()
+            and all(column.holds(row, texts.get(name)) for name, column in self._columns.items())
+        )
+
     def table(self) -> Table:
         """The table of all that was added."""
         names = (name for element in elements(self.resource_type) for name in (element, f"_{element}"))
@@ -86,6 +103,8 @@ class _Ids:
     def __init__(self) -> None:
         self._rising: array[int] | None = array("q")
         self._texts: dict[str, None] = {}
+        self._rows: dict[str, int] | None = None
+        """By id the row, once somebody has asked for one that is no number."""
 
     def __len__(self) -> int:
         return len(self._texts) if self._rising is None else len(self._rising)
@@ -103,8 +122,22 @@ class _Ids:
             self._rising = None
         if text in self._texts:
             return False
+        if self._rows is not None:
+            self._rows[text] = len(self._texts)
         self._texts[text] = None
         return True
+
+    def row(self, text: str) -> int | None:
+        """The row of an id that was added, or None."""
+        if self._rising is not None:
+            number = _number(text)
+            place = bisect_left(self._rising, number) if number is not None else len(self._rising)
+            return place if place < len(self._rising) and self._rising[place] == number else None
+        if text not in self._texts:
+            return None
+        if self._rows is None:
+            self._rows = {each: row for row, each in enumerate(self._texts)}
+        return self._rows[text]
 
     def column(self) -> IntArray | list[str]:
         if self._rising is not None:
@@ -125,6 +158,11 @@ class _Pool:
         self._codes.extend([0] * (row - len(self._codes)))
         self._codes.append(self._pool.code(text))
 
+    def holds(self, row: int, text: str | None) -> bool:
+        """Whether a row has this text, or none."""
+        code = self._codes[row] if row < len(self._codes) else 0
+        return code == (0 if text is None else self._pool.find(text))
+
     def column(self, name: str, rows: int) -> Column:
         codes = np.zeros(rows, dtype=smallest_unsigned(len(self._pool) + 1))
         codes[: len(self._codes)] = np.frombuffer(self._codes, dtype=np.dtype("I")) if self._codes else 0
@@ -143,9 +181,13 @@ class _Texts:
     def __len__(self) -> int:
         return len(self._codes)
 
+    def find(self, text: str) -> int | None:
+        """The number of a text that is there, or None."""
+        return self._codes.get(text if self._file is None else _digest(text))
+
     def code(self, text: str) -> int:
-        """The number of a text."""
-        code = self._codes.get(text if self._file is None else _digest(text))
+        """The number of a text, which is there from now on."""
+        code = self.find(text)
         if code is not None:
             return code
         self._size += len(text)
@@ -205,6 +247,14 @@ class _Instants:
             self._seconds.append(read[0])
             self._forms.append(self._known.setdefault(read[1], len(self._known) + 1))
 
+    def holds(self, row: int, text: str | None) -> bool:
+        """Whether a row has this text, or none."""
+        form = self._forms[row] if row < len(self._forms) else 0
+        return text == (self._text(form, self._seconds[row], list(self._known)) if form else None)
+
+    def _text(self, form: int, second: int, known: Sequence[InstantForm]) -> str:
+        return self._others[second] if form == OTHER_FORM else json.dumps(write_instant(second, known[form - 1]))
+
     def column(self, name: str, rows: int) -> Column:
         seconds, forms = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.uint8)
         seconds[: len(self._seconds)] = np.frombuffer(self._seconds, dtype=np.int64)
@@ -214,9 +264,7 @@ class _Instants:
             return InstantColumn(name, seconds, forms, known, self._others)
         pool = _Pool()
         for row in np.flatnonzero(forms).tolist():
-            form, second = int(forms[row]), int(seconds[row])
-            text = self._others[second] if form == OTHER_FORM else json.dumps(write_instant(second, known[form - 1]))
-            pool.put(row, text)
+            pool.put(row, self._text(int(forms[row]), int(seconds[row]), known))
         return pool.column(name, rows)
 
 

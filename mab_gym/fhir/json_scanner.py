@@ -21,6 +21,8 @@ Json: TypeAlias = Any
 MAX_DEPTH = 1000
 MAX_NUMBER_LENGTH = 1000
 _MAX_TOKEN_LENGTH = 256
+GREATEST_EXPONENT = 2**31
+"""Java has no room for an exponent from here on."""
 _VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _TRAILING = (
     "Trailing token (of type {}) found after value (bound as `com.fasterxml.jackson.databind.JsonNode`): "
@@ -29,6 +31,7 @@ _TRAILING = (
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_LONE_ZERO = re.compile(r"[-+]?0[.eE]")
 _PLAIN = {quote: re.compile(rf"[^{quote}\\\x00-\x1f]*") for quote in "\"'"}
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "/": "/", "\\": "\\", "'": "'"}
 _LITERALS: dict[str, tuple[str, bool | None]] = {
@@ -36,6 +39,20 @@ _LITERALS: dict[str, tuple[str, bool | None]] = {
     "f": ("false", False),
     "n": ("null", None),
 }
+
+
+def number_length(literal: str) -> int:
+    """The length of a number as Jackson counts it: its digits, but for a zero alone before the point."""
+    digits = sum(map(str.isdecimal, literal))
+    return digits - 1 if _LONE_ZERO.match(literal) else digits
+
+
+def too_long(length: int) -> str:
+    """What Jackson says of a number of this length."""
+    return (
+        f"Number value length ({length}) exceeds the maximum allowed ({MAX_NUMBER_LENGTH}, "
+        "from `StreamReadConstraints.getMaxNumberLength()`)"
+    )
 
 
 class JsonSyntaxError(DataFormatError):
@@ -271,18 +288,18 @@ class _Scanner:
             # Where Jackson points to: the offending character after a zero, else the last mark it had fully read.
             fraction = start + match[0].index(".") if match[2] else end
             self._broken_number(end, None if match[1] == "0" else fraction)
-        if len(match[0].lstrip("+-")) > MAX_NUMBER_LENGTH:
-            digits = sum(map(str.isdecimal, match[0]))
-            raise JsonSyntaxError(
-                f"Number value length ({digits}) exceeds the maximum allowed ({MAX_NUMBER_LENGTH}, "
-                "from `StreamReadConstraints.getMaxNumberLength()`)"
-            )
+        if (length := number_length(match[0])) > MAX_NUMBER_LENGTH:
+            raise JsonSyntaxError(too_long(length))
         self.position = end
         literal = self.text[start:end].removeprefix("+")
         if not match[2] and not match[3]:
             return int(literal), "VALUE_NUMBER_INT"
+        if match[3] and int(match[3][1:]) >= GREATEST_EXPONENT:
+            self._fail(f"Malformed numeric value ({literal})")
         try:
             return self.decimal(literal), "VALUE_NUMBER_FLOAT"
+        except JsonSyntaxError:
+            raise
         except ValueError as error:
             raise JsonSyntaxError(str(error)) from None
 

@@ -10,9 +10,18 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from math import isinf
 from typing import Final, NoReturn, Self
 
-from mab_gym.fhir.json_scanner import MAX_NUMBER_LENGTH, Json, JsonSyntaxError, scan
+from mab_gym.fhir.json_scanner import (
+    GREATEST_EXPONENT,
+    MAX_NUMBER_LENGTH,
+    Json,
+    JsonSyntaxError,
+    number_length,
+    scan,
+    too_long,
+)
 
 __all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "Printed", "compact", "pretty", "read_json"]
 
@@ -31,8 +40,14 @@ _LEADING_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c
 """What Java's ``Character.isWhitespace`` accepts: no non-breaking blanks."""
 
 
+class TooManyDigitsError(ValueError):
+    """A number that would be written with thousands of digits."""
+
+
 class DecimalNumber(float):
     """A FHIR decimal, which keeps its digits: 4.0 and 4.00 are different things (R4 datatypes, decimal).
+
+    As a float it is infinite beyond 1.8E308 and zero below 5E-324; its digits stay what they are.
 
     Attributes:
         text: The number as HAPI writes it, ``BigDecimal.toPlainString``: without an exponent, zeros kept.
@@ -46,7 +61,8 @@ class DecimalNumber(float):
         """Reads the literal.
 
         Raises:
-            ValueError: It is no decimal number, or one of thousands of digits.
+            ValueError: It is no decimal number.
+            TooManyDigitsError: It is one of thousands of digits.
         """
         if _PLAIN_DECIMAL.fullmatch(literal):
             self = super().__new__(cls, literal)
@@ -58,11 +74,26 @@ class DecimalNumber(float):
             raise ValueError(f"{literal!r} is not a decimal number") from None
         if not number.is_finite() or not _DECIMAL.fullmatch(literal):
             raise ValueError(f"{literal!r} is not a decimal number")
+        if not number and number.adjusted() > 0:
+            number = Decimal(0)
         if max(abs(number.adjusted()), len(literal)) > MAX_DECIMAL_DIGITS:
-            raise ValueError(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
+            raise TooManyDigitsError(f"a decimal number of more than {MAX_DECIMAL_DIGITS} digits")
         self = super().__new__(cls, literal)
         self.text = format(number if number else number.copy_abs(), "f")
         return self
+
+    @classmethod
+    def unchecked(cls, literal: str) -> Self:
+        """A number as it is written, however long: one from a store, or one that is refused later on."""
+        self = super().__new__(cls, literal)
+        self.text = literal
+        return self
+
+    @property
+    def length(self) -> int:
+        """How many digits HAPI writes it with, as Jackson counts them."""
+        exponent = "e" in self.text or "E" in self.text
+        return Decimal(self.text).adjusted() + 1 if exponent else number_length(self.text)
 
     def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
         return (self.text,)
@@ -82,6 +113,28 @@ class Printed:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+def read_decimal(literal: str) -> DecimalNumber:
+    """Reads a decimal that a client sends.
+
+    HAPI writes all digits out and cannot read more than a thousand again, so such a number would be lost. One that no
+    double holds is given back all the same, because HAPI says something else of it where it goes into an index
+    (see `mab_gym.fhir.checks`).
+
+    Raises:
+        JsonSyntaxError: It is that long.
+        ValueError: It is no decimal number.
+    """
+    try:
+        number = DecimalNumber(literal)
+    except TooManyDigitsError as error:
+        if isinf(number := DecimalNumber.unchecked(literal)) and Decimal(literal).adjusted() < GREATEST_EXPONENT:
+            return number
+        raise JsonSyntaxError(str(error)) from None
+    if number.length > MAX_NUMBER_LENGTH and not isinf(number):
+        raise JsonSyntaxError(too_long(number.length))
+    return number
 
 
 def read_json(text: str) -> Json:
@@ -107,7 +160,7 @@ def read_json(text: str) -> Json:
         value = _DECODER.decode(body)
     except (ValueError, RecursionError):
         # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
-        value = scan(body, DecimalNumber)
+        value = scan(body, read_decimal)
     if "\\u" not in body and _SURROGATE.search(body) is None:
         return value
     try:
@@ -197,7 +250,7 @@ def _read_int(literal: str) -> int:
 def _read_float(literal: str) -> DecimalNumber:
     if len(literal) > MAX_NUMBER_LENGTH:
         raise ValueError("a number of too many digits")
-    return DecimalNumber(literal)
+    return read_decimal(literal)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import lru_cache, partial
+from math import isinf
 from typing import Any
 
 from mab_gym.fhir.dates import DateComparison, Period, parse_comparison
@@ -521,7 +522,9 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
         raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}')
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
-    amount = float(number)
+    amount: float | Decimal = float(number)
+    if not amount or isinf(amount):
+        amount = Decimal(number)  # HAPI compares with the number itself, not with the nearest float.
     used = first or comparator
 
     def matches(value: Quantity | float) -> bool:
@@ -536,9 +539,9 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
 
 
 @lru_cache(maxsize=256)
-def _around(amount: float) -> tuple[Decimal, Decimal]:
+def _around(amount: float | Decimal) -> tuple[Decimal, Decimal]:
     """A tenth around an amount, to the 16 digits that HAPI calculates with."""
-    exact = Decimal(repr(amount))
+    exact = amount if isinstance(amount, Decimal) else Decimal(repr(amount))
     margin = exact * _TENTH
     with localcontext() as context:
         context.prec = 16
@@ -546,7 +549,7 @@ def _around(amount: float) -> tuple[Decimal, Decimal]:
     return min(ends), max(ends)
 
 
-def _compare(prefix: str, value: float, amount: float) -> bool:
+def _compare(prefix: str, value: float, amount: float | Decimal) -> bool:
     match prefix:
         case "gt":
             return value > amount

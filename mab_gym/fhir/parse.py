@@ -60,7 +60,12 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
         # Lists within lists, which mean no more than one list.
         raise FhirError(501, _TOO_DEEP) from None
     except DataFormatError as error:
-        raise FhirError(400, f"HAPI-0450: Failed to parse request body as JSON resource. Error was: {error}") from None
+        raise unreadable(error) from None
+
+
+def unreadable(error: DataFormatError) -> FhirError:
+    """What HAPI says of a body that its parser refuses."""
+    return FhirError(400, f"HAPI-0450: Failed to parse request body as JSON resource. Error was: {error}")
 
 
 @dataclass(slots=True)

@@ -13,13 +13,18 @@ from collections.abc import Callable
 
 from mab_gym.fhir.definitions import Element
 from mab_gym.fhir.errors import DataFormatError
-from mab_gym.fhir.json_text import DecimalNumber, Json
+from mab_gym.fhir.json_scanner import GREATEST_EXPONENT
+from mab_gym.fhir.json_text import DecimalNumber, Json, JsonSyntaxError, read_decimal
 from mab_gym.fhir.xhtml import clean_xhtml
 
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s_-]*")
 _BAD_OFFSET = 'Timezone offset must be in the form "Z", "-HH:mm", or "+HH:mm"'
+_NO_DIGITS = "No digits found."
+_EXPONENT = re.compile(r"[eE][+-]?([0-9]+)\Z")
+_LONG_EXPONENT = 10
+"""Exponents of fewer digits fit into Java's ``int``."""
 _SANITIZED = {"'": "&apos;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "\n": "&#10;", "\r": "&#13;"}
 
 
@@ -102,13 +107,20 @@ def _no_decimal(literal: str) -> str:
         return "Too many nonzero exponent digits."
     if mark and not (power.isascii() and power.isdecimal()):
         return "Not a digit."
-    return "No digits found."
+    if mark and int(power) >= GREATEST_EXPONENT:
+        return "Scale out of range." if exponent[0] == "-" else "Exponent overflow."
+    return _NO_DIGITS
 
 
 def _read_decimal(text: str) -> DecimalNumber:
     literal = text.removeprefix("+")
+    exponent = _EXPONENT.search(literal)
+    if exponent is not None and len(exponent[1]) >= _LONG_EXPONENT and (reason := _no_decimal(literal)) != _NO_DIGITS:
+        raise _BadValueError(reason)
     try:
-        return DecimalNumber(literal)
+        return read_decimal(literal)
+    except JsonSyntaxError:
+        raise
     except ValueError:
         raise _BadValueError(_no_decimal(literal)) from None
 

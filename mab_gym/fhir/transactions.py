@@ -13,6 +13,7 @@ from typing import Any
 
 from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.budget import BUNDLE_ENTRY, PARAMETER
+from mab_gym.fhir.checks import StorageError
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.ids import parse_id
@@ -105,6 +106,9 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         before = world.written
         try:
             answers = _transaction(world, entries, answer, representation)
+        except StorageError as error:
+            world.undo(before)
+            raise FhirError(500, error.in_transaction) from None
         except Exception:
             world.undo(before)
             raise
@@ -141,6 +145,8 @@ def _batch(world: World, entries: Sequence[Entry], answer: Answer, representatio
             answers[entry.place] = _transaction(world, [entry], answer, representation)[0]
         except FhirError as error:
             world.undo(before)
+            if isinstance(error, StorageError):
+                error = FhirError(500, error.in_batch)
             answers[entry.place] = _refused(error)
     return [answers[place] for place in range(len(entries))]
 

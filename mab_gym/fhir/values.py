@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from math import isfinite
 from typing import Any, NamedTuple
 
 from mab_gym.fhir.code_systems import code_system
@@ -165,15 +167,35 @@ def _quantities(node: Node) -> Iterator[Quantity]:
         if not isinstance(value, dict) or not isinstance(value.get("value"), int | float):
             continue
         amount = float(value["value"])
+        if not isfinite(amount):
+            continue  # Nothing that HAPI would have stored.
         if node.type_name == "Money":
             yield Quantity(amount, _CURRENCIES, "", str(value.get("currency", "")))
         else:
             yield Quantity(amount, str(value.get("system", "")), str(value.get("unit", "")), str(value.get("code", "")))
 
 
+LARGEST_NUMBER = 10**17
+"""HAPI's column for numbers takes what is less, either side of zero: ``DECIMAL(19, 2)``."""
+_HUNDREDTH = Decimal("0.01")
+
+
+def exact_numbers(node: Node) -> Iterator[Decimal]:
+    """The number at a node, or both ends of a Range, before an index takes them."""
+    values = [node.value]
+    if isinstance(node.value, dict):
+        ends = (node.value.get(name) for name in ("low", "high"))
+        values = [end.get("value") for end in ends if isinstance(end, dict)]
+    for value in values:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield Decimal(str(value))
+
+
 def _numbers(node: Node) -> Iterator[float]:
-    if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        yield float(node.value)
+    """Numbers to the hundredth, which is all that HAPI's column holds."""
+    for number in exact_numbers(node):
+        if abs(number) < LARGEST_NUMBER:
+            yield float(number.quantize(_HUNDREDTH, ROUND_HALF_UP))
 
 
 def _uris(node: Node) -> Iterator[str]:

@@ -173,7 +173,7 @@ def store_new(
 ) -> Done:
     """Stores a new resource, for a condition that has found nothing or for none."""
     resource_type = str(resource["resourceType"])
-    checked = check_resource(resource, manner.known or world)
+    checked = check_resource(resource, manner.known or world, updating=updating)
     write = world.create(resource_type, checked, manner.source or world.chance.text(16), manner.number)
     name = f'"{_name(write)}"'
     if updating:
@@ -262,7 +262,7 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
 
 def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
     """Stores a version, unless it says what the one before says."""
-    checked = check_resource(resource, manner.known or world)
+    checked = check_resource(resource, manner.known or world, updating=True)
     stored = world.view().read(key)
     if stored is not None:
         checked = _with_kept_labels(checked, stored)

@@ -17,7 +17,7 @@ from mab_gym.tasking.family import Family, Stamps, load_family, stamps
 ENTRY_POINTS = "mab_gym.tasks"
 """Installed packages offer folders of families under this entry point group: ``name = "module:PATH"``."""
 FOLDERS_VARIABLE = "MAB_GYM_TASKS"
-"""Environment variable with further folders of families, separated as in PATH."""
+"""Environment variable with further folders of families, separated as in PATH; the code in them runs."""
 
 
 class Catalogue(Mapping[str, Family]):
@@ -70,7 +70,7 @@ class Catalogue(Mapping[str, Family]):
 
 
 def load_folder(folder: Path) -> list[Family]:
-    """All families in a folder of families.
+    """All families in a folder of families; the code in them runs (see SECURITY.md).
 
     Raises:
         ContentError: It is no folder, or one of them is not as it should be.

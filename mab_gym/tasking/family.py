@@ -158,6 +158,8 @@ class Family:
 def load_family(folder: Path) -> Family:
     """Loads a family from its folder, anew where a file of it has changed.
 
+    Its Python files are executed, so it must be from somebody whom you trust.
+
     Raises:
         ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
     """

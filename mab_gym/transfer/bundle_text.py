@@ -11,12 +11,18 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final, Literal, NoReturn
 
 from mab_gym.fhir.json_text import DecimalNumber
 
 _BLANK: Final = re.compile(r"[\s,]*")
-_DECODER: Final = json.JSONDecoder(parse_float=DecimalNumber)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=DecimalNumber, parse_constant=_refuse)
 _SIGN: Final = re.compile(r':\s*[{\[]|["{}\[\]]')
 _COLON_AT_END: Final = re.compile(r":\s*\Z")
 _STRING: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
@@ -37,6 +43,18 @@ class BrokenError(Exception):
     """A part of a Bundle that cannot be read; the text says why."""
 
 
+class NoBundleError(Exception):
+    """What is read is not a Bundle; the text says what it is.
+
+    Attributes:
+        resource_type: The type of resource that it says it is, or empty.
+    """
+
+    def __init__(self, text: str, resource_type: str) -> None:
+        super().__init__(text)
+        self.resource_type = resource_type
+
+
 class BundleText:
     """Reads the members of one JSON object and the items of its ``entry``, holding little more than one at a time.
 
@@ -53,6 +71,8 @@ class BundleText:
         self._place = 0
         self._ended = False
         self._line, self._counted = 1, 0
+        self.named = False
+        """Whether the object has said what type of resource it is, which may come after its entries."""
         self.fault = ""
         """Why the file could not be read to its end, where it could not."""
 
@@ -68,10 +88,10 @@ class BundleText:
 
         Raises:
             BrokenError: The members before it cannot be read.
-            TypeError: It is not a Bundle.
+            NoBundleError: It is not a Bundle.
         """
         if self._next() != "{":
-            raise TypeError("not a JSON object")
+            raise NoBundleError("not a JSON object", "")
         self._place += 1
         while (sign := self._next()) not in ("}", ""):
             name, _ = self._value()
@@ -83,10 +103,13 @@ class BundleText:
                 self._place += 1
                 return True
             value, _ = self._value()
+            self.named = self.named or name == "resourceType"
             if name == "resourceType" and value != "Bundle":
-                raise TypeError(f"a {value}, not a Bundle")
+                raise NoBundleError(f"a {value}, not a Bundle", str(value))
             if name == "entry":
                 raise BrokenError("entry is not a list")
+        if not self.named:
+            raise NoBundleError("a JSON object without a resourceType, which is no FHIR resource", "")
         return False
 
     def find_entries_anyhow(self) -> bool:

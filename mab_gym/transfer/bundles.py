@@ -50,8 +50,8 @@ class BundleFile:
             else:
                 resource = dict(entry["resource"])
                 full_url = entry.get("fullUrl")
-                if "id" not in resource and isinstance(full_url, str) and full_url.startswith(_UUID):
-                    resource["id"] = _id_of(full_url, resource)
+                if resource.get("id") is None and isinstance(full_url, str):
+                    resource |= {"id": made} if (made := _id_of(full_url, resource)) else {}
                 key = f"{resource.get('resourceType')}/{resource.get('id')}"
                 if key in deleted:  # a history names the newest first
                     yield Piece(piece.place, problem=f"a version of {key} before it was deleted"), None
@@ -94,8 +94,14 @@ class BundleFile:
 
 
 def _id_of(full_url: str, resource: Mapping[str, Any]) -> str:
+    """A resource's id, else the one that its address ends in; empty where there is neither."""
     given = resource.get("id")
-    return given if isinstance(given, str) else full_url.removeprefix(_UUID)
+    if isinstance(given, str):
+        return given
+    if full_url.startswith(_UUID):
+        return full_url.removeprefix(_UUID)
+    kind, _, last = full_url.rpartition("/")
+    return last if kind.endswith(f"/{resource.get('resourceType')}") else ""
 
 
 def _deletes(entry: Mapping[str, Any]) -> str:

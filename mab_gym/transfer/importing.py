@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mab_gym.transfer.bundles import BundleFile
 from mab_gym.transfer.gathering import Gathering, RefusedError
 from mab_gym.transfer.ordering import in_order_of_server
 from mab_gym.transfer.problems import Problem, Problems, noting
-from mab_gym.transfer.reading import Piece, entries, files_of, lines
+from mab_gym.transfer.reading import Piece, alone, files_of, form_of, lines
 
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is (0 where nobody knows)."""
@@ -31,6 +31,8 @@ class Imported:
         problems: What was left out, and what was taken otherwise than it came.
         conditional: References by a search, which stay as they came.
         dangling: References to entries that their Bundle does not have.
+        repeated: Resources that came again, equal in all that they say.
+        named: Resources that came without an id and were given one.
         order: What the order between types was known by, where they were fetched one by one (`in_order_of_server`).
     """
 
@@ -40,16 +42,19 @@ class Imported:
     problems: Problems
     conditional: int = 0
     dangling: int = 0
+    repeated: int = 0
+    named: int = 0
     order: str = ""
 
 
 def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, done, total: None) -> Imported:
-    """Imports NDJSON (Bulk Data) or Bundles from a file or a folder.
+    """Imports NDJSON (Bulk Data), Bundles or single resources from a file or a folder.
 
     Resources stay in the order of the files' names and of their lines or entries.
 
     Args:
-        source: A file or folder: ``*.ndjson`` are lines, ``*.json`` are Bundles, either may be gzipped.
+        source: A file or folder: ``*.ndjson`` (``*.jsonl``) are lines, ``*.json`` Bundles or a resource each, all may
+            be gzipped.
         out: The archive to write.
         name: What to call it.
         tell: Told of progress.
@@ -57,18 +62,21 @@ def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, d
     Raises:
         RecordsError: There is nothing to import, or nothing of it could be taken.
     """
-    paths = files_of(source, (".ndjson", ".json"))
+    paths = files_of(source, (".ndjson", ".jsonl", ".json"))
     gathering, conditional, dangling = Gathering(), 0, 0
     with noting(out.with_name(out.name + ".problems.jsonl")) as problems:
         for number, path in enumerate(paths):
             tell("files", number, len(paths))
-            if _is_bundle(path):
+            form = form_of(path)
+            if form == "bundle":
                 bundle = BundleFile(path)
                 for done, (piece, resource) in enumerate(bundle.resources()):
                     _take(gathering, problems, path.name, piece, resource)
                     if done % _BEAT == 0:
                         tell(path.name, done, 0)
                 conditional, dangling = conditional + bundle.conditional, dangling + bundle.dangling
+            elif form == "resource":
+                _take(gathering, problems, path.name, alone(path), repeatable=True)
             else:
                 for done, piece in enumerate(lines(path)):
                     _take(gathering, problems, path.name, piece)
@@ -102,7 +110,8 @@ def finish(
         about |= {"order": order}
     about |= {"counts": counts, "left_out": problems.count, "changed": problems.changed}
     digest = write_archive(out, tables, about)
-    return Imported(out, digest, counts, problems, conditional, dangling, order)
+    more = {"repeated": gathering.repeated, "named": gathering.named}
+    return Imported(out, digest, counts, problems, conditional, dangling, order=order, **more)
 
 
 def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str) -> None:
@@ -111,25 +120,25 @@ def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str
         _take(gathering, problems, source, piece)
 
 
-def _take(gathering: Gathering, problems: Problems, source: str, piece: Piece, resource: Any = None) -> None:
+def _take(
+    gathering: Gathering,
+    problems: Problems,
+    source: str,
+    piece: Piece,
+    resource: Any = None,
+    *,
+    repeatable: bool = False,
+) -> None:
+    """Takes the resource of a piece, or its text; only Bulk Data, a resource a line, promises that none comes again."""
     try:
         if piece.problem:
             raise RefusedError(piece.problem)
-        changed = gathering.take(piece.text) if resource is None else gathering.take_resource(resource)
+        if resource is None:
+            changed = gathering.take(piece.text, repeatable=repeatable)
+        else:
+            changed = gathering.take_resource(resource, repeatable=True)
     except RefusedError as error:
         problems.note(Problem(source, piece.place, str(error)))
     else:
         if changed:
             problems.note(Problem(source, piece.place, "; ".join(changed), taken=True))
-
-
-def _is_bundle(path: Path) -> bool:
-    """Whether a file is a Bundle: by its name, or by its first entry where the name says nothing."""
-    plain = path.name.removesuffix(".gz")
-    if plain.endswith((".ndjson", ".jsonl")):
-        return False
-    if plain.endswith(".json"):
-        return True
-    first: Iterator[Piece] = entries(path)
-    piece = next(first, None)
-    return piece is not None and piece.place.startswith("entry ")

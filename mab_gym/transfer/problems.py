@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -49,7 +49,8 @@ class Problems:
         self._file: TextIO | None = None
 
     def note(self, problem: Problem) -> None:
-        """Takes one down."""
+        """Takes one down; what is no character that could be written (half of a surrogate pair) by its number."""
+        problem = replace(problem, source=_written(problem.source), text=_written(problem.text))
         self.count += not problem.taken
         self.changed += problem.taken
         first = self.first_changed if problem.taken else self.first
@@ -63,6 +64,10 @@ class Problems:
         """Closes the file."""
         if self._file is not None:
             self._file.close()
+
+
+def _written(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

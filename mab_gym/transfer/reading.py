@@ -1,4 +1,4 @@
-"""Resources out of files, piece by piece: lines of NDJSON and entries of Bundles, plain or gzipped.
+"""Resources out of files, piece by piece: lines of NDJSON, entries of Bundles, or one alone, plain or gzipped.
 
 Files may be larger than memory. What is broken is named, and the rest is read on.
 """
@@ -6,16 +6,17 @@ Files may be larger than memory. What is broken is named, and the rest is read o
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 from mab_gym.errors import RecordsError
-from mab_gym.transfer.bundle_text import BrokenError, BundleText
+from mab_gym.transfer.bundle_text import BrokenError, BundleText, NoBundleError
 
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Longer lines and entries are passed over, unread."""
@@ -54,6 +55,61 @@ def files_of(source: Path, endings: tuple[str, ...]) -> list[Path]:
     if not found:
         raise RecordsError(f"{source} has no file that ends in {' or '.join(endings)} (or the same with .gz)")
     return found
+
+
+def form_of(path: Path) -> Literal["lines", "bundle", "resource"]:
+    """What a file holds: a resource a line, a Bundle, or one resource alone.
+
+    The ending tells it of ``.ndjson`` and ``.jsonl``, the contents of all others. What is neither counts as a Bundle in
+    a ``.json`` file and as lines elsewhere; whoever reads it says what is wrong with it.
+    """
+    plain = path.name.removesuffix(".gz")
+    if plain.endswith((".ndjson", ".jsonl")):
+        return "lines"
+    try:
+        with _opened(path) as file:
+            bundle = BundleText(file, _CHUNK, LONGEST_LINE)
+            bundle.find_entries()
+        return "bundle" if bundle.named or not _says_otherwise(path) else "resource"
+    except NoBundleError as error:
+        if error.resource_type:
+            return "lines" if _first_line_is_one_of_many(path) else "resource"
+    except (BrokenError, OSError, EOFError, zlib.error):
+        pass
+    return "bundle" if plain.endswith(".json") else "lines"
+
+
+def alone(path: Path) -> Piece:
+    """The one resource that a file holds."""
+    try:
+        with _opened(path) as file:
+            data = file.read(LONGEST_LINE + 1)
+        if len(data) > LONGEST_LINE:
+            return Piece("the file", problem=f"longer than {LONGEST_LINE // 2**20} MB")
+        return Piece("the file", data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return Piece("the file", problem=f"not UTF-8: {error}")
+    except (OSError, EOFError, zlib.error) as error:
+        return Piece("the file", problem=f"cannot be read on: {error}")
+
+
+def _says_otherwise(path: Path) -> bool:
+    """Whether an object that has a list of entries first says after it that it is another resource, such as a List."""
+    try:
+        return bool(json.loads(alone(path).text)["resourceType"] != "Bundle")
+    except (ValueError, RecursionError, KeyError):
+        return False
+
+
+def _first_line_is_one_of_many(path: Path) -> bool:
+    """Whether the first line is JSON that is whole, and more follows it."""
+    try:
+        with _opened(path) as file:
+            first = file.readline(LONGEST_LINE)
+            json.loads(first.decode("utf-8-sig"))
+            return bool(file.read(_OVERLAP).strip())
+    except (ValueError, RecursionError, OSError, EOFError, zlib.error):
+        return False
 
 
 def lines(path: Path) -> Iterator[Piece]:
@@ -100,7 +156,7 @@ def found_in(path: Path, pattern: re.Pattern[bytes]) -> set[str]:
 def _entries(bundle: BundleText) -> Iterator[Piece]:
     try:
         found = bundle.find_entries()
-    except TypeError as error:
+    except NoBundleError as error:
         yield Piece("the file", problem=bundle.fault or str(error))
         return
     except BrokenError as error:

@@ -117,6 +117,8 @@ def test_values_are_taken_strictly(name: str, value: object, reason: str) -> Non
         ("1e", "null"),
         ("1ex", "Not a digit."),
         ("1e99999999999", "Too many nonzero exponent digits."),
+        ("1e2147483648", "Exponent overflow."),
+        ("1e-2147483648", "Scale out of range."),
         ("-.e1", "No digits found."),
     ],
 )

@@ -69,7 +69,7 @@ WHOLE = json.dumps(entry(2))
         pytest.param(WHOLE.replace('"Patient", "id"', '"ActorDefinition", "id"'), id="a type of R5"),
         pytest.param(json.dumps(entry(2, birthDate=19500102)), id="a number for a date"),
         pytest.param(json.dumps(entry(2, birthDate="yesterday")), id="a word for a date"),
-        pytest.param(json.dumps(entry(1)), id="a duplicate"),
+        pytest.param(json.dumps(entry(1, gender="other")), id="another version"),
     ],
 )
 def test_a_broken_entry_is_named_and_the_rest_is_kept(tmp_path: Path, broken: str) -> None:

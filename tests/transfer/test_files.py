@@ -16,6 +16,7 @@ from mab_gym.cohort.spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
 from mab_gym.fhir.archive import Archive, open_archive, write_archive
 from mab_gym.fhir.base import BaseTable
+from mab_gym.fhir.budget import SERVING_LIMITS
 from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.gather import TableGatherer
 from mab_gym.fhir.parse import parse_resource
@@ -79,7 +80,7 @@ def test_gzipped_files_are_read_too(tmp_path: Path) -> None:
         ("42", "no FHIR resource"),
         ('{"resourceType": "Patience", "id": "1"}', "'Patience'"),
         ('{"id": "1"}', "None"),
-        ('{"resourceType": "Patient"}', "id None"),
+        ('{"resourceType": "Patient", "id": ""}', "id ''"),
         ('{"resourceType": "Patient", "id": "a b"}', "'a b'"),
         ('{"resourceType": "Patient", "id": 7}', "id 7"),
         ('{"resourceType": "Patient", "id": "p1"}', "was there before"),
@@ -180,7 +181,9 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[]", "not a JSON object"),
-        ('{"resourceType": "Patient", "id": "1"}', "a Patient, not a Bundle"),
+        ('{"resourceType": "Patience", "id": "1"}', "'Patience'"),
+        ('{"name": "hl7.fhir.us.core", "version": "6.1.0"}', "without a resourceType"),
+        ("{}", "without a resourceType"),
         (
             '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"1"}}, {"resou',
             "entry 2",
@@ -249,7 +252,7 @@ def test_gathered_tables_are_those_that_are_built_at_once() -> None:
 def test_bundles_hold_what_a_server_loads_in_order(small: Archive, tmp_path: Path) -> None:
     exported = export_bundles(small, tmp_path / "bundles", size=300)
     assert exported.renamed == 1720
-    server, loaded = Server({}).open(), 0
+    server, loaded = Server({}, limits=SERVING_LIMITS).open(), 0
     for path in sorted((tmp_path / "bundles").iterdir()):
         text = path.read_text()
         response = server.handle(Request("POST", "", {"content-type": "application/fhir+json"}, text))

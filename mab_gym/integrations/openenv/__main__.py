@@ -11,7 +11,9 @@ from mab_gym.errors import MabGymError
 
 
 def serve(
-    env: Annotated[str, typer.Option(help="An environment's id or file.")] = "MedAgentBench-v0",
+    env: Annotated[
+        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+    ] = "MedAgentBench-v0",
     host: Annotated[str, typer.Option(help="The address; the default is this computer alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8000,
     sessions: Annotated[int, typer.Option(help="How many sessions at once.")] = 256,
