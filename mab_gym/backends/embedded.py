@@ -62,7 +62,7 @@ class EmbeddedBackend:
         now: datetime = DEFAULT_NOW,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self.server = Server(tables, base_url, now, check)
+        self.server = Server(tables, base_url, now, check=check)
         self.base_url = base_url
         self.now = now
         self.digest = digest
