@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.archive import open_archive
@@ -75,6 +76,8 @@ class EmbeddedBackend:
 
 
 _OPEN: Opened[EmbeddedBackend] = Opened()
+_BY_DIGEST: WeakValueDictionary[str, EmbeddedBackend] = WeakValueDictionary()
+"""What is in memory and in use; a file of the same contents, as another process builds it, is held once."""
 
 
 def embedded_backend(archive: Path) -> EmbeddedBackend:
@@ -89,6 +92,11 @@ def embedded_backend(archive: Path) -> EmbeddedBackend:
 
     def make() -> EmbeddedBackend:
         opened = open_archive(archive)
-        return EmbeddedBackend(opened.tables, opened.digest, check=opened.check)
+        if opened.check is not None:  # the file under it is its own
+            return EmbeddedBackend(opened.tables, opened.digest, check=opened.check)
+        known = _BY_DIGEST.get(opened.digest)
+        if known is None:
+            known = _BY_DIGEST[opened.digest] = EmbeddedBackend(opened.tables, opened.digest)
+        return known
 
     return _OPEN.get(archive.absolute(), stamp(archive), make)

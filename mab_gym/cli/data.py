@@ -26,7 +26,7 @@ from mab_gym.cohort.locate import (
 )
 from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir.archive import check_place, is_archive, open_archive
+from mab_gym.fhir.archive import check_place, open_archive
 
 app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True)
 app.command()(info)
@@ -60,14 +60,13 @@ def build(
     spec = _wanted(cohort, patients, seed)
     path = archive_path(spec)
     if is_built(spec) and not force:
-        if is_archive(path):
-            check_archive(spec)  # what somebody has put in its place is not overwritten unasked
         try:
             open_archive(path)
         except ArchiveError as error:
             check_place(path)
             output.print(f"{error}", markup=False, soft_wrap=True)
         else:
+            check_archive(spec)  # what somebody has put in its place is not overwritten unasked
             output.print(f"{path} is there already (and whole).", markup=False, soft_wrap=True)
             return
     if isinstance(spec, CohortSpec) and spec.patients >= _MANY:

@@ -134,6 +134,18 @@ def test_a_replaced_archive_is_not_remembered(tmp_path: Path) -> None:
     assert families_in(path) == ["Neu"]
 
 
+def test_equal_archives_are_held_once(tmp_path: Path) -> None:
+    """As several processes build them in a cold cache, one over the other."""
+    for name in ("a.mab", "b.mab"):
+        write_archive(tmp_path / name, tables("Alt"), {})
+    first = embedded_backend(tmp_path / "a.mab")
+    assert embedded_backend(tmp_path / "b.mab") is first
+    (tmp_path / "b.mab").replace(tmp_path / "a.mab")
+    assert embedded_backend(tmp_path / "a.mab") is first
+    write_archive(tmp_path / "a.mab", tables("Neu"), {})
+    assert embedded_backend(tmp_path / "a.mab") is not first
+
+
 def test_an_environment_made_after_a_replacement_plays_on_the_new_archive(tmp_path: Path) -> None:
     path = Path(shutil.copy(named_archive("reduced"), tmp_path / "a.mab"))
     old = gymnasium.make(CANONICAL, archive=path)

@@ -227,3 +227,16 @@ def test_the_named_cohorts_say_what_they_are(cache: Path) -> None:
         assert ensure_archive(named_spec(name)) == path
         assert read_about(path)["name"] == name
     assert isinstance(SPEC, CohortSpec) and read_about(archive_path(SPEC))["seed"] == SPEC.seed
+
+
+@pytest.mark.parametrize("place", [50, 120, -10])
+def test_a_damaged_archive_is_built_anew(cache: Path, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = build_archive(SPEC)
+    whole = bytearray(path.read_bytes())
+    whole[place] ^= 1
+    path.write_bytes(whole)
+    monkeypatch.setattr(sys, "argv", ["mab-gym", "data", "build", SMALL])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert not ended.value.code
+    assert open_archive(ensure_archive(SPEC)).about["patients"] == 5
