@@ -226,8 +226,6 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
         end.close()
 
 
-# The Docker SDK drops sockets without closing them where it cannot connect.
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_is_stopped_and_started_again(
     stub_image: str, engine: Engine, docker_client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
