@@ -29,7 +29,8 @@ from mab_gym.records import RunFolder, read_records
 from mab_gym.rollout import assignments, play_until_judged, unwrapped
 from tests.conftest import CANONICAL, make
 from tests.container.conftest import STUB_ARCHIVE
-from tests.container.test_stand_in import mine, until
+from tests.container.test_stand_in import mine
+from tests.processes import until
 
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 FAULTS = 200

@@ -30,6 +30,7 @@ from mab_gym.official.tasks import NOW, read_tasks
 from mab_gym.rollout import assignments, play, play_all, unwrapped
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, needs_official_files
 from tests.conftest import make as make_official
+from tests.processes import PATIENCE
 from tests.test_serve import serving
 
 from .conftest import BASE, finish, post
@@ -384,7 +385,7 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         env={**clean, "COLUMNS": "160", **environment},
     )

@@ -14,6 +14,7 @@ import pytest
 from mab_gym.errors import ContentError
 from mab_gym.official.regrade import open_chart, read_trajectories, regrade
 from mab_gym.official.tasks import NOW, read_tasks
+from tests.processes import PATIENCE
 
 from .conftest import SHARED, finish
 
@@ -48,7 +49,12 @@ def written(path: Path, *entries: Any) -> Path:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
     )
 
 
