@@ -28,7 +28,7 @@ from mab_gym.official.regrade import open_chart, read_trajectories, regrade, rep
 from mab_gym.official.standin import stand_in, write_chart
 from mab_gym.official.tasks import NOW, read_tasks
 from mab_gym.rollout import assignments, play, play_all, unwrapped
-from tests.conftest import OFFICIAL, OFFICIAL_FILES, needs_official_files
+from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official
 from tests.processes import PATIENCE
 from tests.test_serve import serving
@@ -284,6 +284,13 @@ def test_gold_solves_the_official_three_hundred(seed: int) -> None:
     assert [record.case for record in records if record.reward != 1.0] == []
     assert Counter(record.kind for record in records) == {"query": 150, "action": 150}
     assert violations(records).rate is None  # nobody judged that
+
+
+def test_gold_solves_tasks_on_a_chart_that_no_code_has_made() -> None:
+    env = make(our_official_files(), chart=OUR_OFFICIAL_FILES / "chart.ndjson")
+    records = list(play_all(env, OfficialGold(), assignments(unwrapped(env))))
+    assert len(records) == 74
+    assert [record.case for record in records if record.reward != 1.0] == []
 
 
 @needs_official_files
