@@ -34,6 +34,7 @@ from tests.processes import until
 
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 FAULTS = 200
+pytestmark = pytest.mark.timeout(900)  # minutes on a machine that has other work
 KINDS = ("kill", "remove", "stop", "hang", "500", "cut")
 
 

@@ -37,6 +37,8 @@ POTASSIUM = {
     "valueQuantity": {"value": 4.4, "unit": "mmol/L"},
 }
 
+pytestmark = pytest.mark.timeout(900)  # starts take half a minute where nothing else runs
+
 
 @pytest.fixture(scope="module")
 def env(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
