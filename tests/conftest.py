@@ -1,8 +1,9 @@
-"""What the tests share: the canonical environment, opened (and its cohort built, if need be) once."""
+"""What the tests share: how they are run, and the canonical environment, opened once."""
 
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,50 @@ OFFICIAL = "mab_gym/MedAgentBench-Official-v0"
 HAPI = "mab_gym/MedAgentBench-HAPI-v0"
 ROOT = Path(__file__).resolve().parent.parent
 OFFICIAL_FILES = ROOT.parent / "shared" / "official"
+OUR_OFFICIAL_FILES = ROOT / "tests" / "official" / "ours"
+"""Tasks of our own in the official form, in our own words, with a chart for them and trajectories with verdicts."""
 needs_official_files = pytest.mark.skipif(
-    not OFFICIAL_FILES.is_dir(), reason="the official files lie beside the repository in ../shared/official; not here"
+    not OFFICIAL_FILES.is_dir(),
+    reason="the official files are not beside the repository; the same is tested with tasks and verdicts of our own",
 )
+
+
+SLOW = ("tests/container", "tests/integrations/test_ray.py")
+"""What takes longest: begun first where there are several workers, so that nobody waits for it in the end."""
+
+
+def share_of(item_id: str) -> str:
+    """What stays together on one worker: a file with its fixtures; all that shares the Docker engine's images."""
+    file = item_id.partition("::")[0]
+    return "tests/container" if file.startswith("tests/container/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each worker one share after another."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return share_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says of what was skipped one line a reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("skipped: how many, and why")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:5}  {' '.join(reason.split())}")
 
 
 def hear_ctrl_c() -> None:
@@ -30,14 +72,22 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def official_files() -> dict[str, Path]:
+    """What the official id asks for: the official files where they are beside the repository, and else our own."""
+    if OFFICIAL_FILES.is_dir():
+        return {"tasks": OFFICIAL_FILES / "test_data_v2.json", "functions": OFFICIAL_FILES / "funcs_v1.json"}
+    return our_official_files()
+
+
+def our_official_files() -> dict[str, Path]:
+    """The same of our own."""
+    return {"tasks": OUR_OFFICIAL_FILES / "tasks.json", "functions": OUR_OFFICIAL_FILES / "functions.json"}
+
+
 def make(env_id: str, **arguments: Any) -> gymnasium.Env[Any, str]:
     """An environment; the official id is given its files."""
     if env_id == OFFICIAL:
-        arguments = {
-            "tasks": OFFICIAL_FILES / "test_data_v2.json",
-            "functions": OFFICIAL_FILES / "funcs_v1.json",
-            **arguments,
-        }
+        arguments = {**official_files(), **arguments}
     made: gymnasium.Env[Any, str] = gymnasium.make(env_id, **arguments)
     return made
 

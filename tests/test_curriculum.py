@@ -16,7 +16,7 @@ from mab_gym.agents.fallible import Fallible
 from mab_gym.curriculum import Arm, CaseSampler, Curriculum, CurriculumWrapper, StagedCurriculum, arms_of
 from mab_gym.errors import UsageError
 from mab_gym.rollout import Assignment, play, unwrapped
-from tests.conftest import CANONICAL, OFFICIAL, make, needs_official_files
+from tests.conftest import CANONICAL, OFFICIAL, make
 
 TRAIN = "mab_gym/MedAgentBench-Train-v0"
 ARMS = (Arm("easy", "age", "a"), Arm("medium", "lookup", "b"), Arm("medium", "lookup", "c"), Arm("hard", "dose", "d"))
@@ -82,7 +82,6 @@ def test_a_branch_that_is_not_there_is_told(options: dict[str, Any], words: str)
             gymnasium.make(env_id).reset(options=options)
 
 
-@needs_official_files
 def test_official_tasks_have_one_branch() -> None:
     env = make(OFFICIAL)
     assert env.reset(seed=1, options={"family": "task5", "branch": "official"})[1]["family"] == "task5"

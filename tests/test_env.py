@@ -19,11 +19,11 @@ from mab_gym.environments import environment_files, read_environment
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
 from mab_gym.registration import register_file
 from mab_gym.rollout import unwrapped
-from tests.conftest import CANONICAL, HAPI, OFFICIAL, make, needs_official_files
+from tests.conftest import CANONICAL, HAPI, make
 
 IDS = [read_environment(path).id for path in environment_files()]
 # What needs a Docker engine is tested in tests/container.
-PLAYABLE = [pytest.param(each, marks=needs_official_files if each == OFFICIAL else ()) for each in IDS if each != HAPI]
+PLAYABLE = [each for each in IDS if each != HAPI]
 
 
 @pytest.mark.parametrize("env_id", PLAYABLE)

@@ -24,6 +24,7 @@ from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.server import Server
 from mab_gym.serve import OwnWorlds, listen, read_records, server_of_records
 from tests.fhir.comparing import RECORDINGS, in_process, lines, load, replay
+from tests.processes import PATIENCE, first_line, started
 
 COMMAND = [sys.executable, "-m", "mab_gym.cli", "serve", "--port", "0"]
 JSON = {"Content-Type": "application/fhir+json"}
@@ -34,20 +35,13 @@ PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Ünal"}]}
 def serving(*arguments: str) -> Iterator[str]:
     """The base URL of a server in a process of its own."""
     env = {**os.environ, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=env
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+    with started([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        line = first_line(process)
         found = re.search(r"http://\S+/fhir", line)
         assert found is not None, line + (process.stderr.read() if process.stderr else "")
         yield found.group()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) in (0, 130)
-    finally:
-        process.kill()
-        process.communicate()
+        assert process.wait(PATIENCE) in (0, 130)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +230,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
         with pytest.raises(UsageError, match=f"port {port}"):
             listen("127.0.0.1", port)
         command = [*COMMAND[:-1], str(port), "--empty"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 2
         assert f"cannot listen at 127.0.0.1, port {port}" in done.stderr
         assert "Traceback" not in done.stderr
@@ -244,7 +238,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
 
 def test_only_one_source_of_records() -> None:
     done = subprocess.run(
-        [*COMMAND, "--empty", "--archive", "canonical"], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "--empty", "--archive", "canonical"], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 2
     assert "give one of --archive, --empty and --records" in done.stderr

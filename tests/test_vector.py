@@ -16,7 +16,7 @@ from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 from mab_gym.errors import UsageError
 from mab_gym.spaces import AnyText, AnyTexts
 from mab_gym.vector import MedicalRecordVectorEnv
-from tests.conftest import CANONICAL, OFFICIAL, OFFICIAL_FILES
+from tests.conftest import CANONICAL, OFFICIAL, official_files
 from tests.test_env import PLAYABLE
 
 DISABLED = AutoresetMode.DISABLED
@@ -28,8 +28,7 @@ Vector = gymnasium.vector.VectorEnv[Any, Any, Any]
 
 def make_vec(env_id: str = CANONICAL, num_envs: int = 3, **arguments: Any) -> Vector:
     if env_id == OFFICIAL:
-        files = {"tasks": OFFICIAL_FILES / "test_data_v2.json", "functions": OFFICIAL_FILES / "funcs_v1.json"}
-        arguments = {**files, **arguments}
+        arguments = {**official_files(), **arguments}
     return gymnasium.make_vec(env_id, num_envs, **arguments)
 
 

@@ -16,7 +16,7 @@ from mab_gym.fhir.server import Request, Response
 from mab_gym.vector import MedicalRecordVectorEnv, OutOfContext
 from mab_gym.workplace import Workplace
 from tests.backends.hospital import hospital
-from tests.conftest import CANONICAL, HAPI, OFFICIAL, needs_official_files
+from tests.conftest import CANONICAL, HAPI, OFFICIAL
 from tests.test_vector import BASE, DISABLED, END, LOOK, Vector, make_vec, mask, ours
 
 
@@ -205,7 +205,7 @@ class Broken:
         raise InfrastructureError("the server is gone")
 
 
-@pytest.mark.parametrize("env_id", [CANONICAL, pytest.param(OFFICIAL, marks=needs_official_files)])
+@pytest.mark.parametrize("env_id", [CANONICAL, OFFICIAL])
 def test_the_fault_of_one_takes_no_other_down(env_id: str) -> None:
     env = ours(make_vec(env_id, autoreset_mode=DISABLED))
     env.reset(seed=0)

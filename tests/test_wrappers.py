@@ -17,7 +17,7 @@ from mab_gym.errors import UsageError
 from mab_gym.plausible import plausible_action
 from mab_gym.rollout import unwrapped
 from mab_gym.wrappers import InvalidActionPenalty, PartialCredit, PotentialShaping, Situation, StepPenalty
-from tests.conftest import CANONICAL, OFFICIAL, make, needs_official_files
+from tests.conftest import CANONICAL, OFFICIAL, make
 
 BASE = "http://localhost:8080/fhir"
 Env = gymnasium.Env[Any, str]
@@ -352,7 +352,6 @@ def test_wrong_arguments_are_told(wrap: Callable[[Any], Any], words: str) -> Non
         wrap(gymnasium.make(CANONICAL))
 
 
-@needs_official_files
 def test_official_tasks_have_no_criteria() -> None:
     for wrap in (PartialCredit, PotentialShaping):
         with pytest.raises(UsageError, match="official grading"):

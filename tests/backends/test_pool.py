@@ -14,20 +14,24 @@ import pytest
 from mab_gym.backends.container.pool import Lease, Pool
 from mab_gym.backends.container.strategies import STRATEGIES, Snapshot, Undo, strategy
 from mab_gym.errors import InfrastructureError, UsageError
+from tests.processes import PATIENCE, until
 
 
 class Ward:
     """Makes stand-in servers and keeps account of them."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
+    def __init__(self) -> None:
         self.made: list[Any] = []
         self.gone: list[Any] = []
-        self.seconds = seconds
+        self.may_start = threading.Event()
+        self.may_start.set()
         self.broken: Callable[[], bool] = lambda: False
         self.stuck = False
+        self.starting = 0
 
     def start(self) -> Any:
-        time.sleep(self.seconds)
+        self.starting += 1
+        assert self.may_start.wait(PATIENCE)
         if self.broken():
             raise InfrastructureError("no space left on device")
         live = SimpleNamespace(untouched=True, take_back=lambda: True, types=frozenset())
@@ -51,14 +55,6 @@ def wrote(lease: Lease) -> None:
     """Has the lease's server written to."""
     server: Any = lease.server
     server.live.untouched = False
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("this did not come true within five seconds")
 
 
 def test_a_server_that_nothing_was_written_to_is_used_again() -> None:
@@ -89,15 +85,16 @@ def test_a_server_that_proves_to_be_restored_is_used_again_and_any_other_replace
 
 
 def test_a_snapshot_server_serves_one_writer_and_a_spare_waits() -> None:
-    ward = Ward(seconds=0.2)
+    ward = Ward()
     pool = Pool(ward.start, Snapshot(), servers=1, spares=1)
     first = pool.take()
     until(lambda: len(ward.made) == 2)
     wrote(first)
-    begun = time.perf_counter()
+    ward.may_start.clear()  # what is taken now has been there before
     pool.give_back(first)
     second = pool.take()
-    assert time.perf_counter() - begun < ward.seconds
+    assert len(ward.made) == 2
+    ward.may_start.set()
     assert second.server is not first.server
     assert first.server in ward.gone
     pool.close()
@@ -196,7 +193,8 @@ def test_what_cannot_be_removed_now_is_removed_later() -> None:
 
 
 def test_closing_ends_those_that_start_and_those_that_wait() -> None:
-    ward = Ward(seconds=0.3)
+    ward = Ward()
+    ward.may_start.clear()
     pool = Pool(ward.start, Undo(), servers=1, spares=1)
     failed: list[InfrastructureError] = []
 
@@ -208,9 +206,10 @@ def test_closing_ends_those_that_start_and_those_that_wait() -> None:
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    time.sleep(0.1)
+    until(lambda: ward.starting)
+    threading.Timer(0.1, ward.may_start.set).start()
     pool.close()
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert failed
     until(lambda: ward.left == 0)
     with pytest.raises(InfrastructureError, match="closed"):

@@ -117,7 +117,7 @@ def place() -> Iterator[Hospital]:
 
 @pytest.fixture
 def backend(place: Hospital) -> Iterator[RemoteBackend]:
-    with closing(RemoteBackend(place.base, writes=UNDONE, timeout=2.0)) as made:
+    with closing(RemoteBackend(place.base, writes=UNDONE, timeout=30.0)) as made:
         yield made
 
 

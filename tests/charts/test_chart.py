@@ -27,6 +27,7 @@ from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.server import Request, Server
 from mab_gym.workplace import Workplace
+from tests.processes import PATIENCE
 
 NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
@@ -197,6 +198,6 @@ def test_a_browser_shows_the_plots(canonical: Archive, tmp_path: Path) -> None:
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--dump-dom",
         "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}", path.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout.count("<svg") > 60
     assert "Uncaught" not in done.stderr

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.archive import open_archive
+from tests.processes import PATIENCE, started
 
 
-def build(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [*[sys.executable, "-m", "mab_gym.cli"], "data", "build", *arguments]
+def building(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "mab_gym.cli", "data", "build", *arguments]
     environment = {**os.environ, "MAB_GYM_CACHE": str(folder)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def build(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """A build's exit code and what it printed."""
+    with building(folder, *arguments) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, out, err
 
 
 def archives(folder: Path) -> list[Path]:
@@ -26,11 +34,12 @@ def archives(folder: Path) -> list[Path]:
 
 
 def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
-    both = [build(tmp_path, "train", "--patients", "20", "--seed", "3", "--force") for _ in range(2)]
-    for process in both:
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert "train-20-3" in out
+    arguments = ("train", "--patients", "20", "--seed", "3", "--force")
+    with building(tmp_path, *arguments) as one, building(tmp_path, *arguments) as other:
+        for process in (one, other):
+            out, err = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, err
+            assert "train-20-3" in out
     (path,) = archives(tmp_path)
     assert open_archive(path).about["patients"] == 20
     assert list(tmp_path.iterdir()) == [path]
@@ -39,18 +48,15 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("after", [0.2, 0.6, 1.0, 1.4])
 def test_a_killed_build_leaves_no_half_archive(tmp_path: Path, after: float) -> None:
-    process = build(tmp_path, "train", "--patients", "150", "--seed", "3")
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    with building(tmp_path, "train", "--patients", "150", "--seed", "3"):
+        time.sleep(after)  # and then it is killed
     for path in archives(tmp_path):
         assert open_archive(path).about["patients"] == 150
-    again = build(tmp_path, "train", "--patients", "20", "--seed", "3")
-    assert again.communicate(timeout=120) and again.returncode == 0
+    assert build(tmp_path, "train", "--patients", "20", "--seed", "3")[0] == 0
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
-    build(tmp_path, "train", "--patients", "5", "--seed", "3").communicate(timeout=120)
+    assert build(tmp_path, "train", "--patients", "5", "--seed", "3")[0] == 0
     (path,) = archives(tmp_path)
     whole = path.read_bytes()
     for place in (100, len(whole) // 2, len(whole) - 100):
@@ -66,16 +72,14 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     "arguments", [("beyond", "--patients", "3"), ("nobody",), ("train-5-x",), ("train", "--seed", "-1")]
 )
 def test_what_cannot_be_built_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    process = build(tmp_path, *arguments)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode != 0
+    code, _, err = build(tmp_path, *arguments)
+    assert code != 0
     assert "Traceback" not in err
     assert not archives(tmp_path)
 
 
 def test_a_cohort_that_is_too_large_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    process = build(tmp_path, "train", "--patients", "9000000")
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
+    code, _, err = build(tmp_path, "train", "--patients", "9000000")
+    assert code == 2
     assert "million" in err or "GB" in err
     assert UsageError.__name__ not in err

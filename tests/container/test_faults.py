@@ -29,10 +29,12 @@ from mab_gym.records import RunFolder, read_records
 from mab_gym.rollout import assignments, play_until_judged, unwrapped
 from tests.conftest import CANONICAL, make
 from tests.container.conftest import STUB_ARCHIVE
-from tests.container.test_stand_in import mine, until
+from tests.container.test_stand_in import mine
+from tests.processes import until
 
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 FAULTS = 200
+pytestmark = pytest.mark.timeout(900)  # minutes on a machine that has other work
 KINDS = ("kill", "remove", "stop", "hang", "500", "cut")
 
 
@@ -226,8 +228,6 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
         end.close()
 
 
-# The Docker SDK drops sockets without closing them where it cannot connect.
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_is_stopped_and_started_again(
     stub_image: str, engine: Engine, docker_client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.server import Request
 from tests.conftest import hear_ctrl_c
 from tests.container.conftest import STUB, STUB_ARCHIVE
+from tests.processes import PATIENCE, first_line, started, until
 
 READ = Request("GET", "Patient")
 HOLDER = f"""
@@ -34,13 +33,6 @@ for session in sessions:
 from mab_gym.backends.container.owner import this_process
 print(this_process().name, this_process()._janitor.pid, flush=True)
 """
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "this did not come true in time"
-        time.sleep(0.05)
 
 
 def mine(engine: Engine) -> list[Running]:
@@ -149,39 +141,29 @@ def test_an_episode_whose_time_is_over_is_told_and_judged_by_nothing_of_another(
 @pytest.mark.parametrize("ending", ["", "raise ValueError", "sys.exit(3)", "SIGTERM", "SIGKILL", "SIGINT"])
 def test_whatever_ends_a_process_nothing_is_left(stub_image: str, engine: Engine, ending: str) -> None:
     by_signal = ending.startswith("SIG")
-    script = HOLDER + ("time.sleep(60)" if by_signal else ending)
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=hear_ctrl_c,  # noqa: PLW1509  (no thread holds what it needs)
-    )
-    assert process.stdout is not None
-    owner, _ = process.stdout.readline().split()
-    if by_signal:
-        assert len(engine.containers(owner=owner)) >= 2
-        process.send_signal(getattr(signal, ending))
-    process.wait(30)
-    process.stdout.close()
-    until(lambda: engine.containers(owner=owner) == [])
-    until(lambda: not (owners_folder() / f"{owner}.lock").exists())
+    script = HOLDER + ("time.sleep(600)" if by_signal else ending)
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with started([sys.executable, "-c", script], preexec_fn=hear_ctrl_c, **quiet) as process:
+        owner, _ = first_line(process).split()
+        if by_signal:
+            assert len(engine.containers(owner=owner)) >= 2
+            process.send_signal(getattr(signal, ending))
+        process.wait(PATIENCE)
+        until(lambda: engine.containers(owner=owner) == [])
+        until(lambda: not (owners_folder() / f"{owner}.lock").exists())
 
 
 def test_what_nobody_cleaned_up_is_swept_at_the_next_start(stub_image: str, engine: Engine) -> None:
     """The janitor is killed as well, before its owner."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER + "time.sleep(60)"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    owner, janitor = process.stdout.readline().split()
-    assert is_alive(owner)
-    ours = engine.start(stub_image, "pool", this_process().name)
-    assert engine.sweep() == 0  # two processes share the engine, and both live
-    os.kill(int(janitor), 9)
-    process.kill()
-    process.wait(30)
-    process.stdout.close()
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with started([sys.executable, "-c", HOLDER + "time.sleep(600)"], **quiet) as process:
+        owner, janitor = first_line(process).split()
+        assert is_alive(owner)
+        ours = engine.start(stub_image, "pool", this_process().name)
+        assert engine.sweep() == 0  # two processes share the engine, and both live
+        os.kill(int(janitor), 9)
+        process.kill()
+        process.wait(PATIENCE)
     assert len(engine.containers(owner=owner)) >= 2
     assert not is_alive(owner)
     assert engine.sweep() >= 2

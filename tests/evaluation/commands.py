@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym.records import read_records
-from tests.evaluation.scripted import (
-    KEY,
-    Endpoint,
-)
+from tests.evaluation.scripted import KEY, Endpoint
+from tests.processes import PATIENCE, complaints
 
 COMMAND = [sys.executable, "-m", "mab_gym.cli"]
 
@@ -24,7 +22,7 @@ def environment(key: str = KEY) -> dict[str, str]:
 
 def run(*arguments: str, key: str = KEY, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", timeout=120, check=False,
+        [*COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE, check=False,
         env=environment(key), cwd=folder,
     )  # fmt: skip
 
@@ -49,4 +47,10 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
     """The last line on standard error; there is no traceback before it."""
     assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
+    return complaints(done.stderr.strip())[-1]
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line on standard error, beside progress where a cohort was built first."""
+    (line,) = complaints(done.stderr)
+    return line

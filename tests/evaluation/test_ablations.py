@@ -21,9 +21,10 @@ import pytest
 
 from mab_gym.cli.app import main
 from mab_gym.records import read_records
-from tests.conftest import CANONICAL, OFFICIAL_FILES, needs_official_files
-from tests.evaluation.commands import COMMAND, environment, lines, one_line, run, told
+from tests.conftest import CANONICAL, OUR_OFFICIAL_FILES, needs_official_files, official_files, our_official_files
+from tests.evaluation.commands import COMMAND, environment, lines, one_line, only_line, run, told
 from tests.evaluation.scripted import KEY, Endpoint, Fault, Messages, Speaks, endpoint, gold, refuses
+from tests.processes import PATIENCE, started, until
 
 CASES = 12
 FAMILY = ("--family", "replace_magnesium", "--limit", str(CASES))
@@ -88,9 +89,9 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def official_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAB_GYM_OFFICIAL_TASKS", str(OFFICIAL_FILES / "test_data_v2.json"))
-    monkeypatch.setenv("MAB_GYM_OFFICIAL_FUNCTIONS", str(OFFICIAL_FILES / "funcs_v1.json"))
+def official(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path]) -> None:
+    for name, path in files.items():
+        monkeypatch.setenv(f"MAB_GYM_OFFICIAL_{name.upper()}", str(path))
 
 
 def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, typed: Typed, knows: Speaks) -> None:
@@ -141,21 +142,20 @@ def test_an_ablation_that_is_killed_at_any_moment_goes_on(tmp_path: Path, knows:
         out = tmp_path / "killed"
         for _ in range(4):
             before = {path: path.stat().st_size for path in out.glob("*/episodes.jsonl")}
-            process = subprocess.Popen(
-                [*COMMAND, *ablation(there, out, *more)], env=environment(), stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            deadline = time.monotonic() + 60
-            grown: list[Path] = []
-            while process.poll() is None and not grown:
-                assert time.monotonic() < deadline
-                grown = [path for path in out.glob("*/episodes.jsonl") if path.stat().st_size > before.get(path, 0)]
-                time.sleep(0.002)
-            time.sleep(chance.uniform(0.0, 0.2))
-            process.send_signal(signal.SIGKILL)
-            if process.wait() == 0:
-                break
-            killed_in |= {path.parent.name for path in grown}
+
+            def grown() -> set[str]:
+                paths = out.glob("*/episodes.jsonl")
+                return {path.parent.name for path in paths if path.stat().st_size > before.get(path, 0)}  # noqa: B023
+
+            command = [*COMMAND, *ablation(there, out, *more)]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            with started(command, env=environment(), **quiet) as process:
+                until(lambda: process.poll() is not None or grown())
+                time.sleep(chance.uniform(0.0, 0.2))
+                process.send_signal(signal.SIGKILL)
+                if process.wait(PATIENCE) == 0:
+                    break
+                killed_in |= grown()
         last = run(*ablation(there, out, *more))
     assert killed_in, "nothing was killed in the middle"
     assert last.returncode == 0, last.stderr
@@ -212,9 +212,8 @@ def test_a_shorter_observation_is_what_the_model_is_sent(tmp_path: Path, typed: 
                 assert len(message["content"].partition("\n[cut off here: ")[0]) <= 600
 
 
-@needs_official_files
 def test_a_limit_never_cuts_off_the_task_itself(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    official_files(monkeypatch)
+    official(monkeypatch, official_files())
     env = ("--env", "MedAgentBench-Official-v0", "--limit", "3", "--agent", "finish")
     done = typed("ablate", "length", "200,none", *env, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
@@ -236,18 +235,25 @@ def test_difficulties_are_one_run_that_is_split(tmp_path: Path, typed: Typed) ->
     assert "between different cases" in done.stdout
 
 
-@needs_official_files
+@pytest.mark.parametrize(
+    ("files", "tasks", "right"),
+    [
+        # An empty answer is right where nothing is to be ordered: three times magnesium, four potassium, two HbA1c.
+        (our_official_files() | {"chart": OUR_OFFICIAL_FILES / "chart.ndjson"}, 74, 9),
+        pytest.param(official_files(), 300, 45, marks=needs_official_files),
+    ],
+)
 def test_protocols_are_played_where_their_files_are(
-    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path], tasks: int, right: int
 ) -> None:
-    official_files(monkeypatch)
+    official(monkeypatch, files)
     done = typed("ablate", "protocol", "--agent", "finish", "--repeat", "1", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     found = figures_of(tmp_path / "out")
     assert found["ehr"]["rates"]["overall"]["value"] == 0.0
-    assert found["official"]["rates"]["overall"]["value"] == 0.15, "the official grading takes an empty answer"
+    assert found["official"]["rates"]["overall"]["value"] == right / tasks, "the official grading takes an empty answer"
     assert found["official"]["unsafe"] is None, "it does not judge safety"
-    assert "0 of 300 verdicts changed" in typed("regrade", str(tmp_path / "out" / "official")).stdout
+    assert f"0 of {tasks} verdicts changed" in typed("regrade", str(tmp_path / "out" / "official")).stdout
 
 
 def test_a_plot_has_its_settings_as_ticks_and_both_files(tmp_path: Path, typed: Typed) -> None:
@@ -304,8 +310,7 @@ def test_wrong_input_is_one_clear_line(
         monkeypatch.delenv(name, raising=False)
     done = typed("ablate", *arguments, "--out", str(tmp_path / "x"))
     assert done.returncode == 2, done.stderr
-    assert words in one_line(done)
-    assert done.stderr.count("\n") == 1
+    assert words in only_line(done)
     assert not (tmp_path / "x").exists()
 
 
@@ -325,8 +330,7 @@ def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed
     ):
         done = typed(*arguments)
         assert done.returncode == 2, done.stdout
-        assert words in one_line(done)
-        assert done.stderr.count("\n") == 1
+        assert words in only_line(done)
         assert everything(out) == before
     (out / "ablation.json").write_text("{}")
     assert "is no description of an ablation" in one_line(typed("ablate", "steps", "2,4", *steps))

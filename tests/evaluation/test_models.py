@@ -18,7 +18,7 @@ from mab_gym.evaluate import score
 from mab_gym.parallel import Seat, play_at_once
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
-from tests.conftest import CANONICAL, OFFICIAL, make, needs_official_files
+from tests.conftest import CANONICAL, OFFICIAL, make
 from tests.evaluation.scripted import (
     KEY,
     TOO_LONG,
@@ -228,7 +228,6 @@ def test_repetitions_ask_with_another_seed_and_play_the_same_case(env: MedicalRe
     assert first["messages"] == second["messages"]
 
 
-@needs_official_files
 def test_a_model_plays_the_official_protocol() -> None:
     env = make(OFFICIAL)
     with model(says("GET http://localhost:8080/fhir/Patient?_count=1", "FINISH([-1])")) as (asked, there):

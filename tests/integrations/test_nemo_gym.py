@@ -22,6 +22,7 @@ from mab_gym.integrations.sessions import make
 from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import unwrapped
 from tests.integrations.scripts import FORMS, Actions, judged, own_record, says, told_of
+from tests.processes import PATIENCE
 
 pytest.importorskip("nemo_gym")
 
@@ -202,6 +203,6 @@ def test_nemo_gym_takes_the_configuration_in_the_documentation(tmp_path: Path) -
     command = [str(Path(sys.executable).with_name("gym")), "env", "validate"]
     done = subprocess.run(
         [*command, *(word for config in configs for word in ("--config", config))],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert (done.returncode, "Config is valid" in done.stdout) == (0, True), done.stdout + done.stderr

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from mab_gym.env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 from mab_gym.records import EpisodeRecord
 from tests.integrations.scripts import BASE, SCRIPTS, told_of
+from tests.processes import first_line, started, until
 
 pytest.importorskip("openenv.core")
 
@@ -44,11 +44,12 @@ def serving(**arguments: Any) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            until(lambda: server.started)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -209,15 +210,15 @@ def test_no_more_sessions_than_asked_for_and_places_become_free() -> None:
             with pytest.raises((RuntimeError, ConnectionError)), MedicalRecordClient(base_url=address).sync() as three:
                 three.reset()
             assert one.step(f"GET {BASE}/Patient").observation.truncated
-        for _ in range(20):
+
+        def has_a_place() -> bool:
             try:
                 with MedicalRecordClient(base_url=address).sync() as four:
-                    assert four.reset().observation.text
-                break
+                    return bool(four.reset().observation.text)
             except (RuntimeError, ConnectionError):
-                time.sleep(0.05)
-        else:
-            pytest.fail("no place became free")
+                return False
+
+        until(has_a_place)
 
 
 def test_a_failing_record_system_is_told_as_such(nobody_there: str) -> None:
@@ -241,12 +242,8 @@ def test_wrong_environments_are_told_before_anything_is_served() -> None:
 
 def test_the_command_serves_on_this_computer_alone() -> None:
     command = [sys.executable, "-m", "mab_gym.integrations.openenv"]
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            address = server.stdout.readline().split(" at ")[1].strip()
-            assert address.startswith("http://127.0.0.1:")
-            with MedicalRecordClient(base_url=address).sync() as client:
-                assert client.reset(case="patient_age/04").observation.info["case"] == "patient_age/04"
-        finally:
-            server.terminate()
+    with started([*command, "--port", "0"], stdout=subprocess.PIPE) as server:
+        address = first_line(server).split(" at ")[1].strip()
+        assert address.startswith("http://127.0.0.1:")
+        with MedicalRecordClient(base_url=address).sync() as client:
+            assert client.reset(case="patient_age/04").observation.info["case"] == "patient_age/04"

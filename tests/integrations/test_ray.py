@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from mab_gym.records import read_records
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, one_line
 from tests.evaluation.scripted import KEY, Speaks, endpoint, gold, solves
+from tests.processes import PATIENCE, started, until
 
 pytest.importorskip("ray")
 
@@ -73,17 +74,16 @@ class Place:
         """The processes in which the agent has played."""
         return [int(path.name) for path in (self.folder / "seen").iterdir()]
 
-    def start(self, *arguments: str, nap: float = 0.0) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*COMMAND, *arguments], cwd=self.folder, env={**self.variables, "NAP": str(nap)}, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c,  # noqa: PLW1509
-        )  # fmt: skip
+    def start(self, *arguments: str, nap: float = 0.0) -> AbstractContextManager[subprocess.Popen[str]]:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        variables = {**self.variables, "NAP": str(nap)}
+        return started([*COMMAND, *arguments], cwd=self.folder, env=variables, preexec_fn=hear_ctrl_c, **streams)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
-        said, complained = process.communicate(timeout=120)
-        assert processes(process.pid) == []
-        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+        with self.start(*arguments) as process:
+            said, complained = process.communicate(timeout=PATIENCE)
+            assert processes(process.pid) == []
+            return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
 
 def place_at(folder: Path) -> Place:
@@ -132,37 +132,30 @@ def cluster() -> Iterator[Cluster]:
         "port": port, "node-ip-address": "127.0.0.1", "num-cpus": 2, "include-dashboard": "false",
         "object-store-memory": 100_000_000, "temp-dir": scratch / "ray",
     }  # fmt: skip
-    head = subprocess.Popen(
-        [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
-        + [f"--{name}={value}" for name, value in options.items()],
-        env={**os.environ, **variables, "MAB_GYM_CACHE": str(scratch / "cache")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        wait_until(lambda: answers(port) and (scratch / "ray" / "session_latest" / "sockets" / "raylet").exists())
-        yield Cluster(f"127.0.0.1:{port}", scratch, variables)
-        assert head.poll() is None
-        assert answers(port)
-    finally:
-        head.terminate()
-        head.wait(30)
-        for pid in processes(head.pid):
-            os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(scratch, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    variables_there = {**os.environ, **variables, "MAB_GYM_CACHE": str(scratch / "cache")}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    raylet = scratch / "ray" / "session_latest" / "sockets" / "raylet"
+    with started(command, env=variables_there, **quiet) as head:
+        try:
+            until(lambda: answers(port) and raylet.exists(), head)
+            yield Cluster(f"127.0.0.1:{port}", scratch, variables)
+            assert head.poll() is None
+            assert answers(port)
+        finally:
+            head.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                head.wait(60)
+            for pid in processes(head.pid):  # its workers have groups of their own
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def answers(port: int) -> bool:
     with socket.socket() as there:
         return there.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(what: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def processes(session: int) -> list[int]:
@@ -194,11 +187,11 @@ def test_a_killed_driver_goes_on_and_comes_to_what_one_process_does(
 ) -> None:
     command = ("rollout", *WHAT, "--out", "many", "--ray", "--workers", "2")
 
-    killed = place.start(*command, nap=0.01)
-    wait_until(lambda: played(place.folder / "many") > 10)
-    killed.kill()
-    killed.communicate()
-    wait_until(lambda: processes(killed.pid) == [], 30)  # nor does the cluster outlive it
+    with place.start(*command, nap=0.01) as killed:
+        until(lambda: played(place.folder / "many") > 10, killed)
+        killed.kill()
+        killed.communicate()
+        until(lambda: processes(killed.pid) == [])  # nor does the cluster outlive it
     before = played(place.folder / "many")
     assert before < 80
 
@@ -215,13 +208,11 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     place: Place, cluster: Cluster, in_one_process: list[dict[str, Any]]
 ) -> None:
     joined = Place(place.folder, place.variables | cluster.variables)
-    process = joined.start(
-        "rollout", *WHAT, *SENT, "--out", "many", "--ray", cluster.address, "--workers", "2", "--concurrency", "2",
-        nap=0.02,
-    )  # fmt: skip
-    wait_until(lambda: played(place.folder / "many") > 10 and len(place.seen) == 2)
-    os.kill(min(place.seen), signal.SIGKILL)
-    _, complained = process.communicate(timeout=60)
+    command = ("rollout", *WHAT, *SENT, "--out", "many", "--ray", cluster.address, "--workers", "2")
+    with joined.start(*command, "--concurrency", "2", nap=0.02) as process:
+        until(lambda: played(place.folder / "many") > 10 and len(place.seen) == 2, process)
+        os.kill(min(place.seen), signal.SIGKILL)
+        _, complained = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, complained
     assert "a worker died" in complained
     assert "Traceback" not in complained
@@ -233,14 +224,14 @@ def test_a_killed_worker_loses_and_doubles_nothing(
 
 def test_ctrl_c_leaves_whole_records_and_the_cluster(place: Place, cluster: Cluster) -> None:
     joined = Place(place.folder, place.variables | cluster.variables)
-    process = joined.start("rollout", *OWN, *SENT, "--out", "run", "--ray", cluster.address, nap=0.02)
-    wait_until(lambda: played(place.folder / "run") > 5)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, complained = process.communicate(timeout=30)
+    with joined.start("rollout", *OWN, *SENT, "--out", "run", "--ray", cluster.address, nap=0.02) as process:
+        until(lambda: played(place.folder / "run") > 5, process)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, complained = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     kept = sum(1 for _ in read_records(place.folder / "run"))
     assert f"stopped after {kept} of 300 episodes" in one_line(subprocess.CompletedProcess("", 130, "", complained))
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in place.seen), 20)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in place.seen))
 
 
 def test_a_models_key_reaches_the_workers_and_no_disk(place: Place, cluster: Cluster, tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ from mab_gym.official.regrade import open_chart, read_trajectories, regrade, rep
 from mab_gym.official.standin import stand_in, write_chart
 from mab_gym.official.tasks import NOW, read_tasks
 from mab_gym.rollout import assignments, play, play_all, unwrapped
-from tests.conftest import OFFICIAL, OFFICIAL_FILES, needs_official_files
+from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official
+from tests.processes import PATIENCE
 from tests.test_serve import serving
 
 from .conftest import BASE, finish, post
@@ -285,6 +286,13 @@ def test_gold_solves_the_official_three_hundred(seed: int) -> None:
     assert violations(records).rate is None  # nobody judged that
 
 
+def test_gold_solves_tasks_on_a_chart_that_no_code_has_made() -> None:
+    env = make(our_official_files(), chart=OUR_OFFICIAL_FILES / "chart.ndjson")
+    records = list(play_all(env, OfficialGold(), assignments(unwrapped(env))))
+    assert len(records) == 74
+    assert [record.case for record in records if record.reward != 1.0] == []
+
+
 @needs_official_files
 def test_gold_solves_them_on_a_chart_that_is_not_of_our_making() -> None:
     chart = OFFICIAL_FILES.parent / "golden" / "verdicts-chart.ndjson"
@@ -384,7 +392,7 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         env={**clean, "COLUMNS": "160", **environment},
     )

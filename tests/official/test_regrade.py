@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import ContentError
+from mab_gym.official.conversation import Status
 from mab_gym.official.regrade import open_chart, read_trajectories, regrade
 from mab_gym.official.tasks import NOW, read_tasks
+from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
+from tests.processes import PATIENCE
 
 from .conftest import SHARED, finish
 
@@ -48,7 +51,12 @@ def written(path: Path, *entries: Any) -> Path:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
     )
 
 
@@ -134,9 +142,18 @@ def test_published_is_one_table() -> None:
         assert part in done.stdout
 
 
-@pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the golden trajectories lie beside the repository in ../shared; not here"
-)
+def test_our_own_trajectories_have_the_verdicts_that_the_rules_give() -> None:
+    """The verdicts were put down by hand, rule by rule; ``why`` says which rule decides."""
+    tasks = read_tasks(OUR_OFFICIAL_FILES / "tasks.json")
+    trajectories = read_trajectories(OUR_OFFICIAL_FILES / "trajectories.jsonl", tasks)
+    compared = regrade(open_chart(OUR_OFFICIAL_FILES / "chart.ndjson"), tasks, trajectories)
+    assert [comparison for comparison in compared if not comparison.agrees] == []
+    verdicts = {(tasks[each.task].category, each.correct) for each in trajectories}
+    assert verdicts == {(category, correct) for category in range(1, 11) for correct in (True, False)}
+    assert {each.status for each in trajectories} == set(Status) - {Status.TASK_ERROR}
+
+
+@needs_official_files
 def test_the_golden_trajectories_agree() -> None:
     tasks = read_tasks(SHARED / "official" / "test_data_v2.json")
     trajectories = read_trajectories(SHARED / "golden" / "verdicts.jsonl.gz", tasks)

@@ -12,6 +12,7 @@ from mab_gym.errors import ContentError, UsageError
 from mab_gym.official.conversation import read_functions
 from mab_gym.official.published import PUBLISHED
 from mab_gym.official.tasks import NOW, read_tasks
+from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
 
 from .conftest import SHARED
 
@@ -73,7 +74,17 @@ def test_a_task_stands_there_once(tmp_path: Path) -> None:
         read_tasks(path)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the official files lie beside the repository in ../shared; not here")
+def test_our_own_files() -> None:
+    tasks = read_tasks(OUR_OFFICIAL_FILES / "tasks.json")
+    assert len(tasks) == 74
+    assert tasks["task1_2"].solution == ("Patient not found",)
+    assert (tasks["task5_3"].category, tasks["task5_3"].mrn) == (5, "S2000003")
+    assert tasks["task3_1"].quoted == "131/84 mmHg"
+    assert tasks["task8_1"].quoted.startswith("Situation: a shoulder that hurts")
+    assert read_functions(OUR_OFFICIAL_FILES / "functions.json")[0]["name"] == "GET {api_base}/Patient"
+
+
+@needs_official_files
 def test_the_official_files() -> None:
     tasks = read_tasks(SHARED / "official" / "test_data_v2.json")
     assert len(tasks) == 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,12 +102,8 @@ class Engine:
         self._docker: Any = docker
         self._faults = (docker.errors.DockerException, RequestException, OSError)
         with self._saying("reach a Docker engine (is one running, and may this user use it?)"):
-            self._client: Any = docker.from_env(timeout=120)
-            try:
-                self.version = str(self._client.version()["Version"])
-            except BaseException:
-                self._client.close()
-                raise
+            self.version, api_version = _versions(docker)
+            self._client: Any = _client(docker, api_version)
 
     def close(self) -> None:
         """Closes the connections to the engine."""
@@ -300,6 +296,24 @@ class Engine:
         except self._faults as error:
             told = getattr(error, "explanation", None) or str(error) or type(error).__name__
             raise InfrastructureError(f"could not {what}: {told}") from error
+
+
+def _client(docker: Any, version: str) -> Any:
+    """A client of the SDK. It is told a version: one that asks for it as it is made stays open where that fails."""
+    from mab_gym.backends.container.unix_socket import close_what_cannot_connect  # noqa: PLC0415  (optional)
+
+    made = docker.from_env(timeout=120, version=version)
+    close_what_cannot_connect(made)
+    return made
+
+
+def _versions(docker: Any) -> tuple[str, str]:
+    """The version of the engine that answers, and of its API."""
+    with closing(_client(docker, docker.constants.DEFAULT_DOCKER_API_VERSION)) as asking:
+        told = asking.api.version(api_version=False)
+    if not isinstance(told, dict) or not {"Version", "ApiVersion"} <= set(told):
+        raise docker.errors.DockerException("what answers there is no Docker engine")
+    return str(told["Version"]), str(told["ApiVersion"])
 
 
 def _running(container: Any) -> Running:
