@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -13,7 +14,7 @@ class Chance:
     __slots__ = ("_drawn",)
 
     def __init__(self) -> None:
-        self._drawn = 0
+        self._drawn = count(1)  # threads that read beside one another draw different ones
 
     def uuid(self) -> str:
         """An id in the form of a random UUID."""
@@ -25,5 +26,4 @@ class Chance:
         return "".join(_ALPHABET[byte % 62] for byte in self._next())[:length]
 
     def _next(self) -> bytes:
-        self._drawn += 1
-        return hashlib.blake2b(self._drawn.to_bytes(8, "big"), digest_size=16, person=b"mab_gym").digest()
+        return hashlib.blake2b(next(self._drawn).to_bytes(8, "big"), digest_size=16, person=b"mab_gym").digest()

@@ -51,8 +51,17 @@ class View:
         self.repeats: Repeats | None = None
 
     def frozen(self) -> View:
-        """The same, whatever is written from now on."""
-        return View(self._tables, self._overlay, self.writes)
+        """The same, whatever is written from now on; it holds no writes (see `over`), so that many can be kept."""
+        return self._as_of(self.writes, None)
+
+    def over(self, now: View) -> View:
+        """What a frozen view shows, its writes looked up among those that another one knows."""
+        return self._as_of(self._until, now._overlay)
+
+    def _as_of(self, until: int | None, overlay: Overlay | None) -> View:
+        view = View(self._tables, overlay, until)
+        view._tables, view._pending = self._tables, self._pending
+        return view
 
     def hits(self, query: Query) -> Rows:
         """The matches in order; those of a table that nothing was written over are remembered with it."""

@@ -104,8 +104,9 @@ class Session(World):
     def handle(self, request: Request) -> Response:
         """Answers a request; never raises for anything that a request holds."""
         self.fold()
-        if request.base_url and request.base_url != self.origin.base_url:
-            self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
+        base_url = request.base_url or self.server.base_url
+        if base_url != self.origin.base_url:
+            self.origin = Origin(base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))

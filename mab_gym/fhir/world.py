@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import make_filter
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
-from mab_gym.fhir.searching import Searches
+from mab_gym.fhir.searching import Kept, Searches
 
 _Stored = tuple[str, npt.NDArray[np.intp], npt.NDArray[np.int64]]
 """A type, rows of it with the newest first, and their places in the order of loading."""
@@ -54,7 +55,7 @@ class World:
         origin: As above; a request may name another address of the same server.
     """
 
-    __slots__ = ("_first_free", "_overlay", "_searches", "_tables", "chance", "origin")
+    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "chance", "origin")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
         self._tables = tables
@@ -65,7 +66,7 @@ class World:
     def reset(self) -> None:
         """Goes back to the snapshot: no write, no open search and no counter survives."""
         self._overlay: Overlay | None = None
-        self._searches: Searches | None = None
+        self._kept: Kept | None = None
         self.chance = Chance()
 
     def release(self) -> None:
@@ -109,14 +110,29 @@ class World:
 
     def view(self) -> View:
         """What can be seen now."""
-        return View(self._tables, self._overlay)
+        return View(self._tables, self._overlay, None if self._overlay is None else self._overlay.seen)
 
     def searches(self) -> Searches:
         """The session's searches."""
-        if self._searches is None:
-            self._searches = Searches(self.chance)
-        self._searches.origin = self.origin
-        return self._searches
+        if self._kept is None:
+            self._kept = Kept()
+        return Searches(self.chance, self._kept, self.origin)
+
+    @property
+    def held(self) -> int:
+        """The bytes of what this session has written: the JSON of all versions, and what it takes to keep them."""
+        return 0 if self._overlay is None else self._overlay.held
+
+    def snapshot(self) -> Self:
+        """What is there now, for other threads to read beside later writes; nothing may be written to it.
+
+        Searches are shared: what was found in one can be paged through in the next.
+        """
+        self.fold()
+        self._kept = self._kept or Kept()
+        shown = copy(self)
+        shown._overlay = None if self._overlay is None else self._overlay.snapshot()
+        return shown
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -263,8 +279,8 @@ class World:
     def _written(self) -> Overlay:
         if self._overlay is None:
             self._overlay = Overlay(self._tables, self._first_free)
-        if self._searches is not None:
-            self._searches.forget_answers()
+        if self._kept is not None:
+            self._kept.forget_answers()
         return self._overlay
 
     def _tick(self) -> str:
