@@ -9,12 +9,16 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class Chance:
-    """A source of ids that look random and begin anew with every session."""
+    """A source of ids that look random and begin anew with every session.
+
+    Args:
+        first: Which draw is the first; far apart, two sources never draw the same.
+    """
 
     __slots__ = ("_drawn",)
 
-    def __init__(self) -> None:
-        self._drawn = count(1)  # threads that read beside one another draw different ones
+    def __init__(self, first: int = 1) -> None:
+        self._drawn = count(first)  # threads that read beside one another draw different ones
 
     def uuid(self) -> str:
         """An id in the form of a random UUID."""

@@ -123,16 +123,26 @@ class World:
         """The bytes of what this session has written: the JSON of all versions, and what it takes to keep them."""
         return 0 if self._overlay is None else self._overlay.held
 
-    def snapshot(self) -> Self:
+    def snapshot(self, known: Self | None = None) -> Self:
         """What is there now, for other threads to read beside later writes; nothing may be written to it.
 
         Searches are shared: what was found in one can be paged through in the next.
+
+        Args:
+            known: An earlier one; it is given back where it shows all there is.
         """
         self.fold()
+        if known is not None and known._kept is self._kept and known._overlay_shown == self._overlay_shown:
+            return known
         self._kept = self._kept or Kept()
         shown = copy(self)
         shown._overlay = None if self._overlay is None else self._overlay.snapshot()
         return shown
+
+    @property
+    def _overlay_shown(self) -> tuple[int, int]:
+        """What tells two states of one session apart: how many writes there are, and which tables they lie over."""
+        return (0, 0) if self._overlay is None else (len(self._overlay.writes), id(self._overlay.tables))
 
     # --- what there is -------------------------------------------------------------------------------------------
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import sys
 from collections.abc import Callable
 
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.serve.application import Application
+from mab_gym.serve.limits import Limits
+from mab_gym.serve.turns import SWITCH_SECONDS
 
-KEEP_ALIVE = 60
-"""Seconds for which an idle connection stays open."""
+_STOPPING_SECONDS = 5
+"""Seconds that requests at work have to end when the server is stopped."""
+_BACKLOG = 128
+"""Connections that are accepted at once at most."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,19 +35,27 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen at {host}, port {port}: {error}; choose another --port or --host") from error
 
 
-def run(application: Application, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+def run(
+    application: Application,
+    listening: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    limits: Limits | None = None,
+) -> None:
     """Serves until SIGINT or SIGTERM.
 
     Args:
         application: What answers.
         listening: From `listen`; closed at the end.
         ready: Called when requests are answered.
+        limits: How long, how large and how many connections may be.
 
     Raises:
         NotInstalledError: uvicorn is missing.
     """
     try:
         import uvicorn  # noqa: PLC0415  (optional)
+
+        from mab_gym.serve.connections import guarded  # noqa: PLC0415  (needs it)
     except ImportError as error:
         raise NotInstalledError("serving needs uvicorn: pip install 'mab-gym[serve]'") from error
 
@@ -53,8 +67,21 @@ def run(application: Application, listening: socket.socket, ready: Callable[[], 
             if self.started:
                 ready()
 
+    limits = limits or Limits()
     config = uvicorn.Config(
-        application, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE
+        application,
+        http=guarded(limits),
+        ws="none",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # anybody could send them
+        backlog=_BACKLOG,
+        timeout_keep_alive=limits.keep_alive,
+        timeout_graceful_shutdown=_STOPPING_SECONDS,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # the records stay; looking through them again and again would stop all threads
     with listening:
         Announcing(config).run(sockets=[listening])
