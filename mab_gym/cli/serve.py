@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -90,7 +91,7 @@ def serve(
     worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
     count = sum(len(table) for table in server.tables.values())
 
-    def ready() -> None:
+    def ready(stop: Callable[[], None]) -> None:
         output.print(f"{count:,} resources at {url} (sessions: {sessions.value}); Ctrl-C stops", markup=False)
 
     if host not in ("127.0.0.1", "::1", "localhost"):

@@ -7,6 +7,8 @@ sends: all that looks at records, a body's text or an answer's is done by worker
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from xml.sax.saxutils import escape
 
 from mab_gym.fhir.exchange import FHIR_JSON, Request
 from mab_gym.fhir.json_text import pretty
-from mab_gym.fhir.outcome import FhirError, operation_outcome
-from mab_gym.fhir.server import DEFAULT_BASE_URL
+from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
+from mab_gym.fhir.server import DEFAULT_BASE_URL, OWN_FAULT
 from mab_gym.serve.bodies import Bodies, Receive, discard, gone, has_body
 from mab_gym.serve.gate import ROOT, Gate
 from mab_gym.serve.limits import Limits
@@ -28,6 +30,7 @@ from mab_gym.serve.worlds import SESSION_COOKIE, Worlds
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_log = logging.getLogger(__name__)
 _LARGE = "a large body"
 """What one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
 
@@ -89,10 +92,13 @@ class Application:
                 async with self._bodies.read(receive, headers) as body:
                     unread = False
                     answer = await self._answer(scope, headers, body, base_url, receive)
-        except GoneError:
-            return
+        except (GoneError, asyncio.CancelledError):
+            return  # the client has left, or the server stops
         except FhirError as error:
             answer = _refused(error)
+        except Exception:
+            _log.exception("%s %s", scope["method"], scope["path"])
+            answer = _refused(FhirError(500, Issue(OWN_FAULT, "exception")))
         if unread or "upgrade" in headers:  # what would come next on this connection is no request
             extra["connection"] = "close"
         await _send(send, answer, extra, scope["method"], more=unread)

@@ -8,10 +8,11 @@ that has been waiting longest for a request makes room. Bodies are timed where t
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mab_gym.fhir.exchange import FHIR_JSON
 from mab_gym.fhir.json_text import pretty
@@ -41,6 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._in_headers = False
         self._header_bytes = 0
+        self._cycles: deque[RequestResponseCycle] = deque()  # requests that have not been answered
         self._unread: tuple[float, int] | None = None  # since when an answer is unread, and its bytes
 
     # --- what uvicorn and its parser call ------------------------------------------------------------------------
@@ -72,14 +74,22 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request's headers have come."""
         self._in_headers = False
         super().on_headers_complete()
-        if len(self.pipeline) > _MOST_PIPELINED:
-            self.transport.abort()
+        self._cycles.append(self.cycle)
+        if len(self._cycles) > _MOST_PIPELINED:
+            self._abort()
 
     def on_response_complete(self) -> None:
         """An answer has been handed over for sending."""
         if not self._in_headers:
             self.since = self.loop.time()
+        if self._cycles:
+            self._cycles.popleft()
         super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends."""
+        self._leave()
+        super().connection_lost(exc)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Says nothing: who asks for WebSockets gets an ordinary answer."""
@@ -105,12 +115,14 @@ class GuardedProtocol(HttpToolsProtocol):
             begun, size = self._unread
             self._unread = begun, max(size, unread)
             if now - begun > self.limits.answer_seconds + self._unread[1] / self.limits.answer_rate:
-                self.transport.abort()
+                self._abort()
         elif self.waiting and not self.transport.is_closing():
             if self._in_headers and now - self.since > self.limits.header_seconds:
                 self._say(408, f"A request's headers must come within {self.limits.header_seconds:g} seconds")
             elif not self._asked and now - self.since > self.limits.header_seconds:
-                self.transport.abort()  # nothing has ever come
+                self._abort()  # nothing has ever come
+            elif now - self.since > self.limits.keep_alive + _SWEEPING_SECONDS:
+                self.transport.close()  # uvicorn takes an empty line for a sign of life
 
     def _sweep(self) -> None:
         """Looks at all connections, once a second as long as there are any."""
@@ -123,7 +135,7 @@ class GuardedProtocol(HttpToolsProtocol):
             if total <= self.limits.unread_bytes:
                 break
             total -= connection.transport.get_write_buffer_size()
-            connection.transport.abort()
+            connection._abort()
         type(self).sweeping = bool(self.connections)
         if self.sweeping:
             self.loop.call_later(_SWEEPING_SECONDS, self._sweep)
@@ -146,9 +158,22 @@ class GuardedProtocol(HttpToolsProtocol):
         oldest = min(waiting, key=lambda c: (c._asked and not c._in_headers, c.since), default=None)
         if oldest is None:
             return False
-        oldest.transport.abort()
+        oldest._abort()
         self.connections.discard(oldest)
         return True
+
+    def _abort(self) -> None:
+        """Ends the connection at once, whatever is on its way."""
+        self._leave()
+        self.transport.abort()
+
+    def _leave(self) -> None:
+        """Tells all requests that their client has gone; uvicorn tells the last one alone."""
+        self.pipeline.clear()
+        while self._cycles:
+            cycle = self._cycles.popleft()
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def _say(self, status: int, text: str) -> None:
         """Sends an answer that no request has been read for, and ends the connection."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.serve.application import Application
@@ -38,7 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
 def run(
     application: Application,
     listening: socket.socket,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[Callable[[], None]], None] = lambda stop: None,
     limits: Limits | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM.
@@ -46,7 +47,7 @@ def run(
     Args:
         application: What answers.
         listening: From `listen`; closed at the end.
-        ready: Called when requests are answered.
+        ready: Called when requests are answered, with what stops the server.
         limits: How long, how large and how many connections may be.
 
     Raises:
@@ -65,14 +66,17 @@ def run(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                ready()
+                ready(self.stop)
+
+        def stop(self) -> None:
+            self.should_exit = True
 
     limits = limits or Limits()
     config = uvicorn.Config(
         application,
         http=guarded(limits),
         ws="none",
-        log_level="error",
+        log_level="critical",  # what fails is logged where it is answered; clients that send nonsense are not news
         access_log=False,
         server_header=False,
         proxy_headers=False,  # anybody could send them
@@ -80,8 +84,19 @@ def run(
         timeout_keep_alive=limits.keep_alive,
         timeout_graceful_shutdown=_STOPPING_SECONDS,
     )
+    with listening, _sharing_one_interpreter():
+        Announcing(config).run(sockets=[listening])
+
+
+@contextmanager
+def _sharing_one_interpreter() -> Iterator[None]:
+    """What lets many threads get on beside one that works: short turns, and no looking through all the records."""
+    before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
-    gc.freeze()  # the records stay; looking through them again and again would stop all threads
-    with listening:
-        Announcing(config).run(sockets=[listening])
+    gc.freeze()  # what is there stays; each look of the garbage collector at it would stop all threads
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
