@@ -30,6 +30,8 @@ from mab_gym.serve.worlds import SESSION_COOKIE, Worlds
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+CONNECTION = "mab_gym.connection"
+"""Where a request's state says on which connection it came; addresses are used again."""
 _log = logging.getLogger(__name__)
 _LARGE = "a large body"
 """What one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
@@ -111,37 +113,57 @@ class Application:
     ) -> _Answer:
         method = scope["method"]
         path = scope.get("raw_path", scope["path"].encode()).decode("utf-8", "replace").partition("?")[0]
-        connection = scope.get("client")
+        who: Hashable = scope.get("state", {}).get(CONNECTION, scope.get("client"))
         if path == ROOT or path.startswith(ROOT + "/"):
             target = path[len(ROOT) + 1 :]
             if query := scope["query_string"].decode("utf-8", "replace"):
                 target += "?" + query
             place, name = self._worlds.place(headers, reading=reads(method, target))
             work = partial(_ask, place, method, target, headers, body, base_url, name)
-            answer: _Answer = await self._work(work, place, connection, receive, large=len(body) >= LARGE_BODY)
+            like = (who, kind_of(method, target, len(body)))
+            answer: _Answer = await self._work(work, place, like, receive, large=len(body) >= LARGE_BODY)
             return answer
         if (method, path) in (("POST", "/reset"), ("DELETE", "/session")):
             named = self._worlds.named(headers)
             if named is not None:
-                await self._work(named.reset, named, connection, receive)
+                await self._work(named.reset, named, (who, path), receive)
             if method == "DELETE":
                 self._worlds.end(headers)
             return _Answer(204, {}, b"")
         return _nothing_there(path)
 
     async def _work(
-        self, work: Callable[[], Any], place: Place, connection: Hashable, receive: Receive, *, large: bool = False
+        self,
+        work: Callable[[], Any],
+        place: Place,
+        like: tuple[Hashable, ...],
+        receive: Receive,
+        *,
+        large: bool = False,
     ) -> Any:
         """Has a thread work on a request when its turn has come."""
-        own = place if isinstance(place, OwnPlace) else None
-        alone = {key for key in (place.turn, _LARGE if large else None) if key is not None}
-        if own is not None:
-            own.busy += 1
+        alone = frozenset(key for key in (place.turn, _LARGE if large else None) if key is not None)
+        if not isinstance(place, OwnPlace):
+            return await self._turns.take(work, like, alone, partial(gone, receive))
+        place.busy += 1
         try:
-            return await self._turns.take(work, own or connection, frozenset(alone), partial(gone, receive))
+            return await self._turns.take(work, (place, *like[1:]), alone, partial(gone, receive))
         finally:
-            if own is not None:
-                own.busy -= 1
+            place.busy -= 1
+
+
+def kind_of(method: str, target: str, size: int) -> Hashable:
+    """What requests have in common that are likely to take equally long.
+
+    Args:
+        method: As in ``GET``.
+        target: What follows the base URL.
+        size: The body's, in bytes.
+    """
+    path, _, query = target.partition("?")
+    steps = tuple(step for number, step in enumerate(path.split("/")[:5]) if number == 0 or step[:1] in "$_")
+    asked = sorted(pair if pair.startswith("_") else pair.partition("=")[0] for pair in query.split("&")[:50])
+    return method, steps, tuple(each[:40] for each in asked), len(query).bit_length(), size.bit_length()
 
 
 def _ask(

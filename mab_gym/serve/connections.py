@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from itertools import count
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -17,8 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from mab_gym.fhir.exchange import FHIR_JSON
 from mab_gym.fhir.json_text import pretty
 from mab_gym.fhir.outcome import Issue, operation_outcome
+from mab_gym.serve.application import CONNECTION
 from mab_gym.serve.limits import Limits
 
+_numbers = count()
 _SWEEPING_SECONDS = 1.0
 _MOST_PIPELINED = 16
 """Requests that a client may send on one connection before it has had the answer to the first."""
@@ -40,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.since = self.loop.time()
+        self._number = next(_numbers)
         self._in_headers = False
         self._header_bytes = 0
         self._cycles: deque[RequestResponseCycle] = deque()  # requests that have not been answered
@@ -68,6 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte has come."""
         super().on_message_begin()
+        self.scope["state"][CONNECTION] = self._number
         self._in_headers, self._header_bytes, self.since = True, 0, self.loop.time()
 
     def on_headers_complete(self) -> None:

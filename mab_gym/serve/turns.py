@@ -6,12 +6,12 @@ for another's request to end. Python takes the interpreter from a thread after `
 millisecond is answered beside any number that work for seconds, `RUNNING` at most. What makes that good enough are the
 limits around it: what one request may cost (`mab_gym.fhir`), how large a body may be, one large body at work at a time.
 
-Who goes first: requests of clients whose requests were quick lately (the *quick* ones) before those of clients whose
-requests took long (the *slow* ones), in each of the two by arrival. A client is a session where it names one, else a
-connection. Of the quick ones `QUICK` are worked on at once; one that turns out to take longer than `YOUNG_SECONDS` does
-not keep others from beginning. Of the slow ones `SLOW` are, while no quick one waits, or after `PATIENCE` seconds. Of
-one session one request is worked on at a time, and some may wait; beyond that, and where too many wait altogether, a
-request is refused with 503, a slow one first.
+Who goes first: requests of clients whose requests were quick lately, then those of clients that are not known, then
+those that are likely to be slow, since their client's were, or since those of their kind were; in each of these `LANES`
+by arrival. A client is a session where it names one, else a connection. Of each lane some are worked on at once, while
+none waits in a lane before it, or after a while; one that turns out to take long does not keep the next from beginning.
+Of one session one request is worked on at a time, and some may wait; beyond that, and where too many wait altogether,
+a request is refused with 503, the last one of the last lane first.
 """
 
 from __future__ import annotations
@@ -23,25 +23,42 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any, TypeVar
 
 from mab_gym.fhir.outcome import FhirError, Issue
 from mab_gym.serve.limits import Limits
 
 SWITCH_SECONDS = 0.001
-RUNNING = 32
-QUICK = 4
-SLOW = 2
-YOUNG_SECONDS = 0.05
-PATIENCE = 5.0
-DEAR_SECONDS = 0.025
-"""Processor time of a client's usual request from which on it counts as slow."""
+RUNNING = 16
+STUCK_SECONDS = 1.0
+"""Seconds after which a request is not young, even if it has only waited for something."""
+DEAR_SECONDS = 0.02
+"""Processor time of a usual request from which on it counts as slow."""
 FORGETTING = 10.0
-"""Seconds after which half of what is known of a client's requests counts."""
-_CLIENTS = 4096
+"""Seconds after which half of what is known of requests counts."""
+_KNOWN = 8192
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What is done with requests that are alike.
+
+    Attributes:
+        most: How many of them are worked on at once.
+        young: Seconds of processor time after which one no longer counts among these.
+        patience: Seconds after which one need not wait for those of the lanes before.
+    """
+
+    most: int
+    young: float
+    patience: float
+
+
+LANES = (Lane(8, 0.02, 0.0), Lane(2, 0.05, 0.5), Lane(1, 1.0, 5.0))
+"""For clients that are known to be quick, for those that are not known, and for what is likely to be slow."""
 
 
 class GoneError(Exception):
@@ -54,21 +71,27 @@ class _Job:
 
     Attributes:
         work: What is to be done.
-        client: Who asks.
+        like: Who asks, and what kind of request it is.
         alone: Of each of these only one job may be at work.
-        slow: Whether its client's requests take long.
+        lane: Its place in `LANES`.
         joined: When it came.
         done: Its result, in time.
         began: When work on it began; None while it waits.
+        worked: Gives the processor time that it has had.
     """
 
     work: Callable[[], Any]
-    client: Hashable
+    like: tuple[Hashable, ...]
     alone: frozenset[Hashable]
-    slow: bool
+    lane: int
     joined: float
     done: asyncio.Future[Any]
     began: float | None = None
+    worked: Callable[[], float] = float
+
+    def is_young(self, now: float) -> bool:
+        """Whether the next of its lane should wait for it; where many share a processor, time alone does not tell."""
+        return self.worked() < LANES[self.lane].young and now - (self.began or now) < STUCK_SECONDS
 
 
 class Turns:
@@ -80,8 +103,7 @@ class Turns:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._quick: deque[_Job] = deque()
-        self._slow: deque[_Job] = deque()
+        self._waiting: tuple[deque[_Job], ...] = tuple(deque() for _ in LANES)
         self._running: set[_Job] = set()
         self._alone: set[Hashable] = set()
         self._usual: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
@@ -90,13 +112,17 @@ class Turns:
         self._look_again: asyncio.TimerHandle | None = None
 
     async def take(
-        self, work: Callable[[], _T], client: Hashable, alone: frozenset[Hashable], gone: Callable[[], Awaitable[None]]
+        self,
+        work: Callable[[], _T],
+        like: tuple[Hashable, ...],
+        alone: frozenset[Hashable],
+        gone: Callable[[], Awaitable[None]],
     ) -> _T:
         """Waits for a turn, has a thread do the work, and gives its result.
 
         Args:
             work: What is to be done.
-            client: Who asks.
+            like: What tells how long it will take, the most telling first: who asks, and what kind of request it is.
             alone: What no other job may hold meanwhile.
             gone: Returns when the client has gone.
 
@@ -105,8 +131,7 @@ class Turns:
             GoneError: The client has gone before its turn came.
         """
         now = time.monotonic()
-        slow = self._usual_cost(client, now) > DEAR_SECONDS
-        job = _Job(work, client, alone, slow, now, asyncio.get_running_loop().create_future())
+        job = _Job(work, like, alone, self._lane(like, now), now, asyncio.get_running_loop().create_future())
         self._join(job)
         self._begin()
         if job.began is None:
@@ -114,16 +139,24 @@ class Turns:
         result: _T = await job.done
         return result
 
+    def _lane(self, like: tuple[Hashable, ...], now: float) -> int:
+        costs = [self._usual_cost(each, now) for each in like]
+        known = next((cost for cost in costs if cost is not None), 0.0)
+        if known > DEAR_SECONDS:
+            return 2
+        return 1 if costs[0] is None else 0
+
     def _join(self, job: _Job) -> None:
-        lane = self._slow if job.slow else self._quick
-        same = sum(1 for other in (*self._quick, *self._slow) if other.alone & job.alone) if job.alone else 0
-        if same >= self._limits.session_waiting:
+        waiting = [other for lane in self._waiting for other in lane]
+        if job.alone and sum(1 for other in waiting if other.alone & job.alone) >= self._limits.session_waiting:
             raise _busy("This session has many requests waiting")
-        if len(self._quick) + len(self._slow) >= self._limits.waiting:
-            if job.slow or not self._slow:
+        if len(waiting) >= self._limits.waiting:
+            last = waiting[-1]
+            if last.lane <= job.lane:
                 raise _busy("Many requests are waiting")
-            self._slow.pop().done.set_exception(_busy("Many requests are waiting"))
-        lane.append(job)
+            self._waiting[last.lane].remove(last)
+            last.done.set_exception(_busy("Many requests are waiting"))
+        self._waiting[job.lane].append(job)
 
     async def _wait(self, job: _Job, gone: Callable[[], Awaitable[None]]) -> None:
         leaving = asyncio.ensure_future(gone())
@@ -131,15 +164,16 @@ class Turns:
             await asyncio.wait({job.done, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
-            if not job.done.done() and job.began is None:
-                (self._slow if job.slow else self._quick).remove(job)
-        if not job.done.done() and job.began is None:
+            left = not job.done.done() and job.began is None
+            if left:
+                self._waiting[job.lane].remove(job)
+        if left:
             raise GoneError
 
     def _begin(self) -> None:
         """Begins what may begin."""
         while (job := self._next()) is not None:
-            (self._slow if job.slow else self._quick).remove(job)
+            self._waiting[job.lane].remove(job)
             job.began = time.monotonic()
             self._running.add(job)
             self._alone |= job.alone
@@ -147,35 +181,39 @@ class Turns:
                 self._threads += 1
                 Thread(target=_do_all, args=(self._work, self._ended), daemon=True, name="mab_gym serve").start()
             self._work.put((job, asyncio.get_running_loop()))
-        if self._quick and self._look_again is None:
+        if any(self._waiting) and self._look_again is None:
             # Those at work may grow old without ending.
-            self._look_again = asyncio.get_running_loop().call_later(YOUNG_SECONDS, self._look)
+            self._look_again = asyncio.get_running_loop().call_later(LANES[0].young, self._look)
 
     def _look(self) -> None:
         self._look_again = None
         self._begin()
 
     def _next(self) -> _Job | None:
+        """What begins next: the first of the first lane in which one waits that may begin, or a later one's patient."""
         if len(self._running) >= RUNNING:
             return None
         now = time.monotonic()
-        slow = sum(1 for job in self._running if job.slow)
-        young = sum(1 for job in self._running if not job.slow and now - (job.began or now) < YOUNG_SECONDS)
-        if slow < SLOW and self._slow and now - self._slow[0].joined > PATIENCE and (job := self._free(self._slow)):
-            return job
-        if young < QUICK and (job := self._free(self._quick)):
-            return job
-        if slow < SLOW and (job := self._free(self._slow)) and self._free(self._quick) is None:
-            return job
-        return None
-
-    def _free(self, lane: deque[_Job]) -> _Job | None:
-        return next((job for job in lane if not job.alone & self._alone), None)
+        first: _Job | None = None
+        ahead = False
+        for number, (lane, waiting) in enumerate(zip(LANES, self._waiting, strict=True)):
+            job = next((job for job in waiting if not job.alone & self._alone), None)
+            if job is None:
+                continue
+            young = sum(1 for other in self._running if other.lane == number and other.is_young(now))
+            if young < lane.most:
+                if ahead and now - job.joined > lane.patience:
+                    return job
+                if not ahead:
+                    first = job
+            ahead = True
+        return first
 
     def _ended(self, job: _Job, result: object, error: BaseException | None, cost: float) -> None:
         self._running.discard(job)
         self._alone -= job.alone
-        self._note(job.client, cost)
+        for each in job.like:
+            self._note(each, cost)
         if not job.done.done():
             if error is None:
                 job.done.set_result(result)
@@ -183,16 +221,20 @@ class Turns:
                 job.done.set_exception(error)
         self._begin()
 
-    def _usual_cost(self, client: Hashable, now: float) -> float:
-        """Seconds of processor time that a client's requests took lately."""
-        cost, noted = self._usual.get(client, (0.0, now))
+    def _usual_cost(self, like: Hashable, now: float) -> float | None:
+        """Seconds of processor time that such requests took lately; None where there were none."""
+        known = self._usual.get(like)
+        if known is None:
+            return None
+        cost, noted = known
         return cost * math.exp2((noted - now) / FORGETTING)
 
-    def _note(self, client: Hashable, cost: float) -> None:
+    def _note(self, like: Hashable, cost: float) -> None:
         now = time.monotonic()
-        self._usual[client] = (0.7 * self._usual_cost(client, now) + 0.3 * cost, now)
-        self._usual.move_to_end(client)
-        if len(self._usual) > _CLIENTS:
+        before = self._usual_cost(like, now)
+        self._usual[like] = (cost if before is None else 0.7 * before + 0.3 * cost, now)
+        self._usual.move_to_end(like)
+        if len(self._usual) > _KNOWN:
             self._usual.popitem(last=False)
 
 
@@ -205,16 +247,26 @@ def _do_all(
         job, loop = queue.get()
         result: object = None
         error: BaseException | None = None
-        begun = time.thread_time()
+        job.worked = _stopwatch()
         try:
             result = job.work()
         except BaseException as raised:  # whoever waits for it is told
             error = raised
         try:
-            loop.call_soon_threadsafe(ended, job, result, error, time.thread_time() - begun)
+            loop.call_soon_threadsafe(ended, job, result, error, job.worked())
         except RuntimeError:
             return  # the server has stopped
         del job, result, error
+
+
+def _stopwatch() -> Callable[[], float]:
+    """Tells any thread the processor time that this one has had since now; where that is not known, the time itself."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        begun = time.monotonic()
+        return lambda: time.monotonic() - begun
+    clock = time.pthread_getcpuclockid(get_ident())
+    worked = time.clock_gettime(clock)
+    return lambda: time.clock_gettime(clock) - worked
 
 
 def _busy(text: str) -> FhirError:
