@@ -143,16 +143,7 @@ class Innocent:
 @contextlib.contextmanager
 def serving(sessions: str) -> Iterator[tuple[int, int]]:
     """A server of one's own; yields its process and its port."""
-    command = [
-        sys.executable,
-        "-u",
-        *os.environ.get("SOAKDBG", "-m mab_gym.cli").split(),
-        "serve",
-        "--port",
-        "0",
-        "--sessions",
-        sessions,
-    ]
+    command = [sys.executable, "-u", "-m", "mab_gym.cli", "serve", "--port", "0", "--sessions", sessions]
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
         try:
