@@ -45,6 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._number = next(_numbers)
         self._in_headers = False
+        self._completed = False  # whether what came last held the end of some headers
         self._header_bytes = 0
         self._cycles: deque[RequestResponseCycle] = deque()  # requests that have not been answered
         self._unread: tuple[float, int] | None = None  # since when an answer is unread, and its bytes
@@ -63,9 +64,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Reads on; headers that grow too long are refused."""
         if self.transport.is_closing():
             return
-        if self._in_headers:
-            self._header_bytes += len(data)
+        self._completed = False
         super().data_received(data)
+        self._header_bytes = self._header_bytes + len(data) if self._in_headers and not self._completed else 0
         if self._in_headers and self._header_bytes > self.limits.header_bytes and not self.transport.is_closing():
             self._say(431, f"A request's line and headers may have {self.limits.header_bytes} bytes")
 
@@ -73,11 +74,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request's first byte has come."""
         super().on_message_begin()
         self.scope["state"][CONNECTION] = self._number
-        self._in_headers, self._header_bytes, self.since = True, 0, self.loop.time()
+        self._in_headers, self.since = True, self.loop.time()
 
     def on_headers_complete(self) -> None:
         """A request's headers have come."""
-        self._in_headers = False
+        self._in_headers, self._completed = False, True
         super().on_headers_complete()
         self._cycles.append(self.cycle)
         if len(self._cycles) > _MOST_PIPELINED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_others_are_served_while_some_work() -> None:
     async def main() -> None:
         turns, let_go = Turns(Limits()), Event()
         stuck = [take(turns, lambda: let_go.wait(30), f"hostile {n}") for n in range(RUNNING - 1)]
-        answers = await asyncio.gather(*(take(turns, lambda n=n: n, f"innocent {n}") for n in range(20)))
+        answers = await asyncio.gather(*(take(turns, partial(int, n), f"innocent {n}") for n in range(20)))
         assert answers == list(range(20))
         assert not any(task.done() for task in stuck)
         let_go.set()
@@ -49,7 +50,7 @@ def test_of_one_session_one_request_is_worked_on_at_a_time() -> None:
     async def main() -> None:
         turns, let_go, seen = Turns(Limits()), Event(), list[int]()
         first = take(turns, lambda: let_go.wait(30), "a", alone="a")
-        later = [take(turns, lambda n=n: seen.append(n), "a", alone="a") for n in range(3)]
+        later = [take(turns, partial(seen.append, n), "a", alone="a") for n in range(3)]
         assert await take(turns, lambda: "b", "b", alone="b") == "b"
         assert not seen
         let_go.set()
@@ -89,13 +90,13 @@ def test_where_too_many_wait_the_slow_ones_are_refused_first() -> None:
         turns, let_go = Turns(Limits(waiting=2)), Event()
         await take(turns, busy, "slow")
         holding = take(turns, lambda: let_go.wait(30), "innocent", alone="x")
-        waiting = [take(turns, lambda n=n: n, "slow", alone="x") for n in range(2)]
+        waiting = [take(turns, partial(int, n), "slow", alone="x") for n in range(2)]
         await asyncio.sleep(0)
         quick = take(turns, lambda: "quick", "innocent", alone="x")
         with pytest.raises(FhirError, match="Many requests are waiting"):
             await waiting[1]
         let_go.set()
-        assert await asyncio.gather(quick, waiting[0]) == ["quick", 0]
+        assert (await quick, await waiting[0]) == ("quick", 0)
         await holding
 
     asyncio.run(main())
