@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -118,15 +118,17 @@ class Application:
             target = path[len(ROOT) + 1 :]
             if query := scope["query_string"].decode("utf-8", "replace"):
                 target += "?" + query
-            place, name = self._worlds.place(headers, reading=reads(method, target))
+            reading = reads(method, target)
+            place, name = self._worlds.place(headers, reading=reading)
             work = partial(_ask, place, method, target, headers, body, base_url, name)
             like = (who, kind_of(method, target, len(body)))
-            answer: _Answer = await self._work(work, place, like, receive, large=len(body) >= LARGE_BODY)
+            alone = {place.turn(reading=reading), _LARGE if len(body) >= LARGE_BODY else None}
+            answer: _Answer = await self._work(work, place, like, alone, receive)
             return answer
         if (method, path) in (("POST", "/reset"), ("DELETE", "/session")):
             named = self._worlds.named(headers)
             if named is not None:
-                await self._work(named.reset, named, (who, path), receive)
+                await self._work(named.reset, named, (who, path), {named.turn(reading=False)}, receive)
             if method == "DELETE":
                 self._worlds.end(headers)
             return _Answer(204, {}, b"")
@@ -137,17 +139,16 @@ class Application:
         work: Callable[[], Any],
         place: Place,
         like: tuple[Hashable, ...],
+        alone: Iterable[Hashable],
         receive: Receive,
-        *,
-        large: bool = False,
     ) -> Any:
         """Has a thread work on a request when its turn has come."""
-        alone = frozenset(key for key in (place.turn, _LARGE if large else None) if key is not None)
+        held = frozenset(alone) - {None}
         if not isinstance(place, OwnPlace):
-            return await self._turns.take(work, like, alone, partial(gone, receive))
+            return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
         place.busy += 1
         try:
-            return await self._turns.take(work, (place, *like[1:]), alone, partial(gone, receive))
+            return await self._turns.take(work, (place, *like[1:]), held, partial(gone, receive), place.queue)
         finally:
             place.busy -= 1
 

@@ -1,7 +1,7 @@
 """Where requests are answered: a session of a client's own, or one that all share.
 
-A session of its own answers one request at a time; that is for the caller to see to. A shared one sees to it itself:
-what reads works on a snapshot, beside other requests that read or write, and what writes takes turns.
+A session of its own answers one request at a time. A shared one answers what reads from a snapshot, beside other
+requests that read or write, and one at a time what writes.
 """
 
 from __future__ import annotations
@@ -13,21 +13,25 @@ from typing import Protocol
 
 from mab_gym.fhir.exchange import Request, Response
 from mab_gym.fhir.server import Session
+from mab_gym.serve.limits import Limits
 from mab_gym.serve.quota import Account, Quota
 
 LARGE_BODY = 1024 * 1024
 """Bytes from which on a body is work enough for others not to wait for it."""
 
 
-class Place(Protocol):
-    """Answers requests; its methods may be called by any thread.
+_FEW_WRITES = 2000
 
-    Attributes:
-        turn: What only one request may hold at a time; None where the place sees to that itself.
-    """
+
+class Place(Protocol):
+    """Answers requests; its methods may be called by any thread."""
+
+    def turn(self, *, reading: bool) -> Hashable | None:
+        """What only one request may hold at a time, that reads or that does not; None where many may be answered."""
 
     @property
-    def turn(self) -> Hashable | None: ...  # noqa: D102
+    def queue(self) -> int:
+        """How many requests may wait for that."""
 
     def answer(self, request: Request) -> Response:
         """Answers a request.
@@ -51,16 +55,20 @@ class SharedPlace:
     Args:
         session: The session.
         quota: Keeps account of what is written.
+        limits: How many requests may wait to write.
     """
 
-    turn = None
-
-    def __init__(self, session: Session, quota: Quota) -> None:
+    def __init__(self, session: Session, quota: Quota, limits: Limits) -> None:
+        self.queue = limits.waiting
         self._session = session
         self._quota = quota
         self._account = Account()
         self._lock = Lock()
         self._snapshot: Session | None = None  # while nobody writes: the latest; else, if there is one, that of before
+
+    def turn(self, *, reading: bool) -> Hashable | None:
+        """What writes takes turns."""
+        return None if reading else self
 
     def answer(self, request: Request) -> Response:
         """Answers a request, beside others where it only reads."""
@@ -68,8 +76,9 @@ class SharedPlace:
             return self._reader().handle(request)
         with self._lock:
             before = self._session.written
-            if len(request.body) >= LARGE_BODY:
-                self._snapshot = self._session.snapshot(self._snapshot)  # others read on meanwhile
+            if before < _FEW_WRITES or len(request.body) >= LARGE_BODY or not request.target.strip("/"):
+                # Others read on meanwhile. A short write to a long history is over before there would be a copy of it.
+                self._snapshot = self._session.snapshot(self._snapshot)
             try:
                 return self._quota.write(self._account, self._session, request)
             finally:
@@ -102,6 +111,7 @@ class OwnPlace:
     Args:
         session: The session.
         quota: Keeps account of what is written.
+        limits: How many requests may wait for it.
         others: Answers links that were given out before the client had a session.
 
     Attributes:
@@ -111,7 +121,8 @@ class OwnPlace:
         busy: How many requests wait for it or are worked on.
     """
 
-    def __init__(self, session: Session, quota: Quota, others: Place) -> None:
+    def __init__(self, session: Session, quota: Quota, limits: Limits, others: Place) -> None:
+        self.queue = limits.session_waiting
         self._session = session
         self._quota = quota
         self._others = others
@@ -120,9 +131,8 @@ class OwnPlace:
         self.uses = 0
         self.busy = 0
 
-    @property
-    def turn(self) -> Hashable:
-        """The session itself."""
+    def turn(self, *, reading: bool) -> Hashable | None:
+        """Whatever is asked takes turns."""
         return self
 
     @property

@@ -31,7 +31,7 @@ from mab_gym.serve.limits import Limits
 
 SWITCH_SECONDS = 0.001
 RUNNING = 16
-STUCK_SECONDS = 1.0
+STUCK_SECONDS = 0.25
 """Seconds after which a request is not young, even if it has only waited for something."""
 DEAR_SECONDS = 0.02
 """Processor time of a usual request from which on it counts as slow."""
@@ -117,6 +117,7 @@ class Turns:
         like: tuple[Hashable, ...],
         alone: frozenset[Hashable],
         gone: Callable[[], Awaitable[None]],
+        most: int,
     ) -> _T:
         """Waits for a turn, has a thread do the work, and gives its result.
 
@@ -125,6 +126,7 @@ class Turns:
             like: What tells how long it will take, the most telling first: who asks, and what kind of request it is.
             alone: What no other job may hold meanwhile.
             gone: Returns when the client has gone.
+            most: How many others may wait for the same.
 
         Raises:
             FhirError: 503 where too many wait.
@@ -132,7 +134,7 @@ class Turns:
         """
         now = time.monotonic()
         job = _Job(work, like, alone, self._lane(like, now), now, asyncio.get_running_loop().create_future())
-        self._join(job)
+        self._join(job, most)
         self._begin()
         if job.began is None:
             await self._wait(job, gone)
@@ -146,10 +148,10 @@ class Turns:
             return 2
         return 1 if costs[0] is None else 0
 
-    def _join(self, job: _Job) -> None:
+    def _join(self, job: _Job, most: int) -> None:
         waiting = [other for lane in self._waiting for other in lane]
-        if job.alone and sum(1 for other in waiting if other.alone & job.alone) >= self._limits.session_waiting:
-            raise _busy("This session has many requests waiting")
+        if job.alone and sum(1 for other in waiting if other.alone & job.alone) >= most:
+            raise _busy("Many requests to this session are waiting")
         if len(waiting) >= self._limits.waiting:
             last = waiting[-1]
             if last.lane <= job.lane:

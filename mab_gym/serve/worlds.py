@@ -58,7 +58,8 @@ class SharedWorld:
     """
 
     def __init__(self, server: Server, limits: Limits | None = None) -> None:
-        self._place = SharedPlace(server.open(), Quota(limits or Limits(), shared=True))
+        limits = limits or Limits()
+        self._place = SharedPlace(server.open(), Quota(limits, shared=True), limits)
 
     def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[Place, str | None]:
         """The one place."""
@@ -92,7 +93,7 @@ class OwnWorlds:
         self._written: OrderedDict[str, OwnPlace] = OrderedDict()
         snapshot = server.open()
         snapshot.chance = Chance(_FAR_AWAY)  # its links are never a session's own
-        self._snapshot = SharedPlace(snapshot, self._quota)
+        self._snapshot = SharedPlace(snapshot, self._quota, self._limits)
 
     def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[Place, str | None]:
         """The session that the request names, or a new one, or the snapshot (see `Worlds`)."""
@@ -129,7 +130,7 @@ class OwnWorlds:
     def _open(self, name: str) -> OwnPlace:
         if len(self._untouched) + len(self._written) >= self._limits.sessions:
             self._make_room()
-        place = self._untouched[name] = OwnPlace(self._server.open(), self._quota, self._snapshot)
+        place = self._untouched[name] = OwnPlace(self._server.open(), self._quota, self._limits, self._snapshot)
         return place
 
     def _drop(self, name: str) -> None:

@@ -21,9 +21,11 @@ async def _stays() -> None:
     await asyncio.Event().wait()
 
 
-def take(turns: Turns, work: Callable[[], Any], *like: object, alone: object = None) -> asyncio.Task[Any]:
+def take(
+    turns: Turns, work: Callable[[], Any], *like: object, alone: object = None, most: int = 10
+) -> asyncio.Task[Any]:
     held = frozenset() if alone is None else frozenset([alone])
-    return asyncio.ensure_future(turns.take(work, like, held, _stays))
+    return asyncio.ensure_future(turns.take(work, like, held, _stays, most))
 
 
 def busy() -> None:
@@ -72,11 +74,11 @@ def test_what_fails_is_told_to_whoever_asked() -> None:
 
 def test_a_session_has_few_requests_waiting() -> None:
     async def main() -> None:
-        turns, let_go = Turns(Limits(session_waiting=2)), Event()
-        waiting = [take(turns, lambda: let_go.wait(30), "a", alone="a") for _ in range(3)]
+        turns, let_go = Turns(Limits()), Event()
+        waiting = [take(turns, lambda: let_go.wait(30), "a", alone="a", most=2) for _ in range(3)]
         await asyncio.sleep(0)
-        with pytest.raises(FhirError, match="503: This session has many requests waiting") as caught:
-            await take(turns, lambda: None, "a", alone="a")
+        with pytest.raises(FhirError, match="503: Many requests to this session requests waiting") as caught:
+            await take(turns, lambda: None, "a", alone="a", most=2)
         assert caught.value.status == 503
         assert await take(turns, lambda: "b", "b", alone="b") == "b"
         let_go.set()
@@ -129,7 +131,7 @@ def test_who_has_gone_is_not_worked_for() -> None:
         async def gone() -> None:
             await leaving.wait()
 
-        waiting = asyncio.ensure_future(turns.take(lambda: seen.append("done"), ("b",), frozenset(["x"]), gone))
+        waiting = asyncio.ensure_future(turns.take(lambda: seen.append("done"), ("b",), frozenset(["x"]), gone, 2))
         await asyncio.sleep(0)
         leaving.set()
         with pytest.raises(GoneError):
