@@ -58,13 +58,15 @@ class Innocent:
     Args:
         number: Which one; it decides what it asks, and whether it keeps its connection.
         port: The server's.
+        sessions: ``own`` or ``shared``; what all share one client does not take back to the snapshot.
         seen: Where it notes what it sees.
         patients: Ids of Patients to ask for.
     """
 
-    def __init__(self, number: int, port: int, seen: Seen, patients: list[str]) -> None:
+    def __init__(self, number: int, port: int, sessions: str, seen: Seen, patients: list[str]) -> None:
         self._rng = random.Random(number)
         self._session = f"innocent-{number}"
+        self._own = sessions == "own"
         self._keeps = number % 2 == 0
         self._port = port
         self._seen = seen
@@ -80,7 +82,8 @@ class Innocent:
                 if loop.time() >= until:
                     break
                 await self._step()
-            await self._ask("POST", "/reset", 204)
+            if self._own:
+                await self._ask("POST", "/reset", 204)
         self._close()
 
     async def _step(self) -> None:
@@ -202,18 +205,18 @@ async def watch(pid: int, until: float, every: float) -> list[int]:
 
 async def patients_of(port: int) -> list[str]:
     """Ids of Patients."""
-    client = Innocent(-2, port, Seen(), [])
+    client = Innocent(-2, port, "own", Seen(), [])
     found = await client._ask("GET", "/fhir/Patient?_count=50", 200)
     client._close()
     return [entry["resource"]["id"] for entry in json.loads(found)["entry"]]
 
 
-async def innocents(pid: int, port: int, count: int, seconds: float) -> tuple[Seen, list[int]]:
+async def innocents(pid: int, port: int, sessions: str, count: int, seconds: float) -> tuple[Seen, list[int]]:
     """Runs the innocent clients; gives what they saw, and the server's memory."""
     seen = Seen()
     patients = await patients_of(port)
     until = asyncio.get_running_loop().time() + seconds
-    clients = [Innocent(number, port, seen, patients).run(until) for number in range(count)]
+    clients = [Innocent(number, port, sessions, seen, patients).run(until) for number in range(count)]
     held, *_ = await asyncio.gather(watch(pid, until, 1.0), *clients)
     return seen, held
 
@@ -225,7 +228,7 @@ def soak(sessions: str, clients: int, hostile: int, seconds: float, only: str | 
         before = memory(pid)
         attack = multiprocessing.Process(target=hostile_process, args=(port, sessions, hostile, seconds, only))
         attack.start()
-        seen, held = asyncio.run(innocents(pid, port, clients - hostile, seconds))
+        seen, held = asyncio.run(innocents(pid, port, sessions, clients - hostile, seconds))
         attack.join(60)
         after = memory(pid)
     times = sorted(duration for duration, _ in seen.seconds)

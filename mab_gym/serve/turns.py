@@ -31,8 +31,6 @@ from mab_gym.serve.limits import Limits
 
 SWITCH_SECONDS = 0.001
 RUNNING = 16
-STUCK_SECONDS = 0.25
-"""Seconds after which a request is not young, even if it has only waited for something."""
 DEAR_SECONDS = 0.02
 """Processor time of a usual request from which on it counts as slow."""
 FORGETTING = 10.0
@@ -49,15 +47,21 @@ class Lane:
     Attributes:
         most: How many of them are worked on at once.
         young: Seconds of processor time after which one no longer counts among these.
+        stuck: Seconds after which it does not either, whatever it has waited for.
         patience: Seconds after which one need not wait for those of the lanes before.
     """
 
     most: int
     young: float
+    stuck: float
     patience: float
 
 
-LANES = (Lane(8, 0.02, 0.0), Lane(2, 0.05, 0.5), Lane(1, 1.0, 5.0))
+LANES = (
+    Lane(most=8, young=0.02, stuck=0.25, patience=0.0),
+    Lane(most=2, young=0.1, stuck=0.5, patience=0.5),
+    Lane(most=1, young=1.0, stuck=5.0, patience=5.0),
+)
 """For clients that are known to be quick, for those that are not known, and for what is likely to be slow."""
 
 
@@ -91,7 +95,8 @@ class _Job:
 
     def is_young(self, now: float) -> bool:
         """Whether the next of its lane should wait for it; where many share a processor, time alone does not tell."""
-        return self.worked() < LANES[self.lane].young and now - (self.began or now) < STUCK_SECONDS
+        lane = LANES[self.lane]
+        return self.worked() < lane.young and now - (self.began or now) < lane.stuck
 
 
 class Turns:

@@ -77,7 +77,7 @@ def test_a_session_has_few_requests_waiting() -> None:
         turns, let_go = Turns(Limits()), Event()
         waiting = [take(turns, lambda: let_go.wait(30), "a", alone="a", most=2) for _ in range(3)]
         await asyncio.sleep(0)
-        with pytest.raises(FhirError, match="503: Many requests to this session requests waiting") as caught:
+        with pytest.raises(FhirError, match="503: Many requests to this session are waiting") as caught:
             await take(turns, lambda: None, "a", alone="a", most=2)
         assert caught.value.status == 503
         assert await take(turns, lambda: "b", "b", alone="b") == "b"
