@@ -6,9 +6,9 @@ for another's request to end. Python takes the interpreter from a thread after `
 millisecond is answered beside any number that work for seconds, `RUNNING` at most. What makes that good enough are the
 limits around it: what one request may cost (`mab_gym.fhir`), how large a body may be, one large body at work at a time.
 
-Who goes first: requests of clients whose requests were quick lately, then those of clients that are not known, then
-those that are likely to be slow, since their client's were, or since those of their kind were; in each of these `LANES`
-by arrival. A client is a session where it names one, else a connection. Of each lane some are worked on at once, while
+Who goes first: requests of clients whose requests were quick lately; then of clients that are not known, those of a
+kind that was quick; then those of which nothing is known; last those that are likely to be slow, since their client's
+were, or since those of their kind were. In each of these `LANES` they go by arrival. A client is a session where it names one, else a connection. Of each lane some are worked on at once, while
 none waits in a lane before it, or after a while; one that turns out to take long does not keep the next from beginning.
 Of one session one request is worked on at a time, and some may wait; beyond that, and where too many wait altogether,
 a request is refused with 503, the last one of the last lane first.
@@ -59,10 +59,11 @@ class Lane:
 
 LANES = (
     Lane(most=8, young=0.02, stuck=0.25, patience=0.0),
+    Lane(most=8, young=0.02, stuck=0.25, patience=0.25),
     Lane(most=2, young=0.1, stuck=0.5, patience=0.5),
     Lane(most=1, young=1.0, stuck=5.0, patience=5.0),
 )
-"""For clients that are known to be quick, for those that are not known, and for what is likely to be slow."""
+"""For clients known to be quick; for others with what is known to be quick; for what is not known; for what is slow."""
 
 
 class GoneError(Exception):
@@ -147,11 +148,11 @@ class Turns:
         return result
 
     def _lane(self, like: tuple[Hashable, ...], now: float) -> int:
-        costs = [self._usual_cost(each, now) for each in like]
-        known = next((cost for cost in costs if cost is not None), 0.0)
-        if known > DEAR_SECONDS:
-            return 2
-        return 1 if costs[0] is None else 0
+        for lane, each in enumerate(like):
+            cost = self._usual_cost(each, now)
+            if cost is not None:
+                return lane if cost < DEAR_SECONDS else len(LANES) - 1
+        return len(LANES) - 2
 
     def _join(self, job: _Job, most: int) -> None:
         waiting = [other for lane in self._waiting for other in lane]
