@@ -8,10 +8,11 @@ limits around it: what one request may cost (`mab_gym.fhir`), how large a body m
 
 Who goes first: requests of clients whose requests were quick lately; then of clients that are not known, those of a
 kind that was quick; then those of which nothing is known; last those that are likely to be slow, since their client's
-were, or since those of their kind were. In each of these `LANES` they go by arrival. A client is a session where it names one, else a connection. Of each lane some are worked on at once, while
-none waits in a lane before it, or after a while; one that turns out to take long does not keep the next from beginning.
-Of one session one request is worked on at a time, and some may wait; beyond that, and where too many wait altogether,
-a request is refused with 503, the last one of the last lane first.
+were, or since those of their kind were. In each of these `LANES` they go by arrival. A client is a session where it
+names one, else a connection. Of each lane some are worked on at once, while none waits in a lane before it, or after a
+while; one that turns out to take long does not keep the next from beginning. Of one session one request is worked on at
+a time, and some may wait; beyond that, and where too many wait altogether, a request is refused with 503, the last one
+of the last lane first.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ DEAR_SECONDS = 0.02
 FORGETTING = 10.0
 """Seconds after which half of what is known of requests counts."""
 _KNOWN = 8192
+
+_UNKNOWN = 2
 
 _T = TypeVar("_T")
 
@@ -152,7 +155,15 @@ class Turns:
             cost = self._usual_cost(each, now)
             if cost is not None:
                 return lane if cost < DEAR_SECONDS else len(LANES) - 1
-        return len(LANES) - 2
+        return _UNKNOWN
+
+    def _sort_again(self, now: float) -> None:
+        """Gives what waits and was not known the lane that it has by what is known now."""
+        unknown = self._waiting[_UNKNOWN]
+        for _ in range(len(unknown)):
+            job = unknown.popleft()
+            job.lane = self._lane(job.like, now)
+            self._waiting[job.lane].append(job)
 
     def _join(self, job: _Job, most: int) -> None:
         waiting = [other for lane in self._waiting for other in lane]
@@ -220,8 +231,12 @@ class Turns:
     def _ended(self, job: _Job, result: object, error: BaseException | None, cost: float) -> None:
         self._running.discard(job)
         self._alone -= job.alone
+        now = time.monotonic()
+        news = [each for each in job.like if self._usual_cost(each, now) is None]
         for each in job.like:
-            self._note(each, cost)
+            self._note(each, cost, now)
+        if news:
+            self._sort_again(now)
         if not job.done.done():
             if error is None:
                 job.done.set_result(result)
@@ -237,8 +252,7 @@ class Turns:
         cost, noted = known
         return cost * math.exp2((noted - now) / FORGETTING)
 
-    def _note(self, like: Hashable, cost: float) -> None:
-        now = time.monotonic()
+    def _note(self, like: Hashable, cost: float, now: float) -> None:
         before = self._usual_cost(like, now)
         self._usual[like] = (cost if before is None else 0.7 * before + 0.3 * cost, now)
         self._usual.move_to_end(like)
