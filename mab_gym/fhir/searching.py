@@ -60,10 +60,10 @@ class Kept:
         """Keeps a search for its later pages, and for the same question where one is given."""
         with _keeping:
             self.held += len(search.keys or ())
-            if len(self.saved) >= MOST_SEARCHES or self.held > MOST_HELD:
-                self.saved.clear()
+            while self.saved and (len(self.saved) >= MOST_SEARCHES or self.held > MOST_HELD):
+                self.held -= len(self.saved.pop(next(iter(self.saved))).keys or ())
+            if self.answered and len(self.answered) >= MOST_SEARCHES:
                 self.answered = None
-                self.held = len(search.keys or ())
             self.saved[search_id] = search
             if question is not None:
                 answered = self.answered = self.answered or {}
