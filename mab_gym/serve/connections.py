@@ -161,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
             and not connection.transport.is_closing()
             and now - connection.since > (0 if connection._asked else _NEW_SECONDS)
         ]
-        oldest = min(waiting, key=lambda c: (c._asked and not c._in_headers, c.since), default=None)
+        oldest = min(waiting, key=lambda c: (c._asked and not c._in_headers, c.since, c._number), default=None)
         if oldest is None:
             return False
         oldest._abort()
