@@ -62,7 +62,7 @@ class Lane:
 
 LANES = (
     Lane(most=8, young=0.02, stuck=0.25, patience=0.0),
-    Lane(most=8, young=0.02, stuck=0.25, patience=0.25),
+    Lane(most=4, young=0.02, stuck=0.25, patience=0.25),
     Lane(most=2, young=0.1, stuck=0.25, patience=0.5),
     Lane(most=1, young=1.0, stuck=5.0, patience=5.0),
 )
