@@ -114,6 +114,27 @@ def test_all_clients_share_one_world_until_it_is_reset() -> None:
         assert requests.get(f"{base}/Patient/p1", timeout=30).status_code == 404
 
 
+def test_what_loaders_send_is_taken_whole(empty: str) -> None:
+    """Bundles as `mab-gym data export` makes them: five hundred resources, half a megabyte."""
+    entries = []
+    for number in range(500):
+        vital = {
+            "resourceType": "Observation",
+            "id": f"loaded-{number}",
+            "status": "final",
+            "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category"}]}],
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}], "text": "x" * 500},
+            "valueQuantity": {"value": number, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+        }
+        request = {"method": "PUT", "url": f"Observation/loaded-{number}"}
+        entries.append({"resource": vital, "request": request})
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    stored = requests.post(empty, data=json.dumps(bundle), headers=JSON, timeout=60)
+    assert stored.status_code == 200, stored.text[:500]
+    found = requests.get(f"{empty}/Observation?code=8480-6&_summary=count", timeout=30).json()
+    assert found["total"] == 500
+
+
 def test_each_session_has_its_own_world() -> None:
     with serving("--empty", "--sessions", "own") as base:
         one, other = {"X-MAB-Session": "one"}, {"X-MAB-Session": "other"}

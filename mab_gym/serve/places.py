@@ -16,7 +16,7 @@ from mab_gym.fhir.server import Session
 from mab_gym.serve.limits import Limits
 from mab_gym.serve.quota import Account, Quota
 
-LARGE_BODY = 1024 * 1024
+LARGE_BODY = 256 * 1024
 """Bytes from which on a body is work enough for others not to wait for it."""
 
 
