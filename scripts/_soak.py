@@ -44,11 +44,12 @@ class Seen:
     """What innocent clients saw.
 
     Attributes:
-        seconds: How long each request took, with what it was.
+        seconds: How long each request took, with what it was and when it began.
         failed: What was not answered as it should be, and how often.
     """
 
-    seconds: list[tuple[float, str]] = field(default_factory=list)
+    began: float = field(default_factory=time.perf_counter)
+    seconds: list[tuple[float, str, float]] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
 
 
@@ -116,7 +117,7 @@ class Innocent:
             self._close()
             return b""
         finally:
-            self._seen.seconds.append((time.perf_counter() - begun, kind))
+            self._seen.seconds.append((time.perf_counter() - begun, kind, begun - self._seen.began))
         if status != wanted:
             self._seen.failed[f"{kind}: {status} {http.HTTPStatus(status).phrase} {text[:300].decode()}"] += 1
         if not self._keeps:
@@ -231,11 +232,15 @@ def soak(sessions: str, clients: int, hostile: int, seconds: float, only: str | 
         seen, held = asyncio.run(innocents(pid, port, sessions, clients - hostile, seconds))
         attack.join(60)
         after = memory(pid)
-    times = sorted(duration for duration, _ in seen.seconds)
+    times = sorted(duration for duration, _, _ in seen.seconds)
     worst = sorted(seen.seconds, reverse=True)[:5]
+    late = Counter(int(begun) for duration, _, begun in seen.seconds if duration > WANTED_SECONDS)
     p99 = times[int(0.99 * (len(times) - 1))]
     print(f"  {len(times)} innocent requests: median {statistics.median(times) * 1e3:.1f} ms, p99 {p99 * 1e3:.0f} ms")
-    print("  longest: " + ", ".join(f"{duration * 1e3:.0f} ms {kind}" for duration, kind in worst))
+    print("  longest: " + ", ".join(f"{duration * 1e3:.0f} ms {kind} at {at:.0f} s" for duration, kind, at in worst))
+    print(
+        f"  above {WANTED_SECONDS:g} s: {late.total()}, by the second in which they began: {dict(sorted(late.items()))}"
+    )
     shown = held[:: max(1, len(held) // 20)]
     print(f"  memory in MiB: {before} before, {' '.join(map(str, shown))}, {after} after, {max(held)} at most")
     for what, number in seen.failed.most_common(10):
