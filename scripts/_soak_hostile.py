@@ -120,9 +120,9 @@ async def giant_bodies(target: Target, rng: random.Random) -> None:
 async def large_bodies(target: Target, rng: random.Random) -> None:
     """Sends bodies as large as they may be: nothing but brackets, or something to store."""
     if rng.random() < 0.5:
-        body = b'{"resourceType":"Patient","contact":' + b"[[]," * (3 * MIB) + b"[]]}"
+        body = b'{"resourceType":"Patient","contact":' + b"[[]," * (3 * MIB // 2) + b"[]]}"
     else:
-        body = b'{"resourceType":"Binary","contentType":"text/plain","data":"' + b"QUJD" * (3 * MIB) + b'"}'
+        body = b'{"resourceType":"Binary","contentType":"text/plain","data":"' + b"QUJD" * (3 * MIB // 2) + b'"}'
     name = f"X-MAB-Session: large-{rng.randrange(50)}"
     kind = ("Content-Type: application/fhir+json", f"Content-Length: {len(body)}", name)
     path = "/fhir/Patient" if body.startswith(b'{"resourceType":"P') else "/fhir/Binary"
@@ -136,7 +136,7 @@ async def slow_headers(target: Target, rng: random.Random) -> None:
 
 async def slow_bodies(target: Target, rng: random.Random) -> None:
     """Holds connections and sends a body's byte now and then."""
-    head = target.head("POST", "/fhir/Patient", f"Content-Length: {15 * MIB}", "Content-Type: application/fhir+json")
+    head = target.head("POST", "/fhir/Patient", f"Content-Length: {7 * MIB}", "Content-Type: application/fhir+json")
     await _drip(target, head + b" " * 100_000, len(head) + 70_000)
 
 

@@ -67,7 +67,7 @@ def serve(
             rich_help_panel=_WHO,
         ),
     ] = None,
-    body_bytes: Annotated[str, typer.Option(help="The longest body.", rich_help_panel=_HOW_MUCH)] = "16MB",
+    body_bytes: Annotated[str, typer.Option(help="The longest body.", rich_help_panel=_HOW_MUCH)] = "8MB",
     session_bytes: Annotated[
         str, typer.Option(help="What one session may store (with --sessions own).", rich_help_panel=_HOW_MUCH)
     ] = "64MB",
@@ -121,7 +121,7 @@ def _read_size(option: str, text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     size = int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2].upper()] if found else 0
     if size < 1:
-        raise UsageError(f"{option} takes a number of bytes, as in 500000, 64KB, 16MB or 2GB, not {text!r}")
+        raise UsageError(f"{option} takes a number of bytes, as in 500000, 64KB, 8MB or 2GB, not {text!r}")
     return size
 
 

@@ -34,8 +34,8 @@ class Limits:
         session_waiting: Requests to one session that may do so.
     """
 
-    body: int = 16 * MIB
-    bodies: int = 64 * MIB
+    body: int = 8 * MIB
+    bodies: int = 32 * MIB
     small_body: int = 64 * KIB
     session_bytes: int = 64 * MIB
     stored_bytes: int = 512 * MIB

@@ -34,7 +34,7 @@ SWITCH_SECONDS = 0.001
 RUNNING = 16
 DEAR_SECONDS = 0.02
 """Processor time of a usual request from which on it counts as slow."""
-FORGETTING = 10.0
+FORGETTING = 60.0
 """Seconds after which half of what is known of requests counts."""
 _KNOWN = 8192
 
