@@ -254,6 +254,7 @@ class Turns:
 
     def _note(self, like: Hashable, cost: float, now: float) -> None:
         before = self._usual_cost(like, now)
+        cost = min(cost, 3 * DEAR_SECONDS)  # once is no habit
         self._usual[like] = (cost if before is None else 0.7 * before + 0.3 * cost, now)
         self._usual.move_to_end(like)
         if len(self._usual) > _KNOWN:

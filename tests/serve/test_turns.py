@@ -122,6 +122,24 @@ def test_quick_clients_go_before_slow_ones(slow: tuple[str, str]) -> None:
     asyncio.run(main())
 
 
+def test_a_quick_client_that_was_slow_once_is_quick() -> None:
+    async def main() -> None:
+        turns, let_go, seen = Turns(Limits()), Event(), list[str]()
+        for client in ("quick", "once", "often"):
+            await take(turns, lambda: None, client)
+        await take(turns, busy, "once")
+        for _ in range(3):
+            await take(turns, busy, "often")
+        holding = take(turns, lambda: let_go.wait(30), "quick", alone="x")
+        waiting = [take(turns, partial(seen.append, name), name, alone="x") for name in ("often", "new", "once")]
+        await asyncio.sleep(0)
+        let_go.set()
+        await asyncio.gather(holding, *waiting)
+        assert seen == ["once", "new", "often"]
+
+    asyncio.run(main())
+
+
 def test_who_has_gone_is_not_worked_for() -> None:
     async def main() -> None:
         turns, let_go, seen = Turns(Limits()), Event(), list[str]()
