@@ -74,16 +74,16 @@ class View:
         self.budget = budget
 
     def frozen(self) -> View:
-        """The same, whatever is written from now on."""
-        return self._like(self.writes, UNLIMITED)
+        """The same, whatever is written from now on; it holds no writes (see `over`), so that many can be kept."""
+        return self._as_of(self.writes, None, UNLIMITED)
 
-    def spending(self, budget: Budget) -> View:
-        """The same, for another request."""
-        return self._like(self._until, budget)
+    def over(self, now: View) -> View:
+        """What a frozen view shows, its writes looked up among those that another one knows, at its expense."""
+        return self._as_of(self._until, now._overlay, now.budget)
 
-    def _like(self, until: int | None, budget: Budget) -> View:
-        view = View(self._tables, self._overlay, until, budget)
-        view._tables, view._pending = self._tables, self._pending  # the session may have folded its writes since
+    def _as_of(self, until: int | None, overlay: Overlay | None, budget: Budget) -> View:
+        view = View(self._tables, overlay, until, budget)
+        view._tables, view._pending = self._tables, self._pending
         return view
 
     def hits(self, query: Query) -> Found:

@@ -131,8 +131,9 @@ class Session(World):
         if self.server.check is not None:
             self.server.check()
         self.fold()
-        if request.base_url and request.base_url != self.origin.base_url:
-            self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
+        base_url = request.base_url or self.server.base_url
+        if base_url != self.origin.base_url:
+            self.origin = Origin(base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))
