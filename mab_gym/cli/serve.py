@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +15,8 @@ from mab_gym.backends.embedded import embedded_backend
 from mab_gym.cli.console import errors, output, stages
 from mab_gym.cohort.locate import NAMED, named_archive
 from mab_gym.errors import UsageError
-from mab_gym.fhir.budget import SERVING_LIMITS
 from mab_gym.fhir.server import Server
-from mab_gym.serve import Application, Gate, Limits, OwnWorlds, SharedWorld, listen, run, server_of_records
+from mab_gym.serve import BODY_WORK, Application, Gate, Limits, OwnWorlds, SharedWorld, listen, run, server_of_records
 
 _WHO = "Who may ask"
 _HOW_MUCH = "How much"
@@ -89,6 +89,7 @@ def serve(
     url = f"http://{shown}:{listening.getsockname()[1]}/fhir"
     gate = Gate(url, allow_host or (), allow_origin or (), base_url)
     server = _server(archive, empty, records)
+    server.limits = replace(server.limits, body=BODY_WORK)
     worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
     count = sum(len(table) for table in server.tables.values())
 
@@ -97,7 +98,9 @@ def serve(
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         errors.print(f"anybody who reaches {host} can read and write these records", markup=False)
-    run(Application(worlds, gate, limits), listening, ready, limits)
+    application = Application(worlds, gate, limits)
+    server.pause = application.give_way
+    run(application, listening, ready, limits)
 
 
 def _limits(body: str, session: str, stored: str) -> Limits:
@@ -128,12 +131,10 @@ def _read_size(option: str, text: str) -> int:
 
 def _server(archive: str | None, empty: bool, records: Path | None) -> Server:
     if empty:
-        return Server({}, limits=SERVING_LIMITS)
+        return Server({})
     if records is not None:
         return server_of_records(records)
     name = archive or "canonical"
     with stages(f"building the {name} cohort") as tell:
         path = named_archive(name, tell)
-    server = embedded_backend(path).server
-    server.limits = SERVING_LIMITS
-    return server
+    return embedded_backend(path).server

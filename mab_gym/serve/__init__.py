@@ -2,12 +2,13 @@
 
 from mab_gym.serve.application import Application
 from mab_gym.serve.gate import Gate
-from mab_gym.serve.limits import Limits
+from mab_gym.serve.limits import BODY_WORK, Limits
 from mab_gym.serve.records import read_records, server_of_records
 from mab_gym.serve.running import listen, run
 from mab_gym.serve.worlds import OwnWorlds, SharedWorld, Worlds
 
 __all__ = [
+    "BODY_WORK",
     "Application",
     "Gate",
     "Limits",

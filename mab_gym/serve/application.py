@@ -67,6 +67,10 @@ class Application:
         self._bodies = Bodies(limits or Limits())
         self._turns = Turns(limits or Limits())
 
+    def give_way(self) -> None:
+        """Has the request at work wait while quicker ones are (see `Turns.give_way`)."""
+        self._turns.give_way()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         match scope["type"]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KIB, MIB = 1024, 1024 * 1024
+BODY_WORK = 2_000_000
+"""What reading and storing a body may cost, in the units of `mab_gym.fhir.budget`: more than an agent's request may.
+
+A loader's Bundle of five hundred resources takes a tenth of it. Such bodies are worked on one at a time, last.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from mab_gym.errors import RecordsError
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.budget import SERVING_LIMITS
 from mab_gym.fhir.build import build_positioned
 from mab_gym.fhir.definitions import resource_types
 from mab_gym.fhir.outcome import FhirError
@@ -76,4 +75,4 @@ def server_of_records(path: Path, base_url: str = DEFAULT_BASE_URL) -> Server:
         meta = {"versionId": "1", "lastUpdated": stamp, **resource.pop("meta", {})}
         head = {"resourceType": resource.pop("resourceType"), "id": resource.pop("id")}
         resources.append({**head, "meta": meta, **resource})
-    return Server(build_positioned(resources), base_url, limits=SERVING_LIMITS)
+    return Server(build_positioned(resources), base_url)

@@ -24,7 +24,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread, get_ident
+from threading import Thread, get_ident, local
 from typing import Any, TypeVar
 
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -38,7 +38,11 @@ FORGETTING = 60.0
 """Seconds after which half of what is known of requests counts."""
 _KNOWN = 8192
 
+MOST_PAUSED = 1.0
+"""Seconds for which a request gives way to quicker ones at most."""
+_PAUSE = 0.002
 _UNKNOWN = 2
+_at_work = local()
 
 _T = TypeVar("_T")
 
@@ -86,6 +90,7 @@ class _Job:
         done: Its result, in time.
         began: When work on it began; None while it waits.
         worked: Gives the processor time that it has had.
+        paused: Seconds for which it has given way.
     """
 
     work: Callable[[], Any]
@@ -96,6 +101,7 @@ class _Job:
     done: asyncio.Future[Any]
     began: float | None = None
     worked: Callable[[], float] = float
+    paused: float = 0.0
 
     def is_young(self, now: float) -> bool:
         """Whether the next of its lane should wait for it; where many share a processor, time alone does not tell."""
@@ -149,6 +155,20 @@ class Turns:
             await self._wait(job, gone)
         result: _T = await job.done
         return result
+
+    def give_way(self) -> None:
+        """Waits a moment where quicker requests are at work; to be called by work, in its thread, again and again.
+
+        Threads get the interpreter by lot, so that a quick request would have to win against each slow one many times.
+        """
+        job: _Job | None = getattr(_at_work, "job", None)
+        if job is None or job.paused > MOST_PAUSED or job.worked() < LANES[0].young:
+            return
+        while job.paused < MOST_PAUSED and any(
+            other.lane < _UNKNOWN and other.worked() < LANES[0].young for other in tuple(self._running)
+        ):
+            time.sleep(_PAUSE)
+            job.paused += _PAUSE
 
     def _lane(self, like: tuple[Hashable, ...], now: float) -> int:
         for lane, each in enumerate(like):
@@ -271,6 +291,7 @@ def _do_all(
         result: object = None
         error: BaseException | None = None
         job.worked = _stopwatch()
+        _at_work.job = job
         try:
             result = job.work()
         except BaseException as raised:  # whoever waits for it is told

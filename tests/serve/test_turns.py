@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from threading import Event
 from typing import Any
 
@@ -136,6 +137,34 @@ def test_a_quick_client_that_was_slow_once_is_quick() -> None:
         let_go.set()
         await asyncio.gather(holding, *waiting)
         assert seen == ["once", "new", "often"]
+
+    asyncio.run(main())
+
+
+def test_slow_work_gives_way_to_quick_work_and_goes_on_in_the_end() -> None:
+    async def main() -> None:
+        turns, at_work, let_go, stop = Turns(Limits()), Event(), Event(), Event()
+        steps: list[float] = []
+
+        def slow() -> int:
+            busy()
+            at_work.set()
+            while not stop.is_set():
+                turns.give_way()
+                steps.append(time.monotonic())
+            return len(steps)
+
+        await take(turns, lambda: None, "quick")
+        working = take(turns, slow, "slow")
+        await asyncio.to_thread(at_work.wait, 30)
+        before = len(steps)
+        quick = take(turns, lambda: let_go.wait(0.2), "quick")
+        await quick
+        await asyncio.sleep(0.05)
+        stop.set()
+        assert await working > before
+        # It stood still while the quick one was at work.
+        assert max(later - earlier for earlier, later in pairwise(steps)) >= 0.1
 
     asyncio.run(main())
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mab_gym.cohort.spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
 from mab_gym.fhir.archive import Archive, open_archive, write_archive
 from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.budget import SERVING_LIMITS
+from mab_gym.fhir.budget import DEFAULT_LIMITS
 from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.gather import TableGatherer
 from mab_gym.fhir.parse import parse_resource
@@ -252,7 +253,7 @@ def test_gathered_tables_are_those_that_are_built_at_once() -> None:
 def test_bundles_hold_what_a_server_loads_in_order(small: Archive, tmp_path: Path) -> None:
     exported = export_bundles(small, tmp_path / "bundles", size=300)
     assert exported.renamed == 1720
-    server, loaded = Server({}, limits=SERVING_LIMITS).open(), 0
+    server, loaded = Server({}, limits=replace(DEFAULT_LIMITS, body=10**9)).open(), 0
     for path in sorted((tmp_path / "bundles").iterdir()):
         text = path.read_text()
         response = server.handle(Request("POST", "", {"content-type": "application/fhir+json"}, text))
