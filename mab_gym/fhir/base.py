@@ -65,6 +65,8 @@ class _ElementTexts(dict[int, str]):
         self._texts = column.texts
 
     def __missing__(self, code: int) -> str:
+        if code == 0:
+            return ""  # another thread has just cleared it
         if len(self) >= _MOST_TEXTS:
             self.clear()
             self[0] = ""
@@ -254,7 +256,7 @@ class BaseTable:
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
-        self._hits: dict[tuple[Any, ...], Mask] = {}
+        self._hits: Remembered[Mask] = Remembered(most=512)
         # The attempts of a group at one case read the same pages one after another.
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[tuple[Rows, int]] = Remembered()
@@ -490,9 +492,7 @@ class BaseTable:
         hits = self._hits.get(key)
         if hits is None:
             hits = index.hits(wanted, path)
-            if len(self._hits) >= 512:
-                self._hits.pop(next(iter(self._hits)))
-            self._hits[key] = hits
+            self._hits.put(key, hits, 1)
         return hits
 
     def _mask(self, wanted: Filter, rows: Rows) -> Mask:

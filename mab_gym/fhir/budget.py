@@ -12,7 +12,7 @@ holds. Nobody who asks about patients meets these: a search of one patient's cha
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -80,12 +80,14 @@ class Budget:
 
     Args:
         limits: The allowance.
+        pause: Called again and again while work is done, so that others can go first.
     """
 
-    __slots__ = ("_body", "_characters", "_limits", "_seen", "_work")
+    __slots__ = ("_body", "_characters", "_limits", "_pause", "_seen", "_work")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, pause: Callable[[], None] | None = None) -> None:
         self._limits = limits
+        self._pause = pause
         self._work = 0.0
         self._body = 0.0
         self._characters = 0
@@ -100,6 +102,8 @@ class Budget:
         self._work += work
         if self._work > self._limits.search:
             raise FhirError(400, Issue(_TOO_MUCH_WORK, "too-costly"))
+        if self._pause is not None:
+            self._pause()
 
     def spend_once(self, key: Hashable, work: float) -> None:
         """As `spend`, for what has to be done once in a request, however often it is needed."""
@@ -138,6 +142,8 @@ class Budget:
         self._body += work
         if self._body > self._limits.body:
             raise FhirError(413, Issue(_TOO_MUCH_SENT, "too-costly"))
+        if self._pause is not None:
+            self._pause()
 
 
 UNLIMITED = Budget(Limits(search=_NO_LIMIT, body=_NO_LIMIT, answer=_NO_LIMIT))

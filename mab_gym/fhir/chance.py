@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class Chance:
-    """A source of ids that look random and begin anew with every session."""
+    """A source of ids that look random and begin anew with every session.
+
+    Args:
+        first: Which draw is the first; far apart, two sources never draw the same.
+    """
 
     __slots__ = ("_drawn",)
 
-    def __init__(self) -> None:
-        self._drawn = 0
+    def __init__(self, first: int = 1) -> None:
+        self._drawn = count(first)  # threads that read beside one another draw different ones
 
     def uuid(self) -> str:
         """An id in the form of a random UUID."""
@@ -25,5 +30,4 @@ class Chance:
         return "".join(_ALPHABET[byte % 62] for byte in self._next())[:length]
 
     def _next(self) -> bytes:
-        self._drawn += 1
-        return hashlib.blake2b(self._drawn.to_bytes(8, "big"), digest_size=16, person=b"mab_gym").digest()
+        return hashlib.blake2b(next(self._drawn).to_bytes(8, "big"), digest_size=16, person=b"mab_gym").digest()

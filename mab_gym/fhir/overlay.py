@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ WORTH_FOLDING = 16
 """Looking at one write costs as much as folding so many rows."""
 SCANS_FREE = 256
 """So many looks are never worth a new table."""
+
+WRITE_OVERHEAD = 500
+"""Bytes that a write costs beside its text."""
 
 _REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9.-]+")
 Key = tuple[str, str]
@@ -74,21 +78,42 @@ class Overlay:
         pending: By type the numbers of the writes that were not.
         writes: All writes.
         prepared: How many of them, the first, belong to what the session began with.
+        held: The bytes of all versions that were written.
+        seen: Of a snapshot, how many writes it shows; None where this is no snapshot.
     """
 
-    __slots__ = ("_latest", "_mentioned", "_next", "_scanned", "_versions", "pending", "prepared", "tables", "writes")
+    __slots__ = (
+        "_latest", "_mentioned", "_next", "_scanned", "_versions", "held", "pending", "prepared", "seen", "tables",
+        "writes",
+    )  # fmt: skip
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
         self.pending: dict[str, list[int]] = {}
         self.writes: list[Write] = []
         self.prepared = 0
+        self.held = 0
+        self.seen: int | None = None
         self._latest: dict[Key, int] = {}
         # Most sessions need neither of these, and thousands may be alive.
         self._versions: dict[Key, list[int]] | None = None  # of what was written more than once
         self._scanned: dict[str, int] | None = None  # by type how often a search has looked at a pending write
         self._mentioned: dict[int, frozenset[str]] | None = None  # by number, what a write may refer to
         self._next = first_free
+
+    def snapshot(self) -> Overlay:
+        """The same for other threads to read, whatever is written here from now on.
+
+        Lists that only grow at their ends are shared: a snapshot does not look beyond what it has seen.
+        """
+        self._scanned = self._scanned or {}  # shared: what many readers look at is worth folding, too
+        shown = copy(self)
+        shown.seen = len(self.writes)
+        shown.writes = list(self.writes)
+        shown.pending = dict(self.pending)
+        shown._latest = dict(self._latest)
+        shown._versions = dict(self._versions or {})
+        return shown
 
     def take_number(self) -> int:
         """The next database id."""
@@ -111,6 +136,7 @@ class Overlay:
         write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
         number = len(self.writes)
         self.writes.append(write)
+        self.held += len(text) + WRITE_OVERHEAD
         before = self._latest.get(write.key)
         if before is not None:
             self._versions = self._versions or {}
@@ -143,7 +169,8 @@ class Overlay:
     def versions(self, key: Key) -> list[Write]:
         """All changes to a resource, the oldest first."""
         if self._versions and key in self._versions:
-            return [self.writes[number] for number in self._versions[key]]
+            known = len(self.writes)
+            return [self.writes[number] for number in self._versions[key] if number < known]
         return [self.writes[self._latest[key]]] if key in self._latest else []
 
     def undo(self, count: int) -> None:
@@ -153,6 +180,7 @@ class Overlay:
             write = self.writes.pop()
             if self._mentioned:
                 self._mentioned.pop(number, None)
+            self.held -= len(write.text) + WRITE_OVERHEAD
             self.pending[write.resource_type].remove(number)
             before = versions.get(write.key)
             if before is None:
@@ -170,6 +198,8 @@ class Overlay:
 
     def fold(self) -> None:
         """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""
+        if self.seen is not None:
+            return  # others read this snapshot at the same time
         scanned = self._scanned or {}
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)

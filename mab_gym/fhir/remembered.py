@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from threading import Lock
 from typing import Generic, TypeVar
 
 LONGEST_KEY = 2000
@@ -18,20 +19,21 @@ _T = TypeVar("_T")
 
 
 class Remembered(Generic[_T]):
-    """A dict that forgets what came first as soon as it holds too much.
+    """A dict that forgets what came first as soon as it holds too much; threads may share it.
 
     Args:
         most: How many entries it holds at most.
         most_rows: How many rows they may be about, all together.
     """
 
-    __slots__ = ("_found", "_most", "_most_rows", "_rows")
+    __slots__ = ("_found", "_lock", "_most", "_most_rows", "_rows")
 
     def __init__(self, most: int = 8_192, most_rows: int = 1_000_000) -> None:
         self._most = most
         self._most_rows = most_rows
         self._found: dict[Hashable, tuple[_T, int]] = {}
         self._rows = 0
+        self._lock = Lock()
 
     def get(self, key: Hashable) -> _T | None:
         """What was put under a key, or None."""
@@ -40,7 +42,9 @@ class Remembered(Generic[_T]):
 
     def put(self, key: Hashable, value: _T, rows: int) -> None:
         """Keeps something that is about so many rows."""
-        self._rows += rows
-        while self._found and (len(self._found) >= self._most or self._rows > self._most_rows):
-            self._rows -= self._found.pop(next(iter(self._found)))[1]
-        self._found[key] = (value, rows)
+        with self._lock:
+            known = self._found.pop(key, None)
+            self._rows += rows - (0 if known is None else known[1])
+            while self._found and (len(self._found) >= self._most or self._rows > self._most_rows):
+                self._rows -= self._found.pop(next(iter(self._found)))[1]
+            self._found[key] = (value, rows)

@@ -74,15 +74,15 @@ class View:
         self.budget = budget
 
     def frozen(self) -> View:
-        """The same, whatever is written from now on."""
-        return self._like(self.writes, UNLIMITED)
+        """The same, whatever is written from now on; it holds no writes (see `over`), so that many can be kept."""
+        return self._like(None, self.writes, UNLIMITED)
 
-    def spending(self, budget: Budget) -> View:
-        """The same, for another request."""
-        return self._like(self._until, budget)
+    def over(self, now: View) -> View:
+        """What a frozen view shows to another request, its writes looked up among those that this one knows."""
+        return self._like(now._overlay, self._until, now.budget)
 
-    def _like(self, until: int | None, budget: Budget) -> View:
-        view = View(self._tables, self._overlay, until, budget)
+    def _like(self, overlay: Overlay | None, until: int | None, budget: Budget) -> View:
+        view = View(self._tables, overlay, until, budget)
         view._tables, view._pending = self._tables, self._pending  # the session may have folded its writes since
         return view
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
@@ -35,32 +36,68 @@ _AT_A_TIME = 500
 _SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", "_getpagesoffset")
 
 
-class Searches:
-    """What a session has searched.
+_keeping = Lock()
 
-    Args:
-        chance: Gives search ids.
+
+@dataclass(slots=True)
+class Kept:
+    """The searches that a session remembers; threads may share them.
 
     Attributes:
-        origin: Where and when answers are given; to be set before anything is asked.
+        saved: Searches that can be paged through, by id.
+        answered: By what was asked of how many writes, the search that answers it.
+        held: How many resources were found by operations.
     """
 
-    __slots__ = ("_answered", "_chance", "_held", "_saved", "origin")
-
-    origin: Origin
-
-    def __init__(self, chance: Chance) -> None:
-        self._chance = chance
-        self._saved: dict[str, SavedSearch] = {}
-        self._answered: dict[tuple[object, ...], str] | None = None  # thousands of sessions may hold nothing in it
-        self._held = 0
+    saved: dict[str, SavedSearch] = field(default_factory=dict)
+    answered: dict[tuple[object, ...], str] | None = None  # thousands of sessions may hold nothing in it
+    held: int = 0
 
     def forget_answers(self) -> None:
         """Makes repeated searches look anew; pages of earlier ones stay as they were.
 
         HAPI would go on answering from its cache for a minute; here what was written is seen at once.
         """
-        self._answered = None
+        self.answered = None
+
+    def remember(self, search_id: str, search: SavedSearch, question: tuple[object, ...] | None = None) -> None:
+        """Keeps a search for its later pages, and for the same question where one is given."""
+        with _keeping:
+            self.held += len(search.keys or ())
+            while self.saved and (len(self.saved) >= MOST_SEARCHES or self.held > MOST_HELD):
+                self.held -= len(self.saved.pop(next(iter(self.saved))).keys or ())
+            if self.answered and len(self.answered) >= MOST_SEARCHES:
+                self.answered = None
+            self.saved[search_id] = search
+            if question is not None:
+                answered = self.answered = self.answered or {}
+                answered[question] = search_id
+
+    def answer_to(self, question: tuple[object, ...]) -> tuple[str, SavedSearch] | None:
+        """The search that has answered a question, with its id."""
+        search_id = (self.answered or {}).get(question, "")
+        search = self.saved.get(search_id)
+        return None if search is None else (search_id, search)
+
+
+class Searches:
+    """What a session has searched.
+
+    Args:
+        chance: Gives search ids.
+        kept: What is remembered.
+        origin: Where and when answers are given.
+
+    Attributes:
+        origin: As above.
+    """
+
+    __slots__ = ("_chance", "_kept", "origin")
+
+    def __init__(self, chance: Chance, kept: Kept, origin: Origin) -> None:
+        self._chance = chance
+        self._kept = kept
+        self.origin = origin
 
     def search(
         self, view: View, resource_type: str, parameters: Parameters, path: str, *, posted: bool = False
@@ -95,16 +132,17 @@ class Searches:
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
             return self._answer_page(query, view, self._chance.uuid(), entries, brought, page.total, links)
-        known = self._answered_by(query.answers) or self._answered_by(query.question)
-        if known:
-            saved = self._saved[known]
-            return self._answer_saved(query, view, known, saved, query.count, query.start, link)
+        # The number of writes: who reads an earlier state beside a write does not answer for the later one.
+        writes = view.writes
+        known = self._kept.answer_to((writes, *query.answers)) or self._kept.answer_to((writes, *query.question))
+        if known is not None:
+            return self._answer_saved(query, view, *known, query.count, query.start, link)
         search_id = self._chance.uuid()
         hits = view.hits(query)
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
-        self._remember(search_id, saved, query.answers)
+        self._kept.remember(search_id, saved, (writes, *query.answers))
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
         return self._show(query, view, search_id, hits, page, link)
@@ -117,7 +155,7 @@ class Searches:
         """
         control = dict(parameters)
         search_id = control["_getpages"]
-        saved = self._saved.get(search_id)
+        saved = self._kept.saved.get(search_id)
         if saved is None:
             raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
         _spend_on_reading(saved.parameters, view.budget)
@@ -164,7 +202,7 @@ class Searches:
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
         saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
-        self._remember(search_id, saved)
+        self._kept.remember(search_id, saved)
         page = saved.progress.first_page(len(keys), query.count, counted=False)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
@@ -185,15 +223,16 @@ class Searches:
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
         query = read_query("Observation", (*asked, *shown))
         hits = view.hits(query)
-        question = ("last", *query.question)
-        search_id = self._answered_by(question)
-        if not search_id:
+        question = ("last", view.writes, *query.question)
+        known = self._kept.answer_to(question)
+        if known is None:
             search_id = self._chance.uuid()
             saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
-            self._remember(search_id, saved, question)
-            page = self._saved[search_id].progress.first_page(len(hits), query.count, counted=False)
+            self._kept.remember(search_id, saved, question)
+            page = saved.progress.first_page(len(hits), query.count, counted=False)
         else:
-            page = self._saved[search_id].progress.later_page(len(hits), query.count, query.count, query.start)
+            search_id, saved = known
+            page = saved.progress.later_page(len(hits), query.count, query.count, query.start)
         link = self_link(self.origin.base_url, path, parameters)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
@@ -239,22 +278,6 @@ class Searches:
         body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
         return self._answer(body, query, view.budget)
 
-    def _answered_by(self, question: tuple[object, ...]) -> str:
-        """The search that has answered a question; an empty text where none has."""
-        return self._answered.get(question, "") if self._answered else ""
-
-    def _remember(self, search_id: str, saved: SavedSearch, question: tuple[object, ...] | None = None) -> None:
-        """Keeps a search for its later pages, and for the same question where one is given."""
-        self._held += len(saved.keys or ())
-        if len(self._saved) >= MOST_SEARCHES or self._held > MOST_HELD:
-            self._saved.clear()
-            self._answered = None
-            self._held = len(saved.keys or ())
-        self._saved[search_id] = saved
-        if question is not None:
-            self._answered = self._answered or {}
-            self._answered[question] = search_id
-
     def _answer_saved(
         self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None
     ) -> Response:
@@ -262,7 +285,7 @@ class Searches:
         if saved.keys is not None:
             page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
             return self._show_keys(query, view, search_id, saved.keys, page, link, count)
-        found_in = saved.found_in.spending(view.budget)
+        found_in = saved.found_in.over(view)
         hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
         page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
         shown = hits.page(page.start, page.start + page.size)

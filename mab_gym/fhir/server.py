@@ -60,6 +60,9 @@ class Server:
             millisecond, so that what was written later is later.
         limits: What one request may cost.
         check: Called before each request; raises where what lies under the tables is no more what it was.
+
+    Attributes:
+        pause: Called again and again by requests at work, so that others can go first; nothing where None.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Server:
     ) -> None:
         self.limits = limits
         self.check = check
+        self.pause: Callable[[], None] | None = None
         load_definitions(tables)  # not at an agent's cost
         self.tables: dict[str, BaseTable] = {}
         first = 1
@@ -131,12 +135,13 @@ class Session(World):
         if self.server.check is not None:
             self.server.check()
         self.fold()
-        if request.base_url and request.base_url != self.origin.base_url:
-            self.origin = Origin(request.base_url, self.server.instant, self.server.http_date)
+        base_url = request.base_url or self.server.base_url
+        if base_url != self.origin.base_url:
+            self.origin = Origin(base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))
-        self.budget = Budget(self.server.limits)
+        self.budget = Budget(self.server.limits, self.server.pause)
         try:
             return self._answer(request)
         finally:

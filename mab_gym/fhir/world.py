@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from mab_gym.fhir.includes import Key
 from mab_gym.fhir.matching import make_filter
 from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
-from mab_gym.fhir.searching import Searches
+from mab_gym.fhir.searching import Kept, Searches
 from mab_gym.fhir.ties import stable_order
 
 _Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
@@ -57,7 +58,7 @@ class World:
         budget: What the request at hand may cost; without limits between requests.
     """
 
-    __slots__ = ("_first_free", "_overlay", "_searches", "_tables", "budget", "chance", "origin")
+    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "chance", "origin")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
         self._tables = tables
@@ -69,7 +70,7 @@ class World:
     def reset(self) -> None:
         """Goes back to the snapshot: no write, no open search and no counter survives."""
         self._overlay: Overlay | None = None
-        self._searches: Searches | None = None
+        self._kept: Kept | None = None
         self.chance = Chance()
 
     def release(self) -> None:
@@ -113,14 +114,40 @@ class World:
 
     def view(self) -> View:
         """What can be seen now."""
-        return View(self._tables, self._overlay, budget=self.budget)
+        seen = None if self._overlay is None else self._overlay.seen
+        return View(self._tables, self._overlay, seen, self.budget)
 
     def searches(self) -> Searches:
         """The session's searches."""
-        if self._searches is None:
-            self._searches = Searches(self.chance)
-        self._searches.origin = self.origin
-        return self._searches
+        if self._kept is None:
+            self._kept = Kept()
+        return Searches(self.chance, self._kept, self.origin)
+
+    @property
+    def held(self) -> int:
+        """The bytes of what this session has written: the JSON of all versions, and what it takes to keep them."""
+        return 0 if self._overlay is None else self._overlay.held
+
+    def snapshot(self, known: Self | None = None) -> Self:
+        """What is there now, for other threads to read beside later writes; nothing may be written to it.
+
+        Searches are shared: what was found in one can be paged through in the next.
+
+        Args:
+            known: An earlier one; it is given back where it shows all there is.
+        """
+        self.fold()
+        if known is not None and known._kept is self._kept and known._overlay_shown == self._overlay_shown:
+            return known
+        self._kept = self._kept or Kept()
+        shown = copy(self)
+        shown._overlay = None if self._overlay is None else self._overlay.snapshot()
+        return shown
+
+    @property
+    def _overlay_shown(self) -> tuple[int, int]:
+        """What tells two states of one session apart: how many writes there are, and which tables they lie over."""
+        return (0, 0) if self._overlay is None else (len(self._overlay.writes), id(self._overlay.tables))
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -278,8 +305,8 @@ class World:
     def _written(self) -> Overlay:
         if self._overlay is None:
             self._overlay = Overlay(self._tables, self._first_free)
-        if self._searches is not None:
-            self._searches.forget_answers()
+        if self._kept is not None:
+            self._kept.forget_answers()
         return self._overlay
 
     def _tick(self) -> str:

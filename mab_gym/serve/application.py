@@ -1,30 +1,55 @@
 """An ASGI application (https://asgi.readthedocs.io) that puts HTTP requests to the embedded server.
 
 ``/fhir`` is the FHIR base. Beside it ``POST /reset`` takes the caller's session back to the snapshot and
-``DELETE /session`` ends it; agents that are held to the FHIR base reach neither.
+``DELETE /session`` ends it; agents that are held to the FHIR base reach neither. The event loop only reads, waits and
+sends: all that looks at records, a body's text or an answer's is done by worker threads (see `mab_gym.serve.turns`).
 """
 
 from __future__ import annotations
 
-import re
+import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
-from mab_gym.fhir.exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.exchange import FHIR_JSON, Request
 from mab_gym.fhir.json_text import pretty
 from mab_gym.fhir.outcome import FhirError, Issue, operation_outcome
+from mab_gym.fhir.server import DEFAULT_BASE_URL, OWN_FAULT
+from mab_gym.serve.bodies import Bodies, Receive, discard, gone, has_body
+from mab_gym.serve.gate import ROOT, Gate
+from mab_gym.serve.limits import Limits
+from mab_gym.serve.places import LARGE_BODY, OwnPlace, Place, reads
+from mab_gym.serve.turns import GoneError, Turns
 from mab_gym.serve.worlds import SESSION_COOKIE, Worlds
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-ROOT = "/fhir"
-LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes; a longer body is refused before it has come in whole."""
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
+CONNECTION = "mab_gym.connection"
+"""Where a request's state says on which connection it came; addresses are used again."""
+_log = logging.getLogger(__name__)
+_LARGE = "a large body"
+"""What one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is sent.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lower-case name.
+        body: As bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Application:
@@ -32,57 +57,127 @@ class Application:
 
     Args:
         worlds: Gives requests their sessions.
-        largest_body: How many bytes a request's body may have.
+        gate: Says who may ask.
+        limits: How much they may ask.
     """
 
-    def __init__(self, worlds: Worlds, largest_body: int = LARGEST_BODY) -> None:
+    def __init__(self, worlds: Worlds, gate: Gate | None = None, limits: Limits | None = None) -> None:
         self._worlds = worlds
-        self._largest_body = largest_body
+        self._gate = gate or Gate(DEFAULT_BASE_URL)
+        self._bodies = Bodies(limits or Limits())
+        self._turns = Turns(limits or Limits())
+
+    def give_way(self) -> None:
+        """Has the request at work wait while quicker ones are (see `Turns.give_way`)."""
+        self._turns.give_way()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-            return
-        if scope["type"] != "http":
-            raise ValueError(f"this application does not speak {scope['type']}")
-        try:
-            body = await _body(receive, self._largest_body)
-        except FhirError as error:
-            await _send(send, _refused(error), {"connection": "close"})
-            return
-        response, extra = self._respond(scope, body)
-        await _send(send, response, extra, scope["method"])
+        match scope["type"]:
+            case "http":
+                await self._exchange(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close"})  # before it was accepted: the client is refused with 403
+            case other:
+                raise ValueError(f"this application does not speak {other}")
 
-    def _respond(self, scope: Scope, body: bytes) -> tuple[Response, Mapping[str, str]]:
-        path = scope.get("raw_path", scope["path"].encode()).decode("utf-8", "replace").partition("?")[0]
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
+        unread = has_body(headers)
+        extra = self._gate.grants(headers)
         try:
-            if path == ROOT or path.startswith(ROOT + "/"):
-                return self._fhir(scope, path, headers, body)
-            if (scope["method"], path) == ("POST", "/reset"):
-                session, _ = self._worlds.session(headers)
-                session.reset()
-                return Response(204, "", {}), {}
-            if (scope["method"], path) == ("DELETE", "/session"):
-                self._worlds.end(headers)
-                return Response(204, "", {}), {}
+            address = str((scope.get("server") or ("",))[0])
+            base_url = self._gate.admit(scope["method"], scope["scheme"], headers, address)
+            granted = self._gate.preflight(scope["method"], headers)
+            if granted is not None:
+                answer = _Answer(204, granted, b"")
+            else:
+                async with self._bodies.read(receive, headers) as body:
+                    unread = False
+                    answer = await self._answer(scope, headers, body, base_url, receive)
+        except (GoneError, asyncio.CancelledError):
+            return  # the client has left, or the server stops
         except FhirError as error:
-            return _refused(error), {}
-        return _nothing_there(path), {}
+            answer = _refused(error)
+        except Exception:
+            _log.exception("%s %s", scope["method"], scope["path"])
+            answer = _refused(FhirError(500, Issue(OWN_FAULT, "exception")))
+        if unread or "upgrade" in headers:  # what would come next on this connection is no request
+            extra["connection"] = "close"
+        await _send(send, answer, extra, scope["method"], more=unread)
+        if unread:
+            await discard(receive)
+            await send({"type": "http.response.body"})
 
-    def _fhir(
-        self, scope: Scope, path: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Response, Mapping[str, str]]:
-        session, name = self._worlds.session(headers)
-        target = path[len(ROOT) + 1 :]
-        if query := scope["query_string"].decode("utf-8", "replace"):
-            target += "?" + query
-        host = headers.get("host", "")
-        base_url = f"{scope['scheme']}://{host}{ROOT}" if _HOST.fullmatch(host) else ""
-        request = Request(scope["method"], target, headers, body.decode("utf-8", "replace"), base_url)
-        cookie = f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"
-        return session.handle(request), {"set-cookie": cookie} if name else {}
+    async def _answer(
+        self, scope: Scope, headers: Mapping[str, str], body: bytes, base_url: str, receive: Receive
+    ) -> _Answer:
+        method = scope["method"]
+        path = scope.get("raw_path", scope["path"].encode()).decode("utf-8", "replace").partition("?")[0]
+        who: Hashable = scope.get("state", {}).get(CONNECTION, scope.get("client"))
+        if path == ROOT or path.startswith(ROOT + "/"):
+            target = path[len(ROOT) + 1 :]
+            if query := scope["query_string"].decode("utf-8", "replace"):
+                target += "?" + query
+            reading = reads(method, target)
+            place, name = self._worlds.place(headers, reading=reading)
+            work = partial(_ask, place, method, target, headers, body, base_url, name)
+            like = (who, kind_of(method, target, len(body)))
+            alone = {place.turn(reading=reading), _LARGE if len(body) >= LARGE_BODY else None}
+            answer: _Answer = await self._work(work, place, like, alone, receive)
+            return answer
+        if (method, path) in (("POST", "/reset"), ("DELETE", "/session")):
+            named = self._worlds.named(headers)
+            if named is not None:
+                await self._work(named.reset, named, (who, path), {named.turn(reading=False)}, receive)
+            if method == "DELETE":
+                self._worlds.end(headers)
+            return _Answer(204, {}, b"")
+        return _nothing_there(path)
+
+    async def _work(
+        self,
+        work: Callable[[], Any],
+        place: Place,
+        like: tuple[Hashable, ...],
+        alone: Iterable[Hashable],
+        receive: Receive,
+    ) -> Any:
+        """Has a thread work on a request when its turn has come."""
+        held = frozenset(alone) - {None}
+        if not isinstance(place, OwnPlace):
+            return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
+        place.busy += 1
+        try:
+            return await self._turns.take(work, (place, *like[1:]), held, partial(gone, receive), place.queue)
+        finally:
+            place.busy -= 1
+
+
+def kind_of(method: str, target: str, size: int) -> Hashable:
+    """What requests have in common that are likely to take equally long.
+
+    Args:
+        method: As in ``GET``.
+        target: What follows the base URL.
+        size: The body's, in bytes.
+    """
+    path, _, query = target.partition("?")
+    steps = tuple(step for number, step in enumerate(path.split("/")[:5]) if number == 0 or step[:1] in "$_")
+    asked = sorted(pair if pair.startswith("_") else pair.partition("=")[0] for pair in query.split("&")[:50])
+    return method, steps, tuple(each[:40] for each in asked), len(query).bit_length(), size.bit_length()
+
+
+def _ask(
+    place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str, name: str | None
+) -> _Answer:
+    """Puts a request to its place; done by a worker thread."""
+    response = place.answer(Request(method, target, headers, body.decode("utf-8", "replace"), base_url))
+    cookie = {} if name is None else {"set-cookie": f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"}
+    return _Answer(response.status, {**response.headers, **cookie}, response.body.encode("utf-8", "replace"))
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -93,48 +188,27 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        FhirError: 413 where it is too long.
-    """
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise FhirError(413, Issue(f"A request's body has at most {most} bytes", "too-long"))
-        parts.append(part)
-        if not message.get("more_body", False):
-            break
-    return b"".join(parts)
+def _refused(error: FhirError) -> _Answer:
+    headers = {"content-type": FHIR_JSON} | ({"retry-after": "1"} if error.status == 503 else {})
+    return _Answer(error.status, headers, pretty(operation_outcome(*error.issues)).encode())
 
 
-def _refused(error: FhirError) -> Response:
-    return Response(error.status, pretty(operation_outcome(*error.issues)), {"content-type": FHIR_JSON})
-
-
-def _nothing_there(path: str) -> Response:
+def _nothing_there(path: str) -> _Answer:
     """What the web server around HAPI says outside the FHIR base."""
     text = (
         f"<Map><timestamp>{int(time.time() * 1000)}</timestamp><status>404</status><error>Not Found</error>"
         f"<path>{escape(path)}</path></Map>"
     )
-    return Response(404, text, {"content-type": "application/xml;charset=UTF-8"})
+    return _Answer(404, {"content-type": "application/xml;charset=UTF-8"}, text.encode())
 
 
-async def _send(send: Send, response: Response, extra: Mapping[str, str], method: str = "") -> None:
-    body = response.body.encode("utf-8", "replace")
-    headers = {**response.headers, **extra}
-    if method != "HEAD" and response.status not in (204, 304):
-        headers["content-length"] = str(len(body))
+async def _send(send: Send, answer: _Answer, extra: Mapping[str, str], method: str, *, more: bool) -> None:
+    headers = {**answer.headers, **extra}
+    if method != "HEAD" and answer.status not in (204, 304):
+        headers["content-length"] = str(len(answer.body))
     listed = [(name.encode("latin-1", "replace"), text.encode("latin-1", "replace")) for name, text in headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": listed})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": answer.status, "headers": listed})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": more})
 
 
 async def _live(receive: Receive, send: Send) -> None:

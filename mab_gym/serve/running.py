@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.serve.application import Application
+from mab_gym.serve.limits import Limits
+from mab_gym.serve.turns import SWITCH_SECONDS
 
-KEEP_ALIVE = 60
-"""Seconds for which an idle connection stays open."""
+_STOPPING_SECONDS = 5
+"""Seconds that requests at work have to end when the server is stopped."""
+_BACKLOG = 128
+"""Connections that are accepted at once at most."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,19 +36,27 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen at {host}, port {port}: {error}; choose another --port or --host") from error
 
 
-def run(application: Application, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+def run(
+    application: Application,
+    listening: socket.socket,
+    ready: Callable[[Callable[[], None]], None] = lambda stop: None,
+    limits: Limits | None = None,
+) -> None:
     """Serves until SIGINT or SIGTERM.
 
     Args:
         application: What answers.
         listening: From `listen`; closed at the end.
-        ready: Called when requests are answered.
+        ready: Called when requests are answered, with what stops the server.
+        limits: How long, how large and how many connections may be.
 
     Raises:
         NotInstalledError: uvicorn is missing.
     """
     try:
         import uvicorn  # noqa: PLC0415  (optional)
+
+        from mab_gym.serve.connections import guarded  # noqa: PLC0415  (needs it)
     except ImportError as error:
         raise NotInstalledError("serving needs uvicorn: pip install 'mab-gym[serve]'") from error
 
@@ -51,10 +66,37 @@ def run(application: Application, listening: socket.socket, ready: Callable[[], 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                ready()
+                ready(self.stop)
 
+        def stop(self) -> None:
+            self.should_exit = True
+
+    limits = limits or Limits()
     config = uvicorn.Config(
-        application, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE
+        application,
+        http=guarded(limits),
+        ws="none",
+        log_level="critical",  # what fails is logged where it is answered; clients that send nonsense are not news
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # anybody could send them
+        backlog=_BACKLOG,
+        timeout_keep_alive=limits.keep_alive,
+        timeout_graceful_shutdown=_STOPPING_SECONDS,
     )
-    with listening:
+    with listening, _sharing_one_interpreter():
         Announcing(config).run(sockets=[listening])
+
+
+@contextmanager
+def _sharing_one_interpreter() -> Iterator[None]:
+    """What lets many threads get on beside one that works: short turns, and no looking through all the records."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what is there stays; each look of the garbage collector at it would stop all threads
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
