@@ -35,6 +35,7 @@ from _faults_endpoint import Faults, endpoint_process
 from _faults_script import ARGUMENTS, Attempt, Story, make_story
 
 import mab_gym.cli.app
+from mab_gym.errors import MabGymError
 from mab_gym.records import EPISODES
 from tests.conftest import CANONICAL
 from tests.evaluation.commands import evaluation, told
@@ -113,7 +114,12 @@ class Theatre:
             report.faults += [(story.seed, f"{', '.join(attempt.kinds) or 'no fault'}: {what}") for what in wrong]
             if not attempt.kinds and code == 0:
                 break
-        if not (out / EPISODES).is_file() or told(out) != self.undisturbed(story.which):
+        try:
+            records = told(out)
+        except MabGymError as error:
+            report.faults.append((story.seed, f"the records cannot be read: {error}"))
+            return
+        if records != self.undisturbed(story.which):
             report.faults.append((story.seed, "the records are not those of an undisturbed run"))
 
     def undisturbed(self, which: int) -> list[dict[str, Any]]:
@@ -203,7 +209,8 @@ def _waited(child: int, kill_after: float | None) -> int:
     """The exit code of a process, negative for a signal."""
 
     def hear(number: int, frame: FrameType | None) -> None:
-        os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+            os.kill(child, signal.SIGKILL)
 
     before = signal.signal(signal.SIGALRM, hear)
     signal.setitimer(signal.ITIMER_REAL, LONGEST if kill_after is None else kill_after)

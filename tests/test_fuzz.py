@@ -29,7 +29,9 @@ def tool() -> Iterator[Any]:
 
     yield _fuzz
     sys.path.remove(str(SCRIPTS))
-    for name in [name for name in sys.modules if name.startswith(("_fuzz", "_grammar", "_differential", "_own_faults"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("_fuzz", "_grammar", "_differential", "_own_faults"))
+    ]:
         del sys.modules[name]
 
 
@@ -151,7 +153,7 @@ def test_a_dear_request_is_found(tool: Any, answers: Any) -> None:
         ("socket", lambda: socket.socket().close()),
         ("open", lambda: Path("/dev/null").write_text("x")),
         ("subprocess", lambda: subprocess.run([sys.executable, "-c", ""], check=True)),
-        ("own fault", lambda: [][1]),
+        ("own fault", lambda: {}["nothing"]),
         ("size", lambda: "x" * 21_000_000),
     ],
 )
