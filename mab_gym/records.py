@@ -202,8 +202,8 @@ class RunFolder:
             self._append(written + b"\n")
         except OSError as error:
             raise StorageError(
-                f"{self.path} cannot take the record of an episode: {error.strerror}; what was finished before is kept, "
-                "and the same command goes on from there"
+                f"{self.path} cannot take the record of an episode: {error.strerror}; what was finished before is "
+                "kept, and the same command goes on from there"
             ) from None
 
     def _append(self, line: bytes) -> None:
