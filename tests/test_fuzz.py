@@ -130,7 +130,25 @@ def test_a_write_that_others_see_is_found(tool: Any, bench: Any, answers: Any) -
         return true(session, request)
 
     answers(together)
-    assert "leak" in found(tool, bench, "official", 5)
+    leak = found(tool, bench, "official", 5)["leak"]
+    assert len(bench.small(leak).lanes) == 1
+
+
+def test_episodes_side_by_side_that_see_one_another_are_found_and_made_small(
+    tool: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vector = bench.world("official").vector
+    true = type(vector).step
+
+    def step(self: Any, actions: Any) -> Any:
+        observation, *rest = true(self, actions)
+        return {**observation, "text": tuple(reversed(observation["text"]))}, *rest
+
+    monkeypatch.setattr(type(vector), "step", step)
+    leak = found(tool, bench, "official", 30)["leak"]
+    small = bench.small(leak)
+    assert len(small.lanes) == 3
+    assert sum(len(lane.actions) for lane in small.lanes) <= 2
 
 
 def test_a_dear_request_is_found(tool: Any, answers: Any) -> None:
@@ -143,7 +161,7 @@ def test_a_dear_request_is_found(tool: Any, answers: Any) -> None:
     slow = tool.Bench(("official",), tool.Bounds(seconds=0.25))
     slow.world("official")
     answers(dwells)
-    finding = found(tool, slow, "official")["slow"]
+    finding = found(tool, slow, "official", 12)["slow"]
     assert "_sort" in finding.text
 
 
