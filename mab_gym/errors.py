@@ -43,6 +43,10 @@ class RecordsError(MabGymError):
     """A file of records cannot be read, or a record in it is none."""
 
 
+class StorageError(MabGymError):
+    """The disk does not take what is to be kept, as where it is full; what it took before is kept."""
+
+
 class UsageError(MabGymError, ValueError):
     """A caller's argument is of the wrong type or names what does not exist."""
 

@@ -13,12 +13,14 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
-from mab_gym.errors import UsageError
+from mab_gym.errors import StorageError, UsageError
 
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
@@ -130,6 +132,7 @@ class RunFolder:
 
     Raises:
         UsageError: The folder holds another run, or something else that this would spoil; nothing was changed.
+        StorageError: The disk takes nothing.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], secrets: Sequence[str] = ()) -> None:
@@ -138,7 +141,8 @@ class RunFolder:
             raise UsageError(f"{folder} is a file; name a folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = self.path.open("a+b")
+            # Without a buffer: what the disk has refused must not be written when the file is closed.
+            self._file: FileIO = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise UsageError(f"{folder} cannot take a run: {error.strerror}") from None
         self._about = {**about, "python": platform.python_version()}
@@ -147,6 +151,9 @@ class RunFolder:
         try:
             _lock(self._file, folder)
             self._begin(folder)
+        except OSError as error:
+            self._file.close()
+            raise StorageError(f"{folder} cannot take a run: {error.strerror}") from None
         except BaseException:
             self._file.close()
             raise
@@ -178,7 +185,11 @@ class RunFolder:
             os.fsync(self._file.fileno())
 
     def add(self, record: EpisodeRecord) -> None:
-        """Writes one record, whole, and has the disk take it before this returns."""
+        """Writes one record, whole, and has the disk take it before this returns.
+
+        Raises:
+            StorageError: The disk does not take it. The file is as it was, and the run can go on later.
+        """
         data = {name: getattr(record, name) for name in _FIELDS} | {"run": self._about}
         line = json.dumps(data, ensure_ascii=False)
         for secret in self._secrets:
@@ -187,9 +198,25 @@ class RunFolder:
             written = line.encode()
         except UnicodeEncodeError:  # a model can write lone surrogates, which UTF-8 has no bytes for
             written = json.dumps(json.loads(line)).encode()
-        self._file.write(written + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._append(written + b"\n")
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} cannot take the record of an episode: {error.strerror}; what was finished before is "
+                "kept, and the same command goes on from there"
+            ) from None
+
+    def _append(self, line: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            # Half a line, or one that the disk has not taken. Where even this fails, the next run cuts it off.
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
 
     def close(self) -> None:
         """Closes the file; what was added stays."""
@@ -277,11 +304,16 @@ def _shown(value: Any) -> str:
 def _write_whole(path: Path, text: str) -> None:
     """Writes a file so that it is there whole or not at all."""
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
     if sys.platform != "win32":
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -290,7 +322,7 @@ def _write_whole(path: Path, text: str) -> None:
             os.close(folder)
 
 
-def _lock(file: BinaryIO, folder: Path) -> None:
+def _lock(file: FileIO, folder: Path) -> None:
     """Keeps a second process out; the lock goes with the process, however it ends. Windows has none here."""
     if sys.platform != "win32":
         import fcntl  # noqa: PLC0415  (POSIX alone)

@@ -289,7 +289,7 @@ class Search:
 
 
 def again(bench: Workbench, found: list[Measured]) -> list[Measured]:
-    """The same measured once more; the cheaper counts, since a busy machine only ever adds. What was cut short stays."""
+    """The same measured once more, unless cut short; the cheaper counts, since a busy machine only ever adds."""
     least = [m if m.over else min(m, bench.measure(m.seed), key=lambda each: each.cold) for m in found]
     return sorted(least, key=lambda m: -m.worth)
 

@@ -38,9 +38,9 @@ def shrunk(plan: Plan, shows: Callable[[Plan], bool]) -> Plan:
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
     """Plans that are one step smaller, the greatest steps first."""
-    for place in range(len(plan.lanes)):
-        if len(plan.lanes) > 1:
-            yield replace(plan, lanes=plan.lanes[:place] + plan.lanes[place + 1 :])
+    if len(plan.lanes) > 1:  # either one episode or as many as the vector environment has
+        for lane in plan.lanes:
+            yield replace(plan, lanes=(lane,))
     for place, lane in enumerate(plan.lanes):
         for less in _smaller_lanes(lane):
             yield replace(plan, lanes=(*plan.lanes[:place], less, *plan.lanes[place + 1 :]))

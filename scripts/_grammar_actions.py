@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,13 +75,17 @@ def _without_ids(path: str) -> str:
 
 
 def _bundle_shape(bundle: dict[str, Any]) -> str:
-    """What tells Bundles apart: what their first entry does, as a Bundle of many is mostly many of one kind."""
+    """What tells Bundles apart: what most of their entries do."""
     entries = bundle.get("entry")
-    first = entries[0] if isinstance(entries, list) and entries else {}
-    asked = first.get("request") if isinstance(first, dict) else None
+    shapes = Counter(map(_entry_shape, entries[:5_000])) if isinstance(entries, list) else Counter[str]()
+    return f"Bundle of {max(shapes, key=lambda shape: (shapes[shape], shape), default='nothing')}"
+
+
+def _entry_shape(entry: Any) -> str:
+    asked = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(asked, dict):
-        return "Bundle"
-    return f"Bundle of {asked.get('method', '')} {_without_ids(str(asked.get('url', '')).partition('?')[0])}"
+        return "none"
+    return f"{asked.get('method', '')} {_without_ids(str(asked.get('url', '')).partition('?')[0])}"
 
 
 def query(pairs: Sequence[Pair], *, encoded: bool = False) -> str:

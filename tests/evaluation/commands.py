@@ -36,7 +36,7 @@ def told(folder: Path) -> list[dict[str, Any]]:
     """What a run came to, without what differs between two runs of the same: ids and times of the endpoint."""
     return sorted(
         ({name: value for name, value in record.items() if name != "calls"} for record in read_records(folder)),
-        key=lambda record: int(record["seed"]),
+        key=lambda record: (int(record["seed"]), int(record["repeat"])),
     )
 
 
