@@ -12,7 +12,7 @@ holds. Nobody who asks about patients meets these: a search of one patient's cha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -51,6 +51,8 @@ PARAMETER = 20.0
 """Understanding one parameter of a search."""
 ALTERNATIVE = 6.0
 """Understanding one of several values of a parameter."""
+CONDITION = 2.0
+"""Understanding one character of a ``_filter``."""
 WRITE_LOOKED_AT = 5.0
 """Asking one of the session's own writes one question."""
 MENTION_LOOKED_AT = 0.5
@@ -157,6 +159,13 @@ _TOO_MUCH_SENT = (
     "This request brings more than can be read and stored at once; send fewer or smaller resources, or spread a Bundle "
     "over several requests"
 )
+
+
+def reading_work(parameters: Sequence[tuple[str, str]]) -> float:
+    """The work of understanding a search, from what it asks; nobody looks as long at a text as at a ``_filter``."""
+    values = sum(text.count(",") for _, text in parameters)
+    conditions = sum(len(text) for name, text in parameters if name.startswith("_filter"))
+    return len(parameters) * PARAMETER + values * ALTERNATIVE + conditions * CONDITION
 
 
 def body_work(text: str) -> float:

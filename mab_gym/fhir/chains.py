@@ -96,7 +96,8 @@ def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter,
         after, onward, _ = _read_link(kind, f"{step}.{last}")
         kind = onward[0] if after.name in search_parameters(kind) else kind
     own = search_parameters(resource_type).get(last)
-    if own is None and search_parameters(kind)[last].type == "reference":
+    asked = search_parameters(kind).get(last)
+    if own is None and asked is not None and asked.type == "reference":
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {resource_type}:{last}")
     if last == "_lastUpdated":
         raise FhirError(500, "HAPI-1920: theDateParam can not be empty")

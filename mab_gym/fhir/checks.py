@@ -33,8 +33,8 @@ class Known(Protocol):
     def was_deleted(self, key: Key) -> bool:
         """Whether there was one."""
 
-    def matching(self, resource_type: str, url: str) -> Sequence[str]:
-        """The ids of (the first) resources that a search finds.
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        """How many resources a search finds, and the id of the first one.
 
         Raises:
             FhirError: The search cannot be read.
@@ -329,13 +329,13 @@ def _with_searched_references(value: Json, known: Known) -> Json:
     if isinstance(text, str) and "?" in text:
         resource_type = text.partition("?")[0]
         if resource_type in resource_types():
-            ids = known.matching(resource_type, text)
-            if len(ids) != 1:
-                status, code, matches = (412, 1092, "Multiple") if ids else (404, 1091, "No")
+            count, logical_id = known.matching(resource_type, text)
+            if count != 1:
+                status, code, matches = (412, 1092, "Multiple") if count else (404, 1091, "No")
                 raise FhirError(
                     status, f'HAPI-{code}: Invalid match URL "{text}" - {matches} resources match this search'
                 )
-            found["reference"] = f"{resource_type}/{ids[0]}"
+            found["reference"] = f"{resource_type}/{logical_id}"
     return found
 
 

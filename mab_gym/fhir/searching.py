@@ -8,7 +8,7 @@ from threading import Lock
 from urllib.parse import quote
 
 from mab_gym.fhir.base import Rows, parse_element
-from mab_gym.fhir.budget import ALTERNATIVE, ENTRY, PARAMETER, REWRITTEN, Budget
+from mab_gym.fhir.budget import ENTRY, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
@@ -121,7 +121,7 @@ class Searches:
             FhirError: HAPI refuses the search, or this server does not know how.
         """
         base_url = self.origin.base_url
-        _spend_on_reading(parameters, view.budget)
+        view.budget.spend(reading_work(parameters))
         query = read_query(resource_type, parameters)
         check_format(query.format)
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
@@ -164,7 +164,7 @@ class Searches:
         saved = self._kept.saved.get(search_id)
         if saved is None:
             raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
-        _spend_on_reading(saved.parameters, view.budget)
+        view.budget.spend(reading_work(saved.parameters))
         query = read_query(saved.resource_type, saved.parameters)
         query = shown_as(query, control)
         check_format(query.format)
@@ -388,12 +388,6 @@ class Searches:
                 (i, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for i, text in entries
             ]
         return [(prefix + logical_id, text) for logical_id, text in entries]
-
-
-def _spend_on_reading(parameters: Parameters, budget: Budget) -> None:
-    """Understanding a search costs by what it asks."""
-    values = sum(text.count(",") for _, text in parameters)
-    budget.spend(len(parameters) * PARAMETER + values * ALTERNATIVE)
 
 
 def check_format(text: str) -> None:

@@ -190,7 +190,7 @@ class _Known:
     def was_deleted(self, key: Key) -> bool:
         return key not in self._made and self._world.was_deleted(key)
 
-    def matching(self, resource_type: str, url: str) -> Sequence[str]:
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
         return self._world.matching(resource_type, url)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.base import BaseTable, parse_element
-from mab_gym.fhir.budget import ROW, STORED, UNLIMITED, Budget
+from mab_gym.fhir.budget import ROW, STORED, UNLIMITED, Budget, reading_work
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.conditions import match_filters, read_match_url
 from mab_gym.fhir.definitions import search_parameters
@@ -23,6 +23,7 @@ from mab_gym.fhir.overlay import Overlay, Write
 from mab_gym.fhir.search import View
 from mab_gym.fhir.searching import Kept, Searches
 from mab_gym.fhir.ties import stable_order
+from mab_gym.fhir.url import parse_query
 
 _Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
 """A type, its table, and rows of it with the newest first."""
@@ -162,18 +163,25 @@ class World:
         """The latest change to a resource, or None where the session has not touched it."""
         return None if self._overlay is None else self._overlay.find(key)
 
-    def matching(self, resource_type: str, url: str) -> list[str]:
-        """The ids of the resources that a search finds, as in ``Patient?identifier=1``.
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        """How many resources a search finds, as in ``Patient?identifier=1``, and the id of the first one.
 
         Raises:
             FhirError: The search cannot be read.
         """
-        view = self.view()
-        return view.ids(resource_type, view.hits(read_match_url(resource_type, url)).all())
+        view = self._reading(url).view()
+        found = view.hits(read_match_url(resource_type, url))
+        return len(found), next(iter(view.ids(resource_type, found.page(0, 1))), "")
 
     def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
         """Whether a resource would be found by a search, as far as it alone can tell."""
+        self._reading(url)
         return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
+
+    def _reading(self, url: str) -> Self:
+        """Pays for understanding a search that is a condition."""
+        self.budget.spend(reading_work(parse_query(url.partition("?")[2])))
+        return self
 
     def versions(self, key: Key) -> list[Version]:
         """The versions of a resource, the newest first; none where there never was such a resource.

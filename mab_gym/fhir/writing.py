@@ -156,16 +156,16 @@ def find_one(world: World, resource_type: str, url: str, interaction: str) -> Ke
     Raises:
         FhirError: 412 where that is more than one resource.
     """
-    found = world.matching(resource_type, url)
-    if len(found) > 1:
+    count, first = world.matching(resource_type, url)
+    if count > 1:
         # Only before a deletion does HAPI look for more than two.
-        count = len(found) if interaction == "DELETE" else 2
+        told = count if interaction == "DELETE" else 2
         raise FhirError(
             412,
             f"HAPI-{_TOO_MANY[interaction]}: Failed to {interaction} {resource_type} with match URL "
-            f'"{url}" because this search matched {count} resources',
+            f'"{url}" because this search matched {told} resources',
         )
-    return (resource_type, found[0]) if found else None
+    return (resource_type, first) if count else None
 
 
 def store_new(

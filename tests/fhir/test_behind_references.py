@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from mab_gym.fhir.server import Request, Server, Session
-from tests.fhir.serving import Resource, ids, patient, refusal
+from tests.fhir.serving import Resource, get, ids, observation, patient, refusal, serve
 
 STATUSES = ("final", "amended", "registered")
 CODES = ("s|b", "s|a", "r|z", "q", "s|c", "s|a2")
@@ -204,3 +204,9 @@ def test_labels_behind_references(requests: Session, question: str, status: int,
     found = refusal(requests, f"ServiceRequest?{question}")
     assert found[0] == status
     assert found[1].startswith(start)
+
+
+def test_a_chain_whose_last_step_does_not_know_what_is_missing_is_answered() -> None:
+    session = serve([patient("p"), observation("o", "p")])
+
+    assert get(session, "Observation?subject.link.link:RelatedPerson.phone:missing=false").status < 500

@@ -104,6 +104,7 @@ def test_what_cannot_be_read_is_refused_for_that(body: str) -> None:
         "Patient/p/$everything",
         "Observation/$lastn",
         "Patient?_has:Observation:patient:code=K",
+        "Observation?_filter=" + " or ".join(["code eq K"] * 20),
         "Observation?patient.name=x",
         "Observation/_history",
         "_history?_count=1000",
@@ -122,6 +123,25 @@ def test_work_is_limited_and_told_of(target: str) -> None:
 
     assert (status, code) == (400, "too-costly")
     assert "too much work" in told
+
+
+def test_a_condition_that_finds_a_whole_hospital_costs_what_a_search_does() -> None:
+    session = hospital(400)
+    entry = {
+        "resource": {
+            **observation("x", "p"),
+        },
+        "request": {"method": "PUT", "url": "Observation?_filter=" + " or ".join(["code eq K"] * 20)},
+    }
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry] * 20}
+    session.server.limits = Limits(search=5_000, body=PLENTY, answer=PLENTY)
+
+    answers = json.loads(post(session, "", bundle).body)["entry"]
+
+    told = [answer["response"]["outcome"]["issue"][0]["diagnostics"] for answer in answers]
+    assert "matched 2 resources" in told[0]
+    assert "too much work" in told[-1]
+    assert not session.writes
 
 
 def test_equal_requests_are_refused_alike_whoever_asked_before() -> None:

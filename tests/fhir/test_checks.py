@@ -17,8 +17,8 @@ class Known:
     def was_deleted(self, key: tuple[str, str]) -> bool:
         return key == ("Patient", "gone")
 
-    def matching(self, resource_type: str, url: str) -> list[str]:
-        return ["p1"] if url.endswith("=1") else ["p1", "p2"] if url.endswith("=2") else []
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        return (1, "p1") if url.endswith("=1") else (2, "p1") if url.endswith("=2") else (0, "")
 
 
 def prepare(body: object, headers: dict[str, str] | None = None) -> dict[str, Any]:
