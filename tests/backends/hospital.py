@@ -38,7 +38,10 @@ class Hospital:
 
     def ids(self, resource_type: str) -> list[str]:
         """The ids that it holds now."""
-        return ids(self.session, f"{resource_type}?_count=10000&_elements=id")
+        found: list[str] = []
+        while page := ids(self.session, f"{resource_type}?_count=500&_offset={len(found)}&_elements=id"):
+            found += page
+        return found
 
 
 @contextmanager
