@@ -1,0 +1,205 @@
+"""Mutation testing behind `scripts/mutants`: mutmut's changes, made in a copy of the checkout, one process a change.
+
+mutmut's own runner switches between changed functions of imported modules. Here tables at the top of modules are to be
+changed, too, and families, which are loaded by path; so each change is written into the file that is then loaded.
+Which tests stand near a module, and which changes may survive and why, is in tests/mutants.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libcst as cst
+from _mutants_running import Copy
+from libcst.metadata import MetadataWrapper
+from mutmut.mutation.file_mutation import Mutation, MutationVisitor
+from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.pragma_handling import IgnoredCode
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAN = ROOT / "tests" / "mutants.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a module.
+
+    Attributes:
+        code: The whole changed module.
+        line: Where it begins.
+        was: The lines that go, without indentation.
+        now: The lines that come instead.
+    """
+
+    code: str
+    line: int
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A change that may survive.
+
+    Attributes:
+        module: The file.
+        was: The lines that go, as in `Change`.
+        now: The lines that come instead; empty for whatever comes.
+        why: The reason.
+    """
+
+    module: str
+    was: str
+    why: str
+    now: str = ""
+
+    def fits(self, module: str, change: Change) -> bool:
+        """Whether it is about this change."""
+        return (module, self.was) == (module if self.module == module else "", change.was) and self.now in (
+            "",
+            change.now,
+        )
+
+
+@dataclass(slots=True)
+class Plan:
+    """What tests/mutants.toml says.
+
+    Attributes:
+        tests: By module, the arguments of pytest that run its nearest tests.
+        explained: The changes that may survive.
+    """
+
+    tests: dict[str, list[str]]
+    explained: list[Explained]
+
+    @classmethod
+    def read(cls) -> Plan:
+        """Reads the file; a ``*`` in a module's path stands for every folder there, ``{folder}`` for its name."""
+        data = tomllib.loads(PLAN.read_text(encoding="utf-8"))
+        tests: dict[str, list[str]] = {}
+        for pattern, arguments in data["modules"].items():
+            for path in sorted(ROOT.glob(pattern)):
+                name = path.relative_to(ROOT).as_posix()
+                tests[name] = [each.format(folder=path.parent.name) for each in arguments]
+        return cls(tests, [Explained(**entry) for entry in data.get("survivor", ())])
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a module's changes."""
+
+    module: str
+    changes: int = 0
+    killed: int = 0
+    explained: int = 0
+    survived: list[Change] = field(default_factory=list)
+    unused: list[Explained] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """How many of a hundred were noticed."""
+        return 100 * self.killed / self.changes if self.changes else 100.0
+
+
+def changes_of(path: Path) -> Iterator[Change]:
+    """All changes of a module but those of sentences for people."""
+    text = path.read_text(encoding="utf-8")
+    visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
+    module = MetadataWrapper(cst.parse_module(text)).visit(visitor)
+    seen = {text}
+    for mutation in visitor.mutations:
+        code = "" if _is_prose(mutation) else module.deep_replace(mutation.original_node, mutation.mutated_node).code
+        if code and code not in seen:
+            seen.add(code)
+            yield _described(text, code)
+
+
+def _is_prose(mutation: Mutation) -> bool:
+    """Whether only the words of a sentence change: tests do not hold them fast."""
+    return isinstance(mutation.original_node, cst.SimpleString) and " " in mutation.original_node.value
+
+
+def _described(text: str, code: str) -> Change:
+    old, new = text.splitlines(), code.splitlines()
+    parts = [part for part in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if part[0] != "equal"]
+    first, last = parts[0], parts[-1]
+    was, now = old[first[1] : last[2]], new[first[3] : last[4]]
+    return Change(code, first[1] + 1, " ".join(" ".join(was).split()), " ".join(" ".join(now).split()))
+
+
+def tried(copy: Copy, module: str, plan: Plan, only: int | None) -> Outcome:
+    """Makes the changes of a module one after another and runs its nearest tests on each."""
+    begun, outcome = time.monotonic(), Outcome(module)
+    explained = [each for each in plan.explained if each.module == module]
+    used: set[int] = set()
+    copy.prepare(module, plan.tests[module])
+    for change in list(changes_of(ROOT / module))[:only]:
+        outcome.changes += 1
+        if copy.notices(change.code):
+            outcome.killed += 1
+            continue
+        fitting = [place for place, each in enumerate(explained) if each.fits(module, change)]
+        used.update(fitting)
+        if fitting:
+            outcome.explained += 1
+        else:
+            outcome.survived.append(change)
+            print(f"{module}:{change.line}\n  - {change.was}\n  + {change.now}", flush=True)
+    copy.restore()
+    if only is None:
+        outcome.unused = [each for place, each in enumerate(explained) if place not in used]
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """The lines of the summary."""
+    yield f"{'module':48} {'changes':>8} {'killed':>7} {'explained':>10} {'survived':>9} {'killed %':>9} {'s':>6}"
+    for each in outcomes:
+        yield (
+            f"{each.module:48} {each.changes:8} {each.killed:7} {each.explained:10} {len(each.survived):9} "
+            f"{each.share:9.1f} {each.seconds:6.0f}"
+        )
+
+
+def main() -> int:
+    """Reads the options, tries the modules and sums up."""
+    parser = argparse.ArgumentParser(prog="scripts/mutants", description=str(__doc__).partition("\n")[0])
+    parser.add_argument("module", nargs="*", help="files below the checkout; all that tests/mutants.toml names")
+    parser.add_argument("--only", type=int, help="no more than this many changes a module, to see how it goes")
+    asked = parser.parse_args()
+    plan = Plan.read()
+    modules = asked.module or list(plan.tests)
+    if unknown := [name for name in modules if name not in plan.tests]:
+        parser.error(f"tests/mutants.toml names no tests for {', '.join(unknown)}; it has {', '.join(plan.tests)}")
+    folder = Path(tempfile.mkdtemp(prefix="mab-gym-mutants-"))
+    try:
+        copy = Copy(ROOT, folder)
+        outcomes = []
+        for name in modules:
+            outcomes.append(tried(copy, name, plan, asked.only))
+            print(*list(table(outcomes[-1:]))[1:], sep="\n", flush=True)
+    finally:
+        shutil.rmtree(folder)
+    print("", *table(outcomes), sep="\n")
+    for outcome in outcomes:
+        for each in outcome.unused:
+            print(f"explained, but killed or gone: {each.module}: {each.was} -> {each.now or '…'}")
+    return 1 if any(outcome.survived or outcome.unused for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    os.nice(5)
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Runs tests on a changed module, for `scripts/mutants`: in a copy of the checkout, each time in a process of its own.
+
+The process is forked from one that has imported what all tests need and nothing of the project, which saves most of
+the time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+COPIED = ("mab_gym", "tasks", "envs", "tests", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md")
+IMPORTED = ("gymnasium", "numpy", "pytest", "hypothesis", "httpx", "typer", "rich.table", "rich.progress", "platformdirs")
+ARGUMENTS = (
+    "-x", "-q", "--tb=line", "-p", "no:cacheprovider",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what was imported before
+)  # fmt: skip
+MEMORY = 8 << 30
+"""Bytes that a changed program may take."""
+BROKEN = "raise RuntimeError('this module is broken on purpose')\n"
+
+
+class Copy:
+    """A copy of the checkout in which a module can be changed.
+
+    Args:
+        root: The checkout.
+        folder: An empty folder for the copy.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._folder = folder
+        for name in COPIED:
+            source, target = root / name, folder / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        sys.path[:0] = [str(folder)]
+        for each in IMPORTED:
+            importlib.import_module(each)
+
+    def prepare(self, module: str, tests: Sequence[str]) -> None:
+        """Chooses a module and its tests.
+
+        They must pass as they are, and fail where the module cannot be loaded: then it is the one that they run.
+        """
+        self._path, self._tests = self._folder / module, tests
+        self._code = self._path.read_text(encoding="utf-8")
+        self._seconds = 300.0
+        if not self._passes(bytecode=True):
+            sys.exit(f"{module}: its tests fail as it is: pytest {' '.join(tests)}\n{self._output()}")
+        for stale in self._path.parent.glob(f"__pycache__/{self._path.stem}.*"):
+            stale.unlink()  # two changes within a second and of one length would share it
+        begun = time.monotonic()
+        self._passes()
+        self._seconds = 10 + 10 * (time.monotonic() - begun)
+        if not self.notices(BROKEN):
+            sys.exit(f"{module}: its tests do not load it: pytest {' '.join(tests)}")
+
+    def notices(self, code: str) -> bool:
+        """Whether the tests fail with this in the module's place."""
+        self._path.write_text(code, encoding="utf-8")
+        return not self._passes()
+
+    def restore(self) -> None:
+        """Puts the module back."""
+        self._path.write_text(self._code, encoding="utf-8")
+
+    def _output(self) -> str:
+        return (self._folder / "output").read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def _passes(self, *, bytecode: bool = False) -> bool:
+        child = os.fork()
+        if not child:
+            self._test(bytecode)
+        until = time.monotonic() + self._seconds
+        while time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status == 0
+            time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)  # it hangs, which a person would notice
+        os.waitpid(child, 0)
+        return False
+
+    def _test(self, bytecode: bool) -> None:
+        """The child's part; does not return."""
+        code = 1
+        try:
+            output = os.open(self._folder / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.chdir(self._folder)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            sys.dont_write_bytecode = not bytecode
+            pytest = importlib.import_module("pytest")
+            code = int(pytest.main([*ARGUMENTS, *self._tests]))
+            sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
