@@ -133,7 +133,9 @@ def _is_prose(mutation: Mutation) -> bool:
 
 def _described(text: str, code: str) -> Change:
     old, new = text.splitlines(), code.splitlines()
-    parts = [part for part in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if part[0] != "equal"]
+    parts = [
+        part for part in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if part[0] != "equal"
+    ]
     first, last = parts[0], parts[-1]
     was, now = old[first[1] : last[2]], new[first[3] : last[4]]
     return Change(code, first[1] + 1, " ".join(" ".join(was).split()), " ".join(" ".join(now).split()))

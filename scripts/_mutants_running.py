@@ -18,7 +18,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 COPIED = ("mab_gym", "tasks", "envs", "tests", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md")
-IMPORTED = ("gymnasium", "numpy", "pytest", "hypothesis", "httpx", "typer", "rich.table", "rich.progress", "platformdirs")
+IMPORTED = (
+    "gymnasium",
+    "numpy",
+    "pytest",
+    "hypothesis",
+    "httpx",
+    "typer",
+    "rich.table",
+    "rich.progress",
+    "platformdirs",
+)
 ARGUMENTS = (
     "-x", "-q", "--tb=line", "-p", "no:cacheprovider",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what was imported before
