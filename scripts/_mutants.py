@@ -141,13 +141,14 @@ def _described(text: str, code: str) -> Change:
     return Change(code, first[1] + 1, " ".join(" ".join(was).split()), " ".join(" ".join(now).split()))
 
 
-def tried(copy: Copy, module: str, plan: Plan, only: int | None) -> Outcome:
+def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:
     """Makes the changes of a module one after another and runs its nearest tests on each."""
     begun, outcome = time.monotonic(), Outcome(module)
     explained = [each for each in plan.explained if each.module == module]
     used: set[int] = set()
     copy.prepare(module, plan.tests[module])
-    for change in list(changes_of(ROOT / module))[:only]:
+    changes = list(changes_of(ROOT / module))
+    for change in changes[:: max(1, len(changes) // sample)] if sample else changes:
         outcome.changes += 1
         if copy.notices(change.code):
             outcome.killed += 1
@@ -160,7 +161,7 @@ def tried(copy: Copy, module: str, plan: Plan, only: int | None) -> Outcome:
             outcome.survived.append(change)
             print(f"{module}:{change.line}\n  - {change.was}\n  + {change.now}", flush=True)
     copy.restore()
-    if only is None:
+    if sample is None:
         outcome.unused = [each for place, each in enumerate(explained) if place not in used]
     outcome.seconds = time.monotonic() - begun
     return outcome
@@ -180,7 +181,7 @@ def main() -> int:
     """Reads the options, tries the modules and sums up."""
     parser = argparse.ArgumentParser(prog="scripts/mutants", description=str(__doc__).partition("\n")[0])
     parser.add_argument("module", nargs="*", help="files below the checkout; all that tests/mutants.toml names")
-    parser.add_argument("--only", type=int, help="no more than this many changes a module, to see how it goes")
+    parser.add_argument("--sample", type=int, help="no more than this many changes of each module, spread evenly")
     asked = parser.parse_args()
     plan = Plan.read()
     modules = asked.module or list(plan.tests)
@@ -191,7 +192,7 @@ def main() -> int:
         copy = Copy(ROOT, folder)
         outcomes = []
         for name in modules:
-            outcomes.append(tried(copy, name, plan, asked.only))
+            outcomes.append(tried(copy, name, plan, asked.sample))
             print(*list(table(outcomes[-1:]))[1:], sep="\n", flush=True)
     finally:
         shutil.rmtree(folder)
