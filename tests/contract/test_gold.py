@@ -66,6 +66,13 @@ def test_every_family_has_a_gold_record_of_every_case() -> None:
         assert [case["number"] for case in lines(name, "cases.jsonl")] == list(range(1, 31))
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_what_is_frozen_wins(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
+    for gold in lines(name, "gold.jsonl"):
+        case_id = f"{name}/{gold['number']:02d}"
+        assert played(envs[name], case_id, gold["writes"], gold["answer"]) == (True, ["solved"]), case_id
+
+
 @pytest.mark.parametrize("name", ["replace_potassium", "record_allergy"])
 def test_freezing_again_writes_the_same(name: str, tmp_path: Path) -> None:
     shutil.copytree(FOLDERS[name], tmp_path / name, ignore=shutil.ignore_patterns("*.jsonl", "__pycache__"))
@@ -102,13 +109,6 @@ def without_words(resource: dict[str, Any]) -> dict[str, Any]:
 def in_any_order(resources: Any) -> list[str]:
     """Resources as sorted texts."""
     return sorted(json.dumps(each, sort_keys=True) for each in resources)
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-def test_what_is_frozen_wins(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
-    for gold in lines(name, "gold.jsonl"):
-        case_id = f"{name}/{gold['number']:02d}"
-        assert played(envs[name], case_id, gold["writes"], gold["answer"]) == (True, ["solved"]), case_id
 
 
 @pytest.mark.parametrize("name", FOLDERS)

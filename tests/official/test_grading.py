@@ -170,6 +170,7 @@ def test_what_counts_as_an_accepted_post(judge: Judge) -> None:
     task, good = make_task(3), post(PRESSURE)
     assert judge(task, f"POST {BASE}/Observation\nno json", good, finish()).correct
     assert judge(task, "GET x?name=POSTON", good, finish()).correct
+    assert judge(task, 'GET x?name=POSTON\n{"resourceType": "Observation"}', good, finish()).correct
     assert judge(task, good.replace("POST ", "POST   "), finish()).correct
     assert judge(task, good.replace("POST ", "POST"), finish()).correct
     assert judge(task, good.replace("\n", "\r\n"), finish()).correct
