@@ -157,9 +157,11 @@ def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:
     used: set[int] = set()
     copy.prepare(module, plan.tests[module])
     changes = list(changes_of(ROOT / module))
-    for change in changes[:: max(1, len(changes) // sample)] if sample else changes:
-        outcome.changes += 1
-        if copy.notices(change.code):
+    changes = changes[:: max(1, len(changes) // sample)] if sample else changes
+    outcome.changes = len(changes)
+    noticed = copy.noticed_in_place([change.code for change in changes])
+    for number, change in enumerate(changes):
+        if number in noticed or copy.notices(change.code):
             outcome.killed += 1
             continue
         fitting = [place for place, each in enumerate(explained) if each.fits(module, change)]

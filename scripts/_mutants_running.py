@@ -10,12 +10,13 @@ import importlib
 import os
 import resource
 import shutil
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+
+from _mutants_in_place import InPlace, ended_badly
 
 COPIED = ("mab_gym", "tasks", "envs", "tests", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md")
 IMPORTED = (
@@ -76,6 +77,16 @@ class Copy:
         if not self.notices(BROKEN):
             sys.exit(f"{module}: its tests do not load it: pytest {' '.join(tests)}")
 
+    def noticed_in_place(self, codes: Sequence[str]) -> set[int]:
+        """The places of those changes that the tests notice without a new process; the others may be noticed, too."""
+        told = self._folder / "noticed"
+        told.unlink(missing_ok=True)
+        child = os.fork()
+        if not child:
+            self._test([InPlace(self._path, codes, told)])
+        os.waitpid(child, 0)
+        return {int(line) for line in told.read_text(encoding="utf-8").split()} if told.exists() else set()
+
     def notices(self, code: str) -> bool:
         """Whether the tests fail with this in the module's place."""
         self._path.write_text(code, encoding="utf-8")
@@ -91,18 +102,10 @@ class Copy:
     def _passes(self, *, bytecode: bool = False) -> bool:
         child = os.fork()
         if not child:
-            self._test(bytecode)
-        until = time.monotonic() + self._seconds
-        while time.monotonic() < until:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                return status == 0
-            time.sleep(0.01)
-        os.kill(child, signal.SIGKILL)  # it hangs, which a person would notice
-        os.waitpid(child, 0)
-        return False
+            self._test(bytecode=bytecode)
+        return not ended_badly(child, self._seconds)
 
-    def _test(self, bytecode: bool) -> None:
+    def _test(self, plugins: Sequence[object] = (), *, bytecode: bool = False) -> None:
         """The child's part; does not return."""
         code = 1
         try:
@@ -113,7 +116,7 @@ class Copy:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             sys.dont_write_bytecode = not bytecode
             pytest = importlib.import_module("pytest")
-            code = int(pytest.main([*ARGUMENTS, *self._tests]))
+            code = int(pytest.main([*ARGUMENTS, *self._tests], plugins=list(plugins)))
             sys.stdout.flush()
         except BaseException:
             traceback.print_exc()
