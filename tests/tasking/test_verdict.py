@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from mab_gym.tasking.verdict import CRITICAL, REWARDS, Code, Criterion, Failure, Reason, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, REWARDS, Code, Criterion, Failure, Reason, Verdict, verdict_from
 
 KINDS = {
     "solved": "wrong_order",
@@ -113,3 +113,8 @@ def test_a_verdict_as_plain_data() -> None:
     }
     assert verdict.reward == 0.0
     assert verdict.criteria == (Criterion("dosage.dose", False),)
+
+
+def test_a_verdict_without_more_has_no_credit_and_looked_at_nothing() -> None:
+    bare = Verdict(False, (Reason(Code.GAVE_UP, "Nothing was said."),), Failure.GAVE_UP)
+    assert (bare.credit, bare.criteria, bare.unsafe) == (0.0, (), False)
