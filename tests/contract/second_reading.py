@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -36,10 +36,11 @@ NDC = "http://hl7.org/fhir/sid/ndc"
 
 
 class Ward:
-    """Raw resources from the FHIR server."""
+    """Raw resources from the FHIR server, with others laid over them."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, laid_over: Sequence[Resource] = ()) -> None:
         self._session = backend.open()
+        self._session.prepare(laid_over)
         self._base = backend.base_url
         self._everybody: list[Resource] = []
 
