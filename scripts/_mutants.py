@@ -8,7 +8,6 @@ Which tests stand near a module, and which changes may survive and why, is in te
 from __future__ import annotations
 
 import argparse
-import difflib
 import shutil
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import libcst as cst
@@ -142,12 +142,12 @@ def _tells(mutation: Mutation) -> bool:
 
 def _described(text: str, code: str) -> Change:
     old, new = text.splitlines(), code.splitlines()
-    parts = [
-        part for part in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if part[0] != "equal"
-    ]
-    first, last = parts[0], parts[-1]
-    was, now = old[first[1] : last[2]], new[first[3] : last[4]]
-    return Change(code, first[1] + 1, " ".join(" ".join(was).split()), " ".join(" ".join(now).split()))
+    first = next(place for place, lines in enumerate(zip_longest(old, new)) if lines[0] != lines[1])
+    old, new = old[first:], new[first:]
+    while old and new and old[-1] == new[-1]:
+        old.pop()
+        new.pop()
+    return Change(code, first + 1, " ".join(" ".join(old).split()), " ".join(" ".join(new).split()))
 
 
 def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:

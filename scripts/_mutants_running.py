@@ -74,6 +74,7 @@ class Copy:
             stale.unlink()  # two changes within a second and of one length would share it
         if not self.notices(BROKEN):
             sys.exit(f"{module}: its tests do not load it: pytest {' '.join(tests)}")
+        self.restore()
 
     def noticed_in_place(self, codes: Sequence[str]) -> set[int]:
         """The places of those changes that the tests notice without a new process; the others may be noticed, too."""
