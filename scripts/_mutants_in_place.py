@@ -1,8 +1,9 @@
 """Tries changes of functions without loading anything anew, for `scripts/mutants`: a plugin of pytest.
 
 pytest collects the tests once. For each change it is then forked; the fork puts the changed function's code into the
-function that everybody holds already, and runs the tests until one fails. That takes a fraction of the time of a new
-process. What cannot be done so (tables, classes, decorated functions), or is not noticed so, is left to a new process.
+function that everybody holds already, or binds the changed table anew where it was imported, and runs the tests until
+one fails. That takes a fraction of the time of a new process. What cannot be done so (enumerations, defaults of
+fields), or is not noticed so, is left to a new process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -79,6 +81,8 @@ def _try(session: pytest.Session, modules: Sequence[ModuleType], old: list[ast.s
     try:
         done = bool(modules) and all(_put(vars(module), old, new, module) for module in modules)
         passed = done and _pass(session)
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(1 if done and not passed else 0)
 
@@ -91,13 +95,27 @@ def _put(there: Mapping[str, Any], old: list[ast.stmt], new: list[ast.stmt], mod
     before, after = changed[0]
     if isinstance(before, ast.ClassDef) and isinstance(after, ast.ClassDef):
         return _put(vars(there[before.name]), before.body, after.body, module)
-    if not isinstance(after, ast.FunctionDef) or after.decorator_list:
-        return False
     scratch = dict(vars(module))
-    program = ast.Module([after], [])
     flags = __future__.annotations.compiler_flag
-    exec(compile(program, str(module.__file__), "exec", flags, dont_inherit=True), scratch)
-    function, changed_function = there.get(after.name), scratch[after.name]
+    exec(compile(ast.Module([after], []), str(module.__file__), "exec", flags, dont_inherit=True), scratch)
+    match after:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return there is vars(module) and _bind(name, there[name], scratch[name])
+        case ast.FunctionDef(name=name, decorator_list=[]):
+            return _replace(there.get(name), scratch[name])
+    return False
+
+
+def _bind(name: str, old: Any, new: Any) -> bool:
+    """Binds a name anew in its module and in all that imported it."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(name) is old:
+            setattr(module, name, new)
+    return True
+
+
+def _replace(function: Any, changed_function: FunctionType) -> bool:
+    """Gives a function another one's code."""
     if not isinstance(function, FunctionType) or function.__code__.co_freevars != changed_function.__code__.co_freevars:
         return False
     function.__code__ = changed_function.__code__

@@ -31,7 +31,7 @@ IMPORTED = (
     "platformdirs",
 )
 ARGUMENTS = (
-    "-x", "-q", "--tb=line", "-p", "no:cacheprovider",
+    "-x", "-q", "--tb=native", "--assert=plain", "-p", "no:cacheprovider",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what was imported before
 )  # fmt: skip
 MEMORY = 8 << 30

@@ -7,6 +7,7 @@ which solution and verifier share cannot be wrong unnoticed.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,10 +22,14 @@ from mab_gym.cli.tasks import app
 from mab_gym.env import MedicalRecordEnv
 from mab_gym.fhir.overlay import Write
 from mab_gym.rollout import unwrapped
+from mab_gym.tasking.case import Case
 from mab_gym.tasking.catalogue import load_catalogue
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.family import Family
 from mab_gym.tasking.gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk
+from mab_gym.tasking.verdict import Verdict
 from tests.conftest import CANONICAL, ROOT
 from tests.contract import mutations
 from tests.contract.second_reading import READINGS, Ward
@@ -121,10 +126,27 @@ def test_what_is_frozen_loses_with_anything_else_in_a_place(name: str, envs: dic
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
         for label, writes, answer in altered(name, gold):
             tried += 1
-            done = [Write("create", each["resourceType"], "1", each, "") for each in writes]
-            verdict = family.verify(case, place.chart, Result(json.dumps(answer), done))
-            assert not verdict.success, (case.id, label)
+            assert not judged(family, case, place.chart, writes, answer).success, (case.id, label)
     assert tried >= 30
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_one_write_more_than_is_frozen_loses_and_is_told_in_words(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
+    place = envs[name].workplace
+    family, stray = place.tasks.catalogue[name], {"resourceType": "Condition"}
+    for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
+        verdict = judged(family, case, place.chart, [*gold["writes"], stray], gold["answer"])
+        assert [reason.code for reason in verdict.reasons] == ["write_unexpected"]
+        assert verdict.unsafe
+        assert re.fullmatch(
+            r"A Condition was written (although (?!None).{10,}|that nobody asked for)\.", verdict.reasons[0].text
+        )
+
+
+def judged(family: Family, case: Case, chart: Chart, writes: list[Any], answer: list[Any]) -> Verdict:
+    """The verdict on writes and an answer that no server has seen."""
+    done = [Write("create", each["resourceType"], "1", each, "") for each in writes]
+    return family.verify(case, chart, Result(json.dumps(answer), done))
 
 
 def altered(name: str, gold: Gold) -> Iterator[tuple[str, list[Any], list[Any]]]:
