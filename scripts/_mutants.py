@@ -84,7 +84,7 @@ class Plan:
 
     @classmethod
     def read(cls) -> Plan:
-        """Reads the file; a ``*`` in a module's path stands for every folder there, ``{folder}`` for its name."""
+        """Reads the file; a ``*`` stands for every folder, ``{folder}`` for its name; what comes later counts."""
         data = tomllib.loads(PLAN.read_text(encoding="utf-8"))
         tests: dict[str, list[str]] = {}
         for pattern, arguments in data["modules"].items():
