@@ -10,6 +10,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,8 @@ class InPlace:
         limit = 10 + 10 * (time.monotonic() - begun)
         modules = [m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(self._path)]
         old = ast.parse(self._path.read_text(encoding="utf-8")).body
+        gc.collect()
+        gc.freeze()  # or each fork would copy what the collector touches
         with self._noticed.open("w", encoding="utf-8") as told:
             for place, code in enumerate(self._codes):
                 child = os.fork()
@@ -78,6 +81,7 @@ def _pass(session: pytest.Session) -> bool:
 def _try(session: pytest.Session, modules: Sequence[ModuleType], old: list[ast.stmt], new: list[ast.stmt]) -> None:
     """The fork's part; does not return. Without a change in place it says that nothing was noticed."""
     done, passed = False, False
+    gc.disable()
     try:
         done = bool(modules) and all(_put(vars(module), old, new, module) for module in modules)
         passed = done and _pass(session)
