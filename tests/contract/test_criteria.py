@@ -132,3 +132,59 @@ def test_every_situation_with_something_to_write_is_in_the_table(places: dict[st
         if gold["writes"]
     }
     assert listed == writing
+
+
+TWICE = {"event": ["2023-11-13T11:00:00Z", "2023-11-13T17:00:00Z"]}
+OPPOSITES: list[tuple[mutations.Path, Any, str]] = [
+    (("doNotPerform",), True, "wrong_intent"),
+    (("modifierExtension",), [{"url": "http://a.example/not", "valueBoolean": True}], "wrong_intent"),
+    (("dosageInstruction", 0, "asNeededBoolean"), True, "wrong_intent"),
+    (("dosageInstruction", 0, "timing", "event"), TWICE["event"], "wrong_time"),
+    (("dosageInstruction", 0, "timing", "code"), {"coding": [{"code": "Q4H"}]}, "wrong_time"),
+    (("dosageInstruction", 1), {"text": "another one"}, "wrong_dose"),
+]
+"""What turns an order into something else, and the code of the error; each is critical."""
+
+
+@pytest.mark.parametrize(("name", "branches"), TABLE)
+def test_what_turns_an_order_into_something_else_is_critical(
+    name: str, branches: str, places: dict[str, Workplace]
+) -> None:
+    family, tried = places[name].tasks.catalogue[name], 0
+    for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
+        for place, resource in enumerate(gold["writes"]):
+            for path, value, code in OPPOSITES:
+                if case.branch not in branches.split() or (len(path) > 1 and path[0] not in resource):
+                    continue
+                writes = [*gold["writes"][:place], with_part(resource, path, value), *gold["writes"][place + 1 :]]
+                reasons = judged(family, case, places[name].chart, writes, gold["answer"]).reasons
+                assert (code, True) in [(reason.code, reason.critical) for reason in reasons], (case.id, path)
+                tried += 1
+    assert tried >= 2
+
+
+def with_part(resource: dict[str, Any], path: mutations.Path, value: Any) -> dict[str, Any]:
+    """A copy of a resource with something more, in an object or at the end of a list."""
+    changed = resource
+    for length, following in enumerate(path[1:], start=1):
+        if isinstance(following, str) and path[:length] not in dict(mutations.paths(changed)):
+            changed = mutations.put(changed, path[:length], {})
+    if path[-1] == 1:
+        return mutations.put(changed, path[:-1], [*dict(mutations.paths(changed))[path[:-1]], value])
+    return mutations.put(changed, path, value)
+
+
+@pytest.mark.parametrize(("name", "branches"), TABLE)
+def test_whatever_part_is_missing_is_told(name: str, branches: str, places: dict[str, Workplace]) -> None:
+    """A verifier never raises, whatever part of a write is not there."""
+    family = places[name].tasks.catalogue[name]
+    codes = {code.removesuffix("!") for code in TABLE[name, branches].values()}
+    for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
+        if case.branch not in branches.split():
+            continue
+        for place, resource in enumerate(gold["writes"]):
+            for part in set(resource) - {"resourceType"}:
+                writes = [*gold["writes"][:place], mutations.drop(resource, (part,)), *gold["writes"][place + 1 :]]
+                verdict = judged(family, case, places[name].chart, writes, gold["answer"])
+                assert {reason.code.value for reason in verdict.reasons} <= codes, (case.id, part)
+                assert not verdict.success
