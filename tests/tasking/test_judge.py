@@ -339,6 +339,10 @@ def test_credit_is_what_was_met_of_what_was_asked() -> None:
     judge.check(False, Code.WRONG_NOTE, "The note is wrong.")
     judge.answer(number(1), number(2))
     assert judge.verdict().credit == 0.6
+    orders = judge_of(write("Task"), write("ServiceRequest"))
+    orders.check(False, Code.WRONG_NOTE, "The note is wrong.")
+    orders.written("Task", "ServiceRequest")
+    assert orders.verdict().credit == 0.6667
     assert judge_of().verdict().credit == 1.0
     nothing_asked = judge_of()
     nothing_asked.problem(Code.UNJUDGED, "The chart has nothing.")

@@ -83,6 +83,24 @@ def test_milliequivalents(unit: str, value: float | None) -> None:
         assert says(lambda judge, wrong=wrong: judge.milliequivalents(dosage(wrong, unit), 10)) == WRONG_DOSE  # type: ignore[misc]
 
 
+def test_doses_and_rates_are_told_as_they_should_be() -> None:
+    judge = judge_of()
+    judge.grams({}, 2.5)
+    judge.milliequivalents({}, 40)
+    dose_of(judge, {"dosageInstruction": [{"route": {"text": "oral"}}]}, 500, ("oral",))
+    judge.over_hours({}, 2, 2.0)
+    amount(judge, {}, "quantityQuantity", 1, ("unit", "units"))
+    every_hours(judge, {}, 12)
+    assert [reason.text for reason in judge.verdict().reasons] == [
+        "The dose should be 2.5 g.",
+        "The dose should be 40 mEq.",
+        "The dose should be 500 mg.",
+        "The infusion does not run over 2 h.",
+        "The quantityQuantity should be 1 unit.",
+        "timing.repeat should say once every 12 hours.",
+    ]
+
+
 def test_a_tenth_of_a_milliequivalent_is_near_enough() -> None:
     assert says(lambda judge: judge.milliequivalents(dosage(0.1, "mEq"), 0)) == SOLVED
 
