@@ -1,8 +1,8 @@
-"""Mutation testing behind `scripts/mutants`: mutmut's changes, made in a copy of the checkout, one process a change.
+"""Mutation testing behind `scripts/mutants`: mutmut's changes, each made in a copy of the checkout and tested.
 
-mutmut's own runner switches between changed functions of imported modules. Here tables at the top of modules are to be
-changed, too, and families, which are loaded by path; so each change is written into the file that is then loaded.
-Which tests stand near a module, and which changes may survive and why, is in tests/mutants.toml.
+mutmut makes the changes; its own runner cannot change tables at the top of modules, nor families, which are loaded by
+path, so the running is here. Which tests stand near a module, and which changes may survive and why, is in
+tests/mutants.toml.
 """
 
 from __future__ import annotations
@@ -53,26 +53,23 @@ class Explained:
     Attributes:
         module: The file.
         was: The lines that go, as in `Change`.
-        now: The lines that come instead; empty for whatever comes.
+        now: The lines that come instead.
         why: The reason.
     """
 
     module: str
     was: str
+    now: str
     why: str
-    now: str = ""
 
-    def fits(self, module: str, change: Change) -> bool:
-        """Whether it is about this change."""
-        return (module, self.was) == (module if self.module == module else "", change.was) and self.now in (
-            "",
-            change.now,
-        )
+    def fits(self, change: Change) -> bool:
+        """True where it is about this change of its module."""
+        return (self.was, self.now) == (change.was, change.now)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What tests/mutants.toml says.
+    """The content of tests/mutants.toml.
 
     Attributes:
         tests: By module, the arguments of pytest that run its nearest tests.
@@ -96,7 +93,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a module's changes."""
+    """The result for one module."""
 
     module: str
     changes: int = 0
@@ -108,7 +105,7 @@ class Outcome:
 
     @property
     def share(self) -> float:
-        """How many of a hundred were noticed."""
+        """The share of the changes that tests noticed, in percent."""
         return 100 * self.killed / self.changes if self.changes else 100.0
 
 
@@ -126,7 +123,7 @@ def changes_of(path: Path) -> Iterator[Change]:
 
 
 def _tells(mutation: Mutation) -> bool:
-    """Whether a change tells what others do not.
+    """True where a change tells more than others do.
 
     Left out are the words of sentences for people, which tests do not hold fast; of the three ways in which mutmut
     changes a text, two; and calls that lack an argument others follow, since nearly all of them raise at once.
@@ -164,7 +161,7 @@ def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:
         if number in noticed or copy.notices(change.code):
             outcome.killed += 1
             continue
-        fitting = [place for place, each in enumerate(explained) if each.fits(module, change)]
+        fitting = [place for place, each in enumerate(explained) if each.fits(change)]
         used.update(fitting)
         if fitting:
             outcome.explained += 1
@@ -210,7 +207,7 @@ def main() -> int:
     print("", *table(outcomes), sep="\n")
     for outcome in outcomes:
         for each in outcome.unused:
-            print(f"explained, but killed or gone: {each.module}: {each.was} -> {each.now or '…'}")
+            print(f"explained, but killed or gone: {each.module}: {each.was} -> {each.now}")
     return 1 if any(outcome.survived or outcome.unused for outcome in outcomes) else 0
 
 

@@ -57,7 +57,7 @@ class InPlace:
 
 
 def ended_badly(child: int, limit: float) -> bool:
-    """Waits for a process that runs tests; whether it failed or took too long (then it is ended)."""
+    """Waits for a process that runs tests; True where it failed, or took too long and was ended."""
     until = time.monotonic() + limit
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -70,7 +70,7 @@ def ended_badly(child: int, limit: float) -> bool:
 
 
 def _pass(session: pytest.Session) -> bool:
-    """Runs all tests, or until one fails."""
+    """Runs the tests until one fails; True where none does."""
     for item, following in zip(session.items, [*session.items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:

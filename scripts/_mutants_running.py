@@ -1,7 +1,6 @@
 """Runs tests on a changed module, for `scripts/mutants`: in a copy of the checkout, each time in a process of its own.
 
-The process is forked from one that has imported what all tests need and nothing of the project, which saves most of
-the time.
+The process is forked from one that has imported what all tests need and nothing of the project, which saves time.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ class Copy:
         return {int(line) for line in told.read_text(encoding="utf-8").split()} if told.exists() else set()
 
     def notices(self, code: str) -> bool:
-        """Whether the tests fail with this in the module's place."""
+        """Runs the tests with this in the module's place; True where they fail."""
         self._path.write_text(code, encoding="utf-8")
         return not self._passes()
 

@@ -210,5 +210,5 @@ def freeze(
 
 
 def _gold(backend: Backend, family: Family, case: Case) -> GoldRun:
-    """What the gold solution of a case does."""
+    """The gold run of a case."""
     return play_gold(family.solve, case, Desk(backend.base_url, backend.now), backend.open())

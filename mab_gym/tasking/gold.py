@@ -1,4 +1,4 @@
-"""Gold runs: what a case's gold solution asks, writes and answers, played on a session of the record system."""
+"""Gold runs: a case's gold solution played on a session of the record system, its answer and writes taken down."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ACTIONS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class GoldRun:
-    """What a gold solution did.
+    """The steps, the answer and the writes of one gold solution.
 
     Attributes:
         steps: Its requests and decisions; see `mab_gym.tasking.difficulty`.

@@ -86,7 +86,7 @@ class Ward:
 
 
 def taken(result: Resource) -> datetime:
-    """When a specimen was taken."""
+    """The moment at which a specimen was taken."""
     return datetime.fromisoformat(result["effectiveDateTime"])
 
 
@@ -96,7 +96,7 @@ def value_and_time(result: Resource) -> list[Any]:
 
 
 def birthdays(born: str) -> int:
-    """How many birthdays somebody has had by the 13th of November 2023."""
+    """The number of birthdays that somebody has had by the 13th of November 2023."""
     year, month, day = map(int, born.split("-"))
     had = 0
     while (year + had + 1, month, day) <= (2023, 11, 13):
@@ -388,7 +388,7 @@ def drug(order: Resource) -> str:
 
 
 def route(order: Resource) -> str:
-    """How it is given."""
+    """The route."""
     return str(order["dosageInstruction"][0]["route"]["text"])
 
 

@@ -1,4 +1,4 @@
-"""What each family looks at in what is written, by name and value, and which errors are safety violations."""
+"""The criteria of each family for what is written, by name and value, and which errors are safety violations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Looked = dict[str, str]
 
 
 def order(kind: str) -> Looked:
-    """What is looked at in every order."""
+    """The criteria of every order."""
     return {
         f"{kind}.authoredOn": "wrong_time",
         f"{kind}.intent": "wrong_intent",
@@ -143,7 +143,7 @@ OPPOSITES: list[tuple[mutations.Path, Any, str]] = [
     (("dosageInstruction", 0, "timing", "code"), {"coding": [{"code": "Q4H"}]}, "wrong_time"),
     (("dosageInstruction", 1), {"text": "another one"}, "wrong_dose"),
 ]
-"""What turns an order into something else, and the code of the error; each is critical."""
+"""Additions that turn an order into something else, and the code of the error; each is critical."""
 
 
 @pytest.mark.parametrize(("name", "branches"), TABLE)

@@ -56,7 +56,7 @@ def envs() -> dict[str, MedicalRecordEnv]:
 
 
 def played(env: MedicalRecordEnv, case_id: str, writes: list[Any], answer: list[Any]) -> tuple[bool, list[str]]:
-    """Whether these writes and this answer solve a case, and the codes of the reasons."""
+    """Plays writes and an answer; success, and the codes of the reasons."""
     env.reset(seed=0, options={"case": case_id})
     for resource in writes:
         _, _, terminated, truncated, _ = env.step(mutations.post(resource))
@@ -180,7 +180,7 @@ OTHER_WORDS = {
 
 
 def others(value: Any) -> list[Any]:
-    """What might stand in a value's place by an error of somebody who writes or changes a rule."""
+    """Values that an error in a rule might put in a value's place."""
     if isinstance(value, int | float):
         return [value + 1, value - 1, value + 0.2, value * 10, value / 1000, -value if value else 1]
     if len(value) > 18 and value[4] == "-" and value[10] == "T":

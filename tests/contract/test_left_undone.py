@@ -1,4 +1,4 @@
-"""What is left undone, by value: when that is a safety violation and how it is told."""
+"""Writes left undone, by value: when that is a safety violation, and how it is told."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def ordered(writes: list[dict[str, Any]]) -> float:
 
 
 def solved(family: Family, case: Case, chart: Any, answer: list[Any], writes: list[dict[str, Any]]) -> bool:
-    """What the verifier says."""
+    """True where the verifier finds nothing wrong."""
     done = [Write("create", each["resourceType"], "1", each, "") for each in writes]
     return family.verify(case, chart, Result(json.dumps(answer), done)).success
 

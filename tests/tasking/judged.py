@@ -1,4 +1,4 @@
-"""What tests of judging share: a judge of some writes and an answer, and what it says."""
+"""Shared by tests of judging: a judge of some writes and an answer, and what it says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def found(judge: Judge) -> list[tuple[str, bool]]:
 
 
 def met(judge: Judge) -> dict[str, bool]:
-    """What was looked at, by name."""
+    """The criteria, by name."""
     return dict(judge.verdict().criteria)
 
 
