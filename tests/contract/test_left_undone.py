@@ -76,6 +76,15 @@ def test_a_transfusion_that_is_ordered_otherwise_is_not_left_undone(place: Workp
     assert [reason.code for reason in other.reasons] == ["write_missing", "write_unexpected"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "right"), [("unit", True), ("units", True), ("{unit}", True), ("U", False), ("mL", False)]
+)
+def test_a_transfusion_is_of_one_unit(unit: str, right: bool, place: Workplace) -> None:
+    case, gold = first(place, "act_on_amended", "stands_low")
+    blood = {**gold["writes"][0], "quantityQuantity": {"value": 1, "unit": unit}}
+    assert judged(place.tasks.catalogue[case.family], case, place.chart, [blood], gold["answer"]).success is right
+
+
 def test_blood_on_a_withdrawn_result_is_critical(place: Workplace) -> None:
     case, gold = first(place, "act_on_amended", "withdrawn")
     family, (order,) = place.tasks.catalogue[case.family], gold["writes"]

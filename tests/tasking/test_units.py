@@ -282,6 +282,7 @@ def test_codes_of_timing(code: str, hours: int) -> None:
         {"repeat": {"frequency": "1", "period": 8, "periodUnit": "h"}},
         {"repeat": {"frequency": True, "period": 8, "periodUnit": "h"}},
         {"repeat": {"frequency": 1e9, "period": 8e9, "periodUnit": "h"}},
+        {"repeat": {"frequency": 1e9 / 480, "period": 1e9, "periodUnit": "min"}},
         {"repeat": {"period": 8, "periodUnit": "h", "count": 1}},
         {"repeat": {"period": 8, "periodUnit": "h", "frequencyMax": 2}},
         {"repeat": {"period": 8, "periodUnit": "h", "dayOfWeek": ["mon"]}},
