@@ -150,6 +150,12 @@ def test_of_somebody_without_any_result(name: str, answer: list[Any], place: Wor
         assert not solved(family, case, place.chart, wrong, writes)
 
 
+def test_a_ratio_without_warfarin_cannot_be_followed_up(place: Workplace, nobody: str) -> None:
+    chart = place.chart.with_laid_over(results(nobody, "INR", [(2.5, HOUR)]))
+    verdict = family_of("follow_inr").verify(Case("follow_inr", 99, "any", {"mrn": nobody}), chart, Result("[2]", []))
+    assert [reason.code for reason in verdict.reasons] == ["unjudged"]
+
+
 @pytest.mark.parametrize("name", ["follow_inr", "act_on_amended"])
 def test_what_a_chart_without_it_cannot_judge(name: str, place: Workplace, nobody: str) -> None:
     verdict = family_of(name).verify(Case(name, 99, "any", {"mrn": nobody}), place.chart, Result("[1]", []))
