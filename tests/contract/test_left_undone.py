@@ -95,3 +95,13 @@ def test_blood_on_a_withdrawn_result_is_critical(place: Workplace) -> None:
     assert told in [reason.text for reason in verdict.reasons]
     right = judged(family, case, place.chart, [{**order, "code": {"text": "Hb", **order["code"]}}], gold["answer"])
     assert right.success
+
+
+@pytest.mark.parametrize(
+    ("branch", "why"), [("known", "it is on record"), ("nobody", "nobody is of this name and date of birth")]
+)
+def test_why_no_allergy_is_to_be_recorded(branch: str, why: str, place: Workplace) -> None:
+    case, gold = first(place, "record_allergy", branch)
+    stray = [{"resourceType": "AllergyIntolerance"}]
+    verdict = judged(place.tasks.catalogue[case.family], case, place.chart, stray, gold["answer"])
+    assert [reason.text for reason in verdict.reasons] == [f"A AllergyIntolerance was written although {why}."]
