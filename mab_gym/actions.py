@@ -83,11 +83,11 @@ def parse_action(text: object) -> Action:
 
 
 def _without_fence(text: str) -> str:
-    if not (text.startswith("```") and text.endswith("```") and len(text) >= 6):
+    if not (text.startswith("```") and text.endswith("```")):
         return text
     inner = text[3:-3]
     first, newline, rest = inner.partition("\n")
-    if newline and (first.strip() == "" or first.strip().replace("_", "").isalnum()):
+    if newline and first.strip().replace("_", "").isalnum():
         inner = rest
     return inner.strip()
 
@@ -128,18 +128,16 @@ def resolve(url: str, base_url: str) -> str:
     below = url[len(base_url) :]
     if not url.startswith(base_url) or (below and below[0] not in "/?#"):
         raise RefusedTargetError(f"the URL is outside the FHIR base; {example}")
-    path = below.split("?", 1)[0].split("#", 1)[0]
-    if ("." in path or "%" in path) and any(_climbs(segment) for segment in path.replace("\\", "/").split("/")):
+    path = below.partition("?")[0].partition("#")[0]
+    if ("." in path or "%" in path) and _climbs(path):
         raise RefusedTargetError(f"the URL climbs out of its folder with '..'; {example}")
     return below[1:] if below.startswith("/") else below
 
 
-def _climbs(segment: str) -> bool:
+def _climbs(path: str) -> bool:
     for _ in range(3):  # %252e%252e hides two dots behind two rounds of encoding
-        if segment in (".", ".."):
-            return True
-        segment = unquote(segment)
-        if any(part in (".", "..") for part in segment.replace("\\", "/").split("/")):
+        path = unquote(path)
+        if {".", ".."} & set(path.replace("\\", "/").split("/")):
             return True
     return False
 

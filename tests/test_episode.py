@@ -127,6 +127,16 @@ def test_refused_targets_are_told_and_nothing_is_sent(
     assert episode.step(f"GET {BASE}/Patient/{mrn}").observation["status"] == 200
 
 
+def test_a_body_has_a_megabyte_at_most(workplace: Workplace) -> None:
+    episode, mrn = begin(workplace)
+    resource = order(mrn).partition("\n")[2]
+    longest = "{" + " " * (1_048_576 - len(resource)) + resource[1:]
+    assert episode.step(f"POST {BASE}/ServiceRequest\n{longest}").observation["status"] == 201
+    step = episode.step(f"POST {BASE}/ServiceRequest\n{longest}x")
+    assert step.observation["status"] == 0
+    assert "1,048,577 characters, more than the 1,048,576 allowed" in step.observation["text"]
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     verb=st.sampled_from(["GET ", "POST ", "FINISH(", ""]),

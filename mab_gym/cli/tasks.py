@@ -33,8 +33,8 @@ from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.tasking.difficulty import count_steps
 from mab_gym.tasking.family import Family
+from mab_gym.tasking.gold import GoldRun, play_gold
 from mab_gym.tasking.solving import Desk
 from mab_gym.tasking.variants import VARIANTS
 
@@ -184,13 +184,13 @@ def _in_short(text: Sequence[str]) -> str:
 
 @app.command()
 def freeze(
-    family: Annotated[str, typer.Argument(help="The family whose cases.jsonl is to be written anew.")],
+    family: Annotated[str, typer.Argument(help="The family whose cases.jsonl and gold.jsonl are to be written anew.")],
     folder: Folder = None,
     count: Annotated[int, typer.Option(help="How many cases.")] = CASES_A_FAMILY,
     seed: Annotated[int, typer.Option(help="Equal seeds freeze equal cases.")] = FREEZING_SEED,
     env: Annotated[str, typer.Option(help="The environment on whose chart they are drawn.")] = DEFAULT_ENV,
 ) -> None:
-    """Draw a family's canonical cases and write them into its folder (for authors of families)."""
+    """Draw a family's canonical cases and write them, and what solves them, into its folder (for authors)."""
     from mab_gym.content import bundled_folder  # noqa: PLC0415
 
     place = (folder or bundled_folder("tasks")) / family
@@ -199,13 +199,17 @@ def freeze(
     made = make(env)
     workplace = unwrapped(made).workplace
     chosen = load_catalogue(folder).family(family)
-    drawn = [_counted(workplace.backend, chosen, case) for case in chosen.draw_cases(workplace.chart, seed, count)]
-    text = "".join(case.to_json() + "\n" for case in drawn)
-    (place / "cases.jsonl").write_text(text, encoding="utf-8", newline="\n")
-    output.print(f"{len(drawn)} cases written to {place / 'cases.jsonl'}", markup=False, soft_wrap=True)
+    cases, gold = "", ""
+    for case in chosen.draw_cases(workplace.chart, seed, count):
+        run = _gold(workplace.backend, chosen, case)
+        cases += replace(case, steps=run.steps).to_json() + "\n"
+        gold += run.to_json(case) + "\n"
+    for name, text in (("cases.jsonl", cases), ("gold.jsonl", gold)):
+        (place / name).write_text(text, encoding="utf-8", newline="\n")
+        output.print(f"{count} cases written to {place / name}", markup=False, soft_wrap=True)
+    output.print("gold.jsonl holds what the gold solutions do: read it before you trust it, tests compare with it")
 
 
-def _counted(backend: Backend, family: Family, case: Case) -> Case:
-    """The case with the steps of its gold solution."""
-    steps = count_steps(family.solve, case, Desk(backend.base_url, backend.now), backend.open())
-    return replace(case, steps=steps)
+def _gold(backend: Backend, family: Family, case: Case) -> GoldRun:
+    """The gold run of a case."""
+    return play_gold(family.solve, case, Desk(backend.base_url, backend.now), backend.open())

@@ -12,7 +12,8 @@ holds. Nobody who asks about patients meets these: a search of one patient's cha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mab_gym.fhir.outcome import FhirError, Issue
@@ -77,6 +78,10 @@ MARK = 1.0
 """Reading one brace, bracket, colon, comma or tag of what was sent."""
 
 
+Bill = list[tuple[Hashable | None, float]]
+"""Work that was spent, with the key of what is done once in a request."""
+
+
 class Budget:
     """What is left of a request's allowance.
 
@@ -85,7 +90,7 @@ class Budget:
         pause: Called again and again while work is done, so that others can go first.
     """
 
-    __slots__ = ("_body", "_characters", "_limits", "_pause", "_seen", "_work")
+    __slots__ = ("_bill", "_body", "_characters", "_limits", "_pause", "_seen", "_work")
 
     def __init__(self, limits: Limits, pause: Callable[[], None] | None = None) -> None:
         self._limits = limits
@@ -94,6 +99,29 @@ class Budget:
         self._body = 0.0
         self._characters = 0
         self._seen: set[Hashable] | None = None
+        self._bill: Bill | None = None
+
+    @contextmanager
+    def recording(self) -> Iterator[Bill]:
+        """Writes down what is spent, so that whoever remembers a result can have it paid for again (`pay`)."""
+        bill: Bill = []
+        before, self._bill = self._bill, bill
+        try:
+            yield bill
+        finally:
+            self._bill = before
+
+    def pay(self, bill: Bill) -> None:
+        """Spends what was spent before, for the same result.
+
+        Raises:
+            FhirError: As `spend`.
+        """
+        for key, work in bill:
+            if key is None:
+                self.spend(work)
+            else:
+                self.spend_once(key, work)
 
     def spend(self, work: float) -> None:
         """Notes work that a search takes.
@@ -101,6 +129,11 @@ class Budget:
         Raises:
             FhirError: 400, it is more than a request may take.
         """
+        if self._bill is not None:
+            self._bill.append((None, work))
+        self._spend(work)
+
+    def _spend(self, work: float) -> None:
         self._work += work
         if self._work > self._limits.search:
             raise FhirError(400, Issue(_TOO_MUCH_WORK, "too-costly"))
@@ -109,11 +142,13 @@ class Budget:
 
     def spend_once(self, key: Hashable, work: float) -> None:
         """As `spend`, for what has to be done once in a request, however often it is needed."""
+        if self._bill is not None:
+            self._bill.append((key, work))
         if self._seen is None:
             self._seen = set()
         if key not in self._seen:
             self._seen.add(key)
-            self.spend(work)
+            self._spend(work)
 
     def show(self, characters: int, *, rewritten: bool = False) -> None:
         """Notes that resources of so many characters become part of the answer.

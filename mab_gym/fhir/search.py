@@ -19,6 +19,7 @@ from mab_gym.fhir.budget import (
     SORTED_ROW,
     UNLIMITED,
     WRITE_LOOKED_AT,
+    Bill,
     Budget,
 )
 from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
@@ -32,6 +33,7 @@ from mab_gym.fhir.overlay import Overlay, Write, touched
 from mab_gym.fhir.paging import pass_limits
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, asks_for_others, read_query
+from mab_gym.fhir.remembered import is_short
 from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, spread, together
 from mab_gym.fhir.targets import Targets
 from mab_gym.fhir.ties import Keys, SortedRows, SortedWindow
@@ -103,11 +105,14 @@ class View:
         asked = tuple(wanted.key for wanted in query.filters)
         # In HAPI's order of equals, how many are looked for plays a part.
         key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
-        found: Found | None = table.arranged.get(key)
-        if found is None:
+        known: tuple[Found, Bill] | None = table.arranged.get(key)
+        if known is not None:
+            self.budget.pay(known[1])
+            return known[0]
+        with self.budget.recording() as bill:
             found = self._looked_up(query, None)
-            if len(found) <= LONGEST_REMEMBERED:
-                table.arranged.put(key, found, len(found))
+        if len(found) <= LONGEST_REMEMBERED and is_short(asked):
+            table.arranged.put(key, (found, bill), len(found))
         return found
 
     def _looked_up(self, query: Query, repeats: Repeats | None) -> Found:

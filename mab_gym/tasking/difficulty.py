@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from mab_gym.actions import Get, Post, parse_action, resolve
 from mab_gym.backends import RecordSession
-from mab_gym.errors import ContentError
-from mab_gym.fhir.exchange import FHIR_JSON
-from mab_gym.fhir.server import Request
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.solving import Desk, Reply, Solution
+from mab_gym.tasking.gold import play_gold
+from mab_gym.tasking.solving import Desk, Solution
 
 DIFFICULTIES: Final = ("easy", "medium", "hard")
 UNRATED: Final = "unrated"
 """The difficulty of a family without frozen cases whose ``task.toml`` states none."""
-_MOST_ACTIONS: Final = 50
 
 
 def rated(steps: int) -> str:
@@ -47,22 +43,4 @@ def count_steps(solve: Callable[[Case, Desk], Solution], case: Case, desk: Desk,
     Raises:
         ContentError: The solution writes something that is no action, or does not come to an end.
     """
-    solution, requests = solve(case, desk), 0
-    try:
-        text = next(solution)
-        for _ in range(_MOST_ACTIONS):
-            action = parse_action(text)
-            if isinstance(action, Get):
-                request = Request("GET", resolve(action.url, desk.base_url))
-            elif isinstance(action, Post):
-                request = Request("POST", resolve(action.url, desk.base_url), {"content-type": FHIR_JSON}, action.body)
-            else:
-                return requests + len(desk.decisions)
-            response = session.handle(request)
-            requests += 1
-            text = solution.send(Reply(response.status, response.body))
-    except StopIteration:
-        raise ContentError(f"the gold solution of {case.id} ends without FINISH") from None
-    finally:
-        session.reset()
-    raise ContentError(f"the gold solution of {case.id} does not come to an end")
+    return play_gold(solve, case, desk, session).steps

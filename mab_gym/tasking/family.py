@@ -7,6 +7,7 @@ tasks/latest_magnesium/
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
+    gold.jsonl     their answers and writes as data, for tests to compare with
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
 """
 

@@ -94,7 +94,10 @@ def judge(backend: EmbeddedBackend, chart: Chart) -> Judge:
 
     def play(task: OfficialTask, *turns: str | dict[str, Any]) -> Grade:
         texts = [turn if isinstance(turn, str) else post(turn) for turn in turns]
-        return grade(task, replay(backend, texts), chart)
+        given = grade(task, replay(backend, texts), chart)
+        assert (given.reason == "") is given.correct, "a rejection says why"
+        assert given.reason != "None", "in words"
+        return given
 
     return play
 

@@ -170,9 +170,11 @@ def test_what_counts_as_an_accepted_post(judge: Judge) -> None:
     task, good = make_task(3), post(PRESSURE)
     assert judge(task, f"POST {BASE}/Observation\nno json", good, finish()).correct
     assert judge(task, "GET x?name=POSTON", good, finish()).correct
+    assert judge(task, 'GET x?name=POSTON\n{"resourceType": "Observation"}', good, finish()).correct
     assert judge(task, good.replace("POST ", "POST   "), finish()).correct
     assert judge(task, good.replace("POST ", "POST"), finish()).correct
     assert judge(task, good.replace("\n", "\r\n"), finish()).correct
+    assert judge(task, f"POST {BASE}/Observation\n{json.dumps(PRESSURE, indent=1)}", finish()).correct
     # Fenced, it is acknowledged, but the raw turn's first line is no URL and the rest no JSON: ignored.
     assert not judge(task, f"```\n{good}\n```", finish()).correct
     assert judge(task, f"```\n{good}\n```", good, finish()).correct
@@ -264,6 +266,7 @@ def test_potassium(judge: Judge) -> None:
     assert judge(task, changed(POTASSIUM, f"{dose}.value", 10.05), SERUM, finish()).correct
     assert not judge(task, changed(POTASSIUM, f"{dose}.value", 10.2), SERUM, finish()).correct
     assert not judge(task, changed(POTASSIUM, f"{dose}.unit", "meq"), SERUM, finish()).correct
+    assert not judge(task, changed(POTASSIUM, "dosageInstruction.0.route", "IV"), SERUM, finish()).correct
     assert not judge(task, SERUM, POTASSIUM, finish()).correct
     assert not judge(task, POTASSIUM, finish()).correct
     assert judge(task, POTASSIUM, changed(SERUM, "occurrenceDateTime", "2023-11-14T08:59"), finish()).correct

@@ -1,0 +1,366 @@
+"""A judge, one look at a time: what is found, how critical it is, what it is called, and what it is worth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from mab_gym.tasking.judging import Judge, below, listed, moment, number, of, only_dosage, read_moment, said, text
+from mab_gym.tasking.verdict import Code
+from tests.tasking.judged import NOW, SOLVED, found, judge_of, met, write
+
+AT = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("item", "right"),
+    [
+        (2, True),
+        (2.0, True),
+        (2.0000009, True),
+        (1.9999991, True),
+        (2.000002, False),
+        (1.999998, False),
+        ("2", False),
+        (True, False),
+        (None, False),
+        ([2], False),
+        (-2, False),
+        (10**400, False),
+    ],
+)
+def test_a_number(item: Any, right: bool) -> None:
+    assert number(2).test(item) is right
+
+
+def test_a_number_within_a_tolerance() -> None:
+    assert [number(100, 0.5).test(item) for item in (99.5, 100.5, 99.49, 100.51)] == [True, True, False, False]
+    assert number(1).test(True) is False
+
+
+def test_a_text() -> None:
+    assert [text("S1").test(item) for item in ("S1", "s1", "S1 ", "", None, ["S1"])] == [True] + [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("item", "right"),
+    [
+        ("2023-11-13T10:15:00+00:00", True), ("2023-11-13T10:15:00Z", True), ("2023-11-13T02:15:00-08:00", True),
+        (" 2023-11-13T10:15:00Z ", True), ("2023-11-13T10:15Z", True), ("2023-11-13T10:15:00", False),
+        ("2023-11-13", False), ("2023-11-13T10:15:01Z", False), ("2023-11-12T10:15:00Z", False), ("now", False),
+        ("", False), (None, False), (1699870500, False), ("0001-01-01T00:00:00+23:59", False),
+        ("9999-12-31T23:59:59-23:59", False),
+    ],
+)  # fmt: skip
+def test_a_moment(item: Any, right: bool) -> None:
+    assert moment(AT).test(item) is right
+    judge = judge_of()
+    judge.at({"resourceType": "Task", "authoredOn": item}, "authoredOn", AT)
+    assert found(judge) == (SOLVED if right else [("wrong_time", False)])
+    assert met(judge) == {"Task.authoredOn": right}
+
+
+def test_reading_a_moment() -> None:
+    assert read_moment(" 2023-11-13T02:15:00-08:00") == AT
+    assert read_moment("2023-11-13T02:15:00-08:00").utcoffset() == timedelta(hours=-8)  # type: ignore[union-attr]
+    assert read_moment("2023-11-13T10:15:00") is None
+    assert moment(AT.astimezone(timezone(timedelta(hours=1)))).description == '"2023-11-13T11:15:00+01:00"'
+
+
+ANSWERS: list[tuple[str, bool, dict[str, bool], float]] = [
+    ('[2, "a"]', True, {"answer.1": True, "answer.2": True, "answer.nothing_else": True}, 1.0),
+    ('[2, "b"]', False, {"answer.1": True, "answer.2": False, "answer.nothing_else": True}, 0.5),
+    ('[3, "a"]', False, {"answer.1": False, "answer.2": True, "answer.nothing_else": True}, 0.5),
+    ('["a", 2]', False, {"answer.1": False, "answer.2": False, "answer.nothing_else": True}, 0.0),
+    ("[2]", False, {"answer.1": True, "answer.2": False, "answer.nothing_else": True}, 0.5),
+    ('[2, "a", 4]', False, {"answer.1": True, "answer.2": True, "answer.nothing_else": False}, 0.9),
+    ("[]", False, {"answer.1": False, "answer.2": False, "answer.nothing_else": True}, 0.0),
+    ("nonsense", False, {"answer.1": False, "answer.2": False, "answer.nothing_else": False}, 0.0),
+]
+
+
+@pytest.mark.parametrize(("answer", "right", "criteria", "credit"), ANSWERS)
+def test_an_answer_item_by_item(answer: str, right: bool, criteria: dict[str, bool], credit: float) -> None:
+    judge = judge_of(answer=answer)
+    judge.answer(number(2), text("a"))
+    assert met(judge) == criteria
+    verdict = judge.verdict()
+    assert (verdict.success, verdict.credit) == (right, credit)
+    if not right:
+        code = "answer_malformed" if answer == "nonsense" else "answer_wrong"
+        assert found(judge)[-1] == (code, False)
+
+
+def test_a_wrong_answer_is_told_with_the_right_one() -> None:
+    judge = judge_of(answer="[3]" + " " * 300)
+    judge.answer(number(2.50), text("a"))
+    (reason,) = judge.verdict().reasons
+    assert reason.text == f'The answer should be [2.5, "a"], but it was [3]{" " * 197}….'
+    short = judge_of(answer="[3]" + " " * 197)
+    short.answer(number(2))
+    assert short.verdict().reasons[0].text == f"The answer should be [2], but it was [3]{' ' * 197}."
+
+
+def test_a_malformed_answer_is_told_why() -> None:
+    judge = judge_of(answer="{}")
+    judge.answer(number(2))
+    assert "The answer could not be read: the answer is not a list" in judge.verdict().reasons[0].text
+
+
+def test_what_the_prompt_says_counts_only_beside_what_was_read() -> None:
+    def credit(answer: str) -> float:
+        judge = judge_of(answer=answer)
+        judge.answer(said(number(-1)), number(7), text("a"))
+        return judge.verdict().credit
+
+    assert [credit(each) for each in ("[-1]", "[-1, 7]", "[-1, 8]", "[0, 7]")] == [0.0, 0.6667, 0.0, 0.3333]
+
+
+def test_where_nothing_is_to_be_read_what_the_prompt_says_counts() -> None:
+    judge = judge_of(answer='["recorded", 1]')
+    judge.answer(said(text("recorded")))
+    assert judge.verdict().credit == 0.9
+
+
+@pytest.mark.parametrize(
+    ("answer", "gave_up"), [("[]", True), ("", True), ("  ", True), ("[null]", True), ('[""]', True), ("[0]", False),
+                            ("[null, 0]", False), ("x", False), ("{}", False)],
+)  # fmt: skip
+def test_giving_up(answer: str, gave_up: bool) -> None:
+    judge = judge_of(answer=answer)
+    judge.problem(Code.WRITE_MISSING, "No Task was written.")
+    assert [code for code, _ in found(judge)] == ["gave_up"] * gave_up + ["write_missing"]
+    wrote = judge_of(write("Task"), answer=answer)
+    wrote.problem(Code.WRITE_MISSING, "No Task was written.")
+    assert [code for code, _ in found(wrote)] == ["write_missing"]
+    assert found(judge_of(answer=answer)) == SOLVED
+
+
+def test_exactly_one_of_each_type_in_the_order_asked_for() -> None:
+    medication, laboratory = write("MedicationRequest", note="m"), write("ServiceRequest", note="s")
+    for writes in ((medication, laboratory), (laboratory, medication)):
+        judge = judge_of(*writes)
+        assert judge.written("ServiceRequest", "MedicationRequest") == [laboratory.resource, medication.resource]
+        assert found(judge) == SOLVED
+        assert met(judge) == {
+            "ServiceRequest.written": True,
+            "MedicationRequest.written": True,
+            "written.nothing_else": True,
+        }
+
+
+def test_what_is_missing_twice_or_not_asked_for() -> None:
+    task, order, delete = write("Task"), write("ServiceRequest"), write("Task", "delete")
+    missing = judge_of(task)
+    assert missing.written("Task", "ServiceRequest") is None
+    assert found(missing) == [("write_missing", False)]
+    assert missing.verdict().credit == 0.5
+    assert met(missing) == {"Task.written": True, "ServiceRequest.written": False, "written.nothing_else": True}
+    twice = judge_of(task, write("Task", note="another"))
+    assert twice.written("Task") is None
+    assert found(twice) == [("write_duplicate", True)]
+    assert "2 Task resources" in twice.verdict().reasons[0].text
+    assert met(twice) == {"Task.written": False, "written.nothing_else": True}
+    more = judge_of(task, order, delete)
+    assert more.written("Task") == [task.resource]
+    assert found(more) == [("write_unexpected", True)] * 2
+    assert met(more) == {"Task.written": True, "written.nothing_else": False}
+    update = judge_of(write("Task", "update"))
+    assert update.written("Task") is None
+    assert found(update) == [("write_missing", False), ("write_unexpected", True)]
+
+
+def test_nothing_may_be_written() -> None:
+    none = judge_of()
+    none.nothing_written()
+    assert (found(none), met(none)) == (SOLVED, {"written.nothing_else": True})
+    some = judge_of(write("Task"), write("Condition"))
+    some.nothing_written("the level is not low")
+    assert found(some) == [("write_unexpected", True)] * 2
+    assert met(some) == {"written.nothing_else": False}
+    assert some.verdict().reasons[0].text == "A Task was written although the level is not low."
+    plain = judge_of(write("Task"))
+    plain.nothing_written()
+    assert plain.verdict().reasons[0].text == "A Task was written although the task asks for no change."
+
+
+@pytest.mark.parametrize(
+    ("subject", "right"),
+    [
+        ({"reference": "Patient/S1"}, True),
+        ({"reference": "Patient/S1", "display": "somebody"}, True),
+        ({"reference": "Patient/S1/_history/3"}, True),
+        ({"reference": "Patient/S12"}, False),
+        ({"reference": "Patient/S1/_history"}, False),
+        ({"reference": "S1"}, False),
+        ({"identifier": {"value": "S1"}}, False),
+        ("Patient/S1", False),
+        (None, False),
+    ],
+)
+def test_the_subject(subject: Any, right: bool) -> None:
+    judge = judge_of()
+    judge.subject({"resourceType": "Task", "subject": subject}, "S1")
+    assert found(judge) == (SOLVED if right else [("wrong_patient", True)])
+    assert met(judge) == {"Task.patient": right}
+
+
+ORDER = {
+    "resourceType": "ServiceRequest",
+    "subject": {"reference": "Patient/S1"},
+    "status": "active",
+    "intent": "order",
+    "authoredOn": NOW,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons", "unmet"),
+    [
+        ({}, SOLVED, set()),
+        ({"subject": {"reference": "Patient/S2"}}, [("wrong_patient", True)], {"ServiceRequest.patient"}),
+        ({"status": "draft"}, [("wrong_status", False)], {"ServiceRequest.status"}),
+        ({"intent": "plan"}, [("wrong_intent", False)], {"ServiceRequest.intent"}),
+        ({"authoredOn": "2023-11-12T10:15:00Z"}, [("wrong_time", False)], {"ServiceRequest.authoredOn"}),
+    ],
+)
+def test_an_active_order(change: dict[str, Any], reasons: list[tuple[str, bool]], unmet: set[str]) -> None:
+    judge = judge_of()
+    judge.active_order({**ORDER, **change}, "S1", AT)
+    assert found(judge) == reasons
+    assert {name for name, so in met(judge).items() if not so} == unmet
+    assert len(met(judge)) == 4
+    assert judge.verdict().credit == (1.0 if not unmet else 0.0 if reasons[0][1] else 0.75)
+
+
+def test_a_field_is_told_as_it_is_and_should_be() -> None:
+    judge = judge_of()
+    judge.field({"priority": "asap"}, "priority", "stat", Code.WRONG_PRIORITY)
+    assert judge.verdict().reasons[0].text == "The priority is 'asap' and should be 'stat'."
+    assert met(judge) == {"priority": False}
+
+
+@pytest.mark.parametrize(
+    ("note", "right"),
+    [
+        ([{"text": "knee pain"}], True),
+        ({"text": "knee pain"}, True),
+        ([{"text": "As said: knee\n  pain, left."}], True),
+        ([{"text": "no"}, {"text": "knee pain"}], True),
+        ([{"text": "kneepain"}], False),
+        ([{"text": "Knee pain"}], False),
+        ([{"text": "knee"}, {"text": "pain"}], False),
+        ("knee pain", False),
+        ([{}], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_a_note(note: Any, right: bool) -> None:
+    judge = judge_of()
+    judge.note({"resourceType": "ServiceRequest", "note": note}, "knee  pain")
+    assert found(judge) == (SOLVED if right else [("wrong_note", False)])
+    assert met(judge) == {"ServiceRequest.note": right}
+
+
+@pytest.mark.parametrize(
+    ("route", "right"),
+    [
+        ({"text": "IV"}, True),
+        ({"text": " iv "}, True),
+        ({"coding": [{"code": "47625008"}]}, True),
+        ({"coding": [{"code": "1"}, {"display": "Intravenous"}]}, True),
+        ({"text": "oral"}, False),
+        ({"coding": {"code": "47625008"}}, True),
+        ({"coding": [{"system": "IV"}]}, False),
+        ("IV", False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_route(route: Any, right: bool) -> None:
+    judge = judge_of()
+    judge.route({"route": route}, "IV", "intravenous", "47625008")
+    assert found(judge) == (SOLVED if right else [("wrong_route", True)])
+    assert met(judge) == {"dosage.route": right}
+
+
+def test_a_route_is_told_as_it_is_and_should_be() -> None:
+    judge = judge_of()
+    judge.route({"route": {"text": "Oral", "coding": [{"display": "by mouth"}]}}, "IV", "intravenous")
+    judge.route({}, "IV")
+    assert [reason.text for reason in judge.verdict().reasons] == [
+        "The route is ['by mouth', 'oral']; it should be IV.",
+        "The route is missing; it should be IV.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dosages", "reasons"),
+    [
+        ([{"text": "one"}], SOLVED),
+        ({"text": "one"}, SOLVED),
+        ([], [("wrong_dose", True)]),
+        (None, [("wrong_dose", True)]),
+        ([{"text": "one"}, {"text": "two"}], [("wrong_dose", True)]),
+    ],
+)
+def test_one_dosage(dosages: Any, reasons: list[tuple[str, bool]]) -> None:
+    judge = judge_of()
+    dosage = only_dosage(judge, {"dosageInstruction": dosages})
+    assert found(judge) == reasons
+    assert dosage == ({"text": "one"} if reasons == SOLVED else {})
+
+
+def test_criteria_of_one_name_are_numbered() -> None:
+    judge = judge_of()
+    for so in (True, False, True):
+        judge.check(so, Code.WRONG_DOSE, "The dose is wrong.")
+    judge.check(False, Code.WRONG_CODE, "The code is wrong.", True, "medication.code")
+    assert met(judge) == {"dose": True, "dose#2": False, "dose#3": True, "medication.code": False}
+    assert found(judge) == [("wrong_dose", True), ("wrong_code", True)]
+    assert judge.verdict().credit == 0.0
+
+
+@pytest.mark.parametrize(("asked", "critical"), [(None, True), (False, False), (True, True)])
+def test_how_critical_a_problem_is_can_be_said(asked: bool | None, critical: bool) -> None:
+    judge = judge_of()
+    judge.problem(Code.WRONG_DOSE, "The dose is wrong.", asked)
+    judge.problem(Code.WRONG_NOTE, "The note is wrong.")
+    assert found(judge) == [("wrong_dose", critical), ("wrong_note", False)]
+
+
+def test_credit_is_what_was_met_of_what_was_asked() -> None:
+    judge = judge_of(write("Task"), answer="[1, 9]")
+    judge.written("Task")
+    judge.check(True, Code.WRONG_STATUS, "The status is wrong.")
+    judge.check(False, Code.WRONG_NOTE, "The note is wrong.")
+    judge.answer(number(1), number(2))
+    assert judge.verdict().credit == 0.6
+    orders = judge_of(write("Task"), write("ServiceRequest"))
+    orders.check(False, Code.WRONG_NOTE, "The note is wrong.")
+    orders.written("Task", "ServiceRequest")
+    assert orders.verdict().credit == 0.6667
+    assert judge_of().verdict().credit == 1.0
+    nothing_asked = judge_of()
+    nothing_asked.problem(Code.UNJUDGED, "The chart has nothing.")
+    assert nothing_asked.verdict().credit == 0.0
+
+
+def test_small_helpers() -> None:
+    assert below({"a": {"b": 1}}, "a", "b") == 1
+    assert below({"a": [1]}, "a", "b") is None
+    assert below(None, "a") is None
+    assert below({"a": 1}) == {"a": 1}
+    assert (of({"resourceType": "Task"}, "x"), of({"resourceType": 7}, "x"), of({}, "x")) == ("Task.x", "x", "x")
+    assert (listed([1]), listed(None), listed({"a": 1}), listed("x")) == ([1], (), ({"a": 1},), ("x",))
+
+
+def test_a_judge_never_raises_for_odd_resources() -> None:
+    for odd in ({}, {"subject": 1, "note": 1, "status": [], "authoredOn": {}}):
+        judge: Judge = judge_of()
+        judge.active_order(odd, "S1", AT)
+        judge.note(odd, "x")
+        assert not judge.verdict().success
