@@ -1,4 +1,4 @@
-"""What Ray costs an episode and a step beside one process, and what memory its workers take."""
+"""The cost of Ray to an episode and a step beside one process, and the memory that its workers take."""
 
 from __future__ import annotations
 

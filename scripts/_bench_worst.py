@@ -57,7 +57,7 @@ ORDINARY = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What an action cost.
+    """The cost of an action.
 
     Attributes:
         seed: What it is made from.
@@ -85,7 +85,7 @@ class Measured:
 
     @property
     def worth(self) -> float:
-        """How dear it is; 1 is what a budget allows."""
+        """A measure of how dear it is; 1 is what a budget allows."""
         return max(self.cold / SECONDS_WANTED, self.size / BYTES_WANTED)
 
 
@@ -115,7 +115,7 @@ class Workbench:
         gc.freeze()
 
     def script(self, seed: str) -> Script:
-        """What a seed stands for."""
+        """The script that a seed stands for."""
         first, *changes = seed.split("~")
         script = first_script(self.grammar, int(first))
         for change in changes:
@@ -193,7 +193,7 @@ def _tell(writing: int, told: Measured) -> None:
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes:
-    """What comes until the other end is closed, or until that takes too long."""
+    """The bytes that come until the other end is closed, or until that takes too long."""
     ends = time.monotonic() + seconds
     found = b""
     while time.monotonic() < ends:

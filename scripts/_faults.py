@@ -50,7 +50,7 @@ Key = tuple[int, int]
 
 @dataclass(slots=True)
 class Report:
-    """What some stories came to.
+    """The outcome of some stories.
 
     Attributes:
         stories: How many were played.
@@ -123,7 +123,7 @@ class Theatre:
             report.faults.append((story.seed, "the records are not those of an undisturbed run"))
 
     def undisturbed(self, which: int) -> list[dict[str, Any]]:
-        """What the evaluation comes to where nothing goes wrong."""
+        """The records that the evaluation comes to where nothing goes wrong."""
         if which not in self._undisturbed:
             out = self.folder / f"undisturbed-{which}"
             code, said = self._run(Story(0, which, ()), out, Attempt())
@@ -222,7 +222,7 @@ def _waited(child: int, kill_after: float | None) -> int:
 
 
 def _judged(attempt: Attempt, code: int, said: str) -> list[str]:
-    """What is wrong with how a command ended."""
+    """The things that are wrong with how a command ended."""
     if "Traceback" in said:
         return [f"a traceback: {said.strip().splitlines()[-1][:200]}"]
     killed = attempt.torn or attempt.kill_after is not None or attempt.at_sync in ("kill", "killed")

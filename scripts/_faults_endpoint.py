@@ -23,7 +23,7 @@ _FORM = struct.Struct("=qqd")
 
 
 class Faults:
-    """What goes wrong now; one process writes it, the endpoint's reads it."""
+    """The faults of the moment; one process writes them, the endpoint's reads them."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, _FORM.size)

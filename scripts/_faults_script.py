@@ -1,4 +1,4 @@
-"""What goes wrong in an evaluation, by seed: one attempt after another, each with faults of its own."""
+"""The faults of an evaluation, by seed: one attempt after another, each with faults of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Attempt:
 
     @property
     def kinds(self) -> list[str]:
-        """What goes wrong, in words."""
+        """The things that go wrong, in words."""
         told = {
             "endpoint": self.endpoint > 0,
             "full disk, torn": self.room is not None and self.torn,
@@ -58,7 +58,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happens to one evaluation.
+    """The events of one evaluation.
 
     Attributes:
         seed: What it is made from.

@@ -80,7 +80,7 @@ class Bench:
 
 @dataclass(slots=True)
 class Report:
-    """What a whole run came to.
+    """The outcome of a whole run.
 
     Attributes:
         seed: The run's.

@@ -1,4 +1,4 @@
-"""What a process holds: its memory, and caches that have no bound or do not keep to theirs."""
+"""The things that a process holds: its memory, and caches that have no bound or do not keep to theirs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def memory_now() -> int:
 
 
 def still_growing(samples: Sequence[int]) -> bool:
-    """Whether memory has not come to a plateau; too few samples say nothing."""
+    """Tells if memory has not come to a plateau; too few samples say nothing."""
     quarter = len(samples) // 4
     if len(samples) < FEWEST:
         return False

@@ -31,7 +31,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is played between two looks at the record system.
+    """The episodes that are played between two looks at the record system.
 
     Attributes:
         seed: What it is made from.

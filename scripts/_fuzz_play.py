@@ -27,13 +27,13 @@ THOROUGH_EVERY = 200
 ALWAYS_TOLD = {"case", "family", "kind", "difficulty", "step", "status"}
 TOLD_AT_THE_END = {"verdict", "branch"}
 JUDGED = {"criteria", "episode_cost"}
-"""What the official grading does not tell."""
+"""Keys of the info that the official grading does not tell."""
 FHIR_JSON = {"content-type": "application/fhir+json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an action may take: processor seconds, and bytes of ``fhir`` and ``text`` together."""
+    """The most that an action may take: processor seconds, and bytes of ``fhir`` and ``text`` together."""
 
     seconds: float = 1.0
     size: float = 20e6
@@ -61,13 +61,13 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What findings have in common that show the same thing."""
+        """The features that findings have in common that show the same thing."""
         return self.kind, re.sub(r"[0-9][0-9,.]*|'[^']*'", "#", self.what)
 
 
 @dataclass(slots=True)
 class Played:
-    """What became of some plans.
+    """The outcome of some plans.
 
     Attributes:
         digests: Of everything that an agent was shown, by seed.
@@ -95,7 +95,7 @@ class Played:
 
     @property
     def actions(self) -> int:
-        """How many actions were taken."""
+        """The number of actions that were taken."""
         return self.kinds.total()
 
     def add(self, other: Played) -> None:

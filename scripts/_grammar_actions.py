@@ -40,7 +40,7 @@ class Action:
 
     @property
     def target(self) -> str:
-        """What follows the base URL and its slash, query included."""
+        """The part that follows the base URL and its slash, query included."""
         return self.path + ("?" + query(self.pairs, encoded=self.encoded) if self.pairs else "")
 
     def text(self, base_url: str, last_answer: str = "") -> str:
@@ -60,7 +60,7 @@ class Action:
         return f"{self.verb} {url}" + (f"\n{as_text(self.body)}" if self.verb == POST else "")
 
     def shape(self) -> str:
-        """What tells kinds of requests apart: the verb, the type and the names of parameters, not their values."""
+        """Tells kinds of requests apart: the verb, the type and the names of parameters, not their values."""
         if self.verb != GET and not (self.verb == POST and isinstance(self.body, dict)):
             return f"{self.verb} {self.kind}"
         if self.verb == POST and self.path == "":
@@ -75,7 +75,7 @@ def _without_ids(path: str) -> str:
 
 
 def _bundle_shape(bundle: dict[str, Any]) -> str:
-    """What tells Bundles apart: what most of their entries do."""
+    """Tells Bundles apart: what most of their entries do."""
     entries = bundle.get("entry")
     shapes = Counter(map(_entry_shape, entries[:5_000])) if isinstance(entries, list) else Counter[str]()
     return f"Bundle of {max(shapes, key=lambda shape: (shapes[shape], shape), default='nothing')}"

@@ -21,7 +21,7 @@ _PEOPLE = 700
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What an agent does in one episode until the action that is measured.
+    """The actions of an agent in one episode, up to the one that is measured.
 
     Attributes:
         before: What comes first: writes, or the search whose next page is asked for.

@@ -21,7 +21,7 @@ class FaultLog(logging.Handler):
         self._seen.append(described(error) if error is not None else record.getMessage())
 
     def take(self) -> list[str]:
-        """What was logged since this was last asked."""
+        """Tells what was logged since this was last asked."""
         seen, self._seen = self._seen, []
         return seen
 

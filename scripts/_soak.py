@@ -41,7 +41,7 @@ JSON = "Content-Type: application/fhir+json"
 
 @dataclass
 class Seen:
-    """What innocent clients saw.
+    """The observations of innocent clients.
 
     Attributes:
         seconds: How long each request took, with what it was and when it began.

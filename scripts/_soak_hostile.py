@@ -1,4 +1,4 @@
-"""What hostile clients of `scripts/soak` do: each function is one client, which goes on until it is cancelled.
+"""The hostile clients of `scripts/soak`: each function is one client, which goes on until it is cancelled.
 
 All of it stays on the loopback interface, and each client holds a bounded number of connections.
 """
@@ -240,7 +240,7 @@ CLIENTS: tuple[Client, ...] = (
 )
 """One for each hostile client; further ones begin from the front."""
 UNFAIR_TO_SHARE = (large_bodies, new_sessions)
-"""Where all share one record system these do what anybody may: they fill it. No limit keeps room for others there."""
+"""Clients that fill the one record system that all share, as anybody may. No limit keeps room for others there."""
 
 
 async def run_client(client: Client, target: Target, seed: int, until: float) -> tuple[str, int]:

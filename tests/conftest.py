@@ -1,4 +1,4 @@
-"""What the tests share: how they are run, and the canonical environment, opened once."""
+"""The things that the tests share: how they are run, and the canonical environment, opened once."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ needs_official_files = pytest.mark.skipif(
 
 
 SLOW = ("tests/container", "tests/integrations/test_ray.py")
-"""What takes longest: begun first where there are several workers, so that nobody waits for it in the end."""
+"""Tests that take longest: begun first where there are several workers, so that nobody waits for them in the end."""
 
 
 def share_of(item_id: str) -> str:
-    """What stays together on one worker: a file with its fixtures; all that shares the Docker engine's images."""
+    """Tests that stay together on one worker: a file with its fixtures; all that shares the Docker engine's images."""
     file = item_id.partition("::")[0]
     return "tests/container" if file.startswith("tests/container/") else file
 
@@ -73,7 +73,7 @@ def hear_ctrl_c() -> None:
 
 
 def official_files() -> dict[str, Path]:
-    """What the official id asks for: the official files where they are beside the repository, and else our own."""
+    """Files that the official id asks for: the official ones where they are beside the repository, and else our own."""
     if OFFICIAL_FILES.is_dir():
         return {"tasks": OFFICIAL_FILES / "test_data_v2.json", "functions": OFFICIAL_FILES / "funcs_v1.json"}
     return our_official_files()

@@ -43,7 +43,7 @@ pytestmark = [
 
 
 def worst(*arguments: str, planted: str = "") -> str:
-    """What the search prints, with something planted in mab_gym first."""
+    """The output of the search, with something planted in mab_gym first."""
     pytest.importorskip("requests")
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _bench_worst\n{planted}\n_bench_worst.main()"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What tests lean on when they start processes: nothing is left behind, and no wait is without an end."""
+"""The helpers that tests lean on when they start processes: nothing is left behind, and no wait is without an end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 def is_there(pid: int) -> bool:
-    """Whether a process is more than a name."""
+    """Tells if a process is more than a name."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

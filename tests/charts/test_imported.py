@@ -1,4 +1,4 @@
-"""What looks at an archive holds for whatever an import has taken: odd, legal resources of every type."""
+"""Everything that looks at an archive holds for whatever an import has taken: odd, legal resources of every type."""
 
 from __future__ import annotations
 

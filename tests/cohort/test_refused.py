@@ -1,4 +1,4 @@
-"""What lies in an archive's place, and disks that refuse: one line that names the path, and nothing is lost."""
+"""Things that lie in an archive's place, and disks that refuse: one line that names the path, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where no Docker engine is: one error, and nothing stays open."""
+"""A place without a Docker engine: one error, and nothing stays open."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def talks_nonsense() -> Iterator[str]:
 
 
 def left_open() -> list[str]:
-    """What a client that reaches no engine leaves for the garbage collector."""
+    """The things that a client that reaches no engine leaves for the garbage collector."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(InfrastructureError, match="could not reach a Docker engine"):

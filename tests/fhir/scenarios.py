@@ -39,7 +39,7 @@ _ENTRY_AT = re.compile(r"(\w+)/(\d+)/")
 
 @dataclass
 class Told:
-    """What a server has told so far, which differs from server to server: where it is, and the ids that it gave.
+    """Things that a server has told so far, which differ from server to server: where it is, and the ids that it gave.
 
     Attributes:
         base: The server's base URL.
@@ -80,7 +80,7 @@ class Told:
                 self.names["next"] = link["url"].split("/fhir", 1)[1].lstrip("/")
 
     def views(self, answer: Answer) -> tuple[Any, Any, Any]:
-        """What is compared of an answer: its status, its body as JSON, its body to the character."""
+        """The parts of an answer that are compared: its status, its body as JSON, its body to the character."""
         text = self._masked(answer["body"])
         heads = {name: self._masked(answer["headers"][name]) for name in _COMPARED if name in answer["headers"]}
         body = _parsed(text)

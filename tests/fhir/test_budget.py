@@ -154,7 +154,7 @@ def test_a_condition_that_finds_a_whole_hospital_costs_what_a_search_does() -> N
     ],
 )
 def test_equal_requests_are_refused_alike_whoever_asked_before(target: str) -> None:
-    """What a process has read and remembers makes it quicker and changes no answer."""
+    """The things that a process has read and remembers make it quicker and change no answer."""
     spent = _spent(hospital(300).server, target)
     session = hospital(300, search=int(spent))
 

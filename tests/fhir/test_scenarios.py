@@ -7,7 +7,7 @@ from tests.fhir.scenarios import play
 from tests.test_serve import serving
 
 LEAST = {"status": 94.4, "body": 89.3, "exact": 88.9}
-"""What is reached, in percent. Patches, validation and some refusals are what differs most."""
+"""The scores that are reached, in percent. Patches, validation and some refusals are what differs most."""
 
 
 def test_what_agents_send_is_answered_as_hapi_does() -> None:

@@ -19,7 +19,7 @@ FHIR = "Content-Type: application/fhir+json"
 
 @dataclass
 class Answer:
-    """What came back on a connection.
+    """The answer that came back on a connection.
 
     Attributes:
         status: The HTTP status, or 0 where nothing came.
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def outcome(self) -> str:
-        """What an OperationOutcome says."""
+        """The message of an OperationOutcome."""
         return str(json.loads(self.text)["issue"][0]["diagnostics"])
 
 
@@ -79,7 +79,7 @@ class Client:
 
     @property
     def closed(self) -> bool:
-        """Whether the server closes the connection, with nothing more to say."""
+        """True where the server closes the connection, with nothing more to say."""
         try:
             return self._file.read(1) == b""
         except ConnectionError:

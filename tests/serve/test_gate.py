@@ -1,4 +1,4 @@
-"""Which hosts and which web pages are let in, and what links name."""
+"""The hosts and the web pages that are let in, and the address that links name."""
 
 from __future__ import annotations
 
