@@ -77,7 +77,7 @@ class EmbeddedBackend:
 
 _OPEN: Opened[EmbeddedBackend] = Opened()
 _BY_DIGEST: WeakValueDictionary[str, EmbeddedBackend] = WeakValueDictionary()
-"""What is in memory and in use; a file of the same contents, as another process builds it, is held once."""
+"""The backends in memory and in use; a file of the same contents, as another process builds it, is held once."""
 
 
 def embedded_backend(archive: Path) -> EmbeddedBackend:

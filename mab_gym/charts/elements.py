@@ -18,7 +18,7 @@ _TIMES: Final = (
 )  # fmt: skip
 """Elements that say when something was, the best first."""
 _LEAST, _GREATEST = 1e-100, 1e100
-"""What lies beyond is no measurement, and sums and differences of such values leave what a float holds."""
+"""The bounds of a measurement: what lies beyond is none; sums and differences of it leave what a float holds."""
 
 
 class Elements:

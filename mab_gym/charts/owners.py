@@ -20,7 +20,7 @@ _PARAMETERS: Final = ("patient", "subject")
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Which rows of a table are about which Patients: a pair for each; a row may be about several, or about nobody.
+    """Says which rows of a table are about which Patients: a pair for each; a row may be about several, or nobody.
 
     Attributes:
         people: Patient ids.
@@ -40,7 +40,7 @@ class Owners:
         return found
 
     def counts(self) -> dict[str, int]:
-        """How many rows there are about each of the patients."""
+        """The number of rows about each of the patients."""
         each = np.bincount(self.numbers, minlength=len(self.people)).tolist()
         return dict(zip(self.people, each, strict=True))
 

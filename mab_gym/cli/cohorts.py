@@ -1,4 +1,4 @@
-"""How the commands of ``mab-gym data`` are told which archive is meant: a cohort's name or a file's path."""
+"""Finds the archive that the commands of ``mab-gym data`` are told of: by a cohort's name or a file's path."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def meant(*named: str | None) -> str:
 
 
 def cohort_and_patient(words: Sequence[str], option: str | None) -> tuple[str, str]:
-    """What ``[COHORT] MRN`` means, in whichever order the two come.
+    """The meaning of ``[COHORT] MRN``, in whichever order the two come.
 
     Raises:
         UsageError: There are more than two words, or two cohorts.
@@ -46,7 +46,7 @@ def cohort_and_patient(words: Sequence[str], option: str | None) -> tuple[str, s
 
 
 def existing_archive(cohort: str) -> Path:
-    """Where an archive lies or would lie; nothing is built.
+    """The path at which an archive lies or would lie; nothing is built.
 
     Raises:
         UsageError: There is neither a cohort nor a file of this name.
@@ -85,7 +85,7 @@ def _is_file(cohort: str) -> bool:
 
 
 def _is_cohort(word: str) -> bool:
-    """Whether a word names a cohort or a file."""
+    """Tells if a word names a cohort or a file."""
     if word in NAMED or is_file(word):
         return True
     try:

@@ -113,7 +113,7 @@ def named_archive(name: str, progress: Progress | None = None) -> Path:
 
 
 def is_file(name: str) -> bool:
-    """Whether a text is the path of a file; any text may be asked for."""
+    """Tells if a text is the path of a file; any text may be asked for."""
     try:
         return Path(name).is_file()
     except (OSError, ValueError):  # no text that could be a path, or none that may be looked at
@@ -160,7 +160,7 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
 
 @cache
 def _about(spec: Spec) -> Mapping[str, Any]:
-    """What the archive of a cohort says of itself, but for what it holds."""
+    """All that the archive of a cohort says of itself, but for what it holds."""
     size = {} if isinstance(spec, CohortSpec) else dataclasses.asdict(spec.base)
     return {**size, **dataclasses.asdict(spec), "generator": GENERATOR_VERSION}
 
@@ -169,7 +169,7 @@ _SAID: Opened[Mapping[str, Any]] = Opened()
 
 
 def check_archive(spec: Spec) -> Path:
-    """Where a cohort's archive lies, having looked that it says to be that cohort's.
+    """Gives the path of a cohort's archive, having looked that it says to be that cohort's.
 
     Raises:
         ArchiveError: It is missing, is no archive, or is that of another cohort, seed, size or recipe.
@@ -187,7 +187,7 @@ def check_archive(spec: Spec) -> Path:
 
 
 def is_built(spec: Spec) -> bool:
-    """Whether there is something where a cohort's archive belongs; `check_archive` says whether it is that."""
+    """Tells if there is something where a cohort's archive belongs; `check_archive` says whether it is that."""
     return stamp(archive_path(spec)) != NOTHING
 
 

@@ -202,7 +202,7 @@ def is_archive(path: Path) -> bool:
 
 
 def read_about(path: Path) -> Mapping[str, Any]:
-    """What the writer of an archive said of it, without the rest of the file, whose hash is not looked at.
+    """Reads what the writer of an archive said of it, without the rest of the file, whose hash is not looked at.
 
     Raises:
         ArchiveError: The file is missing or is no archive.
@@ -300,12 +300,12 @@ def _check_magic(path: Path, head: bytes | memoryview) -> None:
 
 
 def _length(head: bytes | memoryview) -> int:
-    """How long the manifest is."""
+    """The length of the manifest."""
     return int.from_bytes(head[_HEAD - 8 : _HEAD], "little")
 
 
 def _manifest(path: Path, text: bytes | memoryview) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-    """What the writer said of an archive, and where its tables lie."""
+    """Reads what the writer said of an archive, and where its tables lie."""
     try:
         manifest = json.loads(bytes(text))
         return dict(manifest["about"]), list(manifest["tables"])

@@ -241,7 +241,7 @@ class PoolIndex:
         return known
 
     def refers_to(self, logical_id: str, path: Path) -> bool:
-        """Whether any of these elements refers to a resource with this id."""
+        """Tells if any of these elements refers to a resource with this id."""
         return logical_id in self._pointing(path)
 
     def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
@@ -438,7 +438,7 @@ class BaseTable:
         return (self._all_rows if rows is None else rows), looked_at
 
     def _finds_nothing(self, wanted: Filter) -> bool:
-        """Whether a filter asks for values of elements that no row has."""
+        """Tells if a filter asks for values of elements that no row has."""
         if wanted.negated or wanted.missing is not None or wanted.either or wanted.ids is not None:
             return False
         return not self.tops(wanted.parameter)
@@ -449,11 +449,11 @@ class BaseTable:
         return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
 
     def distinct(self, parameter: SearchParameter) -> int:
-        """How many distinct elements a parameter looks at."""
+        """The number of distinct elements that a parameter looks at."""
         return sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
 
     def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
-        """Whether any row refers to a resource with this id by a parameter."""
+        """Tells if any row refers to a resource with this id by a parameter."""
         paths = [path for paths in self.tops(parameter).values() for path in paths if path.top in self.pools]
         return any(self.pools[path.top].refers_to(logical_id, path) for path in paths)
 
@@ -576,7 +576,7 @@ def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:
 
 
 def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
-    """Which rows satisfy a filter by date."""
+    """Marks the rows that satisfy a filter by date."""
     if wanted.missing is not None:
         mask: Mask = column.forms[rows] != 0
         return mask

@@ -1,4 +1,4 @@
-"""How much one request may cost: work and characters, over all entries of a batch together.
+"""Limits what one request may cost: work and characters, over all entries of a batch together.
 
 Work is counted, not timed, so that equal requests are refused alike on every machine and in every process. One unit
 stands for about a microsecond of processor time (2023's server processors, one core). What has to be read first, such
@@ -21,7 +21,7 @@ from mab_gym.fhir.outcome import FhirError, Issue
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may cost.
+    """The most that one request may cost.
 
     Attributes:
         search: Units of work for finding and showing.
@@ -83,7 +83,7 @@ Bill = list[tuple[Hashable | None, float]]
 
 
 class Budget:
-    """What is left of a request's allowance.
+    """The rest of a request's allowance.
 
     Args:
         limits: The allowance.

@@ -34,7 +34,7 @@ class Known(Protocol):
         """Whether there was one."""
 
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
-        """How many resources a search finds, and the id of the first one.
+        """The number of resources that a search finds, and the id of the first one.
 
         Raises:
             FhirError: The search cannot be read.
@@ -82,7 +82,7 @@ class StorageError(FhirError):
 
 
 def _not_indexed(reason: str, updating: bool) -> StorageError:
-    """What HAPI says where it fails over a value that goes into an index."""
+    """The error that HAPI gives where it fails over a value that goes into an index."""
     if updating:
         return StorageError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
     return StorageError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
@@ -265,7 +265,7 @@ def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tup
 
 @cache
 def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
-    """Where search parameters of a kind find values."""
+    """The paths at which search parameters of a kind find values."""
     return [
         path
         for parameter in search_parameters(resource_type).values()
@@ -275,7 +275,7 @@ def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
 
 
 def _indexed_nodes(resource: Mapping[str, Any], kind: str) -> Iterator[Node]:
-    """What search parameters of a kind find in a resource."""
+    """Yields what search parameters of a kind find in a resource."""
     for path in _indexed_paths(resource["resourceType"], kind):
         if path.top in resource:
             yield from path.nodes(resource[path.top])

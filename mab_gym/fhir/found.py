@@ -19,10 +19,10 @@ class Repeats(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
 
     def within(self, limit: int) -> int:
-        """How many matches have their first row among those up to a limit, counted from 0."""
+        """The number of matches that have their first row among those up to a limit, counted from 0."""
 
 
 class RepeatedMatches:

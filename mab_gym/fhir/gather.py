@@ -77,7 +77,7 @@ class TableGatherer:
         return True
 
     def holds(self, resource: Mapping[str, Any]) -> bool:
-        """Whether the resource of this id that was added says the same, element by element.
+        """Tells if the resource of this id that was added says the same, element by element.
 
         Args:
             resource: As for `add`.
@@ -159,7 +159,7 @@ class _Pool:
         self._codes.append(self._pool.code(text))
 
     def holds(self, row: int, text: str | None) -> bool:
-        """Whether a row has this text, or none."""
+        """Tells if a row has this text, or none."""
         code = self._codes[row] if row < len(self._codes) else 0
         return code == (0 if text is None else self._pool.find(text))
 
@@ -248,7 +248,7 @@ class _Instants:
             self._forms.append(self._known.setdefault(read[1], len(self._known) + 1))
 
     def holds(self, row: int, text: str | None) -> bool:
-        """Whether a row has this text, or none."""
+        """Tells if a row has this text, or none."""
         form = self._forms[row] if row < len(self._forms) else 0
         return text == (self._text(form, self._seconds[row], list(self._known)) if form else None)
 

@@ -296,7 +296,7 @@ def _pointing(include: Include, keys: Sequence[Key], resources: Resources, most:
 
 
 def _links_to(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> Iterable[Placed]:
-    """What points to any of some resources, the first of each type and parameter."""
+    """Yields what points to any of some resources, the first of each type and parameter."""
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
     urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
     points_there = PointsToAny(wanted) if not urls else _points_to_any_of(wanted, urls)

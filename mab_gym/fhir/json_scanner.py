@@ -48,7 +48,7 @@ def number_length(literal: str) -> int:
 
 
 def too_long(length: int) -> str:
-    """What Jackson says of a number of this length."""
+    """The message that Jackson gives for a number of this length."""
     return (
         f"Number value length ({length}) exceeds the maximum allowed ({MAX_NUMBER_LENGTH}, "
         "from `StreamReadConstraints.getMaxNumberLength()`)"

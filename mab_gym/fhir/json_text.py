@@ -91,7 +91,7 @@ class DecimalNumber(float):
 
     @property
     def length(self) -> int:
-        """How many digits HAPI writes it with, as Jackson counts them."""
+        """The number of digits with which HAPI writes it, as Jackson counts them."""
         exponent = "e" in self.text or "E" in self.text
         return Decimal(self.text).adjusted() + 1 if exponent else number_length(self.text)
 
@@ -170,7 +170,7 @@ def read_json(text: str) -> Json:
 
 
 def nests_too_deeply(text: str) -> bool:
-    """Whether JSON goes deeper than can be read, which is quickly found out."""
+    """Tells if JSON goes deeper than can be read, which is quickly found out."""
     try:
         _DECODER.decode(text)
     except RecursionError:

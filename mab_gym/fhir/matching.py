@@ -71,7 +71,7 @@ class Filter:
 
     @property
     def comparisons_each(self) -> int:
-        """How many comparisons one element takes, about: a name has several parts, a concept several codes."""
+        """The number of comparisons one element takes, about: a name has several parts, a concept several codes."""
         values = {"string": 6, "token": 2}.get(self.parameter.type, 1)
         return values * (1 + len(self.predicates))
 
@@ -448,7 +448,7 @@ class PointsTo:
 
 
 class PointsToAny:
-    """Whether a reference points to one of some resources.
+    """Tells if a reference points to one of some resources.
 
     Args:
         keys: Their types and ids.

@@ -1,4 +1,4 @@
-"""What threads share: what a process opens from files, once for all of them, and whose turn it is to read it.
+"""The things that threads share: what a process opens from files, once for all, and whose turn it is to read it.
 
 One lock serves all that is opened, archives, cohorts, task families and what is made of them, since opening one opens
 others: two locks could wait for each other. Who holds it may take the other one, never the other way round.
@@ -26,7 +26,7 @@ if hasattr(os, "register_at_fork"):  # a child has none of the threads that coul
 
 
 def stamp(path: Path) -> Stamp:
-    """What tells whether a file is still the same: its inode, its time and its size; `NOTHING` where there is none."""
+    """The inode, time and size of a file, which tell whether it is still the same; `NOTHING` where there is none."""
     try:
         return stamp_of(path.stat())
     except (OSError, ValueError):
@@ -39,13 +39,13 @@ def stamp_of(stat: os.stat_result) -> Stamp:
 
 
 class Opened(Generic[_T]):
-    """What was opened, by a key of the caller's; the latest of each is kept."""
+    """Keeps what was opened, by a key of the caller's: the latest of each."""
 
     def __init__(self) -> None:
         self._held: dict[Hashable, tuple[Hashable, _T]] = {}
 
     def get(self, key: Hashable, state: Hashable, make: Callable[[], _T]) -> _T:
-        """What was opened under a key, or what ``make`` opens now.
+        """Gives what was opened under a key, or what ``make`` opens now.
 
         Args:
             key: As in a path.

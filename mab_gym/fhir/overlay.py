@@ -22,7 +22,7 @@ MOST_PENDING = 4096
 MOST_LOOKED_AT = 64
 """So many are never folded for being many."""
 GROWTH = 4
-"""Where the writes come to this part of a table, folding them costs little beside what writing them cost."""
+"""The part of a table, one in so many, from which on folding writes costs little beside what writing them cost."""
 WORTH_FOLDING = 16
 """Looking at one write costs as much as folding so many rows."""
 SCANS_FREE = 256
@@ -160,7 +160,7 @@ class Overlay:
         return next((n for n in reversed(numbers) if n >= pending[0] and (until is None or n < until)), None)
 
     def mentions(self, number: int) -> frozenset[str]:
-        """What a write may refer to, as in ``Patient/S1``, and perhaps other words of this form."""
+        """The resources that a write may refer to, as in ``Patient/S1``, and perhaps other words of this form."""
         self._mentioned = self._mentioned or {}
         known = self._mentioned.get(number)
         if known is None:

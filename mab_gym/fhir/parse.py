@@ -64,7 +64,7 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
 
 
 def unreadable(error: DataFormatError) -> FhirError:
-    """What HAPI says of a body that its parser refuses."""
+    """The error that HAPI gives for a body that its parser refuses."""
     return FhirError(400, f"HAPI-0450: Failed to parse request body as JSON resource. Error was: {error}")
 
 

@@ -11,7 +11,7 @@ LONGEST_KEY = 2000
 
 
 def is_short(question: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether a question, made of texts, is worth remembering."""
+    """Tells if a question, made of texts, is worth remembering."""
     return sum(len(text) for part in question for text in part) <= LONGEST_KEY
 
 

@@ -30,7 +30,7 @@ _MOST_CELLS = 1 << 22
 
 
 class RowKeys(NamedTuple):
-    """What hits sort by.
+    """The keys by which hits sort.
 
     Attributes:
         numbers: The keys of the first hit, then those of the second, and so on; without any, a hit has the greatest.
@@ -209,7 +209,7 @@ def _grouped_by_pool(index: PoolIndex, rows: Rows, kind: str, paths: Sequence[Pa
 
 
 def _values_of(table: BaseTable, elements: Mapping[str, Any], parameter: SearchParameter) -> list[Value]:
-    """What a parameter finds in elements: of pools given by code, of points in time by second and form."""
+    """The values a parameter finds in elements: of pools given by code, of points in time by second and form."""
     found: list[Value] = []
     for path in compile_paths(table.table.resource_type, parameter.expression):
         element = elements.get(path.top)
@@ -304,7 +304,7 @@ def spread(starts: Rows, lengths: Rows) -> Rows:
 
 
 def _split(hits: Rows, size: int) -> tuple[slice | Rows, Rows]:
-    """Where hits are rows of the snapshot, and where they are writes."""
+    """Finds where hits are rows of the snapshot, and where they are writes."""
     if not len(hits) or int(hits.max()) < size:
         return slice(None), np.empty(0, dtype=np.intp)
     return np.flatnonzero(hits < size), np.flatnonzero(hits >= size)

@@ -80,7 +80,7 @@ class View:
         return self._as_of(self.writes, None, UNLIMITED)
 
     def over(self, now: View) -> View:
-        """What a frozen view shows, its writes looked up among those that another one knows, at its expense."""
+        """Shows what a frozen view does, its writes looked up among those that another one knows, at its expense."""
         return self._as_of(self._until, now._overlay, now.budget)
 
     def _as_of(self, until: int | None, overlay: Overlay | None, budget: Budget) -> View:
@@ -428,7 +428,7 @@ class View:
         return reverse_filter(resource_type, list(first)), found_first
 
     def _excluded(self, query: Query) -> tuple[str, Rows]:
-        """What a search that says what it does not want leaves out."""
+        """The type and the rows that a search leaves out which says what it does not want."""
         kind = query.resource_type
         everything = self.filtered(kind, ())
         self.budget.spend(len(everything) * SORTED_ROW * (1 + len(query.filters)))
@@ -499,7 +499,7 @@ class View:
     def _sort_keys(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> RowKeys:
-        """What hits sort by."""
+        """The keys by which hits sort."""
         self._spend_on_order(table, hits, parameter)
         if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)

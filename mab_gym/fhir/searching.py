@@ -87,7 +87,7 @@ def _weight(search: SavedSearch) -> int:
 
 
 class Searches:
-    """What a session has searched.
+    """The searches of a session.
 
     Args:
         chance: Gives search ids.

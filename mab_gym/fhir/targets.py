@@ -1,4 +1,4 @@
-"""What a search at the far end of a chain has found, looked up by what references say."""
+"""Looks up what a search at the far end of a chain has found, by what references say."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class SortedWindow(SortedRows):
 
 
 def stable_order(keys: Keys) -> Numbers:
-    """What ``argsort(kind="stable")`` gives; of many rows several times as fast, since it sorts twice unstably."""
+    """Gives what ``argsort(kind="stable")`` does; of many rows several times as fast, since it sorts twice unstably."""
     if len(keys) < _WORTH_SORTING_TWICE:
         return np.argsort(keys, kind="stable")
     order = np.argsort(keys)

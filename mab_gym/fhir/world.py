@@ -129,7 +129,7 @@ class World:
         return 0 if self._overlay is None else self._overlay.held
 
     def snapshot(self, known: Self | None = None) -> Self:
-        """What is there now, for other threads to read beside later writes; nothing may be written to it.
+        """The state as it is now, for other threads to read beside later writes; nothing may be written to it.
 
         Searches are shared: what was found in one can be paged through in the next.
 
@@ -146,7 +146,7 @@ class World:
 
     @property
     def _overlay_shown(self) -> tuple[int, int]:
-        """What tells two states of one session apart: how many writes there are, and which tables they lie over."""
+        """Tells two states of one session apart: by how many writes there are, and by which tables they lie over."""
         return (0, 0) if self._overlay is None else (len(self._overlay.writes), id(self._overlay.tables))
 
     # --- what there is -------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class World:
         return None if self._overlay is None else self._overlay.find(key)
 
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
-        """How many resources a search finds, as in ``Patient?identifier=1``, and the id of the first one.
+        """The number of resources that a search finds, as in ``Patient?identifier=1``, and the id of the first one.
 
         Raises:
             FhirError: The search cannot be read.
@@ -197,7 +197,7 @@ class World:
         return found
 
     def count(self, resource_type: str | None) -> int:
-        """How many resources of a type, or of all, the snapshot holds, and how many writes were made."""
+        """The number of resources of a type, or of all, that the snapshot holds, and of the writes made, together."""
         tables = self._tables
         stored = sum(map(len, tables.values())) if resource_type is None else len(tables.get(resource_type, ()))
         return stored + self.written

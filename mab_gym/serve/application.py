@@ -31,15 +31,15 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CONNECTION = "mab_gym.connection"
-"""Where a request's state says on which connection it came; addresses are used again."""
+"""The key under which a request's state says on which connection it came; addresses are used again."""
 _log = logging.getLogger(__name__)
 _LARGE = "a large body"
-"""What one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
+"""The key that one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What is sent.
+    """An answer as it is sent.
 
     Attributes:
         status: The HTTP status.
@@ -158,7 +158,7 @@ class Application:
 
 
 def kind_of(method: str, target: str, size: int) -> Hashable:
-    """What requests have in common that are likely to take equally long.
+    """The kind of a request: what requests have in common that are likely to take equally long.
 
     Args:
         method: As in ``GET``.

@@ -121,7 +121,7 @@ class Bodies:
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
-    """Whether a request announces a body."""
+    """Tells if a request announces a body."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 

@@ -104,12 +104,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def waiting(self) -> bool:
-        """Whether the server waits for a request, and not the client for an answer."""
+        """True where the server waits for a request, and not the client for an answer."""
         return not self._asked or bool(self.cycle.response_complete)
 
     @property
     def _asked(self) -> bool:
-        """Whether a request has come at all."""
+        """True where a request has come at all."""
         cycle: object = self.cycle  # of which uvicorn says that it is always there
         return cycle is not None
 

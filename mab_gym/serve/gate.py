@@ -1,4 +1,4 @@
-"""Who may ask: the names under which the server answers, and the web pages that may speak to it.
+"""Decides who may ask: under which names the server answers, and which web pages may speak to it.
 
 A browser sends what any page tells it to, also to a server on the user's own computer. Two things tell such a request
 from a program's: its ``Origin``, which names the page's server, and its ``Host``. A page can make its own name point to
@@ -83,7 +83,7 @@ class Gate:
         return {"vary": "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": _EXPOSED}
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
-        """What a browser is told that asks before it sends a page's request; None where this is no such question.
+        """The headers for a browser that asks before it sends a page's request; None where this is no such question.
 
         Raises:
             FhirError: The page may not send anything.
@@ -173,7 +173,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _is_same(name: str, address: str) -> bool:
-    """Whether a host is the very address at which the connection came in; a name that was made up never is."""
+    """Tells if a host is the very address at which the connection came in; a name that was made up never is."""
     try:
         return ipaddress.ip_address(name.strip("[]")) == ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How much a client may ask of `mab-gym serve`: sizes, times and numbers, all in one place."""
+"""Limits what a client may ask of `mab-gym serve`: sizes, times and numbers, all in one place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 KIB, MIB = 1024, 1024 * 1024
 BODY_WORK = 2_000_000
-"""What reading and storing a body may cost, in the units of `mab_gym.fhir.budget`: more than an agent's request may.
+"""The most a body may cost to read and store, in units of `mab_gym.fhir.budget`: more than an agent's request may.
 
 A loader's Bundle of five hundred resources takes a tenth of it. Such bodies are worked on one at a time, last.
 """
@@ -14,7 +14,7 @@ A loader's Bundle of five hundred resources takes a tenth of it. Such bodies are
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a server allows.
+    """The limits of a server.
 
     Attributes:
         body: Bytes of a request's body. A transaction Bundle of `mab-gym data export` has half a megabyte, those of

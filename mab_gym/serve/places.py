@@ -1,4 +1,4 @@
-"""Where requests are answered: a session of a client's own, or one that all share.
+"""The places where requests are answered: a session of a client's own, or one that all share.
 
 A session of its own answers one request at a time. A shared one answers what reads from a snapshot, beside other
 requests that read or write, and one at a time what writes.
@@ -27,11 +27,11 @@ class Place(Protocol):
     """Answers requests; its methods may be called by any thread."""
 
     def turn(self, *, reading: bool) -> Hashable | None:
-        """What only one request may hold at a time, that reads or that does not; None where many may be answered."""
+        """The key that one request at a time may hold, that reads or that does not; None where many may be answered."""
 
     @property
     def queue(self) -> int:
-        """How many requests may wait for that."""
+        """The number of requests that may wait for that."""
 
     def answer(self, request: Request) -> Response:
         """Answers a request.
@@ -45,7 +45,7 @@ class Place(Protocol):
 
 
 def reads(method: str, target: str) -> bool:
-    """Whether a request can change nothing."""
+    """Tells if a request can change nothing."""
     return method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and target.partition("?")[0].endswith("/_search"))
 
 
@@ -67,7 +67,7 @@ class SharedPlace:
         self._snapshot: Session | None = None  # while nobody writes: the latest; else, if there is one, that of before
 
     def turn(self, *, reading: bool) -> Hashable | None:
-        """What writes takes turns."""
+        """The place itself where a request writes: those take turns."""
         return None if reading else self
 
     def answer(self, request: Request) -> Response:
@@ -137,7 +137,7 @@ class OwnPlace:
 
     @property
     def untouched(self) -> bool:
-        """Whether nothing was written, so that nobody would miss it."""
+        """True where nothing was written, so that nobody would miss it."""
         return not self._session.written and not self.busy
 
     def answer(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""How much sessions may store: each for itself, and all together."""
+"""Limits how much sessions may store: each for itself, and all together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mab_gym.serve.limits import MIB, Limits
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """What one session has stored.
+    """The account of what one session has stored.
 
     Attributes:
         held: Bytes.
@@ -88,7 +88,7 @@ class Quota:
         account.closed = True
 
     def _beyond(self, held: int) -> int:
-        """What a session has stored of what all share."""
+        """The part of what a session has stored that counts towards what all share."""
         return max(0, held - self._share)
 
     def _full(self, most: int) -> FhirError:

@@ -90,7 +90,7 @@ def run(
 
 @contextmanager
 def _sharing_one_interpreter() -> Iterator[None]:
-    """What lets many threads get on beside one that works: short turns, and no looking through all the records."""
+    """Lets many threads get on beside one that works: short turns, and no looking through all the records."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()

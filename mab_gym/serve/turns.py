@@ -1,4 +1,4 @@
-"""Which request is worked on next: worker threads, and who has to wait for whom.
+"""Chooses which request is worked on next: worker threads, and who has to wait for whom.
 
 Why threads and not processes: sessions live in memory, a shared one must be one, and the records of a snapshot are held
 once. Threads share one interpreter, so that two requests at work take twice as long; what matters is that nobody waits
@@ -49,7 +49,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What is done with requests that are alike.
+    """The treatment of requests that are alike.
 
     Attributes:
         most: How many of them are worked on at once.
@@ -104,7 +104,7 @@ class _Job:
     paused: float = 0.0
 
     def is_young(self, now: float) -> bool:
-        """Whether the next of its lane should wait for it; where many share a processor, time alone does not tell."""
+        """Tells if the next of its lane should wait for it; where many share a processor, time alone does not tell."""
         lane = LANES[self.lane]
         return self.worked() < lane.young and now - (self.began or now) < lane.stuck
 
@@ -229,7 +229,7 @@ class Turns:
         self._begin()
 
     def _next(self) -> _Job | None:
-        """What begins next: the first of the first lane in which one waits that may begin, or a later one's patient."""
+        """The next job: the first of the first lane in which one waits that may begin, or a later one's patient."""
         if len(self._running) >= RUNNING:
             return None
         now = time.monotonic()
@@ -285,7 +285,7 @@ def _do_all(
     queue: SimpleQueue[tuple[_Job, asyncio.AbstractEventLoop]],
     ended: Callable[[_Job, object, BaseException | None, float], None],
 ) -> None:
-    """What a worker thread does, for ever."""
+    """Does the work of a worker thread, for ever."""
     while True:
         job, loop = queue.get()
         result: object = None

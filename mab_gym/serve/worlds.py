@@ -23,7 +23,7 @@ SESSION_COOKIE = "mab_session"
 """The cookie by which it does so where it sends no such header; the answer to its first write brings it."""
 LONGEST_NAME = 200
 USED_ONCE_SECONDS = 10.0
-"""How long a session that was used but once is kept where there is no room."""
+"""The time for which a session that was used but once is kept where there is no room."""
 _LOOKED_AT = 64
 _FAR_AWAY = 1 << 48
 

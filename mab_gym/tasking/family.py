@@ -169,7 +169,7 @@ def load_family(folder: Path) -> Family:
 
 
 def stamps(folder: Path | str) -> Stamps:
-    """What tells whether the files of a family are still the same, by their names."""
+    """The stamps of a family's files, by their names, which tell whether they are still the same."""
     with os.scandir(folder) as found:
         return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
 

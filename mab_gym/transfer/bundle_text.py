@@ -44,7 +44,7 @@ class BrokenError(Exception):
 
 
 class NoBundleError(Exception):
-    """What is read is not a Bundle; the text says what it is.
+    """Raised where what is read is not a Bundle; the text says what it is.
 
     Attributes:
         resource_type: The type of resource that it says it is, or empty.
@@ -72,7 +72,7 @@ class BundleText:
         self._ended = False
         self._line, self._counted = 1, 0
         self.named = False
-        """Whether the object has said what type of resource it is, which may come after its entries."""
+        """True once the object has said what type of resource it is, which may come after its entries."""
         self.fault = ""
         """Why the file could not be read to its end, where it could not."""
 

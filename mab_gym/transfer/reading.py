@@ -58,7 +58,7 @@ def files_of(source: Path, endings: tuple[str, ...]) -> list[Path]:
 
 
 def form_of(path: Path) -> Literal["lines", "bundle", "resource"]:
-    """What a file holds: a resource a line, a Bundle, or one resource alone.
+    """Tells what a file holds: a resource a line, a Bundle, or one resource alone.
 
     The ending tells it of ``.ndjson`` and ``.jsonl``, the contents of all others. What is neither counts as a Bundle in
     a ``.json`` file and as lines elsewhere; whoever reads it says what is wrong with it.
@@ -94,7 +94,7 @@ def alone(path: Path) -> Piece:
 
 
 def _says_otherwise(path: Path) -> bool:
-    """Whether an object that has a list of entries first says after it that it is another resource, such as a List."""
+    """Tells if an object that has a list of entries first says after it that it is another resource, such as a List."""
     try:
         return bool(json.loads(alone(path).text)["resourceType"] != "Bundle")
     except (ValueError, RecursionError, KeyError):
@@ -102,7 +102,7 @@ def _says_otherwise(path: Path) -> bool:
 
 
 def _first_line_is_one_of_many(path: Path) -> bool:
-    """Whether the first line is JSON that is whole, and more follows it."""
+    """Tells if the first line is JSON that is whole, and more follows it."""
     try:
         with _opened(path) as file:
             first = file.readline(LONGEST_LINE)
