@@ -29,7 +29,10 @@ needs_official_files = pytest.mark.skipif(
 )
 
 
-SLOW = ("tests/container", "tests/integrations/test_ray.py")
+SLOW = (
+    "tests/container", "tests/integrations/test_ray.py", "tests/test_fuzz.py", "tests/evaluation/test_fault_stories.py",
+    "tests/test_bench_worst.py",
+)  # fmt: skip
 """Tests that take longest: begun first where there are several workers, so that nobody waits for them in the end."""
 
 

@@ -76,3 +76,8 @@ def until(true: Callable[[], Any], process: subprocess.Popen[str] | None = None,
 def complaints(errors: str) -> list[str]:
     """The lines on standard error that are more than progress: which cohort is being built, where none was there."""
     return [line for line in errors.splitlines() if not _PROGRESS.match(line)]
+
+
+def unmeasured() -> dict[str, str]:
+    """An environment in which a process is not measured for coverage, which makes it two to three times slower."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}

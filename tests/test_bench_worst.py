@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
 DWELLS = """
@@ -47,7 +48,13 @@ def worst(*arguments: str, planted: str = "") -> str:
     pytest.importorskip("requests")
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _bench_worst\n{planted}\n_bench_worst.main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        env=unmeasured(),
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

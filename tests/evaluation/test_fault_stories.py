@@ -16,6 +16,7 @@ import pytest
 from mab_gym.errors import StorageError
 from mab_gym.records import EPISODES, RUN, EpisodeRecord, RunFolder, read_records
 from tests.conftest import ROOT
+from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
 SEEDS = "0-49"
@@ -29,7 +30,7 @@ def stories(seeds: str, planted: str = "") -> subprocess.CompletedProcess[str]:
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _faults"
     code += f"\nfolders = _faults.mab_gym.cli.playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
     command = [sys.executable, "-c", code, "--seeds", seeds]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False, env=unmeasured())
 
 
 @pytest.mark.timeout(900)
