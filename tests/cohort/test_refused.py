@@ -20,6 +20,7 @@ from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir import archive
 from mab_gym.fhir.archive import open_archive, read_about, write_archive
 from tests.conftest import CANONICAL as CANONICAL_ENV
+from tests.processes import unmeasured
 
 SMALL = "train-5-3"
 SPEC = named_spec(SMALL)
@@ -136,7 +137,12 @@ def test_a_disk_that_is_full_in_the_middle_leaves_nothing(cache: Path, size: int
     command = limited + "from mab_gym.cli.app import main; main()"
     arguments = ["data", "build", "train", "--patients", "5", "--seed", "3"]
     done = subprocess.run(
-        [sys.executable, "-c", command, *arguments], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", command, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=unmeasured(),
     )
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
