@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KIB, MIB = 1024, 1024 * 1024
-BODY_WORK = 2_000_000
+BODY_WORK = 600_000
 """The most a body may cost to read and store, in units of `mab_gym.fhir.budget`: more than an agent's request may.
 
-A loader's Bundle of five hundred resources takes a tenth of it. Such bodies are worked on one at a time, last.
+A loader's Bundle of five hundred resources takes a third of it. Such bodies are worked on one at a time, last.
 """
 
 

@@ -38,7 +38,7 @@ FORGETTING = 60.0
 """Seconds after which half of what is known of requests counts."""
 _KNOWN = 8192
 
-MOST_PAUSED = 1.0
+MOST_PAUSED = 0.25
 """Seconds for which a request gives way to quicker ones at most."""
 _PAUSE = 0.002
 _UNKNOWN = 2
