@@ -17,6 +17,7 @@ from mab_gym.fhir.matching import LABELS, LONGEST_REFUSAL, Filter, dates_filter,
 from mab_gym.fhir.modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
 from mab_gym.fhir.ordering import Driver, choose_driver
 from mab_gym.fhir.outcome import FhirError, Issue
+from mab_gym.fhir.remembered import is_short
 from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
 
 DEFAULT_PAGE_SIZE = 20
@@ -89,9 +90,8 @@ _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
 
 
-@lru_cache(maxsize=1024)
 def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, behind: bool = False) -> Query:
-    """Reads a search's parameters.
+    """Reads a search's parameters; short ones, which come again and again, once.
 
     Args:
         resource_type: The type searched.
@@ -101,6 +101,11 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
     Raises:
         FhirError: 400 where HAPI refuses them, 501 where HAPI would not but this server does not know how.
     """
+    read = _remembered_query if is_short(parameters) else _read_query
+    return read(resource_type, parameters, behind=behind)
+
+
+def _read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, behind: bool) -> Query:
     _check_size(parameters)
     parts = _sort_out(resource_type, parameters, behind=behind)
     filters, chains, control = parts.filters, parts.chains, parts.control
@@ -156,6 +161,9 @@ def read_query(resource_type: str, parameters: tuple[tuple[str, str], ...], *, b
         question,
         (*question, *elsewhere) if elsewhere else question,
     )
+
+
+_remembered_query = lru_cache(maxsize=1024)(_read_query)
 
 
 @dataclass(slots=True)

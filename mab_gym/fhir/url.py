@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from mab_gym.fhir.remembered import LONGEST_KEY, is_short
+
 
 class Target(NamedTuple):
     """A request's target below the base.
@@ -19,12 +21,18 @@ class Target(NamedTuple):
     parameters: tuple[tuple[str, str], ...]
 
 
-@lru_cache(maxsize=512)
 def parse_target(target: str) -> Target:
     """Takes a target such as ``Observation?patient=S1&code=K`` apart; a fragment is left out."""
+    return _remembered_target(target) if len(target) <= LONGEST_KEY else _parse_target(target)
+
+
+def _parse_target(target: str) -> Target:
     path, _, query = target.split("#", 1)[0].partition("?")
     segments = tuple(decode(segment) for segment in path.split("/") if segment)
     return Target(segments, parse_query(query))
+
+
+_remembered_target = lru_cache(maxsize=512)(_parse_target)
 
 
 def parse_query(query: str) -> tuple[tuple[str, str], ...]:
@@ -47,8 +55,15 @@ def encode(text: str) -> str:
     return quote(text, safe="-_.*~")
 
 
-@lru_cache(maxsize=512)
 def self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
     """The link to a search itself: parameters sorted by name, those of one name in the order given."""
+    write = _remembered_link if is_short(parameters) else _self_link
+    return write(base_url, path, parameters)
+
+
+def _self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
     pairs = [f"{encode(name)}={encode(value)}" for name, value in sorted(parameters, key=lambda pair: pair[0])]
     return f"{base_url}/{path}" + ("?" + "&".join(pairs) if pairs else "")
+
+
+_remembered_link = lru_cache(maxsize=512)(_self_link)
