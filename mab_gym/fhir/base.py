@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.budget import COMPARISON, ELEMENT, ROW, Budget
+from mab_gym.fhir.budget import COMPARISON, ELEMENT, ROW, Bill, Budget
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
@@ -25,10 +25,9 @@ from mab_gym.fhir.json_text import DecimalNumber, TooManyDigitsError
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.remembered import Remembered, is_short
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Table
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_all_values
 
-Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 _ENTRY_INDENT = "    "
@@ -277,10 +276,11 @@ class BaseTable:
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
+        self._tops: dict[str, dict[str, list[Path]]] = {}
         self._hits: Remembered[Mask] = Remembered(most=512)
         # The attempts of a group at one case read the same pages one after another.
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
-        self._found: Remembered[tuple[Rows, int]] = Remembered()
+        self._found: Remembered[tuple[Rows, Bill]] = Remembered()
         self.arranged: Remembered[Any] = Remembered()
 
     def __len__(self) -> int:
@@ -381,21 +381,22 @@ class BaseTable:
             filters: What is asked.
             budget: What looking may cost; finding it again is charged as finding it was.
         """
-        key = tuple(wanted.key for wanted in filters)
-        for wanted in filters:
-            self._spend_on_elements(wanted, budget)
-        known = self._found.get(key)
-        if known is not None:
-            rows, looked_at = known
-            budget.spend(looked_at * ROW)
-            return rows
         if not filters:
             budget.spend(len(self) * ROW / 10)
             return self._all_rows
-        rows, looked_at = self._search(filters, budget)
+        key = tuple(wanted.key for wanted in filters)
+        known = self._found.get(key)
+        if known is not None:
+            rows, bill = known
+            budget.pay(bill)
+            return rows
+        with budget.recording() as bill:
+            for wanted in filters:
+                self._spend_on_elements(wanted, budget)
+            rows = self._search(filters, budget)
         rows.flags.writeable = False
         if len(rows) <= LONGEST_REMEMBERED and is_short(key):
-            self._found.put(key, (rows, looked_at), len(rows))
+            self._found.put(key, (rows, bill), len(rows))
         return rows
 
     @cached_property
@@ -415,27 +416,23 @@ class BaseTable:
             if part.target_ids is None and part.beginnings is None:
                 budget.spend(distinct * part.comparisons_each * COMPARISON)
 
-    def _search(self, filters: Sequence[Filter], budget: Budget) -> tuple[Rows, int]:
-        """The rows, and how many rows were looked at for it, those looked at several times counted as often."""
+    def _search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
         rows = None
-        looked_at = 0
         remaining = list(filters)
         if any(self._finds_nothing(wanted) for wanted in filters):
-            return np.empty(0, dtype=np.intp), 0
+            return np.empty(0, dtype=np.intp)
         driver = self._driver(remaining)
         if driver is not None:
             rows = driver[1]
-            looked_at += len(rows)
-            budget.spend(looked_at * ROW)
+            budget.spend(len(rows) * ROW)
             remaining.remove(driver[0])
         # Cheap look-ups first; dates, which compute, on what is left.
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = self._all_rows if rows is None else rows
             looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
             budget.spend(looks * ROW)
-            looked_at += looks
             rows = chosen[self._mask(wanted, chosen)]
-        return (self._all_rows if rows is None else rows), looked_at
+        return self._all_rows if rows is None else rows
 
     def _finds_nothing(self, wanted: Filter) -> bool:
         """Tells if a filter asks for values of elements that no row has."""
@@ -476,10 +473,13 @@ class BaseTable:
 
     def tops(self, parameter: SearchParameter) -> Mapping[str, Sequence[Path]]:
         """The paths of a parameter by the top-level element with which they begin, where this table has such."""
-        found: dict[str, list[Path]] = {}
-        for path in compile_paths(self.table.resource_type, parameter.expression):
-            if self._has(path.top):
-                found.setdefault(path.top, []).append(path)
+        found = self._tops.get(parameter.expression)
+        if found is None:
+            found = {}
+            for path in compile_paths(self.table.resource_type, parameter.expression):
+                if self._has(path.top):
+                    found.setdefault(path.top, []).append(path)
+            self._tops[parameter.expression] = found  # whole: other threads may read it at once
         return found
 
     def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:

@@ -110,6 +110,8 @@ class Budget:
             yield bill
         finally:
             self._bill = before
+            if before is not None:
+                before.extend(bill)
 
     def pay(self, bill: Bill) -> None:
         """Spends what was spent before, for the same result.

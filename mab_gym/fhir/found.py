@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from mab_gym.fhir.table import Rows
 from mab_gym.fhir.ties import SortedRows
-
-Rows = npt.NDArray[np.intp]
 
 
 class Repeats(Protocol):

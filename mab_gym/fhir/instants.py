@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.fhir.dates import Period, stored_period
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, write_instant
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, Rows, write_instant
 
 LOW, HIGH, LOW_DAY, HIGH_DAY = range(4)
 """The fields of a `Period` that are numbers."""
@@ -23,7 +23,6 @@ NO_PERIOD = np.iinfo(np.int64).min
 _DAY = 86_400
 _TO_THE_SECOND, _TO_THE_DAY = 19, 10
 
-Rows = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.int64]
 
 

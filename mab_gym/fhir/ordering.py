@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.base import BaseTable, Rows
+from mab_gym.fhir.base import BaseTable
 from mab_gym.fhir.costs import reading_order
 from mab_gym.fhir.hashes import index_hash
 from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD
 from mab_gym.fhir.matching import Filter, read_token
 from mab_gym.fhir.row_keys import ValuesOf, date_fields, ranked, together
+from mab_gym.fhir.table import Rows
 from mab_gym.fhir.ties import Keys, stable_order
 from mab_gym.fhir.values import Value
 

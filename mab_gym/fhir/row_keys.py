@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.base import BaseTable, PoolIndex, Rows
+from mab_gym.fhir.base import BaseTable, PoolIndex
 from mab_gym.fhir.dates import Period
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.instants import NO_PERIOD, period_fields
 from mab_gym.fhir.paths import Path, compile_paths
+from mab_gym.fhir.table import Rows
 from mab_gym.fhir.ties import Keys
 from mab_gym.fhir.values import Value
 
@@ -88,14 +89,13 @@ def ranked(
     keys += [list(keys_of(values_of(hit, parameter))) for hit in hits[written].tolist()]
     distinct = sorted({key for each in keys for key in each})
     rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
-    flat = np.array([rank[key] for each in keys for key in each] or [0], dtype=np.int64)
-    lengths = np.array([len(each) for each in keys], dtype=np.intp)
     missing = len(distinct) + 1
+    flat = np.array([rank[key] for each in keys for key in each] + [missing], dtype=np.int64)
+    lengths = np.array([len(each) for each in keys], dtype=np.intp)
     if int(lengths.max(initial=0)) < 2:
         of_group = np.full(len(keys), missing, dtype=np.int64)
-        of_group[lengths > 0] = flat[: int(lengths.sum())]
+        of_group[lengths > 0] = flat[:-1]
         return RowKeys(of_group[of_hit], None)
-    flat = np.array([rank[key] for each in keys for key in each] + [missing], dtype=np.int64)
     starts = np.where(lengths > 0, np.cumsum(lengths) - lengths, len(flat) - 1)
     lengths = np.maximum(lengths, 1)
     return RowKeys(flat[spread(starts[of_hit], lengths[of_hit])], lengths[of_hit])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, Rows, sort_keys
+from mab_gym.fhir.base import LONGEST_REMEMBERED, BaseTable, sort_keys
 from mab_gym.fhir.budget import (
     COMPARISON,
     ELEMENT,
@@ -35,6 +35,7 @@ from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, asks_for_others, read_query
 from mab_gym.fhir.remembered import is_short
 from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, spread, together
+from mab_gym.fhir.table import Rows
 from mab_gym.fhir.targets import Targets
 from mab_gym.fhir.ties import Keys, SortedRows, SortedWindow
 from mab_gym.fhir.values import Reference, Value, read_values
@@ -530,11 +531,9 @@ class View:
         if table is None or not isinstance(table.table.ids, np.ndarray):
             return _ranks(self.ids(resource_type, hits))
         stored, written = hits < len(table), hits >= len(table)
-        in_order = np.concatenate((hits[stored], hits[written]))
+        found = id_keys(table.table.ids[hits[stored]], self.ids(resource_type, hits[written]))
         keys = np.empty(len(hits), dtype=np.int64)
-        keys[np.concatenate((np.flatnonzero(stored), np.flatnonzero(written)))] = id_keys(
-            table.table.ids[hits[stored]], self.ids(resource_type, in_order[len(in_order) - int(written.sum()) :])
-        )
+        keys[stored], keys[written] = np.split(found, [int(stored.sum())])
         return keys
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from urllib.parse import quote
 
-from mab_gym.fhir.base import Rows, parse_element
+from mab_gym.fhir.base import parse_element
 from mab_gym.fhir.budget import ENTRY, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
@@ -20,6 +20,7 @@ from mab_gym.fhir.paging import Page, SavedSearch, offset_links, offset_page, pa
 from mab_gym.fhir.query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search import View
 from mab_gym.fhir.subset import subset
+from mab_gym.fhir.table import Rows
 from mab_gym.fhir.url import self_link
 
 Parameters = tuple[tuple[str, str], ...]

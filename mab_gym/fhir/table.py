@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[Any]
+Rows = npt.NDArray[np.intp]
+"""Numbers of rows."""
 Positions = IntArray | Sequence[int]
 """The places of a table's rows in the order in which all resources were loaded, rising."""
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Rows = npt.NDArray[np.intp]
+from mab_gym.fhir.table import Rows
 
 
 class Numbered(Protocol):

@@ -169,19 +169,19 @@ class World:
         Raises:
             FhirError: The search cannot be read.
         """
-        view = self._reading(url).view()
+        self._pay_for_reading(url)
+        view = self.view()
         found = view.hits(read_match_url(resource_type, url))
         return len(found), next(iter(view.ids(resource_type, found.page(0, 1))), "")
 
     def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
         """Whether a resource would be found by a search, as far as it alone can tell."""
-        self._reading(url)
+        self._pay_for_reading(url)
         return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
 
-    def _reading(self, url: str) -> Self:
-        """Pays for understanding a search that is a condition."""
+    def _pay_for_reading(self, url: str) -> None:
+        """Understanding a search that is a condition costs as understanding one that is asked."""
         self.budget.spend(reading_work(parse_query(url.partition("?")[2])))
-        return self
 
     def versions(self, key: Key) -> list[Version]:
         """The versions of a resource, the newest first; none where there never was such a resource.
