@@ -7,13 +7,10 @@ longest of its frozen cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
-from mab_gym.backends import RecordSession
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.gold import play_gold
-from mab_gym.tasking.solving import Desk, Solution
 
 DIFFICULTIES: Final = ("easy", "medium", "hard")
 UNRATED: Final = "unrated"
@@ -29,18 +26,3 @@ def rated_by(cases: Iterable[Case]) -> str:
     """The difficulty of a family with these frozen cases; `UNRATED` where nobody counted their steps."""
     counted = [case.steps for case in cases if case.steps is not None]
     return rated(max(counted)) if counted else UNRATED
-
-
-def count_steps(solve: Callable[[Case, Desk], Solution], case: Case, desk: Desk, session: RecordSession) -> int:
-    """Plays a case's gold solution and counts its steps.
-
-    Args:
-        solve: The family's gold solution.
-        case: Which case.
-        desk: A new one.
-        session: A session at the case's snapshot; it is reset afterwards.
-
-    Raises:
-        ContentError: The solution writes something that is no action, or does not come to an end.
-    """
-    return play_gold(solve, case, desk, session).steps

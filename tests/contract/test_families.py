@@ -13,7 +13,8 @@ from mab_gym.agents.reference import InstantFinish, Oracle
 from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.rollout import assignments, play, play_all, unwrapped
 from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.tasking.difficulty import count_steps, rated
+from mab_gym.tasking.difficulty import rated
+from mab_gym.tasking.gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk
 from mab_gym.workplace import Workplace
@@ -189,6 +190,7 @@ def test_difficulty_is_what_the_solutions_take(name: str) -> None:
         for case, a in zip(family.cases, assignments(unwrapped(env), family=name), strict=True)
     }
     for case in family.cases:
-        assert case.steps == count_steps(family.solve, case, Desk(backend.base_url, backend.now), backend.open())
+        desk = Desk(backend.base_url, backend.now)
+        assert case.steps == play_gold(family.solve, case, desk, backend.open()).steps
         assert requests[case.id] <= case.steps
     assert family.difficulty == rated(max(case.steps or 0 for case in family.cases))

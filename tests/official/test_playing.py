@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 from collections import Counter
 from functools import partial
@@ -30,14 +27,13 @@ from mab_gym.official.tasks import NOW, read_tasks
 from mab_gym.rollout import assignments, play, play_all, unwrapped
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official
-from tests.processes import PATIENCE
+from tests.official.commands import run
 from tests.test_serve import serving
 
 from .conftest import BASE, finish, post
 from .tasks_of_our_own import CONTEXTS, PEOPLE, all_tasks, find, mrn, task, write_functions, write_tasks
 
 Env = gymnasium.Env[Any, str]
-COMMAND = [sys.executable, "-m", "mab_gym.cli", "official"]
 
 
 @pytest.fixture(scope="module")
@@ -383,19 +379,6 @@ def test_a_blind_constant_does_better_than_nothing_and_worse_than_reading(env: E
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAB_GYM_OFFICIAL")}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-        env={**clean, "COLUMNS": "160", **environment},
-    )
 
 
 def test_playing_writes_what_regrade_agrees_with(files: dict[str, Path], tmp_path: Path) -> None:

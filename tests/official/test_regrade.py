@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,10 @@ from mab_gym.official.conversation import Status
 from mab_gym.official.regrade import open_chart, read_trajectories, regrade
 from mab_gym.official.tasks import NOW, read_tasks
 from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
-from tests.processes import PATIENCE
+from tests.official.commands import run
 
 from .conftest import SHARED, finish
 
-COMMAND = [sys.executable, "-m", "mab_gym.cli", "official"]
 TASK = {
     "id": "task4_1",
     "instruction": "What?",
@@ -47,17 +44,6 @@ def tasks_file(tmp_path: Path) -> Path:
 def written(path: Path, *entries: Any) -> Path:
     path.write_text("".join((e if isinstance(e, str) else json.dumps(e)) + "\n" for e in entries))
     return path
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 def test_regrade_agrees(tmp_path: Path, tasks_file: Path, chart_file: Path) -> None:
