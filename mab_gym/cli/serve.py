@@ -70,11 +70,12 @@ def serve(
     ] = None,
     body_bytes: Annotated[str, typer.Option(help="The longest body.", rich_help_panel=_HOW_MUCH)] = "8MB",
     session_bytes: Annotated[
-        str, typer.Option(help="What one session may store (with --sessions own).", rich_help_panel=_HOW_MUCH)
-    ] = "64MB",
+        str,
+        typer.Option(help="Memory that one session may take (with --sessions own).", rich_help_panel=_HOW_MUCH),
+    ] = "128MB",
     stored_bytes: Annotated[
-        str, typer.Option(help="What all sessions together may store.", rich_help_panel=_HOW_MUCH)
-    ] = "512MB",
+        str, typer.Option(help="The same of all sessions together.", rich_help_panel=_HOW_MUCH)
+    ] = "1024MB",
 ) -> None:
     """Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C.
 

@@ -8,6 +8,7 @@ earlier table ends on it.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -28,8 +29,12 @@ WORTH_FOLDING = 16
 SCANS_FREE = 256
 """So many looks are never worth a new table."""
 
-WRITE_OVERHEAD = 500
-"""Bytes that a write costs beside its text."""
+WRITE_OVERHEAD = 1000
+"""Bytes of memory that a write takes, whatever it holds."""
+LINE_OVERHEAD = 120
+"""Bytes of memory that each value of a resource takes beside its text, of which it is a line."""
+ITEM_OVERHEAD = 60
+"""The same of each further value on a line."""
 
 _REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9.-]+")
 Key = tuple[str, str]
@@ -78,7 +83,7 @@ class Overlay:
         pending: By type the numbers of the writes that were not.
         writes: All writes.
         prepared: How many of them, the first, belong to what the session began with.
-        held: The bytes of all versions that were written.
+        held: The bytes of memory that all versions which were written take, about (see `_weight`).
         seen: Of a snapshot, how many writes it shows; None where this is no snapshot.
     """
 
@@ -137,7 +142,7 @@ class Overlay:
         write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
         number = len(self.writes)
         self.writes.append(write)
-        self.held += len(text) + WRITE_OVERHEAD
+        self.held += _weight(text)
         before = self._latest.get(write.key)
         if before is not None:
             self._versions = self._versions or {}
@@ -179,7 +184,7 @@ class Overlay:
         versions = self._versions or {}
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
-            self.held -= len(write.text) + WRITE_OVERHEAD
+            self.held -= _weight(write.text)
             if self._mentioned:
                 self._mentioned.pop(number, None)
             self.pending[write.resource_type].remove(number)
@@ -241,3 +246,13 @@ def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Wr
     if table is None:
         return BaseTable(*extend_table(resource_type, None, (), changed, resources, positions))
     return BaseTable(*extend_table(resource_type, table.table, table.positions, changed, resources, positions))
+
+
+def _weight(text: str) -> int:
+    """The bytes of memory that a version takes, about: its text, the same as Python values, and what those cost.
+
+    Many small values take ten times their text, one long one twice. Never far too little:
+    it keeps memory bounded.
+    """
+    values = LINE_OVERHEAD * text.count("\n") + ITEM_OVERHEAD * text.count('", "')
+    return 2 * sys.getsizeof(text) + values + WRITE_OVERHEAD

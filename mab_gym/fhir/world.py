@@ -125,7 +125,7 @@ class World:
 
     @property
     def held(self) -> int:
-        """The bytes of what this session has written: the JSON of all versions, and what it takes to keep them."""
+        """The bytes of memory that what this session has written takes, all versions, about."""
         return 0 if self._overlay is None else self._overlay.held
 
     def snapshot(self, known: Self | None = None) -> Self:

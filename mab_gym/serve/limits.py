@@ -21,7 +21,8 @@ class Limits:
             other exporters some megabytes.
         bodies: Bytes of all bodies that are on their way or being worked on; small ones do not count.
         small_body: Bytes up to which a body is small. Each connection may have one, so that they are bounded, too.
-        session_bytes: Bytes that one session may store, all versions of its resources together.
+        session_bytes: Bytes of memory that one session may store, all versions of its resources together; a resource
+            takes two to ten times its JSON.
         stored_bytes: The same of all sessions together.
         session_share: Bytes that each session may store, however much the others have.
         sessions: Sessions that may be open at once.
@@ -42,9 +43,9 @@ class Limits:
     body: int = 8 * MIB
     bodies: int = 32 * MIB
     small_body: int = 64 * KIB
-    session_bytes: int = 64 * MIB
-    stored_bytes: int = 512 * MIB
-    session_share: int = 64 * KIB
+    session_bytes: int = 128 * MIB
+    stored_bytes: int = 1024 * MIB
+    session_share: int = 128 * KIB
     sessions: int = 10_000
     session_idle: float = 3600.0
     header_bytes: int = 64 * KIB

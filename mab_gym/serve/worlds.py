@@ -23,7 +23,10 @@ SESSION_COOKIE = "mab_session"
 """The cookie by which it does so where it sends no such header; the answer to its first write brings it."""
 LONGEST_NAME = 200
 USED_ONCE_SECONDS = 10.0
-"""The time for which a session that was used but once is kept where there is no room."""
+"""The time for which a session without a write, or one that was used but once, is kept where there is no room.
+
+A session without a write may hold pages that its client is about to ask for.
+"""
 _LOOKED_AT = 64
 _FAR_AWAY = 1 << 48
 
@@ -77,7 +80,8 @@ class OwnWorlds:
     """A session for each client that names one, by a header or by the cookie that its first write brings.
 
     Who names none and only reads sees the snapshot, which needs no session. Where there is no room for another session,
-    those go first that nobody would miss: those without a write, then those that were used once and never again.
+    those go first that nobody would miss: those without a write that nobody has used for a while, then those that were
+    used once and never again, then those whose last use is long ago, and in the end whichever has no write.
 
     Args:
         server: Where sessions are opened.
@@ -138,17 +142,26 @@ class OwnWorlds:
         if place is not None:
             self._quota.close(place.account)
 
-    def _make_room(self) -> None:
+    def _longest_untouched(self) -> str | None:
+        """The session that was used longest ago of those without a write."""
         while self._untouched:
             name, place = next(iter(self._untouched.items()))
             if place.untouched:
-                return self._drop(name)
+                return name
             self._written[name] = self._untouched.pop(name)
+        return None
+
+    def _make_room(self) -> None:
         now = time.monotonic()
+        untouched = self._longest_untouched()
+        if untouched is not None and now - self._untouched[untouched].used > USED_ONCE_SECONDS:
+            return self._drop(untouched)
         for name, place in islice(self._written.items(), _LOOKED_AT):
             idle = self._limits.session_idle if place.uses > 1 else min(USED_ONCE_SECONDS, self._limits.session_idle)
             if not place.busy and now - place.used > idle:
                 return self._drop(name)
+        if untouched is not None:
+            return self._drop(untouched)
         text = f"There are {self._limits.sessions} sessions already; end one (DELETE /session) or use one that is open"
         raise FhirError(503, Issue(text, "too-costly"))
 

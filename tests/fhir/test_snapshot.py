@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from copy import copy
 from threading import Thread
 from typing import Any
@@ -156,3 +158,27 @@ def test_all_versions_and_their_upkeep_are_held() -> None:
     assert session.held > 2 * once - 10
     session.reset()
     assert session.held == 0
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"contact": [{"name": {"text": f"w{number}"}} for number in range(2000)]},
+        {"name": [{"given": [f"x{number}"]} for number in range(2000)]},
+        {"name": [{"text": "你好" * 50_000}]},
+        {"extension": [{"url": f"u{number % 7}", "valueCode": "x"} for number in range(2000)]},
+    ],
+    ids=["objects", "lists", "wide characters", "extensions"],
+)
+def test_what_is_held_is_about_the_memory_that_it_takes(elements: dict[str, Any]) -> None:
+    put(Server({}).open(), "p0", **elements)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        session = Server({}).open()
+        put(session, "p0", **elements)
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.6 < session.held / taken < 2.5

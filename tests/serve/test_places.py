@@ -118,6 +118,20 @@ def test_sessions_with_writes_stay_and_untouched_ones_make_room() -> None:
     write(worlds, x_mab_session="d")
 
 
+@pytest.mark.parametrize(("quiet", "makes_room"), [(-1.0, "reads"), (3600.0, "writes once")])
+def test_a_session_that_only_reads_is_kept_while_it_is_in_use(
+    quiet: float, makes_room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold pages of a search that its client is about to ask for."""
+    worlds = own(Limits(sessions=2, session_idle=-1.0))
+    write(worlds, x_mab_session="writes once")
+    worlds.place({"x-mab-session": "reads"}, reading=True)
+    monkeypatch.setattr("mab_gym.serve.worlds.USED_ONCE_SECONDS", quiet)
+    write(worlds, x_mab_session="new")
+    assert worlds.named({"x-mab-session": makes_room}) is None
+    assert open_sessions(worlds) == 2
+
+
 def test_the_session_that_was_idle_longest_makes_room() -> None:
     worlds = own(Limits(sessions=1, session_idle=-1.0))
     name = write(worlds)
@@ -154,7 +168,7 @@ def test_links_can_be_followed_without_a_session_and_after_it_began() -> None:
 
 # --- how much they may store -------------------------------------------------------------------------------------
 
-SMALL = Limits(session_bytes=100_000, stored_bytes=150_000, session_share=20_000)
+SMALL = Limits(session_bytes=200_000, stored_bytes=300_000, session_share=40_000)
 
 
 def stored(size: int) -> dict[str, object]:
