@@ -1,10 +1,11 @@
 """Plays episodes made by a grammar and checks everything; run by `scripts/fuzz`.
 
 After every action: no exception, no fault that the record system owns up to, an observation within its space, a legal
-info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. After every
-reset: the agent's session and a fresh one answer as the untouched record system does; a neighbour's write is seen by
-the neighbour alone; several episodes side by side see what each sees alone. In the end: memory has come to a plateau,
-caches keep to their bounds, and a sample played again in another process, in another order, gives equal bytes.
+info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. (A slow
+action is timed twice more, and the least time counts, since machines are busy.) After every reset: the agent's session
+and a fresh one answer as the untouched record system does; a neighbour's write is seen by the neighbour alone; several
+episodes side by side see what each sees alone. In the end: memory has come to a plateau, caches keep to their bounds,
+and a sample played again in another process, in another order, gives equal bytes.
 
     scripts/fuzz --actions 20000 --seed 1 --workers 2
     scripts/fuzz --replay 1.417           one plan, with what was sent and what became of it
@@ -13,6 +14,7 @@ caches keep to their bounds, and a sample played again in another process, in an
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -39,6 +41,9 @@ SAMPLE = 20
 """One plan of so many is played again in another process."""
 SHRUNK = 12
 """Findings that are made small."""
+TIMED_AGAIN = 2
+SHOWN = 5
+"""Slow actions that the summary names."""
 
 
 class Bench:
@@ -55,6 +60,17 @@ class Bench:
         self._watch = Watch()
         self._worlds: dict[str, World] = {}
 
+    def open(self) -> None:
+        """Opens all worlds at once.
+
+        The garbage collector need not look at them: an agent's environment is one, and here are eight and their
+        grammars.
+        """
+        for name in self.names:
+            self.world(name)
+        gc.collect()
+        gc.freeze()
+
     def world(self, name: str) -> World:
         """The world of a name."""
         if name not in self._worlds:
@@ -68,6 +84,10 @@ class Bench:
     def play(self, plan: Plan) -> Played:
         """Plays a plan."""
         return Player(self.world(plan.world), self._watch, self.bounds).play(plan)
+
+    def time_again(self, seed: str) -> float:
+        """The least processor seconds of a plan's slowest action, of some tries."""
+        return min(self.play(self.plan(seed)).slowest[0][0] for _ in range(TIMED_AGAIN))
 
     def small(self, finding: Finding) -> Plan:
         """A small plan that shows a finding."""
@@ -88,6 +108,7 @@ class Report:
         memory: Bytes of memory now and then, of each process.
         caches: Caches that hold more than they should.
         compared: Plans that were played again in another process.
+        again: Processor seconds of the slowest action of a plan that was timed again, by the plan's seed.
         small: Small plans, by the key of what they show.
     """
 
@@ -96,6 +117,7 @@ class Report:
     memory: dict[int, list[int]] = field(default_factory=dict)
     caches: set[str] = field(default_factory=set)
     compared: int = 0
+    again: dict[str, float] = field(default_factory=dict)
     small: dict[tuple[str, str], Plan] = field(default_factory=dict)
 
     def finish(self) -> None:
@@ -126,8 +148,8 @@ class Report:
             yield f"  memory of a process: {samples[0] / 1e6:.0f} MB first, {max(samples) / 1e6:.0f} MB at most, " + (
                 f"{samples[-1] / 1e6:.0f} MB last"
             )
-        for took, seed, text in played.slowest[:5]:
-            yield f"  slow: {took * 1e3:8.1f} ms  {seed:8} {text}"
+        for took, seed, text in played.slowest[:SHOWN]:
+            yield f"  slow: {took * 1e3:6.1f} ms, {self.again[seed] * 1e3:6.1f} ms again  {seed:8} {text}"
         for size, seed, text in played.greatest[:2]:
             yield f"  great: {size / 1e6:6.2f} MB  {seed:8} {text}"
         yield from self._findings()
@@ -164,6 +186,7 @@ _bench: list[Bench] = []
 def begin(names: tuple[str, ...], bounds: Bounds) -> None:
     """Makes this process a worker."""
     _bench[:] = [Bench(names, bounds)]
+    _bench[0].open()
 
 
 def work(seeds: Sequence[str]) -> tuple[int, Played, int, list[str]]:
@@ -198,8 +221,11 @@ def fuzz(
     if again:
         _play_again(report, names, bounds)
     report.finish()
+    if workers > 1:
+        begin(names, bounds)
+    bench = _bench[0]
+    _time_again(report, bench)
     if report.played.findings:
-        bench = Bench(names, bounds) if workers > 1 else _bench[0]
         for finding in _firsts(report.played.findings)[:SHRUNK]:
             if finding.kind not in ("cache", "memory", "bytes"):
                 report.small[finding.key] = bench.small(finding)
@@ -240,6 +266,18 @@ def _in_processes(
                     file=sys.stderr,
                     flush=True,
                 )
+
+
+def _time_again(report: Report, bench: Bench) -> None:
+    """Times the slowest actions once more, and forgets those that were slow by chance."""
+    shown = [seed for _, seed, _ in report.played.slowest[:SHOWN]]
+    slow = [finding.seed for finding in report.played.findings if finding.kind == "slow"]
+    report.again = {seed: bench.time_again(seed) for seed in dict.fromkeys([*shown, *slow])}
+    report.played.findings = [
+        finding
+        for finding in report.played.findings
+        if finding.kind != "slow" or report.again[finding.seed] > bench.bounds.seconds
+    ]
 
 
 def _play_again(report: Report, names: tuple[str, ...], bounds: Bounds) -> None:
@@ -286,7 +324,7 @@ def main() -> int:
     parser.add_argument(
         "--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="environments (default: all)"
     )
-    parser.add_argument("--most-seconds", type=float, default=1.0, help="processor time of an action (default: 1.0)")
+    parser.add_argument("--most-seconds", type=float, default=0.1, help="processor time of an action (default: 0.1)")
     parser.add_argument("--most-megabytes", type=float, default=20.0, help="of an answer and its text (default: 20)")
     parser.add_argument("--once", action="store_true", help="play nothing again in another process")
     parser.add_argument("--replay", metavar="SEED", help="play one plan again and show it whole")
