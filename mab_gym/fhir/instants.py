@@ -78,12 +78,13 @@ def _days(local_seconds: Numbers) -> Numbers:
     """Days as numbers like 20231112, of seconds since 1970-01-01 on a local clock."""
     if not len(local_seconds):
         return local_seconds
-    days = local_seconds // _DAY
+    days = (local_seconds // _DAY).astype(np.int32)
     first = int(days.min())
     span = int(days.max()) - first + 1
     if span > len(days) + 4096:
-        return _day_numbers(days)
-    known: Numbers = _day_numbers(np.arange(first, first + span, dtype=np.int64))[days - first]
+        return _day_numbers(days.astype(np.int64))
+    days -= first
+    known: Numbers = _day_numbers(np.arange(first, first + span, dtype=np.int64))[days]
     return known
 
 

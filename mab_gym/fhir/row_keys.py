@@ -81,11 +81,13 @@ def ranked(
     """
     size = 0 if table is None else len(table)
     stored, written = _split(hits, size)
-    groups = Groups((), np.empty(0, dtype=np.intp)) if table is None else grouped(table, hits[stored], parameter)
+    groups = Groups((), np.empty(0, dtype=np.int32)) if table is None else grouped(table, hits[stored], parameter)
     keys = [list(keys_of(values)) for values in groups.values]
-    of_hit = np.empty(len(hits), dtype=np.intp)
-    of_hit[stored] = groups.of_row
-    of_hit[written] = np.arange(len(keys), len(keys) + len(written))
+    of_hit = groups.of_row
+    if len(written):
+        of_hit = np.empty(len(hits), dtype=np.int32)
+        of_hit[stored] = groups.of_row
+        of_hit[written] = np.arange(len(keys), len(keys) + len(written))
     keys += [list(keys_of(values_of(hit, parameter))) for hit in hits[written].tolist()]
     distinct = sorted({key for each in keys for key in each})
     rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
@@ -115,13 +117,15 @@ def date_fields(
     """
     size = 0 if table is None else len(table)
     stored, written = _split(hits, size)
-    found = [np.full(len(hits), NO_PERIOD, dtype=np.int64) for _ in fields]
+    of_rows: list[Keys] | None = []
     if table is not None and len(written) < len(hits):
-        of_rows = _stored_fields(table, hits[stored], parameter, fields)
+        of_rows = _stored_fields(table, hits[stored] if len(written) else hits, parameter, fields)
         if of_rows is None:
             return None
         if not len(written):
             return of_rows
+    found = [np.full(len(hits), NO_PERIOD, dtype=np.int64) for _ in fields]
+    if of_rows:
         for field, numbers in zip(found, of_rows, strict=True):
             field[stored] = numbers
     for place in written.tolist():
@@ -189,7 +193,7 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
             cells, chosen = _joined(cells, codes, len(members), len(distinct))
             members = [(*members[cell], divmod(int(distinct[code]), 256)) for cell, code in chosen]
     used = np.flatnonzero(np.bincount(cells, minlength=len(members)))
-    compact = np.zeros(len(members), dtype=np.intp)
+    compact = np.zeros(len(members), dtype=np.int32)
     compact[used] = np.arange(len(used))
     for place, top in enumerate(tops):
         if top in table.pools:
@@ -203,7 +207,7 @@ def _grouped_by_pool(index: PoolIndex, rows: Rows, kind: str, paths: Sequence[Pa
     codes = index.column.codes[rows]
     counts = np.bincount(codes, minlength=1)
     used = np.flatnonzero(counts)
-    compact = np.zeros(len(counts), dtype=np.intp)
+    compact = np.zeros(len(counts), dtype=np.int32)
     compact[used] = np.arange(len(used))
     return Groups(index.values_of(used.tolist(), kind, paths), compact[codes])
 
