@@ -36,7 +36,8 @@ LINE_OVERHEAD = 120
 ITEM_OVERHEAD = 60
 """The same of each further value on a line."""
 
-_REFERENCE = re.compile(r"[A-Za-z]+/[A-Za-z0-9.-]+")
+_REFERENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]+/[A-Za-z0-9.-]+")
+"""Begins where a word does: else each letter of a long word would be tried as the first one."""
 Key = tuple[str, str]
 """A resource type and a logical id."""
 

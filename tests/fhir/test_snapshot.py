@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 import tracemalloc
 from copy import copy
 from threading import Thread
@@ -182,3 +183,12 @@ def test_what_is_held_is_about_the_memory_that_it_takes(elements: dict[str, Any]
     finally:
         tracemalloc.stop()
     assert 0.6 < session.held / taken < 2.5
+
+
+def test_a_long_word_in_a_write_is_looked_through_once() -> None:
+    """A regular expression that may begin at each of its letters takes minutes for this one."""
+    session = serve(patient("p0"))
+    put(session, "p1", name=[{"text": "a" * 2_000_000}])
+    begun = time.process_time()
+    assert ids(session, "Patient/p0/$everything") == ["p0"]
+    assert time.process_time() - begun < 5
