@@ -187,7 +187,7 @@ def test_what_is_held_is_about_the_memory_that_it_takes(elements: dict[str, Any]
 
 def test_a_long_word_in_a_write_is_looked_through_once() -> None:
     """A regular expression that may begin at each of its letters takes minutes for this one."""
-    session = serve(patient("p0"))
+    session = serve([patient("p0")])
     put(session, "p1", name=[{"text": "a" * 2_000_000}])
     begun = time.process_time()
     assert ids(session, "Patient/p0/$everything") == ["p0"]
