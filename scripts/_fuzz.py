@@ -41,6 +41,8 @@ SAMPLE = 20
 """One plan of so many is played again in another process."""
 SHRUNK = 12
 """Findings that are made small."""
+MOST_OTHERS = 60
+"""Seeds of further plans with the same finding that the summary names."""
 TIMED_AGAIN = 2
 SHOWN = 5
 """Slow actions that the summary names."""
@@ -161,6 +163,9 @@ class Report:
             yield f"FOUND {finding.kind} ({counts[finding.key]:,} times): {finding.what}"
             where = f"episode {finding.lane}, action {finding.place}"
             yield f"  scripts/fuzz --replay {finding.seed}   {where}: {finding.text}"
+            others = {other.seed for other in self.played.findings if other.key == finding.key} - {finding.seed}
+            if others:
+                yield f"  and {', '.join(sorted(others)[:MOST_OTHERS])}"
             if plan := self.small.get(finding.key):
                 for lane in plan.lanes:
                     for action in lane.actions:

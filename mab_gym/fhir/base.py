@@ -524,7 +524,7 @@ class BaseTable:
                 mask |= np.logical_and.reduce([self._mask(part, rows) for part in group])
             return mask
         if wanted.ids is not None:
-            mask = np.fromiter((i in wanted.ids for i in self.ids(rows)), np.bool_, len(rows))
+            mask = np.isin(rows, [row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None])
         else:
             mask = np.zeros(len(rows), dtype=np.bool_)
             for path in compile_paths(self.table.resource_type, wanted.parameter.expression):

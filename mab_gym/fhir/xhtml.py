@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from html.entities import html5
 from xml.parsers.expat import ExpatError, ParserCreate
@@ -10,6 +11,7 @@ from mab_gym.fhir.errors import DataFormatError
 from mab_gym.fhir.outcome import FhirError
 
 _NAMESPACE = ' xmlns="http://www.w3.org/1999/xhtml"'
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 _XML_ENTITIES = ("lt;", "gt;", "amp;", "quot;", "apos;")
 
 
@@ -90,7 +92,7 @@ class _Composer:
 
     def _text(self, data: str) -> None:
         self._close_tag()
-        self.parts.append("".join(_escape(c) if c <= "\uffff" else f"&#x{ord(c):X};" for c in data))
+        self.parts.append(_BEYOND_16_BITS.sub(lambda found: f"&#x{ord(found[0]):X};", _escape(data)))
 
     def _comment(self, data: str) -> None:
         if self.parts:
