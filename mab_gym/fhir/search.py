@@ -484,6 +484,8 @@ class View:
                 columns.append(numbers if matches is None else numbers[matches])
                 continue
             matches = np.arange(len(hits)) if matches is None else matches
+            rows_then = int(counts[matches].sum())  # several values in several places multiply
+            self.budget.spend((rows_then - len(matches)) * (SORTED_ROW + (len(columns) + 1) * ROW))
             columns = [np.repeat(column, counts[matches]) for column in columns]
             columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
             matches = np.repeat(matches, counts[matches])

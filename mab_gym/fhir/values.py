@@ -60,6 +60,8 @@ Value = Token | Text | Reference | Quantity | Period | float | str
 
 def normalize(text: str) -> str:
     """Upper case without accents: how HAPI indexes strings."""
+    if text.isascii():
+        return text.upper()
     decomposed = unicodedata.normalize("NFD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
 

@@ -1,6 +1,7 @@
 """Every request has an allowance of work and characters, over all entries of a batch together."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from mab_gym.fhir.budget import DEFAULT_LIMITS, Budget, Limits
 from mab_gym.fhir.build import build_tables
 from mab_gym.fhir.outcome import FhirError
 from mab_gym.fhir.server import Request, Response, Server, Session
-from tests.fhir.serving import get, ids, observation, patient
+from tests.fhir.serving import get, ids, observation, patient, serve
 
 JSON = {"content-type": "application/fhir+json"}
 PLENTY = 1 << 40
@@ -93,6 +94,16 @@ def test_what_cannot_be_read_is_refused_for_that(body: str) -> None:
     session = hospital(1, body=10_000)
 
     assert session.handle(Request("POST", "Patient", JSON, body)).status == 400
+
+
+def test_sorting_by_many_values_again_and_again_is_refused_before_the_rows_multiply() -> None:
+    names = [{"family": f"F{number}"} for number in range(8)]
+    session = serve(patient(f"p{number}", name=names) for number in range(20))
+    assert get(session, "Patient?_sort=family,family").status == 200
+    begun = time.process_time()
+    status, code, _ = outcome(get(session, "Patient?_sort=" + ",".join(["family"] * 9)))
+    assert (status, code) == (400, "too-costly")
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(
