@@ -58,6 +58,8 @@ WRITE_LOOKED_AT = 5.0
 """Asking one of the session's own writes one question."""
 MENTION_LOOKED_AT = 0.5
 """Asking one of them no more than what it refers to."""
+ID = 0.2
+"""Writing down the id of one resource that was found."""
 LINK = 6.0
 """Following one reference."""
 ENTRY = 4.0

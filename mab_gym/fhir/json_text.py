@@ -132,7 +132,7 @@ def read_decimal(literal: str) -> DecimalNumber:
         if isinf(number := DecimalNumber.unchecked(literal)) and Decimal(literal).adjusted() < GREATEST_EXPONENT:
             return number
         raise JsonSyntaxError(str(error)) from None
-    if number.length > MAX_NUMBER_LENGTH and not isinf(number):
+    if len(number.text) > MAX_NUMBER_LENGTH and number.length > MAX_NUMBER_LENGTH and not isinf(number):
         raise JsonSyntaxError(too_long(number.length))
     return number
 

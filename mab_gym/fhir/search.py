@@ -381,15 +381,24 @@ class View:
         """Looking at each hit's values costs by the values asked for."""
         self.budget.spend(len(hits) * sum(ELEMENT + wanted.comparisons_each * COMPARISON for wanted in filters))
 
-    def _spend_on_order(self, table: BaseTable | None, hits: Rows, parameter: SearchParameter) -> None:
-        """Putting hits into order costs by the hit, and by the distinct elements among them."""
+    def _spend_on_order(
+        self, table: BaseTable | None, hits: Rows, parameter: SearchParameter, comparisons: int = 0
+    ) -> None:
+        """Putting hits into order costs by the hit, and by the distinct elements among them.
+
+        Args:
+            table: The snapshot.
+            hits: What is put into order.
+            parameter: What it is ordered by.
+            comparisons: How many values each element is compared with before.
+        """
         distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
-        self.budget.spend(len(hits) * SORTED_ROW + distinct * ELEMENT)
+        self.budget.spend(len(hits) * SORTED_ROW + distinct * (ELEMENT + comparisons * COMPARISON))
 
     def _arranged(self, resource_type: str, driver: Driver, table: BaseTable | None, hits: Rows) -> Rows:
         for each in (driver, driver.then):
             if each is not None:
-                self._spend_on_order(table, hits, each.wanted.parameter)
+                self._spend_on_order(table, hits, each.wanted.parameter, each.wanted.comparisons_each)
         return arrange(
             driver,
             table,

@@ -8,7 +8,7 @@ from threading import Lock
 from urllib.parse import quote
 
 from mab_gym.fhir.base import parse_element
-from mab_gym.fhir.budget import ENTRY, REWRITTEN, Budget, reading_work
+from mab_gym.fhir.budget import ENTRY, ID, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.bundle import searchset
 from mab_gym.fhir.chance import Chance
 from mab_gym.fhir.exchange import FHIR_JSON, Origin, Response
@@ -344,6 +344,7 @@ class Searches:
         """What ``_include`` and ``_revinclude`` add to a page."""
         if not query.includes:
             return ()
+        view.budget.spend(len(hits) * ID * (1 + len(query.includes)))
         ids = (found_in or view).ids(query.resource_type, hits)
         matches = [(query.resource_type, logical_id) for logical_id in ids]
         summary = query.summary if query.summary in ("true", "text", "data") else ""

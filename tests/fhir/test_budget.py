@@ -119,6 +119,7 @@ def test_sorting_by_many_values_again_and_again_is_refused_before_the_rows_multi
         "Observation?patient.name=x",
         "Observation/_history",
         "_history?_count=1000",
+        "Observation?_count=-5&_offset=0&_include=Observation:subject&_revinclude=*",
         "Observation?_count=400&_elements=code",
         "Observation?_count=400&_pretty=false",
         "Observation?_count=400&_format=xml",
