@@ -153,14 +153,25 @@ class RayWorkers:
         hand.asked[hand.actor.prepare.remote(self._job, self._archive)] = ()
 
     def _hand_out(self) -> None:
-        """Hands out assignments: one an episode's place, and one batch in advance where they are short."""
+        """Hands out assignments: one an episode's place, and one batch in advance where they are short.
+
+        None in advance where a worker has died before: its answers must come before the next episode can end it, or the
+        wrong one is blamed.
+        """
         in_advance = self._pace is not None and self._pace < BATCH_SECONDS
         ready = [hand for hand in self._hands if hand.is_ready]
         for depth in range(self._job.at_once + in_advance):
             for hand in ready:
-                if self._waiting and len(hand.asked) <= depth:
+                if not self._waiting or len(hand.asked) > depth:
+                    continue
+                if depth < self._job.at_once or not self._is_suspect(hand):
                     batch = self._next_batch(2 * len(ready) * self._job.at_once)
                     hand.asked[hand.actor.play.remote(batch)] = batch
+
+    def _is_suspect(self, hand: _Hand) -> bool:
+        """Tells if a worker has died over what this one plays, or over what comes next."""
+        asked = [assignment for batch in hand.asked.values() for assignment in batch]
+        return any(assignment in self._deaths for assignment in (*asked, self._waiting[0]))
 
     def _next_batch(self, shares: int) -> list[Assignment]:
         size = 1
