@@ -63,8 +63,8 @@ def worst(*arguments: str, planted: str = "") -> str:
 def test_a_dear_kind_of_request_leads_the_list_and_can_be_played_again(tmp_path: Path) -> None:
     out = tmp_path / "worst.jsonl"
     planted = DWELLS.replace("WORD", "_sort").replace("SECONDS", "0.15")
-    said = worst("--actions", "26", "--seed", "3", "--limit", "1", "--out", str(out), planted=planted)
-    assert said.startswith("26 candidates measured; over 100 ms, cold: ")
+    said = worst("--actions", "22", "--seed", "3", "--limit", "1", "--out", str(out), planted=planted)
+    assert said.startswith("22 candidates measured; over 100 ms, cold: ")
     listed: list[dict[str, Any]] = [json.loads(line) for line in out.read_text().splitlines()]
     assert listed[0]["cold"] >= 0.15
     assert any("~" in found["seed"] for found in listed), "what was dear is changed further"
@@ -74,8 +74,8 @@ def test_a_dear_kind_of_request_leads_the_list_and_can_be_played_again(tmp_path:
 
 
 def test_what_takes_too_long_is_cut_short_and_listed(tmp_path: Path) -> None:
-    planted = DWELLS.replace("WORD", "_sort").replace("SECONDS", "30")
-    said = worst("--actions", "12", "--seed", "3", "--limit", "1", planted=planted)
+    planted = DWELLS.replace("WORD", "_sort").replace("SECONDS", "2")
+    said = worst("--actions", "8", "--seed", "3", "--limit", "1", planted=planted)
     assert re.search(r"^ +1 ≥", said, re.MULTILINE)
     assert "cut short: 0" not in said
 

@@ -67,7 +67,7 @@ def test_a_torn_last_line_is_played_again_wherever_it_is_torn(tmp_path: Path, so
         whole, path = told(out), out / "episodes.jsonl"
         data = path.read_bytes()
         second = data.index(b"\n") + 1
-        for cut in (0, 1, second - 1, second, second + 1, len(data) - 1, chance.randrange(len(data))):
+        for cut in (0, second - 1, second + 1, chance.randrange(len(data))):
             path.write_bytes(data[:cut])
             assert len(list(read_records(out))) == data[:cut].count(b"\n")
             done = run(*arguments)
