@@ -1,0 +1,52 @@
+"""Rewritings of gold writes: the same in other forms, and others that look alike.
+
+`rewritings` makes them from the elements of the resources, so that every family has them without any being written for
+it. ``python -m tests.contract.rewritings [family]`` shows where the judge sees them otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.contract.rewritings import right, wrong, wrong_sets
+from tests.contract.rewritings.grammar import Json, Person, Rewriting, Scene, same
+from tests.contract.rewritings.meaning import Ask
+
+__all__ = ["Person", "Rewriting", "Scene", "rewritings"]
+
+
+def rewritings(writes: Sequence[Json], scene: Scene, strays: Sequence[Json] = ()) -> list[Rewriting]:
+    """Every rewriting of a case's gold writes; no two have the same label or the same writes.
+
+    Args:
+        writes: The gold writes; of none the only rewritings are stray writes.
+        scene: Where and when the case plays.
+        strays: Writes that are due in other cases, made out for this case's patient.
+    """
+    made: list[Rewriting] = []
+    labels: set[str] = set()
+    seen: dict[str, bool | None] = {repr(list(writes)): True}
+    for each in _all(writes, scene, strays):
+        content = repr(each.writes)
+        if content in seen:
+            continue
+        seen[content] = each.right
+        label, number = each.label, 2
+        while label in labels:
+            label, number = f"{each.label} ({number})", number + 1
+        labels.add(label)
+        made.append(Rewriting(label, each.writes, each.right, each.why, each.unserved))
+    return made
+
+
+def _all(writes: Sequence[Json], scene: Scene, strays: Sequence[Json]) -> Iterator[Rewriting]:
+    yield from right.rewritings(writes)
+    yield from wrong_sets.rewritings(writes, scene)
+    yield from wrong_sets.with_strays(writes, strays)
+    for place, resource in enumerate(writes):
+        ask = Ask(resource, scene)
+        for change in (*right.changes(ask), *wrong.changes(ask)):
+            new = [*writes[:place], change.resource, *writes[place + 1 :]]
+            label = f"{resource['resourceType']} {change.label}"
+            if not same(new, list(writes)):
+                yield Rewriting(label, new, change.right, change.why, change.unserved)
