@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from tests.contract.rewritings import right, wrong, wrong_sets
 from tests.contract.rewritings.grammar import Json, Person, Rewriting, Scene, same
 from tests.contract.rewritings.meaning import Ask
+from tests.contract.rewritings.merging import merged
 
 __all__ = ["Person", "Rewriting", "Scene", "rewritings"]
 
@@ -45,7 +46,8 @@ def _all(writes: Sequence[Json], scene: Scene, strays: Sequence[Json]) -> Iterat
     yield from wrong_sets.with_strays(writes, strays)
     for place, resource in enumerate(writes):
         ask = Ask(resource, scene)
-        for change in (*right.changes(ask), *wrong.changes(ask)):
+        changes = [*right.changes(ask), *wrong.changes(ask)]
+        for change in (*changes, *merged(resource, changes)):
             new = [*writes[:place], change.resource, *writes[place + 1 :]]
             label = f"{resource['resourceType']} {change.label}"
             if not same(new, list(writes)):

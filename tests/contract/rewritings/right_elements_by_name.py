@@ -180,6 +180,12 @@ def _observation(ask: Ask) -> Iterator[Rule]:
             made = [{"code": {"coding": [{"system": LOINC, "code": code, "display": name}]},
                      "valueQuantity": {"value": value, **unit}} for code, name, value in parts]  # fmt: skip
             yield f"of the reading{label}", "component", made, True, "it says the same reading"
+        raised = int(high) >= 140 or int(low) >= 90
+        if raised or (int(high) >= 100 and int(low) >= 65):
+            code, display = ("H", "High") if raised else ("N", "Normal")
+            system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+            coding = {"system": system, "code": code, "display": display}
+            yield display, "interpretation", [{"coding": [coding]}], True, "the reading says so"
     for site in ("left arm", "right upper arm"):
         yield site, "bodySite", {"text": site}, True, "that is where one measures"
     yield "of the arm, coded", "bodySite", {"coding": [{"system": SNOMED, "code": "368209003", "display": "Right upper arm"}]}, (

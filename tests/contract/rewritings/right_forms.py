@@ -7,7 +7,7 @@ from datetime import UTC, timedelta, timezone
 from typing import Any
 
 from tests.contract.rewritings.concepts import RXNORM, SNOMED, TASK_CODE, concept_of
-from tests.contract.rewritings.grammar import SERVER_BASE, Change, Path, Spot, add, filled, put
+from tests.contract.rewritings.grammar import SERVER_BASE, Change, Path, Spot, add, drop, filled, put
 from tests.contract.rewritings.meaning import DOSE, Ask
 from tests.contract.rewritings.words import ROUTES, UCUM, UNITS
 from tests.contract.rewritings.wrong_values import moment_of
@@ -81,6 +81,8 @@ def _concepts(ask: Ask, path: Path, name: str, value: dict[str, Any]) -> Iterato
         for place, coding in enumerate(codings):
             shown = put(ask.resource, (*path, "coding", place), {**coding, "display": words})
             yield Change(f"{name} shown as {words}", shown, True, why)
+    if known and codings and value.get("text"):
+        yield Change(f"{name} without its text", drop(ask.resource, (*path, "text")), True, why)
     if known and codings:
         both = put(ask.resource, path, {"coding": [{**codings[0], "display": known.names[0]}], "text": known.names[0]})
         yield Change(f"{name} shown and told", both, True, why)

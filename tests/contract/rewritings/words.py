@@ -77,7 +77,7 @@ UNITS: dict[str, Unit] = {
         ("min", "s", "d", "wk", "g", "mL/h", "ms", "a"),
     ),
     "unit": Unit(
-        ("unit", "units", "Unit", "unit(s)"), "{unit}", (), ("mL", "g", "L", "mg", "dose", "pack of 10", "/h", "kg")
+        ("unit", "units", "Unit", "unit(s)"), "{unit}", (), ("mL", "g", "L", "mg", "pack of 10", "/h", "kg")
     ),
 }  # fmt: skip
 
@@ -93,20 +93,28 @@ HOURS = {"BID": 12.0, "TID": 8.0, "QID": 6.0, "QD": 24.0, "QOD": 48.0, "Q1H": 1.
 """How many hours lie between two times, as far as a code says."""
 
 RETRACTED = (
-    "Do not give.", "Disregard this order.", "Cancelled.", "CANCELLED - entered in error", "Wrong patient.",
-    "Hold until tomorrow.", "This order is void.", "Do not carry this out until the attending has agreed.",
-    "Entered by mistake, please ignore.", "Only a draft, not to be acted on.", "Discontinued.", "On hold",
-    "Not for this patient", "Superseded by another order.", "Test entry - not a real order", "Please do NOT process",
-    "Withdrawn by the prescriber", "Only if the patient asks for it", "Start next year.", "Postpone by one week",
-    "D/C", "Ignore the above; see the paper chart instead.", "rescinded", "Contraindicated in this patient",
+    "Disregard this.", "Cancelled.", "CANCELLED - entered in error", "Wrong patient.", "This entry is void.",
+    "Entered by mistake, please ignore.", "Only a draft, not to be acted on.", "Superseded by a later entry.",
+    "Test entry - not real", "Please do NOT process", "Withdrawn", "Ignore the above; see the paper chart instead.",
+    "rescinded", "This is not about this patient.",
 )  # fmt: skip
-"""What takes back whatever was asked for, or puts it off."""
+"""What takes back whatever was written."""
+PUT_OFF = (
+    "Do not carry this out until the attending has agreed.", "Start next year.", "Postpone by one week",
+    "Only if the patient asks for it",
+)
+"""What puts off whatever is to be done, or makes it conditional."""
+NOT_GIVEN = (
+    "Do not give.", "do not order", "On hold", "Discontinued.", "D/C", "Contraindicated in this patient",
+    "Not for this patient", "Cancel this order", "Hold until further notice.",
+)  # fmt: skip
+"""What takes back an order, and goes with a request to stop one, and with an allergy."""
 AGAINST: dict[str, tuple[str, ...]] = {
     "drug": (
         "Give ten times the dose.", "Double the dose.", "Give half the dose.", "Repeat every 4 hours for 3 days.",
         "Take two tablets four times a day.", "Give by intramuscular injection.", "Give by the rectal route.",
-        "Give 500 g.", "Give 1000 mEq.", "as needed for pain", "Substitute heparin.", "Give as a rapid push.",
-        "Give tomorrow at 08:00, not today.", "max 1 mg in 24 hours", "Crush and give through the nasogastric tube.",
+        "Give 500 g.", "Give 1000 mEq.", "as needed for pain", "Substitute heparin.",
+        "Give tomorrow at 08:00, not today.", "max 1 mg in 24 hours",
     ),
     "test": (
         "Draw next month.", "Do not draw blood.", "Repeat every hour.", "Draw a sodium instead.", "Urine only",

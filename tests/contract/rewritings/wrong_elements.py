@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from typing import Any
 
 from mab_gym.fhir.definitions import elements
 from tests.contract.rewritings.grammar import Change, Path, Spot, at, listed, objects, put, spots
@@ -19,6 +20,7 @@ ACTORS = {"requester", "performer", "recorder", "asserter", "owner", "author", "
 def changes(ask: Ask) -> Iterator[Change]:
     """Modifiers on every level, what belongs to somebody else, other times, and what `BY_NAME` lists."""
     yield from _modifiers(ask)
+    yield from _both(ask)
     for spot in spots(ask.resource):
         if spot.value is None and len(spot.path) == 1:
             yield from _references(ask, spot)
@@ -70,6 +72,25 @@ def _modifiers(ask: Ask) -> Iterator[Change]:
     yield Change("implicitRules", rules, False, "it is to be read by rules that nobody knows")
 
 
+def _both(ask: Ask) -> Iterator[Change]:
+    """Two forms of one choice that differ, which FHIR forbids; a server may store either."""
+    after = iso(ask.next_year())
+    others: dict[str, Any] = {
+        "Period": {"start": after}, "dateTime": after, "Reference": {"display": "heparin"}, "instant": after,
+        "Quantity": {"value": 7, "unit": "g"}, "Range": {"low": {"value": 7}}, "integer": 7, "boolean": True,
+        "Timing": {"event": [after]}, "Ratio": {"numerator": {"value": 7}, "denominator": {"value": 1}},
+        "CodeableConcept": {"text": "something else"}, "string": "something else",
+    }  # fmt: skip
+    for path, type_name, value in objects(ask.resource):
+        defined = elements(type_name)
+        chosen = {defined[name].choice: name for name in value if name in defined and defined[name].choice}
+        for name, element in defined.items():
+            if element.choice in chosen and name != chosen[element.choice] and element.type in others:
+                torn = {**value, name: others[element.type]}
+                new = put(ask.resource, path, torn) if path else torn
+                yield Change(f"{chosen[element.choice]} and {name}", new, False, "it says two things at once")
+
+
 def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
     """What belongs to somebody else."""
     if spot.element.type != "Reference":
@@ -84,7 +105,7 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
             known = other.mrn if kind == "Patient" else other.ids[kind]
             to = listed(spot, {"reference": f"{kind}/{known}"})
             yield Change(f"{spot.name} {kind} of another", put(ask.resource, spot.path, to), right, "it is somebody else's")
-    if spot.name in ACTORS:
+    if spot.name in ACTORS | {"device", "location", "locationReference"}:
         return
     for label, value in (
         ("with another's identifier", {"identifier": other.identifier}),

@@ -12,7 +12,6 @@ from tests.contract.rewritings.meaning import Ask, iso
 Rule = tuple[str, str, Any, str]
 """A label, the element, its value, and why it is wrong."""
 _YEAR = timedelta(days=365)
-_CATEGORIES = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
 
 
 def _periods(ask: Ask) -> list[tuple[str, dict[str, str]]]:
@@ -62,7 +61,7 @@ def _service(ask: Ask) -> Iterator[Rule]:
     if ask.kind in ("procedure", "referral"):
         laboratory = {"coding": [{"system": SNOMED, "code": "108252007", "display": "Laboratory procedure"}]}
         yield "laboratory", "category", [laboratory], "it is no laboratory test"
-    for detail in ("platelets", "four times", "send to the other hospital", "fasting, next month", "cancelled"):
+    for detail in ("platelets", "four times", "fasting, next month", "cancelled"):
         yield detail, "orderDetail", [{"text": detail}], "its detail contradicts it"
 
 
@@ -131,6 +130,8 @@ def _observation(ask: Ask) -> Iterator[Rule]:
         yield method, "method", {"text": method}, "it was measured"
     laboratory = {"coding": [{"system": CATEGORY, "code": "laboratory", "display": "Laboratory"}]}
     yield "laboratory, too", "category", [*ask.resource.get("category", []), laboratory], "it is a vital sign alone"
+    for text in _misread(str(ask.resource.get("valueString", ""))):
+        yield text, "interpretation", [{"text": text}], "the reading says otherwise"
     for label, value in _other_values():
         name, _, _ = label.partition(" ")
         yield label, name, value, "it is another reading"
@@ -138,6 +139,16 @@ def _observation(ask: Ask) -> Iterator[Rule]:
         yield f"of {label}", "effectivePeriod", period, "it was measured now"
     yield "next year", "effectiveInstant", iso(ask.now + _YEAR), "it was measured now"
     yield "daily", "effectiveTiming", {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, "it was measured now"
+
+
+def _misread(reading: str) -> tuple[str, ...]:
+    """What nobody would call a blood pressure."""
+    high, _, low = reading.partition(" ")[0].partition("/")
+    if not (high.isdigit() and low.isdigit()):
+        return ()
+    if int(high) >= 140 or int(low) >= 90:
+        return ("low", "Low", "normal", "hypotension")
+    return ("high", "hypertensive crisis", "critically high")
 
 
 def _other_values() -> list[tuple[str, Any]]:

@@ -27,6 +27,9 @@ def changes(ask: Ask) -> Iterator[Change]:
             yield from _other_codes(ask, spot)
         elif spot.element.primitive and not spot.element.many:
             yield from _other_primitives(ask, spot)
+            if isinstance(spot.value, int | float):
+                said = put(ask.resource, spot.path, str(spot.value))
+                yield Change(f"{spot.where} as text", said, False, "a text is no number", unserved=True)
         elif spot.element.many and isinstance(spot.value, list) and spot.name not in ("coding", "category", "note"):
             twice = put(ask.resource, spot.path, spot.value * 2)
             yield Change(f"{spot.where} twice", twice, False, "it is asked for twice")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.contract.rewritings.grammar import Change, Path, Spot, at, put, spots
 from tests.contract.rewritings.meaning import Ask
-from tests.contract.rewritings.words import AGAINST, RETRACTED
+from tests.contract.rewritings.words import AGAINST, NOT_GIVEN, PUT_OFF, RETRACTED
 
 READ_FIRST = {
     "note", "patientInstruction", "text", "additionalInstruction", "orderDetail", "description", "statusReason",
@@ -24,12 +24,19 @@ def changes(ask: Ask) -> Iterator[Change]:
     """Contradictions in every element of text."""
     for number, (path, shape) in enumerate(places(ask)):
         name = str(next(part for part in reversed(path) if isinstance(part, str)))
-        sayings = [*RETRACTED, *AGAINST.get(ask.kind, ()), *said_of(ask)]
+        sayings = [*retractions(ask), *AGAINST.get(ask.kind, ()), *said_of(ask)]
         if name not in READ_FIRST:
             sayings = [sayings[(number * FEW + each) % len(sayings)] for each in range(FEW)]
         for saying in sayings:
             new = put(ask.resource, path, shape(at(ask.resource, path), saying))
             yield Change(f"{'.'.join(map(str, path))} says {saying}", new, False, f"it says: {saying}")
+
+
+def retractions(ask: Ask) -> list[str]:
+    """What takes back a write of this type."""
+    given = NOT_GIVEN if ask.type in ("MedicationRequest", "ServiceRequest") else ()
+    later = "Hold until tomorrow."
+    return [*RETRACTED, *(PUT_OFF if ask.is_order else ()), *given, *([later] if given and ask.due == ask.now else [])]
 
 
 def said_of(ask: Ask) -> list[str]:
@@ -42,7 +49,7 @@ def said_of(ask: Ask) -> list[str]:
                   f"{value:g} {'mg' if unit == 'g' else 'g'} once", f"{value:g} {unit} IM"]  # fmt: skip
         found.append(f"{value:g} {unit} {ask.route} {'every 4 hours' if ask.hours != 4 else 'once'}")
     if ask.over:
-        found += ["infuse over 5 minutes", f"over {ask.over * 3:g} hours"]
+        found += ["infuse over 5 minutes", "Give as a rapid push.", f"over {ask.over * 3:g} hours"]
     if ask.hours:
         found += ["once only", "every hour", "on alternate days"]
     if ask.type == "Observation":
