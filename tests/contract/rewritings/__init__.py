@@ -7,6 +7,7 @@ it. ``python -m tests.contract.rewritings [family]`` shows where the judge sees 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.contract.rewritings import right, wrong, wrong_sets
 from tests.contract.rewritings.grammar import Json, Person, Rewriting, Scene, same
@@ -16,27 +17,30 @@ from tests.contract.rewritings.merging import merged
 __all__ = ["Person", "Rewriting", "Scene", "rewritings"]
 
 
-def rewritings(writes: Sequence[Json], scene: Scene, strays: Sequence[Json] = ()) -> list[Rewriting]:
-    """Every rewriting of a case's gold writes; no two have the same label or the same writes.
+def rewritings(
+    writes: Sequence[Json], scene: Scene, strays: Sequence[Json] = (), *, once: bool = True
+) -> list[Rewriting]:
+    """Every rewriting of a case's gold writes; no two have the same label.
 
     Args:
         writes: The gold writes; of none the only rewritings are stray writes.
         scene: Where and when the case plays.
         strays: Writes that are due in other cases, made out for this case's patient.
+        once: Leave out what has the same writes as another one.
     """
     made: list[Rewriting] = []
     labels: set[str] = set()
-    seen: dict[str, bool | None] = {repr(list(writes)): True}
+    seen = {repr(list(writes))}
     for each in _all(writes, scene, strays):
         content = repr(each.writes)
-        if content in seen:
+        if once and content in seen:
             continue
-        seen[content] = each.right
+        seen.add(content)
         label, number = each.label, 2
         while label in labels:
             label, number = f"{each.label} ({number})", number + 1
         labels.add(label)
-        made.append(Rewriting(label, each.writes, each.right, each.why, each.unserved))
+        made.append(replace(each, label=label))
     return made
 
 

@@ -33,7 +33,8 @@ def main(names: list[str]) -> int:
             if each.disputed:
                 counts[f"{kind} disputed"] += 1
                 disputed += 1
-                print(f"{case.id:26}"[:WIDTH] if counts[f"shown {case.id}"] == 0 else "", end="\n" * (not counts[f"shown {case.id}"]))
+                if counts[f"shown {case.id}"] == 0:
+                    print(case.id)
                 counts[f"shown {case.id}"] += 1
                 print(f"  {line(each)}"[:WIDTH])
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if not kind.startswith("shown"))

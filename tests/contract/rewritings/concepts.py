@@ -1,4 +1,4 @@
-"""What codes mean: the drugs, tests and procedures of orders, what else they are called, and others to mistake them for.
+"""What codes mean: drugs, tests and procedures, what else they are called, and what they may be mistaken for.
 
 Sources: RxNorm (ingredients), LOINC 2.76 (long common names), SNOMED CT International (preferred terms), HL7
 terminology (code system task-code). A code that is not here still gets every rewriting that needs no names.
@@ -50,21 +50,40 @@ def _drug(*names: str, rxnorm: str = "", also: tuple[Code, ...] = ()) -> Concept
     return Concept("drug", names, known + also)
 
 
-_BP = Concept("vital", ("BP", "Blood pressure"), (Code(LOINC, "85354-9", "Blood pressure panel with all children optional"),))
+_BP = Concept(
+    "vital",
+    ("BP", "Blood pressure"),
+    (
+        Code(LOINC, "85354-9", "Blood pressure panel with all children optional"),
+        Code(LOINC, "55284-4", "Blood pressure systolic and diastolic"),
+        Code("http://hospital.example/flowsheet", "BP", "Blood pressure"),
+    ),
+)
 CONCEPTS: dict[tuple[str, str], Concept] = {
     (NDC, "40032-917-01"): _drug(
-        "Potassium chloride", "KCl", "potassium chloride", "POTASSIUM CHLORIDE", "Potassium Chloride (KCl)",
-        rxnorm="8591", also=(Code(SNOMED, "8631001", "Potassium chloride"),),
+        "Potassium chloride",
+        "KCl",
+        "potassium chloride",
+        "POTASSIUM CHLORIDE",
+        "Potassium Chloride (KCl)",
+        rxnorm="8591",
+        also=(Code(SNOMED, "8631001", "Potassium chloride"),),
     ),
     (NDC, "0338-1715-40"): _drug(
-        "Magnesium sulfate", "MgSO4", "magnesium sulphate", "Magnesium sulfate (MgSO4)", "MAGNESIUM SULFATE",
-        rxnorm="6585", also=(Code(SNOMED, "387202002", "Magnesium sulfate"),),
+        "Magnesium sulfate",
+        "MgSO4",
+        "magnesium sulphate",
+        "Magnesium sulfate (MgSO4)",
+        "MAGNESIUM SULFATE",
+        rxnorm="6585",
+        also=(Code(SNOMED, "387202002", "Magnesium sulfate"),),
     ),
     (RXNORM, "29561"): _drug(
         "meropenem", "Meropenem", "Merrem", "MEROPENEM", also=(Code(SNOMED, "387540000", "Meropenem"),)
     ),
-    (RXNORM, "11289"): _drug("warfarin", "Warfarin", "Coumadin", "warfarin sodium",
-                             also=(Code(SNOMED, "372756006", "Warfarin"),)),
+    (RXNORM, "11289"): _drug(
+        "warfarin", "Warfarin", "Coumadin", "warfarin sodium", also=(Code(SNOMED, "372756006", "Warfarin"),)
+    ),
     (RXNORM, "8308"): _drug("phytonadione", "Phytonadione", "vitamin K", "Vitamin K1", "phytomenadione"),
     (RXNORM, "723"): _drug("amoxicillin", "Amoxicillin", "amoxycillin"),
     (RXNORM, "1191"): _drug("aspirin", "Aspirin", "acetylsalicylic acid"),
@@ -77,7 +96,8 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
     (RXNORM, "7052"): _drug("morphine", "Morphine"),
     (RXNORM, "10180"): _drug("sulfamethoxazole", "Sulfamethoxazole", "sulphamethoxazole"),
     (LOINC, "2823-3"): Concept(
-        "test", ("Potassium [Moles/volume] in Serum or Plasma", "Serum potassium", "serum potassium", "Potassium, serum")
+        "test",
+        ("Potassium [Moles/volume] in Serum or Plasma", "Serum potassium", "serum potassium", "Potassium, serum"),
     ),
     (LOINC, "4548-4"): Concept(
         "test", ("Hemoglobin A1c/Hemoglobin.total in Blood", "HbA1c", "Hemoglobin A1c", "haemoglobin A1c", "A1C")
@@ -86,16 +106,31 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
     (LOINC, "2160-0"): Concept(
         "test", ("Creatinine [Mass/volume] in Serum or Plasma", "Serum creatinine", "creatinine", "Creatinine, serum")
     ),
-    (LOINC, "6301-6"): Concept("test", ("INR in Platelet poor plasma by Coagulation assay", "INR", "Prothrombin time INR")),
+    (LOINC, "6301-6"): Concept(
+        "test", ("INR in Platelet poor plasma by Coagulation assay", "INR", "Prothrombin time INR")
+    ),
     (SNOMED, "306181000000106"): Concept(
-        "referral", ("Referral to orthopaedic surgery service", "Orthopaedic surgery referral",
-                     "orthopedic surgery referral", "Order orthopedic surgery referral"),
+        "referral",
+        (
+            "Referral to orthopaedic surgery service",
+            "Orthopaedic surgery referral",
+            "orthopedic surgery referral",
+            "Order orthopedic surgery referral",
+        ),
     ),
     (SNOMED, "116863004"): Concept(
-        "procedure", ("Transfusion of red blood cells", "Red blood cell transfusion", "transfusion of red cells",
-                      "Transfusion of one unit of red cells"), (Code(CPT, "36430", "Transfusion, blood or blood components"),),
+        "procedure",
+        (
+            "Transfusion of red blood cells",
+            "Red blood cell transfusion",
+            "transfusion of red cells",
+            "Transfusion of one unit of red cells",
+        ),
+        (Code(CPT, "36430", "Transfusion, blood or blood components"),),
     ),
-    (TASK_CODE, "suspend"): Concept("task", ("Suspend the focal resource", "suspend", "Hold the order", "Hold warfarin")),
+    (TASK_CODE, "suspend"): Concept(
+        "task", ("Suspend the focal resource", "suspend", "Hold the order", "Hold warfarin")
+    ),
     (TASK_CODE, "abort"): Concept(
         "task", ("Mark the focal resource as no longer active", "abort", "Stop the order", "Stop the duplicate order")
     ),
@@ -103,44 +138,54 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
     (CATEGORY, "vital-signs"): Concept("status", ("Vital Signs", "Vital signs")),
     (f"{ALLERGY}-clinical", "active"): Concept("status", ("Active", "active")),
     (f"{ALLERGY}-verification", "confirmed"): Concept("status", ("Confirmed", "confirmed")),
-}  # fmt: skip
+}
 OTHERS: dict[str, tuple[Code, ...]] = {
     "drug": (
-        Code(RXNORM, "5224", "heparin"), Code(RXNORM, "3407", "digoxin"), Code(RXNORM, "5856", "insulin"),
-        Code(SNOMED, "387467008", "Heparin"), Code(NDC, "63323-0262-01", "Heparin sodium"),
+        Code(RXNORM, "5224", "heparin"),
+        Code(RXNORM, "3407", "digoxin"),
+        Code(RXNORM, "5856", "insulin"),
+        Code(SNOMED, "387467008", "Heparin"),
+        Code(NDC, "63323-0262-01", "Heparin sodium"),
     ),
     "test": (
-        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"), Code(LOINC, "6598-7", "Troponin T.cardiac"),
-        Code(SNOMED, "104934005", "Sodium measurement, serum"), Code(CPT, "84295", "Sodium, serum"),
+        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"),
+        Code(LOINC, "6598-7", "Troponin T.cardiac"),
+        Code(SNOMED, "104934005", "Sodium measurement, serum"),
+        Code(CPT, "84295", "Sodium, serum"),
     ),
     "procedure": (
-        Code(SNOMED, "12719002", "Platelet transfusion"), Code(SNOMED, "76746007", "Cardiovascular stress testing"),
-        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"), Code(CPT, "93000", "Electrocardiogram"),
+        Code(SNOMED, "12719002", "Platelet transfusion"),
+        Code(SNOMED, "76746007", "Cardiovascular stress testing"),
+        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"),
+        Code(CPT, "93000", "Electrocardiogram"),
     ),
     "referral": (
         Code(SNOMED, "183519002", "Referral to cardiology service"),
-        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"), Code(CPT, "93000", "Electrocardiogram"),
+        Code(LOINC, "2951-2", "Sodium [Moles/volume] in Serum or Plasma"),
+        Code(CPT, "93000", "Electrocardiogram"),
     ),
     "task": (
-        Code(TASK_CODE, "resume", "Re-activate the focal resource"), Code(TASK_CODE, "fulfill", "Fulfill the focal request"),
-        Code(TASK_CODE, "approve", "Activate/approve the focal resource"), Code(TASK_CODE, "change", "Change the focal resource"),
+        Code(TASK_CODE, "resume", "Re-activate the focal resource"),
+        Code(TASK_CODE, "fulfill", "Fulfill the focal request"),
+        Code(TASK_CODE, "approve", "Activate/approve the focal resource"),
+        Code(TASK_CODE, "change", "Change the focal resource"),
         Code(TASK_CODE, "replace", "Replace the focal resource with the input resource"),
     ),
     "vital": (
-        Code(LOINC, "8867-4", "Heart rate"), Code(LOINC, "8480-6", "Systolic blood pressure"),
-        Code(LOINC, "2708-6", "Oxygen saturation in Arterial blood"), Code(LOINC, "8310-5", "Body temperature"),
+        Code(LOINC, "8867-4", "Heart rate"),
+        Code(LOINC, "8480-6", "Systolic blood pressure"),
+        Code(LOINC, "2708-6", "Oxygen saturation in Arterial blood"),
+        Code(LOINC, "8310-5", "Body temperature"),
         Code(SNOMED, "364075005", "Heart rate"),
     ),
-}  # fmt: skip
+}
 STATUS_OTHERS: dict[str, tuple[Code, ...]] = {
     CATEGORY: tuple(Code(CATEGORY, code, code.title()) for code in ("laboratory", "imaging", "social-history", "exam")),
-    f"{ALLERGY}-clinical": tuple(
-        Code(f"{ALLERGY}-clinical", code, code.title()) for code in ("inactive", "resolved")
-    ),
+    f"{ALLERGY}-clinical": tuple(Code(f"{ALLERGY}-clinical", code, code.title()) for code in ("inactive", "resolved")),
     f"{ALLERGY}-verification": tuple(
         Code(f"{ALLERGY}-verification", code, code.title()) for code in ("unconfirmed", "refuted", "entered-in-error")
     ),
-}  # fmt: skip
+}
 _KINDS = {RXNORM: "drug", NDC: "drug", LOINC: "test", SNOMED: "procedure", TASK_CODE: "task"}
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from mab_gym.fhir.definitions import Element, elements
@@ -147,10 +148,10 @@ def filled(resource: Json) -> Iterator[Spot]:
 def at(value: Any, path: Path) -> Any:
     """What stands at a place, None for nothing."""
     for name in path:
-        if isinstance(value, Mapping):
-            value = value.get(str(name))
+        if isinstance(name, int):
+            value = value[name] if isinstance(value, list) and len(value) > name else None
         else:
-            value = value[name] if isinstance(value, list) and len(value) > int(name) else None
+            value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
@@ -159,7 +160,7 @@ def put(resource: Json, path: Path, value: Any) -> Json:
     new = copy.deepcopy(resource)
     container: Any = new
     type_name = str(resource["resourceType"])
-    for name, following in zip(path[:-1], path[1:], strict=True):
+    for name, following in pairwise(path):
         made: Any = [] if isinstance(following, int) else {}
         if isinstance(container, list):
             if len(container) <= int(name):

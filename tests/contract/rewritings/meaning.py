@@ -1,4 +1,4 @@
-"""What a gold write asks for, as far as rewritings need to know it: when it is due, how often, how much, by which route."""
+"""What a gold write asks for, as far as rewritings need to know it: when, how often, how much, by which route."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def scene_of(family: str, case: Case, record: Json) -> Scene:
 
     def person(patient: Json, but: str) -> Person:
         name = " ".join([*patient["name"][0]["given"], patient["name"][0]["family"]])
-        ids = {}
+        ids: dict[str, str] = {}
         for kind in ("Condition", "Observation", "MedicationRequest", "Procedure", "AllergyIntolerance"):
             for resource in found(f"{kind}?patient={patient['id']}&_count=5"):
                 if f"{kind}/{resource['id']}" not in but:
@@ -165,5 +165,7 @@ def _unserved(writes: list[Json]) -> list[Write]:
 
 def stored_text(writes: list[Write]) -> str:
     """What was stored, without what the server adds to it."""
-    kept = [{name: value for name, value in (write.resource or {}).items() if name not in _ASSIGNED} for write in writes]
+    kept = [
+        {name: value for name, value in (write.resource or {}).items() if name not in _ASSIGNED} for write in writes
+    ]
     return json.dumps(kept, sort_keys=True)

@@ -24,15 +24,21 @@ def changes(ask: Ask) -> Iterator[Change]:
         if len(spot.path) > 1 or spot.value is not None:
             continue
         if spot.element.type == "Identifier":
-            for label, value in (("of a system", {"system": "http://a.example/orders", "value": "17"}), ("bare", {"value": "A-17"}),
-                                 ("with its use", {"use": "official", "system": "urn:oid:1.2.36.146.595.217", "value": "9"})):  # fmt: skip
+            for label, value in (
+                ("of a system", {"system": "http://a.example/orders", "value": "17"}),
+                ("bare", {"value": "A-17"}),
+                ("with its use", {"use": "official", "system": "urn:oid:1.2.36.146.595.217", "value": "9"}),
+            ):
                 new = put(ask.resource, spot.path, listed(spot, value))
                 yield Change(f"{spot.name} {label}", new, True, "it names the order and says nothing of it")
         if spot.element.type == "Reference" and spot.name in ACTORS:
             new = put(ask.resource, spot.path, listed(spot, {"display": ACTORS[spot.name]}))
             yield Change(f"{spot.name} in words", new, True, "it says who takes part")
             if spot.name in LOGICAL:
-                logical = {"type": "Practitioner", "identifier": {"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567893"}}
+                logical = {
+                    "type": "Practitioner",
+                    "identifier": {"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567893"},
+                }
                 new = put(ask.resource, spot.path, listed(spot, logical))
                 yield Change(f"{spot.name} by identifier", new, True, "it says who takes part")
                 inside = [{"resourceType": "Practitioner", "id": "who", "name": [{"text": ACTORS[spot.name]}]}]
@@ -51,12 +57,23 @@ def _anywhere(ask: Ask) -> Iterator[Change]:
         if "extension" in elements(type_name) and type_name not in ("CodeableConcept", "Reference"):
             more = [{"url": "http://a.example/origin", "valueString": "order set"}]
             new = put(ask.resource, (*path, "extension"), more)
-            yield Change(f"extension at {'.'.join(map(str, path)) or 'top'}", new, True, "extensions may be left unread")
+            yield Change(
+                f"extension at {'.'.join(map(str, path)) or 'top'}", new, True, "extensions may be left unread"
+            )
         if "id" in elements(type_name) and path:
-            yield Change(f"id at {'.'.join(map(str, path))}", put(ask.resource, (*path, "id"), "e1"), True, "it is a label within")
-    for name, value in (("language", "en"), ("language", "en-US"), ("id", "mine"),
-                        ("meta", {"source": "http://a.example/agent"}),
-                        ("meta", {"tag": [{"system": "http://a.example/tags", "code": "agent"}]})):  # fmt: skip
+            yield Change(
+                f"id at {'.'.join(map(str, path))}",
+                put(ask.resource, (*path, "id"), "e1"),
+                True,
+                "it is a label within",
+            )
+    for name, value in (
+        ("language", "en"),
+        ("language", "en-US"),
+        ("id", "mine"),
+        ("meta", {"source": "http://a.example/agent"}),
+        ("meta", {"tag": [{"system": "http://a.example/tags", "code": "agent"}]}),
+    ):
         label = f"{name} {value if isinstance(value, str) else next(iter(value))}"
         yield Change(label, put(ask.resource, (name,), value), True, "it says nothing of what is asked for")
     profiled = put(ask.resource, ("meta",), {"profile": [f"http://hl7.org/fhir/StructureDefinition/{ask.type}"]})

@@ -1,4 +1,4 @@
-"""Right: values of single elements that go with a write, by the type that has them; each rule serves every family."""
+"""Right: values of single elements that go with a write, by the type that has them, for every family."""
 
 from __future__ import annotations
 
@@ -29,16 +29,19 @@ def _anything(ask: Ask) -> Iterator[Rule]:
     for text in HARMLESS_NOTES:
         if ask.is_order or text != "Ordered as requested.":
             yield f"says {text}", "note", [*noted, {"text": text}], True, why
+    for text in _told(ask, *ask.dose) if ask.dose else ():
+        yield f"says {text}", "note", [*noted, {"text": text}], True, "it says the same"
     if ask.is_order:
         yield f"says {ask.sentence}", "note", [*noted, {"text": ask.sentence}], True, "it says the same"
         signed = {"text": "Please.", "authorString": "Dr. Gustafson", "time": iso(ask.now)}
         yield "signed", "note", [*noted, signed], True, why
     reason = next((REASONS[name] for name in ask.concept.names if name in REASONS), None) if ask.concept else None
     if reason and ask.is_order:
-        for text in (reason, reason.capitalize()):
+        for text in (reason, reason[0].upper() + reason[1:]):
             concept = {"text": text}
             value = concept if ask.type == "Task" else [concept]
             yield f"{text}", "reasonCode", value, True, "it is why"
+        yield f"says why: {reason}", "note", [*noted, {"text": f"For {reason}."}], True, "it is why"
     own = ask.scene.patient.ids
     for name, kind in (("supportingInfo", "Observation"), ("supportingInformation", "Observation"),
                        ("reasonReference", "Condition")):  # fmt: skip
@@ -55,8 +58,12 @@ def _orders(ask: Ask) -> Iterator[Rule]:
         for priority in ("routine", "urgent", "asap", "stat"):
             right = True if ask.due == ask.now or priority == "routine" else None
             yield priority, "priority", priority, right, "the prompt names none"
-    yield "of a nurse", "performerType", [{"text": "nurse"}] if ask.type == "Task" else {"text": "nurse"}, None, (
-        "it says who may do it"
+    yield (
+        "of a nurse",
+        "performerType",
+        [{"text": "nurse"}] if ask.type == "Task" else {"text": "nurse"},
+        None,
+        ("it says who may do it"),
     )
 
 
@@ -108,14 +115,24 @@ def _told(ask: Ask, value: float, unit: str) -> list[str]:
         often += ["daily", "once daily"]
     long = f" over {ask.over:g} h" if ask.over else ""
     units = UNITS[unit].names[:1] if unit in UNITS else (unit,)
-    return [f"{value:g} {unit_name} {route}{long} {time}" for unit_name in units for route in routes[:4] for time in often]
+    return [
+        f"{value:g} {unit_name} {route}{long} {time}" for unit_name in units for route in routes[:4] for time in often
+    ]
 
 
 def _dose_and_rate(ask: Ask) -> Iterator[Rule]:
-    ordered = {"system": "http://terminology.hl7.org/CodeSystem/dose-rate-type", "code": "ordered", "display": "Ordered"}
+    ordered = {
+        "system": "http://terminology.hl7.org/CodeSystem/dose-rate-type",
+        "code": "ordered",
+        "display": "Ordered",
+    }
     yield "ordered", "type", {"coding": [ordered]}, True, "the dose is the one ordered"
-    yield "calculated", "type", {"coding": [ordered | {"code": "calculated", "display": "Calculated"}]}, None, (
-        "the dose was worked out from the chart"
+    yield (
+        "calculated",
+        "type",
+        {"coding": [ordered | {"code": "calculated", "display": "Calculated"}]},
+        None,
+        ("the dose was worked out from the chart"),
     )
 
 
@@ -139,6 +156,8 @@ def _service(ask: Ask) -> Iterator[Rule]:
     if ask.kind == "test":
         laboratory = {"system": SNOMED, "code": "108252007", "display": "Laboratory procedure"}
         yield "laboratory", "category", [{"coding": [laboratory]}], True, "it is a laboratory test"
+        v2 = {"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB", "display": "Laboratory"}
+        yield "laboratory by HL7 v2", "category", [{"coding": [v2]}], True, "it is a laboratory test"
         yield "laboratory in words", "category", [{"text": "Laboratory"}], True, "it is a laboratory test"
         yield "one", "quantityQuantity", {"value": 1}, None, "one is asked for anyway"
         yield "of blood", "specimen", [{"display": "venous blood"}], True, "blood is to be looked at"
@@ -153,7 +172,13 @@ def _task(ask: Ask) -> Iterator[Rule]:
     yield from _orders(ask)
     now = iso(ask.now)
     yield "from now", "executionPeriod", {"start": now}, True, "it is due now"
-    yield "within the hour", "executionPeriod", {"start": now, "end": iso(ask.now + timedelta(hours=1))}, True, "it is due now"
+    yield (
+        "within the hour",
+        "executionPeriod",
+        {"start": now, "end": iso(ask.now + timedelta(hours=1))},
+        True,
+        "it is due now",
+    )
     yield "now", "lastModified", now, True, "it was written now"
     for name in ask.concept.names if ask.concept else ():
         yield f"{name}", "description", f"{name}.", True, "it says the same"
@@ -188,13 +213,23 @@ def _observation(ask: Ask) -> Iterator[Rule]:
             yield display, "interpretation", [{"coding": [coding]}], True, "the reading says so"
     for site in ("left arm", "right upper arm"):
         yield site, "bodySite", {"text": site}, True, "that is where one measures"
-    yield "of the arm, coded", "bodySite", {"coding": [{"system": SNOMED, "code": "368209003", "display": "Right upper arm"}]}, (
-        True
-    ), "that is where one measures"
-    yield "cuff", "method", {"text": "auscultation with a cuff"}, True, "that is how one measures"
+    yield (
+        "of the arm, coded",
+        "bodySite",
+        {"coding": [{"system": SNOMED, "code": "368209003", "display": "Right upper arm"}]},
+        (True),
+        "that is where one measures",
+    )
+    yield "cuff", "method", {"text": "auscultation with a cuff"}, None, "nobody said how it was measured"
     yield "monitor", "device", {"display": "Sphygmomanometer"}, True, "that is what one measures with"
     yield "instant", "effectiveInstant", iso(ask.now), None, "the prompt names effectiveDateTime"
-    yield "of no length", "effectivePeriod", {"start": iso(ask.now), "end": iso(ask.now)}, None, "the prompt names effectiveDateTime"
+    yield (
+        "of no length",
+        "effectivePeriod",
+        {"start": iso(ask.now), "end": iso(ask.now)},
+        None,
+        "the prompt names effectiveDateTime",
+    )
 
 
 def _allergy(ask: Ask) -> Iterator[Rule]:
@@ -207,13 +242,15 @@ def _allergy(ask: Ask) -> Iterator[Rule]:
     substance = ask.resource.get("code", {})
     shock = [{"text": "Anaphylaxis"}]
     for label, reaction in (
-        ("anaphylaxis", {"manifestation": shock}), ("severe", {"manifestation": shock, "severity": "severe"}),
-        ("anaphylaxis, coded", {"manifestation": [coded]}), ("coded and severe", {"manifestation": [coded], "severity": "severe"}),
+        ("anaphylaxis", {"manifestation": shock}),
+        ("severe", {"manifestation": shock, "severity": "severe"}),
+        ("anaphylaxis, coded", {"manifestation": [coded]}),
+        ("coded and severe", {"manifestation": [coded], "severity": "severe"}),
         ("to the same", {"substance": substance, "manifestation": shock}),
         ("described", {"manifestation": shock, "description": "anaphylactic reaction", "severity": "severe"}),
         ("a month ago", {"manifestation": shock, "onset": past}),
         ("anaphylactic shock", {"manifestation": [{"text": "Anaphylactic shock"}], "severity": "severe"}),
-    ):  # fmt: skip
+    ):
         yield label, "reaction", [reaction], True, "it was anaphylaxis"
     yield "says what it was", "note", [{"text": "Anaphylactic reaction."}], True, "it says the same"
 

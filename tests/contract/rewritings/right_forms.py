@@ -54,7 +54,9 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
     kind, _, known = reference.partition("/")
     why, patient = "it is the same resource", ask.scene.patient
     own = patient.mrn == known
-    yield Change(f"{spot.name} versioned", put(ask.resource, (*spot.path, "reference"), f"{reference}/_history/1"), True, why)
+    yield Change(
+        f"{spot.name} versioned", put(ask.resource, (*spot.path, "reference"), f"{reference}/_history/1"), True, why
+    )
     absolute = put(ask.resource, (*spot.path, "reference"), f"{SERVER_BASE}/{reference}")
     yield Change(f"{spot.name} absolute", absolute, True, why, unserved=True)
     versioned = put(ask.resource, (*spot.path, "reference"), f"{SERVER_BASE}/{reference}/_history/1")
@@ -62,10 +64,14 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
     more: list[tuple[str, dict[str, Any]]] = [("typed", {"type": kind})]
     if own:
         bare = {"value": known}
-        more += [("named", {"display": patient.name}), ("typed and named", {"type": kind, "display": patient.name}),
-                 ("identified", {"identifier": patient.identifier}), ("identified by the MRN alone", {"identifier": bare}),
-                 ("shown by MRN", {"display": known}), ("wholly told", {"type": kind, "display": patient.name,
-                                                                       "identifier": patient.identifier})]  # fmt: skip
+        more += [
+            ("named", {"display": patient.name}),
+            ("typed and named", {"type": kind, "display": patient.name}),
+            ("identified", {"identifier": patient.identifier}),
+            ("identified by the MRN alone", {"identifier": bare}),
+            ("shown by MRN", {"display": known}),
+            ("wholly told", {"type": kind, "display": patient.name, "identifier": patient.identifier}),
+        ]
     for label, added in more:
         yield Change(f"{spot.name} {label}", put(ask.resource, spot.path, {**spot.value, **added}), True, why)
     noted = {**spot.value, "extension": [{"url": "http://a.example/origin", "valueString": "search"}]}
@@ -148,8 +154,9 @@ def _quantities(ask: Ask, spot: Spot) -> Iterator[Change]:
     for words, code, factor in known.equal if known else ():
         number = round(value * factor, 9)
         for label, quantity in (
-            ("", {"value": number, "unit": words}), (", coded", {"value": number, "unit": words, "system": UCUM, "code": code})
-        ):  # fmt: skip
+            ("", {"value": number, "unit": words}),
+            (", coded", {"value": number, "unit": words, "system": UCUM, "code": code}),
+        ):
             yield Change(f"{name} as {number:g} {words}{label}", put(ask.resource, spot.path, quantity), True, why)
 
 
@@ -159,9 +166,10 @@ def _rates(ask: Ask, dose: tuple[float, str], hours: float) -> Iterator[Change]:
     for label, quantity in (
         ("per hour", {"value": value / hours, "unit": f"{unit}/h"}),
         ("per hour, coded", {"value": value / hours, "unit": f"{unit}/h", "system": UCUM, "code": f"{unit}/h"}),
-        ("per hr", {"value": value / hours, "unit": f"{unit}/hr"}), ("per hour in words", {"value": value / hours, "unit": "g/hour"}),
+        ("per hr", {"value": value / hours, "unit": f"{unit}/hr"}),
+        ("per hour in words", {"value": value / hours, "unit": "g/hour"}),
         ("in mg/h", {"value": 1000 * value / hours, "unit": "mg/h"}),
-    ):  # fmt: skip
+    ):
         yield Change(f"rate {label}", put(ask.resource, (*path, "rateQuantity"), quantity), True, why)
     for label, long in (("hours", {"value": hours, "unit": "h"}), ("minutes", {"value": hours * 60, "unit": "min"})):
         ratio = {"numerator": {"value": value, "unit": unit}, "denominator": long}

@@ -30,12 +30,14 @@ def _once(ask: Ask) -> Iterator[Timing]:
     now, why = iso(ask.now), "it is due once"
     from_now = {"boundsPeriod": {"start": now}}
     for label, repeat in (
-        ("count 1", {"count": 1}), ("frequency 1, count 1", {"frequency": 1, "count": 1}),
-        ("count 1 from now", {"count": 1, **from_now}), ("frequency and count from now", {"frequency": 1, "count": 1, **from_now}),
+        ("count 1", {"count": 1}),
+        ("frequency 1, count 1", {"frequency": 1, "count": 1}),
+        ("count 1 from now", {"count": 1, **from_now}),
+        ("frequency and count from now", {"frequency": 1, "count": 1, **from_now}),
         ("count 1 of at most 1", {"count": 1, "countMax": 1}),
         ("count 1, frequencyMax 1", {"count": 1, "frequency": 1, "frequencyMax": 1}),
         ("count 1 today", {"count": 1, "boundsPeriod": {"start": now, "end": iso(ask.now + timedelta(hours=6))}}),
-    ):  # fmt: skip
+    ):
         yield label, {"repeat": repeat}, True, why
     yield "frequency 1", {"repeat": {"frequency": 1}}, None, "how often in which period is left open"
     yield "from now", {"repeat": from_now}, None, "how often is left open"
@@ -46,11 +48,18 @@ def _once(ask: Ask) -> Iterator[Timing]:
     yield "event now and once", {"event": [now], "code": {"text": "once"}}, True, why
     yield "count 1 and once", {"repeat": {"count": 1}, "code": {"text": "once"}}, True, why
     yield "of nothing", {}, None, "it says nothing"
-    yield "extended", {"extension": [{"url": "http://a.example/origin", "valueString": "picklist"}]}, True, (
-        "extensions may be left unread"
+    yield (
+        "extended",
+        {"extension": [{"url": "http://a.example/origin", "valueString": "picklist"}]},
+        True,
+        ("extensions may be left unread"),
     )
     if ask.over:
-        for label, long, unit in (("hours", ask.over, "h"), ("minutes", ask.over * 60, "min"), ("seconds", ask.over * 3600, "s")):
+        for label, long, unit in (
+            ("hours", ask.over, "h"),
+            ("minutes", ask.over * 60, "min"),
+            ("seconds", ask.over * 3600, "s"),
+        ):
             for name, more in (("", {}), (" and count 1", {"count": 1})):
                 lasting = {"duration": long, "durationUnit": unit, **more}
                 yield f"lasting {label}{name}", {"repeat": lasting}, True, f"it runs over {ask.over:g} hours"
@@ -81,7 +90,12 @@ def _again(ask: Ask, hours: float) -> Iterator[Timing]:
     if ask.route == "IV":
         for long, unit in ((30, "min"), (0.5, "h"), (15, "min")):
             lasting = {**gold, "duration": long, "durationUnit": unit}
-            yield f"lasting {long} {unit}", {"repeat": lasting}, True if long != 15 else None, f"{why}; it may run so long"
+            yield (
+                f"lasting {long} {unit}",
+                {"repeat": lasting},
+                True if long != 15 else None,
+                f"{why}; it may run so long",
+            )
     for text in (f"every {hours:g} hours", f"q{hours:g}h", f"Q{hours:g}H", f"every {hours:g}h"):
         yield f"in words: {text}", {"repeat": gold, "code": {"text": text}}, True, why
     if hours == 24:
@@ -92,7 +106,12 @@ def _again(ask: Ask, hours: float) -> Iterator[Timing]:
             right = True if code.startswith("Q") and code != "QID" else None
             for label, coding in (("", {"system": GTS, "code": code}), (" bare", {"code": code})):
                 yield f"coded {code}{label}", {"repeat": gold, "code": {"coding": [coding]}}, right, why
-    yield "ends in a week", {"repeat": {**gold, "boundsDuration": {"value": 7, "unit": "d"}}}, None, "no end was asked for"
+    yield (
+        "ends in a week",
+        {"repeat": {**gold, "boundsDuration": {"value": 7, "unit": "d"}}},
+        None,
+        "no end was asked for",
+    )
     yield "event now", {"repeat": gold, "event": [iso(ask.now)]}, None, "the first dose, or the only one"
 
 
@@ -109,5 +128,7 @@ def _occurrences(ask: Ask) -> Iterator[Change]:
     if not told:
         for label, text in (("now", iso(due)), ("now, with Z", iso(due).replace("+00:00", "Z"))):
             yield Change(f"occurrence {label}", put(ask.resource, ("occurrenceDateTime",), text), True, why)
-        counted = put(ask.resource, ("occurrenceTiming",), {"repeat": {"count": 1, "boundsPeriod": {"start": iso(due)}}})
-        yield Change("occurrence once from now", counted, True, why)
+        counted = put(
+            ask.resource, ("occurrenceTiming",), {"repeat": {"count": 1, "boundsPeriod": {"start": iso(due)}}}
+        )
+        yield Change("occurrence once from now", counted, None, "its end is left open")

@@ -67,18 +67,26 @@ def _doses(ask: Ask, value: float, unit: str) -> Iterator[Change]:
     yield Change("two doses", add(ask.resource, path[:-1], second), False, "there are two doses")
     same = at_dose(ask)
     torn = {**same, "doseRange": {"low": {"value": value, "unit": unit}, "high": {"value": value * 5, "unit": unit}}}
-    yield Change("dose and doseRange", put(ask.resource, path, torn), False, "there are two doses")
+    yield Change("dose and doseRange", put(ask.resource, path, torn), False, "there are two doses", unserved=True)
     another = {**ask.resource["dosageInstruction"][0], "doseAndRate": [second]}
     yield Change("two dosages", add(ask.resource, ("dosageInstruction",), another), False, "there are two dosages")
-    numbered = [{**each, "sequence": place + 1} for place, each in enumerate([ask.resource["dosageInstruction"][0], another])]
-    yield Change("two dosages in a row", put(ask.resource, ("dosageInstruction",), numbered), False, "there are two dosages")
+    numbered = [
+        {**each, "sequence": place + 1} for place, each in enumerate([ask.resource["dosageInstruction"][0], another])
+    ]
+    yield Change(
+        "two dosages in a row", put(ask.resource, ("dosageInstruction",), numbered), False, "there are two dosages"
+    )
     rule = {"text": "calculated per kg, adjust to weight"}
     yield Change("dose type per kg", put(ask.resource, (*path, "type"), rule), False, "the dose is left open")
     if unit == "g":
         for other in ("mmol", "mEq"):
             moles = {"value": round(value * 4.06, 2), "unit": other}
-            yield Change(f"dose by one valence in {other}", put(ask.resource, DOSE, moles), False if other == "mEq" else None,
-                         "magnesium has two charges: 1 g of the sulfate is 4.06 mmol and 8.12 mEq")  # fmt: skip
+            yield Change(
+                f"dose by one valence in {other}",
+                put(ask.resource, DOSE, moles),
+                False if other == "mEq" else None,
+                "magnesium has two charges: 1 g of the sulfate is 4.06 mmol and 8.12 mEq",
+            )
     if ask.over is None:
         for rate in ({"value": value * 10, "unit": f"{unit}/min"}, {"value": value / 100, "unit": f"{unit}/h"}):
             if ask.route == "oral":
@@ -104,7 +112,9 @@ def _limits(ask: Ask, value: float, unit: str) -> Iterator[Change]:
                          put(ask.resource, (*DOSAGE, "maxDosePerPeriod"), ratio), False, why)  # fmt: skip
     for name, amount in (("quantity", {"value": value * 0.1, "unit": unit}),):
         path = ("dispenseRequest", name)
-        yield Change(f"dispense a tenth ({name})", put(ask.resource, path, amount), False, "less is handed out than is due")
+        yield Change(
+            f"dispense a tenth ({name})", put(ask.resource, path, amount), False, "less is handed out than is due"
+        )
 
 
 def _rates(ask: Ask, dose: tuple[float, str], hours: float) -> Iterator[Change]:
@@ -124,7 +134,7 @@ def _rates(ask: Ask, dose: tuple[float, str], hours: float) -> Iterator[Change]:
         instead = put(ask.resource, (*path, "rateRatio"), ratio)
         yield Change(f"rateRatio {label}", instead, False, f"it does not run over {hours:g} hours")
         both = put(ask.resource, path, {**at_dose(ask), "rateRatio": ratio})
-        yield Change(f"rate and rateRatio {label}", both, False, "there are two rates")
+        yield Change(f"rate and rateRatio {label}", both, False, "there are two rates", unserved=True)
         for spoken, factor in (("h", 1.0), ("min", 60.0)):
             repeat = {"duration": over * factor, "durationUnit": spoken}
             lasting = put(ask.resource, (*DOSAGE, "timing", "repeat"), repeat)
@@ -132,6 +142,8 @@ def _rates(ask: Ask, dose: tuple[float, str], hours: float) -> Iterator[Change]:
     long = put(ask.resource, (*DOSAGE, "timing", "repeat"), {"duration": hours, "durationUnit": "min"})
     yield Change("lasting minutes", long, False, f"it does not run over {hours:g} hours")
     most = {"duration": hours, "durationMax": hours * 6, "durationUnit": "h"}
-    yield Change("lasting longer", put(ask.resource, (*DOSAGE, "timing", "repeat"), most), False, "it may run for longer")
+    yield Change(
+        "lasting longer", put(ask.resource, (*DOSAGE, "timing", "repeat"), most), False, "it may run for longer"
+    )
     pushed = put(ask.resource, (*DOSAGE, "method"), {"text": "IV push"})
     yield Change("method push", pushed, False, "a push takes minutes")

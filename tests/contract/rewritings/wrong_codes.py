@@ -27,7 +27,9 @@ def _concepts(ask: Ask, spot: Spot, path: tuple[str | int, ...], value: dict[str
     for code in others_than(value):
         said = f"{code.system.rpartition('/')[2]} {code.code}"
         why = f"{name} says {code.display}, too"
-        yield Change(f"{name} text {code.display} ({said})", put(ask.resource, (*path, "text"), code.display), False, why)
+        yield Change(
+            f"{name} text {code.display} ({said})", put(ask.resource, (*path, "text"), code.display), False, why
+        )
         yield Change(f"{name} beside {said}", add(ask.resource, (*path, "coding"), code.coding()), False, why)
         bare = code.coding(display=False)
         yield Change(f"{name} beside bare {said}", add(ask.resource, (*path, "coding"), bare), False, why)
@@ -38,22 +40,30 @@ def _concepts(ask: Ask, spot: Spot, path: tuple[str | int, ...], value: dict[str
         if value.get("coding"):
             shown = put(ask.resource, (*path, "coding", 0, "display"), code.display)
             yield Change(f"{name} shown as {code.display} ({said})", shown, False, f"the display is {code.display}")
-            swapped = put(ask.resource, (*path, "coding", 0), code.coding(display=False) | {"display": _name(ask, value)})
+            swapped = put(
+                ask.resource, (*path, "coding", 0), code.coding(display=False) | {"display": _name(ask, value)}
+            )
             yield Change(f"{name} {said} shown as its own", swapped, False, f"the code is of {code.display}")
     for place, coding in enumerate(value.get("coding", ())):
         again = {**coding, "code": "0000"}
-        yield Change(f"{name} beside 0000", add(ask.resource, (*path, "coding"), again), False, "two codes of one system")
+        yield Change(
+            f"{name} beside 0000", add(ask.resource, (*path, "coding"), again), False, "two codes of one system"
+        )
         text_alone = put(ask.resource, path, {"text": coding["code"]})
         yield Change(f"{name} code as text", text_alone, False, "a code without its system names nothing")
         selected = [{**coding, "userSelected": False}, Code("http://a.example/local", "X9", "Something else").coding()]
         selected[1]["userSelected"] = True
-        yield Change(f"{name} other selected", put(ask.resource, (*path, "coding"), selected), False, "another was meant")
+        yield Change(
+            f"{name} other selected", put(ask.resource, (*path, "coding"), selected), False, "another was meant"
+        )
         shown = put(ask.resource, (*path, "coding", place, "display"), "Do not use")
         yield Change(f"{name} shown as not to use", shown, False, "its display takes it back")
     for text in (f"NOT {_name(ask, value)}", f"no {_name(ask, value)}", f"{_name(ask, value)} - cancelled",
                  f"{_name(ask, value)} or something else"):  # fmt: skip
         if name not in ("category",):
-            yield Change(f"{name} text {text}", put(ask.resource, (*path, "text"), text), False, "its text takes it back")
+            yield Change(
+                f"{name} text {text}", put(ask.resource, (*path, "text"), text), False, "its text takes it back"
+            )
     if spot.element.many and (others := others_than(value)):
         more = add(ask.resource, spot.path, {"coding": [others[0].coding()]})
         yield Change(f"{name} and another", more, False, f"it is {others[0].display}, too")
@@ -90,11 +100,15 @@ def _routes(ask: Ask, spot: Spot) -> Iterator[Change]:
     told = ask.route
     for text in (f"not {told}", f"{told} or IM", f"{told}/SC", f"IM (not {told})", f"{told} then rectal", "any",
                  "unknown", "other", "see note", f"{told}?", "N/A", "none", f"previously {told}, now IM"):  # fmt: skip
-        yield Change(f"route text {text}", put(ask.resource, spot.path, {"text": text}), False, "the route is left open")
+        yield Change(
+            f"route text {text}", put(ask.resource, spot.path, {"text": text}), False, "the route is left open"
+        )
     elsewhere = {"coding": [{"system": "http://a.example/routes", "code": "R7"}]}
     yield Change("route unknown", put(ask.resource, spot.path, elsewhere), False, "it cannot be understood")
     sited = {"IV": "spinal canal", "oral": "rectum"}.get(told, "other")
-    yield Change("site elsewhere", put(ask.resource, (*DOSAGE, "site"), {"text": sited}), False, f"it goes into the {sited}")
+    yield Change(
+        "site elsewhere", put(ask.resource, (*DOSAGE, "site"), {"text": sited}), False, f"it goes into the {sited}"
+    )
 
 
 def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
@@ -103,15 +117,21 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
     to = f"Patient/{other.mrn}" if kind == "Patient" else f"{kind}/{other.ids.get(kind, '1')}"
     name, path = spot.name, spot.path
     yield Change(f"{name} another", put(ask.resource, path, {"reference": to}), False, "it is somebody else's")
-    yield Change(f"{name} another, shown as the own", put(ask.resource, path, {"reference": to, "display": known}), False,
-                 "it is somebody else's")  # fmt: skip
+    yield Change(
+        f"{name} another, shown as the own",
+        put(ask.resource, path, {"reference": to, "display": known}),
+        False,
+        "it is somebody else's",
+    )
     yield Change(f"{name} version of another", put(ask.resource, path, {"reference": f"{to}/_history/1"}), False,
                  "it is somebody else's")  # fmt: skip
     named = {"identifier": other.identifier} if kind == "Patient" else {"identifier": {"value": to}}
     yield Change(f"{name} with another's identifier", put(ask.resource, path, spot.value | named), False,
                  "its identifier is somebody else's")  # fmt: skip
     typed = {"type": "Group" if kind == "Patient" else "Patient"}
-    yield Change(f"{name} of another type", put(ask.resource, path, spot.value | typed), False, "its type contradicts it")
+    yield Change(
+        f"{name} of another type", put(ask.resource, path, spot.value | typed), False, "its type contradicts it"
+    )
     shown = put(ask.resource, path, spot.value | {"display": other.name})
     yield Change(f"{name} shown as another", shown, None, "the reference is right, its display names somebody else")
     unread = put(ask.resource, path, {"display": known})

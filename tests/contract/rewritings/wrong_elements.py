@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from typing import Any
 
 from mab_gym.fhir.definitions import elements
 from tests.contract.rewritings.grammar import Change, Path, Spot, at, listed, objects, put, spots
 from tests.contract.rewritings.meaning import DOSAGE, DOSE, Ask, iso
 from tests.contract.rewritings.wrong_elements_by_name import BY_NAME
 
-ACTORS = {"requester", "performer", "recorder", "asserter", "owner", "author", "supportingInfo", "supportingInformation",
-          "insurance", "reportedReference", "detectedIssue", "eventHistory", "relevantHistory"}  # fmt: skip
+ACTORS = {
+    "requester",
+    "performer",
+    "recorder",
+    "asserter",
+    "owner",
+    "author",
+    "supportingInfo",
+    "supportingInformation",
+    "insurance",
+    "reportedReference",
+    "detectedIssue",
+    "eventHistory",
+    "relevantHistory",
+}
 """References that say who did something, or what else there is."""
 
 
@@ -59,15 +71,23 @@ def _modifiers(ask: Ask) -> Iterator[Change]:
                 ("a code", {"valueCode": "not"}), ("known to nobody", {"valueInteger": 0}),
             ):  # fmt: skip
                 more = [{"url": "http://a.example/not", **value}]
-                yield Change(f"modifierExtension {label} at {'.'.join(map(str, path)) or 'top'}",
-                             put(ask.resource, (*path, "modifierExtension"), more), False, "it may turn it round")  # fmt: skip
+                yield Change(
+                    f"modifierExtension {label} at {'.'.join(map(str, path)) or 'top'}",
+                    put(ask.resource, (*path, "modifierExtension"), more),
+                    False,
+                    "it may turn it round",
+                )
     if ask.resource.get("dosageInstruction"):
         more = [{"url": "http://a.example/not", "valueBoolean": True}]
         for inner in (("timing",), ("doseAndRate", 0)):
             inner_type = {"timing": "Timing", "doseAndRate": "Dosage.doseAndRate"}[str(inner[0])]
             if "modifierExtension" in elements(inner_type):
-                yield Change(f"modifierExtension at new {inner[0]}",
-                             put(ask.resource, (*DOSAGE, *inner, "modifierExtension"), more), False, "it may turn it round")  # fmt: skip
+                yield Change(
+                    f"modifierExtension at new {inner[0]}",
+                    put(ask.resource, (*DOSAGE, *inner, "modifierExtension"), more),
+                    False,
+                    "it may turn it round",
+                )
     rules = put(ask.resource, ("implicitRules",), "http://a.example/rules/reverse")
     yield Change("implicitRules", rules, False, "it is to be read by rules that nobody knows")
 
@@ -88,7 +108,9 @@ def _both(ask: Ask) -> Iterator[Change]:
             if element.choice in chosen and name != chosen[element.choice] and element.type in others:
                 torn = {**value, name: others[element.type]}
                 new = put(ask.resource, path, torn) if path else torn
-                yield Change(f"{chosen[element.choice]} and {name}", new, False, "it says two things at once")
+                yield Change(
+                    f"{chosen[element.choice]} and {name}", new, False, "it says two things at once", unserved=True
+                )
 
 
 def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
@@ -104,7 +126,9 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
         if kind in spot.element.reference_targets or "Resource" in spot.element.reference_targets:
             known = other.mrn if kind == "Patient" else other.ids[kind]
             to = listed(spot, {"reference": f"{kind}/{known}"})
-            yield Change(f"{spot.name} {kind} of another", put(ask.resource, spot.path, to), right, "it is somebody else's")
+            yield Change(
+                f"{spot.name} {kind} of another", put(ask.resource, spot.path, to), right, "it is somebody else's"
+            )
     if spot.name in ACTORS | {"device", "location", "locationReference"}:
         return
     for label, value in (
@@ -147,5 +171,3 @@ def _times(ask: Ask, spot: Spot) -> Iterator[Change]:
                 continue
             new = put(ask.resource, spot.path, listed(spot, period))
             yield Change(f"{spot.name} {label}", new, False, "it is another time")
-
-

@@ -1,4 +1,4 @@
-"""Wrong: values of single elements that contradict a write, by the type that has them; each rule serves every family."""
+"""Wrong: values of single elements that contradict a write, by the type that has them, for every family."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ _YEAR = timedelta(days=365)
 
 def _periods(ask: Ask) -> list[tuple[str, dict[str, str]]]:
     after, before = ask.now + _YEAR, ask.now - _YEAR
-    return [("next year", {"start": iso(after), "end": iso(after + timedelta(days=7))}),
-            ("from next year", {"start": iso(after)}), ("from 2030", {"start": "2030-01-01"}),
-            ("last year", {"start": iso(before), "end": iso(before + timedelta(days=7))}),
-            ("until yesterday", {"end": iso(ask.now - timedelta(days=1))})]  # fmt: skip
+    return [
+        ("next year", {"start": iso(after), "end": iso(after + timedelta(days=7))}),
+        ("from next year", {"start": iso(after)}),
+        ("from 2030", {"start": "2030-01-01"}),
+        ("last year", {"start": iso(before), "end": iso(before + timedelta(days=7))}),
+        ("until yesterday", {"end": iso(ask.now - timedelta(days=1))}),
+    ]
 
 
 def _anything(ask: Ask) -> Iterator[Rule]:
@@ -29,14 +32,29 @@ def _anything(ask: Ask) -> Iterator[Rule]:
     yield "true", "asNeededBoolean", True, "it is conditional"
     for text in ("pain", "if the level falls again", "if bleeding"):
         yield f"for {text}", "asNeededCodeableConcept", {"text": text}, "it is conditional"
-    yield "of another order", "replaces", [{"reference": f"ServiceRequest/{ask.scene.patient.ids.get('x', '1')}"}], (
-        "it takes the place of an order"
+    yield (
+        "of another order",
+        "replaces",
+        [{"reference": f"ServiceRequest/{ask.scene.patient.ids.get('x', '1')}"}],
+        ("it takes the place of an order"),
     )
-    yield "in words", "replaces", [{"display": "the transfusion ordered this morning"}], "it takes the place of an order"
+    yield (
+        "in words",
+        "replaces",
+        [{"display": "the transfusion ordered this morning"}],
+        "it takes the place of an order",
+    )
     if "priorPrescription" not in ask.resource and (known := ask.scene.patient.ids.get("MedicationRequest")):
-        yield "of the patient's", "priorPrescription", {"reference": f"MedicationRequest/{known}"}, "it replaces an order"
+        yield (
+            "of the patient's",
+            "priorPrescription",
+            {"reference": f"MedicationRequest/{known}"},
+            "it replaces an order",
+        )
         yield "in words", "priorPrescription", {"display": "the present order"}, "it replaces an order"
     yield "instead", "medicationReference", {"display": "heparin"}, "it is another drug"
+    if ask.type == "MedicationRequest" and ask.what:
+        yield "to nothing", "medicationReference", {"reference": "#drug"}, "it points at nothing"
     yield "of an error", "statusReason", {"text": "entered in error"}, "it takes it back"
 
 
@@ -48,8 +66,11 @@ def _service(ask: Ask) -> Iterator[Rule]:
     yield "none", "quantityQuantity", {"value": 0, "unit": "unit"}, "nothing is asked for"
     yield "up", "quantityRange", {"low": {"value": 1}, "high": {"value": 5}}, why
     if ask.kind == "test":
-        yield "imaging", "category", [{"coding": [{"system": SNOMED, "code": "363679005", "display": "Imaging"}]}], (
-            "it is a laboratory test"
+        yield (
+            "imaging",
+            "category",
+            [{"coding": [{"system": SNOMED, "code": "363679005", "display": "Imaging"}]}],
+            ("it is a laboratory test"),
         )
         for site in ("cerebrospinal fluid", "urine", "left knee joint", "pleural fluid"):
             yield f"of {site}", "bodySite", [{"text": site}], "blood is to be looked at"
@@ -72,7 +93,10 @@ def _other_sites(ask: Ask) -> list[str]:
 
 def _dosage(ask: Ask) -> Iterator[Rule]:
     yield from _anything(ask)
-    methods = {"oral": ("Injection", "Infusion", "Inhale", "Apply to the skin"), "IV": ("Swallow", "Chew", "Instill", "Inhale")}
+    methods = {
+        "oral": ("Injection", "Infusion", "Inhale", "Apply to the skin"),
+        "IV": ("Swallow", "Chew", "Instill", "Inhale"),
+    }
     for method in methods.get(ask.route, ()):
         yield method, "method", {"text": method}, f"that is not {ask.route}"
     for instruction in ("with heparin", "every hour", "not before tomorrow", "skip this dose", "in ten times the dose"):
@@ -89,7 +113,12 @@ def _dispense(ask: Ask) -> Iterator[Rule]:
         yield "each week", "dispenseInterval", {"value": 1, "unit": "wk"}, "it is due once"
     if ask.dose:
         for part in (0.5, 0.01):
-            yield f"{part} of the dose", "quantity", {"value": ask.dose[0] * part, "unit": ask.dose[1]}, "that is no dose"
+            yield (
+                f"{part} of the dose",
+                "quantity",
+                {"value": ask.dose[0] * part, "unit": ask.dose[1]},
+                "that is no dose",
+            )
 
 
 def _medication(ask: Ask) -> Iterator[Rule]:
@@ -138,7 +167,12 @@ def _observation(ask: Ask) -> Iterator[Rule]:
     for label, period in _periods(ask):
         yield f"of {label}", "effectivePeriod", period, "it was measured now"
     yield "next year", "effectiveInstant", iso(ask.now + _YEAR), "it was measured now"
-    yield "daily", "effectiveTiming", {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, "it was measured now"
+    yield (
+        "daily",
+        "effectiveTiming",
+        {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+        "it was measured now",
+    )
 
 
 def _misread(reading: str) -> tuple[str, ...]:
@@ -152,9 +186,15 @@ def _misread(reading: str) -> tuple[str, ...]:
 
 
 def _other_values() -> list[tuple[str, Any]]:
-    return [("valueQuantity of one number", {"value": 200, "unit": "mmHg"}), ("valueInteger", 120), ("valueBoolean", True),
-            ("valueCodeableConcept high", {"text": "high"}), ("valueDateTime", "2023-11-13"),
-            ("valueRange", {"low": {"value": 60}, "high": {"value": 200}}), ("valueTime", "10:15:00")]  # fmt: skip
+    return [
+        ("valueQuantity of one number", {"value": 200, "unit": "mmHg"}),
+        ("valueInteger", 120),
+        ("valueBoolean", True),
+        ("valueCodeableConcept high", {"text": "high"}),
+        ("valueDateTime", "2023-11-13"),
+        ("valueRange", {"low": {"value": 60}, "high": {"value": 200}}),
+        ("valueTime", "10:15:00"),
+    ]
 
 
 def _task(ask: Ask) -> Iterator[Rule]:
@@ -163,10 +203,20 @@ def _task(ask: Ask) -> Iterator[Rule]:
     for status in ("cancelled", "rejected", "completed", "not to be done", "waiting until next year"):
         yield status, "businessStatus", {"text": status}, "it is to be done"
     yield "wrongly", "reasonCode", {"text": "wrong patient"}, "it takes it back"
-    yield "of refusal", "input", [{"type": {"text": "instruction"}, "valueString": "do not carry out"}], "it takes it back"
+    yield (
+        "of refusal",
+        "input",
+        [{"type": {"text": "instruction"}, "valueString": "do not carry out"}],
+        "it takes it back",
+    )
     more = [{"type": {"text": "order to stop as well"}, "valueReference": {"reference": "MedicationRequest/1"}}]
     yield "of another order", "input", more, "another order is meant, too"
-    yield "of a failure", "output", [{"type": {"text": "result"}, "valueString": "not done"}], "it says that it was not done"
+    yield (
+        "of a failure",
+        "output",
+        [{"type": {"text": "result"}, "valueString": "not done"}],
+        "it says that it was not done",
+    )
     other = ask.scene.other.ids.get("MedicationRequest")
     yield "of another's order", "basedOn", [{"reference": f"MedicationRequest/{other}"}], "it is somebody else's"
     yield "of another's order", "reasonReference", {"reference": f"MedicationRequest/{other}"}, "it is somebody else's"
@@ -176,7 +226,12 @@ def _restriction(ask: Ask) -> Iterator[Rule]:
     for label, period in _periods(ask):
         yield label, "period", period, "it is due now"
     yield "5", "repetitions", 5, "it is to be done once"
-    yield "another patient", "recipient", [{"reference": f"Patient/{ask.scene.other.mrn}"}], "it is asked of somebody else"
+    yield (
+        "another patient",
+        "recipient",
+        [{"reference": f"Patient/{ask.scene.other.mrn}"}],
+        "it is asked of somebody else",
+    )
 
 
 def _allergy(ask: Ask) -> Iterator[Rule]:
@@ -185,8 +240,11 @@ def _allergy(ask: Ask) -> Iterator[Rule]:
         yield f"medication and {category}", "category", ["medication", category], "it is a drug alone"
     yield "intolerance", "type", "intolerance", "anaphylaxis is an allergy"
     yield "in childhood to come", "onsetString", "from 2030", "that has not been yet"
-    yield "at 200 years", "onsetAge", {"value": 200, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"}, (
-        "nobody is so old"
+    yield (
+        "at 200 years",
+        "onsetAge",
+        {"value": 200, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"},
+        ("nobody is so old"),
     )
     for label, reaction, why in _reactions(ask):
         yield label, "reaction", [reaction], why
@@ -201,7 +259,9 @@ def _reactions(ask: Ask) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield f"of {text}", {"manifestation": [{"text": text}]}, "it was anaphylaxis"
     for name in ("peanut", "heparin", "latex", "penicillin G benzathine"):
         yield f"to {name}", {"substance": {"text": name}, "manifestation": shock}, f"it is to {name}"
-    heparin = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "5224", "display": "heparin"}]}
+    heparin = {
+        "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "5224", "display": "heparin"}]
+    }
     yield "to heparin, coded", {"substance": heparin, "manifestation": shock}, "it is to heparin"
     yield "in 2030", {"manifestation": shock, "onset": "2030-01-01"}, "that has not been yet"
     yield "taken back", {"manifestation": shock, "description": "did not happen"}, "it takes it back"

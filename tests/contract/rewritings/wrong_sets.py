@@ -43,7 +43,9 @@ def rewritings(writes: Sequence[Json], scene: Scene) -> Iterator[Rewriting]:
     gold = list(writes)
     for place, resource in enumerate(gold):
         kind = f"{resource['resourceType']} {place}"
-        yield Rewriting(f"{kind} missing", [*gold[:place], *gold[place + 1 :]], False, "what was asked for is not there")
+        yield Rewriting(
+            f"{kind} missing", [*gold[:place], *gold[place + 1 :]], False, "what was asked for is not there"
+        )
         yield Rewriting(f"{kind} twice", [*gold, resource], False, "it is asked for twice")
         foreign = for_another(resource, scene)
         yield Rewriting(f"{kind} for another, too", [*gold, foreign], False, "somebody else gets it, too")
@@ -53,7 +55,9 @@ def rewritings(writes: Sequence[Json], scene: Scene) -> Iterator[Rewriting]:
         for status in ("draft", "cancelled", "entered-in-error", "revoked"):
             if "status" in resource:
                 more = {**resource, "status": status}
-                yield Rewriting(f"{kind} and again as {status}", [*gold, more], False, "there is one more than was asked for")
+                yield Rewriting(
+                    f"{kind} and again as {status}", [*gold, more], False, "there is one more than was asked for"
+                )
     if len(gold) > 1:
         yield Rewriting("nothing at all", [], False, "what was asked for is not there")
     for number, stray in enumerate([*STRAYS, *SUBJECTLESS]):

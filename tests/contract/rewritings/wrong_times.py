@@ -50,7 +50,11 @@ def _codes(ask: Ask) -> Iterator[tuple[str, Any, str]]:
     if ask.hours:
         for text in ("once", "once only", "stat"):
             yield f"text {text}", {"code": {"text": text}}, "it is due again and again"
-    yield "coded by nobody", {"code": {"coding": [{"system": "http://a.example/times", "code": "T7"}]}}, "it says nothing"
+    yield (
+        "coded by nobody",
+        {"code": {"coding": [{"system": "http://a.example/times", "code": "T7"}]}},
+        "it says nothing",
+    )
 
 
 def _events(ask: Ask) -> Iterator[tuple[str, Any, str]]:
@@ -68,37 +72,55 @@ def _repeats(ask: Ask) -> Iterator[tuple[str, Any, str]]:
     hours, due = ask.hours, ask.due
     base = {"frequency": 1, "period": hours, "periodUnit": "h"} if hours else {"count": 1}
     once = {"frequency": 1}
+    label: str
+    more: dict[str, Any]
     why = f"it is due every {hours:g} hours and without end" if hours else "it is due once"
     for label, more in (
-        ("count 5", {"count": 5}), ("count 2", {"count": 2}), ("countMax 5", {"count": 1, "countMax": 5}),
-        ("frequency 2", {"frequency": 2}), ("frequencyMax 4", {"frequency": 1, "frequencyMax": 4}),
-        ("on Mondays", {"dayOfWeek": ["mon"]}), ("on three days", {"dayOfWeek": ["mon", "wed", "fri"]}),
-        ("at three times", {"timeOfDay": ["08:00:00", "14:00:00", "20:00:00"]}), ("at meals", {"when": ["C"]}),
-        ("morning and night", {"when": ["MORN", "NIGHT"]}), ("at bedtime, later", {"when": ["HS"], "offset": 600}),
+        ("count 5", {"count": 5}),
+        ("count 2", {"count": 2}),
+        ("countMax 5", {"count": 1, "countMax": 5}),
+        ("frequency 2", {"frequency": 2}),
+        ("frequencyMax 4", {"frequency": 1, "frequencyMax": 4}),
+        ("on Mondays", {"dayOfWeek": ["mon"]}),
+        ("on three days", {"dayOfWeek": ["mon", "wed", "fri"]}),
+        ("at three times", {"timeOfDay": ["08:00:00", "14:00:00", "20:00:00"]}),
+        ("at meals", {"when": ["C"]}),
+        ("morning and night", {"when": ["MORN", "NIGHT"]}),
+        ("at bedtime, later", {"when": ["HS"], "offset": 600}),
         ("next year", {"boundsPeriod": {"start": iso(ask.next_year())}}),
-        ("last year", {"boundsPeriod": {"start": iso(due - timedelta(days=365)), "end": iso(due - timedelta(days=358))}}),
+        (
+            "last year",
+            {"boundsPeriod": {"start": iso(due - timedelta(days=365)), "end": iso(due - timedelta(days=358))}},
+        ),
         ("ended", {"boundsPeriod": {"end": iso(due - timedelta(days=1))}}),
         ("from tomorrow", {"boundsPeriod": {"start": iso(due + timedelta(days=1))}}),
-    ):  # fmt: skip
+    ):
         if "frequency" in more and not hours:
             yield f"repeat {label}", {"repeat": {"period": 1, "periodUnit": "d", **more}}, why
         yield f"repeat {label} in the frame", {"repeat": {**base, **more}}, why
     if hours:
         yield from _other_intervals(base, hours, why)
-        for label, more in (("count 1", {"count": 1}), ("count 3", {"count": 3}), ("periodMax", {"periodMax": hours * 3}),
-                            ("lasting weeks", {"duration": 3, "durationUnit": "wk"}),
-                            ("a minute long", {"boundsDuration": {"value": 1, "unit": "min"}})):  # fmt: skip
+        for label, more in (
+            ("count 1", {"count": 1}),
+            ("count 3", {"count": 3}),
+            ("periodMax", {"periodMax": hours * 3}),
+            ("lasting weeks", {"duration": 3, "durationUnit": "wk"}),
+            ("a minute long", {"boundsDuration": {"value": 1, "unit": "min"}}),
+        ):
             yield f"repeat {label}", {"repeat": {**base, **more}}, why
         return
     for label, more in (
-        ("daily", {**once, "period": 1, "periodUnit": "d"}), ("hourly", {**once, "period": 1, "periodUnit": "h"}),
-        ("weekly", {**once, "period": 1, "periodUnit": "wk"}), ("daily without frequency", {"period": 1, "periodUnit": "d"}),
+        ("daily", {**once, "period": 1, "periodUnit": "d"}),
+        ("hourly", {**once, "period": 1, "periodUnit": "h"}),
+        ("weekly", {**once, "period": 1, "periodUnit": "wk"}),
+        ("daily without frequency", {"period": 1, "periodUnit": "d"}),
         ("daily for a week", {**once, "period": 1, "periodUnit": "d", "boundsDuration": {"value": 7, "unit": "d"}}),
         ("daily, seven times", {**once, "period": 1, "periodUnit": "d", "count": 7}),
         ("for a range", {**once, "period": 1, "periodUnit": "d", "boundsRange": {"low": {"value": 3, "unit": "d"}}}),
-        ("alone on Mondays", {"dayOfWeek": ["mon"]}), ("alone at two times", {"timeOfDay": ["08:00:00", "20:00:00"]}),
+        ("alone on Mondays", {"dayOfWeek": ["mon"]}),
+        ("alone at two times", {"timeOfDay": ["08:00:00", "20:00:00"]}),
         ("alone in the morning", {"when": ["MORN"]}),
-    ):  # fmt: skip
+    ):
         yield f"repeat {label}", {"repeat": more}, why
 
 
@@ -131,10 +153,13 @@ def _occurrences(ask: Ask) -> Iterator[Change]:
                              "it is due at another time")  # fmt: skip
     for label, period in (
         ("this year", {"start": iso(due), "end": iso(ask.next_year())}),
-        ("from next year", {"start": iso(ask.next_year())}), ("until last year", {"end": iso(due - timedelta(days=365))}),
+        ("from next year", {"start": iso(ask.next_year())}),
+        ("until last year", {"end": iso(due - timedelta(days=365))}),
         ("a month wide", {"start": iso(due - timedelta(days=15)), "end": iso(due + timedelta(days=15))}),
         ("of years", {"start": "2030", "end": "2031"}),
-    ):  # fmt: skip
-        yield Change(f"occurrence {label}", put(ask.resource, ("occurrencePeriod",), period), False, "it does not say when")
+    ):
+        yield Change(
+            f"occurrence {label}", put(ask.resource, ("occurrencePeriod",), period), False, "it does not say when"
+        )
     for text in ("2024", "2024-06", "2030-01-01"):
         yield Change(f"occurrence {text}", put(ask.resource, ("occurrenceDateTime",), text), False, "it is due later")

@@ -74,7 +74,14 @@ def _other_words(value: str) -> Iterator[tuple[str, str, str]]:
         if digit.isdigit():
             other = value[:place] + str((int(digit) + 3) % 10) + value[place + 1 :]
             yield f"other digit at {place}", other, "it is another number"
-    for one, another in (("left", "right"), ("right", "left"), ("woman", "man"), ("mmHg", "kPa"), ("mmHg", "/min"), ("/", "-")):
+    for one, another in (
+        ("left", "right"),
+        ("right", "left"),
+        ("woman", "man"),
+        ("mmHg", "kPa"),
+        ("mmHg", "/min"),
+        ("/", "-"),
+    ):
         if one in value:
             yield f"{another} for {one}", value.replace(one, another), "it says something else"
     yield "without its end", value[: len(value) // 2], "a part is missing"
@@ -123,11 +130,17 @@ def moment_of(value: Any) -> datetime | None:
 
 def _other_moments(moment: datetime) -> Iterator[tuple[str, str, str]]:
     for label, step in (
-        ("a year on", timedelta(days=365)), ("a year ago", timedelta(days=-365)), ("a day on", timedelta(days=1)),
-        ("a day ago", timedelta(days=-1)), ("twelve hours on", timedelta(hours=12)),
-        ("twelve hours ago", timedelta(hours=-12)), ("a week on", timedelta(days=7)), ("a month ago", timedelta(days=-30)),
-        ("an hour ago", timedelta(hours=-1)), ("three hours on", timedelta(hours=3)),
-    ):  # fmt: skip
+        ("a year on", timedelta(days=365)),
+        ("a year ago", timedelta(days=-365)),
+        ("a day on", timedelta(days=1)),
+        ("a day ago", timedelta(days=-1)),
+        ("twelve hours on", timedelta(hours=12)),
+        ("twelve hours ago", timedelta(hours=-12)),
+        ("a week on", timedelta(days=7)),
+        ("a month ago", timedelta(days=-30)),
+        ("an hour ago", timedelta(hours=-1)),
+        ("three hours on", timedelta(hours=3)),
+    ):
         yield label, (moment + step).isoformat(), "it is another time"
     yield "in another zone", moment.isoformat().replace("+00:00", "-08:00"), "it is eight hours later"
     yield "a century on", moment.replace(year=moment.year + 100).isoformat(), "it is another time"

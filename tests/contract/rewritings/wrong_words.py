@@ -45,8 +45,13 @@ def said_of(ask: Ask) -> list[str]:
     found = [f"For {other.name}, MRN {other.mrn}.", f"Patient: {other.mrn}", f"Due on {ask.next_year():%d %B %Y}."]
     if ask.dose:
         value, unit = ask.dose
-        found += [f"give {value * 5:g} {unit}", f"{value * 10:g} {unit} {ask.route}", f"total dose {value / 10:g} {unit}",
-                  f"{value:g} {'mg' if unit == 'g' else 'g'} once", f"{value:g} {unit} IM"]  # fmt: skip
+        found += [
+            f"give {value * 5:g} {unit}",
+            f"{value * 10:g} {unit} {ask.route}",
+            f"total dose {value / 10:g} {unit}",
+            f"{value:g} {'mg' if unit == 'g' else 'g'} once",
+            f"{value:g} {unit} IM",
+        ]
         found.append(f"{value:g} {unit} {ask.route} {'every 4 hours' if ask.hours != 4 else 'once'}")
     if ask.over:
         found += ["infuse over 5 minutes", "Give as a rapid push.", f"over {ask.over * 3:g} hours"]
@@ -72,7 +77,15 @@ def places(ask: Ask) -> list[tuple[Path, Any]]:
 
 def _shaped(spot: Spot) -> tuple[Path, Any] | None:
     kind, name = spot.element.type, spot.name
-    if name in PERSONS or spot.owner in ("Reference", "Coding", "Quantity", "Meta", "Extension", "Identifier", "Narrative"):
+    if name in PERSONS or spot.owner in (
+        "Reference",
+        "Coding",
+        "Quantity",
+        "Meta",
+        "Extension",
+        "Identifier",
+        "Narrative",
+    ):
         return None
     if kind == "Annotation":
         return spot.path, _annotation
@@ -80,7 +93,11 @@ def _shaped(spot: Spot) -> tuple[Path, Any] | None:
         return spot.path, _narrative
     if kind == "CodeableConcept":
         return (spot.path, _concepts) if spot.element.many else (spot.path, _concept)
-    if kind in ("string", "markdown") and spot.owner not in ("CodeableConcept", "Element") and name not in ("id", "div"):
+    if (
+        kind in ("string", "markdown")
+        and spot.owner not in ("CodeableConcept", "Element")
+        and name not in ("id", "div")
+    ):
         return (spot.path, _string) if not name.startswith(("value", "onset")) and not spot.element.many else None
     return None
 
@@ -108,5 +125,3 @@ def _string(_: Any, text: str) -> Any:
 
 def _reaction(_: Any, text: str) -> Any:
     return {"manifestation": [{"text": text}], "description": text}
-
-
