@@ -6,12 +6,14 @@ They are made from FHIR's elements (see `tests.contract.rewritings`); whoever ad
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import pytest
 
 from mab_gym.tasking.case import Case
-from tests.contract.rewritings import Scene, rewritings
+from tests.contract.rewritings import Person, Scene, rewritings
 from tests.contract.rewritings.grammar import Rewriting
 from tests.contract.rewritings.playing import FOLDERS, Played, gold, of_family, played, scene_of, writing_families
 
@@ -75,3 +77,49 @@ def test_nothing_is_called_right_and_wrong(family: str) -> None:
 
 def _content(rewriting: Rewriting) -> str:
     return f"{rewriting.unserved} {rewriting.writes!r}"
+
+
+NEW = (
+    {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [{"system": "http://www.whocc.no/atc", "code": "H01BA02"}]},
+        "subject": {"reference": "Patient/S1"},
+        "dosageInstruction": [
+            {"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}, "route": {"text": "nasal"},
+             "doseAndRate": [{"doseQuantity": {"value": 10, "code": "ug", "system": "http://unitsofmeasure.org"}}]}
+        ],
+    },
+    {
+        "resourceType": "DeviceRequest",
+        "status": "active",
+        "intent": "order",
+        "codeCodeableConcept": {"text": "wheelchair"},
+        "subject": {"reference": "Patient/S1"},
+        "occurrenceDateTime": "2023-11-14T08:00:00+00:00",
+    },
+    {
+        "resourceType": "Immunization",
+        "status": "completed",
+        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}]},
+        "patient": {"reference": "Patient/S1"},
+        "occurrenceDateTime": "2023-11-13T10:15:00+00:00",
+        "doseQuantity": {"value": 0.5, "unit": "mL"},
+    },
+    {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "start": "2023-11-14T08:00:00+00:00",
+        "participant": [{"actor": {"reference": "Patient/S1"}, "status": "accepted"}],
+    },
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("resource", NEW, ids=lambda resource: str(resource["resourceType"]))
+def test_what_no_family_writes_yet_has_rewritings_too(resource: dict[str, Any]) -> None:
+    one, other = (Person(mrn, f"Person {mrn}", {"value": mrn}, {}) for mrn in ("S1", "S2"))
+    made = rewritings([resource], Scene(datetime(2023, 11, 13, 10, 15, tzinfo=UTC), one, other))
+    tried = Counter(each.right for each in made)
+    assert tried[False] >= LEAST_WRONG
+    assert tried[True] >= LEAST_RIGHT // 2

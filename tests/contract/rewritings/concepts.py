@@ -66,6 +66,8 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
         "potassium chloride",
         "POTASSIUM CHLORIDE",
         "Potassium Chloride (KCl)",
+        "Replacement potassium",
+        "potassium chloride oral",
         rxnorm="8591",
         also=(Code(SNOMED, "8631001", "Potassium chloride"),),
     ),
@@ -75,6 +77,8 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
         "magnesium sulphate",
         "Magnesium sulfate (MgSO4)",
         "MAGNESIUM SULFATE",
+        "Replacement IV magnesium",
+        "magnesium sulfate IV",
         rxnorm="6585",
         also=(Code(SNOMED, "387202002", "Magnesium sulfate"),),
     ),
@@ -84,7 +88,9 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
     (RXNORM, "11289"): _drug(
         "warfarin", "Warfarin", "Coumadin", "warfarin sodium", also=(Code(SNOMED, "372756006", "Warfarin"),)
     ),
-    (RXNORM, "8308"): _drug("phytonadione", "Phytonadione", "vitamin K", "Vitamin K1", "phytomenadione"),
+    (RXNORM, "8308"): _drug(
+        "phytonadione", "Phytonadione", "vitamin K", "Vitamin K1", "phytomenadione", "Vitamin K (phytonadione)"
+    ),
     (RXNORM, "723"): _drug("amoxicillin", "Amoxicillin", "amoxycillin"),
     (RXNORM, "1191"): _drug("aspirin", "Aspirin", "acetylsalicylic acid"),
     (RXNORM, "2670"): _drug("codeine", "Codeine"),
@@ -97,17 +103,47 @@ CONCEPTS: dict[tuple[str, str], Concept] = {
     (RXNORM, "10180"): _drug("sulfamethoxazole", "Sulfamethoxazole", "sulphamethoxazole"),
     (LOINC, "2823-3"): Concept(
         "test",
-        ("Potassium [Moles/volume] in Serum or Plasma", "Serum potassium", "serum potassium", "Potassium, serum"),
+        (
+            "Potassium [Moles/volume] in Serum or Plasma",
+            "Serum potassium",
+            "serum potassium",
+            "Potassium, serum",
+            "Potassium SerPl-sCnc",
+        ),
     ),
     (LOINC, "4548-4"): Concept(
-        "test", ("Hemoglobin A1c/Hemoglobin.total in Blood", "HbA1c", "Hemoglobin A1c", "haemoglobin A1c", "A1C")
+        "test",
+        (
+            "Hemoglobin A1c/Hemoglobin.total in Blood",
+            "HbA1c",
+            "Hemoglobin A1c",
+            "haemoglobin A1c",
+            "A1C",
+            "Haemoglobin A1c",
+        ),
     ),
-    (LOINC, "718-7"): Concept("test", ("Hemoglobin [Mass/volume] in Blood", "Hemoglobin", "haemoglobin", "Hgb")),
+    (LOINC, "718-7"): Concept(
+        "test", ("Hemoglobin [Mass/volume] in Blood", "Hemoglobin", "haemoglobin", "Hgb", "Hgb Bld-mCnc")
+    ),
     (LOINC, "2160-0"): Concept(
-        "test", ("Creatinine [Mass/volume] in Serum or Plasma", "Serum creatinine", "creatinine", "Creatinine, serum")
+        "test",
+        (
+            "Creatinine [Mass/volume] in Serum or Plasma",
+            "Serum creatinine",
+            "creatinine",
+            "Creatinine, serum",
+            "Creat SerPl-mCnc",
+        ),
     ),
     (LOINC, "6301-6"): Concept(
-        "test", ("INR in Platelet poor plasma by Coagulation assay", "INR", "Prothrombin time INR")
+        "test",
+        (
+            "INR in Platelet poor plasma by Coagulation assay",
+            "INR",
+            "INR PPP",
+            "Next INR",
+            "International normalized ratio",
+        ),
     ),
     (SNOMED, "306181000000106"): Concept(
         "referral",
@@ -186,6 +222,28 @@ STATUS_OTHERS: dict[str, tuple[Code, ...]] = {
         Code(f"{ALLERGY}-verification", code, code.title()) for code in ("unconfirmed", "refuted", "entered-in-error")
     ),
 }
+NEAR: dict[tuple[str, str], tuple[str, ...]] = {
+    (NDC, "40032-917-01"): (
+        "Potassium phosphate",
+        "Sodium chloride",
+        "Potassium iodide",
+        "Potassium chloride injection",
+    ),
+    (NDC, "0338-1715-40"): ("Magnesium oxide", "Manganese sulfate", "Morphine sulfate", "MSO4", "Magnesium citrate"),
+    (RXNORM, "29561"): ("ertapenem", "imipenem", "vancomycin", "cefepime"),
+    (RXNORM, "11289"): ("apixaban", "heparin", "phenprocoumon", "Coversyl"),
+    (RXNORM, "8308"): ("vitamin D", "menaquinone", "vitamin B12", "phenytoin"),
+    (LOINC, "2823-3"): ("Potassium, urine", "Serum sodium", "Potassium in cerebrospinal fluid", "Phosphate"),
+    (LOINC, "4548-4"): ("Hemoglobin", "Fasting glucose", "Hemoglobin A2", "Glucose"),
+    (LOINC, "718-7"): ("Hemoglobin A1c", "Hematocrit", "Haptoglobin", "Myoglobin"),
+    (LOINC, "2160-0"): ("Creatinine, urine", "Creatine kinase", "Urea nitrogen", "Creatinine clearance, 24 h urine"),
+    (LOINC, "6301-6"): ("aPTT", "D-dimer", "Fibrinogen", "Anti-Xa activity"),
+    (SNOMED, "306181000000106"): ("Referral to neurology", "Orthodontic referral", "Referral to orthoptics"),
+    (SNOMED, "116863004"): ("Transfusion of plasma", "Transfusion of whole blood", "Blood group typing", "Phlebotomy"),
+    (TASK_CODE, "suspend"): ("resume", "Give warfarin", "Continue the order", "abort"),
+    (TASK_CODE, "abort"): ("Keep the order", "resume", "suspend", "Renew the order"),
+}
+"""Names close by, of something else."""
 _KINDS = {RXNORM: "drug", NDC: "drug", LOINC: "test", SNOMED: "procedure", TASK_CODE: "task"}
 
 
@@ -193,6 +251,15 @@ def concept_of(value: dict[str, Any]) -> Concept | None:
     """What a CodeableConcept of a gold write stands for, None where that is not known."""
     coding = next(iter(value.get("coding", ())), {"code": value.get("text", "")})
     return CONCEPTS.get((coding.get("system", ""), coding.get("code", "")))
+
+
+def near(value: dict[str, Any]) -> tuple[str, ...]:
+    """Names that a CodeableConcept could be mistaken for."""
+    return next((NEAR[key] for key in _keys(value) if key in NEAR), ())
+
+
+def _keys(value: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(coding.get("system", ""), coding.get("code", "")) for coding in value.get("coding", ())]
 
 
 def kind_of(value: dict[str, Any]) -> str:

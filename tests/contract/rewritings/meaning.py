@@ -8,14 +8,24 @@ from typing import Any
 
 from tests.contract.rewritings.concepts import Concept, concept_of, kind_of
 from tests.contract.rewritings.grammar import Json, Path, Scene, at, filled
+from tests.contract.rewritings.words import ROUTES
 
-CODE_ELEMENTS = ("medicationCodeableConcept", "code")
-_UNIT_HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0, "s": 1 / 3600}
+CODE_ELEMENTS = ("medicationCodeableConcept", "code", "codeCodeableConcept", "vaccineCode")
+_UNIT_HOURS = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0, "mo": 730.0, "a": 8760.0}
 
 
 def iso(moment: datetime) -> str:
     """A moment as FHIR writes it."""
     return moment.isoformat()
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The moment that a text states, None where it states none."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 18 else None
+    except ValueError:
+        return None
+    return read if read is not None and read.tzinfo is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,8 @@ class Ask:
     @property
     def due(self) -> datetime:
         """When it is to be done: at its occurrence, or now."""
-        told = self.resource.get("occurrenceDateTime")
-        return datetime.fromisoformat(told) if told else self.now
+        told = self.resource.get("occurrenceDateTime") or at(self.resource, ("occurrencePeriod", "start"))
+        return moment_of(told) or self.now
 
     @property
     def is_order(self) -> bool:
@@ -75,26 +85,32 @@ class Ask:
     def hours(self) -> float | None:
         """The hours between two doses, None for what is given once."""
         repeat = at(self.resource, (*DOSAGE, "timing", "repeat"))
-        if not repeat or "period" not in repeat:
+        if not repeat or "period" not in repeat or "periodUnit" not in repeat:
             return None
         return float(repeat["period"]) * _UNIT_HOURS[repeat["periodUnit"]] / float(repeat.get("frequency", 1))
 
     @property
     def route(self) -> str:
-        """The route's name in the gold write."""
-        return str(at(self.resource, (*DOSAGE, "route", "text")) or "")
+        """The route by its name in `ROUTES`, or as the gold write names it."""
+        concept = at(self.resource, (*DOSAGE, "route")) or {}
+        codes = {(coding.get("system"), coding.get("code")) for coding in concept.get("coding", ())}
+        for name, route in ROUTES.items():
+            if concept.get("text") in route.names or codes & {(code.system, code.code) for code in route.codes}:
+                return name
+        return str(concept.get("text", ""))
 
     @property
     def dose(self) -> tuple[float, str] | None:
         """The amount of one dose with its unit."""
         quantity = at(self.resource, DOSE)
-        return (quantity["value"], quantity["unit"]) if quantity else None
+        unit = quantity and quantity.get("unit", quantity.get("code"))
+        return (quantity["value"], str(unit)) if unit and "value" in quantity else None
 
     @property
     def over(self) -> float | None:
         """The hours that a dose runs in, where the order says so."""
         quantity = at(self.resource, (*DOSE[:-1], "rateQuantity"))
-        return float(quantity["value"]) if quantity and quantity["unit"] == "h" else None
+        return float(quantity["value"]) if quantity and quantity.get("unit") == "h" else None
 
     @property
     def sentence(self) -> str:

@@ -17,6 +17,7 @@ REASONS = {"potassium": "hypokalemia", "magnesium": "hypomagnesemia", "KCl": "hy
            "INR": "anticoagulation", "Red blood cell transfusion": "anaemia", "abort": "duplicate therapy",
            "suspend": "high INR", "HbA1c": "HbA1c out of date", "Hemoglobin": "result withdrawn",
            "Serum potassium": "hypokalemia", "Serum creatinine": "no creatinine in the last 48 hours"}  # fmt: skip
+ICD = {"hypokalemia": "E87.6", "hypomagnesemia": "E83.42", "anaemia": "D64.9", "anticoagulation": "Z79.01"}
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
 _THERAPY = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
 
@@ -42,6 +43,9 @@ def _anything(ask: Ask) -> Iterator[Rule]:
             value = concept if ask.type == "Task" else [concept]
             yield f"{text}", "reasonCode", value, True, "it is why"
         yield f"says why: {reason}", "note", [*noted, {"text": f"For {reason}."}], True, "it is why"
+    if reason in ICD and ask.is_order:
+        coded = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": ICD[reason], "display": reason}]}
+        yield f"{reason}, coded", "reasonCode", coded if ask.type == "Task" else [coded], True, "it is why"
     own = ask.scene.patient.ids
     for name, kind in (("supportingInfo", "Observation"), ("supportingInformation", "Observation"),
                        ("reasonReference", "Condition")):  # fmt: skip
@@ -182,6 +186,9 @@ def _task(ask: Ask) -> Iterator[Rule]:
     yield "now", "lastModified", now, True, "it was written now"
     for name in ask.concept.names if ask.concept else ():
         yield f"{name}", "description", f"{name}.", True, "it says the same"
+    focus = str(ask.resource.get("focus", {}).get("reference", ""))
+    for text in (f"Please see to {focus}.", f"{ask.sentence}: {focus}") if focus else ():
+        yield text, "description", text, True, "it names the order"
     yield "awaiting", "businessStatus", {"text": "awaiting pharmacist"}, None, "it is to be done"
     if ask.scene.patient.ids.get("Condition"):
         yield "in words", "basedOn", [{"display": "medication review"}], None, "it says where it comes from"
@@ -252,6 +259,9 @@ def _allergy(ask: Ask) -> Iterator[Rule]:
         ("anaphylactic shock", {"manifestation": [{"text": "Anaphylactic shock"}], "severity": "severe"}),
     ):
         yield label, "reaction", [reaction], True, "it was anaphylaxis"
+    named = ask.concept.names[0] if ask.concept else "it"
+    anaphylaxis = [{"text": f"Anaphylactic reaction to {named}."}]
+    yield "says what it was and to what", "note", anaphylaxis, True, "it says the same"
     yield "says what it was", "note", [{"text": "Anaphylactic reaction."}], True, "it says the same"
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from tests.contract.rewritings.concepts import RXNORM, SNOMED, TASK_CODE, concept_of
 from tests.contract.rewritings.grammar import SERVER_BASE, Change, Path, Spot, add, drop, filled, put
-from tests.contract.rewritings.meaning import DOSE, Ask
+from tests.contract.rewritings.meaning import DOSE, Ask, moment_of
 from tests.contract.rewritings.words import ROUTES, UCUM, UNITS
-from tests.contract.rewritings.wrong_values import moment_of
 
 
 def changes(ask: Ask) -> Iterator[Change]:
@@ -19,14 +18,14 @@ def changes(ask: Ask) -> Iterator[Change]:
         kind = spot.element.type
         if moment := moment_of(spot.value):
             yield from _moments(ask, spot, moment)
-        elif kind == "Reference" and isinstance(spot.value, dict):
+        elif kind == "Reference" and isinstance(spot.value, dict) and "reference" in spot.value:
             yield from _references(ask, spot)
         elif spot.name == "route":
             yield from _routes(ask, spot)
         elif kind == "CodeableConcept":
             for place, value in enumerate(spot.value if spot.element.many else [spot.value]):
                 yield from _concepts(ask, (*spot.path, place) if spot.element.many else spot.path, spot.name, value)
-        elif kind == "Quantity":
+        elif kind == "Quantity" and {"value", "unit"} <= set(spot.value):
             yield from _quantities(ask, spot)
         elif spot.name == "valueString":
             blank = put(ask.resource, spot.path, f" {spot.value} ")
@@ -132,6 +131,10 @@ def _routes(ask: Ask, spot: Spot) -> Iterator[Change]:
         ]  # fmt: skip
         for label, value in forms:
             yield Change(f"route {said} {label}", put(ask.resource, spot.path, value), True, why)
+        for words in (*route.names[:6], f"{route.names[0]} route (qualifier value)") if route else ():
+            shown = {"coding": [code.coding() | {"display": words}]}
+            right = True if "qualifier" not in words else None
+            yield Change(f"route {said} shown as {words}", put(ask.resource, spot.path, shown), right, why)
     if route:
         everything = {"coding": [code.coding() for code in route.codes], "text": route.names[-2]}
         yield Change("route in every code", put(ask.resource, spot.path, everything), True, why)

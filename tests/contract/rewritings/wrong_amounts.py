@@ -13,7 +13,7 @@ from tests.contract.rewritings.words import UCUM, UNITS
 def changes(ask: Ask) -> Iterator[Change]:
     """Every Quantity of the write in another amount, and limits below the dose."""
     for spot in filled(ask.resource):
-        if spot.element.type == "Quantity":
+        if spot.element.type == "Quantity" and {"value", "unit"} <= set(spot.value):
             yield from _quantities(ask, spot)
     if ask.dose:
         yield from _doses(ask, *ask.dose)
@@ -38,6 +38,9 @@ def _quantities(ask: Ask, spot: Spot) -> Iterator[Change]:
         alone = {"value": value, "system": UCUM, "code": other}
         yield Change(f"{name} by code in {other}", put(ask.resource, spot.path, alone), False, f"it is in {other}")
     yield Change(f"{name} bare", put(ask.resource, spot.path, {"value": value}), False, "it has no unit")
+    for more in ("as needed", "twice daily", "per kg", "(not to be given)"):
+        new = put(ask.resource, (*spot.path, "unit"), f"{unit} {more}")
+        yield Change(f"{name} in {unit} {more}", new, False, "its unit says more")
     unnumbered = put(ask.resource, spot.path, {"unit": f"{value} {unit}"})
     yield Change(f"{name} as unit", unnumbered, False, "it has no value")
     system = put(ask.resource, spot.path, spot.value | {"system": "http://a.example/units", "code": "U7"})

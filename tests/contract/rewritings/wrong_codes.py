@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.contract.rewritings.concepts import Code, others_than
+from tests.contract.rewritings.concepts import Code, near, others_than
 from tests.contract.rewritings.grammar import Change, Spot, add, filled, put
 from tests.contract.rewritings.meaning import DOSAGE, Ask
 from tests.contract.rewritings.words import ROUTES
@@ -18,7 +18,7 @@ def changes(ask: Ask) -> Iterator[Change]:
             for place, value in enumerate(spot.value if spot.element.many else [spot.value]):
                 path = (*spot.path, place) if spot.element.many else spot.path
                 yield from _routes(ask, spot) if spot.name == "route" else _concepts(ask, spot, path, value)
-        if spot.element.type == "Reference" and isinstance(spot.value, dict):
+        if spot.element.type == "Reference" and isinstance(spot.value, dict) and "reference" in spot.value:
             yield from _references(ask, spot)
 
 
@@ -44,6 +44,13 @@ def _concepts(ask: Ask, spot: Spot, path: tuple[str | int, ...], value: dict[str
                 ask.resource, (*path, "coding", 0), code.coding(display=False) | {"display": _name(ask, value)}
             )
             yield Change(f"{name} {said} shown as its own", swapped, False, f"the code is of {code.display}")
+    for words in near(value):
+        why = f"{words} is something else"
+        yield Change(f"{name} text {words}", put(ask.resource, (*path, "text"), words), False, why)
+        shown = put(ask.resource, (*path, "coding", 0, "display"), words)
+        yield Change(f"{name} shown as {words}", shown, False, why)
+        local = {"system": "http://a.example/local", "code": "L2", "display": words}
+        yield Change(f"{name} beside local {words}", add(ask.resource, (*path, "coding"), local), False, why)
     for place, coding in enumerate(value.get("coding", ())):
         again = {**coding, "code": "0000"}
         yield Change(
@@ -72,7 +79,8 @@ def _concepts(ask: Ask, spot: Spot, path: tuple[str | int, ...], value: dict[str
 def _name(ask: Ask, value: dict[str, Any]) -> str:
     if ask.concept and ask.what and ask.what[1] == value:
         return ask.concept.names[0]
-    return str(value.get("text") or value["coding"][0].get("display") or value["coding"][0]["code"])
+    coding: dict[str, Any] = next(iter(value.get("coding", ())), {})
+    return str(value.get("text") or coding.get("display") or coding.get("code"))
 
 
 def _routes(ask: Ask, spot: Spot) -> Iterator[Change]:
@@ -138,7 +146,7 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
     yield Change(f"{name} in words alone", unread, False, "it points at nothing")
     alone = put(ask.resource, path, named)
     yield Change(f"{name} another's identifier alone", alone, False, "it is somebody else's")
-    if name == "focus" and ask.scene.patient.ids.get(kind) not in (None, known):
+    if name in ("focus", "priorPrescription") and ask.scene.patient.ids.get(kind) not in (None, known):
         own = put(ask.resource, path, {"reference": f"{kind}/{ask.scene.patient.ids[kind]}"})
         yield Change(f"{name} another of the patient's", own, False, "another order is meant")
     if name == "focus":

@@ -135,7 +135,7 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
         ("with another's identifier", {"identifier": other.identifier}),
         ("in words of another", {"display": f"{other.name}, MRN {other.mrn}"}),
     ):  # fmt: skip
-        right = False if label.startswith("with") or spot.name in ("encounter", "specimen", "focus") else None
+        right = False if label.startswith("with") or spot.name in SAYING else None
         new = put(ask.resource, spot.path, listed(spot, value))
         yield Change(f"{spot.name} {label}", new, right, "it is somebody else's")
     if spot.name in ("encounter", "specimen", "focus"):
@@ -149,6 +149,8 @@ def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
             yield Change(f"{spot.name} contained of another", new, False, "it is somebody else's")
 
 
+SAYING = ("encounter", "specimen", "focus", "priorPrescription", "replaces", "medicationReference")
+"""References that change a write even in words."""
 _ALWAYS_PAST = {"lastOccurrence", "onsetDateTime", "issued", "recordedDate"}
 _LATER = {"occurrenceDateTime", "occurrencePeriod", "executionPeriod", "effectivePeriod", "onsetPeriod"}
 

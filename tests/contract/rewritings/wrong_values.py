@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.contract.rewritings.grammar import Change, Spot, drop, filled, put
-from tests.contract.rewritings.meaning import Ask
+from tests.contract.rewritings.meaning import Ask, moment_of
 
 IMPLIED = {"frequency"}
 """1 where nothing is said (FHIR R4, Timing.repeat)."""
@@ -117,15 +117,6 @@ def _others(value: Any) -> Iterator[tuple[str, Any, str]]:
     else:
         yield "elsewhere", "http://a.example/unknown", "nobody knows that code system"
         yield "and more", f"{value}/other", "nobody knows that code system"
-
-
-def moment_of(value: Any) -> datetime | None:
-    """The moment that a text states, None where it states none."""
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 18 else None
-    except ValueError:
-        return None
-    return read if read is not None and read.tzinfo is not None else None
 
 
 def _other_moments(moment: datetime) -> Iterator[tuple[str, str, str]]:

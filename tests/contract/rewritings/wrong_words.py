@@ -53,6 +53,10 @@ def said_of(ask: Ask) -> list[str]:
             f"{value:g} {unit} IM",
         ]
         found.append(f"{value:g} {unit} {ask.route} {'every 4 hours' if ask.hours != 4 else 'once'}")
+    if ask.type == "Task" and (order := ask.scene.patient.ids.get("MedicationRequest")):
+        found += [f"Stop MedicationRequest/{order}.", f"The order meant is {order}."]
+    if ask.type == "AllergyIntolerance":
+        found += ["Allergic to heparin.", "Reaction to peanuts."]
     if ask.over:
         found += ["infuse over 5 minutes", "Give as a rapid push.", f"over {ask.over * 3:g} hours"]
     if ask.hours:
