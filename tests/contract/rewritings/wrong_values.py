@@ -86,7 +86,8 @@ def _other_words(value: str) -> Iterator[tuple[str, str, str]]:
             yield f"{another} for {one}", value.replace(one, another), "it says something else"
     yield "without its end", value[: len(value) // 2], "a part is missing"
     yield "backwards", value[::-1], "it cannot be understood"
-    for more in ("Disregard this.", "Cancelled.", "(not measured)", "For another patient.", "or 200/120 mmHg"):
+    measured = ("(not measured)", "or 200/120 mmHg") if "mmHg" in value else ()
+    for more in ("Disregard this.", "Cancelled.", "For another patient.", *measured):
         yield f"and then {more}", f"{value} {more}", "it takes it back"
         yield f"after {more}", f"{more} {value}", "it takes it back"
     yield "of nothing", "N/A", "it says nothing"

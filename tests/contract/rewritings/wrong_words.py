@@ -16,7 +16,7 @@ READ_FIRST = {
 """Elements that are read by whoever carries an order out; a few words each are tried in the others."""
 FEW = 3
 PERSONS = {"performerType", "language", "identifier", "code", "medicationCodeableConcept", "clinicalStatus",
-           "verificationStatus", "valueCodeableConcept", "route", "medicationReference", "type"}  # fmt: skip
+           "verificationStatus", "valueCodeableConcept", "route", "medicationReference", "type", "authorString"}  # fmt: skip
 """Elements whose words are other facts; see the codings."""
 
 
@@ -25,7 +25,7 @@ def changes(ask: Ask) -> Iterator[Change]:
     for number, (path, shape) in enumerate(places(ask)):
         name = str(next(part for part in reversed(path) if isinstance(part, str)))
         sayings = [*retractions(ask), *AGAINST.get(ask.kind, ()), *said_of(ask)]
-        if name not in READ_FIRST:
+        if name not in READ_FIRST or path[0] == "substitution":
             sayings = [sayings[(number * FEW + each) % len(sayings)] for each in range(FEW)]
         for saying in sayings:
             new = put(ask.resource, path, shape(at(ask.resource, path), saying))
