@@ -20,7 +20,7 @@ def line(of: Played) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Plays the families named, or all, and prints what is disputed; the number of disputed ones is the status."""
+    """Plays the families named, or all, and prints what is disputed; 0 where nothing is."""
     disputed = 0
     for name in names or list(FOLDERS):
         if name not in FOLDERS:

@@ -15,8 +15,20 @@ READ_FIRST = {
 }  # fmt: skip
 """Elements that are read by whoever carries an order out; a few words each are tried in the others."""
 FEW = 3
-PERSONS = {"performerType", "language", "identifier", "code", "medicationCodeableConcept", "clinicalStatus",
-           "verificationStatus", "valueCodeableConcept", "route", "medicationReference", "type", "authorString"}  # fmt: skip
+PERSONS = {
+    "performerType",
+    "language",
+    "identifier",
+    "code",
+    "medicationCodeableConcept",
+    "clinicalStatus",
+    "verificationStatus",
+    "valueCodeableConcept",
+    "route",
+    "medicationReference",
+    "type",
+    "authorString",
+}
 """Elements whose words are other facts; see the codings."""
 
 
