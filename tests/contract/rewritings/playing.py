@@ -1,0 +1,171 @@
+"""Playing rewritings: the cases they are made of, the embedded server that stores them, and the verdict on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import gymnasium
+
+from mab_gym.fhir.exchange import Request
+from mab_gym.fhir.overlay import Write
+from mab_gym.rollout import unwrapped
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.verdict import Verdict
+from mab_gym.workplace import Workplace
+from tests.conftest import CANONICAL, ROOT
+from tests.contract.rewritings import Person, Rewriting, Scene, rewritings
+from tests.contract.rewritings.grammar import Json, filled
+
+BEYOND = "mab_gym/MedAgentBench-Beyond-v0"
+FOLDERS = {path.parent.name: path.parent for path in sorted((ROOT / "tasks").glob("**/gold.jsonl"))}
+_ASSIGNED = ("id", "meta")
+"""What the server writes into whatever it stores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of a rewriting.
+
+    Attributes:
+        rewriting: The rewriting.
+        verdict: The judge's; None where the server refused it, or stored what the gold writes store.
+    """
+
+    rewriting: Rewriting
+    verdict: Verdict | None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the judge sees it otherwise."""
+        wanted, verdict = self.rewriting.right, self.verdict
+        if verdict is None or wanted is None:
+            return False
+        return not verdict.success or verdict.unsafe if wanted else verdict.success
+
+
+@cache
+def workplace(family: str) -> Workplace:
+    """Where a family is played."""
+    beyond = FOLDERS[family].parent.name == "beyond"
+    return unwrapped(gymnasium.make(BEYOND if beyond else CANONICAL)).workplace
+
+
+@cache
+def gold(family: str) -> Mapping[str, tuple[Case, Json]]:
+    """The first case of each branch with its frozen gold record, by branch."""
+    text = (FOLDERS[family] / "gold.jsonl").read_text(encoding="utf-8")
+    records = {record["number"]: record for record in map(json.loads, text.splitlines())}
+    found: dict[str, tuple[Case, Json]] = {}
+    for case in workplace(family).tasks.catalogue[family].cases:
+        found.setdefault(case.branch, (case, records[case.number]))
+    return found
+
+
+def writing_families() -> list[str]:
+    """The families in which something is written in any case."""
+    return [name for name in FOLDERS if any(record["writes"] for _, record in gold(name).values())]
+
+
+def scene_of(family: str, case: Case, record: Json) -> Scene:
+    """Where and when a case plays, with somebody else than its patient."""
+    place = workplace(family)
+    session = place.backend.open()
+
+    def found(url: str) -> list[Json]:
+        answer = json.loads(session.handle(Request("GET", url)).body)
+        return [entry["resource"] for entry in answer.get("entry", ())]
+
+    def person(patient: Json, but: str) -> Person:
+        name = " ".join([*patient["name"][0]["given"], patient["name"][0]["family"]])
+        ids: dict[str, str] = {}
+        for kind in ("Condition", "Observation", "MedicationRequest", "Procedure", "AllergyIntolerance"):
+            for resource in found(f"{kind}?patient={patient['id']}&_count=5"):
+                if f"{kind}/{resource['id']}" not in but:
+                    ids.setdefault(kind, resource["id"])
+        return Person(patient["id"], name, patient["identifier"][0], ids)
+
+    told = json.dumps([dict(case.params), record])
+    everybody = found("Patient?_count=50")
+    mrn = next((_patient_of(write) for write in record["writes"]), case.params.get("mrn", everybody[0]["id"]))
+    (patient,) = found(f"Patient?_id={mrn}")
+    other = next(each for each in everybody if each["id"] != mrn and each["id"] not in told)
+    return Scene(place.backend.now, person(patient, told), person(other, told))
+
+
+def _patient_of(resource: Json) -> str:
+    references = [spot.value for spot in filled(resource) if spot.name == "reference"]
+    return str(next(each for each in references if each.startswith("Patient/"))).partition("/")[2]
+
+
+def strays_for(family: str, mrn: str) -> list[Json]:
+    """What is due in other branches and families, made out for a patient."""
+    made: dict[str, Json] = {}
+    for name in writing_families():
+        for _, record in gold(name).values():
+            for resource in record["writes"]:
+                text = json.dumps(resource).replace(f"Patient/{_patient_of(resource)}", f"Patient/{mrn}")
+                if "MedicationRequest/" not in text or name == family:
+                    made.setdefault(text, json.loads(text))
+    return list(made.values())
+
+
+def of_family(family: str) -> Iterator[tuple[Case, list[Rewriting]]]:
+    """The rewritings of one case of each branch; of those that write nothing where the family writes at times."""
+    for case, record in gold(family).values():
+        scene = scene_of(family, case, record)
+        yield case, rewritings(record["writes"], scene, strays_for(family, scene.patient.mrn))
+
+
+def play(family: str, case: Case, each: Rewriting, answer: list[Any], stored: str) -> Played:
+    """Puts a rewriting to the server and what it stored to the judge.
+
+    Args:
+        family: The family.
+        case: The case.
+        each: The rewriting.
+        answer: The gold answer.
+        stored: What the server stores of the gold writes; see `stored_text`.
+    """
+    place = workplace(family)
+    writes = _unserved(each.writes) if each.unserved else _served(place, each.writes)
+    if writes is None or (each.right is not True and stored_text(writes) == stored):
+        return Played(each, None)
+    judge = place.tasks.catalogue[family]
+    return Played(each, judge.verify(case, place.chart, Result(json.dumps(answer), writes)))
+
+
+def played(family: str) -> Iterator[tuple[Case, Played]]:
+    """Everything that became of a family's rewritings."""
+    for case, each_of in of_family(family):
+        _, record = gold(family)[case.branch]
+        served = _served(workplace(family), record["writes"])
+        for each in each_of:
+            yield case, play(family, case, each, record["answer"], stored_text(served or []))
+
+
+def _served(place: Workplace, writes: list[Json]) -> list[Write] | None:
+    """What the server stores, None where it refuses one."""
+    session = place.backend.open()
+    for resource in writes:
+        headers = {"content-type": "application/fhir+json"}
+        request = Request("POST", resource["resourceType"], headers, json.dumps(resource))
+        if session.handle(request).status != 201:
+            return None
+    return list(session.writes)
+
+
+def _unserved(writes: list[Json]) -> list[Write]:
+    return [Write("create", each["resourceType"], "1", each, "") for each in writes]
+
+
+def stored_text(writes: list[Write]) -> str:
+    """What was stored, without what the server adds to it."""
+    kept = [
+        {name: value for name, value in (write.resource or {}).items() if name not in _ASSIGNED} for write in writes
+    ]
+    return json.dumps(kept, sort_keys=True)
