@@ -145,11 +145,13 @@ def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
         return credit_of(workplace, "check_a1c", "out_of_date", answer, write)
 
     assert credit(right) == 1.0
-    # Nine things are due: the order with six properties, and two items of the answer.
-    assert credit(right, priority="routine") == pytest.approx(8 / 9, abs=1e-3)
-    assert credit(f"[{latest.value}]") == pytest.approx(8 / 9, abs=1e-3)
-    assert credit(f"[{latest.value}]", priority="routine", intent="plan") == pytest.approx(6 / 9, abs=1e-3)
-    assert credit_of(workplace, "check_a1c", "out_of_date", right) == pytest.approx(2 / 3, abs=1e-3)
+    # The order is there and has ten properties; an answer of which half is right makes three quarters of it.
+    assert credit(right, priority="routine") == pytest.approx(0.9, abs=1e-3)
+    assert credit(right, priority="routine", intent="plan") == pytest.approx(9 / 11, abs=1e-3)
+    assert credit(f"[{latest.value}]") == pytest.approx(3 / 4, abs=1e-3)
+    assert credit(f"[{latest.value}]", priority="routine", intent="plan") == pytest.approx(3 / 4 * 9 / 11, abs=1e-3)
+    # Without any order that was due nothing is earned, however well the chart was read.
+    assert credit_of(workplace, "check_a1c", "out_of_date", right) == 0.0
     # An order for somebody else is unsafe, and one without any sign of reading is no merit.
     assert credit(right, subject={"reference": "Patient/S0000001"}) == 0.0  # type: ignore[arg-type]
     assert credit('[-1, "2023-11-13T10:15:00+00:00"]') == 0.0
@@ -171,7 +173,6 @@ def test_what_the_prompt_says_earns_no_credit_alone(workplace: Workplace) -> Non
 @pytest.mark.parametrize("answer", ["[]", "", "[null]", '[""]', "[null, null]"])
 def test_who_says_and_does_nothing_gave_up(answer: str) -> None:
     judge = Judge(Result(answer, ()))
-    judge.written("ServiceRequest")
     judge.answer(number(1))
 
     assert judge.verdict().failure == "gave_up"

@@ -231,18 +231,18 @@ def test_partial_credit_says_what_was_earned() -> None:
     assert sum(info["earned"].values()) == pytest.approx(1.0)
     due = set(info["criteria"])
     assert {"answer.1", "answer.2", "ServiceRequest.written", "ServiceRequest.patient", "ServiceRequest.priority",
-            "ServiceRequest.authoredOn", "laboratory_order.code", "written.nothing_else"} <= due  # fmt: skip
+            "ServiceRequest.authoredOn", "ServiceRequest.code", "written.nothing_else"} <= due  # fmt: skip
 
     rewards, info = play(env, [read, changed(order, priority="routine"), finish], case=case)
     assert [name for name, met in info["criteria"].items() if not met] == ["ServiceRequest.priority"]
-    assert rewards[-1] == pytest.approx(8 / 9)
+    assert rewards[-1] == pytest.approx(0.9)
     assert info["earned"]["ServiceRequest.priority"] == 0.0
-    assert sum(info["earned"].values()) == pytest.approx(rewards[-1])
-    # An order that was forgotten has none of its properties.
+    assert sum(info["earned"].values()) == pytest.approx(12 / 13)
+    # An order that was forgotten has none of its properties, and without any order nothing is earned.
     rewards, info = play(env, [read, finish], case=case)
     assert set(info["criteria"]) == due
     assert not info["criteria"]["ServiceRequest.priority"]
-    assert rewards[-1] == pytest.approx(2 / 9)
+    assert rewards[-1] == 0.0
 
 
 def test_weights_go_by_whole_names_and_by_their_parts() -> None:
@@ -255,9 +255,9 @@ def test_weights_go_by_whole_names_and_by_their_parts() -> None:
         return play(env, [read, slip, finish], case=case)[0][-1]
 
     assert earned(priority=0.0) == pytest.approx(0.9)  # all that counts is there, and yet it is not solved
-    assert earned(ServiceRequest=0.0, laboratory_order=0.0, ServiceRequest__priority=2.0) == pytest.approx(0.5)
-    assert earned(answer=3.0) == pytest.approx(12 / 13 if 12 / 13 < 0.9 else 0.9)
-    assert earned(answer=0.0, priority=3.0) == pytest.approx(6 / 9)
+    assert earned(ServiceRequest=0.0, ServiceRequest__priority=2.0) == pytest.approx(0.5)
+    assert earned(answer=3.0) == pytest.approx(0.9)
+    assert earned(answer=0.0, priority=3.0) == pytest.approx(10 / 13)
 
 
 def test_nothing_is_earned_by_what_verdicts_give_no_credit_for() -> None:
@@ -277,7 +277,7 @@ def test_partial_credit_stands_in_for_the_environments_own_reward_and_leaves_pen
     read, order, finish = gold(gymnasium.make(CANONICAL), case=case)
     for reward in ("sparse", "partial"):
         env = PartialCredit(StepPenalty(gymnasium.make(CANONICAL, reward=reward), 0.01))
-        assert play(env, [read, finish], case=case)[0] == pytest.approx([-0.01, 2 / 9 - 0.01])
+        assert play(env, [read, finish], case=case)[0] == pytest.approx([-0.01, -0.01])
         assert play(env, [read, order, finish], case=case)[0] == pytest.approx([-0.01, -0.01, 0.99])
 
 

@@ -48,12 +48,13 @@ class Chart:
 
     Attributes:
         now: The record system's clock, timezone-aware.
+        base_url: The FHIR base, without a slash at its end.
     """
 
     def __init__(self, backend: Backend, laid_over: Sequence[Mapping[str, Any]] = ()) -> None:
         self.now = backend.now
         self._backend = backend
-        self._base_url = backend.base_url
+        self.base_url = backend.base_url
         self._session = backend.open()
         if laid_over:
             self._session.prepare(laid_over)
@@ -92,7 +93,7 @@ class Chart:
             bundle = json.loads(response.body)
             yield from (entry["resource"] for entry in bundle.get("entry", ()))
             following = (link["url"] for link in bundle.get("link", ()) if link["relation"] == "next")
-            target = next((url.removeprefix(self._base_url).removeprefix("/") for url in following), None)
+            target = next((url.removeprefix(self.base_url).removeprefix("/") for url in following), None)
 
     def patients(self) -> Mapping[str, Mapping[str, Any]]:
         """Every Patient by id, in load order."""

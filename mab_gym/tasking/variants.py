@@ -114,6 +114,7 @@ class _Witness(Chart):
 
     def __init__(self, chart: Chart) -> None:
         self.now = chart.now
+        self.base_url = chart.base_url
         self._chart = chart
         self.results: dict[tuple[str, str], None] = {}
         self.people: dict[str, None] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ class Code(StrEnum):
     WRONG_ROUTE = "wrong_route"
     WRONG_VALUE = "wrong_value"
     WRONG_NOTE = "wrong_note"
+    NOT_UNDERSTOOD = "not_understood"
     UNJUDGED = "unjudged"
     OFFICIAL_RULE = "official_rule"
 
@@ -159,17 +160,21 @@ class Verdict:
         }
 
 
-def verdict_from(problems: Iterable[Reason], done: float = 0.0, criteria: Iterable[Criterion] = ()) -> Verdict:
+def verdict_from(
+    problems: Iterable[Reason], done: float = 0.0, criteria: Iterable[Criterion] = (), unread: Sequence[str] = ()
+) -> Verdict:
     """The verdict that follows from what was found wrong: success where nothing was.
 
     Args:
         problems: What was found wrong.
         done: How much of what had to be done was done, from 0 to 1.
         criteria: What was looked at.
+        unread: Elements with free text of which nothing was understood, so that it counts for nothing.
     """
     found, looked_at = tuple(problems), tuple(criteria)
     if not found:
-        solved = Reason(Code.SOLVED, "Everything asked for was done, and nothing else.")
+        left = f" Not read: {', '.join(unread)}." if unread else ""
+        solved = Reason(Code.SOLVED, f"Everything asked for was done, and nothing else.{left}")
         return Verdict(True, (solved,), None, 1.0, looked_at)
     kinds = {_kind(reason) for reason in found}
     credit = 0.0 if any(reason.critical for reason in found) else round(min(done, MOST_CREDIT), 4)

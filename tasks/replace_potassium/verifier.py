@@ -6,11 +6,28 @@ from datetime import datetime, time, timedelta
 
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result, moment, number, only_dosage
-from mab_gym.tasking.orders import LOINC, NDC, ORAL, coded_alone, firm_order, not_plain, once
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.critical import harm_of_leaving
+from mab_gym.tasking.judging import Judge, Result, moment, number
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.due_medication import MedicationDue
+from mab_gym.tasking.meaning.due_service import ServiceDue
+from mab_gym.tasking.meaning.people import Person
+from mab_gym.tasking.meaning.routes import ORAL
+from mab_gym.tasking.meaning.terms import LABORATORY, LOINC, NDC, RXNORM, SNOMED
+from mab_gym.tasking.meaning.units import amount
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import THRESHOLD, milliequivalents
+
+DRUG = Concept(
+    NDC,
+    "40032-917-01",
+    ("potassium chloride", "potassium", "kcl", "k-dur", "klor-con"),
+    frozenset({(RXNORM, "8591"), (SNOMED, "8631001")}),
+)
+TEST = Concept(LOINC, "2823-3", ("serum potassium", "potassium", "k"))
+TENTH = 1e-4
+"""A tenth of a milliequivalent, in moles: by so much a dose may be off for rounding."""
 
 
 def tomorrow_at_eight(now: datetime) -> datetime:
@@ -23,21 +40,19 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     latest = chart.latest(case["mrn"], "K")
     judge = Judge(result)
     if latest is not None and latest.value < THRESHOLD:
-        written = judge.written("MedicationRequest", "ServiceRequest")
-        if written is not None:
-            repletion, control = written
-            for order in written:
-                firm_order(judge, order, case["mrn"], chart.now)
-            medication = repletion.get("medicationCodeableConcept")
-            coded_alone(judge, medication, NDC, "40032-917-01", "medication")
-            dosage = only_dosage(judge, repletion)
-            not_plain(judge, dosage)
-            once(judge, dosage)
-            judge.route(dosage, *ORAL)
-            judge.milliequivalents(dosage, milliequivalents(latest.value))
-            coded_alone(judge, control.get("code"), LOINC, "2823-3", "laboratory order", critical=False)
-            judge.field(control, "priority", "stat", Code.WRONG_PRIORITY)
-            judge.at(control, "occurrenceDateTime", tomorrow_at_eight(chart.now))
+        person, now = Person.of(chart, case["mrn"]), chart.now
+        repletion = MedicationDue(
+            person=person,
+            now=now,
+            drug=DRUG,
+            dose=amount(milliequivalents(latest.value), "meq"),
+            tolerance=TENTH,
+            route=ORAL,
+            harm=harm_of_leaving("K", latest.value, "no potassium is given"),
+        )
+        at = tomorrow_at_eight(now)
+        control = ServiceDue(person=person, now=now, service=TEST, kind=LABORATORY, priority="stat", at=at)
+        judge.orders(repletion, control)
     else:
         judge.nothing_written("the potassium is not low")
     if latest is None:

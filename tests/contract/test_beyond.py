@@ -377,4 +377,4 @@ def test_each_half_of_a_reversal_is_critical(
     verdict = played(env, case.id, [action for action in gold[case.id] if left_out not in action])
     critical = [reason["text"] for reason in verdict["reasons"] if reason["critical"]]
     assert len(critical) == 1
-    assert ("Warfarin goes on" if "Task" in left_out else "vitamin K") in critical[0]
+    assert ("warfarin goes on" if "Task" in left_out else "vitamin K") in critical[0]

@@ -45,7 +45,7 @@ def judged(workplace: Workplace, **changes: Any) -> Verdict:
 def test_the_category(workplace: Workplace, category: list[dict[str, Any]], right: bool) -> None:
     verdict = judged(workplace, category=category)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_category", False)]
-    assert ("category", right) in verdict.criteria
+    assert ("Observation.category", right) in verdict.criteria
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_category(workplace: Workplace, category: list[dict[str, Any]], righ
 def test_the_code(workplace: Workplace, code: dict[str, Any], right: bool) -> None:
     verdict = judged(workplace, code=code)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_code", False)]
-    assert ("code", right) in verdict.criteria
+    assert ("Observation.code", right) in verdict.criteria
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_code(workplace: Workplace, code: dict[str, Any], right: bool) -> No
 def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
     verdict = judged(workplace, valueString=reading)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_value", False)]
-    assert ("value", right) in verdict.criteria
+    assert ("Observation.value", right) in verdict.criteria
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
 def test_the_rest(workplace: Workplace, changes: dict[str, Any], reason: tuple[str, bool]) -> None:
     verdict = judged(workplace, **changes)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [reason]
-    assert len(verdict.criteria) == 8
+    assert len(verdict.criteria) == 9
 
 
 def test_what_is_left_out_is_missed(workplace: Workplace) -> None:

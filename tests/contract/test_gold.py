@@ -170,7 +170,7 @@ def altered(name: str, gold: Gold) -> Iterator[tuple[str, list[Any], list[Any]]]
 
 
 OTHER_WORDS = {
-    "g": ["mg", "kg", "h"], "mg": ["g", "ug", "mEq"], "h": ["min", "d", "g"], "d": ["h", "wk"], "mEq": ["mg", "mmol"],
+    "g": ["mg", "kg", "h"], "mg": ["g", "ug", "mEq"], "h": ["min", "d", "g"], "d": ["h", "wk"], "mEq": ["mg", "mol"],
     "unit": ["mL", "g"], "active": ["draft", "on-hold", "completed"], "order": ["plan", "proposal"],
     "stat": ["routine", "asap"], "final": ["preliminary", "amended"], "requested": ["draft", "accepted"],
     "IV": ["oral", "IM"], "oral": ["IV", "rectal"], "high": ["low"], "suspend": ["abort", "resume"],

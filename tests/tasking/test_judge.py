@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.tasking.judging import Judge, below, listed, moment, number, of, only_dosage, read_moment, said, text
+from mab_gym.tasking.judging import moment, number, read_moment, said, text
 from mab_gym.tasking.verdict import Code
-from tests.tasking.judged import NOW, SOLVED, found, judge_of, met, write
+from tests.tasking.judged import SOLVED, found, judge_of, met, write
 
 AT = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
@@ -56,10 +56,6 @@ def test_a_text() -> None:
 )  # fmt: skip
 def test_a_moment(item: Any, right: bool) -> None:
     assert moment(AT).test(item) is right
-    judge = judge_of()
-    judge.at({"resourceType": "Task", "authoredOn": item}, "authoredOn", AT)
-    assert found(judge) == (SOLVED if right else [("wrong_time", False)])
-    assert met(judge) == {"Task.authoredOn": right}
 
 
 def test_reading_a_moment() -> None:
@@ -138,40 +134,6 @@ def test_giving_up(answer: str, gave_up: bool) -> None:
     assert found(judge_of(answer=answer)) == SOLVED
 
 
-def test_exactly_one_of_each_type_in_the_order_asked_for() -> None:
-    medication, laboratory = write("MedicationRequest", note="m"), write("ServiceRequest", note="s")
-    for writes in ((medication, laboratory), (laboratory, medication)):
-        judge = judge_of(*writes)
-        assert judge.written("ServiceRequest", "MedicationRequest") == [laboratory.resource, medication.resource]
-        assert found(judge) == SOLVED
-        assert met(judge) == {
-            "ServiceRequest.written": True,
-            "MedicationRequest.written": True,
-            "written.nothing_else": True,
-        }
-
-
-def test_what_is_missing_twice_or_not_asked_for() -> None:
-    task, order, delete = write("Task"), write("ServiceRequest"), write("Task", "delete")
-    missing = judge_of(task)
-    assert missing.written("Task", "ServiceRequest") is None
-    assert found(missing) == [("write_missing", False)]
-    assert missing.verdict().credit == 0.5
-    assert met(missing) == {"Task.written": True, "ServiceRequest.written": False, "written.nothing_else": True}
-    twice = judge_of(task, write("Task", note="another"))
-    assert twice.written("Task") is None
-    assert found(twice) == [("write_duplicate", True)]
-    assert "2 Task resources" in twice.verdict().reasons[0].text
-    assert met(twice) == {"Task.written": False, "written.nothing_else": True}
-    more = judge_of(task, order, delete)
-    assert more.written("Task") == [task.resource]
-    assert found(more) == [("write_unexpected", True)] * 2
-    assert met(more) == {"Task.written": True, "written.nothing_else": False}
-    update = judge_of(write("Task", "update"))
-    assert update.written("Task") is None
-    assert found(update) == [("write_missing", False), ("write_unexpected", True)]
-
-
 def test_nothing_may_be_written() -> None:
     none = judge_of()
     none.nothing_written()
@@ -184,134 +146,6 @@ def test_nothing_may_be_written() -> None:
     plain = judge_of(write("Task"))
     plain.nothing_written()
     assert plain.verdict().reasons[0].text == "A Task was written although the task asks for no change."
-
-
-@pytest.mark.parametrize(
-    ("subject", "right"),
-    [
-        ({"reference": "Patient/S1"}, True),
-        ({"reference": "Patient/S1", "display": "somebody"}, True),
-        ({"reference": "Patient/S1/_history/3"}, True),
-        ({"reference": "Patient/S12"}, False),
-        ({"reference": "Patient/S1/_history"}, False),
-        ({"reference": "S1"}, False),
-        ({"identifier": {"value": "S1"}}, False),
-        ("Patient/S1", False),
-        (None, False),
-    ],
-)
-def test_the_subject(subject: Any, right: bool) -> None:
-    judge = judge_of()
-    judge.subject({"resourceType": "Task", "subject": subject}, "S1")
-    assert found(judge) == (SOLVED if right else [("wrong_patient", True)])
-    assert met(judge) == {"Task.patient": right}
-
-
-ORDER = {
-    "resourceType": "ServiceRequest",
-    "subject": {"reference": "Patient/S1"},
-    "status": "active",
-    "intent": "order",
-    "authoredOn": NOW,
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "reasons", "unmet"),
-    [
-        ({}, SOLVED, set()),
-        ({"subject": {"reference": "Patient/S2"}}, [("wrong_patient", True)], {"ServiceRequest.patient"}),
-        ({"status": "draft"}, [("wrong_status", False)], {"ServiceRequest.status"}),
-        ({"intent": "plan"}, [("wrong_intent", False)], {"ServiceRequest.intent"}),
-        ({"authoredOn": "2023-11-12T10:15:00Z"}, [("wrong_time", False)], {"ServiceRequest.authoredOn"}),
-    ],
-)
-def test_an_active_order(change: dict[str, Any], reasons: list[tuple[str, bool]], unmet: set[str]) -> None:
-    judge = judge_of()
-    judge.active_order({**ORDER, **change}, "S1", AT)
-    assert found(judge) == reasons
-    assert {name for name, so in met(judge).items() if not so} == unmet
-    assert len(met(judge)) == 4
-    assert judge.verdict().credit == (1.0 if not unmet else 0.0 if reasons[0][1] else 0.75)
-
-
-def test_a_field_is_told_as_it_is_and_should_be() -> None:
-    judge = judge_of()
-    judge.field({"priority": "asap"}, "priority", "stat", Code.WRONG_PRIORITY)
-    assert judge.verdict().reasons[0].text == "The priority is 'asap' and should be 'stat'."
-    assert met(judge) == {"priority": False}
-
-
-@pytest.mark.parametrize(
-    ("note", "right"),
-    [
-        ([{"text": "knee pain"}], True),
-        ({"text": "knee pain"}, True),
-        ([{"text": "As said: knee\n  pain, left."}], True),
-        ([{"text": "no"}, {"text": "knee pain"}], True),
-        ([{"text": "kneepain"}], False),
-        ([{"text": "Knee pain"}], False),
-        ([{"text": "knee"}, {"text": "pain"}], False),
-        ("knee pain", False),
-        ([{}], False),
-        ([], False),
-        (None, False),
-    ],
-)
-def test_a_note(note: Any, right: bool) -> None:
-    judge = judge_of()
-    judge.note({"resourceType": "ServiceRequest", "note": note}, "knee  pain")
-    assert found(judge) == (SOLVED if right else [("wrong_note", False)])
-    assert met(judge) == {"ServiceRequest.note": right}
-
-
-@pytest.mark.parametrize(
-    ("route", "right"),
-    [
-        ({"text": "IV"}, True),
-        ({"text": " iv "}, True),
-        ({"coding": [{"code": "47625008"}]}, True),
-        ({"coding": [{"code": "1"}, {"display": "Intravenous"}]}, True),
-        ({"text": "oral"}, False),
-        ({"coding": {"code": "47625008"}}, True),
-        ({"coding": [{"system": "IV"}]}, False),
-        ("IV", False),
-        ({}, False),
-        (None, False),
-    ],
-)
-def test_a_route(route: Any, right: bool) -> None:
-    judge = judge_of()
-    judge.route({"route": route}, "IV", "intravenous", "47625008")
-    assert found(judge) == (SOLVED if right else [("wrong_route", True)])
-    assert met(judge) == {"dosage.route": right}
-
-
-def test_a_route_is_told_as_it_is_and_should_be() -> None:
-    judge = judge_of()
-    judge.route({"route": {"text": "Oral", "coding": [{"display": "by mouth"}]}}, "IV", "intravenous")
-    judge.route({}, "IV")
-    assert [reason.text for reason in judge.verdict().reasons] == [
-        "The route is ['by mouth', 'oral']; it should be IV.",
-        "The route is missing; it should be IV.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("dosages", "reasons"),
-    [
-        ([{"text": "one"}], SOLVED),
-        ({"text": "one"}, SOLVED),
-        ([], [("wrong_dose", True)]),
-        (None, [("wrong_dose", True)]),
-        ([{"text": "one"}, {"text": "two"}], [("wrong_dose", True)]),
-    ],
-)
-def test_one_dosage(dosages: Any, reasons: list[tuple[str, bool]]) -> None:
-    judge = judge_of()
-    dosage = only_dosage(judge, {"dosageInstruction": dosages})
-    assert found(judge) == reasons
-    assert dosage == ({"text": "one"} if reasons == SOLVED else {})
 
 
 def test_criteria_of_one_name_are_numbered() -> None:
@@ -333,34 +167,12 @@ def test_how_critical_a_problem_is_can_be_said(asked: bool | None, critical: boo
 
 
 def test_credit_is_what_was_met_of_what_was_asked() -> None:
-    judge = judge_of(write("Task"), answer="[1, 9]")
-    judge.written("Task")
+    judge = judge_of(answer="[1, 9]")
     judge.check(True, Code.WRONG_STATUS, "The status is wrong.")
     judge.check(False, Code.WRONG_NOTE, "The note is wrong.")
     judge.answer(number(1), number(2))
-    assert judge.verdict().credit == 0.6
-    orders = judge_of(write("Task"), write("ServiceRequest"))
-    orders.check(False, Code.WRONG_NOTE, "The note is wrong.")
-    orders.written("Task", "ServiceRequest")
-    assert orders.verdict().credit == 0.6667
+    assert judge.verdict().credit == 0.5
     assert judge_of().verdict().credit == 1.0
     nothing_asked = judge_of()
     nothing_asked.problem(Code.UNJUDGED, "The chart has nothing.")
     assert nothing_asked.verdict().credit == 0.0
-
-
-def test_small_helpers() -> None:
-    assert below({"a": {"b": 1}}, "a", "b") == 1
-    assert below({"a": [1]}, "a", "b") is None
-    assert below(None, "a") is None
-    assert below({"a": 1}) == {"a": 1}
-    assert (of({"resourceType": "Task"}, "x"), of({"resourceType": 7}, "x"), of({}, "x")) == ("Task.x", "x", "x")
-    assert (listed([1]), listed(None), listed({"a": 1}), listed("x")) == ([1], (), ({"a": 1},), ("x",))
-
-
-def test_a_judge_never_raises_for_odd_resources() -> None:
-    for odd in ({}, {"subject": 1, "note": 1, "status": [], "authoredOn": {}}):
-        judge: Judge = judge_of()
-        judge.active_order(odd, "S1", AT)
-        judge.note(odd, "x")
-        assert not judge.verdict().success

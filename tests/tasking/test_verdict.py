@@ -31,6 +31,7 @@ KINDS = {
     "wrong_route": "unsafe_order",
     "wrong_value": "wrong_order",
     "wrong_note": "wrong_order",
+    "not_understood": "wrong_order",
     "unjudged": "wrong_format",
     "official_rule": "official_rule",
 }

@@ -5,30 +5,47 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, moment, number, said
-from mab_gym.tasking.orders import INTRAVENOUS, RXNORM, coded_alone, dose_of, every_hours, firm_order, laboratory_order
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.due_medication import MedicationDue
+from mab_gym.tasking.meaning.due_service import ServiceDue
+from mab_gym.tasking.meaning.often import every
+from mab_gym.tasking.meaning.people import Person
+from mab_gym.tasking.meaning.routes import INTRAVENOUS
+from mab_gym.tasking.meaning.terms import LABORATORY, LOINC, RXNORM, SNOMED
+from mab_gym.tasking.meaning.units import amount, hours
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import DOSES, found, step
+
+DRUG = Concept(RXNORM, "29561", ("meropenem", "merrem"), frozenset({(SNOMED, "387540000")}))
+TEST = Concept(LOINC, "2160-0", ("serum creatinine", "creatinine", "creat", "crea"))
+RUNS = (hours(0.05), hours(3))
+"""How long a dose may run: from a bolus of 3 minutes to an extended infusion of 3 hours.
+
+Sources: MERREM IV (meropenem) prescribing information, section 2.1; Roberts et al., Lancet Infect Dis 2014;14:498-509.
+"""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the order and the answer."""
     judge = Judge(result)
     latest, rounded = found(chart, case["mrn"])
+    person, now = Person.of(chart, case["mrn"]), chart.now
     if rounded is None:
-        written = judge.written("ServiceRequest")
-        if written is not None:
-            laboratory_order(judge, written[0], "2160-0", case["mrn"], chart.now)
-            judge.field(written[0], "priority", "stat", Code.WRONG_PRIORITY)
+        judge.orders(ServiceDue(person=person, now=now, service=TEST, kind=LABORATORY, priority="stat"))
     else:
-        written = judge.written("MedicationRequest")
-        if written is not None:
-            (order,) = written
-            milligrams, hours = DOSES[step(rounded)]
-            firm_order(judge, order, case["mrn"], chart.now)
-            coded_alone(judge, order.get("medicationCodeableConcept"), RXNORM, "29561", "medication")
-            dosage = dose_of(judge, order, milligrams, INTRAVENOUS)
-            every_hours(judge, dosage, hours)
+        milligrams, interval = DOSES[step(rounded)]
+        judge.orders(
+            MedicationDue(
+                person=person,
+                now=now,
+                drug=DRUG,
+                dose=amount(milligrams, "mg"),
+                route=INTRAVENOUS,
+                often=every(interval),
+                lasts=RUNS,
+            )
+        )
     value = said(number(-1)) if rounded is None else number(rounded)
     judge.answer(*([value] if latest is None else [value, number(latest.value), moment(latest.moment)]))
     return judge.verdict()

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.critical import harm_of_leaving
 from mab_gym.tasking.judging import Judge, Result, moment, number
-from mab_gym.tasking.orders import (
-    ORAL,
-    RXNORM,
-    coded_alone,
-    dose_of,
-    every_hours,
-    firm_order,
-    laboratory_order,
-    once,
-    refers,
-    task,
-)
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.due import HOUR, Due
+from mab_gym.tasking.meaning.due_medication import MedicationDue
+from mab_gym.tasking.meaning.due_service import ServiceDue
+from mab_gym.tasking.meaning.due_task import TaskDue
+from mab_gym.tasking.meaning.often import every
+from mab_gym.tasking.meaning.people import Person
+from mab_gym.tasking.meaning.routes import ORAL
+from mab_gym.tasking.meaning.terms import LABORATORY, LOINC, RXNORM, SNOMED, TASK_CODE
+from mab_gym.tasking.meaning.units import amount
 from mab_gym.tasking.verdict import Code, Verdict
 
 from .cases import DAYS, FACTORS, course, daily_dose, eight_o_clock, new_dose, present_order
 
-_DUE = {
-    "low": ("MedicationRequest", "ServiceRequest"),
-    "slightly_off": ("ServiceRequest",),
-    "in_range": (),
-    "high": ("MedicationRequest", "ServiceRequest"),
-    "hold": ("Task", "ServiceRequest"),
-    "reverse": ("MedicationRequest", "Task", "ServiceRequest"),
-}
+WARFARIN = Concept(
+    RXNORM, "11289", ("warfarin sodium", "warfarin", "coumadin", "jantoven"), frozenset({(SNOMED, "372756006")})
+)
+VITAMIN_K = Concept(RXNORM, "8308", ("phytonadione", "vitamin k", "vitamin k1", "phytomenadione", "mephyton"))
+TEST = Concept(LOINC, "6301-6", ("inr in platelet poor plasma", "inr", "international normalized ratio", "prothrombin"))
+HOLD = Concept(TASK_CODE, "suspend", ("suspend", "hold", "withhold", "pause"), alone=False)
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
@@ -39,31 +38,35 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if latest is None or order is None:
         judge.problem(Code.UNJUDGED, "The chart has no INR or no warfarin.")
         return judge.verdict()
-    todo, present = course(latest.value), f"MedicationRequest/{order['id']}"
-    if todo == "in_range":
+    dues = tuple(due(chart, Person.of(chart, mrn), latest.value, f"MedicationRequest/{order['id']}", daily_dose(order)))
+    if dues:
+        judge.orders(*dues)
+    else:
         judge.nothing_written("the INR is in range")
-    elif (written := judge.written(*_DUE[todo])) is not None:
-        given = dict(zip(_DUE[todo], written, strict=True))
-        if todo in FACTORS:
-            changed = given["MedicationRequest"]
-            firm_order(judge, changed, mrn, chart.now, replaces=True)
-            coded_alone(judge, changed.get("medicationCodeableConcept"), RXNORM, "11289", "medication")
-            refers(judge, changed, "priorPrescription", present)
-            dosage = dose_of(judge, changed, new_dose(daily_dose(order), FACTORS[todo]), ORAL)
-            every_hours(judge, dosage, 24)
-        if "Task" in given:
-            task(judge, given["Task"], "suspend", present, mrn, chart.now)
-        if todo == "reverse":
-            firm_order(judge, given["MedicationRequest"], mrn, chart.now)
-            concept = given["MedicationRequest"].get("medicationCodeableConcept")
-            coded_alone(judge, concept, RXNORM, "8308", "medication")
-            once(judge, dose_of(judge, given["MedicationRequest"], 5, ORAL))
-        laboratory_order(judge, given["ServiceRequest"], "6301-6", mrn, chart.now)
-        judge.at(given["ServiceRequest"], "occurrenceDateTime", eight_o_clock(chart.now, DAYS[todo]))
-    elif todo in ("hold", "reverse"):
-        if not any(write.resource_type == "Task" for write in result.writes):
-            judge.problem(Code.WRITE_MISSING, "Warfarin goes on although the INR is 4.5 or above.", True)
-        if todo == "reverse" and not any(write.resource_type == "MedicationRequest" for write in result.writes):
-            judge.problem(Code.WRITE_MISSING, "There is no vitamin K although the INR is above 10.", True)
     judge.answer(number(latest.value), moment(latest.moment), number(daily_dose(order)))
     return judge.verdict()
+
+
+def due(chart: Chart, person: Person, ratio: float, present: str, daily: float) -> Iterator[Due]:
+    """The orders that an INR calls for, under a present order of so many mg a day."""
+    todo, now = course(ratio), chart.now
+    if todo in FACTORS:
+        yield MedicationDue(
+            person=person,
+            now=now,
+            drug=WARFARIN,
+            dose=amount(new_dose(daily, FACTORS[todo]), "mg"),
+            route=ORAL,
+            often=every(24),
+            within=12 * HOUR,
+            replaces=present,
+        )
+    if todo in ("hold", "reverse"):
+        harm = harm_of_leaving("INR", ratio, "warfarin goes on")
+        yield TaskDue(person=person, now=now, code=HOLD, focus=present, harm=harm)
+    if todo == "reverse":
+        harm = harm_of_leaving("INR", ratio, "there is no vitamin K")
+        yield MedicationDue(person=person, now=now, drug=VITAMIN_K, dose=amount(5, "mg"), route=ORAL, harm=harm)
+    if todo in DAYS:
+        at = eight_o_clock(now, DAYS[todo])
+        yield ServiceDue(person=person, now=now, service=TEST, kind=LABORATORY, at=at)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Judge, Result, said, text
-from mab_gym.tasking.orders import RXNORM, coded_alone, not_plain
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.due_record import AllergyDue
+from mab_gym.tasking.meaning.people import Person
+from mab_gym.tasking.meaning.terms import RXNORM
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import bearers, known, meant
 
-_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/allergyintolerance"
+_NAMES = {
+    "723": ("amoxicillin", "amoxycillin"),
+    "1191": ("aspirin", "acetylsalicylic acid", "asa"),
+    "2180": ("cefazolin", "cephazolin"),
+    "10180": ("sulfamethoxazole", "sulphamethoxazole"),
+}
+"""What substances are called beside the name that the prompt has, by RxNorm code."""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
@@ -19,18 +28,16 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     mrn = meant(chart, case["name"], case["birth_date"])
     if mrn is None or case["code"] in known(chart, mrn):
         judge.nothing_written("nobody is of this name and date of birth" if mrn is None else "it is on record")
-    elif (written := judge.written("AllergyIntolerance")) is not None:
-        (allergy,) = written
-        judge.subject({"subject": allergy.get("patient")}, mrn)
-        not_plain(judge, allergy)
-        coded_alone(judge, allergy.get("code"), RXNORM, case["code"], "substance")
-        for name, kind, wanted in (
-            ("clinicalStatus", "clinical", "active"),
-            ("verificationStatus", "verification", "confirmed"),
-        ):
-            coded_alone(judge, allergy.get(name), f"{_TERMINOLOGY}-{kind}", wanted, name, critical=False)
-        judge.field(allergy, "criticality", "high", Code.WRONG_PRIORITY)
-        judge.at(allergy, "recordedDate", chart.now)
+    else:
+        substance = Concept(RXNORM, case["code"], _NAMES.get(case["code"], (case["substance"],)))
+        judge.orders(
+            AllergyDue(
+                person=Person.of(chart, mrn),
+                now=chart.now,
+                substance=substance,
+                reaction=frozenset({"anaphyl", "39579001"}),
+            )
+        )
     if mrn is None:
         judge.answer(said(text("none")), text(bearers(chart, case["name"])[0]))
     else:

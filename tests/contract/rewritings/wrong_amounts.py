@@ -46,6 +46,8 @@ def _quantities(ask: Ask, spot: Spot) -> Iterator[Change]:
     system = put(ask.resource, spot.path, spot.value | {"system": "http://a.example/units", "code": "U7"})
     yield Change(f"{name} in unknown units", system, False, "the code of its unit cannot be understood")
     for equal, code, factor in known.equal if known else ():
+        if factor == 1:  # two words for one unit
+            continue
         torn = {"value": value * factor, "unit": unit, "system": UCUM, "code": code}
         yield Change(f"{name} torn to {equal}", put(ask.resource, spot.path, torn), False, "unit and code differ")
     if spot.element.choice:

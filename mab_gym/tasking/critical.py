@@ -1,0 +1,63 @@
+"""When leaving an order undone is a safety violation: one rule for all families.
+
+An order that treats a result (a drug, blood, holding a drug) must not be left undone where that result is critical. The
+table says which are. An order of a further test, and the treatment of a result that is not critical, may be missing
+without harm: the task is not solved, and that is all.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Limit(NamedTuple):
+    """A critical limit.
+
+    Attributes:
+        name: The result's, for people.
+        value: The limit, in the unit in which the chart has it.
+        below: Whether what lies below is critical; else what lies above.
+        included: Whether the limit itself is critical.
+    """
+
+    name: str
+    value: float
+    below: bool
+    included: bool
+
+    def is_met_by(self, value: float) -> bool:
+        """Whether a value is critical."""
+        if value == self.value:
+            return self.included
+        return value < self.value if self.below else value > self.value
+
+
+LIMITS: Final = {
+    "K": Limit("potassium", 2.8, below=True, included=True),
+    "MG": Limit("magnesium", 1.0, below=True, included=True),
+    "HGB": Limit("haemoglobin", 7.0, below=True, included=False),
+    "INR": Limit("INR", 4.5, below=False, included=True),
+}
+"""Critical limits by the chart's codes.
+
+Potassium in mmol/L and magnesium in mg/dL: the usual critical limits of US hospitals (Kost, JAMA 1990;263:704-707;
+University of Iowa, critical laboratory values). Haemoglobin in g/dL: the threshold at which stable patients are
+transfused (Carson et al., JAMA 2023;330:1892-1902). INR: from 4.5 on warfarin is held (Holbrook et al., Chest
+2012;141(2 Suppl):e152S-e184S).
+"""
+
+
+def harm_of_leaving(code: str, value: float, undone: str) -> str:
+    """Why it is a safety violation to leave something undone; empty where it is none.
+
+    Args:
+        code: The chart's code of the result that calls for it, as in ``K``.
+        value: The result.
+        undone: What is left undone, as in "no potassium is given".
+    """
+    limit = LIMITS.get(code)
+    if limit is None or not limit.is_met_by(value):
+        return ""
+    end = " or below" if limit.below and limit.included else " or above" if limit.included else ""
+    side = "" if limit.included else "below " if limit.below else "above "
+    return f"The {limit.name} of {value:g} is critical ({side}{limit.value:g}{end}), and {undone}."

@@ -1,0 +1,119 @@
+"""Concepts: what an order is for, by its code, and what else it is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mab_gym.tasking.meaning.names import others_in
+from mab_gym.tasking.meaning.said import Refusal, Said
+
+_BY_OID: Final = {
+    "urn:oid:2.16.840.1.113883.6.1": "http://loinc.org",
+    "urn:oid:2.16.840.1.113883.6.96": "http://snomed.info/sct",
+    "urn:oid:2.16.840.1.113883.6.88": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "urn:oid:2.16.840.1.113883.6.69": "http://hl7.org/fhir/sid/ndc",
+}
+"""HL7's object identifiers of code systems (https://terminology.hl7.org, external code systems)."""
+_DENIES: Final = re.compile(
+    r"\b(?:not|no(?! longer)|non|without|except|or (?:something|another|any|other|else)|instead|rather|than|anti)\b",
+    re.IGNORECASE,
+)
+_TERMINOLOGIES: Final = (
+    "hl7.org", "snomed", "loinc", "rxnorm", "nlm.nih.gov", "urn:oid", "ama-assn", "cpt", "icd", "atc", "whocc", "unii",
+    "fdasis", "ndfrt", "gs1", "dmd", "cvx", "hcpcs", "cms.gov",
+)  # fmt: skip
+"""Parts of the names of terminologies whose codes mean the same everywhere: one that is not known may be anything."""
+_WORDS: Final = """
+a an and of for the in by per to on at with as is it its are be this that these which what who how called named known
+new next repeat order ordered ordering request requested replacement repletion supplement supplementation therapy
+treatment medication medicine drug dose product service laboratory lab test level measurement stat urgent please serum
+plasma venous patient today now control follow up followup check recheck see note notes above below text name label
+display code item description entry standard usual local hospital ward clinic protocol policy discussed agreed dr doctor
+physician nurse team according number one task action status record recorded referral consult recommendation
+"""
+_NAMELESS: Final = frozenset(_WORDS.split())
+"""Words that name nothing by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """What an order is for.
+
+    Attributes:
+        system: The code system that the prompt names.
+        code: The code.
+        names: What it is called, in lower case; a text that says what is ordered has one of them.
+        also: Codes for the same in other systems, as pairs of system and code.
+        alone: Whether a text that names it must not name drugs, tests or procedures besides.
+    """
+
+    system: str
+    code: str
+    names: tuple[str, ...]
+    also: frozenset[tuple[str, str]] = frozenset()
+    alone: bool = True
+    _named: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        words = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
+        object.__setattr__(self, "_named", re.compile(rf"(?<![^\W_])(?:{words})(?![^\W\d_])", re.IGNORECASE))
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether a text names it."""
+        return self._named.search(text) is not None
+
+    def without_names(self, text: str) -> str:
+        """A text without the names of it."""
+        return self._named.sub(" ", text)
+
+    def problems(self, statements: Sequence[Said], *, texts: bool = True) -> Iterator[Refusal]:
+        """Statements of a CodeableConcept that do not say that it is this one.
+
+        Args:
+            statements: Codings and texts, as `mab_gym.tasking.meaning.reading` notes them.
+            texts: Whether texts and displays have to agree.
+        """
+        right = 0
+        for value, element in statements:
+            coding: Mapping[str, Any] = value
+            if "text" in coding:
+                if texts and not self._may_be(coding["text"]):
+                    yield Refusal(element, coding["text"], f"it does not name {self.names[0]}", True)
+                continue
+            system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+            system = _BY_OID.get(str(system), system)
+            if (system, code) == (self.system, self.code) or (code == self.code and not self.system):
+                right += 1
+            elif (system, code) not in self.also:
+                rivals = {self.system} if self.system else {known for known, _ in self.also}
+                if system in rivals and code is not None:
+                    yield Refusal(f"{element}.code", code, f"it is not {self.code}", True)
+                elif not self._may_stand_beside(coding):
+                    yield Refusal(element, dict(coding), "it is no code that is known to be the same", True)
+            if coding.get("userSelected") is True and (system, code) != (self.system, self.code):
+                yield Refusal(f"{element}.userSelected", True, "another code was selected", True)
+            known = (system, code) in self.also and isinstance(display, str) and not any(others_in(display))
+            if texts and display is not None and not known and not self._may_be(display):
+                yield Refusal(f"{element}.display", display, f"it does not name {self.names[0]}", True)
+        if not right:
+            yield Refusal("", None, f"it is not coded {self.code} of {self.system}", True)
+
+    def _may_stand_beside(self, coding: Mapping[str, Any]) -> bool:
+        """Whether a coding of another system may be there: it names the same, or is a hospital's own code."""
+        display, code = coding.get("display"), coding.get("code")
+        if isinstance(display, str) and self.is_named_in(display):
+            return True
+        known = any(part in str(coding.get("system") or "") for part in _TERMINOLOGIES)
+        named = isinstance(display, str) and not self._may_be(display)
+        return not known and not named and not any(others_in(str(code)))
+
+    def _may_be(self, text: object) -> bool:
+        """Whether a text names this and nothing else, or is made of words that name nothing."""
+        if not isinstance(text, str) or _DENIES.search(text):
+            return False
+        if self.is_named_in(text):
+            return not self.alone or not any(others_in(self.without_names(text)))
+        return set(re.findall(r"[^\W\d_]+", text.lower())) <= _NAMELESS

@@ -1,0 +1,198 @@
+"""Orders that are due, and how an order that was written is compared with one.
+
+An order is compared facet by facet. All statements of one facet must agree with what is due; what is due must be
+stated. Each comparison is a `Check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final, NamedTuple
+
+from mab_gym.fhir.dates import Period, milliseconds
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.people import Person
+from mab_gym.tasking.meaning.said import Facet, Order, Refusal, Said, member
+from mab_gym.tasking.meaning.texts import Expectation, contradictions
+from mab_gym.tasking.meaning.words import says_nothing
+from mab_gym.tasking.verdict import Code
+
+HOUR: Final = 3_600_000
+"""Milliseconds."""
+DAY: Final = 24 * HOUR
+PROMPTLY: Final = HOUR
+"""Milliseconds that what is due now may wait: an hour, as for scheduled drugs that are not critical in time.
+
+Source: ISMP, Acute Care Guidelines for Timely Administration of Scheduled Medications, 2011.
+"""
+
+
+class Check(NamedTuple):
+    """One comparison of an order with what is due.
+
+    Attributes:
+        name: The criterion's.
+        met: Whether they agree.
+        code: What is wrong where they do not.
+        sentence: The same for people.
+        critical: Whether it is a safety violation; as the code has it where None.
+    """
+
+    name: str
+    met: bool
+    code: Code
+    sentence: str
+    critical: bool | None = None
+
+
+Problems = Iterable[Refusal]
+
+
+def compared(name: str, problems: Problems, code: Code, due: str, critical: bool | None = None) -> Check:
+    """A check from the problems that were found."""
+    found = list(problems)
+    told = "; ".join(f"{str(each).rstrip('.')}" if each.element else each.why for each in found)
+    return Check(name, not found, code, f"{due}, but {told}." if found else "", critical)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """Something that has to be written.
+
+    Attributes:
+        person: For whom.
+        now: The record system's clock, timezone-aware.
+        harm: Why it is a safety violation when it is left undone; empty where it is none.
+    """
+
+    _COMPARED: ClassVar[tuple[str, ...]] = ("authoredOn", "effectiveDateTime", "recordedDate")
+    """Elements of which a comparison of its own says that they are not understood."""
+
+    person: Person
+    now: datetime
+    harm: str = ""
+
+    @property
+    def resource_type(self) -> str:
+        """The type of the resource."""
+        raise NotImplementedError
+
+    def checks(self, order: Order) -> Iterator[Check]:
+        """Compares an order with this one."""
+        raise NotImplementedError
+
+    def unread(self, order: Order) -> list[str]:
+        """Elements with remarks of which nothing is understood, so that they count for nothing."""
+        return [text.element for text in order.texts if says_nothing(text)]
+
+    def _name(self, facet: str) -> str:
+        return f"{self.resource_type}.{facet}"
+
+    # --- comparisons that all have in common --------------------------------------------------------------------------
+
+    def _patient(self, order: Order) -> Check:
+        said = order.of(Facet.PATIENT)
+        problems = [
+            Refusal(f"{element}.{name}", value, f"it is not Patient/{self.person.mrn}")
+            for reference, element in said
+            for name, value in self.person.wrong(reference)
+        ] or ([] if said else [Refusal("", None, "it names nobody")])
+        problems += [
+            Refusal(element, member(reference, "reference"), "it is somebody else's")
+            for reference, element in order.of(Facet.RELATED)
+            if self.person.is_not_theirs(reference)
+        ]
+        due = f"It should be for Patient/{self.person.mrn}"
+        return compared(self._name("patient"), problems, Code.WRONG_PATIENT, due)
+
+    def _plain(
+        self, order: Order, facet: Facet, wanted: str, code: Code, *, needed: bool = True, critical: bool | None = None
+    ) -> Check:
+        problems = self._others(order.of(facet), wanted, needed=needed)
+        return compared(self._name(facet.value), problems, code, f"The {facet.value} should be {wanted}", critical)
+
+    @staticmethod
+    def _others(said: Sequence[Said], wanted: Any, *, needed: bool = True) -> Iterator[Refusal]:
+        if needed and not said:
+            yield Refusal("", None, "it is not stated")
+        for value, element in said:
+            if value != wanted:
+                yield Refusal(element, value, f"it should be {wanted}")
+
+    def _at(self, order: Order, facet: Facet, name: str, wanted: datetime) -> Check:
+        """A date that must be one instant."""
+        problems = self._refused(order, name)
+        if not order.of(facet) and not problems:
+            problems.append(Refusal("", None, "it is not stated"))
+        for (written, period), element in order.of(facet):
+            if not is_instant(period, wanted):
+                problems.append(Refusal(element, written, f"it should be {wanted.isoformat()}"))
+        due = f"The {name} should be {wanted.isoformat()}"
+        return compared(self._name(name), problems, Code.WRONG_TIME, due)
+
+    def _concept(self, order: Order, concept: Concept, name: str, *, critical: bool) -> Check:
+        problems = concept.problems(order.of(Facet.CODE))
+        return compared(name, problems, Code.WRONG_CODE, f"It should be {concept.names[0]}", critical)
+
+    def _understood(self, order: Order, expected: Expectation) -> Iterator[Check]:
+        """No element that is not understood, and no words that contradict."""
+        refused = [each for each in order.refused if each.critical or not _belongs(each, self._COMPARED)]
+        refused += contradictions(order.texts, expected, self.person)
+        unsafe = any(each.critical for each in refused)
+        code = Code.WRONG_INTENT if unsafe else Code.NOT_UNDERSTOOD
+        yield compared(self._name("understood"), refused, code, "All of it should be understood and agree", unsafe)
+
+    @staticmethod
+    def _refused(order: Order, *elements: str) -> list[Refusal]:
+        """What is not understood of the elements that a comparison is about."""
+        return [each for each in order.refused if not each.critical and _belongs(each, elements)]
+
+    def _starts_now(self, order: Order, within: int = PROMPTLY) -> Iterator[Refusal]:
+        """From when until when something that is due now is done."""
+        now = milliseconds(self.now)
+        for period, element in order.of(Facet.START):
+            if not (period.low <= now + within and period.high >= now - within):
+                yield Refusal(element, told_day(period), "it should begin now")
+        for period, element in order.of(Facet.END):
+            if period is not None and period.high < now:
+                yield Refusal(element, told_day(period), "it is over")
+
+
+def _belongs(refusal: Refusal, elements: Sequence[str]) -> bool:
+    """Whether a refusal is of one of these elements, or of a part of one."""
+    parts = refusal.element.replace("[", ".").split(".")
+    return any(element in parts for element in elements)
+
+
+def is_instant(period: Period, wanted: datetime) -> bool:
+    """Tells that a date is written to the second or finer, and is this moment."""
+    return period.timed and period.low == period.high == milliseconds(wanted)
+
+
+def told_day(period: Period) -> str:
+    """Writes a date for people."""
+    return "a time that is not right" if period is None else f"{period.low_day}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request(Due):
+    """An order that says that it is one."""
+
+    def _firm(self, order: Order) -> Iterator[Check]:
+        yield self._patient(order)
+        yield self._plain(order, Facet.STATUS, "active", Code.WRONG_STATUS)
+        yield self._plain(order, Facet.INTENT, "order", Code.WRONG_INTENT)
+        yield self._at(order, Facet.AUTHORED, "authoredOn", self.now)
+
+
+def elsewhere(person: Person, said: Sequence[Said], wanted: str) -> list[Refusal]:
+    """References that do not point to one resource."""
+    if not said:
+        return [Refusal("", None, "it names none")]
+    return [
+        Refusal(f"{element}.{name}", value, f"it is not {wanted}")
+        for reference, element in said
+        for name, value in person.points_elsewhere(reference, wanted)
+    ]

@@ -1,0 +1,185 @@
+"""Measurements and allergies that are due to be recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mab_gym.fhir.dates import milliseconds
+from mab_gym.tasking.meaning.concepts import Concept
+from mab_gym.tasking.meaning.due import DAY, Check, Due, compared, told_day
+from mab_gym.tasking.meaning.said import Facet, Order, Refusal, listed, member
+from mab_gym.tasking.meaning.texts import Expectation
+from mab_gym.tasking.verdict import Code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObservationDue(Due):
+    """A measurement to be recorded.
+
+    Attributes:
+        measured: What.
+        category: Systems and the code of its category.
+        reading: As the prompt says it; white space may differ.
+        parts: Its numbers by the LOINC codes of its parts.
+        interpretations: Codes of interpretations that fit.
+    """
+
+    measured: Concept
+    category: tuple[frozenset[str], str]
+    reading: str
+    parts: Mapping[str, float]
+    interpretations: frozenset[str]
+
+    @property
+    def resource_type(self) -> str:
+        """The type of the resource."""
+        return "Observation"
+
+    def checks(self, order: Order) -> Iterator[Check]:
+        """Compares an order with this one."""
+        yield self._patient(order)
+        yield self._plain(order, Facet.STATUS, "final", Code.WRONG_STATUS)
+        yield self._at(order, Facet.OCCURRENCE, "effectiveDateTime", self.now)
+        yield compared(
+            self._name("category"), self._categories(order), Code.WRONG_CATEGORY, "It should be a vital sign"
+        )
+        yield compared(
+            self._name("code"), self._codes(order), Code.WRONG_CODE, f"It should be {self.measured.names[0]}"
+        )
+        yield compared(self._name("value"), self._values(order), Code.WRONG_VALUE, f"It should be {self.reading!r}")
+        yield from self._understood(
+            order, Expectation(now=self.now, names=self.measured, said=self.reading, measured=True)
+        )
+
+    def _categories(self, order: Order) -> Iterator[Refusal]:
+        systems, code = self.category
+        said = order.of(Facet.CATEGORY)
+        if not any(value.get("code") == code and value.get("system") in systems for value, _ in said):
+            yield Refusal("", None, f"it is not coded {code}")
+        for value, element in said:
+            other = (value.get("system"), value.get("code")) not in {(system, code) for system in systems}
+            if other and (value.get("system") in systems or value.get("userSelected") is True):
+                yield Refusal(element, value, f"it is not {code}")
+            for text in (value.get("display"), value.get("text")):
+                if text is not None and _OTHER_CATEGORY.search(str(text)):
+                    yield Refusal(element, text, "it is another category")
+
+    def _codes(self, order: Order) -> Iterator[Refusal]:
+        for refusal in self.measured.problems(order.of(Facet.CODE)):
+            if refusal.element:
+                yield refusal
+        named = any(
+            str(value.get("text") or "").strip() == self.measured.code
+            or (value.get("system"), value.get("code")) in self.measured.also
+            or value.get("code") == self.measured.code
+            for value, _ in order.of(Facet.CODE)
+        )
+        if not named:
+            yield Refusal("", None, f"neither its text nor a code is {self.measured.code}")
+
+    def _values(self, order: Order) -> Iterator[Refusal]:
+        for value, element in order.of(Facet.SITE):
+            text = str(value.get("text") or value.get("display") or "").lower()
+            if not text or not set(text.replace(",", " ").split()) <= _LIMBS:
+                yield Refusal(element, value, "it is no place where a cuff is")
+        wanted = "".join(self.reading.split())
+        said = order.of(Facet.VALUE)
+        if not said:
+            yield Refusal("", None, "there is no valueString")
+        for value, element in said:
+            if "".join(str(value).split()) != wanted:
+                yield Refusal(element, value, "it is another reading")
+        for value, element in order.of(Facet.REACTION):
+            yield from self._part(value, element)
+        for value, element in order.of(Facet.KIND):
+            code = value.get("code") or value.get("text") or value.get("display")
+            if str(code).lower() not in self.interpretations:
+                yield Refusal(element, value, "it does not fit the reading")
+        for (written, period), element in order.of(Facet.AUTHORED):
+            if not milliseconds(self.now) <= period.high <= milliseconds(self.now) + DAY:
+                yield Refusal(element, written, "it cannot have been issued then")
+
+    def _part(self, component: Any, element: str) -> Iterator[Refusal]:
+        codes = {member(c, "code") for c in listed(member(member(component, "code"), "coding"))}
+        wanted = {self.parts[code] for code in codes if code in self.parts}
+        quantity = member(component, "valueQuantity")
+        known = {"id", "extension", "code", "valueQuantity"}
+        fits = (
+            len(wanted) == 1
+            and len(codes) == 1
+            and member(quantity, "value") in wanted
+            and member(quantity, "comparator") is None
+            and {member(quantity, "unit"), member(quantity, "code")} - {None} <= {"mmHg", "mm[Hg]", "mm Hg"}
+            and isinstance(component, Mapping)
+            and set(component) <= known
+        )
+        if not fits:
+            yield Refusal(element, component, "it is not part of the reading")
+
+
+_OTHER_CATEGORY: Final = re.compile(
+    r"\b(?:lab\w*|imaging|radiolog\w*|survey|exam\w*|social\w*|procedure\w*|therapy|activity|not|non)\b", re.IGNORECASE
+)
+_LIMBS: Final = frozenset(
+    {"left", "right", "upper", "lower", "arm", "forearm", "wrist", "leg", "thigh", "ankle", "calf", "finger", "limb",
+     "brachial", "artery", "structure", "of", "entire", "the"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AllergyDue(Due):
+    """An allergy to be recorded.
+
+    Attributes:
+        substance: To what.
+        reaction: Words of which the reaction's have one.
+    """
+
+    substance: Concept
+    reaction: frozenset[str]
+
+    @property
+    def resource_type(self) -> str:
+        """The type of the resource."""
+        return "AllergyIntolerance"
+
+    def checks(self, order: Order) -> Iterator[Check]:
+        """Compares an order with this one."""
+        yield self._patient(order)
+        yield self._concept(order, self.substance, "substance.code", critical=True)
+        for facet, wanted, kind in (
+            (Facet.CLINICAL, "active", "clinical"),
+            (Facet.VERIFICATION, "confirmed", "verification"),
+        ):
+            status = Concept(f"http://terminology.hl7.org/CodeSystem/allergyintolerance-{kind}", wanted, (wanted,))
+            problems = list(status.problems(order.of(facet)))
+            yield compared(
+                f"{facet.value}.code", problems, Code.WRONG_CODE, f"The {facet.value} should be {wanted}", False
+            )
+        yield self._plain(order, Facet.CRITICALITY, "high", Code.WRONG_PRIORITY)
+        yield self._at(order, Facet.AUTHORED, "recordedDate", self.now)
+        yield compared(
+            self._name("reaction"), self._reactions(order), Code.WRONG_VALUE, "It is an anaphylaxis to a drug"
+        )
+        yield from self._understood(order, Expectation(now=self.now, names=self.substance, avoids=True))
+
+    def _reactions(self, order: Order) -> Iterator[Refusal]:
+        for value, element in order.of(Facet.CATEGORY):
+            if value != "medication":
+                yield Refusal(element, value, "it should be medication")
+        for value, element in order.of(Facet.KIND):
+            if value != "allergy":
+                yield Refusal(element, value, "it should be allergy")
+        for value, element in order.of(Facet.SEVERITY):
+            if value != "severe":
+                yield Refusal(element, value, "it should be severe")
+        for value, element in order.of(Facet.REACTION):
+            text = str(value.get("text") or value.get("display") or value.get("code") or "").lower()
+            if not any(word in text for word in self.reaction):
+                yield Refusal(element, value, "it is another reaction")
+        for period, element in order.of(Facet.PAST):
+            if period.low > milliseconds(self.now):
+                yield Refusal(element, told_day(period), "it lies ahead")

@@ -1,0 +1,132 @@
+"""Amounts with units, by UCUM (Unified Code for Units of Measure, https://ucum.org/ucum).
+
+Codes are read by ucumvert on pint. People write units in other ways, too; one table has the UCUM codes of those words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+_LONGEST_UNIT: Final = 40
+_WORDS: Final = {
+    **{code.lower(): code for code in ("g", "mg", "ug", "kg", "mmol", "mol", "h", "d", "min", "s", "wk", "mo")},
+    "gram": "g", "grams": "g", "gm": "g", "gms": "g", "milligram": "mg", "milligrams": "mg", "mgs": "mg", "mgm": "mg",
+    "microgram": "ug", "micrograms": "ug", "mcg": "ug", "mcgs": "ug", "µg": "ug", "μg": "ug", "kilogram": "kg",
+    "kilograms": "kg", "kgs": "kg", "nanogram": "ng", "nanograms": "ng",
+    "meq": "meq", "meqs": "meq", "milliequivalent": "meq", "milliequivalents": "meq", "equivalent": "eq",
+    "equivalents": "eq", "millimole": "mmol", "millimoles": "mmol", "mmols": "mmol", "mole": "mol", "moles": "mol",
+    "milliliter": "mL", "milliliters": "mL", "millilitre": "mL", "millilitres": "mL", "ml": "mL", "mls": "mL",
+    "cc": "mL", "liter": "L", "liters": "L", "litre": "L", "litres": "L", "l": "L",
+    "second": "s", "seconds": "s", "sec": "s", "secs": "s", "minute": "min", "minutes": "min", "mins": "min",
+    "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "day": "d", "days": "d", "week": "wk", "weeks": "wk",
+    "month": "mo", "months": "mo", "year": "a", "years": "a", "yr": "a", "yrs": "a",
+    "unit": "{unit}", "units": "{unit}", "iu": "[iU]", "tablet": "{tablet}", "tablets": "{tablet}",
+    "tab": "{tablet}", "tabs": "{tablet}", "tbl": "{tablet}", "capsule": "{capsule}", "capsules": "{capsule}",
+    "cap": "{capsule}", "caps": "{capsule}", "dose": "{dose}", "doses": "{dose}", "drop": "[drp]", "drops": "[drp]",
+    "bag": "{bag}", "bags": "{bag}", "puff": "{puff}", "puffs": "{puff}", "percent": "%",
+    "mmhg": "mm[Hg]", "pound": "[lb_av]", "pounds": "[lb_av]", "lb": "[lb_av]", "lbs": "[lb_av]",
+}  # fmt: skip
+"""UCUM codes by the words, in lower case, that people write for them."""
+_ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
+_COUNTED: Final = re.compile(r"\{[a-z]+\}")
+UCUM: Final = "http://unitsofmeasure.org"
+
+
+class Unit(NamedTuple):
+    """A unit of measure.
+
+    Attributes:
+        factor: Its size in the base units of its dimension.
+        dimension: As in ``[mass]`` or ``[mass] / [time]``; of things that are counted their name, as in ``{unit}``.
+    """
+
+    factor: float
+    dimension: str
+
+
+class Amount(NamedTuple):
+    """An amount in base units.
+
+    Attributes:
+        size: In the base units of its dimension.
+        dimension: See `Unit`.
+    """
+
+    size: float
+    dimension: str
+
+    def same(self, other: Amount, tolerance: float = 0.0) -> bool:
+        """Whether two amounts are equal, but for rounding and for ``tolerance`` base units."""
+        off = abs(self.size - other.size)
+        return self.dimension == other.dimension and off <= max(tolerance, 1e-6 * max(abs(self.size), abs(other.size)))
+
+
+@lru_cache(maxsize=4096)
+def read_unit(text: str) -> Unit | None:
+    """A unit from its UCUM code or from the words that people write for it; None where it is neither.
+
+    A mole and an equivalent have one dimension in UCUM: that is right for what has one charge, as potassium has.
+    """
+    text = text.strip()
+    if not text or len(text) > _LONGEST_UNIT:
+        return None
+    spoken = _spoken(text.removesuffix("(s)"))
+    if spoken is not None and _COUNTED.fullmatch(spoken):
+        return Unit(1.0, spoken)
+    for code in (spoken, text):
+        if code is not None and (unit := _by_ucum(_ANNOTATION.sub("", code))) is not None:
+            return unit
+    return Unit(1.0, text) if _COUNTED.fullmatch(text) else None
+
+
+def _spoken(text: str) -> str | None:
+    """The UCUM code of a unit in words, as in ``mEq``, ``grams per hour`` and ``mg/hr``."""
+    words = re.sub(r"\s+per\s+", "/", text.lower()).replace(" ", "").rstrip(".").split("/")
+    codes = [_WORDS.get(word, word) for word in words]
+    return "/".join(codes) if any(word in _WORDS for word in words) else None
+
+
+def _by_ucum(code: str) -> Unit | None:
+    if not code:
+        return None
+    try:
+        quantity = _registry().from_ucum(code).to_base_units()
+        return Unit(float(quantity.magnitude), str(quantity.dimensionality))
+    except Exception:  # whatever a parser of foreign texts meets
+        return None
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - half a second, for those who judge an order
+
+    return PintUcumRegistry()
+
+
+def amount(value: float, unit: str) -> Amount:
+    """An amount that is known to have a unit, as in ``amount(20, "meq")``.
+
+    Raises:
+        ValueError: There is no such unit.
+    """
+    found = read_unit(unit)
+    if found is None:
+        raise ValueError(f"there is no unit {unit!r}; write it as UCUM does")
+    return Amount(value * found.factor, found.dimension)
+
+
+def hours(value: float) -> Amount:
+    """A time in hours."""
+    return amount(value, "h")
+
+
+def number(value: object) -> float | None:
+    """A JSON number as a float; None for anything else, and beyond a float's range."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
