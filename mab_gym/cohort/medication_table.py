@@ -13,7 +13,7 @@ from mab_gym.cohort.medications import DRUGS, REPLACEMENTS, Dose, Drug
 from mab_gym.cohort.names import CLINICIANS
 from mab_gym.cohort.observations import Rows
 from mab_gym.cohort.profiles import Profiles
-from mab_gym.cohort.current import VOID
+from mab_gym.cohort.readings import VOID
 from mab_gym.cohort.series import MEASUREMENTS, NUMBER
 from mab_gym.cohort.spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
