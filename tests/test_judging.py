@@ -23,7 +23,8 @@ def judge_order(workplace: Workplace, change: Change, branch: str = "moderate") 
     case = next(case for case in family.cases if case.branch == branch)
     from mab_gym.tasking.solving import Desk, Reply
 
-    newest = next(workplace.chart.search("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="1"))
+    found = workplace.chart.search("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
+    newest = next(each for each in found if each["status"] != "entered-in-error")
     solution = family.solve(case, Desk(workplace.backend.base_url, workplace.backend.now))
     next(solution)
     order = json.loads(solution.send(Reply(200, json.dumps(newest))).partition("\n")[2])

@@ -13,6 +13,8 @@ from numpy.random import RandomState
 from mab_gym.cohort.columns import ZONES, InstantBuilder, PoolBuilder
 from mab_gym.cohort.conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
 from mab_gym.cohort.encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
+from mab_gym.cohort.existence import EARLIER_CODES
+from mab_gym.cohort.limits import DIAGNOSES, beyond_limits
 from mab_gym.cohort.profiles import Profiles
 from mab_gym.cohort.spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort.streams import Bools, Ints, counted, integers, pick, pick_rows
@@ -24,6 +26,12 @@ _CODES: tuple[tuple[str, str], ...] = (
     *OF_A_VISIT,
     *(diagnosis for reason in REASONS for diagnosis in OF_A_STAY[reason]),
 )
+_DIVIDED = [number for number, (code, _) in enumerate(_CODES) if code in EARLIER_CODES]
+_CODES_EVER = (*_CODES, *((EARLIER_CODES[_CODES[number][0]][0], _CODES[number][1]) for number in _DIVIDED))
+_INSTEAD = np.array(
+    [number for number, (code, _) in enumerate(_CODES) if code in ("R53.83", "R42", "R10.9", "K59.00", "Z79.899")]
+)
+"""What everybody can have: it is written down in turn where a diagnosis cannot be."""
 _SHARE_OF_COMPLAINTS = 0.35
 """What a visit can be about is so likely to be among a person's complaints; a general examination always is."""
 _CATEGORIES = ("problem-list-item", "encounter-diagnosis")
@@ -48,7 +56,7 @@ class ConditionTable:
         system = "http://hl7.org/fhir/sid/icd-10-cm"
         codes = [
             {"coding": [{"system": system, "code": code, "display": display}], "text": display}
-            for code, display in _CODES
+            for code, display in _CODES_EVER
         ]
         self._code = PoolBuilder.of("code", rows, codes)
         self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
@@ -79,13 +87,23 @@ class ConditionTable:
         patient, place = counted(profiles.counts["Condition"])
         total = len(patient)
         has = np.stack([profiles.traits[condition.key] for condition in LONG_TERM], axis=1)
-        onsets = _onsets(rng, profiles.births, has.shape)
+        onsets = profiles.onsets
         contact = contacts.pick(rng, patient, np.where(contacts.setting == OUTPATIENT, 1.5, 1.0))
         code = self._diagnoses(rng, patient, has, contacts, contact)
         recorded = contacts.moment(rng, contact)
         zone = contacts.zone[contact]
         early = (code < _CHRONIC) & (recorded < onsets[patient, np.minimum(code, _CHRONIC - 1)])
         code = np.where(early, _CHRONIC + integers(rng, 0, len(OF_A_VISIT), total), code)
+        broken = beyond_limits(
+            DIAGNOSES,
+            [each for each, _ in _CODES],
+            kind=code,
+            patient=patient,
+            time=recorded,
+            births=profiles.births,
+            traits=profiles.traits,
+        )
+        code[broken] = _INSTEAD[np.arange(int(broken.sum())) % len(_INSTEAD)]
         # The problem list comes first, one row for each long-term condition.
         problems = has.sum(axis=1, dtype=np.int64)
         listed = place < problems[patient]
@@ -108,6 +126,9 @@ class ConditionTable:
         self._clinical.put(rows, np.where(over, 3, np.where(inactive, 2, 1)))
         self._verification.put(rows, pick(rng, (3, 92, 3, 2), total))
         self._category.put(rows, np.where(listed, 1, 2))
+        for further, number in enumerate(_DIVIDED):
+            until = EARLIER_CODES[_CODES[number][0]][1]
+            code[(code == number) & ~listed & (recorded < until)] = len(_CODES) + further
         self._code.put(rows, 1 + code)
         self._subject.put(rows, 1 + first + patient)
         self._onset.put(rows, _beginning(begun, onset), onset)
@@ -133,14 +154,6 @@ class ConditionTable:
         special = starts[reason] + np.floor(rng.random_sample(total) * sizes[reason]).astype(np.int64)
         in_stay = (contacts.setting[contact] != OUTPATIENT) & (rng.random_sample(total) < 0.4)
         return np.where(in_stay, special, common)
-
-
-def _onsets(rng: RandomState, births: Ints, shape: tuple[int, ...]) -> Ints:
-    """When each long-term condition began: mostly years before the chart does, never within 400 days of birth."""
-    long_ago, lately = 5.0 + 12.0 * rng.random_sample(shape) ** 2, 0.2 + 4.5 * rng.random_sample(shape)
-    years = np.where(rng.random_sample(shape) < 0.75, long_ago, lately)
-    began = NOW - np.floor(years * 365.25).astype(np.int64) * DAY - 3 * HOUR
-    return np.maximum(began, births[:, None] + 400 * DAY)
 
 
 def _beginning(seconds: Ints, forms: Ints) -> Ints:

@@ -6,7 +6,7 @@ situation from each table below. Who is dealt what follows the person: low level
 is low, frequent glucose readings and recent HbA1c results to diabetics. The dealt readings replace what the ordinary
 chart (`mab_gym.cohort.observations`) would hold from the oldest of them on.
 
-A few of the newest readings were entered in error, and a valid one lies before them; a few others were amended.
+Every third of the newest readings was entered in error, and a valid one lies before it; a few others were amended.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from numpy.random import RandomState
 
 from mab_gym.cohort.conditions import Traits
 from mab_gym.cohort.series import MEASUREMENTS, NUMBER, rounded_level
-from mab_gym.cohort.spec import FIRST, MINUTE, NOW
-from mab_gym.cohort.streams import SITUATIONS, Floats, Ints, apportion, integers, stream
+from mab_gym.cohort.streams import SITUATIONS, Bools, Floats, Ints, apportion, stream
 
 DAY: Final = 24 * 60
 """Ages of readings are in minutes before now, in this file alone."""
@@ -106,19 +105,13 @@ NEVER: Final = 0
 """Place in `HEMOGLOBIN_A1C` of those who never had one."""
 
 CODES: Final = ("MG", "GLU", "K", "A1C")
-_TABLES: Final = (MAGNESIUM, GLUCOSE, POTASSIUM, HEMOGLOBIN_A1C)
+TABLES: Final = (MAGNESIUM, GLUCOSE, POTASSIUM, HEMOGLOBIN_A1C)
 _MOST_ALIKE = 5
 """Of a hundred people so many at most share a newest value that is not dealt from a list."""
 _CHANCE = 0.9
 """Standard deviation of what chance adds to a person's standing (of standard deviation 1) before levels are dealt."""
-_WITHDRAWN = 0.07
-"""Share of series at whose end stands a reading that was entered in error."""
-_LEAST_AGE_WITHDRAWN = 16
-"""Minutes before now after which no reading is entered in error: it has to have been noticed."""
-_REVISED = 0.08
-"""Share of dealt valid readings that were amended or corrected."""
-FINAL, AMENDED, CORRECTED, VOID = range(4)
-"""Statuses of readings, as indices into `mab_gym.cohort.observations.STATUSES`."""
+_WITHDRAWN = 0.36
+"""Share of series at whose end stands a reading that was entered in error: a quarter of thirty cases then has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,36 +122,15 @@ class Deal:
         situation: Shape ``(patients, 4)``; index into the analyte's table.
         newest: Shape ``(patients, 4)``; age of the newest reading in minutes.
         value: Shape ``(patients, 4)``; that reading, as a whole number of the last written digit.
+        withdrawn: Shape ``(patients, 4)``; whether a reading that was entered in error comes after it.
         days: Shape ``(patients,)``; length of the stay that lasts today, 0 for those who are not in hospital.
     """
 
     situation: Ints
     newest: Ints
     value: Ints
+    withdrawn: Bools
     days: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """The newest readings of a block of patients; arrays of shape ``(readings,)`` but for the last.
-
-    Attributes:
-        patient: Index within the block.
-        number: Index into `mab_gym.cohort.series.MEASUREMENTS`.
-        time: Seconds since 1970.
-        value: As a whole number of the last written digit.
-        zone: 1 + index into `mab_gym.cohort.columns.ZONES`.
-        status: `FINAL`, `AMENDED`, `CORRECTED` or `VOID`; every analyte has one reading at least that is not void.
-        since: Shape ``(patients, 4)``; from when on the ordinary chart has none of these analytes.
-    """
-
-    patient: Ints
-    number: Ints
-    time: Ints
-    value: Ints
-    zone: Ints
-    status: Ints
-    since: Ints
 
 
 def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
@@ -171,7 +143,8 @@ def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
         usual: Their usual values.
     """
     situation, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
-    for column, (code, table) in enumerate(zip(CODES, _TABLES, strict=True)):
+    withdrawn = np.zeros((patients, len(CODES)), dtype=np.bool_)
+    for column, (code, table) in enumerate(zip(CODES, TABLES, strict=True)):
         rng = stream(seed, SITUATIONS, column)
         standing = _standing(rng, code, traits, usual)
         situation[:, column] = _situations(rng, table, standing)
@@ -181,10 +154,11 @@ def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
         drawn = np.floor(ages[:, 0] * ratio ** rng.random_sample(patients)).astype(np.int64)
         newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
         value[:, column] = _newest_values(rng, code, table, situation[:, column], usual, standing)
+        withdrawn[:, column] = _withdrawn(rng, situation[:, column])
     rng = stream(seed, SITUATIONS, len(CODES))
     inside = (newest[:, :3] <= DAY).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
-    return Deal(situation, newest, value, days)
+    return Deal(situation, newest, value, withdrawn, days)
 
 
 def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:
@@ -229,65 +203,14 @@ def _situations(rng: RandomState, table: Sequence[Situation], standing: Floats) 
     return result
 
 
-def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> Readings:
-    """The newest readings of a block of patients, some older ones before them included.
-
-    Args:
-        rng: The block's stream.
-        dealt: The situations of the whole cohort.
-        first: Number of the block's first patient in the cohort.
-        usual: The usual values of the block's patients.
-    """
-    rows: list[tuple[int, int, int, int, int, int]] = []
-    since = np.zeros((len(usual), len(CODES)), dtype=np.int64)
-    for patient in range(len(usual)):
-        for column, (code, table) in enumerate(zip(CODES, _TABLES, strict=True)):
-            situation = table[dealt.situation[first + patient, column]]
-            if table is HEMOGLOBIN_A1C and situation is table[NEVER]:
-                continue
-            newest, value = int(dealt.newest[first + patient, column]), int(dealt.value[first + patient, column])
-            number = NUMBER[code]
-            level = rounded_level(usual, patient, code)
-            ages = _ages(rng, code, situation, newest)
-            values = _earlier_values(rng, code, value, level, len(ages))
-            since[patient, column] = max(NOW - ages[-1] * MINUTE, FIRST)
-            for place, (age, reading) in enumerate(zip(ages, values, strict=True)):
-                written, status = _writing(rng, code, place)
-                rows.append((patient, number, NOW - age * MINUTE, reading, written, status))
-                if place == 0 and situation.tied:
-                    rows[-1] = (*rows[-1][:4], 1, FINAL)
-                    rows.append((*rows[-1][:4], 2, FINAL))
-            withdrawn, side, when = (float(chance) for chance in rng.random_sample(3))
-            if withdrawn < _WITHDRAWN and newest > _LEAST_AGE_WITHDRAWN and not situation.tied:
-                age = newest - 1 - int(when * min(newest - _LEAST_AGE_WITHDRAWN - 1, 3 * 60))
-                reading = _misleading(code, value, level, side)
-                rows.append((patient, number, NOW - age * MINUTE, reading, 1, VOID))
-    table_of_rows = np.array(rows, dtype=np.int64).reshape(-1, 6)
-    patient_of, number_of, time, value_of, zone_of, status_of = (table_of_rows[:, i].copy() for i in range(6))
-    return Readings(patient_of, number_of, time, value_of, zone_of, status_of, since)
-
-
-def _writing(rng: RandomState, code: str, place: int) -> tuple[int, int]:
-    """In which zone a dealt reading is written, and its status; ``place`` counts from the newest."""
-    zone, status = (float(chance) for chance in rng.random_sample(2))
-    written = 1 if zone < 0.8 else 2 if zone < 0.92 else 3
-    if code in ("MG", "K") and place > 0 and status > 1.0 - 0.08:
-        return written, VOID
-    if status < _REVISED:
-        return written, AMENDED if status < 0.6 * _REVISED else CORRECTED
-    return written, FINAL
-
-
-def _misleading(code: str, value: int, level: int, side: float) -> int:
-    """A reading that would call for something else than the valid one, in tenths or whole units as the analyte has it.
-
-    It is what a haemolysed or diluted specimen gives: far off, mostly beyond what is usual for the person.
-    """
-    measurement = MEASUREMENTS[NUMBER[code]]
-    far = max(6, round((0.35 if measurement.skewed else 0.3) * level))
-    up = (value < level) == (side < 0.8)
-    wanted = value + far if up else value - far
-    return wanted if measurement.lowest < wanted < measurement.highest else 2 * value - wanted
+def _withdrawn(rng: RandomState, situation: Ints) -> Bools:
+    """Whose newest reading was entered in error: as large a share of each situation as of the others."""
+    order = rng.permutation(len(situation))
+    order = order[np.argsort(situation[order], kind="stable")]
+    steps = np.floor((np.arange(len(situation) + 1) + float(rng.random_sample())) * _WITHDRAWN)
+    result = np.zeros(len(situation), dtype=np.bool_)
+    result[order] = np.diff(steps) > 0
+    return result
 
 
 def _newest_values(
@@ -318,40 +241,4 @@ def _newest_values(
         dealt = [listed[(turn * len(listed)) // len(who) % len(listed)] for turn in range(len(who))]
         for patient, value in zip(sorted(who, key=lambda each: standing[each]), sorted(dealt), strict=True):
             values[patient] = value
-    return values
-
-
-def _ages(rng: RandomState, code: str, situation: Situation, newest: int) -> list[int]:
-    """Ages of an analyte's newest readings in minutes, the newest first and no two alike."""
-    inside = situation.readings
-    if inside < 0:
-        inside = int(integers(rng, 2, 5, 1)[0]) if rng.random_sample() < 0.85 else 1
-    if code == "A1C":
-        return [newest]
-    ages = [newest]
-    if newest <= DAY:
-        room = DAY - 10 - newest - 15
-        if room > 40 * inside:
-            share = room / max(inside - 1, 1)
-            ages += [
-                newest + 15 + int((place + 0.9 * float(rng.random_sample())) * share) for place in range(inside - 1)
-            ]
-    older = max(newest, DAY)
-    for _ in range(int(integers(rng, 1, 4, 1)[0])):
-        older += int(integers(rng, 90, 900, 1)[0])
-        ages.append(older)
-    return ages
-
-
-def _earlier_values(rng: RandomState, code: str, newest: int, level: int, count: int) -> list[int]:
-    """Readings on the way from a person's usual value to the newest one, the newest first."""
-    measurement = MEASUREMENTS[NUMBER[code]]
-    values = [newest]
-    for place in range(1, count):
-        back = min(0.25 * place, 0.9)
-        jitter = float(rng.standard_normal()) * (0.2 * level if measurement.skewed else 2.0)
-        value = round(newest + (level - newest) * back + jitter)
-        if value == newest:
-            value += 1 if rng.random_sample() < 0.5 else -1
-        values.append(min(max(value, measurement.lowest), measurement.highest))
     return values

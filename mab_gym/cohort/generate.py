@@ -15,7 +15,7 @@ import numpy as np
 
 from mab_gym.cohort.columns import InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort.condition_table import ConditionTable
-from mab_gym.cohort.current import deal, draw_readings
+from mab_gym.cohort.current import deal
 from mab_gym.cohort.encounters import Plan, draw_contacts
 from mab_gym.cohort.medication_table import MedicationRequestTable
 from mab_gym.cohort.observation_table import ObservationTable
@@ -23,6 +23,7 @@ from mab_gym.cohort.observations import draw_observations, panel_rates, per_cont
 from mab_gym.cohort.people import draw_people, patient_builders
 from mab_gym.cohort.procedure_table import ProcedureTable
 from mab_gym.cohort.profiles import draw_profiles
+from mab_gym.cohort.readings import draw_readings
 from mab_gym.cohort.spec import CohortSpec
 from mab_gym.cohort.streams import (
     CONDITIONS,

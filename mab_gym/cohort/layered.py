@@ -1,32 +1,36 @@
-"""Cohorts laid over another one: its people and charts, with what further tasks ask for on top.
+"""Cohorts laid over another one: its people and charts, with what further tasks ask for among them.
 
 The charts below keep their five years of history. What changes is the present: orders that were active have been
-completed, results of the last two days of a few analytes are left out, and newly dealt resources are loaded after
-everything else (see `mab_gym.cohort.dealt`). The cohort below is not touched; it keeps its own archive.
+completed, recent results of a few analytes are left out where newly dealt ones stand in their place (see
+`mab_gym.cohort.dealt`), and those are loaded among the person's other records. Neither ids nor the order nor the times
+of loading tell what was dealt: all of it is numbered and dated anew, as a load of the whole would be. The cohort below
+is not touched; it keeps its own archive.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from mab_gym.cohort.columns import pretty
-from mab_gym.cohort.dealt import REPLACED, Dealt, Someone, deal_all
-from mab_gym.cohort.generate import Progress, generate
-from mab_gym.cohort.people import TODAY
-from mab_gym.cohort.spec import DAY, NOW, LayeredSpec
-from mab_gym.cohort.streams import LAYER, integers, stream
+from mab_gym.cohort.dealing import Layer
+from mab_gym.cohort.dealt import deal_all
+from mab_gym.cohort.generate import LOAD_ORDER, Progress, generate
+from mab_gym.cohort.history import instants_of, numbers_of, owners, pool_of, read_people
+from mab_gym.cohort.spec import MINUTE, NOW, LayeredSpec
+from mab_gym.cohort.streams import LAYER, Ints, integers, stream
 from mab_gym.fhir.build import extend_table
 from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.table import InstantColumn, IntArray, PoolColumn, Table
+from mab_gym.fhir.table import IntArray, PoolColumn, Table
 
-_REPLACED_SECONDS: Final = 2 * DAY
-_LOADED: Final = datetime(2023, 11, 13, 10, 11, tzinfo=UTC)
-_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ORDER: Final = (LOAD_ORDER[0], "AllergyIntolerance", *LOAD_ORDER[1:])
+"""The order in which one person's records get their ids."""
+_ROOM: Final = 1 << 12
+"""Places between two rows, for those that are put there."""
 
 
 def generate_layered(spec: LayeredSpec, progress: Progress | None = None) -> list[Table]:
@@ -45,51 +49,97 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
         The tables, and further ones for resource types that the cohort below does not have.
     """
     below = {table.resource_type: table for table in tables}
-    people = list(_people(below["Patient"]))
-    dealt = deal_all(spec.seed, people[: spec.base.patients], people)
-    first = 1 + max(int(np.max(table.ids)) for table in tables if isinstance(table.ids, np.ndarray))
-    resources: dict[str, list[dict[str, Any]]] = {}
-    for number, each in enumerate(_with_meta(spec.seed, dealt)):
-        name = str(each.pop("resourceType"))
-        resource = {"resourceType": name, "id": str(first + number), **each}
-        resources.setdefault(name, []).append(parse_resource(pretty(resource), name))
+    people = read_people(below, spec.base.patients)
+    layer = deal_all(spec.seed, people[: spec.base.patients], people)
+    below["Patient"] = _mingled(spec, below["Patient"])
     below["MedicationRequest"] = _completed(below["MedicationRequest"])
-    finished = []
-    for name in [*below, *(name for name in resources if name not in below)]:
-        table, added = below.get(name), resources.get(name, [])
-        size = 0 if table is None else len(table)
-        without = _recent(table, REPLACED) if table is not None and name == "Observation" else ()
-        if not added and table is not None:
-            finished.append(table)
+    mrns = [str(mrn) for mrn in below["Patient"].ids]
+    dealt: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for mrn, resource in layer.dealt:
+        dealt.setdefault(resource["resourceType"], []).append((mrn, resource))
+    finished = {}
+    for number, name in enumerate([*below, *sorted(set(dealt) - set(below))]):
+        table = below.get(name)
+        without = _replaced(table, layer) if table is not None and name == "Observation" else []
+        if table is not None and name not in dealt:
+            finished[name] = table
         else:
-            places = range(size, size + len(added))
-            finished.append(extend_table(name, table, range(size), without, added, places)[0])
-    return finished
+            rng = stream(spec.seed, LAYER, 90, number)
+            places = _places(rng, table, mrns, [mrn for mrn, _ in dealt[name]])
+            metas = _metas(below["Patient"] if table is None else table, places // _ROOM)
+            added = [_parsed(name, resource, meta) for (_, resource), meta in zip(dealt[name], metas, strict=True)]
+            kept = np.arange(0 if table is None else len(table)) * _ROOM
+            finished[name] = extend_table(name, table, kept, without, added, places.tolist())[0]
+    return list(_numbered(finished, mrns).values())
 
 
-def _people(table: Table) -> Iterable[Someone]:
-    columns = {column.name: column for column in table.columns if isinstance(column, PoolColumn)}
+def _mingled(spec: LayeredSpec, table: Table) -> Table:
+    """The people in another order of loading: those without a chart anywhere among those who have one.
 
-    def element(name: str, row: int) -> Any:
-        return json.loads(columns[name].texts[int(columns[name].codes[row]) - 1])
+    Whoever was loaded before somebody else with the same name comes first in a search, and that must not tell who has a
+    chart. Each has the time and source of the load request in which they now come.
+    """
+    profiles = spec.base.patients
+    rng = stream(spec.seed, LAYER, 91)
+    others = integers(rng, 0, profiles + 1, len(table) - profiles)
+    places = np.concatenate([2 * np.arange(profiles) + 1, 2 * others])
+    order = np.argsort(places, kind="stable")
+    columns = []
+    for column in table.columns:
+        if not isinstance(column, PoolColumn):
+            raise TypeError("people are written as pools")
+        codes = column.codes[order]
+        if column.name == "meta":
+            request = np.minimum(places[order] // 2, profiles - 1)
+            codes = column.codes[:profiles][request]
+        columns.append(_narrowed(replace(column, codes=codes)))
+    return Table(table.resource_type, [str(table.ids[row]) for row in order.tolist()], columns)
 
-    for row, mrn in enumerate(table.ids):
-        name = element("name", row)[0]
-        birth = datetime.fromisoformat(element("birthDate", row)).date()
-        age = TODAY.year - birth.year - ((TODAY.month, TODAY.day) < (birth.month, birth.day))
-        yield Someone(str(mrn), name["family"], name["given"][0], birth, element("gender", row) == "female", age)
+
+def _narrowed(column: PoolColumn) -> PoolColumn:
+    """The column with those texts alone that occur."""
+    used, codes = np.unique(np.concatenate(([0], column.codes)), return_inverse=True)
+    texts = [column.texts[code - 1] for code in used.tolist() if code]
+    return PoolColumn(column.name, codes[1:].astype(column.codes.dtype), texts)
 
 
-def _with_meta(seed: int, dealt: Iterable[Dealt]) -> Iterable[dict[str, Any]]:
-    """The dealt resources with what HAPI notes of their latest version."""
-    rng = stream(seed, LAYER, 99)
-    for place, each in enumerate(dealt):
-        updated = _LOADED + timedelta(milliseconds=100 * place)
-        source = "#" + "".join(_LETTERS[letter] for letter in integers(rng, 0, len(_LETTERS), 16).tolist())
-        stamp = updated.isoformat(timespec="milliseconds")
-        resource: dict[str, Any] = dict(each.resource)
-        head = {"resourceType": resource.pop("resourceType")}
-        yield {**head, "meta": {"versionId": str(each.version), "lastUpdated": stamp, "source": source}, **resource}
+def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], whose: Sequence[str]) -> Ints:
+    """Where each resource is loaded: anywhere among the rows of its person, each at another place.
+
+    Without a table the rows are the people themselves.
+    """
+    number = {mrn: place for place, mrn in enumerate(mrns)}
+    persons = np.array([number[mrn] for mrn in whose], dtype=np.int64)
+    rows = np.arange(len(mrns)) if table is None else owners(table, mrns)
+    first, last = np.searchsorted(rows, persons), np.searchsorted(rows, persons, side="right")
+    chosen = first + np.floor(rng.random_sample(len(persons)) * np.maximum(last - first, 1)).astype(np.int64)
+    # Of those at one place, the order is another one than that in which they were dealt.
+    places: Ints = chosen * _ROOM + 1 + rng.permutation(len(persons)) % (_ROOM - 1)
+    return places
+
+
+def _metas(table: Table, rows: Ints) -> list[Any]:
+    """The ``meta`` of the rows beside which something is loaded: it came by the same request."""
+    column = pool_of(table, "meta")
+    return [json.loads(column.texts[int(column.codes[row]) - 1]) for row in rows.tolist()]
+
+
+def _parsed(name: str, resource: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in resource.items() if key != "resourceType"}
+    return parse_resource(pretty({"resourceType": name, "id": "0", "meta": meta, **rest}), name)
+
+
+def _numbered(tables: Mapping[str, Table], mrns: Sequence[str]) -> dict[str, Table]:
+    """The tables with new ids from one counter, person by person, and type by type within one."""
+    whose = {name: owners(tables[name], mrns) for name in _ORDER if name in tables}
+    counts = np.stack([np.bincount(rows, minlength=len(mrns)) for rows in whose.values()])
+    totals = counts.sum(axis=0)
+    begins = 1 + (np.cumsum(totals) - totals) + np.cumsum(counts, axis=0) - counts
+    result = dict(tables)
+    for place, (name, rows) in enumerate(whose.items()):
+        within = np.arange(len(rows)) - (np.cumsum(counts[place]) - counts[place])[rows]
+        result[name] = replace(tables[name], ids=(begins[place][rows] + within).astype(np.int64))
+    return result
 
 
 def _completed(table: Table) -> Table:
@@ -108,13 +158,13 @@ def _completed(table: Table) -> Table:
     return Table(table.resource_type, table.ids, columns)
 
 
-def _recent(table: Table, codes: frozenset[str]) -> list[int]:
-    """Rows with one of these codes from the last two days, both ends included."""
-    columns = {column.name: column for column in table.columns}
-    code, taken = columns["code"], columns["effectiveDateTime"]
-    if not isinstance(code, PoolColumn) or not isinstance(taken, InstantColumn):
-        raise TypeError("observations are written with a pool of codes and a column of instants")
-    wanted = [number for number, text in enumerate(code.texts, 1) if json.loads(text)["text"] in codes]
-    rows: IntArray = np.flatnonzero(np.isin(code.codes, wanted) & (taken.seconds >= NOW - _REPLACED_SECONDS))
-    found: list[int] = rows.tolist()
-    return found
+def _replaced(table: Table, layer: Layer) -> list[int]:
+    """Rows that give way to what is dealt, both ends of the time included."""
+    subject, code, taken = pool_of(table, "subject"), pool_of(table, "code"), instants_of(table, "effectiveDateTime")
+    mrns = [json.loads(text)["reference"].removeprefix("Patient/") for text in subject.texts]
+    found: list[int] = []
+    for name in sorted({name for _, name in layer.gone}):
+        rows: IntArray = np.flatnonzero(np.isin(code.codes, numbers_of(code, frozenset((name,)))))
+        ages = np.array([-1, *(layer.gone.get((mrn, name), -1) * MINUTE for mrn in mrns)])[subject.codes[rows]]
+        found += rows[(ages >= 0) & (taken.seconds[rows] >= NOW - ages)].tolist()
+    return sorted(found)

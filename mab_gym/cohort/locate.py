@@ -30,7 +30,7 @@ from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.archive import CACHE_VARIABLE, check_place, read_about, write_archive
 from mab_gym.fhir.opening import NOTHING, OPENING, Opened, stamp
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
 Spec = CohortSpec | LayeredSpec | ReducedSpec
 NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED)}

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort.columns import ZONES, InstantBuilder, Json, PoolBuilder
-from mab_gym.cohort.conditions import Traits
-from mab_gym.cohort.current import VOID
 from mab_gym.cohort.encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
 from mab_gym.cohort.medications import DRUGS, REPLACEMENTS, Dose, Drug
 from mab_gym.cohort.names import CLINICIANS
 from mab_gym.cohort.observations import Rows
 from mab_gym.cohort.profiles import Profiles
+from mab_gym.cohort.readings import VOID
 from mab_gym.cohort.series import MEASUREMENTS, NUMBER
-from mab_gym.cohort.spec import DAY, HOUR, MINUTE, NOW
+from mab_gym.cohort.spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
+from mab_gym.cohort.uses import USES, allowed
 
 _NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
 _STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
@@ -25,10 +25,12 @@ _CATEGORIES = ("inpatient", "outpatient", "community", "discharge")
 _PRIORITIES = ("routine", "urgent", "stat")
 _REQUESTS_OF_A_VISIT = {
     "influenza_vaccine": 0.3,
-    "amoxicillin_clavulanate": 0.25,
+    "amoxicillin_clavulanate": 0.08,
     "ibuprofen": 0.15,
     "acetaminophen": 0.15,
 }
+_APRIL, _SEPTEMBER = 3, 8
+"""Months from 0; vaccination against influenza lies outside of April to August (CDC/ACIP, MMWR 2023;72(2):1-25)."""
 
 
 class MedicationRequestTable:
@@ -86,8 +88,11 @@ class MedicationRequestTable:
         contact = contacts.pick(rng, patient, np.array([1.5, 1.0, 1.2, 2.0])[contacts.setting])
         setting, reason = contacts.setting[contact], contacts.reason[contact]
         authored = contacts.moment(rng, contact, 17.0)
-        weights = _weights(profiles.traits, len(profiles.female))
+        weights = _weights(profiles)
         drug = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
+        untimely = authored < profiles.begins[patient, drug]
+        untimely |= _out_of_season(drug == _NUMBER["influenza_vaccine"], patient, authored)
+        drug = np.where(untimely, np.where(setting == OUTPATIENT, _NUMBER["acetaminophen"], _NUMBER["saline"]), drug)
         replaces, amount = np.zeros(total, dtype=np.bool_), np.zeros(total, dtype=np.int64)
         for key in REPLACEMENTS:
             at = np.flatnonzero(drug == _NUMBER[key])
@@ -153,16 +158,39 @@ def _after_deficits(rng: RandomState, key: str, patient: Ints, results: Rows) ->
     return found, np.append(results.time, 0)[chosen] + delay, dose
 
 
-def _weights(takes: Traits, patients: int) -> Floats:
+def _out_of_season(vaccine: Bools, patient: Ints, time: Ints) -> Bools:
+    """Which of the given orders are vaccinations outside of September to March, or second ones in a season."""
+    rows = np.flatnonzero(vaccine)
+    rows = rows[np.lexsort((time[rows], patient[rows]))]
+    months = time[rows].astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    within = (months % 12 >= _SEPTEMBER) | (months % 12 < _APRIL)
+    season = patient[rows] * 10_000 + (months + 12 - _SEPTEMBER) // 12
+    again = np.zeros(len(rows), dtype=np.bool_)
+    first = np.unique(season[within], return_index=True)[1]
+    again[np.delete(np.flatnonzero(within), first)] = True
+    result = np.zeros(len(vaccine), dtype=np.bool_)
+    result[rows] = ~within | again
+    return result
+
+
+def _weights(profiles: Profiles) -> Floats:
     """Weights of the drugs; shape ``(patients * SETTINGS * len(REASONS), len(DRUGS))``."""
+    takes, patients = profiles.traits, len(profiles.female)
+    ages = np.floor((FIRST - profiles.births) / (365.25 * DAY)).astype(np.int64)
+    may = allowed(takes, profiles.female, ages)
     weights = np.zeros((patients, SETTINGS, len(REASONS), len(DRUGS)))
     for number, drug in enumerate(DRUGS):
         lasting = takes[drug.key].astype(np.float64)[:, None, None]
-        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + _REQUESTS_OF_A_VISIT.get(
-            drug.key, 0.01 if drug.stay else 0.0
+        given, use = may[drug.key].astype(np.float64), USES[drug.key]
+        at_home = 0.01 if drug.stay and drug.route in ("oral", "inhaled") and not use.reasons else 0.0
+        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + (
+            given * _REQUESTS_OF_A_VISIT.get(drug.key, at_home)
+        ).reshape(-1, 1)
+        for_reason = drug.stay * np.array(
+            [drug.reasons.get(reason, 1.0) * (not use.reasons or reason in use.reasons) for reason in REASONS]
         )
-        for_reason = drug.stay * np.array([drug.reasons.get(reason, 1.0) for reason in REASONS])
-        weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason
+        for_reason = given[:, None] * for_reason
+        weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason[:, None]
         weights[:, INTENSIVE, :, number] += for_reason * (drug.intensive - 1.0)
     return weights.reshape(-1, len(DRUGS))
 

@@ -1,7 +1,8 @@
 """Which drugs there are, and which of them people take for good.
 
 NDC codes have the labeler-product-package form and stand for the product named beside them; they are data to search
-for, not a source for dispensing. Doses are usual adult ones.
+for, not a source for dispensing. Doses are usual adult ones. Indications, sexes, ages and contraindications, each with
+its source, are in `mab_gym.cohort.uses`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.conditions import Traits
-from mab_gym.cohort.streams import Bools
+from mab_gym.cohort.conditions import LONG_TERM, Traits
+from mab_gym.cohort.existence import USES_SINCE
+from mab_gym.cohort.spec import NOW
+from mab_gym.cohort.streams import Bools, Ints
+from mab_gym.cohort.uses import USES, allowed
 
 Dose = tuple[float | int, str, str]
 """Amount, unit, and how often."""
@@ -184,16 +188,43 @@ Nobody has an order of the last two days, which would anticipate what the tasks 
 """
 
 
-def draw_drugs(rng: RandomState, traits: Traits, patients: int) -> dict[str, Bools]:
-    """Who takes which drug for good."""
-    takes: dict[str, Bools] = {}
+def draw_drugs(rng: RandomState, traits: Traits, female: Bools, ages: Ints) -> dict[str, Bools]:
+    """Who takes which drug for good.
+
+    Args:
+        rng: The stream to draw from.
+        traits: Long-term conditions.
+        female: Shape ``(patients,)``.
+        ages: Shape ``(patients,)``; in years when the chart begins.
+    """
+    may, takes = allowed(traits, female, ages), dict[str, Bools]()
     for drug in DRUGS:
-        spared = np.ones(patients)
+        spared = np.ones(len(female))
         for condition, chance in drug.indications.items():
             spared *= np.where(traits[condition], 1.0 - chance, 1.0)
-        takes[drug.key] = rng.random_sample(patients) >= spared
-    # Two anticoagulants, or an ACE inhibitor beside a sartan, are not given together; metformin not on dialysis.
-    for drug_key, instead in (("warfarin", "apixaban"), ("losartan", "lisinopril"), ("ibuprofen", "warfarin")):
-        takes[drug_key] &= ~takes[instead]
-    takes["metformin"] &= ~(traits["esrd"] | traits["ckd4"])
+        takes[drug.key] = (rng.random_sample(len(female)) >= spared) & may[drug.key]
+    for key, use in USES.items():
+        for other in use.not_with:
+            takes[key] &= ~takes[other]
     return takes
+
+
+def draw_begins(traits: Traits, onsets: Ints) -> Ints:
+    """Since when each drug can have been ordered for somebody who takes it for good: the first of its conditions.
+
+    Args:
+        traits: Long-term conditions and drugs.
+        onsets: Shape ``(patients, conditions)``; see `mab_gym.cohort.conditions.draw_onsets`.
+
+    Returns:
+        Shape ``(patients, drugs)``, in seconds since 1970.
+    """
+    result = np.zeros((len(onsets), len(DRUGS)), dtype=np.int64)
+    for number, drug in enumerate(DRUGS):
+        first = np.full(len(onsets), NOW, dtype=np.int64)
+        for place, condition in enumerate(LONG_TERM):
+            if condition.key in drug.indications:
+                begun = np.maximum(onsets[:, place], USES_SINCE.get((drug.key, condition.code), 0))
+                first = np.where(traits[condition.key], np.minimum(first, begun), first)
+        result[:, number] = np.where(traits[drug.key], first, 0)
+    return result

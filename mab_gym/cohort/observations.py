@@ -8,10 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.current import CODES, Readings
+from mab_gym.cohort.current import CODES
+from mab_gym.cohort.earlier_lows import lower_earlier
 from mab_gym.cohort.encounters import EMERGENCY, SETTINGS, Contacts
+from mab_gym.cohort.existence import ANALYTES_SINCE
 from mab_gym.cohort.laboratory import ANALYTES
 from mab_gym.cohort.profiles import Profiles
+from mab_gym.cohort.readings import Readings
 from mab_gym.cohort.series import ALL_PANELS, NUMBER, draw_values
 from mab_gym.cohort.spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort.streams import Bools, Floats, Ints, counted, integers, pick
@@ -129,6 +132,7 @@ def draw_observations(
     available = np.bincount(rows.patient, minlength=len(wanted))
     _, rank = counted(available)
     rows = rows.take(rank < wanted[rows.patient])
+    lower_earlier(rng, readings, patient=rows.patient, number=rows.number, time=rows.time, value=rows.value)
     own_panel = len(kind) + np.arange(len(readings.patient), dtype=np.int64)
     rows = Rows(
         np.concatenate([rows.patient, readings.patient]),
@@ -193,6 +197,8 @@ def _members(kind: Ints) -> tuple[Ints, Ints]:
 def _may_stay(patient: Ints, number: Ints, time: Ints, readings: Readings) -> Bools:
     """Which rows lie within the time of records and are not replaced by the newest readings."""
     stays: Bools = (time >= FIRST) & (time <= _LATEST)
+    for code, since in ANALYTES_SINCE.items():
+        stays &= (number != NUMBER[code]) | (time >= since)
     stays &= (number != NUMBER["BCX"]) | (time <= NOW - CULTURE_DAYS * DAY - HOUR)
     for column, code in enumerate(CODES):
         stays &= (number != NUMBER[code]) | (time < readings.since[patient, column])

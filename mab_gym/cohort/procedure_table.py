@@ -10,6 +10,7 @@ from numpy.random import RandomState
 from mab_gym.cohort.columns import ZONES, InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort.conditions import Traits
 from mab_gym.cohort.encounters import REASONS, SETTINGS, Contacts
+from mab_gym.cohort.limits import PROCEDURES, beyond_limits
 from mab_gym.cohort.procedures import KINDS
 from mab_gym.cohort.profiles import Profiles
 from mab_gym.cohort.spec import MINUTE, NOW
@@ -51,6 +52,17 @@ class ProcedureTable:
         weights = _weights(profiles.traits, profiles.female)
         kind = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
         begun = contacts.moment(rng, contact, 14.0)
+        kind[
+            beyond_limits(
+                PROCEDURES,
+                [each.code for each in KINDS],
+                kind=kind,
+                patient=patient,
+                time=begun,
+                births=profiles.births,
+                traits=profiles.traits,
+            )
+        ] = 0
         hours = np.array([each.hours for each in KINDS], dtype=np.int64)[kind]
         minutes = hours * 60 - np.floor(hours * 30 * rng.random_sample(total)).astype(np.int64)
         ended = begun + minutes * MINUTE

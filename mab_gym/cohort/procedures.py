@@ -36,6 +36,7 @@ class Kind:
 
 
 KINDS: Final = (
+    # The first stands in the place of what cannot be (see `mab_gym.cohort.limits`).
     Kind("36415", "Venipuncture", (0.7, 0.6, 1.2, 1.0)),
     Kind("80048", "Basic metabolic panel", (0.4, 0.6, 1.2, 1.5)),
     Kind("80053", "Comprehensive metabolic panel", (0.5, 0.4, 0.3, 0.3)),

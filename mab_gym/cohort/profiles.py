@@ -8,12 +8,15 @@ from datetime import date
 
 import numpy as np
 
-from mab_gym.cohort.conditions import LONG_TERM, Traits, draw_long_term, reason_weights
-from mab_gym.cohort.medications import draw_drugs
+from mab_gym.cohort.conditions import LONG_TERM, Traits, draw_long_term, draw_onsets, reason_weights
+from mab_gym.cohort.medications import draw_begins, draw_drugs
 from mab_gym.cohort.people import Person
 from mab_gym.cohort.series import levels
 from mab_gym.cohort.spec import DAY, LEAST_OBSERVATIONS, CohortSpec
 from mab_gym.cohort.streams import PROFILES, Bools, Floats, Ints, apportion, stream
+
+_YEARS = 5
+"""A chart goes back so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Profiles:
         female: Shape ``(patients,)``.
         births: Shape ``(patients,)``; midnight UTC of the date of birth, in seconds since 1970.
         traits: Long-term conditions and drugs by key, each of shape ``(patients,)``.
+        onsets: Shape ``(patients, conditions)``; when each long-term condition began.
+        begins: Shape ``(patients, drugs)``; since when each drug can have been ordered.
         burden: Shape ``(patients,)``; number of long-term conditions.
         reasons: Shape ``(patients, len(REASONS))``; how likely each reason for a stay is.
         usual: See `mab_gym.cohort.series.levels`.
@@ -33,6 +38,8 @@ class Profiles:
     female: Bools
     births: Ints
     traits: Traits
+    onsets: Ints
+    begins: Ints
     burden: Ints
     reasons: Floats
     usual: Floats
@@ -45,6 +52,8 @@ class Profiles:
             self.female[block],
             self.births[block],
             {key: has[block] for key, has in self.traits.items()},
+            self.onsets[block],
+            self.begins[block],
             self.burden[block],
             self.reasons[block],
             self.usual[block],
@@ -63,7 +72,8 @@ def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
     traits = draw_long_term(rng, ages, female)
     burden = np.stack([traits[condition.key] for condition in LONG_TERM]).sum(axis=0, dtype=np.int64)
     reasons = reason_weights(traits, count)
-    traits |= draw_drugs(rng, traits, count)
+    traits |= draw_drugs(rng, traits, female, ages - _YEARS)
+    onsets = draw_onsets(stream(spec.entropy, PROFILES, 1), births)
     usual = levels(rng, traits, female)
     # Few people use most of a hospital; use rises with what they suffer from.
     use = np.clip(np.exp(1.1 * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
@@ -78,4 +88,5 @@ def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
         "Condition": share(spec.conditions, 5, 0.8, 0.3),
         "MedicationRequest": share(spec.medication_requests, 5, 0.8, 0.35),
     }
-    return Profiles(female, births, traits, burden, reasons, usual, counts)
+    begins = draw_begins(traits, onsets)
+    return Profiles(female, births, traits, onsets, begins, burden, reasons, usual, counts)

@@ -132,7 +132,7 @@ class LayeredSpec:
     name: str
     seed: int
     base: CohortSpec
-    version: int = 1
+    version: int = 2
 
 
 BEYOND: Final = LayeredSpec("beyond", seed=11, base=CANONICAL)

@@ -13,11 +13,13 @@ BRANCHES = {"today": 20, "older": 10}
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a patient in this situation."""
+    """Draws a patient in this situation; nobody whose newest reading is there twice, for it has two right answers."""
     start = chart.now - timedelta(hours=24)
     wanted = []
     for mrn in chart.profiles():
         latest = chart.latest(mrn, "GLU")
-        if latest is not None and (latest.moment >= start) == (branch == "today"):
+        if latest is None or len(chart.readings(mrn, "GLU", latest.moment)) > 1:
+            continue
+        if (latest.moment >= start) == (branch == "today"):
             wanted.append(mrn)
     return {"mrn": rng.choice(wanted)} if wanted else None

@@ -30,6 +30,9 @@ SUBSTANCES = {
     "10180": "sulfamethoxazole",
 }
 """Names of ingredients by RxNorm code."""
+_NOT_VALID = ("entered-in-error", "refuted")
+_MISLEADING = 0.5
+"""Chance that the substance is one that the record has as entered in error or refuted, where there is such a one."""
 
 
 class Pair(NamedTuple):
@@ -72,13 +75,21 @@ def meant(chart: Chart, name: str, birth_date: str) -> str | None:
 
 def known(chart: Chart, mrn: str) -> frozenset[str]:
     """RxNorm codes of the allergies that a person has on record."""
+    return frozenset(code for code, status in _noted(chart, mrn) if status not in _NOT_VALID)
 
-    def look() -> frozenset[str]:
+
+def withdrawn(chart: Chart, mrn: str) -> frozenset[str]:
+    """RxNorm codes of what stands in a person's record as entered in error or refuted, and not otherwise."""
+    return frozenset(code for code, status in _noted(chart, mrn) if status in _NOT_VALID) - known(chart, mrn)
+
+
+def _noted(chart: Chart, mrn: str) -> frozenset[tuple[str, str]]:
+    """Codes and verification statuses of all that stands in a person's record."""
+
+    def look() -> frozenset[tuple[str, str]]:
         rows = chart.search("AllergyIntolerance", patient=mrn, _count="100")
         return frozenset(
-            row["code"]["coding"][0]["code"]
-            for row in rows
-            if row["verificationStatus"]["coding"][0]["code"] not in ("entered-in-error", "refuted")
+            (row["code"]["coding"][0]["code"], row["verificationStatus"]["coding"][0]["code"]) for row in rows
         )
 
     return chart.remember(("allergies", mrn), look)
@@ -106,7 +117,7 @@ def pairs(chart: Chart) -> list[Pair]:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws one of two people, and a substance."""
+    """Draws one of two people, and a substance; often one that was taken for an allergy of theirs before."""
     candidates: list[tuple[Pair, list[str]]] = []
     for pair in pairs(chart):
         mine, others = known(chart, pair.mrn), known(chart, pair.other)
@@ -123,7 +134,8 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
     if not candidates:
         return None
     pair, codes = rng.choice(candidates)
-    code = rng.choice(codes)
+    misleading = sorted(withdrawn(chart, pair.mrn) & set(codes))
+    code = rng.choice(misleading if misleading and rng.random() < _MISLEADING else codes)
     birth_date = chart.patients()[pair.mrn]["birthDate"]
     if branch == "nobody":
         birth_date = (date.fromisoformat(birth_date) + timedelta(days=rng.choice((-10, -1, 1, 10)))).isoformat()
