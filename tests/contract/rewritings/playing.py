@@ -90,11 +90,12 @@ def scene_of(family: str, case: Case, record: Json) -> Scene:
         return Person(patient["id"], name, patient["identifier"][0], ids)
 
     told = json.dumps([dict(case.params), record])
-    everybody = found("Patient?_count=50")
+    everybody = found("Patient?_count=12")
     mrn = next((_patient_of(write) for write in record["writes"]), case.params.get("mrn", everybody[0]["id"]))
     (patient,) = found(f"Patient?_id={mrn}")
-    other = next(each for each in everybody if each["id"] != mrn and each["id"] not in told)
-    return Scene(place.backend.now, person(patient, told), person(other, told))
+    strangers = [person(each, told) for each in everybody if each["id"] != mrn and each["id"] not in told]
+    other = max(strangers, key=lambda stranger: len(stranger.ids))  # the first of those with most to refer to
+    return Scene(place.backend.now, person(patient, told), other)
 
 
 def _patient_of(resource: Json) -> str:
