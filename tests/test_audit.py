@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from mab_gym.agents.fallible import WeakPlayer
 from mab_gym.audit import (
     GROUP_SKILLS,
+    HONEST,
     LEAST_BRANCH,
     MOST_BLIND,
     MOST_CONSTANT,
@@ -24,10 +25,14 @@ from mab_gym.audit import (
     Blind,
     Constant,
     Graded,
+    Policies,
+    Rules,
     to_json,
 )
 from mab_gym.audit.blind import AT_ONCE, Search, best_product
 from mab_gym.audit.graded import grade
+from mab_gym.audit.policies import try_policies
+from mab_gym.audit.rules import try_rules
 from mab_gym.audit.trial import Trial
 from mab_gym.audit.words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
@@ -165,6 +170,41 @@ def test_limits_that_are_not_kept_are_named() -> None:
         "b: success does not rise with skill",
     ]
     assert to_json(audit)["faults"] == audit.faults()
+
+
+def test_rules_that_do_not_bite_and_shortcuts_that_win_are_named() -> None:
+    rules = Rules("a", 20, {"status": 2, "window": 3}, {"first_page": 13, "last_loaded": 12})
+    assert rules.faults() == [
+        "a: breaking the rule 'status' loses 2 of 20 cases, less than 15%",
+        "a: the shortcut 'first_page' wins 13 of 20 cases, more than 60%",
+    ]
+    excused = Rules("a", 20, {"status": 2}, {"first_page": 13}, {"status": "why", "first_page": "why"})
+    assert excused.faults() == []
+    policies = Policies("a", {"always orders": 0.8, HONEST: 0.8, "never orders": 0.7})
+    assert policies.faults() == ["a: the policy that always orders earns 0.80, an honest try 0.80"]
+    audit = Audit("x", rules=[rules], policies=[policies])
+    assert audit.faults() == [*rules.faults(), *policies.faults()]
+    assert to_json(audit)["rules"][0]["lost_by_breaking"] == {"status": 2, "window": 3}
+
+
+def test_rules_and_policies_by_value(workplace: Workplace) -> None:
+    trial, catalogue = Trial(workplace), workplace.tasks.catalogue
+    family = catalogue["replace_magnesium"]
+    rules = try_rules(trial, family, family.cases)
+    assert set(rules.lost) == {"status", "window", "dose by degree"}
+    degrees = [case.branch for case in family.cases]
+    assert rules.lost["dose by degree"] == degrees.count("mild") + degrees.count("severe")
+    assert rules.lost["window"] == degrees.count("not_recorded")
+    assert set(rules.won) == {"first_page", "last_loaded", "greatest_id"}
+    earned = try_policies(trial, family, family.cases).credit
+    due = sum(degrees.count(each) for each in ("mild", "moderate", "severe"))
+    assert earned["never orders"] == pytest.approx(1 - due / 30)
+    assert earned["always orders"] == pytest.approx(due / 30)
+    assert earned["orders rightly and answers nothing"] == 0.0
+    assert max(earned, key=lambda name: earned[name]) == HONEST
+    referral, query = catalogue["refer_orthopaedics"], catalogue["latest_glucose"]
+    assert try_policies(trial, referral, referral.cases).credit == {}
+    assert try_policies(trial, query, query.cases).credit == {}
 
 
 def test_a_slip_changes_what_is_done() -> None:

@@ -10,12 +10,17 @@ from mab_gym.audit.findings import (
     to_json,
 )
 from mab_gym.audit.graded import GROUP, GROUP_SKILLS, SKILLS, Graded
+from mab_gym.audit.policies import HONEST, Policies
+from mab_gym.audit.rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
 
 __all__ = [
     "GROUP",
     "GROUP_SKILLS",
+    "HONEST",
+    "LEAST_BITE",
     "LEAST_BRANCH",
     "MOST_BLIND",
+    "MOST_BY_SHORTCUT",
     "MOST_CONSTANT",
     "SKILLS",
     "Audit",
@@ -24,6 +29,8 @@ __all__ = [
     "Constant",
     "Graded",
     "Memory",
+    "Policies",
+    "Rules",
     "auditable",
     "to_json",
 ]

@@ -1,10 +1,12 @@
 """The audit of an environment with frozen cases.
 
-It has three parts:
+It has five parts:
 
 * *branches*: how often each clinical situation of a family occurs;
 * *blind policies*: the most that can be won without a single GET (`mab_gym.audit.blind`);
-* *graded policies*: players who get each step right with a certain probability (`mab_gym.audit.graded`).
+* *graded policies*: players who get each step right with a certain probability (`mab_gym.audit.graded`);
+* *rules*: the gold solution with one rule broken, and by shortcuts (`mab_gym.audit.rules`);
+* *careless policies*: who never orders, always orders, orders the same for everybody (`mab_gym.audit.policies`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any
 from mab_gym.audit.blind import Blind, Search, best_constant
 from mab_gym.audit.findings import Audit
 from mab_gym.audit.graded import Graded, grade
+from mab_gym.audit.policies import Policies, try_policies
+from mab_gym.audit.rules import Rules, try_rules
 from mab_gym.audit.trial import Trial
 from mab_gym.environments import Environment
 from mab_gym.errors import UsageError
@@ -37,6 +41,8 @@ class _Looked:
     at_once: int
     blind: Blind
     graded: Graded
+    rules: Rules
+    policies: Policies
 
 
 Memory = dict[Any, _Looked]
@@ -47,6 +53,8 @@ def auditable(environment: Environment) -> str | None:
     """Why an environment cannot be audited, or None where it can."""
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
+    if environment.backend != "embedded":
+        return f"it plays on a {environment.backend} record system; an audit looks at the embedded one"
     if environment.cases != FROZEN and not environment.count:
         return "it draws its cases at every reset; an audit looks at frozen ones"
     return None
@@ -96,6 +104,8 @@ class Auditor:
             found.at_once += looked.at_once
             found.blind.append(looked.blind)
             found.graded.append(looked.graded)
+            found.rules.append(looked.rules)
+            found.policies.append(looked.policies)
             advance()
         found.constant = best_constant(searches)
         return found
@@ -106,5 +116,6 @@ class Auditor:
         if key not in self._memory:
             search = Search(self.trial, family, cases)
             graded = grade(self.trial, family, cases, seed, rollouts)
-            self._memory[key] = _Looked(search, search.at_once(), search.best(), graded)
+            known, policies = try_rules(self.trial, family, cases), try_policies(self.trial, family, cases)
+            self._memory[key] = _Looked(search, search.at_once(), search.best(), graded, known, policies)
         return self._memory[key]

@@ -8,6 +8,8 @@ from typing import Any
 
 from mab_gym.audit.blind import Blind, Constant
 from mab_gym.audit.graded import Graded
+from mab_gym.audit.policies import Policies
+from mab_gym.audit.rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
 
 LEAST_BRANCH = 0.10
 """The least share of a family that a branch may have."""
@@ -28,6 +30,8 @@ class Audit:
         blind: The best texts without a GET, by family.
         constant: The one text that wins most of all cases.
         graded: How graded players do, by family.
+        rules: Whether rules bite and shortcuts win, by family.
+        policies: What careless policies earn, by family.
     """
 
     environment: str = ""
@@ -36,6 +40,8 @@ class Audit:
     blind: list[Blind] = field(default_factory=list)
     constant: Constant = field(default_factory=Constant)
     graded: list[Graded] = field(default_factory=list)
+    rules: list[Rules] = field(default_factory=list)
+    policies: list[Policies] = field(default_factory=list)
 
     @property
     def cases(self) -> int:
@@ -72,6 +78,7 @@ class Audit:
         if self.constant_share > MOST_CONSTANT:
             found.append(f"one text wins {self.constant_share:.1%} of all, more than {MOST_CONSTANT:.0%}")
         found.extend(f"{each.family}: success does not rise with skill" for each in self.graded if not each.rises)
+        found.extend(fault for looked in (self.rules, self.policies) for each in looked for fault in each.faults())
         return found
 
 
@@ -103,6 +110,17 @@ def to_json(audit: Audit) -> dict[str, Any]:
             }
             for g in audit.graded
         ],
-        "limits": {"branch": LEAST_BRANCH, "blind": MOST_BLIND, "constant": MOST_CONSTANT, "at_once": 0},
+        "rules": [
+            {
+                "family": r.family, "played": r.played, "lost_by_breaking": dict(r.lost),
+                "won_by_shortcut": dict(r.won), "excused": dict(r.excused),
+            }
+            for r in audit.rules
+        ],
+        "policies": [{"family": p.family, "partial_credit": dict(p.credit)} for p in audit.policies],
+        "limits": {
+            "rule": LEAST_BITE, "shortcut": MOST_BY_SHORTCUT, "branch": LEAST_BRANCH, "blind": MOST_BLIND,
+            "constant": MOST_CONSTANT, "at_once": 0,
+        },
         "faults": audit.faults(),
     }  # fmt: skip

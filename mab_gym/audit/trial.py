@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from mab_gym.actions import Post, parse_action, resolve
+from mab_gym.actions import Post, parse_action, render, resolve
 from mab_gym.agents.fallible import LOST
 from mab_gym.agents.reference import Oracle
 from mab_gym.episode import check_counts
@@ -13,7 +14,9 @@ from mab_gym.fhir.overlay import Write
 from mab_gym.fhir.server import Request
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.family import Family
+from mab_gym.tasking.gold import GoldRun, play_gold
 from mab_gym.tasking.judging import Result
+from mab_gym.tasking.solving import Desk
 from mab_gym.tasking.verdict import Verdict
 from mab_gym.workplace import Workplace
 
@@ -71,6 +74,38 @@ class Trial:
             check_counts(step.info)
             observation = step.observation
         return actions
+
+    def gold_run(self, family: Family, case: Case) -> GoldRun:
+        """The answer and the writes of the gold solution."""
+        return play_gold(family.solve, case, self._desk(), self._session)
+
+    def rules(self, family: Family, case: Case) -> list[str]:
+        """The rules that the gold solution names on its way."""
+        desk = self._desk()
+        play_gold(family.solve, case, desk, self._session)
+        return desk.rules
+
+    def careless(self, family: Family, case: Case, rule: str = "", change: Callable[[str], str] = str) -> bool:
+        """Whether the gold solution solves a case with a rule broken, and with its searches changed.
+
+        Args:
+            family: The family.
+            case: The case.
+            rule: Which rule is broken; empty for none.
+            change: What becomes of each GET.
+        """
+        desk = self._desk(rule)
+        try:
+            run = play_gold(family.solve, case, desk, self._session, change)
+        except Exception:  # who is careless finds nothing, and does not know any further
+            return False
+        done = self.writes(
+            [render(Post(f"{desk.base_url}/{each['resourceType']}", json.dumps(each))) for each in run.writes]
+        )
+        return self.judge(family, case, run.answer, done).success
+
+    def _desk(self, careless: str = "") -> Desk:
+        return Desk(self.place.backend.base_url, self.place.backend.now, careless=careless)
 
     def slipping(self, family: Family, case: Case, slips: Slips) -> Mapping[str, float]:
         """The gold solution played by somebody who slips: its reward, and with partial credit."""

@@ -16,7 +16,9 @@ from rich.table import Table
 from mab_gym.audit import (
     GROUP,
     GROUP_SKILLS,
+    LEAST_BITE,
     MOST_BLIND,
+    MOST_BY_SHORTCUT,
     MOST_CONSTANT,
     SKILLS,
     Audit,
@@ -173,6 +175,27 @@ def audit_tables(found: Audit) -> Iterator[Table]:
     for each in found.graded:
         telling = [each.telling[kind][skill] for kind in ("sparse", "partial") for skill in GROUP_SKILLS]
         table.add_row(each.family, *(f"{100 * share:.0f}" for share in telling))
+    yield table
+    yield from _tables_of_the_careless(found)
+
+
+def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
+    """Whether rules bite and shortcuts win, and what careless policies earn."""
+    title = f"Cases lost by who breaks a rule (at least {LEAST_BITE:.0%}), and won by a shortcut (at most "
+    table = Table(title=f"{title}{MOST_BY_SHORTCUT:.0%})", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    table.add_column("lost without the rule")
+    table.add_column("won by the shortcut")
+    for rules in found.rules:
+        shown = [", ".join(f"{name} {count}" for name, count in part.items()) for part in (rules.lost, rules.won)]
+        table.add_row(f"{rules.family} ({rules.played})", *shown)
+    yield table
+    table = Table(title="Mean partial credit of policies, the most first", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    table.add_column("policies")
+    for policies in found.policies:
+        if policies.credit:
+            table.add_row(policies.family, ", ".join(f"{name} {share:.2f}" for name, share in policies.credit.items()))
     yield table
 
 

@@ -21,7 +21,7 @@ import sys
 import tomllib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -85,6 +85,7 @@ class Family:
         solve: See `Solve`.
         cases: The frozen canonical cases.
         without_codes: The context where codes are to be looked up; empty where the family has none.
+        excused: By the name of a rule or a shortcut, why an audit lets it pass.
         who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
     """
 
@@ -102,6 +103,7 @@ class Family:
     cases: Sequence[Case]
     without_codes: str = ""
     who: str = "mrn"
+    excused: Mapping[str, str] = field(default_factory=dict)
 
     def prompt(self, case: Case, now: str) -> tuple[str, str]:
         """The context and the question of a case.
@@ -207,6 +209,7 @@ def _load(folder: Path) -> Family:
         cases=cases,
         without_codes=_read_lookup(folder),
         who=str(getattr(cases_module, "WHO", "mrn")),
+        excused=_excused(about, folder),
     )
     _check_prompt(family, folder)
     return family
@@ -224,6 +227,14 @@ def _number(about: Mapping[str, Any], folder: Path) -> int:
     if not isinstance(number, int) or number < 1:
         raise ContentError(f"{folder / 'task.toml'}: number is a whole number from 1, not {number!r}")
     return number
+
+
+def _excused(about: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
+    """Why rules need not bite and shortcuts may win, by name."""
+    given = about.get("excused", {})
+    if not isinstance(given, dict) or not all(isinstance(why, str) and why for why in given.values()):
+        raise ContentError(f"{folder / 'task.toml'}: [excused] maps the name of a rule or shortcut to the reason")
+    return given
 
 
 def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: Path) -> str:

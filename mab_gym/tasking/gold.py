@@ -46,7 +46,13 @@ class GoldRun:
         return json.dumps(data, ensure_ascii=False)
 
 
-def play_gold(solve: Callable[[Case, Desk], Solution], case: Case, desk: Desk, session: RecordSession) -> GoldRun:
+def play_gold(
+    solve: Callable[[Case, Desk], Solution],
+    case: Case,
+    desk: Desk,
+    session: RecordSession,
+    change: Callable[[str], str] = str,
+) -> GoldRun:
     """Plays a case's gold solution.
 
     Args:
@@ -54,6 +60,7 @@ def play_gold(solve: Callable[[Case, Desk], Solution], case: Case, desk: Desk, s
         case: Which case.
         desk: A new one.
         session: A session at the case's snapshot; it is reset afterwards.
+        change: What becomes of each address that is read.
 
     Raises:
         ContentError: The solution writes something that is no action, or does not come to an end.
@@ -64,7 +71,7 @@ def play_gold(solve: Callable[[Case, Desk], Solution], case: Case, desk: Desk, s
         for _ in range(_MOST_ACTIONS):
             match parse_action(text):
                 case Get(url):
-                    request = Request("GET", resolve(url, desk.base_url))
+                    request = Request("GET", resolve(change(url), desk.base_url))
                 case Post(url, body):
                     request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
                     writes.append(json.loads(body))

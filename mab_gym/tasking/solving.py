@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -47,11 +47,15 @@ class Desk:
         base_url: The FHIR base, without a slash at its end.
         now: The record system's clock, timezone-aware.
         decisions: What was decided or computed on the way, in words; each is a step of the work (see `decide`).
+        careless: The rule that is broken wherever it applies, by name; empty for the gold solution itself.
+        rules: The rules that applied on the way, by name.
     """
 
     base_url: str
     now: datetime
     decisions: list[str] = field(default_factory=list, compare=False)
+    careless: str = ""
+    rules: list[str] = field(default_factory=list, compare=False)
 
     def get(self, resource_type: str, **parameters: str) -> str:
         """The action that searches."""
@@ -62,18 +66,32 @@ class Desk:
         """The action that creates a resource."""
         return render(Post(f"{self.base_url}/{resource['resourceType']}", json.dumps(resource)))
 
-    def decide(self, what: str, found: _T) -> _T:
+    def decide(self, what: str, found: _T, careless: Mapping[str, Callable[[], _T]] | None = None) -> _T:
         """Notes a step that no request shows: a choice among results, or a computation.
 
         Args:
             what: The step in words, as in "the newest valid result".
             found: What came of it.
+            careless: What comes of it for whoever breaks a rule, by the rule's name, as in ``status``.
 
         Returns:
-            ``found``, so that a solution can be written around it.
+            ``found``, so that a solution can be written around it; what is careless where that rule is to be broken.
         """
         self.decisions.append(what)
+        for name, broken in (careless or {}).items():
+            found = self.rule(name, found, broken)
         return found
+
+    def rule(self, name: str, kept: _T, broken: Callable[[], _T]) -> _T:
+        """Follows a rule of the prompt, or breaks it; an audit asks whether breaking it costs anything.
+
+        Args:
+            name: The rule's.
+            kept: What comes of following it.
+            broken: What comes of not knowing it.
+        """
+        self.rules.append(name)
+        return broken() if name == self.careless else kept
 
     def finish(self, answer: Sequence[Any]) -> str:
         """The action that ends the episode with this answer."""

@@ -11,10 +11,12 @@ from mab_gym.tasking.solving import Desk, Solution
 def solve(case: Case, desk: Desk) -> Solution:
     """Two to four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="A1C", _sort="-date", _count="5")
-    results = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
+    results = desk.rule("status", valid, lambda: reply.resources)
     a_year_ago = desk.now.replace(year=desk.now.year - 1)
     due = not results or datetime.fromisoformat(results[0]["effectiveDateTime"]) < a_year_ago
-    if desk.decide("whether the newest valid result is older than a year", due):
+    careless = {"out of date": lambda: not results, "never out of date": lambda: True}
+    if desk.decide("whether the newest valid result is older than a year", due, careless):
         yield desk.post(
             {
                 "resourceType": "ServiceRequest",

@@ -10,5 +10,5 @@ def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result", valid[0])
+    newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})
     yield desk.finish([newest["valueQuantity"]["value"], newest["effectiveDateTime"]])

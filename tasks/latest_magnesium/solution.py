@@ -12,8 +12,9 @@ def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result", valid[0])
+    newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})
     written = newest["effectiveDateTime"]
     value = newest["valueQuantity"]["value"]
     current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)
+    current = desk.rule("window", current, lambda: True)
     yield desk.finish([value, written] if current else [-1, value, written])

@@ -12,4 +12,6 @@ def solve(case: Case, desk: Desk) -> Solution:
     """One search, one answer."""
     reply = yield desk.get("Patient", _id=case["mrn"])
     age = completed_years(reply.resources[0]["birthDate"], desk.now.date())
-    yield desk.finish([desk.decide("the age from the date of birth", age)])
+    year = int(reply.resources[0]["birthDate"][:4])
+    careless = {"completed years": lambda: desk.now.year - year}
+    yield desk.finish([desk.decide("the age from the date of birth", age, careless)])

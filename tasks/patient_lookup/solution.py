@@ -14,4 +14,5 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Patient", family=family, _count="100")
     named = [patient for patient in reply.resources if full_name(patient) == case["name"]]
     found = [patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]]
+    found = desk.rule("birth date", found, lambda: [patient["id"] for patient in named][:1])
     yield desk.finish(found or ["Patient not found", *(patient["birthDate"] for patient in named)])

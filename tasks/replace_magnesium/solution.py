@@ -14,13 +14,17 @@ def solve(case: Case, desk: Desk) -> Solution:
     """Two or three steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result, and what it calls for", valid[0])
+    newest = desk.decide(
+        "the newest valid result, and what it calls for", valid[0], {"status": lambda: reply.resources[0]}
+    )
     written, value = newest["effectiveDateTime"], newest["valueQuantity"]["value"]
-    if datetime.fromisoformat(written) < desk.now - timedelta(hours=24):
+    current = datetime.fromisoformat(written) >= desk.now - timedelta(hours=24)
+    if not desk.rule("window", current, lambda: True):
         yield desk.finish([-1, value, written])
         return
     grams = GRAMS.get(degree(value))
     if grams is not None:
+        grams = desk.rule("dose by degree", grams, lambda: 2)
         yield desk.post(
             {
                 "resourceType": "MedicationRequest",

@@ -13,9 +13,12 @@ def solve(case: Case, desk: Desk) -> Solution:
     """Two or four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="K", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result, and what it calls for", valid[0])
+    newest = desk.decide(
+        "the newest valid result, and what it calls for", valid[0], {"status": lambda: reply.resources[0]}
+    )
     value = newest["valueQuantity"]["value"]
-    if value < THRESHOLD:
+    dose = desk.rule("dose by level", milliequivalents(value), lambda: 40.0)
+    if desk.rule("threshold", value < THRESHOLD, lambda: value < 4.0):
         shared = {
             "status": "active",
             "intent": "order",
@@ -33,7 +36,7 @@ def solve(case: Case, desk: Desk) -> Solution:
                 "dosageInstruction": [
                     {
                         "route": {"text": "oral"},
-                        "doseAndRate": [{"doseQuantity": {"value": milliequivalents(value), "unit": "mEq"}}],
+                        "doseAndRate": [{"doseQuantity": {"value": dose, "unit": "mEq"}}],
                     }
                 ],
             }

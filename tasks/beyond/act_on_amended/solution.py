@@ -22,10 +22,12 @@ def solve(case: Case, desk: Desk) -> Solution:
         "subject": {"reference": f"Patient/{case['mrn']}"},
         "authoredOn": desk.now.isoformat(),
     }
-    withdrawn = desk.decide("how the result stands now", result["status"] == "entered-in-error")
+    careless = {"withdrawn": lambda: False}
+    withdrawn = desk.decide("how the result stands now", result["status"] == "entered-in-error", careless)
+    stands = desk.rule("present value", value(result), lambda: float(case["phoned"]))
     if withdrawn:
         yield desk.post(order | {"code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}})
-    elif value(result) < THRESHOLD:
+    elif stands < THRESHOLD:
         coding = {"system": "http://snomed.info/sct", "code": "116863004"}
         yield desk.post(order | {"code": {"coding": [coding]}, "quantityQuantity": {"value": 1, "unit": "unit"}})
-    yield desk.finish([-1 if withdrawn else value(result), result["issued"]])
+    yield desk.finish([-1 if withdrawn else stands, result["issued"]])

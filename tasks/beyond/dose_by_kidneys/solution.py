@@ -14,7 +14,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     """Three steps, or five."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="CREA", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result", valid[0])
+    newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})
     written, creatinine = newest["effectiveDateTime"], newest["valueQuantity"]["value"]
     shared = {
         "status": "active",
@@ -22,7 +22,7 @@ def solve(case: Case, desk: Desk) -> Solution:
         "subject": {"reference": f"Patient/{case['mrn']}"},
         "authoredOn": desk.now.isoformat(),
     }
-    if not recent(datetime.fromisoformat(written), desk.now):
+    if not desk.rule("window", recent(datetime.fromisoformat(written), desk.now), lambda: True):
         coding = {"system": "http://loinc.org", "code": "2160-0"}
         yield desk.post({"resourceType": "ServiceRequest", **shared, "priority": "stat", "code": {"coding": [coding]}})
         yield desk.finish([-1, creatinine, written])
@@ -30,7 +30,11 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Observation", patient=case["mrn"], **{"code:text": "WT"}, _sort="-date", _count="5")
     weight = next(r for r in reply.resources if r["status"] != "entered-in-error")["valueQuantity"]["value"]
     reply = yield desk.get("Patient", _id=case["mrn"])
-    rounded = clearance(reply.resources[0], weight, creatinine, desk.now.date())
+    patient = reply.resources[0]
+    rounded = clearance(patient, weight, creatinine, desk.now.date())
+    rounded = desk.rule(
+        "sex", rounded, lambda: clearance({**patient, "gender": "male"}, weight, creatinine, desk.now.date())
+    )
     milligrams, hours = DOSES[step(rounded)]
     yield desk.post(
         {

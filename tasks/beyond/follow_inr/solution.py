@@ -16,7 +16,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     """Three steps where nothing is due, up to six where warfarin is to be reversed."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="INR", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
-    newest = desk.decide("the newest valid result", valid[0])
+    newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})
     ratio = newest["valueQuantity"]["value"]
     reply = yield desk.get("MedicationRequest", patient=case["mrn"], status="active", _count="100")
     order = warfarin(reply.resources)

@@ -8,7 +8,7 @@ cannot change an order ask for its end (Task, 12.18; code system task-code).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -45,17 +45,26 @@ def authored(order: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(order["authoredOn"])
 
 
-def review(orders: Iterable[Mapping[str, Any]]) -> Review | None:
-    """Reconciles orders, of which the active ones count; None where there are none."""
-    active = sorted((order for order in orders if order["status"] == "active"), key=authored)
+def review(
+    orders: Iterable[Mapping[str, Any]],
+    kind: Callable[[Mapping[str, Any]], Any] = lambda order: (ingredient(order), route(order)),
+    key: Callable[[Mapping[str, Any]], Any] = authored,
+) -> Review | None:
+    """Reconciles orders, of which the active ones count; None where there are none.
+
+    Args:
+        orders: The orders.
+        kind: What two duplicates have in common.
+        key: By which the earlier of two is found.
+    """
+    active = sorted((order for order in orders if order["status"] == "active"), key=key)
     if not active:
         return None
-    earlier: dict[tuple[str, str], Mapping[str, Any]] = {}
+    earlier: dict[Any, Mapping[str, Any]] = {}
     for order in active:
-        key = ingredient(order), route(order)
-        if key in earlier:
-            return Review(earlier[key], order)
-        earlier[key] = order
+        if kind(order) in earlier:
+            return Review(earlier[kind(order)], order)
+        earlier[kind(order)] = order
     return Review(None, active[-1])
 
 

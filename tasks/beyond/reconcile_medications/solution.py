@@ -5,13 +5,19 @@ from __future__ import annotations
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
 
-from .cases import review
+from .cases import ingredient, review
 
 
 def solve(case: Case, desk: Desk) -> Solution:
     """One search, a Task where there is a duplicate, one answer."""
     reply = yield desk.get("MedicationRequest", patient=case["mrn"], status="active", _count="100")
-    result = desk.decide("which orders say the same", review(reply.resources))
+    found = reply.resources
+    careless = {
+        "route": lambda: review(found, kind=ingredient),
+        "coding": lambda: review(found, kind=lambda order: (order["medicationCodeableConcept"]["coding"][0]["code"],)),
+        "time zone": lambda: review(found, key=lambda order: order["authoredOn"]),
+    }
+    result = desk.decide("which orders say the same", review(found), careless)
     if result is None:
         yield desk.finish([])
         return

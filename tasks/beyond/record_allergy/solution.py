@@ -17,11 +17,13 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Patient", family=case["name"].split(" ", 1)[1], _count="100")
     named = [patient for patient in reply.resources if " ".join(name_of(patient)) == case["name"]]
     mrn = next((patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]), None)
+    mrn = desk.rule("birth date", mrn, lambda: named[0]["id"])
     if mrn is None:
         yield desk.finish(["none", named[0]["id"]])
         return
     reply = yield desk.get("AllergyIntolerance", patient=mrn, code=case["code"], _count="100")
-    if any(_counts(allergy) for allergy in reply.resources):
+    on_record = any(_counts(allergy) for allergy in reply.resources)
+    if desk.rule("status", on_record, lambda: bool(reply.resources)):
         yield desk.finish([mrn, "known"])
         return
     yield desk.post(
