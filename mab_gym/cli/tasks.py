@@ -190,6 +190,8 @@ def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
         shown = [", ".join(f"{name} {count}" for name, count in part.items()) for part in (rules.lost, rules.won)]
         table.add_row(f"{rules.family} ({rules.played})", *shown)
     yield table
+    if not any(policies.credit for policies in found.policies):
+        return
     table = Table(title="Mean partial credit of policies, the most first", title_justify="left")
     table.add_column("family", no_wrap=True)
     table.add_column("policies")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import gymnasium
 import pytest
+from typer.testing import CliRunner
 
 from mab_gym.agents.reference import Oracle
+from mab_gym.cli.app import app
 from mab_gym.environments import environment_files
 from mab_gym.errors import ContentError
 from mab_gym.registration import register_file
@@ -44,6 +46,18 @@ def test_the_recipe_in_contributing_adds_a_family_that_the_oracle_solves(tmp_pat
         assert len({record.branch for record in records}) > 1
     finally:
         del gymnasium.registry[env_id]
+
+
+def test_the_recipe_keeps_the_limits_of_the_audit_that_it_recommends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = follow_recipe(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    frozen = CliRunner().invoke(app, ["tasks", "freeze", "latest_haemoglobin", "--folder", "my_tasks"])
+    assert frozen.exit_code == 0, frozen.output
+    environment.write_text(environment.read_text(encoding="utf-8").replace('cases = "drawn"', ""), encoding="utf-8")
+    audited = CliRunner().invoke(app, ["tasks", "audit", "--id", str(environment)])
+    assert audited.exit_code == 0, audited.output
 
 
 def test_folders_named_by_the_environment_variables_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
