@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ from mab_gym.agents.reference import Oracle
 from mab_gym.errors import UsageError
 from mab_gym.rollout import assignments, play_all, unwrapped
 from mab_gym.tasking.definitions import CATALOGUE
-from mab_gym.tasking.variants import VARIANTS, read_variants
+from mab_gym.tasking.variants import VARIANTS, idle_variants, read_variants, stage
 from tests.conftest import CANONICAL
 
 ALL = "+".join(VARIANTS)
@@ -149,3 +150,22 @@ def test_variants_are_read_in_one_order() -> None:
     for wrong in ("nonsense", "by_name+", 7, ["by_name", 1]):
         with pytest.raises(UsageError, match="there are: lookup, perturbed"):
             read_variants(wrong)
+
+
+def test_a_family_of_ones_own_is_named_otherwise_by_its_placeholder(env: gymnasium.Env[Any, str]) -> None:
+    place = unwrapped(env).workplace
+    family = place.tasks.catalogue["latest_glucose"]
+    case, now = family.cases[0], place.backend.now.isoformat()
+    own = replace(family, question="Tell me of {patient}; who is it?")
+    assert stage(own, case, place.chart, now, (), 0).words[1] == (
+        f"Tell me of the patient with the MRN {case['mrn']}; who is it?"
+    )
+    named = stage(own, case, place.chart, now, ("by_name",), 0)
+    patient = place.chart.patient(case["mrn"])
+    assert patient is not None
+    assert patient["birthDate"] in named.words[1]
+    assert case["mrn"] not in named.words[1]
+    fixed = replace(family, question="What of {mrn}?")
+    assert stage(fixed, case, place.chart, now, ("by_name",), 0).variants == ()
+    assert "by_name" in idle_variants(fixed, place.chart, now)
+    assert "by_name" not in idle_variants(family, place.chart, now)

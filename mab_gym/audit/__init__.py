@@ -1,6 +1,6 @@
 """Can the tasks be trusted? What can be won without reading the chart, and whether weak players are told apart."""
 
-from mab_gym.audit.auditing import Auditor, Memory, auditable
+from mab_gym.audit.auditing import AUDITED, Auditor, Memory, auditable
 from mab_gym.audit.blind import Blind, Constant
 from mab_gym.audit.findings import (
     LEAST_BRANCH,
@@ -14,6 +14,7 @@ from mab_gym.audit.policies import HONEST, Policies
 from mab_gym.audit.rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
 
 __all__ = [
+    "AUDITED",
     "GROUP",
     "GROUP_SKILLS",
     "HONEST",

@@ -27,6 +27,7 @@ from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.taskset import FROZEN
+from mab_gym.tasking.variants import idle_variants
 from mab_gym.workplace import Workplace
 
 AUDITED = "ehr"
@@ -43,6 +44,7 @@ class _Looked:
     graded: Graded
     rules: Rules
     policies: Policies
+    idle: list[str]
 
 
 Memory = dict[Any, _Looked]
@@ -106,6 +108,7 @@ class Auditor:
             found.graded.append(looked.graded)
             found.rules.append(looked.rules)
             found.policies.append(looked.policies)
+            found.idle[family.name] = looked.idle
             advance()
         found.constant = best_constant(searches)
         return found
@@ -117,5 +120,6 @@ class Auditor:
             search = Search(self.trial, family, cases)
             graded = grade(self.trial, family, cases, seed, rollouts)
             known, policies = try_rules(self.trial, family, cases), try_policies(self.trial, family, cases)
-            self._memory[key] = _Looked(search, search.at_once(), search.best(), graded, known, policies)
+            idle = idle_variants(family, self.place.chart, self.place.backend.now.isoformat())
+            self._memory[key] = _Looked(search, search.at_once(), search.best(), graded, known, policies, idle)
         return self._memory[key]

@@ -32,6 +32,7 @@ class Audit:
         graded: How graded players do, by family.
         rules: Whether rules bite and shortcuts win, by family.
         policies: What careless policies earn, by family.
+        idle: The variants that change nothing, by family.
     """
 
     environment: str = ""
@@ -42,6 +43,7 @@ class Audit:
     graded: list[Graded] = field(default_factory=list)
     rules: list[Rules] = field(default_factory=list)
     policies: list[Policies] = field(default_factory=list)
+    idle: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def cases(self) -> int:
@@ -118,6 +120,7 @@ def to_json(audit: Audit) -> dict[str, Any]:
             for r in audit.rules
         ],
         "policies": [{"family": p.family, "partial_credit": dict(p.credit)} for p in audit.policies],
+        "variants_that_change_nothing": dict(audit.idle),
         "limits": {
             "rule": LEAST_BITE, "shortcut": MOST_BY_SHORTCUT, "branch": LEAST_BRANCH, "blind": MOST_BLIND,
             "constant": MOST_CONSTANT, "at_once": 0,

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mab_gym.audit import (
+    AUDITED,
     GROUP,
     GROUP_SKILLS,
     LEAST_BITE,
@@ -38,7 +39,7 @@ from mab_gym.tasking.catalogue import load_catalogue
 from mab_gym.tasking.family import Family
 from mab_gym.tasking.gold import GoldRun, play_gold
 from mab_gym.tasking.solving import Desk
-from mab_gym.tasking.variants import VARIANTS
+from mab_gym.tasking.variants import VARIANTS, idle_variants
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True)
 
@@ -85,6 +86,11 @@ def show(
     branch = current.branch if current is not None else "–"
     output.rule()
     output.print(f"{info['case']} · {info['kind']} · {info['difficulty']} · branch {branch}")
+    place = unwrapped(made).workplace
+    if current is not None and place.environment.protocol == AUDITED:
+        family = place.tasks.catalogue[current.family]
+        idle = idle_variants(family, place.chart, place.backend.now.isoformat())
+        output.print(f"variants that change nothing in {family.name}: {', '.join(idle) or 'none'}")
 
 
 @app.command()
@@ -136,6 +142,7 @@ def _print_audit(found: Audit) -> None:
         markup=False,
     )
     output.print(f"finishing at once: {found.at_once} of {found.cases} (limit 0)")
+    output.print(_idle(found), markup=False)
     for fault in found.faults():
         output.print(f"not kept: {fault}", markup=False)
 
@@ -199,6 +206,12 @@ def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
         if policies.credit:
             table.add_row(policies.family, ", ".join(f"{name} {share:.2f}" for name, share in policies.credit.items()))
     yield table
+
+
+def _idle(found: Audit) -> str:
+    """Variants that change nothing, for people."""
+    told = [f"{family}: {', '.join(idle)}" for family, idle in found.idle.items() if idle]
+    return f"variants that change nothing: {'; '.join(told) or 'none'}"
 
 
 def _in_short(text: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 tasks/latest_magnesium/
     task.toml      name, number, kind, summary
-    prompt.md      context, a line ---, question; filled with the case's params
+    prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, whom variants
+                   name otherwise
     cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
@@ -38,6 +39,9 @@ from mab_gym.tasking.verdict import Verdict
 Stamps = tuple[tuple[str, Stamp], ...]
 
 KINDS = ("query", "action")
+PATIENT = "patient"
+"""The placeholder in a prompt for how the patient is named, which variants exchange; a case needs an ``mrn`` for it."""
+BY_MRN = "the patient with the MRN {}"
 _TRIES_FOR_SOMEBODY_NEW = 200
 PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
 
@@ -105,15 +109,21 @@ class Family:
     who: str = "mrn"
     excused: Mapping[str, str] = field(default_factory=dict)
 
-    def prompt(self, case: Case, now: str) -> tuple[str, str]:
+    def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
         """The context and the question of a case.
 
         Args:
             case: One of this family.
             now: The record system's clock, as text.
+            patient: How the patient is named where the prompt has ``{patient}``; by the MRN where empty.
         """
-        values = {"now": now, **case.params}
+        values = {"now": now, PATIENT: patient or BY_MRN.format(case.params.get("mrn", "")), **case.params}
         return self.context.format_map(values), self.question.format_map(values)
+
+    @property
+    def names_patient(self) -> bool:
+        """Whether the question has a placeholder for how the patient is named."""
+        return f"{{{PATIENT}}}" in self.question
 
     def draw_cases(self, chart: Chart, seed: int, count: int) -> list[Case]:
         """Draws cases, branches in proportion to their shares, no two alike while the chart has enough patients.
@@ -288,7 +298,7 @@ def _check_prompt(family: Family, folder: Path) -> None:
     except ValueError as error:
         raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
     for case in family.cases:
-        missing = named - {"now", *case.params}
+        missing = {"mrn" if name == PATIENT else name for name in named} - {"now", *case.params}
         if missing:
             raise ContentError(
                 f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"

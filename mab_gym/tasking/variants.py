@@ -37,7 +37,6 @@ Words = tuple[str, str]
 _PERTURBED = 12
 """How many of the newest results of a kind get other values."""
 _QUOTED = re.compile(r'("[^"]*")')
-_MRN = re.compile(r"the patient with the MRN (\w+)")
 _MOMENT = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?")
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 
@@ -90,6 +89,12 @@ def stage(family: Family, case: Case, chart: Chart, now: str, variants: Sequence
         if (changed.words, changed.resources) != (staging.words, staging.resources):
             staging = replace(changed, variants=(*staging.variants, name))
     return staging
+
+
+def idle_variants(family: Family, chart: Chart, now: str) -> list[str]:
+    """The variants that change nothing in a family: in the first case of each of its branches."""
+    first = {case.branch: case for case in reversed(family.cases)}.values()
+    return [name for name in VARIANTS if not any(stage(family, case, chart, now, [name], 0).variants for case in first)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,22 +197,16 @@ def _us_dates(setting: _Setting, staging: Staging) -> Staging:
 
 
 def _by_name(setting: _Setting, staging: Staging) -> Staging:
-    context, question = staging.words
-
-    def named(found: re.Match[str]) -> str:
-        patient = setting.chart.patient(found[1])
-        if patient is None or not patient.get("name") or "birthDate" not in patient:
-            return found[0]
-        same = [p for p in setting.chart.patients().values() if _known_as(p) == _known_as(patient)]
-        if len(same) > 1:
-            return found[0]
-        name, birth_date = _known_as(patient)
-        return f"the patient {name}, born on {birth_date}"
-
-    changed = _MRN.sub(named, question)
-    if changed == question:
+    patient = setting.chart.patient(str(setting.case.params.get("mrn", "")))
+    if not setting.family.names_patient or patient is None or not patient.get("name") or "birthDate" not in patient:
         return staging
-    return replace(staging, words=(f"{context} A patient's MRN is the id of the Patient resource.", changed))
+    same = [p for p in setting.chart.patients().values() if _known_as(p) == _known_as(patient)]
+    if len(same) > 1:
+        return staging
+    name, birth_date = _known_as(patient)
+    _, question = setting.family.prompt(setting.case, setting.now, f"the patient {name}, born on {birth_date}")
+    context = f"{staging.words[0]} A patient's MRN is the id of the Patient resource."
+    return replace(staging, words=(context, question))
 
 
 def _known_as(patient: Resource) -> tuple[str, str]:
