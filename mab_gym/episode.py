@@ -111,7 +111,7 @@ class Episode:
     """
 
     __slots__ = (
-        "_case", "_chance", "_chart", "_cost", "_family", "_fault", "_max_obs_chars", "_over", "_partial",
+        "_case", "_chance", "_chart", "_cost", "_family", "_fault", "_known", "_max_obs_chars", "_over", "_partial",
         "_session", "_steps", "_variants", "_world", "_written", "max_steps",
     )  # fmt: skip
 
@@ -138,6 +138,7 @@ class Episode:
         self._variants: tuple[str, ...] = ()
         self._chance = 0
         self._cost = CostMeter()
+        self._known: dict[Any, Any] = {}
         self._written = self._steps = 0
         self._over = True
         self._fault = ""
@@ -181,6 +182,7 @@ class Episode:
         self._family, self._case, self._variants, self._chance = family, case, staging.variants, seed
         self._written, self._steps, self._over = 0, 0, False
         self._cost.reset()
+        self._known = {}
         context, question = staging.words
         opening = protocol.opening.format(
             base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
@@ -271,7 +273,7 @@ class Episode:
             InfrastructureError: The record system failed, or the verifier did.
         """
         family, case, _, _ = self.begun
-        return self._verified(family, case, Result("", tuple(self._session.writes)))
+        return self._verified(family, case, Result("", tuple(self._session.writes), self._known))
 
     def _verified(self, family: Family, case: Case, result: Result) -> Verdict:
         try:
@@ -331,7 +333,7 @@ class Episode:
             return 0.0
 
     def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        verdict = self._verified(family, case, Result(answer, self._settle()))
+        verdict = self._verified(family, case, Result(answer, self._settle(), self._known))
         return self._end(family, case, verdict, terminated=True)
 
     def _unfinished(
@@ -345,7 +347,7 @@ class Episode:
     ) -> Step:
         """The end without FINISH: what was written may be unsafe all the same."""
         verdict = verdict_from([problem])
-        judged = self._verified(family, case, Result("", self._settle()))
+        judged = self._verified(family, case, Result("", self._settle(), self._known))
         unsafe = tuple(reason for reason in judged.reasons if reason.critical)
         verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure, criteria=judged.criteria)
         return self._end(family, case, verdict, terminated=terminated, observation=observation)
@@ -377,6 +379,7 @@ class Episode:
         self, family: Family, case: Case, verdict: Verdict, *, terminated: bool, observation: Observation | None = None
     ) -> Step:
         self._over = True
+        self._known = {}
         if observation is None:
             observation = Observation(text="", fhir="", status=0)
         info = self._info(family, case, observation["status"], self._cost.charge(verdict.reasons, ended=True))

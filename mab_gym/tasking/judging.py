@@ -8,14 +8,14 @@ of them, and where an answer has to be read in the chart, nothing without any it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.matching import assigned
-from mab_gym.tasking.meaning.due import Due
+from mab_gym.tasking.matching import assigned, compare
+from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.meaning.reading import read
 from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
@@ -32,10 +32,12 @@ class Result:
     Attributes:
         answer: The text between the brackets of ``FINISH(...)``.
         writes: What the record system really did for it, in order.
+        known: What was read of these writes before, for whoever judges an episode several times; as long as they live.
     """
 
     answer: str
     writes: Sequence[Write]
+    known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ class Judge:
         unexpected: list[str] = []
         for write in self._result.writes:
             if write.interaction == "create" and write.resource is not None and write.resource_type in written:
-                written[write.resource_type].append(read({**write.resource, "resourceType": write.resource_type}))
+                written[write.resource_type].append(self._read(write))
             else:
                 unexpected.append(write.resource_type)
         for kind, orders in written.items():
@@ -227,10 +229,27 @@ class Judge:
         for kind in unexpected:
             self.problem(Code.WRITE_UNEXPECTED, f"{_a(kind)} was written that nobody asked for.")
 
+    def _read(self, write: Write) -> Order:
+        """The meaning of what was written, read once."""
+        known, key = self._result.known, id(write.resource)
+        if key not in known:
+            known[key] = read(write.resource or {}, write.resource_type)
+        order: Order = known[key]
+        return order
+
+    def _compare(self, due: Due, order: Order) -> list[Check]:
+        """How an order compares with what is due, compared once."""
+        compared: list[tuple[Due, list[Check]]] = self._result.known.setdefault((id(order), "compared"), [])
+        checks = next((checks for known, checks in compared if known == due), None)
+        if checks is None:
+            checks = compare(due, order)
+            compared.append((due, checks))
+        return checks
+
     def _judge(self, dues: Sequence[Due], orders: Sequence[Order], kind: str, unexpected: list[str]) -> None:
         """Judges what was written of one type."""
         taken: set[int] = set()
-        for due, (place, checks) in zip(dues, assigned(dues, orders), strict=True):
+        for due, (place, checks) in zip(dues, assigned(dues, orders, self._compare), strict=True):
             self._looked_at(f"{kind}.written", place is not None)
             if place is None:
                 self._shares.append(0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mab_gym.tasking.meaning.due import Check, Due
@@ -15,17 +15,27 @@ _MOST_AT_ONCE: Final = 12
 """So many orders of one type are matched by trying all ways; more are matched as they come."""
 
 
-def assigned(dues: Sequence[Due], orders: Sequence[Order]) -> list[tuple[int | None, list[Check]]]:
+def compare(due: Due, order: Order) -> list[Check]:
+    """How an order compares with what is due."""
+    return list(due.checks(order))
+
+
+def assigned(
+    dues: Sequence[Due], orders: Sequence[Order], compare: Callable[[Due, Order], list[Check]] = compare
+) -> list[tuple[int | None, list[Check]]]:
     """Assigns to each due the order that was written for it, no order to two.
 
     Args:
         dues: What was due, all of one resource type.
         orders: What was written, all of that type.
+        compare: Compares an order with what is due.
 
     Returns:
         For each due the place of its order, None where there is none, and how they compare.
     """
-    compared = [[list(due.checks(order)) for order in orders] for due in dues]
+    compared = [[compare(due, order) for order in orders] for due in dues]
+    if len(dues) == len(orders) == 1:
+        return [(0, compared[0][0])]
     worth = [[_worth(checks) for checks in row] for row in compared]
     chosen = _best(worth, len(orders))
     return [(place, [] if place is None else compared[row][place]) for row, place in enumerate(chosen)]

@@ -53,8 +53,10 @@ Problems = Iterable[Refusal]
 def compared(name: str, problems: Problems, code: Code, due: str, critical: bool | None = None) -> Check:
     """A check from the problems that were found."""
     found = list(problems)
+    if not found:
+        return Check(name, True, code, "", critical)
     told = "; ".join(f"{str(each).rstrip('.')}" if each.element else each.why for each in found)
-    return Check(name, not found, code, f"{due}, but {told}." if found else "", critical)
+    return Check(name, False, code, f"{due}, but {told}.", critical)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,13 +49,14 @@ _TURNING: Final = frozenset({"modifierExtension", "doNotPerform", "asNeededBoole
 """Elements that turn any order into something else, or make it depend on something, wherever they stand."""
 
 
-def read(resource: Mapping[str, Any]) -> Order:
+def read(resource: Mapping[str, Any], kind: str = "") -> Order:
     """The meaning of a resource.
 
     Args:
         resource: A FHIR R4 resource as JSON. It need not be valid; nothing that stands in it raises.
+        kind: Its type, where that is known.
     """
-    kind = str(resource.get("resourceType"))
+    kind = kind or str(resource.get("resourceType"))
     order = Order(kind)
     if kind not in READERS:
         order.refuse("resourceType", kind, "it is no kind of order that is known here")
@@ -70,7 +71,7 @@ def _read_members(order: Order, kind: str, value: Any, path: str) -> None:
         return
     readers, harmless = READERS[kind], HARMLESS[kind]
     for name, part in value.items():
-        if part is None or part in ([], {}) or name in EVERYWHERE or name[:1] == "_":
+        if name in EVERYWHERE or name[:1] == "_" or part is None or (not part and isinstance(part, dict | list)):
             continue
         where = f"{path}.{name}" if path else name
         if name in harmless:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -114,7 +114,11 @@ class Order:
 
     def say(self, facet: Facet, value: Any, element: str) -> None:
         """Notes a statement."""
-        self.said.setdefault(facet, []).append(Said(value, element))
+        said = self.said.get(facet)
+        if said is None:
+            self.said[facet] = [Said(value, element)]
+        else:
+            said.append(Said(value, element))
 
     def refuse(self, element: str, value: Any, why: str = "not understood", *, critical: bool = False) -> None:
         """Notes what cannot be understood."""
@@ -130,4 +134,4 @@ def listed(value: Any) -> Sequence[Any]:
 
 def member(value: Any, name: str) -> Any:
     """A member of a JSON object; None where there is none."""
-    return value.get(name) if isinstance(value, Mapping) else None
+    return value.get(name) if isinstance(value, dict) else None

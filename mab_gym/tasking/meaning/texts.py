@@ -114,6 +114,8 @@ def contradictions(texts: Sequence[FreeText], expected: Expectation, person: Per
         for said in _of_its_kind(rest, expected, text):
             yield Refusal(text.element, text.text, f'"{said}" contradicts it', True)
         words = read_words(rest)
+        if not any(words):
+            continue
         for said, why, critical in _contradictions(words, expected, person):
             yield Refusal(text.element, text.text, f'"{said}" {why}', critical)
 

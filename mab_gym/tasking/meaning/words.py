@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mab_gym.tasking.meaning.often import Often, often_in
@@ -18,6 +19,7 @@ from mab_gym.tasking.meaning.units import Amount, read_unit
 LONGEST: Final = 4_000
 """Characters of a text that are read; who writes more beside an order cannot be understood."""
 
+_SHORT: Final = 120
 _DIGITS: Final = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _SPELLED: Final = {
     "half": 0.5, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -173,6 +175,16 @@ class Words(NamedTuple):
 def read_words(text: str) -> Words:
     """Reads a text; see `Words`."""
     text = " ".join(text.split())
+    return _read_short(text) if len(text) <= _SHORT else _read(text)
+
+
+@lru_cache(maxsize=2048)
+def _read_short(text: str) -> Words:
+    """As `_read`, remembered: names and short remarks come again and again."""
+    return _read(text)
+
+
+def _read(text: str) -> Words:
     amounts: list[tuple[Amount, str]] = []
     strengths: list[tuple[Amount, str]] = []
     limits: list[tuple[Amount, str]] = []
