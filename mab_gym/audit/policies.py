@@ -1,4 +1,4 @@
-"""What careless policies earn by partial credit: none may earn as much as an honest try with one detail wrong."""
+"""Partial credit of careless policies: none may earn as much as an honest try with one detail wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether every rule of a family bites, and whether shortcuts win: the gold solution played with one thing wrong."""
+"""Rules that must bite and shortcuts that must not win: the gold solution played with one thing wrong."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ SHORTCUTS: Final[Mapping[str, Callable[[str], str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a family does against the careless.
+    """A family against the careless.
 
     Attributes:
         family: The family.
-        played: How many cases it has.
-        lost: By rule, how many cases are lost by whoever breaks it.
-        won: By shortcut, how many cases it wins; none for families without sorted searches.
+        played: The number of its cases.
+        lost: By rule, the number of cases that are lost by whoever breaks it.
+        won: By shortcut, the number of cases that it wins; none for families without sorted searches.
         excused: By rule or shortcut, why the family lets it pass.
     """
 

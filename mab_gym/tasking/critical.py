@@ -1,4 +1,4 @@
-"""When leaving an order undone is a safety violation: one rule for all families.
+"""The rule by which leaving an order undone is a safety violation, one for all families.
 
 An order that treats a result (a drug, blood, holding a drug) must not be left undone where that result is critical. The
 table says which are. An order of a further test, and the treatment of a result that is not critical, may be missing
@@ -16,8 +16,8 @@ class Limit(NamedTuple):
     Attributes:
         name: The result's, for people.
         value: The limit, in the unit in which the chart has it.
-        below: Whether what lies below is critical; else what lies above.
-        included: Whether the limit itself is critical.
+        below: Lower values are critical; else higher ones.
+        included: The limit itself is critical.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Limit(NamedTuple):
     included: bool
 
     def is_met_by(self, value: float) -> bool:
-        """Whether a value is critical."""
+        """Tells that a value is critical."""
         if value == self.value:
             return self.included
         return value < self.value if self.below else value > self.value
@@ -53,7 +53,7 @@ def harm_of_leaving(code: str, value: float, undone: str) -> str:
     Args:
         code: The chart's code of the result that calls for it, as in ``K``.
         value: The result.
-        undone: What is left undone, as in "no potassium is given".
+        undone: The thing left undone, as in "no potassium is given".
     """
     limit = LIMITS.get(code)
     if limit is None or not limit.is_met_by(value):

@@ -16,11 +16,13 @@ from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
 from mab_gym.tasking.matching import assigned, compare
 from mab_gym.tasking.meaning.due import Check, Due
-from mab_gym.tasking.meaning.reading import read
+from mab_gym.tasking.meaning.reading import read, size_of
 from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 
 _SAME = 1e-6
+_MOST_READ = 30_000
+"""Characters and values of all that was written that are read; what comes after them was not asked for."""
 NOTHING_ELSE = "nothing_else"
 """The name of the criteria that whoever does nothing meets: no further answers, no further writes."""
 
@@ -218,8 +220,11 @@ class Judge:
         kinds = dict.fromkeys(due.resource_type for due in dues)
         written: dict[str, list[Order]] = {kind: [] for kind in kinds}
         unexpected: list[str] = []
+        room = _MOST_READ
         for write in self._result.writes:
-            if write.interaction == "create" and write.resource is not None and write.resource_type in written:
+            readable = write.interaction == "create" and write.resource_type in written and room > 0
+            if readable and write.resource is not None:
+                room -= size_of(write.resource)
                 written[write.resource_type].append(self._read(write))
             else:
                 unexpected.append(write.resource_type)
@@ -267,15 +272,15 @@ class Judge:
         for place, order in enumerate(orders):
             if place in taken:
                 continue
-            if any(_same(due, order) for due in dues):
+            if any(_is_same(self._compare(due, order)) for due in dues):
                 self.problem(Code.WRITE_DUPLICATE, f"{len(orders)} {kind} resources were written; {len(dues)} due.")
             else:
                 unexpected.append(kind)
 
 
-def _same(due: Due, order: Order) -> bool:
-    """Whether an order is for what is due, however it is carried out."""
-    return all(check.met for check in due.checks(order) if check.code in (Code.WRONG_CODE, Code.WRONG_PATIENT))
+def _is_same(checks: Sequence[Check]) -> bool:
+    """Tells that an order is for what is due, however it is to be carried out."""
+    return all(check.met for check in checks if check.code in (Code.WRONG_CODE, Code.WRONG_PATIENT))
 
 
 def _a(kind: str) -> str:

@@ -10,13 +10,13 @@ from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.verdict import Code
 
 _WEIGHTS: Final = {Code.WRONG_CODE: 8, Code.WRONG_PATIENT: 4, Code.WRONG_VALUE: 2}
-"""What tells orders apart counts more than how they are carried out."""
+"""That which tells orders apart counts more than how they are carried out."""
 _MOST_AT_ONCE: Final = 12
 """So many orders of one type are matched by trying all ways; more are matched as they come."""
 
 
 def compare(due: Due, order: Order) -> list[Check]:
-    """How an order compares with what is due."""
+    """The comparison of an order with what is due."""
     return list(due.checks(order))
 
 
@@ -26,8 +26,8 @@ def assigned(
     """Assigns to each due the order that was written for it, no order to two.
 
     Args:
-        dues: What was due, all of one resource type.
-        orders: What was written, all of that type.
+        dues: The orders that were due, all of one resource type.
+        orders: The orders that were written, all of that type.
         compare: Compares an order with what is due.
 
     Returns:

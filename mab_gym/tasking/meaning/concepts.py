@@ -40,14 +40,14 @@ _NAMELESS: Final = frozenset(_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """What an order is for.
+    """A clinical concept: a drug, a test, a procedure.
 
     Attributes:
         system: The code system that the prompt names.
         code: The code.
-        names: What it is called, in lower case; a text that says what is ordered has one of them.
+        names: Its names, in lower case; a text that says what is ordered has one of them.
         also: Codes for the same in other systems, as pairs of system and code.
-        alone: Whether a text that names it must not name drugs, tests or procedures besides.
+        alone: A text that names it must not name drugs, tests or procedures besides.
     """
 
     system: str
@@ -62,7 +62,7 @@ class Concept:
         object.__setattr__(self, "_named", re.compile(rf"(?<![^\W_])(?:{words})(?![^\W\d_])", re.IGNORECASE))
 
     def is_named_in(self, text: str) -> bool:
-        """Whether a text names it."""
+        """Tells that a text names it."""
         return self._named.search(text) is not None
 
     def without_names(self, text: str) -> str:
@@ -74,7 +74,7 @@ class Concept:
 
         Args:
             statements: Codings and texts, as `mab_gym.tasking.meaning.reading` notes them.
-            texts: Whether texts and displays have to agree.
+            texts: Texts and displays have to agree, too.
         """
         right = 0
         for value, element in statements:
@@ -102,7 +102,7 @@ class Concept:
             yield Refusal("", None, f"it is not coded {self.code} of {self.system}", True)
 
     def _may_stand_beside(self, coding: Mapping[str, Any]) -> bool:
-        """Whether a coding of another system may be there: it names the same, or is a hospital's own code."""
+        """Tells that a coding of another system may be there: it names the same, or is a hospital's own code."""
         display, code = coding.get("display"), coding.get("code")
         if isinstance(display, str) and self.is_named_in(display):
             return True
@@ -111,7 +111,7 @@ class Concept:
         return not known and not named and not any(others_in(str(code)))
 
     def _may_be(self, text: object) -> bool:
-        """Whether a text names this and nothing else, or is made of words that name nothing."""
+        """Tells that a text names this and nothing else, or is made of words that name nothing."""
         if not isinstance(text, str) or _DENIES.search(text):
             return False
         if self.is_named_in(text):

@@ -34,10 +34,10 @@ class Check(NamedTuple):
 
     Attributes:
         name: The criterion's.
-        met: Whether they agree.
-        code: What is wrong where they do not.
+        met: They agree.
+        code: The fault where they do not.
         sentence: The same for people.
-        critical: Whether it is a safety violation; as the code has it where None.
+        critical: It is a safety violation where they do not; as the code has it where None.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Check(NamedTuple):
 
 
 Problems = Iterable[Refusal]
+_MOST_TOLD: Final = 5
+"""Problems of one comparison that are told; of more, the number."""
 
 
 def compared(name: str, problems: Problems, code: Code, due: str, critical: bool | None = None) -> Check:
@@ -55,8 +57,9 @@ def compared(name: str, problems: Problems, code: Code, due: str, critical: bool
     found = list(problems)
     if not found:
         return Check(name, True, code, "", critical)
-    told = "; ".join(f"{str(each).rstrip('.')}" if each.element else each.why for each in found)
-    return Check(name, False, code, f"{due}, but {told}.", critical)
+    told = "; ".join(f"{str(each).rstrip('.')}" if each.element else each.why for each in found[:_MOST_TOLD])
+    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    return Check(name, False, code, f"{due}, but {told}{more}.", critical)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +151,7 @@ class Due:
 
     @staticmethod
     def _refused(order: Order, *elements: str) -> list[Refusal]:
-        """What is not understood of the elements that a comparison is about."""
+        """Refusals of the elements that a comparison is about."""
         return [each for each in order.refused if not each.critical and _belongs(each, elements)]
 
     def _starts_now(self, order: Order, within: int = PROMPTLY) -> Iterator[Refusal]:
@@ -163,7 +166,7 @@ class Due:
 
 
 def _belongs(refusal: Refusal, elements: Sequence[str]) -> bool:
-    """Whether a refusal is of one of these elements, or of a part of one."""
+    """Tells that a refusal is of one of these elements, or of a part of one."""
     parts = refusal.element.replace("[", ".").split(".")
     return any(element in parts for element in elements)
 

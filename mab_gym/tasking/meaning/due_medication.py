@@ -21,12 +21,12 @@ class MedicationDue(Request):
     """A drug to be given.
 
     Attributes:
-        drug: Which.
-        dose: How much at a time.
+        drug: The drug.
+        dose: The amount at a time.
         tolerance: By how many base units the dose may be off.
-        route: Which way, as `mab_gym.tasking.meaning.routes` names it.
-        often: How often.
-        over: How long each dose takes, where that is due.
+        route: The route, as `mab_gym.tasking.meaning.routes` names it.
+        often: The schedule.
+        over: The time that each dose takes, where that is due.
         lasts: The least and the greatest time that a dose may take where it is stated though it is not due.
         within: Milliseconds by which the first dose may wait.
         replaces: The order that it replaces, as in ``MedicationRequest/1``; None where it replaces none.

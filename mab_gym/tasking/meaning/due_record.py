@@ -20,7 +20,7 @@ class ObservationDue(Due):
     """A measurement to be recorded.
 
     Attributes:
-        measured: What.
+        measured: The thing that is measured.
         category: Systems and the code of its category.
         reading: As the prompt says it; white space may differ.
         parts: Its numbers by the LOINC codes of its parts.
@@ -134,7 +134,7 @@ class AllergyDue(Due):
     """An allergy to be recorded.
 
     Attributes:
-        substance: To what.
+        substance: The substance.
         reaction: Words of which the reaction's have one.
     """
 

@@ -22,13 +22,13 @@ class ServiceDue(Request):
     """A test, a procedure or a referral.
 
     Attributes:
-        service: Which.
+        service: The test, procedure or referral.
         kind: Words for its kind, of which a category or a performer's type has one.
         priority: As in ``stat``; None where none is due.
-        at: When; now where None.
-        quantity: How many, where that is due.
+        at: The moment; now where None.
+        quantity: The number, where that is due.
         note: A text that a note must hold.
-        unsafe: Whether another service is a safety violation.
+        unsafe: Another service is a safety violation.
     """
 
     _COMPARED: ClassVar[tuple[str, ...]] = (

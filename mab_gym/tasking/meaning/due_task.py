@@ -17,7 +17,7 @@ class TaskDue(Due):
     """A Task that asks for something to be done about an order now (FHIR R4, Task, 12.18.5; code system task-code).
 
     Attributes:
-        code: What.
+        code: The action that is asked for.
         focus: The order, as in ``MedicationRequest/1``.
     """
 

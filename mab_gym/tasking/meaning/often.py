@@ -1,4 +1,4 @@
-"""How often something is done, as words and codes say it."""
+"""Schedules, as words and codes say them: once, every so many hours."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 
 class Often(NamedTuple):
-    """How often something is done.
+    """A schedule.
 
     Attributes:
-        times: How many times in all; None where it goes on.
+        times: The number of times in all; None where it goes on.
         hours: From one time to the next; None where that is not said.
     """
 
@@ -95,13 +95,13 @@ _RULES: Final = tuple(
 def often_in(text: str) -> Iterator[tuple[Often, str]]:
     """Says how often something is done, by each phrase of a text that does, with the phrase."""
     for pattern, kind in _RULES:
-        found = pattern.search(text)
-        while found is not None:
+        phrases = list(pattern.finditer(text))
+        for found in phrases:
             said = _meant(kind, [group for group in found.groups() if group])
             if said is not None:
                 yield said, found.group(0)
-            text = f"{text[: found.start()]} {text[found.end() :]}"
-            found = pattern.search(text)
+        if phrases:  # what one rule has read is not read again by another
+            text = pattern.sub(" ", text)
 
 
 def _meant(kind: str, groups: list[str]) -> Often | None:

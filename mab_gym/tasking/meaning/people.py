@@ -31,7 +31,7 @@ class Person:
         identifiers: Values of the patient's identifiers.
         base_url: The FHIR base, without a slash at its end.
         owner: The Patient (``Patient/…``) that a resource is about, None where there is no such resource.
-        is_somebody: Whether a text is the id of a Patient.
+        is_somebody: Tells that a text is the id of a Patient.
     """
 
     mrn: str
@@ -75,7 +75,7 @@ class Person:
                 yield "identifier.value", value
 
     def is_not_theirs(self, reference: Mapping[str, Any]) -> bool:
-        """Whether a reference points to something that is about somebody else."""
+        """Tells that a reference points to something that is about somebody else."""
         for identifier in listed(reference.get("identifier")):
             if self.is_another(str(member(identifier, "value"))):
                 return True
@@ -90,7 +90,7 @@ class Person:
         return kind in _OWNED and self.owner(target) not in (None, f"Patient/{self.mrn}")
 
     def is_another(self, number: str) -> bool:
-        """Whether a text is the record number of another patient."""
+        """Tells that a text is the record number of another patient."""
         return number not in self.identifiers and self.is_somebody(number)
 
     def points_elsewhere(self, reference: Mapping[str, Any], wanted: str) -> Iterator[tuple[str, Any]]:

@@ -49,6 +49,26 @@ _TURNING: Final = frozenset({"modifierExtension", "doNotPerform", "asNeededBoole
 """Elements that turn any order into something else, or make it depend on something, wherever they stand."""
 
 
+LARGEST: Final = 10_000
+"""Characters and values of a resource that are read. An order is a hundred times shorter."""
+
+
+def size_of(resource: Mapping[str, Any]) -> int:
+    """The number of characters and values of a resource, counted no further than to what is too much."""
+    size, waiting = 0, [resource]
+    while waiting and size <= LARGEST:
+        part: Any = waiting.pop()
+        if isinstance(part, str):
+            size += len(part)
+            continue
+        size += 1
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return size
+
+
 def read(resource: Mapping[str, Any], kind: str = "") -> Order:
     """The meaning of a resource.
 
@@ -58,7 +78,9 @@ def read(resource: Mapping[str, Any], kind: str = "") -> Order:
     """
     kind = kind or str(resource.get("resourceType"))
     order = Order(kind)
-    if kind not in READERS:
+    if size_of(resource) > LARGEST:
+        order.refuse("resource", "…", f"it has more than {LARGEST:,} characters or values, which nobody reads")
+    elif kind not in READERS:
         order.refuse("resourceType", kind, "it is no kind of order that is known here")
     else:
         _read_members(order, kind, resource, "")

@@ -49,8 +49,8 @@ class Said(NamedTuple):
     """One statement.
 
     Attributes:
-        value: What is said, as its facet has it.
-        element: Where, as in ``dosageInstruction[0].route.text``.
+        value: The value, as its facet has it.
+        element: The element, as in ``dosageInstruction[0].route.text``.
     """
 
     value: Any
@@ -61,10 +61,10 @@ class Refusal(NamedTuple):
     """An element that could not be understood, or that turns the order into something else.
 
     Attributes:
-        element: Where.
-        value: What stands there.
-        why: What is wrong with it.
-        critical: Whether it makes the order unsafe: it takes it back, or makes it depend on something.
+        element: The element.
+        value: The value that stands there.
+        why: The reason.
+        critical: It makes the order unsafe: it takes it back, or makes it depend on something.
     """
 
     element: str
@@ -83,8 +83,8 @@ class FreeText(NamedTuple):
 
     Attributes:
         text: The words.
-        element: Where.
-        names: Whether they name what is ordered, as ``code.text`` does; else they are remarks.
+        element: The element.
+        names: They name what is ordered, as ``code.text`` does; else they are remarks.
     """
 
     text: str

@@ -140,7 +140,7 @@ _TAKEN_TOGETHER: Final = frozenset({"count", "countMax", "frequency", "frequency
 
 
 def _read_course(order: Order, value: Any, where: str) -> None:
-    """How long it goes on: nobody asks for a course of so many days, so it is an end like another."""
+    """The length of a course: nobody asks for a course of so many days, so it is an end like another."""
     order.say(Facet.END, None, where)
 
 
@@ -178,7 +178,7 @@ def _equal_ends(order: Order, said: Mapping[str, Any], name: str, where: str) ->
 
 
 def _read_frequency(order: Order, said: Mapping[str, Any], where: str) -> None:
-    """How often, by count, frequency and period, times of day, and events of the day: all must say the same."""
+    """The schedule by count, frequency and period, times of day, and events of the day: all must say the same."""
     count = _equal_ends(order, said, "count", where)
     frequency = _equal_ends(order, said, "frequency", where)
     period = _equal_ends(order, said, "period", where)

@@ -61,24 +61,24 @@ _MASSES: Final = ("[mass]", "[substance]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What words may say.
+    """The things that words may say.
 
     Attributes:
         now: The record system's clock.
-        names: What is ordered.
-        dose: How much of it, where that is due.
+        names: The thing that is ordered.
+        dose: The amount, where that is due.
         tolerance: By how many base units a dose may be off.
-        route: Which way; empty where it goes no way.
-        often: How often.
+        route: The route; empty where there is none.
+        often: The schedule.
         lasts: The least and the greatest time that it may take.
-        at: When; now where None.
+        at: The moment; now where None.
         said: A text that is asked for, which is not read.
-        noted: Whether that text is asked for in a note.
-        quantity: How many, where that is due.
+        noted: That text is asked for in a note.
+        quantity: The number, where that is due.
         focus: The id of the resource that it is about, where it is about one.
-        stops: Whether it pauses or stops something, and may say so.
-        avoids: Whether it is about something to be avoided, and may say so.
-        measured: Whether it is a measurement, which may have any number in it that is its own.
+        stops: It pauses or stops something, and may say so.
+        avoids: It is about something to be avoided, and may say so.
+        measured: It is a measurement, which may have any number in it that is its own.
     """
 
     now: datetime
@@ -227,7 +227,7 @@ def _runs(seconds: float, expected: Expectation) -> bool:
 
 
 def _made_of(dose: Amount, strength: Amount) -> bool:
-    """Whether some pieces of a strength, halves among them, are a dose."""
+    """Tells that some pieces of a strength, halves among them, are a dose."""
     pieces = 2 * dose.size / strength.size if strength.size > 0 else 0.0
     return 1 <= round(pieces) <= 40 and abs(pieces - round(pieces)) < 1e-6
 
@@ -241,12 +241,12 @@ def _when(words: Words, expected: Expectation) -> Iterator[tuple[str, str, bool]
 
 
 def _ahead(said: str, now: datetime) -> bool:
-    """Whether words name a year that is still to come."""
+    """Tells that words name a year that is still to come."""
     return any(int(year) > now.year for year in _YEAR.findall(said))
 
 
 def _fits(said: str, days: int, at: datetime) -> bool:
-    """Whether words for a time ahead may mean a moment so many days ahead."""
+    """Tells that words for a time ahead may mean a moment so many days ahead."""
     if said in ("tomorrow", "next day", "next morning", "the day after"):
         return days == 1
     if said == "next week":

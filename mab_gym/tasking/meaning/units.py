@@ -58,7 +58,7 @@ class Amount(NamedTuple):
     dimension: str
 
     def same(self, other: Amount, tolerance: float = 0.0) -> bool:
-        """Whether two amounts are equal, but for rounding and for ``tolerance`` base units."""
+        """Tells that two amounts are equal, but for rounding and for ``tolerance`` base units."""
         off = abs(self.size - other.size)
         return self.dimension == other.dimension and off <= max(tolerance, 1e-6 * max(abs(self.size), abs(other.size)))
 

@@ -16,7 +16,7 @@ from mab_gym.tasking.meaning.routes import routes_in
 from mab_gym.tasking.meaning.said import FreeText
 from mab_gym.tasking.meaning.units import Amount, read_unit
 
-LONGEST: Final = 4_000
+LONGEST: Final = 2_000
 """Characters of a text that are read; who writes more beside an order cannot be understood."""
 
 _SHORT: Final = 120
@@ -36,14 +36,14 @@ _BEFORE: Final = re.compile(
     r"had|weigh(?:t|s|ing)|level|result|value)\b[^.;\d]{0,25}$",
     re.IGNORECASE,
 )
-"""What comes before an amount that is not the order's."""
+"""Words before an amount that is not the order's."""
 _LIMIT: Final = re.compile(r"(?:exceed|max(?:imum)?|limit|more than|up to|at most)\b[^.;]{0,20}$", re.IGNORECASE)
 _PRODUCT: Final = re.compile(
     r"^\s*(?:of\s+)?(?:\w+\s+){0,3}?(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampou?les?|bags?|pills?|premix|syringes?)\b"
     r"|^\s*(?:/|per\b|(?:extended|oral|er\b|sr\b))",
     re.IGNORECASE,
 )
-"""What comes after an amount that is a product's strength."""
+"""Words after an amount that is a product's strength."""
 _OVER: Final = re.compile(
     r"(?:over|during|infuse(?:d)? (?:over|for|in)|runs? (?:over|for)|for)\s*(?:about|the)?\s*$", re.IGNORECASE
 )
@@ -58,7 +58,7 @@ _MAY_NOT: Final = (
     "take with", "take on", "hesitate", "allergic", "bleeding", "pregnant", "actively", "known", "taking",
     "on warfarin", "on dialysis", "have", "fasting",
 )  # fmt: skip
-"""What may follow "not" without taking the order back."""
+"""Words that may follow "not" without taking the order back."""
 _RETRACTED: Final = _any_of(
     rf"(?:do|does|did|should|must|shall|can|will|may|is|are|was)(?:\s+not|n[’']?t)(?!\s+(?:{'|'.join(_MAY_NOT)}))(?:\s+\w+)?",
     r"cannot|don[’']?t|never(?! (?:recorded|measured|had|taken before|mind))|no longer(?! active)",
@@ -120,7 +120,7 @@ _AGAIN: Final = re.compile(
     r"[^.;]{0,30}$",
     re.IGNORECASE,
 )
-"""What comes before a time that is that of another look, and not the order's."""
+"""Words before a time that is that of another look, and not the order's."""
 _LATER: Final = _any_of(
     r"next (?:week|month|year|day|morning|visit|admission)|tomorrow|yesterday|the day after|later|tonight",
     r"in (?:\d+|a|an|one|two|three|four|several|a few) (?:hours?|days?|weeks?|months?|years?)",
@@ -134,21 +134,21 @@ _RECORD_NUMBER: Final = re.compile(r"(?<![\w.-])[A-Za-z]{0,2}\d{5,}(?![\w/-]|\.\
 
 
 class Words(NamedTuple):
-    """What a text says, as far as it is read.
+    """The contents of a text, as far as they are read.
 
     Attributes:
         amounts: Amounts of the order, with the words.
         strengths: Amounts in one piece of a product, of which an order is so many.
         limits: Amounts that must not be exceeded.
-        lasts: How long it takes.
-        routes: By which routes.
-        often: How often, with the words.
+        lasts: The time that it takes.
+        routes: The routes.
+        often: The schedules, with the words.
         taken_back: The words that take the order back, or make it depend on something.
         paused: The words that pause or stop something, and what follows them.
         later: The words that put it off.
         fast: The words that want it in moments.
         goes_on: The words that let something go on.
-        asked: What else is asked for, as it seems.
+        asked: Other things that are asked for, as it seems.
         numbers: Words that may be somebody's record number.
     """
 
@@ -168,7 +168,7 @@ class Words(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was read."""
+        """Tells that nothing was read."""
         return not any(self[:-2]) and not self.numbers
 
 
@@ -226,7 +226,12 @@ def _amounts(text: str) -> Iterator[tuple[Amount, str, str, str]]:
             if written is not None:
                 size = _SPELLED.get(written.lower()) or float(written.replace(",", ""))
                 given = Amount(size * unit.factor, unit.dimension)
-                yield given, found.group(0), text[max(0, found.start() - 40) : found.start()], text[found.end() :]
+                yield (
+                    given,
+                    found.group(0),
+                    text[max(0, found.start() - 40) : found.start()],
+                    text[found.end() : found.end() + 60],
+                )
 
 
 def without_markup(markup: str) -> str:
@@ -235,5 +240,5 @@ def without_markup(markup: str) -> str:
 
 
 def says_nothing(text: FreeText) -> bool:
-    """Whether a remark is not understood at all."""
+    """Tells that a remark is not understood at all."""
     return not text.names and bool(text.text.strip()) and read_words(text.text).empty

@@ -285,3 +285,26 @@ def test_harm_is_told_with_the_value_and_the_limit() -> None:
     assert told == "The potassium of 2.4 is critical (2.8 or below), and no potassium is given."
     assert harm_of_leaving("HGB", 6.0, "no blood is given").startswith("The haemoglobin of 6 is critical (below 7),")
     assert set(LIMITS) == {"K", "MG", "HGB", "INR"}
+
+
+def test_what_is_too_much_to_be_read_is_refused_and_costs_little() -> None:
+    long = {**GIVEN, "note": [{"text": "bid 1 mg " * 20_000}]}
+    assert unmet(medication(), long)[-1] == "MedicationRequest.understood"
+    order = read(long)
+    assert [refusal.element for refusal in order.refused] == ["resource"]
+    made = {name: value for name, value in GIVEN.items() if name != "resourceType"}
+    many = [
+        write("MedicationRequest", **made, note=[{"text": f"{place} " + "thank you " * 150}]) for place in range(60)
+    ]
+    judge = judge_of(*many)
+    judge.orders(medication())
+    codes = [code for code, _ in found(judge)]
+    assert codes.count("write_unexpected") > 30
+    assert "write_duplicate" in codes
+    assert not judge.verdict().success
+
+
+def test_no_more_than_five_problems_of_a_comparison_are_told() -> None:
+    refusals = [Refusal(f"a[{place}]", place, "it is odd") for place in range(8)]
+    told = compared("x", refusals, Code.WRONG_DOSE, "The dose should be 1 g").sentence
+    assert told.endswith("a[4] is 4: it is odd; and 3 more.")
