@@ -17,6 +17,7 @@ from tests.contract.rewritings import Person, Scene, rewritings
 from tests.contract.rewritings.grammar import Rewriting
 from tests.contract.rewritings.playing import FOLDERS, Played, gold, of_family, played, scene_of, writing_families
 
+pytestmark = pytest.mark.no_cover  # tens of thousands of verdicts, which other tests take apart by value
 LEAST_WRONG, LEAST_RIGHT = 60, 40
 WRITING = writing_families()
 
