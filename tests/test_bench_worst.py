@@ -40,6 +40,7 @@ Episode.step = raises
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="forks, and sets limits to what a process may take"),
     pytest.mark.timeout(300),
+    pytest.mark.once,
 ]
 
 

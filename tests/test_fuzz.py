@@ -68,6 +68,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], None]:
     return plant  # type: ignore[return-value]
 
 
+@pytest.mark.once
 @pytest.mark.timeout(1200)
 def test_twenty_thousand_actions_show_nothing() -> None:
     command = [sys.executable, str(SCRIPTS / "_fuzz.py"), "--actions", str(ACTIONS), "--seed", "20", "--workers", "1"]

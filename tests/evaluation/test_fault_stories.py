@@ -22,7 +22,10 @@ SCRIPTS = ROOT / "scripts"
 SEEDS = "0-49"
 ABOUT = {"env": "mab_gym/MedAgentBench-v0", "agent": "a"}
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks, and sets limits to what a process may write")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="forks, and sets limits to what a process may write"),
+    pytest.mark.once,
+]
 
 
 def stories(seeds: str, planted: str = "") -> subprocess.CompletedProcess[str]:
