@@ -248,7 +248,12 @@ def together(columns: Sequence[Keys]) -> Keys:
         if spans[0][1] * spans[1][1] >= 1 << 62:
             keys, column = (np.unique(each, return_inverse=True)[1].astype(np.int64) for each in (keys, column))  # noqa: PLW2901
             spans = [_span(keys), _span(column)]
-        keys = (keys - spans[0][0]) * spans[1][1] + (column - spans[1][0])
+        if spans[1][1] == 1:  # it tells nothing
+            continue
+        keys = keys - spans[0][0]
+        keys *= spans[1][1]
+        keys += column
+        keys -= spans[1][0]
     return keys
 
 
