@@ -72,7 +72,7 @@ AS_XML = 0.08
 """Reading a character of a resource and writing it as XML."""
 VERSION = 16.0
 """Putting one version into a history."""
-BUNDLE_ENTRY = 60.0
+BUNDLE_ENTRY = 80.0
 """Seeing to one entry of a Bundle, whatever it asks for."""
 STORED = 100.0
 """Checking and storing one resource."""

@@ -47,9 +47,10 @@ def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> l
     for form in occurring:
         if form == 0:
             continue
-        chosen = np.flatnonzero(forms == form)
-        for field, values in zip(found, _fields_of_form(column, form, seconds[chosen], wanted), strict=True):
-            field[chosen] = values
+        chosen = forms == form
+        part = seconds[chosen]
+        for field, kind in zip(found, wanted, strict=True):  # one after another: each takes megabytes
+            field[chosen] = _fields_of_form(column, form, part, (kind,))[0]
     return found
 
 
