@@ -187,7 +187,7 @@ def audit_tables(found: Audit) -> Iterator[Table]:
 
 
 def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
-    """Whether rules bite and shortcuts win, and what careless policies earn."""
+    """Tables of rules that bite, of shortcuts, and of the credit of careless policies."""
     title = f"Cases lost by who breaks a rule (at least {LEAST_BITE:.0%}), and won by a shortcut (at most "
     table = Table(title=f"{title}{MOST_BY_SHORTCUT:.0%})", title_justify="left")
     table.add_column("family", no_wrap=True)

@@ -18,6 +18,7 @@ from mab_gym.tasking.matching import assigned, compare
 from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.meaning.reading import read, size_of
 from mab_gym.tasking.meaning.said import Order
+from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 
 _SAME = 1e-6
@@ -61,7 +62,7 @@ def number(value: float, tolerance: float = _SAME) -> Expected:
     """A JSON number equal to ``value`` within ``tolerance``; 2 and 2.0 are the same."""
 
     def same(item: Any) -> bool:
-        given = _as_float(item)
+        given = json_number(item)
         return given is not None and abs(given - value) <= tolerance
 
     return Expected(f"{value:g}", same)
@@ -98,16 +99,6 @@ def _same_moment(item: Any, wanted: datetime) -> bool:
         return read_moment(item) == wanted
     except OverflowError:  # a year 1 or 9999 that leaves the calendar on its way to UTC
         return False
-
-
-def _as_float(item: Any) -> float | None:
-    """A JSON number as a float; None for anything else, and for whole numbers beyond a float's range."""
-    if not isinstance(item, int | float) or isinstance(item, bool):
-        return None
-    try:
-        return float(item)
-    except OverflowError:
-        return None
 
 
 class Judge:
@@ -289,7 +280,7 @@ def _a(kind: str) -> str:
 
 
 def _is_empty(answer: str) -> bool:
-    """Whether an answer holds nothing at all."""
+    """Tells that an answer holds nothing at all."""
     try:
         return all(item is None or item == "" for item in read_answer(answer))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Concepts: what an order is for, by its code, and what else it is called."""
+"""Clinical concepts by their codes and names."""
 
 from __future__ import annotations
 
@@ -69,18 +69,17 @@ class Concept:
         """A text without the names of it."""
         return self._named.sub(" ", text)
 
-    def problems(self, statements: Sequence[Said], *, texts: bool = True) -> Iterator[Refusal]:
+    def problems(self, statements: Sequence[Said]) -> Iterator[Refusal]:
         """Statements of a CodeableConcept that do not say that it is this one.
 
         Args:
             statements: Codings and texts, as `mab_gym.tasking.meaning.reading` notes them.
-            texts: Texts and displays have to agree, too.
         """
         right = 0
         for value, element in statements:
             coding: Mapping[str, Any] = value
             if "text" in coding:
-                if texts and not self._may_be(coding["text"]):
+                if not self._may_be(coding["text"]):
                     yield Refusal(element, coding["text"], f"it does not name {self.names[0]}", True)
                 continue
             system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
@@ -96,7 +95,7 @@ class Concept:
             if coding.get("userSelected") is True and (system, code) != (self.system, self.code):
                 yield Refusal(f"{element}.userSelected", True, "another code was selected", True)
             known = (system, code) in self.also and isinstance(display, str) and not any(others_in(display))
-            if texts and display is not None and not known and not self._may_be(display):
+            if display is not None and not known and not self._may_be(display):
                 yield Refusal(f"{element}.display", display, f"it does not name {self.names[0]}", True)
         if not right:
             yield Refusal("", None, f"it is not coded {self.code} of {self.system}", True)

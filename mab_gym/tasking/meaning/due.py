@@ -90,7 +90,14 @@ class Due:
 
     def unread(self, order: Order) -> list[str]:
         """Elements with remarks of which nothing is understood, so that they count for nothing."""
-        return [text.element for text in order.texts if says_nothing(text)]
+        asked = " ".join(self._note.split())
+        texts = [text for text in order.texts if not asked or asked not in " ".join(text.text.split())]
+        return [text.element for text in texts if says_nothing(text)]
+
+    @property
+    def _note(self) -> str:
+        """The remark that is asked for, which is read elsewhere."""
+        return ""
 
     def _name(self, facet: str) -> str:
         return f"{self.resource_type}.{facet}"
@@ -112,11 +119,9 @@ class Due:
         due = f"It should be for Patient/{self.person.mrn}"
         return compared(self._name("patient"), problems, Code.WRONG_PATIENT, due)
 
-    def _plain(
-        self, order: Order, facet: Facet, wanted: str, code: Code, *, needed: bool = True, critical: bool | None = None
-    ) -> Check:
-        problems = self._others(order.of(facet), wanted, needed=needed)
-        return compared(self._name(facet.value), problems, code, f"The {facet.value} should be {wanted}", critical)
+    def _plain(self, order: Order, facet: Facet, wanted: str, code: Code) -> Check:
+        problems = self._others(order.of(facet), wanted)
+        return compared(self._name(facet.value), problems, code, f"The {facet.value} should be {wanted}")
 
     @staticmethod
     def _others(said: Sequence[Said], wanted: Any, *, needed: bool = True) -> Iterator[Refusal]:

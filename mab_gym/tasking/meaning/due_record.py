@@ -92,9 +92,9 @@ class ObservationDue(Due):
         for value, element in said:
             if "".join(str(value).split()) != wanted:
                 yield Refusal(element, value, "it is another reading")
-        for value, element in order.of(Facet.REACTION):
+        for value, element in order.of(Facet.COMPONENT):
             yield from self._part(value, element)
-        for value, element in order.of(Facet.KIND):
+        for value, element in order.of(Facet.INTERPRETATION):
             code = value.get("code") or value.get("text") or value.get("display")
             if str(code).lower() not in self.interpretations:
                 yield Refusal(element, value, "it does not fit the reading")
@@ -129,6 +129,13 @@ _LIMBS: Final = frozenset(
 )  # fmt: skip
 
 
+_TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem/allergyintolerance"
+_STATUSES: Final = {
+    Facet.CLINICAL: Concept(f"{_TERMINOLOGY}-clinical", "active", ("active",)),
+    Facet.VERIFICATION: Concept(f"{_TERMINOLOGY}-verification", "confirmed", ("confirmed",)),
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AllergyDue(Due):
     """An allergy to be recorded.
@@ -150,15 +157,9 @@ class AllergyDue(Due):
         """Compares an order with this one."""
         yield self._patient(order)
         yield self._concept(order, self.substance, "substance.code", critical=True)
-        for facet, wanted, kind in (
-            (Facet.CLINICAL, "active", "clinical"),
-            (Facet.VERIFICATION, "confirmed", "verification"),
-        ):
-            status = Concept(f"http://terminology.hl7.org/CodeSystem/allergyintolerance-{kind}", wanted, (wanted,))
-            problems = list(status.problems(order.of(facet)))
-            yield compared(
-                f"{facet.value}.code", problems, Code.WRONG_CODE, f"The {facet.value} should be {wanted}", False
-            )
+        for facet, status in _STATUSES.items():
+            due = f"The {facet.value} should be {status.code}"
+            yield compared(f"{facet.value}.code", status.problems(order.of(facet)), Code.WRONG_CODE, due, False)
         yield self._plain(order, Facet.CRITICALITY, "high", Code.WRONG_PRIORITY)
         yield self._at(order, Facet.AUTHORED, "recordedDate", self.now)
         yield compared(

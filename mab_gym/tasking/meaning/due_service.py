@@ -13,7 +13,6 @@ from mab_gym.tasking.meaning.due import DAY, HOUR, Check, Request, compared, is_
 from mab_gym.tasking.meaning.said import Facet, Order, Refusal
 from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.meaning.units import Amount
-from mab_gym.tasking.meaning.words import says_nothing
 from mab_gym.tasking.verdict import Code
 
 
@@ -66,11 +65,10 @@ class ServiceDue(Request):
         )
         yield from self._understood(order, expected)
 
-    def unread(self, order: Order) -> list[str]:
-        """As `Due.unread`; the note that is asked for is read."""
-        asked = " ".join(self.note.split())
-        texts = [text for text in order.texts if not asked or asked not in " ".join(text.text.split())]
-        return [text.element for text in texts if says_nothing(text)]
+    @property
+    def _note(self) -> str:
+        """The remark that is asked for."""
+        return self.note
 
     def _when(self, order: Order) -> Iterator[Refusal]:
         refused = self._refused(order, "occurrenceDateTime", "occurrencePeriod", "occurrenceTiming")

@@ -15,6 +15,7 @@ from typing import Final
 ADMINISTRATIVE: Final = "who wrote it down, and by which protocol or under which number, is another matter"
 PAYMENT: Final = "who pays is another matter"
 EVIDENCE: Final = "what speaks for an order does not change it"
+SAME_DRUG: Final = "a product of the same drug may be given"
 SUPPLY: Final = "how much is handed out at once does not change what is given"
 
 EVERYWHERE: Final = {
@@ -35,7 +36,9 @@ HARMLESS: Final[dict[str, dict[str, str]]] = {
     "MedicationRequest.dispenseRequest": {
         "initialFill": SUPPLY, "performer": SUPPLY,
     },
-    "MedicationRequest.substitution": {"reason": "a product of the same drug may be given"},
+    "MedicationRequest.substitution": {
+        "allowedBoolean": SAME_DRUG, "reason": SAME_DRUG,
+    },
     "Dosage": {"sequence": "there is one dosage"},
     "Dosage.doseAndRate": {},
     "ServiceRequest": {
@@ -56,7 +59,7 @@ HARMLESS: Final[dict[str, dict[str, str]]] = {
         "referenceRange": "what is usual does not change what was measured",
     },
     "AllergyIntolerance": {"identifier": ADMINISTRATIVE, "recorder": ADMINISTRATIVE, "asserter": ADMINISTRATIVE},
-    "AllergyIntolerance.reaction": {},
+    "AllergyIntolerance.reaction": {"exposureRoute": "the way into the body does not change what somebody reacts to"},
     "Appointment": {
         "identifier": ADMINISTRATIVE, "slot": ADMINISTRATIVE, "created": ADMINISTRATIVE,
         "priority": "a number without a common meaning",

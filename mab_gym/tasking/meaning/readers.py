@@ -9,7 +9,7 @@ from typing import Any, Final
 from mab_gym.fhir.dates import stored_period
 from mab_gym.tasking.meaning.routes import route_of_code, route_of_words
 from mab_gym.tasking.meaning.said import Facet, FreeText, Order, listed, member
-from mab_gym.tasking.meaning.schedules import read_bounds, read_start, read_timing
+from mab_gym.tasking.meaning.schedules import read_bounds
 from mab_gym.tasking.meaning.units import UCUM, Amount, number, read_unit
 from mab_gym.tasking.meaning.words import without_markup
 
@@ -71,8 +71,8 @@ def narrative(order: Order, value: Any, where: str) -> None:
 
 def contained(order: Order, value: Any, where: str) -> None:
     """Refuses contained resources but those of people, places and devices."""
-    for place, each in enumerate(listed(value)):
-        kind = member(each, "resourceType")
+    for place, resource in enumerate(listed(value)):
+        kind = member(resource, "resourceType")
         if kind not in ("Practitioner", "PractitionerRole", "Organization", "Location", "Device", "Coverage"):
             order.refuse(f"{where}[{place}]", kind, "it can change the meaning, and cannot be understood here")
 
@@ -295,13 +295,6 @@ def method(order: Order, value: Any, where: str) -> None:
         order.say(Facet.ROUTE, said.pop(), where)
 
 
-def rate(order: Order, value: Any, where: str) -> None:
-    """Notes a rate, or the time that a prompt writes in its place."""
-    given = read_quantity(order, value, where)
-    if given is not None:
-        order.say(Facet.RATE, given, where)
-
-
 def dose_type(order: Order, value: Any, where: str) -> None:
     """Refuses a kind of dose that is neither ordered nor calculated."""
     words = {str(member(c, "code")) for c in listed(member(value, "coding"))} | {str(member(value, "text")).lower()}
@@ -355,16 +348,6 @@ def substitution(order: Order, value: Any, where: str) -> None:
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
-def occurrence_date(order: Order, value: Any, where: str) -> None:
-    """Notes when something is done."""
-    read_start(order, value, where)
-
-
-def occurrence_timing(order: Order, value: Any, where: str) -> None:
-    """Notes when and how often something is done."""
-    read_timing(order, value, where)
-
-
 def repetitions(order: Order, value: Any, where: str) -> None:
     """Refuses more than one repetition."""
     if value != 1:
@@ -389,10 +372,6 @@ def supply_days(order: Order, value: Any, where: str) -> None:
     given = read_quantity(order, value, where)
     if given is not None and (given.dimension != "[time]" or given.size > 86_400):
         order.say(Facet.KIND, "continuous", where)
-
-
-def read_elsewhere(order: Order, value: Any, where: str) -> None:
-    """Read elsewhere, together with others."""
 
 
 RELATED: Final = each(reference(Facet.RELATED))

@@ -24,12 +24,8 @@ from mab_gym.tasking.meaning.readers import (
     each,
     method,
     not_true,
-    occurrence_date,
-    occurrence_timing,
     past,
     plain,
-    rate,
-    read_elsewhere,
     reference,
     remarks,
     repeats,
@@ -43,7 +39,7 @@ from mab_gym.tasking.meaning.readers import (
     words,
 )
 from mab_gym.tasking.meaning.said import Facet, Order, listed
-from mab_gym.tasking.meaning.schedules import read_bounds, read_timing
+from mab_gym.tasking.meaning.schedules import read_bounds, read_start, read_timing
 
 _TURNING: Final = frozenset({"modifierExtension", "doNotPerform", "asNeededBoolean", "asNeededCodeableConcept"})
 """Elements that turn any order into something else, or make it depend on something, wherever they stand."""
@@ -158,7 +154,7 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "dispenseInterval": supply_days,
         "expectedSupplyDuration": supply_days,
     },
-    "MedicationRequest.substitution": {"allowedBoolean": read_elsewhere, "allowedCodeableConcept": substitution},
+    "MedicationRequest.substitution": {"allowedCodeableConcept": substitution},
     "Dosage": {
         "text": words,
         "additionalInstruction": each(concept_words(coded=False)),
@@ -177,7 +173,7 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "type": dose_type,
         "doseQuantity": an_amount(Facet.DOSE),
         "doseRange": an_amount_range(Facet.DOSE),
-        "rateQuantity": rate,
+        "rateQuantity": an_amount(Facet.RATE),
         "rateRange": an_amount_range(Facet.RATE),
         "rateRatio": an_amount_in_time(Facet.RATE),
     },
@@ -195,9 +191,9 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "quantityRange": an_amount_range(Facet.QUANTITY),
         "subject": reference(Facet.PATIENT),
         "encounter": reference(Facet.RELATED),
-        "occurrenceDateTime": occurrence_date,
+        "occurrenceDateTime": read_start,
         "occurrencePeriod": read_bounds,
-        "occurrenceTiming": occurrence_timing,
+        "occurrenceTiming": read_timing,
         "asNeededBoolean": not_true(DEPENDS),
         "authoredOn": a_date(Facet.AUTHORED),
         "performerType": concept(Facet.PERFORMER, names=False),
@@ -244,11 +240,11 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "effectiveInstant": a_date(Facet.OCCURRENCE),
         "issued": a_date(Facet.AUTHORED),
         "valueString": plain(Facet.VALUE),
-        "interpretation": each(concept(Facet.KIND, names=False)),
+        "interpretation": each(concept(Facet.INTERPRETATION, names=False)),
         "note": each(annotation),
         "bodySite": concept(Facet.SITE, names=False),
         "method": concept_words(coded=True),
-        "component": each(plain(Facet.REACTION)),
+        "component": each(plain(Facet.COMPONENT)),
     },
     "AllergyIntolerance": {
         **OF_ANY_RESOURCE,
@@ -273,7 +269,6 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "description": words,
         "onset": past,
         "severity": plain(Facet.SEVERITY),
-        "exposureRoute": read_elsewhere,
         "note": each(annotation),
     },
     "Appointment": {
@@ -287,7 +282,7 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "reasonReference": RELATED,
         "description": words,
         "supportingInformation": RELATED,
-        "start": occurrence_date,
+        "start": read_start,
         "end": a_date(Facet.PAST),
         "minutesDuration": plain(Facet.LASTS),
         "comment": words,

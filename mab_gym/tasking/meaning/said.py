@@ -41,6 +41,8 @@ class Facet(StrEnum):
     PAST = "past"
     PERFORMER = "performer"
     VALID = "valid"
+    COMPONENT = "component"
+    INTERPRETATION = "interpretation"
     SEVERITY = "severity"
     COUNT = "count"
 
