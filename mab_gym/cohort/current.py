@@ -20,7 +20,7 @@ from numpy.random import RandomState
 
 from mab_gym.cohort.conditions import Traits
 from mab_gym.cohort.series import MEASUREMENTS, NUMBER, rounded_level
-from mab_gym.cohort.streams import SITUATIONS, Bools, Floats, Ints, apportion, stream
+from mab_gym.cohort.streams import SITUATIONS, Bools, Floats, Ints, apportion, some, stream
 
 DAY: Final = 24 * 60
 """Ages of readings are in minutes before now, in this file alone."""
@@ -154,7 +154,7 @@ def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
         drawn = np.floor(ages[:, 0] * ratio ** rng.random_sample(patients)).astype(np.int64)
         newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
         value[:, column] = _newest_values(rng, code, table, situation[:, column], usual, standing)
-        withdrawn[:, column] = _withdrawn(rng, situation[:, column])
+        withdrawn[:, column] = some(rng, situation[:, column], _WITHDRAWN)
     rng = stream(seed, SITUATIONS, len(CODES))
     inside = (newest[:, :3] <= DAY).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
@@ -200,16 +200,6 @@ def _situations(rng: RandomState, table: Sequence[Situation], standing: Floats) 
     rest = by_chance[len(loose) :]
     rest = rest[np.argsort(standing[rest], kind="stable")]
     result[rest] = ordered[np.argsort(rank[ordered], kind="stable")]
-    return result
-
-
-def _withdrawn(rng: RandomState, situation: Ints) -> Bools:
-    """Whose newest reading was entered in error: as large a share of each situation as of the others."""
-    order = rng.permutation(len(situation))
-    order = order[np.argsort(situation[order], kind="stable")]
-    steps = np.floor((np.arange(len(situation) + 1) + float(rng.random_sample())) * _WITHDRAWN)
-    result = np.zeros(len(situation), dtype=np.bool_)
-    result[order] = np.diff(steps) > 0
     return result
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, TypeVar
 
-import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort.columns import Json, digits
 from mab_gym.cohort.history import Someone
 from mab_gym.cohort.spec import NOW
-from mab_gym.cohort.streams import Bools, Ints, integers
+from mab_gym.cohort.streams import integers
 
 RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 HOUR: Final = 60
@@ -58,23 +57,6 @@ def one(rng: RandomState, choices: Sequence[T]) -> T:
 def between(rng: RandomState, low: int, high: int) -> int:
     """A whole number from ``low`` to ``high`` without the latter."""
     return int(integers(rng, low, high, 1)[0])
-
-
-def some(rng: RandomState, groups: Sequence[int] | Ints, share: float = WITHDRAWN) -> Bools:
-    """A share of people, as large of each group as of the others.
-
-    Args:
-        rng: The stream to draw from.
-        groups: Shape ``(people,)``; the group of each.
-        share: How many of them.
-    """
-    numbers = np.asarray(groups, dtype=np.int64)
-    order = rng.permutation(len(numbers))
-    order = order[np.argsort(numbers[order], kind="stable")]
-    steps = np.floor((np.arange(len(numbers) + 1) + float(rng.random_sample())) * share)
-    result = np.zeros(len(numbers), dtype=np.bool_)
-    result[order] = np.diff(steps) > 0
-    return result
 
 
 def written(rng: RandomState, age: int) -> str:

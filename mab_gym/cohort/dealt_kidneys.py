@@ -17,9 +17,9 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort.assignment import assign
-from mab_gym.cohort.dealing import DAY, HOUR, Layer, between, result, some, weight, withdrawn
+from mab_gym.cohort.dealing import DAY, HOUR, WITHDRAWN, Layer, between, result, weight, withdrawn
 from mab_gym.cohort.history import Someone
-from mab_gym.cohort.streams import LAYER, Floats, Ints, apportion, stream
+from mab_gym.cohort.streams import LAYER, Floats, Ints, apportion, some, stream
 from mab_gym.cohort.uses import CODES
 
 _EDGES: Final = {9: 7, 10: 4, 25: 4, 26: 5, 50: 6, 51: 5}
@@ -77,7 +77,7 @@ def deal_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
         0 if wanted[place] == _NO_RECENT else _step(clearance(someone, weights[place] / 10, creatinines[place] / 100))
         for place, someone in enumerate(profiles)
     ]
-    void = some(rng, steps)
+    void = some(rng, steps, WITHDRAWN)
     for place, someone in enumerate(profiles):
         own = stream(seed, LAYER, 12, place)
         layer.replace(someone, ("WT",), _TWO_DAYS)

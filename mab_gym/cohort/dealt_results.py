@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort.dealing import DAY, HOUR, PRESENT, Layer, between, one, problem, result, some, withdrawn
+from mab_gym.cohort.dealing import DAY, HOUR, PRESENT, WITHDRAWN, Layer, between, one, problem, result, withdrawn
 from mab_gym.cohort.history import Someone
-from mab_gym.cohort.streams import LAYER, stream
+from mab_gym.cohort.streams import LAYER, some, stream
 from mab_gym.cohort.uses import CODES, codes_for, may_take
 
 _RATIOS: Final = (14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101, 14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101,
@@ -51,7 +51,7 @@ def deal_ratios(seed: int, profiles: Sequence[Someone], takers: dict[str, int], 
     people = [each for each in profiles if each.mrn in takers]
     turns = rng.permutation(len(people))
     ratios = [_RATIOS[turn % len(_RATIOS)] for turn in turns.tolist()]
-    void = some(rng, [_course(ratio) for ratio in ratios])
+    void = some(rng, [_course(ratio) for ratio in ratios], WITHDRAWN)
     for place, someone in enumerate(people):
         own, began, ratio = stream(seed, LAYER, 13, place), takers[someone.mrn], ratios[place]
         if not set(codes_for("warfarin")) & someone.codes:
