@@ -5,7 +5,8 @@ runs in a process of its own, forked from one that has opened the hospital and a
 (a search, a create, a batch, an operation), so that imports and FHIR's definitions are loaded and nothing else is:
 indexes, orders, texts and filters that an action needs are made while it is measured. That is *cold*, as the first
 agent of a process finds it. *Warm* is the same episode again in the same process. Not cold are the operating system's
-pages of the archive.
+pages of the archive. Memory is what Python and NumPy hold at once at the peak, cold, measured by ``tracemalloc`` in one
+more process.
 
 The dearest hundred are kept, two of a shape at most, and changed further: more values, more conditions, deeper
 chains, higher counts, batches of many. A seed such as ``17~3~88`` is a script of the grammar (17) and the changes made
@@ -26,6 +27,7 @@ import select
 import signal
 import sys
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -45,6 +47,8 @@ from mab_gym.fhir.server import Session
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, OF_A_SHAPE = 100, 2
 SECONDS_WANTED, BYTES_WANTED = 0.1, 20e6
+WORTH_TRACING = 0.004
+"""Seconds; what takes less does not fill as many bytes as are asked about."""
 ROOM = 4 << 30
 """Bytes of address space that a candidate may take beyond what is taken already."""
 ORDINARY = (
@@ -65,7 +69,7 @@ class Measured:
         cold: Processor seconds, cold.
         warm: Processor seconds, warm; -1 where there was no time left for that.
         size: Bytes of the answer, and of the text beside it.
-        memory: Bytes of memory at its peak beyond what was taken before.
+        memory: Bytes that were held at the peak beyond what was held before; -1 where that was not measured.
         status: The HTTP status; 0 where nothing was sent.
         text: The message, shortened.
         over: Why it was cut short, or empty.
@@ -86,7 +90,7 @@ class Measured:
     @property
     def worth(self) -> float:
         """A measure of how dear it is; 1 is what a budget allows."""
-        return max(self.cold / SECONDS_WANTED, self.size / BYTES_WANTED)
+        return max(self.cold / SECONDS_WANTED, self.size / BYTES_WANTED, self.memory / BYTES_WANTED)
 
 
 class Workbench:
@@ -123,13 +127,37 @@ class Workbench:
         return script
 
     def measure(self, seed: str) -> Measured:
-        """Plays a script twice in a process of its own."""
+        """Plays a script twice in a process of its own; where that took long, in another one for its memory."""
         script = self.script(seed)
+        told, usage = self._in_a_process(lambda writing: self._times(script, seed, writing))
+        if not told:
+            spent = usage.ru_utime + usage.ru_stime
+            text = shortened(script.action.text(self.base_url))
+            return Measured(seed, script.action.shape(), spent, -1, 0, -1, 0, text, "cut short")
+        measured = Measured(**json.loads(told.splitlines()[-1]))
+        if measured.cold < WORTH_TRACING or measured.fault:
+            return measured
+        told, _ = self._in_a_process(lambda writing: self._peak(script, writing))
+        return replace(measured, memory=json.loads(told)) if told else measured
+
+    def _in_a_process(self, work: Callable[[int], None]) -> tuple[bytes, resource.struct_rusage]:
+        """Does something in a process of its own.
+
+        Args:
+            work: What to do; it writes to the descriptor that it is given.
+
+        Returns:
+            The text that it wrote, and the process's times.
+        """
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(reading)
-            self._child(script, seed, writing)
+            try:
+                os.close(reading)
+                self._bound()
+                work(writing)
+            finally:
+                os._exit(0)
         os.close(writing)
         try:
             told = _read_all(reading, 10 * self.limit)
@@ -138,28 +166,28 @@ class Workbench:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
             _, _, usage = os.wait4(child, 0)
-        if told:
-            return Measured(**json.loads(told.splitlines()[-1]))
-        spent = usage.ru_utime + usage.ru_stime
-        text = shortened(script.action.text(self.base_url))
-        return Measured(seed, script.action.shape(), spent, -1, 0, usage.ru_maxrss << 10, 0, text, "cut short")
+        return told, usage
 
-    def _child(self, script: Script, seed: str, writing: int) -> None:
-        """Measures, tells of it and ends the process, whatever happens."""
+    def _times(self, script: Script, seed: str, writing: int) -> None:
+        """Tells of the first time and then, after that, of the second one too."""
+        log = FaultLog().listen()
         try:
-            self._bound()
-            log = FaultLog().listen()
-            try:
-                told = self._measured(script, seed)
-            except Exception as error:
-                text = shortened(script.action.text(self.base_url))
-                told = Measured(seed, script.action.shape(), 0, -1, 0, 0, 0, text, fault=described(error))
-            told = replace(told, fault=told.fault or "; ".join(log.take()))
-            _tell(writing, told)
-            if not told.fault:
-                _tell(writing, replace(told, warm=self._play(script)[1]))
-        finally:
-            os._exit(0)
+            told = self._measured(script, seed)
+        except Exception as error:
+            text = shortened(script.action.text(self.base_url))
+            told = Measured(seed, script.action.shape(), 0, -1, 0, -1, 0, text, fault=described(error))
+        told = replace(told, fault=told.fault or "; ".join(log.take()))
+        _tell(writing, told)
+        if not told.fault:
+            _tell(writing, replace(told, warm=self._timed(self._begin(script))[0]))
+
+    def _peak(self, script: Script, writing: int) -> None:
+        """Tells how many bytes an action holds at once."""
+        text = self._begin(script)
+        gc.collect()
+        tracemalloc.start()
+        self.env.step(text)
+        os.write(writing, json.dumps(tracemalloc.get_traced_memory()[1]).encode())
 
     def _bound(self) -> None:
         """Limits this process."""
@@ -168,24 +196,27 @@ class Workbench:
         resource.setrlimit(resource.RLIMIT_CPU, (self.limit, self.limit))
 
     def _measured(self, script: Script, seed: str) -> Measured:
-        text, cold, size, memory, status = self._play(script)
-        return Measured(seed, script.action.shape(), cold, -1, size, memory, status, shortened(text))
+        text = self._begin(script)
+        cold, size, status = self._timed(text)
+        return Measured(seed, script.action.shape(), cold, -1, size, -1, status, shortened(text))
 
-    def _play(self, script: Script) -> tuple[str, float, int, int, int]:
+    def _begin(self, script: Script) -> str:
+        """Begins the script's episode, writes what it writes first, and gives the text of its action."""
         cases = self.env.workplace.tasks.cases
         options = {"case": cases[script.case % len(cases)].id}
         self.env.reset(seed=1, options={**options, "variant": script.variant} if script.variant else options)
         answer = ""
         for action in script.before:
             answer = self.env.step(action.text(self.base_url, answer))[0]["fhir"]
-        text = script.action.text(self.base_url, answer)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return script.action.text(self.base_url, answer)
+
+    def _timed(self, text: str) -> tuple[float, int, int]:
+        """Plays an action: its processor seconds, the size of its answer and its HTTP status."""
         begun = time.process_time()
         observation = self.env.step(text)[0]
         took = time.process_time() - begun
-        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
         size = len(observation["fhir"].encode("utf-8", "surrogatepass")) + len(observation["text"])
-        return text, took, size, peak, int(observation["status"])
+        return took, size, int(observation["status"])
 
 
 def _tell(writing: int, told: Measured) -> None:
@@ -278,7 +309,8 @@ class Search:
         self.count += 1
         self.counted["over 100 ms, cold"] += measured.cold > SECONDS_WANTED
         self.counted["over 100 ms, warm"] += measured.warm > SECONDS_WANTED
-        self.counted["over 20 MB"] += measured.size > BYTES_WANTED
+        self.counted["answers over 20 MB"] += measured.size > BYTES_WANTED
+        self.counted["memory over 20 MB"] += measured.memory > BYTES_WANTED
         self.counted["cut short"] += bool(measured.over)
         if measured.fault:
             self.faults.setdefault(measured.fault, measured)
@@ -298,8 +330,8 @@ def line(place: int, m: Measured) -> str:
     """One line of the list."""
     cut = "≥" if m.over else " "
     return (
-        f"{place:3} {cut}{m.cold * 1e3:9.1f} {max(m.warm, 0) * 1e3:9.1f} {m.size / 1e6:7.2f} {m.memory / 1e6:7.1f} "
-        f"{m.status:3}  {m.seed}\n      {m.text}"
+        f"{place:3} {cut}{m.cold * 1e3:9.1f} {max(m.warm, 0) * 1e3:9.1f} {m.size / 1e6:7.2f} "
+        f"{max(m.memory, 0) / 1e6:7.1f} {m.status:3}  {m.seed}\n      {m.text}"
     )
 
 

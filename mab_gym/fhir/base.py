@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mab_gym.fhir.budget import COMPARISON, ELEMENT, ROW, Bill, Budget
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
-from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
+from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, blocks, period_fields
 from mab_gym.fhir.json_text import DecimalNumber, TooManyDigitsError
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
@@ -578,15 +578,17 @@ def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:
 def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
     """Marks the rows that satisfy a filter by date."""
     if wanted.missing is not None:
-        mask: Mask = column.forms[rows] != 0
-        return mask
+        present: Mask = column.forms[rows] != 0
+        return present
     timed = {comparison.period.timed for comparison in wanted.comparisons}
     fields = [field for field in (LOW, HIGH, LOW_DAY, HIGH_DAY) if (field in (LOW, HIGH)) in timed]
     if not fields:
         return np.zeros(len(rows), dtype=np.bool_)
-    found = dict(zip(fields, period_fields(column, rows, fields), strict=True))
-    some = found[fields[0]]
-    low, high, low_day, high_day = (found.get(field, some) for field in (LOW, HIGH, LOW_DAY, HIGH_DAY))
-    matching = [comparison.matches_array(low, high, low_day, high_day) for comparison in wanted.comparisons]
-    found_rows: Mask = np.logical_or.reduce(matching) & (some != NO_PERIOD)
-    return found_rows
+    mask = np.empty(len(rows), dtype=np.bool_)
+    for part in blocks(rows):
+        found = dict(zip(fields, period_fields(column, rows[part], fields), strict=True))
+        some = found[fields[0]]
+        low, high, low_day, high_day = (found.get(field, some) for field in (LOW, HIGH, LOW_DAY, HIGH_DAY))
+        matching = [comparison.matches_array(low, high, low_day, high_day) for comparison in wanted.comparisons]
+        mask[part] = np.logical_or.reduce(matching) & (some != NO_PERIOD)
+    return mask

@@ -7,7 +7,7 @@ are kept as they were written.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ NO_PERIOD = np.iinfo(np.int64).min
 """Stands for a field of a row that has no period."""
 _DAY = 86_400
 _TO_THE_SECOND, _TO_THE_DAY = 19, 10
+_BLOCK = 1 << 16
 
 Numbers = npt.NDArray[np.int64]
 
@@ -37,9 +38,8 @@ def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> l
     Returns:
         An array of shape ``(len(rows),)`` for each field; `NO_PERIOD` where a row has none.
     """
-    whole = len(rows) == len(column.forms) and bool(len(rows) == 0 or (rows[0] == 0 and rows[-1] == len(rows) - 1))
-    forms = column.forms if whole else column.forms[rows]
-    seconds = np.asarray(column.seconds if whole else column.seconds[rows], dtype=np.int64)
+    forms = column.forms[rows]
+    seconds = column.seconds[rows].astype(np.int64, copy=False)
     occurring = np.flatnonzero(np.bincount(forms, minlength=1)).tolist()
     if len(occurring) == 1 and occurring[0] not in (0, OTHER_FORM):
         return _fields_of_form(column, occurring[0], seconds, wanted)
@@ -48,17 +48,21 @@ def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> l
         if form == 0:
             continue
         chosen = forms == form
-        part = seconds[chosen]
-        for field, kind in zip(found, wanted, strict=True):  # one after another: each takes megabytes
-            field[chosen] = _fields_of_form(column, form, part, (kind,))[0]
+        for field, numbers in zip(found, _fields_of_form(column, form, seconds[chosen], wanted), strict=True):
+            field[chosen] = numbers
     return found
+
+
+def blocks(rows: Rows) -> Iterator[slice]:
+    """Parts of many rows, so small that the arrays on the way to a result take little beside the result."""
+    for start in range(0, len(rows), _BLOCK):
+        yield slice(start, start + _BLOCK)
 
 
 def _fields_of_form(column: InstantColumn, form: int, seconds: Numbers, wanted: Sequence[int]) -> list[Numbers]:
     """The fields of periods that are all written in one way."""
     if form == OTHER_FORM:
-        texts = [stored_period(json.loads(column.others[number])) for number in range(len(column.others))]
-        return [_field_of(texts, field)[seconds] for field in wanted]
+        return _fields_of_few(seconds, wanted, lambda number: stored_period(json.loads(column.others[number])))
     known = column.known[form - 1]
     if known.length == _TO_THE_SECOND:
         return [seconds * 1000 if field in (LOW, HIGH) else _days(seconds + known.utc_offset) for field in wanted]
@@ -66,13 +70,17 @@ def _fields_of_form(column: InstantColumn, form: int, seconds: Numbers, wanted: 
         ends = {LOW: 0, HIGH: _DAY * 1000 - 1}
         return [seconds * 1000 + ends[field] if field in ends else _days(seconds) for field in wanted]
     # Years and months: there are few.
-    distinct, back = np.unique(seconds, return_inverse=True)
-    periods = [stored_period(write_instant(number, known)) for number in distinct.tolist()]
-    return [_field_of(periods, field)[back] for field in wanted]
+    return _fields_of_few(seconds, wanted, lambda number: stored_period(write_instant(number, known)))
 
 
-def _field_of(periods: Sequence[Period | None], field: int) -> Numbers:
-    return np.array([NO_PERIOD if period is None else period[field] for period in periods], dtype=np.int64)
+def _fields_of_few(numbers: Numbers, wanted: Sequence[int], period_of: Callable[[int], Period | None]) -> list[Numbers]:
+    """The fields of periods of which few differ, each of these read once."""
+    distinct, back = np.unique(numbers, return_inverse=True)
+    periods = [period_of(number) for number in distinct.tolist()]
+    return [
+        np.array([NO_PERIOD if period is None else period[field] for period in periods], dtype=np.int64)[back]
+        for field in wanted
+    ]
 
 
 def _days(local_seconds: Numbers) -> Numbers:

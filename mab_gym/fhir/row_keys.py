@@ -15,10 +15,10 @@ import numpy.typing as npt
 from mab_gym.fhir.base import BaseTable, PoolIndex
 from mab_gym.fhir.dates import Period
 from mab_gym.fhir.definitions import SearchParameter
-from mab_gym.fhir.instants import NO_PERIOD, period_fields
+from mab_gym.fhir.instants import NO_PERIOD, blocks, period_fields
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.table import Rows
-from mab_gym.fhir.ties import Keys
+from mab_gym.fhir.ties import Keys, rank_in_place
 from mab_gym.fhir.values import Value
 
 ValuesOf = Callable[[int, SearchParameter], Sequence[Value]]
@@ -115,15 +115,23 @@ def date_fields(
         fields: Which fields of `Period`.
         values_of: Gives the values of a write.
     """
-    size = 0 if table is None else len(table)
-    stored, written = _split(hits, size)
-    of_rows: list[Keys] | None = []
-    if table is not None and len(written) < len(hits):
-        of_rows = _stored_fields(table, hits[stored] if len(written) else hits, parameter, fields)
-        if of_rows is None:
+    found = [np.empty(len(hits), dtype=np.int64) for _ in fields]
+    for part in blocks(hits):
+        these = _fields_of_block(table, hits[part], parameter, fields, values_of)
+        if these is None:
             return None
-        if not len(written):
-            return of_rows
+        for field, numbers in zip(found, these, strict=True):
+            field[part] = numbers
+    return found
+
+
+def _fields_of_block(
+    table: BaseTable | None, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
+) -> list[Keys] | None:
+    stored, written = _split(hits, 0 if table is None else len(table))
+    of_rows = [] if table is None else _stored_fields(table, hits[stored], parameter, fields)
+    if of_rows is None or (of_rows and not len(written)):
+        return of_rows
     found = [np.full(len(hits), NO_PERIOD, dtype=np.int64) for _ in fields]
     if of_rows:
         for field, numbers in zip(found, of_rows, strict=True):
@@ -241,22 +249,27 @@ def _joined(
 
 
 def together(columns: Sequence[Keys]) -> Keys:
-    """One number for each row that sorts as several do, the first column the strongest."""
+    """One number for each row that sorts as several do, the first column the strongest.
+
+    The columns may be changed in their place, which spares megabytes.
+    """
     keys = columns[0]
     for column in columns[1:]:
         spans = [_span(keys), _span(column)]
-        if spans[0][1] * spans[1][1] >= 1 << 62:
-            keys, column = (np.unique(each, return_inverse=True)[1].astype(np.int64) for each in (keys, column))  # noqa: PLW2901
-            spans = [_span(keys), _span(column)]
+        for number, each in ((1, column), (0, keys)):
+            if spans[0][1] * spans[1][1] >= _GREATEST:
+                rank_in_place(each)
+                spans[number] = _span(each)
         if spans[1][1] == 1:  # it tells nothing
             continue
-        keys = keys - spans[0][0]
+        keys -= spans[0][0]
         keys *= spans[1][1]
         keys += column
         keys -= spans[1][0]
     return keys
 
 
+_GREATEST = 1 << 62
 _DIGITS = 15
 """Longer ids are compared as the texts that they are."""
 _POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
@@ -277,16 +290,20 @@ def id_keys(numbers: npt.NDArray[Any], texts: Sequence[str]) -> Keys:
         written = [*map(str, numbers.tolist()), *texts]
         places = {text: place for place, text in enumerate(sorted(set(written)))}
         return np.array([places[text] for text in written], dtype=np.int64)
-    digits = np.searchsorted(_POWERS[1:], numbers, side="right") + 1
     # As if every id had as many digits; equals then come by how many they really have.
     step = 4 * (longest + 2)
-    stored = numbers.astype(np.int64) * _POWERS[longest - digits] * step + 4 * digits
+    keys = np.empty(len(numbers) + len(texts), dtype=np.int64)
+    for part in blocks(numbers):
+        some = numbers[part].astype(np.int64)
+        digits = np.searchsorted(_POWERS[1:], some, side="right") + 1
+        keys[: len(numbers)][part] = some * _POWERS[longest - digits] * step + 4 * digits
     if not texts:
-        return stored
-    written_keys = np.array([_text_key(text, longest, step) for text in texts], dtype=np.int64)
+        return keys
+    keys[len(numbers) :] = [_text_key(text, longest, step) for text in texts]
     ranks = {text: place for place, text in enumerate(sorted(set(texts)))}
-    ties = np.concatenate((np.zeros(len(stored), dtype=np.int64), [ranks[text] for text in texts]))
-    return together([np.concatenate((stored, written_keys)), ties])
+    ties = np.zeros(len(keys), dtype=np.int64)
+    ties[len(numbers) :] = [ranks[text] for text in texts]
+    return together([keys, ties])
 
 
 def _text_key(text: str, longest: int, step: int) -> int:
@@ -312,8 +329,9 @@ def spread(starts: Rows, lengths: Rows) -> Rows:
     return np.repeat(starts - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
 
 
-def _split(hits: Rows, size: int) -> tuple[slice | Rows, Rows]:
+def _split(hits: Rows, size: int) -> tuple[slice | npt.NDArray[np.bool_], Rows]:
     """Finds where hits are rows of the snapshot, and where they are writes."""
     if not len(hits) or int(hits.max()) < size:
         return slice(None), np.empty(0, dtype=np.intp)
-    return np.flatnonzero(hits < size), np.flatnonzero(hits >= size)
+    stored = hits < size
+    return stored, np.flatnonzero(~stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -167,11 +168,10 @@ class View:
             rows = rows[~np.isin(rows, replaced)]
         if not extra:
             return rows
-        hits = np.concatenate((rows, np.array(extra, dtype=np.intp)))
-        if table is None or not len(rows):
-            return hits[np.argsort(places, kind="stable")]
-        before = table.places(rows)
-        return hits[np.argsort(np.concatenate((before, places)), kind="stable")]
+        order = np.argsort(places, kind="stable").tolist()
+        # Rows and places rise together: the few writes are put between them.
+        after = [0 if table is None else bisect_right(table.positions, places[number]) for number in order]
+        return np.insert(rows, np.searchsorted(rows, after), [extra[number] for number in order])
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
         """The hits' logical ids."""
@@ -522,7 +522,7 @@ class View:
 
         if parameter.name == "_id":
             numbers = self._id_keys(resource_type, table, hits)
-            return RowKeys(-numbers if descending else numbers, None)
+            return RowKeys(np.negative(numbers, out=numbers) if descending else numbers, None)
         if parameter.type == "date":
             fields = date_fields(table, hits, parameter, (LOW,), values_of)
             if fields is not None:
@@ -541,21 +541,23 @@ class View:
         """Numbers that sort as the hits' ids do."""
         if table is None or not isinstance(table.table.ids, np.ndarray):
             return _ranks(self.ids(resource_type, hits))
-        stored, written = hits < len(table), hits >= len(table)
-        found = id_keys(table.table.ids[hits[stored]], self.ids(resource_type, hits[written]))
+        stored = hits < len(table)
+        if stored.all():
+            return id_keys(table.table.ids[hits], ())
+        found = id_keys(table.table.ids[hits[stored]], self.ids(resource_type, hits[~stored]))
         keys = np.empty(len(hits), dtype=np.int64)
-        keys[stored], keys[written] = np.split(found, [int(stored.sum())])
+        keys[stored], keys[~stored] = np.split(found, [int(stored.sum())])
         return keys
 
 
 def _last_where_missing(numbers: Keys, descending: bool) -> Keys:
-    """Numbers to sort by, those that stand for nothing after all others."""
+    """Numbers to sort by, changed in their place, those that stand for nothing after all others."""
     missing = numbers == NO_PERIOD
+    numbers[missing] = 0
     if descending:
-        numbers = np.where(missing, 0, -numbers) if missing.any() else -numbers
-    if not missing.any():
-        return numbers
-    return np.where(missing, int(numbers[~missing].max(initial=0)) + 1, numbers)
+        np.negative(numbers, out=numbers)
+    numbers[missing] = int(numbers.max(initial=0)) + 1
+    return numbers
 
 
 def _ranks(keys: Sequence[Any]) -> Keys:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from mab_gym.fhir import ties
 from mab_gym.fhir.paging import pass_limits
-from mab_gym.fhir.ties import SortedRows, SortedWindow, first_rows
+from mab_gym.fhir.ties import SortedRows, SortedWindow, first_rows, rank_in_place, stable_order
 from tests.fhir.serving import bundle, ids, observation, patient, serve
 
 
@@ -66,3 +67,32 @@ def test_equals_of_a_sorted_search_by_several_parameters_come_as_the_database_re
 
     assert ids(session, "Observation?date=ge2022-01-01&_sort=status") == ["o0", "o1", "o2"]
     assert ids(session, "Observation?patient=p&date=ge2022-01-01&_sort=status") == ["o1", "o2", "o0"]
+
+
+@pytest.mark.parametrize("span", [1, 3, 1000, 10**12, 1 << 61])
+def test_many_rows_are_sorted_stably_whatever_numbers_they_sort_by(span: int) -> None:
+    keys = np.random.default_rng(2).integers(0, span, 5000) - span // 2
+
+    assert stable_order(keys).tolist() == np.argsort(keys, kind="stable").tolist()
+
+
+@pytest.mark.parametrize("span", [2, 1 << 61])
+def test_ranks_sort_as_the_numbers_do_that_they_stand_for(span: int) -> None:
+    keys = np.random.default_rng(3).integers(0, span, 5000) - span // 2
+    ranks = keys.copy()
+    rank_in_place(ranks)
+
+    assert ranks.tolist() == np.unique(keys, return_inverse=True)[1].tolist()
+
+
+def test_rows_are_partitioned_alike_however_many_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many rows only a few are looked at together; the order of equals must not depend on how many."""
+    chance = np.random.default_rng(4)
+    for _ in range(300):
+        size = int(chance.integers(2, 120))
+        keys = chance.integers(0, int(chance.choice([1, 2, 5, 50])), size)
+        end = int(chance.integers(1, size + 1))
+        monkeypatch.setattr(ties, "_BLOCK", 1 << 15)
+        together = first_rows(keys, 0, end).tolist()
+        monkeypatch.setattr(ties, "_BLOCK", int(chance.integers(1, 20)))
+        assert first_rows(keys, 0, end).tolist() == together
