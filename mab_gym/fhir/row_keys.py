@@ -56,7 +56,9 @@ class Groups(NamedTuple):
     def first_rows(self) -> Rows:
         """The first row of each group."""
         first = np.zeros(len(self.values), dtype=np.intp)
-        first[self.of_row[::-1]] = np.arange(len(self.of_row) - 1, -1, -1)
+        for part in reversed(list(blocks(self.of_row))):
+            groups = self.of_row[part][::-1]
+            first[groups] = np.arange(part.start + len(groups) - 1, part.start - 1, -1)
         return first
 
 
@@ -80,7 +82,7 @@ def ranked(
         descending: Whether greater keys come first; hits without a key come last either way.
     """
     size = 0 if table is None else len(table)
-    stored, written = _split(hits, size)
+    stored, written = split(hits, size)
     groups = Groups((), np.empty(0, dtype=np.int32)) if table is None else grouped(table, hits[stored], parameter)
     keys = [list(keys_of(values)) for values in groups.values]
     of_hit = groups.of_row
@@ -128,7 +130,7 @@ def date_fields(
 def _fields_of_block(
     table: BaseTable | None, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
 ) -> list[Keys] | None:
-    stored, written = _split(hits, 0 if table is None else len(table))
+    stored, written = split(hits, 0 if table is None else len(table))
     of_rows = [] if table is None else _stored_fields(table, hits[stored], parameter, fields)
     if of_rows is None or (of_rows and not len(written)):
         return of_rows
@@ -186,7 +188,7 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
     tops = table.tops(parameter)
     if len(tops) == 1 and (top := next(iter(tops))) in table.pools:
         return _grouped_by_pool(table.pools[top], rows, parameter.type, tops[top])
-    cells: npt.NDArray[Any] = np.zeros(len(rows), dtype=np.intp)
+    cells: npt.NDArray[Any] = np.zeros(len(rows), dtype=np.int32)
     members: list[tuple[Any, ...]] = [()]
     for top in tops:
         if top in table.pools:
@@ -200,9 +202,7 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
             distinct, codes = np.unique(pairs, return_inverse=True)
             cells, chosen = _joined(cells, codes, len(members), len(distinct))
             members = [(*members[cell], divmod(int(distinct[code]), 256)) for cell, code in chosen]
-    used = np.flatnonzero(np.bincount(cells, minlength=len(members)))
-    compact = np.zeros(len(members), dtype=np.int32)
-    compact[used] = np.arange(len(used))
+    used, compact = _numbered(cells, len(members))
     for place, top in enumerate(tops):
         if top in table.pools:
             table.pools[top].load({members[cell][place] for cell in used.tolist()}, parameter.type, tops[top])
@@ -213,10 +213,7 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
 def _grouped_by_pool(index: PoolIndex, rows: Rows, kind: str, paths: Sequence[Path]) -> Groups:
     """Rows by the one element that matters."""
     codes = index.column.codes[rows]
-    counts = np.bincount(codes, minlength=1)
-    used = np.flatnonzero(counts)
-    compact = np.zeros(len(counts), dtype=np.int32)
-    compact[used] = np.arange(len(used))
+    used, compact = _numbered(codes, len(index.column.texts) + 1)
     return Groups(index.values_of(used.tolist(), kind, paths), compact[codes])
 
 
@@ -237,15 +234,25 @@ def _joined(
     cells: npt.NDArray[Any], codes: npt.NDArray[Any], size: int, other: int
 ) -> tuple[npt.NDArray[Any], list[tuple[int, int]]]:
     """Pairs of numbers as one number each, and the pairs that these stand for."""
-    pairs = cells.astype(np.int64) * other + codes
     if size * other <= _MOST_CELLS:
-        distinct = np.flatnonzero(np.bincount(pairs, minlength=1))
-        compact = np.zeros(size * other, dtype=np.intp)
-        compact[distinct] = np.arange(len(distinct))
+        pairs = cells.astype(np.int32) * np.int32(other)
+        pairs += codes.astype(np.int32)
+        distinct, compact = _numbered(pairs, size * other)
         back = compact[pairs]
     else:
-        distinct, back = np.unique(pairs, return_inverse=True)
+        distinct, back = np.unique(cells.astype(np.int64) * other + codes, return_inverse=True)
     return back, [divmod(number, other) for number in distinct.tolist()]
+
+
+def _numbered(codes: npt.NDArray[Any], size: int) -> tuple[Rows, npt.NDArray[np.int32]]:
+    """Gives the codes that occur, and for each of ``size`` codes its place among them."""
+    occurs = np.zeros(size, dtype=np.bool_)
+    for part in blocks(codes):
+        occurs[codes[part]] = True
+    used = np.flatnonzero(occurs)
+    compact = np.zeros(size, dtype=np.int32)
+    compact[used] = np.arange(len(used))
+    return used, compact
 
 
 def together(columns: Sequence[Keys]) -> Keys:
@@ -329,8 +336,8 @@ def spread(starts: Rows, lengths: Rows) -> Rows:
     return np.repeat(starts - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
 
 
-def _split(hits: Rows, size: int) -> tuple[slice | npt.NDArray[np.bool_], Rows]:
-    """Finds where hits are rows of the snapshot, and where they are writes."""
+def split(hits: Rows, size: int) -> tuple[slice | npt.NDArray[np.bool_], Rows]:
+    """Finds where hits are rows of the snapshot, and the places at which they are writes, counted on from its size."""
     if not len(hits) or int(hits.max()) < size:
         return slice(None), np.empty(0, dtype=np.intp)
     stored = hits < size

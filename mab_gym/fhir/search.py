@@ -35,7 +35,7 @@ from mab_gym.fhir.paging import pass_limits
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, asks_for_others, read_query
 from mab_gym.fhir.remembered import is_short
-from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, spread, together
+from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
 from mab_gym.fhir.table import Rows
 from mab_gym.fhir.targets import Targets
 from mab_gym.fhir.ties import Keys, SortedRows, SortedWindow
@@ -454,14 +454,15 @@ class View:
         table = self._tables.get(kind)
         size = 0 if table is None else len(table)
         self._spend_on_order(table, hits, parameter)
-        written = np.flatnonzero(hits >= size).tolist()
+        stored, written = split(hits, size)
         found: list[tuple[int, Sequence[Value]]] = [
-            (place, self.values(kind, int(hits[place]), parameter)) for place in written
+            (place, self.values(kind, int(hits[place]), parameter)) for place in written.tolist()
         ]
         if table is not None:
-            stored = np.flatnonzero(hits < size)
             groups = grouped(table, hits[stored], parameter)
-            found += zip(stored[groups.first_rows()].tolist(), groups.values, strict=True)
+            first = groups.first_rows()
+            places = first if isinstance(stored, slice) else np.flatnonzero(stored)[first]
+            found += zip(places.tolist(), groups.values, strict=True)
         for place, values in sorted(found, key=itemgetter(0)):
             for value in values:
                 if isinstance(value, Reference) and value.target_type == resource_type:
