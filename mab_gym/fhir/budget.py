@@ -92,7 +92,7 @@ class Budget:
         pause: Called again and again while work is done, so that others can go first.
     """
 
-    __slots__ = ("_bill", "_body", "_characters", "_limits", "_pause", "_seen", "_work")
+    __slots__ = ("_bill", "_body", "_characters", "_limits", "_pause", "_seen", "_work", "_written")
 
     def __init__(self, limits: Limits, pause: Callable[[], None] | None = None) -> None:
         self._limits = limits
@@ -100,6 +100,7 @@ class Budget:
         self._work = 0.0
         self._body = 0.0
         self._characters = 0
+        self._written = 1
         self._seen: set[Hashable] | None = None
         self._bill: Bill | None = None
 
@@ -154,6 +155,10 @@ class Budget:
             self._seen.add(key)
             self._spend(work)
 
+    def write_twice(self) -> None:
+        """Lets half as many characters through from now on: each is held as an answer and in the answer around it."""
+        self._written = 2
+
     def show(self, characters: int, *, rewritten: bool = False) -> None:
         """Notes that resources of so many characters become part of the answer.
 
@@ -164,11 +169,11 @@ class Budget:
         Raises:
             FhirError: 413, the answer becomes longer than allowed; or as `spend`.
         """
-        self._characters += characters
+        self._characters += characters * self._written
         if self._characters > self._limits.answer:
             self._work = math.inf  # what else a Bundle asks for is refused at once
             text = (
-                f"The answer would have more than {self._limits.answer:,} characters; ask for fewer resources "
+                f"The answer would have more than {self._limits.answer // self._written:,} characters; ask for fewer resources "
                 "(a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"
             )
             raise FhirError(413, Issue(text, "too-costly"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,9 @@ def extend_table(
     table: Table | None,
     positions: Positions,
     without: Sequence[int],
-    resources: Sequence[Resource],
+    resources: Sequence[Mapping[str, Any]],
     new_positions: Sequence[int],
+    write: Callable[[Any], str] = lambda element: pretty(element, 1),
 ) -> tuple[Table, IntArray]:
     """Makes a table from another one, less some of its rows, and further resources.
 
@@ -74,6 +75,7 @@ def extend_table(
         without: Its rows to leave out.
         resources: Resources to add, each with its id.
         new_positions: Their places.
+        write: Gives an element's text as it stands in a resource at the left margin.
 
     Returns:
         The new table and the places of its rows, which it is sorted by.
@@ -87,7 +89,7 @@ def extend_table(
     for name in (name for element in elements(resource_type) for name in (element, f"_{element}")):
         if name == "id" or (name not in old and not any(name in resource for resource in resources)):
             continue
-        texts = [pretty(resource[name], 1) if name in resource else None for resource in resources]
+        texts = [write(resource[name]) if name in resource else None for resource in resources]
         columns.append(_extend_column(name, old.get(name), size, kept, texts, order))
     ids = _ids(table, kept, [str(resource["id"]) for resource in resources], order)
     return Table(resource_type, ids, columns), places[order]

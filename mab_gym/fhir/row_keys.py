@@ -255,12 +255,12 @@ def _numbered(codes: npt.NDArray[Any], size: int) -> tuple[Rows, npt.NDArray[np.
     return used, compact
 
 
-def together(columns: Sequence[Keys]) -> Keys:
+def together(columns: Sequence[npt.NDArray[Any]]) -> Keys:
     """One number for each row that sorts as several do, the first column the strongest.
 
     The columns may be changed in their place, which spares megabytes.
     """
-    keys = columns[0]
+    keys: Keys = columns[0]
     for column in columns[1:]:
         spans = [_span(keys), _span(column)]
         for number, each in ((1, column), (0, keys)):
@@ -282,34 +282,34 @@ _DIGITS = 15
 _POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
 
 
-def id_keys(numbers: npt.NDArray[Any], texts: Sequence[str]) -> Keys:
+def id_keys(numbers: npt.NDArray[Any], texts: Mapping[int, str]) -> Keys:
     """Numbers that sort as ids do, which HAPI's database compares as texts: 10 comes before 9.
 
     Args:
-        numbers: Ids that are plain numbers.
-        texts: Further ids.
+        numbers: Shape ``(ids,)``; ids that are plain numbers. They may be changed in their place.
+        texts: By place, the ids that need not be numbers; what ``numbers`` has there does not count.
 
     Returns:
-        Keys of shape ``(len(numbers) + len(texts),)``.
+        Keys of shape ``(ids,)``.
     """
-    longest = max([len(str(int(numbers.max(initial=0)))), *(len(text) for text in texts if text.isdigit())])
-    if longest > _DIGITS or any(not text.isascii() for text in texts):
-        written = [*map(str, numbers.tolist()), *texts]
-        places = {text: place for place, text in enumerate(sorted(set(written)))}
-        return np.array([places[text] for text in written], dtype=np.int64)
+    longest = max([len(str(int(numbers.max(initial=0)))), *(len(text) for text in texts.values() if text.isdigit())])
+    if longest > _DIGITS or any(not text.isascii() for text in texts.values()):
+        written = [texts.get(place, str(number)) for place, number in enumerate(numbers.tolist())]
+        ranks = {text: rank for rank, text in enumerate(sorted(set(written)))}
+        return np.array([ranks[text] for text in written], dtype=np.int64)
     # As if every id had as many digits; equals then come by how many they really have.
     step = 4 * (longest + 2)
-    keys = np.empty(len(numbers) + len(texts), dtype=np.int64)
-    for part in blocks(numbers):
-        some = numbers[part].astype(np.int64)
+    keys: Keys = numbers.astype(np.int64, copy=False)
+    for part in blocks(keys):
+        some = keys[part]
         digits = np.searchsorted(_POWERS[1:], some, side="right") + 1
-        keys[: len(numbers)][part] = some * _POWERS[longest - digits] * step + 4 * digits
+        keys[part] = some * _POWERS[longest - digits] * step + 4 * digits
     if not texts:
         return keys
-    keys[len(numbers) :] = [_text_key(text, longest, step) for text in texts]
-    ranks = {text: place for place, text in enumerate(sorted(set(texts)))}
-    ties = np.zeros(len(keys), dtype=np.int64)
-    ties[len(numbers) :] = [ranks[text] for text in texts]
+    ranks = {text: rank for rank, text in enumerate(sorted(set(texts.values())))}
+    ties = np.zeros(len(keys), dtype=np.int32)
+    for place, text in texts.items():
+        keys[place], ties[place] = _text_key(text, longest, step), ranks[text]
     return together([keys, ties])
 
 

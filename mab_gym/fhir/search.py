@@ -27,7 +27,7 @@ from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, re
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
 from mab_gym.fhir.includes import Key, Placed
-from mab_gym.fhir.instants import LOW, NO_PERIOD
+from mab_gym.fhir.instants import LOW, NO_PERIOD, blocks
 from mab_gym.fhir.matching import LABELS, Filter, make_filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted
 from mab_gym.fhir.overlay import Overlay, Write, touched
@@ -164,14 +164,12 @@ class View:
             if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
                 extra.append(size + number)
                 places.append(write.position)
-        if replaced:
-            rows = rows[~np.isin(rows, replaced)]
-        if not extra:
+        if not extra and not replaced:
             return rows
         order = np.argsort(places, kind="stable").tolist()
         # Rows and places rise together: the few writes are put between them.
         after = [0 if table is None else bisect_right(table.positions, places[number]) for number in order]
-        return np.insert(rows, np.searchsorted(rows, after), [extra[number] for number in order])
+        return _merged(rows, replaced, after, [extra[number] for number in order])
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
         """The hits' logical ids."""
@@ -542,13 +540,33 @@ class View:
         """Numbers that sort as the hits' ids do."""
         if table is None or not isinstance(table.table.ids, np.ndarray):
             return _ranks(self.ids(resource_type, hits))
-        stored = hits < len(table)
-        if stored.all():
-            return id_keys(table.table.ids[hits], ())
-        found = id_keys(table.table.ids[hits[stored]], self.ids(resource_type, hits[~stored]))
-        keys = np.empty(len(hits), dtype=np.int64)
-        keys[stored], keys[~stored] = np.split(found, [int(stored.sum())])
-        return keys
+        written = np.flatnonzero(hits >= len(table))
+        numbers = np.empty(len(hits), dtype=np.int64)
+        for part in blocks(hits):
+            numbers[part] = table.table.ids[np.minimum(hits[part], len(table) - 1)]
+        numbers[written] = 0
+        return id_keys(numbers, dict(zip(written.tolist(), self.ids(resource_type, hits[written]), strict=True)))
+
+
+def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Sequence[int]) -> Rows:
+    """Rows less some of them and with hits in between, copied once.
+
+    Args:
+        rows: In rising order.
+        without: Those to leave out, where they are among them.
+        before: For each hit a number, in rising order: it comes before the rows from there on.
+        hits: The hits.
+    """
+    cuts = [(int(place), 0, hit) for place, hit in zip(np.searchsorted(rows, before), hits, strict=True)]
+    for place, row in zip(np.searchsorted(rows, without).tolist(), without, strict=True):
+        if place < len(rows) and rows[place] == row:
+            cuts.append((place, 1, row))
+    parts: list[Rows] = []
+    begin = 0
+    for place, left_out, hit in sorted(cuts, key=itemgetter(0, 1)):
+        parts += [rows[begin:place], np.array([] if left_out else [hit], dtype=np.intp)]
+        begin = place + left_out
+    return np.concatenate([*parts, rows[begin:]])
 
 
 def _last_where_missing(numbers: Keys, descending: bool) -> Keys:

@@ -100,6 +100,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         raise FhirError(413, f"A Bundle may have {MOST_ENTRIES} entries; this one has {len(raw)}")
     entries = [_read_entry(place, entry) for place, entry in enumerate(raw)]
     bundle_id = world.chance.uuid()
+    world.budget.write_twice()
     if kind == "batch":
         answers = _batch(world, entries, answer, representation)
     else:

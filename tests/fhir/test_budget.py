@@ -55,7 +55,8 @@ def test_an_answer_that_would_be_too_long_is_refused_with_what_to_ask_instead() 
 
 
 def test_a_batch_has_one_allowance_for_all_its_entries() -> None:
-    session = hospital(100, answer=20_000)
+    """Each of its characters counts twice: it is held as an entry's answer and in the batch's."""
+    session = hospital(100, answer=40_000)
     one = get(session, "Observation?_count=10")
     assert one.status == 200
 
@@ -64,6 +65,7 @@ def test_a_batch_has_one_allowance_for_all_its_entries() -> None:
     statuses = [entry["response"]["status"].split()[0] for entry in response["entry"]]
     assert statuses[:2] == ["200", "200"]
     assert statuses[2] == "413"
+    assert "20,000 characters" in json.dumps(response["entry"][2])
     assert set(statuses[3:]) == {"400"}, "nothing is looked up any more"
     assert response["entry"][1]["resource"]["entry"] == json.loads(one.body)["entry"]
 

@@ -86,8 +86,9 @@ def test_ids_are_sorted_as_the_texts_that_they_are() -> None:
     numbers = np.array([1, 10, 2, 9, 100, 99, 123456, 7, 1234567])
     texts = ["1a", "a1", "10-", "3.5", "Z", "12", "0012", "9999999999", "10x", "-1", "1.", "99z"]
 
-    keys = id_keys(numbers, texts)
     written = [*map(str, numbers.tolist()), *texts]
+    places = range(len(numbers), len(written))
+    keys = id_keys(np.append(numbers, [0] * len(texts)), dict(zip(places, texts, strict=True)))
 
     assert [written[place] for place in np.argsort(keys, kind="stable")] == sorted(written)
 
