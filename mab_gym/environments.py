@@ -59,7 +59,7 @@ SPLITS = ("test", "validation", "train")
 """The splits of which environments may have siblings; see `sibling`."""
 
 _TABLES: Mapping[str, set[str]] = {
-    "tasks": {"families", "kind", "difficulty", "cases", "count", "seed", "folder"},
+    "tasks": {"families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"},
     "data": {"cohort", "archive"},
     "official": {"tasks", "functions", "chart", "chart_seed", "server"},
     "container": {"strategy", "servers", "spares", "image"},
@@ -81,6 +81,7 @@ class Environment:
         difficulty: Only families of this difficulty, or None.
         cases: ``frozen`` or ``drawn``.
         count: With drawn cases, so many of each family are drawn once and kept; 0 for fresh ones at every reset.
+        distinct: With drawn cases, how many different ones each family must have at least; the audit counts them.
         seed: Which they are.
         folder: A folder of task families to use instead of the installed ones, or None.
         cohort: The name of a generated cohort.
@@ -112,6 +113,7 @@ class Environment:
     difficulty: str | None = None
     cases: str = "frozen"
     count: int = 0
+    distinct: int = 0
     seed: int = 0
     folder: Path | None = None
     cohort: str = "canonical"

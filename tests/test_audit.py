@@ -30,6 +30,7 @@ from mab_gym.audit import (
     to_json,
 )
 from mab_gym.audit.blind import AT_ONCE, Search, best_product
+from mab_gym.audit.distinct import count_distinct
 from mab_gym.audit.graded import grade
 from mab_gym.audit.policies import try_policies
 from mab_gym.audit.rules import try_rules
@@ -37,7 +38,6 @@ from mab_gym.audit.trial import Trial
 from mab_gym.audit.words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
 from mab_gym.environments import environment_files
-from mab_gym.errors import UsageError
 from mab_gym.rollout import unwrapped
 from mab_gym.tasking.case import Case
 from mab_gym.workplace import Workplace
@@ -226,9 +226,31 @@ def test_equal_seeds_grade_equally(workplace: Workplace) -> None:
     assert first == again != other
 
 
-def test_drawn_cases_cannot_be_audited() -> None:
-    with pytest.raises(UsageError, match="frozen"):
-        Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Train-v0")).workplace)
+@pytest.mark.parametrize(
+    "name",
+    ["Train", pytest.param("Validation", marks=pytest.mark.once), pytest.param("Beyond-Train", marks=pytest.mark.once)],
+)
+def test_training_cases_are_too_many_to_be_learned_by_heart(name: str) -> None:
+    place = unwrapped(gymnasium.make(f"mab_gym/MedAgentBench-{name}-v0")).workplace
+    if not place.tasks.cases:
+        found = Auditor(place).audit()
+        assert found.faults() == []
+        counts = found.distinct
+    else:
+        counts = {each.name: count_distinct(each, place.chart, 10_000) for each in place.tasks.catalogue.values()}
+    assert set(counts) == set(place.tasks.catalogue)
+    assert min(counts.values()) >= 10_000
+
+
+def test_too_few_different_cases_are_a_fault(tmp_path: Path) -> None:
+    write_family(tmp_path, careless=False)
+    fresh = tmp_path / "fresh.toml"
+    fresh.write_text('id = "my_lab/Few-v0"\n[tasks]\nfolder = "tasks"\ncases = "drawn"\ndistinct = 5000\n')
+
+    run = CliRunner().invoke(app, ["tasks", "audit", "--env", str(fresh)])
+
+    assert run.exit_code == 1
+    assert "not kept: ages: 1 different cases, fewer than 5,000" in run.stdout
 
 
 def test_environments_that_share_families_share_what_was_found(workplace: Workplace) -> None:
@@ -297,8 +319,9 @@ def test_all_audits_what_can_be_audited(monkeypatch: pytest.MonkeyPatch, tmp_pat
     run = CliRunner().invoke(app, ["tasks", "audit", "--id", "all", "--json", "--rollouts", "1"])
     found = json.loads(run.stdout[run.stdout.index("{") :])
     assert run.exit_code == 0
-    assert [each["environment"] for each in found["environments"]] == ["my_lab/Careful-v0"]
-    assert "draws its cases at every reset" in found["skipped"]["my_lab/Fresh-v0"]
+    assert {each["environment"] for each in found["environments"]} == {"my_lab/Careful-v0", "my_lab/Fresh-v0"}
+    (fresh,) = (each for each in found["environments"] if each["environment"] == "my_lab/Fresh-v0")
+    assert min(fresh["different_cases"].values()) > 0
 
 
 def test_the_tables_show_who_wins(tmp_path: Path) -> None:

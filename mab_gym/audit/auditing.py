@@ -1,12 +1,14 @@
-"""The audit of an environment with frozen cases.
+"""The audit of an environment.
 
-It has five parts:
+Of frozen cases it has five parts:
 
 * *branches*: how often each clinical situation of a family occurs;
 * *blind policies*: the most that can be won without a single GET (`mab_gym.audit.blind`);
 * *graded policies*: players who get each step right with a certain probability (`mab_gym.audit.graded`);
 * *rules*: the gold solution with one rule broken, and by shortcuts (`mab_gym.audit.rules`);
 * *careless policies*: who never orders, always orders, orders the same for everybody (`mab_gym.audit.policies`).
+
+Where cases are drawn it counts how many different ones there are (`mab_gym.audit.distinct`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.audit.blind import Blind, Search, best_constant
+from mab_gym.audit.distinct import ENOUGH, count_distinct
 from mab_gym.audit.findings import Audit
 from mab_gym.audit.graded import Graded, grade
 from mab_gym.audit.policies import Policies, try_policies
@@ -57,9 +60,11 @@ def auditable(environment: Environment) -> str | None:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
     if environment.backend != "embedded":
         return f"it plays on a {environment.backend} record system; an audit looks at the embedded one"
-    if environment.cases != FROZEN and not environment.count:
-        return "it draws its cases at every reset; an audit looks at frozen ones"
     return None
+
+
+def _is_drawn(environment: Environment) -> bool:
+    return environment.cases != FROZEN and not environment.count
 
 
 class Auditor:
@@ -75,7 +80,7 @@ class Auditor:
 
     def __init__(self, place: Workplace, memory: Memory | None = None) -> None:
         why = auditable(place.environment)
-        if why is None and not place.tasks.cases:
+        if why is None and not place.tasks.cases and not _is_drawn(place.environment):
             why = "it has no frozen cases"
         if why is not None:
             raise UsageError(f"{place.environment.id}: {why}")
@@ -84,20 +89,25 @@ class Auditor:
         self._memory: Memory = {} if memory is None else memory
 
     def families(self) -> Iterator[tuple[Family, Sequence[Case]]]:
-        """The families that have cases, with them."""
+        """The families that have cases, with them; all where cases are drawn."""
         for family in self.place.tasks.catalogue.values():
-            if family.cases:
+            if family.cases or _is_drawn(self.place.environment):
                 yield family, family.cases
 
     def audit(self, seed: int = 0, rollouts: int = 2, advance: Callable[[], None] = lambda: None) -> Audit:
         """The whole audit.
 
         Args:
-            seed: Chance of the graded players.
+            seed: Chance of the graded players, and of what is drawn.
             rollouts: How many episodes a case and skill they play.
             advance: Called after each family.
         """
         found = Audit(self.place.environment.id)
+        rules = self.place.environment
+        if _is_drawn(rules) or rules.distinct:
+            self._count(found, seed)
+        if _is_drawn(rules):
+            return found
         searches: list[Search] = []
         for family, cases in self.families():
             looked = self._looked(family, cases, seed, rollouts)
@@ -112,6 +122,12 @@ class Auditor:
             advance()
         found.constant = best_constant(searches)
         return found
+
+    def _count(self, found: Audit, seed: int) -> None:
+        """Counts the cases that can be drawn."""
+        found.wanted = self.place.environment.distinct
+        for family, _ in self.families():
+            found.distinct[family.name] = count_distinct(family, self.place.chart, found.wanted or ENOUGH, seed)
 
     def _looked(self, family: Family, cases: Sequence[Case], seed: int, rollouts: int) -> _Looked:
         rules = self.place.environment

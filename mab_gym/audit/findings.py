@@ -33,6 +33,8 @@ class Audit:
         rules: Whether rules bite and shortcuts win, by family.
         policies: What careless policies earn, by family.
         idle: The variants that change nothing, by family.
+        distinct: Where fresh cases are drawn, how many different ones there are at least, by family.
+        wanted: How many there must be.
     """
 
     environment: str = ""
@@ -44,6 +46,8 @@ class Audit:
     rules: list[Rules] = field(default_factory=list)
     policies: list[Policies] = field(default_factory=list)
     idle: dict[str, list[str]] = field(default_factory=dict)
+    distinct: dict[str, int] = field(default_factory=dict)
+    wanted: int = 0
 
     @property
     def cases(self) -> int:
@@ -79,6 +83,11 @@ class Audit:
             found.append(f"not reading wins {self.blind_share:.1%} of what needs reading, more than {MOST_BLIND:.0%}")
         if self.constant.solved > 1 and self.constant_share > MOST_CONSTANT:  # one case always can be known by heart
             found.append(f"one text wins {self.constant_share:.1%} of all, more than {MOST_CONSTANT:.0%}")
+        found.extend(
+            f"{family}: {count:,} different cases, fewer than {self.wanted:,}"
+            for family, count in self.distinct.items()
+            if count < self.wanted
+        )
         found.extend(f"{each.family}: success does not rise with skill" for each in self.graded if not each.rises)
         found.extend(fault for looked in (self.rules, self.policies) for each in looked for fault in each.faults())
         return found
@@ -121,9 +130,10 @@ def to_json(audit: Audit) -> dict[str, Any]:
         ],
         "policies": [{"family": p.family, "partial_credit": dict(p.credit)} for p in audit.policies],
         "variants_that_change_nothing": dict(audit.idle),
+        "different_cases": dict(audit.distinct),
         "limits": {
             "rule": LEAST_BITE, "shortcut": MOST_BY_SHORTCUT, "branch": LEAST_BRANCH, "blind": MOST_BLIND,
-            "constant": MOST_CONSTANT, "at_once": 0,
+            "constant": MOST_CONSTANT, "at_once": 0, "different_cases": audit.wanted,
         },
         "faults": audit.faults(),
     }  # fmt: skip

@@ -96,13 +96,15 @@ def show(
 @app.command()
 def audit(
     env: Annotated[
-        str, typer.Option("--env", "--id", help="The environment whose frozen cases are looked at, or all.")
+        str, typer.Option("--env", "--id", help="The environment whose cases are looked at, or all.")
     ] = DEFAULT_ENV,
     seed: Annotated[int, typer.Option(help="Chance of the graded players.")] = 0,
     rollouts: Annotated[int, typer.Option(help="Episodes a case and skill that they play.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show what can be won without reading the chart, and whether weak players are told apart.
+
+    Where cases are drawn at every reset, show how many different ones there are.
 
     Exits with 1 where a limit is not kept.
     """
@@ -129,6 +131,11 @@ def audit(
 def _print_audit(found: Audit) -> None:
     """An audit for people."""
     output.rule(found.environment)
+    if found.distinct:
+        output.print(_table_of_distinct(found))
+    if not found.blind:
+        _print_faults(found)
+        return
     for table in audit_tables(found):
         output.print(table)
     output.print(
@@ -143,8 +150,23 @@ def _print_audit(found: Audit) -> None:
     )
     output.print(f"finishing at once: {found.at_once} of {found.cases} (limit 0)")
     output.print(_idle(found), markup=False)
+    _print_faults(found)
+
+
+def _print_faults(found: Audit) -> None:
     for fault in found.faults():
         output.print(f"not kept: {fault}", markup=False)
+
+
+def _table_of_distinct(found: Audit) -> Table:
+    """The different cases of each family, for people."""
+    limit = f" (limit: {found.wanted:,} at least)" if found.wanted else ""
+    table = Table(title=f"Different cases that can be drawn{limit}", title_justify="left")
+    table.add_column("family", no_wrap=True)
+    table.add_column("cases", justify="right")
+    for family, count in found.distinct.items():
+        table.add_row(family, f"{count:,}")
+    return table
 
 
 def audit_tables(found: Audit) -> Iterator[Table]:

@@ -19,21 +19,22 @@ from mab_gym.cohort.dealt_kidneys import deal_kidneys
 from mab_gym.cohort.dealt_orders import deal_orders
 from mab_gym.cohort.dealt_results import deal_haemoglobins, deal_ratios, on_warfarin
 from mab_gym.cohort.history import Someone
+from mab_gym.cohort.spec import LayeredSpec
 
 
-def deal_all(seed: int, profiles: Sequence[Someone], people: Sequence[Someone]) -> Layer:
+def deal_all(spec: LayeredSpec, profiles: Sequence[Someone], people: Sequence[Someone]) -> Layer:
     """Everything that is dealt, and what of the charts below gives way to it.
 
     Args:
-        seed: Start of the random streams.
+        spec: Start of the random streams, and shares.
         profiles: Those who have charts.
         people: All people, who can be taken for one another.
     """
-    layer = Layer()
+    layer, seed = Layer(), spec.seed
     deal_kidneys(seed, profiles, layer)
-    takers = on_warfarin(seed, profiles)
+    takers = on_warfarin(seed, profiles, spec.on_warfarin)
     deal_ratios(seed, profiles, takers, layer)
-    deal_haemoglobins(seed, profiles, layer)
+    deal_haemoglobins(seed, profiles, spec.low_haemoglobin, layer)
     deal_orders(seed, profiles, takers, layer)
     deal_allergies(seed, profiles, people, layer)
     return layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from numpy.random import RandomState
@@ -23,10 +23,11 @@ _NOT_VALID: Final = ("entered-in-error", "refuted")
 
 def deal_allergies(seed: int, profiles: Sequence[Someone], people: Sequence[Someone], layer: Layer) -> None:
     """Deals allergies to everybody and to those who are easily taken for them."""
+    alike = _alike(people)
     turns = stream(seed, LAYER, 6).permutation(len(profiles)).tolist()
     for place, someone in enumerate(profiles):
         rng = stream(seed, LAYER, 16, place)
-        kind, double = _ALLERGIES[turns[place] % len(_ALLERGIES)], _double(someone, people)
+        kind, double = _ALLERGIES[turns[place] % len(_ALLERGIES)], _double(someone, alike)
         first, second = (SUBSTANCES[number] for number in rng.permutation(len(SUBSTANCES))[:2].tolist())
         if kind in ("known", "other"):
             layer.add(someone, _allergy(rng, someone, first, "confirmed"))
@@ -56,12 +57,27 @@ def _allergy(rng: RandomState, someone: Someone, substance: tuple[str, str], ver
     }
 
 
-def _double(someone: Someone, people: Sequence[Someone]) -> Someone | None:
-    """Who is easily taken for this person: of the same name, or born on the same day with one name the same."""
-    for other in people:
-        same_family, same_given = other.family == someone.family, other.given == someone.given
-        if other.mrn != someone.mrn and (
-            (same_family and same_given) or (other.birth == someone.birth and (same_family or same_given))
-        ):
-            return other
-    return None
+def _alike(people: Sequence[Someone]) -> Mapping[Hashable, Sequence[tuple[int, Someone]]]:
+    """By each thing that makes people easily taken for one another, all who share it, with their place in load order.
+
+    These are the name, or the date of birth with one part of the name.
+    """
+    found: dict[Hashable, list[tuple[int, Someone]]] = {}
+    for place, someone in enumerate(people):
+        for key in _marks(someone):
+            found.setdefault(key, []).append((place, someone))
+    return found
+
+
+def _marks(someone: Someone) -> tuple[Hashable, ...]:
+    return (
+        ("name", someone.given, someone.family),
+        ("given", someone.given, someone.birth),
+        ("family", someone.family, someone.birth),
+    )
+
+
+def _double(someone: Someone, alike: Mapping[Hashable, Sequence[tuple[int, Someone]]]) -> Someone | None:
+    """The first of those who are easily taken for this person."""
+    others = [(place, other) for key in _marks(someone) for place, other in alike[key] if other.mrn != someone.mrn]
+    return min(others, key=lambda each: each[0])[1] if others else None

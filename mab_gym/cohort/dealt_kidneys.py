@@ -58,13 +58,10 @@ def creatinine_level(someone: Someone) -> float:
 def deal_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
     """Deals everybody a weight and a creatinine."""
     rng = stream(seed, LAYER, 2)
-    per_hundred = np.array(list(_PER_HUNDRED.values()), dtype=np.int64)
-    situations = np.repeat(list(_PER_HUNDRED), apportion(len(profiles), per_hundred))
     weights = [_next_weight(rng, someone) for someone in profiles]
-    cost = np.stack([_costs(*each, situations) for each in zip(profiles, weights, strict=True)])
-    chosen = assign(cost + 0.01 * rng.random_sample(cost.shape))
-    # In a small cohort there may be nobody whom a situation fits.
-    wanted = np.where(cost[np.arange(len(cost)), chosen] < _TOO_MUCH, situations[chosen], _OWN)
+    # A hundred people at a time: the best assignment of many takes the cube of their number.
+    parts = [slice(first, first + 100) for first in range(0, len(profiles), 100)]
+    wanted = np.concatenate([_situations(rng, profiles[part], weights[part]) for part in parts])
     creatinines, ages = [], []
     for place, someone in enumerate(profiles):
         weights[place], hundredths = _fitting(rng, someone, weights[place], int(wanted[place]))
@@ -86,6 +83,18 @@ def deal_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
         _creatinines(own, someone, creatinines[place], ages[place], layer)
         if void[place]:
             _mistake(own, someone, weights[place], weighed, creatinines[place], ages[place], layer)
+
+
+def _situations(rng: RandomState, profiles: Sequence[Someone], weights: Sequence[int]) -> Ints:
+    """The clearance that fits each person best, of as many as there are people; shape ``(people,)``."""
+    per_hundred = np.array(list(_PER_HUNDRED.values()), dtype=np.int64)
+    situations = np.repeat(list(_PER_HUNDRED), apportion(len(profiles), per_hundred))
+    cost = np.stack([_costs(*each, situations) for each in zip(profiles, weights, strict=True)])
+    chosen = assign(cost + 0.01 * rng.random_sample(cost.shape))
+    # Among few people there may be nobody whom a situation fits.
+    fits = cost[np.arange(len(cost)), chosen] < _TOO_MUCH
+    wanted: Ints = np.where(fits, situations[chosen], _OWN)
+    return wanted
 
 
 def _step(rounded: float) -> int:

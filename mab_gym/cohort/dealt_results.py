@@ -17,15 +17,13 @@ from mab_gym.cohort.uses import CODES, codes_for, may_take
 _RATIOS: Final = (14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101, 14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101,
                   12, 17, 24, 33, 39, 62, 108, 13, 22, 83, 116, 11, 27, 42, 52, 124, 16, 25)  # fmt: skip
 """INR in tenths about 1.5, 2.0, 3.0, 3.5, 4.5 and 10."""
-_ON_WARFARIN: Final = 0.42
-"""Share of people who take warfarin: as many as the courses of action need, and all of them for a reason."""
 _CLOTS: Final = (("I82.409", "Acute deep vein thrombosis of lower extremity"), ("I26.99", "Pulmonary embolism"))
 _FIBRILLATION: Final = CODES["fibrillation"]
 _COURSES: Final = (15, 20, 31, 36, 45, 101)
 _OTHER_RATIOS: Final = (11, 25, 33, 40, 62, 115)
 
 
-def on_warfarin(seed: int, profiles: Sequence[Someone]) -> dict[str, int]:
+def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[str, int]:
     """Who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
 
     Whoever else takes it has had a venous thromboembolism: three months of treatment at least, at the same target of
@@ -37,7 +35,7 @@ def on_warfarin(seed: int, profiles: Sequence[Someone]) -> dict[str, int]:
         (place for place, each in enumerate(profiles) if _may(each)),
         key=lambda place: (_FIBRILLATION not in profiles[place].codes, chance[place]),
     )
-    chosen = order[: round(_ON_WARFARIN * len(profiles))]
+    chosen = order[: round(share * len(profiles))]
     return {profiles[place].mrn: between(rng, 24 * DAY, 75 * DAY) for place in sorted(chosen)}
 
 
@@ -90,15 +88,13 @@ _REPORTS: Final = (
     ("final", 69, 69), ("final", 76, 76), ("corrected", 70, 65), ("amended", 69, 78), ("entered-in-error", 66, 66),
 )  # fmt: skip
 """Status now, and the value in 1/10 g/dL as first reported and as it stands now."""
-_LOW: Final = 0.55
-"""Share of people who are dealt a haemoglobin: those whose own is lowest."""
 
 
-def deal_haemoglobins(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
-    """Deals haemoglobins to those whose own is low already, with the fall that led to them."""
+def deal_haemoglobins(seed: int, profiles: Sequence[Someone], share: float, layer: Layer) -> None:
+    """Deals haemoglobins to a share of people, those whose own is low already, with the fall that led to them."""
     rng = stream(seed, LAYER, 4)
     levels = [each.level("HGB", 2 * DAY, 13.5 if each.female else 14.8) for each in profiles]
-    lowest = np.argsort(np.array(levels), kind="stable")[: -(-int(100 * _LOW) * len(profiles) // 100)]
+    lowest = np.argsort(np.array(levels), kind="stable")[: -(-round(100 * share) * len(profiles) // 100)]
     turns = rng.permutation(len(lowest)).tolist()
     for someone in profiles:
         layer.replace(someone, ("HGB", "HCT", "RBC", "MCV"), 2 * DAY)

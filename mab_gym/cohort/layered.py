@@ -24,7 +24,6 @@ from mab_gym.cohort.history import instants_of, numbers_of, owners, pool_of, rea
 from mab_gym.cohort.spec import MINUTE, NOW, LayeredSpec
 from mab_gym.cohort.streams import LAYER, Ints, integers, stream
 from mab_gym.fhir.build import extend_table
-from mab_gym.fhir.parse import parse_resource
 from mab_gym.fhir.table import IntArray, PoolColumn, Table
 
 _ORDER: Final = (LOAD_ORDER[0], "AllergyIntolerance", *LOAD_ORDER[1:])
@@ -50,7 +49,7 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
     """
     below = {table.resource_type: table for table in tables}
     people = read_people(below, spec.base.patients)
-    layer = deal_all(spec.seed, people[: spec.base.patients], people)
+    layer = deal_all(spec, people[: spec.base.patients], people)
     below["Patient"] = _mingled(spec, below["Patient"])
     below["MedicationRequest"] = _completed(below["MedicationRequest"])
     mrns = [str(mrn) for mrn in below["Patient"].ids]
@@ -65,11 +64,12 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
             finished[name] = table
         else:
             rng = stream(spec.seed, LAYER, 90, number)
-            places = _places(rng, table, mrns, [mrn for mrn, _ in dealt[name]])
+            some = dealt.pop(name)
+            places = _places(rng, table, mrns, [mrn for mrn, _ in some])
             metas = _metas(below["Patient"] if table is None else table, places // _ROOM)
-            added = [_parsed(name, resource, meta) for (_, resource), meta in zip(dealt[name], metas, strict=True)]
+            added = [{**each, "id": "0", "meta": meta} for (_, each), meta in zip(some, metas, strict=True)]
             kept = np.arange(0 if table is None else len(table)) * _ROOM
-            finished[name] = extend_table(name, table, kept, without, added, places.tolist())[0]
+            finished[name] = extend_table(name, table, kept, without, added, places.tolist(), pretty)[0]
     return list(_numbered(finished, mrns).values())
 
 
@@ -122,11 +122,6 @@ def _metas(table: Table, rows: Ints) -> list[Any]:
     """The ``meta`` of the rows beside which something is loaded: it came by the same request."""
     column = pool_of(table, "meta")
     return [json.loads(column.texts[int(column.codes[row]) - 1]) for row in rows.tolist()]
-
-
-def _parsed(name: str, resource: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {key: value for key, value in resource.items() if key != "resourceType"}
-    return parse_resource(pretty({"resourceType": name, "id": "0", "meta": meta, **rest}), name)
 
 
 def _numbered(tables: Mapping[str, Table], mrns: Sequence[str]) -> dict[str, Table]:

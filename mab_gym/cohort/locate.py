@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
@@ -68,7 +68,7 @@ def archive_path(spec: Spec) -> Path:
 
 @cache
 def _file_name(spec: Spec) -> str:
-    facts = json.dumps([GENERATOR_VERSION, dataclasses.asdict(spec)], sort_keys=True)
+    facts = json.dumps([GENERATOR_VERSION, _facts(spec)], sort_keys=True)
     return f"{spec.name}-{hashlib.blake2b(facts.encode(), digest_size=6).hexdigest()}.mab"
 
 
@@ -161,8 +161,26 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
 @cache
 def _about(spec: Spec) -> Mapping[str, Any]:
     """All that the archive of a cohort says of itself, but for what it holds."""
-    size = {} if isinstance(spec, CohortSpec) else dataclasses.asdict(spec.base)
-    return {**size, **dataclasses.asdict(spec), "generator": GENERATOR_VERSION}
+    size = {} if isinstance(spec, CohortSpec) else _facts(spec.base)
+    return {**size, **_facts(spec), "generator": GENERATOR_VERSION}
+
+
+def _facts(spec: Spec) -> dict[str, Any]:
+    """What a spec says; what has its usual value is left out, so that archives of before it could be said stay good."""
+
+    def told(facts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in facts if name not in _USUAL or value != _USUAL[name]}
+
+    return dataclasses.asdict(spec, dict_factory=told)
+
+
+_USUAL: Final = {
+    field.name: field.default
+    for kind in (CohortSpec, LayeredSpec)
+    for field in dataclasses.fields(kind)
+    if field.name in {"least_observations", "bedside", "spread", "on_warfarin", "low_haemoglobin"}
+}
+"""What a spec says since later than the first archives were built."""
 
 
 _SAID: Opened[Mapping[str, Any]] = Opened()

@@ -12,7 +12,7 @@ from mab_gym.cohort.current import CODES
 from mab_gym.cohort.earlier_lows import lower_earlier
 from mab_gym.cohort.encounters import EMERGENCY, SETTINGS, Contacts
 from mab_gym.cohort.existence import ANALYTES_SINCE
-from mab_gym.cohort.laboratory import ANALYTES
+from mab_gym.cohort.laboratory import ANALYTES, PANELS
 from mab_gym.cohort.profiles import Profiles
 from mab_gym.cohort.readings import Readings
 from mab_gym.cohort.series import ALL_PANELS, NUMBER, draw_values
@@ -69,9 +69,15 @@ class Rows:
         )
 
 
-def panel_rates(profiles: Profiles) -> Floats:
-    """Factors on how often each panel is ordered for each patient; shape ``(patients, panels)``."""
+def panel_rates(profiles: Profiles, bedside: float) -> Floats:
+    """Factors on how often each panel is ordered for each patient; shape ``(patients, panels)``.
+
+    Args:
+        profiles: The patients.
+        bedside: A factor on what is charted at the bedside.
+    """
     factors = np.ones((len(profiles.female), len(ALL_PANELS)))
+    factors[:, len(PANELS) :] = bedside
     for place, panel in enumerate(ALL_PANELS):
         for trait, factor in panel.factors.items():
             factors[:, place] *= np.where(profiles.traits[trait], factor, 1.0)

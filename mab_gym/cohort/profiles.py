@@ -12,7 +12,7 @@ from mab_gym.cohort.conditions import LONG_TERM, Traits, draw_long_term, draw_on
 from mab_gym.cohort.medications import draw_begins, draw_drugs
 from mab_gym.cohort.people import Person
 from mab_gym.cohort.series import levels
-from mab_gym.cohort.spec import DAY, LEAST_OBSERVATIONS, CohortSpec
+from mab_gym.cohort.spec import DAY, CohortSpec
 from mab_gym.cohort.streams import PROFILES, Bools, Floats, Ints, apportion, stream
 
 _YEARS = 5
@@ -76,14 +76,14 @@ def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
     onsets = draw_onsets(stream(spec.entropy, PROFILES, 1), births)
     usual = levels(rng, traits, female)
     # Few people use most of a hospital; use rises with what they suffer from.
-    use = np.clip(np.exp(1.1 * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
+    use = np.clip(np.exp(spec.spread * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
 
     def share(total: int, least: int, power: float, spread: float) -> Ints:
         weights = use**power * np.exp(spread * rng.standard_normal(count))
         return apportion(total, np.rint(weights * 1e6).astype(np.int64), least)
 
     counts = {
-        "Observation": share(spec.observations, LEAST_OBSERVATIONS, 1.0, 0.0),
+        "Observation": share(spec.observations, spec.least_observations, 1.0, 0.0),
         "Procedure": share(spec.procedures, 5, 0.9, 0.3),
         "Condition": share(spec.conditions, 5, 0.8, 0.3),
         "MedicationRequest": share(spec.medication_requests, 5, 0.8, 0.35),

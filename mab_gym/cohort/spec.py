@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,8 +19,8 @@ MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86400
 
-LEAST_OBSERVATIONS: Final = 300
-"""Every profile has at least as many observations."""
+LEAST: Final = 100
+"""Fewer observations do not hold what each chart is dealt."""
 
 SHARES: Final = 4
 """How many cohorts can exist side by side without sharing a name or an MRN (see `CohortSpec.share`)."""
@@ -39,6 +39,9 @@ class CohortSpec:
         procedures: Procedure resources over all profiles.
         conditions: Condition resources over all profiles.
         medication_requests: MedicationRequest resources over all profiles.
+        least_observations: Observation resources that every profile has at least.
+        bedside: How often vital signs and the like are charted, 1 for as often as the published cohort's are.
+        spread: How much people differ in how much is recorded of them: standard deviation of its logarithm.
 
     Raises:
         UsageError: A number is out of range.
@@ -52,6 +55,9 @@ class CohortSpec:
     procedures: int = 124_969
     conditions: int = 74_821
     medication_requests: int = 21_991
+    least_observations: int = 300
+    bedside: float = 1.0
+    spread: float = 1.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 1 << 32:
@@ -60,8 +66,10 @@ class CohortSpec:
             raise UsageError("a cohort has at least one patient and no negative number of background patients")
         if self.patients + self.background_patients > 1_000_000:
             raise UsageError("a cohort has at most a million people: seven-digit MRNs hold no more side by side")
-        if self.observations < LEAST_OBSERVATIONS * self.patients:
-            raise UsageError(f"a cohort has at least {LEAST_OBSERVATIONS} observations for each patient")
+        if self.least_observations < LEAST:
+            raise UsageError(f"a chart has at least {LEAST} observations")
+        if self.observations < self.least_observations * self.patients:
+            raise UsageError(f"this cohort has at least {self.least_observations} observations for each patient")
         if min(self.procedures, self.conditions, self.medication_requests) < 5 * self.patients:
             raise UsageError("a cohort has at least five procedures, conditions and medication requests a patient")
 
@@ -86,10 +94,27 @@ class CohortSpec:
 CANONICAL: Final = CohortSpec("canonical", seed=20231113)
 """The cohort that the frozen cases belong to."""
 
-TRAIN: Final = CohortSpec("train", seed=20181113)
-"""A cohort of the same size in which nobody of the canonical cohort occurs."""
+_MANY: Final = CohortSpec(
+    "train",
+    seed=20181113,
+    patients=11_000,
+    background_patients=1_500,
+    observations=11_000 * 700,
+    procedures=11_000 * 40,
+    conditions=11_000 * 32,
+    medication_requests=11_000 * 14,
+    bedside=0.15,
+    spread=0.45,
+)
 
-VALIDATION: Final = CohortSpec("validation", seed=20211113)
+TRAIN: Final = _MANY
+"""A cohort of so many people that nobody learns them by heart, and in which nobody of the canonical cohort occurs.
+
+Each family has more than ten thousand different cases in it. A chart is shorter than a canonical one, mostly by its
+vital signs: there are as many as it takes to read, and laboratory results for several pages.
+"""
+
+VALIDATION: Final = replace(_MANY, name="validation", seed=20211113)
 """A third one, to choose between training runs: nobody of the other two occurs in it."""
 
 
@@ -115,6 +140,9 @@ def scaled(patients: int, of: CohortSpec = CANONICAL, seed: int | None = None) -
         procedures=part(of.procedures),
         conditions=part(of.conditions),
         medication_requests=part(of.medication_requests),
+        least_observations=of.least_observations,
+        bedside=of.bedside,
+        spread=of.spread,
     )
 
 
@@ -126,20 +154,46 @@ class LayeredSpec:
         name: What to call it.
         seed: Start of the random streams of what is laid on top.
         base: The cohort below.
+        on_warfarin: Share of people who take warfarin, all of them for a reason.
+        low_haemoglobin: Share of people who are dealt a haemoglobin: those whose own is lowest.
         version: Raised whenever what is dealt changes, so that old archives are not taken for new.
     """
 
     name: str
     seed: int
     base: CohortSpec
+    on_warfarin: float = 0.42
+    low_haemoglobin: float = 0.55
     version: int = 2
 
 
 BEYOND: Final = LayeredSpec("beyond", seed=11, base=CANONICAL)
 """The cohort of the families beyond MedAgentBench's ten."""
 
-BEYOND_TRAIN: Final = LayeredSpec("beyond-train", seed=12, base=TRAIN)
-"""The same for training: nobody of `BEYOND` occurs in it."""
+BEYOND_TRAIN: Final = LayeredSpec(
+    "beyond-train",
+    seed=12,
+    base=CohortSpec(
+        "train-below-beyond",
+        seed=20181114,
+        patients=15_000,
+        background_patients=1_500,
+        observations=15_000 * 250,
+        procedures=15_000 * 14,
+        conditions=15_000 * 14,
+        medication_requests=15_000 * 8,
+        least_observations=150,
+        bedside=0.15,
+        spread=0.5,
+    ),
+    on_warfarin=0.7,
+    low_haemoglobin=0.7,
+)
+"""The same for training: nobody of `BEYOND` occurs in it, and again each family has more than ten thousand cases.
+
+Only some people are on warfarin, and only some bleed, hence so many; what these families ask for is dealt to them, so
+that their charts may be shorter still.
+"""
 
 
 @dataclass(frozen=True, slots=True)

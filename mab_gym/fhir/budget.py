@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mab_gym.fhir.outcome import FhirError, Issue
 
@@ -33,10 +33,19 @@ class Limits:
     body: int
     answer: int
 
+    def of_hospital(self, rows: int) -> Limits:
+        """The limits on a hospital of so many resources: finding takes longer in a large one, and may.
+
+        They grow more slowly than the hospital: everybody's name can be looked at, not every result put into order.
+        """
+        return replace(self, search=round(self.search * max(1.0, rows / _ORDINARY_ROWS) ** (2 / 3)))
+
 
 DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
 """For agents: some forty milliseconds of either, and a page of five thousand ordinary resources."""
 
+_ORDINARY_ROWS = 800_000
+"""Resources of a hospital for which the limits are meant: the canonical one has 785,902."""
 _NO_LIMIT = 1 << 62
 
 # What things cost, in units.
@@ -173,8 +182,8 @@ class Budget:
         if self._characters > self._limits.answer:
             self._work = math.inf  # what else a Bundle asks for is refused at once
             text = (
-                f"The answer would have more than {self._limits.answer // self._written:,} characters; ask for fewer resources "
-                "(a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"
+                f"The answer would have more than {self._limits.answer // self._written:,} characters; ask for fewer "
+                "resources (a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"
             )
             raise FhirError(413, Issue(text, "too-costly"))
         self.spend(characters * (REWRITTEN if rewritten else CHARACTER))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -15,6 +17,12 @@ from mab_gym.fhir.server import Request
 
 _T = TypeVar("_T")
 _UNKNOWN: Final = object()
+_REMEMBERED = 100_000
+"""So many answers about single people are kept at most."""
+_LARGE = 2000
+"""Patients from whom on a hospital is looked at in parts."""
+_PARTS, _TRIED, _PART = 100, 60, 10
+"""Parts that are tried before everybody is looked at, people who are tried for each, and those of them who count."""
 _NOT_VALID = ("entered-in-error", "cancelled")
 
 
@@ -59,20 +67,36 @@ class Chart:
         if laid_over:
             self._session.prepare(laid_over)
         self._memory: dict[Any, Any] = {}
+        self._of_all: dict[str, Any] = {}
 
     def with_laid_over(self, resources: Sequence[Mapping[str, Any]]) -> Chart:
         """The same snapshot with resources laid over it."""
         return Chart(self._backend, resources)
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
-        """Computes something about the snapshot once (it never changes)."""
-        found: _T | object = self._memory.get(key, _UNKNOWN)
+        """Computes something about the snapshot once (it never changes).
+
+        Args:
+            key: A text for what there is once, and is kept; anything else for one of many, which may be forgotten.
+            compute: Computes it.
+        """
+        found: _T | object = self._known(key)
         if found is _UNKNOWN:
-            if len(self._memory) >= 100_000:
-                self._memory.clear()
-            # Threads that look at once find the same.
-            found = self._memory[key] = compute()
+            found = compute()
+            self._keep(key, found)
         return cast(_T, found)
+
+    def _known(self, key: Any) -> Any:
+        return (self._of_all if isinstance(key, str) else self._memory).get(key, _UNKNOWN)
+
+    def _keep(self, key: Any, value: Any) -> None:
+        if isinstance(key, str):
+            self._of_all[key] = value
+            return
+        if len(self._memory) >= _REMEMBERED:
+            for oldest in list(self._memory)[: _REMEMBERED // 4]:
+                self._memory.pop(oldest, None)  # another thread may have been faster
+        self._memory[key] = value
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
         """All resources that a FHIR search finds, page after page.
@@ -106,13 +130,38 @@ class Chart:
 
     def profiles(self) -> tuple[str, ...]:
         """The MRNs of the patients who have any Observation, in load order."""
+        return self.remember("profiles", lambda: tuple(filter(self.has_results, self.patients())))
 
-        def having_records() -> tuple[str, ...]:
-            return tuple(
-                mrn for mrn in self.patients() if next(self.search("Observation", patient=mrn, _count="1"), None)
-            )
+    def has_results(self, mrn: str) -> bool:
+        """Whether a patient has any Observation."""
 
-        return self.remember("profiles", having_records)
+        def look() -> bool:
+            return next(self.search("Observation", patient=mrn, _count="1"), None) is not None
+
+        return self.remember(("has results", mrn), look)
+
+    def parts(self, rng: random.Random) -> Iterator[Chart]:
+        """The chart as a case is drawn from it: whole or, where the hospital is large, a few people at a time.
+
+        All but the last show some people drawn by chance as their `profiles`, so that not everybody has to be looked at
+        to find somebody who fits. The last is the whole.
+
+        Args:
+            rng: The chance of the draw.
+        """
+        if len(self.patients()) > _LARGE:
+            everybody = self.remember("everybody", lambda: tuple(self.patients()))
+            for _ in range(_PARTS):
+                yield self.part(rng.sample(everybody, _TRIED))
+        yield self
+
+    def part(self, mrns: Sequence[str]) -> ChartPart:
+        """The same chart, whose `profiles` are the first of some people who have any Observation, ten at most.
+
+        Args:
+            mrns: These people; where nobody of them has any, everybody counts.
+        """
+        return ChartPart(self, mrns)
 
     def latest(self, mrn: str, code: str, *, before: datetime | None = None) -> Reading | None:
         """A patient's most recent valid result of one kind, or None.
@@ -141,6 +190,39 @@ class Chart:
             return tuple(r for r in map(_reading, found) if r is not None and since <= r.moment <= self.now)
 
         return self.remember(("readings", mrn, code, since), look)
+
+
+class ChartPart(Chart):
+    """A chart of some people; what is remembered of everybody is shared with the whole.
+
+    Attributes:
+        was_asked: Whether anybody asked for its `profiles`.
+    """
+
+    def __init__(self, whole: Chart, mrns: Sequence[str]) -> None:
+        self.now = whole.now
+        self.base_url = whole.base_url
+        self._backend = whole._backend
+        self._session = whole._session
+        self._memory, self._of_all = whole._memory, whole._of_all
+        self._whole, self._some = whole, mrns
+        self.was_asked = False
+
+    def profiles(self) -> tuple[str, ...]:
+        """Some of the patients who have any Observation, see `Chart.part`."""
+        self.was_asked = True
+        return tuple(islice(filter(self.has_results, self._some), _PART)) or self._whole.profiles()
+
+    def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
+        """As `Chart.remember`; what is computed from these people alone is not kept."""
+        found: _T | object = self._known(key)
+        if found is _UNKNOWN:
+            before, self.was_asked = self.was_asked, False
+            found = compute()
+            if not self.was_asked:
+                self._keep(key, found)
+            self.was_asked |= before
+        return cast(_T, found)
 
 
 def _reading(resource: Mapping[str, Any]) -> Reading | None:

@@ -162,10 +162,11 @@ class Family:
         Raises:
             ContentError: The chart has nobody for it.
         """
-        params = self.draw(chart, rng, branch)
-        if params is None:
-            raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
-        return params
+        for part in chart.parts(rng):
+            params = self.draw(part, rng, branch)
+            if params is not None:
+                return params
+        raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
 
 
 def load_family(folder: Path) -> Family:

@@ -23,7 +23,13 @@ def branch_of(birth_date: str, today: date) -> str:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a patient whose birthday lies so."""
-    today = chart.now.date()
-    births = {mrn: patient["birthDate"] for mrn, patient in chart.patients().items()}
-    wanted = [mrn for mrn, born in births.items() if len(born) == 10 and branch_of(born, today) == branch]
+
+    def by_branch() -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for mrn, patient in chart.patients().items():
+            if len(patient["birthDate"]) == len("YYYY-MM-DD"):
+                found.setdefault(branch_of(patient["birthDate"], chart.now.date()), []).append(mrn)
+        return found
+
+    wanted = chart.remember("patients by birthday", by_branch).get(branch)
     return {"mrn": rng.choice(wanted)} if wanted else None

@@ -38,8 +38,15 @@ def named(chart: Chart, name: str) -> Sequence[Mapping[str, Any]]:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person; a near miss has the name of one patient and another date of birth."""
-    counts = namesakes(chart)
-    wanted = [p for p in chart.patients().values() if (counts[full_name(p)] > 1) == (branch == "namesakes")]
+
+    def by_branch() -> Mapping[bool, list[Mapping[str, Any]]]:
+        counts = namesakes(chart)
+        found: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
+        for patient in chart.patients().values():
+            found[counts[full_name(patient)] > 1].append(patient)
+        return found
+
+    wanted = chart.remember("patients with and without namesakes", by_branch)[branch == "namesakes"]
     if not wanted:
         return None
     patient = rng.choice(wanted)

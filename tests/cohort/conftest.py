@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mab_gym.cohort.generate import generate
@@ -9,6 +11,8 @@ from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, LayeredS
 from .charts import Cohort
 
 OTHER = scaled(100, CANONICAL, seed=5)
+LIKE_TRAIN = scaled(100, TRAIN)
+LIKE_BEYOND_TRAIN = replace(BEYOND_TRAIN, base=scaled(100, BEYOND_TRAIN.base))
 
 
 @pytest.fixture(scope="package")
@@ -18,7 +22,8 @@ def canonical() -> Cohort:
 
 @pytest.fixture(scope="package")
 def train() -> Cohort:
-    return Cohort(generate(TRAIN))
+    """A hundred people as the training cohort has them."""
+    return Cohort(generate(LIKE_TRAIN))
 
 
 @pytest.fixture(scope="package")
@@ -37,8 +42,13 @@ def beyond(canonical: Cohort) -> Cohort:
 
 
 @pytest.fixture(scope="package")
-def beyond_train(train: Cohort) -> Cohort:
-    return laid_over(BEYOND_TRAIN, train)
+def below_beyond_train() -> Cohort:
+    return Cohort(generate(LIKE_BEYOND_TRAIN.base))
+
+
+@pytest.fixture(scope="package")
+def beyond_train(below_beyond_train: Cohort) -> Cohort:
+    return laid_over(LIKE_BEYOND_TRAIN, below_beyond_train)
 
 
 @pytest.fixture(scope="package")

@@ -139,7 +139,7 @@ def test_nothing_is_older_than_it_can_be(cohort: Cohort) -> None:
             times = taken[cohort.pool("Observation", "code").codes == number]
             found += len(times)
             assert times.min() >= since
-    assert found > 100
+    assert found > 50
     recorded, category = cohort.instants("Condition", "recordedDate").seconds, cohort.pool("Condition", "category")
     listed = next(1 + place for place, text in enumerate(category.texts) if "problem-list-item" in text)
     for code, rows in rows_by_code(cohort, "Condition"):
@@ -198,7 +198,7 @@ def test_influenza_vaccine_is_given_once_a_season_and_in_season(below: Cohort) -
     assert {when.month for _, when in given} <= {9, 10, 11, 12, 1, 2, 3}
     seasons = Counter((patient, when.year - (when.month < 9)) for patient, when in given)
     assert max(seasons.values()) == 1
-    assert len(given) > 50
+    assert len(given) > 30
 
 
 @pytest.mark.parametrize(("code", "limit", "share"), [("K", 3.5, 0.25), ("MG", 2.0, 0.25), ("MG", 1.0, 0.3)])

@@ -131,7 +131,7 @@ def test_a_disk_that_refuses_leaves_nothing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
-@pytest.mark.parametrize("size", [0, 4096, 300_000])
+@pytest.mark.parametrize("size", [0, 4096, 120_000])
 def test_a_disk_that_is_full_in_the_middle_leaves_nothing(cache: Path, size: int) -> None:
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
     command = limited + "from mab_gym.cli.app import main; main()"

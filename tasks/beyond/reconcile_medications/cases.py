@@ -94,5 +94,9 @@ def situation(orders: Iterable[Mapping[str, Any]]) -> str | None:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a patient in this situation."""
-    wanted = [mrn for mrn in chart.profiles() if situation(orders_of(chart, mrn)) == branch]
+
+    def branch_of(mrn: str) -> str | None:
+        return chart.remember(("reconciliation", mrn), lambda: situation(orders_of(chart, mrn)))
+
+    wanted = [mrn for mrn in chart.profiles() if branch_of(mrn) == branch]
     return {"mrn": rng.choice(wanted)} if wanted else None

@@ -8,7 +8,7 @@ ingredients.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -105,7 +105,8 @@ def pairs(chart: Chart) -> list[Pair]:
             given, family = name_of(one)
             if meant(chart, f"{given} {family}", one["birthDate"]) is None:
                 continue
-            for other, two in chart.patients().items():
+            places = {*_places(chart)[given, family], *_places(chart)[one["birthDate"]]}
+            for other, two in (_in_order(chart)[place] for place in sorted(places)):
                 same = (name_of(two)[0] == given, name_of(two)[1] == family)
                 if other != mrn and all(same):
                     found.append(Pair(mrn, other, "same_name"))
@@ -114,6 +115,24 @@ def pairs(chart: Chart) -> list[Pair]:
         return found
 
     return chart.remember("pairs", look)
+
+
+def _in_order(chart: Chart) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Everybody with their MRN, in load order."""
+    return chart.remember("everybody in load order", lambda: list(chart.patients().items()))
+
+
+def _places(chart: Chart) -> Mapping[Any, Sequence[int]]:
+    """By first given name and family name, and by date of birth, the places in load order of all who have it."""
+
+    def look() -> Mapping[Any, Sequence[int]]:
+        found: dict[Any, list[int]] = {}
+        for place, (_, patient) in enumerate(_in_order(chart)):
+            found.setdefault(name_of(patient), []).append(place)
+            found.setdefault(patient["birthDate"], []).append(place)
+        return found
+
+    return chart.remember("people by name and by date of birth", look)
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
