@@ -8,6 +8,7 @@ summary = "the five query categories"
 kind = "query"
 count = 30     # with drawn cases: so many of each family once, by the seed, in place of fresh ones at every reset
 seed = 300
+distinct = 10_000        # with drawn cases: so many different ones of each family the audit must find at least
 [data]         # the cohort they are played on
 cohort = "canonical"
 [official]     # with protocol = "official": its files, else given by gymnasium.make or environment variables

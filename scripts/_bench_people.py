@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import TRAIN, scaled
+from mab_gym.cohort.spec import CANONICAL, scaled
 from mab_gym.fhir.archive import open_archive, write_archive
 from mab_gym.fhir.server import Request, Server
 
@@ -42,7 +42,7 @@ def main(sizes: Sequence[int]) -> None:
         for people in sizes:
             path = Path(folder, "cohort.mab")
             begun = time.perf_counter()
-            write_archive(path, generate(scaled(people, TRAIN, 7)), {})
+            write_archive(path, generate(scaled(people, CANONICAL, 7)), {})
             built = time.perf_counter() - begun
             figures = "  ".join(f"{value:.0f}" for value in searches(path, people))
             print(f"{people:>7} {built:>9.1f} {path.stat().st_size / 1e6:>7.0f}  {figures}", flush=True)

@@ -21,7 +21,7 @@ _REMEMBERED = 100_000
 """So many answers about single people are kept at most."""
 _LARGE = 2000
 """Patients from whom on a hospital is looked at in parts."""
-_PARTS, _TRIED, _PART = 100, 60, 10
+_PARTS, _TRIED, _PART = 200, 30, 5
 """Parts that are tried before everybody is looked at, people who are tried for each, and those of them who count."""
 _NOT_VALID = ("entered-in-error", "cancelled")
 
@@ -156,7 +156,7 @@ class Chart:
         yield self
 
     def part(self, mrns: Sequence[str]) -> ChartPart:
-        """The same chart, whose `profiles` are the first of some people who have any Observation, ten at most.
+        """The same chart, whose `profiles` are the first of some people who have any Observation, five at most.
 
         Args:
             mrns: These people; where nobody of them has any, everybody counts.
