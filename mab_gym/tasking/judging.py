@@ -16,7 +16,7 @@ from mab_gym.actions import read_answer
 from mab_gym.fhir.overlay import Write
 from mab_gym.tasking.matching import assigned, compare
 from mab_gym.tasking.meaning.due import Check, Due
-from mab_gym.tasking.meaning.reading import read, size_of
+from mab_gym.tasking.meaning.reading import read
 from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
@@ -215,8 +215,9 @@ class Judge:
         for write in self._result.writes:
             readable = write.interaction == "create" and write.resource_type in written and room > 0
             if readable and write.resource is not None:
-                room -= size_of(write.resource)
-                written[write.resource_type].append(self._read(write))
+                order = self._read(write)
+                room -= order.size
+                written[write.resource_type].append(order)
             else:
                 unexpected.append(write.resource_type)
         for kind, orders in written.items():

@@ -73,8 +73,8 @@ def read(resource: Mapping[str, Any], kind: str = "") -> Order:
         kind: Its type, where that is known.
     """
     kind = kind or str(resource.get("resourceType"))
-    order = Order(kind)
-    if size_of(resource) > LARGEST:
+    order = Order(kind, size_of(resource))
+    if order.size > LARGEST:
         order.refuse("resource", "…", f"it has more than {LARGEST:,} characters or values, which nobody reads")
     elif kind not in READERS:
         order.refuse("resourceType", kind, "it is no kind of order that is known here")

@@ -100,12 +100,14 @@ class Order:
 
     Attributes:
         resource_type: As in ``MedicationRequest``.
+        size: Characters and values of the resource, as far as it was read.
         said: The statements on each facet.
         refused: See `Refusal`.
         texts: Free text beside the structure.
     """
 
     resource_type: str
+    size: int = 0
     said: dict[Facet, list[Said]] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     texts: list[FreeText] = field(default_factory=list)
