@@ -60,6 +60,7 @@ def test_the_category(workplace: Workplace, category: list[dict[str, Any]], righ
         ({"coding": [{"system": "x", "code": "y"}, {"code": "BP"}]}, True),
         ({"coding": [{"system": "http://hospital.example", "code": "85354-9"}]}, False),
         ({"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}, False),
+        ({"text": "BP", "coding": [{"system": "http://loinc.org", "code": "8480-6", "display": "BP"}]}, False),
         ({"coding": [{"system": "BP", "code": "x"}]}, False),
         ({"text": "bp"}, False),
         ({}, False),

@@ -151,6 +151,41 @@ def test_names_and_codes_beside_the_code(
         assert not verdict(coding=[{"system": system, "code": "1"}]).success
 
 
+@pytest.mark.parametrize(("more", "right"), [(-0.11, False), (-0.09, True), (0.05, True), (0.09, True), (0.11, False)])
+@pytest.mark.parametrize("name", ["replace_potassium"])
+def test_how_far_a_dose_of_potassium_may_be_off(name: str, more: float, right: bool, place: Workplace) -> None:
+    family = family_of(name)
+    case, gold, number = with_code(name, "40032-917-01", family)
+    dose = gold["writes"][number]["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
+    dose["value"] += more
+    verdict = judged(family, case, place.chart, gold["writes"], gold["answer"])
+    assert verdict.success is right
+    assert right or [reason.code for reason in verdict.reasons] == ["wrong_dose"]
+
+
+@pytest.mark.parametrize(
+    ("manifestation", "right"),
+    [
+        ({"text": "Anaphylaxis"}, True),
+        ({"text": "anaphylactic shock"}, True),
+        ({"coding": [{"system": SNOMED, "code": "39579001"}]}, True),
+        ({"coding": [{"system": SNOMED, "code": "39579001", "display": "Anaphylaxis"}]}, True),
+        ({"text": "Rash"}, False),
+        ({"coding": [{"system": SNOMED, "code": "271807003"}]}, False),
+    ],
+)
+@pytest.mark.parametrize("name", ["record_allergy"])
+def test_the_reaction_was_an_anaphylaxis(
+    name: str, manifestation: dict[str, Any], right: bool, place: Workplace
+) -> None:
+    family = family_of(name)
+    case, gold, number = with_code(name, "2670", family)
+    gold["writes"][number]["reaction"] = [{"manifestation": [manifestation]}]
+    verdict = judged(family, case, place.chart, gold["writes"], gold["answer"])
+    assert verdict.success is right
+    assert right or [reason.code for reason in verdict.reasons] == ["wrong_value"]
+
+
 @pytest.mark.parametrize(
     ("minutes", "right"), [(2, False), (3, True), (30, True), (180, True), (181, False), (240, False)]
 )
