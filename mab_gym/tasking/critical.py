@@ -27,9 +27,8 @@ class Limit(NamedTuple):
 
     def is_met_by(self, value: float) -> bool:
         """Tells that a value is critical."""
-        if value == self.value:
-            return self.included
-        return value < self.value if self.below else value > self.value
+        beyond = value < self.value if self.below else value > self.value
+        return beyond or (self.included and value == self.value)
 
 
 LIMITS: Final = {

@@ -67,6 +67,6 @@ def _as_they_come(worth: Sequence[Sequence[float]], orders: int) -> list[int | N
     left, places = set(range(orders)), list[int | None]()
     for row in worth:
         place = max(left, key=lambda each: (row[each], -each), default=None)
-        left.discard(-1 if place is None else place)
+        left -= {place}
         places.append(place)
     return places

@@ -1,8 +1,9 @@
-"""Recording a blood pressure: what else names the category and the measurement, and what does not."""
+"""Recording a blood pressure: what else names the category and the measurement, what may stand beside, and what not."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,15 +18,16 @@ NAME = "record_blood_pressure"
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
-def judged(workplace: Workplace, **changes: Any) -> Verdict:
-    """The verdict on the first case's gold Observation with other elements."""
+def judged(workplace: Workplace, reading: str = "", **changes: Any) -> Verdict:
+    """The verdict on the first case's gold Observation with other elements; the case may be of another reading."""
     line = (ROOT / "tasks" / NAME / "gold.jsonl").read_text(encoding="utf-8").partition("\n")[0]
     (observation,) = json.loads(line)["writes"]
     changed = {**observation, **changes}
     family = workplace.tasks.catalogue[NAME]
-    return family.verify(
-        family.cases[0], workplace.chart, Result("[]", [Write("create", "Observation", "1", changed, "")])
-    )
+    case = family.cases[0]
+    if reading:
+        case = replace(case, params={**case.params, "reading": reading})
+    return family.verify(case, workplace.chart, Result("[]", [Write("create", "Observation", "1", changed, "")]))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_the_category(workplace: Workplace, category: list[dict[str, Any]], righ
         ({"coding": [{"system": "x", "code": "y"}, {"code": "BP"}]}, True),
         ({"coding": [{"system": "http://hospital.example", "code": "85354-9"}]}, False),
         ({"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}, False),
+        ({"text": "BP", "coding": [{"system": "http://loinc.org", "code": "8480-6", "display": "BP"}]}, False),
         ({"coding": [{"system": "BP", "code": "x"}]}, False),
         ({"text": "bp"}, False),
         ({}, False),
@@ -78,6 +81,51 @@ def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
     verdict = judged(workplace, valueString=reading)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_value", False)]
     assert ("Observation.value", right) in verdict.criteria
+
+
+RAISED = {"H", "HH", "A", "high", "abnormal"}
+LOW = {"L", "LL", "A", "low", "abnormal"}
+NORMAL = {"N", "normal"}
+HIGH_NORMAL = {"N", "normal", "H", "high", "A"}
+
+
+@pytest.mark.parametrize(
+    ("reading", "fitting"),
+    [
+        ("140/60", RAISED), ("120/90", RAISED), ("180/110", RAISED), ("85/90", RAISED),
+        ("89/60", LOW), ("90/60", NORMAL), ("89/89", LOW),
+        ("129/84", NORMAL), ("130/84", HIGH_NORMAL), ("129/85", HIGH_NORMAL), ("139/89", HIGH_NORMAL),
+    ],
+)  # fmt: skip
+def test_the_interpretation_fits_the_reading(workplace: Workplace, reading: str, fitting: set[str]) -> None:
+    def right(interpretation: str) -> bool:
+        said = {"text": interpretation} if interpretation.islower() else {"coding": [{"code": interpretation}]}
+        return judged(workplace, f"{reading} mmHg", valueString=f"{reading} mmHg", interpretation=[said]).success
+
+    assert {each for each in RAISED | LOW | NORMAL | {"U"} if right(each)} == fitting
+
+
+@pytest.mark.parametrize(
+    ("parts", "right"),
+    [
+        ({"8480-6": 94, "8462-4": 59}, True),
+        ({"8462-4": 59}, True),
+        ({"8480-6": 94}, True),
+        ({"8480-6": 59, "8462-4": 94}, False),
+        ({"8480-6": 95}, False),
+        ({"8462-4": 60}, False),
+        ({"8867-4": 94}, False),
+    ],
+)
+def test_components_are_parts_of_the_reading(workplace: Workplace, parts: dict[str, int], right: bool) -> None:
+    components = [
+        {
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "valueQuantity": {"value": value, "unit": "mmHg"},
+        }
+        for code, value in parts.items()
+    ]
+    assert judged(workplace, component=components).success is right
 
 
 @pytest.mark.parametrize(

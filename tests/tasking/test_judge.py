@@ -172,6 +172,9 @@ def test_credit_is_what_was_met_of_what_was_asked() -> None:
     judge.check(False, Code.WRONG_NOTE, "The note is wrong.")
     judge.answer(number(1), number(2))
     assert judge.verdict().credit == 0.5
+    judge.check(True, Code.WRONG_INTENT, "The intent is wrong.")
+    judge.check(True, Code.WRONG_TIME, "The time is wrong.")
+    assert judge.verdict().credit == 0.6667
     assert judge_of().verdict().credit == 1.0
     nothing_asked = judge_of()
     nothing_asked.problem(Code.UNJUDGED, "The chart has nothing.")

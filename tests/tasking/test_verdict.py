@@ -99,6 +99,15 @@ def test_without_a_problem_it_is_solved() -> None:
     assert verdict.criteria == (Criterion("answer.1", True),)
 
 
+@pytest.mark.parametrize(
+    ("unread", "told"),
+    [([], ""), (["note[0].text"], " Not read: note[0].text."), (["a.text", "b.text"], " Not read: a.text, b.text.")],
+)
+def test_a_success_names_the_texts_that_were_not_read(unread: list[str], told: str) -> None:
+    (solved,) = verdict_from([], unread=unread).reasons
+    assert solved.text == f"Everything asked for was done, and nothing else.{told}"
+
+
 def test_a_verdict_as_plain_data() -> None:
     reasons = [Reason(Code.WRONG_DOSE, "Too much.", True), Reason(Code.ANSWER_WRONG, "Not 2.")]
     verdict = verdict_from(iter(reasons), 1.0, iter([Criterion("dosage.dose", False)]))

@@ -1,4 +1,4 @@
-"""Orders beside what is due, by value; matching, and what is critical when it is left undone."""
+"""Orders beside what is due, by value, and what is found of those that were written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mab_gym.tasking.critical import LIMITS, harm_of_leaving
 from mab_gym.tasking.matching import assigned
 from mab_gym.tasking.meaning.due import compared
 from mab_gym.tasking.meaning.often import every
@@ -203,7 +202,7 @@ def test_orders_are_matched_by_meaning_and_not_by_their_order() -> None:
     small = dosed(doseAndRate=[{"doseQuantity": {"value": 20, "unit": "mEq"}}])
     for orders in ([GIVEN, small], [small, GIVEN]):
         places = assigned([first, second], [read(each) for each in orders])
-        assert all(check.met for _, checks in places for check in checks)
+        assert all(checks and all(check.met for check in checks) for _, checks in places)
         assert [orders[place or 0] for place, _ in places] == [GIVEN, small]
     ((one, _), (other, checks)) = assigned([first, second], [read(small)])
     assert (one, other) == (None, 0)
@@ -268,23 +267,6 @@ def test_a_check_says_what_is_wrong_in_one_sentence() -> None:
     check = compared("x", refusals, Code.WRONG_DOSE, "The dose should be 1 g")
     assert check.sentence == "The dose should be 1 g, but a.b is 7: it is odd; it is not stated."
     assert compared("x", [], Code.WRONG_DOSE, "It is 1 g").met
-
-
-@pytest.mark.parametrize(
-    ("code", "value", "critical"),
-    [("K", 2.8, True), ("K", 2.9, False), ("MG", 1.0, True), ("MG", 1.1, False), ("HGB", 6.9, True),
-     ("HGB", 7.0, False),
-     ("INR", 4.5, True), ("INR", 4.4, False), ("CREA", 12.0, False)],
-)  # fmt: skip
-def test_what_is_critical_when_it_is_left_undone(code: str, value: float, critical: bool) -> None:
-    assert bool(harm_of_leaving(code, value, "nothing is done")) is critical
-
-
-def test_harm_is_told_with_the_value_and_the_limit() -> None:
-    told = harm_of_leaving("K", 2.4, "no potassium is given")
-    assert told == "The potassium of 2.4 is critical (2.8 or below), and no potassium is given."
-    assert harm_of_leaving("HGB", 6.0, "no blood is given").startswith("The haemoglobin of 6 is critical (below 7),")
-    assert set(LIMITS) == {"K", "MG", "HGB", "INR"}
 
 
 def test_what_is_too_much_to_be_read_is_refused_and_costs_little() -> None:
