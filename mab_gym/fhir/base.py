@@ -399,11 +399,10 @@ class BaseTable:
             self._found.put(key, (rows, bill), len(rows))
         return rows
 
-    @cached_property
+    @property
     def _all_rows(self) -> Rows:
-        rows = np.arange(len(self))
-        rows.flags.writeable = False
-        return rows
+        """Every row, made anew: kept, it would take megabytes beside whatever is done with it."""
+        return np.arange(len(self))
 
     def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
         """The distinct elements have to be read once, and compared with every value that is asked for."""

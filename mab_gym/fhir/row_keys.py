@@ -83,7 +83,9 @@ def ranked(
     """
     size = 0 if table is None else len(table)
     stored, written = split(hits, size)
-    groups = Groups((), np.empty(0, dtype=np.int32)) if table is None else grouped(table, hits[stored], parameter)
+    groups = Groups((), np.empty(0, dtype=np.int32))
+    if table is not None:
+        groups = grouped(table, _small(hits, stored), parameter)
     keys = [list(keys_of(values)) for values in groups.values]
     of_hit = groups.of_row
     if len(written):
@@ -183,7 +185,7 @@ def _periods(index: PoolIndex, codes: npt.NDArray[Any], kind: str, paths: Sequen
     return known
 
 
-def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
+def grouped(table: BaseTable, rows: npt.NDArray[Any], parameter: SearchParameter) -> Groups:
     """Rows by the elements that a parameter looks at."""
     tops = table.tops(parameter)
     if len(tops) == 1 and (top := next(iter(tops))) in table.pools:
@@ -210,7 +212,7 @@ def grouped(table: BaseTable, rows: Rows, parameter: SearchParameter) -> Groups:
     return Groups(values, compact[cells])
 
 
-def _grouped_by_pool(index: PoolIndex, rows: Rows, kind: str, paths: Sequence[Path]) -> Groups:
+def _grouped_by_pool(index: PoolIndex, rows: npt.NDArray[Any], kind: str, paths: Sequence[Path]) -> Groups:
     """Rows by the one element that matters."""
     codes = index.column.codes[rows]
     used, compact = _numbered(codes, len(index.column.texts) + 1)
@@ -334,6 +336,11 @@ def spread(starts: Rows, lengths: Rows) -> Rows:
     """The numbers from each start on, as many as its length says, one run after another."""
     ends = np.cumsum(lengths)
     return np.repeat(starts - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
+
+
+def _small(hits: Rows, stored: slice | npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """The hits that are stored, in as small numbers as will do where they have to be copied."""
+    return hits if isinstance(stored, slice) else hits.astype(np.int32)[stored]
 
 
 def split(hits: Rows, size: int) -> tuple[slice | npt.NDArray[np.bool_], Rows]:

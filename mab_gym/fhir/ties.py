@@ -9,11 +9,12 @@ that all fit are sorted stably. Source: H2 2.2's ``Utils.sortTopN``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.intp]
+Numbers = npt.NDArray[Any]
 Keys = npt.NDArray[np.int64]
 
 
@@ -63,7 +64,7 @@ class SortedWindow(SortedRows):
         super().__init__(keys, ())
         end = min(end, len(keys))
         chosen = first_rows(keys, start, end) if start < end else np.empty(0, dtype=np.intp)
-        order = stable_order(keys)
+        order = stable_order(keys).astype(np.int32)
         if len(chosen):
             elsewhere = np.ones(len(keys), dtype=np.bool_)
             elsewhere[chosen] = False
@@ -83,7 +84,9 @@ def stable_order(keys: Keys) -> Numbers:
     if (int(keys.max()) - least + 1) * len(keys) < _GREATEST:
         packed = keys - least
         packed *= len(keys)
-        packed += np.arange(len(keys), dtype=np.int64)
+        for start in range(0, len(keys), _BLOCK):
+            part = packed[start : start + _BLOCK]
+            part += np.arange(start, start + len(part))
     else:  # too great a number: the ranks of the keys instead, for one more sort
         order, packed = _order_and_ranks(keys)
         packed *= len(keys)
