@@ -63,8 +63,8 @@ _RULES: Final = tuple(
         (r"(?:twice|two times|2 ?x|x ?2) ?" + _A_DAY, "12"),
         (r"(?:thrice|three times|3 ?x|x ?3) ?" + _A_DAY, "8"),
         (_N + r" ?(?:times|x|doses) ?" + _A_DAY, "a day"),
-        (r"(?:once |one time )?(?:weekly|(?:a|per|each|every) week)", "168"),
-        (r"(?:once |one time )?(?:monthly|(?:a|per|each|every) month)", "730.5"),
+        (r"once in a week|(?:once |one time )?(?:weekly|(?:(?<!in )a|per|each|every) week)", "168"),
+        (r"once in a month|(?:once |one time )?(?:monthly|(?:(?<!in )a|per|each|every) month)", "730.5"),
         (r"(\d+)[- ]?hourly", "hours"),
         (r"(?:once )?(?:hourly|every hour|each hour|q ?hour|qh)", "1"),
         (r"(?:every|q\.?) ?other day|alternate days|qod|q\.o\.d\.?", "48"),
@@ -75,7 +75,7 @@ _RULES: Final = tuple(
         (r"q\.?i\.?d\.?", "6"),
         (
             r"daily|q\.?d\.?|(?:every|each) (?:day|morning|evening|night|afternoon)|nightly|(?:at|every) bedtime|qhs|"
-            r"q\.?h\.?s\.?|qam|qpm|a day|per day",
+            r"q\.?h\.?s\.?|qam|qpm|(?<!in )a day|per day",
             "24",
         ),
         (r"(?:for|x) ?" + _N + r" ?(?:days?|weeks?|months?|d|wks?)", "several"),

@@ -28,7 +28,7 @@ def rows(name: str) -> list[ParameterSet]:
     told: list[str] = []
     for line in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("    "):
-            told.append(line.strip())
+            told.append(line[4:])
         elif line and not line.startswith("#"):
             told = []
             found.append(pytest.param(line, told, id=line[:80]))

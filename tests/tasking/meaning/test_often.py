@@ -24,8 +24,8 @@ PHRASES: list[tuple[str, list[Often]]] = [
     ("thrice daily|three times a day|3x daily|3 x daily|x3 daily|x 3 daily|thrice", [every(8)]),
     ("4 times daily|four times a day|4x daily|4 x/day|4 doses a day|4 doses per 24 hours", [every(6)]),
     ("2.5 times a day", [every(9.6)]),
-    ("weekly|once weekly|one time weekly|once a week|a week|per week|each week|every week", [every(168)]),
-    ("monthly|once monthly|one time monthly|once a month|per month|each month|every month", [every(730.5)]),
+    ("weekly|once in a week|for a week|once weekly|one time weekly|once a week|a week|per week|each week|every week", [every(168)]),
+    ("monthly|once in a month|once monthly|one time monthly|once a month|per month|each month|every month", [every(730.5)]),
     ("8-hourly|8 hourly|8hourly", [every(8)]),
     ("hourly|once hourly|every hour|each hour|q hour|qhour|qh", [every(1)]),
     ("every other day|q other day|q. other day|qother day|alternate days|qod|q.o.d|q.o.d.", [every(48)]),
@@ -56,7 +56,7 @@ PHRASES: list[tuple[str, list[Often]]] = [
     ("bid x 7 days", [every(12), SEVERAL]),
     ("q8h, then q12h", [every(8), every(12)]),
     ("once, then twice", [every(12), ONCE]),
-    ("in 7 days|tomorrow||every 0 hours|0 times|q0h|0 times a day|0-hourly|x0|mx2|x2y|Bidding|quid|a.bid|1.5", []),
+    ("in 7 days|in a day|in a week|within a month|tomorrow||every 0 hours|0 times|q0h|0 times a day|0-hourly|x0|mx2|x2y|Bidding|quid|a.bid|1.5", []),
 ]  # fmt: skip
 EACH = [(phrase, said) for phrases, said in PHRASES for phrase in phrases.split("|")]
 
