@@ -77,7 +77,7 @@ def test_members_that_say_somebody_else(reference: dict[str, Any], wrong: list[t
     ("display", "fits"),
     [("Ada King", True), ("ADA", True), ("King, A.", True), ("Ms King", True), ("Ada Lovelace", True), ("S1", True),
      ("MRN S1", True), ("Bob S1", True), ("Patient", True), ("the patient", True), ("Mr", True), ("Mrs.", True),
-     ("Miss", True), ("Dr.", True), ("Mx", True), ("MRN id of the subject", True), ("Patient 7", True), ("", True),
+     ("Miss", True), ("Ms.", True), ("Dr.", True), ("Mx", True), ("MRN id of the subject", True), ("Patient 7", True), ("", True),
      ("123", True), ("Bob Ross", False), ("the patient Bob", False), ("Mr Bob", False), ("Adam", False),
      ("nobody", False), (7, True), (["Bob"], False)],
 )  # fmt: skip
@@ -199,6 +199,7 @@ def test_owners_by_the_chart() -> None:
             "Patient/S1", "Patient/S2", "Patient/S2", "None", None,
         ]  # fmt: skip
         assert [person.is_somebody(text) for text in ("S1", "S2", "S3", "1")] == [True, True, False, False]
+        assert [person.is_somebody(target) for target in targets] == [False] * 5
     assert set(chart.asked.values()) == {1, 2}
     assert [asked for asked, times in chart.asked.items() if times == 2] == ["Patient {'_id': 'S1'}"]
 

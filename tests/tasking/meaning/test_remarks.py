@@ -72,7 +72,7 @@ FORMS = {
 def test_forms_of_products_that_do_not_go_a_way(name: str, form: str) -> None:
     assert names(name, f"potassium {form.title()} x")[0] == f'unsafe: "{form.title()}" contradicts it'
     assert not any("contradicts" in each for each in names("cream", f"potassium {form}"))
-    assert told(EXPECTED[name], FreeText(f"{form}", "note[0].text")) == []
+    assert not any("contradicts" in each for each in told(EXPECTED[name], FreeText(form, "note[0].text")))
 
 
 NO_ALLERGY = """

@@ -42,4 +42,5 @@ def test_words_for_a_kind(kind: frozenset[str], word: str) -> None:
 @pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in CODES.items() for code in codes.split()])
 def test_codes_for_a_kind(kind: frozenset[str], code: str) -> None:
     assert fits(kind, {"coding": [{"code": code}]})
+    assert fits(kind, {"coding": [{"code": code, "display": "thing"}]})
     assert not fits(kind, {"coding": [{"code": "363679005"}]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mab_gym.tasking.meaning.said import FreeText
-from mab_gym.tasking.meaning.words import LONGEST, Words, read_words, says_nothing, without_markup
+from mab_gym.tasking.meaning.words import COUNTS, LONGEST, Words, read_words, says_nothing, without_markup
 from tests.tasking.meaning.tabled import rows, shown
 
 
@@ -77,6 +77,14 @@ wrong side of|avoid delay|instead of heparin|
 the patient|the person|the side|for hypokalemia|discussed with the patient|K 3.1 mEq/L, no bleeding|Thank you.|
 as ordered|ordered as requested|testing|donot|cannothing|terror|prnx
 """
+
+
+def test_times_ahead_in_words() -> None:
+    assert COUNTS == {
+        "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+        "twelve": 12, "fourteen": 14,
+    }  # fmt: skip
+    assert all(read_words(f"in {word} days").later == (f"in {word} days",) for word in COUNTS)
 
 
 def each(phrases: str) -> list[str]:
