@@ -17,7 +17,7 @@ from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.meaning.words import COUNTS, LONGEST, Words, read_words
 
 _EARLIER: Final = re.compile(r"\b(?:previous|prior|old|present|current|earlier|other|existing)\b", re.IGNORECASE)
-_DAYS_AHEAD: Final = re.compile(r"in (\w+) (day|week)s?", re.IGNORECASE)
+_DAYS_AHEAD: Final = re.compile(r"in (\w+) (day|week)s?")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d")
 _STOPPED: Final = re.compile(r"duplicate of|abort|cancel|terminate", re.IGNORECASE)

@@ -63,10 +63,11 @@ _RETRACTED: Final = _any_of(
     rf"(?:do|does|did|should|must|shall|can|will|may|is|are|was)(?:\s+not|n[’']?t)(?!\s+(?:{'|'.join(_MAY_NOT)}))(?:\s+\w+)?",
     rf"don[’']?t(?!\s+(?:{'|'.join(_MAY_NOT)}))",
     r"cannot|never(?! (?:recorded|measured|had|taken before|mind))|no longer(?! active)",
-    r"not (?:to be )?(?:give(?! faster)|given|carried|done|perform\w*|administer\w*|needed|required|necessary|indicated|valid|"
-    r"authori[sz]ed|approved|intended|for|about|active|actionable|real|now|yet|today|wanted|order\w*|taken|transfus\w*|"
-    r"collect\w*|draw\w*|refer\w*|this|so|true|correct|right)",
-    r"no (?:administ\w*|need|order|dose|action|referral|transfusion|test|draw|blood draw|further|more(?! than)|treatment)",
+    r"not (?:to be )?(?:give(?! faster)|given|carried|done|perform\w*|administer\w*|needed|required|necessary|"
+    r"indicated|valid|authori[sz]ed|approved|intended|for|about|active|actionable|real|now|yet|today|wanted|order\w*|"
+    r"taken|transfus\w*|collect\w*|draw\w*|refer\w*|this|so|true|correct|right)",
+    r"no (?:administ\w*|need|order|dose|action|referral|transfusion|test|draw|blood draw|further|treatment|"
+    r"more(?! than))",
     r"disregard\w*|ignor\w*|cancel\w*|void(?:ed)?|nullif\w+|retract\w*|rescind\w*|revok\w*|annul\w*|invalid\w*",
     r"(?<!result )(?<!results )(?<!was )(?<!been )withdraw\w*",
     r"wrong(?! side of)|error|errors|mistake|mistaken\w*|erroneous\w*|entered[- ]in[- ]error|oops|apolog\w+",

@@ -126,4 +126,6 @@ def test_concepts_are_the_same_by_their_parts() -> None:
     assert Concept("s", "c", ("a",)) == Concept("s", "c", ("a",))
     assert Concept("s", "c", ("a",)) != Concept("s", "c", ("b",))
     assert len({Concept("s", "c", ("a",)), Concept("s", "c", ("a",))}) == 1
-    assert repr(Concept("s", "c", ("a",))) == "Concept(system='s', code='c', names=('a',), also=frozenset(), alone=True)"
+    assert (
+        repr(Concept("s", "c", ("a",))) == "Concept(system='s', code='c', names=('a',), also=frozenset(), alone=True)"
+    )

@@ -13,13 +13,12 @@ from mab_gym.tasking.meaning.due_record import ObservationDue
 from mab_gym.tasking.meaning.due_service import ServiceDue
 from mab_gym.tasking.meaning.often import every
 from mab_gym.tasking.meaning.reading import read
-from mab_gym.tasking.meaning.terms import LOINC, REFERRAL, TRANSFUSION
+from mab_gym.tasking.meaning.terms import LOINC, NDC, REFERRAL, TRANSFUSION
 from mab_gym.tasking.meaning.units import amount, hours
 from tests.tasking.meaning.people import (
     DOSAGE,
     GIVEN,
     HELD,
-    NDC,
     NOW,
     PERSON,
     TESTED,
@@ -53,7 +52,7 @@ DUES: dict[str, Due] = {
     ),
     "referral": ServiceDue(
         person=PERSON, now=NOW, service=Concept(LOINC, "REF", ("orthopaedics",)), kind=REFERRAL,
-        note="Torn  left knee.",
+        note="Do not wait.  Torn left knee.",
     ),
     "hold": hold(),
     "pressure": ObservationDue(
@@ -90,7 +89,10 @@ RIGHT: dict[str, dict[str, Any]] = {
     "blood": TESTED
     | {"code": {"coding": [{"system": LOINC, "code": "RBC"}]}, "quantityQuantity": {"value": 1, "unit": "unit"}},
     "referral": TESTED
-    | {"code": {"coding": [{"system": LOINC, "code": "REF"}]}, "note": [{"text": "Please: Torn left knee. Thanks"}]},
+    | {
+        "code": {"coding": [{"system": LOINC, "code": "REF"}]},
+        "note": [{"text": "Please: Do not wait. Torn left knee. Thanks"}],
+    },
     "hold": HELD,
     "pressure": {
         "resourceType": "Observation",
@@ -148,7 +150,11 @@ def test_all_that_is_compared(name: str, compared: list[str]) -> None:
     [
         ("potassium", {"note": [{"text": "Thank you."}, {"text": "40 mEq"}, {"text": " "}]}, ["note[0].text"]),
         ("potassium", {"medicationCodeableConcept": {"text": "thing"}}, []),
-        ("referral", {"note": [{"text": "So: Torn left\n knee."}, {"text": "Torn right knee."}]}, ["note[1].text"]),
+        (
+            "referral",
+            {"note": [{"text": "So: Do not wait. Torn left\n knee."}, {"text": "Torn right knee."}]},
+            ["note[1].text"],
+        ),
         ("test", {"patientInstruction": "Come."}, ["patientInstruction"]),
         ("hold", {"description": "Thank you."}, ["description"]),
     ],

@@ -78,13 +78,13 @@ def test_forms_of_products_that_do_not_go_a_way(name: str, form: str) -> None:
 NO_ALLERGY = """
 not allergic|no allergies|no known allergy|no reaction|no known reactions|tolerated|safe|resolved|refuted|ruled out|
 outgrown|mild|moderate|food|environmental|mother|father|sister|brother|family|daughter|son|childhood|intolerance|
-side effect|nausea|rash only|suspected|possible|possibly|unconfirmed|doubtful|uncertain|unlikely|peanuts|latex|pollen|
-shellfish|egg|eggs|nut|nuts|milk|low risk|low criticality|inactive
+side effect|nausea|rash only|suspected|possible|possibly|unconfirmed|doubtful|uncertain|unlikely|peanuts|latex|
+pollen|shellfish|egg|eggs|nut|nuts|milk|low risk|low criticality|inactive
 """
 NOT_MEASURED = """
-estimate|estimated|guess|guessed|copied|reported by|self-reported|self reported|recalled|true reading|actual reading|
-correct reading|heart rate|pulse|temperature|not measured|from memory|historical|by history|palpated|unreliable|
-inaccurate|faulty|150/100|15 / min|150 / 100
+estimate|estimated|guess|guessed|copied|reported by|self-reported|self reported|recalled|true reading|
+actual reading|correct reading|heart rate|pulse|temperature|not measured|from memory|historical|by history|palpated|
+unreliable|inaccurate|faulty|150/100|15 / min|150 / 100
 """
 
 
@@ -108,8 +108,8 @@ def test_words_against_a_measurement(text: str) -> None:
 
 AVOIDED = """
 do not|does not give|should not administer|must not use|can not prescribe|may not order|do not take|don't expose|
-shouldn’t be|doesn't|don't|cannot|never|avoid|contraindicated|no administration|no more|no further|not give|not given|
-not to be given|not for|not administered|not ordered|unless|cancel
+shouldn’t be|doesn't|don't|cannot|never|avoid|contraindicated|no administration|no more|no further|not give|
+not given|not to be given|not for|not administered|not ordered|unless|cancel
 """
 STOPPED = "duplicate of|abort|aborted|cancel|terminated"
 
@@ -137,6 +137,21 @@ def test_what_is_to_be_stopped_is_not_put_off(word: str) -> None:
     assert told(EXPECTED["hold"], FreeText(f"{word.title()} it", "note")) == [
         f'unsafe: "{word.title()} it" puts it off or stops it'
     ]
+
+
+@pytest.mark.parametrize(("days", "fits"), [(1, False), (4, False), (5, True), (7, True), (9, True), (10, False)])
+def test_next_week_is_five_to_nine_days_ahead(days: int, fits: bool) -> None:
+    expected = Expectation(now=NOW, names=TEST, at=NOW.replace(day=13 + days))
+    assert (told(expected, FreeText("next week", "note")) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(1, "tomorrow"), (2, "in two days"), (14, "in 2 weeks"), (7, "in one week")]
+)
+def test_times_ahead_fit_one_day(days: int, said: str) -> None:
+    for other in (days - 1, days, days + 1):
+        expected = Expectation(now=NOW, names=TEST, at=NOW.replace(day=13 + other, hour=0, minute=0))
+        assert (told(expected, FreeText(said, "note")) == []) is (other == days)
 
 
 @pytest.mark.parametrize(

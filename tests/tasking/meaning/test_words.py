@@ -30,41 +30,41 @@ def test_what_is_read_of_a_text(text: str, meaning: list[str]) -> None:
 
 
 RETRACTING = """
-do not give|don't give|do not|don’t take|does not|doesn't|did not|should not|shouldn't|must not|shall not|can not|cannot|don't crush, don't give|
-will not|may not|is not|are not|was not|isn't|DO  NOT GIVE|never|never again|no longer|no longer needed|
-not to be given|not give|not carried|not done|not performed|not administered|not needed|not required|not necessary|
-not indicated|not valid|not authorised|not authorized|not approved|not intended|not for|not about|not active|
-not actionable|not real|not now|not yet|not today|not wanted|not ordered|not taken|not transfused|not collected|not drawn|
-not referred|not this|not so|not true|not correct|not right|
-no administration|no need|no order|no dose|no action|no referral|no transfusion|no test|no draw|no blood draw|no further|
-no more|no treatment|
-disregard|disregarded|ignore|ignored|cancel|cancelled|canceled|void|voided|nullify|nullified|retract|rescind|rescinded|
-revoke|revoked|annul|annulled|invalid|invalidated|withdraw|withdrawn|
-wrong|wrong patient|error|errors|mistake|mistaken|mistakenly|erroneous|erroneously|entered in error|entered-in-error|oops|
+do not give|don't give|do not|don’t take|does not|doesn't|did not|should not|shouldn't|must not|shall not|can not|
+cannot|don't crush, don't give|will not|may not|is not|are not|was not|isn't|DO NOT GIVE|never|never again|
+no longer|no longer needed|not to be given|not give|not carried|not done|not performed|not administered|not needed|
+not required|not necessary|not indicated|not valid|not authorised|not authorized|not approved|not intended|not for|
+not about|not active|not actionable|not real|not now|not yet|not today|not wanted|not ordered|not taken|
+not transfused|not collected|not drawn|not referred|not this|not so|not true|not correct|not right|
+no administration|no need|no order|no dose|no action|no referral|no transfusion|no test|no draw|no blood draw|
+no further|no more|no treatment|disregard|disregarded|ignore|ignored|cancel|cancelled|canceled|void|voided|nullify|
+nullified|retract|rescind|rescinded|revoke|revoked|annul|annulled|invalid|invalidated|withdraw|withdrawn|wrong|
+wrong patient|error|errors|mistake|mistaken|mistakenly|erroneous|erroneously|entered in error|entered-in-error|oops|
 apologies|test order|test only|test entry|test patient|for test|for testing|only a test|this is a test|just a test|
-for demonstration|for training|for practice|
-dummy|draft|rejected|refused|refuses|decline|declined|contraindicated|duplicate of|superseded|abort|aborted|abandoned|
-already given|already done|already performed|already administered|already taken|already ordered|already seen|already drawn|
-without giving|avoid|omit|omitted|skip|obsolete|expired|terminated|delete|deleted|deletes|scrap|scrapped|scratch|strike|
-stricken|undo|undone|override|overridden|forget|replaced by|changed to|instead|rather than|someone else|somebody else|
-nevermind|never mind|nothing to do|another patient|an other patient|different patient|another person|different side|
-other patient|other person|paper chart|double dose|double the dose|half the dose|half dose|halve the dose|twice the amount|
-triple the rate|treble this dose|quarter of the usual dose|third of the ordered amount|two times the stated dose|
+for demonstration|for training|for practice|dummy|draft|rejected|refused|refuses|decline|declined|contraindicated|
+duplicate of|superseded|abort|aborted|abandoned|already given|already done|already performed|already administered|
+already taken|already ordered|already seen|already drawn|without giving|avoid|omit|omitted|skip|obsolete|expired|
+terminated|delete|deleted|deletes|scrap|scrapped|scratch|strike|stricken|undo|undone|override|overridden|forget|
+replaced by|changed to|instead|rather than|someone else|somebody else|nevermind|never mind|nothing to do|
+another patient|an other patient|different patient|another person|different side|other patient|other person|
+paper chart|double dose|double the dose|half the dose|half dose|halve the dose|twice the amount|triple the rate|
+treble this dose|quarter of the usual dose|third of the ordered amount|two times the stated dose|
 three times that order|four times the dose|five times the dose|ten times the dose|hundred times the dose|
-10 times the dose|50% of the dose|50 % of the dose|urine only|urine sample only|stool specimen only|saliva test only|sputum only|csf only|
-capillary only|arterial only
+10 times the dose|50% of the dose|50 % of the dose|urine only|urine sample only|stool specimen only|
+saliva test only|sputum only|csf only|capillary only|arterial only
 """
 DEPENDING = """
-prn|PRN|p.r.n.|as needed|when needed|if required|as necessary|where needed|whenever necessary|when asked|if requested|
-whenever indicated|only if|only when|only after|only before|only with|only once|if and only if|unless|after lunch only|
-before meals only|during the night only|with food only|give if K is low|administer when seen|take once the rash is gone|
-infuse once he sleeps|start once she sleeps|begin once they agree|order provided it is low|perform until seen|
-draw after approval|collect after confirmation|transfuse after review|proceed after discussion|dose if low|do if low|
-done if low|given if low|use if low|refer if seen|repeat if low|pending|subject to|conditional|conditionally|
-provided that|in case|at the patient's request|at patient’s request|at nurse's discretion|at the nurses request|
-is optional|are optional|it's optional|after approval|after confirmation|after consultation|after discussion|
-after checking with|to be confirmed|tbc|tbd|TBD|if k|if potassium|if mg|if magnesium|if inr|if hgb|if hb|if haemoglobin|
-if hemoglobin|if bp|if sbp|if the|if symptoms|if pain|if he|if she|if patient|if level|if tolerated|if not|if drowsy
+prn|PRN|p.r.n.|as needed|when needed|if required|as necessary|where needed|whenever necessary|when asked|
+if requested|whenever indicated|only if|only when|only after|only before|only with|only once|if and only if|unless|
+after lunch only|before meals only|during the night only|with food only|give if K is low|administer when seen|
+take once the rash is gone|infuse once he sleeps|start once she sleeps|begin once they agree|
+order provided it is low|perform until seen|draw after approval|collect after confirmation|transfuse after review|
+proceed after discussion|dose if low|do if low|done if low|given if low|use if low|refer if seen|repeat if low|
+pending|subject to|conditional|conditionally|provided that|in case|at the patient's request|at patient’s request|
+at nurse's discretion|at the nurses request|is optional|are optional|it's optional|after approval|
+after confirmation|after consultation|after discussion|after checking with|to be confirmed|tbc|tbd|TBD|if k|
+if potassium|if mg|if magnesium|if inr|if hgb|if hb|if haemoglobin|if hemoglobin|if bp|if sbp|if the|if symptoms|
+if pain|if he|if she|if patient|if level|if tolerated|if not|if drowsy
 """
 KEEPING = """
 please give promptly|do not crush|do not chew|do not split|do not break|do not exceed 80|do not delay|do not mix|
@@ -72,10 +72,10 @@ do not refrigerate|do not drive|do not infuse faster|do not give faster|do not t
 do not hesitate|don't crush|Don’t chew|dont exceed 80|don't give faster than that|no more than 80 mEq a day|
 is not allergic|is not bleeding|is not pregnant|is not actively bleeding|is not known|is not taking any|
 is not on warfarin|is not on dialysis|does not have any|was not fasting|never recorded|never measured|never had|
-never taken before|never mind the time|no longer active|result withdrawn|results withdrawn|was withdrawn|been withdrawn|
-wrong side of|avoid delay|instead of heparin|
-the patient|the person|the side|for hypokalemia|discussed with the patient|K 3.1 mEq/L, no bleeding|Thank you.|
-as ordered|ordered as requested|testing|donot|cannothing|terror|prnx
+never taken before|never mind the time|no longer active|result withdrawn|results withdrawn|was withdrawn|
+been withdrawn|wrong side of|avoid delay|instead of heparin|the patient|the person|the side|for hypokalemia|
+discussed with the patient|K 3.1 mEq/L, no bleeding|Thank you.|as ordered|ordered as requested|testing|donot|
+cannothing|terror|prnx
 """
 
 
@@ -110,8 +110,8 @@ def test_what_takes_nothing_back(text: str) -> None:
 
 
 PAUSING = """
-hold|held|holding|withhold|withheld|stop|stopped|stopping|discontinue|discontinued|d/c|suspend|suspended|pause|paused|
-postpone|postponed|defer|deferred|delay|delayed|delaying|wait|await|awaiting|halt|halted|on hold|cease
+hold|held|holding|withhold|withheld|stop|stopped|stopping|discontinue|discontinued|d/c|suspend|suspended|pause|
+paused|postpone|postponed|defer|deferred|delay|delayed|delaying|wait|await|awaiting|halt|halted|on hold|cease
 """
 
 
@@ -123,13 +123,13 @@ def test_what_pauses_an_order(text: str) -> None:
 
 
 LATER = """
-next week|next month|next year|next day|next morning|next visit|next admission|tomorrow|yesterday|the day after|later|
-tonight|in 2 hours|in a week|in an hour|in one day|in two days|in three weeks|in four months|in several years|
+next week|next month|next year|next day|next morning|next visit|next admission|tomorrow|yesterday|the day after|
+later|tonight|in 2 hours|in a week|in an hour|in one day|in two days|in three weeks|in four months|in several years|
 in a few hours|in five days|in six weeks|in seven days|in eight hours|in nine days|in ten days|in twelve hours|
-in fourteen days|after discharge|before surgery|from tomorrow|after 5|before next|not before|by one day|by two weeks|
-by a month|by 3 days|start on|starting at|start from|start in|until further|until tomorrow|till next|until notified|
-until told|until called|until review|2024-01-01|2024-01|in 2024|on 2024|by May 2024|for the year 2024|of 2024|until 2024|
-due 1999
+in fourteen days|after discharge|before surgery|from tomorrow|after 5|before next|not before|by one day|
+by two weeks|by a month|by 3 days|start on|starting at|start from|start in|until further|until tomorrow|till next|
+until notified|until told|until called|until review|2024-01-01|2024-01|in 2024|on 2024|by May 2024|
+for the year 2024|of 2024|until 2024|due 1999
 """
 
 
@@ -141,8 +141,8 @@ def test_what_puts_an_order_off(text: str) -> None:
 
 
 AGAIN = """
-recheck|re-check|check|repeat|control|inr|level|lab|labs|follow up|follow-up|followup|review|reviewed|reassess|redraw|
-monitor|monitoring
+recheck|re-check|check|repeat|control|inr|level|lab|labs|follow up|follow-up|followup|review|reviewed|reassess|
+redraw|monitor|monitoring
 """
 
 
@@ -156,8 +156,8 @@ def test_a_later_look_puts_nothing_off(text: str) -> None:
 FAST = "push|bolus|wide open|rapid|rapidly|as fast as|quickly|undiluted"
 GOING_ON = """
 continue|resume|restart|reactivate|keep|maintain|carry on|go on|stop all|abort every|suspend any|hold both|
-cancel the other|discontinue other|end all|double the dose|increase this dose|reduce dose|change the dose|halve the dose|
-half the dose
+cancel the other|discontinue other|end all|double the dose|increase this dose|reduce dose|change the dose|
+halve the dose|half the dose
 """
 
 
@@ -171,7 +171,9 @@ def test_what_lets_something_go_on(text: str) -> None:
     assert read_words(f"so {text.title()} now").goes_on == (text.title(),)
 
 
-@pytest.mark.parametrize("text", ["continue the other", "resume newer", "keep later", "maintain the remaining", "go on new"])
+@pytest.mark.parametrize(
+    "text", ["continue the other", "resume newer", "keep later", "maintain the remaining", "go on new"]
+)
 def test_something_else_may_go_on(text: str) -> None:
     assert read_words(text).goes_on == ()
 
@@ -191,8 +193,8 @@ def test_numbers_in_words(word: str, number: float) -> None:
 
 
 ASKING = """
-give|draw|substitute|use|order|refer to|switch to|change to|administer|collect|transfuse|take|start|perform|do|send|add|
-with
+give|draw|substitute|use|order|refer to|switch to|change to|administer|collect|transfuse|take|start|perform|do|send|
+add|with
 """
 
 
