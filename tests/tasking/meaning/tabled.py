@@ -20,6 +20,8 @@ from mab_gym.tasking.meaning.said import FreeText, Order, Refusal
 from mab_gym.tasking.meaning.units import Amount
 
 FOLDER = Path(__file__).parent / "tables"
+GRAVITY = {True: "unsafe", False: "refused"}
+KINDS = {True: "name", False: "text"}
 
 
 def rows(name: str) -> list[ParameterSet]:
@@ -58,13 +60,12 @@ def statements(order: Order) -> list[str]:
 
 
 def _refused(refusal: Refusal) -> str:
-    kind = "unsafe" if refusal.critical is True else "refused"
-    return f"{kind}: {shown(refusal.value)} <- {refusal.element} | {refusal.why}"
+    return f"{GRAVITY[refusal.critical]}: {shown(refusal.value)} <- {refusal.element} | {refusal.why}"
 
 
 def _texts(texts: Sequence[FreeText]) -> Iterator[str]:
     for text in texts:
-        yield f"{'name' if text.names is True else 'text'}: {shown(text.text)} <- {text.element}"
+        yield f"{KINDS[text.names]}: {shown(text.text)} <- {text.element}"
 
 
 def _moment(milliseconds: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from mab_gym.tasking.meaning.reading import read
+from mab_gym.tasking.meaning.reading import LARGEST, read, size_of
 from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.meaning.schedules import read_timing
 from tests.tasking.meaning.tabled import rows, statements
@@ -16,6 +17,29 @@ from tests.tasking.meaning.tabled import rows, statements
 def test_elements(written: str, meaning: list[str]) -> None:
     kind, _, members = written.partition(" ")
     assert statements(read({"resourceType": kind, **json.loads(members)})) == meaning
+
+
+def test_what_is_too_much_is_not_read() -> None:
+    order = read({"resourceType": "Task", "status": "x" * LARGEST})
+    assert statements(order) == [
+        "refused: '…' <- resource | it has more than 10,000 characters or values, which nobody reads"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "size"),
+    [({}, 1), ({"a": "bcd"}, 4), ({"a": ["b", 1, None, {"c": "de"}]}, 8), ({"a": "x" * 9_999}, 10_000),
+     ({"a": "x" * 20_000, "b": 1}, 20_002), ({"b": 1, "a": "x" * 20_000}, 20_001)],
+)  # fmt: skip
+def test_the_size_of_a_resource(resource: dict[str, Any], size: int) -> None:
+    assert size_of(resource) == size
+    assert bool(read({"resourceType": "Task", **resource}).refused) is (size > 1)
+
+
+def test_the_largest_resource_that_is_read() -> None:
+    known = {"resourceType": "Task"}  # 1 and 4 characters
+    assert statements(read({**known, "status": "x" * (LARGEST - 5)})) == [f"status: '{'x' * (LARGEST - 5)}' <- status"]
+    assert len(read({**known, "status": "x" * (LARGEST - 4)}).refused) == 1
 
 
 @pytest.mark.parametrize(("written", "meaning"), rows("timings"))

@@ -15,6 +15,7 @@ from mab_gym.tasking.meaning.units import amount, hours
 from tests.tasking.meaning.people import HOLD, NOW, PERSON, POTASSIUM, TEST
 from tests.tasking.meaning.tabled import rows
 
+GRAVITY = {True: "unsafe", False: "no harm"}
 TOMORROW, WEEK = NOW.replace(day=14, hour=8), NOW.replace(day=20, hour=8)
 EXPECTED: dict[str, Expectation] = {
     "dose": Expectation(now=NOW, names=POTASSIUM, dose=amount(40, "meq"), route="oral"),
@@ -48,7 +49,7 @@ def told(expected: Expectation, text: FreeText) -> list[str]:
     """What contradicts, one thing a line; all of it is said of the whole text."""
     found = list(contradictions([text], expected, PERSON))
     assert {(each.element, each.value) for each in found} <= {(text.element, text.text)}
-    return [f"{'unsafe' if each.critical is True else 'no harm'}: {each.why}" for each in found]
+    return [f"{GRAVITY[each.critical]}: {each.why}" for each in found]
 
 
 @pytest.mark.parametrize(("written", "contradicting"), rows("remarks"))
