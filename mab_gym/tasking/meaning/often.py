@@ -69,7 +69,6 @@ _RULES: Final = tuple(
         (r"(?:once )?(?:hourly|every hour|each hour|q ?hour|qh)", "1"),
         (r"(?:every|q\.?) ?other day|alternate days|qod|q\.o\.d\.?", "48"),
         (r"(?:every|each|q\.?) ?" + _N + r" ?" + _UNIT, "each"),
-        (r"q ?(\d+) ?h", "hours"),
         (r"b\.?i\.?d\.?|twice", "twice"),
         (r"t\.?i\.?d\.?|thrice", "8"),
         (r"q\.?i\.?d\.?", "6"),
@@ -112,7 +111,7 @@ def _meant(kind: str, groups: list[str]) -> Often | None:
     if kind == "twice":
         return every(12.0)
     if kind in ("times", "a day", "each", "hours"):
-        count = float(_NUMBERS.get(groups[0].lower(), 0) or groups[0])
+        count = float(_NUMBERS.get(groups[0].lower()) or groups[0])
         if count <= 0:
             return None
         if kind == "times":

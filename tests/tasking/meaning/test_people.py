@@ -187,7 +187,8 @@ def test_a_person_by_the_chart() -> None:
     assert person.identifiers == {"S1", "123-45"}
     assert person.base_url == chart.base_url
     assert Person.of(chart, "S1") is person
-    assert chart.asked == {"Patient {'_id': 'S1'}": 1}
+    assert Person.of(chart, "S2").mrn == "S2"
+    assert chart.asked == {"Patient {'_id': 'S1'}": 1, "Patient {'_id': 'S2'}": 1}
 
 
 def test_owners_by_the_chart() -> None:

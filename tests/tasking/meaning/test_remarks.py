@@ -20,6 +20,7 @@ TOMORROW, WEEK = NOW.replace(day=14, hour=8), NOW.replace(day=20, hour=8)
 EXPECTED: dict[str, Expectation] = {
     "dose": Expectation(now=NOW, names=POTASSIUM, dose=amount(40, "meq"), route="oral"),
     "about": Expectation(now=NOW, names=POTASSIUM, dose=amount(40, "meq"), route="oral", tolerance=1e-4),
+    "many": Expectation(now=NOW, names=POTASSIUM, dose=amount(20.5, "meq"), route="oral"),
     "infusion": Expectation(
         now=NOW, names=POTASSIUM, dose=amount(2, "g"), route="intravenous", lasts=(hours(2), hours(2))
     ),
