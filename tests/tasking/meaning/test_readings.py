@@ -16,7 +16,8 @@ from tests.tasking.meaning.tabled import rows, statements
 @pytest.mark.parametrize(("written", "meaning"), rows("elements"))
 def test_elements(written: str, meaning: list[str]) -> None:
     kind, _, members = written.partition(" ")
-    assert statements(read({"resourceType": kind, **json.loads(members)})) == meaning
+    order = read({"resourceType": kind, **json.loads(members)})
+    assert (order.resource_type, statements(order)) == (kind, meaning)
 
 
 def test_what_is_too_much_is_not_read() -> None:
@@ -29,6 +30,7 @@ def test_what_is_too_much_is_not_read() -> None:
 @pytest.mark.parametrize(
     ("resource", "size"),
     [({}, 1), ({"a": "bcd"}, 4), ({"a": ["b", 1, None, {"c": "de"}]}, 8), ({"a": "x" * 9_999}, 10_000),
+     ({"b": "y", "a": "x" * 9_999}, 10_001),
      ({"a": "x" * 20_000, "b": 1}, 20_002), ({"b": 1, "a": "x" * 20_000}, 20_001)],
 )  # fmt: skip
 def test_the_size_of_a_resource(resource: dict[str, Any], size: int) -> None:
