@@ -21,6 +21,7 @@ from tests.tasking.meaning.people import (
     HELD,
     NOW,
     PERSON,
+    TEST,
     TESTED,
     WRITTEN,
     allergy,
@@ -161,6 +162,12 @@ def test_all_that_is_compared(name: str, compared: list[str]) -> None:
 )
 def test_remarks_that_nobody_reads(name: str, changes: dict[str, Any], unread: list[str]) -> None:
     assert DUES[name].unread(read(changed(name, changes))) == unread
+
+
+def test_the_text_that_is_asked_for_is_read_elsewhere() -> None:
+    due = ServiceDue(person=PERSON, now=NOW, service=TEST, kind=REFERRAL, note="Torn  left knee.")
+    notes = [{"text": "So: Torn left\n knee."}, {"text": "Torn right knee."}]
+    assert due.unread(read({**TESTED, "note": notes})) == ["note[1].text"]
 
 
 def test_what_is_due_has_a_type() -> None:
