@@ -184,7 +184,7 @@ def is_instant(period: Period, wanted: datetime) -> bool:
 
 def told_day(period: Period) -> str:
     """Writes a date for people."""
-    return "a time that is not right" if period is None else f"{period.low_day}"
+    return str(period.low_day)
 
 
 def amount_told(given: Amount) -> str:
