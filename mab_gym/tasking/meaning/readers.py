@@ -338,7 +338,7 @@ def course(order: Order, value: Any, where: str) -> None:
     codings = listed(member(value, "coding"))
     texts = [member(value, "text"), *(member(c, part) for c in codings for part in ("code", "display"))]
     words = {str(text).lower() for text in texts if text}
-    if words & {"continuous"} or any("continuous" in word or "long" in word for word in words):
+    if any("continuous" in word or "long" in word for word in words):
         order.say(Facet.KIND, "continuous", where)
     elif not words <= {"acute", "short course (acute) therapy", "short course", "short term", "acute therapy"}:
         order.refuse(where, value)
