@@ -58,7 +58,7 @@ class Concept:
     _named: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        words = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
+        words = "|".join(map(re.escape, sorted(self.names, reverse=True)))  # a name before one that it begins with
         object.__setattr__(self, "_named", re.compile(rf"(?<![^\W_])(?:{words})(?![^\W\d_])", re.IGNORECASE))
 
     def is_named_in(self, text: str) -> bool:
@@ -75,7 +75,7 @@ class Concept:
         Args:
             statements: Codings and texts, as `mab_gym.tasking.meaning.reading` notes them.
         """
-        right = 0
+        right = False
         for value, element in statements:
             coding: Mapping[str, Any] = value
             if "text" in coding:
@@ -85,7 +85,7 @@ class Concept:
             system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
             system = _BY_OID.get(str(system), system)
             if (system, code) == (self.system, self.code) or (code == self.code and not self.system):
-                right += 1
+                right = True
             elif (system, code) not in self.also:
                 rivals = {self.system} if self.system else {known for known, _ in self.also}
                 if system in rivals and code is not None:

@@ -16,6 +16,7 @@ from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.people import Person
 from mab_gym.tasking.meaning.said import Facet, Order, Refusal, Said, member
 from mab_gym.tasking.meaning.texts import Expectation, contradictions
+from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.meaning.words import says_nothing
 from mab_gym.tasking.verdict import Code
 
@@ -183,7 +184,15 @@ def is_instant(period: Period, wanted: datetime) -> bool:
 
 def told_day(period: Period) -> str:
     """Writes a date for people."""
-    return "a time that is not right" if period is None else f"{period.low_day}"
+    return str(period.low_day)
+
+
+def amount_told(given: Amount) -> str:
+    """Writes an amount for people, in the unit that they use for it."""
+    for dimension, factor, unit in (("[mass]", 1e-6, "mg"), ("[substance]", 1e-3, "mEq"), ("[time]", 3600.0, "h")):
+        if given.dimension == dimension:
+            return f"{given.size / factor:g} {unit}"
+    return f"{given.size:g} {given.dimension}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

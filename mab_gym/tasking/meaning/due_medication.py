@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from mab_gym.fhir.dates import milliseconds
 from mab_gym.tasking.meaning.concepts import Concept
-from mab_gym.tasking.meaning.due import PROMPTLY, Check, Request, compared, elsewhere, told_day
+from mab_gym.tasking.meaning.due import PROMPTLY, Check, Request, amount_told, compared, elsewhere, told_day
 from mab_gym.tasking.meaning.often import ONCE, Often
 from mab_gym.tasking.meaning.said import Facet, Order, Refusal
 from mab_gym.tasking.meaning.texts import Expectation
@@ -95,12 +95,12 @@ class MedicationDue(Request):
         if not said:
             problems.append(Refusal("", None, "it is not stated"))
         problems += [
-            Refusal(element, _amount_told(given), "it is not the dose that is due")
+            Refusal(element, amount_told(given), "it is not the dose that is due")
             for given, element in said
             if not given.same(self.dose, self.tolerance)
         ]
         problems += self._limits(order)
-        return compared("dosage.dose", problems, Code.WRONG_DOSE, f"The dose should be {_amount_told(self.dose)}")
+        return compared("dosage.dose", problems, Code.WRONG_DOSE, f"The dose should be {amount_told(self.dose)}")
 
     def _limits(self, order: Order) -> Iterator[Refusal]:
         """The most that may be given must not be less than what is to be given."""
@@ -110,7 +110,7 @@ class MedicationDue(Request):
             if in_time is not None and self.often.hours is not None and in_time.dimension == "[time]":
                 least *= max(1.0, in_time.size / (self.often.hours * 3600))
             if most.dimension != self.dose.dimension or most.size < least:
-                yield Refusal(element, _amount_told(most), "it is less than what is due")
+                yield Refusal(element, amount_told(most), "it is less than what is due")
 
     def _routes(self, order: Order) -> Iterator[Refusal]:
         refused = self._refused(order, "route", "method")
@@ -131,11 +131,11 @@ class MedicationDue(Request):
         least, most = (self.over, self.over) if self.over is not None else self.lasts or (None, None)
         for given, element in said:
             if least is None or most is None:
-                yield Refusal(element, str(given), "the order has no rate")
+                yield Refusal(element, _rate_told(given), "the order has no rate")
                 continue
             time = self._time_of(given)
             if time is None or not least.size * (1 - 1e-6) <= time <= most.size * (1 + 1e-6):
-                yield Refusal(element, str(given), "it is not the rate that is due")
+                yield Refusal(element, _rate_told(given), "it is not the rate that is due")
 
     def _time_of(self, given: Any) -> float | None:
         """Seconds that a dose takes at a rate; None where the rate does not say it."""
@@ -199,9 +199,6 @@ def _in_hours(time: Amount) -> float:
     return time.size / 3600
 
 
-def _amount_told(given: Amount) -> str:
-    """An amount in the unit that people use for it."""
-    for dimension, factor, unit in (("[mass]", 1e-6, "mg"), ("[substance]", 1e-3, "mEq"), ("[time]", 3600.0, "h")):
-        if given.dimension == dimension:
-            return f"{given.size / factor:g} {unit}"
-    return f"{given.size:g} {given.dimension}"
+def _rate_told(given: Amount | tuple[Amount, Amount]) -> str:
+    """A rate, or the time that a dose takes."""
+    return amount_told(given) if isinstance(given, Amount) else " in ".join(map(amount_told, given))

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from mab_gym.fhir.dates import milliseconds
 from mab_gym.tasking.meaning.concepts import Concept
-from mab_gym.tasking.meaning.due import DAY, HOUR, Check, Request, compared, is_instant, told_day
+from mab_gym.tasking.meaning.due import DAY, HOUR, Check, Request, amount_told, compared, is_instant, told_day
 from mab_gym.tasking.meaning.said import Facet, Order, Refusal
 from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.meaning.units import Amount
@@ -104,9 +104,9 @@ class ServiceDue(Request):
             wanted = self.quantity
             if wanted is None:
                 if not (given.dimension.startswith("{") or given.dimension == "dimensionless") or given.size != 1:
-                    yield Refusal(element, str(given), "one is due")
+                    yield Refusal(element, amount_told(given), "one is due")
             elif not given.same(wanted):
-                yield Refusal(element, str(given), "it is not what is due")
+                yield Refusal(element, amount_told(given), "it is not what is due")
 
     def _kinds(self, order: Order) -> Iterator[Refusal]:
         for facet in (Facet.CATEGORY, Facet.PERFORMER):

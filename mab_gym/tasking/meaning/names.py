@@ -48,12 +48,9 @@ triptan curium phylline thiazide semide solone asone terol tropium profen coxib 
 rubicin taxel poetin grastim kinra prost
 """
 """Ends of international nonproprietary names (WHO, The use of stems in the selection of INNs, 2018)."""
-_STEM: Final = (
-    rf"[a-z]{{2,}}(?:{'|'.join(sorted(_STEMS.split(), key=len, reverse=True))})|(?:cef|ceph|sulfa)[a-z]{{4,}}"
-)
+_STEM: Final = rf"[a-z]{{2,}}(?:{'|'.join(_STEMS.split())})|(?:cef|ceph|sulfa)[a-z]{{4,}}"
 _OTHERS: Final = re.compile(
-    rf"(?<![^\W_])(?:{'|'.join(sorted({*_DRUGS.split(), *_TESTS.split()}, key=len, reverse=True))}|{_STEM})(?![^\W_])",
-    re.IGNORECASE,
+    rf"(?<![^\W_])(?:{'|'.join([*_DRUGS.split(), *_TESTS.split()])}|{_STEM})(?![^\W_])", re.IGNORECASE
 )
 
 

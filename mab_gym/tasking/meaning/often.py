@@ -63,19 +63,18 @@ _RULES: Final = tuple(
         (r"(?:twice|two times|2 ?x|x ?2) ?" + _A_DAY, "12"),
         (r"(?:thrice|three times|3 ?x|x ?3) ?" + _A_DAY, "8"),
         (_N + r" ?(?:times|x|doses) ?" + _A_DAY, "a day"),
-        (r"(?:once |one time )?(?:weekly|(?:a|per|each|every) week)", "168"),
-        (r"(?:once |one time )?(?:monthly|(?:a|per|each|every) month)", "730.5"),
+        (r"once in a week|(?:once |one time )?(?:weekly|(?:(?<!in )a|per|each|every) week)", "168"),
+        (r"once in a month|(?:once |one time )?(?:monthly|(?:(?<!in )a|per|each|every) month)", "730.5"),
         (r"(\d+)[- ]?hourly", "hours"),
         (r"(?:once )?(?:hourly|every hour|each hour|q ?hour|qh)", "1"),
         (r"(?:every|q\.?) ?other day|alternate days|qod|q\.o\.d\.?", "48"),
         (r"(?:every|each|q\.?) ?" + _N + r" ?" + _UNIT, "each"),
-        (r"q ?(\d+) ?h", "hours"),
         (r"b\.?i\.?d\.?|twice", "twice"),
         (r"t\.?i\.?d\.?|thrice", "8"),
         (r"q\.?i\.?d\.?", "6"),
         (
             r"daily|q\.?d\.?|(?:every|each) (?:day|morning|evening|night|afternoon)|nightly|(?:at|every) bedtime|qhs|"
-            r"q\.?h\.?s\.?|qam|qpm|a day|per day",
+            r"q\.?h\.?s\.?|qam|qpm|(?<!in )a day|per day",
             "24",
         ),
         (r"(?:for|x) ?" + _N + r" ?(?:days?|weeks?|months?|d|wks?)", "several"),
@@ -112,7 +111,7 @@ def _meant(kind: str, groups: list[str]) -> Often | None:
     if kind == "twice":
         return every(12.0)
     if kind in ("times", "a day", "each", "hours"):
-        count = float(_NUMBERS.get(groups[0].lower(), 0) or groups[0])
+        count = float(_NUMBERS.get(groups[0].lower()) or groups[0])
         if count <= 0:
             return None
         if kind == "times":

@@ -134,6 +134,12 @@ def reference(facet: Facet) -> Reader:
     return read_reference
 
 
+def component(order: Order, value: Any, where: str) -> None:
+    """Notes a part of a measurement as it stands, and reads its words."""
+    order.say(Facet.COMPONENT, value, where)
+    remarks(order, value, where)
+
+
 def not_true(why: str) -> Reader:
     """Refuses a boolean that is not false."""
 
@@ -297,7 +303,9 @@ def method(order: Order, value: Any, where: str) -> None:
 
 def dose_type(order: Order, value: Any, where: str) -> None:
     """Refuses a kind of dose that is neither ordered nor calculated."""
-    words = {str(member(c, "code")) for c in listed(member(value, "coding"))} | {str(member(value, "text")).lower()}
+    codings = listed(member(value, "coding"))
+    texts = [member(value, "text"), *(member(c, "display") for c in codings)]
+    words = {str(member(c, "code")) for c in codings} | {str(text).lower() for text in texts}
     if words - {"None", "none", "ordered", "calculated"}:
         order.refuse(where, value)
 
@@ -327,10 +335,10 @@ def supply(order: Order, value: Any, where: str) -> None:
 
 def course(order: Order, value: Any, where: str) -> None:
     """Notes a course of therapy."""
-    codes = {str(member(c, "code")) for c in listed(member(value, "coding"))} - {"None"}
-    text = str(member(value, "text") or "").lower()
-    words = {code.lower() for code in codes} | ({text} if text else set())
-    if words & {"continuous"} or any("continuous" in word or "long" in word for word in words):
+    codings = listed(member(value, "coding"))
+    texts = [member(value, "text"), *(member(c, part) for c in codings for part in ("code", "display"))]
+    words = {str(text).lower() for text in texts if text}
+    if any("continuous" in word or "long" in word for word in words):
         order.say(Facet.KIND, "continuous", where)
     elif not words <= {"acute", "short course (acute) therapy", "short course", "short term", "acute therapy"}:
         order.refuse(where, value)
@@ -338,10 +346,20 @@ def course(order: Order, value: Any, where: str) -> None:
         order.say(Facet.KIND, "acute", where)
 
 
+_SAME_DRUG: Final = {
+    "E": "equivalent", "EC": "equivalent composition", "BC": "brand composition", "G": "generic composition",
+    "N": "none",
+}  # fmt: skip
+"""Codes and displays of HL7 v3 substanceAdminSubstitution that leave the active drug as it is."""
+
+
 def substitution(order: Order, value: Any, where: str) -> None:
     """Refuses that another drug may be given."""
-    codes = {str(member(c, "code")) for c in listed(member(value, "coding"))}
-    if not codes or not codes <= {"E", "EC", "BC", "G", "N"}:  # v3-substanceAdminSubstitution: the same active drug
+    codings = listed(member(value, "coding"))
+    codes = {str(member(c, "code")) for c in codings}
+    texts = [member(value, "text"), *(member(c, "display") for c in codings)]
+    same = codes <= _SAME_DRUG.keys() and {str(text).lower() for text in texts if text} <= set(_SAME_DRUG.values())
+    if not codes or not same:
         order.refuse(where, value, "another drug might be given")
 
 

@@ -17,6 +17,7 @@ from mab_gym.tasking.meaning.readers import (
     an_amount_in_time,
     an_amount_range,
     annotation,
+    component,
     concept,
     concept_words,
     course,
@@ -244,7 +245,7 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "note": each(annotation),
         "bodySite": concept(Facet.SITE, names=False),
         "method": concept_words(coded=True),
-        "component": each(plain(Facet.COMPONENT)),
+        "component": each(component),
     },
     "AllergyIntolerance": {
         **OF_ANY_RESOURCE,

@@ -63,9 +63,7 @@ _SAYS_NOTHING: Final = re.compile(
 _NOT_IN_PROSE: Final = frozenset({"im", "ip", "pr", "sc", "sl", "ng", "ear", "ears", "eye", "eyes", "peg", "swallow"})
 """Words that name a route where one is asked for, and other things in a sentence."""
 _IN_PROSE: Final = re.compile(
-    r"(?<![\w.])("
-    + "|".join(sorted((re.escape(word) for word in _BY_WORDS if word not in _NOT_IN_PROSE), key=len, reverse=True))
-    + r")(?![\w])"
+    r"(?<![\w.])(" + "|".join(re.escape(word) for word in _BY_WORDS if word not in _NOT_IN_PROSE) + r")(?![\w])"
 )
 _DENIED: Final = re.compile(r"\bnot (?:for |via |by )?[\w.]+(?: or [\w.]+)?", re.IGNORECASE)
 """As in "by mouth, not IV"."""

@@ -14,10 +14,10 @@ from mab_gym.tasking.meaning.often import ONCE, Often
 from mab_gym.tasking.meaning.people import Person
 from mab_gym.tasking.meaning.said import FreeText, Refusal
 from mab_gym.tasking.meaning.units import Amount
-from mab_gym.tasking.meaning.words import LONGEST, Words, read_words
+from mab_gym.tasking.meaning.words import COUNTS, LONGEST, Words, read_words
 
 _EARLIER: Final = re.compile(r"\b(?:previous|prior|old|present|current|earlier|other|existing)\b", re.IGNORECASE)
-_DAYS_AHEAD: Final = re.compile(r"in (\w+) (day|week)s?", re.IGNORECASE)
+_DAYS_AHEAD: Final = re.compile(r"in (\w+) (day|week)s?")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d")
 _STOPPED: Final = re.compile(r"duplicate of|abort|cancel|terminate", re.IGNORECASE)
@@ -48,14 +48,13 @@ _NOT_MEASURED: Final = re.compile(
 _PUT_OFF: Final = re.compile(r"postpone|defer|delay|wait|await", re.IGNORECASE)
 _OTHER_FORMS: Final = {
     "oral": re.compile(
-        r"\b(?:inject\w*|infusion|vial|premix\w*|ampou?le|piggyback|suppository|patch)\b", re.IGNORECASE
+        r"\b(?:inject\w*|infusion|vial|premix\w*|ampo?ule|piggyback|suppository|patch)\b", re.IGNORECASE
     ),
     "intravenous": re.compile(r"\b(?:tablets?|capsules?|suspension|elixir|suppository|patch|syrup)\b", re.IGNORECASE),
 }
 """Forms of products that do not go a way."""
 _SLOW: Final = 600
 """Seconds from which on something is an infusion, and no push."""
-_COUNTS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}
 _MASSES: Final = ("[mass]", "[substance]")
 
 
@@ -252,6 +251,6 @@ def _fits(said: str, days: int, at: datetime) -> bool:
     if said == "next week":
         return 5 <= days <= 9
     if ahead := _DAYS_AHEAD.fullmatch(said):
-        count = _COUNTS.get(ahead[1]) or (int(ahead[1]) if ahead[1].isdecimal() else 0)
+        count = 1 if ahead[1] in ("a", "an") else COUNTS.get(ahead[1]) or (int(ahead[1]) if ahead[1].isdecimal() else 0)
         return days == count * (7 if ahead[2].startswith("week") else 1)
     return bool(_DATE.fullmatch(said)) and said == at.date().isoformat()

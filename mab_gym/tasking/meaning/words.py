@@ -39,7 +39,7 @@ _BEFORE: Final = re.compile(
 """Words before an amount that is not the order's."""
 _LIMIT: Final = re.compile(r"(?:exceed|max(?:imum)?|limit|more than|up to|at most)\b[^.;]{0,20}$", re.IGNORECASE)
 _PRODUCT: Final = re.compile(
-    r"^\s*(?:of\s+)?(?:\w+\s+){0,3}?(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampou?les?|bags?|pills?|premix|syringes?)\b"
+    r"^\s*(?:of\s+)?(?:\w+\s+){0,3}?(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampo?ules?|bags?|pills?|premix|syringes?)\b"
     r"|^\s*(?:/|per\b|(?:extended|oral|er\b|sr\b))",
     re.IGNORECASE,
 )
@@ -61,11 +61,13 @@ _MAY_NOT: Final = (
 """Words that may follow "not" without taking the order back."""
 _RETRACTED: Final = _any_of(
     rf"(?:do|does|did|should|must|shall|can|will|may|is|are|was)(?:\s+not|n[’']?t)(?!\s+(?:{'|'.join(_MAY_NOT)}))(?:\s+\w+)?",
-    r"cannot|don[’']?t|never(?! (?:recorded|measured|had|taken before|mind))|no longer(?! active)",
-    r"not (?:to be )?(?:give|given|carried|done|perform\w*|administer\w*|needed|required|necessary|indicated|valid|"
-    r"authori[sz]ed|approved|intended|for|about|active|actionable|real|now|yet|today|wanted|order\w*|taken|transfus\w*|"
-    r"collect\w*|draw\w*|refer\w*|this|so|true|correct|right)",
-    r"no (?:administ\w*|need|order|dose|action|referral|transfusion|test|draw|blood draw|further|more|treatment)",
+    rf"don[’']?t(?!\s+(?:{'|'.join(_MAY_NOT)}))",
+    r"cannot|never(?! (?:recorded|measured|had|taken before|mind))|no longer(?! active)",
+    r"not (?:to be )?(?:give(?! faster)|given|carried|done|perform\w*|administer\w*|needed|required|necessary|"
+    r"indicated|valid|authori[sz]ed|approved|intended|for|about|active|actionable|real|now|yet|today|wanted|order\w*|"
+    r"taken|transfus\w*|collect\w*|draw\w*|refer\w*|this|so|true|correct|right)",
+    r"no (?:administ\w*|need|order|dose|action|referral|transfusion|test|draw|blood draw|further|treatment|"
+    r"more(?! than))",
     r"disregard\w*|ignor\w*|cancel\w*|void(?:ed)?|nullif\w+|retract\w*|rescind\w*|revok\w*|annul\w*|invalid\w*",
     r"(?<!result )(?<!results )(?<!was )(?<!been )withdraw\w*",
     r"wrong(?! side of)|error|errors|mistake|mistaken\w*|erroneous\w*|entered[- ]in[- ]error|oops|apolog\w+",
@@ -121,9 +123,14 @@ _AGAIN: Final = re.compile(
     re.IGNORECASE,
 )
 """Words before a time that is that of another look, and not the order's."""
+COUNTS: Final = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "twelve": 12, "fourteen": 14,
+}  # fmt: skip
+"""Words for how many days or weeks something lies ahead."""
 _LATER: Final = _any_of(
     r"next (?:week|month|year|day|morning|visit|admission)|tomorrow|yesterday|the day after|later|tonight",
-    r"in (?:\d+|a|an|one|two|three|four|several|a few) (?:hours?|days?|weeks?|months?|years?)",
+    rf"in (?:\d+|an?|{'|'.join(COUNTS)}|several|a few) (?:hours?|days?|weeks?|months?|years?)",
     r"(?:after|before|from) (?:discharge|surgery|\d|tomorrow|next)|not before",
     r"by (?:one|two|a|\d+) (?:days?|weeks?|months?)",
     r"start(?:ing)? (?:on|at|from|in)|(?:until|till) (?:further|tomorrow|next|notified|told|called|review\w*)",

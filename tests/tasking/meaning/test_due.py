@@ -290,3 +290,5 @@ def test_no_more_than_five_problems_of_a_comparison_are_told() -> None:
     refusals = [Refusal(f"a[{place}]", place, "it is odd") for place in range(8)]
     told = compared("x", refusals, Code.WRONG_DOSE, "The dose should be 1 g").sentence
     assert told.endswith("a[4] is 4: it is odd; and 3 more.")
+    told = compared("x", refusals[:5], Code.WRONG_DOSE, "The dose should be 1 g").sentence
+    assert told.endswith("a[4] is 4: it is odd.")

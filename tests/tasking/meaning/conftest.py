@@ -1,0 +1,15 @@
+"""What tests of meaning share: nothing is remembered from one file to the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from mab_gym.tasking.meaning import words
+from mab_gym.tasking.meaning.units import read_unit
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_remembered() -> None:
+    """Forgets the units and texts that were read before; `scripts/mutants` changes the code below them."""
+    read_unit.cache_clear()
+    words._read_short.cache_clear()
