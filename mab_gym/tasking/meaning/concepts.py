@@ -84,15 +84,15 @@ class Concept:
                 continue
             system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
             system = _BY_OID.get(str(system), system)
-            if (system, code) == (self.system, self.code) or (code == self.code and not self.system):
-                right = True
-            elif (system, code) not in self.also:
+            is_this = (system, code) == (self.system, self.code) or (code == self.code and not self.system)
+            right |= is_this
+            if not is_this and (system, code) not in self.also:
                 rivals = {self.system} if self.system else {known for known, _ in self.also}
                 if system in rivals and code is not None:
                     yield Refusal(f"{element}.code", code, f"it is not {self.code}", True)
                 elif not self._may_stand_beside(coding):
                     yield Refusal(element, dict(coding), "it is no code that is known to be the same", True)
-            if coding.get("userSelected") is True and (system, code) != (self.system, self.code):
+            if coding.get("userSelected") is True and not is_this and (system, code) not in self.also:
                 yield Refusal(f"{element}.userSelected", True, "another code was selected", True)
             known = (system, code) in self.also and isinstance(display, str) and not any(others_in(display))
             if display is not None and not known and not self._may_be(display):
