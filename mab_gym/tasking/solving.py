@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from mab_gym.actions import Finish, Get, Post, render
 
 _T = TypeVar("_T")
+_quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Desk:
 
     def get(self, resource_type: str, **parameters: str) -> str:
         """The action that searches."""
-        query = urlencode(parameters)
+        query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters.items())
         return render(Get(f"{self.base_url}/{resource_type}" + (f"?{query}" if query else "")))
 
     def post(self, resource: dict[str, Any]) -> str:
