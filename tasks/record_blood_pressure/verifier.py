@@ -27,7 +27,9 @@ def _interpretations(systolic: int, diastolic: int) -> frozenset[str]:
         return frozenset({"h", "hh", "a", "high", "abnormal"})
     if systolic < 90:
         return frozenset({"l", "ll", "a", "low", "abnormal"})
-    return frozenset({"n", "normal"} if systolic < 130 and diastolic < 85 else {"n", "normal", "h", "high", "a"})
+    return frozenset(
+        {"n", "normal"} if systolic < 130 and diastolic < 85 else {"n", "normal", "h", "high", "a", "abnormal"}
+    )
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:

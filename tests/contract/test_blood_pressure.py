@@ -83,10 +83,37 @@ def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
     assert ("Observation.value", right) in verdict.criteria
 
 
+@pytest.mark.parametrize(
+    ("interpretation", "right"),
+    [
+        ({"code": "L", "display": "Low"}, True), ({"code": "LL", "display": "Critical low"}, True),
+        ({"code": "L", "display": "High"}, False), ({"display": "Low"}, True),
+        ({"display": "Normal"}, False), ({}, False),
+    ],
+)  # fmt: skip
+def test_an_interpretations_code_and_words_agree(
+    workplace: Workplace, interpretation: dict[str, Any], right: bool
+) -> None:
+    reading = "85/50 mmHg"
+    verdict = judged(workplace, reading, valueString=reading, interpretation=[{"coding": [interpretation]}])
+    assert verdict.success == right
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [("Systolic blood pressure", True), (None, True), ("Diastolic blood pressure", False), ("diastolic", False)],
+)
+def test_a_parts_code_and_words_agree(workplace: Workplace, words: str | None, right: bool) -> None:
+    quantity = {"value": 85, "unit": "mmHg"}
+    coding = {"system": "http://loinc.org", "code": "8480-6"} | ({"display": words} if words else {})
+    part = {"code": {"coding": [coding]}, "valueQuantity": quantity}
+    assert judged(workplace, "85/50 mmHg", valueString="85/50 mmHg", component=[part]).success == right
+
+
 RAISED = {"H", "HH", "A", "high", "abnormal"}
 LOW = {"L", "LL", "A", "low", "abnormal"}
 NORMAL = {"N", "normal"}
-HIGH_NORMAL = {"N", "normal", "H", "high", "A"}
+HIGH_NORMAL = {"N", "H", "A", "normal", "high", "abnormal"}
 
 
 @pytest.mark.parametrize(

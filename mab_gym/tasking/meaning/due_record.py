@@ -95,8 +95,8 @@ class ObservationDue(Due):
         for value, element in order.of(Facet.COMPONENT):
             yield from self._part(value, element)
         for value, element in order.of(Facet.INTERPRETATION):
-            code = value.get("code") or value.get("text") or value.get("display")
-            if str(code).lower() not in self.interpretations:
+            told = [value[name] for name in ("code", "display", "text") if value.get(name) is not None]
+            if not told or any(_plain(each) not in self.interpretations for each in told):
                 yield Refusal(element, value, "it does not fit the reading")
         for (written, period), element in order.of(Facet.AUTHORED):
             if not milliseconds(self.now) <= period.high <= milliseconds(self.now) + DAY:
@@ -115,11 +115,27 @@ class ObservationDue(Due):
             and {member(quantity, "unit"), member(quantity, "code")} - {None} <= {"mmHg", "mm[Hg]", "mm Hg"}
             and isinstance(component, Mapping)
             and set(component) <= known
+            and _names_no_other(component, *codes)
         )
         if not fits:
             yield Refusal(element, component, "it is not part of the reading")
 
 
+def _plain(interpretation: object) -> str:
+    """An interpretation in the words that a reading's own are written in."""
+    return re.sub(r"^critical(?:ly)? ", "", str(interpretation).strip().lower())
+
+
+def _names_no_other(component: Mapping[str, Any], code: Any) -> bool:
+    """Tells that the words beside a part's code do not name another part."""
+    concept = member(component, "code")
+    words = [member(concept, "text"), *(member(coding, "display") for coding in listed(member(concept, "coding")))]
+    others = [name for other, name in _PARTS.items() if other != code]
+    return not any(name in str(each).lower() for each in words if each is not None for name in others)
+
+
+_PARTS: Final = {"8480-6": "systolic", "8462-4": "diastolic"}
+"""LOINC codes of the parts of a blood pressure."""
 _OTHER_CATEGORY: Final = re.compile(
     r"\b(?:lab\w*|imaging|radiolog\w*|survey|exam\w*|social\w*|procedure\w*|therapy|activity|not|non)\b", re.IGNORECASE
 )

@@ -20,7 +20,7 @@ LONGEST: Final = 2_000
 """Characters of a text that are read; who writes more beside an order cannot be understood."""
 
 _SHORT: Final = 120
-_DIGITS: Final = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+_DIGITS: Final = r"\d+,\d{1,2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _SPELLED: Final = {
     "half": 0.5, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
@@ -38,12 +38,15 @@ _BEFORE: Final = re.compile(
 )
 """Words before an amount that is not the order's."""
 _LIMIT: Final = re.compile(r"(?:exceed|max(?:imum)?|limit|more than|up to|at most)\b[^.;]{0,20}$", re.IGNORECASE)
+_PIECES: Final = r"(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampo?ules?|bags?|pills?|premix|syringes?)"
 _PRODUCT: Final = re.compile(
-    r"^\s*(?:of\s+)?(?:\w+\s+){0,3}?(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampo?ules?|bags?|pills?|premix|syringes?)\b"
+    rf"^\s*(?:of\s+)?(?:\w+\s+){{0,3}}?{_PIECES}\b"
     r"|^\s*(?:/|per\b|(?:extended|oral|er\b|sr\b))",
     re.IGNORECASE,
 )
 """Words after an amount that is a product's strength."""
+_PIECES_OF: Final = re.compile(rf"(?:({_NUMBER})\s+)?\b{_PIECES} (?:of|at|with)\s*(?:about\s+)?$", re.IGNORECASE)
+"""Words before an amount that is in each of some pieces, with their number."""
 _OVER: Final = re.compile(
     r"(?:over|during|infuse(?:d)? (?:over|for|in)|runs? (?:over|for)|for)\s*(?:about|the)?\s*$", re.IGNORECASE
 )
@@ -202,6 +205,13 @@ def _read(text: str) -> Words:
                 lasts.append((given, words))
         elif _LIMIT.search(before):
             limits.append((given, words))
+        elif pieces := _PIECES_OF.search(before):
+            if pieces.group(1) is None:
+                strengths.append((given, words))
+            else:
+                amounts.append(
+                    (Amount(given.size * _number(pieces.group(1)), given.dimension), pieces.group(0) + words)
+                )
         elif _PRODUCT.match(after):
             strengths.append((given, words))
         elif not _BEFORE.search(before):
@@ -231,14 +241,21 @@ def _amounts(text: str) -> Iterator[tuple[Amount, str, str, str]]:
             continue
         for written in found.group(1, 2):
             if written is not None:
-                size = _SPELLED.get(written.lower()) or float(written.replace(",", ""))
-                given = Amount(size * unit.factor, unit.dimension)
+                given = Amount(_number(written) * unit.factor, unit.dimension)
                 yield (
                     given,
                     found.group(0),
                     text[max(0, found.start() - 40) : found.start()],
                     text[found.end() : found.end() + 60],
                 )
+
+
+def _number(written: str) -> float:
+    """A number as people write it: 1,000 is a thousand, 1,5 one and a half."""
+    if (spelled := _SPELLED.get(written.lower())) is not None:
+        return spelled
+    whole, comma, rest = written.rpartition(",")
+    return float(f"{whole}.{rest}" if comma and len(rest) < 3 else written.replace(",", ""))
 
 
 def without_markup(markup: str) -> str:
