@@ -45,7 +45,7 @@ from typing import Any
 from mab_gym.content import bundled_folder
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
 from mab_gym.tasking.difficulty import DIFFICULTIES
-from mab_gym.tasking.family import KINDS
+from mab_gym.tasking.kinds import KINDS
 from mab_gym.tasking.verdict import REWARDS
 
 ENTRY_POINTS = "mab_gym.envs"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mab_gym.cli.app import COMMANDS
 from mab_gym.records import read_records
 from tests.conftest import hear_ctrl_c
 from tests.processes import PATIENCE, complaints, started, until
@@ -30,6 +31,23 @@ def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.Comp
         check=False,
         env=env,
     )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_each_command_what_its_own_help_says(name: str) -> None:
+    command = COMMANDS[name].load(name)
+    assert command.name == name
+    assert " ".join(command.help.split("\n\n")[0].split()) == COMMANDS[name].summary
+
+
+@pytest.mark.parametrize(
+    "program", ["import mab_gym", "import mab_gym.cli.app as a; a.app(['--help'], standalone_mode=False)"]
+)
+def test_what_is_not_needed_is_not_imported(program: str) -> None:
+    heavy = ["mab_gym.fhir.server", "mab_gym.tasking.family", "mab_gym.env", "mab_gym.cohort.spec", "httpx", "click"]
+    told = f"; import sys; print('IMPORTED', [name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program + told], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "IMPORTED []"
 
 
 def test_eval_writes_one_line_an_episode(tmp_path: Path) -> None:

@@ -1,37 +1,127 @@
-"""The command ``mab-gym`` itself: gathers its commands, and turns this package's errors into one clear line."""
+"""The command ``mab-gym`` itself: gathers its commands, and turns this package's errors into one clear line.
+
+A command's module is imported when that command is run or asked for its help, so that none waits for what others need.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from mab_gym import __version__
-from mab_gym.cli import ablate, baselines, data, evaluate, hapi, official, play, report, rollout, serve, stored, tasks
 from mab_gym.cli.console import errors
 from mab_gym.errors import MabGymError
 
+
+class Place(NamedTuple):
+    """Where a command is.
+
+    Attributes:
+        module: The module.
+        name: A function in it, or a group of commands.
+        summary: What ``mab-gym --help`` says of it: the first line of its own help.
+        cls: The name of a class in the module that parses its arguments in a way of its own; empty for the usual one.
+    """
+
+    module: str
+    name: str
+    summary: str
+    cls: str = ""
+
+    def load(self, name: str) -> Any:
+        """The command itself, under a name."""
+        module = import_module(f"mab_gym.cli.{self.module}")
+        found = getattr(module, self.name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+            alone.command(name, cls=getattr(module, self.cls) if self.cls else None)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = name
+        return command
+
+
+COMMANDS: Final = {
+    "play": Place("play", "play_in_terminal", "Play one episode yourself and see the verdict with its reasons."),
+    "serve": Place("serve", "serve", "Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C."),
+    "eval": Place(
+        "evaluate", "evaluate",
+        "Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash.",
+    ),
+    "rollout": Place(
+        "rollout", "rollout",
+        "Play as eval does, in this process or on a Ray cluster: the same options, the same records.", cls="Command",
+    ),
+    "report": Place(
+        "report", "report", "Make one self-contained HTML file: figures, comparisons and every trajectory of the runs."
+    ),
+    "ablate": Place(
+        "ablate", "ablate",
+        "Play the same cases in several settings; print a table, write figures and a plot. The same command goes on.",
+    ),
+    "regrade": Place(
+        "stored", "regrade",
+        "Judge a run's stored episodes anew, by playing their actions again, and say which verdicts have changed.",
+    ),
+    "export": Place(
+        "stored", "export",
+        'Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset.',
+    ),
+    "baselines": Place("baselines", "baselines", "Play an environment with each reference agent and print one table."),
+    "data": Place("data", "app", "Build cohorts and see what is in them."),
+    "tasks": Place("tasks", "app", "See the task families and their cases."),
+    "official": Place("official", "app", "The official MedAgentBench: play it, grade it, see published results."),
+    "hapi": Place("hapi", "app", "A real HAPI FHIR server in Docker behind the same environments."),
+}  # fmt: skip
+"""The commands by name, in the order in which they are listed."""
+
+
+class Commands(TyperGroup):
+    """The commands, each loaded when it is needed; a list of them needs none."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name; while they are listed, no more of it than its summary."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        return TyperCommand(cmd_name, help=place.summary) if self._listing else place.load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Completes a command's name."""
+        self._listing = True
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self._listing = False
+
+
 app = typer.Typer(
     name="mab-gym",
+    cls=Commands,
     help="Language-model agents at work in a FHIR R4 health record, as Gymnasium episodes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data.app, name="data")
-app.add_typer(tasks.app, name="tasks")
-app.add_typer(official.app, name="official")
-app.add_typer(hapi.app, name="hapi")
-app.command(name="play")(play.play_in_terminal)
-app.command(name="serve")(serve.serve)
-app.command(name="eval")(evaluate.evaluate)
-app.command(name="rollout", cls=rollout.Command)(rollout.rollout)
-app.command(name="report")(report.report)
-app.command(name="ablate")(ablate.ablate)
-app.command(name="regrade")(stored.regrade)
-app.command(name="export")(stored.export)
-app.command(name="baselines")(baselines.baselines)
 
 
 def _version(wanted: bool) -> None:
@@ -49,10 +139,10 @@ def _main(
     """Language-model agents at work in a FHIR R4 health record, as Gymnasium episodes."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; what this package refuses is one line on standard error and exit code 2."""
     try:
-        app()
+        app(arguments)
     except MabGymError as error:
         errors.print(f"[red]mab-gym:[/red] {_plain(str(error))}", soft_wrap=True)
         sys.exit(2)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mab_gym.cli.console import counting, output, score_table
+from mab_gym.cli.console import counting, output
 from mab_gym.cli.environment import DEFAULT_ENV, make
+from mab_gym.cli.scores import score_table
 from mab_gym.evaluate import AGENTS
 from mab_gym.rollout import assignments, play_all, unwrapped
 

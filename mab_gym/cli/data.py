@@ -28,7 +28,7 @@ from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.archive import check_place, open_archive
 
-app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True)
+app = typer.Typer(help="Build cohorts and see what is in them.", no_args_is_help=True, add_completion=False)
 app.command()(info)
 app.command()(show)
 app.command("patients")(list_patients)

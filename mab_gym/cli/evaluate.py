@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mab_gym.cli.console import output, score_table
+from mab_gym.cli.console import output
 from mab_gym.cli.options import Plan, with_plan
 from mab_gym.cli.playing import Played, Run, at_once, exit_if_spoiled, play_into, prepare
 from mab_gym.cli.running import show_estimates
+from mab_gym.cli.scores import score_table
 
 __all__ = ["at_once", "conclude", "evaluate"]
 

@@ -23,7 +23,9 @@ from mab_gym.fhir.archive import read_about
 if TYPE_CHECKING:
     from mab_gym.backends.container.engine import Engine
 
-app = typer.Typer(help="A real HAPI FHIR server in Docker behind the same environments.", no_args_is_help=True)
+app = typer.Typer(
+    help="A real HAPI FHIR server in Docker behind the same environments.", no_args_is_help=True, add_completion=False
+)
 Cohort = Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")]
 _EVERY = 20.0
 """Seconds between the lines that say how far a load has come, where no bar can be shown."""

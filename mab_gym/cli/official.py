@@ -23,7 +23,11 @@ from mab_gym.records import EpisodeRecord
 from mab_gym.rollout import Assignment, assignments, unwrapped
 from mab_gym.rollout import play as play_one
 
-app = typer.Typer(help="The official MedAgentBench: play it, grade it, see published results.", no_args_is_help=True)
+app = typer.Typer(
+    help="The official MedAgentBench: play it, grade it, see published results.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 ENV = "mab_gym/MedAgentBench-Official-v0"
 CHART = "chart.ndjson.gz"

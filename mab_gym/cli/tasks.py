@@ -41,7 +41,7 @@ from mab_gym.tasking.gold import GoldRun, play_gold
 from mab_gym.tasking.solving import Desk
 from mab_gym.tasking.variants import VARIANTS, idle_variants
 
-app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True)
+app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True, add_completion=False)
 
 FREEZING_SEED = 300
 CASES_A_FAMILY = 30

@@ -33,12 +33,12 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.difficulty import DIFFICULTIES, UNRATED, rated_by
 from mab_gym.tasking.judging import Result
+from mab_gym.tasking.kinds import KINDS
 from mab_gym.tasking.solving import Desk, Solution
 from mab_gym.tasking.verdict import Verdict
 
 Stamps = tuple[tuple[str, Stamp], ...]
 
-KINDS = ("query", "action")
 PATIENT = "patient"
 """The placeholder in a prompt for how the patient is named, which variants exchange; a case needs an ``mrn`` for it."""
 BY_MRN = "the patient with the MRN {}"

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mab_gym.agents.reference import BlindConstant, InstantFinish, Oracle
-from mab_gym.cli.console import score_table
+from mab_gym.cli.scores import score_table
 from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.evaluate import best_constants, violations
 from mab_gym.rollout import assignments, play_all, unwrapped
