@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.budget import COMPARISON, ELEMENT, ROW, Bill, Budget
+from mab_gym.fhir.budget import COMPARISON, ELEMENT, ELEMENT_OF_A_PERSON, ROW, Bill, Budget
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, blocks, period_fields
@@ -411,7 +411,9 @@ class BaseTable:
             if part.ids is not None:
                 continue
             distinct = self.distinct(part.parameter)
-            budget.spend_once((self.serial, part.parameter.name), distinct * ELEMENT)
+            of_people = self.table.resource_type == "Patient" or part.parameter.name in ("patient", "subject")
+            price = ELEMENT_OF_A_PERSON if of_people else ELEMENT
+            budget.spend_once((self.serial, part.parameter.name), distinct * price)
             if part.target_ids is None and part.beginnings is None:
                 budget.spend(distinct * part.comparisons_each * COMPARISON)
 

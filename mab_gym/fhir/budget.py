@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mab_gym.fhir.outcome import FhirError, Issue
 
@@ -33,19 +33,10 @@ class Limits:
     body: int
     answer: int
 
-    def of_hospital(self, rows: int) -> Limits:
-        """The limits on a hospital of so many resources: finding takes longer in a large one, and may.
-
-        They grow more slowly than the hospital: everybody's name can be looked at, not every result put into order.
-        """
-        return replace(self, search=round(self.search * max(1.0, rows / _ORDINARY_ROWS) ** (2 / 3)))
-
 
 DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
 """For agents: some forty milliseconds of either, and a page of five thousand ordinary resources."""
 
-_ORDINARY_ROWS = 800_000
-"""Resources of a hospital for which the limits are meant: the canonical one has 785,902."""
 _NO_LIMIT = 1 << 62
 
 # What things cost, in units.
@@ -55,6 +46,9 @@ SORTED_ROW = 0.03
 """Putting a row into order by one parameter."""
 ELEMENT = 2.0
 """Reading a distinct element and what a search parameter finds in it."""
+ELEMENT_OF_A_PERSON = 0.1
+"""The same of what tells patients apart, or refers to them, which is read once in a process: people are looked up all
+the time, and a hospital may have thousands."""
 COMPARISON = 0.2
 """Comparing what was found in an element with one value."""
 PARAMETER = 20.0

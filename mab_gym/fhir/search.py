@@ -486,7 +486,9 @@ class View:
         if counts is not None and int(counts.sum()) > len(hits):
             matches = np.repeat(np.arange(len(hits)), counts)
         columns: list[Keys] = []
-        for parameter, descending in query.sort:
+        for place, (parameter, descending) in enumerate(query.sort):
+            if place > 1:  # numbers that go by several things seldom fit into one, and have to be ranked
+                self.budget.spend(len(hits) * 2 * SORTED_ROW)
             numbers, counts = self._sort_keys(query.resource_type, table, hits, parameter, descending)
             if counts is None:
                 columns.append(numbers if matches is None else numbers[matches])

@@ -58,7 +58,7 @@ class Server:
         base_url: The address under which the server believes to be reached, without a slash at its end.
         now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
             millisecond, so that what was written later is later.
-        limits: What one request may cost; `DEFAULT_LIMITS`, as far as the hospital is large, where None.
+        limits: What one request may cost.
         check: Called before each request; raises where what lies under the tables is no more what it was.
 
     Attributes:
@@ -70,7 +70,7 @@ class Server:
         tables: Mapping[str, Table | tuple[Table, Positions]],
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
         check: Callable[[], None] | None = None,
     ) -> None:
         self.check = check
@@ -84,7 +84,7 @@ class Server:
             if len(table):
                 self.tables[name] = BaseTable(table, positions)
                 first += len(table)
-        self.limits = DEFAULT_LIMITS.of_hospital(sum(map(len, self.tables.values()))) if limits is None else limits
+        self.limits = limits
         self.base_url = base_url
         self.now = now.astimezone(UTC)
         self.instant = self.now.isoformat(timespec="milliseconds")

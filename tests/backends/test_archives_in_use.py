@@ -164,7 +164,7 @@ def test_an_environment_made_after_a_replacement_plays_on_the_new_archive(tmp_pa
 
 def test_frozen_cases_of_other_people_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAB_GYM_CACHE", str(tmp_path))
-    path = build_archive(named_spec("train-5-3"))
+    path = build_archive(named_spec("train-40-3"))
     with pytest.raises(UsageError, match=f"{path} has no patient S\\d+, whom .* is about"):
         gymnasium.make(CANONICAL, archive=path)
     env = gymnasium.make(CANONICAL, archive=path, cases="drawn", families=("patient_age",))
