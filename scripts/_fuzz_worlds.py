@@ -44,7 +44,8 @@ def _official() -> Environment:
 
 WORLDS: dict[str, Callable[[], Environment]] = {
     "canonical": lambda: _bundled("med_agent_bench"),
-    "train": lambda: _bundled("train"),
+    # As it trains, among fewer people: each process opens every hospital.
+    "train": lambda: replace(_bundled("train"), cohort="train-1000-1"),
     "beyond": lambda: _bundled("beyond"),
     "official": _official,
 }
