@@ -94,7 +94,7 @@ class CohortSpec:
 CANONICAL: Final = CohortSpec("canonical", seed=20231113)
 """The cohort that the frozen cases belong to."""
 
-_MANY: Final = CohortSpec(
+TRAIN: Final = CohortSpec(
     "train",
     seed=20181113,
     patients=11_000,
@@ -106,15 +106,13 @@ _MANY: Final = CohortSpec(
     bedside=0.15,
     spread=0.45,
 )
-
-TRAIN: Final = _MANY
 """A cohort of so many people that nobody learns them by heart, and in which nobody of the canonical cohort occurs.
 
 Each family has more than ten thousand different cases in it. A chart is shorter than a canonical one, mostly by its
 vital signs: there are as many as it takes to read, and laboratory results for several pages.
 """
 
-VALIDATION: Final = replace(_MANY, name="validation", seed=20211113)
+VALIDATION: Final = replace(TRAIN, name="validation", seed=20211113)
 """A third one, to choose between training runs: nobody of the other two occurs in it."""
 
 

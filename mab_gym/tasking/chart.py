@@ -133,7 +133,7 @@ class Chart:
         return self.remember("profiles", lambda: tuple(filter(self.has_results, self.patients())))
 
     def has_results(self, mrn: str) -> bool:
-        """Whether a patient has any Observation."""
+        """Tells if a patient has any Observation."""
 
         def look() -> bool:
             return next(self.search("Observation", patient=mrn, _count="1"), None) is not None
