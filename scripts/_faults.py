@@ -30,7 +30,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gymnasium
 import httpx
-import typer
 from _faults_endpoint import Faults, endpoint_process
 from _faults_script import ARGUMENTS, Attempt, Story, make_story
 
@@ -270,8 +269,8 @@ def _cut(path: Path, share: float) -> set[Key]:
 def warm_up() -> None:
     """Loads what the command loads, so that processes forked from this one need not."""
     with httpx.Client():
-        command: Any = typer.main.get_command(mab_gym.cli.app.app)
-        command.commands["eval"].make_context("eval", evaluation("http://127.0.0.1/v1", Path("x"))[1:])
+        command = mab_gym.cli.app.COMMANDS["eval"].load("eval")
+        command.make_context("eval", evaluation("http://127.0.0.1/v1", Path("x"))[1:])
 
 
 def play(seeds: Sequence[int], seconds: float = float("inf")) -> Report:

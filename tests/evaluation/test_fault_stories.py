@@ -31,7 +31,9 @@ pytestmark = [
 def stories(seeds: str, planted: str = "") -> subprocess.CompletedProcess[str]:
     """Plays stories, with a fault planted in mab_gym first."""
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _faults"
-    code += f"\nfolders = _faults.mab_gym.cli.playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
+    code += (
+        f"\nimport mab_gym.cli.playing\nfolders = mab_gym.cli.playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
+    )
     command = [sys.executable, "-c", code, "--seeds", seeds]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False, env=unmeasured())
 
