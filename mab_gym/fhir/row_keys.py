@@ -38,7 +38,7 @@ class RowKeys(NamedTuple):
         counts: How many each hit has; None where each has one.
     """
 
-    numbers: Keys
+    numbers: npt.NDArray[Any]
     counts: Rows | None
 
 
@@ -99,7 +99,7 @@ def ranked(
     flat = np.array([rank[key] for each in keys for key in each] + [missing], dtype=np.int64)
     lengths = np.array([len(each) for each in keys], dtype=np.intp)
     if int(lengths.max(initial=0)) < 2:
-        of_group = np.full(len(keys), missing, dtype=np.int64)
+        of_group = np.full(len(keys), missing, dtype=np.int32)
         of_group[lengths > 0] = flat[:-1]
         return RowKeys(of_group[of_hit], None)
     starts = np.where(lengths > 0, np.cumsum(lengths) - lengths, len(flat) - 1)
@@ -262,7 +262,7 @@ def together(columns: Sequence[npt.NDArray[Any]]) -> Keys:
 
     The columns may be changed in their place, which spares megabytes.
     """
-    keys: Keys = columns[0]
+    keys: Keys = columns[0] if len(columns) == 1 else columns[0].astype(np.int64, copy=False)
     for column in columns[1:]:
         spans = [_span(keys), _span(column)]
         for number, each in ((1, column), (0, keys)):

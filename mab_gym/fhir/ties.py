@@ -29,7 +29,7 @@ class SortedRows:
     __slots__ = ("_keys", "_limits", "_order")
 
     def __init__(self, keys: Keys, limits: Iterable[int]) -> None:
-        self._keys = keys
+        self._keys = _small(keys)
         self._limits = tuple(limit for limit in limits if limit < len(keys))
         self._order: Numbers = np.empty(0, dtype=np.intp)
 
@@ -73,7 +73,7 @@ class SortedWindow(SortedRows):
         self._order = order
 
 
-def stable_order(keys: Keys) -> Numbers:
+def stable_order(keys: npt.NDArray[Any]) -> Numbers:
     """Gives what ``argsort(kind="stable")`` does; of many rows several times as fast, and with fewer arrays at once.
 
     Each row's place is put behind its key, in one number, so that no two are equal and any sort will do.
@@ -82,7 +82,8 @@ def stable_order(keys: Keys) -> Numbers:
         return np.argsort(keys, kind="stable")
     least = int(keys.min())
     if (int(keys.max()) - least + 1) * len(keys) < _GREATEST:
-        packed = keys - least
+        packed = keys.astype(np.int64)
+        packed -= least
         packed *= len(keys)
         for start in range(0, len(keys), _BLOCK):
             part = packed[start : start + _BLOCK]
@@ -97,6 +98,13 @@ def stable_order(keys: Keys) -> Numbers:
     return packed
 
 
+def _small(keys: Keys) -> npt.NDArray[Any]:
+    """The keys in half the memory, where they are ranks."""
+    limits = np.iinfo(np.int32)
+    fits = len(keys) and int(keys.min()) >= limits.min and int(keys.max()) <= limits.max
+    return keys.astype(np.int32) if fits else keys
+
+
 def rank_in_place(keys: Keys) -> None:
     """Puts small numbers in the place of great ones, which sort as they do."""
     distinct = np.unique(keys)
@@ -109,7 +117,7 @@ def rank_in_place(keys: Keys) -> None:
         keys[start : start + _BLOCK] = np.searchsorted(distinct, keys[start : start + _BLOCK])
 
 
-def _order_and_ranks(keys: Keys) -> tuple[Numbers, Keys]:
+def _order_and_ranks(keys: npt.NDArray[Any]) -> tuple[Numbers, Keys]:
     """Gives the places of the keys in their order, and the number of each one's group of equals."""
     order = np.argsort(keys)
     ordered = keys[order]
@@ -127,7 +135,7 @@ _BLOCK = 1 << 15
 """So many rows are looked at together: the arrays on the way to the order stay small."""
 
 
-def first_rows(keys: Keys, start: int, end: int) -> Numbers:
+def first_rows(keys: npt.NDArray[Any], start: int, end: int) -> Numbers:
     """The places of the rows from ``start`` to before ``end`` of the sorted ones."""
     if (start, end) == (0, 1):
         return np.array([int(np.argmin(keys))], dtype=np.intp)
@@ -137,7 +145,7 @@ def first_rows(keys: Keys, start: int, end: int) -> Numbers:
     return chosen[np.argsort(keys[chosen], kind="stable")]
 
 
-def _partition(places: npt.NDArray[np.int32], keys: Keys, start: int, last: int) -> None:
+def _partition(places: npt.NDArray[np.int32], keys: npt.NDArray[Any], start: int, last: int) -> None:
     """Hoare's partition, again and again, wherever a part is neither wholly wanted nor wholly unwanted."""
     keys = keys.copy()  # moved about with the places, so that no part has to be looked up
     parts = [(0, len(places) - 1)]
@@ -154,7 +162,7 @@ def _partition(places: npt.NDArray[np.int32], keys: Keys, start: int, last: int)
             parts.append((i, high))
 
 
-def _swap_about(part: npt.NDArray[np.int32], values: Keys, pivot: np.int64) -> tuple[int, int]:
+def _swap_about(part: npt.NDArray[np.int32], values: npt.NDArray[Any], pivot: Any) -> tuple[int, int]:
     """Swaps what is not less from the left with what is not greater from the right, until the two meet.
 
     Returns:
