@@ -62,6 +62,7 @@ class SortedWindow(SortedRows):
 
     def __init__(self, keys: Keys, start: int, end: int) -> None:
         super().__init__(keys, ())
+        keys = self._keys
         end = min(end, len(keys))
         chosen = first_rows(keys, start, end) if start < end else np.empty(0, dtype=np.intp)
         order = stable_order(keys).astype(np.int32)
@@ -102,7 +103,7 @@ def _small(keys: Keys) -> npt.NDArray[Any]:
     """The keys in half the memory, where they are ranks."""
     limits = np.iinfo(np.int32)
     fits = len(keys) and int(keys.min()) >= limits.min and int(keys.max()) <= limits.max
-    return keys.astype(np.int32) if fits else keys
+    return keys.astype(np.int32, copy=False) if fits else keys
 
 
 def rank_in_place(keys: Keys) -> None:
