@@ -35,7 +35,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
-"""For agents: some forty milliseconds of either, and a page of five thousand ordinary resources."""
+"""For agents: some forty milliseconds of either, and a page of four thousand ordinary resources."""
 
 _NO_LIMIT = 1 << 62
 

@@ -21,7 +21,7 @@ from mab_gym.fhir.remembered import is_short
 from mab_gym.fhir.wording import listed_parameters, sanitized, unknown_parameter
 
 DEFAULT_PAGE_SIZE = 20
-LARGEST_PAGE = 5_000
+LARGEST_PAGE = 4_000
 """A page holds no more, whatever ``_count`` asks for; HAPI as it is set up by default knows no such limit."""
 MOST_PARAMETERS = 1000
 MOST_ALTERNATIVES = 5000
