@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mab_gym.fhir.definitions import elements
@@ -63,6 +63,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("kind", sorted(kind for kind in READERS if "." not in kind and kind != "Dosage"))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine it is
 @given(data=st.data())
 def test_nothing_that_stands_in_a_resource_raises(kind: str, data: st.DataObject) -> None:
     names = st.sampled_from(sorted(elements(kind)))
@@ -73,6 +74,7 @@ def test_nothing_that_stands_in_a_resource_raises(kind: str, data: st.DataObject
             assert all(check.met or check.sentence.endswith(".") for check in due.checks(order))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine it is
 @given(dosage=st.dictionaries(st.sampled_from(sorted(elements("Dosage"))), JSON, max_size=5))
 def test_no_dosage_raises(dosage: dict[str, Any]) -> None:
     assert [check.met for check in medication().checks(read({**GIVEN, "dosageInstruction": [dosage]}))]
