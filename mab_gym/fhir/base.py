@@ -20,12 +20,12 @@ import numpy.typing as npt
 from mab_gym.fhir.budget import COMPARISON, ELEMENT, ELEMENT_OF_A_PERSON, ROW, Bill, Budget
 from mab_gym.fhir.dates import Period, stored_period
 from mab_gym.fhir.definitions import SearchParameter
-from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, blocks, period_fields
+from mab_gym.fhir.instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
 from mab_gym.fhir.json_text import DecimalNumber, TooManyDigitsError
 from mab_gym.fhir.matching import Filter
 from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.remembered import Remembered, is_short
-from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table
+from mab_gym.fhir.table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table, blocks
 from mab_gym.fhir.values import Quantity, Reference, Text, Token, Value, read_all_values
 
 Mask = npt.NDArray[np.bool_]

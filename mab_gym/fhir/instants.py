@@ -7,7 +7,7 @@ are kept as they were written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ NO_PERIOD = np.iinfo(np.int64).min
 """Stands for a field of a row that has no period."""
 _DAY = 86_400
 _TO_THE_SECOND, _TO_THE_DAY = 19, 10
-_BLOCK = 1 << 16
 
 Numbers = npt.NDArray[np.int64]
 
@@ -51,12 +50,6 @@ def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> l
         for field, numbers in zip(found, _fields_of_form(column, form, seconds[chosen], wanted), strict=True):
             field[chosen] = numbers
     return found
-
-
-def blocks(rows: Rows) -> Iterator[slice]:
-    """Parts of many rows, so small that the arrays on the way to a result take little beside the result."""
-    for start in range(0, len(rows), _BLOCK):
-        yield slice(start, start + _BLOCK)
 
 
 def _fields_of_form(column: InstantColumn, form: int, seconds: Numbers, wanted: Sequence[int]) -> list[Numbers]:

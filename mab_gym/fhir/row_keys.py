@@ -15,9 +15,9 @@ import numpy.typing as npt
 from mab_gym.fhir.base import BaseTable, PoolIndex
 from mab_gym.fhir.dates import Period
 from mab_gym.fhir.definitions import SearchParameter
-from mab_gym.fhir.instants import NO_PERIOD, blocks, period_fields
+from mab_gym.fhir.instants import NO_PERIOD, period_fields
 from mab_gym.fhir.paths import Path, compile_paths
-from mab_gym.fhir.table import Rows
+from mab_gym.fhir.table import Rows, blocks
 from mab_gym.fhir.ties import Keys, rank_in_place
 from mab_gym.fhir.values import Value
 
@@ -85,7 +85,7 @@ def ranked(
     stored, written = split(hits, size)
     groups = Groups((), np.empty(0, dtype=np.int32))
     if table is not None:
-        groups = grouped(table, _small(hits, stored), parameter)
+        groups = grouped(table, _rows_of(hits, stored), parameter)
     keys = [list(keys_of(values)) for values in groups.values]
     of_hit = groups.of_row
     if len(written):
@@ -338,7 +338,7 @@ def spread(starts: Rows, lengths: Rows) -> Rows:
     return np.repeat(starts - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
 
 
-def _small(hits: Rows, stored: slice | npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def _rows_of(hits: Rows, stored: slice | npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     """The hits that are stored, in as small numbers as will do where they have to be copied."""
     return hits if isinstance(stored, slice) else hits.astype(np.int32)[stored]
 

@@ -27,7 +27,7 @@ from mab_gym.fhir.chains import Chain, Reverse, but_not_filter, chain_filter, re
 from mab_gym.fhir.definitions import SearchParameter
 from mab_gym.fhir.found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
 from mab_gym.fhir.includes import Key, Placed
-from mab_gym.fhir.instants import LOW, NO_PERIOD, blocks
+from mab_gym.fhir.instants import LOW, NO_PERIOD
 from mab_gym.fhir.matching import LABELS, Filter, make_filter
 from mab_gym.fhir.ordering import Driver, arrange, choose_driver, choose_driver_of_sorted
 from mab_gym.fhir.overlay import Overlay, Write, touched
@@ -36,7 +36,7 @@ from mab_gym.fhir.paths import Path, compile_paths
 from mab_gym.fhir.query import Query, asks_for_others, read_query
 from mab_gym.fhir.remembered import is_short
 from mab_gym.fhir.row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
-from mab_gym.fhir.table import Rows
+from mab_gym.fhir.table import Rows, blocks
 from mab_gym.fhir.targets import Targets
 from mab_gym.fhir.ties import Keys, SortedRows, SortedWindow
 from mab_gym.fhir.values import Reference, Value, read_values

@@ -26,6 +26,7 @@ Rows = npt.NDArray[np.intp]
 """Numbers of rows."""
 Positions = IntArray | Sequence[int]
 """The places of a table's rows in the order in which all resources were loaded, rising."""
+_BLOCK = 1 << 16
 
 _EPOCH = datetime(1970, 1, 1)
 _INSTANT = re.compile(
@@ -35,6 +36,12 @@ _INSTANT = re.compile(
 _LENGTH_OF_FIELDS = {1: 4, 2: 7, 3: 10, 7: 19}
 OTHER_FORM = 255
 """The form of a row of an `InstantColumn` whose text is kept as it is; its ``seconds`` are the text's index."""
+
+
+def blocks(rows: IntArray) -> Iterator[slice]:
+    """Parts of many rows, so small that the arrays on the way to a result take little beside the result."""
+    for start in range(0, len(rows), _BLOCK):
+        yield slice(start, start + _BLOCK)
 
 
 class TextPool(Sequence[str]):

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mab_gym.fhir.table import blocks
+
 Numbers = npt.NDArray[Any]
 Keys = npt.NDArray[np.int64]
 
@@ -86,9 +88,9 @@ def stable_order(keys: npt.NDArray[Any]) -> Numbers:
         packed = keys.astype(np.int64)
         packed -= least
         packed *= len(keys)
-        for start in range(0, len(keys), _BLOCK):
-            part = packed[start : start + _BLOCK]
-            part += np.arange(start, start + len(part))
+        for block in blocks(packed):
+            part = packed[block]
+            part += np.arange(block.start, block.start + len(part))
     else:  # too great a number: the ranks of the keys instead, for one more sort
         order, packed = _order_and_ranks(keys)
         packed *= len(keys)
@@ -114,8 +116,8 @@ def rank_in_place(keys: Keys) -> None:
         order, ranks = _order_and_ranks(keys)
         keys[order] = ranks
         return
-    for start in range(0, len(keys), _BLOCK):
-        keys[start : start + _BLOCK] = np.searchsorted(distinct, keys[start : start + _BLOCK])
+    for block in blocks(keys):
+        keys[block] = np.searchsorted(distinct, keys[block])
 
 
 def _order_and_ranks(keys: npt.NDArray[Any]) -> tuple[Numbers, Keys]:
@@ -133,7 +135,7 @@ _WORTH_PACKING = 4096
 _GREATEST = 1 << 63
 _FEW = 1 << 12
 _BLOCK = 1 << 15
-"""So many rows are looked at together: the arrays on the way to the order stay small."""
+"""So many rows from each end are looked at together."""
 
 
 def first_rows(keys: npt.NDArray[Any], start: int, end: int) -> Numbers:
