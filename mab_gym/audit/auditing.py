@@ -29,7 +29,7 @@ from mab_gym.environments import Environment
 from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.family import Family
-from mab_gym.tasking.taskset import FROZEN
+from mab_gym.tasking.taskset import DRAW
 from mab_gym.tasking.variants import idle_variants
 from mab_gym.workplace import Workplace
 
@@ -63,10 +63,6 @@ def auditable(environment: Environment) -> str | None:
     return None
 
 
-def _is_drawn(environment: Environment) -> bool:
-    return environment.cases != FROZEN and not environment.count
-
-
 class Auditor:
     """Audits one environment.
 
@@ -80,7 +76,8 @@ class Auditor:
 
     def __init__(self, place: Workplace, memory: Memory | None = None) -> None:
         why = auditable(place.environment)
-        if why is None and not place.tasks.cases and not _is_drawn(place.environment):
+        self._is_drawn = place.tasks.source == DRAW
+        if why is None and not place.tasks.cases and not self._is_drawn:
             why = "it has no frozen cases"
         if why is not None:
             raise UsageError(f"{place.environment.id}: {why}")
@@ -91,7 +88,7 @@ class Auditor:
     def families(self) -> Iterator[tuple[Family, Sequence[Case]]]:
         """The families that have cases, with them; all where cases are drawn."""
         for family in self.place.tasks.catalogue.values():
-            if family.cases or _is_drawn(self.place.environment):
+            if family.cases or self._is_drawn:
                 yield family, family.cases
 
     def audit(self, seed: int = 0, rollouts: int = 2, advance: Callable[[], None] = lambda: None) -> Audit:
@@ -103,11 +100,11 @@ class Auditor:
             advance: Called after each family.
         """
         found = Audit(self.place.environment.id)
-        rules = self.place.environment
-        if _is_drawn(rules) or rules.distinct:
-            self._count(found, seed)
-        if _is_drawn(rules):
+        if self._is_drawn:
+            self._count(found, seed, advance)
             return found
+        if self.place.environment.distinct:
+            self._count(found, seed)
         searches: list[Search] = []
         for family, cases in self.families():
             looked = self._looked(family, cases, seed, rollouts)
@@ -123,11 +120,12 @@ class Auditor:
         found.constant = best_constant(searches)
         return found
 
-    def _count(self, found: Audit, seed: int) -> None:
+    def _count(self, found: Audit, seed: int, advance: Callable[[], None] = lambda: None) -> None:
         """Counts the cases that can be drawn."""
         found.wanted = self.place.environment.distinct
         for family, _ in self.families():
             found.distinct[family.name] = count_distinct(family, self.place.chart, found.wanted or ENOUGH, seed)
+            advance()
 
     def _looked(self, family: Family, cases: Sequence[Case], seed: int, rollouts: int) -> _Looked:
         rules = self.place.environment
