@@ -10,7 +10,7 @@ from typing import Any, Final
 from mab_gym.fhir.dates import milliseconds
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import DAY, Check, Due, compared, told_day
-from mab_gym.tasking.meaning.said import Facet, Order, Refusal, listed, member
+from mab_gym.tasking.meaning.said import Facet, Order, Refusal, listed, member, words_of
 from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.verdict import Code
 
@@ -115,7 +115,7 @@ class ObservationDue(Due):
             and {member(quantity, "unit"), member(quantity, "code")} - {None} <= {"mmHg", "mm[Hg]", "mm Hg"}
             and isinstance(component, Mapping)
             and set(component) <= known
-            and _names_no_other(component, *codes)
+            and _names_no_other(component, next(iter(codes)))
         )
         if not fits:
             yield Refusal(element, component, "it is not part of the reading")
@@ -128,10 +128,8 @@ def _plain(interpretation: object) -> str:
 
 def _names_no_other(component: Mapping[str, Any], code: Any) -> bool:
     """Tells that the words beside a part's code do not name another part."""
-    concept = member(component, "code")
-    words = [member(concept, "text"), *(member(coding, "display") for coding in listed(member(concept, "coding")))]
     others = [name for other, name in _PARTS.items() if other != code]
-    return not any(name in str(each).lower() for each in words if each is not None for name in others)
+    return not any(name in str(each).lower() for each in words_of(member(component, "code")) for name in others)
 
 
 _PARTS: Final = {"8480-6": "systolic", "8462-4": "diastolic"}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mab_gym.fhir.dates import stored_period
 from mab_gym.tasking.meaning.routes import route_of_code, route_of_words
-from mab_gym.tasking.meaning.said import Facet, FreeText, Order, listed, member
+from mab_gym.tasking.meaning.said import Facet, FreeText, Order, listed, member, words_of
 from mab_gym.tasking.meaning.schedules import read_bounds
 from mab_gym.tasking.meaning.units import UCUM, Amount, number, read_unit
 from mab_gym.tasking.meaning.words import without_markup
@@ -303,9 +303,8 @@ def method(order: Order, value: Any, where: str) -> None:
 
 def dose_type(order: Order, value: Any, where: str) -> None:
     """Refuses a kind of dose that is neither ordered nor calculated."""
-    codings = listed(member(value, "coding"))
-    texts = [member(value, "text"), *(member(c, "display") for c in codings)]
-    words = {str(member(c, "code")) for c in codings} | {str(text).lower() for text in texts}
+    words = {str(member(c, "code")) for c in listed(member(value, "coding"))}
+    words |= {str(text).lower() for text in words_of(value)}
     if words - {"None", "none", "ordered", "calculated"}:
         order.refuse(where, value)
 
@@ -335,9 +334,8 @@ def supply(order: Order, value: Any, where: str) -> None:
 
 def course(order: Order, value: Any, where: str) -> None:
     """Notes a course of therapy."""
-    codings = listed(member(value, "coding"))
-    texts = [member(value, "text"), *(member(c, part) for c in codings for part in ("code", "display"))]
-    words = {str(text).lower() for text in texts if text}
+    codes = [member(coding, "code") for coding in listed(member(value, "coding"))]
+    words = {str(text).lower() for text in (*codes, *words_of(value)) if text}
     if any("continuous" in word or "long" in word for word in words):
         order.say(Facet.KIND, "continuous", where)
     elif not words <= {"acute", "short course (acute) therapy", "short course", "short term", "acute therapy"}:
@@ -355,10 +353,9 @@ _SAME_DRUG: Final = {
 
 def substitution(order: Order, value: Any, where: str) -> None:
     """Refuses that another drug may be given."""
-    codings = listed(member(value, "coding"))
-    codes = {str(member(c, "code")) for c in codings}
-    texts = [member(value, "text"), *(member(c, "display") for c in codings)]
-    same = codes <= _SAME_DRUG.keys() and {str(text).lower() for text in texts if text} <= set(_SAME_DRUG.values())
+    codes = {str(member(c, "code")) for c in listed(member(value, "coding"))}
+    words = {str(text).lower() for text in words_of(value) if text}
+    same = codes <= _SAME_DRUG.keys() and words <= set(_SAME_DRUG.values())
     if not codes or not same:
         order.refuse(where, value, "another drug might be given")
 

@@ -136,6 +136,12 @@ def listed(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def words_of(concept: Any) -> list[Any]:
+    """The text of a CodeableConcept and the displays of its codings, as far as there are any."""
+    words = [member(concept, "text"), *(member(coding, "display") for coding in listed(member(concept, "coding")))]
+    return [each for each in words if each is not None]
+
+
 def member(value: Any, name: str) -> Any:
     """A member of a JSON object; None where there is none."""
     return value.get(name) if isinstance(value, dict) else None
