@@ -6,7 +6,8 @@ A command's module is imported when that command is run or asked for its help, s
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -97,21 +98,24 @@ class Commands(TyperGroup):
             return None
         return TyperCommand(cmd_name, help=place.summary) if self._listing else place.load(cmd_name)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Writes the help."""
+    @contextmanager
+    def _in_short(self) -> Iterator[None]:
+        """While this lasts, commands are their summaries."""
         self._listing = True
         try:
-            super().format_help(ctx, formatter)
+            yield
         finally:
             self._listing = False
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help."""
+        with self._in_short():
+            super().format_help(ctx, formatter)
+
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Completes a command's name."""
-        self._listing = True
-        try:
+        with self._in_short():
             return super().shell_complete(ctx, incomplete)
-        finally:
-            self._listing = False
 
 
 app = typer.Typer(
@@ -139,10 +143,10 @@ def _main(
     """Language-model agents at work in a FHIR R4 health record, as Gymnasium episodes."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Runs the command line; what this package refuses is one line on standard error and exit code 2."""
     try:
-        app(arguments)
+        app()
     except MabGymError as error:
         errors.print(f"[red]mab-gym:[/red] {_plain(str(error))}", soft_wrap=True)
         sys.exit(2)
