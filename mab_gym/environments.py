@@ -54,7 +54,7 @@ FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH; what they name runs."""
 
 EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
-"""Where a record system can be."""
+"""The kinds of backend."""
 
 SPLITS = ("test", "validation", "train")
 """The splits of which environments may have siblings; see `sibling`."""
@@ -72,7 +72,7 @@ _TABLES: Mapping[str, set[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What an environment file says.
+    """The contents of an environment file.
 
     Attributes:
         id: The Gymnasium id.

@@ -1,4 +1,4 @@
-"""What a larger hospital costs: building it, and searches in it that were never asked before."""
+"""The cost of a larger hospital: building it, and searches in it that were never asked before."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ AUDITED = "ehr"
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What was found of one family."""
+    """Findings on one family."""
 
     search: Search
     at_once: int
@@ -51,11 +51,11 @@ class _Looked:
 
 
 Memory = dict[Any, _Looked]
-"""What was found before, so that environments that share families are audited together quickly."""
+"""Findings from before, so that environments that share families are audited together quickly."""
 
 
 def auditable(environment: Environment) -> str | None:
-    """Why an environment cannot be audited, or None where it can."""
+    """The reason for which an environment cannot be audited, or None where it can."""
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
     if environment.backend != "embedded":

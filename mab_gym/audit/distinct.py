@@ -1,4 +1,4 @@
-"""How many different cases an environment draws that makes fresh ones at every reset.
+"""The number of different cases that an environment with fresh ones at every reset can draw.
 
 Two cases are different where their parameters are: what is asked, and about whom. Nobody can learn by heart what seldom
 comes twice.
@@ -12,7 +12,7 @@ from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.family import Family
 
 ENOUGH = 10_000
-"""Where nobody says how many there must be, counting ends with so many."""
+"""Counting ends with so many, where nobody says how many there must be."""
 PEOPLE = 500
 """So many people are looked at, or all: with a share p of them there are cases of p times the people."""
 _ROUND = 1000
@@ -21,7 +21,7 @@ _LEAST_NEW = 20
 
 
 def count_distinct(family: Family, chart: Chart, wanted: int, seed: int = 0) -> int:
-    """How many different cases a family has, estimated from below.
+    """Estimates the number of different cases of a family, from below.
 
     Args:
         family: The family.

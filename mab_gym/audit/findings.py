@@ -1,4 +1,4 @@
-"""What an audit finds, and the limits that it is held against."""
+"""The findings of an audit, and the limits that they are held against."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_CONSTANT = 0.03
 
 @dataclass(slots=True)
 class Audit:
-    """What was found.
+    """The findings on one environment.
 
     Attributes:
         environment: The environment's id.
@@ -51,7 +51,7 @@ class Audit:
 
     @property
     def cases(self) -> int:
-        """How many cases there are."""
+        """The number of cases."""
         return sum(blind.played for blind in self.blind)
 
     @property
@@ -61,12 +61,12 @@ class Audit:
 
     @property
     def blind_share(self) -> float:
-        """What not reading can win of the families that need reading, the best text of each taken together."""
+        """The share that can be won, unread, of the families that need reading, by the best text of each."""
         return sum(b.bound for b in self.reading) / max(1, sum(b.played for b in self.reading))
 
     @property
     def constant_share(self) -> float:
-        """What one text can win of all."""
+        """The share that one text can win of all."""
         return self.constant.solved / max(1, self.constant.played)
 
     def faults(self) -> list[str]:

@@ -25,7 +25,7 @@ class Slips(Protocol):
     """Somebody who does not always do what they should."""
 
     def instead_of(self, action: str) -> str:
-        """What comes out in an action's place."""
+        """The action that takes an action's place."""
         ...
 
 
@@ -37,7 +37,7 @@ class Trial:
         self._session = place.backend.open()
 
     def play(self, family: Family, case: Case, actions: Sequence[str]) -> bool:
-        """Whether these actions, played through the environment, solve a case."""
+        """Tells if these actions, played through the environment, solve a case."""
         episode = self.place.new_episode()
         episode.reset(family, case)
         for action in actions:
@@ -48,7 +48,7 @@ class Trial:
         return False
 
     def writes(self, actions: Sequence[str]) -> tuple[Write, ...]:
-        """What the record system does for these POSTs, from the snapshot on."""
+        """The writes that the record system makes of these POSTs, from the snapshot on."""
         self._session.reset()
         for action in actions:
             match parse_action(action):
@@ -58,11 +58,11 @@ class Trial:
         return tuple(self._session.writes)
 
     def judge(self, family: Family, case: Case, answer: str, writes: Sequence[Write] = ()) -> Verdict:
-        """What the verifier says of an answer and of what was written."""
+        """The verdict on an answer and on what was written."""
         return family.verify(case, self.place.chart, Result(answer, writes))
 
     def gold(self, family: Family, case: Case) -> list[str]:
-        """What the gold solution does."""
+        """The actions of the gold solution."""
         episode = self.place.new_episode()
         observation, _ = episode.reset(family, case)
         oracle = Oracle()

@@ -20,7 +20,7 @@ from mab_gym.errors import MabGymError
 
 
 class Place(NamedTuple):
-    """Where a command is.
+    """The place of a command.
 
     Attributes:
         module: The module.

@@ -112,4 +112,4 @@ class InstantBuilder:
 
 
 ZONES = (InstantForm(19, "+00:00"), InstantForm(19, "-08:00"), InstantForm(19, "-05:00"))
-"""How points in time are written. The hospital's own clock runs in UTC; two affiliated sites write their local time."""
+"""The ways in which points in time are written. The hospital's clock runs in UTC, two sites write local time."""

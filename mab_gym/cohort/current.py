@@ -30,7 +30,7 @@ YEAR: Final = 365 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the newest readings of one analyte look like.
+    """The look of the newest readings of one analyte.
 
     Attributes:
         per_hundred: How many of a hundred profiles are in it.
@@ -162,7 +162,7 @@ def deal(seed: int, patients: int, traits: Traits, usual: Floats) -> Deal:
 
 
 def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:
-    """How high each person stands among the others before an analyte is dealt; shape ``(patients,)``.
+    """Each person's standing among the others before an analyte is dealt; shape ``(patients,)``.
 
     For magnesium and potassium it is the usual level, which drugs and kidneys have shaped; for glucose and HbA1c how
     much reason there is to measure them. Chance is added to all.

@@ -1,4 +1,4 @@
-"""How a layer's resources are written: results, weights and conditions as the charts below have them."""
+"""Writes a layer's resources: results, weights and conditions as the charts below have them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What lies over the charts of a cohort.
+    """The layer over the charts of a cohort.
 
     Attributes:
         dealt: Resources to be loaded, without id and meta, each with the MRN of the person it is about.

@@ -1,4 +1,4 @@
-"""What a layered cohort deals to its people: the present that the families beyond MedAgentBench's ten ask for.
+"""Deals to a layered cohort's people the present that the families beyond MedAgentBench's ten ask for.
 
 Thresholds occur exactly, just above and just below. Who is dealt what follows the person: situations are given to those
 whom they fit, and what is dealt goes on from what the chart says. Ages, sexes and names are the people's own.

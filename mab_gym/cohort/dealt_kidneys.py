@@ -51,7 +51,7 @@ def is_chronic(someone: Someone) -> bool:
 
 
 def creatinine_level(someone: Someone) -> float:
-    """What a person's creatinine is usually, in mg/dL."""
+    """A person's usual creatinine, in mg/dL."""
     return someone.level("CREA", _TWO_DAYS, 0.75 if someone.female else 0.95)
 
 
@@ -108,7 +108,7 @@ def _next_weight(rng: RandomState, someone: Someone) -> int:
 
 
 def _costs(someone: Someone, hectograms: int, situations: Ints) -> Floats:
-    """How little each situation fits somebody; shape ``(situations,)``."""
+    """The cost of giving each situation to somebody, high where it does not fit; shape ``(situations,)``."""
     level = creatinine_level(someone)
     needed = clearance(someone, hectograms / 10, 1.0) / np.maximum(situations, 1)
     change = np.log(needed / level)

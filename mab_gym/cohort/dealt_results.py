@@ -24,7 +24,7 @@ _OTHER_RATIOS: Final = (11, 25, 33, 40, 62, 115)
 
 
 def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[str, int]:
-    """Who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
+    """Chooses who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
 
     Whoever else takes it has had a venous thromboembolism: three months of treatment at least, at the same target of
     2.0 to 3.0 (Kearon et al., Chest 2016;149:315-352; Holbrook et al., cited in `mab_gym.cohort.dealt`).

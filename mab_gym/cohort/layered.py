@@ -104,7 +104,7 @@ def _narrowed(column: PoolColumn) -> PoolColumn:
 
 
 def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], whose: Sequence[str]) -> Ints:
-    """Where each resource is loaded: anywhere among the rows of its person, each at another place.
+    """Places for the resources: each anywhere among the rows of its person, no two at one place.
 
     Without a table the rows are the people themselves.
     """

@@ -1,4 +1,4 @@
-"""Where archives lie on this computer, and building them when they are first needed."""
+"""The archives of this computer: their places, and building them when they are first needed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def cache_folder() -> Path:
 
 
 def archive_path(spec: Spec) -> Path:
-    """Where a cohort's archive lies or would lie; the name changes with the spec and the generator."""
+    """The path of a cohort's archive, built or not; the name changes with the spec and the generator."""
     return cache_folder() / _file_name(spec)
 
 
@@ -166,7 +166,7 @@ def _about(spec: Spec) -> Mapping[str, Any]:
 
 
 def _facts(spec: Spec) -> dict[str, Any]:
-    """What a spec says; what has its usual value is left out, so that archives of before it could be said stay good."""
+    """The fields of a spec, but for later ones with their usual values, so that older archives stay good."""
 
     def told(facts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in facts if name not in _USUAL or value != _USUAL[name]}
@@ -180,7 +180,7 @@ _USUAL: Final = {
     for field in dataclasses.fields(kind)
     if field.name in {"least_observations", "bedside", "spread", "on_warfarin", "low_haemoglobin"}
 }
-"""What a spec says since later than the first archives were built."""
+"""The fields of specs that came after the first archives were built, and their usual values."""
 
 
 _SAID: Opened[Mapping[str, Any]] = Opened()

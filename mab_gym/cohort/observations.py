@@ -201,7 +201,7 @@ def _members(kind: Ints) -> tuple[Ints, Ints]:
 
 
 def _may_stay(patient: Ints, number: Ints, time: Ints, readings: Readings) -> Bools:
-    """Which rows lie within the time of records and are not replaced by the newest readings."""
+    """Marks the rows that lie within the time of records and are not replaced by the newest readings."""
     stays: Bools = (time >= FIRST) & (time <= _LATEST)
     for code, since in ANALYTES_SINCE.items():
         stays &= (number != NUMBER[code]) | (time >= since)

@@ -1,4 +1,4 @@
-"""What drives each profile's chart: conditions, drugs, usual values, and how much there is to be recorded."""
+"""The causes of each profile's chart: conditions, drugs, usual values, and how much there is to be recorded."""
 
 from __future__ import annotations
 

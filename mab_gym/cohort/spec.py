@@ -1,4 +1,4 @@
-"""What a cohort shall be: its size, its seed, and the time at which its story stands still."""
+"""The specification of a cohort: its size, its seed, and the time at which its story stands still."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST: Final = 100
 """Fewer observations do not hold what each chart is dealt."""
 
 SHARES: Final = 4
-"""How many cohorts can exist side by side without sharing a name or an MRN (see `CohortSpec.share`)."""
+"""The number of cohorts that can exist side by side without sharing a name or an MRN (see `CohortSpec.share`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class CohortSpec:
 
     @property
     def share(self) -> int:
-        """Which of the `SHARES` disjoint parts of all possible names and MRNs this cohort draws from.
+        """The number of that one of the `SHARES` disjoint parts of all names and MRNs from which this cohort draws.
 
         Test (the canonical people), training and validation have one each for themselves, whatever the seeds are:
         whoever trains on one has met nobody of the others. Larger cohorts of a split, as in ``train-10000-7``, draw
@@ -87,7 +87,7 @@ class CohortSpec:
 
     @property
     def entropy(self) -> int:
-        """What the random streams begin with: two splits with the same seed must not have the same charts."""
+        """The seed of the random streams: two splits with the same seed must not have the same charts."""
         return zlib.crc32(f"{self.share}/{self.seed}".encode()) if self.share else self.seed
 
 

@@ -76,7 +76,7 @@ _DAYS = _DayTexts()
 
 
 class _ElementTexts(dict[int, str]):
-    """What a pool column contributes to an entry of a Bundle, by code; code 0 contributes nothing."""
+    """The contribution of a pool column to an entry of a Bundle, by code; code 0 contributes nothing."""
 
     def __init__(self, column: PoolColumn) -> None:
         super().__init__({0: ""})
@@ -99,7 +99,7 @@ _LAST_CHARACTER = chr(0x10FFFF)
 
 
 class _InstantTexts:
-    """What an instant column contributes to entries of a Bundle, many rows at a time."""
+    """The contribution of an instant column to entries of a Bundle, many rows at a time."""
 
     def __init__(self, column: InstantColumn) -> None:
         self._column = column
@@ -442,7 +442,7 @@ class BaseTable:
         return not self.tops(wanted.parameter)
 
     def references(self, row: int, path: Path) -> Sequence[Value]:
-        """What a row refers to at one path."""
+        """The references of a row at one path."""
         index = self.pools.get(path.top)
         return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
 
@@ -541,7 +541,7 @@ class BaseTable:
 
 
 def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
-    """What HAPI's database sorts a resource with these values by: a key for each row of its index, the first first."""
+    """The keys by which HAPI's database sorts a resource with these values, one for each row of its index, in order."""
     keys: dict[tuple[Any, str], Any] = {}
     for value in values:
         exact = ""

@@ -149,7 +149,7 @@ class Budget:
             self._pause()
 
     def spend_once(self, key: Hashable, work: float) -> None:
-        """As `spend`, for what has to be done once in a request, however often it is needed."""
+        """Notes work as `spend` does, but once in a request, however often it is needed."""
         if self._bill is not None:
             self._bill.append((key, work))
         if self._seen is None:

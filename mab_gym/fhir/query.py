@@ -85,7 +85,7 @@ class Query:
 
 
 _AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1925, 1930, 1940, 1941, 1947))
-"""What HAPI refuses while it reads the parameters, before it looks what they ask for."""
+"""A refusal of HAPI's while it reads the parameters, before it looks what they ask for."""
 _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
 
@@ -258,12 +258,12 @@ def _check_control(control: Mapping[str, str], offset: int | None, unnamed: Fhir
 
 
 def _wrapped(error: FhirError) -> FhirError:
-    """What a search by ``_offset``, which HAPI makes at once, says of a failure."""
+    """The error of a search by ``_offset``, which HAPI makes at once."""
     return error if error.status != 500 else FhirError(500, f"HAPI-2223: {error.issues[0].diagnostics}")
 
 
 def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_type: FhirError) -> FhirError:
-    """What HAPI says to a reference to an unknown type: it blames modifiers where there are any."""
+    """HAPI's error for a reference to an unknown type: it blames modifiers where there are any."""
     defined = search_parameters(resource_type)
     names = in_map_order(sorted(name for name, _ in parameters))
     modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
@@ -272,7 +272,7 @@ def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_t
 
 
 def asks_for_others(query: Query) -> bool:
-    """Whether a search says no more than what it does not want, or nothing at all."""
+    """Tells if a search says no more than what it does not want, or nothing at all."""
     if query.chains:
         return False
     return all(wanted.negated and wanted.ids is None and wanted.parameter.name != "_source" for wanted in query.filters)
@@ -316,7 +316,7 @@ def _read_integer(name: str, text: str, code: int) -> int | None:
 def _read_condition(
     resource_type: str, name: str, text: str, *, behind: bool
 ) -> tuple[Sequence[Filter], Sequence[Chain | Reverse]]:
-    """What one parameter asks of a resource itself, and of what it is linked to."""
+    """The conditions of one parameter on a resource itself, and on what it is linked to."""
     stem, colon, modifier = name.partition(":")
     if stem == "_has":
         return (), [read_has(resource_type, name, text)]
@@ -440,7 +440,7 @@ def _unknown_sort(resource_type: str, name: str, code: str = "1194") -> FhirErro
 
 
 def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, target: str) -> FhirError:
-    """Why a sort by what a reference points to is refused: HAPI sorts where it leads to one type."""
+    """The reason why a sort by what a reference points to is refused: HAPI sorts where it leads to one type."""
     name = parameter.name
     if parameter.type != "reference":
         return FhirError(400, f"HAPI-2285: Invalid chain, {name} is not a reference SearchParameter")

@@ -48,7 +48,7 @@ _NOTHING: Mapping[str, list[int]] = {}
 
 
 class View:
-    """What a session can see: the snapshot, and its own writes on top.
+    """The view of a session: the snapshot, and its own writes on top.
 
     A *hit* is a row of the snapshot's table or, counted on from its size, the number of a write.
 
@@ -197,7 +197,7 @@ class View:
         ]
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
-        """What a resource refers to at some paths, with their numbers; it need not be read to know."""
+        """The references of a resource at some paths, with the paths' numbers; it need not be read to know them."""
         table = self._tables.get(key[0])
         written = self._overlay is not None and self._overlay.find(key) is not None
         row = None if table is None or written else table.find(key[1])
@@ -220,20 +220,20 @@ class View:
 
     @property
     def writes(self) -> int:
-        """How many writes the session has made."""
+        """The number of writes that the session has made."""
         if self._until is not None:
             return self._until
         return 0 if self._overlay is None else len(self._overlay.writes)
 
     def exists(self, key: Key) -> bool:
-        """Whether there is such a resource."""
+        """Tells if there is such a resource."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource is not None
         table = self._tables.get(key[0])
         return table is not None and table.find(key[1]) is not None
 
     def was_deleted(self, key: Key) -> bool:
-        """Whether there was such a resource, and it was deleted."""
+        """Tells if there was such a resource, and it was deleted."""
         write = None if self._overlay is None else self._overlay.find(key)
         return write is not None and write.resource is None
 

@@ -39,7 +39,7 @@ from mab_gym.fhir.xml_text import FHIR_XML, to_xml, wants_xml
 
 _log = logging.getLogger(__name__)
 OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
-"""What is said where the server itself is at fault."""
+"""The text of an answer where the server itself is at fault."""
 Path = tuple[str, ...]
 Parameters = tuple[tuple[str, str], ...]
 
@@ -237,7 +237,7 @@ class Session(World):
         raise _unknown_operation(request, path, parameters)
 
     def _base(self, request: Request, parameters: Parameters) -> Response:
-        """What is asked of the base URL itself."""
+        """Handles a request to the base URL itself."""
         if any(name == "_getpages" and value for name, value in parameters):
             return self.searches().page(self.view(), parameters)
         if request.method == "POST":
@@ -347,7 +347,7 @@ class Session(World):
         return Response(done.status, pretty(done.outcome), headers)
 
     def _stored(self, done: Done, request: Request) -> Response:
-        """What a create or an update answers."""
+        """The answer to a create or an update."""
         assert done.key is not None
         headers = resource_headers(self.origin, done.key, done.version, done.updated)
         if request.method == "POST":

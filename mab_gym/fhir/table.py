@@ -59,7 +59,7 @@ class TextPool(Sequence[str]):
 
     @property
     def parts(self) -> tuple[IntArray, memoryview]:
-        """Where each text begins and the last one ends, and the buffer."""
+        """The places where each text begins and the last one ends, and the buffer."""
         return self._offsets, self._blob
 
     @overload
@@ -111,7 +111,7 @@ class PoolColumn:
 
 @dataclass(frozen=True, slots=True)
 class InstantForm:
-    """How a point in time is written: ``length`` characters of local ISO time, then the ``suffix``.
+    """The form of a point in time: ``length`` characters of local ISO time, then the ``suffix``.
 
     Lengths are 4 (a year), 7 (a month), 10 (a day) and 19 (a second, with ``Z`` or ``±hh:mm`` as suffix).
     """

@@ -52,7 +52,7 @@ STATUS_LINES = {
 _ORDER = ("DELETE", "POST", "PUT", "PATCH", "HEAD", "GET")
 _LIKELY_URNS = ("urn:uuid:", "urn:oid:")
 MOST_ENTRIES = 20_000
-"""How many entries a Bundle may have."""
+"""The number of entries that a Bundle may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _refused(error: FhirError) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a write comes to.
+    """A write as it is to be made.
 
     Attributes:
         entry: The entry.
@@ -179,7 +179,7 @@ class _Plan:
 
 
 class _Known:
-    """What references in a Bundle may point to: what is there, and what the Bundle makes."""
+    """The targets of references in a Bundle: what is there, and what the Bundle makes."""
 
     def __init__(self, world: World, made: Iterable[Key]) -> None:
         self._world = world
@@ -249,7 +249,7 @@ def _plan(world: World, entry: Entry) -> _Plan:
 
 
 def _names(plans: Sequence[_Plan]) -> dict[str, str]:
-    """How resources of a Bundle are called in it, and what they are called from now on."""
+    """The names of resources within a Bundle, and their names from now on."""
     names: dict[str, str] = {}
     for plan in plans:
         called = parse_id(plan.entry.full_url)

@@ -214,7 +214,7 @@ class ChartPart(Chart):
         return tuple(islice(filter(self.has_results, self._some), _PART)) or self._whole.profiles()
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
-        """As `Chart.remember`; what is computed from these people alone is not kept."""
+        """Computes something once, as `Chart.remember` does; what is computed from these people alone is not kept."""
         found: _T | object = self._known(key)
         if found is _UNKNOWN:
             before, self.was_asked = self.was_asked, False

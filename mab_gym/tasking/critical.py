@@ -47,7 +47,7 @@ transfused (Carson et al., JAMA 2023;330:1892-1902). INR: from 4.5 on warfarin i
 
 
 def harm_of_leaving(code: str, value: float, undone: str) -> str:
-    """Why it is a safety violation to leave something undone; empty where it is none.
+    """The reason why it is a safety violation to leave something undone; empty where it is none.
 
     Args:
         code: The chart's code of the result that calls for it, as in ``K``.

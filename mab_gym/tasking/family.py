@@ -122,7 +122,7 @@ class Family:
 
     @property
     def names_patient(self) -> bool:
-        """Whether the question has a placeholder for how the patient is named."""
+        """Tells if the question has a placeholder for how the patient is named."""
         return f"{{{PATIENT}}}" in self.question
 
     def draw_cases(self, chart: Chart, seed: int, count: int) -> list[Case]:
@@ -241,7 +241,7 @@ def _number(about: Mapping[str, Any], folder: Path) -> int:
 
 
 def _excused(about: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
-    """Why rules need not bite and shortcuts may win, by name."""
+    """The reasons why rules need not bite and shortcuts may win, by name."""
     given = about.get("excused", {})
     if not isinstance(given, dict) or not all(isinstance(why, str) and why for why in given.values()):
         raise ContentError(f"{folder / 'task.toml'}: [excused] maps the name of a rule or shortcut to the reason")
@@ -256,7 +256,7 @@ def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: 
 
 
 def _difficulty(about: Mapping[str, Any], cases: Sequence[Case], folder: Path) -> str:
-    """What the frozen cases' steps say; where nobody counted them, what is stated."""
+    """The difficulty by the frozen cases' steps; where nobody counted them, the one that is stated."""
     counted = rated_by(cases)
     if "difficulty" not in about:
         return counted

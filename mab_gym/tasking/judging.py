@@ -30,7 +30,7 @@ NOTHING_ELSE = "nothing_else"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an agent left behind when it finished.
+    """The answer and the writes that an agent left behind.
 
     Attributes:
         answer: The text between the brackets of ``FINISH(...)``.
@@ -132,7 +132,7 @@ class Judge:
         return verdict_from(self._problems, self._done(), criteria, unread=self._unread_texts)
 
     def _done(self) -> float:
-        """How much of what had to be done was done, from 0 to 1.
+        """The share of what had to be done that was done, from 0 to 1.
 
         Orders that are due are what counts: without any of them nothing is earned, however well the chart was read. An
         answer alone is half of what is earned beside them.
@@ -235,7 +235,7 @@ class Judge:
         return order
 
     def _compare(self, due: Due, order: Order) -> list[Check]:
-        """How an order compares with what is due, compared once."""
+        """Compares an order with what is due, once."""
         compared: list[tuple[Due, list[Check]]] = self._result.known.setdefault((id(order), "compared"), [])
         checks = next((checks for known, checks in compared if known == due), None)
         if checks is None:

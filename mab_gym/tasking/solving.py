@@ -1,4 +1,4 @@
-"""What gold solutions are written with: they act through the environment as any agent does, and read its replies."""
+"""The tools of gold solutions: they act through the environment as any agent does, and read its replies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _quoted = lru_cache(maxsize=4096)(quote_plus)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for an action.
+    """The reply to an action.
 
     Attributes:
         status: The HTTP status, 0 where nothing was sent.
@@ -43,7 +43,7 @@ Solution = Generator[str, Reply, None]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a solution works: the addresses and the clock that the prompt names too.
+    """The desk at which a solution works: the addresses and the clock that the prompt names too.
 
     Attributes:
         base_url: The FHIR base, without a slash at its end.

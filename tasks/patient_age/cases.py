@@ -13,7 +13,7 @@ BRANCHES = {"birthday_passed": 14, "birthday_to_come": 10, "birthday_within_a_da
 
 
 def branch_of(birth_date: str, today: date) -> str:
-    """Where this year's birthday lies, by calendar day."""
+    """The branch by where this year's birthday lies, by calendar day."""
     born = date.fromisoformat(birth_date)
     days = date(2000, born.month, born.day).toordinal() - date(2000, today.month, today.day).toordinal()
     if abs(days) <= 1:

@@ -20,7 +20,7 @@ def full_name(patient: Mapping[str, Any]) -> str:
 
 
 def namesakes(chart: Chart) -> Counter[str]:
-    """How many patients bear each name."""
+    """The number of patients of each name."""
     return chart.remember("namesakes", lambda: Counter(full_name(p) for p in chart.patients().values()))
 
 

@@ -1,4 +1,4 @@
-"""What no clinician would believe does not occur: in ages, sexes, numbers, reasons, times, and values."""
+"""Tests that nothing occurs that no clinician would believe: in ages, sexes, numbers, reasons, times, and values."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows_by_code(cohort: Cohort, kind: str, element: str = "code") -> Iterator[t
 
 
 def performed(cohort: Cohort) -> np.ndarray[Any, Any]:
-    """When each procedure began."""
+    """The time at which each procedure began."""
     column, period = cohort.instants("Procedure", "performedDateTime"), cohort.pool("Procedure", "performedPeriod")
     starts = [datetime.fromisoformat(json.loads(text)["start"]).timestamp() for text in period.texts]
     return np.where(period.codes > 0, np.array([0, *starts])[period.codes], column.seconds)

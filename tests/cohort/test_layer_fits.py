@@ -1,4 +1,4 @@
-"""What is dealt goes on from the person's chart: weights, creatinines, haemoglobins, and drugs with a reason."""
+"""Tests that a layer goes on from the person's chart: weights, creatinines, haemoglobins, and drugs with a reason."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Dealt:
         return found
 
     def codes(self, mrn: str) -> set[str]:
-        """What is known of somebody: the chart's conditions and those dealt."""
+        """The codes that somebody has: of the chart's conditions and of those dealt."""
         dealt = {
             each["code"]["coding"][0]["code"]
             for owner, each in self.layer.dealt

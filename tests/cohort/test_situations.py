@@ -1,4 +1,4 @@
-"""What the benchmark's tasks find at its present, counted from the tables alone."""
+"""Counts, from the tables alone, of the situations that the benchmark's tasks find at its present."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_errors_and_amendments_stand_where_they_matter(cohort: Cohort) -> None:
 
 
 def test_an_error_can_turn_a_decision_around(cohort: Cohort) -> None:
-    """Who takes the last reading for valid gives potassium to somebody who has enough, or none to who lacks it."""
+    """Taking the last reading for valid gives potassium to somebody who has enough, or none to who lacks it."""
     turned = 0
     for code, limit in (("K", 3.5), ("MG", 2.0)):
         for readings in cohort.series(code).values():

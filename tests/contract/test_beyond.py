@@ -43,7 +43,7 @@ def beyond(env: gymnasium.Env[Any, str]) -> Workplace:
 
 @pytest.fixture(scope="module")
 def gold(env: gymnasium.Env[Any, str]) -> dict[str, list[str]]:
-    """What the oracle writes for each case."""
+    """The oracle's writes for each case."""
     return {case.id: gold_actions(env, case.id) for family in CATALOGUE.values() for case in family.cases}
 
 

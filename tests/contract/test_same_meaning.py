@@ -1,4 +1,4 @@
-"""What else means the same to a verifier: names beside a code, other codes beside it, and times that are left open."""
+"""Forms that mean the same to a verifier: names beside a code, other codes beside it, and times that are left open."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def place() -> Workplace:
 
 
 def concepts(writes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What each write is of."""
+    """The concept that each write orders."""
     for write in writes:
         yield write.get("code") or write["medicationCodeableConcept"]
 

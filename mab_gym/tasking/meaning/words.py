@@ -190,7 +190,7 @@ def read_words(text: str) -> Words:
 
 @lru_cache(maxsize=2048)
 def _read_short(text: str) -> Words:
-    """As `_read`, remembered: names and short remarks come again and again."""
+    """Reads and remembers: names and short remarks come again and again."""
     return _read(text)
 
 

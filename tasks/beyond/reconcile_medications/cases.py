@@ -18,7 +18,7 @@ BRANCHES = {"same_product": 9, "other_coding": 9, "stopped_before": 6, "other_ro
 
 
 class Review(NamedTuple):
-    """What a reconciliation of the active orders comes to.
+    """The outcome of a reconciliation of the active orders.
 
     Attributes:
         stop: The order to be stopped, or None.
@@ -41,7 +41,7 @@ def route(order: Mapping[str, Any]) -> str:
 
 
 def authored(order: Mapping[str, Any]) -> datetime:
-    """When an order was written; as a point in time, for charts write in several zones."""
+    """The point in time at which an order was written: charts write in several zones."""
     return datetime.fromisoformat(order["authoredOn"])
 
 
@@ -74,7 +74,7 @@ def orders_of(chart: Chart, mrn: str) -> list[dict[str, Any]]:
 
 
 def situation(orders: Iterable[Mapping[str, Any]]) -> str | None:
-    """Which branch a patient with these orders is in, or None."""
+    """The branch of a patient with these orders, or None."""
     orders = list(orders)
     result = review(orders)
     if result is None:

@@ -1,4 +1,4 @@
-"""What tests of meaning share: nothing is remembered from one file to the next."""
+"""Clears between the files of these tests what was remembered."""
 
 from __future__ import annotations
 

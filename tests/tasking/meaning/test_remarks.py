@@ -47,7 +47,7 @@ EXPECTED: dict[str, Expectation] = {
 
 
 def told(expected: Expectation, text: FreeText) -> list[str]:
-    """What contradicts, one thing a line; all of it is said of the whole text."""
+    """The contradictions, one a line; all of them are said of the whole text."""
     found = list(contradictions([text], expected, PERSON))
     assert {(each.element, each.value) for each in found} <= {(text.element, text.text)}
     return [f"{GRAVITY[each.critical]}: {each.why}" for each in found]
@@ -60,7 +60,7 @@ def test_what_contradicts(written: str, contradicting: list[str]) -> None:
 
 
 def names(name: str, text: str) -> list[str]:
-    """What contradicts in a name of what is ordered."""
+    """The contradictions in a name of what is ordered."""
     return told(EXPECTED[name], FreeText(text, "code.text", True))
 
 
