@@ -10,6 +10,6 @@ Importing it registers its environments (Gymnasium's convention), and does nothi
 
 __version__ = "0.1.0"
 
-from mab_gym.registration import register_envs
+from mab_gym.envs._registration import register_envs
 
 register_envs()

@@ -11,15 +11,15 @@ from typing import Any, Protocol, TypedDict
 from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
-from mab_gym.fhir.overlay import Write
-from mab_gym.fhir.server import Request, Response
+from mab_gym.fhir.http._server import Request, Response
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.tasking._cost import CostMeter
+from mab_gym.tasking._family import Family
+from mab_gym.tasking._protocols import Protocol as Wording
+from mab_gym.tasking._variants import Staging, stage
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.cost import CostMeter
-from mab_gym.tasking.family import Family
 from mab_gym.tasking.judging import Result
-from mab_gym.tasking.protocol import Protocol as Wording
-from mab_gym.tasking.variants import Staging, stage
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 DEFAULT_MAX_STEPS = 8

@@ -55,7 +55,7 @@ def main() -> None:
 
     row("reset, case chosen by chance", "µs", "≤ 100", median(lambda: per_call(env.reset, 2000)))
 
-    from mab_gym.fhir.server import Request
+    from mab_gym.fhir.http._server import Request
 
     session = place.backend.open()
     one = Request("GET", f"Observation?patient={people[0]}&code=GLU")
@@ -117,8 +117,8 @@ def main() -> None:
 
     row("memory of a live episode that has read a page", "B", "≤ 4096", median(live_episodes, 3))
 
-    load = "import time; b=time.perf_counter(); from mab_gym.backends.embedded import embedded_backend as e; "
-    load += "from mab_gym.cohort.locate import *; e(archive_path(CANONICAL)); print(time.perf_counter()-b)"
+    load = "import time; b=time.perf_counter(); from mab_gym.backends.embedded._backend import embedded_backend as e; "
+    load += "from mab_gym.cohort._locate import *; e(archive_path(CANONICAL)); print(time.perf_counter()-b)"
 
     def loading() -> float:
         done = subprocess.run([sys.executable, "-c", load], check=True, capture_output=True, text=True)

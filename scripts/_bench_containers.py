@@ -15,11 +15,11 @@ from typing import Any
 import gymnasium
 
 import mab_gym  # noqa: F401  (registers the ids)
-from mab_gym.agents.reference import Oracle
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.evaluate import score
-from mab_gym.fhir.server import Request
-from mab_gym.rollout import assignments, play_all, unwrapped
+from mab_gym.agents._reference import Oracle
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.fhir.http._server import Request
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._scores import score
 
 JSON = {"content-type": "application/fhir+json"}
 ORDER = {"resourceType": "Observation", "status": "final", "code": {"coding": [{"code": "K"}]}}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mab_gym.fhir.server import Request, Server
+from mab_gym.fhir.http._server import Request, Server
 
 FIXTURE = Path(__file__).resolve().parent.parent / "tests" / "fhir" / "recordings" / "first" / "fixture.ndjson.xz"
 JSON = {"Content-Type": "application/fhir+json"}

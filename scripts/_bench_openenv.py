@@ -36,9 +36,9 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 def main() -> None:
     import gymnasium
 
-    from mab_gym.agents.reference import Oracle
+    from mab_gym.agents._reference import Oracle
     from mab_gym.integrations.openenv import MedicalRecordClient
-    from mab_gym.rollout import assignments, play_until_judged
+    from mab_gym.runs._rollout import assignments, play_until_judged
 
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     todo = assignments(env.unwrapped)[:: 300 // CASES]

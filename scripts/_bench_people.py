@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import CANONICAL, scaled
-from mab_gym.fhir.archive import open_archive, write_archive
-from mab_gym.fhir.server import Request, Server
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._spec import CANONICAL, scaled
+from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.store._archive import open_archive, write_archive
 
 QUERIES = ("Observation?patient={}&code=K", "Observation?patient={}&code=MG&date=ge2023-01-01", "Condition?patient={}")
 ASKED = 90

@@ -19,9 +19,9 @@ import gymnasium
 from _bench import RUNS, median, row
 
 import mab_gym  # noqa: F401  (registers the environments)
-from mab_gym.agents.reference import Oracle
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._workplace import Workplace
 from mab_gym.tasking.case import Case
-from mab_gym.workplace import Workplace
 
 CANONICAL, TRAIN = "mab_gym/MedAgentBench-v0", "mab_gym/MedAgentBench-Train-v0"
 SIDE_BY_SIDE = 100

@@ -40,9 +40,9 @@ from _grammar_actions import shortened
 from _grammar_changes import Script, changed_script, first_script
 from _own_faults import FaultLog, described
 
-from mab_gym.env import MedicalRecordEnv
-from mab_gym.environments import read_environment
-from mab_gym.fhir.server import Session
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._environment_file import read_environment
+from mab_gym.fhir.http._server import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, OF_A_SHAPE = 100, 2

@@ -39,14 +39,14 @@ from _differential_compare import (
 from _differential_fixtures import FixtureMaker, Resource, closure, key_of, references_of
 from _differential_requests import Ask, RequestMaker
 
-from mab_gym.fhir.build import build_positioned
-from mab_gym.fhir.checks import check_resource, read_body
-from mab_gym.fhir.json_text import compact, pretty
-from mab_gym.fhir.matching import split_alternatives
-from mab_gym.fhir.outcome import FhirError, operation_outcome
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.server import Request, Server, Session
-from mab_gym.fhir.table import Positions, Table
+from mab_gym.fhir.http._checks import check_resource, read_body
+from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.model._filter import split_alternatives
+from mab_gym.fhir.model._json_text import compact, pretty
+from mab_gym.fhir.model._outcome import FhirError, operation_outcome
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._build import build_positioned
+from mab_gym.fhir.store._table import Positions, Table
 
 FHIR = {"Content-Type": "application/fhir+json"}
 KEPT = ("content-type", "location", "content-location", "etag", "last-modified")

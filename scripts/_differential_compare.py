@@ -9,8 +9,8 @@ from typing import Any
 
 from _differential_requests import CONTROL, Ask
 
-from mab_gym.fhir.definitions import search_parameters
-from mab_gym.fhir.matching import split_alternatives
+from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._filter import split_alternatives
 
 Answer = dict[str, Any]
 """``status``, ``headers`` and ``body`` of one response."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from mab_gym.fhir.definitions import Element, elements, is_primitive, resource_types, search_parameters
-from mab_gym.fhir.json_text import DecimalNumber
-from mab_gym.fhir.paths import compile_paths
+from mab_gym.fhir.model._definitions import Element, elements, is_primitive, resource_types, search_parameters
+from mab_gym.fhir.model._json_text import DecimalNumber
+from mab_gym.fhir.model._paths import compile_paths
 
 Resource = dict[str, Any]
 

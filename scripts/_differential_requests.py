@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from _differential_fixtures import FixtureMaker, Resource, references_of
 
-from mab_gym.fhir.definitions import SearchParameter, search_parameters
-from mab_gym.fhir.json_text import compact
-from mab_gym.fhir.paths import Node, compile_paths
-from mab_gym.fhir.values import read_values
+from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
+from mab_gym.fhir.model._json_text import compact
+from mab_gym.fhir.model._paths import Node, compile_paths
+from mab_gym.fhir.model._values import read_values
 
 Pair = tuple[str, str]
 

@@ -35,7 +35,7 @@ from _faults_script import ARGUMENTS, Attempt, Story, make_story
 
 import mab_gym.cli.app
 from mab_gym.errors import MabGymError
-from mab_gym.records import EPISODES
+from mab_gym.runs._records import EPISODES
 from tests.conftest import CANONICAL
 from tests.evaluation.commands import evaluation, told
 from tests.evaluation.scripted import KEY, gold, solves

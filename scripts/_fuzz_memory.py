@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mab_gym.fhir.remembered import Remembered
+from mab_gym.fhir.model._remembered import Remembered
 
 UNBOUNDED = 20_000
 """Entries that a cache without a bound may come to: FHIR's definitions fill such ones, what agents write must not."""

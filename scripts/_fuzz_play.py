@@ -19,7 +19,7 @@ from _grammar_actions import Action, shortened
 from _own_faults import FaultLog, described
 
 from mab_gym.backends import RecordSession
-from mab_gym.fhir.server import Request
+from mab_gym.fhir.http._server import Request
 
 HANG = 60.0
 """Processor seconds after which an action is broken off."""

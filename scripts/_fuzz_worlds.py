@@ -19,10 +19,10 @@ from _grammar import Grammar, sampled
 from _grammar_actions import GET, query
 
 from mab_gym.backends import RecordSession
-from mab_gym.env import MedicalRecordEnv
-from mab_gym.environments import Environment, read_environment
-from mab_gym.fhir.server import Request, Session
-from mab_gym.vector import MedicalRecordVectorEnv
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._environment_file import Environment, read_environment
+from mab_gym.envs._vector import MedicalRecordVectorEnv
+from mab_gym.fhir.http._server import Request, Session
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 
 ROOT = Path(__file__).resolve().parent.parent

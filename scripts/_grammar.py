@@ -19,7 +19,7 @@ from _grammar_bodies import ODD_TEXTS, Resource, monster
 from _grammar_words import chatter, elsewhere, finish
 
 from mab_gym.backends import RecordSession
-from mab_gym.fhir.definitions import resource_types, search_parameters
+from mab_gym.fhir.model._definitions import resource_types, search_parameters
 
 SAMPLED = 60
 COUNTS = ("0", "1", "20", "100", "200", "1000", "5000", "10000", "10001", "2147483647", "99999999999", "-5", "1e3")

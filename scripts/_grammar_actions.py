@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mab_gym.fhir.json_text import compact
+from mab_gym.fhir.model._json_text import compact
 
 Pair = tuple[str, str]
 Json = Any

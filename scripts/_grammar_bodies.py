@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mab_gym.actions import MAX_BODY_CHARS
-from mab_gym.fhir.json_text import DecimalNumber, compact
+from mab_gym.fhir.model._json_text import DecimalNumber, compact
 
 Resource = dict[str, Any]
 

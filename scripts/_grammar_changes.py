@@ -13,7 +13,7 @@ from _grammar import Grammar
 from _grammar_actions import GET, NEXT, POST, Action, Pair, as_text
 
 from mab_gym.actions import MAX_BODY_CHARS, MAX_URL_CHARS
-from mab_gym.fhir.definitions import resource_types
+from mab_gym.fhir.model._definitions import resource_types
 
 _ROOM = MAX_BODY_CHARS - 2_000
 _PEOPLE = 700

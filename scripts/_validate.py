@@ -8,9 +8,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 
-from mab_gym.cohort.locate import NAMED, ensure_archive, named_spec
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.base import BaseTable
+from mab_gym.cohort._locate import NAMED, ensure_archive, named_spec
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.fhir.store._base import BaseTable
 
 CHUNK = 5000
 

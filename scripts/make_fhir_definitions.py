@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the compact FHIR R4 definitions in mab_gym/fhir/r4 from HAPI's own copy of the specification.
+"""Writes the compact FHIR R4 definitions in mab_gym/fhir/model/r4 from HAPI's own copy of the specification.
 
-make_fhir_definitions.py hapi-fhir-validation-resources-r4-7.6.0.jar [--out mab_gym/fhir/r4]
+make_fhir_definitions.py hapi-fhir-validation-resources-r4-7.6.0.jar [--out mab_gym/fhir/model/r4]
 
 The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4:7.6.0. What it holds of the
 specification (http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
@@ -251,7 +251,7 @@ def write(path: Path, data: dict[str, Any], *, in_order: bool = False) -> None:
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jar", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "mab_gym" / "fhir" / "r4")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "mab_gym" / "fhir" / "model" / "r4")
     options = parser.parse_args(list(arguments) if arguments is not None else None)
     spec = Specification(options.jar)
     elements = Elements(spec)

@@ -2,7 +2,7 @@
 """Counts in how many groups of rollouts a group-relative policy gradient (GRPO) finds anything to learn.
 
 A group is eight tries of one case. Where all eight earn the same, their advantages are nothing, and so is the gradient.
-Players of graded skill (`mab_gym.agents.fallible`) really play groups of the Train id; for each skill and family the
+Players of graded skill (`mab_gym.agents._fallible`) really play groups of the Train id; for each skill and family the
 share of groups whose rewards differ is counted, and by how much they do
 
     sparse         1 or 0, families in turn
@@ -30,11 +30,11 @@ import gymnasium
 import numpy as np
 
 import mab_gym  # noqa: F401  (registers the environments)
-from mab_gym.agents.fallible import Fallible
+from mab_gym.agents._fallible import Fallible
 from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
-from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import Assignment, play
-from mab_gym.statistics import wilson
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play
+from mab_gym.runs._statistics import wilson
 from mab_gym.wrappers import PartialCredit
 
 TRAIN = "mab_gym/MedAgentBench-Train-v0"

@@ -33,10 +33,9 @@ try:
 except ImportError as missing:
     sys.exit(f"training needs what is missing here ({missing.name}): pip install 'mab-gym[trl,report]'")
 
-from mab_gym.agents.reference import Oracle
+from mab_gym.agents._reference import Oracle
 from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
 from mab_gym.errors import MabGymError, UsageError
-from mab_gym.fine_tuning import chat
 from mab_gym.integrations.trl import (
     ChatTokens,
     Rollouts,
@@ -46,7 +45,8 @@ from mab_gym.integrations.trl import (
     supervised_rows,
     task_prompts,
 )
-from mab_gym.rollout import Assignment, play_until_judged
+from mab_gym.runs._fine_tuning import chat
+from mab_gym.runs._rollout import Assignment, play_until_judged
 
 PLAIN = (
     "{% for message in messages %}{{ message['role'] }}:\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"

@@ -11,10 +11,10 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._workplace import Workplace
 from mab_gym.episode import Game
-from mab_gym.rollout import unwrapped
-from mab_gym.workplace import Workplace
+from mab_gym.runs._rollout import unwrapped
 
 CANONICAL = "mab_gym/MedAgentBench-v0"
 OFFICIAL = "mab_gym/MedAgentBench-Official-v0"

@@ -12,7 +12,7 @@ import gymnasium
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.agents.fallible import WeakPlayer
+from mab_gym.agents._fallible import WeakPlayer
 from mab_gym.audit import (
     GROUP_SKILLS,
     HONEST,
@@ -29,18 +29,18 @@ from mab_gym.audit import (
     Rules,
     to_json,
 )
-from mab_gym.audit.blind import AT_ONCE, Search, best_product
-from mab_gym.audit.distinct import count_distinct
-from mab_gym.audit.graded import grade
-from mab_gym.audit.policies import try_policies
-from mab_gym.audit.rules import try_rules
-from mab_gym.audit.trial import Trial
-from mab_gym.audit.words import Item, prompt_words, same_thing
+from mab_gym.audit._blind import AT_ONCE, Search, best_product
+from mab_gym.audit._distinct import count_distinct
+from mab_gym.audit._graded import grade
+from mab_gym.audit._policies import try_policies
+from mab_gym.audit._rules import try_rules
+from mab_gym.audit._trial import Trial
+from mab_gym.audit._words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
-from mab_gym.environments import environment_files
-from mab_gym.rollout import unwrapped
+from mab_gym.envs._environment_file import environment_files
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._rollout import unwrapped
 from mab_gym.tasking.case import Case
-from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
 
@@ -315,7 +315,7 @@ def test_all_audits_what_can_be_audited(monkeypatch: pytest.MonkeyPatch, tmp_pat
     train.write_text('id = "my_lab/Fresh-v0"\n[tasks]\nfolder = "tasks"\ncases = "drawn"\n')
     monkeypatch.setenv("MAB_GYM_ENVS", str(tmp_path))
     files = [path for path in environment_files() if path.parent == tmp_path]
-    monkeypatch.setattr("mab_gym.cli.tasks.environment_files", lambda: files)
+    monkeypatch.setattr("mab_gym.cli._tasks.environment_files", lambda: files)
     run = CliRunner().invoke(app, ["tasks", "audit", "--id", "all", "--json", "--rollouts", "1"])
     found = json.loads(run.stdout[run.stdout.index("{") :])
     assert run.exit_code == 0

@@ -17,7 +17,7 @@ from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
 DWELLS = """
-from mab_gym.fhir.server import Session
+from mab_gym.fhir.http._server import Session
 answer = Session._answer
 def dwells(session, request):
     import time

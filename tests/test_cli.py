@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mab_gym.cli.app import COMMANDS
-from mab_gym.records import read_records
+from mab_gym.runs._records import read_records
 from tests.conftest import hear_ctrl_c
 from tests.processes import PATIENCE, complaints, started, until
 
@@ -44,7 +44,14 @@ def test_the_list_says_of_each_command_what_its_own_help_says(name: str) -> None
     "program", ["import mab_gym", "import mab_gym.cli.app as a; a.app(['--help'], standalone_mode=False)"]
 )
 def test_what_is_not_needed_is_not_imported(program: str) -> None:
-    heavy = ["mab_gym.fhir.server", "mab_gym.tasking.family", "mab_gym.env", "mab_gym.cohort.spec", "httpx", "click"]
+    heavy = [
+        "mab_gym.fhir.http._server",
+        "mab_gym.tasking._family",
+        "mab_gym.envs._env",
+        "mab_gym.cohort._spec",
+        "httpx",
+        "click",
+    ]
     told = f"; import sys; print('IMPORTED', [name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program + told], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "IMPORTED []"
@@ -138,7 +145,7 @@ def test_a_person_plays_an_episode() -> None:
 
 
 def run_case(case_id: str) -> str:
-    from mab_gym.tasking.catalogue import load_catalogue
+    from mab_gym.tasking._catalogue import load_catalogue
 
     return json.dumps(dict(load_catalogue().case(case_id).params))
 
@@ -169,8 +176,8 @@ def test_data_info_and_build_of_what_is_there(workplace: object) -> None:
 
 
 def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, workplace: object) -> None:
-    from mab_gym.cohort.locate import archive_path
-    from mab_gym.cohort.spec import CANONICAL
+    from mab_gym.cohort._locate import archive_path
+    from mab_gym.cohort._spec import CANONICAL
 
     whole = archive_path(CANONICAL).read_bytes()
     damaged = bytearray(whole)

@@ -12,10 +12,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from mab_gym.agents.fallible import Fallible
+from mab_gym.agents._fallible import Fallible
 from mab_gym.curriculum import Arm, CaseSampler, Curriculum, CurriculumWrapper, StagedCurriculum, arms_of
 from mab_gym.errors import UsageError
-from mab_gym.rollout import Assignment, play, unwrapped
+from mab_gym.runs._rollout import Assignment, play, unwrapped
 from tests.conftest import CANONICAL, OFFICIAL, make
 
 TRAIN = "mab_gym/MedAgentBench-Train-v0"

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from mab_gym.env import MedicalRecordEnv
-from mab_gym.environments import environment_files, read_environment
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._environment_file import environment_files, read_environment
+from mab_gym.envs._registration import register_file
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
-from mab_gym.registration import register_file
-from mab_gym.rollout import unwrapped
+from mab_gym.runs._rollout import unwrapped
 from tests.conftest import CANONICAL, HAPI, make
 
 IDS = [read_environment(path).id for path in environment_files()]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mab_gym.envs._workplace import Workplace
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import UsageError
-from mab_gym.workplace import Workplace
 
 BASE = "http://localhost:8080/fhir"
 
@@ -32,7 +32,7 @@ def begin(workplace: Workplace, case_id: str = "record_blood_pressure/01", **lim
     episode = workplace.new_episode()
     if limits:
         old = workplace.environment
-        from mab_gym.tasking.protocol import protocol
+        from mab_gym.tasking._protocols import protocol
 
         episode = Episode(workplace.backend, workplace.chart, protocol(old.protocol), **limits)
     case = workplace.tasks.case(case_id)

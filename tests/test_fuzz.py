@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.server import Request, Response, Session
+from mab_gym.fhir.http._server import Request, Response, Session
 from tests.conftest import ROOT
 from tests.processes import unmeasured
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.overlay import Write
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Judge, Result, number
 from mab_gym.tasking.verdict import Code, Failure
-from mab_gym.workplace import Workplace
 
 Change = Callable[[dict[str, Any]], None]
 

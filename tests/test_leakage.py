@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.audit.alike import nearly_the_same, sketches
-from mab_gym.audit.leakage import compare, material
+from mab_gym.audit._alike import nearly_the_same, sketches
+from mab_gym.audit._leakage import compare, material
 from mab_gym.cli.app import app
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import CohortSpec
-from mab_gym.fhir.archive import Archive
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.table import InstantColumn, PoolColumn, Table
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._spec import CohortSpec
+from mab_gym.fhir.store._archive import Archive
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.fhir.store._table import InstantColumn, PoolColumn, Table
 
 
 def cohort(name: str) -> dict[str, Table]:

@@ -16,26 +16,26 @@ import gymnasium
 import httpx
 import pytest
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.episode import Episode
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.fhir import server
-from mab_gym.fhir.outcome import FhirError
-from mab_gym.fhir.searching import Searches
-from mab_gym.fhir.server import OWN_FAULT, Server, Session
-from mab_gym.integrations.sessions import Session as Played
-from mab_gym.official import episode as official
-from mab_gym.records import read_records
-from mab_gym.regrading import regrade
-from mab_gym.rollout import Assignment, play_until_judged
+from mab_gym.fhir.http import _server as server
+from mab_gym.fhir.http._searching import Searches
+from mab_gym.fhir.http._server import OWN_FAULT, Server, Session
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.integrations._sessions import Session as Played
+from mab_gym.official import _episode as official
+from mab_gym.runs._records import read_records
+from mab_gym.runs._regrade import regrade
+from mab_gym.runs._rollout import Assignment, play_until_judged
 from mab_gym.serve import Application, SharedWorld
-from mab_gym.tasking.catalogue import Catalogue
-from mab_gym.tasking.family import Family
-from mab_gym.vector import MedicalRecordVectorEnv
-from mab_gym.wrappers.credit import PartialCredit
-from mab_gym.wrappers.gold import GoldRuns
-from mab_gym.wrappers.shaping import PotentialShaping
+from mab_gym.tasking._catalogue import Catalogue
+from mab_gym.tasking._family import Family
+from mab_gym.wrappers._credit import PartialCredit
+from mab_gym.wrappers._gold import GoldRuns
+from mab_gym.wrappers._shaping import PotentialShaping
 from tests.conftest import CANONICAL, ROOT
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 

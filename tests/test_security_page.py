@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mab_gym.cli.serve import serve
-from mab_gym.transfer.importing import import_files
+from mab_gym.cli._serve import serve
+from mab_gym.transfer._importing import import_files
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.server import Server
+from mab_gym.fhir.http._server import Server
 from mab_gym.serve import listen, read_records, server_of_records
 from tests.fhir.comparing import RECORDINGS, in_process, lines, load, replay
 from tests.processes import PATIENCE, first_line, started

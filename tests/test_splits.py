@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gymnasium
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.cohort.names import folded
-from mab_gym.cohort.people import draw_people
-from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, scaled
-from mab_gym.rollout import assignments, play_all, unwrapped
+from mab_gym.agents._reference import Oracle
+from mab_gym.cohort._names import folded
+from mab_gym.cohort._people import draw_people
+from mab_gym.cohort._spec import CANONICAL, TRAIN, VALIDATION, scaled
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
 
 VALIDATION_ID = "mab_gym/MedAgentBench-Validation-v0"
 

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from mab_gym.statistics import Tries, bootstrap, estimate, holm, paired, pass_at_1, pass_at_k, pass_hat_k, wilson
+from mab_gym.runs._statistics import Tries, bootstrap, estimate, holm, paired, pass_at_1, pass_at_k, pass_hat_k, wilson
 
 
 @pytest.mark.parametrize(("played", "solved"), [(1, 0), (1, 1), (4, 2), (5, 1), (6, 6)])

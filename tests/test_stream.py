@@ -9,9 +9,9 @@ import gymnasium
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.rollout import unwrapped
+from mab_gym.runs._rollout import unwrapped
+from mab_gym.tasking._taskset import TaskSet
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.taskset import TaskSet
 
 TRAIN = "mab_gym/MedAgentBench-Train-v0"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.searching import Searches
-from mab_gym.fhir.server import Request
-from mab_gym.workplace import Workplace
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.http._searching import Searches
+from mab_gym.fhir.http._server import Request
 
 THREADS, ROUNDS = 16, 3
 IDS = ("MedAgentBench-v0", "MedAgentBench-Query-v0", "MedAgentBench-Hard-v0", "MedAgentBench-Beyond-v0")

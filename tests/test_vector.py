@@ -13,9 +13,9 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
+from mab_gym.envs._spaces import AnyText, AnyTexts
+from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.errors import UsageError
-from mab_gym.spaces import AnyText, AnyTexts
-from mab_gym.vector import MedicalRecordVectorEnv
 from tests.conftest import CANONICAL, OFFICIAL, official_files
 from tests.test_env import PLAYABLE
 

@@ -11,10 +11,10 @@ import gymnasium
 import numpy as np
 import pytest
 
+from mab_gym.envs._vector import MedicalRecordVectorEnv, OutOfContext
+from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.fhir.server import Request, Response
-from mab_gym.vector import MedicalRecordVectorEnv, OutOfContext
-from mab_gym.workplace import Workplace
+from mab_gym.fhir.http._server import Request, Response
 from tests.backends.hospital import hospital
 from tests.conftest import CANONICAL, HAPI, OFFICIAL
 from tests.test_vector import BASE, DISABLED, END, LOOK, Vector, make_vec, mask, ours

@@ -1,17 +1,17 @@
 """Can the tasks be trusted? What can be won without reading the chart, and whether weak players are told apart."""
 
-from mab_gym.audit.auditing import AUDITED, Auditor, Memory, auditable
-from mab_gym.audit.blind import Blind, Constant
-from mab_gym.audit.findings import (
+from mab_gym.audit._auditing import AUDITED, Auditor, Memory, auditable
+from mab_gym.audit._blind import Blind, Constant
+from mab_gym.audit._findings import (
     LEAST_BRANCH,
     MOST_BLIND,
     MOST_CONSTANT,
     Audit,
     to_json,
 )
-from mab_gym.audit.graded import GROUP, GROUP_SKILLS, SKILLS, Graded
-from mab_gym.audit.policies import HONEST, Policies
-from mab_gym.audit.rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
+from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS, Graded
+from mab_gym.audit._policies import HONEST, Policies
+from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
 
 __all__ = [
     "AUDITED",

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mab_gym import __version__
-from mab_gym.cli.console import errors
+from mab_gym.cli._console import errors
 from mab_gym.errors import MabGymError
 
 
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     def load(self, name: str) -> Any:
         """The command itself, under a name."""
-        module = import_module(f"mab_gym.cli.{self.module}")
+        module = import_module(f"mab_gym.cli._{self.module}")
         found = getattr(module, self.name)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)

@@ -10,10 +10,10 @@ A curriculum is a plain object. Whoever collects rollouts asks it for options an
 `CurriculumWrapper` does both for one environment. Equal chance and equal records give equal choices.
 """
 
-from mab_gym.curriculum.adaptive import Curriculum
-from mab_gym.curriculum.arms import Arm, arms_of
-from mab_gym.curriculum.sampler import CaseSampler
-from mab_gym.curriculum.staged import StagedCurriculum
-from mab_gym.curriculum.wrapper import CurriculumWrapper
+from mab_gym.curriculum._adaptive import Curriculum
+from mab_gym.curriculum._sampler import CaseSampler
+from mab_gym.curriculum._staged import StagedCurriculum
+from mab_gym.curriculum._strata import Arm, arms_of
+from mab_gym.curriculum._wrapper import CurriculumWrapper
 
 __all__ = ["Arm", "CaseSampler", "Curriculum", "CurriculumWrapper", "StagedCurriculum", "arms_of"]

@@ -11,9 +11,9 @@ from typing import Any
 from gymnasium import spaces
 
 from mab_gym.errors import UsageError
-from mab_gym.fine_tuning import WHICH
-from mab_gym.integrations.installed import needing
-from mab_gym.records import EpisodeRecord
+from mab_gym.integrations._installed import needing
+from mab_gym.runs._fine_tuning import WHICH
+from mab_gym.runs._records import EpisodeRecord
 
 with needing("minari", "a Minari dataset needs"):
     import h5py  # noqa: F401  (Minari imports it, and Pillow, when it writes)
@@ -80,7 +80,7 @@ def write_dataset(records: Iterable[EpisodeRecord], dataset_id: str, which: str 
     Args:
         records: Whole records; those that do not count are left out.
         dataset_id: As in ``medagentbench/oracle-v0``.
-        which: One of `mab_gym.fine_tuning.WHICH`.
+        which: One of `mab_gym.runs._fine_tuning.WHICH`.
 
     Returns:
         The dataset; None where there was nothing to write.

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mab_gym.agents.model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, action_of
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.integrations.installed import needing
-from mab_gym.integrations.rows import rows
-from mab_gym.integrations.seats import Seat
-from mab_gym.integrations.sessions import Session, make, make_to_read
+from mab_gym.integrations._async_sessions import Seat
+from mab_gym.integrations._installed import needing
+from mab_gym.integrations._rows import rows
+from mab_gym.integrations._sessions import Session, make, make_to_read
 
 with needing("nemo", "a server for NeMo Gym needs", " (Python 3.12 or newer)"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
@@ -107,7 +107,7 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
         form: ``text``, the official one (the reply is the action), or ``tools``: get, post and finish.
-        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations.rows.rows`.
+        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations._rows.rows`.
 
     Raises:
         UsageError: Something named does not exist.

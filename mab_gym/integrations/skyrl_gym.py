@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mab_gym.errors import UsageError
-from mab_gym.integrations.installed import needing
-from mab_gym.integrations.rows import rows
-from mab_gym.integrations.sessions import Session, make, make_to_read
-from mab_gym.rollout import unwrapped
+from mab_gym.integrations._installed import needing
+from mab_gym.integrations._rows import rows
+from mab_gym.integrations._sessions import Session, make, make_to_read
+from mab_gym.runs._rollout import unwrapped
 
 with needing("skyrl", "an environment for SkyRL needs"):
     from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput, ConversationType
@@ -99,7 +99,7 @@ def dataset(env: str = "MedAgentBench-Train-v0", **which: Any) -> Iterator[dict[
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
-        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations.rows.rows`. And
+        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations._rows.rows`. And
             ``max_steps``, where the environment is given it, too, because the opening says it.
 
     Raises:

@@ -17,7 +17,7 @@ class Case:
         number: 1 and up within its set; with the family it makes the `id`.
         branch: Which of the family's clinical situations this is. Agents never see it.
         params: What the prompt is filled with and the verifier needs: strings and numbers.
-        steps: How many steps its gold solution takes (see `mab_gym.tasking.difficulty`); None where nobody counted.
+        steps: How many steps its gold solution takes (see `mab_gym.tasking._difficulty`); None where nobody counted.
             Agents never see it: it depends on the branch.
     """
 

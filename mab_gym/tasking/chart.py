@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from mab_gym.backends import Backend
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.server import Request
+from mab_gym.fhir.http._server import Request
 
 _T = TypeVar("_T")
 _UNKNOWN: Final = object()

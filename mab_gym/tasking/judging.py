@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from mab_gym.actions import read_answer
-from mab_gym.fhir.overlay import Write
-from mab_gym.tasking.matching import assigned, compare
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.tasking._matching import assigned, compare
+from mab_gym.tasking.meaning._reading import read
+from mab_gym.tasking.meaning._said import Order
 from mab_gym.tasking.meaning.due import Check, Due
-from mab_gym.tasking.meaning.reading import read
-from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mab_gym.fhir.server import Request, Response, Session
+from mab_gym.fhir.http._server import Request, Response, Session
 from tests.fhir.serving import ids, observation, patient, quantity, serve
 
 CUT = "cut"

@@ -14,18 +14,18 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.backends.embedded import embedded_backend
-from mab_gym.cohort.locate import build_archive, named_archive, named_spec
+from mab_gym.backends.embedded._backend import embedded_backend
+from mab_gym.cohort._locate import build_archive, named_archive, named_spec
+from mab_gym.envs._workplace import open_workplace
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir import archive
-from mab_gym.fhir.archive import open_archive, read_about, write_archive
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.server import Request
-from mab_gym.fhir.table import Table
-from mab_gym.official.files import json_lines
-from mab_gym.rollout import unwrapped
-from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.workplace import open_workplace
+from mab_gym.fhir.http._server import Request
+from mab_gym.fhir.store import _archive as archive
+from mab_gym.fhir.store._archive import open_archive, read_about, write_archive
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.fhir.store._table import Table
+from mab_gym.official._files import json_lines
+from mab_gym.runs._rollout import unwrapped
+from mab_gym.tasking._catalogue import load_catalogue
 from tests.conftest import CANONICAL, ROOT
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 
@@ -35,7 +35,7 @@ IN_USE = f"""
 import os, shutil, sys
 import gymnasium
 import mab_gym
-from mab_gym.fhir import archive
+from mab_gym.fhir.store import _archive as archive
 
 path, change, archive.MAPPED_FROM = sys.argv[1], sys.argv[2], int(sys.argv[3])
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.effects import NOTHING, READING, WORKED_WITH, Effect, Touched, effect_of, why_not_undoable
-from mab_gym.fhir.server import Request, Response
+from mab_gym.backends._effects import NOTHING, READING, WORKED_WITH, Effect, Touched, effect_of, why_not_undoable
+from mab_gym.fhir.http._server import Request, Response
 
 BASE = "http://localhost:8080/fhir"
 

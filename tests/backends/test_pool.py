@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.container.pool import Lease, Pool
-from mab_gym.backends.container.strategies import STRATEGIES, Snapshot, Undo, strategy
+from mab_gym.backends.container._pool import Lease, Pool
+from mab_gym.backends.container._strategies import STRATEGIES, Snapshot, Undo, strategy
 from mab_gym.errors import InfrastructureError, UsageError
 from tests.processes import PATIENCE, until
 

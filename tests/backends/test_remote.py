@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mab_gym.backends.remote import UNDONE, RemoteBackend
-from mab_gym.backends.transport import TOKEN_VARIABLE
+from mab_gym.backends.remote._backend import UNDONE, RemoteBackend
+from mab_gym.client._transport import TOKEN_VARIABLE
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.fhir.server import Request
+from mab_gym.fhir.http._server import Request
 from tests.backends.hospital import CUT, Hospital, hospital
 
 seen: list[tuple[str, str, str | None]] = []

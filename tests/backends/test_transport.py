@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mab_gym.backends.transport import HEADERS_VARIABLE, TOKEN_VARIABLE, Transport, secret_headers
+from mab_gym.client._transport import HEADERS_VARIABLE, TOKEN_VARIABLE, Transport, secret_headers
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.fhir.server import Request, Response
+from mab_gym.fhir.http._server import Request, Response
 from tests.backends.hospital import CUT, Hospital, hospital
 
 

@@ -14,19 +14,19 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mab_gym.charts.chart import PatientChart, read_chart
-from mab_gym.charts.page import page
-from mab_gym.charts.summary import patients, summarize
-from mab_gym.charts.terminal import rendered
+from mab_gym.charts._chart import PatientChart, read_chart
+from mab_gym.charts._page import page
+from mab_gym.charts._summary import patients, summarize
+from mab_gym.charts._terminal import rendered
 from mab_gym.cli.app import app
-from mab_gym.cohort.locate import archive_path
-from mab_gym.cohort.spec import CANONICAL
+from mab_gym.cohort._locate import archive_path
+from mab_gym.cohort._spec import CANONICAL
+from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import UsageError
-from mab_gym.fhir.archive import Archive, open_archive
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.server import Request, Server
-from mab_gym.workplace import Workplace
+from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._archive import Archive, open_archive
+from mab_gym.fhir.store._build import build_tables
 from tests.processes import PATIENCE
 
 NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.charts.chart import read_chart
-from mab_gym.charts.owners import owners
-from mab_gym.charts.page import page
-from mab_gym.charts.summary import summarize
+from mab_gym.charts._chart import read_chart
+from mab_gym.charts._owners import owners
+from mab_gym.charts._page import page
+from mab_gym.charts._summary import summarize
 from mab_gym.cli.app import app
 from mab_gym.errors import MabGymError
-from mab_gym.fhir.archive import open_archive, write_archive
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.definitions import elements, resource_types, search_parameters
-from mab_gym.fhir.json_text import DecimalNumber
-from mab_gym.fhir.server import DEFAULT_NOW, OWN_FAULT, Request, Server, Session
-from mab_gym.transfer.importing import import_files
+from mab_gym.fhir.http._server import DEFAULT_NOW, OWN_FAULT, Request, Server, Session
+from mab_gym.fhir.model._definitions import elements, resource_types, search_parameters
+from mab_gym.fhir.model._json_text import DecimalNumber
+from mab_gym.fhir.store._archive import open_archive, write_archive
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.transfer._importing import import_files
 from tests.transfer.odd import resources, written
 
 

@@ -1,4 +1,4 @@
-"""Reads generated tables back, from nothing but what `mab_gym.fhir.table` says of them."""
+"""Reads generated tables back, from nothing but what `mab_gym.fhir.store._table` says of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.table import Column, InstantColumn, PoolColumn, Table, write_instant
+from mab_gym.fhir.store._table import Column, InstantColumn, PoolColumn, Table, write_instant
 
 
 @dataclass(frozen=True)

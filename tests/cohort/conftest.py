@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.layered import lay_over
-from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, LayeredSpec, scaled
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._layered import lay_over
+from mab_gym.cohort._spec import BEYOND, BEYOND_TRAIN, CANONICAL, TRAIN, LayeredSpec, scaled
 
 from .charts import Cohort
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.cohort.conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
-from mab_gym.cohort.existence import ANALYTES_SINCE, EARLIER_CODES
-from mab_gym.cohort.limits import DIAGNOSES, PROCEDURES
-from mab_gym.cohort.medications import DRUGS
-from mab_gym.cohort.uses import CODES, USES, codes_for
+from mab_gym.cohort._conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
+from mab_gym.cohort._existence import ANALYTES_SINCE, EARLIER_CODES
+from mab_gym.cohort._limits import DIAGNOSES, PROCEDURES
+from mab_gym.cohort._medications import DRUGS
+from mab_gym.cohort._uses import CODES, USES, codes_for
 
 from .charts import Cohort, newest, valid
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir.archive import open_archive
+from mab_gym.fhir.store._archive import open_archive
 from tests.processes import PATIENCE, started
 
 

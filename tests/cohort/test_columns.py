@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from mab_gym.cohort.columns import InstantBuilder, PoolBuilder, digits, pretty
-from mab_gym.fhir.table import InstantForm
+from mab_gym.cohort._columns import InstantBuilder, PoolBuilder, digits, pretty
+from mab_gym.fhir.store._table import InstantForm
 
 
 def test_json_is_printed_as_hapi_prints_it() -> None:

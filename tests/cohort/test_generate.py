@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import CohortSpec, scaled
-from mab_gym.fhir.archive import write_archive
-from mab_gym.fhir.table import PoolColumn
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._spec import CohortSpec, scaled
+from mab_gym.fhir.store._archive import write_archive
+from mab_gym.fhir.store._table import PoolColumn
 
 from .charts import Cohort
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.cohort.dealing import Layer
-from mab_gym.cohort.dealt import deal_all
-from mab_gym.cohort.dealt_kidneys import clearance, is_chronic
-from mab_gym.cohort.history import Someone, read_people
-from mab_gym.cohort.medications import DRUGS
-from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, NOW, LayeredSpec
-from mab_gym.cohort.uses import CODES, USES, codes_for
+from mab_gym.cohort._assigned import deal_all
+from mab_gym.cohort._assigned_kidneys import clearance, is_chronic
+from mab_gym.cohort._assigned_rows import Layer
+from mab_gym.cohort._history import Someone, read_people
+from mab_gym.cohort._medications import DRUGS
+from mab_gym.cohort._spec import BEYOND, BEYOND_TRAIN, NOW, LayeredSpec
+from mab_gym.cohort._uses import CODES, USES, codes_for
 
 from .charts import Cohort
 

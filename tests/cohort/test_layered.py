@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.layered import generate_layered, lay_over
-from mab_gym.cohort.spec import BEYOND, BEYOND_TRAIN, NOW, CohortSpec, LayeredSpec
-from mab_gym.fhir.archive import write_archive
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._layered import generate_layered, lay_over
+from mab_gym.cohort._spec import BEYOND, BEYOND_TRAIN, NOW, CohortSpec, LayeredSpec
+from mab_gym.fhir.store._archive import write_archive
 
 from .charts import Cohort, instant_text
 from .test_generate import DIGESTS

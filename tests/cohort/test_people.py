@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.cohort.names import folded
-from mab_gym.cohort.people import draw_people
-from mab_gym.cohort.spec import CANONICAL, CohortSpec, scaled
+from mab_gym.cohort._names import folded
+from mab_gym.cohort._people import draw_people
+from mab_gym.cohort._spec import CANONICAL, CohortSpec, scaled
 
 from .charts import Cohort
 

@@ -8,13 +8,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.reduced import generate_reduced
-from mab_gym.cohort.spec import REDUCED, CohortSpec, ReducedSpec
-from mab_gym.fhir.archive import write_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.rollout import unwrapped
-from mab_gym.workplace import Workplace
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._reduced import generate_reduced
+from mab_gym.cohort._spec import REDUCED, CohortSpec, ReducedSpec
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.store._archive import write_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.runs._rollout import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract.test_families import gold_actions
 
@@ -50,8 +50,8 @@ def test_the_canonical_one_is_small_and_always_the_same(tmp_path: Path) -> None:
 
 def unwrapped_about() -> dict[str, object]:
     """What the archive says of itself, which its digest is of, too."""
-    from mab_gym.cohort.locate import named_archive
-    from mab_gym.fhir.archive import open_archive
+    from mab_gym.cohort._locate import named_archive
+    from mab_gym.fhir.store._archive import open_archive
 
     return dict(open_archive(named_archive("reduced")).about)
 

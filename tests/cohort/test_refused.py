@@ -14,11 +14,11 @@ import gymnasium
 import pytest
 
 from mab_gym.cli import app
-from mab_gym.cohort.locate import archive_path, build_archive, ensure_archive, named_archive, named_spec
-from mab_gym.cohort.spec import CANONICAL, CohortSpec
+from mab_gym.cohort._locate import archive_path, build_archive, ensure_archive, named_archive, named_spec
+from mab_gym.cohort._spec import CANONICAL, CohortSpec
 from mab_gym.errors import ArchiveError, UsageError
-from mab_gym.fhir import archive
-from mab_gym.fhir.archive import open_archive, read_about, write_archive
+from mab_gym.fhir.store import _archive as archive
+from mab_gym.fhir.store._archive import open_archive, read_about, write_archive
 from tests.conftest import CANONICAL as CANONICAL_ENV
 from tests.processes import unmeasured
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from mab_gym.cohort.spec import CANONICAL
-from mab_gym.fhir.table import InstantColumn, PoolColumn, read_instant
+from mab_gym.cohort._spec import CANONICAL
+from mab_gym.fhir.store._table import InstantColumn, PoolColumn, read_instant
 
 from .charts import Cohort, instant_text
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.cohort.spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
+from mab_gym.cohort._spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
 from mab_gym.errors import UsageError
 
 

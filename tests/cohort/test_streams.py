@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mab_gym.cohort.streams import apportion, counted, integers, pick, pick_rows, stream
+from mab_gym.cohort._streams import apportion, counted, integers, pick, pick_rows, stream
 
 
 def test_streams_are_frozen() -> None:

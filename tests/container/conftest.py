@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import ARCHIVE, OURS, ROLE, STATE, Engine, Image
-from mab_gym.backends.state import State
-from mab_gym.cohort.locate import named_archive
+from mab_gym.backends._state import State
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.backends.container._engine import ARCHIVE, OURS, ROLE, STATE, Engine, Image
+from mab_gym.backends.container._hospital import IMAGE_VARIABLE, SNAPSHOTS, chosen_image, main_container
+from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.archive import open_archive
-from mab_gym.hapi.hospital import IMAGE_VARIABLE, SNAPSHOTS, chosen_image, main_container
+from mab_gym.fhir.store._archive import open_archive
 
 STUB = "mab-gym-test/stub:latest"
 STUB_ARCHIVE = "5" * 64

@@ -17,16 +17,16 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.backends.container import backend as containers
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import ARCHIVE, Engine
-from mab_gym.backends.container.owner import this_process
-from mab_gym.cohort.locate import named_archive
+from mab_gym.backends.container import _backend as containers
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.backends.container._engine import ARCHIVE, Engine
+from mab_gym.backends.container._process_lock import this_process
+from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.server import Request
-from mab_gym.records import RunFolder, read_records
-from mab_gym.rollout import assignments, play_until_judged, unwrapped
+from mab_gym.fhir.http._server import Request
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.runs._records import RunFolder, read_records
+from mab_gym.runs._rollout import assignments, play_until_judged, unwrapped
 from tests.conftest import CANONICAL, make
 from tests.container.conftest import STUB_ARCHIVE
 from tests.container.test_stand_in import mine

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import Engine, Image
-from mab_gym.backends.container.owner import this_process
-from mab_gym.backends.state import difference, state_of
-from mab_gym.backends.transport import Transport
-from mab_gym.evaluate import score
-from mab_gym.fhir.server import Request
-from mab_gym.rollout import assignments, play_all, unwrapped
-from mab_gym.vector import MedicalRecordVectorEnv
+from mab_gym.agents._reference import Oracle
+from mab_gym.backends._state import difference, state_of
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.backends.container._engine import Engine, Image
+from mab_gym.backends.container._process_lock import this_process
+from mab_gym.client._transport import Transport
+from mab_gym.envs._vector import MedicalRecordVectorEnv
+from mab_gym.fhir.http._server import Request
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._scores import score
 from tests.conftest import HAPI
 from tests.container.conftest import command
 from tests.contract.test_backends import CASES, differences, remote_environment

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mab_gym.backends.container.engine import Engine
+from mab_gym.backends.container._engine import Engine
 from mab_gym.errors import InfrastructureError
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.backends.container.engine import OWNER, Engine, Running
-from mab_gym.backends.container.owner import is_alive, owners_folder, this_process
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.backends.container._engine import OWNER, Engine, Running
+from mab_gym.backends.container._process_lock import is_alive, owners_folder, this_process
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.fhir.server import Request
+from mab_gym.fhir.http._server import Request
 from tests.conftest import hear_ctrl_c
 from tests.container.conftest import STUB, STUB_ARCHIVE
 from tests.processes import PATIENCE, first_line, started, until
@@ -23,14 +23,14 @@ from tests.processes import PATIENCE, first_line, started, until
 READ = Request("GET", "Patient")
 HOLDER = f"""
 import sys, time
-from mab_gym.backends.container.backend import ContainerBackend
-from mab_gym.fhir.server import Request
+from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.fhir.http._server import Request
 
 backend = ContainerBackend({STUB_ARCHIVE!r}, image={STUB!r}, servers=2, spares=1)
 sessions = [backend.open(), backend.open()]
 for session in sessions:
     assert session.handle(Request("GET", "Patient")).status == 200
-from mab_gym.backends.container.owner import this_process
+from mab_gym.backends.container._process_lock import this_process
 print(this_process().name, this_process()._janitor.pid, flush=True)
 """
 

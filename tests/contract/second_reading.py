@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from mab_gym.backends import Backend
-from mab_gym.fhir.server import Request
+from mab_gym.fhir.http._server import Request
 
 Resource = dict[str, Any]
 Params = Mapping[str, Any]

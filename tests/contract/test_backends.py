@@ -9,11 +9,11 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.evaluate import score
-from mab_gym.rollout import assignments, play_all, unwrapped
-from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.workplace import _remote
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._workplace import _remote
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._scores import score
+from mab_gym.tasking._catalogue import load_catalogue
 from tests.backends.hospital import Hospital, hospital
 from tests.conftest import CANONICAL
 from tests.contract import mutations

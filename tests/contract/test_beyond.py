@@ -12,15 +12,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mab_gym.agents.reference import BlindConstant, InstantFinish, Oracle
-from mab_gym.cli.scores import score_table
-from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
-from mab_gym.evaluate import best_constants, violations
-from mab_gym.rollout import assignments, play_all, unwrapped
+from mab_gym.agents._reference import BlindConstant, InstantFinish, Oracle
+from mab_gym.cli._scores import score_table
+from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._scores import best_constants, violations
+from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.catalogue import load_catalogue
 from mab_gym.tasking.judging import Result
-from mab_gym.workplace import Workplace
 from tests.conftest import ROOT
 from tests.contract import mutations
 from tests.contract.test_families import gold_actions

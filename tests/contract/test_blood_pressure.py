@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.overlay import Write
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import Verdict
-from mab_gym.workplace import Workplace
 from tests.conftest import ROOT
 
 NAME = "record_blood_pressure"

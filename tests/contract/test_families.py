@@ -9,15 +9,15 @@ from typing import Any, SupportsFloat
 import gymnasium
 import pytest
 
-from mab_gym.agents.reference import InstantFinish, Oracle
-from mab_gym.cli.tasks import CASES_A_FAMILY, FREEZING_SEED
-from mab_gym.rollout import assignments, play, play_all, unwrapped
-from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.tasking.difficulty import rated
-from mab_gym.tasking.gold import play_gold
+from mab_gym.agents._reference import InstantFinish, Oracle
+from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._rollout import assignments, play, play_all, unwrapped
+from mab_gym.tasking._catalogue import load_catalogue
+from mab_gym.tasking._difficulty import rated
+from mab_gym.tasking._gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk
-from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
 CATALOGUE = load_catalogue()

@@ -18,15 +18,15 @@ import gymnasium
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.cli.tasks import app
-from mab_gym.env import MedicalRecordEnv
-from mab_gym.fhir.overlay import Write
-from mab_gym.rollout import unwrapped
+from mab_gym.cli._tasks import app
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.runs._rollout import unwrapped
+from mab_gym.tasking._catalogue import load_catalogue
+from mab_gym.tasking._family import Family
+from mab_gym.tasking._gold import play_gold
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.catalogue import load_catalogue
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.family import Family
-from mab_gym.tasking.gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk
 from mab_gym.tasking.verdict import Verdict

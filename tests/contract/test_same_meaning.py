@@ -10,11 +10,11 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.rollout import unwrapped
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._rollout import unwrapped
+from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.family import Family
 from mab_gym.tasking.verdict import Verdict
-from mab_gym.workplace import Workplace
 from tests.contract.test_gold import BEYOND, judged, lines
 from tests.contract.test_thresholds import family_of
 

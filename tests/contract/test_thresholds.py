@@ -8,15 +8,15 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.fhir.overlay import Write
-from mab_gym.rollout import unwrapped
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.runs._rollout import unwrapped
+from mab_gym.tasking._catalogue import load_catalogue
+from mab_gym.tasking._family import Family
+from mab_gym.tasking._gold import play_gold
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.tasking.family import Family
-from mab_gym.tasking.gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk
-from mab_gym.workplace import Workplace
 from tests.conftest import ROOT
 from tests.contract.second_reading import READINGS, Ward, coded, order
 

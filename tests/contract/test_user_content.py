@@ -9,14 +9,14 @@ import gymnasium
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.agents.reference import Oracle
+from mab_gym.agents._reference import Oracle
 from mab_gym.cli.app import app
-from mab_gym.environments import environment_files
+from mab_gym.envs._environment_file import environment_files
+from mab_gym.envs._registration import register_file
 from mab_gym.errors import ContentError
-from mab_gym.registration import register_file
-from mab_gym.rollout import assignments, play_all, unwrapped
-from mab_gym.tasking.catalogue import load_catalogue
-from mab_gym.tasking.family import load_family
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.tasking._catalogue import load_catalogue
+from mab_gym.tasking._family import load_family
 from tests.conftest import ROOT
 
 _FILE = re.compile(r"^`([\w./]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -102,7 +102,7 @@ def test_two_families_of_one_name_are_refused(tmp_path: Path) -> None:
     follow_recipe(tmp_path)
     folder = next(path.parent for path in tmp_path.rglob("task.toml"))
     folder.rename(folder.parent / "check_a1c")
-    from mab_gym.tasking.catalogue import Catalogue, load_folder
+    from mab_gym.tasking._catalogue import Catalogue, load_folder
 
     with pytest.raises(ContentError, match="check_a1c"):
         Catalogue([*load_catalogue().values(), *load_folder(folder.parent)])

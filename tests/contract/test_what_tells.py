@@ -13,10 +13,10 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.cohort.spec import BEYOND as BEYOND_SPEC
-from mab_gym.rollout import unwrapped
+from mab_gym.cohort._spec import BEYOND as BEYOND_SPEC
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._rollout import unwrapped
 from mab_gym.tasking.case import Case
-from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL
 
 BEYOND = "mab_gym/MedAgentBench-Beyond-v0"

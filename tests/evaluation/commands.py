@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mab_gym.records import read_records
+from mab_gym.runs._records import read_records
 from tests.evaluation.scripted import KEY, Endpoint
 from tests.processes import PATIENCE, complaints
 

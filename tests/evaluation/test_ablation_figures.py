@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.ablation import DIMENSIONS, between, dimension, figures
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord
-from mab_gym.statistics import Estimate, wilson
+from mab_gym.runs._ablation import DIMENSIONS, between, dimension, figures
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._statistics import Estimate, wilson
 
 
 def record(case: int, solved: bool, **more: Any) -> EpisodeRecord:

@@ -20,7 +20,7 @@ import gymnasium
 import pytest
 
 from mab_gym.cli.app import main
-from mab_gym.records import read_records
+from mab_gym.runs._records import read_records
 from tests.conftest import CANONICAL, OUR_OFFICIAL_FILES, needs_official_files, official_files, our_official_files
 from tests.evaluation.commands import COMMAND, environment, lines, one_line, only_line, run, told
 from tests.evaluation.scripted import KEY, Endpoint, Fault, Messages, Speaks, endpoint, gold, refuses

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.agents.endpoint import ChatEndpoint
+from mab_gym.agents._endpoint import ChatEndpoint
 from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, UsageError
 from tests.evaluation.scripted import (
     CUT,

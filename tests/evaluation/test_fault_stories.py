@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import StorageError
-from mab_gym.records import EPISODES, RUN, EpisodeRecord, RunFolder, read_records
+from mab_gym.runs._records import EPISODES, RUN, EpisodeRecord, RunFolder, read_records
 from tests.conftest import ROOT
 from tests.processes import unmeasured
 
@@ -32,7 +32,7 @@ def stories(seeds: str, planted: str = "") -> subprocess.CompletedProcess[str]:
     """Plays stories, with a fault planted in mab_gym first."""
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _faults"
     code += (
-        f"\nimport mab_gym.cli.playing\nfolders = mab_gym.cli.playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
+        f"\nimport mab_gym.cli._playing\nfolders = mab_gym.cli._playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
     )
     command = [sys.executable, "-c", code, "--seeds", seeds]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False, env=unmeasured())

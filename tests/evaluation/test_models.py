@@ -10,14 +10,14 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.agents.endpoint import ChatEndpoint
-from mab_gym.agents.model import TextModel, ToolModel, action_of
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.agents._endpoint import ChatEndpoint
+from mab_gym.agents._model import TextModel, ToolModel, action_of
+from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import AgentLostError
-from mab_gym.evaluate import score
-from mab_gym.parallel import Seat, play_at_once
-from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._scores import score
+from mab_gym.runs._threads import Seat, play_at_once
 from tests.conftest import CANONICAL, OFFICIAL, make
 from tests.evaluation.scripted import (
     KEY,

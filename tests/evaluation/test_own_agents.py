@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mab_gym.records import read_records
+from mab_gym.runs._records import read_records
 from tests.evaluation.commands import one_line, run
 
 OWN = """

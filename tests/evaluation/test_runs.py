@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mab_gym import __version__
-from mab_gym.cli.evaluate import at_once
-from mab_gym.environments import Environment
-from mab_gym.records import RunFolder, read_records
+from mab_gym.cli._evaluate import at_once
+from mab_gym.envs._environment_file import Environment
+from mab_gym.runs._records import RunFolder, read_records
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, environment, evaluation, lines, one_line, only_line, run, told
 from tests.evaluation.scripted import Fault, Messages, Speaks, endpoint

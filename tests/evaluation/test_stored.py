@@ -11,7 +11,7 @@ import gymnasium
 import pytest
 
 from mab_gym import __version__
-from mab_gym.records import read_records, record_from
+from mab_gym.runs._records import read_records, record_from
 from tests.evaluation.commands import evaluation, lines, one_line, run
 from tests.evaluation.scripted import (
     Messages,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
 
 RECORDINGS = Path(__file__).parent / "recordings"
 BASE = "http://localhost:8080/fhir"

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._build import build_tables
 
 Resource = Mapping[str, Any]
 

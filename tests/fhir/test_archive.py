@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mab_gym.errors import ArchiveError
-from mab_gym.fhir.archive import open_archive, write_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.json_text import pretty
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.table import InstantForm, Table, read_instant, write_instant
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._archive import open_archive, write_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.fhir.store._table import InstantForm, Table, read_instant, write_instant
 
 
 def patients(count: int = 5) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mab_gym.fhir.server import Request, Server, Session
+from mab_gym.fhir.http._server import Request, Server, Session
 from tests.fhir.serving import Resource, get, ids, observation, patient, refusal, serve
 
 STATUSES = ("final", "amended", "registered")

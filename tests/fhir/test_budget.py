@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.budget import DEFAULT_LIMITS, Budget, Limits
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.outcome import FhirError
-from mab_gym.fhir.server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.store._budget import DEFAULT_LIMITS, Budget, Limits
+from mab_gym.fhir.store._build import build_tables
 from tests.fhir.serving import get, ids, observation, patient, serve
 
 JSON = {"content-type": "application/fhir+json"}

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
-from mab_gym.fhir.capabilities import INTERACTIONS, SYSTEM_INTERACTIONS, capability_statement
-from mab_gym.fhir.definitions import resource_types
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._capabilities import INTERACTIONS, SYSTEM_INTERACTIONS, capability_statement
+from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.model._definitions import resource_types
 from tests.fhir.serving import get, observation, patient, refusal, serve
 
 INSTANT = "2023-11-13T10:15:00.000+00:00"

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.checks import check_resource, read_body
-from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.http._checks import check_resource, read_body
+from mab_gym.fhir.model._outcome import FhirError
 
 JSON = {"content-type": "application/fhir+json"}
 KNOWN = {("Patient", "p1"), ("Practitioner", "d1"), ("Encounter", "7")}

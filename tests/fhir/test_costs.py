@@ -1,6 +1,6 @@
 import pytest
 
-from mab_gym.fhir.costs import reading_order
+from mab_gym.fhir.hapi._costs import reading_order
 from tests.fhir.serving import ids, observation, patient, serve
 
 

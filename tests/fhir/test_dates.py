@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mab_gym.fhir.dates import DateComparison, date_error, parse_comparison, read_date, stored_period
-from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.model._dates import DateComparison, date_error, parse_comparison, read_date, stored_period
+from mab_gym.fhir.model._outcome import FhirError
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from mab_gym.fhir.definitions import elements, is_primitive, resource_types, search_parameters
+from mab_gym.fhir.model._definitions import elements, is_primitive, resource_types, search_parameters
 
 
 def test_resource_types_are_the_146_of_r4_in_alphabetical_order() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.dates import parse_comparison, stored_period
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.model._dates import parse_comparison, stored_period
 from tests.fhir.serving import Resource, bundle, get, ids, observation, patient, refusal, relative, serve
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.base import BaseTable, parse_element
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.json_text import DecimalNumber
-from mab_gym.fhir.server import Request, Server, Session
+from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.model._json_text import DecimalNumber
+from mab_gym.fhir.store._base import BaseTable, parse_element
+from mab_gym.fhir.store._build import build_tables
 
 JSON = {"content-type": "application/fhir+json"}
 INFINITE = "Infinite or NaN"

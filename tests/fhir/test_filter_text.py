@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
 from tests.fhir.serving import ids, named, observation, patient, quantity, refusal, serve
 
 

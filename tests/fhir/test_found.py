@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.fhir.row_keys import id_keys, together
-from mab_gym.fhir.server import Request
-from mab_gym.fhir.ties import stable_order
+from mab_gym.fhir.http._server import Request
+from mab_gym.fhir.store._row_keys import id_keys, together
+from mab_gym.fhir.store._sorting import stable_order
 from tests.fhir.serving import get, ids, observation, patient, relative, serve
 
 DAYS = ["2021", "2021-03", "2021-03-04", "2021-03-04T05:06:07Z", "2021-03-04T05:06:07+05:00", "2020-12-31T23:59:59.5Z"]

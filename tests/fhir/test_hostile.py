@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir import server
-from mab_gym.fhir.server import OWN_FAULT, Request, Session
+from mab_gym.fhir.http import _server as server
+from mab_gym.fhir.http._server import OWN_FAULT, Request, Session
 from tests.fhir.serving import get, ids, observation, patient, serve
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "BREW", "")

@@ -1,7 +1,7 @@
 import pytest
 
-from mab_gym.fhir.includes import in_hapis_order, read_include
-from mab_gym.fhir.server import Session
+from mab_gym.fhir.http._server import Session
+from mab_gym.fhir.search._includes import in_hapis_order, read_include
 from tests.fhir.serving import bundle, observation, patient, serve
 
 PRACTITIONER = {"resourceType": "Practitioner", "id": "d"}

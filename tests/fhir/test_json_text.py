@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-from mab_gym.fhir.json_text import DecimalNumber, JsonSyntaxError, compact, pretty, read_json
+from mab_gym.fhir.model._json_text import DecimalNumber, JsonSyntaxError, compact, pretty, read_json
 
 
 def refusal(text: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
 
 

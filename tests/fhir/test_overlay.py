@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir import overlay
-from mab_gym.fhir.build import build_positioned
-from mab_gym.fhir.server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.store import _overlay as overlay
+from mab_gym.fhir.store._build import build_positioned
 from tests.fhir.serving import get, ids, relative
 
 JSON = {"content-type": "application/fhir+json"}

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.found import RepeatedMatches
-from mab_gym.fhir.paging import Page, Progress, offset_page
-from mab_gym.fhir.query import LARGEST_PAGE
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.search._found import RepeatedMatches
+from mab_gym.fhir.search._paging import Page, Progress, offset_page
+from mab_gym.fhir.search._query import LARGEST_PAGE
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
 
 

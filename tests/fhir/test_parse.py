@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.outcome import FhirError
-from mab_gym.fhir.parse import parse_resource
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._parse import parse_resource
 
 EXTENSION = {"url": "http://example.org/x", "valueString": "v"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.http._server import Request, Session
 from tests.fhir.serving import bundle, get, ids, observation, patient, serve
 
 JSON = {"content-type": "application/fhir+json"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mab_gym.fhir.server import Server
+from mab_gym.fhir.http._server import Server
 from tests.fhir.comparing import BASE, LEVELS, Scores, in_process, lines, load, replay
 
 LEAST = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mab_gym.fhir.exchange import Request
-from mab_gym.fhir.remembered import Remembered
+from mab_gym.fhir.http._exchange import Request
+from mab_gym.fhir.model._remembered import Remembered
 from tests.fhir.serving import ids, observation, patient, serve
 
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from mab_gym.fhir.hashes import index_hash
-from mab_gym.fhir.server import Request, Session
+from mab_gym.fhir.hapi._hashes import index_hash
+from mab_gym.fhir.http._server import Request, Session
 from tests.fhir.serving import bundle, get, ids, named, observation, patient, quantity, refusal, serve
 
 PEOPLE = [

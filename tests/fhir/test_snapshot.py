@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir import overlay
-from mab_gym.fhir.exchange import Request, Response
-from mab_gym.fhir.server import Server, Session
+from mab_gym.fhir.http._exchange import Request, Response
+from mab_gym.fhir.http._server import Server, Session
+from mab_gym.fhir.store import _overlay as overlay
 from tests.fhir.serving import get, ids, patient, relative, serve
 
 
@@ -140,7 +140,7 @@ def test_threads_may_read_while_the_session_writes(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_oldest_searches_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mab_gym.fhir.searching.MOST_SEARCHES", 10)
+    monkeypatch.setattr("mab_gym.fhir.http._searching.MOST_SEARCHES", 10)
     session = serve(patient(f"p{number}") for number in range(30))
     pages = [get(session, f"Patient?_count={number}") for number in range(1, 15)]
     statuses = [get(session, next_page(session, page)).status for page in pages]

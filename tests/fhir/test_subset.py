@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mab_gym.fhir.subset import subset
+from mab_gym.fhir.http._subset import subset
 
 OBSERVATION: dict[str, Any] = {
     "resourceType": "Observation",

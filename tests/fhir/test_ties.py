@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from mab_gym.fhir import ties
-from mab_gym.fhir.paging import pass_limits
-from mab_gym.fhir.ties import SortedRows, SortedWindow, first_rows, rank_in_place, stable_order
+from mab_gym.fhir.hapi import _ties as ties
+from mab_gym.fhir.hapi._ties import SortedRows, SortedWindow, first_rows
+from mab_gym.fhir.search._paging import pass_limits
+from mab_gym.fhir.store._sorting import rank_in_place, stable_order
 from tests.fhir.serving import bundle, ids, observation, patient, serve
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import Request, Response, Server, Session
 from tests.fhir.serving import Resource, bundle, get, ids, observation, patient, refusal
 
 URLS = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from mab_gym.backends.container._loading import Chain, load, plan
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.server import Server
-from mab_gym.hapi.loading import Chain, load, plan
+from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.store._base import BaseTable
 from tests.backends.hospital import Hospital, hospital
 from tests.fhir.serving import observation, patient, serve
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import Assignment, play_until_judged
-from mab_gym.workplace import Workplace
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.evaluation.scripted import dead_url
 from tests.integrations.scripts import SCRIPTS
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 import gymnasium
 
 from mab_gym.actions import Finish, Get, Post, parse_action, render
-from mab_gym.agents.endpoint import Answer, ChatEndpoint
-from mab_gym.agents.model import TextModel, ToolModel
+from mab_gym.agents._endpoint import Answer, ChatEndpoint
+from mab_gym.agents._model import TextModel, ToolModel
 from mab_gym.errors import ContextLimitError
-from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import Assignment, play_until_judged
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.evaluation.scripted import Messages, calls_tools
 
 FORMS = ("text", "tools")

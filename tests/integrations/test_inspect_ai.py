@@ -14,12 +14,12 @@ import anyio
 import gymnasium
 import pytest
 
-from mab_gym.agents.reference import Oracle
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord
-from mab_gym.rollout import Assignment, play_until_judged
-from mab_gym.workplace import Workplace
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.integrations import scripts
 from tests.integrations.scripts import BASE, FORMS, SCRIPTS, Actions, judged, own_record, script_of, told_of
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord
+from mab_gym.runs._records import EpisodeRecord
 from tests.integrations.scripts import BASE, FORMS, SCRIPTS, own_record, told_of
 
 pytest.importorskip("minari")

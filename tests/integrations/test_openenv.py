@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord
+from mab_gym.runs._records import EpisodeRecord
 from tests.integrations.scripts import BASE, SCRIPTS, told_of
 from tests.processes import first_line, started, until
 

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from mab_gym.cli.app import app
-from mab_gym.cohort.locate import named_archive
-from mab_gym.environments import read_environment
+from mab_gym.cohort._locate import named_archive
+from mab_gym.envs._environment_file import read_environment
 from mab_gym.errors import ArchiveError, NotInstalledError, UsageError
-from mab_gym.fhir.archive import open_archive
-from mab_gym.integrations.ray.worker import environment_here
-from mab_gym.records import read_records
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.integrations.ray._worker import environment_here
+from mab_gym.runs._records import read_records
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, one_line
 from tests.evaluation.scripted import KEY, Speaks, endpoint, gold, solves

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mab_gym.menu import CHART, CHOICES, FEATURES, MenuEnv
-from mab_gym.menu.learning import Point, Settings, Trained, train, validate
-from mab_gym.menu.policies import RandomChoice, deaf
+from mab_gym.menu._learning import Point, Settings, Trained, train, validate
+from mab_gym.menu._policies import RandomChoice, deaf
 from tests.conftest import CANONICAL
 
 pytest.importorskip("sb3_contrib", reason="sb3_contrib is not installed (extra sb3)")

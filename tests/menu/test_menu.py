@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from mab_gym.agents.reference import Oracle
+from mab_gym.agents._reference import Oracle
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu import CHART, CHOICES, FEATURES, Menu, MenuAgent, MenuEnv
-from mab_gym.menu.learning import Settings, train
-from mab_gym.menu.policies import RandomChoice, deaf
-from mab_gym.records import RunFolder, read_records
-from mab_gym.rollout import Assignment, assignments, play, play_until_judged, unwrapped
+from mab_gym.menu._learning import Settings, train
+from mab_gym.menu._policies import RandomChoice, deaf
+from mab_gym.runs._records import RunFolder, read_records
+from mab_gym.runs._rollout import Assignment, assignments, play, play_until_judged, unwrapped
 from tests.conftest import CANONICAL
 from tests.menu.expert import PLACE, Expert, families, solved, wins
 

@@ -6,8 +6,8 @@ import gymnasium
 import pytest
 
 from mab_gym.menu import MenuEnv
-from mab_gym.menu.orders_paid import UNWANTED, OrdersPaid
-from mab_gym.rollout import unwrapped
+from mab_gym.menu._orders_paid import UNWANTED, OrdersPaid
+from mab_gym.runs._rollout import unwrapped
 from tests.conftest import CANONICAL
 from tests.menu.expert import PLACE, Expert, course, families
 

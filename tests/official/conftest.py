@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.embedded import EmbeddedBackend
-from mab_gym.official.conversation import Conversation
-from mab_gym.official.grading import Grade, grade
-from mab_gym.official.regrade import open_chart, replay
-from mab_gym.official.tasks import NOW, OfficialTask
+from mab_gym.backends.embedded._backend import EmbeddedBackend
+from mab_gym.official._conversation import Conversation
+from mab_gym.official._grading import Grade, grade
+from mab_gym.official._regrade import open_chart, replay
+from mab_gym.official._tasks import NOW, OfficialTask
 from mab_gym.tasking.chart import Chart
 
 BASE = "http://localhost:8080/fhir"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mab_gym.official.tasks import NOW
+from mab_gym.official._tasks import NOW
 
 CONTEXTS = {
     1: "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.official.conversation import Conversation, Status, opening
+from mab_gym.official._conversation import Conversation, Status, opening
 
 from .conftest import BASE, make_task
 
@@ -133,7 +133,7 @@ def test_no_text_makes_it_raise(conversation: Conversation) -> None:
 
 def test_urls_are_normalised_as_requests_does() -> None:
     requests = pytest.importorskip("requests", reason="requests is not installed; it is no dependency")
-    from mab_gym.official.client import normalised
+    from mab_gym.official._client import normalised
 
     for below in (
         "",

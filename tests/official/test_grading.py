@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.official.tasks import NOW
+from mab_gym.official._tasks import NOW
 
 from .conftest import BASE, SBAR, Judge, finish, make_task, post
 

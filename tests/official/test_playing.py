@@ -13,18 +13,18 @@ import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from mab_gym.agents.official import OfficialGold
-from mab_gym.agents.reference import InstantFinish, Oracle
+from mab_gym.agents._official import OfficialGold
+from mab_gym.agents._reference import InstantFinish, Oracle
 from mab_gym.errors import ContentError, UsageError
-from mab_gym.evaluate import OFFICIAL_AGENTS, violations
-from mab_gym.fhir.archive import write_archive
-from mab_gym.official import solution
-from mab_gym.official.conversation import body_of_reply, read_opening
-from mab_gym.official.episode import OfficialEpisode
-from mab_gym.official.regrade import open_chart, read_trajectories, regrade, replay
-from mab_gym.official.standin import stand_in, write_chart
-from mab_gym.official.tasks import NOW, read_tasks
-from mab_gym.rollout import assignments, play, play_all, unwrapped
+from mab_gym.fhir.store._archive import write_archive
+from mab_gym.official import _solution as solution
+from mab_gym.official._conversation import body_of_reply, read_opening
+from mab_gym.official._episode import OfficialEpisode
+from mab_gym.official._regrade import open_chart, read_trajectories, regrade, replay
+from mab_gym.official._synthetic_chart import stand_in, write_chart
+from mab_gym.official._tasks import NOW, read_tasks
+from mab_gym.runs._rollout import assignments, play, play_all, unwrapped
+from mab_gym.runs._scores import OFFICIAL_AGENTS, violations
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official
 from tests.official.commands import run

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import ContentError
-from mab_gym.official.conversation import Status
-from mab_gym.official.regrade import open_chart, read_trajectories, regrade
-from mab_gym.official.tasks import NOW, read_tasks
+from mab_gym.official._conversation import Status
+from mab_gym.official._regrade import open_chart, read_trajectories, regrade
+from mab_gym.official._tasks import NOW, read_tasks
 from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
 from tests.official.commands import run
 

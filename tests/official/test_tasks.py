@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import ContentError, UsageError
-from mab_gym.official.conversation import read_functions
-from mab_gym.official.published import PUBLISHED
-from mab_gym.official.tasks import NOW, read_tasks
+from mab_gym.official._conversation import read_functions
+from mab_gym.official._published import PUBLISHED
+from mab_gym.official._tasks import NOW, read_tasks
 from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
 
 from .conftest import SHARED

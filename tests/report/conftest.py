@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mab_gym.agents import Agent
-from mab_gym.agents.reference import InstantFinish, Oracle
+from mab_gym.agents._reference import InstantFinish, Oracle
 from mab_gym.cli.app import app
-from mab_gym.records import RunFolder
-from mab_gym.rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._records import RunFolder
+from mab_gym.runs._rollout import Assignment, assignments, play_until_judged, unwrapped
 from tests.conftest import CANONICAL
 
 _BASE = "http://localhost:8080/fhir"

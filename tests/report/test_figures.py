@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord
-from mab_gym.report.figures import failures, groups, histogram, pairs, repeated, success
-from mab_gym.report.runs import Run, labels, read_run
+from mab_gym.report._figures import failures, groups, histogram, pairs, repeated, success
+from mab_gym.report._runs import Run, labels, read_run
+from mab_gym.runs._records import EpisodeRecord
 
 
 def episode(case: str, solved: bool, seed: int = 0, repeat: int = 0, failure: str = "misread_chart") -> EpisodeRecord:

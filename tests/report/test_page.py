@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mab_gym.agents.reference import InstantFinish
+from mab_gym.agents._reference import InstantFinish
 from mab_gym.cli.app import app
-from mab_gym.records import read_records
-from mab_gym.report.trajectories import task_of
-from mab_gym.rollout import Assignment
+from mab_gym.report._trajectories import task_of
+from mab_gym.runs._records import read_records
+from mab_gym.runs._rollout import Assignment
 from tests.report.conftest import HOSTILE, make_report, play_run
 
 

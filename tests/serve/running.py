@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
-from mab_gym.fhir.exchange import Request, Response
-from mab_gym.fhir.server import Server, Session
+from mab_gym.fhir.http._exchange import Request, Response
+from mab_gym.fhir.http._server import Server, Session
 from mab_gym.serve import Application, Gate, Limits, OwnWorlds, SharedWorld, Worlds, listen, run
 
 FHIR = "Content-Type: application/fhir+json"

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.fhir.exchange import Request
-from mab_gym.fhir.outcome import FhirError
-from mab_gym.fhir.server import DEFAULT_BASE_URL, Server
+from mab_gym.fhir.http._exchange import Request
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, Server
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.serve import Gate
 from tests.serve.running import ask, own, patient, running, shared
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from mab_gym.fhir.exchange import Request
-from mab_gym.fhir.outcome import FhirError
+from mab_gym.fhir.http._exchange import Request
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.serve import Limits, OwnWorlds
-from mab_gym.serve.places import LARGE_BODY
-from mab_gym.serve.quota import Quota
-from mab_gym.serve.worlds import Worlds
+from mab_gym.serve._places import LARGE_BODY
+from mab_gym.serve._quota import Quota
+from mab_gym.serve._worlds import Worlds
 from tests.fhir.serving import serve
 from tests.serve.running import Answer, SlowServer, ask, meanwhile, own, patient, running, shared
 
@@ -126,7 +126,7 @@ def test_a_session_that_only_reads_is_kept_while_it_is_in_use(
     worlds = own(Limits(sessions=2, session_idle=-1.0))
     write(worlds, x_mab_session="writes once")
     worlds.place({"x-mab-session": "reads"}, reading=True)
-    monkeypatch.setattr("mab_gym.serve.worlds.USED_ONCE_SECONDS", quiet)
+    monkeypatch.setattr("mab_gym.serve._worlds.USED_ONCE_SECONDS", quiet)
     write(worlds, x_mab_session="new")
     assert worlds.named({"x-mab-session": makes_room}) is None
     assert open_sessions(worlds) == 2

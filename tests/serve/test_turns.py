@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.outcome import FhirError
-from mab_gym.serve.application import kind_of
-from mab_gym.serve.limits import Limits
-from mab_gym.serve.turns import DEAR_SECONDS, RUNNING, GoneError, Turns
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.serve._application import kind_of
+from mab_gym.serve._limits import Limits
+from mab_gym.serve._turns import DEAR_SECONDS, RUNNING, GoneError, Turns
 
 
 async def _stays() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mab_gym.fhir.overlay import Write
+from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Judge, Result
 
 NOW = "2023-11-13T10:15:00+00:00"

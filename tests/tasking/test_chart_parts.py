@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from mab_gym.envs._workplace import Workplace
 from mab_gym.tasking import chart as module
+from mab_gym.tasking._family import Family
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.family import Family
-from mab_gym.workplace import Workplace
 
 
 @pytest.fixture

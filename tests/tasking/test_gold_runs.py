@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import ContentError
+from mab_gym.tasking._gold import GoldRun, play_gold
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.gold import GoldRun, play_gold
 from mab_gym.tasking.solving import Desk, Solution
-from mab_gym.workplace import Workplace
 
 CASE = Case("my_family", 3, "any", {"mrn": "S1"})
 TASK = {"resourceType": "Task", "status": "requested", "intent": "order"}

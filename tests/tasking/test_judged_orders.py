@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.overlay import Write
+from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Judge, Result, number
+from mab_gym.tasking.meaning._said import Order
 from mab_gym.tasking.meaning.due import Check, Due
-from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.meaning.units import amount
 from mab_gym.tasking.verdict import Code
 from tests.tasking.judged import SOLVED, found, judge_of, met, write

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.tasking.matching import assigned
+from mab_gym.tasking._matching import assigned
+from mab_gym.tasking.meaning._reading import read
+from mab_gym.tasking.meaning._said import Order
 from mab_gym.tasking.meaning.due import Check, Due
-from mab_gym.tasking.meaning.reading import read
-from mab_gym.tasking.meaning.said import Order
 from mab_gym.tasking.meaning.units import amount
 from mab_gym.tasking.verdict import Code
 from tests.tasking.meaning.people import GIVEN, TESTED, dosed, medication

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mab_gym.fhir.definitions import Element, elements, resource_types
+from mab_gym.fhir.model._definitions import Element, elements, resource_types
 
 _DEEPEST: Final = 3
 _TEXTS: Final = (

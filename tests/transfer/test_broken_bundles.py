@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.transfer.importing import Imported, import_files
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.transfer._importing import Imported, import_files
 
 HEAD = '{"resourceType": "Bundle",\n"type": "transaction", "entry": [\n'
 
@@ -140,8 +140,8 @@ def test_other_text_than_utf_8_costs_its_entry_alone(tmp_path: Path) -> None:
 def test_an_entry_that_is_too_long_is_passed_over_in_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mab_gym.transfer.reading.LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr("mab_gym.transfer.reading._CHUNK", 1 << 16)
+    monkeypatch.setattr("mab_gym.transfer._reading.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("mab_gym.transfer._reading._CHUNK", 1 << 16)
     long = json.dumps(entry(2, text={"status": "generated", "div": '\\"}]' * 5_000_000}))
     (tmp_path / "b.json").write_text(HEAD + ",\n".join((json.dumps(entry(1)), long, json.dumps(entry(3)))) + "]}")
     tracemalloc.start()

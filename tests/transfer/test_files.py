@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import CohortSpec
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.archive import Archive, open_archive, write_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.budget import DEFAULT_LIMITS
-from mab_gym.fhir.build import build_tables
-from mab_gym.fhir.gather import TableGatherer
-from mab_gym.fhir.parse import parse_resource
-from mab_gym.fhir.server import Request, Server
-from mab_gym.transfer.exporting import export_bundles, export_ndjson
-from mab_gym.transfer.importing import Imported, import_files
+from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._archive import Archive, open_archive, write_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._budget import DEFAULT_LIMITS
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.fhir.store._gather import TableGatherer
+from mab_gym.transfer._exporting import export_bundles, export_ndjson
+from mab_gym.transfer._importing import Imported, import_files
 
 SPEC = CohortSpec("small", 5, 4, 6, 1600, 40, 40, 40)
 
@@ -102,7 +102,7 @@ def test_a_wrong_line_is_named_and_the_rest_is_kept(tmp_path: Path, line: str, s
 
 
 def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mab_gym.transfer.reading.LONGEST_LINE", 2000)
+    monkeypatch.setattr("mab_gym.transfer._reading.LONGEST_LINE", 2000)
     source = written(tmp_path / "a.ndjson", [patient(1), patient(2, text="x" * 5_000_000), patient(3)])
     imported = import_files(source, tmp_path / "a.mab", "a")
     assert imported.counts == {"Patient": 2}
@@ -203,7 +203,7 @@ def test_a_broken_bundle_is_named_and_the_others_are_kept(tmp_path: Path, text: 
 
 
 def test_a_large_bundle_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mab_gym.transfer.reading._CHUNK", 64)
+    monkeypatch.setattr("mab_gym.transfer._reading._CHUNK", 64)
     people = [{"resource": patient(n, name=[{"family": "Ünïcødé 🙂 " + "x" * (n % 90)}])} for n in range(300)]
     (tmp_path / "b.json").write_text(json.dumps(bundle(people), ensure_ascii=False), encoding="utf-8")
     imported = import_files(tmp_path / "b.json", tmp_path / "x.mab", "x")
@@ -395,7 +395,7 @@ def test_what_differs_and_is_long_lies_in_files_not_in_memory(tmp_path: Path, mo
 
     source = written(tmp_path / "a.ndjson", [narrative(number) for number in range(2000)])
     whole = import_files(source, tmp_path / "a.mab", "a")
-    monkeypatch.setattr("mab_gym.fhir.gather.IN_MEMORY", 1 << 20)
+    monkeypatch.setattr("mab_gym.fhir.store._gather.IN_MEMORY", 1 << 20)
     tracemalloc.start()
     spilled = import_files(source, tmp_path / "b.mab", "a")
     _, most = tracemalloc.get_traced_memory()

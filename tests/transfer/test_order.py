@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.server import Request, Server, Session
-from mab_gym.transfer.exporting import export_bundles, export_ndjson
-from mab_gym.transfer.gathering import Gathering
-from mab_gym.transfer.importing import import_files
-from mab_gym.transfer.ordering import BY_IDS, BY_TIMES, BY_TYPES, in_order_of_server
+from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.transfer._exporting import export_bundles, export_ndjson
+from mab_gym.transfer._gathering import Gathering
+from mab_gym.transfer._importing import import_files
+from mab_gym.transfer._ordering import BY_IDS, BY_TIMES, BY_TYPES, in_order_of_server
 
 
 def patient(own: str, **more: Any) -> dict[str, Any]:

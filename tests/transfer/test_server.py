@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from mab_gym.cohort.generate import generate
-from mab_gym.cohort.spec import CohortSpec
+from mab_gym.cohort._generate import generate
+from mab_gym.cohort._spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.server import Request, Server
-from mab_gym.fhir.table import Table
-from mab_gym.transfer.crawling import import_server
+from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._table import Table
+from mab_gym.transfer._crawling import import_server
 
 SPEC = CohortSpec("small", 5, 4, 6, 1600, 40, 40, 40)
 TABLES: dict[str, Table] = {table.resource_type: table for table in generate(SPEC)}

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
 from mab_gym.errors import RecordsError
-from mab_gym.fhir.archive import open_archive
-from mab_gym.fhir.base import BaseTable
-from mab_gym.fhir.server import Request, Server
-from mab_gym.transfer.importing import Imported, import_files
+from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.transfer._importing import Imported, import_files
 
 CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -178,7 +178,7 @@ def test_one_file_with_one_resource_is_taken_whatever_it_is_called(tmp_path: Pat
 
 
 def test_a_long_single_resource_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mab_gym.transfer.reading.LONGEST_LINE", 4000)
+    monkeypatch.setattr("mab_gym.transfer._reading.LONGEST_LINE", 4000)
     folder = guide(tmp_path / "guide")
     (folder / "long.json").write_text(json.dumps({"resourceType": "Basic", "language": "x" * 9000}, indent=1))
     (problem,) = told(imported(folder))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mab_gym.integrations.installed import needing
+from mab_gym.integrations._installed import needing
 
 if TYPE_CHECKING:
-    from mab_gym.integrations.openenv.client import MedicalRecordClient
-    from mab_gym.integrations.openenv.models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
-    from mab_gym.integrations.openenv.server import create_app
+    from mab_gym.integrations.openenv._client import MedicalRecordClient
+    from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
+    from mab_gym.integrations.openenv._server import create_app
 
 __all__ = [
     "MedicalRecordAction",
@@ -24,12 +24,12 @@ __all__ = [
     "MedicalRecordState",
     "create_app",
 ]
-_MODULES = {"MedicalRecordClient": "client", "create_app": "server"}
+_MODULES = {"MedicalRecordClient": "_client", "create_app": "_server"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needing("openenv", "an OpenEnv server or client needs"):
-        module = import_module(f"{__name__}.{_MODULES.get(name, 'models')}")
+        module = import_module(f"{__name__}.{_MODULES.get(name, '_models')}")
     return getattr(module, name)

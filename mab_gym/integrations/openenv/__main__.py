@@ -23,7 +23,7 @@ def serve(
     """Serve an environment to OpenEnv clients, until Ctrl-C. There is no password: serve networks that you trust."""
     try:
         from mab_gym.integrations.openenv import create_app  # noqa: PLC0415  (optional)
-        from mab_gym.serve.running import listen  # noqa: PLC0415  (optional)
+        from mab_gym.serve._running import listen  # noqa: PLC0415  (optional)
 
         app = create_app(env, sessions, max_steps=max_steps, reward=reward)
         listening = listen(host, port)

@@ -3,8 +3,8 @@
 The driver imports Ray when it needs a cluster, not before; what a worker runs (`worker`) knows nothing of the driver.
 """
 
-from mab_gym.integrations.ray.cluster import LOCAL, is_installed
-from mab_gym.integrations.ray.dispatch import RayWorkers
-from mab_gym.integrations.ray.worker import Job
+from mab_gym.integrations.ray._cluster import LOCAL, is_installed
+from mab_gym.integrations.ray._dispatch import RayWorkers
+from mab_gym.integrations.ray._worker import Job
 
 __all__ = ["LOCAL", "Job", "RayWorkers", "is_installed"]

@@ -10,16 +10,16 @@ plays the official text form; with `environment_factory` TRL's own loop plays by
 
 from __future__ import annotations
 
-from mab_gym.integrations.installed import needing
+from mab_gym.integrations._installed import needing
 
 with needing("trl", "training with TRL needs"):
-    from mab_gym.integrations.trl.playing import Player, Start, Track
-    from mab_gym.integrations.trl.prompts import curriculum_prompts, make_env, task_prompts
-    from mab_gym.integrations.trl.rewards import episode_return, solved, unsafe
-    from mab_gym.integrations.trl.rollouts import Rollouts, sampler
-    from mab_gym.integrations.trl.supervised import supervised_rows
-    from mab_gym.integrations.trl.tokens import ChatTokens
-    from mab_gym.integrations.trl.tools import MedicalRecordTools, environment_factory
+    from mab_gym.integrations.trl._playing import Player, Start, Track
+    from mab_gym.integrations.trl._prompts import curriculum_prompts, make_env, task_prompts
+    from mab_gym.integrations.trl._rewards import episode_return, solved, unsafe
+    from mab_gym.integrations.trl._rollouts import Rollouts, sampler
+    from mab_gym.integrations.trl._supervised import supervised_rows
+    from mab_gym.integrations.trl._tokens import ChatTokens
+    from mab_gym.integrations.trl._tools import MedicalRecordTools, environment_factory
 
 __all__ = [
     "ChatTokens",

@@ -6,12 +6,12 @@ name of a top-level module.
 
 from __future__ import annotations
 
-from mab_gym.integrations.installed import needing
+from mab_gym.integrations._installed import needing
 
 with needing("verifiers", "tasks for verifiers need"):
-    from mab_gym.integrations.verifiers.environment import MedicalRecordVerifiersEnv, load_environment
-    from mab_gym.integrations.verifiers.harness import MedicalRecordHarness
-    from mab_gym.integrations.verifiers.taskset import MedicalRecordTask, MedicalRecordTaskset
+    from mab_gym.integrations.verifiers._environment import MedicalRecordVerifiersEnv, load_environment
+    from mab_gym.integrations.verifiers._harness import MedicalRecordHarness
+    from mab_gym.integrations.verifiers._taskset import MedicalRecordTask, MedicalRecordTaskset
 
 __all__ = [
     "MedicalRecordHarness",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mab_gym.tasking.meaning.names import others_in
-from mab_gym.tasking.meaning.said import Refusal, Said
+from mab_gym.tasking.meaning._names import others_in
+from mab_gym.tasking.meaning._said import Refusal, Said
 
 _BY_OID: Final = {
     "urn:oid:2.16.840.1.113883.6.1": "http://loinc.org",
@@ -73,7 +73,7 @@ class Concept:
         """Statements of a CodeableConcept that do not say that it is this one.
 
         Args:
-            statements: Codings and texts, as `mab_gym.tasking.meaning.reading` notes them.
+            statements: Codings and texts, as `mab_gym.tasking.meaning._reading` notes them.
         """
         right = False
         for value, element in statements:

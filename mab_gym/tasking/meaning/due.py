@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, NamedTuple
 
-from mab_gym.fhir.dates import Period, milliseconds
+from mab_gym.fhir.model._dates import Period, milliseconds
+from mab_gym.tasking.meaning._said import Facet, Order, Refusal, Said, member
+from mab_gym.tasking.meaning._texts import Expectation, contradictions
+from mab_gym.tasking.meaning._words import says_nothing
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.people import Person
-from mab_gym.tasking.meaning.said import Facet, Order, Refusal, Said, member
-from mab_gym.tasking.meaning.texts import Expectation, contradictions
 from mab_gym.tasking.meaning.units import Amount
-from mab_gym.tasking.meaning.words import says_nothing
 from mab_gym.tasking.verdict import Code
 
 HOUR: Final = 3_600_000

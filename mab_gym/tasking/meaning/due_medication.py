@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from mab_gym.fhir.dates import milliseconds
+from mab_gym.fhir.model._dates import milliseconds
+from mab_gym.tasking.meaning._said import Facet, Order, Refusal
+from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import PROMPTLY, Check, Request, amount_told, compared, elsewhere, told_day
 from mab_gym.tasking.meaning.often import ONCE, Often
-from mab_gym.tasking.meaning.said import Facet, Order, Refusal
-from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mab_gym.fhir.dates import milliseconds
+from mab_gym.fhir.model._dates import milliseconds
+from mab_gym.tasking.meaning._said import Facet, Order, Refusal, listed, member, words_of
+from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import DAY, Check, Due, compared, told_day
-from mab_gym.tasking.meaning.said import Facet, Order, Refusal, listed, member, words_of
-from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.verdict import Code
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
-from mab_gym.fhir.dates import milliseconds
+from mab_gym.fhir.model._dates import milliseconds
+from mab_gym.tasking.meaning._said import Facet, Order, Refusal
+from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import DAY, HOUR, Check, Request, amount_told, compared, is_instant, told_day
-from mab_gym.tasking.meaning.said import Facet, Order, Refusal
-from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 

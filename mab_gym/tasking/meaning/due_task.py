@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mab_gym.tasking.meaning._said import Facet, Order
+from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import Check, Due, compared, elsewhere
-from mab_gym.tasking.meaning.said import Facet, Order
-from mab_gym.tasking.meaning.texts import Expectation
 from mab_gym.tasking.verdict import Code
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.meaning.said import listed, member
+from mab_gym.tasking.meaning._said import listed, member
 
 _LOCAL: Final = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 _WORD: Final = re.compile(r"[^\W\d_]+")

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from mab_gym.fhir.definitions import Element, elements
+from mab_gym.fhir.model._definitions import Element, elements
 
 Path = tuple[str | int, ...]
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.model._definitions import elements
 from tests.contract.rewritings.grammar import Change, Json
 
 TOGETHER = 4

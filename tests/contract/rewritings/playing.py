@@ -10,13 +10,13 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.fhir.exchange import Request
-from mab_gym.fhir.overlay import Write
-from mab_gym.rollout import unwrapped
+from mab_gym.envs._workplace import Workplace
+from mab_gym.fhir.http._exchange import Request
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.runs._rollout import unwrapped
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import Verdict
-from mab_gym.workplace import Workplace
 from tests.conftest import CANONICAL, ROOT
 from tests.contract.rewritings import Person, Rewriting, Scene, rewritings
 from tests.contract.rewritings.grammar import Json, filled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.model._definitions import elements
 from tests.contract.rewritings.grammar import Change, listed, objects, put, spots
 from tests.contract.rewritings.meaning import Ask
 from tests.contract.rewritings.right_elements_by_name import BY_NAME

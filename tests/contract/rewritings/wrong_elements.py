@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.model._definitions import elements
 from tests.contract.rewritings.grammar import Change, Path, Spot, at, listed, objects, put, spots
 from tests.contract.rewritings.meaning import DOSAGE, DOSE, Ask, iso
 from tests.contract.rewritings.wrong_elements_by_name import BY_NAME

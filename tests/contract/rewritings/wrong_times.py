@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.fhir.definitions import elements
+from mab_gym.fhir.model._definitions import elements
 from tests.contract.rewritings.grammar import Change, Path, at, put
 from tests.contract.rewritings.meaning import DOSAGE, Ask, iso
 from tests.contract.rewritings.words import GTS, HOURS, MORE_THAN_ONCE

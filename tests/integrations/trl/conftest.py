@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.records import EpisodeRecord
+from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import CANONICAL
 
 
@@ -35,7 +35,8 @@ def train(model: Any, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     ) -> Any:
         from trl import GRPOConfig, GRPOTrainer
 
-        from mab_gym.integrations.trl import Rollouts, environment_factory, episode_return, rollouts
+        from mab_gym.integrations.trl import Rollouts, environment_factory, episode_return
+        from mab_gym.integrations.trl import _rollouts as rollouts
         from tests.integrations.trl.scripted import Scripted
 
         env, curriculum, reward = (how.pop(name, None) for name in ("env", "curriculum", "reward"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mab_gym.actions import Finish, Get, Post, parse_action
-from mab_gym.records import EpisodeRecord
+from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import CANONICAL, ROOT
 
 with warnings.catch_warnings():

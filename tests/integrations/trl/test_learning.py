@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mab_gym.curriculum import Curriculum, arms_of
-from mab_gym.env import MedicalRecordEnv
-from mab_gym.records import EpisodeRecord
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.runs._records import EpisodeRecord
 from tests.integrations.scripts import FORMS
 
 pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing

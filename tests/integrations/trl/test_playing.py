@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.records import EpisodeRecord, RunFolder, read_records
+from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records
 from mab_gym.wrappers import StepPenalty
 from tests.conftest import CANONICAL, ROOT
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mab_gym.env import MedicalRecordEnv
+from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
-from mab_gym.fine_tuning import chat
-from mab_gym.records import EpisodeRecord
+from mab_gym.runs._fine_tuning import chat
+from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import CANONICAL
 
 pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.tasking.meaning import words
+from mab_gym.tasking.meaning import _words as words
 from mab_gym.tasking.meaning.units import read_unit
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from mab_gym.tasking.meaning._reading import read
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import Due
 from mab_gym.tasking.meaning.due_medication import MedicationDue
@@ -12,7 +13,6 @@ from mab_gym.tasking.meaning.due_record import AllergyDue, ObservationDue
 from mab_gym.tasking.meaning.due_service import ServiceDue
 from mab_gym.tasking.meaning.due_task import TaskDue
 from mab_gym.tasking.meaning.people import Person
-from mab_gym.tasking.meaning.reading import read
 from mab_gym.tasking.meaning.terms import LABORATORY, LOINC, NDC, RXNORM, TASK_CODE
 from mab_gym.tasking.meaning.units import amount
 

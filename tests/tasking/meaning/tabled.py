@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 
-from mab_gym.fhir.dates import Period
+from mab_gym.fhir.model._dates import Period
+from mab_gym.tasking.meaning._said import FreeText, Order, Refusal
 from mab_gym.tasking.meaning.often import Often
-from mab_gym.tasking.meaning.said import FreeText, Order, Refusal
 from mab_gym.tasking.meaning.units import Amount
 
 FOLDER = Path(__file__).parent / "tables"

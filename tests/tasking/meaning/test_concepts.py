@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from mab_gym.tasking.meaning._said import Refusal, Said
 from mab_gym.tasking.meaning.concepts import Concept
-from mab_gym.tasking.meaning.said import Refusal, Said
 from mab_gym.tasking.meaning.terms import LOINC, NDC, RXNORM, SNOMED
 from tests.tasking.meaning.people import HOLD, POTASSIUM
 from tests.tasking.meaning.tabled import rows

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from mab_gym.tasking.matching import assigned
+from mab_gym.tasking._matching import assigned
+from mab_gym.tasking.meaning._reading import read
+from mab_gym.tasking.meaning._said import Refusal
 from mab_gym.tasking.meaning.due import compared
 from mab_gym.tasking.meaning.often import every
-from mab_gym.tasking.meaning.reading import read
-from mab_gym.tasking.meaning.said import Refusal
 from mab_gym.tasking.meaning.units import amount, hours
 from mab_gym.tasking.verdict import Code
 from tests.tasking.judged import found, judge_of, write

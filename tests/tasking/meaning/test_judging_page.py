@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mab_gym.tasking.critical import LIMITS
-from mab_gym.tasking.meaning.elements import HARMLESS
+from mab_gym.tasking.meaning._elements import HARMLESS
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")

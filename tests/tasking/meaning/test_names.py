@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.tasking.meaning.names import others_in
+from mab_gym.tasking.meaning._names import others_in
 
 DRUGS = "heparin Metformin WARFARIN kcl mgso4 merrem coumadin insulin potassium acetaminophen zolpidem"
 TESTS = "sodium a1c x-ray d-dimer b12 hba1c ct stress-test cryoprecipitate albumin plasma-exchange"

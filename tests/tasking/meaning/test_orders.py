@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from mab_gym.tasking.meaning._reading import read
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import HOUR, Check, Due
 from mab_gym.tasking.meaning.due_record import ObservationDue
 from mab_gym.tasking.meaning.due_service import ServiceDue
 from mab_gym.tasking.meaning.often import every
-from mab_gym.tasking.meaning.reading import read
 from mab_gym.tasking.meaning.terms import LOINC, NDC, REFERRAL, TRANSFUSION
 from mab_gym.tasking.meaning.units import amount, hours
 from tests.tasking.meaning.people import (

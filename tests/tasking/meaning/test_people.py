@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.backends.embedded import EmbeddedBackend
+from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.meaning.people import Person
 from tests.tasking.meaning.people import PERSON

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mab_gym.fhir.definitions import elements
-from mab_gym.tasking.meaning.elements import EVERYWHERE, HARMLESS, NOT_UNDERSTOOD
-from mab_gym.tasking.meaning.reading import READERS, read
+from mab_gym.fhir.model._definitions import elements
+from mab_gym.tasking.meaning._elements import EVERYWHERE, HARMLESS, NOT_UNDERSTOOD
+from mab_gym.tasking.meaning._reading import READERS, read
 from tests.tasking.meaning.people import GIVEN, HELD, TESTED, allergy, hold, medication, reading, service, unmet
 
 MODIFIERS = {"implicitRules", "modifierExtension", "status", "doNotPerform", "intent", "verificationStatus"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.tasking.meaning.reading import LARGEST, read, size_of
-from mab_gym.tasking.meaning.said import Order
-from mab_gym.tasking.meaning.schedules import read_timing
+from mab_gym.tasking.meaning._reading import LARGEST, read, size_of
+from mab_gym.tasking.meaning._said import Order
+from mab_gym.tasking.meaning._schedules import read_timing
 from tests.tasking.meaning.tabled import rows, statements
 
 

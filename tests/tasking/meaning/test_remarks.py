@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from mab_gym.tasking.meaning._said import FreeText
+from mab_gym.tasking.meaning._texts import Expectation, contradictions
 from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.often import every
-from mab_gym.tasking.meaning.said import FreeText
 from mab_gym.tasking.meaning.terms import LOINC
-from mab_gym.tasking.meaning.texts import Expectation, contradictions
 from mab_gym.tasking.meaning.units import amount, hours
 from tests.tasking.meaning.people import HOLD, NOW, PERSON, POTASSIUM, TEST
 from tests.tasking.meaning.tabled import rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.tasking.meaning.said import Facet, FreeText, Order, Refusal, Said, listed, member
+from mab_gym.tasking.meaning._said import Facet, FreeText, Order, Refusal, Said, listed, member
 
 NAMED_OTHERWISE = {"CLINICAL": "clinicalStatus", "VERIFICATION": "verificationStatus"}
 FACETS = """

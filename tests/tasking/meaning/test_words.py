@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.tasking.meaning.said import FreeText
-from mab_gym.tasking.meaning.words import COUNTS, LONGEST, Words, read_words, says_nothing, without_markup
+from mab_gym.tasking.meaning._said import FreeText
+from mab_gym.tasking.meaning._words import COUNTS, LONGEST, Words, read_words, says_nothing, without_markup
 from tests.tasking.meaning.tabled import rows, shown
 
 

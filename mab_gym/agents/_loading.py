@@ -1,0 +1,130 @@
+"""A user's own agent: any Python object with `reset` and `act`, named by an entry point or by ``module:attribute``.
+
+What is named is imported, so its code runs in this process with all its rights.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from mab_gym.agents._agent import Account, Accountable, Agent
+from mab_gym.errors import AgentError, MabGymError, UsageError
+
+ENTRY_POINTS = "mab_gym.agents"
+"""Installed packages offer agents under this entry point group: ``name = "module:attribute"``."""
+
+
+def offered() -> list[str]:
+    """The names under which installed packages offer agents."""
+    return sorted(entry_points(group=ENTRY_POINTS).names)
+
+
+def agent_factory(name: str) -> Callable[[], Agent]:
+    """What makes a user's agent, once for each thread.
+
+    Args:
+        name: An entry point's name, or ``module:attribute``; modules are looked for in the current folder, too. A class
+            or function is called without arguments for each agent; any other object is the agent itself.
+
+    Raises:
+        UsageError: There is no such thing, importing it failed, or it is no agent.
+    """
+    found = _find(name)
+    if not isinstance(found, type) and _plays(found):
+        return lambda: Guarded(found, name)
+    if not callable(found):
+        raise UsageError(f"{name} is no agent: it has no reset and act, and cannot be called to make one")
+
+    def make() -> Agent:
+        try:
+            made = found()
+        except Exception as error:
+            raise UsageError(f"{name} could not be made: {type(error).__name__}: {error}") from error
+        if not _plays(made):
+            raise UsageError(f"{name} makes no agent: what it gives has no reset and act")
+        return Guarded(made, name)
+
+    return make
+
+
+def is_one_object(name: str) -> bool:
+    """Whether a name stands for one agent, which cannot play in several threads at once."""
+    found = _find(name)
+    return not isinstance(found, type) and _plays(found)
+
+
+def _plays(thing: Any) -> bool:
+    return callable(getattr(thing, "reset", None)) and callable(getattr(thing, "act", None))
+
+
+def _find(name: str) -> Any:
+    if ":" not in name:
+        if name not in offered():
+            there = ", ".join(offered()) or "none"
+            raise UsageError(f"no installed package offers an agent {name!r}; there are: {there}")
+        try:
+            return entry_points(group=ENTRY_POINTS)[name].load()
+        except Exception as error:
+            raise UsageError(f"the agent {name} cannot be imported: {type(error).__name__}: {error}") from error
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path:  # as `python -m` does, and a console script does not
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise UsageError(f"the agent {name} cannot be imported: {type(error).__name__}: {error}") from error
+    return found
+
+
+class Guarded:
+    """A user's agent whose own failures are told apart from what it does in the record.
+
+    Args:
+        inner: The agent.
+        name: What it is called where it has no name of its own.
+    """
+
+    def __init__(self, inner: Any, name: str) -> None:
+        own = getattr(inner, "name", None)
+        self.name = own if isinstance(own, str) else name
+        self._inner = inner
+
+    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        """As the agent does it.
+
+        Raises:
+            AgentError: It raised.
+        """
+        self._call(self._inner.reset, observation, info, seed)
+
+    def act(self, observation: Mapping[str, Any]) -> str:
+        """As the agent does it.
+
+        Raises:
+            AgentError: It raised, or gave no text.
+        """
+        action = self._call(self._inner.act, observation)
+        if not isinstance(action, str):
+            raise AgentError(f"the agent {self.name} gave {type(action).__name__} in the place of an action's text")
+        return action
+
+    def account(self, last: Mapping[str, Any] | None) -> Account:
+        """The agent's own account where it keeps one, else an empty one."""
+        if not isinstance(self._inner, Accountable):
+            return Account()
+        told = self._call(self._inner.account, last)
+        return told if isinstance(told, Account) else Account()
+
+    def _call(self, what: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return what(*arguments)
+        except MabGymError:
+            raise
+        except Exception as error:
+            raise AgentError(f"the agent {self.name} failed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,71 @@
+"""Players of graded skill: each step of the gold solution is right with a probability, else a weak player's mistake."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from mab_gym.agents._fallible import WeakPlayer
+from mab_gym.audit._trial import Trial
+from mab_gym.tasking._family import Family
+from mab_gym.tasking.case import Case
+
+SKILLS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+GROUP = 8
+"""Rollouts of one case that are compared with one another, as group-relative policy gradients do."""
+GROUP_SKILLS = (0.2, 0.5, 0.8)
+"""The skills of the players whose groups are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """How players of graded skill do at a family.
+
+    Attributes:
+        family: The family.
+        success: By skill, the share of episodes that were solved.
+        episodes: How many were played at each skill.
+        telling: By kind of reward (``sparse``, ``partial``) and skill, the share of groups of rollouts whose rewards
+            are not all equal.
+    """
+
+    family: str
+    success: Mapping[float, float]
+    episodes: int
+    telling: Mapping[str, Mapping[float, float]]
+
+    @property
+    def rises(self) -> bool:
+        """Whether success rises with skill: clearly from end to end, and nowhere falls by more than chance explains."""
+        rates = [self.success[skill] for skill in SKILLS]
+        slack = [2 * sqrt(2 * max(rate * (1 - rate), 0.02) / self.episodes) for rate in rates]
+        falls = any(later < earlier - room for earlier, later, room in zip(rates, rates[1:], slack, strict=False))
+        return not falls and rates[-1] > rates[0] + slack[0]
+
+
+def grade(trial: Trial, family: Family, cases: Sequence[Case], seed: int, rollouts: int) -> Graded:
+    """Lets players of graded skill play a family.
+
+    Args:
+        trial: Where they play.
+        family: The family.
+        cases: Its cases.
+        seed: Equal seeds give equal players.
+        rollouts: How many episodes a case and skill they play.
+    """
+
+    def rolled(case: Case, skill: float, turn: str) -> Mapping[str, float]:
+        return trial.slipping(family, case, WeakPlayer(skill, random.Random(f"{seed}/{case.id}/{skill}/{turn}")))
+
+    success: dict[float, float] = {}
+    for skill in SKILLS:
+        solved = [rolled(case, skill, str(turn))["sparse"] for case in cases for turn in range(rollouts)]
+        success[skill] = sum(solved) / len(solved)
+    telling: dict[str, dict[float, float]] = {"sparse": {}, "partial": {}}
+    for skill in GROUP_SKILLS:
+        groups = [[rolled(case, skill, f"group/{turn}") for turn in range(GROUP)] for case in cases]
+        for kind, shares in telling.items():
+            shares[skill] = sum(len({rewards[kind] for rewards in group}) > 1 for group in groups) / len(groups)
+    return Graded(family.name, success, len(cases) * rollouts, telling)

@@ -1,0 +1,149 @@
+"""Whether two sets of people, charts and cases have anything in common: what a model trained on one knows of the other.
+
+Compared are Patient ids, identifiers, people (name and date of birth), full names, phone and address together, whole
+charts (`mab_gym.audit._alike`), and, where both are environments, the cases' prompts and the longer texts in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mab_gym.audit._alike import Hashes, nearly_the_same, sketches
+from mab_gym.charts._elements import full_name
+from mab_gym.cohort._names import folded
+from mab_gym.fhir.store._archive import Archive
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._table import InstantColumn, PoolColumn, Table, write_instant
+from mab_gym.tasking._family import Family
+from mab_gym.tasking.case import Case
+
+EXAMPLES: Final = 3
+_LEAST_WORDS: Final = 8
+"""Texts of so many words in a case are somebody's own; shorter ones, such as a blood pressure, are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What one side consists of.
+
+    Attributes:
+        name: What the user called it.
+        facts: By what is compared, the set of what is there.
+        charts: Sketches of the charts by Patient id.
+    """
+
+    name: str
+    facts: Mapping[str, frozenset[str]]
+    charts: Mapping[str, Hashes]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One line of the audit.
+
+    Attributes:
+        what: What was compared.
+        first: How many of them one side has.
+        second: How many the other has.
+        shared: How many are common to both.
+        examples: Some of those.
+    """
+
+    what: str
+    first: int
+    second: int
+    shared: int
+    examples: Sequence[str] = field(default=())
+
+
+def material(
+    name: str, archive: Archive, cases: Iterable[tuple[Family, Case]] | None = None, now: str = ""
+) -> Material:
+    """Reads what one side consists of.
+
+    Args:
+        name: What to call it.
+        archive: Its records.
+        cases: Its cases with their families; None where it is a cohort alone.
+        now: The clock that prompts are filled with.
+    """
+    facts: dict[str, set[str]] = {}
+    patients = archive.tables.get("Patient")
+    for each in _people(patients) if patients is not None else ():
+        for what, found in _facts_of(each):
+            facts.setdefault(what, set()).add(found)
+    if cases is not None:
+        facts |= {"case prompts": set(), "texts in cases": set()}
+        for family, case in cases:
+            facts["case prompts"].add(_plain(" ".join(family.prompt(case, now))))
+            texts = (value for value in case.params.values() if isinstance(value, str))
+            facts["texts in cases"].update(_plain(text) for text in texts if len(text.split()) >= _LEAST_WORDS)
+    frozen = {what: frozenset(found) for what, found in facts.items()}
+    return Material(name, frozen, sketches(archive.tables.get("Observation")))
+
+
+def compare(first: Material, second: Material) -> list[Comparison]:
+    """Everything that is compared, with what is shared."""
+    lines = []
+    for what in dict.fromkeys((*first.facts, *second.facts)):
+        if what in ("case prompts", "texts in cases") and (what not in first.facts or what not in second.facts):
+            continue
+        ours, theirs = first.facts.get(what, frozenset()), second.facts.get(what, frozenset())
+        shared = sorted(ours & theirs)
+        lines.append(Comparison(what, len(ours), len(theirs), len(shared), shared[:EXAMPLES]))
+    alike = list(nearly_the_same(first.charts, second.charts))
+    examples = [f"{pair.first} and {pair.second}: {pair.share:.0%}" for pair in alike[:EXAMPLES]]
+    lines.append(Comparison("charts nearly the same", len(first.charts), len(second.charts), len(alike), examples))
+    return lines
+
+
+def _people(patients: Table) -> Iterator[dict[str, Any]]:
+    """Each Patient as Python values."""
+    for row, logical_id in enumerate(patients.ids):
+        resource: dict[str, Any] = {"id": str(logical_id)}
+        for column in patients.columns:
+            if isinstance(column, PoolColumn):
+                if column.name != "meta" and (code := int(column.codes[row])):
+                    resource[column.name] = parse_element(column.texts[code - 1])
+            elif form := int(column.forms[row]):
+                resource[column.name] = _instant(column, form, int(column.seconds[row]))
+        yield resource
+
+
+def _instant(column: InstantColumn, form: int, seconds: int) -> str:
+    return write_instant(seconds, column.known[form - 1]) if form <= len(column.known) else column.others[seconds]
+
+
+def _facts_of(patient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What tells one person from others."""
+    yield "Patient ids", str(patient["id"])
+    for identifier in _listed(patient.get("identifier")):
+        if identifier.get("value"):
+            yield "identifiers", f"{identifier.get('system', '')}|{identifier['value']}"
+    born = str(patient.get("birthDate", ""))
+    for name in _listed(patient.get("name")):
+        full = folded(full_name([name])).strip()
+        if full:
+            yield "full names", full
+        if full and born:
+            yield "people (name and date of birth)", f"{full} {born}"
+    phones = [str(each.get("value", "")) for each in _listed(patient.get("telecom")) if each.get("value")]
+    places = [
+        " ".join((*(str(line) for line in each["line"] if line), str(each.get("postalCode", ""))))
+        for each in _listed(patient.get("address"))
+        if each.get("line")
+    ]
+    if phones and places:
+        yield "phone and address", folded(f"{phones[0]}, {places[0]}")
+
+
+def _listed(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _plain(text: str) -> str:
+    """A text without case, punctuation and spacing."""
+    return " ".join(re.findall(r"[^\W_]+", folded(text)))

@@ -1,0 +1,99 @@
+"""Partial credit of careless policies: none may earn as much as an honest try with one detail wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from mab_gym.actions import Post, render
+from mab_gym.audit._trial import Trial
+from mab_gym.tasking._family import Family
+from mab_gym.tasking.case import Case
+
+HONEST: Final = "honest, one detail wrong"
+_DETAILS: Final = ("authoredOn", "effectiveDateTime", "recordedDate")
+_ID: Final = re.compile(r"S\d{7}")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The mean partial credit of policies over a family's cases.
+
+    Attributes:
+        family: The family.
+        credit: By policy, the most first; empty where the family never writes.
+    """
+
+    family: str
+    credit: Mapping[str, float]
+
+    def faults(self) -> list[str]:
+        """Careless policies that earn as much as an honest try, each in a sentence."""
+        return [
+            f"{self.family}: the policy that {name} earns {earned:.2f}, an honest try {self.credit[HONEST]:.2f}"
+            for name, earned in self.credit.items()
+            if name != HONEST and earned >= self.credit[HONEST]
+        ]
+
+
+def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policies:
+    """Plays the careless policies and the honest one on a family's cases.
+
+    Families that write nothing have no such policies, nor have those that ask for no answer: what is to be written
+    there stands in the prompt.
+    """
+    gold = [trial.gold_run(family, case) for case in cases]
+    if not any(run.writes for run in gold) or all(run.answer == "[]" for run in gold):
+        return Policies(family.name, {})
+    usual = _usual([[dict(write) for write in run.writes] for run in gold if run.writes])
+    earned: Counter[str] = Counter()
+    for case, run in zip(cases, gold, strict=True):
+        mine, answer = [dict(write) for write in run.writes], run.answer
+        fixed = [_for(case, answer, write) for write in usual]
+        for name, said, written in (
+            ("never orders", answer, []),
+            ("always orders", answer, mine or fixed),
+            ("orders the same for everybody", answer, fixed),
+            ("orders rightly and answers nothing", "", mine),
+            ("orders the same for everybody and answers nothing", "", fixed),
+            (HONEST, answer, _slipped(mine)),
+        ):
+            done = trial.writes([_post(trial, write) for write in written])
+            earned[name] += round(10_000 * trial.judge(family, case, said, done).credit)
+    if all(run.writes for run in gold):
+        del earned["always orders"]  # so does everybody
+    return Policies(family.name, {name: total / 10_000 / len(cases) for name, total in earned.most_common()})
+
+
+def _usual(writes: Sequence[list[Json]]) -> list[Json]:
+    """The orders of the kind that is most often due."""
+    kinds = Counter(tuple(write["resourceType"] for write in each) for each in writes)
+    kind, _ = kinds.most_common(1)[0]
+    return next(each for each in writes if tuple(write["resourceType"] for write in each) == kind)
+
+
+def _for(case: Case, answer: str, write: Json) -> Json:
+    """The same order for the case's patient, whom the prompt or the answer names."""
+    named = case.params.get("mrn") or next((item for item in json.loads(answer) if _ID.fullmatch(str(item))), "")
+    about = {"reference": f"Patient/{named}"}
+    return {name: about if name in ("subject", "for", "patient") else value for name, value in write.items()}
+
+
+def _post(trial: Trial, write: Json) -> str:
+    return render(Post(f"{trial.place.backend.base_url}/{write['resourceType']}", json.dumps(write)))
+
+
+def _slipped(writes: Sequence[Json]) -> list[Json]:
+    """The orders with the first one's date a minute late."""
+    if not writes:
+        return []
+    first = dict(writes[0])
+    name = next(name for name in _DETAILS if name in first)
+    first[name] = (datetime.fromisoformat(first[name]) + timedelta(minutes=1)).isoformat()
+    return [first, *writes[1:]]

@@ -1,0 +1,81 @@
+"""Rules that must bite and shortcuts that must not win: the gold solution played with one thing wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mab_gym.audit._trial import Trial
+from mab_gym.tasking._family import Family
+from mab_gym.tasking.case import Case
+
+LEAST_BITE: Final = 0.15
+"""Of a family's cases so many must be lost by whoever does not know a rule of it."""
+MOST_BY_SHORTCUT: Final = 0.60
+"""Of a family's cases no shortcut may win more, but where the family says why."""
+
+
+def _first_page(action: str) -> str:
+    return re.sub(r"&_(?:sort|count)=[^&\n]*", "", action)
+
+
+def _last_loaded(action: str) -> str:
+    return re.sub(r"&_sort=[^&\n]*", "&_sort=-_lastUpdated", action)
+
+
+def _greatest_id(action: str) -> str:
+    return re.sub(r"&_sort=[^&\n]*", "&_sort=-_id", action)
+
+
+SHORTCUTS: Final[Mapping[str, Callable[[str], str]]] = {
+    "first_page": _first_page,
+    "last_loaded": _last_loaded,
+    "greatest_id": _greatest_id,
+}
+"""Ways to search that save the thinking: the first page as it comes, the last loaded first, the greatest id first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A family against the careless.
+
+    Attributes:
+        family: The family.
+        played: The number of its cases.
+        lost: By rule, the number of cases that are lost by whoever breaks it.
+        won: By shortcut, the number of cases that it wins; none for families without sorted searches.
+        excused: By rule or shortcut, why the family lets it pass.
+    """
+
+    family: str
+    played: int
+    lost: Mapping[str, int]
+    won: Mapping[str, int]
+    excused: Mapping[str, str] = field(default_factory=dict)
+
+    def faults(self) -> list[str]:
+        """Rules that do not bite and shortcuts that win, each in a sentence."""
+        blunt = [
+            f"{self.family}: breaking the rule {rule!r} loses {lost} of {self.played} cases, less than {LEAST_BITE:.0%}"
+            for rule, lost in self.lost.items()
+            if lost < LEAST_BITE * self.played and rule not in self.excused
+        ]
+        short = [
+            f"{self.family}: the shortcut {name!r} wins {won} of {self.played} cases, more than {MOST_BY_SHORTCUT:.0%}"
+            for name, won in self.won.items()
+            if won > MOST_BY_SHORTCUT * self.played and name not in self.excused
+        ]
+        return blunt + short
+
+
+def try_rules(trial: Trial, family: Family, cases: Sequence[Case]) -> Rules:
+    """Plays a family's gold solutions with each rule broken, and by each shortcut."""
+    rules = dict.fromkeys(rule for case in cases for rule in trial.rules(family, case))
+    lost = {rule: sum(not trial.careless(family, case, rule) for case in cases) for rule in rules}
+    won = {}
+    for name, change in SHORTCUTS.items():
+        if any("_sort=" in action for case in cases[:3] for action in trial.gold(family, case)):
+            won[name] = sum(trial.careless(family, case, change=change) for case in cases)
+    return Rules(family.name, len(cases), lost, won, family.excused)

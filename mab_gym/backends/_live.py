@@ -1,0 +1,178 @@
+"""A real FHIR server over HTTP, as one episode at a time works with it.
+
+What the episode writes is noted and can be taken back; an answer of the server is told from a failure of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from mab_gym.backends._effects import Touched, effect_of
+from mab_gym.client._transport import Transport
+from mab_gym.errors import InfrastructureError
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.model._json_text import compact
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._overlay import Write
+
+PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
+"""What a server that works answers with 200."""
+_BROKEN: Final = (502, 503, 504)
+"""Never an answer of a FHIR server to what was asked."""
+_SENT: Final[Mapping[str, str]] = {"content-type": "application/fhir+json"}
+_EXPUNGE: Final = compact(
+    {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "expungeDeletedResources", "valueBoolean": True},
+            {"name": "expungePreviousVersions", "valueBoolean": True},
+        ],
+    }
+)
+
+
+class LiveServer:
+    """The conversation of one episode with a server.
+
+    Args:
+        transport: Leads to the server.
+
+    Attributes:
+        writes: What the episode has written, in order.
+        prepared: What it began with in addition to the snapshot.
+        known: Whether nothing else can have changed.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.writes: list[Write] = []
+        self.prepared: list[Touched] = []
+        self.known = True
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the server is as it was, without anything having been taken back."""
+        return self.known and not self.writes and not self.prepared
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The resource types that were written to."""
+        return frozenset([*(w.resource_type for w in self.writes), *(each.resource_type for each in self.prepared)])
+
+    def handle(self, request: Request) -> Response:
+        """Puts an agent's request to the server.
+
+        Raises:
+            InfrastructureError: There was no answer, or one that only a broken server gives.
+        """
+        writing = request.method not in ("GET", "HEAD")
+        known, self.known = self.known, self.known and not writing  # whatever happens before the answer is read
+        response = self._answer(request, writing)
+        effect = effect_of(request, response)
+        self.writes.extend(self._read_back(touched) for touched in effect.touched)
+        self.known = known and effect.whole
+        return response
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Lays resources over the snapshot, each under its own id.
+
+        Raises:
+            InfrastructureError: The server does not take them.
+        """
+        entries: list[Any] = []
+        for resource in resources:
+            name, given = str(resource["resourceType"]), resource.get("id")
+            asked = {"method": "PUT", "url": f"{name}/{given}"} if given else {"method": "POST", "url": name}
+            entries.append({"resource": dict(resource), "request": asked})
+        body = compact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        request = Request("POST", "", _SENT, body)
+        self.known = False
+        response = self._transport.send(request)
+        effect = effect_of(request, response)
+        if response.status != 200 or len(effect.touched) != len(entries):
+            raise InfrastructureError(f"the record system does not take a case's own resources ({response.status})")
+        self.prepared.extend(effect.touched)
+        self.known = effect.whole
+
+    def take_back(self) -> bool:
+        """Deletes and expunges what was created since the snapshot; False where that is not enough.
+
+        Raises:
+            InfrastructureError: The server did not answer.
+        """
+        if not self.known:
+            return False
+        changed = [*self.prepared, *(Touched(w.interaction, *w.key, w.version) for w in self.writes)]
+        if any(touched.interaction != "create" or touched.version > 1 for touched in changed):
+            return False
+        addresses = [f"{touched.resource_type}/{touched.logical_id}" for touched in reversed(changed)]
+        if addresses and not self._delete(addresses):
+            return False
+        for address in addresses:
+            self._transport.send(Request("POST", f"{address}/$expunge", _SENT, _EXPUNGE))
+        if any(self._transport.send(Request("GET", address)).status not in (404, 410) for address in addresses):
+            return False
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Begins anew: the server is at the snapshot."""
+        self.writes = []
+        self.prepared = []
+        self.known = True
+
+    def _delete(self, addresses: Sequence[str]) -> bool:
+        """Deletes resources together, so that those that refer to one another can go."""
+        if len(addresses) == 1:
+            return self._transport.send(Request("DELETE", addresses[0])).status < 300
+        entries: list[Any] = [{"request": {"method": "DELETE", "url": address}} for address in addresses]
+        body = compact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        return self._transport.send(Request("POST", "", _SENT, body)).status == 200
+
+    def _answer(self, request: Request, writing: bool) -> Response:
+        response = self._transport.send(request)
+        if response.status in _BROKEN and not writing:
+            response = self._transport.send(request)
+        if response.status in _BROKEN or (response.status >= 500 and not self._well(writing)):
+            raise InfrastructureError(f"the record system is out of order: it answers {response.status}")
+        return response
+
+    def _well(self, writing: bool) -> bool:
+        """Whether the server can still read, and write where that was asked of it.
+
+        HAPI answers 500 to some requests that it does not understand; then it works on.
+        """
+        if self._transport.send(PROBE).status != 200:
+            return False
+        if not writing:
+            return True
+        canary = f"Basic/mab-gym-{uuid.uuid4()}"
+        resource = {"resourceType": "Basic", "id": canary.partition("/")[2], "code": {"text": "mab_gym"}}
+        if self._transport.send(Request("PUT", canary, _SENT, compact(resource))).status != 201:
+            return False
+        deleted = self._delete([canary])
+        self._transport.send(Request("POST", f"{canary}/$expunge", _SENT, _EXPUNGE))
+        return deleted
+
+    def _read_back(self, touched: Touched) -> Write:
+        """What is stored now of something that was written."""
+        if touched.interaction == "delete":
+            return Write("delete", touched.resource_type, touched.logical_id, None, "", touched.version)
+        address = f"{touched.resource_type}/{touched.logical_id}"
+        response = self._transport.send(Request("GET", address, {"accept": FHIR_JSON}))
+        resource = parse_element(response.body) if response.status == 200 else None
+        if not isinstance(resource, dict):
+            raise InfrastructureError(f"the record system has stored {address} and does not give it back")
+        meta = resource.get("meta", {})
+        version = touched.version or int(meta.get("versionId", 1))
+        return Write(
+            touched.interaction,
+            touched.resource_type,
+            touched.logical_id,
+            resource,
+            response.body,
+            version,
+            updated=str(meta.get("lastUpdated", "")),
+        )

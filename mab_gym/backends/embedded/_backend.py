@@ -1,0 +1,102 @@
+"""The embedded FHIR server as a backend: in process, reset in microseconds, its own faults told from its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from weakref import WeakValueDictionary
+
+from mab_gym._opening import READING, Opened, stamp
+from mab_gym.errors import InfrastructureError
+from mab_gym.fhir.http._exchange import Request, Response
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, Server, Session
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.fhir.store._table import Table
+
+
+class EmbeddedSession(Session):
+    """A session of one episode: a fault of the server's own is no answer, and threads take turns.
+
+    A request takes microseconds of the one processor that Python gives to all threads, so nobody waits long.
+    """
+
+    __slots__ = ()
+
+    def handle(self, request: Request) -> Response:
+        """Answers a request; never raises for anything that a request holds.
+
+        Raises:
+            InfrastructureError: The server is at fault, or its archive was changed under it.
+        """
+        with READING:
+            return super().handle(request)
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """See `World.prepare`."""
+        with READING:
+            super().prepare(resources)
+
+    def failed(self, request: Request, error: Exception) -> NoReturn:
+        """Says that the server is at fault, in the place of an answer that an agent would take for its own fault.
+
+        Raises:
+            InfrastructureError: Always.
+        """
+        if isinstance(error, InfrastructureError):
+            raise error
+        raise InfrastructureError(
+            f"the embedded server could not answer a {request.method} ({type(error).__name__}); its log says why"
+        ) from error
+
+
+class EmbeddedBackend:
+    """A `Server` over an archive or over tables in memory; see `Backend` for the attributes."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        digest: str,
+        base_url: str = DEFAULT_BASE_URL,
+        now: datetime = DEFAULT_NOW,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.server = Server(tables, base_url, now, check=check)
+        self.base_url = base_url
+        self.now = now
+        self.digest = digest
+
+    def open(self) -> EmbeddedSession:
+        """A new session at the snapshot; costs microseconds."""
+        return EmbeddedSession(self.server)
+
+    def close(self) -> None:
+        """Nothing to give back: the archive is dropped when the last session is gone."""
+
+
+_OPEN: Opened[EmbeddedBackend] = Opened()
+_BY_DIGEST: WeakValueDictionary[str, EmbeddedBackend] = WeakValueDictionary()
+"""The backends in memory and in use; a file of the same contents, as another process builds it, is held once."""
+
+
+def embedded_backend(archive: Path) -> EmbeddedBackend:
+    """The backend over an archive; one process opens (and verifies) each archive once, and again where it was replaced.
+
+    Args:
+        archive: The archive's file.
+
+    Raises:
+        ArchiveError: The file is missing, damaged or no archive.
+    """
+
+    def make() -> EmbeddedBackend:
+        opened = open_archive(archive)
+        if opened.check is not None:  # the file under it is its own
+            return EmbeddedBackend(opened.tables, opened.digest, check=opened.check)
+        known = _BY_DIGEST.get(opened.digest)
+        if known is None:
+            known = _BY_DIGEST[opened.digest] = EmbeddedBackend(opened.tables, opened.digest)
+        return known
+
+    return _OPEN.get(archive.absolute(), stamp(archive), make)

@@ -1,0 +1,130 @@
+"""A FHIR server somewhere else, which others may use, too: read from only, or written to with everything taken back."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
+
+from mab_gym.backends._effects import why_not_undoable
+from mab_gym.backends._live import LiveServer
+from mab_gym.client._transport import TIMEOUT, Transport, said, secret_headers
+from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.fhir.http._server import DEFAULT_NOW, Request, Response
+from mab_gym.fhir.store._overlay import Write
+
+REFUSED: Final = "refused"
+UNDONE: Final = "undone"
+WRITES: Final = (REFUSED, UNDONE)
+"""What becomes of an agent's POSTs: none is sent, or what they created is deleted when the episode ends."""
+
+
+class RemoteSession:
+    """A view of a remote server; see `RecordSession`."""
+
+    def __init__(self, transport: Transport, undoing: bool) -> None:
+        self._live = LiveServer(transport)
+        self._undoing = undoing
+        self._written: tuple[Write, ...] | None = None
+        # For whoever drops an episode in the middle, and at the end of the process.
+        weakref.finalize(self, _tidy, self._live)
+
+    @property
+    def writes(self) -> Sequence[Write]:
+        """What the episode has written, though it may have been taken back by now."""
+        return self._live.writes if self._written is None else self._written
+
+    def handle(self, request: Request) -> Response:
+        """Puts a request to the server, or refuses one whose effect could not be taken back.
+
+        Raises:
+            InfrastructureError: The server gives no answer.
+        """
+        if request.method not in ("GET", "HEAD") and not self._undoing:
+            return said(405, "This record system is only read from", "not-supported")
+        why = why_not_undoable(request)
+        if why is not None:
+            return said(403, f"This record system is not for this environment alone: {why}", "forbidden")
+        return self._live.handle(request)
+
+    def release(self) -> None:
+        """Ends the episode: what was created is deleted, and expunged where the server knows how.
+
+        Raises:
+            InfrastructureError: Something is still there; the text names it.
+        """
+        if self._written is None:
+            self._written = tuple(self._live.writes)
+        if self._live.untouched:
+            return
+        left = ", ".join("/".join(write.key) for write in self._live.writes) or "something"
+        try:
+            gone = self._live.take_back()
+        except InfrastructureError as error:
+            raise InfrastructureError(f"{error}; {left} may still be on the server") from None
+        finally:
+            self._live.forget()  # a failure is said once
+        if not gone:
+            raise InfrastructureError(f"{left} could not be taken back and may still be on the server")
+
+    def reset(self) -> None:
+        """Goes back to the state before the episode.
+
+        Raises:
+            InfrastructureError: As for `release`.
+        """
+        try:
+            self.release()
+        finally:
+            self._written = None
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Refuses: nothing is laid over a server that others use, too.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError("variants that change the chart need the embedded record system, or a container")
+
+
+def _tidy(live: LiveServer) -> None:
+    with suppress(InfrastructureError):
+        if not live.untouched:
+            live.take_back()
+
+
+class RemoteBackend:
+    """A FHIR R4 server by its base URL; see `Backend` for the attributes.
+
+    Args:
+        base_url: As in ``http://localhost:8080/fhir``. Headers and a token come from the environment (see
+            `mab_gym.client._transport`).
+        now: The record system's clock.
+        writes: One of `WRITES`.
+        timeout: Seconds for one answer.
+
+    Raises:
+        NotInstalledError: httpx is missing.
+        UsageError: The URL is none, or a setting is unknown.
+    """
+
+    def __init__(
+        self, base_url: str, now: datetime = DEFAULT_NOW, writes: str = REFUSED, timeout: float = TIMEOUT
+    ) -> None:
+        if writes not in WRITES:
+            raise UsageError(f"what is written to a remote server is {' or '.join(WRITES)}, not {writes!r}")
+        self._transport = Transport(base_url, headers=secret_headers(), timeout=timeout)
+        self._undoing = writes == UNDONE
+        self.base_url = self._transport.base_url
+        self.now = now
+        self.digest = f"remote:{self.base_url}"
+
+    def open(self) -> RemoteSession:
+        """A new view."""
+        return RemoteSession(self._transport, self._undoing)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()

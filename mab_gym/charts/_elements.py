@@ -1,0 +1,116 @@
+"""Elements of some rows of a table, parsed once for each distinct value."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import numpy as np
+
+from mab_gym.fhir.model._dates import read_date
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, IntArray, PoolColumn, Table, read_instant
+
+_TIMES: Final = (
+    "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod", "authoredOn",
+    "recordedDate", "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "date", "issued", "period", "created",
+)  # fmt: skip
+"""Elements that say when something was, the best first."""
+_LEAST, _GREATEST = 1e-100, 1e100
+"""The bounds of a measurement: what lies beyond is none; sums and differences of it leave what a float holds."""
+
+
+class Elements:
+    """The elements of the given rows.
+
+    Args:
+        table: The table.
+        rows: Which of its rows.
+    """
+
+    def __init__(self, table: Table, rows: IntArray) -> None:
+        self._columns = {column.name: column for column in table.columns}
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def values(self, name: str) -> list[Any]:
+        """An element of each row as Python values; None where it is absent."""
+        column = self._columns.get(name)
+        if not isinstance(column, PoolColumn):
+            return [None] * len(self.rows)
+        codes = column.codes[self.rows]
+        parsed = {code: parse_element(column.texts[code - 1]) for code in np.unique(codes).tolist() if code}
+        return [parsed.get(code) for code in codes.tolist()]
+
+    def seconds(self, name: str) -> list[int | None]:
+        """A date or time of each row as seconds since 1970 (partial dates begin in UTC); a period's begin."""
+        column = self._columns.get(name)
+        if isinstance(column, InstantColumn):
+            found = zip(column.forms[self.rows].tolist(), column.seconds[self.rows].tolist(), strict=True)
+            return [
+                None if not form else _seconds(json.loads(column.others[second])) if form == OTHER_FORM else second
+                for form, second in found
+            ]
+        return [_seconds(value) for value in self.values(name)]
+
+    def times(self) -> list[int | None]:
+        """When each of the rows was, by the first element that says so."""
+        result: list[int | None] = [None] * len(self.rows)
+        for name in (name for name in _TIMES if name in self._columns):
+            found = self.seconds(name)
+            result = [new if known is None else known for known, new in zip(result, found, strict=True)]
+        return result
+
+
+def spoken(concept: Any) -> str:
+    """A CodeableConcept or a Coding in words: its text, else a display or code; of a list, the first that has one."""
+    if isinstance(concept, list):
+        return next((said for each in concept if (said := spoken(each))), "")
+    if not isinstance(concept, dict):
+        return concept if isinstance(concept, str) else ""
+    codings = [*(each for each in concept.get("coding") or () if isinstance(each, dict)), concept]
+    texts = [concept.get("text"), *(coding.get(key) for coding in codings for key in ("display", "code"))]
+    return next((str(text) for text in texts if text), "")
+
+
+def code_of(concept: Any) -> str:
+    """The first coding's code; empty where there is none."""
+    if isinstance(concept, list):
+        return code_of(concept[0]) if concept else ""
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    return str(codings[0].get("code") or "") if codings and isinstance(codings[0], dict) else ""
+
+
+def full_name(names: Any) -> str:
+    """Given and family names, or the text, of the first HumanName that has any; empty where none has."""
+    for name in (each for each in names or () if isinstance(each, dict)):
+        parts = [*(name.get("given") or ()), name.get("family")]
+        if full := " ".join(str(part) for part in parts if part) or str(name.get("text") or ""):
+            return full
+    return ""
+
+
+def amount_of(quantity: Any) -> float | None:
+    """The value of a Quantity, where it is one that figures and plots can be made of."""
+    value = quantity.get("value") if isinstance(quantity, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if not value or _LEAST <= abs(value) <= _GREATEST else None
+
+
+def _seconds(value: Any) -> int | None:
+    """The begin of a date, a time or a Period as seconds since 1970."""
+    if isinstance(value, dict):
+        value = value.get("start") or value.get("end")
+    if not isinstance(value, str):
+        return None
+    if (read := read_instant(value)) is not None:
+        return read[0]
+    cut = re.sub(r"\.\d+", "", value)
+    if (read := read_instant(cut)) is not None:
+        return read[0]
+    dated = read_date(value[:10])
+    return None if dated is None else int((read_instant(value[:10]) or (0,))[0])

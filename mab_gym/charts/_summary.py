@@ -1,0 +1,216 @@
+"""What an archive holds, in figures: counts, people, conditions, results; read by columns, in about a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from mab_gym.charts._chart import when
+from mab_gym.charts._elements import amount_of, code_of, full_name, spoken
+from mab_gym.charts._owners import owners
+from mab_gym.fhir.store._archive import Archive
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Table, write_instant
+
+_MOST: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Some people in figures; None where nothing is known.
+
+    Attributes:
+        count: How many.
+        mean_age: In completed years.
+        spread: Sample standard deviation of the ages.
+        female: Share of women, 0 to 1.
+    """
+
+    count: int
+    mean_age: float | None
+    spread: float | None
+    female: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of result or condition in figures.
+
+    Attributes:
+        name: What it is.
+        count: How often it is recorded.
+        people: How many people have it.
+        unit: Unit of the values.
+        quantiles: 5 %, 50 % and 95 % of the values; empty where there are none.
+    """
+
+    name: str
+    count: int
+    people: int
+    unit: str = ""
+    quantiles: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An archive in figures.
+
+    Attributes:
+        counts: Resources by type.
+        profiles: People with a chart.
+        everybody: All Patients.
+        first: The first day on which something was observed, None where nothing was.
+        last: The last one.
+        observations: Least, median and greatest number of observations of those who have any.
+        conditions: The most frequent ones by people.
+        results: The most frequent numeric results.
+    """
+
+    counts: dict[str, int]
+    profiles: People
+    everybody: People
+    first: str | None
+    last: str | None
+    observations: tuple[int, ...]
+    conditions: list[Kind] = field(default_factory=list)
+    results: list[Kind] = field(default_factory=list)
+
+
+def summarize(archive: Archive, now: datetime) -> Summary:
+    """An archive in figures.
+
+    Args:
+        archive: Which.
+        now: When ages are counted.
+    """
+    tables = archive.tables
+    each = list(owners(tables.get("Observation")).counts().values())
+    with_chart = set[str]().union(*(owners(table).people for table in tables.values()))
+    spread = tuple(int(value) for value in np.quantile(each, (0, 0.5, 1))) if each else ()
+    first, last = _span(tables.get("Observation"))
+    return Summary(
+        {name: len(table) for name, table in tables.items()},
+        _people(tables.get("Patient"), with_chart, now),
+        _people(tables.get("Patient"), None, now),
+        first,
+        last,
+        spread,
+        _conditions(tables.get("Condition")),
+        _results(tables.get("Observation")),
+    )
+
+
+def patients(archive: Archive) -> Iterable[tuple[str, str, str, str, int]]:
+    """Id, name, gender, date of birth and number of observations of each Patient, in load order."""
+    table = archive.tables.get("Patient")
+    if table is None:
+        return
+    names, genders = _pool_values(table, "name"), _pool_values(table, "gender")
+    births = _births(table)
+    counts = owners(archive.tables.get("Observation")).counts()
+    for row, logical_id in enumerate(table.ids):
+        mrn = str(logical_id)
+        yield mrn, full_name(names[row]), str(genders[row] or ""), births[row] or "", counts.get(mrn, 0)
+
+
+def _people(table: Table | None, only: set[str] | None, now: datetime) -> People:
+    if table is None:
+        return People(0, None, None, None)
+    rows = [row for row, logical_id in enumerate(table.ids) if only is None or str(logical_id) in only]
+    births, genders = _births(table), _pool_values(table, "gender")
+    ages = []
+    for row in rows:
+        try:
+            born = date.fromisoformat(births[row] or "")
+        except ValueError:
+            continue
+        ages.append(now.year - born.year - ((now.month, now.day) < (born.month, born.day)))
+    known = [genders[row] for row in rows if genders[row]]
+    return People(
+        len(rows),
+        float(np.mean(ages)) if ages else None,
+        float(np.std(ages, ddof=1)) if len(ages) > 1 else None,
+        known.count("female") / len(known) if known else None,
+    )
+
+
+def _conditions(table: Table | None) -> list[Kind]:
+    code = _pool(table, "code")
+    if table is None or code is None:
+        return []
+    about = owners(table)
+    pairs = np.unique(np.stack([code.codes[about.rows].astype(np.int64), about.numbers]), axis=1)
+    people = np.bincount(pairs[0], minlength=len(code.texts) + 1)
+    counts = np.bincount(code.codes, minlength=len(code.texts) + 1)
+    best = [place for place in np.argsort(-people, kind="stable").tolist() if place][:_MOST]
+    return [
+        Kind(spoken(parse_element(code.texts[place - 1])), int(counts[place]), int(people[place])) for place in best
+    ]
+
+
+def _results(table: Table | None) -> list[Kind]:
+    code, quantity = _pool(table, "code"), _pool(table, "valueQuantity")
+    if table is None or code is None or quantity is None:
+        return []
+    read = [parse_element(text) for text in quantity.texts]
+    amounts = [amount_of(each) for each in read]
+    values = np.array([np.nan, *(np.nan if amount is None else amount for amount in amounts)])
+    about = owners(table)
+    counts = np.bincount(code.codes[quantity.codes > 0], minlength=len(code.texts) + 1)
+    kinds = []
+    for place in np.argsort(-counts, kind="stable").tolist()[:_MOST]:
+        rows = np.flatnonzero((code.codes == place) & (quantity.codes > 0))
+        found = values[quantity.codes[rows]]
+        found = found[~np.isnan(found)]
+        if not place or not len(found):
+            continue
+        concept = parse_element(code.texts[place - 1])
+        unit = str(read[int(quantity.codes[rows[0]]) - 1].get("unit") or "")
+        quantiles = tuple(float(value) for value in np.quantile(found, (0.05, 0.5, 0.95)))
+        people = len(np.unique(about.numbers[np.isin(about.rows, rows)]))
+        kinds.append(Kind(spoken(concept) or code_of(concept), int(counts[place]), people, unit, quantiles))
+    return kinds
+
+
+def _pool(table: Table | None, name: str) -> PoolColumn | None:
+    columns = table.columns if table is not None else ()
+    return next((column for column in columns if column.name == name and isinstance(column, PoolColumn)), None)
+
+
+def _pool_values(table: Table, name: str) -> list[Any]:
+    column = _pool(table, name)
+    if column is None:
+        return [None] * len(table)
+    values = [None, *(parse_element(text) for text in column.texts)]
+    return [values[code] for code in column.codes.tolist()]
+
+
+def _births(table: Table) -> list[str | None]:
+    for column in table.columns:
+        if column.name == "birthDate" and isinstance(column, InstantColumn):
+            found = zip(column.forms.tolist(), column.seconds.tolist(), strict=True)
+            return [
+                None
+                if not form
+                else str(json.loads(column.others[second]))[:10]
+                if form == OTHER_FORM
+                else write_instant(second, column.known[form - 1])[:10]
+                for form, second in found
+            ]
+    return [str(value) if value else None for value in _pool_values(table, "birthDate")]
+
+
+def _span(table: Table | None) -> tuple[str | None, str | None]:
+    for column in table.columns if table is not None else ():
+        if column.name == "effectiveDateTime" and isinstance(column, InstantColumn):
+            seconds = column.seconds[(column.forms > 0) & (column.forms <= len(column.known))]
+            if len(seconds):
+                ends = (int(seconds.min()), int(seconds.max()))
+                first, last = (when(end, "days") for end in ends)
+                return first, last
+    return None, None

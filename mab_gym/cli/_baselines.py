@@ -1,0 +1,35 @@
+"""``mab-gym baselines``: the reference agents against each other, in one table."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from mab_gym.cli._console import counting, output
+from mab_gym.cli._environment import DEFAULT_ENV, make
+from mab_gym.cli._scores import score_table
+from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._scores import AGENTS
+
+
+def baselines(
+    env: Annotated[
+        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+    ] = DEFAULT_ENV,
+) -> None:
+    """Play an environment with each reference agent and print one table."""
+    made = make(env)
+    todo = assignments(unwrapped(made))
+    rows = []
+    for make_agent in AGENTS.values():
+        begun = time.perf_counter()
+        agent = make_agent(made)
+        records = []
+        with counting(f"{agent.name} plays {len(todo)} cases", len(todo)) as advance:
+            for record in play_all(made, agent, todo):
+                records.append(record)
+                advance()
+        rows.append((agent.name, records, time.perf_counter() - begun))
+    output.print(score_table(f"{unwrapped(made).workplace.environment.id}: success rate in %", rows))

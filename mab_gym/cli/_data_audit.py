@@ -1,0 +1,70 @@
+"""``mab-gym data audit``: whether two sets of people, charts and cases have anything in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from mab_gym.audit._leakage import Comparison, Material, compare, material
+from mab_gym.cli._cohorts import MEANT, opened
+from mab_gym.cli._console import output
+from mab_gym.cli._environment import make
+from mab_gym.cohort._locate import archive_path, named_spec
+from mab_gym.envs._environment_file import environment_files, read_environment
+from mab_gym.fhir.store._archive import open_archive
+from mab_gym.runs._rollout import unwrapped
+
+_STREAMED = 1000
+"""So many cases are looked at where they come without end."""
+
+Side = Annotated[str, typer.Argument(help=f"{MEANT} Or an environment's id or file.")]
+
+
+def audit(
+    first: Side,
+    second: Side,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove that two sets have nobody and nothing in common; exit with 1 where they do.
+
+    Compared are Patient ids, identifiers, names, people, phone with address, and whole charts, which are found even
+    where names, dates and some values were changed; of environments the cases' prompts and texts, too.
+    """
+    lines = compare(_material(first), _material(second))
+    if as_json:
+        output.print_json(json.dumps([dataclasses.asdict(line) for line in lines]))
+    else:
+        output.print(_table(first, second, lines))
+    if any(line.shared for line in lines):
+        if not as_json:
+            output.print(f"{first} and {second} are not disjoint", markup=False)
+        raise typer.Exit(1)
+    if not as_json:
+        output.print(f"{first} and {second} have nothing in common", markup=False)
+
+
+def _material(name: str) -> Material:
+    ids = {read_environment(path).id for path in environment_files()}
+    if name in ids or f"mab_gym/{name}" in ids or name.endswith(".toml"):
+        place = unwrapped(make(name)).workplace
+        environment = place.environment
+        path = environment.archive or archive_path(named_spec(environment.cohort))
+        cases = place.tasks.cases or list(islice(place.tasks.stream(), _STREAMED))
+        paired = [(place.tasks.catalogue[case.family], case) for case in cases]
+        return material(name, open_archive(path), paired, place.backend.now.isoformat())
+    return material(name, opened(name))
+
+
+def _table(first: str, second: str, lines: list[Comparison]) -> Table:
+    sides = (escape(first), escape(second))
+    table = Table("compared", *sides, "shared", "for instance", title="What two sets have in common")
+    for line in lines:
+        shared = f"[red]{line.shared:,}[/]" if line.shared else "0"
+        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, escape("; ".join(line.examples)))
+    return table

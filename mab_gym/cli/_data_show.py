@@ -1,0 +1,67 @@
+"""``mab-gym data show`` and ``mab-gym data patients``: a chart as people read it, and whose there are."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from mab_gym.charts._chart import read_chart
+from mab_gym.charts._page import page
+from mab_gym.charts._summary import patients
+from mab_gym.charts._terminal import rendered
+from mab_gym.cli._cohorts import DEFAULT, MEANT, Cohort, CohortOption, cohort_and_patient, meant, opened
+from mab_gym.cli._console import output
+from mab_gym.cohort._names import folded
+from mab_gym.errors import UsageError
+from mab_gym.fhir.http._server import DEFAULT_NOW
+
+
+def show(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[COHORT] MRN",
+            help=f"{MEANT} [default: {DEFAULT}] Then whose chart; `mab-gym data patients` lists them.",
+        ),
+    ],
+    option: CohortOption = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file instead.")] = None,
+    whole: Annotated[bool, typer.Option("--all", help="Show long lists to their ends.")] = False,
+) -> None:
+    """Show a patient's chart: conditions, medications, latest results, procedures."""
+    cohort, mrn = cohort_and_patient(words, option)
+    chart = read_chart(opened(cohort), mrn)
+    if html is None:
+        for piece in rendered(chart, DEFAULT_NOW, whole=whole):
+            output.print(piece)
+        return
+    text = page(chart, DEFAULT_NOW)
+    try:
+        html.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{html} cannot be written: {error.strerror}") from None
+    output.print(f"{html} ({len(text.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
+
+
+def list_patients(
+    cohort: Cohort = None,
+    option: CohortOption = None,
+    find: Annotated[str, typer.Option(help="Only those whose name or MRN holds this, case and accents apart.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+) -> None:
+    """List the people of a cohort."""
+    wanted = folded(find)
+    found = (each for each in patients(opened(meant(cohort, option))) if wanted in folded(f"{each[0]} {each[1]}"))
+    shown = list(islice(found, limit + 1))
+    table = Table("MRN", "name", "sex", "born")
+    table.add_column("observations", justify="right")
+    for mrn, name, gender, born, count in shown[:limit]:
+        table.add_row(escape(mrn), escape(name), escape(gender), born, f"{count:,}" if count else "–")
+    output.print(table if shown else f"nobody's name or MRN holds {find!r}", markup=False)
+    if len(shown) > limit:
+        output.print(f"and more (--limit, --find); these are the first {limit}")

@@ -1,0 +1,211 @@
+"""``mab-gym hapi``: a real HAPI FHIR server in Docker, loaded once, from whose snapshot episodes begin."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import platformdirs
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mab_gym.backends.embedded._backend import embedded_backend
+from mab_gym.cli._console import errors, output, stages
+from mab_gym.cohort._locate import NAMED, named_archive
+from mab_gym.errors import NotInstalledError
+from mab_gym.fhir.store._archive import read_about
+
+if TYPE_CHECKING:
+    from mab_gym.backends.container._engine import Engine
+
+app = typer.Typer(
+    help="A real HAPI FHIR server in Docker behind the same environments.", no_args_is_help=True, add_completion=False
+)
+Cohort = Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")]
+_EVERY = 20.0
+"""Seconds between the lines that say how far a load has come, where no bar can be shown."""
+
+
+@app.command()
+def up(
+    image: Annotated[
+        str | None, typer.Option(help="The image; else MAB_GYM_HAPI_IMAGE, else hapiproject/hapi:v7.6.0.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port of this machine's loopback interface.", min=1, max=65535)] = 8080,
+) -> None:
+    """Start a HAPI FHIR server in a container, empty, on this machine alone."""
+    _check_installed()
+    from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
+
+    with _engine() as engine, _starting() as (pulling, waiting):
+        running = hospital.up(engine, image, port, pulling, waiting)
+    output.print(f"HAPI FHIR answers at {running.base_url} (container {running.name})", markup=False, soft_wrap=True)
+
+
+@app.command()
+def load(
+    cohort: Cohort = "canonical",
+    workers: Annotated[int, typer.Option(help="Bundles put at a time.", min=1, max=64)] = 2,
+) -> None:
+    """Load a cohort or an archive into it; the same command goes on where it was cut off."""
+    _check_installed()
+    from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
+    from mab_gym.backends.container._loading import load as put  # noqa: PLC0415
+
+    tables, digest, _ = _archive(cohort)
+    with _engine() as engine:
+        running = hospital.running_main(engine)
+        notes = Path(platformdirs.user_cache_dir("mab_gym", appauthor=False)) / "hapi" / f"{running.id[:12]}.loaded"
+        with _loading(cohort) as tell:
+            loaded = put(tables, running.base_url, notes, f"{running.id} {digest}", tell, workers)
+    rate = (loaded.resources - loaded.before) / max(loaded.seconds, 1e-9)
+    output.print(
+        f"{loaded.resources:,} resources are loaded, {loaded.resources - loaded.before:,} of them now, in "
+        f"{loaded.seconds:.0f} s ({rate:.0f} a second)",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def snapshot(cohort: Cohort = "canonical") -> None:
+    """Keep what the server holds as an image that episodes begin from; the server is stopped for it."""
+    _check_installed()
+    from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
+
+    tables, digest, name = _archive(cohort)
+    with _engine() as engine:
+        with errors.status("comparing, stopping and committing the container"):
+            image = hospital.snapshot(engine, tables, digest, name)
+        output.print(
+            f'{image.tags[0] if image.tags else image.id} holds {name}; its environments take backend="container". '
+            "The loaded container is stopped: mab-gym hapi up starts it again, mab-gym hapi down removes it.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def status() -> None:
+    """Show the engine, the containers and the snapshots."""
+    _check_installed()
+    from mab_gym.backends.container._engine import ARCHIVE, OWNER, ROLE  # noqa: PLC0415
+    from mab_gym.backends.container._process_lock import is_alive  # noqa: PLC0415
+
+    with _engine() as engine:
+        containers, images = engine.containers(), engine.images(role="snapshot")
+        output.print(f"Docker engine {engine.version}", markup=False)
+        if containers:
+            table = Table("container", "for", "state", "address", "owner")
+            for each in containers:
+                owner = each.labels.get(OWNER, "")
+                whose = "" if not owner else "alive" if is_alive(owner) else "gone (the next start removes it)"
+                address = each.base_url if each.port else ""
+                table.add_row(each.name, each.labels.get(ROLE, ""), each.status, address, whose)
+            output.print(table)
+        else:
+            output.print("no containers: mab-gym hapi up starts one", markup=False)
+        if images:
+            table = Table("snapshot", "archive", "size", "made")
+            for image in images:
+                made = image.created.partition(".")[0]
+                table.add_row(
+                    ", ".join(image.tags), image.labels.get(ARCHIVE, "")[:12], f"{image.size / 1e6:,.0f} MB", made
+                )
+            output.print(table)
+        else:
+            output.print("no snapshots: mab-gym hapi load and mab-gym hapi snapshot make one", markup=False)
+
+
+@app.command()
+def down(
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="Remove the snapshot images, too.")] = False,
+) -> None:
+    """Remove the container, and what processes that are no more have left."""
+    _check_installed()
+    from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
+
+    with _engine() as engine:
+        containers, images = hospital.down(engine, snapshots)
+    removed = f"removed {containers} container{'' if containers == 1 else 's'}"
+    output.print(f"{removed} and {images} snapshots" if snapshots else removed, markup=False)
+
+
+def _check_installed() -> None:
+    missing = [name for name in ("docker", "filelock", "httpx") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotInstalledError(f"containers need {', '.join(missing)}: pip install 'mab-gym[docker]'")
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    from mab_gym.backends.container._engine import Engine  # noqa: PLC0415  (optional)
+
+    engine = Engine()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _archive(cohort: str) -> tuple[Mapping[str, Any], str, str]:
+    """An archive's tables, its digest and its name."""
+    with stages(f"building the {cohort} cohort") as tell:
+        path = named_archive(cohort, tell)
+    backend = embedded_backend(path)
+    return backend.server.tables, backend.digest, str(read_about(path).get("name", path.stem))
+
+
+@contextmanager
+def _starting() -> Iterator[tuple[Callable[[Mapping[str, Any]], None], Callable[[float], None]]]:
+    """Tells of an image that is fetched, then of a server that starts."""
+    with errors.status("starting a container") as shown:
+        told: set[str] = set()
+
+        def pulling(message: Mapping[str, Any]) -> None:
+            what = f"fetching the image: {message.get('status', '')} {message.get('progress', '')}"
+            shown.update(what)
+            if not errors.is_terminal and "pulling" not in told:
+                told.add("pulling")
+                errors.print("fetching the image", markup=False)
+
+        def waiting(seconds: float) -> None:
+            shown.update(f"the server is starting: {seconds:.0f} s (a minute is usual)")
+            if not errors.is_terminal and "starting" not in told:
+                told.add("starting")
+                errors.print("the server is starting (a minute is usual)", markup=False)
+
+        yield pulling, waiting
+
+
+@contextmanager
+def _loading(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time that is left, by the pace of this run; else lines now and then."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left:"), TimeRemainingColumn(compact=True),
+    )  # fmt: skip
+    begun = time.monotonic()
+    first: list[int] = []
+    last = [begun]
+    with Progress(*columns, console=errors, disable=not errors.is_terminal, speed_estimate_period=120) as bars:
+        task = bars.add_task(f"loading {what}", total=None)
+
+        def tell(done: int, total: int) -> None:
+            if not first:
+                first.append(done)
+            bars.update(task, completed=done, total=total)
+            now = time.monotonic()
+            if errors.is_terminal or now - last[0] < _EVERY:
+                return
+            last[0] = now
+            pace = (done - first[0]) / (now - begun)
+            left = f"about {1 + (total - done) / pace // 60:.0f} min left" if pace else "no pace yet"
+            errors.print(f"loading {what}: {done:,} of {total:,}, {pace:.0f} a second, {left}", markup=False)
+
+        yield tell

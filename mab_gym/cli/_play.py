@@ -1,0 +1,70 @@
+"""``mab-gym play``: a person plays an episode in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from mab_gym.cli._console import output
+from mab_gym.cli._environment import DEFAULT_ENV, make
+from mab_gym.tasking._variants import VARIANTS
+
+_HELP = "Type an action; after POST the JSON on further lines and an empty line to send it. An empty first line quits."
+
+
+def play_in_terminal(
+    env: Annotated[
+        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+    ] = DEFAULT_ENV,
+    case: Annotated[str | None, typer.Option(help="A case, as in latest_magnesium/07.")] = None,
+    family: Annotated[str | None, typer.Option(help="Any case of this family.")] = None,
+    difficulty: Annotated[str | None, typer.Option(help="Any case of this difficulty.")] = None,
+    variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses the case.")] = None,
+) -> None:
+    """Play one episode yourself and see the verdict with its reasons."""
+    made = make(env)
+    asked = {"case": case, "family": family, "difficulty": difficulty, "variant": variant}
+    options = {name: value for name, value in asked.items() if value}
+    observation, info = made.reset(seed=seed, options=options)
+    output.print(observation["text"], markup=False, soft_wrap=True)
+    output.rule(f"{info['case']} · {info['kind']} · {info['difficulty']}")
+    output.print(_HELP, style="dim")
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action = _read_action()
+        if action is None:
+            output.print("You left before the end; there is no verdict.")
+            return
+        observation, _, terminated, truncated, info = made.step(action)
+        if observation["text"]:
+            output.print(observation["text"], markup=False, soft_wrap=True)
+    show_verdict(info)
+
+
+def show_verdict(info: Mapping[str, Any]) -> None:
+    """Prints an episode's verdict with its reasons."""
+    verdict = info["verdict"]
+    if "infrastructure_error" in info:
+        output.rule("[red]this does not count")
+    else:
+        output.rule("[green]solved" if verdict["success"] else f"[red]not solved: {verdict['failure']}")
+    for reason in verdict["reasons"]:
+        output.print(f"{reason['code']}: {reason['text']}", markup=False, soft_wrap=True)
+    output.print(f"{info['step']} steps", style="dim")
+
+
+def _read_action() -> str | None:
+    lines: list[str] = []
+    try:
+        lines.append(input("> "))
+        if not lines[0].strip():
+            return None
+        if lines[0].startswith("POST"):
+            while line := input("  "):
+                lines.append(line)
+    except EOFError:
+        return None if not lines or not lines[0].strip() else "\n".join(lines)
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""``mab-gym report``: one HTML file of one or more runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mab_gym.cli._console import counting, errors, output
+from mab_gym.cli._environment import make
+from mab_gym.envs._environment_file import EMBEDDED
+from mab_gym.errors import MabGymError, UsageError
+from mab_gym.report._expected import Expected, expected_actions
+from mab_gym.report._page import write_report
+from mab_gym.report._runs import Run, labels, read_run
+from mab_gym.runs._rollout import unwrapped
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, as `mab-gym eval` makes them.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
+    expected: Annotated[bool, typer.Option(help="Show what the gold solutions do; they are played for it.")] = True,
+) -> None:
+    """Make one self-contained HTML file: figures, comparisons and every trajectory of the runs."""
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file, as in --out {out / 'report.html'}")
+    read = [read_run(folder, label) for folder, label in zip(runs, labels(runs), strict=True)]
+    gold = {run.label: _gold(run) for run in read} if expected else {}
+    total = sum(len(run.episodes) for run in read)
+    with counting(f"writing {total:,} episodes", total) as advance:
+        size = write_report(read, out, gold, title, advance)
+    output.print(f"{out}: {total:,} episodes of {len(read)} runs, {size / 1e6:.1f} MB", markup=False, soft_wrap=True)
+
+
+def _gold(run: Run) -> Expected:
+    """What the gold solutions of a run's cases do; nothing, with a line that says why, where they cannot be played."""
+    try:
+        env = make(str(run.about.get("file") or run.env), backend=EMBEDDED)
+        workplace = unwrapped(env).workplace
+        then, now = str(run.about.get("archive")), workplace.backend.digest
+        if then != now:
+            raise UsageError(f"it was played on other records (digest {then[:12]}…, here {now[:12]}…)")
+        named = ("variant",) if workplace.tasks.cases else ("variant", "family", "difficulty")
+        return expected_actions(env, run.episodes, {name: run.about.get(name) for name in named})
+    except MabGymError as error:
+        errors.print(f"{run.label}: what was expected is not shown: {error}", markup=False, soft_wrap=True)
+        return {}

@@ -1,0 +1,141 @@
+"""``mab-gym serve``: the embedded FHIR server behind HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mab_gym.backends.embedded._backend import embedded_backend
+from mab_gym.cli._console import errors, output, stages
+from mab_gym.cohort._locate import NAMED, named_archive
+from mab_gym.errors import UsageError
+from mab_gym.fhir.http._server import Server
+from mab_gym.serve import BODY_WORK, Application, Gate, Limits, OwnWorlds, SharedWorld, listen, run, server_of_records
+
+_WHO = "Who may ask"
+_HOW_MUCH = "How much"
+_SIZE = re.compile(r"(\d{1,15}) ?([KMG]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+
+
+class Sessions(StrEnum):
+    """Who shares a record system with whom."""
+
+    SHARED = "shared"
+    OWN = "own"
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any that is free.")] = 8090,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    archive: Annotated[
+        str | None, typer.Option(help=f"A cohort ({', '.join(NAMED)}) or an archive's file. [default: canonical]")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Begin with no records at all.")] = False,
+    records: Annotated[Path | None, typer.Option(help="A file of resources, one a line (.ndjson, .ndjson.gz).")] = None,
+    sessions: Annotated[
+        Sessions,
+        typer.Option(
+            help="'shared': all clients see one record system. 'own': each session has its own, named by the header "
+            "X-MAB-Session or by the cookie that the answer to its first write brings."
+        ),
+    ] = Sessions.SHARED,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further name under which clients reach it; may be repeated. [default: localhost, loopback "
+            "addresses and the one that it listens at]",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The origin of web pages that may read and write, as in https://app.example.org; may be repeated. "
+            "[default: none]",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="The address that all links name, where a proxy stands before it, as in https://app.example.org/fhir.",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    body_bytes: Annotated[str, typer.Option(help="The longest body.", rich_help_panel=_HOW_MUCH)] = "8MB",
+    session_bytes: Annotated[
+        str,
+        typer.Option(help="Memory that one session may take (with --sessions own).", rich_help_panel=_HOW_MUCH),
+    ] = "128MB",
+    stored_bytes: Annotated[
+        str, typer.Option(help="The same of all sessions together.", rich_help_panel=_HOW_MUCH)
+    ] = "1024MB",
+) -> None:
+    """Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C.
+
+    Nothing that clients write outlives the process. POST /reset takes a session back to where it began, DELETE /session
+    ends it. docs/fhir-server.md names all limits.
+    """
+    if sum([archive is not None, empty, records is not None]) > 1:
+        raise UsageError("give one of --archive, --empty and --records")
+    limits = _limits(body_bytes, session_bytes, stored_bytes)
+    listening = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{listening.getsockname()[1]}/fhir"
+    gate = Gate(url, allow_host or (), allow_origin or (), base_url)
+    server = _server(archive, empty, records)
+    server.limits = replace(server.limits, body=BODY_WORK)
+    worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
+    count = sum(len(table) for table in server.tables.values())
+
+    def ready(stop: Callable[[], None]) -> None:
+        output.print(f"{count:,} resources at {url} (sessions: {sessions.value}); Ctrl-C stops", markup=False)
+
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        errors.print(f"anybody who reaches {host} can read and write these records", markup=False)
+    application = Application(worlds, gate, limits)
+    server.pause = application.give_way
+    run(application, listening, ready, limits)
+
+
+def _limits(body: str, session: str, stored: str) -> Limits:
+    """The limits with the sizes that the command line names.
+
+    Raises:
+        UsageError: One is no size, or they do not fit together.
+    """
+    body_bytes, session_bytes, stored_bytes = (
+        _read_size(option, text)
+        for option, text in (("--body-bytes", body), ("--session-bytes", session), ("--stored-bytes", stored))
+    )
+    return Limits(
+        body=body_bytes,
+        bodies=max(Limits().bodies, 2 * body_bytes),
+        session_bytes=session_bytes,
+        stored_bytes=stored_bytes,
+    )
+
+
+def _read_size(option: str, text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    size = int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2].upper()] if found else 0
+    if size < 1:
+        raise UsageError(f"{option} takes a number of bytes, as in 500000, 64KB, 8MB or 2GB, not {text!r}")
+    return size
+
+
+def _server(archive: str | None, empty: bool, records: Path | None) -> Server:
+    if empty:
+        return Server({})
+    if records is not None:
+        return server_of_records(records)
+    name = archive or "canonical"
+    with stages(f"building the {name} cohort") as tell:
+        path = named_archive(name, tell)
+    return embedded_backend(path).server

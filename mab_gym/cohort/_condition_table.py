@@ -1,0 +1,165 @@
+"""The Condition table: a problem list, and the diagnoses of encounters.
+
+A long-term condition stands once on the problem list and again and again as a diagnosis of encounters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
+from mab_gym.cohort._conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
+from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
+from mab_gym.cohort._existence import EARLIER_CODES
+from mab_gym.cohort._limits import DIAGNOSES, beyond_limits
+from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
+from mab_gym.cohort._streams import Bools, Ints, counted, integers, pick, pick_rows
+from mab_gym.fhir.store._table import InstantForm
+
+_CHRONIC = len(LONG_TERM)
+_CODES: tuple[tuple[str, str], ...] = (
+    *((condition.code, condition.display) for condition in LONG_TERM),
+    *OF_A_VISIT,
+    *(diagnosis for reason in REASONS for diagnosis in OF_A_STAY[reason]),
+)
+_DIVIDED = [number for number, (code, _) in enumerate(_CODES) if code in EARLIER_CODES]
+_CODES_EVER = (*_CODES, *((EARLIER_CODES[_CODES[number][0]][0], _CODES[number][1]) for number in _DIVIDED))
+_INSTEAD = np.array(
+    [number for number, (code, _) in enumerate(_CODES) if code in ("R53.83", "R42", "R10.9", "K59.00", "Z79.899")]
+)
+"""What everybody can have: it is written down in turn where a diagnosis cannot be."""
+_SHARE_OF_COMPLAINTS = 0.35
+"""What a visit can be about is so likely to be among a person's complaints; a general examination always is."""
+_CATEGORIES = ("problem-list-item", "encounter-diagnosis")
+_CLINICAL = ("active", "inactive", "resolved")
+_VERIFICATION = ("confirmed", "provisional", "unconfirmed")
+_FORMS = (*ZONES, InstantForm(10), InstantForm(7), InstantForm(4))
+_DAY_FORM = 4
+_UNITS = {_DAY_FORM: "datetime64[D]", 5: "datetime64[M]", 6: "datetime64[Y]"}
+
+
+class ConditionTable:
+    """The table's columns apart from ``meta``, filled block by block."""
+
+    def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        def concept(name: str, codes: tuple[str, ...]) -> list[dict[str, object]]:
+            system = f"http://terminology.hl7.org/CodeSystem/condition-{name}"
+            return [{"coding": [{"system": system, "code": code}]} for code in codes]
+
+        self._clinical = PoolBuilder.of("clinicalStatus", rows, concept("clinical", _CLINICAL))
+        self._verification = PoolBuilder.of("verificationStatus", rows, concept("ver-status", _VERIFICATION))
+        self._category = PoolBuilder.of("category", rows, [[each] for each in concept("category", _CATEGORIES)])
+        system = "http://hl7.org/fhir/sid/icd-10-cm"
+        codes = [
+            {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+            for code, display in _CODES_EVER
+        ]
+        self._code = PoolBuilder.of("code", rows, codes)
+        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._onset = InstantBuilder("onsetDateTime", rows, _FORMS)
+        self._abatement = InstantBuilder("abatementDateTime", rows, _FORMS)
+        self._recorded = InstantBuilder("recordedDate", rows, ZONES)
+        self.builders = (
+            self._clinical,
+            self._verification,
+            self._category,
+            self._code,
+            self._subject,
+            self._onset,
+            self._abatement,
+            self._recorded,
+        )
+
+    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
+        """Writes a block of patients.
+
+        Args:
+            rng: The block's stream.
+            rows: Where its rows lie.
+            first: Number of the block's first patient in the cohort.
+            profiles: What drives the block's charts.
+            contacts: When its patients met the hospital.
+        """
+        patient, place = counted(profiles.counts["Condition"])
+        total = len(patient)
+        has = np.stack([profiles.traits[condition.key] for condition in LONG_TERM], axis=1)
+        onsets = profiles.onsets
+        contact = contacts.pick(rng, patient, np.where(contacts.setting == OUTPATIENT, 1.5, 1.0))
+        code = self._diagnoses(rng, patient, has, contacts, contact)
+        recorded = contacts.moment(rng, contact)
+        zone = contacts.zone[contact]
+        early = (code < _CHRONIC) & (recorded < onsets[patient, np.minimum(code, _CHRONIC - 1)])
+        code = np.where(early, _CHRONIC + integers(rng, 0, len(OF_A_VISIT), total), code)
+        broken = beyond_limits(
+            DIAGNOSES,
+            [each for each, _ in _CODES],
+            kind=code,
+            patient=patient,
+            time=recorded,
+            births=profiles.births,
+            traits=profiles.traits,
+        )
+        code[broken] = _INSTEAD[np.arange(int(broken.sum())) % len(_INSTEAD)]
+        # The problem list comes first, one row for each long-term condition.
+        problems = has.sum(axis=1, dtype=np.int64)
+        listed = place < problems[patient]
+        code[listed] = np.nonzero(has)[1][(np.cumsum(problems) - problems)[patient[listed]] + place[listed]]
+        chronic = code < _CHRONIC
+        begun = np.where(chronic, onsets[patient, np.minimum(code, _CHRONIC - 1)], recorded)
+        noticed = begun + integers(rng, 1, 60 * 24 * 60, total) * MINUTE
+        noticed = np.maximum(noticed, FIRST + integers(rng, 1, 400 * 24 * 60, total) * MINUTE)
+        recorded = np.where(listed, np.minimum(noticed, NOW - DAY), recorded)
+        abated = recorded + integers(rng, 2 * 24, 60 * 24, total) * HOUR
+        past = abated < NOW - DAY
+        over = past & (rng.random_sample(total) < np.where(chronic, np.where(listed, 0.04, 0.0), 0.7))
+        inactive = ~over & past & (rng.random_sample(total) < 0.03)
+        ended = np.where(over & (rng.random_sample(total) < 0.85), _DAY_FORM, 0)
+        onset = np.where(
+            listed,
+            pick(rng, (15, 0, 0, 0, 25, 25, 35), total),
+            np.where(chronic, 0, np.where(rng.random_sample(total) < 0.5, pick(rng, (30, 0, 0, 0, 70), total), zone)),
+        )
+        self._clinical.put(rows, np.where(over, 3, np.where(inactive, 2, 1)))
+        self._verification.put(rows, pick(rng, (3, 92, 3, 2), total))
+        self._category.put(rows, np.where(listed, 1, 2))
+        for further, number in enumerate(_DIVIDED):
+            until = EARLIER_CODES[_CODES[number][0]][1]
+            code[(code == number) & ~listed & (recorded < until)] = len(_CODES) + further
+        self._code.put(rows, 1 + code)
+        self._subject.put(rows, 1 + first + patient)
+        self._onset.put(rows, _beginning(begun, onset), onset)
+        self._abatement.put(rows, _beginning(abated, ended), ended)
+        self._recorded.put(rows, recorded, np.where(listed, 1, zone))
+
+    @staticmethod
+    def _diagnoses(rng: RandomState, patient: Ints, has: Bools, contacts: Contacts, contact: Ints) -> Ints:
+        """Index into all codes for each diagnosis made at a contact."""
+        patients, total = len(has), len(patient)
+        weights = np.zeros((patients * SETTINGS, _CHRONIC + len(OF_A_VISIT)))
+        # Nobody comes with everything: people have their few complaints, some of them again and again.
+        prone = np.exp(0.6 * rng.standard_normal((patients, len(OF_A_VISIT))))
+        prone *= rng.random_sample(prone.shape) < _SHARE_OF_COMPLAINTS
+        prone[:, 0] = 1.0
+        for setting in range(SETTINGS):
+            weights[setting::SETTINGS, :_CHRONIC] = has * (1.0 if setting == OUTPATIENT else 1.6)
+            weights[setting::SETTINGS, _CHRONIC:] = prone * (0.25 if setting <= EMERGENCY else 0.03)
+        common = pick_rows(rng, weights, patient * SETTINGS + contacts.setting[contact])
+        sizes = np.array([len(OF_A_STAY[reason]) for reason in REASONS], dtype=np.int64)
+        starts = _CHRONIC + len(OF_A_VISIT) + np.cumsum(sizes) - sizes
+        reason = contacts.reason[contact]
+        special = starts[reason] + np.floor(rng.random_sample(total) * sizes[reason]).astype(np.int64)
+        in_stay = (contacts.setting[contact] != OUTPATIENT) & (rng.random_sample(total) < 0.4)
+        return np.where(in_stay, special, common)
+
+
+def _beginning(seconds: Ints, forms: Ints) -> Ints:
+    """The start of the day, month or year around points in time, where their form names no more than that."""
+    result = seconds.copy()
+    for form, unit in _UNITS.items():
+        rows = forms == form
+        result[rows] = seconds[rows].astype("datetime64[s]").astype(unit).astype("datetime64[s]").astype(np.int64)
+    return result

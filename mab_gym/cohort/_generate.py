@@ -1,0 +1,173 @@
+"""The cohort generator: from a spec to the tables of a record system.
+
+People are loaded one after another. For each there comes the Patient, then Conditions, Procedures, MedicationRequests
+and Observations; the background patients come last. Every resource but a Patient takes the next number of one counter
+as its id. Charts are made for a few patients at a time, so memory grows with the result alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from mab_gym.cohort._columns import InstantBuilder, PoolBuilder, pretty
+from mab_gym.cohort._condition_table import ConditionTable
+from mab_gym.cohort._current import deal
+from mab_gym.cohort._encounters import Plan, draw_contacts
+from mab_gym.cohort._medication_table import MedicationRequestTable
+from mab_gym.cohort._observation_table import ObservationTable
+from mab_gym.cohort._observations import draw_observations, panel_rates, per_contact
+from mab_gym.cohort._people import draw_people, patient_builders
+from mab_gym.cohort._procedure_table import ProcedureTable
+from mab_gym.cohort._profiles import draw_profiles
+from mab_gym.cohort._readings import draw_readings
+from mab_gym.cohort._spec import CohortSpec
+from mab_gym.cohort._streams import (
+    CONDITIONS,
+    ENCOUNTERS,
+    LOADING,
+    MEDICATIONS,
+    OBSERVATIONS,
+    PROCEDURES,
+    SITUATIONS,
+    Ints,
+    integers,
+    stream,
+)
+from mab_gym.fhir.store._table import Table
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, how much of it is done, and how much there is to do."""
+
+LOAD_ORDER: Final = ("Condition", "Procedure", "MedicationRequest", "Observation")
+"""The order in which one person's records get their ids."""
+
+_BLOCK = 10
+"""Patients whose charts are made at a time; part of what decides the bytes."""
+_BATCH = 2000
+"""Observations that one load request held at most."""
+_BACKGROUND_BATCH = 50
+_LOAD_START = datetime(2023, 11, 12, 21, 0, 0, tzinfo=UTC)
+_LOAD_MILLISECONDS = 8 * 3600 * 1000
+_ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
+    """Generates a cohort.
+
+    Args:
+        spec: What to generate; equal specs give equal tables, to the byte.
+        progress: Called regularly with (stage, done, total).
+
+    Returns:
+        The tables Patient, Observation, Procedure, Condition and MedicationRequest.
+    """
+    report = progress or (lambda stage, done, total: None)
+    report("people", 0, 1)
+    people = draw_people(spec)
+    profiles = draw_profiles(spec, people)
+    dealt = deal(spec.entropy, spec.patients, profiles.traits, profiles.usual)
+    factors = panel_rates(profiles, spec.bedside)
+    records = per_contact(factors)
+    mrns = [person.mrn for person in people[: spec.patients]]
+    conditions = ConditionTable(spec.conditions, mrns)
+    procedures = ProcedureTable(spec.procedures, mrns)
+    requests = MedicationRequestTable(spec.medication_requests, mrns)
+    observations = ObservationTable(spec.observations, mrns)
+    starts = {name: np.concatenate([[0], np.cumsum(counts)]) for name, counts in profiles.counts.items()}
+    report("people", 1, 1)
+    report("charts", 0, spec.patients)
+    for number, first in enumerate(range(0, spec.patients, _BLOCK)):
+        last = min(first + _BLOCK, spec.patients)
+        block = profiles.part(first, last)
+        plans = [
+            Plan(
+                records=int(block.counts["Observation"][i]),
+                per_contact=records[first + i],
+                burden=int(block.burden[i]),
+                reasons=block.reasons[i],
+                current_days=int(dealt.days[first + i]),
+            )
+            for i in range(last - first)
+        ]
+        contacts = draw_contacts(stream(spec.entropy, ENCOUNTERS, number), plans)
+        rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
+        conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], first, block, contacts)
+        procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], first, block, contacts)
+        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), dealt, first, block.usual)
+        rng = stream(spec.entropy, OBSERVATIONS, number)
+        drawn = draw_observations(rng, block, factors[first:last], contacts, readings)
+        observations.add(rows["Observation"], first, drawn, rng)
+        rng = stream(spec.entropy, MEDICATIONS, number)
+        requests.add(rng, rows["MedicationRequest"], first, block, contacts, drawn)
+        report("charts", last, spec.patients)
+    batches = _batches(profiles.counts, spec)
+    ids = _ids(profiles.counts)
+    finished: dict[str, tuple[Ints | list[str], Sequence[PoolBuilder | InstantBuilder]]] = {
+        "Patient": ([person.mrn for person in people], patient_builders(people, spec)),
+        "Observation": (ids["Observation"], observations.builders),
+        "Procedure": (ids["Procedure"], procedures.builders),
+        "Condition": (ids["Condition"], conditions.builders),
+        "MedicationRequest": (ids["MedicationRequest"], requests.builders),
+    }
+    texts = _metas(spec, 1 + max(int(numbers[-1]) for numbers in batches.values()))
+    tables = []
+    for done, (name, (table_ids, builders)) in enumerate(finished.items()):
+        report("tables", done, len(finished))
+        meta = PoolBuilder("meta", len(table_ids), len(texts), texts.__getitem__)
+        meta.put(slice(0, len(table_ids)), 1 + batches[name])
+        tables.append(Table(name, table_ids, [meta.column(), *(builder.column() for builder in builders)]))
+    report("tables", len(finished), len(finished))
+    return tables
+
+
+def _ids(counts: dict[str, Ints]) -> dict[str, Ints]:
+    """Ids from one counter in load order; see the module's head."""
+    totals = np.stack([counts[name] for name in LOAD_ORDER])
+    before_person = np.cumsum(totals.sum(axis=0)) - totals.sum(axis=0)
+    before_type = np.cumsum(totals, axis=0) - totals
+    result = {}
+    for place, name in enumerate(LOAD_ORDER):
+        begin = np.repeat(1 + before_person + before_type[place], counts[name])
+        offset = np.arange(len(begin)) - np.repeat(np.cumsum(counts[name]) - counts[name], counts[name])
+        result[name] = (begin + offset).astype(np.int64)
+    return result
+
+
+def _batches(counts: dict[str, Ints], spec: CohortSpec) -> dict[str, Ints]:
+    """The number of the load request that brought each row, ascending in load order.
+
+    One request brings a Patient with the Conditions, one the Procedures, one the MedicationRequests, and one at most
+    `_BATCH` Observations.
+    """
+    requests = 3 + -(-counts["Observation"] // _BATCH)
+    begin = np.cumsum(requests) - requests
+    rows = counts["Observation"]
+    offset = np.arange(int(rows.sum())) - np.repeat(np.cumsum(rows) - rows, rows)
+    end = int(requests.sum())
+    background = end + np.arange(spec.background_patients) // _BACKGROUND_BATCH
+    return {
+        "Patient": np.concatenate([begin, background]),
+        "Condition": np.repeat(begin, counts["Condition"]),
+        "Procedure": np.repeat(begin + 1, counts["Procedure"]),
+        "MedicationRequest": np.repeat(begin + 2, counts["MedicationRequest"]),
+        "Observation": np.repeat(begin + 3, rows) + offset // _BATCH,
+    }
+
+
+def _metas(spec: CohortSpec, count: int) -> list[str]:
+    """The ``meta`` of each load request: what HAPI notes of a first version, in the night before now."""
+    rng = stream(spec.entropy, LOADING)
+    step = max(1, _LOAD_MILLISECONDS // count)
+    moments = np.arange(count, dtype=np.int64) * step + integers(rng, 0, step, count)
+    letters = integers(rng, 0, len(_ALPHANUMERIC), (count, 16))
+    texts = []
+    for moment, row in zip(moments.tolist(), letters.tolist(), strict=True):
+        updated = _LOAD_START + timedelta(milliseconds=moment)
+        source = "#" + "".join(_ALPHANUMERIC[letter] for letter in row)
+        stamp = updated.isoformat(timespec="milliseconds")
+        texts.append(pretty({"versionId": "1", "lastUpdated": stamp, "source": source}))
+    return texts

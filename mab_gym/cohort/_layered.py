@@ -1,0 +1,165 @@
+"""Cohorts laid over another one: its people and charts, with what further tasks ask for among them.
+
+The charts below keep their five years of history. What changes is the present: orders that were active have been
+completed, recent results of a few analytes are left out where newly assigned ones stand in their place (see
+`mab_gym.cohort._assigned`), and those are loaded among the person's other records. Neither ids nor the order nor the
+times of loading tell what was assigned: all of it is numbered and dated anew, as a load of the whole would be. The
+cohort below is not touched; it keeps its own archive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from mab_gym.cohort._assigned import deal_all
+from mab_gym.cohort._assigned_rows import Layer
+from mab_gym.cohort._columns import pretty
+from mab_gym.cohort._generate import LOAD_ORDER, Progress, generate
+from mab_gym.cohort._history import instants_of, numbers_of, owners, pool_of, read_people
+from mab_gym.cohort._spec import MINUTE, NOW, LayeredSpec
+from mab_gym.cohort._streams import LAYER, Ints, integers, stream
+from mab_gym.fhir.store._build import extend_table
+from mab_gym.fhir.store._table import IntArray, PoolColumn, Table
+
+_ORDER: Final = (LOAD_ORDER[0], "AllergyIntolerance", *LOAD_ORDER[1:])
+"""The order in which one person's records get their ids."""
+_ROOM: Final = 1 << 12
+"""Places between two rows, for those that are put there."""
+
+
+def generate_layered(spec: LayeredSpec, progress: Progress | None = None) -> list[Table]:
+    """Generates a cohort and what lies over it; see `mab_gym.cohort._generate.generate`."""
+    return lay_over(spec, generate(spec.base, progress))
+
+
+def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
+    """Lays a layered cohort's situations over the tables of the cohort below, which stay as they are.
+
+    Args:
+        spec: What to lay over them.
+        tables: As `generate` makes them for ``spec.base``.
+
+    Returns:
+        The tables, and further ones for resource types that the cohort below does not have.
+    """
+    below = {table.resource_type: table for table in tables}
+    people = read_people(below, spec.base.patients)
+    layer = deal_all(spec, people[: spec.base.patients], people)
+    below["Patient"] = _mingled(spec, below["Patient"])
+    below["MedicationRequest"] = _completed(below["MedicationRequest"])
+    mrns = [str(mrn) for mrn in below["Patient"].ids]
+    dealt: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for mrn, resource in layer.dealt:
+        dealt.setdefault(resource["resourceType"], []).append((mrn, resource))
+    finished = {}
+    for number, name in enumerate([*below, *sorted(set(dealt) - set(below))]):
+        table = below.get(name)
+        without = _replaced(table, layer) if table is not None and name == "Observation" else []
+        if table is not None and name not in dealt:
+            finished[name] = table
+        else:
+            rng = stream(spec.seed, LAYER, 90, number)
+            some = dealt.pop(name)
+            places = _places(rng, table, mrns, [mrn for mrn, _ in some])
+            metas = _metas(below["Patient"] if table is None else table, places // _ROOM)
+            added = [{**each, "id": "0", "meta": meta} for (_, each), meta in zip(some, metas, strict=True)]
+            kept = np.arange(0 if table is None else len(table)) * _ROOM
+            finished[name] = extend_table(name, table, kept, without, added, places.tolist(), pretty)[0]
+    return list(_numbered(finished, mrns).values())
+
+
+def _mingled(spec: LayeredSpec, table: Table) -> Table:
+    """The people in another order of loading: those without a chart anywhere among those who have one.
+
+    Whoever was loaded before somebody else with the same name comes first in a search, and that must not tell who has a
+    chart. Each has the time and source of the load request in which they now come.
+    """
+    profiles = spec.base.patients
+    rng = stream(spec.seed, LAYER, 91)
+    others = integers(rng, 0, profiles + 1, len(table) - profiles)
+    places = np.concatenate([2 * np.arange(profiles) + 1, 2 * others])
+    order = np.argsort(places, kind="stable")
+    columns = []
+    for column in table.columns:
+        if not isinstance(column, PoolColumn):
+            raise TypeError("people are written as pools")
+        codes = column.codes[order]
+        if column.name == "meta":
+            request = np.minimum(places[order] // 2, profiles - 1)
+            codes = column.codes[:profiles][request]
+        columns.append(_narrowed(replace(column, codes=codes)))
+    return Table(table.resource_type, [str(table.ids[row]) for row in order.tolist()], columns)
+
+
+def _narrowed(column: PoolColumn) -> PoolColumn:
+    """The column with those texts alone that occur."""
+    used, codes = np.unique(np.concatenate(([0], column.codes)), return_inverse=True)
+    texts = [column.texts[code - 1] for code in used.tolist() if code]
+    return PoolColumn(column.name, codes[1:].astype(column.codes.dtype), texts)
+
+
+def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], whose: Sequence[str]) -> Ints:
+    """Places for the resources: each anywhere among the rows of its person, no two at one place.
+
+    Without a table the rows are the people themselves.
+    """
+    number = {mrn: place for place, mrn in enumerate(mrns)}
+    persons = np.array([number[mrn] for mrn in whose], dtype=np.int64)
+    rows = np.arange(len(mrns)) if table is None else owners(table, mrns)
+    first, last = np.searchsorted(rows, persons), np.searchsorted(rows, persons, side="right")
+    chosen = first + np.floor(rng.random_sample(len(persons)) * np.maximum(last - first, 1)).astype(np.int64)
+    # Of those at one place, the order is another one than that in which they were dealt.
+    places: Ints = chosen * _ROOM + 1 + rng.permutation(len(persons)) % (_ROOM - 1)
+    return places
+
+
+def _metas(table: Table, rows: Ints) -> list[Any]:
+    """The ``meta`` of the rows beside which something is loaded: it came by the same request."""
+    column = pool_of(table, "meta")
+    return [json.loads(column.texts[int(column.codes[row]) - 1]) for row in rows.tolist()]
+
+
+def _numbered(tables: Mapping[str, Table], mrns: Sequence[str]) -> dict[str, Table]:
+    """The tables with new ids from one counter, person by person, and type by type within one."""
+    whose = {name: owners(tables[name], mrns) for name in _ORDER if name in tables}
+    counts = np.stack([np.bincount(rows, minlength=len(mrns)) for rows in whose.values()])
+    totals = counts.sum(axis=0)
+    begins = 1 + (np.cumsum(totals) - totals) + np.cumsum(counts, axis=0) - counts
+    result = dict(tables)
+    for place, (name, rows) in enumerate(whose.items()):
+        within = np.arange(len(rows)) - (np.cumsum(counts[place]) - counts[place])[rows]
+        result[name] = replace(tables[name], ids=(begins[place][rows] + within).astype(np.int64))
+    return result
+
+
+def _completed(table: Table) -> Table:
+    """The table with every order completed that was active or on hold."""
+
+    def closed(column: PoolColumn) -> PoolColumn:
+        texts = list(column.texts)
+        done = 1 + texts.index('"completed"')
+        wanted = np.arange(len(texts) + 1, dtype=column.codes.dtype)
+        for place, text in enumerate(texts, 1):
+            if text in ('"active"', '"on-hold"'):
+                wanted[place] = done
+        return PoolColumn(column.name, wanted[column.codes], texts)
+
+    columns = [closed(c) if isinstance(c, PoolColumn) and c.name == "status" else c for c in table.columns]
+    return Table(table.resource_type, table.ids, columns)
+
+
+def _replaced(table: Table, layer: Layer) -> list[int]:
+    """Rows that give way to what is dealt, both ends of the time included."""
+    subject, code, taken = pool_of(table, "subject"), pool_of(table, "code"), instants_of(table, "effectiveDateTime")
+    mrns = [json.loads(text)["reference"].removeprefix("Patient/") for text in subject.texts]
+    found: list[int] = []
+    for name in sorted({name for _, name in layer.gone}):
+        rows: IntArray = np.flatnonzero(np.isin(code.codes, numbers_of(code, frozenset((name,)))))
+        ages = np.array([-1, *(layer.gone.get((mrn, name), -1) * MINUTE for mrn in mrns)])[subject.codes[rows]]
+        found += rows[(ages >= 0) & (taken.seconds[rows] >= NOW - ages)].tolist()
+    return sorted(found)

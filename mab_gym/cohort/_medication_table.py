@@ -1,0 +1,206 @@
+"""The MedicationRequest table: long-term drugs ordered again and again, and what a day in hospital brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder
+from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
+from mab_gym.cohort._medications import DRUGS, REPLACEMENTS, Dose, Drug
+from mab_gym.cohort._names import CLINICIANS
+from mab_gym.cohort._observations import Rows
+from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._readings import VOID
+from mab_gym.cohort._series import MEASUREMENTS, NUMBER
+from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
+from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
+from mab_gym.cohort._uses import USES, allowed
+
+_NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
+_STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
+_CATEGORIES = ("inpatient", "outpatient", "community", "discharge")
+_PRIORITIES = ("routine", "urgent", "stat")
+_REQUESTS_OF_A_VISIT = {
+    "influenza_vaccine": 0.3,
+    "amoxicillin_clavulanate": 0.08,
+    "ibuprofen": 0.15,
+    "acetaminophen": 0.15,
+}
+_APRIL, _SEPTEMBER = 3, 8
+"""Months from 0; vaccination against influenza lies outside of April to August (CDC/ACIP, MMWR 2023;72(2):1-25)."""
+
+
+class MedicationRequestTable:
+    """The table's columns apart from ``meta``, filled block by block."""
+
+    def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        self._status = PoolBuilder.of("status", rows, _STATUSES)
+        self._intent = PoolBuilder.of("intent", rows, ("order", "plan"))
+        system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
+        categories: list[Json] = [
+            [{"coding": [{"system": system, "code": code}], "text": code.capitalize()}] for code in _CATEGORIES
+        ]
+        self._category = PoolBuilder.of("category", rows, categories)
+        self._priority = PoolBuilder.of("priority", rows, _PRIORITIES)
+        codings = [
+            {"system": "http://hl7.org/fhir/sid/ndc", "code": drug.code, "display": drug.display} for drug in DRUGS
+        ]
+        self._drug = PoolBuilder.of(
+            "medicationCodeableConcept", rows, [{"coding": [coding], "text": coding["display"]} for coding in codings]
+        )
+        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._authored = InstantBuilder("authoredOn", rows, ZONES)
+        self._requester = PoolBuilder.of("requester", rows, [{"display": name} for name in CLINICIANS])
+        self._doses = np.array([len(drug.doses) for drug in DRUGS], dtype=np.int64)
+        self._dosage = PoolBuilder.of(
+            "dosageInstruction", rows, [_dosage(drug, dose) for drug in DRUGS for dose in drug.doses]
+        )
+        self.builders = (
+            self._status,
+            self._intent,
+            self._category,
+            self._priority,
+            self._drug,
+            self._subject,
+            self._authored,
+            self._requester,
+            self._dosage,
+        )
+
+    def add(
+        self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts, results: Rows
+    ) -> None:
+        """Writes a block of patients.
+
+        Args:
+            rng: The block's stream.
+            rows: Where its rows lie.
+            first: Number of the block's first patient in the cohort.
+            profiles: What drives the block's charts.
+            contacts: When its patients met the hospital.
+            results: Their observations; electrolytes are ordered where one was low.
+        """
+        patient, _ = counted(profiles.counts["MedicationRequest"])
+        total = len(patient)
+        contact = contacts.pick(rng, patient, np.array([1.5, 1.0, 1.2, 2.0])[contacts.setting])
+        setting, reason = contacts.setting[contact], contacts.reason[contact]
+        authored = contacts.moment(rng, contact, 17.0)
+        weights = _weights(profiles)
+        drug = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
+        untimely = authored < profiles.begins[patient, drug]
+        untimely |= _out_of_season(drug == _NUMBER["influenza_vaccine"], patient, authored)
+        drug = np.where(untimely, np.where(setting == OUTPATIENT, _NUMBER["acetaminophen"], _NUMBER["saline"]), drug)
+        replaces, amount = np.zeros(total, dtype=np.bool_), np.zeros(total, dtype=np.int64)
+        for key in REPLACEMENTS:
+            at = np.flatnonzero(drug == _NUMBER[key])
+            found, due, dose = _after_deficits(rng, key, patient[at], results)
+            # Where nothing was ever low there is nothing to replace.
+            drug[at[~found]] = _NUMBER["saline"]
+            authored[at[found]], amount[at[found]], replaces[at[found]] = due[found], dose[found], True
+        lasting = np.stack([profiles.traits[each.key] for each in DRUGS], axis=1)[patient, drug]
+        recent = authored >= NOW - np.where(lasting & (setting == OUTPATIENT), 180 * DAY, 2 * DAY)
+        status = np.where(recent, pick(rng, (93, 0, 4, 2, 1), total), pick(rng, (1, 78, 15, 6), total))
+        stays = (setting >= WARD) | replaces
+        category = np.where(stays, pick(rng, (94, 0, 0, 6), total), pick(rng, (0, 75, 25), total))
+        priority = np.where(
+            setting == OUTPATIENT,
+            pick(rng, (60, 40, 0, 0), total),
+            np.where(setting == EMERGENCY, pick(rng, (0, 40, 20, 40), total), pick(rng, (20, 60, 8, 12), total)),
+        )
+        # A person keeps to a dose for years; what is given once varies.
+        kept = (first + patient) * 7 + drug
+        dose = np.where(lasting, kept, integers(rng, 0, 1 << 20, total)) % self._doses[drug]
+        dose = np.where(replaces, amount, dose)
+        self._status.put(rows, 1 + status)
+        self._intent.put(rows, 1 + pick(rng, (99, 1), total))
+        self._category.put(rows, 1 + category)
+        self._priority.put(rows, priority)
+        self._drug.put(rows, 1 + drug)
+        self._subject.put(rows, 1 + first + patient)
+        self._authored.put(rows, authored, contacts.zone[contact])
+        self._requester.put(
+            rows, np.where(rng.random_sample(total) < 0.9, 1 + integers(rng, 0, len(CLINICIANS), total), 0)
+        )
+        self._dosage.put(rows, 1 + (np.cumsum(self._doses) - self._doses)[drug] + dose)
+
+
+def _after_deficits(rng: RandomState, key: str, patient: Ints, results: Rows) -> tuple[Bools, Ints, Ints]:
+    """When an electrolyte is ordered and in which dose: some time after a result that was low.
+
+    Args:
+        rng: The block's stream.
+        key: The drug.
+        patient: Shape ``(orders,)``; whose order it is.
+        results: The block's observations.
+
+    Returns:
+        Whether there was a low result, when the order was written, and which of the drug's doses it asks for; each of
+        shape ``(orders,)``.
+    """
+    code, limits = REPLACEMENTS[key]
+    number = NUMBER[code]
+    bounds = np.array([round(limit * 10 ** MEASUREMENTS[number].places) for limit in limits], dtype=np.int64)
+    low = (results.number == number) & (results.value < bounds[0]) & (results.status != VOID)
+    low &= results.time < NOW - 2 * DAY - 4 * HOUR
+    rows = np.flatnonzero(low)
+    rows = rows[np.argsort(results.patient[rows], kind="stable")]
+    owners = results.patient[rows]
+    first, last = np.searchsorted(owners, patient), np.searchsorted(owners, patient, side="right")
+    chance = rng.random_sample(len(patient))
+    delay = integers(rng, 100, 220, len(patient)) * MINUTE  # results are issued within 95 minutes
+    found: Bools = last > first
+    chosen = np.append(rows, 0)[np.where(found, first + np.floor(chance * (last - first)).astype(np.int64), -1)]
+    value = np.append(results.value, 0)[chosen]
+    dose = (value[:, None] < bounds[1:]).sum(axis=1).astype(np.int64)
+    return found, np.append(results.time, 0)[chosen] + delay, dose
+
+
+def _out_of_season(vaccine: Bools, patient: Ints, time: Ints) -> Bools:
+    """Which of the given orders are vaccinations outside of September to March, or second ones in a season."""
+    rows = np.flatnonzero(vaccine)
+    rows = rows[np.lexsort((time[rows], patient[rows]))]
+    months = time[rows].astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    within = (months % 12 >= _SEPTEMBER) | (months % 12 < _APRIL)
+    season = patient[rows] * 10_000 + (months + 12 - _SEPTEMBER) // 12
+    again = np.zeros(len(rows), dtype=np.bool_)
+    first = np.unique(season[within], return_index=True)[1]
+    again[np.delete(np.flatnonzero(within), first)] = True
+    result = np.zeros(len(vaccine), dtype=np.bool_)
+    result[rows] = ~within | again
+    return result
+
+
+def _weights(profiles: Profiles) -> Floats:
+    """Weights of the drugs; shape ``(patients * SETTINGS * len(REASONS), len(DRUGS))``."""
+    takes, patients = profiles.traits, len(profiles.female)
+    ages = np.floor((FIRST - profiles.births) / (365.25 * DAY)).astype(np.int64)
+    may = allowed(takes, profiles.female, ages)
+    weights = np.zeros((patients, SETTINGS, len(REASONS), len(DRUGS)))
+    for number, drug in enumerate(DRUGS):
+        lasting = takes[drug.key].astype(np.float64)[:, None, None]
+        given, use = may[drug.key].astype(np.float64), USES[drug.key]
+        at_home = 0.01 if drug.stay and drug.route in ("oral", "inhaled") and not use.reasons else 0.0
+        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + (
+            given * _REQUESTS_OF_A_VISIT.get(drug.key, at_home)
+        ).reshape(-1, 1)
+        for_reason = drug.stay * np.array(
+            [drug.reasons.get(reason, 1.0) * (not use.reasons or reason in use.reasons) for reason in REASONS]
+        )
+        for_reason = given[:, None] * for_reason
+        weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason[:, None]
+        weights[:, INTENSIVE, :, number] += for_reason * (drug.intensive - 1.0)
+    return weights.reshape(-1, len(DRUGS))
+
+
+def _dosage(drug: Drug, dose: Dose) -> Json:
+    value, unit, often = dose
+    return [
+        {
+            "text": f"{value:g} {unit} {drug.route} {often}",
+            "route": {"text": drug.route},
+            "doseAndRate": [{"doseQuantity": {"value": value, "unit": unit}}],
+        }
+    ]

@@ -1,0 +1,128 @@
+"""The Observation table: how laboratory results and flowsheet rows are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder, digits, pretty
+from mab_gym.cohort._laboratory import ANALYTES
+from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
+from mab_gym.cohort._series import MEASUREMENTS, NUMBER, pressure_code, pressure_text
+from mab_gym.cohort._spec import DAY, MINUTE, NOW
+from mab_gym.cohort._streams import integers, pick
+from mab_gym.cohort._vitals import BP, GREATEST_DIASTOLIC
+
+_NOTES = (
+    "Specimen slightly hemolyzed.",
+    "Result confirmed by repeat analysis.",
+    "Drawn from arterial line.",
+    "Critical value called to the ordering provider and read back.",
+    "Specimen received without time of collection; time of order used.",
+    "Lipemic specimen.",
+)
+_CATEGORIES = (
+    ("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "Laboratory"),
+    ("http://hl7.org/fhir/observation-category", "vital-signs", "Vital Signs"),
+)
+_LOWESTS = np.array([each.lowest for each in MEASUREMENTS], dtype=np.int64)
+_PRESSURES = int(pressure_code(np.array([MEASUREMENTS[NUMBER[BP]].highest]), np.array([GREATEST_DIASTOLIC]))[0]) + 1
+# All quantities that can occur, and all texts that can be a result, are numbered through; few of them do occur.
+_QUANTITIES = np.array(
+    [0 if each.choices or each.code == BP else each.highest + 1 - each.lowest for each in MEASUREMENTS], dtype=np.int64
+)
+_FIRST_QUANTITY = np.cumsum(_QUANTITIES) - _QUANTITIES
+_RESULTS = [text for each in MEASUREMENTS for text in each.choices]
+_CHOICES = np.array([len(each.choices) for each in MEASUREMENTS], dtype=np.int64)
+_CHOSEN = _CHOICES > 0
+_FIRST_TEXT = np.cumsum(_CHOICES) - _CHOICES
+
+
+class ObservationTable:
+    """The table's columns apart from ``meta``, filled block by block."""
+
+    def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        self._status = PoolBuilder.of("status", rows, STATUSES)
+        self._category = PoolBuilder.of("category", rows, [_category(*each) for each in _CATEGORIES])
+        self._code = PoolBuilder.of("code", rows, [_code(number) for number in range(len(MEASUREMENTS))])
+        # Results name their patient by MRN too, as the laboratory's interface does; flowsheets do not.
+        system = "http://terminology.hl7.org/CodeSystem/v2-0203"
+        subjects: list[Json] = []
+        for mrn in mrns:
+            reference = f"Patient/{mrn}"
+            subjects.append({"reference": reference, "identifier": {"system": system, "value": mrn}})
+            subjects.append({"reference": reference})
+        self._subject = PoolBuilder.of("subject", rows, subjects)
+        self._effective = InstantBuilder("effectiveDateTime", rows, ZONES)
+        self._issued = InstantBuilder("issued", rows, ZONES)
+        self._quantity = PoolBuilder("valueQuantity", rows, int(_QUANTITIES.sum()), _quantity)
+        self._string = PoolBuilder("valueString", rows, _PRESSURES + len(_RESULTS), _string)
+        self._note = PoolBuilder.of("note", rows, [[{"text": text}] for text in _NOTES])
+        self.builders = (
+            self._status,
+            self._category,
+            self._code,
+            self._subject,
+            self._effective,
+            self._issued,
+            self._quantity,
+            self._string,
+            self._note,
+        )
+
+    def add(self, place: slice, first: int, rows: Rows, rng: RandomState) -> None:
+        """Writes a block of patients.
+
+        Args:
+            place: Where its rows lie.
+            first: Number of the block's first patient in the cohort.
+            rows: Its observations, in load order.
+            rng: The block's stream, for what is not part of the story: delays and notes.
+        """
+        total = len(rows.patient)
+        laboratory = rows.number < len(ANALYTES)
+        culture = rows.number == NUMBER["BCX"]
+        delays = integers(rng, 9, 95, int(rows.panel.max()) + 1)[rows.panel]
+        delay = np.where(culture, CULTURE_DAYS * DAY, delays * MINUTE)
+        issued = np.minimum(rows.time + delay, NOW)
+        chosen = _CHOSEN[rows.number]
+        pressure = rows.number == NUMBER[BP]
+        quantity = _FIRST_QUANTITY[rows.number] + rows.value - _LOWESTS[rows.number]
+        text = _PRESSURES + _FIRST_TEXT[rows.number] + rows.value
+        noted = laboratory & (rng.random_sample(total) < 0.004)
+        self._status.put(place, 1 + rows.status)
+        self._category.put(place, np.where(laboratory, 1, 2))
+        self._code.put(place, 1 + rows.number)
+        self._subject.put(place, 1 + 2 * (first + rows.patient) + ~laboratory)
+        self._effective.put(place, rows.time, rows.zone)
+        self._issued.put(place, issued, np.where(laboratory, rows.zone, 0))
+        self._quantity.put(place, np.where(chosen | pressure, 0, 1 + quantity))
+        self._string.put(place, np.where(pressure, 1 + rows.value, np.where(chosen, 1 + text, 0)))
+        self._note.put(place, np.where(noted, 1 + pick(rng, (4, 3, 2, 1, 1, 1), total), 0))
+
+
+def _category(system: str, code: str, display: str) -> Json:
+    return [{"coding": [{"system": system, "code": code, "display": display}]}]
+
+
+def _code(number: int) -> Json:
+    code = MEASUREMENTS[number].code
+    if number >= len(ANALYTES):
+        return {"text": code}
+    return {"coding": [{"system": "http://loinc.org", "code": code, "display": code}], "text": code}
+
+
+def _quantity(choice: int) -> str:
+    number = int(np.searchsorted(_FIRST_QUANTITY + _QUANTITIES, choice, side="right"))
+    each = MEASUREMENTS[number]
+    value = each.lowest + choice - int(_FIRST_QUANTITY[number])
+    quantity: dict[str, Json] = {"value": digits(value, each.places)}
+    if each.unit:
+        quantity["unit"] = each.unit
+    return pretty(quantity | {"system": "http://unitsofmeasure.org", "code": each.ucum})
+
+
+def _string(choice: int) -> str:
+    return pretty(pressure_text(choice) if choice < _PRESSURES else _RESULTS[choice - _PRESSURES])

@@ -1,0 +1,211 @@
+"""The observations of a chart: which measurements were made when, and in what order they were loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._current import CODES
+from mab_gym.cohort._earlier_lows import lower_earlier
+from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
+from mab_gym.cohort._existence import ANALYTES_SINCE
+from mab_gym.cohort._laboratory import ANALYTES, PANELS
+from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._readings import Readings
+from mab_gym.cohort._series import ALL_PANELS, NUMBER, draw_values
+from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
+from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick
+from mab_gym.cohort._vitals import BP
+
+STATUSES: Final = ("final", "amended", "corrected", "entered-in-error")
+CULTURE_DAYS: Final = 5
+"""A blood culture is reported after so many days."""
+
+_LATEST: Final = NOW - 12 * MINUTE
+"""The newest ordinary record; a result needs some minutes to be issued."""
+_SIZES = np.array([len(panel.codes) for panel in ALL_PANELS], dtype=np.int64)
+_RATES = np.array([panel.rates for panel in ALL_PANELS])
+_MEMBERS = np.array([NUMBER[code] for panel in ALL_PANELS for code in panel.codes], dtype=np.int64)
+_STARTS = np.cumsum(_SIZES) - _SIZES
+_FILLER = next(place for place, panel in enumerate(ALL_PANELS) if panel.codes[0] == BP)
+"""The panel that can be charted at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Observations before they are written; arrays of shape ``(rows,)``.
+
+    Attributes:
+        patient: Index within the block.
+        number: Index into `mab_gym.cohort._series.MEASUREMENTS`.
+        time: Seconds since 1970.
+        value: See `mab_gym.cohort._series.draw_values`.
+        zone: 1 + index into `mab_gym.cohort._columns.ZONES`.
+        status: Index into `STATUSES`.
+        panel: Number of the panel they belong to.
+    """
+
+    patient: Ints
+    number: Ints
+    time: Ints
+    value: Ints
+    zone: Ints
+    status: Ints
+    panel: Ints
+
+    def take(self, which: Ints | Bools) -> Rows:
+        """The given rows."""
+        return Rows(
+            self.patient[which],
+            self.number[which],
+            self.time[which],
+            self.value[which],
+            self.zone[which],
+            self.status[which],
+            self.panel[which],
+        )
+
+
+def panel_rates(profiles: Profiles, bedside: float) -> Floats:
+    """Factors on how often each panel is ordered for each patient; shape ``(patients, panels)``.
+
+    Args:
+        profiles: The patients.
+        bedside: A factor on what is charted at the bedside.
+    """
+    factors = np.ones((len(profiles.female), len(ALL_PANELS)))
+    factors[:, len(PANELS) :] = bedside
+    for place, panel in enumerate(ALL_PANELS):
+        for trait, factor in panel.factors.items():
+            factors[:, place] *= np.where(profiles.traits[trait], factor, 1.0)
+    return factors
+
+
+def per_contact(factors: Floats) -> Floats:
+    """Observations that a contact brings on average; shape ``(patients, SETTINGS)``."""
+    result = np.zeros((len(factors), SETTINGS))
+    for place in range(len(ALL_PANELS)):
+        result += factors[:, place, None] * (_RATES[place] * _SIZES[place])
+    return result
+
+
+def draw_observations(
+    rng: RandomState, profiles: Profiles, factors: Floats, contacts: Contacts, readings: Readings
+) -> Rows:
+    """The observations of a block of patients, in load order.
+
+    Args:
+        rng: The block's stream.
+        profiles: What drives the block's charts.
+        factors: What `panel_rates` gave for them.
+        contacts: When they met the hospital.
+        readings: Their newest readings of what the tasks ask for, which stand in the place of ordinary ones.
+    """
+    wanted = profiles.counts["Observation"] - np.bincount(readings.patient, minlength=len(profiles.female))
+    contact, kind, time = _panels(rng, factors, contacts)
+    panel, number = _members(kind)
+    stays = _may_stay(contacts.patient[contact[panel]], number, time[panel], readings)
+    short = wanted - np.bincount(contacts.patient[contact[panel]][stays], minlength=len(wanted))
+    if (short > 0).any():
+        extra = _more_panels(rng, np.maximum(short, 0), contacts)
+        contact, kind, time = (np.concatenate(pair) for pair in zip((contact, kind, time), extra, strict=True))
+        panel, number = _members(kind)
+    at, when = contact[panel], time[panel]
+    patient = contacts.patient[at]
+    value = draw_values(
+        rng,
+        patient=patient,
+        number=number,
+        time=when,
+        contact=at,
+        usual=profiles.usual,
+        contacts=contacts,
+        female=profiles.female,
+        births=profiles.births,
+    )
+    status = np.zeros(len(panel), dtype=np.int64)
+    changed = np.flatnonzero(rng.random_sample(len(panel)) < np.where(number < len(ANALYTES), 0.013, 0.002))
+    changed = changed[when[changed] < NOW - 3 * DAY]
+    status[changed] = 1 + pick(rng, (5, 5, 3), len(changed))
+    rows = Rows(patient, number, when, value, contacts.zone[at], status, panel)
+    rows = rows.take(_may_stay(patient, number, when, readings))
+    # Whole panels fall away by chance, and from the last one that is left so much as is too much.
+    priority = integers(rng, 0, 1 << 30, len(kind))[rows.panel]
+    rows = rows.take(np.argsort((rows.patient << 30) + priority, kind="stable"))
+    available = np.bincount(rows.patient, minlength=len(wanted))
+    _, rank = counted(available)
+    rows = rows.take(rank < wanted[rows.patient])
+    lower_earlier(rng, readings, patient=rows.patient, number=rows.number, time=rows.time, value=rows.value)
+    own_panel = len(kind) + np.arange(len(readings.patient), dtype=np.int64)
+    rows = Rows(
+        np.concatenate([rows.patient, readings.patient]),
+        np.concatenate([rows.number, readings.number]),
+        np.concatenate([rows.time, readings.time]),
+        np.concatenate([rows.value, readings.value]),
+        np.concatenate([rows.zone, readings.zone]),
+        np.concatenate([rows.status, readings.status]),
+        np.concatenate([rows.panel, own_panel]),
+    )
+    return _in_load_order(rng, rows, profiles.counts["Observation"])
+
+
+def _in_load_order(rng: RandomState, rows: Rows, counts: Ints) -> Rows:
+    """Patient by patient, and within one the panels shuffled: charts are not loaded in the order of time."""
+    shuffled = integers(rng, 0, 1 << 30, int(rows.panel.max()) + 1)[rows.panel]
+    rows = rows.take(np.argsort((rows.patient << 30) + shuffled, kind="stable"))
+    found = np.bincount(rows.patient, minlength=len(counts))
+    assert np.array_equal(found, counts), "as many observations are drawn as are wanted"
+    return rows
+
+
+def _panels(rng: RandomState, factors: Floats, contacts: Contacts) -> tuple[Ints, Ints, Ints]:
+    """Contact, kind and time of each panel that was ordered."""
+    rates = _RATES.T[contacts.setting] * factors[contacts.patient]
+    counts = np.floor(rates + rng.random_sample(rates.shape)).astype(np.int64)
+    cell, turn = counted(counts.ravel())
+    contact, kind = cell // len(ALL_PANELS), cell % len(ALL_PANELS)
+    many = counts.ravel()[cell]
+    chance = rng.random_sample(len(cell))
+    hours = np.array([(panel.hours * 24)[:24] or (-1.0,) * 24 for panel in ALL_PANELS])
+    due = hours[kind, turn % 24] + 1.3 * chance
+    spread = (turn + chance) * 24.0 / many
+    depends = np.array([len(panel.hours) for panel in ALL_PANELS])[kind]
+    hour = np.where(turn < depends, due, spread)
+    short = contacts.setting[contact] <= EMERGENCY
+    hour = np.where(
+        short, contacts.hour[contact] + chance * np.where(contacts.setting[contact] == EMERGENCY, 2.0, 0.7), hour
+    )
+    return contact, kind, contacts.day[contact] * DAY + np.floor(hour * 60).astype(np.int64) * MINUTE
+
+
+def _more_panels(rng: RandomState, short: Ints, contacts: Contacts) -> tuple[Ints, Ints, Ints]:
+    """Further vital signs at times when somebody was there, for patients whose chart came out too short."""
+    patient, _ = counted(-(-short // _SIZES[_FILLER]))
+    settled = (contacts.day * DAY > FIRST) & (contacts.day < NOW // DAY)
+    contact = contacts.pick(rng, patient, np.where(settled, 1.0, 1e-12))
+    hours = np.floor(rng.random_sample(len(contact)) * 90.0) / 60.0 + contacts.hour[contact]
+    return (
+        contact,
+        np.full(len(contact), _FILLER),
+        contacts.day[contact] * DAY + np.floor(hours * 60).astype(np.int64) * MINUTE,
+    )
+
+
+def _members(kind: Ints) -> tuple[Ints, Ints]:
+    """The single measurements of panels of the given kinds: which panel each belongs to, and what is measured."""
+    panel, member = counted(_SIZES[kind])
+    return panel, _MEMBERS[_STARTS[kind[panel]] + member]
+
+
+def _may_stay(patient: Ints, number: Ints, time: Ints, readings: Readings) -> Bools:
+    """Marks the rows that lie within the time of records and are not replaced by the newest readings."""
+    stays: Bools = (time >= FIRST) & (time <= _LATEST)
+    for code, since in ANALYTES_SINCE.items():
+        stays &= (number != NUMBER[code]) | (time >= since)
+    stays &= (number != NUMBER["BCX"]) | (time <= NOW - CULTURE_DAYS * DAY - HOUR)
+    for column, code in enumerate(CODES):
+        stays &= (number != NUMBER[code]) | (time < readings.since[patient, column])
+    return stays

@@ -1,0 +1,315 @@
+"""Who there is: demographics of the profiles and of the background patients.
+
+Ages are in completed years on 2023-11-13, as the benchmark's own age questions count them; the spread is the sample
+standard deviation (divided by n - 1), as clinical papers report it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._columns import Json, PoolBuilder
+from mab_gym.cohort._names import LOOKALIKES, ORIGINS, PLACES, STREET_KINDS, STREETS, folded
+from mab_gym.cohort._spec import NOW, SHARES, CohortSpec
+from mab_gym.cohort._streams import PEOPLE, Ints, integers, pick, stream
+
+MEAN_AGE: Final = 58.15
+SPREAD_OF_AGES: Final = 19.82
+FEMALE_SHARE: Final = 0.47
+YOUNGEST, OLDEST = 18, 95
+TODAY: Final = datetime.fromtimestamp(NOW, UTC).date()
+
+_ANNIVERSARIES = ((4, 0), (3, -1), (3, 1))
+"""Of a hundred profiles so many have their birthday so many days after today: where questions of age go wrong."""
+T = TypeVar("T")
+_RELATIVES = {name: kin for kin in LOOKALIKES for name in kin}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person's demographics.
+
+    Attributes:
+        mrn: Medical record number and logical id.
+        family: Family name; two joined by a hyphen in some.
+        given: One or two given names.
+        female: Administrative gender.
+        birth: Date of birth.
+        origin: Index into `ORIGINS`.
+    """
+
+    mrn: str
+    family: str
+    given: tuple[str, ...]
+    female: bool
+    birth: date
+    origin: int
+
+    @property
+    def age(self) -> int:
+        """Completed years today."""
+        return TODAY.year - self.birth.year - ((TODAY.month, TODAY.day) < (self.birth.month, self.birth.day))
+
+
+def draw_people(spec: CohortSpec) -> list[Person]:
+    """All people of a cohort: the profiles first, then the background patients.
+
+    No two have the same full name and date of birth, compared without case and accents. Some background patients are
+    easily taken for a profile: the same name with another date of birth, or the same date with a similar name.
+    """
+    rng = stream(spec.entropy, PEOPLE)
+    register = _Register(rng, spec)
+    count = spec.patients
+    ages = _ages(rng, count)
+    female = np.arange(count) < round(FEMALE_SHARE * count)
+    births = _birthdays(rng, ages)
+    # Whoever comes first is no more likely to be a woman, to be old, or to have a birthday.
+    sexes, order = rng.permutation(count), rng.permutation(count)
+    people = [register.newcomer(bool(female[sexes[i]]), births[order[i]]) for i in range(count)]
+    for number in range(spec.background_patients):
+        model = people[number % count]
+        kind = number // count
+        if kind == 0 and number % 2 == 0:
+            people.append(register.namesake(model))
+        elif kind == 0 or (kind == 1 and number % 4 == 0):
+            people.append(register.lookalike(model))
+        else:
+            age = int(np.clip(rng.normal(52.0, 21.0), 0, 101))
+            people.append(register.newcomer(bool(rng.random_sample() < 0.51), _birthday(rng, age)))
+    return people
+
+
+def patient_builders(people: Sequence[Person], spec: CohortSpec) -> list[PoolBuilder]:
+    """The Patient table's columns apart from ``meta``, filled."""
+    rng = stream(spec.entropy, PEOPLE, 1)
+    rows = len(people)
+    towns, houses = pick(rng, range(2 * len(PLACES), len(PLACES), -1), rows), integers(rng, 1, 9900, rows)
+    streets, kinds = integers(rng, 0, len(STREETS), rows), integers(rng, 0, len(STREET_KINDS), rows)
+    codes, phones = integers(rng, 0, 100, rows), integers(rng, 0, 10_000, (rows, 2))
+    married = [_marital_status(person, chance) for person, chance in zip(people, rng.random_sample(rows), strict=True)]
+    elements: list[tuple[str, list[Json | None]]] = [
+        ("extension", [_extensions(person) for person in people]),
+        ("identifier", [_identifiers(person) for person in people]),
+        ("name", [[{"use": "official", "family": p.family, "given": list(p.given)}] for p in people]),
+        ("telecom", [_phone(phones[i]) if rng.random_sample() < 0.97 else None for i in range(rows)]),
+        ("gender", ["female" if person.female else "male" for person in people]),
+        ("birthDate", [person.birth.isoformat() for person in people]),
+        (
+            "address",
+            [
+                [
+                    {
+                        "line": [f"{houses[i]} {STREETS[streets[i]]} {STREET_KINDS[kinds[i]]}"],
+                        "city": PLACES[towns[i]][0],
+                        "state": PLACES[towns[i]][1],
+                        "postalCode": f"{PLACES[towns[i]][2]}{codes[i]:02d}",
+                    }
+                ]
+                for i in range(rows)
+            ],
+        ),
+        ("maritalStatus", list(married)),
+    ]
+    builders = []
+    for name, values in elements:
+        distinct: dict[str, int] = {}
+        present: list[Json] = []
+        numbers = []
+        for value in values:
+            number = 0
+            if value is not None:
+                number = distinct.setdefault(repr(value), len(distinct) + 1)
+                if number > len(present):
+                    present.append(value)
+            numbers.append(number)
+        builder = PoolBuilder.of(name, rows, present)
+        builder.put(slice(0, rows), np.array(numbers, dtype=np.int64))
+        builders.append(builder)
+    return builders
+
+
+class _Register:
+    """Gives out names and MRNs, each once, and only those of the cohort's share (see `CohortSpec.share`)."""
+
+    def __init__(self, rng: RandomState, spec: CohortSpec) -> None:
+        self._rng = rng
+        self._share = spec.share
+        self._known: set[str] = set()
+        self._mrns: set[int] = set()
+        self._origins = [number for number, origin in enumerate(ORIGINS) for _ in range(origin.weight)]
+        self._chances = _chances(rng)
+
+    def newcomer(self, female: bool, birth: date) -> Person:
+        while True:
+            origin = self._one(self._origins)
+            family = self._one(ORIGINS[origin].families)
+            if next(self._chances) < 0.05:
+                second = self._one(ORIGINS[origin].families)
+                family = f"{family}-{second}" if " " not in family + second and second != family else family
+            given = self._given(origin, female)
+            person = Person("", family, given, female, birth, origin)
+            if self._free(person):
+                return self._enter(person)
+
+    def namesake(self, model: Person) -> Person:
+        """Somebody with the same name and another, often similar, date of birth."""
+        births = [model.birth + timedelta(days=days) for days in (1, -1, 10, -10, 31, -31)]
+        births += [_in_year(model.birth, model.birth.year + years) for years in (1, -1, 10, -10, 2, -2, 7)]
+        if model.birth.day <= 12 and model.birth.day != model.birth.month:
+            births.insert(0, model.birth.replace(month=model.birth.day, day=model.birth.month))
+        births = [births[i] for i in self._rng.permutation(len(births))]
+        while True:
+            birth = births.pop() if births else _birthday(self._rng, int(integers(self._rng, 1, 95, 1)[0]))
+            person = replace(model, birth=birth)
+            if birth <= TODAY and birth != model.birth and self._free(person):
+                return self._enter(person)
+
+    def lookalike(self, model: Person) -> Person:
+        """Somebody with the same date of birth and a similar name: spelt alike, or a twin's."""
+        similar = [replace(model, given=(kin, *model.given[1:])) for kin in _RELATIVES.get(model.given[0], ())]
+        similar += [replace(model, family=kin) for kin in _RELATIVES.get(model.family, ())]
+        if "-" in model.family:
+            similar += [replace(model, family=part) for part in model.family.split("-")]
+        while True:
+            if similar:
+                person = similar.pop(0)
+            else:
+                female = model.female if next(self._chances) < 0.7 else not model.female
+                person = replace(model, given=self._given(model.origin, female), female=female)
+            # A name that differs by an accent or a second given name alone would be the same to most readers.
+            same = folded(person.given[0]) == folded(model.given[0]) and person.family == model.family
+            if not same and self._free(person):
+                return self._enter(person)
+
+    def _given(self, origin: int, female: bool) -> tuple[str, ...]:
+        names = ORIGINS[origin].women if female else ORIGINS[origin].men
+        first = self._one(names)
+        second = self._one(names)
+        return (first, second) if next(self._chances) < 0.1 and second != first else (first,)
+
+    def _one(self, choices: Sequence[T]) -> T:
+        return choices[int(next(self._chances) * len(choices))]
+
+    def _free(self, person: Person) -> bool:
+        name = folded(f"{' '.join(person.given)} {person.family}")
+        return zlib.crc32(name.encode()) % SHARES == self._share and _key(person) not in self._known
+
+    def _enter(self, person: Person) -> Person:
+        self._known.add(_key(person))
+        while True:
+            number = 1_000_000 + self._share + SHARES * int(next(self._chances) * (9_000_000 // SHARES))
+            if number not in self._mrns:
+                self._mrns.add(number)
+                return replace(person, mrn=f"S{number}")
+
+
+def _chances(rng: RandomState) -> Iterator[float]:
+    """Numbers from 0 to below 1 without end; one by one they would take fifty times as long to draw."""
+    while True:
+        yield from rng.random_sample(4096).tolist()
+
+
+def _key(person: Person) -> str:
+    return folded(f"{' '.join(person.given)} {person.family} {person.birth.isoformat()}")
+
+
+def _ages(rng: RandomState, count: int) -> Ints:
+    """Whole years whose mean and sample standard deviation are the cohort's, as near as whole numbers can be."""
+    ages = np.clip(np.rint(rng.normal(MEAN_AGE, 21.0, count)), YOUNGEST, OLDEST).astype(np.int64)
+    missing = round(MEAN_AGE * count) - int(ages.sum())
+    while missing:
+        at = int(integers(rng, 0, count, 1)[0])
+        step = 1 if missing > 0 else -1
+        if YOUNGEST <= ages[at] + step <= OLDEST:
+            ages[at] += step
+            missing -= step
+    # Two people grow apart or together by a year each, which holds the mean, until the squares add up.
+    wanted = round(SPREAD_OF_AGES**2 * (count - 1) * count)
+    excess = count * int((ages * ages).sum()) - int(ages.sum()) ** 2 - wanted
+    for _ in range(200 * count):
+        if abs(excess) <= count:
+            break
+        older, younger = (int(i) for i in integers(rng, 0, count, 2))
+        if ages[older] < ages[younger]:
+            older, younger = younger, older
+        step = -1 if excess > 0 else 1
+        change = count * (2 * step * int(ages[older] - ages[younger]) + 2)
+        stays = older != younger and ages[older] + step <= OLDEST and ages[younger] - step >= YOUNGEST
+        if stays and abs(excess + change) < abs(excess):
+            ages[older] += step
+            ages[younger] -= step
+            excess += change
+    return ages
+
+
+def _birthdays(rng: RandomState, ages: Ints) -> list[date]:
+    fixed = [days for share, days in _ANNIVERSARIES for _ in range(-(-share * len(ages) // 100))]
+    births = []
+    for number, age in enumerate(ages):
+        if number < len(fixed):
+            day = TODAY + timedelta(days=fixed[number])
+            births.append(day.replace(year=day.year - int(age) - (day > TODAY)))
+        else:
+            births.append(_birthday(rng, int(age)))
+    return births
+
+
+def _birthday(rng: RandomState, age: int) -> date:
+    """A date of birth of somebody who is so many years old today."""
+    last = _in_year(TODAY, TODAY.year - age)
+    return last - timedelta(days=int(integers(rng, 0, 365, 1)[0]))
+
+
+def _in_year(day: date, year: int) -> date:
+    """The same day in another year; the 28th for a 29 February that the year lacks."""
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return day.replace(year=year, day=28)
+
+
+def _extensions(person: Person) -> Json:
+    code, display = ORIGINS[person.origin].race
+    hispanic = ORIGINS[person.origin].hispanic
+    ethnicity = ("2135-2", "Hispanic or Latino") if hispanic else ("2186-5", "Not Hispanic or Latino")
+    return [
+        {
+            "url": f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}",
+            "valueCodeableConcept": {
+                "coding": [{"system": f"http://hl7.org/fhir/v3/{name.capitalize()}", "code": code, "display": display}]
+            },
+        }
+        for name, (code, display) in (("race", (code, display)), ("ethnicity", ethnicity))
+    ]
+
+
+def _identifiers(person: Person) -> Json:
+    coding = {
+        "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
+        "code": "MR",
+        "display": "Medical Record Number",
+    }
+    return [{"use": "usual", "type": {"coding": [coding]}, "value": person.mrn}]
+
+
+def _phone(digits: Ints) -> Json:
+    # Exchanges that begin with 555 are given to nobody.
+    return [{"system": "phone", "value": f"{200 + digits[0] % 800:03d}-555-{digits[1]:04d}", "use": "home"}]
+
+
+def _marital_status(person: Person, chance: float) -> Json | None:
+    if chance < 0.15 or person.age < 18:
+        return None
+    single = 0.75 if person.age < 30 else 0.3
+    code, display = ("S", "Never Married") if chance < single else ("M", "Married")
+    if person.age > 70 and chance > 0.8:
+        code, display = "W", "Widowed"
+    system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}

@@ -1,0 +1,98 @@
+"""The Procedure table: what was done at each contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
+from mab_gym.cohort._conditions import Traits
+from mab_gym.cohort._encounters import REASONS, SETTINGS, Contacts
+from mab_gym.cohort._limits import PROCEDURES, beyond_limits
+from mab_gym.cohort._procedures import KINDS
+from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._spec import MINUTE, NOW
+from mab_gym.cohort._streams import Bools, Floats, counted, pick, pick_rows
+from mab_gym.fhir.store._table import write_instant
+
+_STATUSES = ("completed", "in-progress", "not-done", "stopped")
+
+
+class ProcedureTable:
+    """The table's columns apart from ``meta``, filled block by block."""
+
+    def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        self._status = PoolBuilder.of("status", rows, _STATUSES)
+        codings = [
+            {"system": "http://www.ama-assn.org/go/cpt", "code": kind.code, "display": kind.display} for kind in KINDS
+        ]
+        self._code = PoolBuilder.of("code", rows, [{"coding": [each], "text": each["display"]} for each in codings])
+        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._performed = InstantBuilder("performedDateTime", rows, ZONES)
+        self._periods: list[str] = []
+        self._period = PoolBuilder("performedPeriod", rows, rows, self._periods.__getitem__)
+        self.builders = (self._status, self._code, self._subject, self._performed, self._period)
+
+    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
+        """Writes a block of patients.
+
+        Args:
+            rng: The block's stream.
+            rows: Where its rows lie.
+            first: Number of the block's first patient in the cohort.
+            profiles: What drives the block's charts.
+            contacts: When its patients met the hospital.
+        """
+        patient, _ = counted(profiles.counts["Procedure"])
+        total = len(patient)
+        contact = contacts.pick(rng, patient, np.array([0.8, 1.0, 1.2, 1.8])[contacts.setting])
+        setting, reason = contacts.setting[contact], contacts.reason[contact]
+        weights = _weights(profiles.traits, profiles.female)
+        kind = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
+        begun = contacts.moment(rng, contact, 14.0)
+        kind[
+            beyond_limits(
+                PROCEDURES,
+                [each.code for each in KINDS],
+                kind=kind,
+                patient=patient,
+                time=begun,
+                births=profiles.births,
+                traits=profiles.traits,
+            )
+        ] = 0
+        hours = np.array([each.hours for each in KINDS], dtype=np.int64)[kind]
+        minutes = hours * 60 - np.floor(hours * 30 * rng.random_sample(total)).astype(np.int64)
+        ended = begun + minutes * MINUTE
+        zone = contacts.zone[contact]
+        lasts = (hours > 0) & (ended < NOW) & (rng.random_sample(total) < 0.6)
+        started = (hours > 0) & (ended >= NOW)
+        status = np.where(started, 1, pick(rng, (975, 0, 18, 7), total))
+        codes = np.zeros(total, dtype=np.int64)
+        for row in np.flatnonzero(lasts):
+            form = ZONES[zone[row] - 1]
+            start, end = write_instant(int(begun[row]), form), write_instant(int(ended[row]), form)
+            self._periods.append(pretty({"start": start, "end": end}))
+            codes[row] = len(self._periods)
+        self._status.put(rows, 1 + status)
+        self._code.put(rows, 1 + kind)
+        self._subject.put(rows, 1 + first + patient)
+        self._performed.put(rows, begun, np.where(lasts, 0, zone))
+        self._period.put(rows, codes)
+
+
+def _weights(traits: Traits, female: Bools) -> Floats:
+    """Weights of the kinds; shape ``(patients * SETTINGS * len(REASONS), len(KINDS))``."""
+    patients = len(female)
+    weights = np.zeros((patients, SETTINGS, len(REASONS), len(KINDS)))
+    for number, kind in enumerate(KINDS):
+        factor = np.zeros(patients) if kind.rare else np.ones(patients)
+        for trait, times in kind.traits.items():
+            factor = np.where(traits[trait], np.maximum(factor, 1.0) * times, factor)
+        if kind.only:
+            factor = np.where(female == (kind.only == "F"), factor, 0.0)
+        by_reason = np.array([kind.reasons.get(reason, 1.0) for reason in REASONS])
+        weights[..., number] = factor[:, None, None] * np.array(kind.settings)[:, None] * by_reason
+    return weights.reshape(-1, len(KINDS))

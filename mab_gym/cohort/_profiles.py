@@ -1,0 +1,92 @@
+"""The causes of each profile's chart: conditions, drugs, usual values, and how much there is to be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from mab_gym.cohort._conditions import LONG_TERM, Traits, draw_long_term, draw_onsets, reason_weights
+from mab_gym.cohort._medications import draw_begins, draw_drugs
+from mab_gym.cohort._people import Person
+from mab_gym.cohort._series import levels
+from mab_gym.cohort._spec import DAY, CohortSpec
+from mab_gym.cohort._streams import PROFILES, Bools, Floats, Ints, apportion, stream
+
+_YEARS = 5
+"""A chart goes back so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The people with a chart; arrays have one row each.
+
+    Attributes:
+        female: Shape ``(patients,)``.
+        births: Shape ``(patients,)``; midnight UTC of the date of birth, in seconds since 1970.
+        traits: Long-term conditions and drugs by key, each of shape ``(patients,)``.
+        onsets: Shape ``(patients, conditions)``; when each long-term condition began.
+        begins: Shape ``(patients, drugs)``; since when each drug can have been ordered.
+        burden: Shape ``(patients,)``; number of long-term conditions.
+        reasons: Shape ``(patients, len(REASONS))``; how likely each reason for a stay is.
+        usual: See `mab_gym.cohort._series.levels`.
+        counts: Shape ``(patients,)``; by resource type, how many resources each of them has.
+    """
+
+    female: Bools
+    births: Ints
+    traits: Traits
+    onsets: Ints
+    begins: Ints
+    burden: Ints
+    reasons: Floats
+    usual: Floats
+    counts: dict[str, Ints]
+
+    def part(self, first: int, last: int) -> Profiles:
+        """The profiles from number ``first`` to ``last`` without the latter."""
+        block = slice(first, last)
+        return Profiles(
+            self.female[block],
+            self.births[block],
+            {key: has[block] for key, has in self.traits.items()},
+            self.onsets[block],
+            self.begins[block],
+            self.burden[block],
+            self.reasons[block],
+            self.usual[block],
+            {name: counts[block] for name, counts in self.counts.items()},
+        )
+
+
+def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
+    """Draws what drives the charts of the first ``spec.patients`` people."""
+    rng = stream(spec.entropy, PROFILES)
+    count = spec.patients
+    female = np.array([person.female for person in people[:count]], dtype=np.bool_)
+    ages = np.array([person.age for person in people[:count]], dtype=np.int64)
+    epoch = date(1970, 1, 1)
+    births = np.array([(person.birth - epoch).days for person in people[:count]], dtype=np.int64) * DAY
+    traits = draw_long_term(rng, ages, female)
+    burden = np.stack([traits[condition.key] for condition in LONG_TERM]).sum(axis=0, dtype=np.int64)
+    reasons = reason_weights(traits, count)
+    traits |= draw_drugs(rng, traits, female, ages - _YEARS)
+    onsets = draw_onsets(stream(spec.entropy, PROFILES, 1), births)
+    usual = levels(rng, traits, female)
+    # Few people use most of a hospital; use rises with what they suffer from.
+    use = np.clip(np.exp(spec.spread * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
+
+    def share(total: int, least: int, power: float, spread: float) -> Ints:
+        weights = use**power * np.exp(spread * rng.standard_normal(count))
+        return apportion(total, np.rint(weights * 1e6).astype(np.int64), least)
+
+    counts = {
+        "Observation": share(spec.observations, spec.least_observations, 1.0, 0.0),
+        "Procedure": share(spec.procedures, 5, 0.9, 0.3),
+        "Condition": share(spec.conditions, 5, 0.8, 0.3),
+        "MedicationRequest": share(spec.medication_requests, 5, 0.8, 0.35),
+    }
+    begins = draw_begins(traits, onsets)
+    return Profiles(female, births, traits, onsets, begins, burden, reasons, usual, counts)

@@ -1,0 +1,292 @@
+"""Thousands of episodes in one process, stepped together: one hospital, and for each episode what it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from mab_gym.envs._env import (
+    MedicalRecordEnv,
+    as_sampled,
+    changed_environment,
+    check_options,
+    choose_case,
+    spaces_of,
+)
+from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, Environment
+from mab_gym.envs._vector_batches import (
+    MASK,
+    Action,
+    OutOfContext,
+    batched_infos,
+    moves,
+    read_mask,
+    spread_options,
+    spread_seeds,
+)
+from mab_gym.envs._vector_memory import LastSeen, Streams
+from mab_gym.envs._workplace import Workplace, open_workplace
+from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.tasking.case import Case
+
+__all__ = ["MedicalRecordVectorEnv", "OutOfContext", "make_vector_environment"]
+
+_MOST_THREADS = 32
+_Plan = tuple[Case, tuple[str, ...], int]
+_Told = list[tuple[int, Mapping[str, Any]]]
+
+
+class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDArray[Any]]):
+    """Many episodes of `mab_gym.envs._env.MedicalRecordEnv`, each with a private view of one shared record system.
+
+    With equal seeds and actions it gives what Gymnasium's ``SyncVectorEnv`` of single environments gives, in all three
+    autoreset modes.
+
+    ## Actions
+    A list, tuple or array of ``num_envs`` texts. With autoreset ``DISABLED``, None leaves an episode alone: its
+    observation stays, its reward is 0, and it has no info. An episode that has ended takes nothing else until it is
+    reset. `OutOfContext` ends an episode whose agent cannot go on. A wrong batch is refused before anything happens.
+
+    ## Observations
+    A dict of ``text`` and ``fhir`` (tuples of ``num_envs`` texts) and ``status`` (int64 of shape ``(num_envs,)``).
+
+    ## Reset
+    ``seed`` is one for all (environment i gets ``seed + i``) or a list; ``options`` are those of the single
+    environment, each one for all or a list of ``num_envs``, where None leaves the choice to chance.
+    ``options["reset_mask"]``, an array of bools, chooses which episodes begin anew; the others go on.
+
+    Args:
+        environment: What to play.
+        num_envs: How many episodes.
+        autoreset_mode: Gymnasium's ``AutoresetMode`` or its value; ``NextStep`` as with Gymnasium's own.
+        render_mode: ``ansi`` for transcripts as texts, or None.
+        keep_observations: Whether the last observation of each episode is held, so that it can be given again where the
+            episode does not move. Without, what does not move is given as empty texts with status 0.
+
+    Attributes:
+        workplace: What the episodes share.
+
+    Raises:
+        UsageError: An argument is not as it should be.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        num_envs: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        *,
+        keep_observations: bool = True,
+    ) -> None:
+        if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
+            raise UsageError(f"num_envs is a whole number from 1, not {num_envs!r}")
+        if render_mode not in (None, "ansi"):
+            raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
+        if environment.backend == CONTAINER and num_envs > environment.servers:
+            raise UsageError(
+                f"{environment.id}: {num_envs} episodes at once need as many containers, and there are servers = "
+                f"{environment.servers}: ask for fewer (num_envs) or allow more (servers={num_envs})"
+            )
+        self._mode = _autoreset(autoreset_mode)
+        self.metadata = {**MedicalRecordEnv.metadata, "autoreset_mode": self._mode}
+        self.render_mode = render_mode
+        self.num_envs = int(num_envs)
+        self.workplace: Workplace = open_workplace(environment)
+        self.single_action_space, self.single_observation_space = spaces_of(self.workplace)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self._episodes = [self.workplace.new_episode() for _ in range(self.num_envs)]
+        self._streams = Streams(self.num_envs)
+        self._seen = LastSeen(self.num_envs, keep=keep_observations)
+        self._transcripts: list[list[str]] = [[] for _ in range(self.num_envs)] if render_mode else []
+        self._rewards = np.zeros(self.num_envs)
+        self._terminated = np.zeros(self.num_envs, bool)
+        self._truncated = np.zeros(self.num_envs, bool)
+        self._begun = False
+        self._threads = _threads_for(environment, self.num_envs)
+
+    # --- Gymnasium -----------------------------------------------------------------------------------------------
+
+    @property  # type: ignore[misc]  # read only, and one for each environment, as with SyncVectorEnv
+    def np_random(self) -> Any:
+        """Where each environment's stream of chance has come to, a tuple of generators."""
+        return tuple(self._streams.generator(place) for place in range(self.num_envs))
+
+    @property
+    def np_random_seed(self) -> Any:
+        """What each environment's stream of chance was begun with, a tuple of numbers."""
+        return tuple(self._streams.seed(place) for place in range(self.num_envs))
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begins new episodes, all or those of ``options["reset_mask"]``.
+
+        Raises:
+            UsageError: A seed, an option or the mask is not as it should be; nothing was begun.
+            gymnasium.error.ClosedEnvironmentError: It was closed.
+        """
+        self._check_open()
+        options = check_options(options, also=(MASK,))
+        mask = read_mask(options, self.num_envs)
+        if not self._begun and not mask.all():
+            raise UsageError("the first reset is one of all environments, without a reset_mask")
+        seeds, wanted = spread_seeds(seed, self.num_envs), spread_options(options, self.num_envs)
+        places = [place for place in range(self.num_envs) if mask[place]]
+        streams = self._streams.copy()
+        for place in places:
+            if seeds[place] is not None:
+                streams.begin(place, seeds[place])
+        plans = [self._choose(streams, place, wanted[place]) for place in places]
+        self._streams = streams
+        self._begun = True
+        self._terminated[mask] = self._truncated[mask] = False
+        told = self._each(self._begin, places, plans)
+        return self._seen.batch(), batched_infos(told, self.num_envs)
+
+    def step(
+        self, actions: Sequence[Action]
+    ) -> tuple[dict[str, Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:
+        """Takes one action in each episode.
+
+        Raises:
+            UsageError: There are not as many actions as episodes, or one is no text; nothing was done.
+            gymnasium.error.ResetNeeded: An action is meant for an episode that has ended; nothing was done.
+            gymnasium.error.ClosedEnvironmentError: It was closed.
+        """
+        self._check_open()
+        if not self._begun:
+            raise gymnasium.error.ResetNeeded("there is no episode under way: call reset()")
+        places, chosen = moves(actions, self._terminated | self._truncated, self._mode)
+        self._rewards = np.zeros(self.num_envs)
+        if self._mode is AutoresetMode.SAME_STEP:
+            self._terminated[:] = self._truncated[:] = False  # those that ended have begun anew
+        told = self._each(self._play, places, chosen)
+        return (
+            self._seen.batch(),
+            self._rewards,
+            self._terminated.copy(),
+            self._truncated.copy(),
+            batched_infos(told, self.num_envs),
+        )
+
+    def render(self) -> tuple[str, ...] | None:
+        """The transcripts so far where ``render_mode`` is ``ansi``."""
+        return tuple("\n".join(lines) for lines in self._transcripts) if self.render_mode == "ansi" else None
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Ends all episodes and gives the record system back, whatever fails in between.
+
+        Raises:
+            InfrastructureError: Something could not be given back; the text says what.
+        """
+        self.closed = True
+        faults = []
+        for episode in self._episodes:
+            try:
+                episode.close()
+            except InfrastructureError as error:
+                faults.append(str(error))
+        self._seen.clear()
+        if self._threads is not None:
+            self._threads.shutdown()
+        if faults:
+            raise InfrastructureError("; ".join(dict.fromkeys(faults)))
+
+    # --- one episode ---------------------------------------------------------------------------------------------
+
+    def _begin(self, place: int, plan: _Plan) -> _Told:
+        case, variants, seed = plan
+        family = self.workplace.tasks.catalogue[case.family]
+        observation, info = self._episodes[place].reset(family, case, variants, seed)
+        self._seen.see(place, observation)
+        if self._transcripts:
+            self._transcripts[place] = [observation["text"]]
+        return [(place, info)]
+
+    def _begin_by_chance(self, place: int) -> _Told:
+        return self._begin(place, self._choose(self._streams, place, {}))
+
+    def _choose(self, streams: Streams, place: int, options: Mapping[str, Any]) -> _Plan:
+        return streams.draw(place, lambda random: choose_case(self.workplace.tasks, random, options))
+
+    def _play(self, place: int, action: str | OutOfContext) -> _Told:
+        if self._terminated[place] or self._truncated[place]:  # with NEXT_STEP, where the action is ignored
+            self._terminated[place] = self._truncated[place] = False
+            return self._begin_by_chance(place)
+        episode = self._episodes[place]
+        step = episode.stop_for_context(action.why) if isinstance(action, OutOfContext) else episode.step(action)
+        self._rewards[place] = step.reward
+        if self._transcripts:
+            self._transcripts[place] += [f">>> {action}", step.observation["text"]]
+        if not (step.terminated or step.truncated):
+            self._seen.see(place, step.observation)
+            return [(place, step.info)]
+        self._terminated[place], self._truncated[place] = step.terminated, step.truncated
+        if self._mode is AutoresetMode.SAME_STEP:
+            final = {"final_obs": as_sampled(step.observation), "final_info": step.info}
+            return [(place, final), *self._begin_by_chance(place)]
+        self._seen.see(place, step.observation)
+        return [(place, step.info)]
+
+    # --- all episodes --------------------------------------------------------------------------------------------
+
+    def _each(self, work: Any, places: Sequence[int], what: Sequence[Any]) -> _Told:
+        """Does something in each of some episodes: in turn, or at once where the record system is far away."""
+        does = map if self._threads is None else self._threads.map
+        return [told for all_told in does(work, places, what) for told in all_told]
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise gymnasium.error.ClosedEnvironmentError("this vector environment was closed: make a new one")
+
+
+def _autoreset(mode: object) -> AutoresetMode:
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        modes = ", ".join(repr(each.value) for each in AutoresetMode)
+        raise UsageError(f"autoreset_mode is one of {modes}, not {mode!r}") from None
+
+
+def _threads_for(environment: Environment, num_envs: int) -> ThreadPoolExecutor | None:
+    """Threads to wait in for a record system that is far away; none where it is embedded, which no thread speeds up."""
+    if environment.backend == EMBEDDED and environment.server is None:
+        return None
+    return ThreadPoolExecutor(min(num_envs, _MOST_THREADS), thread_name_prefix="mab_gym vector")
+
+
+def make_vector_environment(
+    env_file: str,
+    num_envs: int = 1,
+    render_mode: str | None = None,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    *,
+    keep_observations: bool = True,
+    **overrides: Any,
+) -> MedicalRecordVectorEnv:
+    """What ``gymnasium.make_vec`` calls to make a vector environment from its file.
+
+    Args:
+        env_file: The environment file.
+        num_envs: See `MedicalRecordVectorEnv`; so are the next three.
+        render_mode: As above.
+        autoreset_mode: As above.
+        keep_observations: As above.
+        overrides: See `mab_gym.envs._env.changed_environment`.
+    """
+    environment = changed_environment(env_file, overrides)
+    return MedicalRecordVectorEnv(
+        environment, num_envs, autoreset_mode, render_mode, keep_observations=keep_observations
+    )

@@ -1,0 +1,267 @@
+"""In which order HAPI finds what it is not asked to sort: the order of the index that its database reads first.
+
+HAPI's H2 starts from one of the tables that a search touches and reads it by an index, so unsorted results come in that
+index's order, ties in load order. Which table that is follows from H2's cost estimates; the rules below were read off
+``EXPLAIN`` of HAPI 7.6's statements and hold for the shapes of search that FHIR clients make:
+
+* ids before strings before tokens before dates before quantities before references;
+* strings come by their normalized text, one code alone in load order, several codes by their hash (`index_hash`),
+  dates by day (searches with a time of day: by instant), quantities by value, several references by their target;
+* a chain or ``_has`` is read from its far end where that end is a string, or where nothing of its own comes first;
+* ``:not`` and ``:missing`` make HAPI read the resources themselves, in load order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from mab_gym.fhir.hapi._costs import reading_order
+from mab_gym.fhir.hapi._hashes import index_hash
+from mab_gym.fhir.model._filter import Filter, read_token
+from mab_gym.fhir.model._values import Value
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD
+from mab_gym.fhir.store._row_keys import ValuesOf, date_fields, ranked, together
+from mab_gym.fhir.store._sorting import Keys, stable_order
+from mab_gym.fhir.store._table import Rows
+
+Key = Callable[[Any], Any]
+
+_LAST = np.iinfo(np.int64).max
+_NEVER = 1 << 53
+"""Greater than any field of a `Period`."""
+_DATE_KEYS: dict[str, tuple[int, ...]] = {
+    "low_day": (LOW_DAY, HIGH_DAY), "high_day": (HIGH_DAY,), "low": (LOW, HIGH), "high": (HIGH,),
+}  # fmt: skip
+"""The fields of a `Period` that a date index sorts by, the strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The filter that HAPI's database reads by, and the order of its index.
+
+    Attributes:
+        wanted: The filter.
+        key: Of an indexed value, what the index sorts by.
+        kind: ``value`` for what only ``key`` can tell; for dates ``low_day``, ``high_day``, ``low`` or ``high``, the
+            part of the period that the index sorts by; for references ``target``, the place of what they point to.
+        then: What the database reads next, whose order decides between equals.
+    """
+
+    wanted: Filter
+    key: Key
+    kind: str = "value"
+    then: Driver | None = None
+
+
+def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+    """The filter that HAPI reads by, or None where that leaves load order.
+
+    Args:
+        resource_type: What is searched.
+        filters: All filters in alphabetical order of their parameters, chains resolved (``ranks``).
+    """
+    if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
+        return None
+    if any(f.modifier == "not-in" for f in filters):
+        asked = [f for f in filters if f.parameter.name != "_lastUpdated"]
+        return Driver(asked[0], lambda value: (value.system or "", value.code or "")) if len(asked) == 1 else None
+    ranked = [f for f in filters if f.ranks is not None]
+    prefixes = [
+        f for f in filters if f.parameter.type == "uri" and f.modifier == "below" and f.parameter.name != "_profile"
+    ]
+    if prefixes:
+        return Driver(prefixes[0], _itself)
+    by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
+    strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]
+    tokens = [f for f in by_kind["token"] if f.modifier != "text"]
+    ranges = [f for f in strings if f.modifier in ("", "text", "exact") and len(f.alternatives) == 1]
+    if ranges:
+        return None if ranges[0].modifier == "exact" else _string_driver(ranges[0])
+    dates = [f for f in by_kind["date"] if f.parameter.name != "_lastUpdated"]
+    if (through := _far_end(resource_type, ranked, tokens, dates)) is not None:
+        return through
+    if tokens:
+        return _token_driver(resource_type, tokens[0])
+    if strings:
+        return _string_driver(strings[0])
+    if dates:
+        return _date_driver(dates, alone=len(filters) == 1)
+    if by_kind["quantity"]:
+        return Driver(by_kind["quantity"][-1], _amount)
+    if ranked:
+        return Driver(ranked[0], _rank_in(ranked[0]))
+    if by_kind["reference"] and len(by_kind["reference"][0].alternatives) > 1:
+        return Driver(by_kind["reference"][0], _no_key, "target")
+    uris = [f for f in by_kind["uri"] if f.parameter.name not in ("_profile", "_source")]
+    if len(uris) == len(filters) and uris:
+        return _uri_driver(resource_type, uris[0])
+    return None
+
+
+def choose_driver_of_sorted(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+    """The filter that decides between equals of a sorted search.
+
+    A single parameter leaves load order there, and so do quantities beside a reference.
+    """
+    if len({f.parameter.name if f.comparisons else str(place) for place, f in enumerate(filters)}) < 2:
+        return None
+    driver = choose_driver(resource_type, filters)
+    if driver is None or driver.wanted.parameter.type != "quantity":
+        return driver
+    return None if any(f.parameter.type == "reference" for f in filters) else driver
+
+
+def _no_key(value: Any) -> None:
+    return None
+
+
+_KINDS = ("string", "token", "date", "quantity", "number", "reference", "uri")
+
+
+def _far_end(
+    resource_type: str, ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence[Filter]
+) -> Driver | None:
+    """A chain whose far end comes before the resource's own filters."""
+    for wanted in ranked:
+        far, _, comparator = wanted.key[1].partition(":")
+        if far == "date" and (dates or tokens):
+            comparisons = [c for f in dates for c in f.comparisons]
+            timed = any(c.period.timed for c in comparisons)
+            near = tuple(sorted(c.comparator for c in comparisons))
+            order = reading_order(comparator[:2], comparator.endswith("T"), near, timed, len(tokens))
+            if order[0] == "D":
+                return _date_driver(dates, alone=True)
+            if order[0] == "F":
+                then = _token_driver(resource_type, tokens[0]) if tokens else None
+                if not tokens and order[1] == "D":
+                    then = _date_driver(dates, alone=True)
+                return Driver(wanted, _rank_in(wanted), then=then)
+        elif far in ("string", "has"):
+            then = _date_driver(dates, alone=False) if dates and not tokens else None
+            return Driver(wanted, _rank_in(wanted), then=then)
+    return None
+
+
+def _rank_in(wanted: Filter) -> Key:
+    ranks: Mapping[str, int] = {} if wanted.ranks is None else wanted.ranks
+    return lambda value: ranks.get(f"{value.target_type}/{value.target_id}", _LAST)
+
+
+def _string_driver(wanted: Filter) -> Driver:
+    if wanted.parameter.type == "token":
+        return Driver(wanted, lambda value: value.text.upper())
+    return Driver(wanted, lambda value: value.normalized)
+
+
+def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
+    """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
+    parts = [read_token(part) for part in wanted.alternatives]
+    if "exists() and" in wanted.parameter.expression:
+        return None
+    if len(parts) < 2 or len({(system is None, code == "") for system, code in parts}) > 1:
+        return None
+    name = wanted.parameter.name
+    if parts[0][1] == "":
+        return Driver(wanted, lambda value: index_hash(resource_type, name, value.system))
+    if parts[0][0] is None:
+        return Driver(wanted, lambda value: index_hash(resource_type, name, value.code))
+    return Driver(wanted, lambda value: index_hash(resource_type, name, value.system, value.code))
+
+
+def _uri_driver(resource_type: str, wanted: Filter) -> Driver | None:
+    """Several URIs come by their hash; those above others as they are written."""
+    if wanted.modifier == "above":
+        return Driver(wanted, _itself)
+    name = wanted.parameter.name
+    if len(wanted.alternatives) < 2:
+        return None
+    return Driver(wanted, lambda value: index_hash(resource_type, name, value))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:
+    first = [f for f in dates if f.parameter.name == dates[0].parameter.name]
+    comparisons = [c for f in first for c in f.comparisons]
+    if any(c.comparator == "ne" for c in comparisons) and not alone:
+        return None
+    if len({c.period.timed for c in comparisons}) > 1:
+        return None
+    upper = all(c.comparator in ("ge", "gt", "eb") for c in comparisons)
+    if comparisons[0].period.timed:
+        if upper:
+            return Driver(dates[0], lambda value: value.high, "high")
+        return Driver(dates[0], lambda value: (value.low, value.high), "low")
+    if upper:
+        return Driver(dates[0], lambda value: value.high_day, "high_day")
+    return Driver(dates[0], lambda value: value.low_day * 100_000_000 + value.high_day, "low_day")
+
+
+def _amount(value: Any) -> float:
+    return float(value if isinstance(value, float) else value.value)
+
+
+def arrange(
+    driver: Driver,
+    table: BaseTable | None,
+    hits: Rows,
+    ids: Callable[[], Sequence[str]],
+    values: ValuesOf,
+    position: Callable[[Any], int | None],
+) -> Rows:
+    """Puts hits into the order of the driver's index.
+
+    Args:
+        driver: What is read by.
+        table: The snapshot.
+        hits: In load order.
+        ids: Gives the hits' logical ids.
+        values: Of one hit, all values of a parameter.
+        position: Of a reference, the place of what it points to in load order.
+    """
+    if driver.kind == "target":
+        driver = Driver(driver.wanted, position)
+    if driver.wanted.ids is not None:
+        ranks = driver.wanted.ranks or {}
+        return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
+    for each in (driver.then, driver):  # by one index and, between equals, by the next
+        if each is not None:
+            hits = hits[stable_order(_index_keys(each, table, hits, values))]
+    return hits
+
+
+def _index_keys(driver: Driver, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
+    """Numbers that sort as the index does."""
+    if driver.kind in _DATE_KEYS:
+        fields = date_fields(table, hits, driver.wanted.parameter, _DATE_KEYS[driver.kind], values)
+        if fields is not None:
+            return together(_apart(fields))
+    return ranked(table, hits, driver.wanted.parameter, lambda found: _least(driver, found), values).numbers
+
+
+def _apart(fields: Sequence[Keys]) -> list[Keys]:
+    """Columns that sort as several dates do, in smaller numbers: the first, and how far each lies from the one before.
+
+    Half a million periods of a second each then fit into one number a row, and none has to be ranked. The columns are
+    changed in their place: each takes megabytes.
+    """
+    for field in fields:
+        field[field == NO_PERIOD] = _NEVER
+    for earlier, later in reversed(list(pairwise(fields))):
+        np.subtract(later, earlier, out=later)
+    return list(fields)
+
+
+def _least(driver: Driver, values: Sequence[Value]) -> list[Any]:
+    """The first of a resource's rows in the index, among those that the filter asks for."""
+    wanted = driver.wanted
+    keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]
+    return sorted(key for key in keys if key is not None)[:1]

@@ -1,0 +1,496 @@
+"""What HAPI FHIR 7.6 checks and changes before it stores a resource that a client sends.
+
+`read_body` reads what was sent, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
+the body, the resource types that references name (422), amounts and dates that it cannot index (500), the references
+themselves (400), numbers that are too large for its database (409).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, localcontext
+from functools import cache
+from math import isinf
+from typing import Any, Protocol
+
+from mab_gym.fhir.model._definitions import Element, elements, resource_types, search_parameters
+from mab_gym.fhir.model._ids import ReferenceId, parse_id
+from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
+from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
+from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.fhir.model._parse import parse_resource, unreadable
+from mab_gym.fhir.model._paths import Node, Path, compile_paths
+from mab_gym.fhir.model._values import LARGEST_NUMBER, exact_numbers
+from mab_gym.fhir.search._includes import Key
+
+
+class Known(Protocol):
+    """What has to be known of the resources that are there to check another one's references."""
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is a resource with this type and id."""
+
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was one."""
+
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        """The number of resources that a search finds, and the id of the first one.
+
+        Raises:
+            FhirError: The search cannot be read.
+        """
+
+
+_JSON_TYPES = ("application/fhir+json", "application/json+fhir", "application/json", "text/json", "json")
+_XML_TYPES = ("application/fhir+xml", "application/xml+fhir", "application/xml", "text/xml", "xml")
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_NOT_FHIR = (
+    'HAPI-{}: Incorrect Content-Type header value of "{}" was provided in the request. '
+    'A FHIR Content-Type is required for "{}" operation'
+)
+_NO_CONTENT_TYPE = 'HAPI-0448: No Content-Type header was provided in the request. This is required for "{}" operation'
+_NO_CREATE = "HAPI-0389: Failed to call access method: org.springframework.dao.InvalidDataAccessApiUsageException: "
+_NO_UPDATE = "HAPI-2223: "
+_NO_TRANSACTION = "HAPI-0389: Failed to call access method: org.hibernate.exception.DataException: "
+_INSERT = (
+    "insert into hfj_spidx_number (hash_identity,sp_missing,sp_name,partition_date,partition_id,res_id,res_type,"
+    "sp_updated,sp_value,sp_id) values (?,?,?,?,?,?,?,?,?,?)"
+)
+_LONGEST_SHOWN = 80
+"""So much of a number does HAPI's database repeat."""
+_LOGICAL_BASES = (
+    "http://hl7.org/fhir/ValueSet/",
+    "http://hl7.org/fhir/CodeSystem/",
+    "http://hl7.org/fhir/valueset-",
+    "http://hl7.org/fhir/codesystem-",
+    "http://hl7.org/fhir/StructureDefinition/",
+)
+"""References that HAPI takes for mere names (``JpaStorageSettings.DEFAULT_LOGICAL_BASE_URLS``)."""
+
+
+class StorageError(FhirError):
+    """HAPI's database does not take a resource; of an entry of a Bundle that is said in other words.
+
+    Attributes:
+        in_transaction: What is said where the resource is part of a transaction, with 500.
+        in_batch: The same of a batch.
+    """
+
+    def __init__(self, status: int, text: str, in_transaction: str, in_batch: str) -> None:
+        super().__init__(status, text)
+        self.in_transaction, self.in_batch = in_transaction, in_batch
+
+
+def _not_indexed(reason: str, updating: bool) -> StorageError:
+    """The error that HAPI gives where it fails over a value that goes into an index."""
+    if updating:
+        return StorageError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
+    return StorageError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
+
+
+def read_body(resource_type: str, headers: Mapping[str, str], body: str, operation: str) -> dict[str, Any]:
+    """Reads the resource that a request brings.
+
+    Args:
+        resource_type: The type in the URL.
+        headers: The request's headers; names in lower case.
+        body: The request's body.
+        operation: ``CREATE`` or ``UPDATE``, for HAPI's messages.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    if media_type_of(headers.get("content-type"), operation) == "xml":
+        raise _xml_error(body)
+    return parse_resource(body, resource_type)
+
+
+LABELS = ("security", "tag")
+_LABEL_FIELDS = ("system", "version", "code", "display", "userSelected")
+
+
+def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool = False) -> dict[str, Any]:
+    """Checks a resource that is to be stored (https://hl7.org/fhir/R4/http.html#create) as HAPI does.
+
+    Args:
+        resource: As it was read.
+        known: What its references may point to.
+        updating: Whether it was sent by PUT, which HAPI says some things otherwise to.
+
+    Returns:
+        The resource as it is to be stored, without ``meta.versionId`` and ``meta.lastUpdated``. A ``meta.source`` that
+        the client sent is kept without its fragment, where the server adds its own.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    check_reference_types(resource)
+    written = _written_references(resource)
+    if any("?" in text for text in written):
+        resource = _with_searched_references(resource, known)
+    check_amounts(resource, updating=updating)
+    check_dates(resource, updating=updating)
+    check_lengths(resource)
+    check_references(resource, known)
+    check_numbers(resource)
+    if any(parse_id(text).without_version() != text for text in written):
+        resource = _without_versions(resource)
+    return _with_stored_meta(dict(resource))
+
+
+def media_type_of(content_type: str | None, operation: str) -> str:
+    """Whether a body is said to be ``json`` or ``xml``; the names of media types are compared with regard to case.
+
+    Raises:
+        FhirError: 400 for any other, or none.
+    """
+    if not content_type or not content_type.strip():
+        raise FhirError(400, _NO_CONTENT_TYPE.format(operation))
+    media_type = content_type.split(";", 1)[0].strip()
+    if media_type in _JSON_TYPES:
+        return "json"
+    if media_type in _XML_TYPES:
+        return "xml"
+    raise FhirError(400, _NOT_FHIR.format("0446" if media_type == _FORM_TYPE else "0449", content_type, operation))
+
+
+def _xml_error(body: str) -> FhirError:
+    """What HAPI says to a body that is no XML although it is said to be; XML itself is not supported here."""
+    text = body.lstrip()
+    if text.startswith("<"):
+        return FhirError(501, Issue("Resources in XML are not supported; send application/fhir+json", "not-supported"))
+    before = body[: len(body) - len(text)]
+    row, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+    if not text:
+        reason = "WstxEOFException: Unexpected EOF in prolog"
+    else:
+        column += 1
+        found = f"'{text[0]}' (code {ord(text[0])})"
+        reason = f"WstxUnexpectedCharException: Unexpected character {found} in prolog; expected '<'"
+    return FhirError(
+        400,
+        "HAPI-0450: Failed to parse request body as XML resource. Error was: HAPI-1852: "
+        f"com.ctc.wstx.exc.{reason}\n at [row,col {{unknown-source}}]: [{row},{column}]",
+    )
+
+
+def check_reference_types(resource: Mapping[str, Any]) -> None:
+    """Refuses references to resource types that the element does not allow; inner elements are looked at first.
+
+    Raises:
+        FhirError: 422 with HAPI-0931.
+    """
+    _check_reference_types(resource["resourceType"], resource, resource["resourceType"])
+
+
+def _check_reference_types(type_name: str, value: Mapping[str, Any], path: str) -> None:
+    defined = elements(type_name)
+    for name, found in value.items():
+        element = defined.get(name)
+        if element is None or element.primitive:
+            continue
+        inner = f"{path}.{element.choice or name}"
+        items = found if element.many else [found]
+        for item in items:
+            _check_reference_types(item.get("resourceType", element.type), item, inner)
+        # Of a choice HAPI's model does not say which types its references may point to.
+        if element.type == "Reference" and not element.choice and "Resource" not in element.reference_targets:
+            for item in items:
+                _check_reference_type(element, item, inner)
+
+
+def _check_reference_type(element: Element, reference: Mapping[str, Any], path: str) -> None:
+    target = parse_id(reference.get("reference", ""))
+    if not target.resource_type or _is_logical(target) or "?" in target.text:
+        return
+    if target.resource_type not in element.reference_targets:
+        raise FhirError(
+            422,
+            f"HAPI-0931: Invalid reference found at path '{path}'. Resource type '{target.resource_type}' is not valid "
+            "for this path",
+        )
+
+
+def check_references(resource: Mapping[str, Any], known: Known) -> None:
+    """Refuses references that lead nowhere, where a search parameter would follow them.
+
+    HAPI goes through them in no fixed order; here those of a plain path come first, then by name.
+
+    Raises:
+        FhirError: 400 with HAPI-0505 to 0508, 1094 or 1096, 422 with 1095.
+    """
+    for path, targets, reference in _indexed_references(resource):
+        target = parse_id(reference)
+        if target.is_local or _is_logical(target):
+            continue
+        where = f"Invalid resource reference found at path[{path}]"
+        if not target.resource_type.strip():
+            raise FhirError(400, f"HAPI-0505: {where} - Does not contain resource type - {reference}")
+        if target.resource_type not in resource_types():
+            unknown = "Resource type is unknown or not supported on this server"
+            raise FhirError(400, f"HAPI-0506: {where} - {unknown} - {reference}")
+        if targets and target.resource_type not in targets:
+            continue
+        if target.base:
+            raise FhirError(
+                400,
+                f'HAPI-0507: Resource contains external reference to URL "{reference}" but this server is not '
+                "configured to allow external references",
+            )
+        if not target.logical_id.strip():
+            raise FhirError(400, f"HAPI-0508: {where} - Does not contain resource ID - {reference}")
+        key = (target.resource_type, target.logical_id)
+        if known.was_deleted(key):
+            raise FhirError(400, f"HAPI-1096: Resource {'/'.join(key)} is deleted, specified in path: {path}")
+        if not known.exists(key):
+            if _is_of_another_type(target.logical_id, known):
+                raise FhirError(422, f"HAPI-1095: Resource contains reference to unknown resource ID {reference}")
+            raise FhirError(400, f"HAPI-1094: Resource {'/'.join(key)} not found, specified in path: {path}")
+
+
+@cache
+def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
+    """The references that search parameters follow: the expression, the allowed types, the paths."""
+    alternatives = [
+        (alternative.strip(), parameter.targets)
+        for parameter in search_parameters(resource_type).values()
+        if parameter.type == "reference"
+        for alternative in parameter.expression.split(" | ")
+    ]
+    return [
+        (expression, targets, tuple(compile_paths(resource_type, expression)))
+        for expression, targets in sorted(alternatives, key=lambda pair: "(" in pair[0])
+    ]
+
+
+@cache
+def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
+    """The paths at which search parameters of a kind find values."""
+    return [
+        path
+        for parameter in search_parameters(resource_type).values()
+        if parameter.type == kind and parameter.name != "_lastUpdated"
+        for path in compile_paths(resource_type, parameter.expression)
+    ]
+
+
+def _indexed_nodes(resource: Mapping[str, Any], kind: str) -> Iterator[Node]:
+    """Yields what search parameters of a kind find in a resource."""
+    for path in _indexed_paths(resource["resourceType"], kind):
+        if path.top in resource:
+            yield from path.nodes(resource[path.top])
+
+
+def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The path, the allowed types and the text of each reference that a search parameter finds."""
+    for expression, targets, paths in _reference_paths(resource["resourceType"]):
+        for path in paths:
+            if path.top not in resource:
+                continue
+            for node in path.nodes(resource[path.top]):
+                text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
+                if text and (path.target is None or parse_id(text).resource_type == path.target):
+                    yield expression, targets, text
+
+
+def _is_of_another_type(logical_id: str, known: Known) -> bool:
+    """Whether a number that the server has given out belongs to another type; such numbers are unique."""
+    return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
+
+
+def _written_references(value: Json) -> Sequence[str]:
+    """The texts of all references, wherever they stand."""
+    found: list[str] = []
+    inner = [value]
+    while inner:
+        value = inner.pop()
+        if isinstance(value, list):
+            inner += [item for item in value if isinstance(item, dict | list)]
+            continue
+        text = value.get("reference")
+        if isinstance(text, str):
+            found.append(text)
+        inner += [item for item in value.values() if isinstance(item, dict | list)]
+    return found
+
+
+def _with_searched_references(value: Json, known: Known) -> Json:
+    """Puts what they find in the place of references that are searches (``Patient?identifier=1``).
+
+    Raises:
+        FhirError: 404 or 412 where that is not one resource.
+    """
+    if isinstance(value, list):
+        return [_with_searched_references(item, known) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {name: _with_searched_references(item, known) for name, item in value.items()}
+    text = found.get("reference")
+    if isinstance(text, str) and "?" in text:
+        resource_type = text.partition("?")[0]
+        if resource_type in resource_types():
+            count, logical_id = known.matching(resource_type, text)
+            if count != 1:
+                status, code, matches = (412, 1092, "Multiple") if count else (404, 1091, "No")
+                raise FhirError(
+                    status, f'HAPI-{code}: Invalid match URL "{text}" - {matches} resources match this search'
+                )
+            found["reference"] = f"{resource_type}/{logical_id}"
+    return found
+
+
+def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
+    """Fails where HAPI fails: over dates with blanks around them that a search parameter reads.
+
+    Raises:
+        StorageError: 500.
+    """
+    for node in _indexed_nodes(resource, "date"):
+        texts = [node.value] if node.type_name != "string" else []
+        if isinstance(node.value, dict):
+            texts = [node.value.get("start"), node.value.get("end"), *node.value.get("event", ())]
+        for text in texts:
+            number = text.partition("T")[0].replace("-", "") if isinstance(text, str) else ""
+            if number and not number.removeprefix("+").isdecimal():
+                raise _not_indexed(f'For input string: "{number}"', updating)
+
+
+def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> None:
+    """Fails where HAPI fails: over amounts that no double holds (above 1.8E308) and that a search parameter reads.
+
+    Raises:
+        StorageError: 500.
+    """
+    for node in _indexed_nodes(resource, "quantity"):
+        if isinstance(node.value, dict):
+            for amount in (node.value, node.value.get("low"), node.value.get("high")):
+                value = amount.get("value") if isinstance(amount, dict) else None
+                if isinstance(value, float) and isinf(value):
+                    raise _not_indexed("Infinite or NaN", updating)
+
+
+def check_lengths(value: Json) -> None:
+    """Refuses numbers that HAPI stores where no search reads them, and then cannot read again.
+
+    Raises:
+        FhirError: 400, as for any body that cannot be read.
+    """
+    if isinstance(value, DecimalNumber):
+        if isinf(value) and value.length > MAX_NUMBER_LENGTH:
+            raise unreadable(JsonSyntaxError(too_long(value.length)))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            check_lengths(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_lengths(item)
+
+
+def check_numbers(resource: Mapping[str, Any]) -> None:
+    """Refuses numbers that are too large for HAPI's column, where a search parameter reads them.
+
+    Raises:
+        StorageError: 409 with HAPI-0550; 500 in Bundles.
+    """
+    for node in _indexed_nodes(resource, "number"):
+        for number in exact_numbers(node):
+            if abs(number) >= LARGEST_NUMBER:
+                raise _too_long_for_column(number)
+
+
+def _too_long_for_column(number: Decimal) -> StorageError:
+    with localcontext() as context:
+        context.prec = 2 * MAX_NUMBER_LENGTH
+        shown = f"{number:.2f}"
+    digits = sum(map(str.isdecimal, shown))
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[:_LONGEST_SHOWN] + "..."
+    said = (
+        f'could not execute batch [Value too long for column "SP_VALUE DECIMAL(19, 2)": "{shown} ({digits})"; '
+        f"SQL statement:\n{_INSERT} [22001-224]] [{_INSERT}]"
+    )
+    return StorageError(409, f"HAPI-0550: {said}; SQL [{_INSERT}]", _NO_TRANSACTION + said, said)
+
+
+def _canonical(node: Any) -> str | None:
+    """A canonical counts as a reference where it is relative (``Questionnaire/1``)."""
+    if node.type_name != "canonical":
+        return None
+    target = parse_id(node.value)
+    return node.value if target.resource_type and target.logical_id and not target.base else None
+
+
+def _is_logical(target: ReferenceId) -> bool:
+    return target.text.startswith(_LOGICAL_BASES)
+
+
+def _without_versions(value: Json) -> Json:
+    """Takes ``/_history/n`` from all references: by default HAPI does not keep what version was meant."""
+    if isinstance(value, list):
+        return [_without_versions(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: parse_id(item).without_version()
+        if name == "reference" and isinstance(item, str)
+        else _without_versions(item)
+        for name, item in value.items()
+    }
+
+
+def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
+    """Leaves of ``meta`` what HAPI keeps: profiles, security labels and tags, sorted and each once."""
+    meta: Mapping[str, Any] = resource.get("meta", {})
+    kept: dict[str, Any] = {}
+    for name in elements("Meta"):
+        if name not in meta or name in ("versionId", "lastUpdated"):
+            continue
+        if name == "source":
+            kept[name] = meta[name].partition("#")[0]
+        elif name == "profile":
+            kept[name] = sorted(set(meta[name]))
+        elif name in LABELS:
+            kept[name] = unique_labels(meta[name])
+        else:
+            kept[name] = meta[name]
+    kept = {name: value for name, value in kept.items() if value}
+    without = {name: value for name, value in resource.items() if name != "meta"}
+    if not kept:
+        return without
+    head: dict[str, Any] = {name: without.pop(name) for name in ("resourceType", "id") if name in without}
+    return {**head, "meta": kept, **without}
+
+
+def unique_labels(codings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tags or security labels as HAPI stores them: without ids and extensions, each once, sorted."""
+    unique: dict[object, dict[str, Any]] = {}
+    for coding in sorted_labels(codings):
+        stored = {name: coding[name] for name in _LABEL_FIELDS if name in coding}
+        same = tuple(stored.get(name) for name in ("system", "code", "version", "userSelected"))
+        unique.setdefault(same, stored)
+    return list(unique.values())
+
+
+def sorted_labels(codings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Tags or security labels as HAPI shows them: by system and code, without those that have no code."""
+    named = (coding for coding in codings if "system" in coding or "code" in coding)
+    return sorted(named, key=lambda coding: (coding.get("system", ""), coding.get("code", "")))
+
+
+def repeated_labels(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a new resource's profiles and labels HAPI repeats in its answer, although it does not keep it so.
+
+    Args:
+        resource: As it was sent and read.
+
+    Returns:
+        By element of ``meta`` where it is other than what is stored: with what comes twice, with ids and extensions.
+    """
+    meta: Mapping[str, Any] = resource.get("meta", {})
+    repeated: dict[str, Any] = {}
+    for name in ("profile", *LABELS):
+        if name in meta:
+            shown = sorted(meta[name]) if name == "profile" else sorted_labels(meta[name])
+            if shown != (sorted(set(meta[name])) if name == "profile" else unique_labels(meta[name])):
+                repeated[name] = shown
+    return repeated

@@ -1,0 +1,270 @@
+"""Reads, reads of a version and histories as HAPI answers them (FHIR R4, https://hl7.org/fhir/R4/http.html)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+from mab_gym.fhir.http._bundle import HistoryEntry, history_bundle
+from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.http._html_text import HTML
+from mab_gym.fhir.http._searching import check_format
+from mab_gym.fhir.http._subset import subset
+from mab_gym.fhir.http._world import Version, World
+from mab_gym.fhir.model._json_text import compact, pretty
+from mab_gym.fhir.model._outcome import FhirError, operation_outcome
+from mab_gym.fhir.model._url import self_link
+from mab_gym.fhir.search._includes import Key
+from mab_gym.fhir.search._query import LARGEST_PAGE
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._budget import REWRITTEN, VERSION
+
+Parameters = tuple[tuple[str, str], ...]
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_AROUND_AN_ENTRY = 350
+"""Characters that a history adds to a resource."""
+_HISTORY_PAGE = 20
+_STAMP = re.compile(r'\n  "meta": \{\n    "versionId": "(\d+)",\n    "lastUpdated": "([^"\\]*)"')
+"""Where most resources say their version and when it was made."""
+
+
+class DeletedError(FhirError):
+    """A resource that was deleted.
+
+    Attributes:
+        location: The URL of the version that is the deletion.
+    """
+
+    def __init__(self, location: str, updated: str) -> None:
+        super().__init__(410, f"Resource was deleted at {updated}")
+        self.location = location
+
+    def response(self) -> Response:
+        """The answer."""
+        return Response(
+            410, pretty(operation_outcome(*self.issues)), {"location": self.location, "content-type": FHIR_JSON}
+        )
+
+
+def current_text(world: World, key: Key) -> str:
+    """A resource's JSON.
+
+    Raises:
+        FhirError: 404 where there never was such a resource, 410 where it was deleted.
+    """
+    text = world.view().text(key)
+    if text is None:
+        write = world.latest_write(key)
+        if write is not None:
+            url = f"{world.origin.base_url}/{key[0]}/{key[1]}/_history/{write.version}"
+            raise DeletedError(url, write.updated)
+        raise FhirError(404, f"HAPI-2001: Resource {key[0]}/{key[1]} is not known")
+    return text
+
+
+def read(world: World, key: Key, request: Request, parameters: Parameters) -> Response:
+    """Answers a read.
+
+    Raises:
+        FhirError: There is no such resource, or HAPI refuses to answer so.
+    """
+    text = current_text(world, key)
+    world.budget.show(len(text), rewritten=bool(parameters))
+    if not_modified(request, text):
+        return Response(304, "", {})
+    return _shown(world.origin, key, text, dict(parameters))
+
+
+def not_modified(request: Request, text: str) -> bool:
+    """Whether the client says that it has this version, or one as new (``If-None-Match``, ``If-Modified-Since``)."""
+    version, since = request.headers.get("if-none-match"), request.headers.get("if-modified-since")
+    if version is None and since is None:
+        return False
+    meta = parse_element(text).get("meta", {})
+    if version is not None and version.removeprefix("W/").strip('"') == str(meta.get("versionId", "1")):
+        return True
+    try:
+        limit = parsedate_to_datetime(since or "").astimezone(UTC)
+        return datetime.fromisoformat(str(meta["lastUpdated"])) <= limit
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False
+
+
+def read_version(world: World, key: Key, version: str, parameters: Parameters) -> Response:
+    """Answers a read of one version.
+
+    Raises:
+        FhirError: 404 where there is no such version, 410 where it is a deletion.
+    """
+    versions = world.versions(key)
+    if not versions:
+        raise FhirError(404, f"HAPI-2001: Resource {key[0]}/{key[1]} is not known")
+    if not re.fullmatch(r"[0-9]{1,18}", version, re.ASCII):
+        raise FhirError(404, f'HAPI-0978: Version "{version}" is not valid for resource {key[0]}/{key[1]}')
+    for known in versions:
+        if known.number == int(version):
+            if not known.text:
+                raise DeletedError(_version_url(world.origin, known), known.updated)
+            return _shown(world.origin, key, known.text, dict(parameters))
+    raise FhirError(404, f'HAPI-0979: Version "{version}" is not valid for resource {key[0]}/{key[1]}')
+
+
+def _version_url(origin: Origin, version: Version) -> str:
+    return f"{origin.base_url}/{version.key[0]}/{version.key[1]}/_history/{version.number}"
+
+
+def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> Response:
+    check_format(control.get("_format", ""))
+    found = _STAMP.search(text, 0, 1000)
+    headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
+    if not control:
+        return Response(200, text, headers)
+    resource = parse_element(text)
+    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
+    summary = control.get("_summary", "")
+    if summary == "text":
+        # HAPI gives the narrative alone.
+        narrative = str(resource.get("text", {}).get("div", "null"))
+        return Response(200, narrative, {**headers, "content-type": HTML})
+    if names or summary in ("true", "text", "data"):
+        resource = subset(resource, summary, names)
+        text = pretty(resource)
+    if control.get("_pretty", "true") != "true":
+        text = compact(resource)
+    return Response(200, text, headers)
+
+
+def _stamp(resource: Mapping[str, Any]) -> tuple[str, str]:
+    meta = resource.get("meta", {})
+    return str(meta.get("versionId", "1")), str(meta.get("lastUpdated", ""))
+
+
+def resource_headers(origin: Origin, key: Key, version: object, updated: str) -> dict[str, str]:
+    """The headers of an answer that shows a resource.
+
+    Args:
+        origin: Where and when answers are given.
+        key: The resource's type and id.
+        version: Its version.
+        updated: When that was made, as a FHIR instant; now where empty.
+    """
+    return {
+        "content-type": FHIR_JSON,
+        "content-location": f"{origin.base_url}/{key[0]}/{key[1]}/_history/{version}",
+        "etag": f'W/"{version}"',
+        "last-modified": _http_date(updated or origin.instant),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _http_date(instant: str) -> str:
+    return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
+
+
+def history(world: World, path: Sequence[str], parameters: Parameters) -> Response:
+    """Answers ``_history`` of a resource, of a type or of all, the newest version first.
+
+    Args:
+        world: What there is.
+        path: The request's path.
+        parameters: Its parameters.
+
+    Raises:
+        FhirError: There is no such resource, or this server does not know how.
+    """
+    control = dict(parameters)
+    check_format(control.get("_format", ""))
+    if "_at" in control:
+        raise FhirError(501, "This server does not answer _history with _at")
+    since = _read_since(control.get("_since"))
+    start, size = _number(control, "_offset", 0), min(_number(control, "_count", _HISTORY_PAGE), LARGEST_PAGE)
+    if len(path) == 3:
+        versions = world.versions((path[0], path[1]))
+        world.budget.spend(len(versions) * VERSION)
+        if not versions:
+            raise FhirError(404, f"HAPI-2001: Resource {path[0]}/{path[1]} is not known")
+        if since is not None:
+            versions = [each for each in versions if datetime.fromisoformat(each.updated) >= since]
+        total, page = len(versions), versions[start : start + size]
+    else:
+        world.budget.spend(min(size, world.count(path[0] if len(path) == 2 else None)) * VERSION)
+        total, page = world.history(path[0] if len(path) == 2 else None, start, size, since)
+    base_url = world.origin.base_url
+    link = self_link(base_url, "/".join(path), parameters)
+    more, known = total > start + size, total if since is None else None
+    links = [("self", link)] if size else []
+
+    def at(offset: int) -> str:
+        kept = tuple((n, v) for n, v in parameters if n not in ("_count", "_offset"))
+        return self_link(base_url, "/".join(path), (*kept, ("_count", str(size)), ("_offset", str(offset))))
+
+    if size and more:
+        links.append(("next", at(start + size)))
+    if size and start > 0:
+        links.append(("previous", at(max(0, start - size))))
+    if control.get("_summary") == "count":
+        page = []
+    partly = bool(control.get("_elements") or control.get("_summary"))
+    shown = []
+    for version in page:
+        entry = _entry(_part(version, control), base_url, of_all=len(path) == 1)
+        world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=partly)
+        shown.append(entry)
+    bundle_id = world.chance.uuid()
+    subsetted = not size or control.get("_summary", "") in ("true", "data")
+    body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
+    plain = control.get("_pretty", "true") != "true"
+    if plain:
+        world.budget.spend(len(body) * REWRITTEN)
+    headers = {
+        "content-type": FHIR_JSON,
+        "content-location": f"{base_url}/Bundle/{bundle_id}",
+        "last-modified": world.origin.http_date,
+    }
+    return Response(200, compact(parse_element(body)) if plain else body, headers)
+
+
+def _part(version: Version, control: Mapping[str, str]) -> Version:
+    """A version with the parts of the resource that are asked for."""
+    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
+    summary = control.get("_summary", "")
+    if not version.text or not (names or summary in ("true", "text", "data")):
+        return version
+    return version._replace(text=pretty(subset(parse_element(version.text), summary, names)))
+
+
+def _entry(version: Version, base_url: str, *, of_all: bool) -> HistoryEntry:
+    kind, logical_id = version.key
+    # In the history of all types HAPI puts the type where its base belongs, for ids that clients gave.
+    base_url = kind if of_all and not logical_id.isdecimal() else base_url
+    full_url = f"{base_url}/{kind}/{logical_id}"
+    return HistoryEntry(full_url, f"{kind}/{logical_id}", version.number, version.text.replace("\n", "\n    "))
+
+
+def _number(control: Mapping[str, str], name: str, default: int) -> int:
+    text = control.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else default
+
+
+def _read_since(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    if not _INSTANT.fullmatch(text):
+        precision = {4: "YEAR", 7: "MONTH", 10: "DAY"}.get(len(text))
+        if precision:
+            raise FhirError(
+                400,
+                f"HAPI-1885: Invalid date/time string (datatype InstantDt does not support {precision} precision): "
+                f"{text}",
+            )
+        raise FhirError(400, f'HAPI-1882: Invalid date/time format: "{text}"')
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise FhirError(400, f'HAPI-1882: Invalid date/time format: "{text}"') from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,402 @@
+"""A session's searches: answering them, remembering them for paging and for being asked again (as HAPI does)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from urllib.parse import quote
+
+from mab_gym.fhir.hapi._counter_ids import Chance
+from mab_gym.fhir.http._bundle import searchset
+from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Response
+from mab_gym.fhir.http._subset import subset
+from mab_gym.fhir.model._json_text import compact, pretty
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._url import self_link
+from mab_gym.fhir.search._found import Found
+from mab_gym.fhir.search._includes import included
+from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
+from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
+from mab_gym.fhir.search._search import View
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._budget import ENTRY, ID, REWRITTEN, Budget, reading_work
+from mab_gym.fhir.store._table import Rows
+
+Parameters = tuple[tuple[str, str], ...]
+Entries = Sequence[tuple[str, str]]
+"""Full URLs (or ids) and the JSON of resources as it stands in a Bundle."""
+
+MOST_SEARCHES = 1000
+"""How many searches a session remembers for paging and for asking them again."""
+MOST_HELD = 50_000
+"""How many resources it remembers to have been found by operations."""
+
+_AT_A_TIME = 500
+
+_SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", "_getpagesoffset")
+
+
+_keeping = Lock()
+_LIKE_A_KEY = 100
+"""Characters of a question that take as much memory as the key of a resource."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """The searches that a session remembers; threads may share them.
+
+    Attributes:
+        saved: Searches that can be paged through, by id.
+        answered: By what was asked of how many writes, the search that answers it.
+        held: How many resources were found by operations; long questions count as some, too.
+    """
+
+    saved: dict[str, SavedSearch] = field(default_factory=dict)
+    answered: dict[tuple[object, ...], str] | None = None  # thousands of sessions may hold nothing in it
+    held: int = 0
+
+    def forget_answers(self) -> None:
+        """Makes repeated searches look anew; pages of earlier ones stay as they were.
+
+        HAPI would go on answering from its cache for a minute; here what was written is seen at once.
+        """
+        self.answered = None
+
+    def remember(self, search_id: str, search: SavedSearch, question: tuple[object, ...] | None = None) -> None:
+        """Keeps a search for its later pages, and for the same question where one is given."""
+        with _keeping:
+            self.held += _weight(search)
+            while self.saved and (len(self.saved) >= MOST_SEARCHES or self.held > MOST_HELD):
+                self.held -= _weight(self.saved.pop(next(iter(self.saved))))
+            if self.answered and len(self.answered) >= MOST_SEARCHES:
+                self.answered = None
+            self.saved[search_id] = search
+            if question is not None:
+                answered = self.answered = self.answered or {}
+                answered[question] = search_id
+
+    def answer_to(self, question: tuple[object, ...]) -> tuple[str, SavedSearch] | None:
+        """The search that has answered a question, with its id."""
+        search_id = (self.answered or {}).get(question, "")
+        search = self.saved.get(search_id)
+        return None if search is None else (search_id, search)
+
+
+def _weight(search: SavedSearch) -> int:
+    return len(search.keys or ()) + sum(len(text) for pair in search.parameters for text in pair) // _LIKE_A_KEY
+
+
+class Searches:
+    """The searches of a session.
+
+    Args:
+        chance: Gives search ids.
+        kept: What is remembered.
+        origin: Where and when answers are given.
+
+    Attributes:
+        origin: As above.
+    """
+
+    __slots__ = ("_chance", "_kept", "origin")
+
+    def __init__(self, chance: Chance, kept: Kept, origin: Origin) -> None:
+        self._chance = chance
+        self._kept = kept
+        self.origin = origin
+
+    def search(
+        self, view: View, resource_type: str, parameters: Parameters, path: str, *, posted: bool = False
+    ) -> Response:
+        """Answers a search with its first page.
+
+        Args:
+            view: What can be seen.
+            resource_type: What is searched.
+            parameters: Names and values, decoded.
+            path: The request's path, for the link to itself.
+            posted: Whether the parameters came in a form, in which case the link leaves them out.
+
+        Raises:
+            FhirError: HAPI refuses the search, or this server does not know how.
+        """
+        base_url = self.origin.base_url
+        view.budget.spend(reading_work(parameters))
+        query = read_query(resource_type, parameters)
+        check_format(query.format)
+        link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
+        if query.summary == "count":
+            total = len(view.hits(replace(query, sort=(), driver=None)))
+            body = searchset(self._chance.uuid(), self.origin.instant, total, (), (), subsetted=True)
+            return self._answer(body, query, view.budget)
+        if query.offset is not None:
+            hits = view.hits(query)
+            shown = hits.page(query.offset, query.offset + query.count)
+            brought = self._brought(query, view, shown)
+            counted = query.total == "accurate"
+            page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
+            links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
+            entries = self._entries(query, view, shown)
+            return self._answer_page(query, view, self._chance.uuid(), entries, brought, page.total, links)
+        # The number of writes: who reads an earlier state beside a write does not answer for the later one.
+        asked = (view.writes, *query.answers)
+        known = self._kept.answer_to(asked) or self._kept.answer_to((view.writes, *query.question))
+        if known is not None:
+            return self._answer_saved(query, view, *known, query.count, query.start, link)
+        search_id = self._chance.uuid()
+        hits = view.hits(query)
+        saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
+        counted = query.total == "accurate"
+        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
+        self._kept.remember(search_id, saved, asked)
+        if query.start:
+            return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
+        return self._show(query, view, search_id, hits, page, link)
+
+    def page(self, view: View, parameters: Parameters) -> Response:
+        """Answers a ``_getpages`` link.
+
+        Raises:
+            FhirError: 410 where no such search is remembered.
+        """
+        control = dict(parameters)
+        search_id = control["_getpages"]
+        saved = self._kept.saved.get(search_id)
+        if saved is None:
+            raise FhirError(410, f'HAPI-0417: Search ID "{search_id}" does not exist and may have expired')
+        view.budget.spend(reading_work(saved.parameters))
+        query = read_query(saved.resource_type, saved.parameters)
+        query = shown_as(query, control)
+        check_format(query.format)
+        try:
+            start = max(0, int(control.get("_getpagesoffset") or 0))
+            count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
+        except ValueError:
+            raise FhirError(400, "HAPI-0375: Invalid _count value: " + control.get("_count", "")) from None
+        parts = (f"{name}={quote(value, safe='-_.*~,')}" for name, value in parameters)
+        link = f"{self.origin.base_url}?{'&'.join(parts)}"
+        return self._located(search_id, self._answer_saved(query, view, search_id, saved, count, start, link))
+
+    def listed(
+        self,
+        view: View,
+        resource_type: str,
+        keys: Sequence[tuple[str, str]],
+        path: str,
+        parameters: Parameters,
+        *,
+        linked: bool = True,
+    ) -> Response:
+        """Answers an operation with resources that have been found already, page by page.
+
+        Args:
+            view: What can be seen.
+            resource_type: The type that was asked.
+            keys: All that was found, in order.
+            path: The request's path.
+            parameters: Of the operation.
+            linked: Whether they came in the URL, so that the link to itself has them.
+        """
+        base_url = self.origin.base_url
+        shown = tuple(pair for pair in parameters if pair[0] in _SHOWING)
+        query = read_query(resource_type, shown)
+        link = self_link(base_url, path, parameters if linked else ())
+        view.budget.spend(len(keys))
+        search_id = self._chance.uuid()
+        if query.offset is not None:
+            page = offset_page(len(keys), query.count, query.offset, counted=False)
+            links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
+            return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
+        saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
+        self._kept.remember(search_id, saved)
+        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        if query.summary == "count":
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
+            return self._located(search_id, self._answer(body, query, view.budget))
+        if query.start:
+            page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
+        return self._located(search_id, self._show_keys(query, view, search_id, keys, page, link))
+
+    def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
+        """Answers ``Observation/$lastn``, a search of its own that can be paged through as any other.
+
+        Args:
+            view: What can be seen.
+            asked: The search that HAPI makes of it.
+            path: The request's path.
+            parameters: How to show it.
+        """
+        shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
+        query = read_query("Observation", (*asked, *shown))
+        hits = view.hits(query)
+        question = ("last", view.writes, *query.question)
+        known = self._kept.answer_to(question)
+        if known is None:
+            search_id = self._chance.uuid()
+            saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
+            self._kept.remember(search_id, saved, question)
+            page = saved.progress.first_page(len(hits), query.count, counted=False)
+        else:
+            search_id, saved = known
+            page = saved.progress.later_page(len(hits), query.count, query.count, query.start)
+        link = self_link(self.origin.base_url, path, parameters)
+        if query.summary == "count":
+            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
+            return self._located(search_id, self._answer(body, query, view.budget))
+        return self._located(search_id, self._show(query, view, search_id, hits, page, link))
+
+    def _located(self, search_id: str, response: Response) -> Response:
+        """The answer of an operation, or a later page, which say where their Bundle is."""
+        location = f"{self.origin.base_url}/Bundle/{search_id}"
+        return Response(response.status, response.body, {**response.headers, "content-location": location})
+
+    def _show_keys(
+        self,
+        query: Query,
+        view: View,
+        search_id: str,
+        keys: Sequence[tuple[str, str]],
+        page: Page,
+        link: str | None,
+        count: int = 0,
+    ) -> Response:
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
+        return self._answer_keys(query, view, search_id, keys, page, links)
+
+    def _answer_keys(
+        self,
+        query: Query,
+        view: View,
+        search_id: str,
+        keys: Sequence[tuple[str, str]],
+        page: Page,
+        links: Sequence[tuple[str, str]],
+    ) -> Response:
+        summary = query.summary if query.summary in ("true", "text", "data") else ""
+        on_page = keys[page.start : page.start + page.size]
+        entries = [
+            # _elements are those of the type that was asked; HAPI leaves other resources whole.
+            self._entry(view, key, summary, query.elements if key[0] == query.resource_type else ())
+            for key in on_page
+            if view.exists(key)
+        ]
+        subsetted = summary in ("true", "data")
+        body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
+        return self._answer(body, query, view.budget)
+
+    def _answer_saved(
+        self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None
+    ) -> Response:
+        """A page of a search that was made before."""
+        if saved.keys is not None:
+            page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
+            return self._show_keys(query, view, search_id, saved.keys, page, link, count)
+        found_in = saved.found_in.over(view)
+        hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
+        page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
+        shown = hits.page(page.start, page.start + page.size)
+        if view.writes == found_in.writes:
+            entries = self._entries(query, found_in, shown)
+        else:
+            # Which resources a search has found stays; what they hold is what they hold now.
+            entries = self._current_entries(query, view, found_in.ids(query.resource_type, shown))
+        brought = self._brought(query, view, shown, found_in)
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
+        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
+
+    def _show(
+        self, query: Query, view: View, search_id: str, hits: Found, page: Page, link: str | None, count: int = 0
+    ) -> Response:
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
+        shown = hits.page(page.start, page.start + page.size)
+        entries, brought = self._entries(query, view, shown), self._brought(query, view, shown)
+        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
+
+    def _answer_page(
+        self,
+        query: Query,
+        view: View,
+        search_id: str,
+        entries: Entries,
+        brought: Entries,
+        total: int | None,
+        links: Sequence[tuple[str, str]],
+    ) -> Response:
+        body = searchset(
+            search_id,
+            self.origin.instant,
+            total,
+            links,
+            entries,
+            subsetted=query.summary in ("true", "data"),
+            included=brought,
+        )
+        return self._answer(body, query, view.budget)
+
+    def _answer(self, body: str, query: Query, budget: Budget) -> Response:
+        if not query.pretty:
+            budget.spend(len(body) * REWRITTEN)
+        headers = {"content-type": FHIR_JSON, "last-modified": self.origin.http_date}
+        return Response(200, body if query.pretty else compact(parse_element(body)), headers)
+
+    def _brought(self, query: Query, view: View, hits: Rows, found_in: View | None = None) -> Entries:
+        """What ``_include`` and ``_revinclude`` add to a page."""
+        if not query.includes:
+            return ()
+        view.budget.spend(len(hits) * ID * (1 + len(query.includes)))
+        ids = (found_in or view).ids(query.resource_type, hits)
+        matches = [(query.resource_type, logical_id) for logical_id in ids]
+        summary = query.summary if query.summary in ("true", "text", "data") else ""
+        # Elements are those of the type searched; on later pages HAPI has forgotten which that was.
+        reduced = None if query.elements_of_all else query.resource_type
+        return [
+            self._entry(view, key, summary, query.elements if reduced in (None, key[0]) else ())
+            for key in included(query.includes, matches, view)
+        ]
+
+    def _entry(self, view: View, key: tuple[str, str], summary: str = "", names: Sequence[str] = ()) -> tuple[str, str]:
+        kind, logical_id = key
+        text = view.text(key) or ""
+        view.budget.spend(ENTRY)
+        view.budget.show(len(text), rewritten=bool(summary or names))
+        if summary or names:
+            text = pretty(subset(parse_element(text), summary, names))
+        return f"{self.origin.base_url}/{kind}/{logical_id}", text.replace("\n", "\n    ")
+
+    def _entries(self, query: Query, view: View, hits: Rows) -> Entries:
+        found: list[tuple[str, str]] = []
+        for start in range(0, len(hits), _AT_A_TIME):
+            # Piece by piece, so that what would be too long is not made first.
+            part = hits[start : start + _AT_A_TIME]
+            found += self._as_asked(query, view, view.entries(query.resource_type, part))
+        return found
+
+    def _current_entries(self, query: Query, view: View, ids: Sequence[str]) -> Entries:
+        found: list[tuple[str, str]] = []
+        for logical_id in ids:
+            text = view.text((query.resource_type, logical_id))
+            if text is not None:
+                found += self._as_asked(query, view, [(logical_id, text.replace("\n", "\n    "))])
+        return found
+
+    def _as_asked(self, query: Query, view: View, entries: Entries) -> Entries:
+        prefix = f"{self.origin.base_url}/{query.resource_type}/"
+        partly = bool(query.elements) or query.summary in ("true", "text", "data")
+        view.budget.spend(len(entries) * ENTRY)
+        view.budget.show(sum(len(text) for _, text in entries), rewritten=partly)
+        if partly:
+            entries = [
+                (i, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for i, text in entries
+            ]
+        return [(prefix + logical_id, text) for logical_id, text in entries]
+
+
+def check_format(text: str) -> None:
+    """Refuses the format that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
+
+    Raises:
+        FhirError: 501.
+    """
+    if "turtle" in text or text == "ttl":
+        raise FhirError(501, "This server does not answer in Turtle")

@@ -1,0 +1,391 @@
+"""The embedded FHIR server: requests in, responses out, no socket.
+
+A `Server` holds what all sessions share; a `Session` is one private view of it: it begins at the snapshot, sees its own
+writes and nobody else's, and goes back on `Session.reset`. Ids, search ids and times come from counters and a simulated
+clock, so that equal requests give equal bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import numpy as np
+
+from mab_gym.fhir.http._capabilities import metadata
+from mab_gym.fhir.http._checks import media_type_of, read_body
+from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.http._html_text import HTML, to_html, wants_html
+from mab_gym.fhir.http._operations import operate
+from mab_gym.fhir.http._reading import DeletedError, history, read, read_version, resource_headers
+from mab_gym.fhir.http._searching import check_format
+from mab_gym.fhir.http._transactions import process
+from mab_gym.fhir.http._world import World
+from mab_gym.fhir.http._writing import Done, create, delete, delete_matching, update, update_matching
+from mab_gym.fhir.model._definitions import load_definitions, resource_types
+from mab_gym.fhir.model._json_text import compact, nests_too_deeply, pretty
+from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.model._url import parse_query, parse_target
+from mab_gym.fhir.model._xml_text import FHIR_XML, to_xml, wants_xml
+from mab_gym.fhir.store._base import BaseTable, parse_element
+from mab_gym.fhir.store._budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, Limits, body_work
+from mab_gym.fhir.store._table import IntArray, Positions, Table
+
+_log = logging.getLogger(__name__)
+OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
+"""The text of an answer where the server itself is at fault."""
+Path = tuple[str, ...]
+Parameters = tuple[tuple[str, str], ...]
+
+DEFAULT_BASE_URL = "http://localhost:8080/fhir"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
+
+
+class Server:
+    """The record system's immutable part, shared by any number of sessions.
+
+    Args:
+        tables: The resources, a table for each type, with the places of its rows in the order of loading; where neither
+            they nor the table says those, one type counts as loaded after the other.
+        base_url: The address under which the server believes to be reached, without a slash at its end.
+        now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
+            millisecond, so that what was written later is later.
+        limits: What one request may cost.
+        check: Called before each request; raises where what lies under the tables is no more what it was.
+
+    Attributes:
+        pause: Called again and again by requests at work, so that others can go first; nothing where None.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Table | tuple[Table, Positions]],
+        base_url: str = DEFAULT_BASE_URL,
+        now: datetime = DEFAULT_NOW,
+        limits: Limits = DEFAULT_LIMITS,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.check = check
+        self.pause: Callable[[], None] | None = None
+        load_definitions(tables)  # not at an agent's cost
+        self.tables: dict[str, BaseTable] = {}
+        first = 1
+        for name, given in tables.items():
+            table, positions = given if isinstance(given, tuple) else (given, given.positions)
+            positions = range(first, first + len(table)) if positions is None else positions
+            if len(table):
+                self.tables[name] = BaseTable(table, positions)
+                first += len(table)
+        self.limits = limits
+        self.base_url = base_url
+        self.now = now.astimezone(UTC)
+        self.instant = self.now.isoformat(timespec="milliseconds")
+        self.http_date = format_datetime(self.now, usegmt=True)
+        self.origin = Origin(base_url, self.instant, self.http_date)
+        self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
+
+    def open(self) -> Session:
+        """A new private view that begins at the snapshot."""
+        return Session(self)
+
+
+def _greatest(ids: IntArray | Sequence[str]) -> int:
+    """The greatest id that is a plain number, or 0."""
+    if isinstance(ids, np.ndarray):
+        return int(ids.max())
+    return max((int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19), default=0)
+
+
+class Session(World):
+    """One private view of a `Server`; costs next to nothing until it writes."""
+
+    __slots__ = ("server",)
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        super().__init__(server.tables, server.first_free_id, server.origin)
+
+    def handle(self, request: Request) -> Response:
+        """Answers a request; never raises for anything that a request holds."""
+        before = self.written
+        try:
+            response = self._handled(request)
+        except Exception as error:
+            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
+            _log.exception("%s %s", request.method, request.target)
+            self.undo(before)
+            response = self.failed(request, error)
+        if request.method == "HEAD":
+            return Response(response.status, "", response.headers)
+        return response
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer where this server itself is at fault, not the request; a subclass may raise instead."""
+        return Response(500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON})
+
+    def _handled(self, request: Request) -> Response:
+        if self.server.check is not None:
+            self.server.check()
+        self.fold()
+        base_url = request.base_url or self.server.base_url
+        if base_url != self.origin.base_url:
+            self.origin = Origin(base_url, self.server.instant, self.server.http_date)
+        if not request.body.isascii() and _SURROGATE.search(request.body):
+            # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
+            request = replace(request, body=_SURROGATE.sub("?", request.body))
+        self.budget = Budget(self.server.limits, self.server.pause)
+        try:
+            return self._answer(request)
+        finally:
+            self.budget = UNLIMITED
+
+    def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
+        """A resource as this session sees it, as Python values, or None."""
+        return self.view().read((resource_type, logical_id))
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self._in_format(request, self._answer_json(request))
+        except FhirError as error:
+            return _refusal(request, error)
+
+    def _answer_json(self, request: Request) -> Response:
+        try:
+            return self._route(request)
+        except DeletedError as deleted:
+            return deleted.response()
+        except FhirError as error:
+            return _refusal(request, error)
+
+    def _in_format(self, request: Request, response: Response) -> Response:
+        """The response in the format that the request asks for."""
+        if response.headers.get("content-type") != FHIR_JSON:
+            return response
+        accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
+        if "xml" in request.target or "xml" in accept or "xml" in sent:
+            response = self._as_xml(request, response)
+        if "html" in request.target or accept.startswith("text/html"):
+            response = self._as_html(request, response)
+        return response
+
+    def _as_html(self, request: Request, response: Response) -> Response:
+        """The response as a page, where a browser asks for that."""
+        formats = [value for name, value in parse_target(request.target).parameters if name == "_format"]
+        if request.method != "GET" or not response.body or not wants_html(formats, request.headers.get("accept", "")):
+            return response
+        text = to_html(response.body, response.status, f"{self.origin.base_url}/{request.target}")
+        return Response(response.status, text, {**response.headers, "content-type": HTML})
+
+    def _as_xml(self, request: Request, response: Response) -> Response:
+        """The response in XML, where that is asked for: by ``_format``, Accept, or else the request's Content-Type."""
+        parameters = parse_target(request.target).parameters
+        formats = [value for name, value in parameters if name == "_format"]
+        accept = request.headers.get("accept", "")
+        if accept in ("", "*/*"):
+            accept = request.headers.get("content-type", "")
+        if not response.body or not wants_xml(formats, accept):
+            return response
+        if parse_target(request.target).path != ("metadata",):  # what the server can do, everybody may ask
+            self.budget.spend(len(response.body) * AS_XML)
+        plain = any(name == "_pretty" and value != "true" for name, value in parameters)
+        text = to_xml(parse_element(response.body), pretty=not plain)
+        return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
+
+    def _route(self, request: Request) -> Response:
+        target = parse_target(request.target)
+        path, parameters = target.path, target.parameters
+        if request.method not in _METHODS:
+            raise FhirError(405, Issue(f"This server does not answer {request.method} requests", "not-supported"))
+        if request.method == "PATCH":
+            raise FhirError(501, "This server does not answer PATCH requests")
+        if not path:
+            return self._base(request, parameters)
+        if path[0] == "metadata":
+            return metadata(request.method, parameters, self.origin)
+        if path == ("_history",) and request.method in ("GET", "HEAD"):
+            return history(self, path, parameters)
+        if path[-1].startswith("$") and request.method in ("GET", "POST"):
+            self._pay_for(request.body)
+            answer = operate(request, path, parameters, self.view(), self.searches())
+            if answer is not None:
+                return answer
+        if path[0].startswith("$"):
+            raise _unknown_operation(request, path, parameters)
+        if path[0] not in resource_types():
+            raise FhirError(
+                404,
+                f"HAPI-0302: Unknown resource type '{path[0]}' - Server knows how to handle: "
+                f"[{', '.join(resource_types())}]",
+            )
+        match request.method:
+            case "GET" | "HEAD":
+                return self._get(request, path, parameters)
+            case "POST":
+                return self._post(request, path, parameters)
+            case "PUT":
+                return self._put(request, path)
+            case "DELETE":
+                return self._delete(request, path)
+        raise _unknown_operation(request, path, parameters)
+
+    def _base(self, request: Request, parameters: Parameters) -> Response:
+        """Handles a request to the base URL itself."""
+        if any(name == "_getpages" and value for name, value in parameters):
+            return self.searches().page(self.view(), parameters)
+        if request.method == "POST":
+            media_type_of(request.headers.get("content-type"), "TRANSACTION")
+            self._pay_for(request.body)
+            bundle = parse_resource(request.body, "Bundle")
+            representation = "return=representation" in request.headers.get("prefer", "")
+            bundle_id, text = process(self, bundle, self._answer_json, representation=representation)
+            location = f"{self.origin.base_url}/Bundle/{bundle_id}"
+            return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
+        if request.target.startswith("/"):
+            raise _unknown_operation(request, ("/",), parameters)
+        raise FhirError(
+            400,
+            "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, as it does not "
+            "contain a resource type or operation name.",
+        )
+
+    def _get(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if request.method == "HEAD" and (len(path) == 1 or path[1] == "_search"):
+            raise _unknown_operation(request, path, parameters)
+        if len(path) == 1 or path[1:] == ("_search",):
+            return self.searches().search(self.view(), path[0], parameters, request.target.partition("?")[0])
+        if path[1:] == ("_history",) or (len(path) == 3 and path[2] == "_history" and path[1][:1] != "$"):
+            return history(self, path, parameters)
+        if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
+            self._check_read(request, path[:2], parameters)
+            return read_version(self, (path[0], path[1]), path[3], parameters)
+        if path[1].startswith("$") or len(path) > 2:
+            if path[-1] in ("$validate", "$meta") or "_history" in path:
+                raise FhirError(501, f"This server does not answer {path[-1]} yet")
+            raise _unknown_operation(request, path, parameters)
+        self._check_read(request, path, parameters)
+        return read(self, (path[0], path[1]), request, parameters)
+
+    def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:
+        if any(not name.startswith("_") for name, _ in parameters):
+            raise _unknown_operation(request, path, parameters)
+        check_format(dict(parameters).get("_format", ""))
+        if not path[1].strip():
+            raise FhirError(500, "HAPI-2223: The validated expression is false")
+
+    def _pay_for(self, body: str) -> None:
+        """Reading a body costs by what is in it; one that cannot be read is refused for that."""
+        work = body_work(body)
+        if not (work > self.server.limits.body and nests_too_deeply(body)):
+            self.budget.read(work)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def _post(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        self._pay_for(request.body)
+        if len(path) == 1:
+            resource = read_body(path[0], request.headers, request.body, "CREATE")
+            return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
+        if path[1:] == ("_search",):
+            parameters += parse_query(request.body)
+            return self.searches().search(self.view(), path[0], parameters, "/".join(path), posted=True)
+        if len(path) == 2 and not path[1].startswith("$"):
+            raise FhirError(
+                400,
+                f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
+                "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
+            )
+        raise _unknown_operation(request, path, parameters)
+
+    def _put(self, request: Request, path: Path) -> Response:
+        self._pay_for(request.body)
+        resource = read_body(path[0], request.headers, request.body, "UPDATE")
+        query = request.target.partition("?")[2]
+        if len(path) == 1:
+            if not query:
+                raise FhirError(
+                    400,
+                    "HAPI-0418: Can not update resource, request URL must contain an ID element for update (PUT) "
+                    "operation (it must be of the form [base]/[resource type]/[id])",
+                )
+            return self._stored(update_matching(self, resource, f"{path[0]}?{query}"), request)
+        if "id" not in resource:
+            raise FhirError(
+                400,
+                "HAPI-0419: Can not update resource, resource body must contain an ID element for update (PUT) "
+                "operation",
+            )
+        if resource["id"] != path[1]:
+            raise FhirError(
+                400,
+                "HAPI-0420: Can not update resource, resource body must contain an ID element which matches the "
+                f'request URL for update (PUT) operation - Resource body ID of "{resource["id"]}" does not match '
+                f'URL ID of "{path[1]}"',
+            )
+        if_match = request.headers.get("if-match", _version_in(path))
+        return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
+
+    def _delete(self, request: Request, path: Path) -> Response:
+        query = request.target.partition("?")[2]
+        if len(path) == 1:
+            if not query:
+                raise FhirError(400, "HAPI-0967: Can not perform delete, no ID provided")
+            done = delete_matching(self, path[0], f"{path[0]}?{query}")
+        else:
+            done = delete(self, (path[0], path[1]), _version_in(path))
+        headers = {"content-type": FHIR_JSON}
+        if done.key is not None:
+            url = f"{self.origin.base_url}/{'/'.join(done.key)}"
+            headers["content-location"] = f"{url}/_history/{done.version}" if done.version else url
+        return Response(done.status, pretty(done.outcome), headers)
+
+    def _stored(self, done: Done, request: Request) -> Response:
+        """The answer to a create or an update."""
+        assert done.key is not None
+        headers = resource_headers(self.origin, done.key, done.version, done.updated)
+        if request.method == "POST":
+            headers["location"] = headers["content-location"]
+        prefer = request.headers.get("prefer", "")
+        if "return=minimal" in prefer:
+            del headers["content-type"]
+            return Response(done.status, "", headers)
+        return Response(
+            done.status, pretty(done.outcome) if "return=OperationOutcome" in prefer else done.text, headers
+        )
+
+
+def _version_in(path: Path) -> str:
+    """The version that a path names, or empty; HAPI overlooks whatever else follows an id."""
+    return path[3] if len(path) == 4 and path[2] == "_history" else ""
+
+
+def _unknown_operation(request: Request, path: Sequence[str], parameters: Parameters) -> FhirError:
+    names = ", ".join(dict.fromkeys(name for name, _ in parameters))
+    return FhirError(
+        400,
+        Issue(
+            "Invalid request: The FHIR endpoint on this server does not know how to handle "
+            f"{request.method} operation[{'/'.join(path)}] with parameters [[{names}]]",
+            code="not-supported",
+        ),
+    )
+
+
+def _is_pretty(request: Request) -> bool:
+    return dict(parse_target(request.target).parameters).get("_pretty", "true") == "true"
+
+
+def _refusal(request: Request, error: FhirError) -> Response:
+    outcome = operation_outcome(*error.issues)
+    text = pretty(outcome) if _is_pretty(request) else compact(outcome)
+    return Response(error.status, text, {"content-type": FHIR_JSON})
+
+
+__all__ = ["DEFAULT_BASE_URL", "DEFAULT_NOW", "Request", "Response", "Server", "Session"]

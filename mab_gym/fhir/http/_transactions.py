@@ -1,0 +1,395 @@
+"""Batches and transactions: Bundles of requests, as HAPI processes them (FHIR R4, https://hl7.org/fhir/R4/http.html).
+
+In a transaction deletes come first, then creates, then updates, then reads, and all writes happen or none. The entries
+of a batch stand for themselves; their reads come last, too. Resources may refer to one another by the ``fullUrl`` of
+their entries, whatever ids they get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mab_gym.fhir.http._checks import StorageError
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.http._world import World
+from mab_gym.fhir.http._writing import (
+    Done,
+    Manner,
+    delete,
+    delete_matching,
+    find_one,
+    found_instead,
+    store_new,
+    update,
+    update_found,
+)
+from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.model._ids import parse_id
+from mab_gym.fhir.model._json_text import Json, Printed, pretty
+from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
+from mab_gym.fhir.search._includes import Key
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._budget import BUNDLE_ENTRY, PARAMETER
+
+Answer = Callable[[Request], Response]
+
+STATUS_LINES = {
+    200: "200 OK",
+    201: "201 Created",
+    204: "204 No Content",
+    304: "304 Not Modified",
+    400: "400 Bad Request",
+    404: "404 Not Found",
+    409: "409 Conflict",
+    410: "410 Gone",
+    412: "412 Precondition Failed",
+    422: "422 Unprocessable Entity",
+    500: "500 Internal Server Error",
+    501: "501 Not Implemented",
+}
+_ORDER = ("DELETE", "POST", "PUT", "PATCH", "HEAD", "GET")
+_LIKELY_URNS = ("urn:uuid:", "urn:oid:")
+MOST_ENTRIES = 20_000
+"""The number of entries that a Bundle may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a Bundle of requests.
+
+    Attributes:
+        place: Its place in the Bundle.
+        method: The HTTP verb.
+        url: The request's URL.
+        full_url: What others call its resource, or empty.
+        resource: The resource, or None.
+        request: ``Bundle.entry.request``.
+    """
+
+    place: int
+    method: str
+    url: str
+    full_url: str
+    resource: dict[str, Any] | None
+    request: Mapping[str, Any]
+
+
+def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool) -> tuple[str, str]:
+    """Does what a Bundle asks for and writes the Bundle that answers it.
+
+    Args:
+        world: What to change.
+        bundle: As it was sent and read.
+        answer: Answers a single request, for the entries that read.
+        representation: Whether to show the resources that were written (``Prefer: return=representation``).
+
+    Returns:
+        The id of the Bundle that answers, and its JSON.
+
+    Raises:
+        FhirError: HAPI refuses it as a whole; nothing has changed then.
+    """
+    kind = bundle.get("type", "transaction")
+    if kind not in ("transaction", "batch"):
+        raise FhirError(400, f"HAPI-0527: Unable to process transaction where incoming Bundle.type = {kind}")
+    raw = bundle.get("entry", [])
+    world.budget.read(len(raw) * BUNDLE_ENTRY)
+    if len(raw) > MOST_ENTRIES:
+        raise FhirError(413, f"A Bundle may have {MOST_ENTRIES} entries; this one has {len(raw)}")
+    entries = [_read_entry(place, entry) for place, entry in enumerate(raw)]
+    bundle_id = world.chance.uuid()
+    world.budget.write_twice()
+    if kind == "batch":
+        answers = _batch(world, entries, answer, representation)
+    else:
+        before = world.written
+        try:
+            answers = _transaction(world, entries, answer, representation)
+        except StorageError as error:
+            world.undo(before)
+            raise FhirError(500, error.in_transaction) from None
+        except Exception:
+            world.undo(before)
+            raise
+    response: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "id": bundle_id,
+        "type": f"{kind}-response",
+        "link": [{"relation": "self", "url": world.origin.base_url}],
+    }
+    if answers:
+        response["entry"] = answers
+    return bundle_id, pretty(response)
+
+
+def _read_entry(place: int, entry: Mapping[str, Any]) -> Entry:
+    request = entry.get("request", {})
+    return Entry(
+        place,
+        str(request.get("method", "")),
+        str(request.get("url", "")),
+        str(entry.get("fullUrl", "")),
+        entry.get("resource"),
+        request,
+    )
+
+
+def _batch(world: World, entries: Sequence[Entry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
+    answers: dict[int, dict[str, Any]] = {}
+    if any(not entry.method for entry in entries):
+        raise FhirError(400, Issue("Bundle.entry.request.method is missing", "required"))
+    for entry in sorted(entries, key=lambda each: each.method == "GET"):
+        before = world.written
+        try:
+            answers[entry.place] = _transaction(world, [entry], answer, representation)[0]
+        except FhirError as error:
+            world.undo(before)
+            if isinstance(error, StorageError):
+                error = FhirError(500, error.in_batch)
+            answers[entry.place] = _refused(error)
+    return [answers[place] for place in range(len(entries))]
+
+
+def _refused(error: FhirError) -> dict[str, Any]:
+    issue = error.issues[0]
+    text = issue.diagnostics if issue.code == "processing" else f"HAPI-0303: {issue.diagnostics}"
+    outcome = operation_outcome(Issue(text, "exception"))
+    return {"response": {"status": STATUS_LINES.get(error.status, str(error.status)), "outcome": outcome}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A write as it is to be made.
+
+    Attributes:
+        entry: The entry.
+        resource: What it brings.
+        key: The resource that it makes or changes.
+        number: The id given out for a new resource, or None.
+        url: The condition, or empty.
+    """
+
+    entry: Entry
+    resource: dict[str, Any]
+    key: Key
+    number: int | None = None
+    url: str = ""
+
+
+class _Known:
+    """The targets of references in a Bundle: what is there, and what the Bundle makes."""
+
+    def __init__(self, world: World, made: Iterable[Key]) -> None:
+        self._world = world
+        self._made = set(made)
+
+    def exists(self, key: Key) -> bool:
+        return key in self._made or self._world.exists(key)
+
+    def was_deleted(self, key: Key) -> bool:
+        return key not in self._made and self._world.was_deleted(key)
+
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        return self._world.matching(resource_type, url)
+
+
+def _transaction(world: World, entries: Sequence[Entry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
+    for entry in entries:
+        _check(entry)
+    _check_unique(entries)
+    answers: dict[int, dict[str, Any]] = {}
+    ordered = sorted(entries, key=lambda entry: _ORDER.index(entry.method))
+    deleted: set[str] = set()
+    for entry in ordered:
+        if entry.method == "DELETE":
+            # HAPI has nothing to say of a resource that the Bundle deletes twice.
+            answers[entry.place] = (
+                {"response": {"status": "204 No Content"}} if entry.url in deleted else _delete(world, entry)
+            )
+            deleted.add(entry.url)
+    plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
+    names = _names(plans)
+    known = _Known(world, [plan.key for plan in plans])
+    source = world.chance.text(16)
+    for plan in plans:
+        manner = Manner(known, source, plan.number, timed=False)
+        done = _write(world, plan, _resolved(plan.resource, names, plan.key[0]), manner)
+        answers[plan.entry.place] = _written(done, world, representation)
+    for entry in ordered:
+        if entry.method == "GET":
+            world.budget.spend(PARAMETER)  # nothing is looked up any more once the budget is spent
+            answers[entry.place] = _get(entry, answer)
+    return [answers[entry.place] for entry in entries]
+
+
+def _plan(world: World, entry: Entry) -> _Plan:
+    resource = entry.resource or {}
+    resource_type = str(resource["resourceType"])
+    condition = str(entry.request.get("ifNoneExist", "")) if entry.method == "POST" else ""
+    interaction = "CREATE"
+    if entry.method == "PUT":
+        path, mark, query = entry.url.removeprefix("/").partition("?")
+        target = parse_id(path)
+        if target.resource_type and not mark:
+            return _Plan(entry, resource, (target.resource_type, target.logical_id))
+        condition, interaction = f"{path}?{query or path}", "UPDATE"
+    if condition:
+        found = find_one(world, resource_type, condition, interaction)
+        if found is not None:
+            return _Plan(entry, resource, found, url=condition)
+        if not world.satisfies(resource, condition):
+            raise FhirError(
+                412,
+                f'HAPI-0539: Invalid conditional URL "{condition}". The given resource is not matched by this URL.',
+            )
+    number = world.take_number()
+    return _Plan(entry, resource, (resource_type, str(number)), number, condition)
+
+
+def _names(plans: Sequence[_Plan]) -> dict[str, str]:
+    """The names of resources within a Bundle, and their names from now on."""
+    names: dict[str, str] = {}
+    for plan in plans:
+        called = parse_id(plan.entry.full_url)
+        own = [plan.entry.full_url]
+        if called.resource_type and called.logical_id:
+            own.append(f"{called.resource_type}/{called.logical_id}")
+        if plan.entry.method == "POST" and "id" in plan.resource:
+            own.append(f"{plan.key[0]}/{plan.resource['id']}")
+        names.update(dict.fromkeys(own, "/".join(plan.key)))
+    # An absolute URL is no placeholder: HAPI takes it for another server's.
+    return {name: there for name, there in names.items() if name and "://" not in name}
+
+
+def _resolved(value: Json, names: Mapping[str, str], resource_type: str, element: str = "") -> Json:
+    """Replaces the names that references use by what they stand for.
+
+    Raises:
+        FhirError: 400 for a URN that nothing in the Bundle is called.
+    """
+    if isinstance(value, list):
+        return [_resolved(item, names, resource_type, element) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _resolved(item, names, resource_type, name) for name, item in value.items()}
+    text = found.get("reference")
+    if isinstance(text, str):
+        if text in names:
+            found["reference"] = names[text]
+        elif text.startswith("urn:"):
+            raise FhirError(
+                400,
+                f"HAPI-0541: Unable to satisfy placeholder ID {text} found in element named '{element}' within "
+                f"resource of type: {resource_type}",
+            )
+    return found
+
+
+def _write(world: World, plan: _Plan, resource: dict[str, Any], manner: Manner) -> Done:
+    if plan.entry.method == "POST":
+        if plan.number is None:
+            return found_instead(world, plan.key, plan.url)
+        return store_new(world, resource, plan.url, manner)
+    if not plan.url:
+        return update(world, plan.key, resource, str(plan.entry.request.get("ifMatch", "")), manner)
+    if plan.number is None:
+        return update_found(world, plan.key, resource, plan.url, manner)
+    return store_new(world, resource, plan.url, manner, updating=True)
+
+
+def _written(done: Done, world: World, representation: bool) -> dict[str, Any]:
+    assert done.key is not None
+    response: dict[str, Any] = {
+        "status": STATUS_LINES[done.status],
+        "location": f"{'/'.join(done.key)}/_history/{done.version}",
+        "etag": str(done.version),
+    }
+    if done.status == 201:
+        write = world.latest_write(done.key)
+        response["lastModified"] = world.origin.instant if write is None else write.updated
+    response["outcome"] = done.outcome
+    entry: dict[str, Any] = {"resource": parse_element(done.text)} if representation and done.text else {}
+    return {**entry, "response": response}
+
+
+def _delete(world: World, entry: Entry) -> dict[str, Any]:
+    path, mark, query = entry.url.removeprefix("/").partition("?")
+    target = parse_id(path)
+    response: dict[str, Any] = {"status": "204 No Content"}
+    if target.resource_type and not mark:
+        done = delete(world, (target.resource_type, target.logical_id), str(entry.request.get("ifMatch", "")))
+        if done.version:
+            response["location"] = f"{path}/_history/{done.version}"
+            response["etag"] = str(done.version)
+    else:
+        done = delete_matching(world, path, f"{path}?{query}")
+    return {"response": {**response, "outcome": done.outcome}}
+
+
+def _get(entry: Entry, answer: Answer) -> dict[str, Any]:
+    headers = {
+        header: str(entry.request[name])
+        for name, header in (("ifNoneMatch", "if-none-match"), ("ifModifiedSince", "if-modified-since"))
+        if name in entry.request
+    }
+    response = answer(Request("GET", entry.url.removeprefix("/"), headers))
+    if response.status < 300:
+        return {**_shown(response), "response": {"status": STATUS_LINES[response.status]}}
+    if response.status == 304:
+        return {"response": {"status": STATUS_LINES[304]}}
+    issue = parse_element(response.body)["issue"][0]
+    return _refused(FhirError(response.status, Issue(issue["diagnostics"], issue["code"])))
+
+
+def _shown(response: Response) -> dict[str, Any]:
+    """The resource of an answer, if it is one; most are printed already as the whole Bundle will be."""
+    if response.headers.get("content-type") != FHIR_JSON:
+        return {}
+    body = response.body
+    return {"resource": Printed(body) if body.startswith("{\n") else parse_element(body)}
+
+
+def _check(entry: Entry) -> None:
+    if not entry.method:
+        raise FhirError(
+            400,
+            "HAPI-0529: Transaction bundle entry has missing or invalid HTTP Verb specified in "
+            f'Bundle.entry({entry.place}).request.method. Found value: "null"',
+        )
+    if entry.method == "PATCH":
+        raise FhirError(501, Issue("This server does not answer PATCH", "not-supported"))
+    if entry.method not in ("GET", "POST", "PUT", "DELETE"):
+        raise FhirError(400, f"HAPI-0538: Unable to handle verb in transaction: {entry.method}")
+    if entry.method in ("POST", "PUT") and entry.resource is None:
+        raise FhirError(
+            400,
+            f"HAPI-0543: Missing required resource in Bundle.entry[{entry.place}].resource for operation "
+            f"{entry.method}",
+        )
+    if entry.method in ("PUT", "DELETE") and not entry.url.strip():
+        raise FhirError(400, f"HAPI-0545: Unable to perform {entry.method}, no URL provided.")
+    if entry.method != "GET" and entry.url:
+        path = entry.url.removeprefix("/").partition("?")[0].split("/")
+        if path[0] not in resource_types():
+            raise FhirError(400, f"HAPI-2006: Unable to perform {entry.method}, URL provided is invalid: {entry.url}")
+
+
+def _check_unique(entries: Sequence[Entry]) -> None:
+    """Refuses two entries for one resource."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.method not in ("POST", "PUT"):
+            continue
+        if entry.full_url.startswith(_LIKELY_URNS):
+            if entry.full_url in seen:
+                raise FhirError(
+                    400, f"HAPI-0534: Transaction bundle contains multiple resources with ID: {entry.full_url}"
+                )
+            seen.add(entry.full_url)
+        if entry.method == "PUT" and "?" not in entry.url:
+            name = entry.url.removeprefix("/")
+            if name in seen:
+                raise FhirError(400, f"HAPI-0535: Transaction bundle contains multiple resources with ID: {name}")
+            seen.add(name)

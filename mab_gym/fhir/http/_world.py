@@ -1,0 +1,370 @@
+"""What one session sees and changes: the snapshot, its own writes, and what it has searched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.fhir.hapi._counter_ids import Chance
+from mab_gym.fhir.http._exchange import Origin
+from mab_gym.fhir.http._searching import Kept, Searches
+from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._url import parse_query
+from mab_gym.fhir.search._includes import Key
+from mab_gym.fhir.search._match_urls import match_filters, read_match_url
+from mab_gym.fhir.search._matching import make_filter
+from mab_gym.fhir.search._search import View
+from mab_gym.fhir.store._base import BaseTable, parse_element
+from mab_gym.fhir.store._budget import ROW, STORED, UNLIMITED, Budget, reading_work
+from mab_gym.fhir.store._overlay import Overlay, Write
+from mab_gym.fhir.store._sorting import stable_order
+
+_Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
+"""A type, its table, and rows of it with the newest first."""
+
+
+class Version(NamedTuple):
+    """One version of a resource.
+
+    Attributes:
+        key: The resource's type and id.
+        number: The version, from 1.
+        text: Its JSON at the left margin; empty where it is a deletion.
+        updated: When it was made, as a FHIR instant.
+    """
+
+    key: Key
+    number: int
+    text: str
+    updated: str
+
+
+class World:
+    """A snapshot and what one session has made of it.
+
+    Args:
+        tables: The snapshot.
+        first_free: The id of the first resource that the session creates.
+        origin: Where and when answers are given.
+
+    Attributes:
+        chance: Gives ids that look random.
+        origin: As above; a request may name another address of the same server.
+        budget: What the request at hand may cost; without limits between requests.
+    """
+
+    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "chance", "origin")
+
+    def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
+        self._tables = tables
+        self._first_free = first_free
+        self.origin = origin
+        self.budget: Budget = UNLIMITED
+        self.reset()
+
+    def reset(self) -> None:
+        """Goes back to the snapshot: no write, no open search and no counter survives."""
+        self._overlay: Overlay | None = None
+        self._kept: Kept | None = None
+        self.chance = Chance()
+
+    def release(self) -> None:
+        """Nothing to give back: what was written is this session's own, and can be read until it is reset."""
+
+    def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """Goes back to the snapshot and lays resources over it, which count as the snapshot's until the next reset.
+
+        Args:
+            resources: As they are to be stored, ``meta`` included; one with the type and id of another takes its place,
+                one without an id is given the next free number.
+        """
+        self.reset()
+        overlay = self._written()
+        for resource in resources:
+            kind = str(resource["resourceType"])
+            known = self.view().position(kind, str(resource["id"])) if "id" in resource else None
+            position = overlay.take_number() if known is None else known
+            logical_id = str(resource.get("id", position))
+            meta = {"versionId": "1", "lastUpdated": self.origin.instant, **resource.get("meta", {})}
+            stored = {"resourceType": kind, "id": logical_id, "meta": meta}
+            stored.update((name, value) for name, value in resource.items() if name not in stored)
+            overlay.add("prepare", kind, logical_id, stored, int(meta["versionId"]), position, str(meta["lastUpdated"]))
+        overlay.prepared = len(overlay.writes)
+
+    def _prepared(self) -> Collection[Key]:
+        """What was laid over the snapshot."""
+        if self._overlay is None or not self._overlay.prepared:
+            return ()
+        return {write.key for write in self._overlay.writes[: self._overlay.prepared]}
+
+    @property
+    def writes(self) -> Sequence[Write]:
+        """What this session has really written, in order."""
+        return () if self._overlay is None else self._overlay.writes[self._overlay.prepared :]
+
+    @property
+    def written(self) -> int:
+        """How many changes there are in `writes`."""
+        return 0 if self._overlay is None else len(self._overlay.writes) - self._overlay.prepared
+
+    def view(self) -> View:
+        """What can be seen now."""
+        return View(self._tables, self._overlay, None if self._overlay is None else self._overlay.seen, self.budget)
+
+    def searches(self) -> Searches:
+        """The session's searches."""
+        if self._kept is None:
+            self._kept = Kept()
+        return Searches(self.chance, self._kept, self.origin)
+
+    @property
+    def held(self) -> int:
+        """The bytes of memory that what this session has written takes, all versions, about."""
+        return 0 if self._overlay is None else self._overlay.held
+
+    def snapshot(self, known: Self | None = None) -> Self:
+        """The state as it is now, for other threads to read beside later writes; nothing may be written to it.
+
+        Searches are shared: what was found in one can be paged through in the next.
+
+        Args:
+            known: An earlier one; it is given back where it shows all there is.
+        """
+        self.fold()
+        if known is not None and known._kept is self._kept and known._overlay_shown == self._overlay_shown:
+            return known
+        self._kept = self._kept or Kept()
+        shown = copy(self)
+        shown._overlay = None if self._overlay is None else self._overlay.snapshot()
+        return shown
+
+    @property
+    def _overlay_shown(self) -> tuple[int, int]:
+        """Tells two states of one session apart: by how many writes there are, and by which tables they lie over."""
+        return (0, 0) if self._overlay is None else (len(self._overlay.writes), id(self._overlay.tables))
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is such a resource."""
+        return self.view().exists(key)
+
+    def was_deleted(self, key: Key) -> bool:
+        """Whether there was such a resource, and it was deleted."""
+        return self.view().was_deleted(key)
+
+    def latest_write(self, key: Key) -> Write | None:
+        """The latest change to a resource, or None where the session has not touched it."""
+        return None if self._overlay is None else self._overlay.find(key)
+
+    def matching(self, resource_type: str, url: str) -> tuple[int, str]:
+        """The number of resources that a search finds, as in ``Patient?identifier=1``, and the id of the first one.
+
+        Raises:
+            FhirError: The search cannot be read.
+        """
+        self._pay_for_reading(url)
+        view = self.view()
+        found = view.hits(read_match_url(resource_type, url))
+        return len(found), next(iter(view.ids(resource_type, found.page(0, 1))), "")
+
+    def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
+        """Whether a resource would be found by a search, as far as it alone can tell."""
+        self._pay_for_reading(url)
+        return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
+
+    def _pay_for_reading(self, url: str) -> None:
+        """Understanding a search that is a condition costs as understanding one that is asked."""
+        self.budget.spend(reading_work(parse_query(url.partition("?")[2])))
+
+    def versions(self, key: Key) -> list[Version]:
+        """The versions of a resource, the newest first; none where there never was such a resource.
+
+        Of a resource of the snapshot, the version that the snapshot holds is the oldest known.
+        """
+        written = [] if self._overlay is None else self._overlay.versions(key)
+        found = [_written_version(write) for write in reversed(written)]
+        table = self._tables.get(key[0])
+        row = None if table is None or key in self._prepared() else table.find(key[1])
+        if table is not None and row is not None:
+            found.append(_stored_version(key, table.text(row)))
+        return found
+
+    def count(self, resource_type: str | None) -> int:
+        """The number of resources of a type, or of all, that the snapshot holds, and of the writes made, together."""
+        tables = self._tables
+        stored = sum(map(len, tables.values())) if resource_type is None else len(tables.get(resource_type, ()))
+        return stored + self.written
+
+    def history(
+        self, resource_type: str | None, start: int, size: int, since: datetime | None = None
+    ) -> tuple[int, list[Version]]:
+        """Versions of the resources of a type (or of all types), the newest first.
+
+        Args:
+            resource_type: The type, or None.
+            start: How many to pass over.
+            size: How many to give at most.
+            since: The earliest time of those that count; any where None.
+
+        Returns:
+            How many count, and those asked for.
+        """
+        self.budget.spend(self.written)
+        written = [
+            write
+            for write in reversed(() if self._overlay is None else self._overlay.writes)
+            if resource_type in (None, write.resource_type)
+            and (since is None or datetime.fromisoformat(write.updated) >= since)
+        ]
+        total = len(written)
+        found = [_written_version(write) for write in written[start : start + size]]
+        stored = self._stored_since(resource_type, since)
+        skipped = max(0, start - total)
+        for name, rows in _newest_of_all(stored, skipped, skipped + size - len(found)):
+            table = self._tables[name]
+            found.extend(
+                _stored_version((name, logical_id), table.text(row))
+                for logical_id, row in zip(table.ids(rows), rows.tolist(), strict=True)
+            )
+        return total + sum(len(rows) for _, _, rows in stored), found
+
+    def _stored_since(self, resource_type: str | None, since: datetime | None) -> list[_Stored]:
+        """What the snapshot holds of a type, or of all, less what the session has changed."""
+        names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
+        stored = []
+        for name in names:
+            if resource_type not in (None, name):
+                continue
+            table = self._tables[name]
+            self.budget.spend(len(table) * ROW)
+            rows = _newest(table, since)
+            hidden = [table.find(logical_id) for kind, logical_id in self._prepared() if kind == name]
+            if hidden:
+                rows = rows[~np.isin(rows, [row for row in hidden if row is not None])]
+            if len(rows):
+                stored.append((name, table, rows))
+        return stored
+
+    # --- changes -------------------------------------------------------------------------------------------------
+
+    def fold(self) -> None:
+        """Makes many writes quick to search; to be called between requests."""
+        if self._overlay is not None:
+            self._overlay.fold()
+
+    def take_number(self) -> int:
+        """Gives out the next free id."""
+        overlay = self._written()
+        number = overlay.take_number()
+        # No number of the snapshot is free, so only what was written can be in the way.
+        while overlay.writes and any(self.exists((other, str(number))) for other in self._tables):
+            number = overlay.take_number()
+        return number
+
+    def create(self, resource_type: str, resource: Mapping[str, Any], source: str, number: int | None = None) -> Write:
+        """Stores a new resource under the next free id.
+
+        Args:
+            resource_type: Its type.
+            resource: What to store; its ``id`` and ``meta.versionId`` are replaced.
+            source: What names the request that it came with.
+            number: The id, where it was given out already.
+        """
+        self.budget.read(STORED)
+        if number is None:
+            number = self.take_number()
+        updated = self._tick()
+        stored = _with_meta((resource_type, str(number)), 1, updated, resource, source)
+        return self._written().add("create", resource_type, str(number), stored, 1, number, updated)
+
+    def update(self, key: Key, resource: Mapping[str, Any], source: str) -> Write:
+        """Stores a resource under a given id: a new one, or the next version of one that was there."""
+        self.budget.read(STORED)
+        overlay = self._written()
+        position = self.view().position(*key)
+        version = 1 + max((v.number for v in self.versions(key)), default=0)
+        interaction = "update" if self.exists(key) else "create"
+        if position is None:
+            position = overlay.take_number()
+        updated = self._tick()
+        stored = _with_meta(key, version, updated, resource, source)
+        return overlay.add(interaction, *key, stored, version, position, updated)
+
+    def delete(self, key: Key) -> Write:
+        """Deletes a resource that is there."""
+        self.budget.read(STORED)
+        overlay = self._written()
+        version = 1 + max(v.number for v in self.versions(key))
+        return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
+
+    def undo(self, writes: int) -> None:
+        """Takes back all changes but the first so many."""
+        if self._overlay is not None:
+            self._overlay.undo(self._overlay.prepared + writes)
+
+    def _written(self) -> Overlay:
+        if self._overlay is None:
+            self._overlay = Overlay(self._tables, self._first_free)
+        if self._kept is not None:
+            self._kept.forget_answers()
+        return self._overlay
+
+    def _tick(self) -> str:
+        """The time of the next write: the simulated clock, a millisecond later for each write before."""
+        if not self.written:
+            return self.origin.instant
+        moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
+        return moment.isoformat(timespec="milliseconds")
+
+
+def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any], source: str) -> dict[str, Any]:
+    supplied = resource.get("meta", {})
+    own = {"versionId": str(version), "lastUpdated": updated, "source": f"{supplied.get('source', '')}#{source}"}
+    first = {name: supplied[name] for name in ("id", "extension") if name in supplied}
+    meta = {**first, **own, **{**supplied, **first, **own}} if supplied else own
+    stored = {"resourceType": key[0], "id": key[1], "meta": meta}
+    stored.update((name, value) for name, value in resource.items() if name not in stored)
+    return stored
+
+
+def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
+    """From the newest to the oldest, the rows from one place to before another, in runs of one type."""
+    ends = [table.places(rows[[0, -1]]) for _, table, rows in stored]
+    if all(one[1] > other[0] for one, other in pairwise(ends)):
+        passed = 0
+        for name, _, rows in stored:
+            chosen = rows[max(0, start - passed) : max(0, end - passed)]
+            passed += len(rows)
+            if len(chosen):
+                yield name, chosen
+        return
+    kinds = np.concatenate([np.full(len(rows), kind) for kind, (_, _, rows) in enumerate(stored)])
+    all_rows = np.concatenate([rows for _, _, rows in stored])
+    order = stable_order(-np.concatenate([table.places(rows) for _, table, rows in stored]))[start:end]
+    for row in order.tolist():
+        yield stored[int(kinds[row])][0], all_rows[row : row + 1]
+
+
+def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:
+    """The rows of a table that were stored since a time, the last one first."""
+    if since is None:
+        return np.arange(len(table) - 1, -1, -1)
+    name = table.table.resource_type
+    wanted = make_filter(name, search_parameters(name)["_lastUpdated"], "", f"ge{since.isoformat()}")
+    return table.search([wanted] if wanted is not None else [], UNLIMITED)[::-1]
+
+
+def _written_version(write: Write) -> Version:
+    return Version(write.key, write.version, write.text, write.updated)
+
+
+def _stored_version(key: Key, text: str) -> Version:
+    meta = parse_element(text).get("meta", {})
+    return Version(key, int(meta.get("versionId", 1)), text, str(meta.get("lastUpdated", "")))

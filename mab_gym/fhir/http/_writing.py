@@ -1,0 +1,357 @@
+"""Creates, updates and deletes as HAPI does them, with and without conditions (FHIR R4, https://hl7.org/fhir/R4/http.html).
+
+These functions change a `World` and say what was done; ``_server`` and ``_transactions`` tell it to clients in their
+ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mab_gym.fhir.http._checks import LABELS, Known, check_resource, repeated_labels, unique_labels
+from mab_gym.fhir.http._world import World
+from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._outcome import FhirError, storage_outcome
+from mab_gym.fhir.model._paths import compile_paths
+from mab_gym.fhir.model._values import Reference, read_values
+from mab_gym.fhir.search._includes import Key, any_pointing_here
+from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.store._overlay import Write
+
+_VALID_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
+_TOO_MANY = {"CREATE": "0958", "UPDATE": "0988", "DELETE": "0962"}
+_UNSATISFIED = FhirError(
+    400, "HAPI-0929: Failed to process conditional create. The supplied resource did not satisfy the conditional URL."
+)
+TOOK = "Took 0ms."
+"""HAPI says how long a write took; the simulated clock stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done.
+
+    Attributes:
+        status: The HTTP status: 201 where a resource came into being, else 200.
+        key: The resource's type and id; None where a conditional delete has found several or none.
+        version: Its version now; 0 where there is no such resource.
+        text: Its JSON as an answer shows it; empty after a delete.
+        updated: When this version was made, as a FHIR instant.
+        outcome: The OperationOutcome that says it.
+    """
+
+    status: int
+    key: Key | None
+    version: int
+    text: str
+    updated: str
+    outcome: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How something is written.
+
+    Attributes:
+        known: What references may point to; the world itself where None.
+        source: What names the request; drawn where empty.
+        number: The id for a new resource, where it was given out already.
+        timed: Whether what is said about updates ends with the time they took.
+    """
+
+    known: Known | None = None
+    source: str = ""
+    number: int | None = None
+    timed: bool = True
+
+
+PLAIN = Manner()
+
+
+def create(world: World, resource: Mapping[str, Any], condition: str = "") -> Done:
+    """Stores a new resource under an id of the server's.
+
+    Args:
+        world: What to change.
+        resource: As it was sent and read.
+        condition: ``If-None-Exist``: a search that must not find anything, or empty.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    if condition:
+        found = find_one(world, str(resource["resourceType"]), condition, "CREATE")
+        if found is not None:
+            return found_instead(world, found, condition)
+        if not world.satisfies(resource, condition):
+            raise _UNSATISFIED
+    return store_new(world, resource, condition)
+
+
+def update(world: World, key: Key, resource: Mapping[str, Any], if_match: str = "", manner: Manner = PLAIN) -> Done:
+    """Stores a resource under a given id.
+
+    Args:
+        world: What to change.
+        key: Its type and id.
+        resource: As it was sent and read.
+        if_match: The version that it must have now, or empty.
+        manner: How.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    if not _VALID_ID.fullmatch(key[1]):
+        raise FhirError(400, f"HAPI-0521: Can not process entity with ID[{key[1]}], this is not a valid FHIR ID")
+    existing = world.versions(key)
+    if if_match and existing and existing[0].number != _version_number(if_match):
+        raise _not_current("0989", "update", key, if_match)
+    if not existing and key[1].isdecimal():
+        raise FhirError(
+            400,
+            f"HAPI-0960: Can not create resource with ID[{key[1]}], no resource with this ID exists and clients may "
+            "only assign IDs which contain at least one non-numeric character",
+        )
+    write = _store(world, key, resource, manner)
+    took = TOOK if manner.timed else ""
+    if write is None:
+        text = (
+            f'Successfully updated resource "{"/".join(key)}/_history/{existing[0].number}" with no changes detected.'
+        )
+        return _unchanged(world, key, resource, "SUCCESSFUL_UPDATE_NO_CHANGE", f"{text} {took}".rstrip())
+    if write.interaction == "create":
+        text = (
+            f'Successfully created resource "{_name(write)}" using update as create (ie. create with client assigned '
+        )
+        return _created(_done(201, write, "SUCCESSFUL_UPDATE_AS_CREATE", f"{text}ID). {TOOK}"), write, resource)
+    return _done(200, write, "SUCCESSFUL_UPDATE", f'Successfully updated resource "{_name(write)}". {took}'.rstrip())
+
+
+def update_matching(world: World, resource: Mapping[str, Any], url: str) -> Done:
+    """Updates the one resource that a search finds, or stores a new one.
+
+    Args:
+        world: What to change.
+        resource: As it was sent and read.
+        url: The search, with the type before it.
+
+    Raises:
+        FhirError: HAPI refuses it; 412 where several are found.
+    """
+    found = find_one(world, str(resource["resourceType"]), url, "UPDATE")
+    if found is not None:
+        return update_found(world, found, resource, url)
+    if not world.satisfies(resource, url):
+        raise _UNSATISFIED
+    return store_new(world, resource, url, updating=True)
+
+
+def find_one(world: World, resource_type: str, url: str, interaction: str) -> Key | None:
+    """What a condition finds.
+
+    Raises:
+        FhirError: 412 where that is more than one resource.
+    """
+    count, first = world.matching(resource_type, url)
+    if count > 1:
+        # Only before a deletion does HAPI look for more than two.
+        told = count if interaction == "DELETE" else 2
+        raise FhirError(
+            412,
+            f"HAPI-{_TOO_MANY[interaction]}: Failed to {interaction} {resource_type} with match URL "
+            f'"{url}" because this search matched {told} resources',
+        )
+    return (resource_type, first) if count else None
+
+
+def store_new(
+    world: World, resource: Mapping[str, Any], condition: str = "", manner: Manner = PLAIN, *, updating: bool = False
+) -> Done:
+    """Stores a new resource, for a condition that has found nothing or for none."""
+    resource_type = str(resource["resourceType"])
+    checked = check_resource(resource, manner.known or world, updating=updating)
+    write = world.create(resource_type, checked, manner.source or world.chance.text(16), manner.number)
+    name = f'"{_name(write)}"'
+    if updating:
+        code = "SUCCESSFUL_UPDATE_NO_CONDITIONAL_MATCH"
+        text = f"Successfully conditionally updated resource {name}. Created resource because no existing resource "
+        # HAPI does not fill the placeholder in.
+        text += 'matched URL "{1}".'
+    elif condition:
+        code = "SUCCESSFUL_CREATE_NO_CONDITIONAL_MATCH"
+        text = f'Successfully conditionally created resource {name}. No existing resources matched URL "{condition}".'
+    else:
+        code, text = "SUCCESSFUL_CREATE", f"Successfully created resource {name}."
+    return _created(_done(201, write, code, f"{text} {TOOK}"), write, resource)
+
+
+def found_instead(world: World, key: Key, condition: str) -> Done:
+    """What a conditional create says of the resource that is there already."""
+    view = world.view()
+    text = view.text(key) or ""
+    meta = parse_element(text).get("meta", {})
+    outcome = storage_outcome(
+        "SUCCESSFUL_CREATE_WITH_CONDITIONAL_MATCH",
+        f'Successfully conditionally created resource "{view.position(*key)}". '
+        f'Existing resource matched URL "{condition}".',
+    )
+    return Done(200, key, int(meta.get("versionId", 1)), text, str(meta.get("lastUpdated", "")), outcome)
+
+
+def update_found(world: World, key: Key, resource: Mapping[str, Any], url: str, manner: Manner = PLAIN) -> Done:
+    """Updates the resource that a condition has found."""
+    write = _store(world, key, resource, manner)
+    start = "Successfully conditionally updated resource"
+    matched = f'Existing resource matched URL "{url}". {TOOK if manner.timed else ""}'.rstrip()
+    if write is None:
+        name = f'"{"/".join(key)}/_history/{world.versions(key)[0].number}"'
+        code = "SUCCESSFUL_UPDATE_WITH_CONDITIONAL_MATCH_NO_CHANGE"
+        return _unchanged(world, key, resource, code, f"{start} {name} with no changes detected. {matched}")
+    return _done(200, write, "SUCCESSFUL_UPDATE_WITH_CONDITIONAL_MATCH", f'{start} "{_name(write)}". {matched}')
+
+
+def delete(world: World, key: Key, if_match: str = "") -> Done:
+    """Deletes a resource.
+
+    Args:
+        world: What to change.
+        key: Its type and id.
+        if_match: The version that it must have now, or empty.
+
+    Raises:
+        FhirError: 409 where another resource refers to it, or where it has another version.
+    """
+    name = "/".join(key)
+    if not world.exists(key):
+        versions = world.versions(key)
+        if not versions:
+            text = f"Not deleted, resource {name} does not exist."
+            return Done(200, key, 0, "", "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text))
+        version = versions[0].number
+        text = f"Not deleted, resource {name}/_history/{version} was already deleted."
+        return Done(200, key, version, "", "", storage_outcome("SUCCESSFUL_DELETE_ALREADY_DELETED", text))
+    if if_match and world.versions(key)[0].number != _version_number(if_match):
+        raise _not_current("0961", "delete", key, if_match)
+    _check_unreferenced(world, key)
+    write = world.delete(key)
+    return _done(200, write, "SUCCESSFUL_DELETE", f"Successfully deleted 1 resource(s). {TOOK}")
+
+
+def delete_matching(world: World, resource_type: str, url: str) -> Done:
+    """Deletes the one resource that a search finds.
+
+    Args:
+        world: What to change.
+        resource_type: Its type.
+        url: The search, with the type before it.
+
+    Raises:
+        FhirError: 412 where several are found.
+    """
+    found = find_one(world, resource_type, url, "DELETE")
+    if found is None:
+        text = f'Unable to find resource matching URL "{url}". Nothing has been deleted.'
+        return Done(200, None, 0, "", "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text, "warning", "not-found"))
+    done = delete(world, found)
+    return Done(200, None, done.version, "", "", done.outcome)
+
+
+def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
+    """Stores a version, unless it says what the one before says."""
+    checked = check_resource(resource, manner.known or world, updating=True)
+    stored = world.view().read(key)
+    if stored is not None:
+        checked = _with_kept_labels(checked, stored)
+        if _content(stored) == _content(checked):
+            return None
+    return world.update(key, checked, manner.source or world.chance.text(16))
+
+
+def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds the tags and security labels of the version before: an update does not take them off."""
+    meta = dict(resource.get("meta", {}))
+    for name in LABELS:
+        codings = [*stored.get("meta", {}).get(name, ()), *meta.pop(name, ())]
+        if codings:
+            meta[name] = unique_labels(codings)
+    return {**resource, "meta": meta} if meta else resource
+
+
+def _content(resource: Mapping[str, Any]) -> str:
+    """What makes two versions the same: all but the ids, times and the source."""
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated", "source")}
+    rest = {name: value for name, value in resource.items() if name not in ("id", "meta")}
+    return pretty({"meta": meta, **rest})
+
+
+def _unchanged(world: World, key: Key, resource: Mapping[str, Any], code: str, text: str) -> Done:
+    """The answer to an update that says nothing new: what is stored, with the source that was sent."""
+    stored = dict(world.view().read(key) or {})
+    meta = {name: value for name, value in stored.get("meta", {}).items() if name != "source"}
+    if "source" in resource.get("meta", {}):
+        meta["source"] = resource["meta"]["source"]
+    stored["meta"] = meta
+    version, updated = int(meta.get("versionId", 1)), str(meta.get("lastUpdated", ""))
+    return Done(200, key, version, pretty(stored), updated, storage_outcome(code, text))
+
+
+def _done(status: int, write: Write, code: str, text: str) -> Done:
+    return Done(status, write.key, write.version, write.text, write.updated, storage_outcome(code, text))
+
+
+def _created(done: Done, write: Write, resource: Mapping[str, Any]) -> Done:
+    """The answer to what has stored something new, which shows profiles and labels as they were sent."""
+    repeated = repeated_labels(resource)
+    if not repeated or write.resource is None:
+        return done
+    stored = write.resource
+    return replace(done, text=pretty({**stored, "meta": {**stored["meta"], **repeated}}))
+
+
+def _name(write: Write) -> str:
+    return f"{write.resource_type}/{write.logical_id}/_history/{write.version}"
+
+
+def _version_number(if_match: str) -> int | None:
+    text = if_match.strip().removeprefix("W/").strip('"')
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def _not_current(code: str, interaction: str, key: Key, if_match: str) -> FhirError:
+    version = if_match.strip().removeprefix("W/").strip('"')
+    return FhirError(
+        409,
+        f"HAPI-0550: HAPI-{code}: Trying to {interaction} {'/'.join(key)}/_history/{version} but this is not the "
+        "current version",
+    )
+
+
+def _check_unreferenced(world: World, key: Key) -> None:
+    """Refuses to delete what another resource refers to (HAPI's referential integrity)."""
+    view = world.view()
+    pointing = any_pointing_here(key, view)
+    if pointing is not None:
+        raise FhirError(
+            409,
+            f"Unable to delete {'/'.join(key)} because at least one resource has a reference to this resource. First "
+            f"reference found was resource {'/'.join(pointing)} in path "
+            f"{_path_to(pointing[0], view.read(pointing) or {}, key)}",
+        )
+
+
+def _path_to(resource_type: str, resource: Mapping[str, Any], key: Key) -> str:
+    """The path by which a resource refers to another; of several, the one that HAPI's indexes hold first."""
+    for parameter in sorted(search_parameters(resource_type).values(), key=lambda p: "(" in p.expression):
+        if parameter.type != "reference":
+            continue
+        for alternative in parameter.expression.split(" | "):
+            for path in compile_paths(resource_type, alternative):
+                for node in path.nodes(resource.get(path.top)):
+                    for value in read_values("reference", node):
+                        if isinstance(value, Reference) and (value.target_type, value.target_id) == key:
+                            return alternative.strip()
+    return resource_type

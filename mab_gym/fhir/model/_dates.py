@@ -1,0 +1,300 @@
+"""Dates as HAPI FHIR reads, indexes and compares them (FHIR R4 section 3.1.1.4.8; HAPI's ``DateParam``).
+
+A written date is a period: ``2023-11`` begins with the first millisecond of November and ends with the last. HAPI
+keeps both ends twice, as instants and as plain day numbers (20231112) read off the text as it is written; a query
+without a time of day is compared by day number, one with a time of day by instant. Texts without a zone are UTC.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.fhir.model._outcome import FhirError
+
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_PARTS = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
+)
+_PREFIXED = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
+_COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "!": "ne", "!=": "ne"} | {
+    name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
+}
+_EARLIEST, _LATEST = 41_400_000, 43_200_000
+"""How long before and after midnight in Greenwich a day begins elsewhere, in milliseconds (``DateUtils``)."""
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+
+
+class Period(NamedTuple):
+    """A written date or period, both ends included.
+
+    Attributes:
+        low: Its first millisecond since 1970-01-01T00:00:00Z.
+        high: Its last.
+        low_day: Its first day as a number like 20231112, in the zone in which it is written.
+        high_day: Its last day.
+        timed: Whether it is written with a time of day.
+    """
+
+    low: int
+    high: int
+    low_day: int
+    high_day: int
+    timed: bool
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00:00Z of an aware datetime."""
+    return (moment - _UNIX) // _MILLISECOND
+
+
+@lru_cache(maxsize=4096)
+def read_date(text: str) -> Period | None:
+    """Reads a FHIR date, dateTime or instant; None where the text is none (or names no day that exists)."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        return None
+    year_text, month_text, day_text, hour, minute, second, fraction, zone = match.groups()
+    year, month, day = int(year_text), int(month_text or 1), int(day_text or 1)
+    try:
+        if hour is None:
+            last_month = int(month_text or 12)
+            last_day = int(day_text) if day_text else calendar.monthrange(year, last_month)[1]
+            low = datetime(year, month, day, tzinfo=UTC)
+            high = datetime(year, last_month, last_day, tzinfo=UTC) + timedelta(days=1) - _MILLISECOND
+        else:
+            micro = int((fraction or "0")[:3].ljust(3, "0")) * 1000
+            low = datetime(year, month, day, int(hour), int(minute), int(second or 0), micro, tzinfo=UTC)
+            high = low
+            if second is None:
+                high += timedelta(seconds=60) - _MILLISECOND
+            elif fraction is None:
+                high += timedelta(seconds=1) - _MILLISECOND
+    except (ValueError, OverflowError):
+        return None
+    low_day = low.year * 10000 + low.month * 100 + low.day
+    high_day = high.year * 10000 + high.month * 100 + high.day
+    offset = 0
+    if zone and zone != "Z":
+        offset = (int(zone[1:3]) * 60 + int(zone[4:6])) * 60_000 * (-1 if zone[0] == "-" else 1)
+        if abs(offset) > 18 * 3_600_000:
+            return None
+    return Period(milliseconds(low) - offset, milliseconds(high) - offset, low_day, high_day, hour is not None)
+
+
+def stored_period(value: object) -> Period | None:
+    """The period that HAPI indexes for a stored date, dateTime, instant (a text) or Period (a dict).
+
+    A dateTime to the second or finer is one instant; an open end of a Period lies at the end or beginning of time.
+    """
+    if isinstance(value, str):
+        period = read_date(value)
+        return period._replace(high=period.low) if period is not None and period.timed else period
+    if isinstance(value, dict):
+        start, end = stored_period(value.get("start")), stored_period(value.get("end"))
+        if start is None and end is None:
+            return None
+        low = start or Period(0, 0, 10101, 10101, True)
+        high = end or Period(0, milliseconds(END_OF_TIME), 10101, 99991231, True)
+        if start is None:
+            low = low._replace(low=milliseconds(datetime(1, 1, 1, tzinfo=UTC)))
+        return Period(low.low, high.high, low.low_day, high.high_day, low.timed)
+    return None
+
+
+def timing_period(events: Sequence[str | None], bounds: Sequence[str | None]) -> Period | None:
+    """The period that HAPI indexes for a Timing: from its least to its greatest instant.
+
+    Days are those of the first and of the last event, as they are listed and written; without any, of the bounds, in
+    Greenwich.
+
+    Args:
+        events: ``Timing.event``; None stands for one that has nothing but extensions.
+        bounds: Both ends of ``Timing.repeat.boundsPeriod``.
+    """
+    listed = [period for text in events if text and (period := read_date(text))]
+    around = [period for text in bounds if text and (period := read_date(text))]
+    if not listed and not around:
+        return None
+    low, high = (choose(period.low for period in (*listed, *around)) for choose in (min, max))
+    if not listed:
+        first, last = (int((_UNIX + timedelta(milliseconds=at)).strftime("%Y%m%d")) for at in (low, high))
+        return Period(low, high, first, last, True)
+    if not listed[-1].timed:
+        high = listed[-1].high
+    return Period(low, high, listed[0].low_day, listed[-1].high_day, listed[0].timed)
+
+
+@dataclass(frozen=True, slots=True)
+class DateComparison:
+    """What a query asks of a date: a comparator and the period it is compared with."""
+
+    comparator: str
+    period: Period
+
+    @property
+    def bounds_low(self) -> bool:
+        """Whether it sets a lower bound alone (HAPI takes one of these a parameter)."""
+        return self.comparator in ("gt", "ge", "sa")
+
+    @property
+    def bounds_high(self) -> bool:
+        """Whether it sets an upper bound alone (HAPI takes one of these a parameter)."""
+        return self.comparator in ("lt", "le", "eb")
+
+    def matches(self, stored: Period) -> bool:
+        """Whether a stored date answers the question."""
+        if self.period.timed:
+            low, high = self.period.low, self.period.high
+            return bool(self._holds(stored.low, stored.high, low, high, low, high))
+        first, last = self.period.low_day, self.period.high_day
+        return bool(self._holds(stored.low_day, stored.high_day, first, last, last, first))
+
+    def matches_update(self, stored: Period) -> bool:
+        """Whether a resource was last updated when the question says.
+
+        ``_lastUpdated`` is compared by instants. A day or less begins with the first of its minutes anywhere on Earth
+        as HAPI reckons (at GMT+11:30); what is to end with it ends at noon, or a whole unit later where the day counts.
+        """
+        low, high = self._update_bounds()
+        match self.comparator:
+            case "gt" | "sa" | "ge":
+                return stored.low >= low
+            case "lt" | "eb" | "le":
+                return stored.low <= high
+            case "ne":
+                return stored.low < low or stored.low > high
+        return low <= stored.low <= high
+
+    def _update_bounds(self) -> tuple[int, int]:
+        begin, unit = self.period.low, self.period.high + 1 - self.period.low
+        if self.period.timed:
+            unit = max(1, unit)
+            return begin + (unit if self.comparator in ("gt", "sa") else 0), (
+                begin - 1 if self.comparator in ("lt", "eb") else begin + unit - 1
+            )
+        low = begin - _EARLIEST + (unit if self.comparator in ("gt", "sa") else 0)
+        return low, begin + _LATEST - 1 + (0 if self.comparator in ("lt", "eb") else unit)
+
+    def matches_array(
+        self, low: npt.NDArray[Any], high: npt.NDArray[Any], low_day: npt.NDArray[Any], high_day: npt.NDArray[Any]
+    ) -> npt.NDArray[np.bool_]:
+        """`matches` for arrays of stored dates, all of shape ``(n,)``."""
+        if self.period.timed:
+            result = self._holds(low, high, self.period.low, self.period.high, self.period.low, self.period.high)
+        else:
+            first, last = self.period.low_day, self.period.high_day
+            result = self._holds(low_day, high_day, first, last, last, first)
+        return np.asarray(result, dtype=np.bool_)
+
+    def _holds(self, low: Any, high: Any, first: int, last: int, at_least: int, at_most: int) -> Any:
+        """The comparison itself, for numbers and arrays alike.
+
+        ``at_least`` and ``at_most`` are the ends that ``ge`` and ``le`` use: HAPI takes the far end of a year or
+        month there, so that ge2023 begins with its last day.
+        """
+        match self.comparator:
+            case "ge":
+                return high >= at_least
+            case "gt":
+                return high > last
+            case "sa":
+                return low > last
+            case "le":
+                return low <= at_most
+            case "lt":
+                return low < first
+            case "eb":
+                return high < first
+            case "ne":
+                return (low < first) | (high > last)
+        return (low >= first) & (high >= first) & (low <= last) & (high <= last)
+
+
+def parse_comparison(text: str) -> DateComparison:
+    """Reads one value of a date parameter, such as ``ge2023-11-12T10:15:00+00:00``.
+
+    Blanks read as ``+``: that is what they were before URL decoding.
+
+    Raises:
+        FhirError: 400 with HAPI's words for what was wrong.
+    """
+    written = text.replace(" ", "+")
+    match = _PREFIXED.fullmatch(written)
+    prefix, rest = match.groups() if match else ("", written)
+    if not rest:
+        raise FhirError(400, f'HAPI-1940: Invalid date/time/quantity format: "{written}"')
+    comparator = _COMPARATORS.get(prefix)
+    if comparator is None:
+        raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
+    period = read_date(rest)
+    if period is None:
+        raise FhirError(400, date_error(rest))
+    if comparator == "ap":
+        raise FhirError(400, "HAPI-1925: Unknown comparator: APPROXIMATE")
+    return DateComparison(comparator, period)
+
+
+def date_error(text: str) -> str:
+    """HAPI's complaint about a text that is no date: it names the first position that is wrong, where it can.
+
+    Source: the order of the checks in HAPI FHIR 7.6's ``BaseDateTimeDt.parse``.
+    """
+    quoted = f'Invalid date/time format: "{text}"'
+    plain = f"HAPI-1882: {quoted}"
+    if len(text) < 4 or not text[:4].isdigit():
+        return plain
+    for index, expected, shortest in ((4, "-", 7), (7, "-", 10)):
+        if len(text) > index and text[index] != expected:
+            return _misplaced(text, index, expected)
+        if len(text) > index and (len(text) < shortest or not text[index + 1 : shortest].isdigit()):
+            return plain
+    if len(text) > 10 and (len(text) < 16 or not _is_day(text[:10])):
+        return plain
+    if len(text) <= 10:
+        return plain
+    if text[10] != "T":
+        return _misplaced(text, 10, "T")
+    marks = [place for mark in "+ -Z" if (place := text.find(mark, 16)) >= 0]
+    if len(marks) > 1:
+        return plain
+    zone = text[marks[0] :] if marks else ""
+    if zone and zone[0] != "Z" and (len(zone) != 6 or zone[3] != ":"):
+        return f'HAPI-1883: {quoted}: Timezone offset must be in the form "Z", "-HH:mm", or "+HH:mm"'
+    if zone and zone[0] != "Z" and not (zone[1:3] + zone[4:6]).isdigit():
+        return plain
+    time = text[11 : marks[0]] if marks else text[11:]
+    if text[13] != ":":
+        return _misplaced(text, 13, ":")
+    if not (text[11:13] + text[14:16]).isdigit() or int(text[11:13]) > 23 or int(text[14:16]) > 59:
+        return plain
+    if len(time) > 5 and len(text) >= 19 and text[16] != ":":
+        return _misplaced(text, 16, ":")
+    if len(time) > 8 and text[17:19].isdigit() and int(text[17:19]) < 60 and text[19] != ".":
+        return _misplaced(text, 19, ".")
+    return plain
+
+
+def _misplaced(text: str, index: int, expected: str) -> str:
+    return (
+        f"HAPI-1883: Invalid date/time format: \"{text}\": Expected character '{expected}' at index {index} "
+        f"but found {text[index]}"
+    )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        return False
+    return True

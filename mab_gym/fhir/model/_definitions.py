@@ -1,0 +1,227 @@
+"""What FHIR R4 (4.0.1) defines, as HAPI FHIR 7.6 models it: resource types, their elements, their search parameters.
+
+The data in the folder ``r4`` comes from ``scripts/make_fhir_definitions.py``. Files are read and types are built when
+they are first asked for; what an ordinary session needs takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a resource, a datatype or a backbone element.
+
+    Attributes:
+        name: As it stands in JSON; a choice is listed once for each of its types (``valueQuantity``, ``valueString``).
+        types: The names of its type, always one: ``string``, ``Quantity``, ``Observation.component``, or ``Resource``
+            where any resource may stand.
+        many: Whether JSON holds a list of them.
+        binding: The enumeration in HAPI's model that checks a code, as in ``ObservationStatus``, or None.
+        codes: The codes which that enumeration allows; empty where ``binding`` is None.
+        reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
+        summary: Whether it is part of ``_summary=true`` (``isSummary``).
+        choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
+        mandatory: Whether FHIR demands it.
+        type: The name of its type.
+        primitive: Whether its value is a plain JSON string, number or boolean.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    many: bool
+    binding: str | None
+    codes: frozenset[str]
+    reference_targets: tuple[str, ...]
+    summary: bool
+    choice: str = ""
+    mandatory: bool = False
+
+    type: str = field(init=False)
+    primitive: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", self.types[0])
+        object.__setattr__(self, "primitive", is_primitive(self.types[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """One search parameter of one resource type.
+
+    Attributes:
+        name: As in ``value-quantity``.
+        type: ``number``, ``date``, ``string``, ``token``, ``reference``, ``composite``, ``quantity``, ``uri`` or
+            ``special``.
+        expression: The FHIRPath that finds its values, without alternatives for other resource types; empty where
+            there is none (``_text``).
+        targets: The resource types that a reference may point to; empty for all of them.
+        components: For composites the pairs of a parameter's name and a FHIRPath relative to ``expression``.
+    """
+
+    name: str
+    type: str
+    expression: str
+    targets: tuple[str, ...]
+    components: tuple[tuple[str, str], ...]
+
+
+class Published(NamedTuple):
+    """What the specification's own SearchParameter resource says of a search parameter.
+
+    Attributes:
+        id: Its id there, as in ``clinical-date``.
+        description: What it is for.
+        place: Its place in the specification's list.
+    """
+
+    id: str
+    description: str
+    place: int
+
+
+def is_primitive(type_name: str) -> bool:
+    """Whether a FHIR type is primitive (https://hl7.org/fhir/R4/datatypes.html#primitive); ``xhtml`` counts as one."""
+    return type_name[:1].islower()
+
+
+@cache
+def resource_types() -> tuple[str, ...]:
+    """Every resource type of R4 in alphabetical order, which is the order in which HAPI lists them."""
+    structures = _structures()
+    bases = ("Resource", "DomainResource")
+    return tuple(name for name, (parent, _) in sorted(structures.items()) if parent in bases and name not in bases)
+
+
+def is_resource_type(name: str) -> bool:
+    """Whether HAPI takes a name for a resource type's; it compares them without regard to case."""
+    return name.lower() in _lower_types()
+
+
+@cache
+def _lower_types() -> frozenset[str]:
+    return frozenset(name.lower() for name in resource_types())
+
+
+@cache
+def elements(type_name: str) -> Mapping[str, Element]:
+    """The elements of a type by name, inherited ones included, in the order in which HAPI writes them.
+
+    Args:
+        type_name: A resource type, a datatype or a backbone element (``Observation.component``).
+
+    Raises:
+        KeyError: FHIR R4 has no such type.
+    """
+    if is_primitive(type_name):
+        return elements("Element")
+    parent, rows = _structures()[type_name]
+    found = dict(elements(parent)) if parent else {}
+    for row in rows:
+        found.update((element.name, element) for element in _expand(*row))
+    return MappingProxyType(found)
+
+
+@cache
+def places(type_name: str) -> Mapping[str, int]:
+    """The place of each member of a type's JSON: its elements, and after each what adds to a primitive (``_name``)."""
+    names = (name for element in elements(type_name) for name in (element, f"_{element}"))
+    return {name: place for place, name in enumerate(names)}
+
+
+@cache
+def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
+    """The search parameters of a resource type by name, in alphabetical order, which is HAPI's.
+
+    HAPI 7.6 registers the specification's own bundle of search parameters; those of ``Resource`` and
+    ``DomainResource`` it gives to every type, but for ``_query``.
+
+    Raises:
+        KeyError: FHIR R4 has no such resource type.
+    """
+    parent = _structures()[resource_type][0]
+    if parent not in ("Resource", "DomainResource"):
+        raise KeyError(resource_type)
+    known = _read("parameters.json")
+    rows = [*known["Resource"], *known["DomainResource"], *known.get(resource_type, ())]
+    return MappingProxyType(
+        {
+            name: SearchParameter(name, kind, expression, tuple(targets), tuple((a, b) for a, b in components))
+            for name, kind, expression, targets, components in sorted(rows)
+            if name != "_query"
+        }
+    )
+
+
+def load_definitions(types: Iterable[str]) -> None:
+    """Reads what requests about some resource types will need, which takes some 40 ms the first time in a process."""
+    _read("codes.json")
+    for resource_type in types:
+        search_parameters(resource_type)
+        elements(resource_type)
+
+
+@cache
+def published_parameters() -> Mapping[str, Mapping[str, Published]]:
+    """What FHIR publishes about search parameters, by base (a resource type or its parent) and name."""
+    found: dict[str, dict[str, Published]] = {}
+    for place, (key, (name, bases, text)) in enumerate(_read("published.json").items()):
+        known = Published(key, text, place)
+        for base in bases:
+            found.setdefault(base, {})[name] = known
+    return found
+
+
+def value_set(url: str) -> Mapping[str, Sequence[str]] | None:
+    """The codes of a value set by system, or None where they are not known.
+
+    Known are those of the specification to which it binds elements, unless they are too many.
+    """
+    found: Mapping[str, Sequence[str]] | None = _read("valuesets.json").get(url)
+    return found
+
+
+def _expand(name: str, types: list[str], flags: str, binding: str, targets: list[str]) -> list[Element]:
+    """The element of one row of ``elements.json``, or for a choice one element for each type."""
+    many, summary, mandatory = "*" in flags, "s" in flags, "!" in flags
+    if not name.endswith("[x]"):
+        codes = _codes(binding) if binding else frozenset[str]()
+        return [Element(name, tuple(types), many, binding or None, codes, tuple(targets), summary, "", mandatory)]
+    choice = name.removesuffix("[x]")
+    return [
+        Element(
+            name=choice + each[0].upper() + each[1:],
+            types=(each,),
+            many=many,
+            binding=None,
+            codes=frozenset(),
+            reference_targets=tuple(targets) if each in ("Reference", "canonical") else (),
+            summary=summary,
+            choice=choice,
+            mandatory=mandatory,
+        )
+        for each in types
+    ]
+
+
+@cache
+def _codes(binding: str) -> frozenset[str]:
+    return frozenset(_read("codes.json")[binding])
+
+
+@cache
+def _structures() -> dict[str, tuple[str, list[Any]]]:
+    return _read("elements.json")
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(files(__package__).joinpath("r4", name).read_bytes())
+    return data

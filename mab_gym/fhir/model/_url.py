@@ -1,0 +1,69 @@
+"""Request targets: what follows the base URL, taken apart and put together as HAPI does it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from mab_gym.fhir.model._remembered import LONGEST_KEY, is_short
+
+
+class Target(NamedTuple):
+    """A request's target below the base.
+
+    Attributes:
+        path: The segments of its path, decoded, empty ones left out.
+        parameters: Names and values of its query in order, decoded.
+    """
+
+    path: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+
+
+def parse_target(target: str) -> Target:
+    """Takes a target such as ``Observation?patient=S1&code=K`` apart; a fragment is left out."""
+    return _remembered_target(target) if len(target) <= LONGEST_KEY else _parse_target(target)
+
+
+def _parse_target(target: str) -> Target:
+    path, _, query = target.split("#", 1)[0].partition("?")
+    segments = tuple(decode(segment) for segment in path.split("/") if segment)
+    return Target(segments, parse_query(query))
+
+
+_remembered_target = lru_cache(maxsize=512)(_parse_target)
+
+
+def parse_query(query: str) -> tuple[tuple[str, str], ...]:
+    """Names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank."""
+    pairs = []
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((decode(name.replace("+", " ")), decode(value.replace("+", " "))))
+    return tuple(pairs)
+
+
+def decode(text: str) -> str:
+    """Percent-decodes; bytes that are no UTF-8 become U+FFFD, and lone surrogates cannot come out."""
+    return unquote(text.encode("utf-8", "replace").decode("utf-8"), errors="replace")
+
+
+def encode(text: str) -> str:
+    """Percent-encodes a query's name or value as HAPI writes it in links."""
+    return quote(text, safe="-_.*~")
+
+
+def self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
+    """The link to a search itself: parameters sorted by name, those of one name in the order given."""
+    write = _remembered_link if is_short(parameters) else _self_link
+    return write(base_url, path, parameters)
+
+
+def _self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
+    pairs = [f"{encode(name)}={encode(value)}" for name, value in sorted(parameters, key=lambda pair: pair[0])]
+    return f"{base_url}/{path}" + ("?" + "&".join(pairs) if pairs else "")
+
+
+_remembered_link = lru_cache(maxsize=512)(_self_link)

@@ -1,0 +1,258 @@
+"""Searches through references: chains (``patient.name=Lee``) and ``_has`` (FHIR R4 sections 3.1.1.4.12 and 3.1.1.4.13).
+
+Both are answered by searching at the far end first; what that finds becomes a filter on the near end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mab_gym.fhir.hapi._messages import unknown_parameter
+from mab_gym.fhir.model._dates import parse_comparison
+from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.model._filter import Filter, split_alternatives
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._values import Reference
+from mab_gym.fhir.search._composites import inside
+from mab_gym.fhir.search._matching import make_filter
+from mab_gym.fhir.search._modifiers import UNKNOWN_TYPE, blame_modifiers
+from mab_gym.fhir.search._targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A search through a reference to what it points to.
+
+    Attributes:
+        reference: The parameter before the dot.
+        targets: The types that have the parameter behind the dot.
+        parameters: What is asked of them.
+        far: The kind of question at the far end: ``string``, ``date:lt`` (with the comparator), ``token``, or
+            ``strings`` where several types are asked.
+    """
+
+    reference: SearchParameter
+    targets: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+    far: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """A search for what resources of another type, which satisfy something, point to.
+
+    Attributes:
+        source_type: The type that points here.
+        reference: Its parameter that does so.
+        parameters: What is asked of it.
+    """
+
+    source_type: str
+    reference: SearchParameter
+    parameters: tuple[tuple[str, str], ...]
+
+
+def read_chain(resource_type: str, name: str, text: str) -> Chain:
+    """Reads ``reference[:Type].parameter[:modifier]``.
+
+    Raises:
+        FhirError: There is no such parameter, or it is none that points anywhere.
+    """
+    parameter, found, rest = _read_link(resource_type, name)
+    first, _, modifier = rest.partition(".")[0].partition(":")
+    if first in ("_tag", "_security", "_profile") and modifier != "not":
+        make_filter(found[0], search_parameters(found[0])[first], modifier, text)
+        if len(found) > 1:
+            # HAPI joins the table of labels once for each type, always under the same name.
+            raise FhirError(500, 'Ambiguous column name "TAG_ID"')
+    kind = search_parameters(found[0])[first].type
+    if "." in rest:
+        kind = "reference"
+    if kind != "reference" and not modifier:
+        _check_value(found[0], search_parameters(found[0])[first], text)
+    if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
+        kind = "strings"
+    if kind == "date":
+        kind = _date_question(text)
+    return Chain(parameter, found, ((rest, text),), kind)
+
+
+def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter, SearchParameter | None, list[Chain]]:
+    """Reads ``reference.parameter:missing``.
+
+    HAPI looks at the searched resources' own values of the parameter, and demands that the reference is there.
+
+    Returns:
+        The reference, the searched type's own parameter of the name (None where it has none), and what else must hold.
+
+    Raises:
+        FhirError: HAPI refuses it.
+    """
+    reference, found, rest = _read_link(resource_type, name)
+    *between, last = rest.removesuffix(":missing").split(".")
+    kind = found[0]
+    for step in between:
+        after, onward, _ = _read_link(kind, f"{step}.{last}")
+        kind = onward[0] if after.name in search_parameters(kind) else kind
+    own = search_parameters(resource_type).get(last)
+    asked = search_parameters(kind).get(last)
+    if own is None and asked is not None and asked.type == "reference":
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {resource_type}:{last}")
+    if last == "_lastUpdated":
+        raise FhirError(500, "HAPI-1920: theDateParam can not be empty")
+    chains = [Chain(reference, found, ((f"{'.'.join(between)}:missing", "false"),), "reference")] if between else []
+    return reference, own, chains
+
+
+def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[str, ...], str]:
+    """A chain's first reference, the types that it may lead to and that have what is asked, and what follows."""
+    head, _, rest = name.partition(".")
+    stem, _, target = head.partition(":")
+    parameter = search_parameters(resource_type).get(stem)
+    if parameter is None:
+        raise FhirError(400, unknown_parameter(resource_type, stem))
+    if parameter.type != "reference":
+        raise FhirError(
+            400,
+            f'HAPI-1935: Invalid search parameter "{name}". Parameter contains a chain (.{rest}) and chains are not '
+            "supported for this parameter (chaining is only allowed on reference parameters)",
+        )
+    if target and target not in resource_types():
+        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{target}"')
+    first = rest.partition(".")[0].partition(":")[0]
+    candidates = [target] if target else parameter.targets or resource_types()
+    found = tuple(kind for kind in candidates if first in search_parameters(kind))
+    if first == "_type":
+        raise FhirError(501, "This server does not answer chains to _type yet")
+    if not found or not first:
+        raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
+    return parameter, found, rest
+
+
+def _date_question(text: str) -> str:
+    """``date:`` and the comparator, with a T where it is compared with a time of day."""
+    try:
+        comparison = parse_comparison(text)
+    except FhirError:
+        return "dates" if "," in text else "date"  # What is wrong is refused once it is looked up.
+    return f"date:{comparison.comparator}{'T' if comparison.period.timed else ''}"
+
+
+def read_has(resource_type: str, name: str, text: str) -> Reverse:
+    """Reads ``_has:Type:reference:parameter``.
+
+    Raises:
+        FhirError: It has another form, or there is no such type or parameter.
+    """
+    parts = name.split(":", 3)
+    if len(parts) < 4:
+        raise FhirError(400, f"HAPI-1942: Invalid _has parameter syntax: {name.removeprefix('_has') or '_has'}")
+    _, source, stem, rest = parts
+    if source not in resource_types():
+        raise FhirError(400, f"HAPI-1208: Invalid resource type: {source}")
+    defined = search_parameters(source)
+    reference = defined.get(stem)
+    # What is asked of the source has no modifiers.
+    inner = rest.partition(".")[0]
+    if rest.startswith("_has:"):
+        read_has(source, rest, text)
+    elif inner not in defined:
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
+    if reference is None:
+        raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{stem}")
+    if inner == rest and inner in defined:
+        _check_value(source, defined[inner], text)
+        if defined[inner].type == "reference":
+            _check_types(source, defined[inner], text)
+    return Reverse(source, reference, ((rest, text),))
+
+
+_FORMAT_ERRORS = ("HAPI-1882", "HAPI-1883", "HAPI-1940", "HAPI-1941")
+
+
+def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> None:
+    """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
+    if parameter.type not in ("date", "quantity", "number"):
+        return
+    for part in split_alternatives(text):
+        try:
+            make_filter(resource_type, parameter, "", part)
+        except FhirError as error:
+            if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
+                raise FhirError(500, *error.issues) from None
+            if (other := inside(error)) is not error:
+                raise other from None
+
+
+def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> None:
+    """Refuses a reference to an unknown type; HAPI takes the parameter's name for a modifier there."""
+    try:
+        make_filter(resource_type, parameter, "", text)
+    except FhirError as error:
+        if str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
+            raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
+
+
+def chain_filter(chain: Chain, found: Targets) -> Filter:
+    """A chain as a filter on its reference.
+
+    Args:
+        chain: The chain.
+        found: What the searches at the far end have found, in their order.
+    """
+
+    def points_there(value: Reference) -> bool:
+        return f"{value.target_type}/{value.target_id}" in found
+
+    key = ("chain", chain.far, chain.reference.name, found.digest)
+    return Filter(chain.reference, key, (points_there,), ranks=found)
+
+
+class _Places(Mapping[str, int]):
+    """Of every resource its place in load order, by type and id."""
+
+    def __init__(self, position: Callable[[str, str], int | None]) -> None:
+        self._position = position
+
+    def __getitem__(self, name: str) -> int:
+        place = self._position(*name.split("/", 1))
+        if place is None:
+            raise KeyError(name)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def but_not_filter(chain: Chain, excluded: Targets, position: Callable[[str, str], int | None]) -> Filter:
+    """A chain that leaves some targets out, or asks nothing of them, as a filter on its reference.
+
+    HAPI then looks at the reference alone, so that it may point to any type.
+
+    Args:
+        chain: The chain.
+        excluded: What it must not point to.
+        position: The place of a resource in load order.
+    """
+
+    def points_elsewhere(value: Reference) -> bool:
+        return bool(value.target_type) and f"{value.target_type}/{value.target_id}" not in excluded
+
+    key = ("chain", "", chain.reference.name, "not", excluded.digest)
+    return Filter(chain.reference, key, (points_elsewhere,), ranks=_Places(position))
+
+
+def reverse_filter(resource_type: str, ids: Sequence[str]) -> Filter:
+    """A ``_has`` as a filter on the ids that it was found to point to, which come in the order of what points."""
+    ranks = {logical_id: place for place, logical_id in enumerate(ids)}
+    parameter = search_parameters(resource_type)["_id"]
+    return Filter(parameter, ("chain", "has", "_id", _digest(ranks)), ids=frozenset(ranks), ranks=ranks)
+
+
+def _digest(ranks: Mapping[str, int]) -> str:
+    return hashlib.blake2b("\n".join(ranks).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,326 @@
+"""``_include`` and ``_revinclude``: what a page brings along (FHIR R4 section 3.1.1.5.4; errors as HAPI words them).
+
+HAPI adds what a page's matches point to (or what points to them), each resource once and never a match again. Resources
+that do not exist are left out without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, Protocol
+
+from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
+from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
+from mab_gym.fhir.model._filter import Filter, PointsToAny
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._paths import Path, compile_paths
+from mab_gym.fhir.model._values import Reference, Value
+
+MOST_INCLUDES = 1000
+"""HAPI's limit a page."""
+
+Key = tuple[str, str]
+"""A resource type and a logical id."""
+Placed = tuple[int, Key]
+"""A resource with its place in the order in which all were loaded."""
+
+
+class Resources(Protocol):
+    """What has to be known of all resources to follow references among them."""
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is such a resource."""
+
+    def references(self, key: Key, paths: Sequence[Path]) -> Iterable[tuple[int, Value]]:
+        """What a resource refers to at some paths, with the paths' numbers."""
+
+    def read(self, key: Key) -> Mapping[str, Any] | None:
+        """A resource, or None where there is none."""
+
+    def pointing(self, resource_type: str, wanted: Filter, most: int) -> Sequence[Placed]:
+        """The first resources of a type that satisfy a filter, in load order."""
+
+    def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
+        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
+
+    def types(self) -> Iterable[str]:
+        """The resource types of which there are any."""
+
+    def position(self, resource_type: str, logical_id: str) -> int | None:
+        """A resource's database id: its place in the order in which all resources were loaded, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """One ``_include`` or ``_revinclude``.
+
+    Attributes:
+        reverse: Whether it asks for what points to the matches.
+        source_type: The type that points; empty for ``*``.
+        parameter: The reference's search parameter, or ``*``.
+        target_type: The type pointed to, or empty for any.
+        iterate: Whether it holds for included resources, too.
+        text: As it was written.
+    """
+
+    reverse: bool
+    source_type: str
+    parameter: str
+    target_type: str
+    iterate: bool
+    text: str
+
+
+def read_include(name: str, modifier: str, text: str) -> Include:
+    """Reads ``Type:parameter[:Target]`` or ``*``.
+
+    Args:
+        name: ``_include`` or ``_revinclude``.
+        modifier: ``iterate`` or ``recurse`` where it repeats; HAPI ignores others.
+        text: The value.
+
+    Raises:
+        FhirError: There is no such type or parameter.
+    """
+    reverse, iterate = name == "_revinclude", modifier in ("iterate", "recurse")
+    if text == "*":
+        return Include(reverse, "", "*", "", iterate, text)
+    source, _, rest = text.partition(":")
+    parameter, _, target = rest.partition(":")
+    start = f'Invalid {name} parameter value: "{text}". '
+    if not source.strip() or not parameter.strip():
+        raise FhirError(400, f"HAPI-2018: {start}")
+    if source not in resource_types():
+        raise FhirError(400, f'HAPI-2017: {start}Invalid/unsupported resource type: "{source}"')
+    if target.strip() and target not in resource_types():
+        raise FhirError(400, f'HAPI-2016: {start}Invalid/unsupported resource type: "{target}"')
+    defined = search_parameters(source)
+    if parameter != "*" and parameter not in defined:
+        valid = ", ".join(p.name for p in defined.values() if p.type == "reference")
+        raise FhirError(
+            400,
+            f'HAPI-2015: {start}Unknown search parameter "{parameter}" for resource type "{source}". '
+            f"Valid search parameters for this search are: [{valid}]",
+        )
+    return Include(reverse, source, parameter, target, iterate, text)
+
+
+def included(
+    includes: Iterable[Include],
+    matches: Sequence[Key],
+    resources: Resources,
+    *,
+    follow: Callable[[str], bool] | None = None,
+    not_to: Collection[str] = (),
+    most: int = MOST_INCLUDES,
+) -> list[Key]:
+    """The resources that a page brings along, in HAPI's order.
+
+    HAPI takes four steps, each of which starts from all that was found before: what points to the matches, what they
+    point to, and both again for the includes that repeat.
+
+    Args:
+        includes: What is asked for.
+        matches: The page's matches.
+        resources: All resources.
+        follow: Whether references from a type are followed; all are where None.
+        not_to: Types to which references are not followed.
+        most: How many at most.
+    """
+    known, left = list(matches), most
+    for iterate in (False, True):
+        for reverse in (True, False):
+            chosen = in_hapis_order(i for i in includes if (i.iterate, i.reverse) == (iterate, reverse))
+            if chosen and left > 0:
+                added = _step(chosen, known, resources, left, follow, not_to)
+                left -= len(added)
+                known += added
+    return known[len(matches) :]
+
+
+def _step(
+    includes: Sequence[Include],
+    known: Sequence[Key],
+    resources: Resources,
+    most: int,
+    follow: Callable[[str], bool] | None,
+    not_to: Collection[str],
+) -> list[Key]:
+    """What one step adds; each round goes on from what the last one has found."""
+    original, found, fresh = set(known), dict[Key, None](), list(known)
+    while fresh and len(found) < most:
+        ahead: dict[Key, None] = {}
+        sources = fresh if follow is None else [key for key in fresh if follow(key[0])]
+        for include in includes:
+            if include.parameter == "*":
+                found_by = (
+                    _rows(include, sources, resources) if include.reverse else _pointed_to(include, sources, resources)
+                )
+                keys: Iterable[Key] = islice(found_by, most)
+            elif include.reverse:
+                # HAPI's database gives the results of one parameter without doubles, sorted by id.
+                keys = [key for _, key in _pointing(include, sources, resources, most)]
+            else:
+                found_now = set(_pointed_to(include, sources, resources))
+                keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
+            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.exists(key))
+        ahead = dict.fromkeys(_as_java_set(ahead, resources))
+        fresh = [key for key in ahead if key not in original and key not in found]
+        found.update(ahead)
+        includes = [include for include in includes if include.iterate]
+        if not includes:
+            break
+    return [key for key in _as_java_set(found, resources) if key not in original][:most]
+
+
+def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
+    """Includes as a ``java.util.HashSet<Include>`` gives them back."""
+    return java_set_order(list(dict.fromkeys(includes)), _include_hash)
+
+
+def _include_hash(include: Include) -> int:
+    return 31 * (31 + (1231 if include.iterate else 1237)) + string_hash(include.text)
+
+
+def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
+    """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
+    # Objects.hash(Objects.hash(null), id)
+    return java_set_order(list(keys), lambda key: 1922 + (resources.position(*key) or 0))
+
+
+def pointing_here(
+    keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()
+) -> list[Key] | None:
+    """All resources, in load order, that refer to any of some others by any search parameter.
+
+    Args:
+        keys: The others.
+        resources: All resources.
+        most: How many there may be.
+        types: Of which types; of all where empty.
+
+    Returns:
+        The resources, or None where there are more.
+    """
+    found: set[Placed] = set()
+    for kind in types or ("",):
+        for placed in _links_to(Include(True, kind, "*", "", False, "*"), keys, resources, most + 1):
+            found.add(placed)
+            if len(found) > most:
+                return None
+    return [key for _, key in sorted(found)]
+
+
+def any_pointing_here(key: Key, resources: Resources) -> Key | None:
+    """The first resource, in load order, that refers to another one by any search parameter; None without any."""
+    found = _pointing(Include(True, "", "*", "", False, "*"), [key], resources, 2)
+    return next((other for _, other in found if other != key), None)  # it may refer to itself
+
+
+def _references(source_type: str, parameter: str) -> list[SearchParameter]:
+    defined = search_parameters(source_type)
+    chosen = defined.values() if parameter == "*" else [defined[parameter]]
+    return [p for p in chosen if p.type == "reference"]
+
+
+def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+    """What resources refer to: first by type and id, then by canonical URL."""
+    called: list[Iterable[Key]] = []
+    for key in keys:
+        if include.parameter != "*" and include.source_type != key[0]:
+            # Of Type:* HAPI does not look at the type here.
+            continue
+        paths, parameters = _links(key[0], include.parameter)
+        for number, value in resources.references(key, paths):
+            if not isinstance(value, Reference):
+                continue
+            if not value.target_type:
+                called.append(_called(value.target_id, parameters[number], include, resources))
+            elif _allowed(value.target_type, parameters[number], include, paths[number].target):
+                yield value.target_type, value.target_id
+    for found in called:
+        yield from found
+
+
+def _called(url: str, parameter: SearchParameter, include: Include, resources: Resources) -> Iterable[Key]:
+    """What a canonical URL, its version aside, is the ``url`` of."""
+    url = url.partition("|")[0]
+    for kind in parameter.targets or tuple(resources.types()):
+        defined = search_parameters(kind).get("url")
+        if defined is not None and _allowed(kind, parameter, include, None):
+            wanted = Filter(defined, (kind, "url", "", url), (url.__eq__,))
+            yield from (key for _, key in resources.pointing(kind, wanted, MOST_INCLUDES))
+
+
+@cache
+def _links(source_type: str, name: str) -> tuple[tuple[Path, ...], tuple[SearchParameter, ...]]:
+    """The paths of a type's references, by one parameter or by all (``*``), and each path's parameter."""
+    links = [(path, p) for p in _references(source_type, name) for path in compile_paths(source_type, p.expression)]
+    return tuple(path for path, _ in links), tuple(parameter for _, parameter in links)
+
+
+def _allowed(kind: str, parameter: SearchParameter, include: Include, target: str | None) -> bool:
+    if target not in (None, kind) or (include.parameter != "*" and include.target_type not in ("", kind)):
+        return False
+    return not parameter.targets or kind in parameter.targets
+
+
+def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+    """What points to resources by any parameter: for each of these in load order a row for each link to it."""
+    linked = {
+        key
+        for source_type in _source_types(include, resources)
+        for parameter in _link_parameters(source_type, include.parameter)
+        for key in resources.pointed_to(source_type, parameter, keys)
+    }
+    for target in sorted(linked.intersection(keys), key=lambda key: resources.position(*key) or 0):
+        yield from (key for _, key in sorted(_links_to(include, [target], resources, MOST_INCLUDES)))
+
+
+def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
+    """The canonical URLs by which resources may be referred to."""
+    for key in keys:
+        if "url" in search_parameters(key[0]):
+            url = (resources.read(key) or {}).get("url")
+            if url:
+                yield url
+
+
+def _pointing(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> list[Placed]:
+    """The first resources that point to any of some, each once, in load order."""
+    return sorted(set(_links_to(include, keys, resources, most)))[:most]
+
+
+def _links_to(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> Iterable[Placed]:
+    """Yields what points to any of some resources, the first of each type and parameter."""
+    wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
+    urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
+    points_there = PointsToAny(wanted) if not urls else _points_to_any_of(wanted, urls)
+    digest = blake2b("\n".join(f"{a}/{b}" for a, b in sorted(wanted)).encode(), digest_size=16).hexdigest()
+    for source_type in _source_types(include, resources):
+        for parameter in _link_parameters(source_type, include.parameter):
+            key = ("chain", "reference", parameter.name, digest)
+            yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)), most)
+
+
+def _points_to_any_of(keys: Collection[Key], urls: Collection[str]) -> Callable[[Reference], bool]:
+    def points_there(value: Reference) -> bool:
+        if not value.target_type:
+            return value.target_id.partition("|")[0] in urls
+        return (value.target_type, value.target_id) in keys
+
+    return points_there
+
+
+def _source_types(include: Include, resources: Resources) -> Iterable[str]:
+    return [include.source_type] if include.source_type else resources.types()
+
+
+@cache
+def _link_parameters(source_type: str, name: str) -> tuple[SearchParameter, ...]:
+    """The parameters by which a type refers to others; of those with the same expression, which share links, one."""
+    return tuple({p.expression: p for p in _references(source_type, name)}.values())

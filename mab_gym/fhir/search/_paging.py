@@ -1,0 +1,211 @@
+"""What HAPI knows of a search while it is being paged through: when a Bundle has a ``total``, and a ``next`` link.
+
+HAPI looks for results in passes: as many as a page needs and no fewer than 13, then 503, then 2003, then all
+(``searchPreFetchThresholds``). It knows the total only once a pass has come to the end. A page says what was known when
+it was asked for, unless it is not full, in which case HAPI looks again. A search that was asked before is answered from
+the same record. Source: HAPI FHIR 7.6's ``SearchTask``, ``PersistedJpaBundleProvider`` and ``ResponsePage``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from mab_gym.fhir.model._url import encode, self_link
+from mab_gym.fhir.search._found import Repeats
+from mab_gym.fhir.search._includes import in_hapis_order
+from mab_gym.fhir.search._query import Query
+
+if TYPE_CHECKING:
+    from mab_gym.fhir.search._search import View
+
+_THRESHOLDS = (13, 503, 2003)
+
+
+def pass_limits(count: int) -> Iterator[int]:
+    """How many rows HAPI asks its database for, pass by pass; a last one asks for all."""
+    found = 0
+    for step in _THRESHOLDS:
+        if step > found:
+            found = max(step, count + found) + 1
+            yield found
+
+
+class Page(NamedTuple):
+    """What to show of a search.
+
+    Attributes:
+        start: The first match shown.
+        size: How many matches to show.
+        step: The size of the page as links name it.
+        total: The total as HAPI knows it, or None.
+        more: Whether there is a next page.
+    """
+
+    start: int
+    size: int
+    step: int
+    total: int | None
+    more: bool
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far HAPI has looked.
+
+    Attributes:
+        found: How many matches it has found so far.
+        total: The total, once it is known.
+        passes: The limit of the last pass, where matches are repeated.
+    """
+
+    found: int = 0
+    total: int | None = None
+    passes: int = 0
+
+    def first_page(self, matches: int, count: int, *, counted: bool, repeats: Repeats | None = None) -> Page:
+        """Begins a search and shows its first page.
+
+        Args:
+            matches: How many there are.
+            count: The page's size.
+            counted: Whether the total was asked for (``_total=accurate``).
+            repeats: Where the database gives a match more than once.
+        """
+        self._look(matches, count, repeats)
+        if counted:
+            self.total = matches
+        before = self.total
+        while self.total is None and self.found < count:
+            self._look(matches, count, repeats)
+        return self._page(0, count, before, self.total if self.found < count else before)
+
+    def later_page(
+        self, matches: int, count: int, searched_count: int, start: int, repeats: Repeats | None = None
+    ) -> Page:
+        """Shows another page, or the first one again.
+
+        Args:
+            matches: How many there are.
+            count: The page's size.
+            searched_count: The page's size that the search began with.
+            start: Where the page begins.
+            repeats: Where the database gives a match more than once.
+        """
+        before = self.total
+        size = count if before is None else min(count, before - start)
+        if size > 0:
+            while self.found < min(start + size + 1, matches) or (self.total is None and self.found < start + size + 1):
+                self._look(matches, searched_count, repeats)
+        shown = min(size, self.found - start)
+        return self._page(start, count, before, self.total if shown < size else before)
+
+    def _look(self, matches: int, count: int, repeats: Repeats | None) -> None:
+        """One pass."""
+        rows = matches if repeats is None else repeats.rows
+        limit = next((step for step in _THRESHOLDS if step > max(self.found, self.passes)), None)
+        if limit is not None:
+            limit = max(limit, count + self.found)
+        if limit is None or rows < limit:
+            self.found = self.total = matches
+        elif repeats is None:
+            self.found = min(matches, limit + 1)
+        else:
+            # A pass takes so many rows, not matches: repeated ones leave fewer.
+            self.found = min(matches, max(self.found, repeats.within(limit)))
+            self.passes = limit
+
+    def _page(self, start: int, count: int, before: int | None, total: int | None) -> Page:
+        size = count if before is None else min(count, before - start)
+        shown = max(0, min(size, self.found - start))
+        fetched = max(0, min(size + 1, self.found - start))
+        # Of a page that cannot hold anything HAPI does not even ask for more.
+        more = start + size < total if total is not None else 0 < count < fetched
+        return Page(start, shown, size, total, more)
+
+
+@dataclass(slots=True)
+class SavedSearch:
+    """A search that can be paged through, or be asked again.
+
+    Attributes:
+        resource_type: What was searched.
+        parameters: How.
+        found_in: What could be seen.
+        count: The size of a page.
+        progress: How far HAPI has looked.
+        keys: What was found, for ``$everything`` alone; other searches are made again.
+    """
+
+    resource_type: str
+    parameters: tuple[tuple[str, str], ...]
+    found_in: View
+    count: int
+    progress: Progress = field(default_factory=Progress)
+    keys: Sequence[tuple[str, str]] | None = None
+
+
+def page_links(
+    query: Query, base_url: str, search_id: str, page: Page, link: str | None, count: int
+) -> list[tuple[str, str]]:
+    """The links from a page of a search that HAPI keeps.
+
+    Args:
+        query: The search, in the form in which it is to be shown.
+        base_url: The server's base.
+        search_id: The search's id.
+        page: The page.
+        link: The request's own link where it was a search, None where it was such a link.
+        count: The size of a page as the request had it, or 0 where it had the search's own.
+    """
+    tail = f"&_format={encode(query.format)}" if query.format else ""
+    tail += "&_pretty=true" if query.pretty else ""
+    forward = in_hapis_order(include for include in query.includes if not include.reverse)
+    tail += "".join(f"&_include={encode(include.text)}" for include in forward)
+    tail += "&_bundletype=searchset"
+    tail += f"&_elements={','.join(map(encode, sorted(query.elements)))}" if query.elements else ""
+
+    def to(start: int, size: int) -> str:
+        return f"{base_url}?_getpages={search_id}&_getpagesoffset={start}&_count={size}{tail}"
+
+    size = count or query.count
+    links = [("self", to(page.start, size) if link is None else link)]
+    if page.more:
+        links.append(("next", to(page.start + page.step, page.step)))
+    if page.start > 0 and page.total != 0:
+        links.append(("previous", to(max(0, page.start - size), size)))
+    return links
+
+
+def offset_page(matches: int, count: int, start: int, *, counted: bool, included: int = 0) -> Page:
+    """A page asked for by ``_offset``, for which HAPI keeps no record.
+
+    It fetches one match more than the page holds; where there is none, it takes what it has for the end, included
+    resources too.
+
+    Args:
+        matches: How many there are.
+        count: How many a page holds.
+        start: The first one's place, from 0.
+        counted: Whether the client asked for an accurate total.
+        included: How many resources come with the matches.
+    """
+    shown = max(0, min(count, matches - start))
+    more = matches > start + count
+    total = matches if counted else None if shown + included >= count else start + shown + included
+    return Page(start, shown, count, total, more)
+
+
+def offset_links(page: Page, count: int, url: str, parameters: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The links from a page to its neighbours."""
+    kept = [(name, value) for name, value in parameters if name not in ("_offset", "_count")]
+
+    def link(start: int) -> str:
+        base, _, path = url.rpartition("/")
+        return self_link(base, path, (*kept, ("_count", str(count)), ("_offset", str(start))))
+
+    if page.more:
+        yield "next", link(page.start + count)
+    if page.start > 0:
+        yield "previous", link(max(0, page.start - count))

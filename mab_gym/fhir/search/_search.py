@@ -1,0 +1,593 @@
+"""The evaluation of searches: the snapshot's columns and a session's own writes, filtered, ordered and joined."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from mab_gym.fhir.hapi._order import Driver, arrange, choose_driver, choose_driver_of_sorted
+from mab_gym.fhir.hapi._ties import SortedRows, SortedWindow
+from mab_gym.fhir.model._definitions import SearchParameter
+from mab_gym.fhir.model._filter import Filter
+from mab_gym.fhir.model._paths import Path, compile_paths
+from mab_gym.fhir.model._remembered import is_short
+from mab_gym.fhir.model._values import Reference, Value, read_values
+from mab_gym.fhir.search._chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
+from mab_gym.fhir.search._found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
+from mab_gym.fhir.search._includes import Key, Placed
+from mab_gym.fhir.search._matching import LABELS, make_filter
+from mab_gym.fhir.search._paging import pass_limits
+from mab_gym.fhir.search._query import Query, asks_for_others, read_query
+from mab_gym.fhir.search._targets import Targets
+from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, sort_keys
+from mab_gym.fhir.store._budget import (
+    COMPARISON,
+    ELEMENT,
+    LINK,
+    MENTION_LOOKED_AT,
+    ROW,
+    SORTED_ROW,
+    UNLIMITED,
+    WRITE_LOOKED_AT,
+    Bill,
+    Budget,
+)
+from mab_gym.fhir.store._instants import LOW, NO_PERIOD
+from mab_gym.fhir.store._overlay import Overlay, Write, touched
+from mab_gym.fhir.store._row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
+from mab_gym.fhir.store._sorting import Keys
+from mab_gym.fhir.store._table import Rows, blocks
+
+_MOST_COUNTED = 503
+"""Of more hits the rows are not counted: HAPI knows their total from its second pass on, if at all."""
+_NO_ROWS: Rows = np.empty(0, dtype=np.intp)
+_NOTHING: Mapping[str, list[int]] = {}
+
+
+class View:
+    """The view of a session: the snapshot, and its own writes on top.
+
+    A *hit* is a row of the snapshot's table or, counted on from its size, the number of a write.
+
+    Args:
+        tables: The snapshot, by resource type.
+        overlay: The session's writes, or None.
+        until: How many of the writes to look at in searches; all where None.
+        budget: What looking may cost.
+
+    Attributes:
+        budget: As above.
+    """
+
+    __slots__ = ("_overlay", "_pending", "_tables", "_until", "budget")
+
+    def __init__(
+        self,
+        tables: Mapping[str, BaseTable],
+        overlay: Overlay | None,
+        until: int | None = None,
+        budget: Budget = UNLIMITED,
+    ) -> None:
+        self._overlay = overlay
+        self._tables = tables if overlay is None else overlay.tables
+        self._pending: Mapping[str, list[int]] = _NOTHING if overlay is None else overlay.pending
+        self._until = until
+        self.budget = budget
+
+    def frozen(self) -> View:
+        """The same, whatever is written from now on; it holds no writes (see `over`), so that many can be kept."""
+        return self._as_of(self.writes, None, UNLIMITED)
+
+    def over(self, now: View) -> View:
+        """Shows what a frozen view does, its writes looked up among those that another one knows, at its expense."""
+        return self._as_of(self._until, now._overlay, now.budget)
+
+    def _as_of(self, until: int | None, overlay: Overlay | None, budget: Budget) -> View:
+        view = View(self._tables, overlay, until, budget)
+        view._tables, view._pending = self._tables, self._pending
+        return view
+
+    def hits(self, query: Query) -> Found:
+        """The matches in order."""
+        return self._hits(query, None)
+
+    def _hits(self, query: Query, repeats: Repeats | None) -> Found:
+        """The matches in order; those of a table that nothing was written over are remembered with it.
+
+        Args:
+            query: What is asked.
+            repeats: The rows in which HAPI's database finds what leads here, where a search through references does.
+        """
+        table = self._tables.get(query.resource_type)
+        if table is None or self._overlay is not None or query.chains or repeats is not None:
+            return self._looked_up(query, repeats)
+        asked = tuple(wanted.key for wanted in query.filters)
+        # In HAPI's order of equals, how many are looked for plays a part.
+        key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
+        known: tuple[Found, Bill] | None = table.arranged.get(key)
+        if known is not None:
+            self.budget.pay(known[1])
+            return known[0]
+        with self.budget.recording() as bill:
+            found = self._looked_up(query, None)
+        if len(found) <= LONGEST_REMEMBERED and is_short(asked):
+            table.arranged.put(key, (found, bill), len(found))
+        return found
+
+    def _looked_up(self, query: Query, repeats: Repeats | None) -> Found:
+        resource_type = query.resource_type
+        table = self._tables.get(resource_type)
+        filters: Sequence[Filter] = query.filters
+        for wanted in filters:
+            if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
+                return Found(_NO_ROWS, repeats)  # HAPI finds nothing where it is not to find what is not there.
+        driver = query.driver
+        if query.chains:
+            filters = [*filters]
+            for chain in query.chains:
+                wanted, repeats = self._resolve(resource_type, chain, repeats)
+                filters.append(wanted)
+            driver = choose_driver(resource_type, filters)
+        hits = self.filtered(resource_type, filters)
+        if len(hits) < 2:
+            return Found(hits, repeats)
+        if query.sort:
+            driver = choose_driver_of_sorted(resource_type, filters)
+        hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
+        if query.sort:
+            return self._sorted(query, table, hits, filters, repeats)
+        if repeats is None and len(hits) <= _MOST_COUNTED:
+            repeats = self._repeated(resource_type, filters, driver, hits)
+        return Found(hits, repeats)
+
+    def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
+        """The hits that satisfy all filters, in the order in which the resources were first stored."""
+        table = self._tables.get(resource_type)
+        rows = _NO_ROWS if table is None else table.search(filters, self.budget)
+        numbers = self._pending.get(resource_type)
+        if not numbers or self._overlay is None:
+            return rows
+        names = filters[0].names if len(filters) == 1 else None
+        looks = len(numbers) * max(1, len(filters))
+        self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
+        self._overlay.note_scan(resource_type, len(numbers))
+        size = 0 if table is None else len(table)
+        extra, places, replaced = [], [], []
+        for number, write in touched(self._overlay.writes, numbers, self._until):
+            if table is not None and (row := table.find(write.logical_id)) is not None:
+                replaced.append(row)
+            if names is not None and names.isdisjoint(self._overlay.mentions(number)):
+                continue
+            if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
+                extra.append(size + number)
+                places.append(write.position)
+        if not extra and not replaced:
+            return rows
+        order = np.argsort(places, kind="stable").tolist()
+        # Rows and places rise together: the few writes are put between them.
+        after = [0 if table is None else bisect_right(table.positions, places[number]) for number in order]
+        return _merged(rows, replaced, after, [extra[number] for number in order])
+
+    def ids(self, resource_type: str, hits: Rows) -> list[str]:
+        """The hits' logical ids."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        stored = hits[hits < size]
+        found = table.ids(stored) if table is not None and len(stored) else []
+        if len(found) == len(hits):
+            return found
+        waiting = iter(found)
+        return [next(waiting) if hit < size else self._written(hit - size).logical_id for hit in hits.tolist()]
+
+    def values(self, resource_type: str, hit: int, parameter: SearchParameter) -> list[Value]:
+        """All values that a search parameter finds in one hit."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        if table is not None and hit < size:
+            return table.values(hit, parameter)
+        resource = self._written(hit - size).resource or {}
+        return [
+            value
+            for path in compile_paths(resource_type, parameter.expression)
+            for node in path.nodes(resource.get(path.top))
+            for value in read_values(parameter.type, node)
+        ]
+
+    def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
+        """The references of a resource at some paths, with the paths' numbers; it need not be read to know them."""
+        table = self._tables.get(key[0])
+        written = self._overlay is not None and self._overlay.find(key) is not None
+        row = None if table is None or written else table.find(key[1])
+        resource = (self.read(key) or {}) if row is None or table is None else {}
+        self.budget.spend(LINK + len(paths))
+        for number, path in enumerate(paths):
+            if table is not None and row is not None:
+                yield from ((number, value) for value in table.references(row, path))
+            else:
+                nodes = path.nodes(resource.get(path.top))
+                yield from ((number, value) for node in nodes for value in read_values("reference", node))
+
+    def read(self, key: Key) -> dict[str, Any] | None:
+        """A resource as Python values, or None where there is none."""
+        if self._overlay is not None and (write := self._overlay.find(key)):
+            return write.resource
+        table = self._tables.get(key[0])
+        row = None if table is None else table.find(key[1])
+        return None if table is None or row is None else table.resource(row)
+
+    @property
+    def writes(self) -> int:
+        """The number of writes that the session has made."""
+        if self._until is not None:
+            return self._until
+        return 0 if self._overlay is None else len(self._overlay.writes)
+
+    def exists(self, key: Key) -> bool:
+        """Tells if there is such a resource."""
+        if self._overlay is not None and (write := self._overlay.find(key)):
+            return write.resource is not None
+        table = self._tables.get(key[0])
+        return table is not None and table.find(key[1]) is not None
+
+    def was_deleted(self, key: Key) -> bool:
+        """Tells if there was such a resource, and it was deleted."""
+        write = None if self._overlay is None else self._overlay.find(key)
+        return write is not None and write.resource is None
+
+    def text(self, key: Key) -> str | None:
+        """A resource's JSON in HAPI's pretty form, or None where there is none."""
+        if self._overlay is not None and (write := self._overlay.find(key)):
+            return write.text or None
+        table = self._tables.get(key[0])
+        row = None if table is None else table.find(key[1])
+        return None if table is None or row is None else table.text(row)
+
+    def entries(self, resource_type: str, hits: Rows) -> list[tuple[str, str]]:
+        """The hits' ids, and their JSON as it stands in an entry of a Bundle, four blanks in."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        stored = hits[hits < size]
+        ready: list[tuple[str, str]] = []
+        if table is not None and len(stored):
+            ids = table.ids(stored)
+            ready = list(zip(ids, table.entries(stored, ids), strict=True))
+        if len(stored) == len(hits):
+            return ready
+        waiting = iter(ready)
+        return [next(waiting) if hit < size else _entry(self._written(hit - size)) for hit in hits.tolist()]
+
+    def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
+        """The first resources of a type that satisfy a filter, in load order."""
+        hits = self.filtered(resource_type, [wanted])[:most]
+        self.budget.spend(len(hits))
+        ids = self.ids(resource_type, hits)
+        return [
+            (place, (resource_type, logical_id))
+            for place, logical_id in zip(self._places(resource_type, hits), ids, strict=True)
+        ]
+
+    def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
+        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
+        table = self._tables.get(resource_type)
+        pending = self._pending.get(resource_type, ())
+        self.budget.spend((len(keys) + len(pending)) * MENTION_LOOKED_AT)
+        found = set() if table is None else {key for key in keys if table.may_refer_to(key[1], parameter)}
+        if pending and self._overlay is not None:
+            mentioned = frozenset().union(*map(self._overlay.mentions, pending))
+            found.update(key for key in keys if "/".join(key) in mentioned)
+        return found
+
+    def _places(self, resource_type: str, hits: Rows) -> list[int]:
+        """The places of hits in the order in which all resources were loaded."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        if table is not None and (not len(hits) or int(hits.max()) < size):
+            places: list[int] = table.places(hits).tolist()
+            return places
+        return [
+            int(table.positions[hit]) if table is not None and hit < size else self._written(hit - size).position
+            for hit in hits.tolist()
+        ]
+
+    def types(self) -> list[str]:
+        """The resource types of which there are any, in alphabetical order."""
+        return sorted({*self._tables, *self._pending})
+
+    def position(self, resource_type: str, logical_id: str) -> int | None:
+        """HAPI's database id of a resource: its place in load order from 1; None for what is not."""
+        if self._overlay is not None and (write := self._overlay.find((resource_type, logical_id))):
+            return write.position
+        table = self._tables.get(resource_type)
+        row = None if table is None else table.find(logical_id)
+        return None if table is None or row is None else int(table.positions[row])
+
+    def number(self, resource_type: str, logical_id: str) -> int | None:
+        """The hit that a resource is, or None where there is no such resource."""
+        table = self._tables.get(resource_type)
+        if self._overlay is not None:
+            written = self._overlay.number((resource_type, logical_id), self._until)
+            if written is not None:
+                return (0 if table is None else len(table)) + written
+        return None if table is None else table.find(logical_id)
+
+    def named(self, resource_type: str, hits: Rows) -> bytes:
+        """A digest of hits in their order: the same for the same resources alone."""
+        table = self._tables.get(resource_type)
+        size = 0 if table is None else len(table)
+        digest = hashlib.blake2b(str(None if table is None else table.serial).encode(), digest_size=16)
+        digest.update(np.where(hits < size, hits, -1).tobytes())
+        digest.update("\n".join(self.ids(resource_type, hits[hits >= size])).encode())
+        return digest.digest()
+
+    def _written(self, number: int) -> Write:
+        assert self._overlay is not None
+        return self._overlay.writes[number]
+
+    def _repeated(
+        self, resource_type: str, filters: Sequence[Filter], driver: Driver | None, hits: Rows
+    ) -> Repeats | None:
+        """The rows in which HAPI's database finds hits, each once for every value that a filter asks for.
+
+        They come in the order of the driver's index; None where each hit has one row.
+        """
+        several = [wanted for wanted in filters if wanted.finds_several]
+        if not several:
+            return None
+        self._spend_on_values(hits, several)
+        rows: list[tuple[Any, int]] = []
+        for place, hit in enumerate(hits.tolist()):
+            keys: list[Any] = [None]
+            for wanted in several:
+                found = self._found_by(resource_type, hit, wanted)
+                if driver is not None and driver.wanted is wanted and driver.kind == "value":
+                    keys = [driver.key(value) for value in found] * len(keys)
+                else:
+                    keys *= max(1, len(found))
+            rows.extend((key, place) for key in keys)
+        if len(rows) == len(hits):
+            return None
+        if all(key is not None for key, _ in rows):
+            rows.sort()
+        first: dict[int, int] = {}
+        for number, (_, place) in enumerate(rows):
+            first.setdefault(place, number)
+        return RepeatedMatches(len(rows), [first[place] for place in range(len(hits))])
+
+    def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
+        """The different values of a hit that satisfy a filter."""
+        return {
+            value
+            for value in self.values(resource_type, hit, wanted.parameter)
+            if any(predicate(value) for predicate in wanted.predicates)
+        }
+
+    def _row_counts(self, resource_type: str, filters: Sequence[Filter], hits: Rows) -> Rows | None:
+        """In how many rows the database finds each hit; None where that is one."""
+        several = [wanted for wanted in filters if wanted.finds_several]
+        if not several or len(hits) > _MOST_COUNTED:
+            return None
+        self._spend_on_values(hits, several)
+        counts = np.ones(len(hits), dtype=np.intp)
+        for wanted in several:
+            counts *= [max(1, len(self._found_by(resource_type, hit, wanted))) for hit in hits.tolist()]
+        return counts
+
+    def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
+        """Looking at each hit's values costs by the values asked for."""
+        self.budget.spend(len(hits) * sum(ELEMENT + wanted.comparisons_each * COMPARISON for wanted in filters))
+
+    def _spend_on_order(
+        self, table: BaseTable | None, hits: Rows, parameter: SearchParameter, comparisons: int = 0
+    ) -> None:
+        """Putting hits into order costs by the hit, and by the distinct elements among them.
+
+        Args:
+            table: The snapshot.
+            hits: What is put into order.
+            parameter: What it is ordered by.
+            comparisons: How many values each element is compared with before.
+        """
+        distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
+        self.budget.spend(len(hits) * SORTED_ROW + distinct * (ELEMENT + comparisons * COMPARISON))
+
+    def _arranged(self, resource_type: str, driver: Driver, table: BaseTable | None, hits: Rows) -> Rows:
+        for each in (driver, driver.then):
+            if each is not None:
+                self._spend_on_order(table, hits, each.wanted.parameter, each.wanted.comparisons_each)
+        return arrange(
+            driver,
+            table,
+            hits,
+            lambda: self.ids(resource_type, hits),
+            lambda hit, parameter: self.values(resource_type, hit, parameter),
+            lambda value: self.position(value.target_type, value.target_id),
+        )
+
+    # --- through references --------------------------------------------------------------------------------------
+
+    def _resolve(
+        self, resource_type: str, chain: Chain | Reverse, repeats: Repeats | None
+    ) -> tuple[Filter, Repeats | None]:
+        """A search through a reference as a filter on this side of it, and the rows that it leads through."""
+        if isinstance(chain, Chain):
+            inner_queries = {kind: read_query(kind, chain.parameters, behind=True) for kind in chain.targets}
+            if all(asks_for_others(query) for query in inner_queries.values()):
+                excluded = [self._excluded(query) for query in inner_queries.values()]
+                return but_not_filter(chain, Targets(self, excluded), self.position), repeats
+            found = []
+            for kind, query in inner_queries.items():
+                if kind in self._tables or self._overlay is not None:
+                    hits = self._hits(query, repeats)
+                    repeats = hits.repeats
+                    self.budget.spend(len(hits) * SORTED_ROW)
+                    found.append((kind, hits.all()))
+            return chain_filter(chain, Targets(self, found)), repeats
+        inner = read_query(chain.source_type, chain.parameters, behind=True)
+        matches = self._hits(inner, repeats).all()
+        first: dict[str, int] = {}
+        rows = 0
+        for logical_id, row in self._pointed_to(resource_type, chain, matches):
+            first.setdefault(logical_id, row)
+            rows = max(rows, row + 1)
+        found_first = RepeatedMatches(max(rows, len(matches)) if first else 0, list(first.values()))
+        return reverse_filter(resource_type, list(first)), found_first
+
+    def _excluded(self, query: Query) -> tuple[str, Rows]:
+        """The type and the rows that a search leaves out which says what it does not want."""
+        kind = query.resource_type
+        everything = self.filtered(kind, ())
+        self.budget.spend(len(everything) * SORTED_ROW * (1 + len(query.filters)))
+        out = np.zeros(len(everything), dtype=np.bool_)
+        for wanted in query.filters:
+            if wanted.parameter.name not in LABELS:  # HAPI does not get as far as looking at them.
+                out |= ~np.isin(everything, self.filtered(kind, [wanted]))
+        return kind, everything[out]
+
+    def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
+        """The ids of one type that hits point to, and the places of the (first) hits that do so, in their order."""
+        kind, parameter = chain.source_type, chain.reference
+        table = self._tables.get(kind)
+        size = 0 if table is None else len(table)
+        self._spend_on_order(table, hits, parameter)
+        stored, written = split(hits, size)
+        found: list[tuple[int, Sequence[Value]]] = [
+            (place, self.values(kind, int(hits[place]), parameter)) for place in written.tolist()
+        ]
+        if table is not None:
+            groups = grouped(table, hits[stored], parameter)
+            first = groups.first_rows()
+            places = first if isinstance(stored, slice) else np.flatnonzero(stored)[first]
+            found += zip(places.tolist(), groups.values, strict=True)
+        for place, values in sorted(found, key=itemgetter(0)):
+            for value in values:
+                if isinstance(value, Reference) and value.target_type == resource_type:
+                    yield value.target_id, place
+
+    # --- sorting -------------------------------------------------------------------------------------------------
+
+    def _sorted(
+        self,
+        query: Query,
+        table: BaseTable | None,
+        hits: Rows,
+        filters: Sequence[Filter],
+        repeats: Repeats | None,
+    ) -> Found:
+        """Sorts; matches without a value come last either way.
+
+        HAPI's database gives a match once for each of its values (for each combination, where it sorts by several),
+        those that a filter asks for too.
+        """
+        matches: Rows | None = None  # of each row, where some match has several
+        counts = self._row_counts(query.resource_type, filters, hits)
+        if counts is not None and int(counts.sum()) > len(hits):
+            matches = np.repeat(np.arange(len(hits)), counts)
+        columns: list[Keys] = []
+        for place, (parameter, descending) in enumerate(query.sort):
+            if place > 1:  # numbers that go by several things seldom fit into one, and have to be ranked
+                self.budget.spend(len(hits) * 2 * SORTED_ROW)
+            numbers, counts = self._sort_keys(query.resource_type, table, hits, parameter, descending)
+            if counts is None:
+                columns.append(numbers if matches is None else numbers[matches])
+                continue
+            matches = np.arange(len(hits)) if matches is None else matches
+            rows_then = int(counts[matches].sum())  # several values in several places multiply
+            self.budget.spend((rows_then - len(matches)) * (SORTED_ROW + (len(columns) + 1) * ROW))
+            columns = [np.repeat(column, counts[matches]) for column in columns]
+            columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
+            matches = np.repeat(matches, counts[matches])
+        keys = together(columns)
+        rows = (
+            SortedRows(keys, pass_limits(query.count))
+            if query.offset is None
+            else SortedWindow(keys, query.offset, query.offset + query.count + 1)
+        )
+        if matches is None or len(matches) == len(hits):
+            return SortedFound(hits, rows, repeats)
+        return RepeatedFound(hits, SortedRepeats(rows, matches))
+
+    def _sort_keys(
+        self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
+    ) -> RowKeys:
+        """The keys by which hits sort."""
+        self._spend_on_order(table, hits, parameter)
+        if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
+            flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
+            return RowKeys(-flags if descending else flags, None)
+
+        def values_of(hit: int, wanted: SearchParameter) -> Sequence[Value]:
+            return self.values(resource_type, hit, wanted)
+
+        if parameter.name == "_id":
+            numbers = self._id_keys(resource_type, table, hits)
+            return RowKeys(np.negative(numbers, out=numbers) if descending else numbers, None)
+        if parameter.type == "date":
+            fields = date_fields(table, hits, parameter, (LOW,), values_of)
+            if fields is not None:
+                return RowKeys(_last_where_missing(fields[0], descending), None)
+
+        def keys(values: Sequence[Value]) -> list[Any]:
+            if parameter.type != "reference":
+                return sort_keys(values, descending=descending)
+            # HAPI sorts references by the database id of what they point to.
+            places = {self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)}
+            return sorted((place for place in places if place is not None), reverse=descending)
+
+        return ranked(table, hits, parameter, keys, values_of, descending=descending)
+
+    def _id_keys(self, resource_type: str, table: BaseTable | None, hits: Rows) -> Keys:
+        """Numbers that sort as the hits' ids do."""
+        if table is None or not isinstance(table.table.ids, np.ndarray):
+            return _ranks(self.ids(resource_type, hits))
+        written = np.flatnonzero(hits >= len(table))
+        numbers = np.empty(len(hits), dtype=np.int64)
+        for part in blocks(hits):
+            numbers[part] = table.table.ids[np.minimum(hits[part], len(table) - 1)]
+        numbers[written] = 0
+        return id_keys(numbers, dict(zip(written.tolist(), self.ids(resource_type, hits[written]), strict=True)))
+
+
+def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Sequence[int]) -> Rows:
+    """Rows less some of them and with hits in between, copied once.
+
+    Args:
+        rows: In rising order.
+        without: Those to leave out, where they are among them.
+        before: For each hit a number, in rising order: it comes before the rows from there on.
+        hits: The hits.
+    """
+    cuts = [(int(place), 0, hit) for place, hit in zip(np.searchsorted(rows, before), hits, strict=True)]
+    for place, row in zip(np.searchsorted(rows, without).tolist(), without, strict=True):
+        if place < len(rows) and rows[place] == row:
+            cuts.append((place, 1, row))
+    parts: list[Rows] = []
+    begin = 0
+    for place, left_out, hit in sorted(cuts, key=itemgetter(0, 1)):
+        parts += [rows[begin:place], np.array([] if left_out else [hit], dtype=np.intp)]
+        begin = place + left_out
+    return np.concatenate([*parts, rows[begin:]])
+
+
+def _last_where_missing(numbers: Keys, descending: bool) -> Keys:
+    """Numbers to sort by, changed in their place, those that stand for nothing after all others."""
+    missing = numbers == NO_PERIOD
+    numbers[missing] = 0
+    if descending:
+        np.negative(numbers, out=numbers)
+    numbers[missing] = int(numbers.max(initial=0)) + 1
+    return numbers
+
+
+def _ranks(keys: Sequence[Any]) -> Keys:
+    """Numbers that sort as the keys do."""
+    rank = {key: place for place, key in enumerate(sorted(set(keys)))}
+    return np.array([rank[key] for key in keys], dtype=np.int64)
+
+
+def _entry(write: Write) -> tuple[str, str]:
+    return write.logical_id, write.text.replace("\n", "\n    ")

@@ -1,0 +1,595 @@
+"""The immutable part of a record system: tables made searchable and renderable, shared by all sessions of a process.
+
+Search parameters are indexed by distinct value, not by row: half a million Observations have a few dozen codes, so a
+question about a code is answered once for each of them and then looked up for the rows. Indexes come into being when
+first asked for and hold nothing that cannot be derived again.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.fhir.model._dates import Period, stored_period
+from mab_gym.fhir.model._definitions import SearchParameter
+from mab_gym.fhir.model._filter import Filter
+from mab_gym.fhir.model._json_text import DecimalNumber, TooManyDigitsError
+from mab_gym.fhir.model._paths import Path, compile_paths
+from mab_gym.fhir.model._remembered import Remembered, is_short
+from mab_gym.fhir.model._values import Quantity, Reference, Text, Token, Value, read_all_values
+from mab_gym.fhir.store._budget import COMPARISON, ELEMENT, ELEMENT_OF_A_PERSON, ROW, Bill, Budget
+from mab_gym.fhir.store._instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
+from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table, blocks
+
+Mask = npt.NDArray[np.bool_]
+
+_ENTRY_INDENT = "    "
+# Bounds on what is remembered, so that a process stays small however long it runs.
+_MOST_TEXTS = 16_384
+_MOST_ENTRIES = 4_000
+LONGEST_REMEMBERED = 8_192
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
+_SECONDS = [f"{second:02d}" for second in range(60)]
+
+
+_LONGEST_INTEGER = 300
+"""Digits of a whole number that is sure to fit into a float; a longer one is a decimal that happens to be whole."""
+
+
+def _stored_decimal(literal: str) -> DecimalNumber:
+    try:
+        return DecimalNumber(literal)
+    except TooManyDigitsError:
+        return DecimalNumber.unchecked(literal)
+
+
+def _stored_integer(literal: str) -> int | DecimalNumber:
+    return int(literal) if len(literal) <= _LONGEST_INTEGER else DecimalNumber.unchecked(literal)
+
+
+_ELEMENTS = json.JSONDecoder(parse_float=_stored_decimal, parse_int=_stored_integer)
+_SEARCHED = json.JSONDecoder(parse_int=_stored_integer)
+"""Quicker, and the same for whoever does not ask for a decimal's digits."""
+
+
+def parse_element(text: str) -> Any:
+    """An element's JSON text as Python values; decimals keep the digits in which they are written."""
+    return _ELEMENTS.decode(text)
+
+
+class _DayTexts(dict[int, str]):
+    """ISO dates by days since 1970-01-01, made when first asked for."""
+
+    def __missing__(self, day: int) -> str:
+        text = self[day] = str(np.datetime64(day, "D"))
+        return text
+
+
+_DAYS = _DayTexts()
+
+
+class _ElementTexts(dict[int, str]):
+    """The contribution of a pool column to an entry of a Bundle, by code; code 0 contributes nothing."""
+
+    def __init__(self, column: PoolColumn) -> None:
+        super().__init__({0: ""})
+        self._head = f',\n{_ENTRY_INDENT}  "{column.name}": '
+        self._texts = column.texts
+
+    def __missing__(self, code: int) -> str:
+        if code == 0:
+            return ""  # another thread has just cleared it
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+            self[0] = ""
+        text = self[code] = self._head + self._texts[code - 1].replace("\n", "\n" + _ENTRY_INDENT)
+        return text
+
+
+_SERIALS = count()
+_WORTH_READING_ALL = 256
+_LAST_CHARACTER = chr(0x10FFFF)
+
+
+class _InstantTexts:
+    """The contribution of an instant column to entries of a Bundle, many rows at a time."""
+
+    def __init__(self, column: InstantColumn) -> None:
+        self._column = column
+        self._head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
+        # By form: whether it is absent or written to the second.
+        self._to_the_second = np.zeros(OTHER_FORM + 1, dtype=np.bool_)
+        self._to_the_second[: len(column.known) + 1] = [True, *(known.length == 19 for known in column.known)]
+        self._offsets = np.array([0, *(known.utc_offset for known in column.known)], dtype=np.int64)
+        self._suffixes = ["", *(known.suffix + '"' for known in column.known)]
+
+    def __call__(self, rows: Rows) -> list[str]:
+        forms, seconds = self._column.forms[rows], self._column.seconds[rows]
+        head = self._head
+        if not self._to_the_second[forms].all():
+            return [
+                f'{head}{_instant_text(self._column, form, number)}"' if form else ""
+                for form, number in zip(forms.tolist(), seconds.tolist(), strict=True)
+            ]
+        minutes, second = np.divmod(seconds + self._offsets[forms], 60)
+        days, minute = np.divmod(minutes, 1440)
+        suffixes = self._suffixes
+        return [
+            f"{head}{_DAYS[day]}{_MINUTES[clock]}{_SECONDS[rest]}{suffixes[form]}" if form else ""
+            for day, clock, rest, form in zip(
+                days.tolist(), minute.tolist(), second.tolist(), forms.tolist(), strict=True
+            )
+        ]
+
+
+class PoolIndex:
+    """A pool column made searchable: which rows hold a code, and which values a search parameter finds in it."""
+
+    def __init__(self, column: PoolColumn) -> None:
+        self.column = column
+        self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
+        self._by_target: dict[Path, dict[str, list[int]]] = {}
+        self._by_text: dict[Path, tuple[list[str], list[int]]] = {}
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.intp]:
+        """Shape ``(len(texts) + 1,)``: how many rows hold each code."""
+        return np.bincount(self.column.codes, minlength=len(self.column.texts) + 1)
+
+    @cached_property
+    def _postings(self) -> tuple[Rows | None, npt.NDArray[np.intp]]:
+        codes = self.column.codes
+        ends = np.concatenate(([0], np.cumsum(self.counts)))
+        in_order = len(codes) < 2 or bool((codes[1:] >= codes[:-1]).all())
+        return (None if in_order else np.argsort(codes, kind="stable"), ends)
+
+    def rows_of(self, codes: Sequence[int]) -> Rows:
+        """The rows that hold any of the codes, in load order."""
+        order, ends = self._postings
+        spans = [(int(ends[code]), int(ends[code + 1])) for code in codes if ends[code] < ends[code + 1]]
+        if not spans:
+            return np.empty(0, dtype=np.intp)
+        if order is None:
+            first, last = min(start for start, _ in spans), max(end for _, end in spans) - 1
+        else:
+            first = min(int(order[start]) for start, _ in spans)
+            last = max(int(order[end - 1]) for _, end in spans)
+        if last - first + 1 == sum(end - start for start, end in spans):
+            return np.arange(first, last + 1)  # a patient's rows lie together, whatever else varies among them
+        parts = [np.arange(start, end) if order is None else order[start:end] for start, end in spans]
+        return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+
+    def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
+        """The values that a search parameter of this kind and path finds in the element with this code."""
+        found = self._known(kind, path)[code]
+        if found is None:
+            self.load((code,), kind, (path,))
+            found = self._known(kind, path)[code] or ()
+        return found
+
+    def load(self, codes: Iterable[int], kind: str, paths: Iterable[Path]) -> None:
+        """Reads elements that will be asked for, all at once, which takes a fraction of the time."""
+        for path in paths:
+            known = self._known(kind, path)
+            unread = [code for code in codes if known[code] is None]
+            texts = self.column.texts[:] if len(unread) > _WORTH_READING_ALL else self.column.texts
+            decoder = _ELEMENTS if kind == "number" else _SEARCHED
+            elements = decoder.decode(f"[{','.join([texts[code - 1] for code in unread])}]")
+            for code, element in zip(unread, elements, strict=True):
+                known[code] = tuple(read_all_values(kind, path.nodes(element)))
+
+    def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
+        """The values in every element, by code."""
+        return self.values_of(range(len(self.column.texts) + 1), kind, (path,))
+
+    def values_of(self, codes: Sequence[int], kind: str, paths: Sequence[Path]) -> list[tuple[Value, ...]]:
+        """The values that some paths find in each of some elements."""
+        self.load(codes, kind, paths)
+        by_path = [self._known(kind, path) for path in paths]
+        if len(by_path) == 1:
+            return [by_path[0][code] or () for code in codes]
+        return [tuple(value for known in by_path for value in known[code] or ()) for code in codes]
+
+    def occurring(self, codes: npt.NDArray[Any]) -> list[int]:
+        """The codes that occur among some, but for the one of rows without the element."""
+        found: list[int] = (np.flatnonzero(np.bincount(codes, minlength=1)[1:]) + 1).tolist()
+        return found
+
+    def _known(self, kind: str, path: Path) -> list[tuple[Value, ...] | None]:
+        known = self._values.get((kind, path))
+        if known is None:
+            known = self._values[kind, path] = [()] + [None] * len(self.column.texts)
+        return known
+
+    def hits(self, wanted: Filter, path: Path) -> Mask:
+        """Shape ``(len(texts) + 1,)``: whether the element with each code satisfies the filter."""
+        kind = wanted.parameter.type
+        size = len(self.column.texts) + 1
+        if kind == "reference" and (targets := wanted.target_ids) is not None:
+            # However many people there are, few of their references are worth a look.
+            known, mask = self._pointing(path), np.zeros(size, dtype=np.bool_)
+            for code in {code for target in targets for code in known.get(target, ())}:
+                mask[code] = wanted.matches_any(self.values(code, kind, path))
+            return mask
+        if kind == "string" and (beginnings := wanted.beginnings) is not None:
+            texts, codes = self._in_order(path)
+            mask = np.zeros(size, dtype=np.bool_)
+            for text in beginnings:
+                mask[codes[bisect_left(texts, text) : bisect_left(texts, text + _LAST_CHARACTER)]] = True
+            return mask
+        return np.fromiter(map(wanted.matches_any, self.all_values(kind, path)), np.bool_, size)
+
+    def _in_order(self, path: Path) -> tuple[list[str], list[int]]:
+        """The normalized texts in these elements in their order, and the code of the element that each stands in."""
+        known = self._by_text.get(path)
+        if known is None:
+            pairs = sorted(
+                (value.normalized, code)
+                for code, values in enumerate(self.all_values("string", path))
+                for value in values
+                if isinstance(value, Text)
+            )
+            known = self._by_text[path] = ([text for text, _ in pairs], [code for _, code in pairs])
+        return known
+
+    def refers_to(self, logical_id: str, path: Path) -> bool:
+        """Tells if any of these elements refers to a resource with this id."""
+        return logical_id in self._pointing(path)
+
+    def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
+        """By target id, the codes of the elements that refer to it."""
+        known = self._by_target.get(path)
+        if known is None:
+            known = {}
+            for code, values in enumerate(self.all_values("reference", path)):
+                for value in values:
+                    if isinstance(value, Reference):
+                        known.setdefault(value.target_id, []).append(code)
+            self._by_target[path] = known  # whole: other threads may read it at once
+        return known
+
+
+class BaseTable:
+    """A `Table` that answers searches.
+
+    Attributes:
+        table: The stored columns.
+        serial: No other table of the process has the same.
+        positions: HAPI's database ids of the rows.
+        pools: The searchable pool columns, by element name.
+        instants: The columns that hold points in time, by element name.
+        arranged: What searches have found, in their order; to be filled by whoever arranges it.
+    """
+
+    def __init__(self, table: Table, positions: Positions | None = None) -> None:
+        self.table = table
+        self.serial = next(_SERIALS)
+        self.positions = range(1, len(table) + 1) if positions is None else positions
+        self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
+        self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
+        self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
+        self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
+        self._tops: dict[str, dict[str, list[Path]]] = {}
+        self._hits: Remembered[Mask] = Remembered(most=512)
+        # The attempts of a group at one case read the same pages one after another.
+        self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
+        self._found: Remembered[tuple[Rows, Bill]] = Remembered()
+        self.arranged: Remembered[Any] = Remembered()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def _row_by_text_id(self) -> Mapping[str, int]:
+        return {text: row for row, text in enumerate(self.table.ids)}
+
+    def find(self, logical_id: str) -> int | None:
+        """The row of a resource, or None."""
+        ids = self.table.ids
+        if not isinstance(ids, np.ndarray):
+            return self._row_by_text_id.get(logical_id)
+        if not (logical_id.isascii() and logical_id.isdigit() and len(logical_id) < 19) or logical_id != str(
+            int(logical_id)
+        ):
+            return None
+        number = int(logical_id)
+        order = self._id_order
+        place = int(np.searchsorted(ids, number, sorter=order))
+        if place == len(ids):
+            return None
+        row = place if order is None else int(order[place])
+        return row if ids[row] == number else None
+
+    @cached_property
+    def _id_order(self) -> Rows | None:
+        ids = np.asarray(self.table.ids)
+        return None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
+
+    def places(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """HAPI's database ids of rows."""
+        if isinstance(self.positions, range):
+            return np.asarray(rows, dtype=np.int64) * self.positions.step + self.positions.start
+        return np.asarray(self.positions)[rows].astype(np.int64, copy=False)
+
+    def ids(self, rows: Rows) -> list[str]:
+        """The logical ids of rows."""
+        ids = self.table.ids
+        if isinstance(ids, np.ndarray):
+            return [str(number) for number in ids[rows].tolist()]
+        return [ids[row] for row in rows.tolist()]
+
+    def entries(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
+        """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in).
+
+        Args:
+            rows: Which.
+            ids: Their logical ids.
+        """
+        key = rows.tobytes()
+        page = self._pages.get(key)
+        if page is None:
+            page = self._page(rows, ids)
+            self._pages.put(key, page, len(page))
+        return page
+
+    def _page(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
+        head = f'{{\n{_ENTRY_INDENT}  "resourceType": "{self.table.resource_type}",\n{_ENTRY_INDENT}  "id": "'
+        pieces: list[Iterable[str]] = [[f'{head}{text}"' for text in ids]]
+        for column in self.table.columns:
+            if isinstance(column, InstantColumn):
+                pieces.append(self._instant_texts[column.name](rows))
+                continue
+            codes = column.codes[rows].tolist()
+            if any(codes):
+                texts = self._texts[column.name]
+                pieces.append([texts[code] for code in codes])
+        tail = f"\n{_ENTRY_INDENT}}}"
+        return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
+
+    def text(self, row: int) -> str:
+        """A resource's JSON in HAPI's pretty form, at the left margin."""
+        logical_id = self.table.ids[row]
+        parts = [f'{{\n  "resourceType": "{self.table.resource_type}",\n  "id": "{logical_id}"']
+        for column in self.table.columns:
+            if isinstance(column, InstantColumn):
+                if form := int(column.forms[row]):
+                    text = _instant_text(column, form, int(column.seconds[row]))
+                    parts.append(f',\n  "{column.name}": "{text}"')
+            elif code := int(column.codes[row]):
+                parts.append(f',\n  "{column.name}": {column.texts[code - 1]}')
+        parts.append("\n}")
+        return "".join(parts)
+
+    def resource(self, row: int) -> dict[str, Any]:
+        """A resource as Python values, decimals with their digits."""
+        resource: dict[str, Any] = parse_element(self.text(row))
+        return resource
+
+    def search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
+        """The rows that satisfy all filters, in load order.
+
+        The base never changes, so what was found is remembered: pages of one search and episodes of one case ask again.
+
+        Args:
+            filters: What is asked.
+            budget: What looking may cost; finding it again is charged as finding it was.
+        """
+        if not filters:
+            budget.spend(len(self) * ROW / 10)
+            return self._all_rows
+        key = tuple(wanted.key for wanted in filters)
+        known = self._found.get(key)
+        if known is not None:
+            rows, bill = known
+            budget.pay(bill)
+            return rows
+        with budget.recording() as bill:
+            for wanted in filters:
+                self._spend_on_elements(wanted, budget)
+            rows = self._search(filters, budget)
+        rows.flags.writeable = False
+        if len(rows) <= LONGEST_REMEMBERED and is_short(key):
+            self._found.put(key, (rows, bill), len(rows))
+        return rows
+
+    @property
+    def _all_rows(self) -> Rows:
+        """Every row, made anew: kept, it would take megabytes beside whatever is done with it."""
+        return np.arange(len(self))
+
+    def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
+        """The distinct elements have to be read once, and compared with every value that is asked for."""
+        parts = [part for group in wanted.either for part in group] or [wanted]
+        for part in parts:
+            if part.ids is not None:
+                continue
+            distinct = self.distinct(part.parameter)
+            of_people = self.table.resource_type == "Patient" or part.parameter.name in ("patient", "subject")
+            price = ELEMENT_OF_A_PERSON if of_people else ELEMENT
+            budget.spend_once((self.serial, part.parameter.name), distinct * price)
+            if part.target_ids is None and part.beginnings is None:
+                budget.spend(distinct * part.comparisons_each * COMPARISON)
+
+    def _search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
+        rows = None
+        remaining = list(filters)
+        if any(self._finds_nothing(wanted) for wanted in filters):
+            return np.empty(0, dtype=np.intp)
+        driver = self._driver(remaining)
+        if driver is not None:
+            rows = driver[1]
+            budget.spend(len(rows) * ROW)
+            remaining.remove(driver[0])
+        # Cheap look-ups first; dates, which compute, on what is left.
+        for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
+            chosen = self._all_rows if rows is None else rows
+            looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
+            budget.spend(looks * ROW)
+            rows = chosen[self._mask(wanted, chosen)]
+        return self._all_rows if rows is None else rows
+
+    def _finds_nothing(self, wanted: Filter) -> bool:
+        """Tells if a filter asks for values of elements that no row has."""
+        if wanted.negated or wanted.missing is not None or wanted.either or wanted.ids is not None:
+            return False
+        return not self.tops(wanted.parameter)
+
+    def references(self, row: int, path: Path) -> Sequence[Value]:
+        """The references of a row at one path."""
+        index = self.pools.get(path.top)
+        return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
+
+    def distinct(self, parameter: SearchParameter) -> int:
+        """The number of distinct elements that a parameter looks at."""
+        return sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
+
+    def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
+        """Tells if any row refers to a resource with this id by a parameter."""
+        paths = [path for paths in self.tops(parameter).values() for path in paths if path.top in self.pools]
+        return any(self.pools[path.top].refers_to(logical_id, path) for path in paths)
+
+    def values(self, row: int, parameter: SearchParameter) -> list[Value]:
+        """All values that a search parameter finds in one row."""
+        found: list[Value] = []
+        for path in compile_paths(self.table.resource_type, parameter.expression):
+            if path.top in self.pools:
+                index = self.pools[path.top]
+                found.extend(index.values(int(index.column.codes[row]), parameter.type, path))
+            elif path.top in self.instants:
+                column = self.instants[path.top]
+                if period := self.period(path.top, int(column.seconds[row]), int(column.forms[row])):
+                    found.append(period)
+        return found
+
+    def period(self, top: str, seconds: int, form: int) -> Period | None:
+        """The period that a point in time stands for, None where there is none."""
+        return stored_period(_instant_text(self.instants[top], form, seconds)) if form else None
+
+    def tops(self, parameter: SearchParameter) -> Mapping[str, Sequence[Path]]:
+        """The paths of a parameter by the top-level element with which they begin, where this table has such."""
+        found = self._tops.get(parameter.expression)
+        if found is None:
+            found = {}
+            for path in compile_paths(self.table.resource_type, parameter.expression):
+                if self._has(path.top):
+                    found.setdefault(path.top, []).append(path)
+            self._tops[parameter.expression] = found  # whole: other threads may read it at once
+        return found
+
+    def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:
+        """The filter that a list of rows answers best, and those rows: by id, else the fewest by pool postings."""
+        best: tuple[int, Filter, PoolIndex, list[int]] | None = None
+        for wanted in filters:
+            if wanted.negated or wanted.missing is not None or wanted.either:
+                continue
+            if wanted.ids is not None:
+                found = {row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None}
+                return wanted, np.array(sorted(found), dtype=np.intp)
+            paths = [
+                p for p in compile_paths(self.table.resource_type, wanted.parameter.expression) if self._has(p.top)
+            ]
+            if len(paths) != 1 or paths[0].top not in self.pools:
+                continue
+            index = self.pools[paths[0].top]
+            codes = np.flatnonzero(self._hits_of(wanted, index, paths[0])).tolist()
+            size = sum(int(index.counts[code]) for code in codes) if len(codes) <= 64 else len(self)
+            if len(codes) <= 64 and (best is None or size < best[0]):
+                best = (size, wanted, index, codes)
+        if best is None:
+            return None
+        return best[1], best[2].rows_of(best[3])
+
+    def _has(self, name: str) -> bool:
+        return name in self.pools or name in self.instants
+
+    def _hits_of(self, wanted: Filter, index: PoolIndex, path: Path) -> Mask:
+        key = (wanted.key, path)
+        hits = self._hits.get(key)
+        if hits is None:
+            hits = index.hits(wanted, path)
+            if is_short((wanted.key,)):
+                self._hits.put(key, hits, 1)
+        return hits
+
+    def _mask(self, wanted: Filter, rows: Rows) -> Mask:
+        if wanted.either:
+            mask = np.zeros(len(rows), dtype=np.bool_)
+            for group in wanted.either:
+                mask |= np.logical_and.reduce([self._mask(part, rows) for part in group])
+            return mask
+        if wanted.ids is not None:
+            mask = np.isin(rows, [row for logical_id in wanted.ids if (row := self.find(logical_id)) is not None])
+        else:
+            mask = np.zeros(len(rows), dtype=np.bool_)
+            for path in compile_paths(self.table.resource_type, wanted.parameter.expression):
+                if path.top in self.pools:
+                    index = self.pools[path.top]
+                    mask |= self._hits_of(wanted, index, path)[index.column.codes[rows]]
+                elif path.top in self.instants and wanted.parameter.type == "date":
+                    mask |= _instant_mask(self.instants[path.top], rows, wanted)
+                elif path.top in self.instants and wanted.parameter.type == "token" and wanted.predicates:
+                    # Only a flag such as ``deceased`` asks this of a date: whether it is there.
+                    mask |= self.instants[path.top].forms[rows] != 0
+        return ~mask if wanted.negated or wanted.missing else mask
+
+
+def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
+    """The keys by which HAPI's database sorts a resource with these values, one for each row of its index, in order."""
+    keys: dict[tuple[Any, str], Any] = {}
+    for value in values:
+        exact = ""
+        match value:
+            case float() | str():
+                key: Any = value
+            case Period():
+                key = value.low
+            case Text():
+                key, exact = value.normalized, value.exact
+            case Reference():
+                key = f"{value.target_type}/{value.target_id}"
+            case Quantity():
+                key = value.value
+            case Token() if value.indexed:
+                # HAPI's database puts what has no system last, or no code, whichever way it sorts.
+                bare, blank = value.system == "", value.code is None
+                key = (bare != descending, value.system, blank != descending, value.code or "")
+            case _:
+                continue
+        keys[key, exact] = key
+    return sorted(keys.values(), reverse=descending)
+
+
+def _instant_text(column: InstantColumn, form: int, seconds: int) -> str:
+    if form == OTHER_FORM:
+        return str(json.loads(column.others[seconds]))
+    known = column.known[form - 1]
+    local = seconds + known.utc_offset
+    day, clock = divmod(local, 86400)
+    minute, second = divmod(clock, 60)
+    return f"{_DAYS[day]}{_MINUTES[minute]}{_SECONDS[second]}"[: known.length] + known.suffix
+
+
+def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
+    """Marks the rows that satisfy a filter by date."""
+    if wanted.missing is not None:
+        present: Mask = column.forms[rows] != 0
+        return present
+    timed = {comparison.period.timed for comparison in wanted.comparisons}
+    fields = [field for field in (LOW, HIGH, LOW_DAY, HIGH_DAY) if (field in (LOW, HIGH)) in timed]
+    if not fields:
+        return np.zeros(len(rows), dtype=np.bool_)
+    mask = np.empty(len(rows), dtype=np.bool_)
+    for part in blocks(rows):
+        found = dict(zip(fields, period_fields(column, rows[part], fields), strict=True))
+        some = found[fields[0]]
+        low, high, low_day, high_day = (found.get(field, some) for field in (LOW, HIGH, LOW_DAY, HIGH_DAY))
+        matching = [comparison.matches_array(low, high, low_day, high_day) for comparison in wanted.comparisons]
+        mask[part] = np.logical_or.reduce(matching) & (some != NO_PERIOD)
+    return mask

@@ -1,0 +1,259 @@
+"""What one session has written on top of the shared, immutable base: copy on write, dropped at reset.
+
+A session of a few writes looks at them one by one. Where thousands are written (a server that clients load and share),
+the writes of a type are folded into a new table now and then; the base itself never changes, and what was begun on an
+earlier table ends on it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._build import extend_table
+
+MOST_PENDING = 4096
+"""So many writes of a type are looked at one by one at most."""
+MOST_LOOKED_AT = 64
+"""So many are never folded for being many."""
+GROWTH = 4
+"""The part of a table, one in so many, from which on folding writes costs little beside what writing them cost."""
+WORTH_FOLDING = 16
+"""Looking at one write costs as much as folding so many rows."""
+SCANS_FREE = 256
+"""So many looks are never worth a new table."""
+
+WRITE_OVERHEAD = 1000
+"""Bytes of memory that a write takes, whatever it holds."""
+LINE_OVERHEAD = 120
+"""Bytes of memory that each value of a resource takes beside its text, of which it is a line."""
+ITEM_OVERHEAD = 60
+"""The same of each further value on a line."""
+
+_REFERENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]+/[A-Za-z0-9.-]+")
+"""Begins where a word does: else each letter of a long word would be tried as the first one."""
+Key = tuple[str, str]
+"""A resource type and a logical id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change that the record system has really made.
+
+    Attributes:
+        interaction: ``create``, ``update`` or ``delete``; ``prepare`` for what the session began with.
+        resource_type: As in ``MedicationRequest``.
+        logical_id: The resource's id.
+        resource: What is stored now, meta included; None after a delete.
+        text: The same as HAPI prints it; empty after a delete.
+        version: The version that it made, from 1.
+        position: HAPI's database id of the resource: it says when the resource was first stored.
+        updated: When it was made, as a FHIR instant.
+    """
+
+    interaction: str
+    resource_type: str
+    logical_id: str
+    resource: dict[str, Any] | None
+    text: str
+    version: int = 1
+    position: int = 0
+    updated: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The resource's type and id."""
+        return self.resource_type, self.logical_id
+
+
+class Overlay:
+    """A session's writes, in order, and the latest state of every resource that they touch.
+
+    Args:
+        tables: The base.
+        first_free: The database id, and logical id, of the next resource.
+
+    Attributes:
+        tables: The base, with what was folded into it.
+        pending: By type the numbers of the writes that were not.
+        writes: All writes.
+        prepared: How many of them, the first, belong to what the session began with.
+        held: The bytes of memory that all versions which were written take, about (see `_weight`).
+        seen: Of a snapshot, how many writes it shows; None where this is no snapshot.
+    """
+
+    __slots__ = (
+        "_latest", "_mentioned", "_next", "_scanned", "_versions", "held", "pending", "prepared", "seen", "tables",
+        "writes",
+    )  # fmt: skip
+
+    def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
+        self.tables = tables
+        self.pending: dict[str, list[int]] = {}
+        self.writes: list[Write] = []
+        self.prepared = 0
+        self.held = 0
+        self.seen: int | None = None
+        self._latest: dict[Key, int] = {}
+        # Most sessions need neither of these, and thousands may be alive.
+        self._versions: dict[Key, list[int]] | None = None  # of what was written more than once
+        self._scanned: dict[str, int] | None = None  # by type how often a search has looked at a pending write
+        self._mentioned: dict[int, frozenset[str]] | None = None  # by number, what a write may refer to
+        self._next = first_free
+
+    def snapshot(self) -> Overlay:
+        """The same for other threads to read, whatever is written here from now on.
+
+        Lists that only grow at their ends are shared: a snapshot does not look beyond what it has seen.
+        """
+        self._scanned = self._scanned or {}  # shared: what many readers look at is worth folding, too
+        shown = copy(self)
+        shown.seen = len(self.writes)
+        shown.writes = list(self.writes)
+        shown.pending = dict(self.pending)
+        shown._latest = dict(self._latest)
+        shown._versions = dict(self._versions or {})
+        shown._mentioned = None
+        return shown
+
+    def take_number(self) -> int:
+        """The next database id."""
+        number = self._next
+        self._next += 1
+        return number
+
+    def add(
+        self,
+        interaction: str,
+        resource_type: str,
+        logical_id: str,
+        resource: dict[str, Any] | None,
+        version: int,
+        position: int,
+        updated: str,
+    ) -> Write:
+        """Records a change and returns it."""
+        text = pretty(resource) if resource else ""
+        write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
+        number = len(self.writes)
+        self.writes.append(write)
+        self.held += _weight(text)
+        before = self._latest.get(write.key)
+        if before is not None:
+            self._versions = self._versions or {}
+            self._versions.setdefault(write.key, [before]).append(number)
+        self._latest[write.key] = number
+        self.pending.setdefault(resource_type, []).append(number)
+        return write
+
+    def find(self, key: Key) -> Write | None:
+        """The latest change to a resource, or None where it was not touched."""
+        number = self._latest.get(key)
+        return None if number is None else self.writes[number]
+
+    def number(self, key: Key, until: int | None) -> int | None:
+        """The number of the latest pending change to a resource, as far as writes are looked at; None without one."""
+        pending = self.pending.get(key[0])
+        if not pending or key not in self._latest:
+            return None
+        numbers = (self._versions or {}).get(key, [self._latest[key]])
+        return next((n for n in reversed(numbers) if n >= pending[0] and (until is None or n < until)), None)
+
+    def mentions(self, number: int) -> frozenset[str]:
+        """The resources that a write may refer to, as in ``Patient/S1``, and perhaps other words of this form."""
+        self._mentioned = self._mentioned or {}
+        known = self._mentioned.get(number)
+        if known is None:
+            known = self._mentioned[number] = frozenset(_REFERENCE.findall(self.writes[number].text))
+        return known
+
+    def versions(self, key: Key) -> list[Write]:
+        """All changes to a resource, the oldest first."""
+        if self._versions and key in self._versions:
+            known = len(self.writes)
+            return [self.writes[number] for number in self._versions[key] if number < known]
+        return [self.writes[self._latest[key]]] if key in self._latest else []
+
+    def undo(self, count: int) -> None:
+        """Takes back all writes but the first ``count``; none of them may have been folded."""
+        versions = self._versions or {}
+        for number in range(len(self.writes) - 1, count - 1, -1):
+            write = self.writes.pop()
+            self.held -= _weight(write.text)
+            if self._mentioned:
+                self._mentioned.pop(number, None)
+            self.pending[write.resource_type].remove(number)
+            before = versions.get(write.key)
+            if before is None:
+                del self._latest[write.key]
+                continue
+            before.pop()
+            self._latest[write.key] = before[-1]
+            if len(before) == 1:
+                del versions[write.key]
+
+    def note_scan(self, resource_type: str, looks: int) -> None:
+        """Notes that a search has looked at so many pending writes of a type one by one."""
+        self._scanned = self._scanned or {}
+        self._scanned[resource_type] = self._scanned.get(resource_type, 0) + looks
+
+    def fold(self) -> None:
+        """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""
+        if self.seen is not None:
+            return  # others read this snapshot at the same time
+        scanned = self._scanned or {}
+        for resource_type, numbers in list(self.pending.items()):
+            table = self.tables.get(resource_type)
+            worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)
+            few = len(numbers) < max(MOST_LOOKED_AT, 0 if table is None else len(table) // GROWTH)
+            if few and len(numbers) < MOST_PENDING and scanned.get(resource_type, 0) < worth:
+                continue
+            latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
+            self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
+            # Views that are still in use hold the mapping and the lists as they were.
+            self.pending = {name: each for name, each in self.pending.items() if name != resource_type}
+            scanned.pop(resource_type, None)
+
+
+def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:
+    """Numbers and states of the resources that were written, in order of their first writing.
+
+    Args:
+        writes: All writes.
+        numbers: The ones to look at, rising.
+        until: Where to stop; nowhere where None.
+    """
+    latest: dict[str, int] = {}
+    for number in numbers:
+        if until is not None and number >= until:
+            break
+        latest[writes[number].logical_id] = number
+    for number in latest.values():
+        yield number, writes[number]
+
+
+def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Write]) -> BaseTable:
+    """A table with the writes' outcome in it."""
+    changed = [] if table is None else [row for key in latest if (row := table.find(key)) is not None]
+    stored = [write for write in latest.values() if write.resource is not None]
+    resources = [write.resource for write in stored if write.resource is not None]
+    positions = [write.position for write in stored]
+    if table is None:
+        return BaseTable(*extend_table(resource_type, None, (), changed, resources, positions))
+    return BaseTable(*extend_table(resource_type, table.table, table.positions, changed, resources, positions))
+
+
+def _weight(text: str) -> int:
+    """The bytes of memory that a version takes, about: its text, the same as Python values, and what those cost.
+
+    Many small values take ten times their text, one long one twice. Never far too little:
+    it keeps memory bounded.
+    """
+    values = LINE_OVERHEAD * text.count("\n") + ITEM_OVERHEAD * text.count('", "')
+    return 2 * sys.getsizeof(text) + values + WRITE_OVERHEAD

@@ -1,0 +1,131 @@
+"""A Ray cluster to play on: one of our own on this computer, gone with us, or one that is joined and left as it is."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.integrations.ray._guard import guarded
+
+LOCAL = "local"
+"""In the place of an address: a cluster of our own on this computer."""
+_AUTO = "auto"
+_ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Set to 0, Ray listens at 127.0.0.1 alone, on every system; it is read when Ray is imported."""
+_STORE = 128 * 2**20
+"""Bytes of shared memory for a cluster of our own: episodes' records pass through it, no archives."""
+_PATIENCE = 5.0
+"""Seconds in which a cluster's address must answer."""
+
+
+def is_installed() -> bool:
+    """Whether Ray is."""
+    try:
+        return find_spec("ray") is not None
+    except ValueError:  # as Python says it of a module that is blocked
+        return False
+
+
+@contextmanager
+def connected(address: str, workers: int, runtime_env: Mapping[str, Any]) -> Iterator[Any]:
+    """Connects this process to a cluster, and leaves nothing running that it has started.
+
+    Args:
+        address: `LOCAL`, ``auto`` for the cluster that runs on this computer, or HOST:PORT of a cluster's head.
+        workers: How many worker processes a cluster of our own has place for.
+        runtime_env: What nodes of a joined cluster are sent, as in ``{"working_dir": "."}``.
+
+    Yields:
+        The module ``ray``, connected.
+
+    Raises:
+        NotInstalledError: Ray is not installed.
+        UsageError: There is no such cluster, or it does not take us.
+    """
+    ray = _ray(address)
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    scratch = None
+    try:
+        if address == LOCAL:
+            # Short, since paths of sockets are cut at some hundred characters; and ours, so that nothing is left.
+            scratch = tempfile.mkdtemp(prefix="mab_gym_ray_", dir="/tmp" if Path("/tmp").is_dir() else None)
+            ray.init(
+                "local",
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=_STORE,
+                _temp_dir=scratch,
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
+        else:
+            _join(ray, address, runtime_env, quiet)
+        with nullcontext() if scratch is None else guarded(scratch):
+            try:
+                yield ray
+            finally:
+                ray.shutdown()
+    finally:
+        ray.shutdown()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _ray(address: str) -> Any:
+    """Imports Ray, which reads its settings from the environment as it is imported."""
+    if not is_installed():
+        raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
+    if address == LOCAL:
+        os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", _ON_LOOPBACK: "0"})
+        if not any(name.startswith("RAY_AUTH_") for name in os.environ):
+            # A token of this run's own keeps others out; Ray would write one to the user's home.
+            os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    # Where something else than a cluster answers, Ray would otherwise try for a quarter of an hour.
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
+    # The driver tells of lost workers in its own words; Ray would print a paragraph on each amid the results.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    import ray  # noqa: PLC0415  (optional, and slow)
+
+    return ray
+
+
+def _join(ray: Any, address: str, runtime_env: Mapping[str, Any], quiet: Mapping[str, Any]) -> None:
+    if address != _AUTO:
+        _check_answers(address)
+    try:
+        ray.init(address, runtime_env=dict(runtime_env) or None, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise UsageError(
+            f"the Ray cluster at {address} cannot be joined: {_in_a_line(error)} (a cluster with a token wants "
+            "RAY_AUTH_MODE=token here, too, and the token as Ray's documentation says)"
+        ) from None
+
+
+def _check_answers(address: str) -> None:
+    """Looks whether anybody listens; Ray itself would try for long, and say much."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(
+            f"a Ray cluster is named by HOST:PORT as `ray start --head` prints it, by {_AUTO} or not at all, "
+            f"not by {address!r}"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise UsageError(
+            f"there is no Ray cluster at {address} ({error.strerror or error}); `ray start --head` starts one and "
+            "prints its address, and --ray alone plays on this computer"
+        ) from None
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:400]

@@ -1,0 +1,219 @@
+"""Recorded official trajectories, played again on a chart and compared with what was recorded of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mab_gym.backends import Backend
+from mab_gym.backends.embedded._backend import EmbeddedBackend, embedded_backend
+from mab_gym.errors import ContentError
+from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.store._archive import is_archive
+from mab_gym.fhir.store._build import build_tables
+from mab_gym.official._conversation import FROM_OUTSIDE, Conversation, Status
+from mab_gym.official._files import json_lines
+from mab_gym.official._grading import grade
+from mab_gym.official._tasks import OfficialTask
+from mab_gym.tasking.chart import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One recorded episode.
+
+    Attributes:
+        line: Where it stands in its file, from 1.
+        task: The task's id.
+        actions: The agent's turns, as it wrote them; those after the episode's end do not count.
+        status: How the episode ended.
+        result: The answer's text; None without a FINISH.
+        correct: The verdict.
+    """
+
+    line: int
+    task: str
+    actions: tuple[str, ...]
+    status: Status
+    result: str | None
+    correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A trajectory and what differs when it is played again.
+
+    Attributes:
+        trajectory: What was recorded.
+        differences: A sentence for each of status, result and verdict that is not as recorded.
+    """
+
+    trajectory: Trajectory
+    differences: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether status, result and verdict are as recorded."""
+        return not self.differences
+
+
+def open_chart(path: Path) -> EmbeddedBackend:
+    """An embedded record system over a chart's file.
+
+    Args:
+        path: FHIR resources, one a line, plain or gzipped, loaded in the file's order; or an archive of this package.
+
+    Raises:
+        ArchiveError: The file is a damaged archive.
+        UsageError: The file cannot be opened.
+        ContentError: A line is no resource, or has the id of another; the text names file and line.
+    """
+    if is_archive(path):
+        return embedded_backend(path)
+    resources: list[dict[str, Any]] = []
+    known: set[tuple[str, str]] = set()
+    digest = hashlib.sha256()
+    for number, line, value in json_lines(path):
+        digest.update(line.encode())
+        resource_type, logical_id = value.get("resourceType"), value.get("id")
+        if not isinstance(resource_type, str) or resource_type not in resource_types():
+            raise ContentError(f"{path}, line {number}: resourceType {resource_type!r} is none of FHIR R4's")
+        if not isinstance(logical_id, str) or not logical_id:
+            raise ContentError(f"{path}, line {number}: the {resource_type} has no id")
+        if (resource_type, logical_id) in known:
+            raise ContentError(f"{path}, line {number}: there is a {resource_type} {logical_id} already")
+        known.add((resource_type, logical_id))
+        try:
+            resources.append(parse_resource(line, resource_type))
+        except FhirError as error:
+            raise ContentError(f"{path}, line {number}: no valid {resource_type}: {error}") from None
+    if not resources:
+        raise ContentError(f"{path} holds no resource; a chart is one FHIR resource a line")
+    return EmbeddedBackend({t.resource_type: t for t in build_tables(resources)}, digest.hexdigest())
+
+
+def trajectory_line(task: str, conversation: Conversation, correct: bool) -> str:
+    """An episode that has ended, as the line that `read_trajectories` reads.
+
+    Args:
+        task: The task's id.
+        conversation: What was said.
+        correct: The verdict.
+    """
+    recorded = {
+        "task": task,
+        "actions": conversation.turns,
+        "status": conversation.status,
+        "result": conversation.result,
+        "correct": correct,
+    }
+    return json.dumps(recorded)
+
+
+def read_trajectories(path: Path, tasks: Mapping[str, OfficialTask]) -> list[Trajectory]:
+    """Reads recorded episodes, one JSON object a line with task, actions, status, result and correct.
+
+    Args:
+        path: The file, plain or gzipped.
+        tasks: The tasks that they may name.
+
+    Raises:
+        UsageError: The file cannot be opened.
+        ContentError: A line is no such object; the text names file and line.
+    """
+    trajectories = []
+    for number, _, entry in json_lines(path):
+        if (fault := next(_faults(entry, tasks), None)) is not None:
+            raise ContentError(f"{path}, line {number}: {fault}")
+        trajectories.append(
+            Trajectory(
+                line=number,
+                task=entry["task"],
+                actions=tuple(entry["actions"]),
+                status=Status(entry["status"]),
+                result=entry["result"],
+                correct=entry["correct"],
+            )
+        )
+    if not trajectories:
+        raise ContentError(f"{path} holds no trajectory; they stand there one JSON object a line")
+    return trajectories
+
+
+def _faults(entry: Mapping[str, Any], tasks: Mapping[str, OfficialTask]) -> Iterator[str]:
+    for name in ("task", "actions", "status", "result", "correct"):
+        if name not in entry:
+            yield f"there is no {name}; a trajectory has task, actions, status, result and correct"
+    task, actions, status = entry["task"], entry["actions"], entry["status"]
+    if not isinstance(task, str) or task not in tasks:
+        yield f"the task file holds no task {task!r}"
+    if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
+        yield "actions must be a list of texts"
+    if status not in list(Status):
+        yield f"status {status!r} is none of: {', '.join(Status)}"
+    if entry["result"] is not None and not isinstance(entry["result"], str):
+        yield "result must be a text or null"
+    if not isinstance(entry["correct"], bool):
+        yield "correct must be true or false"
+
+
+def replay(backend: Backend, actions: Sequence[str], recorded: Status = Status.TASK_LIMIT_REACHED) -> Conversation:
+    """Plays an agent's turns again, in a session of their own.
+
+    Args:
+        backend: The record system.
+        actions: The turns; those after the episode's end are left out.
+        recorded: How the episode ended. Used only where the turns run out before it has ended, and only for ends that
+            come from outside of it; a trajectory that merely stops counts as one that never finished, as the golden
+            trajectories show.
+    """
+    conversation = Conversation(backend.open(), base_url=backend.base_url)
+    for action in actions:
+        if conversation.status is not None:
+            break
+        conversation.step(action)
+    if conversation.status is None:
+        conversation.stop(recorded if recorded in FROM_OUTSIDE else Status.TASK_LIMIT_REACHED)
+    return conversation
+
+
+def regrade(
+    backend: Backend,
+    tasks: Mapping[str, OfficialTask],
+    trajectories: Sequence[Trajectory],
+    advance: Callable[[], None] = lambda: None,
+) -> list[Comparison]:
+    """Plays trajectories again, grades them, and compares.
+
+    Args:
+        backend: The record system with the chart on which they were judged.
+        tasks: As `read_tasks` gives them.
+        trajectories: As `read_trajectories` gives them.
+        advance: Called after each.
+    """
+    chart = Chart(backend)
+    comparisons = []
+    for trajectory in trajectories:
+        comparisons.append(_compare(backend, chart, tasks[trajectory.task], trajectory))
+        advance()
+    return comparisons
+
+
+def _compare(backend: Backend, chart: Chart, task: OfficialTask, recorded: Trajectory) -> Comparison:
+    conversation = replay(backend, recorded.actions, recorded.status)
+    verdict = grade(task, conversation, chart)
+    differences = []
+    if conversation.status != recorded.status:
+        differences.append(f"status {conversation.status}, recorded {recorded.status}")
+    if conversation.result != recorded.result:
+        differences.append(f"result {conversation.result!r}, recorded {recorded.result!r}")
+    if verdict.correct != recorded.correct:
+        said = "correct" if verdict.correct else f"incorrect ({verdict.reason})"
+        differences.append(f"verdict {said}, recorded {'correct' if recorded.correct else 'incorrect'}")
+    return Comparison(recorded, tuple(differences))

@@ -1,0 +1,101 @@
+"""Pieces of a page: rates with their intervals, histograms, links to episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from urllib.parse import urlencode
+
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._statistics import Estimate
+
+WIDTH, HEIGHT = 360, 150
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 18, 22
+_WIDEST = 42
+
+
+def rate(found: Estimate | None, run: int) -> str:
+    """A success rate in percent, with its interval drawn and in words."""
+    if found is None:
+        return '<span class="rate none">–</span>'
+    words = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, {count(found.cases, 'case')}"
+    place = f"--v:{found.value:.4f};--l:{found.low:.4f};--h:{found.high:.4f}"
+    return (
+        f'<span class="rate r{run % 8}" title="{words}"><b>{100 * found.value:.1f}</b>'
+        f'<span class="track" style="{place}" role="img" aria-label="{words}"></span>'
+        f"<small>{found.cases}</small></span>"
+    )
+
+
+def count(number: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def address(**wanted: str) -> str:
+    """The part of the page's address that leads to an episode, or to a list of some."""
+    return "#" + escape(urlencode(wanted), quote=True)
+
+
+def episode_link(label: str, record: EpisodeRecord, words: str | None = None) -> str:
+    """A link to an episode."""
+    wanted = {"run": label, "case": record.case, "seed": str(record.seed), "try": str(record.repeat + 1)}
+    return f'<a href="{address(**wanted)}">{escape(words or record.case)}</a>'
+
+
+def bars(
+    title: str, unit: str, columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[str], run: int
+) -> str:
+    """A histogram as SVG: stacked columns, readable without colour.
+
+    Args:
+        title: What it shows, for those who cannot see it.
+        unit: What stands below the columns.
+        columns: The label of each, and for each series how many.
+        series: Names of the series, from the bottom up; the first is filled, the others are hatched and plain.
+        run: Whose colour it has.
+    """
+    heights = [sum(counts.values()) for _, counts in columns]
+    most = max(heights, default=0) or 1
+    width = min((WIDTH - _LEFT - _RIGHT) / max(len(columns), 1), _WIDEST)
+    scale = (HEIGHT - _TOP - _BOTTOM) / most
+    base = HEIGHT - _BOTTOM
+    parts = [f'<path class="axis" d="M{_LEFT} {base}H{WIDTH - _RIGHT}"/>']
+    for value in (most, most // 2) if most > 1 else (most,):
+        y = base - value * scale
+        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 5}" y="{y + 3.5:.1f}" text-anchor="end">{value:,}</text>')
+    every = max(1, -(-len(columns) // 9))
+    for place, (label, counts) in enumerate(columns):
+        x, y = _LEFT + place * width, float(base)
+        for number, name in enumerate(series):
+            height = counts.get(name, 0) * scale
+            if height:
+                y -= height
+                told = f"{label} {unit}: {counts[name]:,} {name}".replace("  ", " ")
+                parts.append(
+                    f'<rect class="b{number}" x="{x + 1:.1f}" y="{y:.1f}" width="{max(width - 2, 1):.1f}" '
+                    f'height="{height:.1f}"><title>{escape(told)}</title></rect>'
+                )
+        if place % every == 0:
+            middle = x + width / 2
+            parts.append(
+                f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - 7}" text-anchor="middle">{escape(label)}</text>'
+            )
+    legend = "".join(
+        f'<i class="k{number}"></i>{escape(name)} ' for number, name in enumerate(series) if len(series) > 1
+    )
+    return (
+        f'<figure class="r{run % 8}"><figcaption><b>{escape(title)}</b> <span>{escape(unit)}</span> '
+        f'<span class="legend">{legend}</span></figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}, {escape(unit)}">'
+        f"{''.join(parts)}</svg></figure>"
+    )
+
+
+def brief(value: float) -> str:
+    """A number for an axis, as in 1.5k."""
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{sign}"
+    return f"{value:g}"

@@ -1,0 +1,46 @@
+"""What was expected of an episode: the actions of the oracle on the same case, which it plays for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+
+from mab_gym.agents import Agent
+from mab_gym.agents._official import OfficialGold
+from mab_gym.agents._reference import Oracle
+from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play_until_judged, unwrapped
+
+Expected = Mapping[tuple[int, str], Sequence[str]]
+"""By seed and case: the actions of the gold solution."""
+
+
+def expected_actions(
+    env: gymnasium.Env[Any, str], records: Sequence[EpisodeRecord], options: Mapping[str, str | None]
+) -> dict[tuple[int, str], Sequence[str]]:
+    """Plays the gold solution of every case among some episodes, each once.
+
+    Args:
+        env: The environment that they were played in, with the embedded record system.
+        records: The episodes.
+        options: The further options that ``env.reset`` was given for them.
+
+    Returns:
+        Gold actions by seed and case. A case that the environment does not draw again by its seed, and one that the
+        oracle does not solve, is left out: nothing is better than something that may be wrong.
+    """
+    workplace = unwrapped(env).workplace
+    drawn = not workplace.tasks.cases
+    agent: Agent = OfficialGold() if workplace.environment.protocol == OFFICIAL else Oracle()
+    found: dict[tuple[int, str], Sequence[str]] = {}
+    for record in records:
+        key = (record.seed, record.case)
+        if key in found:
+            continue
+        gold = play_until_judged(env, agent, Assignment(record.seed, None if drawn else record.case), options)
+        if gold.case == record.case and gold.branch == record.branch and gold.verdict["success"]:
+            found[key] = gold.actions
+    return found

@@ -1,0 +1,165 @@
+"""What a report tells in numbers: success by groups, steps, tokens and costs, failures, run against run."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from mab_gym.report._runs import CaseKey, Run
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._scores import tries
+from mab_gym.runs._statistics import Comparison, Estimate, estimate, holm, paired, pass_at_1, pass_hat_k
+
+GROUPINGS: Mapping[str, Callable[[EpisodeRecord], str]] = {
+    "kind": lambda record: record.kind,
+    "difficulty": lambda record: record.difficulty,
+    "family": lambda record: record.family,
+}
+"""By what success is broken down; families are broken down further, by branch."""
+_ORDER = {name: place for place, name in enumerate(("query", "action", "easy", "medium", "hard", "unrated"))}
+EXAMPLES = 3
+"""How many episodes stand beside a kind of failure."""
+
+
+def success(records: Sequence[EpisodeRecord]) -> Estimate | None:
+    """The success rate over cases, with its interval; None where nothing counts."""
+    return pass_at_1(tries(records))
+
+
+def groups(records: Sequence[EpisodeRecord], of: Callable[[EpisodeRecord], str]) -> dict[str, list[EpisodeRecord]]:
+    """The episodes by what ``of`` says of each, well-known groups in their usual order, others as they come."""
+    found: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        found.setdefault(of(record), []).append(record)
+    return dict(sorted(found.items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))))
+
+
+def repeated(run: Run) -> list[tuple[int, Estimate, Estimate]]:
+    """k, pass@k and pass^k for the k up to the tries that each case had; empty where each was played once."""
+    cases = tries(run.episodes)
+    most = max((each.played for each in cases), default=0)
+    wanted = sorted({k for k in (2, 3, 4, 5, 8, 16, 32, 64) if k < most} | ({most} if most > 1 else set()))
+    rows = [(k, estimate(cases, k), estimate(cases, k, pass_hat_k)) for k in wanted]
+    return [(k, at, hat) for k, at, hat in rows if at is not None and hat is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureKind:
+    """Episodes that failed in the same way.
+
+    Attributes:
+        kind: As the verdicts call it.
+        count: How many.
+        examples: Some of them, of different families where there are.
+        reasons: The codes of their reasons, the most frequent first, with how many episodes have each.
+    """
+
+    kind: str
+    count: int
+    examples: Sequence[EpisodeRecord]
+    reasons: Sequence[tuple[str, int]]
+
+
+def failures(records: Sequence[EpisodeRecord]) -> list[FailureKind]:
+    """The failed episodes that count, by kind, the most frequent first."""
+    by_kind: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        if record.counts and not record.verdict["success"]:
+            by_kind.setdefault(str(record.verdict.get("failure") or "other"), []).append(record)
+    found = [
+        FailureKind(
+            kind,
+            len(failed),
+            _examples(failed),
+            Counter(
+                code for r in failed for code in {each["code"] for each in r.verdict.get("reasons", ())}
+            ).most_common(),
+        )
+        for kind, failed in by_kind.items()
+    ]
+    return sorted(found, key=lambda each: -each.count)
+
+
+def _examples(failed: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
+    first_of_family = {record.family: record for record in reversed(failed)}
+    chosen = [record for record in failed if first_of_family[record.family] is record]
+    others = [record for record in failed if first_of_family[record.family] is not record]
+    return [*chosen, *others][:EXAMPLES]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs on the cases that both played.
+
+    Attributes:
+        ours: The one.
+        theirs: The other.
+        comparison: How the one did against the other.
+        adjusted: Its p value where several pairs are compared (Holm).
+        only_ours: Cases that the one solved more often.
+        only_theirs: Cases that the other did.
+        same_records: Whether both were played on the same records.
+    """
+
+    ours: Run
+    theirs: Run
+    comparison: Comparison
+    adjusted: float
+    only_ours: Sequence[EpisodeRecord]
+    only_theirs: Sequence[EpisodeRecord]
+    same_records: bool
+
+
+def pairs(runs: Sequence[Run]) -> list[Pair]:
+    """Every two runs that have cases in common, the earlier one first."""
+    found = []
+    for ours, theirs in combinations(runs, 2):
+        one, other = _shares(ours), _shares(theirs)
+        common = [key for key in one if key in other]
+        if common:
+            values = [one[key][0] for key in common], [other[key][0] for key in common]
+            found.append((ours, theirs, one, other, common, paired(*values)))
+    adjusted = holm([each[-1].p for each in found])
+    return [
+        Pair(
+            ours,
+            theirs,
+            comparison,
+            p,
+            [one[key][1] for key in common if one[key][0] > other[key][0]],
+            [other[key][1] for key in common if other[key][0] > one[key][0]],
+            ours.about.get("archive") == theirs.about.get("archive"),
+        )
+        for (ours, theirs, one, other, common, comparison), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _shares(run: Run) -> dict[CaseKey, tuple[float, EpisodeRecord]]:
+    """For each case the share of its tries that succeeded, and the first of them."""
+    by_case: dict[CaseKey, list[EpisodeRecord]] = {}
+    for record in run.counted:
+        by_case.setdefault(run.key(record), []).append(record)
+    return {
+        key: (math.fsum(bool(each.verdict["success"]) for each in records) / len(records), records[0])
+        for key, records in by_case.items()
+    }
+
+
+def histogram(values: Sequence[float], bins: int = 12) -> list[tuple[float, float, int]]:
+    """Lower end, upper end and count of each of some stretches of equal, round length; empty without values."""
+    if not values:
+        return []
+    least, greatest = min(values), max(values)
+    width = _round_up((greatest - least) / bins or abs(greatest) / bins or 1.0)
+    first = int(least // width)
+    counts = Counter(int(value // width) - first for value in values)
+    return [((first + n) * width, (first + n + 1) * width, counts.get(n, 0)) for n in range(max(counts) + 1)]
+
+
+def _round_up(width: float) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
+    step = 10.0 ** math.floor(math.log10(width))
+    return next(step * factor for factor in (1, 2, 5, 10) if step * factor >= width * (1 - 1e-9))

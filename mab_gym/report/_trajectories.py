@@ -1,0 +1,141 @@
+"""Episodes as a page keeps them: a line of an index each, and all that was said, compressed until somebody looks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.official._conversation import clean
+from mab_gym.report._expected import Expected
+from mab_gym.runs._records import EpisodeRecord
+
+SEARCHED = 3_000
+"""Characters of an episode's reasons and actions that the page's search looks at."""
+_ASKED = ("\nTask: ", "\nQuestion: ")
+"""What stands before the task itself in the opening message."""
+
+
+def index_entry(run: int, record: EpisodeRecord) -> dict[str, Any]:
+    """What the page knows of an episode before it is opened; names are short because there are thousands.
+
+    Args:
+        run: Which run of the report, from 0.
+        record: The episode, whole.
+    """
+    verdict = record.verdict
+    said = [reason["text"] for reason in verdict.get("reasons", ())]
+    return {
+        "run": run,
+        "case": record.case,
+        "family": record.family,
+        "branch": record.branch,
+        "kind": record.kind,
+        "difficulty": record.difficulty,
+        "seed": record.seed,
+        "try": record.repeat + 1,
+        "solved": bool(verdict["success"]),
+        "failure": verdict.get("failure"),
+        "unsafe": bool(verdict.get("unsafe")),
+        "counts": record.counts,
+        "steps": record.steps,
+        "task": task_of(_opening(record))[:300],
+        "text": "\n".join((*said, *record.actions))[:SEARCHED],
+    }
+
+
+def task_of(opening: str) -> str:
+    """The task itself, without the instructions before it."""
+    for mark in _ASKED:
+        before, found, after = opening.rpartition(mark)
+        if found and before:
+            return after.strip()
+    return opening.strip()
+
+
+def packed(record: EpisodeRecord, expected: Expected, official: bool = False) -> str:
+    """An episode with all that was said: JSON, compressed by zlib, in base64.
+
+    Args:
+        record: The episode, whole.
+        expected: What gold solutions do.
+        official: Whether it was played by the official protocol, which reads actions in its own way.
+    """
+    gold = expected.get((record.seed, record.case))
+    told = {
+        "opening": _opening(record),
+        "task": task_of(_opening(record)),
+        "steps": list(_steps(record, official)),
+        "verdict": dict(record.verdict),
+        "expected": None if gold is None else [_action(text, official) for text in gold],
+        "reward": record.reward,
+        "variant": record.variant,
+        "ended": "truncated" if record.truncated else "terminated" if record.terminated else "",
+        "trouble": record.infrastructure_error or record.agent_error or record.context_limit,
+        "tokens": [record.tokens_in, record.tokens_out],
+        "cost": record.cost,
+        "calls": [_call(call) for call in record.calls],
+    }
+    # Escaped to ASCII: agents can write lone surrogates, which UTF-8 has no bytes for.
+    return base64.b64encode(zlib.compress(json.dumps(told).encode(), 9)).decode()
+
+
+def _opening(record: EpisodeRecord) -> str:
+    return next((_text(message) for message in record.messages if message.get("role") == "user"), "")
+
+
+def _steps(record: EpisodeRecord, official: bool) -> Iterator[dict[str, Any]]:
+    """Each action with what was said around it and what came back."""
+    said, replies = _conversation(record.messages)
+    for place, action in enumerate(record.actions):
+        reply = replies[place] if place < len(replies) else {}
+        thought = said.get(place, "")
+        yield {
+            "action": _action(action, official),
+            "said": "" if thought.strip() == action.strip() else thought,
+            "status": reply.get("status", 0),
+            "reply": _text(reply) if reply else "",
+            "fhir": reply.get("fhir"),
+        }
+
+
+def _action(text: str, official: bool) -> dict[str, str]:
+    match parse_action(clean(text) if official else text):
+        case Get(url):
+            return {"kind": "get", "text": text, "url": url}
+        case Post(url, body):
+            return {"kind": "post", "text": text, "url": url, "body": body}
+        case Finish(answer):
+            return {"kind": "finish", "text": text, "answer": answer}
+        case _:
+            return {"kind": "none", "text": text}
+
+
+def _conversation(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], list[Mapping[str, Any]]]:
+    """What the agent said before its n-th action, and the replies in order."""
+    said: dict[int, str] = {}
+    replies: list[Mapping[str, Any]] = []
+    for message in messages:
+        if message.get("role") == "assistant":
+            said[len(replies)] = _text(message)
+        elif said and message.get("role") in ("user", "tool"):
+            replies.append(message)
+    return said, replies
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else "" if content is None else json.dumps(content, ensure_ascii=False)
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    usage = call.get("usage") if isinstance(call.get("usage"), dict) else {}
+    return {
+        "status": call.get("status"),
+        "seconds": call.get("seconds"),
+        "error": call.get("error"),
+        "tokens": [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")],
+    }

@@ -1,0 +1,259 @@
+"""Ablations: one thing is varied and all else is kept; what can be varied, and the figures that come of it.
+
+Sources: the interval of a success rate is Wilson's, as elsewhere; that of a difference over the same cases is the
+bootstrap's over cases; that of a difference between different cases is Newcombe's of 1998 (two Wilson intervals, his
+method 10). `mab_gym.runs._statistics.paired` says what stands where every case changed by the same amount.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.errors import UsageError
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._scores import GROUPS, tries, violations
+from mab_gym.runs._statistics import Estimate, pass_at_1
+from mab_gym.runs._statistics import paired as over_the_same
+from mab_gym.tasking._difficulty import DIFFICULTIES
+from mab_gym.tasking._protocols import PROTOCOLS
+
+SERIES: Final = ("overall", "query", "action")
+"""Of `GROUPS`, those whose success rate is told and drawn."""
+UNLIMITED: Final = "none"
+"""The setting of an observation without a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """Something that can be varied.
+
+    Attributes:
+        name: As the command line knows it.
+        field: The environment's field that is varied, or None where a run is split and not played several times.
+        default: The settings where none are named; empty where they must be.
+        example: Settings as somebody might name them.
+        read: Turns one setting into the field's value.
+        axis: What an axis of a plot says.
+        paired: Whether each setting has the same cases.
+    """
+
+    name: str
+    field: str | None
+    default: str
+    example: str
+    read: Callable[[str], int | str | None]
+    axis: str
+    paired: bool
+
+    def settings(self, text: str | None) -> dict[str, int | str | None]:
+        """What a list of settings means, each by its name, in the list's order.
+
+        Args:
+            text: The settings, separated by commas; None for the default ones.
+
+        Raises:
+            UsageError: They are none, or two of them are the same.
+        """
+        named = self.default if text is None else text
+        like = f"as in: mab-gym ablate {self.name} {self.example}"
+        if not named.strip():
+            raise UsageError(f"{self.name} needs settings, separated by commas, {like}")
+        found: dict[str, int | str | None] = {}
+        for part in named.split(","):
+            if not part.strip():
+                raise UsageError(f"there is an empty setting in {named!r}; settings are separated by commas, {like}")
+            value = self.read(part.strip())
+            name = UNLIMITED if value is None else str(value)
+            if name in found:
+                raise UsageError(f"the setting {name} is there twice in {named!r}")
+            found[name] = value
+        if len(found) < 2:
+            raise UsageError(f"an ablation compares two settings or more, and {named!r} is one; {like}")
+        return found
+
+
+def _whole(what: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        # Nine digits are more than any limit needs, and int() takes a good deal more than digits.
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+            raise UsageError(f"{what} is a whole number from 1, not {text!r}")
+        return int(text)
+
+    return read
+
+
+def _length(text: str) -> int | None:
+    return None if text == UNLIMITED else _whole(f"the longest observation, in characters, is {UNLIMITED!r} or")(text)
+
+
+def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in known:
+            raise UsageError(f"there is no {what} {text!r}; there are: {', '.join(known)}")
+        return text
+
+    return read
+
+
+_PROTOCOLS = (*PROTOCOLS, OFFICIAL)
+DIMENSIONS: Mapping[str, Dimension] = {
+    each.name: each
+    for each in (
+        Dimension("steps", "max_steps", "", "2,4,6,8,12", _whole("a step limit"), "Step limit (actions)", True),
+        Dimension(
+            "difficulty",
+            None,
+            ",".join(DIFFICULTIES),
+            ",".join(DIFFICULTIES),
+            _one_of("difficulty", DIFFICULTIES),
+            "Difficulty (steps of the gold solution)",
+            False,
+        ),
+        Dimension(
+            "observation-length",
+            "max_obs_chars",
+            "",
+            "1000,2000,4000,8000,none",
+            _length,
+            "Longest observation (characters, log scale)",
+            True,
+        ),
+        Dimension(
+            "protocol",
+            "protocol",
+            ",".join(_PROTOCOLS),
+            ",".join(_PROTOCOLS),
+            _one_of("protocol", _PROTOCOLS),
+            "Protocol",
+            False,
+        ),
+    )
+}
+"""What can be varied, by name. The two protocols have tasks of their own, on people of their own."""
+_ALIASES: Mapping[str, str] = {"length": "observation-length"}
+
+
+def dimension(name: str) -> Dimension:
+    """What can be varied, by its name.
+
+    Raises:
+        UsageError: There is no such thing.
+    """
+    plain = re.sub(r"[ _]", "-", name.strip().lower())
+    plain = _ALIASES.get(plain, plain)
+    if plain not in DIMENSIONS:
+        raise UsageError(f"there is no ablation of {name!r}; there are: {', '.join(DIMENSIONS)}")
+    return DIMENSIONS[plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much a success rate is above the reference's; all from -1 to 1.
+
+    Attributes:
+        value: The difference.
+        low: The lower end of its 95 % confidence interval.
+        high: The upper end.
+        cases: Over how many cases; of a difference between different cases, those of the setting alone.
+    """
+
+    value: float
+    low: float
+    high: float
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one setting came to. Means are over the episodes that count.
+
+    Attributes:
+        setting: Its name.
+        episodes: How many episodes there are.
+        counted: How many of them count.
+        rates: The success rate of each of `SERIES`, None where nothing of it counts.
+        difference: To the reference; None for the reference itself and where nothing can be compared.
+        steps: Mean number of actions in an episode, None where nothing counts.
+        tokens_in: Mean number of tokens that the model read in an episode; None where any is unknown.
+        tokens_out: Of tokens that it wrote, likewise.
+        cost: Mean cost of an episode, likewise.
+        unsafe: The share of episodes in which something unsafe was done, None where nobody judges that.
+    """
+
+    setting: str
+    episodes: int
+    counted: int
+    rates: Mapping[str, Estimate | None]
+    difference: Difference | None
+    steps: float | None
+    tokens_in: float | None
+    tokens_out: float | None
+    cost: float | None
+    unsafe: float | None
+
+
+def figures(records: Mapping[str, Sequence[EpisodeRecord]], reference: str, paired: bool, seed: int) -> list[Figures]:
+    """The figures of each setting.
+
+    Args:
+        records: By setting, one an episode.
+        reference: The setting with which the others are compared.
+        paired: Whether they have the same cases.
+        seed: Of the bootstrap.
+    """
+    return [
+        Figures(
+            setting,
+            len(here),
+            len(counted := [record for record in here if record.counts]),
+            {name: pass_at_1(tries(filter(GROUPS[name], here))) for name in SERIES},
+            None if setting == reference else _difference(here, records[reference], paired, seed),
+            _mean([record.steps for record in counted]),
+            _mean([record.tokens_in for record in counted]),
+            _mean([record.tokens_out for record in counted]),
+            _mean([record.cost for record in counted]),
+            violations(here).rate,
+        )
+        for setting, here in records.items()
+    ]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _difference(
+    ours: Sequence[EpisodeRecord], theirs: Sequence[EpisodeRecord], paired: bool, seed: int
+) -> Difference | None:
+    if not paired:
+        here, there = pass_at_1(tries(ours)), pass_at_1(tries(theirs))
+        return None if here is None or there is None else between(here, there)
+    one, other = _shares(ours), _shares(theirs)
+    common = [case for case in one if case in other]
+    if not common:
+        return None
+    found = over_the_same([one[case] for case in common], [other[case] for case in common], seed)
+    return Difference(found.difference, found.low, found.high, found.cases)
+
+
+def _shares(records: Sequence[EpisodeRecord]) -> dict[tuple[str, int], float]:
+    """The share of a case's tries that succeeded, by case and seed; cases without a try that counts are left out."""
+    outcomes: dict[tuple[str, int], list[bool]] = {}
+    for record in records:
+        if record.counts:
+            outcomes.setdefault((record.case, record.seed), []).append(bool(record.verdict["success"]))
+    return {case: sum(solved) / len(solved) for case, solved in outcomes.items()}
+
+
+def between(ours: Estimate, theirs: Estimate) -> Difference:
+    """The difference of two success rates over different cases, with Newcombe's interval."""
+    value = ours.value - theirs.value
+    below = math.hypot(ours.value - ours.low, theirs.high - theirs.value)
+    above = math.hypot(ours.high - ours.value, theirs.value - theirs.low)
+    return Difference(value, max(-1.0, value - below), min(1.0, value + above), ours.cases)

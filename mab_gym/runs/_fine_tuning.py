@@ -1,0 +1,96 @@
+"""Stored episodes as chats, one JSON object a line, as trainers of language models read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mab_gym.agents._model import TOOLS
+from mab_gym.errors import UsageError
+from mab_gym.runs._records import EpisodeRecord
+
+WHICH = ("all", "successful")
+_KEPT = ("role", "content", "tool_calls", "tool_call_id")
+"""What of a message a trainer knows; the status of a reply is this project's own."""
+
+
+def chat(record: EpisodeRecord) -> dict[str, Any] | None:
+    """An episode as a chat that ends with the agent's last action; None where it took none.
+
+    Args:
+        record: A whole record.
+
+    Returns:
+        ``messages``, ``tools`` where the agent called some, and ``metadata``: what was played and what it came to.
+    """
+    messages = [{name: message[name] for name in _KEPT if name in message} for message in record.messages]
+    while messages and messages[-1]["role"] != "assistant":  # the reply to the last action, which nobody read
+        messages.pop()
+    if not messages:
+        return None
+    tools = {"tools": list(TOOLS)} if any("tool_calls" in message for message in messages) else {}
+    metadata = {
+        "env": record.env,
+        "case": record.case,
+        "family": record.family,
+        "kind": record.kind,
+        "difficulty": record.difficulty,
+        "variant": record.variant,
+        "seed": record.seed,
+        "repeat": record.repeat,
+        "agent": record.agent,
+        "success": record.verdict["success"],
+        "unsafe": record.verdict.get("unsafe"),
+        "failure": record.verdict["failure"],
+        "reward": record.reward,
+        "mab_gym": record.run.get("mab_gym"),
+        "archive": record.run.get("archive"),
+    }
+    return {"messages": messages, **tools, "metadata": metadata}
+
+
+def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, Any]]:
+    """The chats of the records that are wanted; episodes that do not count are never among them.
+
+    Args:
+        records: Whole records.
+        which: One of `WHICH`.
+
+    Raises:
+        UsageError: ``which`` is none of them.
+    """
+    if which not in WHICH:
+        raise UsageError(f"which is {' or '.join(WHICH)}, not {which!r}")
+    for record in records:
+        if record.counts and (which == "all" or record.verdict["success"]):
+            told = chat(record)
+            if told is not None:
+                yield told
+
+
+def write_chats(chats: Iterable[dict[str, Any]], out: Path) -> int:
+    """Writes chats, one a line; the file is there when it is whole.
+
+    Returns:
+        How many.
+
+    Raises:
+        UsageError: There is such a file already, or it cannot be written.
+    """
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another file (nothing was changed)")
+    part = out.with_name(f"{out.name}.part")
+    count = 0
+    try:
+        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            for each in chats:
+                file.write(json.dumps(each, ensure_ascii=False) + "\n")
+                count += 1
+        part.replace(out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count

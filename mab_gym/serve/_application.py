@@ -1,0 +1,219 @@
+"""An ASGI application (https://asgi.readthedocs.io) that puts HTTP requests to the embedded server.
+
+``/fhir`` is the FHIR base. Beside it ``POST /reset`` takes the caller's session back to the snapshot and
+``DELETE /session`` ends it; agents that are held to the FHIR base reach neither. The event loop only reads, waits and
+sends: all that looks at records, a body's text or an answer's is done by worker threads (see `mab_gym.serve._turns`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from xml.sax.saxutils import escape
+
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, OWN_FAULT
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
+from mab_gym.serve._bodies import Bodies, Receive, discard, gone, has_body
+from mab_gym.serve._gate import ROOT, Gate
+from mab_gym.serve._limits import Limits
+from mab_gym.serve._places import LARGE_BODY, OwnPlace, Place, reads
+from mab_gym.serve._turns import GoneError, Turns
+from mab_gym.serve._worlds import SESSION_COOKIE, Worlds
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CONNECTION = "mab_gym.connection"
+"""The key under which a request's state says on which connection it came; addresses are used again."""
+_log = logging.getLogger(__name__)
+_LARGE = "a large body"
+"""The key that one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer as it is sent.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lower-case name.
+        body: As bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Application:
+    """The embedded server over HTTP.
+
+    Args:
+        worlds: Gives requests their sessions.
+        gate: Says who may ask.
+        limits: How much they may ask.
+    """
+
+    def __init__(self, worlds: Worlds, gate: Gate | None = None, limits: Limits | None = None) -> None:
+        self._worlds = worlds
+        self._gate = gate or Gate(DEFAULT_BASE_URL)
+        self._bodies = Bodies(limits or Limits())
+        self._turns = Turns(limits or Limits())
+
+    def give_way(self) -> None:
+        """Has the request at work wait while quicker ones are (see `Turns.give_way`)."""
+        self._turns.give_way()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        match scope["type"]:
+            case "http":
+                await self._exchange(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close"})  # before it was accepted: the client is refused with 403
+            case other:
+                raise ValueError(f"this application does not speak {other}")
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        unread = has_body(headers)
+        extra = self._gate.grants(headers)
+        try:
+            address = str((scope.get("server") or ("",))[0])
+            base_url = self._gate.admit(scope["method"], scope["scheme"], headers, address)
+            granted = self._gate.preflight(scope["method"], headers)
+            if granted is not None:
+                answer = _Answer(204, granted, b"")
+            else:
+                async with self._bodies.read(receive, headers) as body:
+                    unread = False
+                    answer = await self._answer(scope, headers, body, base_url, receive)
+        except (GoneError, asyncio.CancelledError):
+            return  # the client has left, or the server stops
+        except FhirError as error:
+            answer = _refused(error)
+        except Exception:
+            _log.exception("%s %s", scope["method"], scope["path"])
+            answer = _refused(FhirError(500, Issue(OWN_FAULT, "exception")))
+        if unread or "upgrade" in headers:  # what would come next on this connection is no request
+            extra["connection"] = "close"
+        await _send(send, answer, extra, scope["method"], more=unread)
+        if unread:
+            await discard(receive)
+            await send({"type": "http.response.body"})
+
+    async def _answer(
+        self, scope: Scope, headers: Mapping[str, str], body: bytes, base_url: str, receive: Receive
+    ) -> _Answer:
+        method = scope["method"]
+        path = scope.get("raw_path", scope["path"].encode()).decode("utf-8", "replace").partition("?")[0]
+        who: Hashable = scope.get("state", {}).get(CONNECTION, scope.get("client"))
+        if path == ROOT or path.startswith(ROOT + "/"):
+            target = path[len(ROOT) + 1 :]
+            if query := scope["query_string"].decode("utf-8", "replace"):
+                target += "?" + query
+            reading = reads(method, target)
+            place, name = self._worlds.place(headers, reading=reading)
+            work = partial(_ask, place, method, target, headers, body, base_url, name)
+            like = (who, kind_of(method, target, len(body)))
+            alone = {place.turn(reading=reading), _LARGE if len(body) >= LARGE_BODY else None}
+            answer: _Answer = await self._work(work, place, like, alone, receive)
+            return answer
+        if (method, path) in (("POST", "/reset"), ("DELETE", "/session")):
+            named = self._worlds.named(headers)
+            if named is not None:
+                await self._work(named.reset, named, (who, path), {named.turn(reading=False)}, receive)
+            if method == "DELETE":
+                self._worlds.end(headers)
+            return _Answer(204, {}, b"")
+        return _nothing_there(path)
+
+    async def _work(
+        self,
+        work: Callable[[], Any],
+        place: Place,
+        like: tuple[Hashable, ...],
+        alone: Iterable[Hashable],
+        receive: Receive,
+    ) -> Any:
+        """Has a thread work on a request when its turn has come."""
+        held = frozenset(alone) - {None}
+        if not isinstance(place, OwnPlace):
+            return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
+        place.busy += 1
+        try:
+            return await self._turns.take(work, (place, *like[1:]), held, partial(gone, receive), place.queue)
+        finally:
+            place.busy -= 1
+
+
+def kind_of(method: str, target: str, size: int) -> Hashable:
+    """The kind of a request: what requests have in common that are likely to take equally long.
+
+    Args:
+        method: As in ``GET``.
+        target: What follows the base URL.
+        size: The body's, in bytes.
+    """
+    path, _, query = target.partition("?")
+    steps = tuple(step for number, step in enumerate(path.split("/")[:5]) if number == 0 or step[:1] in "$_")
+    asked = sorted(pair if pair.startswith("_") else pair.partition("=")[0] for pair in query.split("&")[:50])
+    return method, steps, tuple(each[:40] for each in asked), len(query).bit_length(), size.bit_length()
+
+
+def _ask(
+    place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str, name: str | None
+) -> _Answer:
+    """Puts a request to its place; done by a worker thread."""
+    response = place.answer(Request(method, target, headers, body.decode("utf-8", "replace"), base_url))
+    cookie = {} if name is None else {"set-cookie": f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"}
+    return _Answer(response.status, {**response.headers, **cookie}, response.body.encode("utf-8", "replace"))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _refused(error: FhirError) -> _Answer:
+    headers = {"content-type": FHIR_JSON} | ({"retry-after": "1"} if error.status == 503 else {})
+    return _Answer(error.status, headers, pretty(operation_outcome(*error.issues)).encode())
+
+
+def _nothing_there(path: str) -> _Answer:
+    """What the web server around HAPI says outside the FHIR base."""
+    text = (
+        f"<Map><timestamp>{int(time.time() * 1000)}</timestamp><status>404</status><error>Not Found</error>"
+        f"<path>{escape(path)}</path></Map>"
+    )
+    return _Answer(404, {"content-type": "application/xml;charset=UTF-8"}, text.encode())
+
+
+async def _send(send: Send, answer: _Answer, extra: Mapping[str, str], method: str, *, more: bool) -> None:
+    headers = {**answer.headers, **extra}
+    if method != "HEAD" and answer.status not in (204, 304):
+        headers["content-length"] = str(len(answer.body))
+    listed = [(name.encode("latin-1", "replace"), text.encode("latin-1", "replace")) for name, text in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": listed})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": more})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,180 @@
+"""Decides who may ask: under which names the server answers, and which web pages may speak to it.
+
+A browser sends what any page tells it to, also to a server on the user's own computer. Two things tell such a request
+from a program's: its ``Origin``, which names the page's server, and its ``Host``. A page can make its own name point to
+this server (DNS rebinding), and then reads what it likes; but the Host is still the page's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from mab_gym.errors import UsageError
+from mab_gym.fhir.model._outcome import FhirError, Issue
+
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods by which a page can change nothing; browsers keep the answers from pages of other servers."""
+ROOT = "/fhir"
+_HOST = re.compile(r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?", re.ASCII)
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.ASCII)
+_EXPOSED = "Location, Content-Location, ETag, Last-Modified, Retry-After"
+_ASKED = (
+    "Accept, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-MAB-Session, "
+    "X-Requested-With"
+)
+
+
+class Gate:
+    """Decides which requests are let in, and says by which address they have reached the server.
+
+    Args:
+        own_url: The server's base URL, for a request that names no host.
+        hosts: Further names under which it is reached, each with a port (then with this one alone) or without.
+        origins: Web pages' origins that may write, and may read in a browser, as in ``https://app.example.org``.
+        base_url: The base URL that all answers name, where a proxy stands before the server; its host is let in.
+
+    Raises:
+        UsageError: A host, an origin or the base URL is none.
+    """
+
+    def __init__(
+        self, own_url: str, hosts: Iterable[str] = (), origins: Iterable[str] = (), base_url: str | None = None
+    ) -> None:
+        self._own_url = own_url
+        self._base_url = None if base_url is None else _read_base_url(base_url)
+        named = [own_url, *([self._base_url] if self._base_url else [])]
+        self._hosts = {_without_port(urlsplit(url).netloc.lower()) for url in named} | set(map(_read_host, hosts))
+        self._origins = {_read_origin(origin) for origin in origins}
+        if self._base_url is not None:
+            self._origins.add(_origin_of(self._base_url))
+
+    def admit(self, method: str, scheme: str, headers: Mapping[str, str], address: str) -> str:
+        """The base URL by which the client has reached the server.
+
+        Args:
+            method: The request's.
+            scheme: ``http`` or ``https``.
+            headers: By lower-case name.
+            address: The address at which the connection came in.
+
+        Raises:
+            FhirError: The request is for another host, or comes from another server's page and would write.
+        """
+        host = headers.get("host", "").lower()
+        if host:
+            self._check_host(host, address)
+        own_origin = f"{scheme}://{host}" if host else _origin_of(self._own_url)
+        if method not in READING:
+            self._check_origin(headers, own_origin)
+        if self._base_url is not None:
+            return self._base_url
+        return f"{scheme}://{headers['host']}{ROOT}" if host else self._own_url
+
+    def grants(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers by which a browser lets an allowed page read the answer."""
+        if not self._origins:
+            return {}
+        origin = headers.get("origin", "")
+        if origin.lower() not in self._origins:
+            return {"vary": "Origin"}
+        return {"vary": "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": _EXPOSED}
+
+    def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
+        """The headers for a browser that asks before it sends a page's request; None where this is no such question.
+
+        Raises:
+            FhirError: The page may not send anything.
+        """
+        if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
+            return None
+        if headers["origin"].lower() not in self._origins:
+            raise self._foreign()
+        return {
+            "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            "access-control-allow-headers": _ASKED,
+            "access-control-max-age": "600",
+        }
+
+    def _check_host(self, host: str, address: str) -> None:
+        found = _HOST.fullmatch(host)
+        if found is None:
+            raise FhirError(400, Issue("The Host header is no host and port", "invalid"))
+        name = found["name"].rstrip(".")
+        if not {name, host} & self._hosts and not _is_loopback(name) and not _is_same(name, address):
+            raise FhirError(
+                421,
+                Issue(
+                    f"This server does not answer for the host {name}, but for localhost and for what it was begun "
+                    f"with; to allow it: mab-gym serve --allow-host {name}",
+                    "security",
+                ),
+            )
+
+    def _check_origin(self, headers: Mapping[str, str], own_origin: str) -> None:
+        origin = headers.get("origin")
+        if origin is not None:
+            if origin.lower() != own_origin and origin.lower() not in self._origins:
+                raise self._foreign()
+        elif headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            raise self._foreign()
+
+    def _foreign(self) -> FhirError:
+        text = (
+            "Web pages of other servers may not write here; to let one: mab-gym serve --allow-origin and its origin, "
+            "as in https://app.example.org"
+        )
+        return FhirError(403, Issue(text, "security"))
+
+
+def _read_host(text: str) -> str:
+    host = text.strip().lower()
+    if _HOST.fullmatch(host) is None:
+        raise UsageError(f"--allow-host takes a host's name or address, as in records.example.org, not {text!r}")
+    return host
+
+
+def _read_origin(text: str) -> str:
+    origin = text.strip().lower().removesuffix("/")
+    if _ORIGIN.fullmatch(origin) is None or _HOST.fullmatch(urlsplit(origin).netloc) is None:
+        raise UsageError(f"--allow-origin takes a page's origin, as in https://app.example.org, not {text!r}")
+    return origin
+
+
+def _read_base_url(text: str) -> str:
+    url = text.strip().removesuffix("/")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    known = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc.lower()) is not None
+    if not known or parts.query or parts.fragment:
+        raise UsageError(f"--base-url takes the server's address, as in https://records.example.org/fhir, not {text!r}")
+    return url
+
+
+def _without_port(host: str) -> str:
+    found = _HOST.fullmatch(host)
+    return host if found is None else found["name"]
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_same(name: str, address: str) -> bool:
+    """Tells if a host is the very address at which the connection came in; a name that was made up never is."""
+    try:
+        return ipaddress.ip_address(name.strip("[]")) == ipaddress.ip_address(address)
+    except ValueError:
+        return False

@@ -1,0 +1,118 @@
+"""All task families at hand: the bundled ones, folders that a user names, and those that installed packages offer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from mab_gym._content import bundled_folder
+from mab_gym._opening import Opened
+from mab_gym.errors import ContentError, UsageError
+from mab_gym.tasking._family import Family, Stamps, load_family, stamps
+from mab_gym.tasking.case import Case
+
+ENTRY_POINTS = "mab_gym.tasks"
+"""Installed packages offer folders of families under this entry point group: ``name = "module:PATH"``."""
+FOLDERS_VARIABLE = "MAB_GYM_TASKS"
+"""Environment variable with further folders of families, separated as in PATH; the code in them runs."""
+
+
+class Catalogue(Mapping[str, Family]):
+    """Families by name, in the order of their numbers."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families: dict[str, Family] = {}
+        for family in sorted(families, key=lambda f: (f.number, f.name)):
+            if family.name in self._families:
+                raise ContentError(f"there are two task families named {family.name!r}; rename one of the folders")
+            self._families[family.name] = family
+
+    def __getitem__(self, name: str) -> Family:
+        return self._families[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._families)
+
+    def __len__(self) -> int:
+        return len(self._families)
+
+    def family(self, name: str) -> Family:
+        """One family.
+
+        Raises:
+            UsageError: There is none of this name.
+        """
+        if name not in self._families:
+            raise UsageError(f"there is no task family {name!r}; there are: {', '.join(self._families)}")
+        return self._families[name]
+
+    def case(self, case_id: str) -> Case:
+        """A canonical case by its id, as in ``latest_magnesium/07``.
+
+        Raises:
+            UsageError: There is none of this id.
+        """
+        if not isinstance(case_id, str):
+            raise UsageError(f"a case id is a text such as 'latest_magnesium/07', not {case_id!r}")
+        name, _, number = case_id.partition("/")
+        family = self.family(name)
+        wanted = int(number) if number.isdecimal() else 0
+        # Cases are numbered from 1 on as a rule.
+        for case in (*family.cases[wanted - 1 : wanted], *family.cases) if wanted else ():
+            if case.number == wanted:
+                return case
+        raise UsageError(
+            f"there is no case {case_id!r}; {name} has {name}/01 to {name}/{len(family.cases):02d} (mab-gym tasks list)"
+        )
+
+
+def load_folder(folder: Path) -> list[Family]:
+    """All families in a folder of families; the code in them runs (see SECURITY.md).
+
+    Raises:
+        ContentError: It is no folder, or one of them is not as it should be.
+    """
+    return [load_family(Path(child)) for child, _ in _families(folder)]
+
+
+def _families(folder: Path) -> list[tuple[str, Stamps]]:
+    """The families of a folder in the order of their names, and what tells whether their files are still the same."""
+    try:
+        with os.scandir(folder) as found:
+            children = sorted(entry.path for entry in found if entry.is_dir())
+    except OSError:
+        raise ContentError(f"there is no folder of task families at {folder}") from None
+    stamped = ((child, stamps(child)) for child in children)
+    return [(child, state) for child, state in stamped if any(name == "task.toml" for name, _ in state)]
+
+
+_LOADED: Opened[Catalogue] = Opened()
+
+
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """The families of one folder, or all that this installation, its packages and the environment offer.
+
+    They are loaded once, and anew where a file of them has changed.
+
+    Args:
+        folder: Where to look instead of everywhere.
+
+    Raises:
+        ContentError: A folder is none, or a family is not as it should be.
+    """
+    folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named())
+    state = tuple(found for each in folders for found in _families(each))
+    return _LOADED.get(folders, state, lambda: Catalogue(family for each in folders for family in load_folder(each)))
+
+
+@cache
+def _offered() -> tuple[Path, ...]:
+    """The folders of installed packages."""
+    return tuple(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
+
+
+def _named() -> tuple[Path, ...]:
+    return tuple(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)

@@ -1,0 +1,349 @@
+"""Task families: one folder each, of one shape, loaded from wherever it lies.
+
+tasks/latest_magnesium/
+    task.toml      name, number, kind, summary
+    prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, whom variants
+                   name otherwise
+    cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
+    verifier.py    verify(case, chart, result)
+    solution.py    solve(case, desk)
+    cases.jsonl    the frozen canonical cases
+    gold.jsonl     their answers and writes as data, for tests to compare with
+    prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import string
+import sys
+import tomllib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from mab_gym._opening import OPENING, Stamp, stamp_of
+from mab_gym.errors import ContentError
+from mab_gym.tasking._difficulty import DIFFICULTIES, UNRATED, rated_by
+from mab_gym.tasking._kinds import KINDS
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.solving import Desk, Solution
+from mab_gym.tasking.verdict import Verdict
+
+Stamps = tuple[tuple[str, Stamp], ...]
+
+PATIENT = "patient"
+"""The placeholder in a prompt for how the patient is named, which variants exchange; a case needs an ``mrn`` for it."""
+BY_MRN = "the patient with the MRN {}"
+_TRIES_FOR_SOMEBODY_NEW = 200
+PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
+
+
+class Draw(Protocol):
+    """Draws what makes a case of one branch from a chart, or None where the chart has no such patient."""
+
+    def __call__(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+        """The case's parameters."""
+        ...
+
+
+class Verify(Protocol):
+    """Judges what an agent left behind."""
+
+    def __call__(self, case: Case, chart: Chart, result: Result) -> Verdict:
+        """The verdict; never raises for anything that an agent did."""
+        ...
+
+
+class Solve(Protocol):
+    """The gold solution."""
+
+    def __call__(self, case: Case, desk: Desk) -> Solution:
+        """Yields actions and is sent the replies."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One category of tasks.
+
+    Attributes:
+        name: The folder's name.
+        number: Its place in listings; 1 to 10 are MedAgentBench's categories.
+        kind: ``query`` or ``action``.
+        difficulty: ``easy`` (1 step), ``medium`` (2) or ``hard`` (3 and more), counted in the gold solutions of the
+            frozen cases; as stated, or ``unrated``, where there are none.
+        summary: What it asks, in a few words.
+        context: The prompt's context, with ``{param}`` to be filled in.
+        question: The prompt's question, likewise.
+        branches: Its clinical situations, each with its share of thirty cases.
+        draw: See `Draw`.
+        verify: See `Verify`.
+        solve: See `Solve`.
+        cases: The frozen canonical cases.
+        without_codes: The context where codes are to be looked up; empty where the family has none.
+        excused: By the name of a rule or a shortcut, why an audit lets it pass.
+        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
+    """
+
+    name: str
+    number: int
+    kind: str
+    difficulty: str
+    summary: str
+    context: str
+    question: str
+    branches: Mapping[str, int]
+    draw: Draw
+    verify: Verify
+    solve: Solve
+    cases: Sequence[Case]
+    without_codes: str = ""
+    who: str = "mrn"
+    excused: Mapping[str, str] = field(default_factory=dict)
+
+    def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
+        """The context and the question of a case.
+
+        Args:
+            case: One of this family.
+            now: The record system's clock, as text.
+            patient: How the patient is named where the prompt has ``{patient}``; by the MRN where empty.
+        """
+        values = {"now": now, PATIENT: patient or BY_MRN.format(case.params.get("mrn", "")), **case.params}
+        return self.context.format_map(values), self.question.format_map(values)
+
+    @property
+    def names_patient(self) -> bool:
+        """Tells if the question has a placeholder for how the patient is named."""
+        return f"{{{PATIENT}}}" in self.question
+
+    def draw_cases(self, chart: Chart, seed: int, count: int) -> list[Case]:
+        """Draws cases, branches in proportion to their shares, no two alike while the chart has enough patients.
+
+        Args:
+            chart: Where to draw from.
+            seed: Equal seeds give equal cases on equal charts.
+            count: How many.
+
+        Raises:
+            ContentError: The chart has nobody for a branch.
+        """
+        rng = random.Random(f"{self.name}/{seed}")
+        wheel = [branch for branch, share in self.branches.items() for _ in range(share)]
+        # One branch from each of ``count`` equal parts of the wheel: exact shares for thirty, chance for one.
+        branches = [wheel[int((place + rng.random()) * len(wheel) / count)] for place in range(count)]
+        rng.shuffle(branches)
+        drawn: list[Case] = []
+        seen: set[str] = set()
+        for number, branch in enumerate(branches, start=1):
+            params = self.draw_branch(chart, rng, branch)
+            for _ in range(_TRIES_FOR_SOMEBODY_NEW):
+                if self._whom(params) not in seen:
+                    break
+                params = self.draw_branch(chart, rng, branch)
+            seen.add(self._whom(params))
+            drawn.append(Case(self.name, number, branch, params))
+        return drawn
+
+    def _whom(self, params: Mapping[str, Any]) -> str:
+        return str(params.get(self.who, params))
+
+    def draw_branch(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
+        """The parameters of one case of a branch.
+
+        Raises:
+            ContentError: The chart has nobody for it.
+        """
+        for part in chart.parts(rng):
+            params = self.draw(part, rng, branch)
+            if params is not None:
+                return params
+        raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
+
+
+def load_family(folder: Path) -> Family:
+    """Loads a family from its folder, anew where a file of it has changed.
+
+    Its Python files are executed, so it must be from somebody whom you trust.
+
+    Raises:
+        ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
+    """
+    with OPENING:  # another thread must not find a module that is still being run
+        return _load(folder)
+
+
+def stamps(folder: Path | str) -> Stamps:
+    """The stamps of a family's files, by their names, which tell whether they are still the same."""
+    with os.scandir(folder) as found:
+        return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
+
+
+def _load(folder: Path) -> Family:
+    missing = [part for part in PARTS if not (folder / part).is_file()]
+    if missing:
+        raise ContentError(f"{folder}: a family needs {', '.join(PARTS)}; missing: {', '.join(missing)}")
+    about = _read_toml(folder / "task.toml")
+    package = _package(folder)
+    cases_module = _module(folder / "cases.py", package)
+    context, separator, question = (folder / "prompt.md").read_text(encoding="utf-8").partition("\n---\n")
+    if not separator:
+        raise ContentError(f"{folder / 'prompt.md'}: write the context, a line with ---, and the question")
+    branches = _attribute(cases_module, "BRANCHES", folder / "cases.py")
+    if (
+        not isinstance(branches, dict)
+        or not branches
+        or not all(isinstance(n, int) and n > 0 for n in branches.values())
+    ):
+        raise ContentError(f"{folder / 'cases.py'}: BRANCHES maps each branch's name to its share, a whole number")
+    cases = _read_cases(folder)
+    family = Family(
+        name=folder.name,
+        number=_number(about, folder),
+        kind=_choice(about, "kind", KINDS, folder),
+        difficulty=_difficulty(about, cases, folder),
+        summary=str(about.get("summary", "")),
+        context=context.strip(),
+        question=question.strip(),
+        branches=branches,
+        draw=_attribute(cases_module, "draw", folder / "cases.py"),
+        verify=_attribute(_module(folder / "verifier.py", package), "verify", folder / "verifier.py"),
+        solve=_attribute(_module(folder / "solution.py", package), "solve", folder / "solution.py"),
+        cases=cases,
+        without_codes=_read_lookup(folder),
+        who=str(getattr(cases_module, "WHO", "mrn")),
+        excused=_excused(about, folder),
+    )
+    _check_prompt(family, folder)
+    return family
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContentError(f"{path}: {error}") from None
+
+
+def _number(about: Mapping[str, Any], folder: Path) -> int:
+    number = about.get("number")
+    if not isinstance(number, int) or number < 1:
+        raise ContentError(f"{folder / 'task.toml'}: number is a whole number from 1, not {number!r}")
+    return number
+
+
+def _excused(about: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
+    """The reasons why rules need not bite and shortcuts may win, by name."""
+    given = about.get("excused", {})
+    if not isinstance(given, dict) or not all(isinstance(why, str) and why for why in given.values()):
+        raise ContentError(f"{folder / 'task.toml'}: [excused] maps the name of a rule or shortcut to the reason")
+    return given
+
+
+def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: Path) -> str:
+    value = about.get(key)
+    if value not in allowed:
+        raise ContentError(f"{folder / 'task.toml'}: {key} is one of {', '.join(allowed)}, not {value!r}")
+    return str(value)
+
+
+def _difficulty(about: Mapping[str, Any], cases: Sequence[Case], folder: Path) -> str:
+    """The difficulty by the frozen cases' steps; where nobody counted them, the one that is stated."""
+    counted = rated_by(cases)
+    if "difficulty" not in about:
+        return counted
+    stated = _choice(about, "difficulty", DIFFICULTIES, folder)
+    if counted not in (stated, UNRATED):
+        raise ContentError(
+            f"{folder / 'task.toml'}: difficulty is stated as {stated}, but by the steps in cases.jsonl it is "
+            f"{counted}; leave it out"
+        )
+    return stated
+
+
+def _read_cases(folder: Path) -> tuple[Case, ...]:
+    path = folder / "cases.jsonl"
+    if not path.is_file():
+        return ()
+    cases: list[Case] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                cases.append(Case.from_json(folder.name, line))
+            except ValueError as error:
+                raise ContentError(f"{path}, line {number}: {error}") from None
+    return tuple(cases)
+
+
+def _read_lookup(folder: Path) -> str:
+    path = folder / "prompt_lookup.md"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _check_prompt(family: Family, folder: Path) -> None:
+    try:
+        named = {
+            name
+            for text in (family.context, family.question, family.without_codes)
+            for _, name, _, _ in string.Formatter().parse(text)
+            if name
+        }
+    except ValueError as error:
+        raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
+    for case in family.cases:
+        missing = {"mrn" if name == PATIENT else name for name in named} - {"now", *case.params}
+        if missing:
+            raise ContentError(
+                f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"
+            )
+
+
+def _package(folder: Path) -> str:
+    """Gives a folder's modules a package of their own, so that they may import one another relatively."""
+    known = repr((str(folder.resolve()), stamps(folder)))
+    name = f"mab_gym_family_{folder.name}_{zlib.crc32(known.encode()):08x}"
+    package = ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
+    return name
+
+
+def _module(path: Path, package: str) -> ModuleType:
+    name = f"{package}.{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ContentError(f"{path}: cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        line = getattr(error, "lineno", None) or _last_line(error, path)
+        raise ContentError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _last_line(error: Exception, path: Path) -> int:
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _attribute(module: ModuleType, name: str, path: Path) -> Any:
+    if not hasattr(module, name):
+        raise ContentError(f"{path}: defines no {name}")
+    return getattr(module, name)

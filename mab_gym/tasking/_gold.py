@@ -1,0 +1,89 @@
+"""Gold runs: a case's gold solution played on a session of the record system, its answer and writes taken down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mab_gym.actions import Finish, Get, Post, parse_action, read_answer, resolve
+from mab_gym.backends import RecordSession
+from mab_gym.errors import ContentError
+from mab_gym.fhir.http._exchange import FHIR_JSON
+from mab_gym.fhir.http._server import Request
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Reply, Solution
+
+_MOST_ACTIONS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRun:
+    """The steps, the answer and the writes of one gold solution.
+
+    Attributes:
+        steps: Its requests and decisions; see `mab_gym.tasking._difficulty`.
+        answer: The text between the brackets of its ``FINISH(...)``.
+        writes: The resources that it posted, as it sent them.
+    """
+
+    steps: int
+    answer: str
+    writes: Sequence[Mapping[str, Any]]
+
+    def to_json(self, case: Case) -> str:
+        """One line of a ``gold.jsonl``.
+
+        Raises:
+            ContentError: The answer is no JSON list.
+        """
+        try:
+            answer = read_answer(self.answer)
+        except ValueError as error:
+            raise ContentError(f"the gold solution of {case.id}: {error}") from None
+        data = {"number": case.number, "answer": answer, "writes": list(self.writes)}
+        return json.dumps(data, ensure_ascii=False)
+
+
+def play_gold(
+    solve: Callable[[Case, Desk], Solution],
+    case: Case,
+    desk: Desk,
+    session: RecordSession,
+    change: Callable[[str], str] = str,
+) -> GoldRun:
+    """Plays a case's gold solution.
+
+    Args:
+        solve: The family's gold solution.
+        case: Which case.
+        desk: A new one.
+        session: A session at the case's snapshot; it is reset afterwards.
+        change: What becomes of each address that is read.
+
+    Raises:
+        ContentError: The solution writes something that is no action, or does not come to an end.
+    """
+    solution, requests, writes = solve(case, desk), 0, []
+    try:
+        text = next(solution)
+        for _ in range(_MOST_ACTIONS):
+            match parse_action(text):
+                case Get(url):
+                    request = Request("GET", resolve(change(url), desk.base_url))
+                case Post(url, body):
+                    request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
+                    writes.append(json.loads(body))
+                case Finish(answer):
+                    return GoldRun(requests + len(desk.decisions), answer, writes)
+                case invalid:
+                    raise ContentError(f"the gold solution of {case.id}: {invalid.reason}")
+            response = session.handle(request)
+            requests += 1
+            text = solution.send(Reply(response.status, response.body))
+    except StopIteration:
+        raise ContentError(f"the gold solution of {case.id} ends without FINISH") from None
+    finally:
+        session.reset()
+    raise ContentError(f"the gold solution of {case.id} does not come to an end")

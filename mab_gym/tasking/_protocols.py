@@ -1,0 +1,94 @@
+"""Protocols: how a task is put to an agent and how its actions are answered, as data and plain functions.
+
+``ehr`` is this project's own: POSTs are really executed and may be refused, and the reply shows what was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mab_gym.errors import UsageError
+from mab_gym.fhir.http._server import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """The texts of the game.
+
+    Attributes:
+        name: As environment files name it.
+        opening: What opens an episode; filled with ``base_url``, ``max_steps``, ``context`` and ``question``.
+        got: The reply to a GET that succeeded; filled with ``status`` and ``body``.
+        stored: The reply to a POST that succeeded; filled with ``status``, ``location`` and ``body``.
+        failed: The reply where the record system refused; filled with ``verb``, ``status`` and ``body``.
+        refused: The reply where nothing was sent; filled with ``reason``.
+    """
+
+    name: str
+    opening: str
+    got: str
+    stored: str
+    failed: str
+    refused: str
+
+    def reply(self, verb: str, response: Response) -> str:
+        """The text that answers an executed action."""
+        if response.status >= 400:
+            return self.failed.format(verb=verb, status=response.status, body=response.body)
+        if verb == "POST" and response.status == 201:
+            location = response.headers.get("location", "")
+            return self.stored.format(status=response.status, location=location, body=response.body)
+        return self.got.format(status=response.status, body=response.body)
+
+
+EHR = Protocol(
+    name="ehr",
+    opening="""\
+You work in a hospital's electronic health record, which speaks FHIR R4. Its base address is {base_url}/
+
+Each of your messages must be exactly one action, with no other text around it:
+
+GET {base_url}/RESOURCE?parameter=value
+    reads or searches. You are shown the response.
+
+POST {base_url}/RESOURCE
+{{"resourceType": "RESOURCE", ...}}
+    creates a resource; the JSON follows on the next line. It is really stored, or refused with a reason, and you are \
+shown which.
+
+FINISH([item, ...])
+    ends the task with your answer, a JSON list. Text goes in double quotes.
+
+You have {max_steps} messages, FINISH included. Write nothing to the record that the task does not ask for. Any other \
+message ends the task as failed.
+
+What is often needed:
+- Patient?family=…&given=…&birthdate=YYYY-MM-DD finds a person; a Patient's id is the medical record number (MRN).
+- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and \
+a link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
+address is written %2B.
+- Condition, Procedure, MedicationRequest and ServiceRequest can be searched by patient as well.
+- A result with the status entered-in-error does not count.
+
+Context: {context}
+
+Task: {question}""",
+    got="HTTP {status}\n{body}",
+    stored="HTTP {status}, stored as {location}\n{body}",
+    failed="HTTP {status}: the {verb} was refused and changed nothing.\n{body}",
+    refused="Not sent: {reason}.",
+)
+
+PROTOCOLS: Mapping[str, Protocol] = {EHR.name: EHR}
+
+
+def protocol(name: str) -> Protocol:
+    """A protocol by name.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {name!r}; there are: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]

@@ -1,0 +1,75 @@
+"""Training cases without end, every branch of every family as often as the others.
+
+What stands at a place of a stream depends on the seed and the place alone. So a stream goes on anywhere, and workers
+that take every n-th place share one without speaking to each other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from mab_gym.errors import UsageError
+from mab_gym.tasking._family import Family
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+
+
+class CaseStream(Iterator[Case]):
+    """An endless iterator of fresh cases.
+
+    Each run of as many cases as there are families has one of each, in a new order; and each family runs through its
+    branches in a new order before it begins again.
+
+    Args:
+        families: Which families take part.
+        chart: Where the cases are drawn from; the more people it has, the rarer somebody comes twice.
+        seed: Equal seeds give equal streams on equal charts.
+        shard: Which worker of how many, as in ``(0, 8)``: each gets every eighth case, none gets another one's.
+        position: Where this worker goes on; `position` tells it, to be kept with a checkpoint.
+
+    Raises:
+        UsageError: No family, a shard that is not there, or a position before the beginning.
+    """
+
+    def __init__(
+        self,
+        families: Sequence[Family],
+        chart: Chart,
+        seed: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        position: int = 0,
+    ) -> None:
+        worker, workers = shard
+        if not families:
+            raise UsageError("a stream of cases needs at least one task family")
+        if not 0 <= worker < workers:
+            raise UsageError(f"a shard is a worker's number from 0 and how many there are, as in (0, 8), not {shard!r}")
+        if position < 0:
+            raise UsageError(f"a stream begins at position 0, not at {position}")
+        self._families = tuple(families)
+        self._chart = chart
+        self._seed = seed
+        self._shard = (worker, workers)
+        self.position = position
+
+    def __next__(self) -> Case:
+        worker, workers = self._shard
+        case = self._at(self.position * workers + worker)
+        self.position += 1
+        return case
+
+    def _at(self, place: int) -> Case:
+        """The case at a place of the whole stream."""
+        turn, seat = divmod(place, len(self._families))
+        family = self._families[self._shuffled("families", turn, len(self._families))[seat]]
+        branches = tuple(family.branches)
+        cycle, step = divmod(turn, len(branches))
+        branch = branches[self._shuffled(family.name, cycle, len(branches))[step]]
+        params = family.draw_branch(self._chart, random.Random(f"{self._seed}/{place}"), branch)
+        return Case(family.name, 1 + place, branch, params)
+
+    def _shuffled(self, what: str, turn: int, count: int) -> list[int]:
+        order = list(range(count))
+        random.Random(f"{self._seed}/{what}/{turn}").shuffle(order)
+        return order

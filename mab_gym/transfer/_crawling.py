@@ -1,0 +1,187 @@
+"""Everything that a running FHIR server holds, page after page, in files that a later run goes on with.
+
+A folder beside the archive holds one NDJSON file for each resource type, and a state that says how far each has come.
+A page counts once the state says so: what was written after that is cut off when a run begins, so that a kill at any
+moment neither loses nor doubles anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from mab_gym.errors import RecordsError, UsageError
+from mab_gym.fhir.model._json_text import compact
+from mab_gym.transfer._asking import TRIES, Asking, StatusError
+from mab_gym.transfer._gathering import Gathering
+from mab_gym.transfer._importing import Imported, Tell, finish, take_lines
+from mab_gym.transfer._problems import noting
+
+PAGE: Final = 500
+"""Resources asked for at a time."""
+_FIRST_TRIES: Final = 3
+"""So often a server is asked that has not answered yet at all."""
+_STATE: Final = "state.json"
+
+
+def import_server(
+    base_url: str,
+    out: Path,
+    name: str,
+    types: Sequence[str] = (),
+    tell: Tell = lambda what, done, total: None,
+    pause: float = 1.0,
+) -> Imported:
+    """Imports from a FHIR server by its base URL; goes on where an earlier, cut off run had come.
+
+    Args:
+        base_url: As in ``http://localhost:8080/fhir``. Headers and a bearer token come from the
+            environment (see `mab_gym.client._transport`).
+        out: The archive to write; ``OUT.partial`` beside it holds the pages until then.
+        name: What to call it.
+        types: Resource types; all that the server searches where empty.
+        tell: Told of progress.
+        pause: Seconds before a request that failed is put again the first time; doubled each time.
+
+    Raises:
+        NotInstalledError: httpx is missing.
+        UsageError: The URL is none, or the folder belongs to the import of another server.
+        RecordsError: The server does not answer, speaks another version of FHIR, or has nothing.
+    """
+    with _Crawl(base_url, out.with_name(out.name + ".partial"), pause) as crawl:
+        chosen = crawl.types(types)
+        for number, resource_type in enumerate(chosen):
+            tell("resource types", number, len(chosen))
+            crawl.fetch(resource_type, tell)
+        tell("resource types", len(chosen), len(chosen))
+        gathering = Gathering()
+        with noting(out.with_name(out.name + ".problems.jsonl")) as problems:
+            for resource_type in chosen:
+                if (path := crawl.file(resource_type)).is_file():
+                    take_lines(gathering, problems, path, f"{resource_type} of the server")
+            imported = finish(gathering, problems, out, {"name": name, "source": "FHIR server"}, from_server=True)
+        crawl.discard()
+    return imported
+
+
+class _Crawl:
+    """The folder and the connection of one import."""
+
+    def __init__(self, base_url: str, folder: Path, pause: float) -> None:
+        self._base = base_url.rstrip("/")
+        self._asking = Asking(self._base, pause)
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._state: dict[str, Any] = {"base": self._base, "types": {}}
+        if (path := folder / _STATE).is_file():
+            self._state = json.loads(path.read_text(encoding="utf-8"))
+            if self._state["base"] != self._base:
+                raise UsageError(
+                    f"{folder} holds a part of an import from {self._state['base']}; remove it or take another --out"
+                )
+
+    def __enter__(self) -> _Crawl:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._asking.close()
+        with suppress(OSError):
+            self._folder.rmdir()  # which it lets nobody do while there is anything in it
+
+    def types(self, asked_for: Sequence[str]) -> list[str]:
+        """The resource types to fetch: those asked for, or all that the server searches.
+
+        Raises:
+            RecordsError: The server says that it speaks another version of FHIR, or does not answer.
+        """
+        statement: Mapping[str, Any] = {}
+        try:
+            statement = self._asking.get(f"{self._base}/metadata?_format=json", tries=_FIRST_TRIES) or {}
+        except StatusError:
+            if not asked_for:
+                raise
+        version = statement.get("fhirVersion")
+        if isinstance(version, str) and not version.startswith("4."):
+            raise RecordsError(
+                f"{self._base} speaks FHIR {version}; archives hold FHIR R4 (4.0.1), so nothing was fetched"
+            )
+        if asked_for:
+            return list(asked_for)
+        rest = (statement.get("rest") or [{}])[0]
+        return [
+            str(each["type"])
+            for each in rest.get("resource", ())
+            if any(i.get("code") == "search-type" for i in each.get("interaction", ({"code": "search-type"},)))
+        ]
+
+    def file(self, resource_type: str) -> Path:
+        """Where the resources of a type lie."""
+        return self._folder / f"{resource_type}.ndjson"
+
+    def fetch(self, resource_type: str, tell: Tell) -> None:
+        """Fetches what is missing of a type."""
+        first = f"{self._base}/{resource_type}?_count={PAGE}&_format=json"
+        for _ in range(TRIES):
+            state = self._state["types"].setdefault(resource_type, {"next": first, "bytes": 0, "count": 0})
+            if state["next"] is None:
+                return
+            if self._pages(resource_type, state, tell):
+                return
+            self._state["types"].pop(resource_type)
+        raise RecordsError(f"{self._base} forgets its pages of {resource_type} faster than they can be fetched")
+
+    def discard(self) -> None:
+        """Removes the folder."""
+        for path in self._folder.iterdir():
+            path.unlink()
+        self._folder.rmdir()
+
+    def _pages(self, resource_type: str, state: dict[str, Any], tell: Tell) -> bool:
+        """Fetches the pages of a type from where it had come; False where the server has forgotten the search."""
+        begun, asked = state["count"] > 0, set[str]()
+        with self.file(resource_type).open("ab") as file:
+            file.truncate(state["bytes"])
+            while state["next"] is not None:
+                if state["next"] in asked:
+                    raise RecordsError(f"the pages of {resource_type} at {self._base} lead back to one another")
+                asked.add(state["next"])
+                bundle = self._asking.get(state["next"], gone=begun)
+                if bundle is None:
+                    return False
+                if bundle.get("resourceType") != "Bundle":
+                    raise RecordsError(
+                        f"{self._base}/{resource_type} answers with {bundle.get('resourceType')!r}, not with a Bundle"
+                    )
+                resources = [entry.get("resource") for entry in _objects(bundle.get("entry"))]
+                mine = [each for each in _objects(resources) if each.get("resourceType") == resource_type]
+                file.write("".join(compact(each) + "\n" for each in mine).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                links = (link.get("url") for link in _objects(bundle.get("link")) if link.get("relation") == "next")
+                following = next(links, None)
+                state |= {
+                    "next": None if following is None else self._asking.same_origin(following),
+                    "bytes": file.tell(),
+                    "count": state["count"] + len(mine),
+                }
+                self._save()
+                begun = True
+                if state["count"]:
+                    tell(resource_type, state["count"], int(bundle.get("total", 0) or 0))
+        if not state["count"]:
+            self.file(resource_type).unlink(missing_ok=True)
+        return True
+
+    def _save(self) -> None:
+        path = self._folder / _STATE
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(self._state), encoding="utf-8")
+        fresh.replace(path)
+
+
+def _objects(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
