@@ -18,7 +18,8 @@ import mab_gym  # noqa: F401  (registers the ids)
 from mab_gym.agents._reference import Oracle
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.fhir.http._server import Request
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import score
 
 JSON = {"content-type": "application/fhir+json"}

@@ -16,8 +16,9 @@ import gymnasium
 
 import mab_gym  # noqa: F401  (registers the environments)
 from mab_gym.integrations.ray import LOCAL, Job, RayWorkers
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play_until_judged
 from mab_gym.runs._scores import AGENTS
 
 ROUNDS = 25

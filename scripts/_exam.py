@@ -14,8 +14,9 @@ from transformers import TrainerCallback
 
 import mab_gym
 from mab_gym.integrations.trl import ChatTokens, Player, Start, Track, make_env, sampler
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import RunFolder
-from mab_gym.runs._rollout import assignments, unwrapped
+from mab_gym.runs._rollout import assignments
 from mab_gym.runs._statistics import wilson
 
 

@@ -34,8 +34,9 @@ from mab_gym.errors import MabGymError
 from mab_gym.menu import MenuAgent, MenuPolicy
 from mab_gym.menu._learning import REWARDS, Point, Settings, solved_by_family, train
 from mab_gym.menu._policies import RandomChoice, deaf
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord, RunFolder
-from mab_gym.runs._rollout import assignments, play_all, play_until_judged, unwrapped
+from mab_gym.runs._rollout import assignments, play_all, play_until_judged
 
 TEST = "mab_gym/MedAgentBench-v0"
 CHANGED = ("perturbed", "distractors", "perturbed+distractors")

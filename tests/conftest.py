@@ -14,7 +14,7 @@ import pytest
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._workplace import Workplace
 from mab_gym.episode import Game
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 CANONICAL = "mab_gym/MedAgentBench-v0"
 OFFICIAL = "mab_gym/MedAgentBench-Official-v0"

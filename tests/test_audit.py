@@ -39,7 +39,7 @@ from mab_gym.audit._words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
 from mab_gym.envs._environment_file import environment_files
 from mab_gym.envs._workplace import Workplace
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from tests.conftest import CANONICAL
 

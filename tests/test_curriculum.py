@@ -15,7 +15,8 @@ import pytest
 from mab_gym.agents._fallible import Fallible
 from mab_gym.curriculum import Arm, CaseSampler, Curriculum, CurriculumWrapper, StagedCurriculum, arms_of
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import Assignment, play, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import Assignment, play
 from tests.conftest import CANONICAL, OFFICIAL, make
 
 TRAIN = "mab_gym/MedAgentBench-Train-v0"

@@ -18,7 +18,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.envs._registration import register_file
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL, HAPI, make
 
 IDS = [read_environment(path).id for path in environment_files()]

@@ -8,7 +8,8 @@ from mab_gym.agents._reference import Oracle
 from mab_gym.cohort._names import folded
 from mab_gym.cohort._people import draw_people
 from mab_gym.cohort._spec import CANONICAL, TRAIN, VALIDATION, scaled
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 
 VALIDATION_ID = "mab_gym/MedAgentBench-Validation-v0"
 

@@ -9,7 +9,7 @@ import gymnasium
 import pytest
 
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._taskset import TaskSet
 from mab_gym.tasking.case import Case
 

@@ -12,7 +12,8 @@ import pytest
 
 from mab_gym.agents._reference import Oracle
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.tasking._definitions import CATALOGUE
 from mab_gym.tasking._variants import VARIANTS, idle_variants, read_variants, stage
 from tests.conftest import CANONICAL

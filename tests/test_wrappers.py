@@ -15,7 +15,7 @@ import pytest
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._random_actions import plausible_action
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.wrappers import InvalidActionPenalty, PartialCredit, PotentialShaping, Situation, StepPenalty
 from tests.conftest import CANONICAL, OFFICIAL, make
 

@@ -18,7 +18,7 @@ from mab_gym.cli._environment import make
 from mab_gym.cohort._locate import archive_path, named_spec
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.fhir.store._archive import open_archive
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 _STREAMED = 1000
 """So many cases are looked at where they come without end."""

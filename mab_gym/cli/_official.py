@@ -18,8 +18,9 @@ from mab_gym.official._regrade import open_chart, read_trajectories, trajectory_
 from mab_gym.official._regrade import regrade as regrade_all
 from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import read_tasks
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments
 from mab_gym.runs._rollout import play as play_one
 from mab_gym.runs._scores import OFFICIAL_AGENTS, scores
 

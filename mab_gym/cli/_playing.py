@@ -21,8 +21,9 @@ from mab_gym.cli._running import Tally, watching
 from mab_gym.envs._environment_file import CONTAINER, Environment, sibling
 from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import AgentLostError, UsageError
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EPISODES, EpisodeRecord, RunFolder, read_about, read_records
-from mab_gym.runs._rollout import Assignment, assignments, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments
 from mab_gym.runs._scores import Prices
 from mab_gym.runs._threads import Seat, play_at_once
 from mab_gym.tasking._variants import read_variants

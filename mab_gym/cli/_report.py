@@ -14,7 +14,7 @@ from mab_gym.errors import MabGymError, UsageError
 from mab_gym.report._expected import Expected, expected_actions
 from mab_gym.report._page import write_report
 from mab_gym.report._runs import Run, labels, read_run
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 
 def report(

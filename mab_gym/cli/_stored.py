@@ -16,10 +16,11 @@ from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import make
 from mab_gym.envs._environment_file import EMBEDDED
 from mab_gym.errors import UsageError
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._fine_tuning import WHICH, chosen, write_chats
 from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
 from mab_gym.runs._regrade import regrade as regrade_all
-from mab_gym.runs._rollout import assignments, play_until_judged, unwrapped
+from mab_gym.runs._rollout import assignments, play_until_judged
 
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `mab-gym eval` makes it.")]
 

@@ -33,7 +33,7 @@ from mab_gym.cli._console import counting, output
 from mab_gym.cli._environment import DEFAULT_ENV, make
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import GoldRun, play_gold

@@ -17,7 +17,7 @@ import gymnasium
 from mab_gym.envs._environment_file import CONTAINER, EMBEDDED
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 _T = TypeVar("_T")
 

@@ -10,7 +10,8 @@ from typing import Any
 import gymnasium
 
 from mab_gym.errors import UsageError
-from mab_gym.runs._rollout import Assignment, assignments, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import Assignment, assignments
 from mab_gym.tasking._variants import read_variants
 
 

@@ -13,7 +13,7 @@ from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, environment_file
 from mab_gym.envs._registration import register_file
 from mab_gym.episode import Step
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:

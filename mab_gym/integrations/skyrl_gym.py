@@ -12,7 +12,7 @@ from mab_gym.errors import UsageError
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import rows
 from mab_gym.integrations._sessions import Session, make, make_to_read
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 with needing("skyrl", "an environment for SkyRL needs"):
     from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput, ConversationType

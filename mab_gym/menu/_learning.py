@@ -22,8 +22,9 @@ from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu._agent import MenuAgent, MenuPolicy
 from mab_gym.menu._env import MenuEnv
 from mab_gym.menu._orders_paid import OrdersPaid
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments, play, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play
 from mab_gym.wrappers import PartialCredit, PotentialShaping
 
 GAMMA = 0.9

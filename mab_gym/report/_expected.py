@@ -11,8 +11,9 @@ from mab_gym.agents import Agent
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, play_until_judged, unwrapped
+from mab_gym.runs._rollout import Assignment, play_until_judged
 
 Expected = Mapping[tuple[int, str], Sequence[str]]
 """By seed and case: the actions of the gold solution."""

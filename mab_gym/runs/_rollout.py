@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any
 
 import gymnasium
 
 from mab_gym.agents import Account, Accountable, Agent, Insider
-from mab_gym.agents._agent import reply_message
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.episode import Step
-from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, InfrastructureError, UsageError
+from mab_gym.errors import AgentError, AgentLostError, UsageError
+from mab_gym.runs._driver import Do, Driver, at_once, drive, now, unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.tasking.verdict import Code, Reason, verdict_from
 
 RETRIES = 2
 """How often an episode is played again that the record system has spoiled."""
@@ -83,106 +81,58 @@ def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **o
 
     Args:
         env: An environment of this package, however wrapped.
-        agent: Who plays.
-        assignment: What.
+        agent: The agent that plays.
+        assignment: The seed and the case to play.
         options: Further options for ``env.reset``.
 
     Raises:
         AgentLostError: What carries the agent has failed for good.
     """
-    return _play(env, agent, assignment, options).scores_only
+    return now(play_once(Driver(env), agent, assignment, options)).scores_only
 
 
-def _play(
-    env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, options: Mapping[str, str | None]
+async def play_once(
+    driver: Driver, agent: Agent, assignment: Assignment, options: Mapping[str, str | None], do: Do = at_once
 ) -> EpisodeRecord:
-    inner = unwrapped(env)
-    chosen = {name: value for name, value in {"case": assignment.case, **options}.items() if value is not None}
-    observation, info = env.reset(seed=assignment.seed, options=chosen)
-    case = inner.episode.case
-    if case is None:
-        raise RuntimeError("reset began no case")
+    """Plays one episode to its end, with an agent that answers at once or is awaited.
+
+    Args:
+        driver: Drives the episode.
+        agent: The agent that plays.
+        assignment: The seed and the case to play.
+        options: Further options for ``env.reset``.
+        do: How the environment is worked with.
+
+    Returns:
+        The record, with all that was said.
+
+    Raises:
+        AgentLostError: What carries the agent has failed for good.
+    """
+    await do(lambda: driver.begin(assignment.seed, {"case": assignment.case, **options}))
+    case = driver.case
     if isinstance(agent, Insider):
-        agent.brief(inner.workplace, case)
-    total, terminated, truncated = 0.0, False, False
-    actions: list[str] = []
-    messages = [_message("user", observation["text"])]
-    agent_error = context_limit = last = None
+        agent.brief(unwrapped(driver.env).workplace, case)
     try:
-        agent.reset(observation, info, assignment.agent_seed)
-        while not (terminated or truncated):
-            last = None
-            actions.append(agent.act(observation))
-            observation, reward, terminated, truncated, info = env.step(actions[-1])
-            last = observation
-            messages += _exchanged(actions[-1], observation)
-            total += float(reward)
-    except ContextLimitError as error:
-        context_limit = str(error)
-        step: Step = env.get_wrapper_attr("stop_for_context")(context_limit)
-        terminated, truncated, info = step.terminated, step.truncated, step.info
-        total += step.reward
+        begun: Any = agent.reset(driver.observation, driver.info, assignment.agent_seed)  # type: ignore[func-returns-value]
+        if isawaitable(begun):
+            await begun
+        await drive(driver, agent, do)
+    except AgentLostError:
+        driver.leave()
+        raise
     except AgentError as error:
-        with suppress(InfrastructureError):
-            inner.episode.close()
-        if isinstance(error, AgentLostError):
-            raise
-        agent_error, truncated = str(error), True
-        problem = Reason(Code.UNJUDGED, f"What carries the agent failed: {agent_error}.")
-        info = {**info, "verdict": verdict_from([problem]).to_dict()}
-    account = agent.account(last) if isinstance(agent, Accountable) else Account()
-    return recorded(
-        env,
-        info,
-        agent=agent.name,
+        driver.break_off(str(error))
+    account = agent.account(driver.unread) if isinstance(agent, Accountable) else Account()
+    return driver.record(
+        agent.name,
         branch=case.branch,
-        seed=assignment.seed,
-        reward=total,
-        terminated=terminated,
-        truncated=truncated,
         repeat=assignment.repeat,
-        agent_error=agent_error,
-        context_limit=context_limit,
-        actions=actions,
-        messages=account.messages or messages,
+        messages=account.messages or driver.messages,
         calls=account.calls,
         tokens_in=account.tokens_in,
         tokens_out=account.tokens_out,
     )
-
-
-def recorded(env: gymnasium.Env[Any, str], info: Mapping[str, Any], **told: Any) -> EpisodeRecord:
-    """The record of an episode that has ended.
-
-    Args:
-        env: Where it was played.
-        info: The last one.
-        told: The fields of `EpisodeRecord` that no ``info`` holds.
-    """
-    return EpisodeRecord(
-        env=unwrapped(env).workplace.environment.id,
-        case=info["case"],
-        family=info["family"],
-        kind=info["kind"],
-        difficulty=info["difficulty"],
-        steps=info["step"],
-        verdict=info["verdict"],
-        infrastructure_error=info.get("infrastructure_error"),
-        variant=info.get("variant", ""),
-        **told,
-    )
-
-
-def _message(role: str, content: str, **more: Any) -> dict[str, Any]:
-    return {"role": role, "content": content, **more}
-
-
-def _exchanged(action: str, observation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """An action and its reply, as messages; what ends an episode may have none."""
-    said = [_message("assistant", action)]
-    if observation["text"]:
-        said.append(reply_message("user", observation))
-    return said
 
 
 def play_until_judged(
@@ -209,12 +159,13 @@ def play_until_judged(
     Raises:
         AgentLostError: As for `play`.
     """
-    record = _play(env, agent, assignment, options)
+    driver = Driver(env)
+    record = now(play_once(driver, agent, assignment, options))
     for tried in range(retries):
         if record.infrastructure_error is None:
             break
         time.sleep(pause * 2**tried)
-        again = _play(env, agent, assignment, options)
+        again = now(play_once(driver, agent, assignment, options))
         record = replace(
             again,
             retries=tried + 1,
@@ -234,15 +185,3 @@ def play_all(
     """Plays one assignment after another and gives each record as its episode ends."""
     for assignment in todo:
         yield play(env, agent, assignment, **options)
-
-
-def unwrapped(env: gymnasium.Env[Any, str]) -> MedicalRecordEnv:
-    """The environment inside its wrappers.
-
-    Raises:
-        UsageError: It is not one of this package.
-    """
-    inner = env.unwrapped
-    if not isinstance(inner, MedicalRecordEnv):
-        raise UsageError(f"{type(inner).__name__} is not an environment of mab_gym")
-    return inner

@@ -20,8 +20,9 @@ from mab_gym.agents._reference import (
     most_common,
 )
 from mab_gym.errors import UsageError
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments, play, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play
 from mab_gym.runs._statistics import Tries
 
 GROUPS: Mapping[str, Callable[[EpisodeRecord], bool]] = {

@@ -24,7 +24,7 @@ from mab_gym.fhir.store._archive import open_archive, read_about, write_archive
 from mab_gym.fhir.store._build import build_tables
 from mab_gym.fhir.store._table import Table
 from mab_gym.official._files import json_lines
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue
 from tests.conftest import CANONICAL, ROOT
 from tests.official.tasks_of_our_own import write_functions, write_tasks

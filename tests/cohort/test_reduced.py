@@ -14,7 +14,7 @@ from mab_gym.cohort._spec import REDUCED, CohortSpec, ReducedSpec
 from mab_gym.envs._workplace import Workplace
 from mab_gym.fhir.store._archive import write_archive
 from mab_gym.fhir.store._base import BaseTable
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract.test_families import gold_actions
 

@@ -25,8 +25,9 @@ from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store._archive import open_archive
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import RunFolder, read_records
-from mab_gym.runs._rollout import assignments, play_until_judged, unwrapped
+from mab_gym.runs._rollout import assignments, play_until_judged
 from tests.conftest import CANONICAL, make
 from tests.container.conftest import STUB_ARCHIVE
 from tests.container.test_stand_in import mine

@@ -22,7 +22,8 @@ from mab_gym.backends.container._process_lock import this_process
 from mab_gym.client._transport import Transport
 from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.fhir.http._server import Request
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import score
 from tests.conftest import HAPI
 from tests.container.conftest import command

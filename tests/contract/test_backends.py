@@ -11,7 +11,8 @@ import pytest
 
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._workplace import _remote
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import score
 from mab_gym.tasking._catalogue import load_catalogue
 from tests.backends.hospital import Hospital, hospital

@@ -8,7 +8,7 @@ import gymnasium
 import pytest
 
 from mab_gym.envs._workplace import Workplace
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract import mutations
 from tests.contract.test_gold import BEYOND, FOLDERS, SAYS_NOTHING, judged, lines, others

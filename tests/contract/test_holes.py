@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 
 from mab_gym.envs._workplace import Workplace
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract.test_gold import BEYOND, judged, lines
 

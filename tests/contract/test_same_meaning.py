@@ -11,7 +11,7 @@ import gymnasium
 import pytest
 
 from mab_gym.envs._workplace import Workplace
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.verdict import Verdict

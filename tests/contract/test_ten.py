@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract import mutations
 from tests.contract.test_beyond import LEAST_ACCEPTED, LEAST_REJECTED, played

@@ -10,7 +10,7 @@ import pytest
 
 from mab_gym.envs._workplace import Workplace
 from mab_gym.fhir.store._overlay import Write
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import play_gold

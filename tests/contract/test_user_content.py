@@ -14,7 +14,8 @@ from mab_gym.cli.app import app
 from mab_gym.envs._environment_file import environment_files
 from mab_gym.envs._registration import register_file
 from mab_gym.errors import ContentError
-from mab_gym.runs._rollout import assignments, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import load_family
 from tests.conftest import ROOT

@@ -15,7 +15,7 @@ import pytest
 
 from mab_gym.cohort._spec import BEYOND as BEYOND_SPEC
 from mab_gym.envs._workplace import Workplace
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from tests.conftest import CANONICAL
 

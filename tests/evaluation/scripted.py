@@ -17,7 +17,8 @@ import gymnasium
 
 from mab_gym.actions import Finish, Get, Post, parse_action
 from mab_gym.agents._reference import Oracle
-from mab_gym.runs._rollout import assignments, play_until_judged, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_until_judged
 
 KEY = "sk-sesame-0123456789"
 TOO_LONG = {

@@ -14,8 +14,9 @@ from mab_gym.agents._endpoint import ChatEndpoint
 from mab_gym.agents._model import TextModel, ToolModel, action_of
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import AgentLostError
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play_until_judged
 from mab_gym.runs._scores import score
 from mab_gym.runs._threads import Seat, play_at_once
 from tests.conftest import CANONICAL, OFFICIAL, make

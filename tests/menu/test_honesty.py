@@ -17,7 +17,8 @@ from mab_gym.cohort._locate import named_archive
 from mab_gym.fhir.store._archive import open_archive, write_archive
 from mab_gym.fhir.store._table import Column, PoolColumn, Table
 from mab_gym.menu import MenuAgent, MenuEnv
-from mab_gym.runs._rollout import assignments, play_all, play_until_judged, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play_all, play_until_judged
 from tests.conftest import CANONICAL
 from tests.menu.expert import Expert, course, families, solved
 

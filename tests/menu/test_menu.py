@@ -18,8 +18,9 @@ from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu import CHART, CHOICES, FEATURES, Menu, MenuAgent, MenuEnv
 from mab_gym.menu._learning import Settings, train
 from mab_gym.menu._policies import RandomChoice, deaf
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import RunFolder, read_records
-from mab_gym.runs._rollout import Assignment, assignments, play, play_until_judged, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play, play_until_judged
 from tests.conftest import CANONICAL
 from tests.menu.expert import PLACE, Expert, families, solved, wins
 

@@ -7,7 +7,7 @@ import pytest
 
 from mab_gym.menu import MenuEnv
 from mab_gym.menu._orders_paid import UNWANTED, OrdersPaid
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.menu.expert import PLACE, Expert, course, families
 

@@ -23,7 +23,8 @@ from mab_gym.official._episode import OfficialEpisode
 from mab_gym.official._regrade import open_chart, read_trajectories, regrade, replay
 from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import NOW, read_tasks
-from mab_gym.runs._rollout import assignments, play, play_all, unwrapped
+from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._rollout import assignments, play, play_all
 from mab_gym.runs._scores import OFFICIAL_AGENTS, violations
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official

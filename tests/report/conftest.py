@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from mab_gym.agents import Agent
 from mab_gym.agents._reference import InstantFinish, Oracle
 from mab_gym.cli.app import app
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import RunFolder
-from mab_gym.runs._rollout import Assignment, assignments, play_until_judged, unwrapped
+from mab_gym.runs._rollout import Assignment, assignments, play_until_judged
 from tests.conftest import CANONICAL
 
 _BASE = "http://localhost:8080/fhir"

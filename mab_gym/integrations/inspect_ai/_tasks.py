@@ -14,7 +14,7 @@ from mab_gym.integrations._rows import Row, rows
 from mab_gym.integrations._sessions import make_to_read
 from mab_gym.integrations.inspect_ai._playing import play_episode
 from mab_gym.integrations.inspect_ai._scoring import solved, unsafe
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 
 @task

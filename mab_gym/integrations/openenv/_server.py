@@ -16,7 +16,7 @@ from mab_gym import __version__
 from mab_gym.integrations._async_sessions import done, is_direct
 from mab_gym.integrations._sessions import make
 from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 
 SESSIONS = 256
 """Sessions at once, unless another number is asked for."""

@@ -10,10 +10,10 @@ from typing import Any
 from mab_gym.actions import Finish, Get, Post, render
 from mab_gym.agents._model import json_text
 from mab_gym.curriculum import CaseSampler
-from mab_gym.episode import Step
+from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.errors import UsageError
-from mab_gym.integrations.trl._playing import outcome_of
 from mab_gym.integrations.trl._prompts import Maker, TextEnv, make_env
+from mab_gym.runs._driver import Driver
 
 _OVER = "The task has ended. Nothing more can be done."
 
@@ -29,11 +29,8 @@ class MedicalRecordTools:
     """
 
     def __init__(self, make: Callable[[], TextEnv], curriculum: CaseSampler | None = None) -> None:
-        self._env = make()
+        self._driver = Driver(make())
         self._curriculum = curriculum
-        self._last: Step | None = None
-        self._reward = 0.0
-        self._actions: list[str] = []
 
     def reset(self, *, seed: int | None = None, options: str = "{}", **columns: Any) -> None:
         """Begins the episode of a row of `task_prompts`; its prompt holds the opening message already.
@@ -48,8 +45,7 @@ class MedicalRecordTools:
         """
         if seed is None:
             raise UsageError("the rows do not say what to play: make them with mab_gym.integrations.trl.task_prompts")
-        self._env.reset(seed=int(seed), options=json.loads(options))
-        self._last, self._reward, self._actions = None, 0.0, []
+        self._driver.begin(int(seed), json.loads(options))
 
     def get(self, url: str) -> str:
         """Reads or searches the record; the response comes back.
@@ -86,41 +82,30 @@ class MedicalRecordTools:
         return self._take(render(Finish(json_text(answer))))
 
     def get_reward(self) -> float | None:
-        """What the episode paid; None where the record system failed. One that was not finished ends here."""
-        return None if self.outcome["infrastructure_error"] is not None else self._reward
+        """Gives the return; None where the record system failed. An episode that was not finished ends here."""
+        return None if self.outcome["infrastructure_error"] is not None else self._driver.reward
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """What the episode came to; see `mab_gym.integrations.trl.Track`."""
-        if self._last is None:
-            self._note(
-                self._env.get_wrapper_attr("stop_for_context")("the model called no tool, or had no tokens left")
-            )
-        assert self._last is not None
-        return outcome_of(self._reward, self._last.info)
+        """The outcome of the episode; see `mab_gym.integrations.trl.Track`."""
+        if not self._driver.over:
+            self._take(OutOfContext("the model called no tool, or had no tokens left"))
+        return self._driver.outcome
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What was done, as texts."""
-        return tuple(self._actions)
+        """The actions, as texts."""
+        return tuple(self._driver.actions)
 
-    def _take(self, action: str) -> str:
-        if self._last is not None:
+    def _take(self, action: str | OutOfContext) -> str:
+        if self._driver.over:
             return _OVER
-        self._actions.append(action)
-        observation, reward, terminated, truncated, info = self._env.step(action)
-        step = Step(observation, float(reward), terminated, truncated, info)  # type: ignore[arg-type]
-        if not (terminated or truncated):
-            self._reward += step.reward
-            return str(observation["text"])
-        self._note(step)
-        return str(observation["text"]) or _OVER
-
-    def _note(self, step: Step) -> None:
-        self._last = step
-        self._reward += step.reward
+        step = self._driver.act(action)
+        if not (step.terminated or step.truncated):
+            return str(step.observation["text"])
         if self._curriculum is not None:
             self._curriculum.record(step.info)
+        return str(step.observation["text"]) or _OVER
 
 
 def environment_factory(

@@ -13,7 +13,7 @@ import gymnasium
 from mab_gym.envs._workplace import Workplace
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._overlay import Write
-from mab_gym.runs._rollout import unwrapped
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import Verdict

@@ -63,7 +63,7 @@ def test_a_turn_that_is_cut_off_is_the_action_that_it_is(golds: Mapping[str, Epi
     (track,) = scripted_player(tokenizer, [record.actions], turn=4).play([Start(0, {"case": record.case})])
     tokens = ChatTokens(tokenizer)
     assert track.actions[0] == tokens.text(track.completion_ids[:4])
-    assert track.ended
+    assert track.over
 
 
 def test_thoughts_are_no_part_of_an_action(golds: Mapping[str, EpisodeRecord], tokenizer: Any) -> None:
@@ -137,7 +137,7 @@ def test_a_model_plays_outside_of_a_trainer(model: Any, tokenizer: Any) -> None:
     tokens = ChatTokens(tokenizer)
     player = Player(lambda: make_env(CANONICAL), tokens, sampler(model, tokens.ends, do_sample=False), budget=20)
     tracks: list[Track] = player.play([Start(0, {"case": case}) for case in CASES])
-    assert all(track.ended and 0 < len(track.completion_ids) <= 20 for track in tracks)
+    assert all(track.over and 0 < len(track.completion_ids) <= 20 for track in tracks)
     again = player.play([Start(0, {"case": case}) for case in CASES])
     assert [track.completion_ids for track in again] == [track.completion_ids for track in tracks]
 

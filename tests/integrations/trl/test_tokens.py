@@ -47,7 +47,7 @@ def test_an_episode_has_the_same_tokens_in_a_rollout_and_in_supervised_training(
     assert [0] * len(track.prompt_ids) + track.env_mask == mask
     (row,) = supervised_rows([told], ChatTokens(tokenizer))
     assert row["labels"] == [token if wrote else -100 for token, wrote in zip(ids, mask, strict=True)]
-    assert (track.reward, track.actions, track.ended) == (1.0, list(record.actions), True)
+    assert (track.reward, track.actions, track.over) == (1.0, list(record.actions), True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,259 @@
+"""The driver of an episode, and the one loop that plays it.
+
+A `Driver` begins an episode in an environment, takes its actions, ends it, and keeps what happened. `drive` is the
+loop: it asks an agent for actions until the episode is over. It is written once, as a coroutine. `now` runs it to its
+end for agents that answer at once; for agents that are awaited it runs in any event loop. Frameworks that have a loop
+of their own hold a `Driver` and call `Driver.act`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from inspect import isawaitable
+from typing import Any, Protocol, TypeVar
+
+import gymnasium
+
+from mab_gym.agents._agent import reply_message
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._vector_batches import OutOfContext
+from mab_gym.episode import Step
+from mab_gym.errors import ContextLimitError, InfrastructureError, UsageError
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.verdict import Code, Reason, verdict_from
+
+_T = TypeVar("_T")
+Do = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Does something with an environment: at once, or in a thread while others go on."""
+
+
+class Acts(Protocol):
+    """Anything that gives the next action: an agent, or one that is awaited."""
+
+    def act(self, observation: Mapping[str, Any], /) -> str | Awaitable[str]:
+        """Gives the next action for the latest observation."""
+        ...
+
+
+class Driver:
+    """One episode after another in one environment, each driven to its end by whoever calls `act`.
+
+    Args:
+        env: An environment of this package, however wrapped; nobody else's while an episode is under way.
+
+    Attributes:
+        env: The environment.
+        observation: The latest observation.
+        info: The latest ``info``; at the end with the verdict.
+        actions: The actions so far.
+        messages: The conversation so far, as `EpisodeRecord.messages` has it.
+        reward: The return so far.
+        terminated: As in Gymnasium.
+        truncated: As in Gymnasium.
+        context_limit: The reason why the agent could not read any more, or None.
+        fault: The reason why the episode says nothing of the agent because what carries the agent failed, or None.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, str]) -> None:
+        self.env = env
+        self.seed = 0
+        self._clear({}, {})
+
+    def _clear(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+        self.observation, self.info = observation, info
+        self.actions: list[str] = []
+        self.messages: list[dict[str, Any]] = []
+        self.reward = 0.0
+        self.terminated = self.truncated = False
+        self.context_limit: str | None = None
+        self.fault: str | None = None
+        self.unread: Mapping[str, Any] | None = None
+
+    @property
+    def over(self) -> bool:
+        """True once the episode has ended."""
+        return self.terminated or self.truncated
+
+    @property
+    def case(self) -> Case:
+        """The case that is played.
+
+        Raises:
+            UsageError: No episode was begun.
+        """
+        case = unwrapped(self.env).episode.case
+        if case is None:
+            raise UsageError("no episode was begun: call begin() first")
+        return case
+
+    @property
+    def max_steps(self) -> int:
+        """Actions after which the episode is truncated."""
+        return unwrapped(self.env).episode.max_steps
+
+    def begin(self, seed: int | None, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Begins an episode.
+
+        Args:
+            seed: As for the environment's ``reset``.
+            options: As for the environment's ``reset``; those that are None are left out.
+
+        Returns:
+            The first ``info``; the first observation is in `observation`.
+        """
+        chosen = {name: value for name, value in options.items() if value is not None}
+        self._clear(*self.env.reset(seed=seed, options=chosen))
+        self.seed = 0 if seed is None else seed
+        self.messages.append({"role": "user", "content": self.observation["text"]})
+        return self.info
+
+    def act(self, action: str | OutOfContext, said: str | None = None) -> Step:
+        """Takes one action; `OutOfContext` ends the episode, because the agent cannot read any more of it.
+
+        Args:
+            action: The action.
+            said: The agent's whole message, where the action is a part of it.
+
+        Raises:
+            UsageError: No episode is under way.
+        """
+        self.unread = None
+        if isinstance(action, OutOfContext):
+            step: Step = self.env.get_wrapper_attr("stop_for_context")(action.why)
+            self.context_limit = action.why
+        else:
+            self.actions.append(action)
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            step = Step(observation, float(reward), terminated, truncated, info)
+            self.observation = self.unread = observation
+            self.messages.append({"role": "assistant", "content": action if said is None else said})
+            if observation["text"]:  # the last action may have no reply
+                self.messages.append(reply_message("user", observation))
+        self.terminated, self.truncated, self.info = step.terminated, step.truncated, step.info
+        self.reward += step.reward
+        return step
+
+    def break_off(self, fault: str) -> None:
+        """Ends an episode that does not count, because what carries the agent has failed.
+
+        Args:
+            fault: The failure, in words.
+        """
+        self.leave()
+        self.fault, self.truncated = fault, True
+        problem = Reason(Code.UNJUDGED, f"What carries the agent failed: {fault}.")
+        self.info = {**self.info, "verdict": verdict_from([problem]).to_dict()}
+
+    def leave(self) -> None:
+        """Gives the record system back where an episode is broken off."""
+        with suppress(InfrastructureError):
+            unwrapped(self.env).episode.close()
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The end of the episode as plain data: reward, verdict, cost, steps, infrastructure_error."""
+        return {
+            "reward": self.reward,
+            "verdict": self.info["verdict"],
+            "cost": float(self.info.get("episode_cost", 0.0)),
+            "steps": self.info["step"],
+            "infrastructure_error": self.info.get("infrastructure_error"),
+        }
+
+    def record(self, agent: str, **more: Any) -> EpisodeRecord:
+        """Gives the record of the episode that has ended.
+
+        Args:
+            agent: The agent's name.
+            more: Further fields of `EpisodeRecord`, such as ``repeat`` and ``tokens_in``.
+        """
+        told: dict[str, Any] = {
+            "branch": str(self.info.get("branch", "")),
+            "seed": self.seed,
+            "messages": self.messages,
+            **more,
+        }
+        return EpisodeRecord(
+            env=unwrapped(self.env).workplace.environment.id,
+            agent=agent,
+            case=self.info["case"],
+            family=self.info["family"],
+            kind=self.info["kind"],
+            difficulty=self.info["difficulty"],
+            steps=self.info["step"],
+            verdict=self.info["verdict"],
+            infrastructure_error=self.info.get("infrastructure_error"),
+            variant=self.info.get("variant", ""),
+            reward=self.reward,
+            terminated=self.terminated,
+            truncated=self.truncated,
+            agent_error=self.fault,
+            context_limit=self.context_limit,
+            actions=self.actions,
+            **told,
+        )
+
+
+async def at_once(work: Callable[[], _T]) -> _T:
+    """Does something with an environment here and now."""
+    return work()
+
+
+async def in_thread(work: Callable[[], _T]) -> _T:
+    """Does something with an environment in a thread of asyncio's, so that other episodes go on meanwhile."""
+    return await asyncio.to_thread(work)
+
+
+async def drive(driver: Driver, agent: Acts, do: Do = at_once) -> None:
+    """Plays an episode that has begun to its end: the one loop of this package.
+
+    Args:
+        driver: The episode.
+        agent: Gives each next action, at once or awaited.
+        do: How each action is put to the environment.
+
+    Raises:
+        AgentError: What carries the agent has failed; the episode is still under way.
+    """
+    try:
+        while not driver.over:
+            driver.unread = None
+            action = agent.act(driver.observation)
+            text = await action if isawaitable(action) else action
+            if do is at_once:
+                driver.act(text)
+            else:
+                await do(lambda text=text: driver.act(text))  # type: ignore[misc]
+    except ContextLimitError as error:
+        why = str(error)
+        await do(lambda: driver.act(OutOfContext(why)))
+
+
+def unwrapped(env: gymnasium.Env[Any, str]) -> MedicalRecordEnv:
+    """Gives the environment inside its wrappers.
+
+    Raises:
+        UsageError: It is not one of this package.
+    """
+    inner = env.unwrapped
+    if not isinstance(inner, MedicalRecordEnv):
+        raise UsageError(f"{type(inner).__name__} is not an environment of mab_gym")
+    return inner
+
+
+def now(work: Coroutine[Any, Any, _T]) -> _T:
+    """Runs a coroutine that never has to wait, without an event loop.
+
+    Raises:
+        UsageError: It has to wait for something.
+    """
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        result: _T = ended.value
+        return result
+    work.close()
+    raise UsageError("this agent is awaited; play it with the asynchronous function")
