@@ -53,11 +53,18 @@ class Backend(Protocol):
         base_url: The FHIR base that agents see, without a slash at its end.
         now: The record system's clock, timezone-aware.
         digest: Identifies the snapshot's contents.
+        capacity: The number of episodes that can be under way at once; None for no limit.
+        deterministic: True if equal requests from the snapshot on give equal answers, byte for byte.
+        in_process: True if answers come from this process's own memory, in microseconds: a thread that waits for them
+            gains nothing.
     """
 
     base_url: str
     now: datetime
     digest: str
+    capacity: int | None
+    deterministic: bool
+    in_process: bool
 
     def open(self) -> RecordSession:
         """A new session at the snapshot."""

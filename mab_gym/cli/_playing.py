@@ -18,7 +18,7 @@ from mab_gym.cli._environment import make
 from mab_gym.cli._options import Plan
 from mab_gym.cli._players import Player, player
 from mab_gym.cli._running import Tally, watching
-from mab_gym.envs._environment_file import CONTAINER, Environment, sibling
+from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.runs._driver import unwrapped
@@ -105,7 +105,7 @@ class Threads:
     """Plays a run in threads of this process, each with an agent and an environment of its own."""
 
     def __init__(self, run: Run) -> None:
-        further = min(at_once(run.workplace.environment, run.plan.concurrency), len(run.todo)) - 1
+        further = min(at_once(run.workplace, run.plan.concurrency), len(run.todo)) - 1
         made = [run.first, *(make(run.name, **run.rules) for _ in range(further))]
         self._run = run
         self._seats = [Seat(each, run.player.make(each)) for each in made]
@@ -262,16 +262,17 @@ def exit_if_spoiled(records: Sequence[EpisodeRecord]) -> None:
         raise typer.Exit(1)
 
 
-def at_once(environment: Environment, concurrency: int) -> int:
-    """How many episodes may be under way: no more than there are containers, where the record system is one.
+def at_once(workplace: Workplace, concurrency: int) -> int:
+    """Returns how many episodes may be under way: no more than the record system can take.
 
     An episode that waits for another one's container may take it away from a slow model.
     """
-    if environment.backend != CONTAINER or concurrency <= environment.servers:
+    capacity = workplace.backend.capacity
+    if capacity is None or concurrency <= capacity:
         return concurrency
     errors.print(
-        f"{environment.id} has servers = {environment.servers}, so no more episodes are played at once",
+        f"{workplace.environment.id} can have {capacity} under way, so no more episodes are played at once",
         markup=False,
         soft_wrap=True,
     )
-    return environment.servers
+    return capacity

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from mab_gym.backends import Backend
 from mab_gym.envs._env import (
     MedicalRecordEnv,
     as_sampled,
@@ -20,7 +21,7 @@ from mab_gym.envs._env import (
     choose_case,
     spaces_of,
 )
-from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, Environment
+from mab_gym.envs._environment_file import CONTAINER, Environment
 from mab_gym.envs._vector_batches import (
     MASK,
     Action,
@@ -111,7 +112,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         self._terminated = np.zeros(self.num_envs, bool)
         self._truncated = np.zeros(self.num_envs, bool)
         self._begun = False
-        self._threads = _threads_for(environment, self.num_envs)
+        self._threads = _threads_for(self.workplace.backend, self.num_envs)
 
     # --- Gymnasium -----------------------------------------------------------------------------------------------
 
@@ -260,9 +261,9 @@ def _autoreset(mode: object) -> AutoresetMode:
         raise UsageError(f"autoreset_mode is one of {modes}, not {mode!r}") from None
 
 
-def _threads_for(environment: Environment, num_envs: int) -> ThreadPoolExecutor | None:
-    """Threads to wait in for a record system that is far away; none where it is embedded, which no thread speeds up."""
-    if environment.backend == EMBEDDED and environment.server is None:
+def _threads_for(backend: Backend, num_envs: int) -> ThreadPoolExecutor | None:
+    """Threads to wait in for a record system that is far away; None where no thread would speed it up."""
+    if backend.in_process:
         return None
     return ThreadPoolExecutor(min(num_envs, _MOST_THREADS), thread_name_prefix="mab_gym vector")
 

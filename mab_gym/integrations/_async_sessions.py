@@ -14,7 +14,6 @@ import anyio
 import anyio.to_thread
 import gymnasium
 
-from mab_gym.envs._environment_file import CONTAINER, EMBEDDED
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
 from mab_gym.runs._driver import unwrapped
@@ -23,12 +22,8 @@ _T = TypeVar("_T")
 
 
 def is_direct(env: gymnasium.Env[Any, str]) -> bool:
-    """Whether an environment's record system is this process's own memory.
-
-    Its answers take microseconds; others are waited for in a thread.
-    """
-    environment = unwrapped(env).workplace.environment
-    return environment.backend == EMBEDDED and environment.server is None
+    """True if an environment's record system answers at once; another one is waited for in a thread."""
+    return unwrapped(env).workplace.backend.in_process
 
 
 async def done(what: Callable[[], _T], direct: bool) -> _T:
@@ -80,14 +75,14 @@ class Seats:
     async def taken(self) -> AsyncIterator[Seat]:
         """A seat for as long as the context lasts."""
         env = self._free.pop() if self._free else self._open()
-        environment = unwrapped(env).workplace.environment
+        capacity = unwrapped(env).workplace.backend.capacity
         try:
             seat = Seat(Session(env))
-            if environment.backend != CONTAINER:
+            if capacity is None:
                 yield seat
                 return
             if self._places is None:
-                self._places = anyio.Semaphore(environment.servers)
+                self._places = anyio.Semaphore(capacity)
             # Episodes that wait here hold no server; one that waited inside could take it from a slow model.
             async with self._places:
                 yield seat

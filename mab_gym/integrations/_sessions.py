@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, environment_file
+from mab_gym.envs._environment_file import EMBEDDED, environment_file
 from mab_gym.envs._registration import register_file
 from mab_gym.episode import Step
 from mab_gym.errors import InfrastructureError, UsageError
@@ -45,7 +45,7 @@ def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
         UsageError: See there.
     """
     made = make(name, **overrides)
-    if unwrapped(made).workplace.environment.backend == CONTAINER:
+    if unwrapped(made).workplace.backend.capacity is not None:
         made = make(name, **overrides, backend=EMBEDDED)
     return made
 

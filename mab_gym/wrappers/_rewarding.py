@@ -9,7 +9,6 @@ from typing import Any, SupportsFloat
 import gymnasium
 
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.envs._environment_file import EMBEDDED
 from mab_gym.envs._spaces import AnyText
 from mab_gym.episode import Episode, Step
 from mab_gym.errors import UsageError
@@ -69,7 +68,7 @@ def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
     rules = inner.workplace.environment
     if not isinstance(inner.episode, Episode):
         raise UsageError(f"{who} needs verdicts by criteria; {rules.id} has the official grading, right or wrong")
-    if rules.backend != EMBEDDED:
+    if not inner.workplace.backend.in_process:
         raise UsageError(f"{who} plays the gold solution beside the agent, on the embedded server alone")
     return inner
 

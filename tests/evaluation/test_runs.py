@@ -7,13 +7,15 @@ import random
 import signal
 import subprocess
 import time
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mab_gym import __version__
 from mab_gym.cli._evaluate import at_once
-from mab_gym.envs._environment_file import Environment
+from mab_gym.envs._workplace import Workplace
 from mab_gym.runs._records import RunFolder, read_records
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, environment, evaluation, lines, one_line, only_line, run, told
@@ -171,7 +173,8 @@ def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tm
     assert "0 of 400 verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
 
 
-def test_no_more_episodes_are_under_way_than_there_are_containers() -> None:
-    two = Environment("mab_gym/Some-v0", "some", backend="container", servers=2)
-    assert [at_once(two, wanted) for wanted in (1, 2, 8)] == [1, 2, 2]
-    assert at_once(Environment("mab_gym/Some-v0", "some"), 8) == 8
+def test_no_more_episodes_are_under_way_than_the_record_system_can_take(workplace: Workplace) -> None:
+    assert at_once(workplace, 8) == 8
+    two = copy(workplace.backend)
+    two.capacity = 2
+    assert [at_once(replace(workplace, backend=two), wanted) for wanted in (1, 2, 8)] == [1, 2, 2]

@@ -157,6 +157,9 @@ class ContainerBackend:
         InfrastructureError: No Docker engine answers.
     """
 
+    deterministic = False  # its clock goes on, and it draws ids by lot
+    in_process = False
+
     def __init__(
         self,
         digest: str,
@@ -175,6 +178,7 @@ class ContainerBackend:
         self.base_url = DEFAULT_BASE_URL
         self.now = now
         self.digest = digest
+        self.capacity: int | None = servers
         self._pid = os.getpid()
         self._name = str(uuid.uuid4())
         self._engine = Engine()

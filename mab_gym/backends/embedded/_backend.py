@@ -54,6 +54,10 @@ class EmbeddedSession(Session):
 class EmbeddedBackend:
     """A `Server` over an archive or over tables in memory; see `Backend` for the attributes."""
 
+    capacity: int | None = None
+    deterministic = True
+    in_process = True
+
     def __init__(
         self,
         tables: Mapping[str, Table],

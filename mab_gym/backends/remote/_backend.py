@@ -110,6 +110,10 @@ class RemoteBackend:
         UsageError: The URL is none, or a setting is unknown.
     """
 
+    capacity: int | None = None
+    deterministic = False  # its clock goes on, and it draws ids by lot
+    in_process = False
+
     def __init__(
         self, base_url: str, now: datetime = DEFAULT_NOW, writes: str = REFUSED, timeout: float = TIMEOUT
     ) -> None:
