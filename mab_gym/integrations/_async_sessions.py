@@ -1,4 +1,4 @@
-"""Environments for frameworks that play many episodes at once in one loop: none blocks the others.
+"""Sessions for frameworks that play many episodes at once in one event loop: none blocks the others.
 
 For asyncio and trio, by anyio, which these frameworks bring along.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -16,23 +16,16 @@ import gymnasium
 
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
-from mab_gym.runs._driver import unwrapped
-
-_T = TypeVar("_T")
+from mab_gym.runs._driver import Do, at_once, unwrapped
 
 
-def is_direct(env: gymnasium.Env[Any, str]) -> bool:
-    """True if an environment's record system answers at once; another one is waited for in a thread."""
-    return unwrapped(env).workplace.backend.in_process
+def waiting_for(env: gymnasium.Env[Any, str]) -> Do:
+    """Gives the way to work with an environment: at once where its records are in this process, else in a thread."""
+    return at_once if unwrapped(env).workplace.backend.in_process else anyio.to_thread.run_sync
 
 
-async def done(what: Callable[[], _T], direct: bool) -> _T:
-    """Does something with an environment: here and now where it is direct, else in a thread."""
-    return what() if direct else await anyio.to_thread.run_sync(what)
-
-
-class Seat:
-    """A session that is waited for without blocking; its methods are those of `Session`.
+class AsyncSession:
+    """A `Session` with methods that are awaited.
 
     Args:
         session: The session.
@@ -40,27 +33,27 @@ class Seat:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._direct = is_direct(session.env)
+        self._do = waiting_for(session.env)
 
     async def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        """See `Session.begin`."""
-        return await done(partial(self.session.begin, seed, options), self._direct)
+        """Begins an episode and gives the first ``info``."""
+        return await self._do(partial(self.session.begin, seed, options))  # type: ignore[no-any-return]
 
     async def act(self, text: str) -> Step:
-        """See `Session.act`."""
-        return await done(partial(self.session.act, text), self._direct)
+        """Takes one action; raises `InfrastructureError` where the record system has failed."""
+        return await self._do(partial(self.session.act, text))  # type: ignore[no-any-return]
 
     async def stop(self, why: str, **more: Any) -> Step | None:
-        """See `Session.stop`."""
-        return await done(partial(self.session.stop, why, **more), self._direct)
+        """Ends an episode that is still under way; see `Session.stop`."""
+        return await self._do(partial(self.session.stop, why, **more))  # type: ignore[no-any-return]
 
     async def leave(self) -> None:
-        """See `Session.leave`."""
-        await done(self.session.leave, self._direct)
+        """Gives the record system back where an episode is broken off."""
+        await self._do(self.session.leave)
 
 
-class Seats:
-    """Seats for the episodes of a task: made as they are needed, used again when they are free.
+class AsyncSessions:
+    """Sessions for the episodes of a task: made as they are needed, used again when they are free.
 
     Args:
         open_env: Makes a further environment.
@@ -72,19 +65,19 @@ class Seats:
         self._places: anyio.Semaphore | None = None
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[Seat]:
-        """A seat for as long as the context lasts."""
+    async def taken(self) -> AsyncIterator[AsyncSession]:
+        """Gives a session for as long as the context lasts."""
         env = self._free.pop() if self._free else self._open()
         capacity = unwrapped(env).workplace.backend.capacity
         try:
-            seat = Seat(Session(env))
+            session = AsyncSession(Session(env))
             if capacity is None:
-                yield seat
+                yield session
                 return
             if self._places is None:
                 self._places = anyio.Semaphore(capacity)
             # Episodes that wait here hold no server; one that waited inside could take it from a slow model.
             async with self._places:
-                yield seat
+                yield session
         finally:
             self._free.append(env)

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
-from mab_gym.integrations._async_sessions import Seat
+from mab_gym.integrations._async_sessions import AsyncSession
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import rows
-from mab_gym.integrations._sessions import Session, make, make_to_read
+from mab_gym.integrations._sessions import Session, make_to_read
 
 with needing("nemo", "a server for NeMo Gym needs", " (Python 3.12 or newer)"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
@@ -50,11 +51,11 @@ class MedicalRecordServer(GymnasiumServer):
         row = metadata.get("mab_gym")
         if not isinstance(row, dict) or not {"env", "seed", "options"} <= set(row):
             raise UsageError("mab_gym lacks env, seed or options; mab_gym.integrations.nemo_gym.dataset makes rows")
-        seat = Seat(Session(make(row["env"], max_steps=self.config.max_steps, reward=self.config.reward)))
-        info = await seat.begin(row["seed"], {name: value for name, value in row["options"].items() if value})
+        session = AsyncSession(Session(make(row["env"], max_steps=self.config.max_steps, reward=self.config.reward)))
+        info = await session.begin(row["seed"], {name: value for name, value in row["options"].items() if value})
         await self.close_session(session_id)
-        self.session_state[str(session_id)] = seat
-        return seat.session.observation["text"], info
+        self.session_state[str(session_id)] = session
+        return session.session.observation["text"], info
 
     async def step(
         self, action: NeMoGymResponse, metadata: dict[str, Any], session_id: str | None = None
@@ -70,14 +71,14 @@ class MedicalRecordServer(GymnasiumServer):
             InfrastructureError: The record system has failed; the rollout says nothing of the model.
             UsageError: There is no episode under way.
         """
-        seat = self.session_state.get(str(session_id))
-        if seat is None:
+        session = self.session_state.get(str(session_id))
+        if session is None:
             raise UsageError("there is no episode under way: call /reset first")
         calls = [item for item in action.output if item.type == "function_call"]
         try:
             if metadata["mab_gym"].get("form") == _TOOL_CALLS and calls:
-                return await _called(seat, calls)
-            step = await seat.act(extract_text(action))
+                return await _called(session, calls)
+            step = await session.act(extract_text(action))
         except InfrastructureError:
             await self.close_session(session_id)
             raise
@@ -85,18 +86,18 @@ class MedicalRecordServer(GymnasiumServer):
 
     async def close_session(self, session_id: str | None) -> None:
         """Forgets a rollout and gives its record system back."""
-        seat = self.session_state.pop(str(session_id), None)
-        if seat is not None:
-            await seat.leave()
+        session = self.session_state.pop(str(session_id), None)
+        if session is not None:
+            await session.leave()
 
 
-async def _called(seat: Seat, calls: list[Any]) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
+async def _called(session: AsyncSession, calls: list[Any]) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
     outputs, total = [], 0.0
     for call in calls:
-        step = await seat.act(action_of(call.name, call.arguments))
+        step = await session.act(action_of(call.name, call.arguments))
         total += step.reward
         outputs.append({"call_id": call.call_id, "output": step.observation["text"]})
-        if seat.session.outcome is not None:
+        if session.session.result is not None:
             break
     return None, total, step.terminated, step.truncated, {**step.info, "tool_outputs": outputs}
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import rows
-from mab_gym.integrations._sessions import Session, make, make_to_read
+from mab_gym.integrations._sessions import Session, make_to_read
 from mab_gym.runs._driver import unwrapped
 
 with needing("skyrl", "an environment for SkyRL needs"):
@@ -68,9 +69,9 @@ class MedicalRecordTextEnv(BaseTextEnv):
         """
         self.turns += 1
         step = self._session.act(action)
-        if self.turns >= self.max_turns and self._session.outcome is None:
+        if self.turns >= self.max_turns and self._session.result is None:
             step = self._session.stop("no turn is left") or step
-        over = self._session.outcome is not None
+        over = self._session.result is not None
         return BaseTextEnvStepOutput(
             observations=[] if over else [{"role": "user", "content": step.observation["text"]}],
             reward=step.reward,
@@ -81,7 +82,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
 
     def get_metrics(self) -> dict[str, Any]:
         """Whether it was solved, the credit, whether something unsafe was done, and how many actions were taken."""
-        outcome = self._session.outcome
+        outcome = self._session.result
         if outcome is None or "verdict" not in outcome:
             return {}
         verdict = outcome["verdict"]

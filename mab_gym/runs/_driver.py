@@ -62,7 +62,7 @@ class Driver:
         self.seed = 0
         self._clear({}, {})
 
-    def _clear(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    def _clear(self, observation: Mapping[str, Any], info: dict[str, Any]) -> None:
         self.observation, self.info = observation, info
         self.actions: list[str] = []
         self.messages: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ class Driver:
         """Actions after which the episode is truncated."""
         return unwrapped(self.env).episode.max_steps
 
-    def begin(self, seed: int | None, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
         """Begins an episode.
 
         Args:
@@ -125,8 +125,8 @@ class Driver:
             step: Step = self.env.get_wrapper_attr("stop_for_context")(action.why)
             self.context_limit = action.why
         else:
-            self.actions.append(action)
             observation, reward, terminated, truncated, info = self.env.step(action)
+            self.actions.append(action)
             step = Step(observation, float(reward), terminated, truncated, info)
             self.observation = self.unread = observation
             self.messages.append({"role": "assistant", "content": action if said is None else said})

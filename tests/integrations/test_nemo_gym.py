@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
-from mab_gym.integrations._sessions import make
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from tests.integrations.scripts import FORMS, Actions, judged, own_record, says, told_of

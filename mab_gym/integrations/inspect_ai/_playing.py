@@ -22,9 +22,9 @@ from inspect_ai.util import LimitExceededError
 
 from mab_gym.actions import Invalid, parse_action
 from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.envs._make import make
 from mab_gym.errors import AgentError, UsageError
-from mab_gym.integrations._async_sessions import Seat, Seats
-from mab_gym.integrations._sessions import make
+from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
 from mab_gym.integrations.inspect_ai._scoring import STORED
 
 TEXT, TOOL_CALLS = FORMS
@@ -46,38 +46,38 @@ def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int
     """
     if form not in FORMS:
         raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
-    seats = Seats(partial(make, env, max_steps=max_steps))
+    sessions = AsyncSessions(partial(make, env, max_steps=max_steps))
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        async with seats.taken() as seat:
+        async with sessions.taken() as session:
             try:
-                await _play(seat, state, form)
+                await _play(session, state, form)
             except LimitExceededError as error:
-                await seat.stop(f"inspect stopped the sample: {error.message}")
+                await session.stop(f"inspect stopped the sample: {error.message}")
                 raise
             except anyio.get_cancelled_exc_class():
                 # A limit of inspect's, or a person at its display; the sample may be scored all the same.
                 with anyio.CancelScope(shield=True):
-                    await seat.stop("inspect stopped the sample")
+                    await session.stop("inspect stopped the sample")
                 raise
             except Exception as error:
                 with anyio.CancelScope(shield=True):
-                    await seat.leave()
-                seat.session.outcome = {"error": f"{type(error).__name__}: {error}"}
+                    await session.leave()
+                session.session.result = {"error": f"{type(error).__name__}: {error}"}
                 raise
             finally:
-                state.store.set(STORED, seat.session.outcome)
+                state.store.set(STORED, session.session.result)
         state.completed = True
         return state
 
     return solve
 
 
-async def _play(seat: Seat, state: TaskState, form: str) -> None:
+async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
     """Plays an episode to its end; what was said is added to the sample's messages."""
     sample = state.metadata
-    await seat.begin(sample["seed"], sample["options"])
-    if seat.session.observation["text"] != state.input_text:
+    await session.begin(sample["seed"], sample["options"])
+    if session.session.observation["text"] != state.input_text:
         raise UsageError(
             f"{state.sample_id} is another task than the sample says: were the two made with other settings?"
         )
@@ -85,50 +85,52 @@ async def _play(seat: Seat, state: TaskState, form: str) -> None:
         state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
     turn = _act_by_tools if form == TOOL_CALLS else _act_by_text
     # Each message is a step, or several, but for tool calls that an approver of inspect's rejects.
-    for _ in range(seat.session.max_steps):
+    for _ in range(session.session.max_steps):
         state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
         if state.output.empty:
             raise AgentError("the model's answer holds no message")
         if state.output.stop_reason == _TOO_LONG:
             why = state.output.error or state.output.completion
-            await seat.stop(why, context_limit=why)
+            await session.stop(why, context_limit=why)
             return
         state.messages.append(state.output.message)
-        await turn(seat, state)
-        if seat.session.outcome is not None:
+        await turn(session, state)
+        if session.session.result is not None:
             return
-    await seat.stop("an approver rejected what the model wanted to do until no message was left")
+    await session.stop("an approver rejected what the model wanted to do until no message was left")
 
 
-async def _act_by_text(seat: Seat, state: TaskState) -> None:
-    observation = (await seat.act(_text(state.output))).observation
+async def _act_by_text(session: AsyncSession, state: TaskState) -> None:
+    observation = (await session.act(_text(state.output))).observation
     if observation["text"]:
         state.messages.append(_reply(observation))
 
 
-async def _act_by_tools(seat: Seat, state: TaskState) -> None:
+async def _act_by_tools(session: AsyncSession, state: TaskState) -> None:
     """Takes the tool calls of a message one by one, each a step; a message without any is an action as it stands."""
     message = state.output.message
     if not message.tool_calls:
-        return await _act_by_text(seat, state)
+        return await _act_by_text(session, state)
     before = len(state.messages) - 1
     for call in message.tool_calls:
-        if seat.session.outcome is None:
+        if session.session.result is None:
             said = state.messages[:before] + state.messages[before + 1 :]
-            state.messages.append(await _call(seat, message, call, said))
+            state.messages.append(await _call(session, message, call, said))
 
 
-async def _call(seat: Seat, message: ChatMessageAssistant, call: ToolCall, said: list[Any]) -> ChatMessageTool:
+async def _call(
+    session: AsyncSession, message: ChatMessageAssistant, call: ToolCall, said: list[Any]
+) -> ChatMessageTool:
     """Takes one tool call through inspect, so that its approvers and its log see it, and gives the tool's message."""
     action = _action(call, call.arguments)
     if isinstance(parse_action(action), Invalid):
-        step = await seat.act(action)
+        step = await session.act(action)
         return ChatMessageTool(content=step.observation["text"], tool_call_id=call.id, function=call.function)
 
     # The arguments go through as they are, without inspect's own schema check: what is refused, the record system
     # refuses. Replies are never cut off, unless the environment's max_obs_chars says so.
     async def take(**kwargs: Any) -> str:
-        return (await seat.act(_action(call, kwargs))).observation["text"]
+        return (await session.act(_action(call, kwargs))).observation["text"]
 
     tool = ToolDef(take, call.function, call.function, parameters=ToolParams(additionalProperties=True), max_output=0)
     alone = message.model_copy(update={"tool_calls": [call]})

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import gymnasium
 from fastapi import FastAPI
 from openenv.core.env_server.http_server import create_app as openenv_app
 from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import EnvironmentMetadata
 
 from mab_gym import __version__
-from mab_gym.integrations._async_sessions import done, is_direct
-from mab_gym.integrations._sessions import make
+from mab_gym.envs._make import make
+from mab_gym.envs._vector_batches import OutOfContext
+from mab_gym.integrations._async_sessions import waiting_for
 from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
-from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._driver import Driver, unwrapped
 
 SESSIONS = 256
 """Sessions at once, unless another number is asked for."""
@@ -34,10 +34,9 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
     def __init__(self, env: str, **overrides: Any) -> None:
         super().__init__()
-        self._env: gymnasium.Env[Any, str] = make(env, **overrides)
-        self._direct = is_direct(self._env)
+        self._driver = Driver(make(env, **overrides))
+        self._do = waiting_for(self._driver.env)
         self._episode_id: str | None = None
-        self._steps = 0
 
     async def reset_async(
         self, seed: int | None = None, episode_id: str | None = None, **options: Any
@@ -49,13 +48,14 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
             episode_id: Comes back in the state.
             options: ``case``, ``family``, ``difficulty``, ``variant``; see there.
         """
-        return await done(partial(self.reset, seed, episode_id, **options), self._direct)
+        begun: MedicalRecordObservation = await self._do(partial(self.reset, seed, episode_id, **options))
+        return begun
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **options: Any) -> MedicalRecordObservation:
         """As `reset_async`."""
-        observation, info = self._env.reset(seed=seed, options=options)
-        self._episode_id, self._steps = episode_id, 0
-        return _observed(observation, info, None, False, False)
+        info = self._driver.begin(seed, options)
+        self._episode_id = episode_id
+        return _observed(self._driver.observation, info, None, False, False)
 
     async def step_async(
         self, action: MedicalRecordAction, timeout_s: float | None = None, **more: Any
@@ -67,27 +67,25 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
             timeout_s: Not heeded: what is too slow ends by itself, as the record system's failure.
             more: Not heeded.
         """
-        return await done(partial(self.step, action), self._direct)
+        observed: MedicalRecordObservation = await self._do(partial(self.step, action))
+        return observed
 
     def step(
         self, action: MedicalRecordAction, timeout_s: float | None = None, **more: Any
     ) -> MedicalRecordObservation:
         """As `step_async`."""
-        if action.context_limit is not None:
-            ended = self._env.get_wrapper_attr("stop_for_context")(action.context_limit)
-            return _observed(ended.observation, ended.info, ended.reward, ended.terminated, ended.truncated)
-        observation, reward, terminated, truncated, info = self._env.step(action.text)
-        self._steps = info["step"]
-        return _observed(observation, info, float(reward), terminated, truncated)
+        taken = action.text if action.context_limit is None else OutOfContext(action.context_limit)
+        step = self._driver.act(taken)
+        return _observed(step.observation, step.info, step.reward, step.terminated, step.truncated)
 
     @property
     def state(self) -> MedicalRecordState:
         """The episode under way."""
-        inner = unwrapped(self._env)
+        inner = unwrapped(self._driver.env)
         case = inner.episode.case
         return MedicalRecordState(
             episode_id=self._episode_id,
-            step_count=self._steps,
+            step_count=len(self._driver.actions),
             env=inner.workplace.environment.id,
             max_steps=inner.episode.max_steps,
             case=None if case is None else case.id,
@@ -96,12 +94,12 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
     def get_metadata(self) -> EnvironmentMetadata:
         """What OpenEnv shows of an environment."""
-        environment = unwrapped(self._env).workplace.environment
+        environment = unwrapped(self._driver.env).workplace.environment
         return EnvironmentMetadata(name=environment.id, description=environment.summary, version=__version__)
 
     def close(self) -> None:
         """Gives the record system back."""
-        self._env.close()
+        self._driver.env.close()
 
 
 def create_app(env: str = "MedAgentBench-v0", sessions: int = SESSIONS, **overrides: Any) -> FastAPI:

@@ -12,9 +12,9 @@ from datasets import Dataset, IterableDataset
 
 from mab_gym.agents._model import FORMS, SYSTEM
 from mab_gym.curriculum import CaseSampler
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, row_of, rows
-from mab_gym.integrations._sessions import make
 from mab_gym.runs._rollout import Assignment
 
 TextEnv = gymnasium.Env[dict[str, Any], str]

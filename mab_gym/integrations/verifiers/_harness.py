@@ -13,9 +13,9 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 from verifiers.v1.harnesses.utils.compaction import is_context_overflow
 
 from mab_gym.agents._model import FORMS, TOOLS, action_of
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
-from mab_gym.integrations._async_sessions import Seat, Seats
-from mab_gym.integrations._sessions import make
+from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
 from mab_gym.integrations.verifiers._taskset import OUTCOME, MedicalRecordData
 
 _TOOL_CALLS = FORMS[1]
@@ -54,45 +54,45 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         if mcp_urls:
             raise UsageError("these tasks have no tools beside get, post and finish; take the toolsets away")
         async with (
-            _seats(data.env, tuple(data.overrides.items())).taken() as seat,
+            _sessions(data.env, tuple(data.overrides.items())).taken() as session,
             AsyncOpenAI(
                 base_url=endpoint, api_key=secret, timeout=None, http_client=DefaultAsyncHttpxClient(verify=_trust())
             ) as client,
         ):
             try:
-                await self._play(seat, partial(self._ask, client, ctx.model, data.form), trace, data)
+                await self._play(session, partial(self._ask, client, ctx.model, data.form), trace, data)
             except asyncio.CancelledError:
                 # The time for the agent may be over; such a trace is scored all the same.
-                await seat.stop("verifiers stopped the rollout")
+                await session.stop("verifiers stopped the rollout")
                 raise
             except BaseException:
-                await seat.leave()
+                await session.leave()
                 raise
             finally:
-                trace.info[OUTCOME] = seat.session.outcome
+                trace.info[OUTCOME] = session.session.result
         return vf.ProgramResult(exit_code=0, stdout="", stderr="")
 
-    async def _play(self, seat: Seat, ask: Any, trace: vf.Trace, data: MedicalRecordData) -> None:
-        await seat.begin(data.seed, data.options)
-        if seat.session.observation["text"] != trace.task.data.prompt:
+    async def _play(self, session: AsyncSession, ask: Any, trace: vf.Trace, data: MedicalRecordData) -> None:
+        await session.begin(data.seed, data.options)
+        if session.session.observation["text"] != trace.task.data.prompt:
             raise UsageError(f"{data.id} is another task than its taskset says: were the two made with other settings?")
         system, prompt = self.resolve_prompt(data)
         messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
         messages.append({"role": "user", "content": prompt})
-        while seat.session.outcome is None:
+        while session.session.result is None:
             try:
                 message = await ask(messages)
             except APIStatusError as error:
                 if trace.stop_condition is not None:
-                    await seat.stop(f"verifiers stopped the rollout: {trace.stop_condition}")
+                    await session.stop(f"verifiers stopped the rollout: {trace.stop_condition}")
                 elif is_context_overflow(error):
-                    await seat.stop(error.message, context_limit=error.message)
+                    await session.stop(error.message, context_limit=error.message)
                     trace.stop(_CONTEXT_LIMIT)
                 else:
                     raise
                 return
             messages.append(message)
-            messages += await _acted(seat, message, data.form)
+            messages += await _acted(session, message, data.form)
 
     @staticmethod
     async def _ask(client: AsyncOpenAI, model: str, form: str, messages: list[Any]) -> dict[str, Any]:
@@ -102,25 +102,25 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         return message
 
 
-async def _acted(seat: Seat, message: dict[str, Any], form: str) -> list[dict[str, Any]]:
+async def _acted(session: AsyncSession, message: dict[str, Any], form: str) -> list[dict[str, Any]]:
     """Takes what a message says to do, its tool calls one by one, each a step; gives the replies as messages."""
     calls = message.get("tool_calls")
     if form != _TOOL_CALLS or not calls:
-        step = await seat.act(message.get("content") or "")
+        step = await session.act(message.get("content") or "")
         return [{"role": "user", "content": step.observation["text"]}]
     replies = []
     for call in calls:
-        if seat.session.outcome is None:
+        if session.session.result is None:
             function = call.get("function") or {}
-            step = await seat.act(action_of(str(function.get("name", "")), str(function.get("arguments", ""))))
+            step = await session.act(action_of(str(function.get("name", "")), str(function.get("arguments", ""))))
             replies.append({"role": "tool", "tool_call_id": call["id"], "content": step.observation["text"]})
     return replies
 
 
 @cache
-def _seats(env: str, overrides: tuple[tuple[str, Any], ...]) -> Seats:
-    """Seats in an environment, shared by whatever plays it in this process."""
-    return Seats(partial(make, env, **dict(overrides)))
+def _sessions(env: str, overrides: tuple[tuple[str, Any], ...]) -> AsyncSessions:
+    """AsyncSessions in an environment, shared by whatever plays it in this process."""
+    return AsyncSessions(partial(make, env, **dict(overrides)))
 
 
 @cache

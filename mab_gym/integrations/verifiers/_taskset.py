@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 from mab_gym.agents._model import FORMS, SYSTEM
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._environment_file import sibling
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, is_drawn, rows
-from mab_gym.integrations._sessions import make, make_to_read
+from mab_gym.integrations._sessions import make_to_read
 from mab_gym.runs._rollout import Assignment, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
