@@ -39,6 +39,18 @@ class Agent(Protocol):
         ...
 
 
+class AsyncAgent(Protocol):
+    """An `Agent` that is awaited: its `reset` and `act` are coroutine functions."""
+
+    async def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        """Begins an episode."""
+        ...
+
+    async def act(self, observation: Mapping[str, Any]) -> str:
+        """Gives the next action for the latest observation."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What an agent tells of an episode that it has played.

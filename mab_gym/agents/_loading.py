@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import entry_points
+from inspect import isawaitable
 from typing import Any
 
 from mab_gym.agents._agent import Account, Accountable, Agent
@@ -23,18 +24,19 @@ def offered() -> list[str]:
     return sorted(entry_points(group=ENTRY_POINTS).names)
 
 
-def agent_factory(name: str) -> Callable[[], Agent]:
-    """What makes a user's agent, once for each thread.
+def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
+    """Gives the function that makes a user's agents, one for each thread.
 
     Args:
-        name: An entry point's name, or ``module:attribute``; modules are looked for in the current folder, too. A class
-            or function is called without arguments for each agent; any other object is the agent itself.
+        name: An entry point's name, or ``module:attribute``; modules are looked for in the current folder, too.
+        found: What the name stands for, where it need not be looked for. A class or function is called without
+            arguments for each agent; any other object is the agent itself.
 
     Raises:
         UsageError: There is no such thing, importing it failed, or it is no agent.
     """
-    found = _find(name)
-    if not isinstance(found, type) and _plays(found):
+    found = _find(name) if found is None else found
+    if not isinstance(found, type) and plays(found):
         return lambda: Guarded(found, name)
     if not callable(found):
         raise UsageError(f"{name} is no agent: it has no reset and act, and cannot be called to make one")
@@ -44,7 +46,7 @@ def agent_factory(name: str) -> Callable[[], Agent]:
             made = found()
         except Exception as error:
             raise UsageError(f"{name} could not be made: {type(error).__name__}: {error}") from error
-        if not _plays(made):
+        if not plays(made):
             raise UsageError(f"{name} makes no agent: what it gives has no reset and act")
         return Guarded(made, name)
 
@@ -52,13 +54,20 @@ def agent_factory(name: str) -> Callable[[], Agent]:
 
 
 def is_one_object(name: str) -> bool:
-    """Whether a name stands for one agent, which cannot play in several threads at once."""
+    """Tells if a name stands for one agent, which cannot play in several threads at once."""
     found = _find(name)
-    return not isinstance(found, type) and _plays(found)
+    return not isinstance(found, type) and plays(found)
 
 
-def _plays(thing: Any) -> bool:
+def plays(thing: Any) -> bool:
+    """Tells if something has the methods of an agent."""
     return callable(getattr(thing, "reset", None)) and callable(getattr(thing, "act", None))
+
+
+def named_agent(thing: Any) -> str:
+    """Gives a name for an agent, or for what makes one: ``module:name`` where it has both."""
+    named = thing if callable(thing) and hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def _find(name: str) -> Any:
@@ -95,24 +104,39 @@ class Guarded:
         self.name = own if isinstance(own, str) else name
         self._inner = inner
 
-    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """As the agent does it.
+    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> Any:
+        """Resets the agent; gives what is to be awaited, where the agent is.
 
         Raises:
             AgentError: It raised.
         """
-        self._call(self._inner.reset, observation, info, seed)
+        begun = self._call(self._inner.reset, observation, info, seed)
+        return self._awaited(begun) if isawaitable(begun) else None
 
-    def act(self, observation: Mapping[str, Any]) -> str:
-        """As the agent does it.
+    def act(self, observation: Mapping[str, Any]) -> Any:
+        """Gives the agent's next action, or what is to be awaited for it.
 
         Raises:
             AgentError: It raised, or gave no text.
         """
         action = self._call(self._inner.act, observation)
+        return self._text_of(action) if isawaitable(action) else self._text(action)
+
+    def _text(self, action: Any) -> str:
         if not isinstance(action, str):
             raise AgentError(f"the agent {self.name} gave {type(action).__name__} in the place of an action's text")
         return action
+
+    async def _text_of(self, action: Awaitable[Any]) -> str:
+        return self._text(await self._awaited(action))
+
+    async def _awaited(self, given: Awaitable[Any]) -> Any:
+        try:
+            return await given
+        except MabGymError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
 
     def account(self, last: Mapping[str, Any] | None) -> Account:
         """The agent's own account where it keeps one, else an empty one."""
@@ -127,4 +151,7 @@ class Guarded:
         except MabGymError:
             raise
         except Exception as error:
-            raise AgentError(f"the agent {self.name} failed: {type(error).__name__}: {error}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> AgentError:
+        return AgentError(f"the agent {self.name} failed: {type(error).__name__}: {error}")

@@ -1,35 +1,32 @@
-"""``mab-gym ablate``: varies one thing, plays each setting into a run folder of its own, and compares them."""
+"""``mab-gym ablate``: varies one thing and shows the settings beside each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import gymnasium
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mab_gym.cli._ablation_files import Ablation
+from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output
-from mab_gym.cli._environment import counterpart
-from mab_gym.cli._options import Plan, with_plan
-from mab_gym.cli._playing import Run, check_run, exit_if_spoiled, play_into, prepare, priced
-from mab_gym.errors import MabGymError, NotInstalledError, UsageError
+from mab_gym.cli._environment import build_cohort
+from mab_gym.cli._evaluate import exit_if_spoiled
+from mab_gym.cli._running import Shown
+from mab_gym.envs._make import DEFAULT_ENV
+from mab_gym.errors import NotInstalledError
 from mab_gym.report._plots import plot_ablation
-from mab_gym.runs._ablation import DIMENSIONS, SERIES, UNLIMITED, Difference, Dimension, Figures, dimension, figures
-from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment
+from mab_gym.runs import _ablate as library
+from mab_gym.runs._ablation import DIMENSIONS, SERIES, UNLIMITED, Difference, Dimension, Figures
+from mab_gym.runs._rollout import RETRIES
 from mab_gym.runs._statistics import Estimate
 
-_WHOLE = "all"
-"""The folder of a run that is split and not played several times."""
 
-
-@with_plan
 def ablate(
+    ctx: typer.Context,
     vary: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to vary: {', '.join(DIMENSIONS)}.")],
     values: Annotated[
         str | None,
@@ -41,119 +38,49 @@ def ablate(
     ] = None,
     *,
     out: Annotated[Path, typer.Option(help="The folder: a run in it for each setting. An interrupted one goes on.")],
-    plan: Plan,
+    env: o.Env = DEFAULT_ENV,
+    split: o.Split = None,
+    family: o.Family = None,
+    difficulty: o.Difficulty = None,
+    variant: o.Variant = None,
+    limit: o.Limit = None,
+    repeat: o.Repeat = 1,
+    seed: o.Seed = None,
+    max_steps: o.MaxSteps = None,
+    max_obs_chars: o.MaxObsChars = None,
+    agent: o.Agent = None,
+    model: o.Model = None,
+    base_url: o.BaseUrl = None,
+    key_env: o.KeyEnv = o.KEY_ENV,
+    form: o.Form = o.FORM,
+    temperature: o.Temperature = None,
+    settings: o.Settings = None,
+    attempts: o.Attempts = ATTEMPTS,
+    pause: o.Pause = PAUSE,
+    timeout: o.Timeout = TIMEOUT,
+    price_in: o.PriceIn = None,
+    price_out: o.PriceOut = None,
+    concurrency: o.Concurrency = 1,
+    retries: o.Retries = RETRIES,
 ) -> None:
     """Play the same cases in several settings; print a table, write figures and a plot. The same command goes on."""
-    varied = dimension(vary)
-    settings = varied.settings(values)
-    _check(varied, plan)
-    base = prepare(plan)
-    runs = _runs(varied, settings, plan, base)
-    reference = _reference(varied, settings, base)
-    ablation = Ablation(out, varied, list(settings))
-    ablation.check()
-    for folder, run in runs.items():
-        check_run(run, out / folder)
-    ablation.begin()
-    played = {
-        folder: play_into(run, out / folder, label=_label(varied, folder), again=True) for folder, run in runs.items()
-    }
-    records = {
-        folder: [priced(record, base.prices) if base.prices else record for record in each.tally.records]
-        for folder, each in played.items()
-    }
-    who = next(iter(played.values())).who
-    found = figures(_by_setting(varied, settings, records), reference, varied.paired, plan.first_seed)
-    env = base.workplace.environment.id
-    output.print(_table(f"{who}, {env}: success rate in % by {varied.name}", varied, found, reference))
-    for line in _explained(varied, reference):
+    plan = o.plan_of(ctx.params)
+    build_cohort(plan)
+    found = library.ablate(vary, values, out=out, plan=plan, watcher=Shown())
+    title = f"{found.agent}, {found.env}: success rate in % by {found.varied.name}"
+    output.print(_table(title, found.varied, found.figures, found.reference))
+    for line in _explained(found.varied, found.reference):
         output.print(line, markup=False, soft_wrap=True)
-    for folder, each in played.items():
+    for folder, each in found.runs.items():
         if each.tally.spent is not None:
             output.print(f"spent on {folder}: {each.tally.spent}", markup=False, soft_wrap=True)
-    written = ablation.finish(found, reference, {"env": env, "agent": who})
+    files = [*found.files]
     try:
-        written += plot_ablation(varied, found, out)
+        files += plot_ablation(found.varied, found.figures, out)
     except NotInstalledError as missing:
         errors.print(f"there is no plot: {missing}", markup=False, soft_wrap=True)
-    output.print(f"figures: {', '.join(map(str, written))}", markup=False, soft_wrap=True)
-    exit_if_spoiled([record for each in records.values() for record in each])
-
-
-def _check(varied: Dimension, plan: Plan) -> None:
-    """Refuses an option that fixes what is varied."""
-    fixed = {"steps": plan.max_steps, "observation-length": plan.max_obs_chars, "difficulty": plan.difficulty}
-    options = {"steps": "--max-steps", "observation-length": "--max-obs-chars", "difficulty": "--difficulty"}
-    if fixed.get(varied.name) is not None:
-        raise UsageError(f"{varied.name} is what is varied; leave {options[varied.name]} out")
-
-
-def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan, base: Run) -> dict[str, Run]:
-    """The run of each folder, each of them tried by beginning an episode."""
-    if varied.field is None:
-        runs = {_WHOLE: _split(base, list(values), plan.limit)}
-    else:
-        runs = {}
-        for name, value in values.items():
-            try:
-                if varied.name == "protocol":
-                    runs[name] = prepare(replace(plan, env=counterpart(base.name, str(value)), split=None))
-                else:
-                    runs[name] = prepare(plan, {varied.field: value})
-                _begin(runs[name].first, runs[name], runs[name].todo[0])
-                runs[name].first.close()
-            except MabGymError as error:
-                raise UsageError(f"{varied.name} {name} cannot be played here: {error}") from error
-    return runs
-
-
-def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
-    """The run whose episodes are split by difficulty: so many cases of each, with the seeds that they have in all."""
-    tasks = base.workplace.tasks
-    if not tasks.cases:
-        raise UsageError("difficulties are compared on frozen cases, and this environment draws its own at each reset")
-    whole = prepare(replace(base.plan, limit=None))
-    by_case = {case.id: tasks.catalogue[case.family].difficulty for case in tasks.cases}
-    chosen: dict[str, list[str]] = {difficulty: [] for difficulty in wanted}
-    for case in dict.fromkeys(assignment.case for assignment in whole.todo):
-        there = chosen.get(by_case[case or ""])
-        if case is not None and there is not None and (limit is None or len(there) < limit):
-            there.append(case)
-    lacking = [difficulty for difficulty, cases in chosen.items() if not cases]
-    if lacking:
-        raise UsageError(f"no case of {base.workplace.environment.id} that is to be played is {' or '.join(lacking)}")
-    played = {case for cases in chosen.values() for case in cases}
-    return replace(whole, todo=[assignment for assignment in whole.todo if assignment.case in played])
-
-
-def _by_setting(
-    varied: Dimension, settings: Mapping[str, object], records: Mapping[str, Sequence[EpisodeRecord]]
-) -> Mapping[str, Sequence[EpisodeRecord]]:
-    if varied.field is not None:
-        return records
-    return {name: [record for record in records[_WHOLE] if record.difficulty == name] for name in settings}
-
-
-def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> str:
-    """The environment's own setting where it is among them, else the first."""
-    names = list(values)
-    if varied.field is not None:
-        own = getattr(base.workplace.environment, varied.field)
-        names.sort(key=lambda name: values[name] != own)
-    return names[0]
-
-
-def _label(varied: Dimension, folder: str) -> str:
-    return "" if varied.field is None else f", {varied.name} {folder}"
-
-
-def _begin(env: gymnasium.Env[Any, str], run: Run, assignment: Assignment) -> Mapping[str, Any]:
-    named = {"case": assignment.case, **run.options}
-    observation: Mapping[str, Any]
-    observation, _ = env.reset(
-        seed=assignment.seed, options={name: value for name, value in named.items() if value is not None}
-    )
-    return observation
+    output.print(f"figures: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
+    exit_if_spoiled(found.records)
 
 
 def _explained(varied: Dimension, reference: str) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mab_gym.cli._console import counting, output
-from mab_gym.cli._environment import DEFAULT_ENV, make
+from mab_gym.cli._environment import make
 from mab_gym.cli._scores import score_table
+from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import AGENTS

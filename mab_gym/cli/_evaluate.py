@@ -1,42 +1,134 @@
-"""``mab-gym eval``: plays an environment with an agent and writes a record an episode."""
+"""``mab-gym eval`` and ``mab-gym rollout``: play an environment with an agent and write a record an episode."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
-from mab_gym.cli._console import output
-from mab_gym.cli._options import Plan, with_plan
-from mab_gym.cli._playing import Played, Run, at_once, exit_if_spoiled, play_into, prepare
-from mab_gym.cli._running import show_estimates
+from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT
+from mab_gym.cli import _options as o
+from mab_gym.cli._console import errors, output
+from mab_gym.cli._environment import build_cohort
+from mab_gym.cli._running import Shown, show_estimates
 from mab_gym.cli._scores import score_table
+from mab_gym.envs._make import DEFAULT_ENV
+from mab_gym.errors import UsageError
+from mab_gym.runs._evaluation import play_run, prepare
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import RETRIES
 
-__all__ = ["at_once", "conclude", "evaluate"]
+LOCAL = "local"
+"""The address that stands for a cluster of our own, on this computer."""
+_RAY = "A Ray cluster"
 
 
-@with_plan
+class Command(TyperCommand):
+    """Takes ``--ray`` with an address or without one, as no option of typer's can be."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parses the arguments; ``--ray`` without an address stands for a cluster of our own."""
+        whole = [
+            f"--ray={LOCAL}" if arg == "--ray" and (following is None or following.startswith("-")) else arg
+            for arg, following in zip(args, [*args[1:], None], strict=True)
+        ]
+        return super().parse_args(ctx, whole)
+
+
 def evaluate(
-    out: Annotated[Path, typer.Option(help="The folder for the records. An interrupted run in it goes on.")],
-    plan: Plan,
+    ctx: typer.Context,
+    *,
+    out: o.Out,
+    env: o.Env = DEFAULT_ENV,
+    split: o.Split = None,
+    family: o.Family = None,
+    difficulty: o.Difficulty = None,
+    variant: o.Variant = None,
+    limit: o.Limit = None,
+    repeat: o.Repeat = 1,
+    seed: o.Seed = None,
+    max_steps: o.MaxSteps = None,
+    max_obs_chars: o.MaxObsChars = None,
+    agent: o.Agent = None,
+    model: o.Model = None,
+    base_url: o.BaseUrl = None,
+    key_env: o.KeyEnv = o.KEY_ENV,
+    form: o.Form = o.FORM,
+    temperature: o.Temperature = None,
+    settings: o.Settings = None,
+    attempts: o.Attempts = ATTEMPTS,
+    pause: o.Pause = PAUSE,
+    timeout: o.Timeout = TIMEOUT,
+    price_in: o.PriceIn = None,
+    price_out: o.PriceOut = None,
+    concurrency: o.Concurrency = 1,
+    retries: o.Retries = RETRIES,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Play on a Ray cluster: HOST:PORT of its head, auto for the one that runs here, or without an address "
+            "one of our own on this computer.",
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Worker processes; with --concurrency N each plays N at once. (default: one a CPU)",
+            min=1,
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
+    send_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="An environment variable that an agent of your own needs on the nodes; can be given several times. "
+            "A model's key is sent in any case.",
+            rich_help_panel=_RAY,
+        ),
+    ] = None,
 ) -> None:
     """Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash."""
-    run = prepare(plan)
-    conclude(run, play_into(run, out))
+    plan = o.plan_of(ctx.params)
+    if ray is None and (workers is not None or send_env):
+        raise UsageError(
+            "--workers and --send-env go with --ray; in this process --concurrency plays several episodes at once"
+        )
+    build_cohort(plan)
+    if ray is None:
+        played = play_run(prepare(plan), out, watcher=Shown())
+    else:
+        from mab_gym.integrations.ray import evaluate_on_ray  # noqa: PLC0415  (optional)
 
-
-def conclude(run: Run, played: Played) -> None:
-    """Prints what a run came to.
-
-    Raises:
-        typer.Exit: Some episodes do not count; why was said.
-    """
-    plan, records = run.plan, played.tally.records
-    title = f"{run.workplace.environment.id}: success rate in %"
-    output.print(score_table(title, [(played.who, records, played.seconds)]))
-    show_estimates(records, plan.repeat, plan.first_seed)
+        played = evaluate_on_ray(plan, out, ray, workers=workers, send_env=send_env or (), watcher=Shown())
+    records = played.records
+    output.print(score_table(f"{played.env}: success rate in %", [(played.agent, records, played.seconds)]))
+    show_estimates(records, plan.repeat, plan.seed)
     if played.tally.spent is not None:
         output.print(played.tally.spent, markup=False, soft_wrap=True)
     output.print(f"records: {played.path}", markup=False, soft_wrap=True)
     exit_if_spoiled(records)
+
+
+def exit_if_spoiled(records: Sequence[EpisodeRecord]) -> None:
+    """Says how many episodes do not count, and why.
+
+    Raises:
+        typer.Exit: There are such.
+    """
+    spoiled = [record.infrastructure_error for record in records if record.infrastructure_error is not None]
+    failed = [record.agent_error for record in records if record.agent_error is not None]
+    for what, faults in (("the record system failed", spoiled), ("what carries the agent failed", failed)):
+        if faults:
+            errors.print(
+                f"{len(faults)} of {len(records)} episodes do not count, because {what}: {faults[0]}; "
+                "the same command plays them again",
+                markup=False,
+                soft_wrap=True,
+            )
+    if spoiled or failed:
+        raise typer.Exit(1)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mab_gym.cli._console import output
-from mab_gym.cli._environment import DEFAULT_ENV, make
+from mab_gym.cli._environment import make
+from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.tasking._variants import VARIANTS
 
 _HELP = "Type an action; after POST the JSON on further lines and an empty line to send it. An empty first line quits."

@@ -30,8 +30,9 @@ from mab_gym.audit import (
 )
 from mab_gym.backends import Backend
 from mab_gym.cli._console import counting, output
-from mab_gym.cli._environment import DEFAULT_ENV, make
+from mab_gym.cli._environment import make
 from mab_gym.envs._environment_file import environment_files, read_environment
+from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue

@@ -40,7 +40,7 @@ class Place(NamedTuple):
         found = getattr(module, self.name)
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-            alone.command(name, cls=getattr(module, self.cls) if self.cls else None)(found)
+            alone.command(name, cls=getattr(module, self.cls) if self.cls else None, help=self.summary)(found)
             found = alone
         command = typer.main.get_command(found)
         command.name = name
@@ -53,9 +53,10 @@ COMMANDS: Final = {
     "eval": Place(
         "evaluate", "evaluate",
         "Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash.",
+        cls="Command",
     ),
     "rollout": Place(
-        "rollout", "rollout",
+        "evaluate", "evaluate",
         "Play as eval does, in this process or on a Ray cluster: the same options, the same records.", cls="Command",
     ),
     "report": Place(

@@ -31,9 +31,8 @@ pytestmark = [
 def stories(seeds: str, planted: str = "") -> subprocess.CompletedProcess[str]:
     """Plays stories, with a fault planted in mab_gym first."""
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _faults"
-    code += (
-        f"\nimport mab_gym.cli._playing\nfolders = mab_gym.cli._playing.RunFolder\n{planted}\nsys.exit(_faults.main())"
-    )
+    code += "; import mab_gym.runs._evaluation as evaluation; folders = evaluation.RunFolder"
+    code += f"\n{planted}\nsys.exit(_faults.main())"
     command = [sys.executable, "-c", code, "--seeds", seeds]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False, env=unmeasured())
 

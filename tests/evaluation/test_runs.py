@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mab_gym import __version__
-from mab_gym.cli._evaluate import at_once
 from mab_gym.envs._workplace import Workplace
+from mab_gym.runs._evaluation import Watcher, at_once
 from mab_gym.runs._records import RunFolder, read_records
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, environment, evaluation, lines, one_line, only_line, run, told
@@ -174,7 +174,7 @@ def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tm
 
 
 def test_no_more_episodes_are_under_way_than_the_record_system_can_take(workplace: Workplace) -> None:
-    assert at_once(workplace, 8) == 8
+    assert at_once(workplace, 8, Watcher()) == 8
     two = copy(workplace.backend)
     two.capacity = 2
-    assert [at_once(replace(workplace, backend=two), wanted) for wanted in (1, 2, 8)] == [1, 2, 2]
+    assert [at_once(replace(workplace, backend=two), wanted, Watcher()) for wanted in (1, 2, 8)] == [1, 2, 2]

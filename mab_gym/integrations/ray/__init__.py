@@ -5,6 +5,7 @@ The driver imports Ray when it needs a cluster, not before; what a worker runs (
 
 from mab_gym.integrations.ray._cluster import LOCAL, is_installed
 from mab_gym.integrations.ray._dispatch import RayWorkers
+from mab_gym.integrations.ray._evaluation import evaluate_on_ray
 from mab_gym.integrations.ray._worker import Job
 
-__all__ = ["LOCAL", "Job", "RayWorkers", "is_installed"]
+__all__ = ["LOCAL", "Job", "RayWorkers", "evaluate_on_ray", "is_installed"]

@@ -20,7 +20,7 @@ CSV: Final = "ablation.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Ablation:
+class AblationFolder:
     """The folder of an ablation.
 
     Attributes:

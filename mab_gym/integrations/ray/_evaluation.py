@@ -1,0 +1,104 @@
+"""Evaluations on a Ray cluster: the same plan, the same records as in one process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from mab_gym.agents import Agent
+from mab_gym.agents._chat_model import ChatModel
+from mab_gym.cohort._locate import CACHE_VARIABLE
+from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, environment_file, read_environment, sibling
+from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.integrations.ray._cluster import LOCAL, is_installed
+from mab_gym.integrations.ray._dispatch import RayWorkers
+from mab_gym.integrations.ray._worker import Job
+from mab_gym.runs._evaluation import Evaluation, Plan, Watcher, check_run, play_run, prepare
+from mab_gym.runs._players import AnyAgent, player_of
+
+_NOT_SENT = ["/.git", "/.venv", "/venv", "node_modules", "__pycache__", ".env*", "*.mab", "episodes.jsonl"]
+"""Files of the current folder that no node needs, in the manner of .gitignore."""
+
+
+def evaluate_on_ray(
+    plan: Plan,
+    out: Path,
+    address: str = LOCAL,
+    *,
+    workers: int | None = None,
+    send_env: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> Evaluation:
+    """Plays a plan on a Ray cluster.
+
+    Args:
+        plan: The plan; each worker plays ``concurrency`` episodes at once.
+        out: The folder for the records. An interrupted run in it goes on.
+        address: ``HOST:PORT`` of the cluster's head, ``auto`` for the one that runs here, or ``local`` for one of our
+            own on this computer.
+        workers: The number of worker processes; None for one a CPU of the cluster.
+        send_env: Environment variables that an agent of your own needs on the nodes; a model's key is sent in any case.
+        watcher: Is told how it is going.
+
+    Raises:
+        NotInstalledError: Ray is not installed.
+        UsageError: The plan cannot be played on a cluster, or ``out`` holds another run; nothing was played.
+        AgentLostError: What carries the agent has failed for good; what was finished is kept.
+    """
+    if not is_installed():
+        raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
+    watcher = Watcher() if watcher is None else watcher
+    wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
+    if wanted.backend == CONTAINER:
+        raise UsageError(
+            f"{wanted.id} plays on containers, and each node would need Docker and its own; play it without --ray, or "
+            'on a server that is there already (backend = "remote")'
+        )
+    run = prepare(plan)
+    environment = run.workplace.environment
+    if run.player.is_one:
+        raise UsageError(
+            f"{run.player.about['object']} is one agent and cannot be sent to workers; name a class or function that "
+            "makes one"
+        )
+    check_run(run, out)
+    own = "object" in run.player.about
+    job = Job(
+        environment=environment,
+        digest=run.workplace.backend.digest if environment.backend == EMBEDDED else None,
+        make_agents=functools.partial(_agents, plan.agent),
+        options=run.options,
+        retries=plan.retries,
+        at_once=plan.concurrency,
+        variables=_variables(plan.agent, send_env),
+    )
+    name = None if own else run.player.make(run.first).name
+    sent = {"working_dir": str(Path.cwd()), "excludes": _NOT_SENT} if own and address != LOCAL else {}
+    with RayWorkers(address, workers, job, name, sent, watcher.say) as them:
+        return play_run(run, out, workers=them, watcher=watcher)
+
+
+def _agents(agent: AnyAgent, halt: threading.Event) -> Callable[[gymnasium.Env[Any, str]], Agent]:
+    """Gives the function that makes the agents in a worker."""
+    return player_of(agent, halt).make
+
+
+def _variables(agent: AnyAgent, named: Sequence[str]) -> dict[str, str]:
+    """Gives the variables of this process that workers need: where content lies, a model's key, and those named.
+
+    Raises:
+        UsageError: One that is named is not set here.
+    """
+    missing = [name for name in named if name not in os.environ]
+    if missing:
+        raise UsageError(f"the environment variable {missing[0]} is not set here, so it cannot be sent")
+    wanted = {name for name in os.environ if name.startswith("MAB_GYM_") and name != CACHE_VARIABLE} | {*named}
+    if isinstance(agent, ChatModel):
+        wanted.add(agent.key_env)
+    return {name: os.environ[name] for name in sorted(wanted) if name in os.environ}

@@ -1,0 +1,184 @@
+"""Plays an ablation: one thing is varied, each setting is played into a run folder of its own, and all are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mab_gym.envs._environment_file import environment_files, read_environment
+from mab_gym.envs._make import DEFAULT_ENV
+from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.errors import MabGymError, UsageError
+from mab_gym.runs._ablation import Dimension, Figures, dimension, figures
+from mab_gym.runs._ablation_files import AblationFolder
+from mab_gym.runs._driver import Driver
+from mab_gym.runs._evaluation import Evaluation, Plan, Run, Watcher, check_run, play_run, prepare, priced
+from mab_gym.runs._records import EpisodeRecord
+
+_WHOLE = "all"
+"""The folder of a run that is split and not played several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """An ablation that was played to its end.
+
+    Attributes:
+        env: The environment's id.
+        agent: The agent's name.
+        varied: The thing that was varied.
+        reference: The setting with which the others are compared.
+        figures: The figures of each setting, in order.
+        runs: The evaluation of each folder.
+        files: The files of figures.
+    """
+
+    env: str
+    agent: str
+    varied: Dimension
+    reference: str
+    figures: Sequence[Figures]
+    runs: Mapping[str, Evaluation]
+    files: Sequence[Path]
+
+    @property
+    def records(self) -> list[EpisodeRecord]:
+        """One record an episode, over all runs."""
+        return [record for run in self.runs.values() for record in run.records]
+
+
+def ablate(
+    vary: str, values: str | None = None, *, out: str | Path, plan: Plan | None = None, watcher: Watcher | None = None
+) -> Ablation:
+    """Plays the same cases in several settings and compares them; an interrupted ablation goes on.
+
+    Args:
+        vary: The thing to vary: ``steps``, ``observation-length``, ``difficulty`` or ``protocol``.
+        values: Settings separated by commas, as in ``2,4,8``; None for all there are of difficulty and protocol.
+        out: The folder; each setting has a run in it.
+        plan: The agent, the environment and all else, which are the same in each setting.
+        watcher: Is told how it is going.
+
+    Returns:
+        The figures of each setting, with their differences to the environment's own.
+
+    Raises:
+        UsageError: Something named does not exist, or the folder holds something else; nothing was played.
+        AgentLostError: What carries the agent has failed for good; what was finished is kept.
+    """
+    plan, out = plan or Plan(), Path(out)
+    varied = dimension(vary)
+    settings = varied.settings(values)
+    _check(varied, plan)
+    base = prepare(plan)
+    runs = _runs(varied, settings, plan, base)
+    reference = _reference(varied, settings, base)
+    folder = AblationFolder(out, varied, list(settings))
+    folder.check()
+    for name, run in runs.items():
+        check_run(run, out / name)
+    folder.begin()
+    played = {
+        name: play_run(run, out / name, label=_label(varied, name), again=True, watcher=watcher)
+        for name, run in runs.items()
+    }
+    records = {
+        name: [priced(record, plan.prices) if plan.prices else record for record in each.records]
+        for name, each in played.items()
+    }
+    agent = next(iter(played.values())).agent
+    found = figures(_by_setting(varied, settings, records), reference, varied.paired, plan.seed)
+    env = base.workplace.environment.id
+    written = folder.finish(found, reference, {"env": env, "agent": agent})
+    runs_played = {name: replace(each, records=records[name]) for name, each in played.items()}
+    return Ablation(env, agent, varied, reference, found, runs_played, written)
+
+
+def _check(varied: Dimension, plan: Plan) -> None:
+    """Refuses an option that fixes what is varied."""
+    fixed = plan.difficulty if varied.field is None else plan.overrides.get(varied.field)
+    if fixed is not None:
+        option = "difficulty" if varied.field is None else varied.field
+        raise UsageError(f"{varied.name} is what is varied; leave --{option.replace('_', '-')} out")
+
+
+def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan, base: Run) -> dict[str, Run]:
+    """Gives the run of each folder, each of them tried by beginning an episode."""
+    if varied.field is None:
+        return {_WHOLE: _split(base, list(values), plan.limit)}
+    runs = {}
+    for name, value in values.items():
+        try:
+            if varied.name == "protocol":
+                runs[name] = prepare(replace(plan, env=counterpart(base.name, str(value)), split=None))
+            else:
+                runs[name] = prepare(replace(plan, overrides={**plan.overrides, varied.field: value}))
+            driver, first = Driver(runs[name].first), runs[name].todo[0]
+            driver.begin(first.seed, {"case": first.case, **runs[name].options})
+            driver.env.close()
+        except MabGymError as error:
+            raise UsageError(f"{varied.name} {name} cannot be played here: {error}") from error
+    return runs
+
+
+def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
+    """Gives the run whose episodes are split by difficulty: so many cases of each, with the seeds they have in all."""
+    tasks = base.workplace.tasks
+    if not tasks.cases:
+        raise UsageError("difficulties are compared on frozen cases, and this environment draws its own at each reset")
+    whole = prepare(replace(base.plan, limit=None))
+    by_case = {case.id: tasks.catalogue[case.family].difficulty for case in tasks.cases}
+    chosen: dict[str, list[str]] = {difficulty: [] for difficulty in wanted}
+    for case in dict.fromkeys(assignment.case for assignment in whole.todo):
+        there = chosen.get(by_case[case or ""])
+        if case is not None and there is not None and (limit is None or len(there) < limit):
+            there.append(case)
+    lacking = [difficulty for difficulty, cases in chosen.items() if not cases]
+    if lacking:
+        raise UsageError(f"no case of {base.workplace.environment.id} that is to be played is {' or '.join(lacking)}")
+    played = {case for cases in chosen.values() for case in cases}
+    return replace(whole, todo=[assignment for assignment in whole.todo if assignment.case in played])
+
+
+def _by_setting(
+    varied: Dimension, settings: Mapping[str, object], records: Mapping[str, Sequence[EpisodeRecord]]
+) -> Mapping[str, Sequence[EpisodeRecord]]:
+    if varied.field is not None:
+        return records
+    return {name: [record for record in records[_WHOLE] if record.difficulty == name] for name in settings}
+
+
+def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> str:
+    """Gives the environment's own setting where it is among them, else the first."""
+    names = list(values)
+    if varied.field is not None:
+        own = getattr(base.workplace.environment, varied.field)
+        names.sort(key=lambda name: values[name] != own)
+    return names[0]
+
+
+def _label(varied: Dimension, folder: str) -> str:
+    return "" if varied.field is None else f", {varied.name} {folder}"
+
+
+def counterpart(name: str, protocol: str) -> str:
+    """Gives the id of the environment that plays by another protocol: ``…-Official-v0`` beside ``…-v0``.
+
+    Args:
+        name: An environment's id or file.
+        protocol: The protocol.
+
+    Raises:
+        UsageError: There is no such environment.
+    """
+    files = {read_environment(path).id: path for path in environment_files()}
+    path = Path(name) if name.endswith(".toml") else files.get(name, files.get(f"mab_gym/{name}"))
+    if path is not None and read_environment(path).protocol == protocol:
+        return name
+    whole = re.fullmatch(r"(?:mab_gym/)?(.+?)(?:-Official)?(-v\d+)", name)
+    wanted = "" if whole is None else f"mab_gym/{whole[1]}{'-Official' if protocol == OFFICIAL else ''}{whole[2]}"
+    if wanted not in files or read_environment(files[wanted]).protocol != protocol:
+        raise UsageError(f"{name} has no counterpart that is played by the protocol {protocol}; {DEFAULT_ENV} has")
+    return wanted

@@ -1,0 +1,70 @@
+"""Counts a run while it goes on: episodes, successes, tokens and their cost."""
+
+from __future__ import annotations
+
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._scores import Prices, Spending, spending
+
+
+class Tally:
+    """The episodes of a run so far.
+
+    Args:
+        total: The number of episodes of the whole run.
+        prices: The prices of tokens, or None.
+    """
+
+    def __init__(self, total: int, prices: Prices | None = None) -> None:
+        self.total = total
+        self._prices = prices
+        self._last: dict[tuple[int, int], EpisodeRecord] = {}
+        self._counted = self._solved = 0
+        self._spent = Spending(0, 0, 0)
+        self._lines = 0
+
+    def add(self, record: EpisodeRecord) -> None:
+        """Takes a record; of an episode that was played again the last one stands, and the tokens of all."""
+        before = self._last.get((record.seed, record.repeat))
+        self._last[record.seed, record.repeat] = record
+        for each, sign in ((before, -1), (record, 1)):
+            if each is not None and each.counts:
+                self._counted += sign
+                self._solved += sign * bool(each.verdict["success"])
+        self._spent += spending([record])
+        self._lines += 1
+
+    @property
+    def played(self) -> int:
+        """The number of episodes that have ended, those that do not count included."""
+        return len(self._last)
+
+    @property
+    def records(self) -> list[EpisodeRecord]:
+        """One record an episode, in the order of what was to be played."""
+        return [self._last[key] for key in sorted(self._last, key=lambda key: (key[1], key[0]))]
+
+    @property
+    def line(self) -> str:
+        """The state of the run, in a line."""
+        return f"{self.played} of {self.total} played, {self.rate}"
+
+    @property
+    def rate(self) -> str:
+        """The success rate so far, the episodes that do not count, and the tokens, in words."""
+        rate = f"{100 * self._solved / self._counted:.1f}" if self._counted else "–"
+        parts = [f"{rate} % solved"]
+        if self.played > self._counted:
+            parts.append(f"{self.played - self._counted} do not count")
+        spent = self.spent
+        return ", ".join(parts if spent is None else [*parts, spent])
+
+    @property
+    def spent(self) -> str | None:
+        """Tokens and their cost, in words; None where no endpoint told of any."""
+        spent = self._spent
+        if spent.unknown == self._lines:
+            return None
+        text = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"
+        cost = None if self._prices is None else self._prices.cost(spent.tokens_in, spent.tokens_out)
+        text += "" if cost is None else f", cost {cost:,.4f}"
+        return text if not spent.unknown else f"{text} (and those of {spent.unknown} episodes that nobody counted)"
