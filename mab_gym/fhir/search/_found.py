@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mab_gym.fhir.hapi._ties import SortedRows
+from mab_gym.fhir.store._sorting import SortedRows
 from mab_gym.fhir.store._table import Rows
 
 

@@ -154,7 +154,7 @@ LABELS = ("_tag", "_security")
 _UNLABELLED = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
     "(ca.uhn.fhir.rest.param.TokenParam and ca.uhn.fhir.rest.param.UriParam are in unnamed module of loader "
-    "org.springframework.boot.loader.LaunchedURLClassLoader @4f3f5b24)"
+    "org.springframework.boot.loader.LaunchedURLClassLoader)"
 )
 
 

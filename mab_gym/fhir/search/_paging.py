@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 _THRESHOLDS = (13, 503, 2003)
 
 
-def pass_limits(count: int) -> Iterator[int]:
-    """How many rows HAPI asks its database for, pass by pass; a last one asks for all."""
-    found = 0
-    for step in _THRESHOLDS:
-        if step > found:
-            found = max(step, count + found) + 1
-            yield found
-
-
 class Page(NamedTuple):
     """What to show of a search.
 

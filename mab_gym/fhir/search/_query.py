@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from mab_gym.fhir.hapi._hashes import in_map_order
+from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.hapi._messages import listed_parameters, sanitized, unknown_parameter
 from mab_gym.fhir.hapi._order import Driver, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
@@ -234,7 +234,7 @@ def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behi
 
 
 def _no_named_query(resource_type: str, parameters: Sequence[tuple[str, str]]) -> FhirError:
-    names = ", ".join(in_map_order(name for name, _ in parameters))
+    names = ", ".join(java_set_order((name for name, _ in parameters), string_hash))
     text = "Invalid request: The FHIR endpoint on this server does not know how to handle "
     return FhirError(400, Issue(f"{text}GET operation[{resource_type}] with parameters [[{names}]]", "not-supported"))
 
@@ -266,7 +266,7 @@ def _wrapped(error: FhirError) -> FhirError:
 def _blamed(resource_type: str, parameters: Sequence[tuple[str, str]], unknown_type: FhirError) -> FhirError:
     """HAPI's error for a reference to an unknown type: it blames modifiers where there are any."""
     defined = search_parameters(resource_type)
-    names = in_map_order(sorted(name for name, _ in parameters))
+    names = java_set_order(sorted(name for name, _ in parameters), string_hash)
     modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
     blame = blame_modifiers(resource_type, modifiers)
     return FhirError(400, blame) if blame else unknown_type

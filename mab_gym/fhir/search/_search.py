@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.hapi._order import Driver, arrange, choose_driver, choose_driver_of_sorted
-from mab_gym.fhir.hapi._ties import SortedRows, SortedWindow
 from mab_gym.fhir.model._definitions import SearchParameter
 from mab_gym.fhir.model._filter import Filter
 from mab_gym.fhir.model._paths import Path, compile_paths
@@ -21,7 +20,6 @@ from mab_gym.fhir.search._chains import Chain, Reverse, but_not_filter, chain_fi
 from mab_gym.fhir.search._found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
 from mab_gym.fhir.search._includes import Key, Placed
 from mab_gym.fhir.search._matching import LABELS, make_filter
-from mab_gym.fhir.search._paging import pass_limits
 from mab_gym.fhir.search._query import Query, asks_for_others, read_query
 from mab_gym.fhir.search._targets import Targets
 from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, sort_keys
@@ -40,7 +38,7 @@ from mab_gym.fhir.store._budget import (
 from mab_gym.fhir.store._instants import LOW, NO_PERIOD
 from mab_gym.fhir.store._overlay import Overlay, Write, touched
 from mab_gym.fhir.store._row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
-from mab_gym.fhir.store._sorting import Keys
+from mab_gym.fhir.store._sorting import Keys, SortedRows
 from mab_gym.fhir.store._table import Rows, blocks
 
 _MOST_COUNTED = 503
@@ -107,8 +105,7 @@ class View:
         if table is None or self._overlay is not None or query.chains or repeats is not None:
             return self._looked_up(query, repeats)
         asked = tuple(wanted.key for wanted in query.filters)
-        # In HAPI's order of equals, how many are looked for plays a part.
-        key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
+        key = (asked, tuple((by.name, down) for by, down in query.sort))
         known: tuple[Found, Bill] | None = table.arranged.get(key)
         if known is not None:
             self.budget.pay(known[1])
@@ -501,12 +498,7 @@ class View:
             columns = [np.repeat(column, counts[matches]) for column in columns]
             columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
             matches = np.repeat(matches, counts[matches])
-        keys = together(columns)
-        rows = (
-            SortedRows(keys, pass_limits(query.count))
-            if query.offset is None
-            else SortedWindow(keys, query.offset, query.offset + query.count + 1)
-        )
+        rows = SortedRows(together(columns))
         if matches is None or len(matches) == len(hits):
             return SortedFound(hits, rows, repeats)
         return RepeatedFound(hits, SortedRepeats(rows, matches))
