@@ -140,7 +140,7 @@ def _string_driver(wanted: Filter) -> Driver:
 def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
     """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
     parts = [read_token(part) for part in wanted.alternatives]
-    if "exists() and" in wanted.parameter.expression:
+    if wanted.parameter.is_flag:
         return None
     if len(parts) < 2 or len({(system is None, code == "") for system, code in parts}) > 1:
         return None

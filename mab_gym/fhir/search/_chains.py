@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mab_gym.fhir.hapi._messages import unknown_parameter
+from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_type
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 from mab_gym.fhir.model._values import Reference
 from mab_gym.fhir.search._composites import inside
 from mab_gym.fhir.search._matching import make_filter
-from mab_gym.fhir.search._modifiers import UNKNOWN_TYPE, blame_modifiers
+from mab_gym.fhir.search._modifiers import blame_modifiers
 from mab_gym.fhir.search._targets import Targets
 
 
@@ -107,7 +107,7 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
     stem, _, target = head.partition(":")
     parameter = search_parameters(resource_type).get(stem)
     if parameter is None:
-        raise FhirError(400, unknown_parameter(resource_type, stem))
+        raise unknown_parameter(resource_type, stem)
     if parameter.type != "reference":
         raise FhirError(
             400,
@@ -115,7 +115,7 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
             "supported for this parameter (chaining is only allowed on reference parameters)",
         )
     if target and target not in resource_types():
-        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{target}"')
+        raise unknown_type(target)
     first = rest.partition(".")[0].partition(":")[0]
     candidates = [target] if target else parameter.targets or resource_types()
     found = tuple(kind for kind in candidates if first in search_parameters(kind))
@@ -155,9 +155,6 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
     return Reverse(source, reference, ((rest, text),))
 
 
-_FORMAT_ERRORS = ("HAPI-1882", "HAPI-1883", "HAPI-1940", "HAPI-1941")
-
-
 def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> None:
     """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
     if parameter.type not in ("date", "quantity", "number"):
@@ -166,8 +163,8 @@ def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> N
         try:
             make_filter(resource_type, parameter, "", part)
         except FhirError as error:
-            if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
-                raise FhirError(500, *error.issues) from None
+            if error.kind is Refusal.UNREADABLE_VALUE:
+                raise FhirError(500, *error.issues, kind=error.kind) from None
             if (other := inside(error)) is not error:
                 raise other from None
 
@@ -177,7 +174,7 @@ def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> N
     try:
         make_filter(resource_type, parameter, "", text)
     except FhirError as error:
-        if str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
+        if error.kind is Refusal.UNKNOWN_TYPE:
             raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
 
 

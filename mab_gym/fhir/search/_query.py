@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
-from mab_gym.fhir.hapi._messages import listed_parameters, sanitized, unknown_parameter
+from mab_gym.fhir.hapi._messages import listed_parameters, sanitized, unknown_parameter, unknown_parameter_text
 from mab_gym.fhir.hapi._order import Driver, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
-from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.fhir.model._outcome import FhirError, Issue, Refusal
 from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.search._chains import Chain, Reverse, read_chain, read_has, read_missing_behind
 from mab_gym.fhir.search._composites import read_composite, read_missing_composite
 from mab_gym.fhir.search._filter_text import read_filter
 from mab_gym.fhir.search._includes import Include, read_include
 from mab_gym.fhir.search._matching import LABELS, LONGEST_REFUSAL, dates_filter, make_filter
-from mab_gym.fhir.search._modifiers import UNKNOWN_TYPE, blame_modifiers, check_modifier
+from mab_gym.fhir.search._modifiers import blame_modifiers, check_modifier
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE = 4_000
@@ -85,8 +85,13 @@ class Query:
     elements_of_all: bool = False
 
 
-_AT_ONCE = tuple(f"HAPI-{code}" for code in (1882, 1883, 1884, 1885, 1925, 1930, 1940, 1941, 1947))
-"""A refusal of HAPI's while it reads the parameters, before it looks what they ask for."""
+_AT_ONCE = (
+    Refusal.UNREADABLE_VALUE,
+    Refusal.APPROXIMATE_DATE,
+    Refusal.SEVERAL_DATES,
+    Refusal.TOO_MANY_COMPONENTS,
+)
+"""The refusals that HAPI gives while it reads the parameters, before it looks up what they ask for."""
 _LONGEST_REMEMBERED = 200
 """The text of a parameter."""
 
@@ -215,10 +220,9 @@ def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behi
             try:
                 filters, chains = _read_condition(resource_type, name, text, behind=behind)
             except FhirError as error:
-                said = str(error.issues[0].diagnostics)
-                if said.startswith(_AT_ONCE):
+                if error.kind in _AT_ONCE:
                     raise
-                if said.startswith(UNKNOWN_TYPE) and "." not in name:
+                if error.kind is Refusal.UNKNOWN_TYPE and "." not in name:
                     error = _blamed(resource_type, parameters, error)
                 if stem in LABELS:
                     parts.last = parts.last or error
@@ -228,8 +232,11 @@ def _sort_out(resource_type: str, parameters: Sequence[tuple[str, str]], *, behi
                 parts.filters.extend(filters)
                 parts.chains.extend(chains)
         elif stem == "_language" or not stem.startswith("_"):
-            code = "HAPI-1223" if stem == "_language" else "HAPI-0524"
-            parts.unnamed = parts.unnamed or FhirError(400, unknown_parameter(resource_type, stem or "null", code))
+            parts.unnamed = parts.unnamed or (
+                FhirError(400, unknown_parameter_text(resource_type, stem, "HAPI-1223"))
+                if stem == "_language"
+                else unknown_parameter(resource_type, stem or "null")
+            )
     return parts
 
 

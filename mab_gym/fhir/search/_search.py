@@ -508,7 +508,7 @@ class View:
     ) -> RowKeys:
         """The keys by which hits sort."""
         self._spend_on_order(table, hits, parameter)
-        if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
+        if parameter.is_flag and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
             return RowKeys(-flags if descending else flags, None)
 
