@@ -14,7 +14,7 @@ from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._url import self_link
-from mab_gym.fhir.search._found import Found
+from mab_gym.fhir.search._found import Found, one_row_each
 from mab_gym.fhir.search._includes import included
 from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
@@ -148,7 +148,7 @@ class Searches:
         hits = view.hits(query)
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
-        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
+        page = saved.progress.first_page(hits, query.count, counted=counted)
         self._kept.remember(search_id, saved, asked)
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
@@ -210,12 +210,13 @@ class Searches:
             return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
         saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
         self._kept.remember(search_id, saved)
-        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        found = one_row_each(len(keys))
+        page = saved.progress.first_page(found, query.count, counted=False)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
             return self._located(search_id, self._answer(body, query, view.budget))
         if query.start:
-            page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
+            page = saved.progress.later_page(found, query.count, query.count, query.start)
         return self._located(search_id, self._show_keys(query, view, search_id, keys, page, link))
 
     def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
@@ -236,10 +237,10 @@ class Searches:
             search_id = self._chance.uuid()
             saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
             self._kept.remember(search_id, saved, question)
-            page = saved.progress.first_page(len(hits), query.count, counted=False)
+            page = saved.progress.first_page(one_row_each(len(hits)), query.count, counted=False)
         else:
             search_id, saved = known
-            page = saved.progress.later_page(len(hits), query.count, query.count, query.start)
+            page = saved.progress.later_page(one_row_each(len(hits)), query.count, query.count, query.start)
         link = self_link(self.origin.base_url, path, parameters)
         if query.summary == "count":
             body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
@@ -290,11 +291,11 @@ class Searches:
     ) -> Response:
         """A page of a search that was made before."""
         if saved.keys is not None:
-            page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
+            page = saved.progress.later_page(one_row_each(len(saved.keys)), count, saved.count, start)
             return self._show_keys(query, view, search_id, saved.keys, page, link, count)
         found_in = saved.found_in.over(view)
         hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
-        page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
+        page = saved.progress.later_page(hits, count, saved.count, start)
         shown = hits.page(page.start, page.start + page.size)
         if view.writes == found_in.writes:
             entries = self._entries(query, found_in, shown)
