@@ -210,3 +210,18 @@ def test_a_chain_whose_last_step_does_not_know_what_is_missing_is_answered() -> 
     session = serve([patient("p"), observation("o", "p")])
 
     assert get(session, "Observation?subject.link.link:RelatedPerson.phone:missing=false").status < 500
+
+
+def test_results_come_in_the_order_of_a_date_at_the_far_end_of_a_chain() -> None:
+    session = serve(
+        [
+            patient("young", birthDate="1955-01-01"),
+            patient("old", birthDate="1935-01-01"),
+            observation("o1", "young", effectiveDateTime="2023-01-02"),
+            observation("o2", "old", effectiveDateTime="2023-01-03"),
+            observation("o3", "old", effectiveDateTime="2023-01-01"),
+        ]
+    )
+
+    assert ids(session, "Observation?patient.birthdate=lt1960&date=ge2022") == ["o3", "o2", "o1"]
+    assert ids(session, "Observation?patient.birthdate=lt1960&code=K") == ["o2", "o3", "o1"]

@@ -1,10 +1,11 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mab_gym.fhir.http._server import Request, Session
-from mab_gym.fhir.search._found import RepeatedMatches
+from mab_gym.fhir.search._found import FirstRows, Found
 from mab_gym.fhir.search._paging import Page, Progress, offset_page
 from mab_gym.fhir.search._query import LARGEST_PAGE
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
@@ -128,11 +129,11 @@ def test_equal_requests_give_equal_bytes() -> None:
 
 def test_repeated_rows_count_against_a_pass() -> None:
     """``_has`` finds a patient once for each Observation: of fourteen rows some are the same patient."""
-    repeats = RepeatedMatches(28, [0, 3, 5, 6, 7, 11, 15, 20, 24, 26])
+    found = Found(np.arange(10), FirstRows(28, [0, 3, 5, 6, 7, 11, 15, 20, 24, 26]))
 
-    assert Progress().first_page(10, 5, counted=False, repeats=repeats) == Page(0, 5, 5, None, more=True)
-    assert Progress().first_page(10, 10, counted=False, repeats=repeats) == Page(0, 10, 10, None, more=False)
-    assert Progress().first_page(10, 12, counted=False, repeats=repeats) == Page(0, 10, 12, 10, more=False)
+    assert Progress().first_page(found, 5, counted=False) == Page(0, 5, 5, None, more=True)
+    assert Progress().first_page(found, 10, counted=False) == Page(0, 10, 10, None, more=False)
+    assert Progress().first_page(found, 12, counted=False) == Page(0, 10, 12, 10, more=False)
 
 
 def test_an_offset_beyond_the_end_is_taken_for_the_total() -> None:

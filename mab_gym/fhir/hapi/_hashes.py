@@ -6,7 +6,7 @@ followed by a bar; the first eight bytes, little-endian, as a signed number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -29,26 +29,13 @@ def index_hash(*parts: str) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+@lru_cache(maxsize=4096)
 def string_hash(text: str) -> int:
     """Java's ``String.hashCode``, without a sign."""
     value = 0
     for character in text:
         value = 31 * value + ord(character) & 0xFFFFFFFF
     return value
-
-
-def in_map_order(texts: Iterable[str]) -> list[str]:
-    """Distinct texts in the order in which a ``java.util.HashMap<String, ?>`` lists them that got them in turn."""
-    distinct = list(dict.fromkeys(texts))
-    buckets = 16
-    while len(distinct) > buckets * 3 // 4:
-        buckets *= 2
-
-    def bucket(text: str) -> int:
-        value = string_hash(text)
-        return (value ^ value >> 16) & buckets - 1
-
-    return sorted(distinct, key=bucket)
 
 
 def _murmur3_128(data: bytes) -> int:
@@ -88,19 +75,20 @@ def _finish(value: int) -> int:
     return value ^ value >> 33
 
 
-def java_set_order(items: Sequence[Item], hash_code: Callable[[Item], int]) -> list[Item]:
-    """The order in which a ``java.util.HashSet`` gives back what was put into it: by bucket, then first come first.
+def java_set_order(items: Iterable[Item], hash_code: Callable[[Item], int]) -> list[Item]:
+    """Returns distinct items in the order of a ``java.util.HashSet``: by bucket, then in the order of adding.
 
     Args:
-        items: Each once, in the order in which they were added.
-        hash_code: An item's ``hashCode()``; of more than 32 bits the lower ones count.
+        items: The items in the order in which they are added to the set.
+        hash_code: Gives an item's ``hashCode()``; only the lower 32 bits count.
     """
+    distinct = list(dict.fromkeys(items))
     buckets = 16
-    while len(items) > buckets * 3 // 4:
+    while len(distinct) > buckets * 3 // 4:
         buckets *= 2
 
     def bucket(item: Item) -> int:
         code = hash_code(item) & 0xFFFFFFFF
         return (code ^ code >> 16) & (buckets - 1)
 
-    return sorted(items, key=bucket)
+    return sorted(distinct, key=bucket)

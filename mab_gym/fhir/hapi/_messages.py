@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 
 _SANITIZED = {"<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\n": "&#10;", "\r": "&#13;"}
 
@@ -12,8 +13,19 @@ def sanitized(text: str) -> str:
     return "".join(_SANITIZED.get(c, c) for c in text if c >= " " or c in _SANITIZED)
 
 
-def unknown_parameter(resource_type: str, name: str, code: str = "HAPI-0524") -> str:
-    """HAPI's words for a search parameter that it does not have."""
+def unknown_parameter(resource_type: str, name: str) -> FhirError:
+    """Returns HAPI's refusal of a search parameter that the resource type does not have."""
+    text = unknown_parameter_text(resource_type, name, "HAPI-0524")
+    return FhirError(400, text, kind=Refusal.UNKNOWN_PARAMETER, name=sanitized(name))
+
+
+def unknown_type(name: str) -> FhirError:
+    """Returns HAPI's refusal of a reference to a resource type that does not exist."""
+    return FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{name}"', kind=Refusal.UNKNOWN_TYPE)
+
+
+def unknown_parameter_text(resource_type: str, name: str, code: str) -> str:
+    """Returns HAPI's words for a search parameter that the resource type does not have, with the code given."""
     return (
         f'{code}: Unknown search parameter "{sanitized(name)}" for resource type "{resource_type}". '
         f"Valid search parameters for this search are: [{listed_parameters(resource_type)}]"

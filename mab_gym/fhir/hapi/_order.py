@@ -7,7 +7,8 @@ index's order, ties in load order. Which table that is follows from H2's cost es
 * ids before strings before tokens before dates before quantities before references;
 * strings come by their normalized text, one code alone in load order, several codes by their hash (`index_hash`),
   dates by day (searches with a time of day: by instant), quantities by value, several references by their target;
-* a chain or ``_has`` is read from its far end where that end is a string, or where nothing of its own comes first;
+* a chain is read from its far end where a text or a date is asked for there, or where nothing of its own comes first;
+  a ``_has`` always is;
 * ``:not`` and ``:missing`` make HAPI read the resources themselves, in load order.
 """
 
@@ -20,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.hapi._costs import reading_order
 from mab_gym.fhir.hapi._hashes import index_hash
 from mab_gym.fhir.model._filter import Filter, read_token
 from mab_gym.fhir.model._values import Value
@@ -84,8 +84,10 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if ranges:
         return None if ranges[0].modifier == "exact" else _string_driver(ranges[0])
     dates = [f for f in by_kind["date"] if f.parameter.name != "_lastUpdated"]
-    if (through := _far_end(resource_type, ranked, tokens, dates)) is not None:
-        return through
+    for wanted in ranked:
+        if wanted.key[1] == "first":  # it comes before the resource's own tokens and dates
+            then = _date_driver(dates, alone=False) if dates and not tokens else None
+            return Driver(wanted, _rank_in(wanted), then=then)
     if tokens:
         return _token_driver(resource_type, tokens[0])
     if strings:
@@ -124,30 +126,6 @@ def _no_key(value: Any) -> None:
 _KINDS = ("string", "token", "date", "quantity", "number", "reference", "uri")
 
 
-def _far_end(
-    resource_type: str, ranked: Sequence[Filter], tokens: Sequence[Filter], dates: Sequence[Filter]
-) -> Driver | None:
-    """A chain whose far end comes before the resource's own filters."""
-    for wanted in ranked:
-        far, _, comparator = wanted.key[1].partition(":")
-        if far == "date" and (dates or tokens):
-            comparisons = [c for f in dates for c in f.comparisons]
-            timed = any(c.period.timed for c in comparisons)
-            near = tuple(sorted(c.comparator for c in comparisons))
-            order = reading_order(comparator[:2], comparator.endswith("T"), near, timed, len(tokens))
-            if order[0] == "D":
-                return _date_driver(dates, alone=True)
-            if order[0] == "F":
-                then = _token_driver(resource_type, tokens[0]) if tokens else None
-                if not tokens and order[1] == "D":
-                    then = _date_driver(dates, alone=True)
-                return Driver(wanted, _rank_in(wanted), then=then)
-        elif far in ("string", "has"):
-            then = _date_driver(dates, alone=False) if dates and not tokens else None
-            return Driver(wanted, _rank_in(wanted), then=then)
-    return None
-
-
 def _rank_in(wanted: Filter) -> Key:
     ranks: Mapping[str, int] = {} if wanted.ranks is None else wanted.ranks
     return lambda value: ranks.get(f"{value.target_type}/{value.target_id}", _LAST)
@@ -162,7 +140,7 @@ def _string_driver(wanted: Filter) -> Driver:
 def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
     """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
     parts = [read_token(part) for part in wanted.alternatives]
-    if "exists() and" in wanted.parameter.expression:
+    if wanted.parameter.is_flag:
         return None
     if len(parts) < 2 or len({(system is None, code == "") for system, code in parts}) > 1:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -174,7 +174,7 @@ def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[di
     known = {**published["Resource"], **published["DomainResource"], **published.get(kind, {})}
     del known["_query"]
     listed = {}
-    for name in java_set_order([*sorted(known, key=lambda name: known[name].place), *_OWN_PARAMETERS], _string_hash):
+    for name in java_set_order([*sorted(known, key=lambda name: known[name].place), *_OWN_PARAMETERS], string_hash):
         if name in parameters:
             listed[name] = {
                 "name": name,
@@ -185,6 +185,3 @@ def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[di
         elif name not in known and name not in _REFUSED:
             listed[name] = {"name": name, "type": "string", "documentation": _OWN_PARAMETERS[name]}
     return list(listed.values())
-
-
-_string_hash = cache(string_hash)

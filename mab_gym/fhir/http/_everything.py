@@ -41,7 +41,7 @@ def read_ids(values: Sequence[str]) -> list[str]:
 
 def in_hash_order(starts: Sequence[Key], resources: Resources) -> list[Key]:
     """Patients asked for by id in the order of HAPI's ``HashSet<Long>`` of their database ids."""
-    return java_set_order(list(dict.fromkeys(starts)), lambda key: resources.position(*key) or 0)
+    return java_set_order(starts, lambda key: resources.position(*key) or 0)
 
 
 def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources, *, one_patient: bool) -> list[Key]:

@@ -14,8 +14,8 @@ from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._url import self_link
-from mab_gym.fhir.search._found import Found
-from mab_gym.fhir.search._includes import included
+from mab_gym.fhir.search._found import Found, one_row_each
+from mab_gym.fhir.search._includes import Key, included
 from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search._search import View
@@ -24,6 +24,8 @@ from mab_gym.fhir.store._budget import ENTRY, ID, REWRITTEN, Budget, reading_wor
 from mab_gym.fhir.store._table import Rows
 
 Parameters = tuple[tuple[str, str], ...]
+Links = Sequence[tuple[str, str]]
+"""Relations and URLs."""
 Entries = Sequence[tuple[str, str]]
 """Full URLs (or ids) and the JSON of resources as it stands in a Bundle."""
 
@@ -128,17 +130,16 @@ class Searches:
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         if query.summary == "count":
             total = len(view.hits(replace(query, sort=(), driver=None)))
-            body = searchset(self._chance.uuid(), self.origin.instant, total, (), (), subsetted=True)
-            return self._answer(body, query, view.budget)
+            return self._show_count(query, view, self._chance.uuid(), total)
         if query.offset is not None:
             hits = view.hits(query)
             shown = hits.page(query.offset, query.offset + query.count)
-            brought = self._brought(query, view, shown)
+            brought = self._brought(query, view, shown, view)
             counted = query.total == "accurate"
             page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
-            return self._answer_page(query, view, self._chance.uuid(), entries, brought, page.total, links)
+            return self._show_entries(query, view, self._chance.uuid(), page.total, links, entries, brought)
         # The number of writes: who reads an earlier state beside a write does not answer for the later one.
         asked = (view.writes, *query.answers)
         known = self._kept.answer_to(asked) or self._kept.answer_to((view.writes, *query.question))
@@ -148,7 +149,7 @@ class Searches:
         hits = view.hits(query)
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
-        page = saved.progress.first_page(len(hits), query.count, counted=counted, repeats=hits.repeats)
+        page = saved.progress.first_page(hits, query.count, counted=counted)
         self._kept.remember(search_id, saved, asked)
         if query.start:
             return self._answer_saved(query, view, search_id, saved, query.count, query.start, link)
@@ -182,7 +183,7 @@ class Searches:
         self,
         view: View,
         resource_type: str,
-        keys: Sequence[tuple[str, str]],
+        keys: Sequence[Key],
         path: str,
         parameters: Parameters,
         *,
@@ -207,16 +208,17 @@ class Searches:
         if query.offset is not None:
             page = offset_page(len(keys), query.count, query.offset, counted=False)
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
-            return self._located(search_id, self._answer_keys(query, view, search_id, keys, page, links))
+            return self._located(search_id, self._show_keys(query, view, search_id, keys, page, links))
         saved = SavedSearch(resource_type, shown, view.frozen(), query.count, keys=keys)
         self._kept.remember(search_id, saved)
-        page = saved.progress.first_page(len(keys), query.count, counted=False)
+        found = one_row_each(len(keys))
+        page = saved.progress.first_page(found, query.count, counted=False)
         if query.summary == "count":
-            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
-            return self._located(search_id, self._answer(body, query, view.budget))
+            return self._located(search_id, self._show_count(query, view, search_id, page.total))
         if query.start:
-            page = saved.progress.later_page(len(keys), query.count, query.count, query.start)
-        return self._located(search_id, self._show_keys(query, view, search_id, keys, page, link))
+            page = saved.progress.later_page(found, query.count, query.count, query.start)
+        links = page_links(query, base_url, search_id, page, link, 0)
+        return self._located(search_id, self._show_keys(query, view, search_id, keys, page, links))
 
     def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
         """Answers ``Observation/$lastn``, a search of its own that can be paged through as any other.
@@ -236,14 +238,13 @@ class Searches:
             search_id = self._chance.uuid()
             saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
             self._kept.remember(search_id, saved, question)
-            page = saved.progress.first_page(len(hits), query.count, counted=False)
+            page = saved.progress.first_page(one_row_each(len(hits)), query.count, counted=False)
         else:
             search_id, saved = known
-            page = saved.progress.later_page(len(hits), query.count, query.count, query.start)
+            page = saved.progress.later_page(one_row_each(len(hits)), query.count, query.count, query.start)
         link = self_link(self.origin.base_url, path, parameters)
         if query.summary == "count":
-            body = searchset(search_id, self.origin.instant, page.total, (), (), subsetted=True)
-            return self._located(search_id, self._answer(body, query, view.budget))
+            return self._located(search_id, self._show_count(query, view, search_id, page.total))
         return self._located(search_id, self._show(query, view, search_id, hits, page, link))
 
     def _located(self, search_id: str, response: Response) -> Response:
@@ -252,86 +253,68 @@ class Searches:
         return Response(response.status, response.body, {**response.headers, "content-location": location})
 
     def _show_keys(
-        self,
-        query: Query,
-        view: View,
-        search_id: str,
-        keys: Sequence[tuple[str, str]],
-        page: Page,
-        link: str | None,
-        count: int = 0,
+        self, query: Query, view: View, search_id: str, keys: Sequence[Key], page: Page, links: Links
     ) -> Response:
-        links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        return self._answer_keys(query, view, search_id, keys, page, links)
-
-    def _answer_keys(
-        self,
-        query: Query,
-        view: View,
-        search_id: str,
-        keys: Sequence[tuple[str, str]],
-        page: Page,
-        links: Sequence[tuple[str, str]],
-    ) -> Response:
-        summary = query.summary if query.summary in ("true", "text", "data") else ""
-        on_page = keys[page.start : page.start + page.size]
+        """Shows a page of what an operation found; ``_elements`` only reduces resources of the type that was asked."""
         entries = [
-            # _elements are those of the type that was asked; HAPI leaves other resources whole.
-            self._entry(view, key, summary, query.elements if key[0] == query.resource_type else ())
-            for key in on_page
+            self._entry(view, key, _part(query), query.elements if key[0] == query.resource_type else ())
+            for key in keys[page.start : page.start + page.size]
             if view.exists(key)
         ]
-        subsetted = summary in ("true", "data")
-        body = searchset(search_id, self.origin.instant, page.total, links, entries, subsetted=subsetted)
-        return self._answer(body, query, view.budget)
+        return self._show_entries(query, view, search_id, page.total, links, entries)
 
     def _answer_saved(
         self, query: Query, view: View, search_id: str, saved: SavedSearch, count: int, start: int, link: str | None
     ) -> Response:
-        """A page of a search that was made before."""
+        """Answers with a page of a search that was made before."""
         if saved.keys is not None:
-            page = saved.progress.later_page(len(saved.keys), count, saved.count, start)
-            return self._show_keys(query, view, search_id, saved.keys, page, link, count)
+            page = saved.progress.later_page(one_row_each(len(saved.keys)), count, saved.count, start)
+            links = page_links(query, self.origin.base_url, search_id, page, link, count)
+            return self._show_keys(query, view, search_id, saved.keys, page, links)
         found_in = saved.found_in.over(view)
-        hits = found_in.hits(read_query(saved.resource_type, saved.parameters))
-        page = saved.progress.later_page(len(hits), count, saved.count, start, hits.repeats)
-        shown = hits.page(page.start, page.start + page.size)
-        if view.writes == found_in.writes:
-            entries = self._entries(query, found_in, shown)
-        else:
-            # Which resources a search has found stays; what they hold is what they hold now.
-            entries = self._current_entries(query, view, found_in.ids(query.resource_type, shown))
-        brought = self._brought(query, view, shown, found_in)
-        links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
+        found = found_in.hits(read_query(saved.resource_type, saved.parameters))
+        page = saved.progress.later_page(found, count, saved.count, start)
+        return self._show(query, view, search_id, found, page, link, count, found_in)
 
     def _show(
-        self, query: Query, view: View, search_id: str, hits: Found, page: Page, link: str | None, count: int = 0
-    ) -> Response:
-        links = page_links(query, self.origin.base_url, search_id, page, link, count)
-        shown = hits.page(page.start, page.start + page.size)
-        entries, brought = self._entries(query, view, shown), self._brought(query, view, shown)
-        return self._answer_page(query, view, search_id, entries, brought, page.total, links)
-
-    def _answer_page(
         self,
         query: Query,
         view: View,
         search_id: str,
-        entries: Entries,
-        brought: Entries,
-        total: int | None,
-        links: Sequence[tuple[str, str]],
+        found: Found,
+        page: Page,
+        link: str | None,
+        count: int = 0,
+        found_in: View | None = None,
     ) -> Response:
-        body = searchset(
-            search_id,
-            self.origin.instant,
-            total,
-            links,
-            entries,
-            subsetted=query.summary in ("true", "data"),
-            included=brought,
-        )
+        """Shows a page: the resources that were found when the search was made, as they are now."""
+        found_in = found_in or view
+        links = page_links(query, self.origin.base_url, search_id, page, link, count)
+        hits = found.page(page.start, page.start + page.size)
+        if view.writes == found_in.writes:
+            entries = self._entries(query, found_in, hits)
+        else:
+            entries = self._current_entries(query, view, found_in.ids(query.resource_type, hits))
+        brought = self._brought(query, view, hits, found_in)
+        return self._show_entries(query, view, search_id, page.total, links, entries, brought)
+
+    def _show_count(self, query: Query, view: View, search_id: str, total: int | None) -> Response:
+        body = searchset(search_id, self.origin.instant, total, (), (), subsetted=True)
+        return self._answer(body, query, view.budget)
+
+    def _show_entries(
+        self,
+        query: Query,
+        view: View,
+        search_id: str,
+        total: int | None,
+        links: Links,
+        entries: Entries,
+        brought: Entries = (),
+    ) -> Response:
+        subsetted = query.summary in ("true", "data")
+        instant = self.origin.instant
+        body = searchset(search_id, instant, total, links, entries, subsetted=subsetted, included=brought)
         return self._answer(body, query, view.budget)
 
     def _answer(self, body: str, query: Query, budget: Budget) -> Response:
@@ -340,18 +323,17 @@ class Searches:
         headers = {"content-type": FHIR_JSON, "last-modified": self.origin.http_date}
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
-    def _brought(self, query: Query, view: View, hits: Rows, found_in: View | None = None) -> Entries:
+    def _brought(self, query: Query, view: View, hits: Rows, found_in: View) -> Entries:
         """What ``_include`` and ``_revinclude`` add to a page."""
         if not query.includes:
             return ()
         view.budget.spend(len(hits) * ID * (1 + len(query.includes)))
-        ids = (found_in or view).ids(query.resource_type, hits)
+        ids = found_in.ids(query.resource_type, hits)
         matches = [(query.resource_type, logical_id) for logical_id in ids]
-        summary = query.summary if query.summary in ("true", "text", "data") else ""
         # Elements are those of the type searched; on later pages HAPI has forgotten which that was.
         reduced = None if query.elements_of_all else query.resource_type
         return [
-            self._entry(view, key, summary, query.elements if reduced in (None, key[0]) else ())
+            self._entry(view, key, _part(query), query.elements if reduced in (None, key[0]) else ())
             for key in included(query.includes, matches, view)
         ]
 
@@ -382,7 +364,7 @@ class Searches:
 
     def _as_asked(self, query: Query, view: View, entries: Entries) -> Entries:
         prefix = f"{self.origin.base_url}/{query.resource_type}/"
-        partly = bool(query.elements) or query.summary in ("true", "text", "data")
+        partly = bool(query.elements or _part(query))
         view.budget.spend(len(entries) * ENTRY)
         view.budget.show(sum(len(text) for _, text in entries), rewritten=partly)
         if partly:
@@ -390,6 +372,11 @@ class Searches:
                 (i, pretty(subset(parse_element(text), query.summary, query.elements), 2)) for i, text in entries
             ]
         return [(prefix + logical_id, text) for logical_id, text in entries]
+
+
+def _part(query: Query) -> str:
+    """Returns the ``_summary`` that leaves a part of each resource, or an empty text."""
+    return query.summary if query.summary in ("true", "text", "data") else ""
 
 
 def check_format(text: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -233,16 +233,21 @@ def parse_comparison(text: str) -> DateComparison:
     match = _PREFIXED.fullmatch(written)
     prefix, rest = match.groups() if match else ("", written)
     if not rest:
-        raise FhirError(400, f'HAPI-1940: Invalid date/time/quantity format: "{written}"')
+        raise unreadable_value(f'HAPI-1940: Invalid date/time/quantity format: "{written}"')
     comparator = _COMPARATORS.get(prefix)
     if comparator is None:
-        raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
+        raise unreadable_value(f'HAPI-1941: Invalid prefix: "{prefix}"')
     period = read_date(rest)
     if period is None:
-        raise FhirError(400, date_error(rest))
+        raise unreadable_value(date_error(rest))
     if comparator == "ap":
-        raise FhirError(400, "HAPI-1925: Unknown comparator: APPROXIMATE")
+        raise FhirError(400, "HAPI-1925: Unknown comparator: APPROXIMATE", kind=Refusal.APPROXIMATE_DATE)
     return DateComparison(comparator, period)
+
+
+def unreadable_value(text: str) -> FhirError:
+    """Returns the refusal of a search value that cannot be read, in HAPI's words."""
+    return FhirError(400, text, kind=Refusal.UNREADABLE_VALUE)
 
 
 def date_error(text: str) -> str:

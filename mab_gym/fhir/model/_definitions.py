@@ -72,6 +72,11 @@ class SearchParameter:
     targets: tuple[str, ...]
     components: tuple[tuple[str, str], ...]
 
+    @property
+    def is_flag(self) -> bool:
+        """True if it tells whether an element is there and not false, as ``deceased`` does."""
+        return "exists() and" in self.expression
+
 
 class Published(NamedTuple):
     """What the specification's own SearchParameter resource says of a search parameter.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 
@@ -21,16 +22,40 @@ class Issue:
     severity: str = "error"
 
 
+class Refusal(Enum):
+    """The kinds of refusals that the server's own code has to tell apart; most are `OTHER`."""
+
+    UNKNOWN_PARAMETER = auto()
+    """The resource type has no such search parameter."""
+    UNKNOWN_TYPE = auto()
+    """A reference, or a modifier of one, names no resource type."""
+    UNREADABLE_VALUE = auto()
+    """A date, a number or a quantity cannot be read, or its prefix."""
+    APPROXIMATE_DATE = auto()
+    """``ap`` before a date."""
+    SEVERAL_DATES = auto()
+    """More than one value for a date."""
+    TOO_MANY_COMPONENTS = auto()
+    """A value of a composite parameter has too many parts."""
+    UNSUPPORTED_PREFIX = auto()
+    """``sa`` or ``eb`` before a number or a quantity."""
+    OTHER = auto()
+
+
 class FhirError(Exception):
     """A request that the server refuses.
 
     Attributes:
         status: The HTTP status, 400 or above.
-        issues: What the OperationOutcome in the body lists.
+        issues: The issues that the OperationOutcome in the body lists.
+        kind: The kind of the refusal.
+        name: The search parameter that is unknown, as HAPI repeats it; empty for other kinds.
     """
 
-    def __init__(self, status: int, *issues: Issue | str) -> None:
+    def __init__(self, status: int, *issues: Issue | str, kind: Refusal = Refusal.OTHER, name: str = "") -> None:
         self.status = status
+        self.kind = kind
+        self.name = name
         self.issues = tuple(issue if isinstance(issue, Issue) else Issue(issue) for issue in issues)
         super().__init__(f"{status}: " + "; ".join(issue.diagnostics for issue in self.issues))
 

@@ -9,15 +9,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mab_gym.fhir.hapi._messages import unknown_parameter
-from mab_gym.fhir.model._dates import parse_comparison
+from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_type
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 from mab_gym.fhir.model._values import Reference
 from mab_gym.fhir.search._composites import inside
 from mab_gym.fhir.search._matching import make_filter
-from mab_gym.fhir.search._modifiers import UNKNOWN_TYPE, blame_modifiers
+from mab_gym.fhir.search._modifiers import blame_modifiers
 from mab_gym.fhir.search._targets import Targets
 
 
@@ -29,14 +28,13 @@ class Chain:
         reference: The parameter before the dot.
         targets: The types that have the parameter behind the dot.
         parameters: What is asked of them.
-        far: The kind of question at the far end: ``string``, ``date:lt`` (with the comparator), ``token``, or
-            ``strings`` where several types are asked.
+        first: True if HAPI's database begins at the far end, which it does for a text or a date.
     """
 
     reference: SearchParameter
     targets: tuple[str, ...]
     parameters: tuple[tuple[str, str], ...]
-    far: str
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +70,8 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
         kind = "reference"
     if kind != "reference" and not modifier:
         _check_value(found[0], search_parameters(found[0])[first], text)
-    if kind == "string" and (len(found) > 1 or modifier not in ("", "text") or "," in text):
-        kind = "strings"
-    if kind == "date":
-        kind = _date_question(text)
-    return Chain(parameter, found, ((rest, text),), kind)
+    one_text = kind == "string" and len(found) == 1 and modifier in ("", "text") and "," not in text
+    return Chain(parameter, found, ((rest, text),), one_text or kind == "date")
 
 
 def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter, SearchParameter | None, list[Chain]]:
@@ -102,7 +97,7 @@ def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter,
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {resource_type}:{last}")
     if last == "_lastUpdated":
         raise FhirError(500, "HAPI-1920: theDateParam can not be empty")
-    chains = [Chain(reference, found, ((f"{'.'.join(between)}:missing", "false"),), "reference")] if between else []
+    chains = [Chain(reference, found, ((f"{'.'.join(between)}:missing", "false"),))] if between else []
     return reference, own, chains
 
 
@@ -112,7 +107,7 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
     stem, _, target = head.partition(":")
     parameter = search_parameters(resource_type).get(stem)
     if parameter is None:
-        raise FhirError(400, unknown_parameter(resource_type, stem))
+        raise unknown_parameter(resource_type, stem)
     if parameter.type != "reference":
         raise FhirError(
             400,
@@ -120,7 +115,7 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
             "supported for this parameter (chaining is only allowed on reference parameters)",
         )
     if target and target not in resource_types():
-        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{target}"')
+        raise unknown_type(target)
     first = rest.partition(".")[0].partition(":")[0]
     candidates = [target] if target else parameter.targets or resource_types()
     found = tuple(kind for kind in candidates if first in search_parameters(kind))
@@ -129,15 +124,6 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
     if not found or not first:
         raise FhirError(400, f"HAPI-1243: Invalid parameter chain: {stem}.{rest}")
     return parameter, found, rest
-
-
-def _date_question(text: str) -> str:
-    """``date:`` and the comparator, with a T where it is compared with a time of day."""
-    try:
-        comparison = parse_comparison(text)
-    except FhirError:
-        return "dates" if "," in text else "date"  # What is wrong is refused once it is looked up.
-    return f"date:{comparison.comparator}{'T' if comparison.period.timed else ''}"
 
 
 def read_has(resource_type: str, name: str, text: str) -> Reverse:
@@ -169,9 +155,6 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
     return Reverse(source, reference, ((rest, text),))
 
 
-_FORMAT_ERRORS = ("HAPI-1882", "HAPI-1883", "HAPI-1940", "HAPI-1941")
-
-
 def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> None:
     """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
     if parameter.type not in ("date", "quantity", "number"):
@@ -180,8 +163,8 @@ def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> N
         try:
             make_filter(resource_type, parameter, "", part)
         except FhirError as error:
-            if str(error.issues[0].diagnostics).startswith(_FORMAT_ERRORS):
-                raise FhirError(500, *error.issues) from None
+            if error.kind is Refusal.UNREADABLE_VALUE:
+                raise FhirError(500, *error.issues, kind=error.kind) from None
             if (other := inside(error)) is not error:
                 raise other from None
 
@@ -191,7 +174,7 @@ def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> N
     try:
         make_filter(resource_type, parameter, "", text)
     except FhirError as error:
-        if str(error.issues[0].diagnostics).startswith(UNKNOWN_TYPE):
+        if error.kind is Refusal.UNKNOWN_TYPE:
             raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
 
 
@@ -206,7 +189,7 @@ def chain_filter(chain: Chain, found: Targets) -> Filter:
     def points_there(value: Reference) -> bool:
         return f"{value.target_type}/{value.target_id}" in found
 
-    key = ("chain", chain.far, chain.reference.name, found.digest)
+    key = ("chain", "first" if chain.first else "", chain.reference.name, found.digest)
     return Filter(chain.reference, key, (points_there,), ranks=found)
 
 
@@ -251,7 +234,7 @@ def reverse_filter(resource_type: str, ids: Sequence[str]) -> Filter:
     """A ``_has`` as a filter on the ids that it was found to point to, which come in the order of what points."""
     ranks = {logical_id: place for place, logical_id in enumerate(ids)}
     parameter = search_parameters(resource_type)["_id"]
-    return Filter(parameter, ("chain", "has", "_id", _digest(ranks)), ids=frozenset(ranks), ranks=ranks)
+    return Filter(parameter, ("chain", "first", "_id", _digest(ranks)), ids=frozenset(ranks), ranks=ranks)
 
 
 def _digest(ranks: Mapping[str, int]) -> str:

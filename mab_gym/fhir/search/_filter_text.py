@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mab_gym.fhir.hapi._messages import unknown_parameter
+from mab_gym.fhir.hapi._messages import unknown_parameter_text
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
 from mab_gym.fhir.model._outcome import FhirError
@@ -99,7 +99,7 @@ def _groups(resource_type: str, condition: Condition) -> Sequence[Group]:
 def _compared(resource_type: str, asked: Comparison) -> Filter:
     parameter = search_parameters(resource_type).get(asked.name)
     if parameter is None:
-        raise FhirError(400, unknown_parameter(resource_type, asked.name, "HAPI-1206")[:LONGEST_REFUSAL])
+        raise FhirError(400, unknown_parameter_text(resource_type, asked.name, "HAPI-1206")[:LONGEST_REFUSAL])
     key = (resource_type, asked.name, f"_filter {asked.operator}", asked.value)
     if asked.name == "_id":
         if asked.operator not in ("eq", "ne"):
@@ -147,7 +147,7 @@ def _ordered(asked: Comparison, read: Callable[[Any], str], form: Callable[[str]
 def _negatable(resource_type: str, parameter: SearchParameter, asked: Comparison, key: tuple[str, ...]) -> Filter:
     """A token or a reference: equal for every operator but ``ne``, which any other value satisfies."""
     wanted = _made(resource_type, parameter, asked.value.replace(",", "\\,"))
-    if asked.operator != "ne" or "exists() and" in parameter.expression:
+    if asked.operator != "ne" or parameter.is_flag:
         return wanted
     (equal,) = wanted.predicates
     return Filter(parameter, key, (lambda value: getattr(value, "indexed", True) and not equal(value),))

@@ -1,139 +1,99 @@
-"""The matches of a search, put into order no further than somebody looks."""
+"""The result of a search: its matches in order, sorted no further than somebody looks."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from mab_gym.fhir.hapi._ties import SortedRows
+from mab_gym.fhir.store._sorting import SortedRows
 from mab_gym.fhir.store._table import Rows
 
 
-class Repeats(Protocol):
-    """The rows in which the database finds matches, where a match may have several."""
+class FirstRows(NamedTuple):
+    """The rows of HAPI's database in which a search finds its matches, where a match may have several.
 
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-
-    def within(self, limit: int) -> int:
-        """The number of matches that have their first row among those up to a limit, counted from 0."""
-
-
-class RepeatedMatches:
-    """Matches of which it is known in which rows they are found first.
-
-    Args:
-        rows: How many rows there are.
-        first: For each match, in order, the number of its first row.
+    Attributes:
+        total: The number of rows.
+        numbers: For each match, in order, the number of its first row, from 0.
     """
 
-    __slots__ = ("_first", "rows")
-
-    def __init__(self, rows: int, first: Sequence[int]) -> None:
-        self.rows = rows
-        self._first = first
-
-    def within(self, limit: int) -> int:
-        """See `Repeats`."""
-        return bisect_right(self._first, limit)
+    total: int
+    numbers: Sequence[int]
 
 
 class Found:
-    """Matches in order.
+    """The matches of a search.
+
+    HAPI's database finds a match once for each value that the search asks for or sorts by. HAPI counts these rows when
+    it decides how far to look, so that they decide when a page has a total and a next link.
 
     Args:
-        hits: All of them.
-        repeats: The rows in which they were found, where these are more than the matches.
+        hits: The matches; in order, unless ``order`` says theirs.
+        first_rows: The rows in which they are found; one for each match where None.
+        order: The rows of a sorted search: one for each match, or those of ``match_of_row``.
+        match_of_row: For each row of ``order`` the place of its match in ``hits``, where a match has several rows.
+
+    Attributes:
+        first_rows: The argument of that name.
     """
 
-    __slots__ = ("_hits", "repeats")
+    __slots__ = ("_hits", "_match_of_row", "_order", "first_rows")
 
-    def __init__(self, hits: Rows, repeats: Repeats | None = None) -> None:
+    def __init__(
+        self,
+        hits: Rows,
+        first_rows: FirstRows | None = None,
+        order: SortedRows | None = None,
+        match_of_row: Rows | None = None,
+    ) -> None:
         self._hits = hits
-        self.repeats = repeats
+        self.first_rows = first_rows
+        self._order = order
+        self._match_of_row = match_of_row
 
     def __len__(self) -> int:
         return len(self._hits)
 
-    def page(self, start: int, end: int) -> Rows:
-        """The matches from one place to before another."""
-        return self._hits[start:end]
-
-    def all(self) -> Rows:
-        """All matches."""
-        return self.page(0, len(self))
-
-
-class SortedFound(Found):
-    """Matches that are sorted no further than somebody looks.
-
-    Args:
-        hits: The matches in the order in which the database reads them.
-        rows: The rows to be sorted, one for each match.
-        repeats: As in `Found`.
-    """
-
-    __slots__ = ("_sorted",)
-
-    def __init__(self, hits: Rows, rows: SortedRows, repeats: Repeats | None) -> None:
-        super().__init__(hits, repeats)
-        self._sorted = rows
-
-    def page(self, start: int, end: int) -> Rows:
-        """See `Found`."""
-        return self._hits[self._sorted.first(end)[start:end]]
-
-
-class SortedRepeats:
-    """Matches that the database finds once for each of their sort values; the first row of each counts.
-
-    Args:
-        sorted_rows: The rows.
-        matches: The number of the match that each row belongs to.
-    """
-
-    __slots__ = ("_matches", "_sorted", "rows")
-
-    def __init__(self, sorted_rows: SortedRows, matches: Rows) -> None:
-        self._sorted = sorted_rows
-        self._matches = matches
-        self.rows = len(sorted_rows)
+    @property
+    def rows(self) -> int:
+        """The number of rows in which HAPI's database finds the matches."""
+        if self._match_of_row is not None:
+            return len(self._match_of_row)
+        return len(self) if self.first_rows is None else self.first_rows.total
 
     def within(self, limit: int) -> int:
-        """See `Repeats`."""
-        return int(np.searchsorted(self._first_rows(limit + 1), limit, side="right"))
-
-    def matches(self, wanted: int) -> Rows:
-        """The numbers of the first matches: as many as wanted, or some more."""
-        rows = wanted
-        while len(found := self._first_rows(rows)) < wanted and rows < self.rows:
-            rows *= 2
-        return self._matches[self._sorted.first(rows)[found]]
-
-    def _first_rows(self, rows: int) -> Rows:
-        """Of the first sorted rows, as many or some more, the numbers of those that are their match's first."""
-        matches = self._matches[self._sorted.first(rows)]
-        return np.sort(np.unique(matches, return_index=True)[1])
-
-
-class RepeatedFound(Found):
-    """Sorted matches that have several rows.
-
-    Args:
-        hits: The matches in the order in which the database reads them.
-        rows: Their rows.
-    """
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, hits: Rows, rows: SortedRepeats) -> None:
-        super().__init__(hits, rows)
-        self._rows = rows
+        """Returns how many matches have a row among those with the numbers from 0 to ``limit``."""
+        if self._match_of_row is not None:
+            number = int(np.searchsorted(self._beginnings(limit + 1), limit, side="right"))
+        else:
+            number = limit + 1 if self.first_rows is None else bisect_right(self.first_rows.numbers, limit)
+        return min(len(self), number)
 
     def page(self, start: int, end: int) -> Rows:
-        """See `Found`."""
-        return self._hits[self._rows.matches(end)[start:end]]
+        """Returns the matches from one place to before another."""
+        if self._order is None:
+            return self._hits[start:end]
+        if self._match_of_row is None:
+            return self._hits[self._order.first(end)[start:end]]
+        rows = end
+        while len(found := self._beginnings(rows)) < end and rows < self.rows:
+            rows *= 2
+        return self._hits[self._match_of_row[self._order.first(rows)[found]][start:end]]
+
+    def all(self) -> Rows:
+        """Returns all matches."""
+        return self.page(0, len(self))
+
+    def _beginnings(self, rows: int) -> Rows:
+        """Returns the numbers of the rows that are the first of their match, among at least the first ``rows``."""
+        assert self._order is not None
+        assert self._match_of_row is not None
+        return np.sort(np.unique(self._match_of_row[self._order.first(rows)], return_index=True)[1])
+
+
+def one_row_each(matches: int) -> Found:
+    """Returns a result of so many matches that have one row each, for what was found in another way."""
+    return Found(np.arange(matches))

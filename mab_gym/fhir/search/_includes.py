@@ -179,7 +179,7 @@ def _step(
 
 def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
     """Includes as a ``java.util.HashSet<Include>`` gives them back."""
-    return java_set_order(list(dict.fromkeys(includes)), _include_hash)
+    return java_set_order(includes, _include_hash)
 
 
 def _include_hash(include: Include) -> int:
@@ -189,7 +189,7 @@ def _include_hash(include: Include) -> int:
 def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
     """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
     # Objects.hash(Objects.hash(null), id)
-    return java_set_order(list(keys), lambda key: 1922 + (resources.position(*key) or 0))
+    return java_set_order(keys, lambda key: 1922 + (resources.position(*key) or 0))
 
 
 def pointing_here(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mab_gym.fhir.model._filter import Filter
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._query import Query, read_query
 
@@ -23,13 +23,12 @@ def read_match_url(resource_type: str, url: str) -> Query:
     try:
         return read_query(resource_type, parameters)
     except FhirError as error:
-        if "HAPI-0524" not in error.issues[0].diagnostics:
+        if error.kind is not Refusal.UNKNOWN_PARAMETER:
             raise
-        name = error.issues[0].diagnostics.partition('"')[2].partition('"')[0]
         raise FhirError(
             400,
             f"HAPI-0488: Failed to parse match URL[{url if mark else f'{resource_type}?{url}'}] - "
-            f"Resource type {resource_type} does not have a parameter with name: {name}",
+            f"Resource type {resource_type} does not have a parameter with name: {error.name}",
         ) from None
 
 

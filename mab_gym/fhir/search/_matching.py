@@ -8,7 +8,8 @@ from decimal import Decimal, localcontext
 from functools import lru_cache, partial
 from math import isinf
 
-from mab_gym.fhir.model._dates import parse_comparison
+from mab_gym.fhir.hapi._messages import unknown_type
+from mab_gym.fhir.model._dates import parse_comparison, unreadable_value
 from mab_gym.fhir.model._definitions import SearchParameter, is_resource_type
 from mab_gym.fhir.model._filter import (
     JAVA_BLANK,
@@ -22,7 +23,7 @@ from mab_gym.fhir.model._filter import (
 )
 from mab_gym.fhir.model._ids import parse_id
 from mab_gym.fhir.model._json_text import DecimalNumber
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, Refusal
 from mab_gym.fhir.model._values import Quantity, Reference, Token, Value, normalize
 
 _LEADING = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
@@ -31,7 +32,6 @@ _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 
-SEVERAL_ALTERNATIVES = "HAPI-1930: DateRange parameter does not support OR queries"
 _TENTH = Decimal.from_float(0.1)
 """Java's ``new BigDecimal(0.1)``, a little more than a tenth."""
 LONGEST_REFUSAL = 500
@@ -61,11 +61,11 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         if parameter.name == "_id":
             return Filter(parameter, key, ids=frozenset())
         if parameter.type == "date" and len(split_alternatives(text)) > 1:
-            raise FhirError(400, SEVERAL_ALTERNATIVES)
+            raise _several_dates()
         if parameter.name in ("_lastUpdated", "_profile"):
             return None
         missing = split_alternatives(text)[0] == "true"
-        if "exists() and" in parameter.expression:
+        if parameter.is_flag:
             # Nothing is without a flag that is false where its element is not there.
             return Filter(parameter, key, ids=frozenset()) if missing else None
         return Filter(parameter, key, missing=missing)
@@ -90,7 +90,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
                 values = [part for part in values if read_token(part) != ("", "")]
             if not values:
                 return None
-            if "exists() and" in parameter.expression:
+            if parameter.is_flag:
                 if modifier == "text":
                     return Filter(parameter, key, ids=frozenset())
                 return _flag(parameter, key, values, negated)
@@ -101,7 +101,7 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
             return Filter(parameter, key, tuple(_reference(parameter, part, modifier) for part in values))
         case "date":
             if len(values) > 1:
-                raise FhirError(400, SEVERAL_ALTERNATIVES)
+                raise _several_dates()
             return dates_filter(parameter, key, values)
         case "quantity" | "number":
             comparator = ""
@@ -114,6 +114,11 @@ def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, t
         case "uri":
             return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
     raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
+
+
+def _several_dates() -> FhirError:
+    text = "HAPI-1930: DateRange parameter does not support OR queries"
+    return FhirError(400, text, kind=Refusal.SEVERAL_DATES)
 
 
 def dates_filter(parameter: SearchParameter, key: tuple[str, ...], values: Sequence[str]) -> Filter:
@@ -154,7 +159,7 @@ LABELS = ("_tag", "_security")
 _UNLABELLED = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
     "(ca.uhn.fhir.rest.param.TokenParam and ca.uhn.fhir.rest.param.UriParam are in unnamed module of loader "
-    "org.springframework.boot.loader.LaunchedURLClassLoader @4f3f5b24)"
+    "org.springframework.boot.loader.LaunchedURLClassLoader)"
 )
 
 
@@ -304,7 +309,7 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
     elif read.base:
         return _nothing
     elif wanted_type and not is_resource_type(wanted_type):
-        raise FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{wanted_type}"')
+        raise unknown_type(wanted_type)
     if not wanted_id:
         raise FhirError(400, "HAPI-1101: Parameter value missing in request")
     return PointsTo(wanted_id, wanted_type, parameter.targets)
@@ -324,16 +329,17 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
     parts = [unescape(part) for part in split_alternatives(text, "|")]
     prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
     if prefix and not number:
-        raise FhirError(400, f'HAPI-1940: Invalid date/time/quantity format: "{parts[0]}"')
+        raise unreadable_value(f'HAPI-1940: Invalid date/time/quantity format: "{parts[0]}"')
     comparator = _COMPARATORS.get(prefix.strip())
     if comparator is None:
-        raise FhirError(400, f'HAPI-1941: Invalid prefix: "{prefix}"')
+        raise unreadable_value(f'HAPI-1941: Invalid prefix: "{prefix}"')
     system = parts[1] if len(parts) > 1 else ""
     unit = parts[2] if len(parts) > 2 else ""
     if comparator in ("sa", "eb") and not first:
         written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}"
         written += f"|{system}|{unit}" if parameter.type == "quantity" else ""
-        raise FhirError(400, f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}')
+        text = f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}'
+        raise FhirError(400, text, kind=Refusal.UNSUPPORTED_PREFIX)
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
     amount: float | Decimal = float(number)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mab_gym.fhir.hapi._messages import unknown_type
 from mab_gym.fhir.model._code_systems import bound_system
 from mab_gym.fhir.model._definitions import SearchParameter, is_resource_type, value_set
 from mab_gym.fhir.model._filter import read_token, split_alternatives
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._url import encode
 
-UNKNOWN_TYPE = "HAPI-1250: Invalid/unsupported resource type: "
 _LISTED = ("contains", "exact", "in", "iterate", "missing", "not-in", "of-type", "recurse", "text")
 _CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
 _CORE_SYSTEMS = ("http://hl7.org/fhir/", "http://terminology.hl7.org/")
@@ -55,7 +55,7 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
     if parameter.type == "reference":
         if is_resource_type(modifier):
             return modifier, text
-        raise FhirError(400, f'{UNKNOWN_TYPE}"{modifier}"')
+        raise unknown_type(modifier)
     if parameter.type == "token" and parameter.name not in ("_tag", "_security"):
         return _check_token_modifier(resource_type, parameter, modifier, text)
     if parameter.name in ("_tag", "_security", "_source"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mab_gym.fhir.model._url import encode, self_link
-from mab_gym.fhir.search._found import Repeats
+from mab_gym.fhir.search._found import Found
 from mab_gym.fhir.search._includes import in_hapis_order
 from mab_gym.fhir.search._query import Query
 
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from mab_gym.fhir.search._search import View
 
 _THRESHOLDS = (13, 503, 2003)
-
-
-def pass_limits(count: int) -> Iterator[int]:
-    """How many rows HAPI asks its database for, pass by pass; a last one asks for all."""
-    found = 0
-    for step in _THRESHOLDS:
-        if step > found:
-            found = max(step, count + found) + 1
-            yield found
 
 
 class Page(NamedTuple):
@@ -57,63 +48,56 @@ class Progress:
     Attributes:
         found: How many matches it has found so far.
         total: The total, once it is known.
-        passes: The limit of the last pass, where matches are repeated.
+        passes: How many rows the last pass went up to.
     """
 
     found: int = 0
     total: int | None = None
     passes: int = 0
 
-    def first_page(self, matches: int, count: int, *, counted: bool, repeats: Repeats | None = None) -> Page:
-        """Begins a search and shows its first page.
+    def first_page(self, found: Found, count: int, *, counted: bool) -> Page:
+        """Begins a search and returns its first page.
 
         Args:
-            matches: How many there are.
-            count: The page's size.
-            counted: Whether the total was asked for (``_total=accurate``).
-            repeats: Where the database gives a match more than once.
+            found: The search's result.
+            count: The size of the page.
+            counted: True if the client asks for the total (``_total=accurate``).
         """
-        self._look(matches, count, repeats)
+        self._look(found, count)
         if counted:
-            self.total = matches
+            self.total = len(found)
         before = self.total
         while self.total is None and self.found < count:
-            self._look(matches, count, repeats)
+            self._look(found, count)
         return self._page(0, count, before, self.total if self.found < count else before)
 
-    def later_page(
-        self, matches: int, count: int, searched_count: int, start: int, repeats: Repeats | None = None
-    ) -> Page:
-        """Shows another page, or the first one again.
+    def later_page(self, found: Found, count: int, searched_count: int, start: int) -> Page:
+        """Returns another page, or the first one again.
 
         Args:
-            matches: How many there are.
-            count: The page's size.
-            searched_count: The page's size that the search began with.
-            start: Where the page begins.
-            repeats: Where the database gives a match more than once.
+            found: The search's result.
+            count: The size of this page.
+            searched_count: The size of a page that the search began with.
+            start: The place of the page's first match, from 0.
         """
         before = self.total
         size = count if before is None else min(count, before - start)
         if size > 0:
-            while self.found < min(start + size + 1, matches) or (self.total is None and self.found < start + size + 1):
-                self._look(matches, searched_count, repeats)
+            end = start + size + 1
+            while self.found < (end if self.total is None else min(end, len(found))):
+                self._look(found, searched_count)
         shown = min(size, self.found - start)
         return self._page(start, count, before, self.total if shown < size else before)
 
-    def _look(self, matches: int, count: int, repeats: Repeats | None) -> None:
-        """One pass."""
-        rows = matches if repeats is None else repeats.rows
+    def _look(self, found: Found, count: int) -> None:
+        """Makes one pass; it takes a number of rows, not of matches, so that repeated ones leave fewer."""
         limit = next((step for step in _THRESHOLDS if step > max(self.found, self.passes)), None)
         if limit is not None:
             limit = max(limit, count + self.found)
-        if limit is None or rows < limit:
-            self.found = self.total = matches
-        elif repeats is None:
-            self.found = min(matches, limit + 1)
+        if limit is None or found.rows < limit:
+            self.found = self.total = len(found)
         else:
-            # A pass takes so many rows, not matches: repeated ones leave fewer.
-            self.found = min(matches, max(self.found, repeats.within(limit)))
+            self.found = max(self.found, found.within(limit))
             self.passes = limit
 
     def _page(self, start: int, count: int, before: int | None, total: int | None) -> Page:

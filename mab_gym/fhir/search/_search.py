@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.hapi._order import Driver, arrange, choose_driver, choose_driver_of_sorted
-from mab_gym.fhir.hapi._ties import SortedRows, SortedWindow
 from mab_gym.fhir.model._definitions import SearchParameter
 from mab_gym.fhir.model._filter import Filter
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.model._values import Reference, Value, read_values
 from mab_gym.fhir.search._chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
-from mab_gym.fhir.search._found import Found, RepeatedFound, RepeatedMatches, Repeats, SortedFound, SortedRepeats
+from mab_gym.fhir.search._found import FirstRows, Found
 from mab_gym.fhir.search._includes import Key, Placed
 from mab_gym.fhir.search._matching import LABELS, make_filter
-from mab_gym.fhir.search._paging import pass_limits
 from mab_gym.fhir.search._query import Query, asks_for_others, read_query
 from mab_gym.fhir.search._targets import Targets
 from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, sort_keys
@@ -40,7 +38,7 @@ from mab_gym.fhir.store._budget import (
 from mab_gym.fhir.store._instants import LOW, NO_PERIOD
 from mab_gym.fhir.store._overlay import Overlay, Write, touched
 from mab_gym.fhir.store._row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
-from mab_gym.fhir.store._sorting import Keys
+from mab_gym.fhir.store._sorting import Keys, SortedRows
 from mab_gym.fhir.store._table import Rows, blocks
 
 _MOST_COUNTED = 503
@@ -96,19 +94,18 @@ class View:
         """The matches in order."""
         return self._hits(query, None)
 
-    def _hits(self, query: Query, repeats: Repeats | None) -> Found:
-        """The matches in order; those of a table that nothing was written over are remembered with it.
+    def _hits(self, query: Query, leading: FirstRows | None) -> Found:
+        """Returns the matches; those in a table without any writes over it are remembered with the table.
 
         Args:
-            query: What is asked.
-            repeats: The rows in which HAPI's database finds what leads here, where a search through references does.
+            query: The search.
+            leading: The rows in which HAPI's database finds what leads here, for a search through references.
         """
         table = self._tables.get(query.resource_type)
-        if table is None or self._overlay is not None or query.chains or repeats is not None:
-            return self._looked_up(query, repeats)
+        if table is None or self._overlay is not None or query.chains or leading is not None:
+            return self._looked_up(query, leading)
         asked = tuple(wanted.key for wanted in query.filters)
-        # In HAPI's order of equals, how many are looked for plays a part.
-        key = (asked, tuple((by.name, down) for by, down in query.sort), query.count, query.offset)
+        key = (asked, tuple((by.name, down) for by, down in query.sort))
         known: tuple[Found, Bill] | None = table.arranged.get(key)
         if known is not None:
             self.budget.pay(known[1])
@@ -119,31 +116,31 @@ class View:
             table.arranged.put(key, (found, bill), len(found))
         return found
 
-    def _looked_up(self, query: Query, repeats: Repeats | None) -> Found:
+    def _looked_up(self, query: Query, leading: FirstRows | None) -> Found:
         resource_type = query.resource_type
         table = self._tables.get(resource_type)
         filters: Sequence[Filter] = query.filters
         for wanted in filters:
             if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
-                return Found(_NO_ROWS, repeats)  # HAPI finds nothing where it is not to find what is not there.
+                return Found(_NO_ROWS, leading)  # HAPI finds nothing where it is not to find what is not there
         driver = query.driver
         if query.chains:
             filters = [*filters]
             for chain in query.chains:
-                wanted, repeats = self._resolve(resource_type, chain, repeats)
+                wanted, leading = self._resolve(resource_type, chain, leading)
                 filters.append(wanted)
             driver = choose_driver(resource_type, filters)
         hits = self.filtered(resource_type, filters)
         if len(hits) < 2:
-            return Found(hits, repeats)
+            return Found(hits, leading)
         if query.sort:
             driver = choose_driver_of_sorted(resource_type, filters)
         hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
         if query.sort:
-            return self._sorted(query, table, hits, filters, repeats)
-        if repeats is None and len(hits) <= _MOST_COUNTED:
-            repeats = self._repeated(resource_type, filters, driver, hits)
-        return Found(hits, repeats)
+            return self._sorted(query, table, hits, filters, leading)
+        if leading is None and len(hits) <= _MOST_COUNTED:
+            leading = self._first_rows(resource_type, filters, driver, hits)
+        return Found(hits, leading)
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """The hits that satisfy all filters, in the order in which the resources were first stored."""
@@ -328,9 +325,9 @@ class View:
         assert self._overlay is not None
         return self._overlay.writes[number]
 
-    def _repeated(
+    def _first_rows(
         self, resource_type: str, filters: Sequence[Filter], driver: Driver | None, hits: Rows
-    ) -> Repeats | None:
+    ) -> FirstRows | None:
         """The rows in which HAPI's database finds hits, each once for every value that a filter asks for.
 
         They come in the order of the driver's index; None where each hit has one row.
@@ -356,7 +353,7 @@ class View:
         first: dict[int, int] = {}
         for number, (_, place) in enumerate(rows):
             first.setdefault(place, number)
-        return RepeatedMatches(len(rows), [first[place] for place in range(len(hits))])
+        return FirstRows(len(rows), [first[place] for place in range(len(hits))])
 
     def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
         """The different values of a hit that satisfy a filter."""
@@ -411,30 +408,30 @@ class View:
     # --- through references --------------------------------------------------------------------------------------
 
     def _resolve(
-        self, resource_type: str, chain: Chain | Reverse, repeats: Repeats | None
-    ) -> tuple[Filter, Repeats | None]:
+        self, resource_type: str, chain: Chain | Reverse, leading: FirstRows | None
+    ) -> tuple[Filter, FirstRows | None]:
         """A search through a reference as a filter on this side of it, and the rows that it leads through."""
         if isinstance(chain, Chain):
             inner_queries = {kind: read_query(kind, chain.parameters, behind=True) for kind in chain.targets}
             if all(asks_for_others(query) for query in inner_queries.values()):
                 excluded = [self._excluded(query) for query in inner_queries.values()]
-                return but_not_filter(chain, Targets(self, excluded), self.position), repeats
+                return but_not_filter(chain, Targets(self, excluded), self.position), leading
             found = []
             for kind, query in inner_queries.items():
                 if kind in self._tables or self._overlay is not None:
-                    hits = self._hits(query, repeats)
-                    repeats = hits.repeats
+                    hits = self._hits(query, leading)
+                    leading = hits.first_rows
                     self.budget.spend(len(hits) * SORTED_ROW)
                     found.append((kind, hits.all()))
-            return chain_filter(chain, Targets(self, found)), repeats
+            return chain_filter(chain, Targets(self, found)), leading
         inner = read_query(chain.source_type, chain.parameters, behind=True)
-        matches = self._hits(inner, repeats).all()
+        matches = self._hits(inner, leading).all()
         first: dict[str, int] = {}
         rows = 0
         for logical_id, row in self._pointed_to(resource_type, chain, matches):
             first.setdefault(logical_id, row)
             rows = max(rows, row + 1)
-        found_first = RepeatedMatches(max(rows, len(matches)) if first else 0, list(first.values()))
+        found_first = FirstRows(max(rows, len(matches)) if first else 0, list(first.values()))
         return reverse_filter(resource_type, list(first)), found_first
 
     def _excluded(self, query: Query) -> tuple[str, Rows]:
@@ -476,7 +473,7 @@ class View:
         table: BaseTable | None,
         hits: Rows,
         filters: Sequence[Filter],
-        repeats: Repeats | None,
+        leading: FirstRows | None,
     ) -> Found:
         """Sorts; matches without a value come last either way.
 
@@ -501,22 +498,15 @@ class View:
             columns = [np.repeat(column, counts[matches]) for column in columns]
             columns.append(numbers[spread((np.cumsum(counts) - counts)[matches], counts[matches])])
             matches = np.repeat(matches, counts[matches])
-        keys = together(columns)
-        rows = (
-            SortedRows(keys, pass_limits(query.count))
-            if query.offset is None
-            else SortedWindow(keys, query.offset, query.offset + query.count + 1)
-        )
-        if matches is None or len(matches) == len(hits):
-            return SortedFound(hits, rows, repeats)
-        return RepeatedFound(hits, SortedRepeats(rows, matches))
+        several = matches if matches is not None and len(matches) > len(hits) else None
+        return Found(hits, leading, SortedRows(together(columns)), several)
 
     def _sort_keys(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> RowKeys:
         """The keys by which hits sort."""
         self._spend_on_order(table, hits, parameter)
-        if "exists() and" in parameter.expression and (wanted := make_filter(resource_type, parameter, "", "true")):
+        if parameter.is_flag and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
             return RowKeys(-flags if descending else flags, None)
 
