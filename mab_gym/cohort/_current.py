@@ -19,7 +19,8 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._conditions import Traits
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, rounded_level
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._streams import SITUATIONS, Bools, Floats, Ints, apportion, some, stream
 
 DAY: Final = 24 * 60

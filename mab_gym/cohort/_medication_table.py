@@ -9,12 +9,12 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder
 from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._medications import DRUGS, REPLACEMENTS, Dose, Drug
 from mab_gym.cohort._names import CLINICIANS
 from mab_gym.cohort._observations import Rows
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._readings import VOID
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
 from mab_gym.cohort._uses import USES, allowed

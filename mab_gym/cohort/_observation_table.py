@@ -8,12 +8,11 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder, digits, pretty
-from mab_gym.cohort._laboratory import ANALYTES
+from mab_gym.cohort._measurement import ANALYTES, BP, GREATEST_DIASTOLIC, MEASUREMENTS, NUMBER
 from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, pressure_code, pressure_text
+from mab_gym.cohort._series import pressure_code, pressure_text
 from mab_gym.cohort._spec import DAY, MINUTE, NOW
 from mab_gym.cohort._streams import integers, pick
-from mab_gym.cohort._vitals import BP, GREATEST_DIASTOLIC
 
 _NOTES = (
     "Specimen slightly hemolyzed.",
@@ -82,7 +81,7 @@ class ObservationTable:
             rng: The block's stream, for what is not part of the story: delays and notes.
         """
         total = len(rows.patient)
-        laboratory = rows.number < len(ANALYTES)
+        laboratory = rows.number < ANALYTES
         culture = rows.number == NUMBER["BCX"]
         delays = integers(rng, 9, 95, int(rows.panel.max()) + 1)[rows.panel]
         delay = np.where(culture, CULTURE_DAYS * DAY, delays * MINUTE)
@@ -109,7 +108,7 @@ def _category(system: str, code: str, display: str) -> Json:
 
 def _code(number: int) -> Json:
     code = MEASUREMENTS[number].code
-    if number >= len(ANALYTES):
+    if number >= ANALYTES:
         return {"text": code}
     return {"coding": [{"system": "http://loinc.org", "code": code, "display": code}], "text": code}
 

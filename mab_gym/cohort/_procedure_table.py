@@ -10,7 +10,7 @@ from numpy.random import RandomState
 from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._encounters import REASONS, SETTINGS, Contacts
-from mab_gym.cohort._limits import PROCEDURES, beyond_limits
+from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._procedures import KINDS
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import MINUTE, NOW
@@ -54,7 +54,6 @@ class ProcedureTable:
         begun = contacts.moment(rng, contact, 14.0)
         kind[
             beyond_limits(
-                PROCEDURES,
                 [each.code for each in KINDS],
                 kind=kind,
                 patient=patient,

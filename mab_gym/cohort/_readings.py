@@ -8,7 +8,8 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._current import CODES, DAY, HEMOGLOBIN_A1C, NEVER, TABLES, Deal, Situation
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, rounded_level
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._spec import FIRST, MINUTE, NOW
 from mab_gym.cohort._streams import Floats, Ints, integers
 
