@@ -12,6 +12,7 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
 from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
+from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
 from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
 from mab_gym.cohort._existence import EARLIER_CODES
 from mab_gym.cohort._limits import beyond_limits
@@ -46,20 +47,15 @@ class ConditionTable:
     """The table's columns apart from ``meta``, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        def concept(name: str, codes: tuple[str, ...]) -> list[dict[str, object]]:
-            system = f"http://terminology.hl7.org/CodeSystem/condition-{name}"
-            return [{"coding": [{"system": system, "code": code}]} for code in codes]
+        def coded(name: str, codes: tuple[str, ...]) -> list[Element]:
+            return [concept(f"{HL7}condition-{name}", code) for code in codes]
 
-        self._clinical = PoolBuilder.of("clinicalStatus", rows, concept("clinical", _CLINICAL))
-        self._verification = PoolBuilder.of("verificationStatus", rows, concept("ver-status", _VERIFICATION))
-        self._category = PoolBuilder.of("category", rows, [[each] for each in concept("category", _CATEGORIES)])
-        system = "http://hl7.org/fhir/sid/icd-10-cm"
-        codes = [
-            {"coding": [{"system": system, "code": code, "display": display}], "text": display}
-            for code, display in _CODES_EVER
-        ]
+        self._clinical = PoolBuilder.of("clinicalStatus", rows, coded("clinical", _CLINICAL))
+        self._verification = PoolBuilder.of("verificationStatus", rows, coded("ver-status", _VERIFICATION))
+        self._category = PoolBuilder.of("category", rows, [[each] for each in coded("category", _CATEGORIES)])
+        codes = [concept(ICD, code, display, display) for code, display in _CODES_EVER]
         self._code = PoolBuilder.of("code", rows, codes)
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
         self._onset = InstantBuilder("onsetDateTime", rows, _FORMS)
         self._abatement = InstantBuilder("abatementDateTime", rows, _FORMS)
         self._recorded = InstantBuilder("recordedDate", rows, ZONES)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._columns import Json, PoolBuilder
+from mab_gym.cohort._elements import HL7, concept
 from mab_gym.cohort._names import ANCESTRIES, LOOKALIKES, STREET_KINDS, STREETS, TOWNS, folded
 from mab_gym.cohort._spec import NOW, SHARES, CohortSpec
 from mab_gym.cohort._streams import PEOPLE, Ints, integers, pick, stream
@@ -276,27 +277,20 @@ def _in_year(day: date, year: int) -> date:
 
 
 def _extensions(person: Demographics) -> Json:
-    code, display = ANCESTRIES[person.ancestry].race
     hispanic = ANCESTRIES[person.ancestry].hispanic
     ethnicity = ("2135-2", "Hispanic or Latino") if hispanic else ("2186-5", "Not Hispanic or Latino")
     return [
         {
             "url": f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}",
-            "valueCodeableConcept": {
-                "coding": [{"system": f"http://hl7.org/fhir/v3/{name.capitalize()}", "code": code, "display": display}]
-            },
+            "valueCodeableConcept": concept(f"http://hl7.org/fhir/v3/{name.capitalize()}", code, display),
         }
-        for name, (code, display) in (("race", (code, display)), ("ethnicity", ethnicity))
+        for name, (code, display) in (("race", ANCESTRIES[person.ancestry].race), ("ethnicity", ethnicity))
     ]
 
 
 def _identifiers(person: Demographics) -> Json:
-    coding = {
-        "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
-        "code": "MR",
-        "display": "Medical Record Number",
-    }
-    return [{"use": "usual", "type": {"coding": [coding]}, "value": person.mrn}]
+    kind = concept(f"{HL7}v2-0203", "MR", "Medical Record Number")
+    return [{"use": "usual", "type": kind, "value": person.mrn}]
 
 
 def _phone(digits: Ints) -> Json:
@@ -311,5 +305,4 @@ def _marital_status(person: Demographics, chance: float) -> Json | None:
     code, display = ("S", "Never Married") if chance < single else ("M", "Married")
     if person.age > 70 and chance > 0.8:
         code, display = "W", "Widowed"
-    system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
-    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+    return concept(f"{HL7}v3-MaritalStatus", code, display, display)
