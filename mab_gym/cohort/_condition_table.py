@@ -11,10 +11,11 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
-from mab_gym.cohort._conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
+from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
+from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
 from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
 from mab_gym.cohort._existence import EARLIER_CODES
-from mab_gym.cohort._limits import DIAGNOSES, beyond_limits
+from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Ints, counted, integers, pick, pick_rows
@@ -23,9 +24,9 @@ from mab_gym.fhir.store._table import InstantForm
 _CHRONIC = len(LONG_TERM)
 _CODES: tuple[tuple[str, str], ...] = (
     *((condition.code, condition.display) for condition in LONG_TERM),
-    *OF_A_VISIT,
-    *(diagnosis for reason in REASONS for diagnosis in OF_A_STAY[reason]),
+    *((diagnosis.code, diagnosis.display) for diagnosis in DIAGNOSES),
 )
+_OF_A_VISIT = sum(diagnosis.of == "visit" for diagnosis in DIAGNOSES)
 _DIVIDED = [number for number, (code, _) in enumerate(_CODES) if code in EARLIER_CODES]
 _CODES_EVER = (*_CODES, *((EARLIER_CODES[_CODES[number][0]][0], _CODES[number][1]) for number in _DIVIDED))
 _INSTEAD = np.array(
@@ -46,20 +47,15 @@ class ConditionTable:
     """The table's columns apart from ``meta``, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        def concept(name: str, codes: tuple[str, ...]) -> list[dict[str, object]]:
-            system = f"http://terminology.hl7.org/CodeSystem/condition-{name}"
-            return [{"coding": [{"system": system, "code": code}]} for code in codes]
+        def coded(name: str, codes: tuple[str, ...]) -> list[Element]:
+            return [concept(f"{HL7}condition-{name}", code) for code in codes]
 
-        self._clinical = PoolBuilder.of("clinicalStatus", rows, concept("clinical", _CLINICAL))
-        self._verification = PoolBuilder.of("verificationStatus", rows, concept("ver-status", _VERIFICATION))
-        self._category = PoolBuilder.of("category", rows, [[each] for each in concept("category", _CATEGORIES)])
-        system = "http://hl7.org/fhir/sid/icd-10-cm"
-        codes = [
-            {"coding": [{"system": system, "code": code, "display": display}], "text": display}
-            for code, display in _CODES_EVER
-        ]
+        self._clinical = PoolBuilder.of("clinicalStatus", rows, coded("clinical", _CLINICAL))
+        self._verification = PoolBuilder.of("verificationStatus", rows, coded("ver-status", _VERIFICATION))
+        self._category = PoolBuilder.of("category", rows, [[each] for each in coded("category", _CATEGORIES)])
+        codes = [concept(ICD, code, display, display) for code, display in _CODES_EVER]
         self._code = PoolBuilder.of("code", rows, codes)
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
         self._onset = InstantBuilder("onsetDateTime", rows, _FORMS)
         self._abatement = InstantBuilder("abatementDateTime", rows, _FORMS)
         self._recorded = InstantBuilder("recordedDate", rows, ZONES)
@@ -93,9 +89,8 @@ class ConditionTable:
         recorded = contacts.moment(rng, contact)
         zone = contacts.zone[contact]
         early = (code < _CHRONIC) & (recorded < onsets[patient, np.minimum(code, _CHRONIC - 1)])
-        code = np.where(early, _CHRONIC + integers(rng, 0, len(OF_A_VISIT), total), code)
+        code = np.where(early, _CHRONIC + integers(rng, 0, _OF_A_VISIT, total), code)
         broken = beyond_limits(
-            DIAGNOSES,
             [each for each, _ in _CODES],
             kind=code,
             patient=patient,
@@ -139,17 +134,17 @@ class ConditionTable:
     def _diagnoses(rng: RandomState, patient: Ints, has: Bools, contacts: Contacts, contact: Ints) -> Ints:
         """Index into all codes for each diagnosis made at a contact."""
         patients, total = len(has), len(patient)
-        weights = np.zeros((patients * SETTINGS, _CHRONIC + len(OF_A_VISIT)))
+        weights = np.zeros((patients * SETTINGS, _CHRONIC + _OF_A_VISIT))
         # Nobody comes with everything: people have their few complaints, some of them again and again.
-        prone = np.exp(0.6 * rng.standard_normal((patients, len(OF_A_VISIT))))
+        prone = np.exp(0.6 * rng.standard_normal((patients, _OF_A_VISIT)))
         prone *= rng.random_sample(prone.shape) < _SHARE_OF_COMPLAINTS
         prone[:, 0] = 1.0
         for setting in range(SETTINGS):
             weights[setting::SETTINGS, :_CHRONIC] = has * (1.0 if setting == OUTPATIENT else 1.6)
             weights[setting::SETTINGS, _CHRONIC:] = prone * (0.25 if setting <= EMERGENCY else 0.03)
         common = pick_rows(rng, weights, patient * SETTINGS + contacts.setting[contact])
-        sizes = np.array([len(OF_A_STAY[reason]) for reason in REASONS], dtype=np.int64)
-        starts = _CHRONIC + len(OF_A_VISIT) + np.cumsum(sizes) - sizes
+        sizes = np.array([sum(each.of == reason for each in DIAGNOSES) for reason in REASONS], dtype=np.int64)
+        starts = _CHRONIC + _OF_A_VISIT + np.cumsum(sizes) - sizes
         reason = contacts.reason[contact]
         special = starts[reason] + np.floor(rng.random_sample(total) * sizes[reason]).astype(np.int64)
         in_stay = (contacts.setting[contact] != OUTPATIENT) & (rng.random_sample(total) < 0.4)

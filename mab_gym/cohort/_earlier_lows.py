@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._readings import VOID, Readings
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER
 from mab_gym.cohort._spec import DAY, HOUR
 from mab_gym.cohort._streams import Ints, integers
 

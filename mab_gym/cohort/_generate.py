@@ -15,7 +15,7 @@ import numpy as np
 
 from mab_gym.cohort._columns import InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort._condition_table import ConditionTable
-from mab_gym.cohort._current import deal
+from mab_gym.cohort._current import assign_current
 from mab_gym.cohort._encounters import Plan, draw_contacts
 from mab_gym.cohort._medication_table import MedicationRequestTable
 from mab_gym.cohort._observation_table import ObservationTable
@@ -69,7 +69,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     report("people", 0, 1)
     people = draw_people(spec)
     profiles = draw_profiles(spec, people)
-    dealt = deal(spec.entropy, spec.patients, profiles.traits, profiles.usual)
+    assigned = assign_current(spec.entropy, spec.patients, profiles.traits, profiles.usual)
     factors = panel_rates(profiles, spec.bedside)
     records = per_contact(factors)
     mrns = [person.mrn for person in people[: spec.patients]]
@@ -89,7 +89,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
                 per_contact=records[first + i],
                 burden=int(block.burden[i]),
                 reasons=block.reasons[i],
-                current_days=int(dealt.days[first + i]),
+                current_days=int(assigned.days[first + i]),
             )
             for i in range(last - first)
         ]
@@ -97,7 +97,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
         conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], first, block, contacts)
         procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], first, block, contacts)
-        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), dealt, first, block.usual)
+        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), assigned, first, block.usual)
         rng = stream(spec.entropy, OBSERVATIONS, number)
         drawn = draw_observations(rng, block, factors[first:last], contacts, readings)
         observations.add(rows["Observation"], first, drawn, rng)

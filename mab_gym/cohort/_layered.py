@@ -16,11 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from mab_gym.cohort._assigned import deal_all
-from mab_gym.cohort._assigned_rows import Layer
 from mab_gym.cohort._columns import pretty
 from mab_gym.cohort._generate import LOAD_ORDER, Progress, generate
-from mab_gym.cohort._history import instants_of, numbers_of, owners, pool_of, read_people
+from mab_gym.cohort._history import Someone, instants_of, numbers_of, owners, pool_of, read_people
+from mab_gym.cohort._layer import Layer
+from mab_gym.cohort._layer_allergies import add_allergies
+from mab_gym.cohort._layer_kidneys import add_kidneys
+from mab_gym.cohort._layer_orders import add_orders
+from mab_gym.cohort._layer_results import add_haemoglobins, add_ratios, on_warfarin
 from mab_gym.cohort._spec import MINUTE, NOW, LayeredSpec
 from mab_gym.cohort._streams import LAYER, Ints, integers, stream
 from mab_gym.fhir.store._build import extend_table
@@ -49,28 +52,46 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
     """
     below = {table.resource_type: table for table in tables}
     people = read_people(below, spec.base.patients)
-    layer = deal_all(spec, people[: spec.base.patients], people)
+    layer = draw_layer(spec, people[: spec.base.patients], people)
     below["Patient"] = _mingled(spec, below["Patient"])
     below["MedicationRequest"] = _completed(below["MedicationRequest"])
     mrns = [str(mrn) for mrn in below["Patient"].ids]
-    dealt: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for mrn, resource in layer.dealt:
-        dealt.setdefault(resource["resourceType"], []).append((mrn, resource))
+    drawn: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for mrn, resource in layer.added:
+        drawn.setdefault(resource["resourceType"], []).append((mrn, resource))
     finished = {}
-    for number, name in enumerate([*below, *sorted(set(dealt) - set(below))]):
+    for number, name in enumerate([*below, *sorted(set(drawn) - set(below))]):
         table = below.get(name)
         without = _replaced(table, layer) if table is not None and name == "Observation" else []
-        if table is not None and name not in dealt:
+        if table is not None and name not in drawn:
             finished[name] = table
         else:
             rng = stream(spec.seed, LAYER, 90, number)
-            some = dealt.pop(name)
+            some = drawn.pop(name)
             places = _places(rng, table, mrns, [mrn for mrn, _ in some])
             metas = _metas(below["Patient"] if table is None else table, places // _ROOM)
             added = [{**each, "id": "0", "meta": meta} for (_, each), meta in zip(some, metas, strict=True)]
             kept = np.arange(0 if table is None else len(table)) * _ROOM
             finished[name] = extend_table(name, table, kept, without, added, places.tolist(), pretty)[0]
     return list(_numbered(finished, mrns).values())
+
+
+def draw_layer(spec: LayeredSpec, profiles: Sequence[Someone], people: Sequence[Someone]) -> Layer:
+    """Draws all that is added, and what of the charts below gives way to it.
+
+    Args:
+        spec: Start of the random streams, and shares.
+        profiles: Those who have charts.
+        people: All people, who can be taken for one another.
+    """
+    layer, seed = Layer(), spec.seed
+    add_kidneys(seed, profiles, layer)
+    takers = on_warfarin(seed, profiles, spec.on_warfarin)
+    add_ratios(seed, profiles, takers, layer)
+    add_haemoglobins(seed, profiles, spec.low_haemoglobin, layer)
+    add_orders(seed, profiles, takers, layer)
+    add_allergies(seed, profiles, people, layer)
+    return layer
 
 
 def _mingled(spec: LayeredSpec, table: Table) -> Table:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder
+from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
+from mab_gym.cohort._elements import category_of_order, dosage, product, subject
 from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
-from mab_gym.cohort._medications import DRUGS, REPLACEMENTS, Dose, Drug
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+from mab_gym.cohort._medications import DRUGS, REPLACEMENTS
 from mab_gym.cohort._names import CLINICIANS
 from mab_gym.cohort._observations import Rows
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._readings import VOID
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
 from mab_gym.cohort._uses import USES, allowed
@@ -39,25 +40,16 @@ class MedicationRequestTable:
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
         self._status = PoolBuilder.of("status", rows, _STATUSES)
         self._intent = PoolBuilder.of("intent", rows, ("order", "plan"))
-        system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
-        categories: list[Json] = [
-            [{"coding": [{"system": system, "code": code}], "text": code.capitalize()}] for code in _CATEGORIES
-        ]
+        categories = [category_of_order(code) for code in _CATEGORIES]
         self._category = PoolBuilder.of("category", rows, categories)
         self._priority = PoolBuilder.of("priority", rows, _PRIORITIES)
-        codings = [
-            {"system": "http://hl7.org/fhir/sid/ndc", "code": drug.code, "display": drug.display} for drug in DRUGS
-        ]
-        self._drug = PoolBuilder.of(
-            "medicationCodeableConcept", rows, [{"coding": [coding], "text": coding["display"]} for coding in codings]
-        )
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        self._drug = PoolBuilder.of("medicationCodeableConcept", rows, [product(drug) for drug in DRUGS])
+        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
         self._authored = InstantBuilder("authoredOn", rows, ZONES)
         self._requester = PoolBuilder.of("requester", rows, [{"display": name} for name in CLINICIANS])
         self._doses = np.array([len(drug.doses) for drug in DRUGS], dtype=np.int64)
-        self._dosage = PoolBuilder.of(
-            "dosageInstruction", rows, [_dosage(drug, dose) for drug in DRUGS for dose in drug.doses]
-        )
+        dosages = [dosage(dose, drug.route) for drug in DRUGS for dose in drug.doses]
+        self._dosage = PoolBuilder.of("dosageInstruction", rows, dosages)
         self.builders = (
             self._status,
             self._intent,
@@ -193,14 +185,3 @@ def _weights(profiles: Profiles) -> Floats:
         weights[:, EMERGENCY:, :, number] = lasting * np.array([0.2, 0.8, 0.4])[:, None] + for_reason[:, None]
         weights[:, INTENSIVE, :, number] += for_reason * (drug.intensive - 1.0)
     return weights.reshape(-1, len(DRUGS))
-
-
-def _dosage(drug: Drug, dose: Dose) -> Json:
-    value, unit, often = dose
-    return [
-        {
-            "text": f"{value:g} {unit} {drug.route} {often}",
-            "route": {"text": drug.route},
-            "doseAndRate": [{"doseQuantity": {"value": value, "unit": unit}}],
-        }
-    ]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, Json, PoolBuilder, digits, pretty
-from mab_gym.cohort._laboratory import ANALYTES
+from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
+from mab_gym.cohort._elements import LABORATORY, VITAL_SIGNS, measured, quantity, subject
+from mab_gym.cohort._measurement import ANALYTES, BP, GREATEST_DIASTOLIC, MEASUREMENTS, NUMBER
 from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, pressure_code, pressure_text
+from mab_gym.cohort._series import pressure_code, pressure_text
 from mab_gym.cohort._spec import DAY, MINUTE, NOW
 from mab_gym.cohort._streams import integers, pick
-from mab_gym.cohort._vitals import BP, GREATEST_DIASTOLIC
 
 _NOTES = (
     "Specimen slightly hemolyzed.",
@@ -22,10 +22,6 @@ _NOTES = (
     "Critical value called to the ordering provider and read back.",
     "Specimen received without time of collection; time of order used.",
     "Lipemic specimen.",
-)
-_CATEGORIES = (
-    ("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "Laboratory"),
-    ("http://hl7.org/fhir/observation-category", "vital-signs", "Vital Signs"),
 )
 _LOWESTS = np.array([each.lowest for each in MEASUREMENTS], dtype=np.int64)
 _PRESSURES = int(pressure_code(np.array([MEASUREMENTS[NUMBER[BP]].highest]), np.array([GREATEST_DIASTOLIC]))[0]) + 1
@@ -45,15 +41,9 @@ class ObservationTable:
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
         self._status = PoolBuilder.of("status", rows, STATUSES)
-        self._category = PoolBuilder.of("category", rows, [_category(*each) for each in _CATEGORIES])
-        self._code = PoolBuilder.of("code", rows, [_code(number) for number in range(len(MEASUREMENTS))])
-        # Results name their patient by MRN too, as the laboratory's interface does; flowsheets do not.
-        system = "http://terminology.hl7.org/CodeSystem/v2-0203"
-        subjects: list[Json] = []
-        for mrn in mrns:
-            reference = f"Patient/{mrn}"
-            subjects.append({"reference": reference, "identifier": {"system": system, "value": mrn}})
-            subjects.append({"reference": reference})
+        self._category = PoolBuilder.of("category", rows, [LABORATORY, VITAL_SIGNS])
+        self._code = PoolBuilder.of("code", rows, [measured(number) for number in range(len(MEASUREMENTS))])
+        subjects = [subject(mrn, identified=identified) for mrn in mrns for identified in (True, False)]
         self._subject = PoolBuilder.of("subject", rows, subjects)
         self._effective = InstantBuilder("effectiveDateTime", rows, ZONES)
         self._issued = InstantBuilder("issued", rows, ZONES)
@@ -82,14 +72,14 @@ class ObservationTable:
             rng: The block's stream, for what is not part of the story: delays and notes.
         """
         total = len(rows.patient)
-        laboratory = rows.number < len(ANALYTES)
+        laboratory = rows.number < ANALYTES
         culture = rows.number == NUMBER["BCX"]
         delays = integers(rng, 9, 95, int(rows.panel.max()) + 1)[rows.panel]
         delay = np.where(culture, CULTURE_DAYS * DAY, delays * MINUTE)
         issued = np.minimum(rows.time + delay, NOW)
         chosen = _CHOSEN[rows.number]
         pressure = rows.number == NUMBER[BP]
-        quantity = _FIRST_QUANTITY[rows.number] + rows.value - _LOWESTS[rows.number]
+        amount = _FIRST_QUANTITY[rows.number] + rows.value - _LOWESTS[rows.number]
         text = _PRESSURES + _FIRST_TEXT[rows.number] + rows.value
         noted = laboratory & (rng.random_sample(total) < 0.004)
         self._status.put(place, 1 + rows.status)
@@ -98,30 +88,14 @@ class ObservationTable:
         self._subject.put(place, 1 + 2 * (first + rows.patient) + ~laboratory)
         self._effective.put(place, rows.time, rows.zone)
         self._issued.put(place, issued, np.where(laboratory, rows.zone, 0))
-        self._quantity.put(place, np.where(chosen | pressure, 0, 1 + quantity))
+        self._quantity.put(place, np.where(chosen | pressure, 0, 1 + amount))
         self._string.put(place, np.where(pressure, 1 + rows.value, np.where(chosen, 1 + text, 0)))
         self._note.put(place, np.where(noted, 1 + pick(rng, (4, 3, 2, 1, 1, 1), total), 0))
 
 
-def _category(system: str, code: str, display: str) -> Json:
-    return [{"coding": [{"system": system, "code": code, "display": display}]}]
-
-
-def _code(number: int) -> Json:
-    code = MEASUREMENTS[number].code
-    if number >= len(ANALYTES):
-        return {"text": code}
-    return {"coding": [{"system": "http://loinc.org", "code": code, "display": code}], "text": code}
-
-
 def _quantity(choice: int) -> str:
     number = int(np.searchsorted(_FIRST_QUANTITY + _QUANTITIES, choice, side="right"))
-    each = MEASUREMENTS[number]
-    value = each.lowest + choice - int(_FIRST_QUANTITY[number])
-    quantity: dict[str, Json] = {"value": digits(value, each.places)}
-    if each.unit:
-        quantity["unit"] = each.unit
-    return pretty(quantity | {"system": "http://unitsofmeasure.org", "code": each.ucum})
+    return pretty(quantity(number, MEASUREMENTS[number].lowest + choice - int(_FIRST_QUANTITY[number])))
 
 
 def _string(choice: int) -> str:

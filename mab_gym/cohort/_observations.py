@@ -12,13 +12,12 @@ from mab_gym.cohort._current import CODES
 from mab_gym.cohort._earlier_lows import lower_earlier
 from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
 from mab_gym.cohort._existence import ANALYTES_SINCE
-from mab_gym.cohort._laboratory import ANALYTES, PANELS
+from mab_gym.cohort._measurement import ANALYTES, BP, LABORATORY_PANELS, NUMBER, PANELS
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._readings import Readings
-from mab_gym.cohort._series import ALL_PANELS, NUMBER, draw_values
+from mab_gym.cohort._series import draw_values
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick
-from mab_gym.cohort._vitals import BP
 
 STATUSES: Final = ("final", "amended", "corrected", "entered-in-error")
 CULTURE_DAYS: Final = 5
@@ -26,11 +25,11 @@ CULTURE_DAYS: Final = 5
 
 _LATEST: Final = NOW - 12 * MINUTE
 """The newest ordinary record; a result needs some minutes to be issued."""
-_SIZES = np.array([len(panel.codes) for panel in ALL_PANELS], dtype=np.int64)
-_RATES = np.array([panel.rates for panel in ALL_PANELS])
-_MEMBERS = np.array([NUMBER[code] for panel in ALL_PANELS for code in panel.codes], dtype=np.int64)
+_SIZES = np.array([len(panel.codes) for panel in PANELS], dtype=np.int64)
+_RATES = np.array([panel.rates for panel in PANELS])
+_MEMBERS = np.array([NUMBER[code] for panel in PANELS for code in panel.codes], dtype=np.int64)
 _STARTS = np.cumsum(_SIZES) - _SIZES
-_FILLER = next(place for place, panel in enumerate(ALL_PANELS) if panel.codes[0] == BP)
+_FILLER = next(place for place, panel in enumerate(PANELS) if panel.codes[0] == BP)
 """The panel that can be charted at any time."""
 
 
@@ -76,9 +75,9 @@ def panel_rates(profiles: Profiles, bedside: float) -> Floats:
         profiles: The patients.
         bedside: A factor on what is charted at the bedside.
     """
-    factors = np.ones((len(profiles.female), len(ALL_PANELS)))
-    factors[:, len(PANELS) :] = bedside
-    for place, panel in enumerate(ALL_PANELS):
+    factors = np.ones((len(profiles.female), len(PANELS)))
+    factors[:, LABORATORY_PANELS:] = bedside
+    for place, panel in enumerate(PANELS):
         for trait, factor in panel.factors.items():
             factors[:, place] *= np.where(profiles.traits[trait], factor, 1.0)
     return factors
@@ -87,7 +86,7 @@ def panel_rates(profiles: Profiles, bedside: float) -> Floats:
 def per_contact(factors: Floats) -> Floats:
     """Observations that a contact brings on average; shape ``(patients, SETTINGS)``."""
     result = np.zeros((len(factors), SETTINGS))
-    for place in range(len(ALL_PANELS)):
+    for place in range(len(PANELS)):
         result += factors[:, place, None] * (_RATES[place] * _SIZES[place])
     return result
 
@@ -127,7 +126,7 @@ def draw_observations(
         births=profiles.births,
     )
     status = np.zeros(len(panel), dtype=np.int64)
-    changed = np.flatnonzero(rng.random_sample(len(panel)) < np.where(number < len(ANALYTES), 0.013, 0.002))
+    changed = np.flatnonzero(rng.random_sample(len(panel)) < np.where(number < ANALYTES, 0.013, 0.002))
     changed = changed[when[changed] < NOW - 3 * DAY]
     status[changed] = 1 + pick(rng, (5, 5, 3), len(changed))
     rows = Rows(patient, number, when, value, contacts.zone[at], status, panel)
@@ -166,13 +165,13 @@ def _panels(rng: RandomState, factors: Floats, contacts: Contacts) -> tuple[Ints
     rates = _RATES.T[contacts.setting] * factors[contacts.patient]
     counts = np.floor(rates + rng.random_sample(rates.shape)).astype(np.int64)
     cell, turn = counted(counts.ravel())
-    contact, kind = cell // len(ALL_PANELS), cell % len(ALL_PANELS)
+    contact, kind = cell // len(PANELS), cell % len(PANELS)
     many = counts.ravel()[cell]
     chance = rng.random_sample(len(cell))
-    hours = np.array([(panel.hours * 24)[:24] or (-1.0,) * 24 for panel in ALL_PANELS])
+    hours = np.array([(panel.hours * 24)[:24] or (-1.0,) * 24 for panel in PANELS])
     due = hours[kind, turn % 24] + 1.3 * chance
     spread = (turn + chance) * 24.0 / many
-    depends = np.array([len(panel.hours) for panel in ALL_PANELS])[kind]
+    depends = np.array([len(panel.hours) for panel in PANELS])[kind]
     hour = np.where(turn < depends, due, spread)
     short = contacts.setting[contact] <= EMERGENCY
     hour = np.where(

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.random import RandomState
 
 from mab_gym.cohort._columns import Json, PoolBuilder
-from mab_gym.cohort._names import LOOKALIKES, ORIGINS, PLACES, STREET_KINDS, STREETS, folded
+from mab_gym.cohort._elements import HL7, concept
+from mab_gym.cohort._names import ANCESTRIES, LOOKALIKES, STREET_KINDS, STREETS, TOWNS, folded
 from mab_gym.cohort._spec import NOW, SHARES, CohortSpec
 from mab_gym.cohort._streams import PEOPLE, Ints, integers, pick, stream
 
@@ -33,7 +34,7 @@ _RELATIVES = {name: kin for kin in LOOKALIKES for name in kin}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Demographics:
     """One person's demographics.
 
     Attributes:
@@ -42,7 +43,7 @@ class Person:
         given: One or two given names.
         female: Administrative gender.
         birth: Date of birth.
-        origin: Index into `ORIGINS`.
+        ancestry: Index into `ANCESTRIES`.
     """
 
     mrn: str
@@ -50,7 +51,7 @@ class Person:
     given: tuple[str, ...]
     female: bool
     birth: date
-    origin: int
+    ancestry: int
 
     @property
     def age(self) -> int:
@@ -58,7 +59,7 @@ class Person:
         return TODAY.year - self.birth.year - ((TODAY.month, TODAY.day) < (self.birth.month, self.birth.day))
 
 
-def draw_people(spec: CohortSpec) -> list[Person]:
+def draw_people(spec: CohortSpec) -> list[Demographics]:
     """All people of a cohort: the profiles first, then the background patients.
 
     No two have the same full name and date of birth, compared without case and accents. Some background patients are
@@ -86,11 +87,11 @@ def draw_people(spec: CohortSpec) -> list[Person]:
     return people
 
 
-def patient_builders(people: Sequence[Person], spec: CohortSpec) -> list[PoolBuilder]:
+def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[PoolBuilder]:
     """The Patient table's columns apart from ``meta``, filled."""
     rng = stream(spec.entropy, PEOPLE, 1)
     rows = len(people)
-    towns, houses = pick(rng, range(2 * len(PLACES), len(PLACES), -1), rows), integers(rng, 1, 9900, rows)
+    towns, houses = pick(rng, range(2 * len(TOWNS), len(TOWNS), -1), rows), integers(rng, 1, 9900, rows)
     streets, kinds = integers(rng, 0, len(STREETS), rows), integers(rng, 0, len(STREET_KINDS), rows)
     codes, phones = integers(rng, 0, 100, rows), integers(rng, 0, 10_000, (rows, 2))
     married = [_marital_status(person, chance) for person, chance in zip(people, rng.random_sample(rows), strict=True)]
@@ -107,9 +108,9 @@ def patient_builders(people: Sequence[Person], spec: CohortSpec) -> list[PoolBui
                 [
                     {
                         "line": [f"{houses[i]} {STREETS[streets[i]]} {STREET_KINDS[kinds[i]]}"],
-                        "city": PLACES[towns[i]][0],
-                        "state": PLACES[towns[i]][1],
-                        "postalCode": f"{PLACES[towns[i]][2]}{codes[i]:02d}",
+                        "city": TOWNS[towns[i]][0],
+                        "state": TOWNS[towns[i]][1],
+                        "postalCode": f"{TOWNS[towns[i]][2]}{codes[i]:02d}",
                     }
                 ]
                 for i in range(rows)
@@ -143,22 +144,22 @@ class _Register:
         self._share = spec.share
         self._known: set[str] = set()
         self._mrns: set[int] = set()
-        self._origins = [number for number, origin in enumerate(ORIGINS) for _ in range(origin.weight)]
+        self._ancestries = [number for number, ancestry in enumerate(ANCESTRIES) for _ in range(ancestry.weight)]
         self._chances = _chances(rng)
 
-    def newcomer(self, female: bool, birth: date) -> Person:
+    def newcomer(self, female: bool, birth: date) -> Demographics:
         while True:
-            origin = self._one(self._origins)
-            family = self._one(ORIGINS[origin].families)
+            ancestry = self._one(self._ancestries)
+            family = self._one(ANCESTRIES[ancestry].families)
             if next(self._chances) < 0.05:
-                second = self._one(ORIGINS[origin].families)
+                second = self._one(ANCESTRIES[ancestry].families)
                 family = f"{family}-{second}" if " " not in family + second and second != family else family
-            given = self._given(origin, female)
-            person = Person("", family, given, female, birth, origin)
+            given = self._given(ancestry, female)
+            person = Demographics("", family, given, female, birth, ancestry)
             if self._free(person):
                 return self._enter(person)
 
-    def namesake(self, model: Person) -> Person:
+    def namesake(self, model: Demographics) -> Demographics:
         """Somebody with the same name and another, often similar, date of birth."""
         births = [model.birth + timedelta(days=days) for days in (1, -1, 10, -10, 31, -31)]
         births += [_in_year(model.birth, model.birth.year + years) for years in (1, -1, 10, -10, 2, -2, 7)]
@@ -171,7 +172,7 @@ class _Register:
             if birth <= TODAY and birth != model.birth and self._free(person):
                 return self._enter(person)
 
-    def lookalike(self, model: Person) -> Person:
+    def lookalike(self, model: Demographics) -> Demographics:
         """Somebody with the same date of birth and a similar name: spelt alike, or a twin's."""
         similar = [replace(model, given=(kin, *model.given[1:])) for kin in _RELATIVES.get(model.given[0], ())]
         similar += [replace(model, family=kin) for kin in _RELATIVES.get(model.family, ())]
@@ -182,14 +183,14 @@ class _Register:
                 person = similar.pop(0)
             else:
                 female = model.female if next(self._chances) < 0.7 else not model.female
-                person = replace(model, given=self._given(model.origin, female), female=female)
+                person = replace(model, given=self._given(model.ancestry, female), female=female)
             # A name that differs by an accent or a second given name alone would be the same to most readers.
             same = folded(person.given[0]) == folded(model.given[0]) and person.family == model.family
             if not same and self._free(person):
                 return self._enter(person)
 
-    def _given(self, origin: int, female: bool) -> tuple[str, ...]:
-        names = ORIGINS[origin].women if female else ORIGINS[origin].men
+    def _given(self, ancestry: int, female: bool) -> tuple[str, ...]:
+        names = ANCESTRIES[ancestry].women if female else ANCESTRIES[ancestry].men
         first = self._one(names)
         second = self._one(names)
         return (first, second) if next(self._chances) < 0.1 and second != first else (first,)
@@ -197,11 +198,11 @@ class _Register:
     def _one(self, choices: Sequence[T]) -> T:
         return choices[int(next(self._chances) * len(choices))]
 
-    def _free(self, person: Person) -> bool:
+    def _free(self, person: Demographics) -> bool:
         name = folded(f"{' '.join(person.given)} {person.family}")
         return zlib.crc32(name.encode()) % SHARES == self._share and _key(person) not in self._known
 
-    def _enter(self, person: Person) -> Person:
+    def _enter(self, person: Demographics) -> Demographics:
         self._known.add(_key(person))
         while True:
             number = 1_000_000 + self._share + SHARES * int(next(self._chances) * (9_000_000 // SHARES))
@@ -216,7 +217,7 @@ def _chances(rng: RandomState) -> Iterator[float]:
         yield from rng.random_sample(4096).tolist()
 
 
-def _key(person: Person) -> str:
+def _key(person: Demographics) -> str:
     return folded(f"{' '.join(person.given)} {person.family} {person.birth.isoformat()}")
 
 
@@ -275,28 +276,21 @@ def _in_year(day: date, year: int) -> date:
         return day.replace(year=year, day=28)
 
 
-def _extensions(person: Person) -> Json:
-    code, display = ORIGINS[person.origin].race
-    hispanic = ORIGINS[person.origin].hispanic
+def _extensions(person: Demographics) -> Json:
+    hispanic = ANCESTRIES[person.ancestry].hispanic
     ethnicity = ("2135-2", "Hispanic or Latino") if hispanic else ("2186-5", "Not Hispanic or Latino")
     return [
         {
             "url": f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}",
-            "valueCodeableConcept": {
-                "coding": [{"system": f"http://hl7.org/fhir/v3/{name.capitalize()}", "code": code, "display": display}]
-            },
+            "valueCodeableConcept": concept(f"http://hl7.org/fhir/v3/{name.capitalize()}", code, display),
         }
-        for name, (code, display) in (("race", (code, display)), ("ethnicity", ethnicity))
+        for name, (code, display) in (("race", ANCESTRIES[person.ancestry].race), ("ethnicity", ethnicity))
     ]
 
 
-def _identifiers(person: Person) -> Json:
-    coding = {
-        "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
-        "code": "MR",
-        "display": "Medical Record Number",
-    }
-    return [{"use": "usual", "type": {"coding": [coding]}, "value": person.mrn}]
+def _identifiers(person: Demographics) -> Json:
+    kind = concept(f"{HL7}v2-0203", "MR", "Medical Record Number")
+    return [{"use": "usual", "type": kind, "value": person.mrn}]
 
 
 def _phone(digits: Ints) -> Json:
@@ -304,12 +298,11 @@ def _phone(digits: Ints) -> Json:
     return [{"system": "phone", "value": f"{200 + digits[0] % 800:03d}-555-{digits[1]:04d}", "use": "home"}]
 
 
-def _marital_status(person: Person, chance: float) -> Json | None:
+def _marital_status(person: Demographics, chance: float) -> Json | None:
     if chance < 0.15 or person.age < 18:
         return None
     single = 0.75 if person.age < 30 else 0.3
     code, display = ("S", "Never Married") if chance < single else ("M", "Married")
     if person.age > 70 and chance > 0.8:
         code, display = "W", "Widowed"
-    system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
-    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+    return concept(f"{HL7}v3-MaritalStatus", code, display, display)

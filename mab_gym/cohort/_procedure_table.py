@@ -9,8 +9,9 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort._conditions import Traits
+from mab_gym.cohort._elements import concept, subject
 from mab_gym.cohort._encounters import REASONS, SETTINGS, Contacts
-from mab_gym.cohort._limits import PROCEDURES, beyond_limits
+from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._procedures import KINDS
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import MINUTE, NOW
@@ -25,11 +26,9 @@ class ProcedureTable:
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
         self._status = PoolBuilder.of("status", rows, _STATUSES)
-        codings = [
-            {"system": "http://www.ama-assn.org/go/cpt", "code": kind.code, "display": kind.display} for kind in KINDS
-        ]
-        self._code = PoolBuilder.of("code", rows, [{"coding": [each], "text": each["display"]} for each in codings])
-        self._subject = PoolBuilder.of("subject", rows, [{"reference": f"Patient/{mrn}"} for mrn in mrns])
+        codes = [concept("http://www.ama-assn.org/go/cpt", kind.code, kind.display, kind.display) for kind in KINDS]
+        self._code = PoolBuilder.of("code", rows, codes)
+        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
         self._performed = InstantBuilder("performedDateTime", rows, ZONES)
         self._periods: list[str] = []
         self._period = PoolBuilder("performedPeriod", rows, rows, self._periods.__getitem__)
@@ -54,7 +53,6 @@ class ProcedureTable:
         begun = contacts.moment(rng, contact, 14.0)
         kind[
             beyond_limits(
-                PROCEDURES,
                 [each.code for each in KINDS],
                 kind=kind,
                 patient=patient,

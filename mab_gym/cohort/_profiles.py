@@ -10,7 +10,7 @@ import numpy as np
 
 from mab_gym.cohort._conditions import LONG_TERM, Traits, draw_long_term, draw_onsets, reason_weights
 from mab_gym.cohort._medications import draw_begins, draw_drugs
-from mab_gym.cohort._people import Person
+from mab_gym.cohort._people import Demographics
 from mab_gym.cohort._series import levels
 from mab_gym.cohort._spec import DAY, CohortSpec
 from mab_gym.cohort._streams import PROFILES, Bools, Floats, Ints, apportion, stream
@@ -61,7 +61,7 @@ class Profiles:
         )
 
 
-def draw_profiles(spec: CohortSpec, people: Sequence[Person]) -> Profiles:
+def draw_profiles(spec: CohortSpec, people: Sequence[Demographics]) -> Profiles:
     """Draws what drives the charts of the first ``spec.patients`` people."""
     rng = stream(spec.entropy, PROFILES)
     count = spec.patients

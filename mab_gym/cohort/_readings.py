@@ -1,4 +1,4 @@
-"""The newest readings themselves: what was dealt, what led to it, and what was entered in error after it."""
+"""The rows of the current scenarios: the newest readings, what led to them, and what was entered in error later."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._current import CODES, DAY, HEMOGLOBIN_A1C, NEVER, TABLES, Deal, Situation
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, rounded_level
-from mab_gym.cohort._spec import FIRST, MINUTE, NOW
+from mab_gym.cohort._current import CODES, TABLES, Assignment, Current
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+from mab_gym.cohort._series import rounded_level
+from mab_gym.cohort._spec import DAY_MINUTES, FIRST, HOUR_MINUTES, MINUTE, NOW
 from mab_gym.cohort._streams import Floats, Ints, integers
 
 _LEAST_AGE_WITHDRAWN = 16
 """Minutes before now after which no reading is entered in error: it has to have been noticed."""
 _REVISED = 0.08
-"""Share of dealt valid readings that were amended or corrected."""
+"""Share of valid readings that were amended or corrected; our choice."""
 FINAL, AMENDED, CORRECTED, VOID = range(4)
 """Statuses of readings, as indices into `mab_gym.cohort._observations.STATUSES`."""
 
@@ -43,12 +44,12 @@ class Readings:
     since: Ints
 
 
-def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> Readings:
+def draw_readings(rng: RandomState, assigned: Assignment, first: int, usual: Floats) -> Readings:
     """The newest readings of a block of patients, some older ones before them included.
 
     Args:
         rng: The block's stream.
-        dealt: The situations of the whole cohort.
+        assigned: The scenarios of the whole cohort.
         first: Number of the block's first patient in the cohort.
         usual: The usual values of the block's patients.
     """
@@ -56,24 +57,24 @@ def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> R
     since = np.zeros((len(usual), len(CODES)), dtype=np.int64)
     for patient in range(len(usual)):
         for column, (code, table) in enumerate(zip(CODES, TABLES, strict=True)):
-            situation = table[dealt.situation[first + patient, column]]
-            if table is HEMOGLOBIN_A1C and situation is table[NEVER]:
+            scenario = table[assigned.scenario[first + patient, column]]
+            if not scenario.oldest:
                 continue
-            newest, value = int(dealt.newest[first + patient, column]), int(dealt.value[first + patient, column])
+            newest, value = int(assigned.newest[first + patient, column]), int(assigned.value[first + patient, column])
             number = NUMBER[code]
             level = rounded_level(usual, patient, code)
-            ages = _ages(rng, code, situation, newest)
+            ages = _ages(rng, code, scenario, newest)
             values = _earlier_values(rng, code, value, level, len(ages))
             since[patient, column] = max(NOW - ages[-1] * MINUTE, FIRST)
             for place, (age, reading) in enumerate(zip(ages, values, strict=True)):
                 written, status = _writing(rng, code, place)
                 rows.append((patient, number, NOW - age * MINUTE, reading, written, status))
-                if place == 0 and situation.tied:
+                if place == 0 and scenario.tied:
                     rows[-1] = (*rows[-1][:4], 1, FINAL)
                     rows.append((*rows[-1][:4], 2, FINAL))
             lately, side, when = (float(chance) for chance in rng.random_sample(3))
-            withdrawn = dealt.withdrawn[first + patient, column]
-            if withdrawn and newest > _LEAST_AGE_WITHDRAWN and not situation.tied:
+            withdrawn = assigned.withdrawn[first + patient, column]
+            if withdrawn and newest > _LEAST_AGE_WITHDRAWN and not scenario.tied:
                 age = _age_withdrawn(code, newest, lately, when)
                 reading = _misleading(code, value, level, side)
                 rows.append((patient, number, NOW - age * MINUTE, reading, 1, VOID))
@@ -83,7 +84,7 @@ def draw_readings(rng: RandomState, dealt: Deal, first: int, usual: Floats) -> R
 
 
 def _writing(rng: RandomState, code: str, place: int) -> tuple[int, int]:
-    """In which zone a dealt reading is written, and its status; ``place`` counts from the newest."""
+    """The zone in which a reading is written, and its status; ``place`` counts from the newest."""
     zone, status = (float(chance) for chance in rng.random_sample(2))
     written = 1 if zone < 0.8 else 2 if zone < 0.92 else 3
     if code in ("MG", "K") and place > 0 and status > 1.0 - 0.08:
@@ -101,9 +102,9 @@ def _age_withdrawn(code: str, newest: int, lately: float, when: float) -> int:
     """
     room = newest - _LEAST_AGE_WITHDRAWN - 1
     if code != "A1C":
-        if newest > DAY and lately < 0.5:
-            return _LEAST_AGE_WITHDRAWN + int(when * 20 * 60)
-        room = min(room, 3 * 60)
+        if newest > DAY_MINUTES and lately < 0.5:
+            return _LEAST_AGE_WITHDRAWN + int(when * 20 * HOUR_MINUTES)
+        room = min(room, 3 * HOUR_MINUTES)
     return newest - 1 - int(when * room)
 
 
@@ -119,22 +120,22 @@ def _misleading(code: str, value: int, level: int, side: float) -> int:
     return wanted if measurement.lowest < wanted < measurement.highest else 2 * value - wanted
 
 
-def _ages(rng: RandomState, code: str, situation: Situation, newest: int) -> list[int]:
+def _ages(rng: RandomState, code: str, scenario: Current, newest: int) -> list[int]:
     """Ages of an analyte's newest readings in minutes, the newest first and no two alike."""
-    inside = situation.readings
+    inside = scenario.readings
     if inside < 0:
         inside = int(integers(rng, 2, 5, 1)[0]) if rng.random_sample() < 0.85 else 1
     if code == "A1C":
         return [newest]
     ages = [newest]
-    if newest <= DAY:
-        room = DAY - 10 - newest - 15
+    if newest <= DAY_MINUTES:
+        room = DAY_MINUTES - 10 - newest - 15
         if room > 40 * inside:
             share = room / max(inside - 1, 1)
             ages += [
                 newest + 15 + int((place + 0.9 * float(rng.random_sample())) * share) for place in range(inside - 1)
             ]
-    older = max(newest, DAY)
+    older = max(newest, DAY_MINUTES)
     for _ in range(int(integers(rng, 1, 4, 1)[0])):
         older += int(integers(rng, 90, 900, 1)[0])
         ages.append(older)

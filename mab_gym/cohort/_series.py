@@ -5,7 +5,6 @@ All measurements are worked on at a time, as flat arrays with one element for ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,15 +12,9 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._encounters import REASONS, Contacts
-from mab_gym.cohort._laboratory import ANALYTES, PANELS
-from mab_gym.cohort._measurement import Measurement
+from mab_gym.cohort._measurement import BP, GREATEST_DIASTOLIC, LEAST_DIASTOLIC, MEASUREMENTS, NUMBER
 from mab_gym.cohort._spec import DAY, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints
-from mab_gym.cohort._vitals import BEDSIDE, BP, FLOWSHEET, GREATEST_DIASTOLIC, LEAST_DIASTOLIC
-
-MEASUREMENTS: Final[Sequence[Measurement]] = (*ANALYTES, *FLOWSHEET)
-NUMBER: Final = {measurement.code: number for number, measurement in enumerate(MEASUREMENTS)}
-ALL_PANELS: Final = (*PANELS, *BEDSIDE)
 
 _SKEWED = np.array([each.skewed for each in MEASUREMENTS])
 _WITHIN = np.array([each.within for each in MEASUREMENTS])

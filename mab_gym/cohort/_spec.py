@@ -18,6 +18,11 @@ FIRST: Final = int(datetime(2018, 11, 13, 10, 15, tzinfo=UTC).timestamp())
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86400
+"""In seconds, as all times are."""
+
+HOUR_MINUTES: Final = 60
+DAY_MINUTES: Final = 24 * HOUR_MINUTES
+"""Ages of results are in minutes before `NOW`."""
 
 LEAST: Final = 100
 """Fewer observations do not hold what each chart is dealt."""

@@ -7,7 +7,6 @@ is that of a C long and so depends on the platform.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,20 +88,3 @@ def counted(counts: npt.NDArray[Any]) -> tuple[Ints, Ints]:
     group = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
     place = np.arange(len(group), dtype=np.int64) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return group, place
-
-
-def some(rng: RandomState, groups: Sequence[int] | Ints, share: float) -> Bools:
-    """A share of people, as large of each group as of the others.
-
-    Args:
-        rng: The stream to draw from.
-        groups: Shape ``(people,)``; the group of each.
-        share: How many of them.
-    """
-    numbers = np.asarray(groups, dtype=np.int64)
-    order = rng.permutation(len(numbers))
-    order = order[np.argsort(numbers[order], kind="stable")]
-    steps = np.floor((np.arange(len(numbers) + 1) + float(rng.random_sample())) * share)
-    result = np.zeros(len(numbers), dtype=np.bool_)
-    result[order] = np.diff(steps) > 0
-    return result

@@ -23,14 +23,14 @@ from numpy.random import RandomState
 
 from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.cohort._columns import PoolBuilder
-from mab_gym.cohort._names import ORIGINS, folded
+from mab_gym.cohort._measurement import BP, MEASUREMENTS, NUMBER
+from mab_gym.cohort._names import ANCESTRIES, folded
 from mab_gym.cohort._observation_table import ObservationTable
 from mab_gym.cohort._observations import Rows
-from mab_gym.cohort._people import TODAY, Person, draw_people, patient_builders
-from mab_gym.cohort._series import MEASUREMENTS, NUMBER, pressure_code
+from mab_gym.cohort._people import TODAY, Demographics, draw_people, patient_builders
+from mab_gym.cohort._series import pressure_code
 from mab_gym.cohort._spec import FIRST, MINUTE, NOW, CohortSpec
 from mab_gym.cohort._streams import integers, pick, stream
-from mab_gym.cohort._vitals import BP
 from mab_gym.errors import UsageError
 from mab_gym.fhir.model._json_text import compact, read_json
 from mab_gym.fhir.store._base import BaseTable
@@ -282,7 +282,7 @@ def _people(
     named: Mapping[str, NamedPerson | None],
     absent: Sequence[NamedPerson],
     seed: int,
-) -> list[Person]:
+) -> list[Demographics]:
     """Everybody, as the tasks name them; what they leave open is drawn."""
     taken = {_key(each.given, each.family, each.birth) for each in (*named.values(), *absent) if each is not None}
     drawn = draw_people(_spec(seed, 2 * len(named) + len(taken)))
@@ -293,9 +293,9 @@ def _people(
     for mrn, person in named.items():
         model = replace(next(free), mrn=mrn)
         if person is not None:
-            female, origin = _background(person, model)
+            female, ancestry = _ancestry(person, model)
             model = replace(
-                model, given=person.given, family=person.family, birth=person.birth, female=female, origin=origin
+                model, given=person.given, family=person.family, birth=person.birth, female=female, ancestry=ancestry
             )
         elif mrn in birthdays:
             day = TODAY + timedelta(days=birthdays[mrn])
@@ -308,13 +308,13 @@ def _key(given: Sequence[str], family: str, birth: date) -> str:
     return folded(f"{' '.join(given)} {family} {birth.isoformat()}")
 
 
-def _background(person: NamedPerson, model: Person) -> tuple[bool, int]:
-    """Gender and origin that go with a name, as far as the cohort's lists of names know it."""
+def _ancestry(person: NamedPerson, model: Demographics) -> tuple[bool, int]:
+    """Gender and ancestry that go with a name, as far as the cohort's lists of names know it."""
     first, family = folded(person.given[0]), folded(person.family)
-    woman = any(folded(name) == first for origin in ORIGINS for name in origin.women)
-    man = any(folded(name) == first for origin in ORIGINS for name in origin.men)
-    origins = (number for number, origin in enumerate(ORIGINS) if family in map(folded, origin.families))
-    return (woman if woman != man else model.female), next(origins, 0)
+    woman = any(folded(name) == first for ancestry in ANCESTRIES for name in ancestry.women)
+    man = any(folded(name) == first for ancestry in ANCESTRIES for name in ancestry.men)
+    ancestries = (number for number, ancestry in enumerate(ANCESTRIES) if family in map(folded, ancestry.families))
+    return (woman if woman != man else model.female), next(ancestries, 0)
 
 
 # --- what was measured -----------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.cohort._conditions import LONG_TERM, OF_A_STAY, OF_A_VISIT
+from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
 from mab_gym.cohort._existence import ANALYTES_SINCE, EARLIER_CODES
-from mab_gym.cohort._limits import DIAGNOSES, PROCEDURES
+from mab_gym.cohort._limits import BOUNDS
 from mab_gym.cohort._medications import DRUGS
 from mab_gym.cohort._uses import CODES, USES, codes_for
 
@@ -72,7 +72,7 @@ def test_procedures_fit_age_and_number(below: Cohort) -> None:
     births, patients, times = born(below), below.patient_of_rows("Procedure"), performed(below)
     seen = set()
     for code, rows in rows_by_code(below, "Procedure"):
-        limits = PROCEDURES.get(code)
+        limits = BOUNDS.get(code)
         if limits is None:
             continue
         seen.add(code)
@@ -84,7 +84,7 @@ def test_procedures_fit_age_and_number(below: Cohort) -> None:
         for patient in np.unique(patients[rows]):
             gaps = np.diff(np.sort(times[rows][patients[rows] == patient]))
             assert not len(gaps) or gaps.min() >= limits.apart * 86400, code
-    assert len(seen) >= 0.8 * len(PROCEDURES)
+    assert len(seen) >= 0.8 * sum(bounds.table == "procedure" for bounds in BOUNDS.values())
 
 
 def test_joints_and_organs_are_not_taken_out_twice(below: Cohort) -> None:
@@ -110,7 +110,7 @@ def test_diagnoses_fit_age_sex_and_history(cohort: Cohort) -> None:
             assert begun.min() >= condition.least_age - 1, code  # known to the year, for some
             if condition.only:
                 assert (female[patients[rows]] == (condition.only == "F")).all(), code
-        if limits := DIAGNOSES.get(code):
+        if limits := BOUNDS.get(code):
             assert years.min() >= limits.least_age, code
             assert years.max() < limits.greatest_age + 1, code
             wanted = {CODES[key] for key in limits.needs if key in CODES}
@@ -152,8 +152,7 @@ def test_nothing_is_older_than_it_can_be(cohort: Cohort) -> None:
 
 def test_every_drug_has_uses_with_a_source() -> None:
     assert set(USES) == {drug.key for drug in DRUGS}
-    known = {c.code for c in LONG_TERM} | {code for code, _ in OF_A_VISIT}
-    known |= {code for codes in OF_A_STAY.values() for code, _ in codes} | {"I82.409", "I26.99"}
+    known = {*(each.code for each in LONG_TERM), *(each.code for each in DIAGNOSES), "I82.409", "I26.99"}
     for drug in DRUGS:
         use = USES[drug.key]
         assert len(use.source) > 8, drug.key

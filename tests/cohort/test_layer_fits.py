@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.cohort._assigned import deal_all
-from mab_gym.cohort._assigned_kidneys import clearance, is_chronic
-from mab_gym.cohort._assigned_rows import Layer
 from mab_gym.cohort._history import Someone, read_people
+from mab_gym.cohort._layer import Layer
+from mab_gym.cohort._layer_kidneys import clearance, is_chronic
+from mab_gym.cohort._layered import draw_layer
 from mab_gym.cohort._medications import DRUGS
 from mab_gym.cohort._spec import BEYOND, BEYOND_TRAIN, NOW, LayeredSpec
 from mab_gym.cohort._uses import CODES, USES, codes_for
@@ -28,7 +28,7 @@ KEYS = {drug.display: drug.key for drug in DRUGS}
 
 
 @dataclass(frozen=True)
-class Dealt:
+class Drawn:
     spec: LayeredSpec
     people: Mapping[str, Someone]
     layer: Layer
@@ -36,7 +36,7 @@ class Dealt:
     def results(self, code: str) -> dict[str, list[tuple[int, float, str]]]:
         """Age in minutes, value and status by MRN, the newest first."""
         found: dict[str, list[tuple[int, float, str]]] = defaultdict(list)
-        for mrn, each in self.layer.dealt:
+        for mrn, each in self.layer.added:
             if each["resourceType"] == "Observation" and each["code"]["text"] == code:
                 taken = datetime.fromisoformat(each["effectiveDateTime"]).timestamp()
                 value = float(each["valueQuantity"]["value"])
@@ -49,19 +49,19 @@ class Dealt:
 
     def orders(self) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for mrn, each in self.layer.dealt:
+        for mrn, each in self.layer.added:
             if each["resourceType"] == "MedicationRequest" and each["status"] == "active":
                 found[mrn].append(each)
         return found
 
     def codes(self, mrn: str) -> set[str]:
-        """The codes that somebody has: of the chart's conditions and of those dealt."""
-        dealt = {
+        """The codes that somebody has: of the chart's conditions and of those added."""
+        drawn = {
             each["code"]["coding"][0]["code"]
-            for owner, each in self.layer.dealt
+            for owner, each in self.layer.added
             if owner == mrn and each["resourceType"] == "Condition"
         }
-        return dealt | self.people[mrn].codes
+        return drawn | self.people[mrn].codes
 
 
 SPECS = {
@@ -73,17 +73,17 @@ SPECS = {
 
 
 @pytest.fixture(scope="module", params=SPECS)
-def dealt(request: pytest.FixtureRequest) -> Dealt:
+def drawn(request: pytest.FixtureRequest) -> Drawn:
     below: Cohort = request.getfixturevalue(request.param)
     people = read_people(below.tables, 100)
     spec = SPECS[request.param]
-    return Dealt(spec, {each.mrn: each for each in people}, deal_all(spec, people[:100], people))
+    return Drawn(spec, {each.mrn: each for each in people}, draw_layer(spec, people[:100], people))
 
 
-def test_weights_go_on_from_the_last_one(dealt: Dealt) -> None:
+def test_weights_go_on_from_the_last_one(drawn: Drawn) -> None:
     changes = []
-    for mrn, ((_, kilograms),) in dealt.valid("WT").items():
-        age, last = dealt.people[mrn].last("WT", TWO_DAYS, 0.0)
+    for mrn, ((_, kilograms),) in drawn.valid("WT").items():
+        age, last = drawn.people[mrn].last("WT", TWO_DAYS, 0.0)
         if not last:  # nobody has weighed them before
             continue
         changes.append(abs(kilograms - last))
@@ -92,11 +92,11 @@ def test_weights_go_on_from_the_last_one(dealt: Dealt) -> None:
     assert np.median(changes) < 0.6
 
 
-def test_creatinines_follow_the_rule(dealt: Dealt) -> None:
+def test_creatinines_follow_the_rule(drawn: Drawn) -> None:
     """Chronic disease keeps its level; elsewhere acute injury is up to fivefold, over a week, and rare."""
     acute = 0
-    for mrn, rows in dealt.valid("CREA").items():
-        someone = dealt.people[mrn]
+    for mrn, rows in drawn.valid("CREA").items():
+        someone = drawn.people[mrn]
         ratio = rows[0][1] / someone.level("CREA", TWO_DAYS, rows[0][1])
         if is_chronic(someone):
             assert 0.6 <= ratio <= 1.6, mrn
@@ -112,22 +112,22 @@ def test_creatinines_follow_the_rule(dealt: Dealt) -> None:
     assert acute <= 12
 
 
-def test_clearances_lie_at_every_step(dealt: Dealt) -> None:
-    weights = dealt.valid("WT")
+def test_clearances_lie_at_every_step(drawn: Drawn) -> None:
+    weights = drawn.valid("WT")
     found = Counter()  # type: Counter[int]
-    for mrn, rows in dealt.valid("CREA").items():
-        exact = clearance(dealt.people[mrn], weights[mrn][0][1], rows[0][1])
+    for mrn, rows in drawn.valid("CREA").items():
+        exact = clearance(drawn.people[mrn], weights[mrn][0][1], rows[0][1])
         assert abs(exact - round(exact)) < 0.4
         found[round(exact) if rows[0][0] <= TWO_DAYS else 0] += 1
     assert min(found[step] for step in (9, 10, 25, 26, 50, 51)) >= 2
     assert found[0] >= 10
-    ages = {rows[0][0] for rows in dealt.valid("CREA").values()}
+    ages = {rows[0][0] for rows in drawn.valid("CREA").values()}
     assert {TWO_DAYS, TWO_DAYS + 1} <= ages
 
 
-def test_every_active_order_has_a_reason_and_nothing_against_it(dealt: Dealt) -> None:
-    for mrn, orders in dealt.orders().items():
-        someone, codes = dealt.people[mrn], dealt.codes(mrn)
+def test_every_active_order_has_a_reason_and_nothing_against_it(drawn: Drawn) -> None:
+    for mrn, orders in drawn.orders().items():
+        someone, codes = drawn.people[mrn], drawn.codes(mrn)
         for order in orders:
             name = order["medicationCodeableConcept"]["text"]
             key = KEYS.get(name) or name.split()[0].lower()
@@ -140,40 +140,40 @@ def test_every_active_order_has_a_reason_and_nothing_against_it(dealt: Dealt) ->
             assert not set(use.not_with) & others, (mrn, key)
 
 
-def test_some_take_warfarin_and_all_of_them_for_a_reason(dealt: Dealt) -> None:
-    takers = {mrn for mrn, orders in dealt.orders().items()
+def test_some_take_warfarin_and_all_of_them_for_a_reason(drawn: Drawn) -> None:
+    takers = {mrn for mrn, orders in drawn.orders().items()
               if any(o["medicationCodeableConcept"]["text"].startswith("Warfarin") for o in orders)}  # fmt: skip
-    assert len(takers) == round(100 * dealt.spec.on_warfarin)
-    assert all(dealt.codes(mrn) & {"I48.91", "I82.409", "I26.99"} for mrn in takers)
-    fibrillation = {mrn for mrn, each in dealt.people.items() if "I48.91" in each.codes and mrn in dealt.orders()}
+    assert len(takers) == round(100 * drawn.spec.on_warfarin)
+    assert all(drawn.codes(mrn) & {"I48.91", "I82.409", "I26.99"} for mrn in takers)
+    fibrillation = {mrn for mrn, each in drawn.people.items() if "I48.91" in each.codes and mrn in drawn.orders()}
     assert len(fibrillation & takers) >= 0.7 * len(fibrillation)
-    assert set(dealt.results("INR")) == takers
-    newest = {round(10 * rows[0][1]) for rows in dealt.valid("INR").values()}
+    assert set(drawn.results("INR")) == takers
+    newest = {round(10 * rows[0][1]) for rows in drawn.valid("INR").values()}
     assert newest >= {14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101}
-    assert all(len(rows) >= 3 for rows in dealt.valid("INR").values())
+    assert all(len(rows) >= 3 for rows in drawn.valid("INR").values())
 
 
-def test_haemoglobins_are_those_of_people_with_low_ones(dealt: Dealt) -> None:
-    tested = dealt.results("HGB")
-    assert len(tested) == round(100 * dealt.spec.low_haemoglobin)
-    levels = {mrn: each.level("HGB", TWO_DAYS, 14.0) for mrn, each in dealt.people.items() if mrn in dealt.orders()}
+def test_haemoglobins_are_those_of_people_with_low_ones(drawn: Drawn) -> None:
+    tested = drawn.results("HGB")
+    assert len(tested) == round(100 * drawn.spec.low_haemoglobin)
+    levels = {mrn: each.level("HGB", TWO_DAYS, 14.0) for mrn, each in drawn.people.items() if mrn in drawn.orders()}
     assert max(levels[mrn] for mrn in tested) <= min(level for mrn, level in levels.items() if mrn not in tested) + 0.1
     assert all(len(rows) == 3 for rows in tested.values())
 
 
 @pytest.mark.parametrize(("code", "share"), [("CREA", 0.15), ("INR", 0.3)])
-def test_many_newest_results_were_entered_in_error(dealt: Dealt, code: str, share: float) -> None:
-    rows = dealt.results(code)
+def test_many_newest_results_were_entered_in_error(drawn: Drawn, code: str, share: float) -> None:
+    rows = drawn.results(code)
     void = sum(each[0][2] == "entered-in-error" for each in rows.values())
     assert share * len(rows) <= void <= 0.5 * len(rows)
 
 
-def test_no_order_is_there_twice_but_by_design(dealt: Dealt) -> None:
-    for orders in dealt.orders().values():
+def test_no_order_is_there_twice_but_by_design(drawn: Drawn) -> None:
+    for orders in drawn.orders().values():
         seen = Counter(
             (o["medicationCodeableConcept"]["text"].split()[0].lower(), o["dosageInstruction"][0]["route"]["text"])
             for o in orders
         )
         assert sorted(seen.values())[-1] <= 2
         assert sum(count == 2 for count in seen.values()) <= 1
-    assert json.dumps(len(dealt.orders())) == "100"
+    assert json.dumps(len(drawn.orders())) == "100"

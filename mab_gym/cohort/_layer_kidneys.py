@@ -1,35 +1,37 @@
 """Weights and creatinines of a layer, by the clearances that they come to.
 
-Weights go on from the person's last one. Clearances at the steps of the label are given to those whose own level is
-nearest, by the assignment of least cost; all others keep their level. A creatinine may rise up to fivefold, as
-acute kidney injury has it (KDIGO, Kidney Int Suppl 2012;2:1-138: stage 1 from 1.5 times the baseline within seven days,
-stage 2 from 2.0, stage 3 from 3.0), and does so over a week of rising results, by no more than about 1.5 mg/dL a day.
-Who has chronic kidney disease keeps their level: there a change of eGFR by more than a fifth is more than expected
-variability (KDIGO 2024, Kidney Int 2024;105(4S), practice point 2.1.3).
+Creatinine clearance is that of Cockcroft and Gault, Nephron 1976;16:31-41, at the steps of the meropenem label (MERREM
+IV, section 2.2). Weights go on from the person's last one. Clearances at the steps are given to those whose own level
+is nearest; all others keep their level. A creatinine may rise up to fivefold, as acute kidney injury has it (KDIGO,
+Kidney Int Suppl 2012;2:1-138: stage 1 from 1.5 times the baseline within seven days, stage 2 from 2.0, stage 3 from
+3.0), over a week of rising results, by no more than about 1.5 mg/dL a day. People with chronic kidney disease keep
+their level: there a change of eGFR by more than a fifth is more than expected variability (KDIGO 2024, Kidney Int
+2024;105(4S), practice point 2.1.3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._assigned_rows import DAY, HOUR, WITHDRAWN, Layer, between, result, weight, withdrawn
-from mab_gym.cohort._assignment import assign
 from mab_gym.cohort._history import Someone
-from mab_gym.cohort._streams import LAYER, Floats, Ints, apportion, some, stream
+from mab_gym.cohort._layer import WITHDRAWN, Layer, Topic, between, result, withdrawn, write
+from mab_gym.cohort._scenarios import assign, by_fit, some
+from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
+from mab_gym.cohort._streams import LAYER, Floats, Ints, apportion, stream
 from mab_gym.cohort._uses import CODES
 
-_EDGES: Final = {9: 7, 10: 4, 25: 4, 26: 5, 50: 6, 51: 5}
-_NO_RECENT: Final = 0
-_OWN: Final = -1
-_PER_HUNDRED: Final = {_OWN: 52, 8: 2, 7: 1, **_EDGES, _NO_RECENT: 14}
+_OWN, _NO_RECENT = -1, 0
+_PER_HUNDRED: Final = {_OWN: 52, 8: 2, 7: 1, 9: 7, 10: 4, 25: 4, 26: 5, 50: 6, 51: 5, _NO_RECENT: 14}
 """Of a hundred people so many have a creatinine clearance, in mL/min after rounding, of 9, 10, 25, 26, 50 and 51, at
-the steps of the label, and of 8 and 7; no creatinine of the last 48 hours; or what is their own."""
-_TWO_DAYS: Final = 2 * DAY
-_WEEK: Final = 7 * DAY
+the steps of the label, and of 8 and 7; no creatinine of the last 48 hours; or what is their own. Our choice: so that
+every step occurs on both sides."""
+_STEPS: Final = (9, 25, 50)
+_TWO_DAYS: Final = 2 * DAY_MINUTES
+_WEEK: Final = 7 * DAY_MINUTES
 _CHRONIC: Final = frozenset(CODES[key] for key in ("ckd3", "ckd4", "esrd"))
 _STAGE_1: Final = 1.5
 _GREATEST_RISE: Final = 5.0
@@ -46,7 +48,7 @@ def clearance(someone: Someone, kilograms: float, creatinine: float) -> float:
 
 
 def is_chronic(someone: Someone) -> bool:
-    """Tells if somebody has chronic kidney disease."""
+    """True if somebody has chronic kidney disease."""
     return bool(_CHRONIC & someone.codes)
 
 
@@ -55,18 +57,25 @@ def creatinine_level(someone: Someone) -> float:
     return someone.level("CREA", _TWO_DAYS, 0.75 if someone.female else 0.95)
 
 
-def deal_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
-    """Deals everybody a weight and a creatinine."""
-    rng = stream(seed, LAYER, 2)
+class _Kidneys(NamedTuple):
+    hectograms: int
+    hundredths: int
+    age: int
+    void: bool
+
+
+def add_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
+    """Gives everybody a weight and a creatinine."""
+    rng = stream(seed, LAYER, Topic.KIDNEYS)
     weights = [_next_weight(rng, someone) for someone in profiles]
-    # A hundred people at a time: the best assignment of many takes the cube of their number.
+    # A hundred people at a time: the best fit of many takes the cube of their number.
     parts = [slice(first, first + 100) for first in range(0, len(profiles), 100)]
-    wanted = np.concatenate([_situations(rng, profiles[part], weights[part]) for part in parts])
+    wanted = np.concatenate([_clearances(rng, profiles[part], weights[part]) for part in parts])
     creatinines, ages = [], []
     for place, someone in enumerate(profiles):
         weights[place], hundredths = _fitting(rng, someone, weights[place], int(wanted[place]))
         creatinines.append(hundredths)
-        ages.append(_TWO_DAYS + 1 if wanted[place] == _NO_RECENT else between(rng, 40, 30 * HOUR))
+        ages.append(_TWO_DAYS + 1 if wanted[place] == _NO_RECENT else between(rng, 40, 30 * HOUR_MINUTES))
     recent = np.flatnonzero(wanted != _NO_RECENT)
     for place in rng.permutation(recent)[: -(-len(recent) // 10)].tolist():
         ages[place] = _TWO_DAYS
@@ -74,31 +83,33 @@ def deal_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
         0 if wanted[place] == _NO_RECENT else _step(clearance(someone, weights[place] / 10, creatinines[place] / 100))
         for place, someone in enumerate(profiles)
     ]
-    void = some(rng, steps, WITHDRAWN)
-    for place, someone in enumerate(profiles):
-        own = stream(seed, LAYER, 12, place)
-        layer.replace(someone, ("WT",), _TWO_DAYS)
-        weighed = between(own, 3 * HOUR, 40 * HOUR)
-        layer.add(someone, weight(own, someone, weights[place], weighed))
-        _creatinines(own, someone, creatinines[place], ages[place], layer)
-        if void[place]:
-            _mistake(own, someone, weights[place], weighed, creatinines[place], ages[place], layer)
+    void = some(rng, steps, WITHDRAWN).tolist()
+    scenarios = [_Kidneys(*each) for each in zip(weights, creatinines, ages, void, strict=True)]
+    write(seed, Topic.KIDNEYS, profiles, dict(enumerate(scenarios)), _rows, layer)
 
 
-def _situations(rng: RandomState, profiles: Sequence[Someone], weights: Sequence[int]) -> Ints:
+def _clearances(rng: RandomState, profiles: Sequence[Someone], weights: Sequence[int]) -> Ints:
     """The clearance that fits each person best, of as many as there are people; shape ``(people,)``."""
     per_hundred = np.array(list(_PER_HUNDRED.values()), dtype=np.int64)
-    situations = np.repeat(list(_PER_HUNDRED), apportion(len(profiles), per_hundred))
-    cost = np.stack([_costs(*each, situations) for each in zip(profiles, weights, strict=True)])
-    chosen = assign(cost + 0.01 * rng.random_sample(cost.shape))
-    # Among few people there may be nobody whom a situation fits.
-    fits = cost[np.arange(len(cost)), chosen] < _TOO_MUCH
-    wanted: Ints = np.where(fits, situations[chosen], _OWN)
-    return wanted
+    slots = np.repeat(list(_PER_HUNDRED), apportion(len(profiles), per_hundred))
+    cost = np.stack([_costs(*each, slots) for each in zip(profiles, weights, strict=True)])
+    queue = by_fit(cost + 0.01 * rng.random_sample(cost.shape))
+    # Among few people there may be nobody whom a clearance fits.
+    fitting = np.where(cost[queue, np.arange(len(queue))] < _TOO_MUCH, slots, _OWN)
+    return np.array(assign(fitting, queue, len(profiles)), dtype=np.int64)
+
+
+def _rows(rng: RandomState, someone: Someone, scenario: _Kidneys, layer: Layer) -> None:
+    layer.replace(someone, ("WT",), _TWO_DAYS)
+    weighed = between(rng, 3 * HOUR_MINUTES, 40 * HOUR_MINUTES)
+    layer.add(someone, result(rng, someone, "WT", scenario.hectograms, weighed))
+    _creatinines(rng, someone, scenario.hundredths, scenario.age, layer)
+    if scenario.void:
+        _mistake(rng, someone, scenario, weighed, layer)
 
 
 def _step(rounded: float) -> int:
-    return sum(round(rounded) > limit for limit in (9, 25, 50)) + 1
+    return sum(round(rounded) > limit for limit in _STEPS) + 1
 
 
 def _next_weight(rng: RandomState, someone: Someone) -> int:
@@ -107,16 +118,16 @@ def _next_weight(rng: RandomState, someone: Someone) -> int:
     return round(10 * last) + round(float(np.clip(4.0 * rng.standard_normal(), -9, 9)))
 
 
-def _costs(someone: Someone, hectograms: int, situations: Ints) -> Floats:
-    """The cost of giving each situation to somebody, high where it does not fit; shape ``(situations,)``."""
+def _costs(someone: Someone, hectograms: int, slots: Ints) -> Floats:
+    """The cost of giving each clearance to somebody, high where it does not fit; shape ``(slots,)``."""
     level = creatinine_level(someone)
-    needed = clearance(someone, hectograms / 10, 1.0) / np.maximum(situations, 1)
+    needed = clearance(someone, hectograms / 10, 1.0) / np.maximum(slots, 1)
     change = np.log(needed / level)
     keeps = is_chronic(someone) | (change < 0)
     much = np.maximum(0.0, np.abs(change) - np.log(np.where(keeps, _STAGE_1, _GREATEST_RISE)))
     much += np.maximum(0.0, needed - level - _MOST_IN_A_WEEK)
     fits = (change / np.where(keeps, 0.2, 0.7)) ** 2 + _TOO_MUCH * np.minimum(30.0 * much, 1.0)
-    costs: Floats = np.where(situations > 0, fits, 0.0)
+    costs: Floats = np.where(slots > 0, fits, 0.0)
     return costs
 
 
@@ -149,25 +160,24 @@ def _creatinines(rng: RandomState, someone: Someone, hundredths: int, age: int, 
     layer.replace(someone, codes, _WEEK)
     _, last = someone.last("CREA", _WEEK, creatinine_level(someone))
     for day in range(1, 7):
-        before = age + day * DAY - between(rng, 0, 3 * HOUR)
-        if before < _WEEK - 6 * HOUR:
+        before = age + day * DAY_MINUTES - between(rng, 0, 3 * HOUR_MINUTES)
+        if before < _WEEK - 6 * HOUR_MINUTES:
             share = before / _WEEK
             value = (now * (1 - share) + last * share) * float(np.exp(0.03 * rng.standard_normal()))
             layer.add(someone, result(rng, someone, "CREA", max(30, round(100 * value)), before))
 
 
-def _mistake(
-    rng: RandomState, someone: Someone, hectograms: int, weighed: int, hundredths: int, age: int, layer: Layer
-) -> None:
+def _mistake(rng: RandomState, someone: Someone, scenario: _Kidneys, weighed: int, layer: Layer) -> None:
     """A newer creatinine of somebody else, or a newer weight in pounds, entered in error."""
+    hectograms, hundredths, age, _ = scenario
     if age <= _TWO_DAYS and rng.random_sample() < 0.4:
-        newer = between(rng, HOUR, weighed - HOUR)
-        layer.add(someone, withdrawn(weight(rng, someone, round(hectograms * _POUNDS), newer)))
+        newer = between(rng, HOUR_MINUTES, weighed - HOUR_MINUTES)
+        layer.add(someone, withdrawn(result(rng, someone, "WT", round(hectograms * _POUNDS), newer)))
         return
     own = _step(clearance(someone, hectograms / 10, hundredths / 100))
     for factor in (0.45, 2.1, 0.3, 3.2, 0.2, 5.0, 8.0):
         wrong = min(max(round(hundredths * factor), 35), 1500)
         if _step(clearance(someone, hectograms / 10, wrong / 100)) != own:
             break
-    newer = between(rng, 20, min(age, 30 * HOUR) - 15)
+    newer = between(rng, 20, min(age, 30 * HOUR_MINUTES) - 15)
     layer.add(someone, withdrawn(result(rng, someone, "CREA", wrong, newer)))
