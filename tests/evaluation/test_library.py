@@ -19,7 +19,7 @@ from mab_gym.runs._play import play, play_async
 from mab_gym.runs._records import read_records
 from mab_gym.runs._tally import Tally
 
-FAMILY = {"family": "latest_magnesium", "limit": 4}
+FAMILY: dict[str, Any] = {"family": "latest_magnesium", "limit": 4}
 
 
 class Awaited:
