@@ -21,7 +21,7 @@ from mab_gym.cli._options import Plan, with_plan
 from mab_gym.cli._players import player
 from mab_gym.cli._playing import check_run, play_into, prepare
 from mab_gym.cohort._locate import CACHE_VARIABLE
-from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, environment_file, read_environment, sibling
+from mab_gym.envs._environment_file import environment_file, read_environment, sibling
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.integrations.ray import LOCAL, Job, RayWorkers, is_installed
 from mab_gym.runs._scores import AGENTS
@@ -87,10 +87,10 @@ def rollout(
         raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
     own = plan.agent if plan.agent not in (None, *AGENTS) else None
     wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
-    if wanted.backend == CONTAINER:
+    if not wanted.backend_kind.portable:
         raise UsageError(
-            f"{wanted.id} plays on containers, and each node would need Docker and its own; play it without --ray, or "
-            'on a server that is there already (backend = "remote")'
+            f"{wanted.id} plays on a {wanted.backend} backend, and each node would need its own; play it without "
+            '--ray, or on a server that is there already (backend = "remote")'
         )
     run = prepare(plan)
     environment = run.workplace.environment
@@ -99,7 +99,7 @@ def rollout(
     check_run(run, out)
     job = Job(
         environment=environment,
-        digest=run.workplace.backend.digest if environment.backend == EMBEDDED else None,
+        digest=run.workplace.backend.digest if environment.backend_kind.needs_archive else None,
         make_agents=functools.partial(_agents, plan),
         options=run.options,
         retries=plan.retries,
