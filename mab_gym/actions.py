@@ -54,6 +54,17 @@ Action = Get | Post | Finish | Invalid
 _NEVER_IN_URLS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfContext:
+    """In an action's place: the agent cannot read any more of its episode, which ends, unsolved.
+
+    Attributes:
+        why: The words of the agent's model.
+    """
+
+    why: str
+
+
 class RefusedTargetError(ValueError):
     """A URL that an agent may not reach; the text says why and what would be right."""
 

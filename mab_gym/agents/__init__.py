@@ -1,5 +1,5 @@
 """Agents: whoever plays. The reference agents say what a score means and need no model; a chat model plays by HTTP."""
 
-from mab_gym.agents._agent import Account, Accountable, Agent, Insider
+import lazy_loader
 
-__all__ = ["Account", "Accountable", "Agent", "Insider"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

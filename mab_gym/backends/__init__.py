@@ -9,7 +9,6 @@ Files here know FHIR and HTTP, and nothing of tasks, verdicts or Gymnasium. Begi
 `_effects.py`, `_live.py` and `_state.py` are what the two real servers share.
 """
 
-from mab_gym.backends._backend import Backend, RecordSession
-from mab_gym.backends._kinds import BackendKind, register_backend
+import lazy_loader
 
-__all__ = ["Backend", "BackendKind", "RecordSession", "register_backend"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """One patient's chart as people read it: in the terminal, and as a page with plots."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from mab_gym.actions import OutOfContext
 from mab_gym.backends import Backend
 from mab_gym.envs._env import (
     MedicalRecordEnv,
@@ -25,7 +26,6 @@ from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._vector_batches import (
     MASK,
     Action,
-    OutOfContext,
     batched_infos,
     moves,
     read_mask,

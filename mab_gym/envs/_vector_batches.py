@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._env import check_seed
 from mab_gym.envs._spaces import is_sequence
 from mab_gym.errors import UsageError
@@ -19,17 +19,6 @@ MASK = "reset_mask"
 _NUMBERS = (int, float, bool)
 _AS_THEY_ARE = ("final_obs",)
 """What is not taken apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfContext:
-    """In an action's place: the agent cannot read any more of its episode, which ends (see `Episode.stop_for_context`).
-
-    Attributes:
-        why: What the agent's model said.
-    """
-
-    why: str
 
 
 Action = str | OutOfContext | None

@@ -7,9 +7,9 @@ from typing import Any
 
 import gymnasium
 
+from mab_gym.actions import OutOfContext
 from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._make import make
-from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.episode import Step
 from mab_gym.errors import InfrastructureError
 from mab_gym.runs._driver import Driver, unwrapped

@@ -16,9 +16,9 @@ from typing import Any, Protocol, TypeVar
 
 import gymnasium
 
+from mab_gym.actions import OutOfContext
 from mab_gym.agents._agent import reply_message
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.episode import Step
 from mab_gym.errors import ContextLimitError, InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord

@@ -26,3 +26,7 @@ Begin reading in `_family`, then `judging`. A verifier, in short:
     judge.nothing_written()
     return judge.verdict()
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -20,6 +20,27 @@ FOLDERS_VARIABLE = "MAB_GYM_TASKS"
 """Environment variable with further folders of families, separated as in PATH; the code in them is executed."""
 
 
+_REGISTERED: list[Path] = []
+
+
+def register_families(folder: str | Path) -> None:
+    """Makes a folder of families known in this process, as if ``MAB_GYM_TASKS`` named it.
+
+    Environments that name no folder of their own play them from then on; a family of a name that is there already is
+    refused by the next ``make``. The Python files in it run with all rights of this process.
+
+    Args:
+        folder: The folder; each family is a folder in it.
+
+    Raises:
+        ContentError: There is no such folder, or a family in it is incomplete or wrong.
+    """
+    path = Path(folder).resolve()
+    load_folder(path)
+    if path not in _REGISTERED:
+        _REGISTERED.append(path)
+
+
 class Catalogue(Mapping[str, Family]):
     """Families by name, in the order of their numbers."""
 
@@ -103,7 +124,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     Raises:
         ContentError: A folder does not exist, or a family is incomplete or wrong.
     """
-    folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named())
+    folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named(), *_REGISTERED)
     state = tuple(found for each in folders for found in _families(each))
     return _LOADED.get(folders, state, lambda: Catalogue(family for each in folders for family in load_folder(each)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_an_evaluation_is_a_call() -> None:
     assert [record.case for record in found.records] == [f"latest_magnesium/0{number}" for number in range(1, 5)]
 
 
-@pytest.mark.parametrize("agent", ["oracle", Oracle, lambda: Oracle(), "mab_gym.agents._reference:Oracle"])
+@pytest.mark.parametrize("agent", ["oracle", Oracle, partial(Oracle), "mab_gym.agents._reference:Oracle"])
 def test_an_agent_is_a_name_a_class_or_what_makes_one(agent: Any) -> None:
     if agent == "oracle":
         assert evaluate(agent=agent, concurrency=2, **FAMILY).success_rate == 1.0

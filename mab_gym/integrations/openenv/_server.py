@@ -12,8 +12,8 @@ from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import EnvironmentMetadata
 
 from mab_gym import __version__
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._make import make
-from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.integrations._async_sessions import waiting_for
 from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
 from mab_gym.runs._driver import Driver, unwrapped

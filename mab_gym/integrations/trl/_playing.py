@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mab_gym.envs._vector_batches import OutOfContext
+from mab_gym.actions import OutOfContext
 from mab_gym.integrations.trl._prompts import TextEnv
 from mab_gym.integrations.trl._tokens import ChatTokens
 from mab_gym.runs._driver import Driver

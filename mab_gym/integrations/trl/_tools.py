@@ -7,10 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mab_gym.actions import Finish, Get, Post, render
+from mab_gym.actions import Finish, Get, OutOfContext, Post, render
 from mab_gym.agents._model import json_text
 from mab_gym.curriculum import CaseSampler
-from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.errors import UsageError
 from mab_gym.integrations.trl._prompts import Maker, TextEnv, make_env
 from mab_gym.runs._driver import Driver

@@ -1,0 +1,10 @@
+from ._agent import Account as Account
+from ._agent import Accountable as Accountable
+from ._agent import Agent as Agent
+from ._agent import AsyncAgent as AsyncAgent
+from ._agent import Insider as Insider
+from ._chat_model import ChatModel as ChatModel
+from ._reference import BlindConstant as BlindConstant
+from ._reference import InstantFinish as InstantFinish
+from ._reference import Oracle as Oracle
+from ._reference import RandomPlausible as RandomPlausible

@@ -1,0 +1,9 @@
+from ._locate import build_archive as build_archive
+from ._locate import ensure_archive as ensure_archive
+from ._locate import existing_archive as existing_archive
+from ._locate import named_archive as named_archive
+from ._locate import named_spec as named_spec
+from ._spec import CohortSpec as CohortSpec
+from ._spec import LayeredSpec as LayeredSpec
+from ._spec import ReducedSpec as ReducedSpec
+from ._spec import scaled as scaled

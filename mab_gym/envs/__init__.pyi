@@ -1,0 +1,13 @@
+from ._env import MedicalRecordEnv as MedicalRecordEnv
+from ._environment_file import Environment as Environment
+from ._environment_file import environment_file as environment_file
+from ._environment_file import environment_files as environment_files
+from ._environment_file import read_environment as read_environment
+from ._environment_file import sibling as sibling
+from ._make import DEFAULT_ENV as DEFAULT_ENV
+from ._make import make as make
+from ._registration import register_envs as register_envs
+from ._registration import register_file as register_file
+from ._spaces import AnyText as AnyText
+from ._spaces import AnyTexts as AnyTexts
+from ._vector import MedicalRecordVectorEnv as MedicalRecordVectorEnv

@@ -1,0 +1,17 @@
+from ._catalogue import Catalogue as Catalogue
+from ._catalogue import load_catalogue as load_catalogue
+from ._catalogue import register_families as register_families
+from ._family import Family as Family
+from ._taskset import TaskSet as TaskSet
+from .case import Case as Case
+from .chart import Chart as Chart
+from .chart import Reading as Reading
+from .judging import Judge as Judge
+from .judging import Result as Result
+from .solving import Desk as Desk
+from .solving import Reply as Reply
+from .solving import Solution as Solution
+from .verdict import Code as Code
+from .verdict import Criterion as Criterion
+from .verdict import Reason as Reason
+from .verdict import Verdict as Verdict
