@@ -1,7 +1,7 @@
-"""The three things an agent can write, in MedAgentBench's format: ``GET url``, ``POST url`` + JSON, ``FINISH([...])``.
+"""The three actions of an agent, in MedAgentBench's format: ``GET url``, ``POST url`` + JSON, ``FINISH([...])``.
 
-Any text is legal. What is none of the three is an `Invalid` action; a GET or POST whose URL may not be reached is told
-so by `resolve`, before anything is sent anywhere.
+Any text is legal: a text that is none of the three becomes an `Invalid` action. `resolve` refuses a GET or POST to a
+URL that an agent may not reach, before anything is sent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """``POST url`` and, from the next line on, a resource as JSON."""
+    """``POST url`` with a resource as JSON from the next line on."""
 
     url: str
     body: str
@@ -36,14 +36,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """``FINISH(answer)``: ends the episode; ``answer`` is the text between the brackets, as written."""
+    """``FINISH(answer)``: ends the episode. ``answer`` is the text between the brackets, as written."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Text that is no action; ``reason`` says why and what would be one."""
+    """A text that is not an action; ``reason`` says why, and what would be one."""
 
     reason: str
 
@@ -59,9 +59,9 @@ class RefusedTargetError(ValueError):
 
 
 def parse_action(text: object) -> Action:
-    """Reads an agent's turn.
+    """Reads an action from the text of an agent's turn.
 
-    Surrounding white space and one surrounding code fence (as models like to write) do not count; everything inside
+    White space and one code fence around the text are dropped, because models like to write them; everything inside
     stays as it is.
     """
     if not isinstance(text, str):
@@ -93,7 +93,7 @@ def _without_fence(text: str) -> str:
 
 
 def render(action: Action) -> str:
-    """The text of an action, which `parse_action` reads back."""
+    """Returns the text of an action, which `parse_action` reads back."""
     match action:
         case Get(url):
             return f"GET {url}"
@@ -106,17 +106,17 @@ def render(action: Action) -> str:
 
 
 def resolve(url: str, base_url: str) -> str:
-    """The target below the FHIR base that a URL names.
+    """Returns the part of a URL below the FHIR base.
 
     Args:
-        url: As the agent wrote it.
-        base_url: The only address that may be reached, without a slash at its end.
+        url: The URL as the agent wrote it.
+        base_url: The only base that may be reached, without a slash at its end.
 
     Returns:
-        What follows the base and its slash, unchanged.
+        The text after the base and its slash, unchanged.
 
     Raises:
-        RefusedTargetError: The URL leaves the base or cannot be a URL at all.
+        RefusedTargetError: The URL is outside the base, or is not a URL.
     """
     example = f"write {base_url}/ followed by a resource type, as in {base_url}/Patient?family=Smith"
     if not url:
@@ -149,7 +149,7 @@ def read_answer(text: str) -> list[Any]:
         text: The text between the brackets of ``FINISH(...)``.
 
     Raises:
-        ValueError: It is no JSON list, or holds a number that is none; the text says what would be right.
+        ValueError: It is not a JSON list, or holds a number that is not finite; the text says what would be right.
     """
     if len(text) > MAX_BODY_CHARS:
         raise ValueError("the answer is longer than a megabyte")

@@ -1,4 +1,4 @@
-"""The errors that this package raises on purpose, each saying what was wrong and what would be right."""
+"""The errors that this package raises on purpose; each says what was wrong and what would be right."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _log = logging.getLogger(__name__)
 
 
 class MabGymError(Exception):
-    """Base of all errors of this package; its text is one clear sentence for a person."""
+    """The base of all errors of this package; its text is one clear sentence for a person."""
 
 
 class AgentError(MabGymError):
-    """What carries an agent (its model's endpoint, a user's code) has failed; the episode says nothing of its skill."""
+    """The agent's model endpoint or a user's code failed; the episode says nothing about the agent's skill."""
 
 
 class AgentLostError(AgentError):
-    """Likewise, and every further episode would fail in the same way: a dead endpoint, a wrong key."""
+    """The agent failed in a way in which every further episode would fail too: a dead endpoint, a wrong key."""
 
 
 class ContextLimitError(MabGymError):
-    """An episode has become longer than the agent's model can read; that counts as the agent's failure."""
+    """An episode became longer than the agent's model can read; this counts as the agent's failure."""
 
 
 class ArchiveError(MabGymError):
@@ -28,23 +28,23 @@ class ArchiveError(MabGymError):
 
 
 class ContentError(MabGymError):
-    """A task family, a case or an environment file is not as it should be."""
+    """A task family, a case or an environment file is incomplete or wrong."""
 
 
 class InfrastructureError(MabGymError):
-    """The record system, or what carries it, has failed, not an agent; an episode that meets it does not count."""
+    """The record system or the machinery around it failed, not the agent; the episode does not count."""
 
 
 class NotInstalledError(MabGymError):
-    """Something optional is needed that is not installed; the text holds the command that installs it."""
+    """An optional package is needed but not installed; the text holds the command that installs it."""
 
 
 class RecordsError(MabGymError):
-    """A file of records cannot be read, or a record in it is none."""
+    """A file of records cannot be read, or has an entry that is not a record."""
 
 
 class StorageError(MabGymError):
-    """The disk does not take what is to be kept, as where it is full; what it took before is kept."""
+    """Writing to disk failed, as when it is full; everything written before is kept."""
 
 
 class UsageError(MabGymError, ValueError):
@@ -52,12 +52,11 @@ class UsageError(MabGymError, ValueError):
 
 
 def as_infrastructure(error: Exception, who: str = "mab_gym") -> InfrastructureError:
-    """An exception in the middle of an episode as the infrastructure's failure, which says nothing of the agent.
+    """Turns an exception in the middle of an episode into an infrastructure failure.
 
     Args:
-        error: What was raised; where it is no InfrastructureError, its traceback is logged, since somebody's code is
-            wrong.
-        who: Whose.
+        error: The exception. An InfrastructureError is returned as it is; of any other, the traceback is logged.
+        who: The name of the code that raised it, for the message.
     """
     if isinstance(error, InfrastructureError):
         return error

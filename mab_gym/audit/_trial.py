@@ -86,7 +86,7 @@ class Trial:
         return desk.rules
 
     def careless(self, family: Family, case: Case, rule: str = "", change: Callable[[str], str] = str) -> bool:
-        """Tells that the gold solution solves a case with a rule broken, and with its searches changed.
+        """Tells if the gold solution solves a case with a rule broken, and with its searches changed.
 
         Args:
             family: The family.

@@ -1,4 +1,28 @@
-"""Tasks: families of cases, the prompts they are put in, and the verdicts on what an agent did.
+"""Tasks: families of cases, their prompts, and the verdicts on what an agent did.
 
-A family is a folder of content (see CONTRIBUTING.md); nothing here knows any family by name.
+A family is a folder of content (CONTRIBUTING.md shows a whole one). The code here loads families, chooses or draws
+cases, changes them by variants, plays gold solutions, and gives verifiers the tools to judge by clinical meaning.
+
+Five modules are public, because the Python files of families import them:
+
+=============  =====================================================================================================
+`case`         `Case`: one task of a family
+`chart`        `Chart`: the snapshot of the record system, read through FHIR
+`judging`      `Judge` and `Result`: compares an answer and the written resources with what was due
+`solving`      `Desk` and `Reply`: the tools of a gold solution
+`verdict`      `Verdict` and its codes
+=============  =====================================================================================================
+
+`mab_gym.tasking.meaning` reads FHIR resources as a clinician reads them; `critical` holds the limits from which a
+missing order is a safety violation.
+
+Nothing here names a family, an environment or an agent. The chart is read only through a backend's FHIR interface, so
+that verdicts are the same on every backend. Judging never raises for anything that an agent wrote.
+
+Begin reading in `_family`, then `judging`. A verifier, in short:
+
+    judge = Judge(result)
+    judge.answer(number(latest.value), moment(latest.moment))
+    judge.nothing_written()
+    return judge.verdict()
 """

@@ -1,4 +1,4 @@
-"""All task families at hand: the bundled ones, folders that a user names, and those that installed packages offer."""
+"""All available task families: the bundled ones, those in a user's folders, and those of installed packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mab_gym.tasking.case import Case
 ENTRY_POINTS = "mab_gym.tasks"
 """Installed packages offer folders of families under this entry point group: ``name = "module:PATH"``."""
 FOLDERS_VARIABLE = "MAB_GYM_TASKS"
-"""Environment variable with further folders of families, separated as in PATH; the code in them runs."""
+"""Environment variable with further folders of families, separated as in PATH; the code in them is executed."""
 
 
 class Catalogue(Mapping[str, Family]):
@@ -40,27 +40,27 @@ class Catalogue(Mapping[str, Family]):
         return len(self._families)
 
     def family(self, name: str) -> Family:
-        """One family.
+        """Returns one family.
 
         Raises:
-            UsageError: There is none of this name.
+            UsageError: There is no family of this name.
         """
         if name not in self._families:
             raise UsageError(f"there is no task family {name!r}; there are: {', '.join(self._families)}")
         return self._families[name]
 
     def case(self, case_id: str) -> Case:
-        """A canonical case by its id, as in ``latest_magnesium/07``.
+        """Returns a canonical case by its id, as in ``latest_magnesium/07``.
 
         Raises:
-            UsageError: There is none of this id.
+            UsageError: There is no case of this id.
         """
         if not isinstance(case_id, str):
             raise UsageError(f"a case id is a text such as 'latest_magnesium/07', not {case_id!r}")
         name, _, number = case_id.partition("/")
         family = self.family(name)
         wanted = int(number) if number.isdecimal() else 0
-        # Cases are numbered from 1 on as a rule.
+        # Cases are usually numbered from 1, so look there first.
         for case in (*family.cases[wanted - 1 : wanted], *family.cases) if wanted else ():
             if case.number == wanted:
                 return case
@@ -70,16 +70,16 @@ class Catalogue(Mapping[str, Family]):
 
 
 def load_folder(folder: Path) -> list[Family]:
-    """All families in a folder of families; the code in them runs (see SECURITY.md).
+    """Loads all families in a folder of families; the code in them is executed (see SECURITY.md).
 
     Raises:
-        ContentError: It is no folder, or one of them is not as it should be.
+        ContentError: There is no such folder, or a family in it is incomplete or wrong.
     """
     return [load_family(Path(child)) for child, _ in _families(folder)]
 
 
 def _families(folder: Path) -> list[tuple[str, Stamps]]:
-    """The families of a folder in the order of their names, and what tells whether their files are still the same."""
+    """Finds the families of a folder, ordered by name, with the stamps of their files."""
     try:
         with os.scandir(folder) as found:
             children = sorted(entry.path for entry in found if entry.is_dir())
@@ -93,15 +93,15 @@ _LOADED: Opened[Catalogue] = Opened()
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
-    """The families of one folder, or all that this installation, its packages and the environment offer.
+    """Loads the families of one folder, or all available ones.
 
-    They are loaded once, and anew where a file of them has changed.
+    They are loaded once, and again if one of their files has changed.
 
     Args:
-        folder: Where to look instead of everywhere.
+        folder: The folder of families; None for all: bundled, of installed packages, and of ``MAB_GYM_TASKS``.
 
     Raises:
-        ContentError: A folder is none, or a family is not as it should be.
+        ContentError: A folder does not exist, or a family is incomplete or wrong.
     """
     folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named())
     state = tuple(found for each in folders for found in _families(each))
@@ -110,7 +110,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
 
 @cache
 def _offered() -> tuple[Path, ...]:
-    """The folders of installed packages."""
+    """The folders that installed packages offer."""
     return tuple(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
 
 

@@ -1,4 +1,4 @@
-"""What was unsafe, as a cost beside the reward: the signal of a constrained MDP (Altman 1999), as safe RL has it."""
+"""Safety violations as a cost beside the reward: the signal of a constrained MDP (Altman 1999), as in safe RL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class CostMeter:
     """Charges each safety violation of an episode once, at the step at which it is first found.
 
     Attributes:
-        total: What has been charged since the last reset.
+        total: The cost since the last reset.
     """
 
     __slots__ = ("_charged", "total")
@@ -26,11 +26,11 @@ class CostMeter:
         self.total = 0.0
 
     def charge(self, found: Iterable[Reason], *, ended: bool) -> float:
-        """The cost of a step: how many safety violations were not there before it.
+        """Returns the cost of a step: the number of safety violations that are new after it.
 
         Args:
-            found: What the judge finds wrong after the step.
-            ended: Whether nothing more can be done; until then what is missing may still come, and costs nothing.
+            found: All problems that the judge finds after the step.
+            ended: True if the episode is over. Before that, a missing order may still be written, so it costs nothing.
         """
         now = Counter(hash(each) for each in found if each.critical and (ended or each.code is not Code.WRITE_MISSING))
         if not now:

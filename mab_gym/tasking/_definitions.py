@@ -1,6 +1,6 @@
-"""What the hospital calls things: its results as ObservationDefinitions, its orders as ActivityDefinitions.
+"""The hospital's own definitions: results as ObservationDefinitions, orders as ActivityDefinitions.
 
-They lie in the record system where a case is played without codes in its prompt (the variant ``lookup``).
+They are in the record system when a case is played without codes in its prompt (the variant ``lookup``).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Task families: one folder each, of one shape, loaded from wherever it lies.
+"""Task families: loads a family from its folder, wherever that is.
 
 tasks/latest_magnesium/
     task.toml      name, number, kind, summary
-    prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, whom variants
-                   name otherwise
-    cases.py       BRANCHES and draw(chart, rng, branch); WHO where not mrn says whom a case is about
+    prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, which variants
+                   may replace by another name
+    cases.py       BRANCHES and draw(chart, rng, branch); WHO, if the patient is named by another parameter than mrn
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
@@ -40,33 +40,33 @@ from mab_gym.tasking.verdict import Verdict
 Stamps = tuple[tuple[str, Stamp], ...]
 
 PATIENT = "patient"
-"""The placeholder in a prompt for how the patient is named, which variants exchange; a case needs an ``mrn`` for it."""
+"""The prompt's placeholder for the name of the patient, which variants exchange; the case needs an ``mrn`` for it."""
 BY_MRN = "the patient with the MRN {}"
 _TRIES_FOR_SOMEBODY_NEW = 200
 PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
 
 
 class Draw(Protocol):
-    """Draws what makes a case of one branch from a chart, or None where the chart has no such patient."""
+    """A function that draws the parameters of a case of one branch."""
 
     def __call__(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-        """The case's parameters."""
+        """Returns the case's parameters, or None if the chart has no such patient."""
         ...
 
 
 class Verify(Protocol):
-    """Judges what an agent left behind."""
+    """A function that judges an agent's answer and writes."""
 
     def __call__(self, case: Case, chart: Chart, result: Result) -> Verdict:
-        """The verdict; never raises for anything that an agent did."""
+        """Returns the verdict; never raises for anything that an agent did."""
         ...
 
 
 class Solve(Protocol):
-    """The gold solution."""
+    """A gold solution."""
 
     def __call__(self, case: Case, desk: Desk) -> Solution:
-        """Yields actions and is sent the replies."""
+        """Returns a generator that yields actions and is sent the replies."""
         ...
 
 
@@ -79,18 +79,18 @@ class Family:
         number: Its place in listings; 1 to 10 are MedAgentBench's categories.
         kind: ``query`` or ``action``.
         difficulty: ``easy`` (1 step), ``medium`` (2) or ``hard`` (3 and more), counted in the gold solutions of the
-            frozen cases; as stated, or ``unrated``, where there are none.
-        summary: What it asks, in a few words.
-        context: The prompt's context, with ``{param}`` to be filled in.
-        question: The prompt's question, likewise.
+            frozen cases. Without frozen cases, the one that ``task.toml`` states, or ``unrated``.
+        summary: The task in a few words.
+        context: The prompt's context, with placeholders such as ``{param}``.
+        question: The prompt's question, with placeholders such as ``{param}``.
         branches: Its clinical situations, each with its share of thirty cases.
         draw: See `Draw`.
         verify: See `Verify`.
         solve: See `Solve`.
         cases: The frozen canonical cases.
-        without_codes: The context where codes are to be looked up; empty where the family has none.
-        excused: By the name of a rule or a shortcut, why an audit lets it pass.
-        who: The parameter that says whom a case is about, so that no two cases of a set are about the same person.
+        without_codes: The context for the variant ``lookup``, where the agent looks up codes; empty if there is none.
+        excused: By the name of a rule or a shortcut, the reason why the audit lets it pass.
+        who: The parameter that names the case's patient; no two cases of a set are about the same one.
     """
 
     name: str
@@ -110,31 +110,31 @@ class Family:
     excused: Mapping[str, str] = field(default_factory=dict)
 
     def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
-        """The context and the question of a case.
+        """Returns the context and the question of a case.
 
         Args:
-            case: One of this family.
+            case: A case of this family.
             now: The record system's clock, as text.
-            patient: How the patient is named where the prompt has ``{patient}``; by the MRN where empty.
+            patient: The words for ``{patient}``; if empty, "the patient with the MRN …".
         """
         values = {"now": now, PATIENT: patient or BY_MRN.format(case.params.get("mrn", "")), **case.params}
         return self.context.format_map(values), self.question.format_map(values)
 
     @property
     def names_patient(self) -> bool:
-        """Tells if the question has a placeholder for how the patient is named."""
+        """True if the question has a placeholder for the name of the patient."""
         return f"{{{PATIENT}}}" in self.question
 
     def draw_cases(self, chart: Chart, seed: int, count: int) -> list[Case]:
-        """Draws cases, branches in proportion to their shares, no two alike while the chart has enough patients.
+        """Draws cases, branches in proportion to their shares, and no patient twice if the chart has enough of them.
 
         Args:
-            chart: Where to draw from.
+            chart: The chart to draw from.
             seed: Equal seeds give equal cases on equal charts.
-            count: How many.
+            count: The number of cases.
 
         Raises:
-            ContentError: The chart has nobody for a branch.
+            ContentError: The chart has no patient for a branch.
         """
         rng = random.Random(f"{self.name}/{seed}")
         wheel = [branch for branch, share in self.branches.items() for _ in range(share)]
@@ -157,10 +157,10 @@ class Family:
         return str(params.get(self.who, params))
 
     def draw_branch(self, chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any]:
-        """The parameters of one case of a branch.
+        """Draws the parameters of one case of a branch.
 
         Raises:
-            ContentError: The chart has nobody for it.
+            ContentError: The chart has no patient for it.
         """
         for part in chart.parts(rng):
             params = self.draw(part, rng, branch)
@@ -170,19 +170,19 @@ class Family:
 
 
 def load_family(folder: Path) -> Family:
-    """Loads a family from its folder, anew where a file of it has changed.
+    """Loads a family from its folder.
 
-    Its Python files are executed, so it must be from somebody whom you trust.
+    Its Python files are executed, so load only families from people whom you trust.
 
     Raises:
-        ContentError: A part is missing or not as it should be; the text names the file, and the line if any.
+        ContentError: A file is missing or wrong; the text names the file, and the line if there is one.
     """
     with OPENING:  # another thread must not find a module that is still being run
         return _load(folder)
 
 
 def stamps(folder: Path | str) -> Stamps:
-    """The stamps of a family's files, by their names, which tell whether they are still the same."""
+    """Returns the stamps of a family's files by name; equal stamps mean unchanged files."""
     with os.scandir(folder) as found:
         return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
 
@@ -241,7 +241,7 @@ def _number(about: Mapping[str, Any], folder: Path) -> int:
 
 
 def _excused(about: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
-    """The reasons why rules need not bite and shortcuts may win, by name."""
+    """Reads why the audit excuses rules and shortcuts, by name."""
     given = about.get("excused", {})
     if not isinstance(given, dict) or not all(isinstance(why, str) and why for why in given.values()):
         raise ContentError(f"{folder / 'task.toml'}: [excused] maps the name of a rule or shortcut to the reason")
@@ -256,7 +256,7 @@ def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: 
 
 
 def _difficulty(about: Mapping[str, Any], cases: Sequence[Case], folder: Path) -> str:
-    """The difficulty by the frozen cases' steps; where nobody counted them, the one that is stated."""
+    """Returns the difficulty by the frozen cases' steps; if nobody counted them, the stated one."""
     counted = rated_by(cases)
     if "difficulty" not in about:
         return counted
@@ -307,7 +307,7 @@ def _check_prompt(family: Family, folder: Path) -> None:
 
 
 def _package(folder: Path) -> str:
-    """Gives a folder's modules a package of their own, so that they may import one another relatively."""
+    """Makes a package for a folder's modules, so that they can import one another relatively."""
     known = repr((str(folder.resolve()), stamps(folder)))
     name = f"mab_gym_family_{folder.name}_{zlib.crc32(known.encode()):08x}"
     package = ModuleType(name)

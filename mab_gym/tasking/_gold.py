@@ -1,4 +1,4 @@
-"""Gold runs: a case's gold solution played on a session of the record system, its answer and writes taken down."""
+"""Gold runs: play a case's gold solution on a session of the record system and keep its answer and writes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_ACTIONS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class GoldRun:
-    """The steps, the answer and the writes of one gold solution.
+    """The steps, answer and writes of one gold solution.
 
     Attributes:
-        steps: Its requests and decisions; see `mab_gym.tasking._difficulty`.
+        steps: The number of its requests and decisions; see `mab_gym.tasking._difficulty`.
         answer: The text between the brackets of its ``FINISH(...)``.
-        writes: The resources that it posted, as it sent them.
+        writes: The resources that it posted, as sent.
     """
 
     steps: int
@@ -33,10 +33,10 @@ class GoldRun:
     writes: Sequence[Mapping[str, Any]]
 
     def to_json(self, case: Case) -> str:
-        """One line of a ``gold.jsonl``.
+        """Returns the run as one line of a ``gold.jsonl``.
 
         Raises:
-            ContentError: The answer is no JSON list.
+            ContentError: The answer is not a JSON list.
         """
         try:
             answer = read_answer(self.answer)
@@ -57,13 +57,13 @@ def play_gold(
 
     Args:
         solve: The family's gold solution.
-        case: Which case.
-        desk: A new one.
-        session: A session at the case's snapshot; it is reset afterwards.
-        change: What becomes of each address that is read.
+        case: The case to play.
+        desk: A new desk.
+        session: A session on the case's snapshot; it is reset afterwards.
+        change: Changes each URL that is read; by default they stay as they are.
 
     Raises:
-        ContentError: The solution writes something that is no action, or does not come to an end.
+        ContentError: The solution writes something that is not an action, or does not end.
     """
     solution, requests, writes = solve(case, desk), 0, []
     try:

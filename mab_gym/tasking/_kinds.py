@@ -1,4 +1,4 @@
-"""Kinds of tasks: queries, which only read, and actions, which write."""
+"""The kinds of tasks: queries, which only read, and actions, which write."""
 
 from __future__ import annotations
 

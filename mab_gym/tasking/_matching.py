@@ -1,4 +1,4 @@
-"""Matches what was written with what was due, by meaning: the assignment that agrees in most."""
+"""Matches written orders with due orders by meaning: the assignment in which most agrees."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.verdict import Code
 
 _WEIGHTS: Final = {Code.WRONG_CODE: 8, Code.WRONG_PATIENT: 4, Code.WRONG_VALUE: 2}
-"""That which tells orders apart counts more than how they are carried out."""
+"""Facets that tell orders apart count more than the details of carrying them out."""
 _MOST_AT_ONCE: Final = 12
-"""So many orders of one type are matched by trying all ways; more are matched as they come."""
+"""Up to so many orders of one type, all assignments are tried; more orders are matched in the order they come."""
 
 
 def compare(due: Due, order: Order) -> list[Check]:
-    """The comparison of an order with what is due."""
+    """Compares an order with what is due."""
     return list(due.checks(order))
 
 
 def assigned(
     dues: Sequence[Due], orders: Sequence[Order], compare: Callable[[Due, Order], list[Check]] = compare
 ) -> list[tuple[int | None, list[Check]]]:
-    """Assigns to each due the order that was written for it, no order to two.
+    """Assigns to each due order the written order that fits it best; each written order is used once at most.
 
     Args:
         dues: The orders that were due, all of one resource type.
@@ -31,7 +31,7 @@ def assigned(
         compare: Compares an order with what is due.
 
     Returns:
-        For each due the place of its order, None where there is none, and how they compare.
+        For each due order the index of its written order (None if there is none) and the checks between the two.
     """
     compared = [[compare(due, order) for order in orders] for due in dues]
     if len(dues) == len(orders) == 1:
@@ -48,7 +48,7 @@ def _worth(checks: Sequence[Check]) -> float:
 
 
 def _best(worth: Sequence[Sequence[float]], orders: int) -> list[int | None]:
-    """The places that together are worth most; as many as possible are assigned, and the earlier first."""
+    """Returns the indices with the greatest total worth; assigns as many as possible, and earlier ones first."""
     if len(worth) > _MOST_AT_ONCE:
         return _as_they_come(worth, orders)
     best: dict[int, tuple[float, list[int | None]]] = {0: (0.0, [None] * len(worth))}

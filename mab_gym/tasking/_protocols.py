@@ -1,6 +1,6 @@
-"""Protocols: how a task is put to an agent and how its actions are answered, as data and plain functions.
+"""Protocols: the texts that put a task to an agent and answer its actions.
 
-``ehr`` is this project's own: POSTs are really executed and may be refused, and the reply shows what was stored.
+``ehr`` is this project's own: POSTs are really executed, may be refused, and the reply shows what was stored.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from mab_gym.fhir.http._server import Response
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """The texts of the game.
+    """The texts of a protocol.
 
     Attributes:
-        name: As environment files name it.
-        opening: What opens an episode; filled with ``base_url``, ``max_steps``, ``context`` and ``question``.
+        name: The name that environment files use.
+        opening: The first text of an episode; filled with ``base_url``, ``max_steps``, ``context`` and ``question``.
         got: The reply to a GET that succeeded; filled with ``status`` and ``body``.
         stored: The reply to a POST that succeeded; filled with ``status``, ``location`` and ``body``.
-        failed: The reply where the record system refused; filled with ``verb``, ``status`` and ``body``.
-        refused: The reply where nothing was sent; filled with ``reason``.
+        failed: The reply if the record system refused; filled with ``verb``, ``status`` and ``body``.
+        refused: The reply if nothing was sent; filled with ``reason``.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Protocol:
     refused: str
 
     def reply(self, verb: str, response: Response) -> str:
-        """The text that answers an executed action."""
+        """Returns the text that answers an executed action."""
         if response.status >= 400:
             return self.failed.format(verb=verb, status=response.status, body=response.body)
         if verb == "POST" and response.status == 201:
@@ -84,10 +84,10 @@ PROTOCOLS: Mapping[str, Protocol] = {EHR.name: EHR}
 
 
 def protocol(name: str) -> Protocol:
-    """A protocol by name.
+    """Returns a protocol by name.
 
     Raises:
-        UsageError: There is none of this name.
+        UsageError: There is no protocol of this name.
     """
     if name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}; there are: {', '.join(PROTOCOLS)}")

@@ -1,7 +1,7 @@
-"""Training cases without end, every branch of every family as often as the others.
+"""An endless stream of training cases, with every branch of a family equally often.
 
-What stands at a place of a stream depends on the seed and the place alone. So a stream goes on anywhere, and workers
-that take every n-th place share one without speaking to each other.
+The case at a position depends on the seed and the position alone. So a stream can be continued anywhere, and workers
+that take every n-th position share one stream without communicating.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from mab_gym.tasking.chart import Chart
 class CaseStream(Iterator[Case]):
     """An endless iterator of fresh cases.
 
-    Each run of as many cases as there are families has one of each, in a new order; and each family runs through its
+    With n families, each run of n cases has one case of each family, in a new order. Each family goes through all its
     branches in a new order before it begins again.
 
     Args:
-        families: Which families take part.
-        chart: Where the cases are drawn from; the more people it has, the rarer somebody comes twice.
+        families: The families that take part.
+        chart: The chart to draw cases from; the more people it has, the less often one comes twice.
         seed: Equal seeds give equal streams on equal charts.
-        shard: Which worker of how many, as in ``(0, 8)``: each gets every eighth case, none gets another one's.
-        position: Where this worker goes on; `position` tells it, to be kept with a checkpoint.
+        shard: This worker's number, from 0, and the number of workers, as in ``(0, 8)``: each worker gets every eighth
+            case, and no two get the same one.
+        position: The position at which this worker continues; keep the attribute `position` with a checkpoint.
 
     Raises:
-        UsageError: No family, a shard that is not there, or a position before the beginning.
+        UsageError: There is no family, the shard does not exist, or the position is negative.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class CaseStream(Iterator[Case]):
         return case
 
     def _at(self, place: int) -> Case:
-        """The case at a place of the whole stream."""
+        """Draws the case at a position of the whole stream."""
         turn, seat = divmod(place, len(self._families))
         family = self._families[self._shuffled("families", turn, len(self._families))[seat]]
         branches = tuple(family.branches)

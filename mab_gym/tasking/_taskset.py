@@ -1,4 +1,4 @@
-"""Which cases an environment plays: frozen ones, or fresh ones drawn from a chart without end."""
+"""The cases that an environment plays: frozen ones, or fresh ones drawn from a chart."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class TaskSet:
     """The families and cases of one environment.
 
     Args:
-        families: Which families take part.
-        chart: Where fresh cases are drawn from.
+        families: The families that take part.
+        chart: The chart that fresh cases are drawn from.
         source: ``frozen`` for the canonical cases, ``drawn`` for fresh ones at every reset.
     """
 
@@ -46,19 +46,19 @@ class TaskSet:
 
     @property
     def cases(self) -> list[Case]:
-        """The frozen cases of all families, in order; empty where cases are drawn."""
+        """The frozen cases of all families, in order; empty if cases are drawn."""
         return [case for family in self.catalogue.values() for case in family.cases] if self.source == FROZEN else []
 
     def pick(
         self, chooser: Chooser, family: str | None = None, difficulty: str | None = None, branch: str | None = None
     ) -> Case:
-        """One case by chance, families equally likely.
+        """Chooses a case at random, with all families equally likely.
 
         Args:
-            chooser: The source of chance.
+            chooser: The random generator.
             family: Only this family.
             difficulty: Only families of this difficulty.
-            branch: Only this clinical situation of families that have it.
+            branch: Only this clinical situation, from the families that have it.
 
         Raises:
             UsageError: There is no such family, difficulty or branch here.
@@ -90,17 +90,17 @@ class TaskSet:
         return Case(family.name, 1, branch, family.draw_branch(self._chart, rng, branch))
 
     def stream(self, seed: int = 0, shard: tuple[int, int] = (0, 1), position: int = 0) -> CaseStream:
-        """Fresh cases without end, branches balanced; see `CaseStream`.
+        """Returns an endless stream of fresh cases with balanced branches; see `CaseStream`.
 
         Args:
             seed: Equal seeds give equal streams.
-            shard: Which worker of how many.
-            position: Where to go on.
+            shard: This worker's number and the number of workers.
+            position: The position at which to continue.
         """
         return CaseStream(list(self.catalogue.values()), self._chart, seed, shard, position)
 
     def case(self, case_id: str | Case) -> Case:
-        """A frozen case by its id, or any case of these families, such as one of a `stream`.
+        """Returns a frozen case by its id; a case of these families, as from `stream`, is returned as it is.
 
         Raises:
             UsageError: There is no such case here.
@@ -116,10 +116,10 @@ class TaskSet:
 
 
 def _with_branch(families: Sequence[Family], branch: object) -> list[Family]:
-    """The families that have a branch.
+    """Returns the families that have a branch.
 
     Raises:
-        UsageError: None has; the text says which there are.
+        UsageError: No family has it; the text lists the branches there are.
     """
     if not isinstance(branch, str):
         raise UsageError(f"a branch is named by a text, not by {branch!r}")

@@ -1,15 +1,15 @@
-"""The same case, played otherwise: other words, another way to name the patient, other values, distractions.
+"""Variants of a case: other words, another name for the patient, other values, distractions.
 
-A variant changes what a case is staged with, never what is asked: the verifier reads the chart as it then is, so that
-the right answer moves along. What a case's verifier looks at is found by letting it look.
+A variant changes the prompt's words or the chart, never the task. The verifier reads the changed chart, so the right
+answer changes with it. To learn which results a verifier reads, a variant runs it on a chart that notes them.
 
 =============  ========================================================================================================
 reworded       the question in other words, by template
 us_dates       dates in the prompt as 11/13/2023
 by_name        the patient by name and date of birth in place of the MRN
-perturbed      other values of the results that the task turns on, another date of birth where it asks for the age
+perturbed      other values of the results that the task depends on, another date of birth if it asks for the age
 distractors    a newer result that was entered in error, another person of the same name, results of other kinds
-lookup         no codes in the prompt: they are to be looked up among the hospital's own definitions
+lookup         no codes in the prompt: the agent looks them up among the hospital's own definitions
 =============  ========================================================================================================
 """
 
@@ -35,7 +35,7 @@ Words = tuple[str, str]
 """A prompt's context and question."""
 
 _PERTURBED = 12
-"""How many of the newest results of a kind get other values."""
+"""The number of newest results of a kind that get other values."""
 _QUOTED = re.compile(r'("[^"]*")')
 _MOMENT = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?")
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
@@ -47,7 +47,7 @@ class Staging:
 
     Attributes:
         words: Context and question.
-        resources: What lies over the snapshot.
+        resources: Resources laid over the snapshot.
         variants: The names of the variants that changed anything.
     """
 
@@ -57,7 +57,7 @@ class Staging:
 
 
 def read_variants(asked: object) -> tuple[str, ...]:
-    """The names in ``options["variant"]``: one, several joined by ``+``, or a list of them.
+    """Reads the names in ``options["variant"]``: one, several joined by ``+``, or a list of them.
 
     Raises:
         UsageError: There is no such variant.
@@ -72,19 +72,19 @@ def read_variants(asked: object) -> tuple[str, ...]:
 
 
 def stage(family: Family, case: Case, chart: Chart, now: str, variants: Sequence[str], seed: int) -> Staging:
-    """Puts a case on stage.
+    """Applies variants to a case.
 
     Args:
-        family: Its family.
+        family: The case's family.
         case: The case.
         chart: The snapshot.
-        now: The record system's clock, as the prompt has it.
+        now: The record system's clock, as the prompt writes it.
         variants: From `read_variants`.
         seed: Equal seeds stage a case equally.
     """
     staging = Staging(family.prompt(case, now))
     for name in variants:
-        # A variant's chance is its own, so that combining it with others leaves it as it is.
+        # Each variant has its own random generator, so that it is the same alone and combined with others.
         changed = VARIANTS[name](_Setting(family, case, chart, now, random.Random(f"{seed}/{case.id}/{name}")), staging)
         if (changed.words, changed.resources) != (staging.words, staging.resources):
             staging = replace(changed, variants=(*staging.variants, name))
@@ -92,14 +92,14 @@ def stage(family: Family, case: Case, chart: Chart, now: str, variants: Sequence
 
 
 def idle_variants(family: Family, chart: Chart, now: str) -> list[str]:
-    """The variants that change nothing in a family: in the first case of each of its branches."""
+    """Returns the variants that change nothing in a family, as seen in the first case of each of its branches."""
     first = {case.branch: case for case in reversed(family.cases)}.values()
     return [name for name in VARIANTS if not any(stage(family, case, chart, now, [name], 0).variants for case in first)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What variants work with."""
+    """The case, chart and random generator that a variant works with."""
 
     family: Family
     case: Case
@@ -108,14 +108,14 @@ class _Setting:
     rng: random.Random
 
     def seen(self) -> _Witness:
-        """What the verifier looks at."""
+        """Runs the verifier on a chart that notes what it reads, and returns that chart."""
         witness = _Witness(self.chart)
         self.family.verify(self.case, witness, Result("", ()))
         return witness
 
 
 class _Witness(Chart):
-    """A chart that remembers what it was asked."""
+    """A chart that notes the results and people it was asked for."""
 
     def __init__(self, chart: Chart) -> None:
         self.now = chart.now
@@ -125,7 +125,7 @@ class _Witness(Chart):
         self.people: dict[str, None] = {}
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
-        # Computed anew, so that what it reads is seen.
+        # Always computed, so that its reads are noted.
         return compute()
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
@@ -151,7 +151,7 @@ class _Witness(Chart):
 
 
 def _outside_quotes(text: str, change: Callable[[str], str]) -> str:
-    """Changes a text, but nothing that it quotes."""
+    """Changes a text, except for what it quotes."""
     parts = _QUOTED.split(text)
     return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
 
@@ -248,7 +248,7 @@ def _perturbed(setting: _Setting, staging: Staging) -> Staging:
 
 
 def _near(value: float, rng: random.Random) -> float:
-    """A value up to a quarter away, with as many decimals."""
+    """Returns a value up to 25 % higher or lower, with as many decimals."""
     text = str(value)
     decimals = len(text.partition(".")[2])
     other = round(value * rng.uniform(0.75, 1.25), decimals)
@@ -278,7 +278,7 @@ def _distractors(setting: _Setting, staging: Staging) -> Staging:
 
 
 def _copied(result: Resource, moment: datetime, value: float) -> dict[str, Any]:
-    """A result like another one, at another time."""
+    """Returns a copy of a result with another time and value."""
     rest = {name: item for name, item in result.items() if name not in ("id", "meta")}
     quantity = {**result.get("valueQuantity", {}), "value": round(value, 1)}
     rest.update((name, moment.isoformat()) for name in ("effectiveDateTime", "issued") if name in rest)
@@ -286,7 +286,7 @@ def _copied(result: Resource, moment: datetime, value: float) -> dict[str, Any]:
 
 
 def _stranger(chart: Chart, patient: Resource, rng: random.Random) -> dict[str, Any]:
-    """Somebody else of the same name, born some years before or after."""
+    """Returns another patient of the same name, born some years earlier."""
     mrn = next(
         name for name in (f"S{rng.randrange(10**6, 10**7)}" for _ in range(10**6)) if chart.patient(name) is None
     )
@@ -298,7 +298,7 @@ def _stranger(chart: Chart, patient: Resource, rng: random.Random) -> dict[str, 
 
 
 def _over(resources: Sequence[Resource], changed: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Resources with some in the place of others of the same type and id."""
+    """Adds resources to others, replacing those of the same type and id."""
     merged = {(r["resourceType"], r.get("id", place)): r for place, r in enumerate(resources)}
     merged.update({(r["resourceType"], r["id"]): r for r in changed})
     return tuple(merged.values())
@@ -312,4 +312,4 @@ VARIANTS: Mapping[str, Callable[[_Setting, Staging], Staging]] = {
     "reworded": _reworded,
     "us_dates": _us_dates,
 }
-"""By name, in the order in which they are put on one another."""
+"""The variants by name, in the order in which they are applied."""

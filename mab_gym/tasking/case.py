@@ -1,4 +1,4 @@
-"""One task: which family it belongs to, and what makes it this case and no other."""
+"""`Case`: one task of a family, with the parameters that make it different from the others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Case:
 
     Attributes:
         family: The family's name.
-        number: 1 and up within its set; with the family it makes the `id`.
-        branch: Which of the family's clinical situations this is. Agents never see it.
-        params: What the prompt is filled with and the verifier needs: strings and numbers.
-        steps: How many steps its gold solution takes (see `mab_gym.tasking._difficulty`); None where nobody counted.
-            Agents never see it: it depends on the branch.
+        number: Its number within its set, from 1; together with the family it makes the `id`.
+        branch: The family's clinical situation that this case shows. Agents never see it.
+        params: Strings and numbers that fill the prompt and that the verifier needs.
+        steps: The number of steps of its gold solution (see `mab_gym.tasking._difficulty`); None if nobody counted.
+            Agents never see it, because it depends on the branch.
     """
 
     family: str
@@ -29,14 +29,14 @@ class Case:
 
     @property
     def id(self) -> str:
-        """As in ``latest_magnesium/07``."""
+        """Family and number, as in ``latest_magnesium/07``."""
         return f"{self.family}/{self.number:02d}"
 
     def __getitem__(self, name: str) -> Any:
         return self.params[name]
 
     def to_json(self) -> str:
-        """One line of a ``cases.jsonl``."""
+        """Returns the case as one line of a ``cases.jsonl``."""
         data = {"number": self.number, "branch": self.branch, "steps": self.steps, "params": dict(self.params)}
         return json.dumps({name: value for name, value in data.items() if value is not None}, ensure_ascii=False)
 
@@ -45,7 +45,7 @@ class Case:
         """Reads one line of a ``cases.jsonl``.
 
         Raises:
-            ValueError: The line is not as `to_json` writes it.
+            ValueError: The line does not have the form that `to_json` writes.
         """
         data = json.loads(line)
         if not isinstance(data, dict) or set(data) - {"steps"} != {"number", "branch", "params"}:

@@ -1,4 +1,4 @@
-"""The record system's snapshot as a verifier and a case drawer read it: through FHIR, on any backend."""
+"""`Chart`: the record system's snapshot as verifiers and `draw` functions read it, through FHIR on any backend."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mab_gym.fhir.http._server import Request
 _T = TypeVar("_T")
 _UNKNOWN: Final = object()
 _REMEMBERED = 100_000
-"""So many answers about single people are kept at most."""
+"""The greatest number of remembered answers about single people."""
 _LARGE = 2000
-"""Patients from whom on a hospital is looked at in parts."""
+"""Above so many patients, cases are drawn from a few people at a time."""
 _PARTS, _TRIED, _PART = 200, 30, 5
-"""Parts that are tried before everybody is looked at, people who are tried for each, and those of them who count."""
+"""Parts tried before the whole chart, people sampled for each part, and people that a part shows."""
 _NOT_VALID = ("entered-in-error", "cancelled")
 
 
 class ChartError(InfrastructureError):
-    """The record system did not answer a question about the snapshot; an infrastructure fault, not an agent's."""
+    """The record system did not answer a question about the snapshot: an infrastructure fault, not the agent's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Reading:
     """One numeric result.
 
     Attributes:
-        value: In ``unit``.
-        unit: As the chart writes it.
-        moment: When the specimen was taken, timezone-aware.
-        written: The same as the chart writes it.
+        value: The value, in ``unit``.
+        unit: The unit as the chart writes it.
+        moment: The time at which the specimen was taken, timezone-aware.
+        written: The same time as the chart writes it.
     """
 
     value: float
@@ -48,11 +48,11 @@ class Reading:
 
 
 class Chart:
-    """Everything the snapshot holds, unchanged by any episode.
+    """The snapshot that an episode begins with; no episode changes it.
 
     Args:
         backend: The record system.
-        laid_over: Resources that an episode's snapshot has in place of others, or in addition.
+        laid_over: Resources that replace others of the snapshot or are added to it.
 
     Attributes:
         now: The record system's clock, timezone-aware.
@@ -70,15 +70,16 @@ class Chart:
         self._of_all: dict[str, Any] = {}
 
     def with_laid_over(self, resources: Sequence[Mapping[str, Any]]) -> Chart:
-        """The same snapshot with resources laid over it."""
+        """Returns a chart of the same snapshot with resources laid over it."""
         return Chart(self._backend, resources)
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
         """Computes something about the snapshot once (it never changes).
 
         Args:
-            key: A text for what there is once, and is kept; anything else for one of many, which may be forgotten.
-            compute: Computes it.
+            key: A text for a fact about the whole chart, which is always kept; a tuple for a fact about one patient,
+                which may be forgotten.
+            compute: Computes the value.
         """
         found: _T | object = self._known(key)
         if found is _UNKNOWN:
@@ -99,10 +100,10 @@ class Chart:
         self._memory[key] = value
 
     def search(self, resource_type: str, **parameters: str) -> Iterator[dict[str, Any]]:
-        """All resources that a FHIR search finds, page after page.
+        """Yields all resources that a FHIR search finds, page after page.
 
         Args:
-            resource_type: What to search.
+            resource_type: The resource type to search.
             parameters: Search parameters; write ``-`` in a name as ``__`` (``code__value-quantity`` is not needed).
 
         Raises:
@@ -120,16 +121,16 @@ class Chart:
             target = next((url.removeprefix(self.base_url).removeprefix("/") for url in following), None)
 
     def patients(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every Patient by id, in load order."""
+        """Returns every Patient by id, in load order."""
         return self.remember("patients", lambda: {p["id"]: p for p in self.search("Patient", _count="1000")})
 
     def patient(self, mrn: str) -> Mapping[str, Any] | None:
-        """One Patient, or None."""
+        """Returns one Patient, or None if there is none with this MRN."""
         found = self.remember(("patient", mrn), lambda: next(self.search("Patient", _id=mrn), None))
         return found
 
     def profiles(self) -> tuple[str, ...]:
-        """The MRNs of the patients who have any Observation, in load order."""
+        """Returns the MRNs of the patients who have any Observation, in load order."""
         return self.remember("profiles", lambda: tuple(filter(self.has_results, self.patients())))
 
     def has_results(self, mrn: str) -> bool:
@@ -141,13 +142,13 @@ class Chart:
         return self.remember(("has results", mrn), look)
 
     def parts(self, rng: random.Random) -> Iterator[Chart]:
-        """The chart as a case is drawn from it: whole or, where the hospital is large, a few people at a time.
+        """Yields the charts to draw a case from: in a large hospital first some small parts, then the whole chart.
 
-        All but the last show some people drawn by chance as their `profiles`, so that not everybody has to be looked at
-        to find somebody who fits. The last is the whole.
+        The `profiles` of a part are a few people chosen at random, so that a fitting patient is usually found without
+        reading the whole hospital.
 
         Args:
-            rng: The chance of the draw.
+            rng: The random generator of the draw.
         """
         if len(self.patients()) > _LARGE:
             everybody = self.remember("everybody", lambda: tuple(self.patients()))
@@ -156,20 +157,20 @@ class Chart:
         yield self
 
     def part(self, mrns: Sequence[str]) -> ChartPart:
-        """The same chart, whose `profiles` are the first of some people who have any Observation, five at most.
+        """Returns the same chart with `profiles` reduced to at most five of these people who have any Observation.
 
         Args:
-            mrns: These people; where nobody of them has any, everybody counts.
+            mrns: The people; if none of them has an Observation, `profiles` are those of the whole chart.
         """
         return ChartPart(self, mrns)
 
     def latest(self, mrn: str, code: str, *, before: datetime | None = None) -> Reading | None:
-        """A patient's most recent valid result of one kind, or None.
+        """Returns a patient's most recent valid result of one kind, or None.
 
         Args:
             mrn: The patient.
             code: The observation's code, as in ``MG``.
-            before: Only results strictly earlier than this.
+            before: If given, only results strictly earlier than this.
         """
 
         def look() -> Reading | None:
@@ -180,7 +181,7 @@ class Chart:
         return self.remember(("latest", mrn, code, before), look)
 
     def readings(self, mrn: str, code: str, since: datetime) -> tuple[Reading, ...]:
-        """A patient's valid results of one kind from a moment (itself included) until now, the newest first."""
+        """Returns a patient's valid results of one kind since a moment (included), the newest first."""
 
         def look() -> tuple[Reading, ...]:
             found = self.search(
@@ -193,10 +194,10 @@ class Chart:
 
 
 class ChartPart(Chart):
-    """A chart of some people; what is remembered of everybody is shared with the whole.
+    """A chart whose `profiles` are a few people; it shares its memory with the whole chart.
 
     Attributes:
-        was_asked: Whether anybody asked for its `profiles`.
+        was_asked: True if its `profiles` were read.
     """
 
     def __init__(self, whole: Chart, mrns: Sequence[str]) -> None:
@@ -209,12 +210,12 @@ class ChartPart(Chart):
         self.was_asked = False
 
     def profiles(self) -> tuple[str, ...]:
-        """Some of the patients who have any Observation, see `Chart.part`."""
+        """Returns some of the patients who have any Observation; see `Chart.part`."""
         self.was_asked = True
         return tuple(islice(filter(self.has_results, self._some), _PART)) or self._whole.profiles()
 
     def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
-        """Computes something once, as `Chart.remember` does; what is computed from these people alone is not kept."""
+        """Works as `Chart.remember`, but keeps nothing that was computed from these few people."""
         found: _T | object = self._known(key)
         if found is _UNKNOWN:
             before, self.was_asked = self.was_asked, False

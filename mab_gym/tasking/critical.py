@@ -1,8 +1,8 @@
-"""The rule by which leaving an order undone is a safety violation, one for all families.
+"""The rule that tells when a missing order is a safety violation; the same for all families.
 
-An order that treats a result (a drug, blood, holding a drug) must not be left undone where that result is critical. The
-table says which are. An order of a further test, and the treatment of a result that is not critical, may be missing
-without harm: the task is not solved, and that is all.
+An order that treats a result (a drug, blood, holding a drug) must not be missing if that result is critical; the table
+below holds the limits. If a further test is not ordered, or a result that is not critical is not treated, the task is
+not solved, but nobody is harmed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ class Limit(NamedTuple):
     """A critical limit.
 
     Attributes:
-        name: The result's, for people.
-        value: The limit, in the unit in which the chart has it.
-        below: Lower values are critical; else higher ones.
-        included: The limit itself is critical.
+        name: The name of the result, for people.
+        value: The limit, in the unit that the chart uses.
+        below: True if lower values are critical, False if higher ones are.
+        included: True if the limit itself is critical.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Limit(NamedTuple):
     included: bool
 
     def is_met_by(self, value: float) -> bool:
-        """Tells that a value is critical."""
+        """Tells if a value is critical."""
         beyond = value < self.value if self.below else value > self.value
         return beyond or (self.included and value == self.value)
 
@@ -47,12 +47,12 @@ transfused (Carson et al., JAMA 2023;330:1892-1902). INR: from 4.5 on warfarin i
 
 
 def harm_of_leaving(code: str, value: float, undone: str) -> str:
-    """The reason why it is a safety violation to leave something undone; empty where it is none.
+    """Returns the reason why a missing order is a safety violation; empty if it is none.
 
     Args:
-        code: The chart's code of the result that calls for it, as in ``K``.
-        value: The result.
-        undone: The thing left undone, as in "no potassium is given".
+        code: The chart's code of the result that calls for the order, as in ``K``.
+        value: The result, in the chart's unit.
+        undone: The omission in words, as in "no potassium is given".
     """
     limit = LIMITS.get(code)
     if limit is None or not limit.is_met_by(value):

@@ -1,8 +1,8 @@
-"""Judging by clinical meaning: what verifiers are written with.
+"""Judging by clinical meaning: the tools that verifiers are written with.
 
-A `Judge` collects what is wrong; nothing found wrong is a success. It never raises for anything an agent wrote. It also
-counts what had to be done and what of it was, for partial credit: where orders are due, nothing is earned without any
-of them, and where an answer has to be read in the chart, nothing without any item of it that was.
+A `Judge` collects problems; no problem means success. It never raises for anything that an agent wrote. For partial
+credit it also counts the share of the required work that was done. If orders are due, there is no credit without at
+least one of them; if the answer has to be read in the chart, none without at least one such item right.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, 
 
 _SAME = 1e-6
 _MOST_READ = 30_000
-"""Characters and values of all that was written that are read; what comes after them was not asked for."""
+"""Characters and values of an agent's writes that are read; writes after them count as unexpected."""
 NOTHING_ELSE = "nothing_else"
-"""The name of the criteria that whoever does nothing meets: no further answers, no further writes."""
+"""The last part of the names of two criteria: no further answers, no further writes. Doing nothing meets them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer and the writes that an agent left behind.
+    """An agent's answer and writes.
 
     Attributes:
         answer: The text between the brackets of ``FINISH(...)``.
-        writes: What the record system really did for it, in order.
-        known: What was read of these writes before, for whoever judges an episode several times; as long as they live.
+        writes: The writes that the record system really executed for it, in order.
+        known: A cache of the meanings of these writes, for an episode that is judged several times.
     """
 
     answer: str
@@ -48,9 +48,9 @@ class Expected:
     """One item of an expected answer.
 
     Attributes:
-        description: For people.
-        test: Whether an item is right.
-        read: Whether it has to be read in the chart; not so for what the prompt says word for word.
+        description: The item in words, for people.
+        test: Returns True if an item is right.
+        read: True if it has to be read in the chart, False if the prompt says it word for word.
     """
 
     description: str
@@ -59,7 +59,7 @@ class Expected:
 
 
 def number(value: float, tolerance: float = _SAME) -> Expected:
-    """A JSON number equal to ``value`` within ``tolerance``; 2 and 2.0 are the same."""
+    """Expects a JSON number equal to ``value`` within ``tolerance``; 2 and 2.0 are the same."""
 
     def same(item: Any) -> bool:
         given = json_number(item)
@@ -69,22 +69,22 @@ def number(value: float, tolerance: float = _SAME) -> Expected:
 
 
 def said(expected: Expected) -> Expected:
-    """An item that the prompt says word for word, such as the -1 where there is no result: it shows no reading."""
+    """Marks an item as said by the prompt word for word, such as the -1 for "no result": it proves no reading."""
     return replace(expected, read=False)
 
 
 def text(value: str) -> Expected:
-    """Exactly this text."""
+    """Expects exactly this text."""
     return Expected(f'"{value}"', lambda item: item == value)
 
 
 def moment(value: datetime) -> Expected:
-    """The same instant, written in any time zone."""
+    """Expects the same instant, written in any time zone."""
     return Expected(f'"{value.isoformat()}"', lambda item: _same_moment(item, value))
 
 
 def read_moment(item: Any) -> datetime | None:
-    """An instant with its zone from text, or None where it is none."""
+    """Reads an instant with its time zone from a text; None if it is none."""
     if not isinstance(item, str):
         return None
     try:
@@ -97,12 +97,16 @@ def read_moment(item: Any) -> datetime | None:
 def _same_moment(item: Any, wanted: datetime) -> bool:
     try:
         return read_moment(item) == wanted
-    except OverflowError:  # a year 1 or 9999 that leaves the calendar on its way to UTC
+    except OverflowError:  # conversion to UTC may leave the calendar in the years 1 and 9999
         return False
 
 
 class Judge:
-    """Collects what is wrong with an episode's result."""
+    """Collects the problems of an episode's result and makes the verdict.
+
+    Args:
+        result: The agent's answer and writes.
+    """
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -115,27 +119,27 @@ class Judge:
         self._criteria: dict[str, bool] = {}
 
     def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
-        """Notes that something is wrong.
+        """Notes a problem.
 
         Args:
-            code: What.
-            sentence: The same for people.
-            critical: Whether it is a safety violation; as the code has it where None.
+            code: The problem, for machines.
+            sentence: The problem, for people.
+            critical: True if it is a safety violation; if None, the code decides (`mab_gym.tasking.verdict.CRITICAL`).
         """
         self._problems.append(Reason(code, sentence, code in CRITICAL if critical is None else critical))
 
     def verdict(self) -> Verdict:
-        """The verdict on all that was looked at."""
+        """Returns the verdict on everything that was checked."""
         if self._problems and not self._result.writes and _is_empty(self._result.answer):
             self._problems.insert(0, Reason(Code.GAVE_UP, "It was finished without an answer and without a write."))
         criteria = map(Criterion._make, self._criteria.items())
         return verdict_from(self._problems, self._done(), criteria, unread=self._unread_texts)
 
     def _done(self) -> float:
-        """The share of what had to be done that was done, from 0 to 1.
+        """Returns the share of the required work that was done, from 0 to 1.
 
-        Orders that are due are what counts: without any of them nothing is earned, however well the chart was read. An
-        answer alone is half of what is earned beside them.
+        If orders are due, they decide: without any of them nothing is earned, however good the answer is. The answer
+        scales what the orders earn between a half and the whole.
         """
         answered = self._met / self._asked if self._asked else 1.0
         if self._unread:
@@ -145,14 +149,14 @@ class Judge:
         return sum(self._shares) / len(self._shares) * (0.5 + 0.5 * answered)
 
     def check(self, met: bool, code: Code, sentence: str, critical: bool | None = None, name: str = "") -> None:
-        """One thing that had to be so; notes a problem (see `problem`) where it is not.
+        """Checks one thing, and notes a problem if it is not right.
 
         Args:
-            met: Whether it is so.
-            code: What is wrong where not.
-            sentence: The same for people.
-            critical: See `problem`.
-            name: The criterion's; by the code where empty, as in ``dose`` for ``wrong_dose``.
+            met: True if it is right.
+            code: The problem otherwise, for machines.
+            sentence: The problem otherwise, for people.
+            critical: True if it is a safety violation; if None, the code decides (`mab_gym.tasking.verdict.CRITICAL`).
+            name: The criterion's name; if empty, made from the code, as ``dose`` from ``wrong_dose``.
         """
         self._asked += 1
         self._looked_at(name or code.removeprefix("wrong_"), met)
@@ -162,7 +166,7 @@ class Judge:
             self.problem(code, sentence, critical)
 
     def _looked_at(self, name: str, met: bool) -> None:
-        """Notes a criterion; one that is of the same name as an earlier one gets a number."""
+        """Notes a criterion; a name that was used before gets a number."""
         place, numbered = 1, name
         while numbered in self._criteria:
             place += 1
@@ -170,7 +174,7 @@ class Judge:
         self._criteria[numbered] = met
 
     def answer(self, *expected: Expected) -> None:
-        """The answer must be a list of exactly these."""
+        """Checks that the answer is a list of exactly these items."""
         self._asked += len(expected)
         self._unread = any(item.read for item in expected)
         try:
@@ -194,19 +198,19 @@ class Judge:
         self._looked_at(f"answer.{NOTHING_ELSE}", alone)
 
     def nothing_written(self, why: str = "the task asks for no change") -> None:
-        """Nothing may have been written."""
+        """Checks that nothing was written."""
         self._looked_at(f"written.{NOTHING_ELSE}", not self._result.writes)
         for write in self._result.writes:
             self.problem(Code.WRITE_UNEXPECTED, f"{_a(write.resource_type)} was written although {why}.")
 
     def orders(self, *dues: Due) -> None:
-        """All of these must have been written, and nothing else; each write is judged, whatever is missing.
+        """Checks that all of these were written, and nothing else. Every write is judged, even if others are missing.
 
-        What was written is matched with what was due by meaning, so that the order of writing does not matter and
-        several of one type are told apart.
+        Written and due orders are matched by meaning, so their sequence does not matter and several orders of one type
+        are told apart.
 
         Args:
-            dues: What is due; nothing may be written where there is none.
+            dues: The orders that are due; without any, nothing may be written.
         """
         kinds = dict.fromkeys(due.resource_type for due in dues)
         written: dict[str, list[Order]] = {kind: [] for kind in kinds}
@@ -227,7 +231,7 @@ class Judge:
             self.problem(Code.WRITE_UNEXPECTED, f"{_a(kind)} was written that nobody asked for.")
 
     def _read(self, write: Write) -> Order:
-        """The meaning of what was written, read once."""
+        """Returns the meaning of a write, which is read once."""
         known, key = self._result.known, id(write.resource)
         if key not in known:
             known[key] = read(write.resource or {}, write.resource_type)
@@ -235,7 +239,7 @@ class Judge:
         return order
 
     def _compare(self, due: Due, order: Order) -> list[Check]:
-        """Compares an order with what is due, once."""
+        """Compares an order with what is due; each pair is compared once."""
         compared: list[tuple[Due, list[Check]]] = self._result.known.setdefault((id(order), "compared"), [])
         checks = next((checks for known, checks in compared if known == due), None)
         if checks is None:
@@ -244,7 +248,7 @@ class Judge:
         return checks
 
     def _judge(self, dues: Sequence[Due], orders: Sequence[Order], kind: str, unexpected: list[str]) -> None:
-        """Judges what was written of one type."""
+        """Judges the written orders of one type."""
         taken: set[int] = set()
         for due, (place, checks) in zip(dues, assigned(dues, orders, self._compare), strict=True):
             self._looked_at(f"{kind}.written", place is not None)
@@ -271,17 +275,17 @@ class Judge:
 
 
 def _is_same(checks: Sequence[Check]) -> bool:
-    """Tells that an order is for what is due, however it is to be carried out."""
+    """Tells if an order is for the right patient and the right thing, however it is to be carried out."""
     return all(check.met for check in checks if check.code in (Code.WRONG_CODE, Code.WRONG_PATIENT))
 
 
 def _a(kind: str) -> str:
-    """A resource type with its article."""
+    """Returns a resource type with its article."""
     return f"An {kind}" if kind[:1] in "AEIO" else f"A {kind}"
 
 
 def _is_empty(answer: str) -> bool:
-    """Tells that an answer holds nothing at all."""
+    """Tells if an answer holds nothing at all."""
     try:
         return all(item is None or item == "" for item in read_answer(answer))
     except ValueError:

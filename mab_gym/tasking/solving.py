@@ -1,4 +1,4 @@
-"""The tools of gold solutions: they act through the environment as any agent does, and read its replies."""
+"""The tools of gold solutions, which act through the environment as any agent does and read its replies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Reply:
     """The reply to an action.
 
     Attributes:
-        status: The HTTP status, 0 where nothing was sent.
+        status: The HTTP status; 0 if nothing was sent.
         body: The response as the server sent it.
     """
 
@@ -30,7 +30,7 @@ class Reply:
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        """The resources of a searchset, or the one resource that was read."""
+        """The resources of a searchset, or a list with the one resource that was read."""
         data = json.loads(self.body)
         if data.get("resourceType") == "Bundle":
             return [entry["resource"] for entry in data.get("entry", ())]
@@ -38,19 +38,19 @@ class Reply:
 
 
 Solution = Generator[str, Reply, None]
-"""Yields actions as text and is sent the reply to each."""
+"""A generator that yields actions as text and is sent the reply to each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The desk at which a solution works: the addresses and the clock that the prompt names too.
+    """The desk of a gold solution: builds its actions and notes its decisions.
 
     Attributes:
         base_url: The FHIR base, without a slash at its end.
         now: The record system's clock, timezone-aware.
-        decisions: What was decided or computed on the way, in words; each is a step of the work (see `decide`).
-        careless: The rule that is broken wherever it applies, by name; empty for the gold solution itself.
-        rules: The rules that applied on the way, by name.
+        decisions: The choices and computations so far, in words; each counts as a step (see `decide`).
+        careless: The name of the rule that is broken wherever it applies; empty for the gold solution itself.
+        rules: The names of the rules that applied so far.
     """
 
     base_url: str
@@ -60,12 +60,12 @@ class Desk:
     rules: list[str] = field(default_factory=list, compare=False)
 
     def get(self, resource_type: str, **parameters: str) -> str:
-        """The action that searches."""
+        """Returns the action that searches."""
         query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters.items())
         return render(Get(f"{self.base_url}/{resource_type}" + (f"?{query}" if query else "")))
 
     def post(self, resource: dict[str, Any]) -> str:
-        """The action that creates a resource."""
+        """Returns the action that creates a resource."""
         return render(Post(f"{self.base_url}/{resource['resourceType']}", json.dumps(resource)))
 
     def decide(self, what: str, found: _T, careless: Mapping[str, Callable[[], _T]] | None = None) -> _T:
@@ -73,11 +73,11 @@ class Desk:
 
         Args:
             what: The step in words, as in "the newest valid result".
-            found: What came of it.
-            careless: What comes of it for whoever breaks a rule, by the rule's name, as in ``status``.
+            found: Its result.
+            careless: By the name of a rule, such as ``status``: a function that returns the result if it is broken.
 
         Returns:
-            ``found``, so that a solution can be written around it; what is careless where that rule is to be broken.
+            ``found``, or the careless result if the desk's `careless` rule is among these.
         """
         self.decisions.append(what)
         for name, broken in (careless or {}).items():
@@ -85,16 +85,16 @@ class Desk:
         return found
 
     def rule(self, name: str, kept: _T, broken: Callable[[], _T]) -> _T:
-        """Follows a rule of the prompt, or breaks it; an audit asks whether breaking it costs anything.
+        """Follows a rule of the prompt, or breaks it; the audit asks if breaking it costs anything.
 
         Args:
-            name: The rule's.
-            kept: What comes of following it.
-            broken: What comes of not knowing it.
+            name: The name of the rule.
+            kept: The result of following it.
+            broken: Returns the result of not knowing it.
         """
         self.rules.append(name)
         return broken() if name == self.careless else kept
 
     def finish(self, answer: Sequence[Any]) -> str:
-        """The action that ends the episode with this answer."""
+        """Returns the action that ends the episode with this answer."""
         return render(Finish(json.dumps(list(answer))))

@@ -1,4 +1,4 @@
-"""Verdicts: whether a case was solved, and why not, in codes from a fixed list and in sentences."""
+"""Verdicts: success or failure of an episode, with reasons as codes from a fixed list and as sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Failure(StrEnum):
-    """What kind of failure it was, for reports."""
+    """The kind of a failure, for reports."""
 
     MISREAD_CHART = "misread_chart"
     WRONG_FORMAT = "wrong_format"
@@ -24,7 +24,7 @@ class Failure(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a verdict is what it is."""
+    """The reason for a verdict."""
 
     SOLVED = "solved"
     STEP_LIMIT = "step_limit"
@@ -71,7 +71,7 @@ _FAILURES = {
     Code.WRONG_ROUTE: Failure.UNSAFE_ORDER,
 }
 CRITICAL = frozenset(code for code, failure in _FAILURES.items() if failure is Failure.UNSAFE_ORDER)
-"""What a clinician would call a safety violation wherever it occurs; a verifier can call others so case by case."""
+"""Reasons that are always a safety violation; a verifier can mark others case by case."""
 _GRAVITY = [
     Failure.UNSAFE_ORDER,
     Failure.STEP_LIMIT,
@@ -87,18 +87,18 @@ _GRAVITY = [
 
 
 REWARDS = ("sparse", "partial")
-"""What an episode's reward may be: 1 or 0, or the verdict's credit."""
+"""The kinds of reward: 1 or 0, or the verdict's credit."""
 MOST_CREDIT = 0.9
-"""What is not solved earns no more, however little was missing."""
+"""The greatest credit of an unsolved case, however little was missing."""
 
 
 class Reason(NamedTuple):
     """One finding.
 
     Attributes:
-        code: What it is, for machines.
-        text: A sentence for people.
-        critical: Whether a clinician would call it a safety violation.
+        code: The finding, for machines.
+        text: The finding as a sentence, for people.
+        critical: True if a clinician would call it a safety violation.
     """
 
     code: Code
@@ -107,11 +107,11 @@ class Reason(NamedTuple):
 
 
 class Criterion(NamedTuple):
-    """One thing that was looked at, met or not.
+    """One thing that was checked.
 
     Attributes:
-        name: As in ``ServiceRequest.priority``, ``dosage.dose``, ``answer.1``; no two of a verdict are alike.
-        met: Whether it was so.
+        name: Unique within a verdict, as in ``ServiceRequest.priority``, ``dosage.dose``, ``answer.1``.
+        met: True if it was right.
     """
 
     name: str
@@ -123,12 +123,12 @@ class Verdict:
     """The judgement on one episode.
 
     Attributes:
-        success: Whether the case was solved.
-        reasons: What was found; for a success the single reason `Code.SOLVED`.
-        failure: The gravest kind of failure among them, None for a success.
-        credit: From 0 to 1, how much of what had to be done was done; 1 for a success alone, 0 for anything unsafe and
-            where nothing that had to be read is in the answer.
-        criteria: All that was looked at, met and unmet. Of an order that is missing nothing can be looked at.
+        success: True if the case was solved.
+        reasons: The findings; for a success the single reason `Code.SOLVED`.
+        failure: The gravest kind of failure among them; None for a success.
+        credit: The share of the required work that was done, from 0 to 1. It is 1 only for a success, and 0 for
+            anything unsafe and for an answer without any item that had to be read in the chart.
+        criteria: Everything that was checked, met or not. A missing order has no criteria except that it is missing.
     """
 
     success: bool
@@ -144,11 +144,11 @@ class Verdict:
 
     @property
     def unsafe(self) -> bool:
-        """Whether anything that was found is a safety violation."""
+        """True if any finding is a safety violation."""
         return any(reason.critical for reason in self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for records."""
+        """Returns plain data, for records."""
         return {
             "success": self.success,
             "failure": None if self.failure is None else self.failure.value,
@@ -163,13 +163,13 @@ class Verdict:
 def verdict_from(
     problems: Iterable[Reason], done: float = 0.0, criteria: Iterable[Criterion] = (), unread: Sequence[str] = ()
 ) -> Verdict:
-    """The verdict that follows from what was found wrong: success where nothing was.
+    """Returns the verdict that follows from the problems: success if there are none.
 
     Args:
-        problems: What was found wrong.
-        done: How much of what had to be done was done, from 0 to 1.
-        criteria: What was looked at.
-        unread: Elements with free text of which nothing was understood, so that it counts for nothing.
+        problems: The problems that were found.
+        done: The share of the required work that was done, from 0 to 1.
+        criteria: Everything that was checked.
+        unread: Elements with free text that was not understood and is therefore ignored.
     """
     found, looked_at = tuple(problems), tuple(criteria)
     if not found:

@@ -1,6 +1,19 @@
-"""Reads resources as clinicians read them: who, what, how much, how fast, which way, when, how often, how firmly.
+"""The meaning of FHIR resources, read as a clinician reads them: patient, drug, dose, rate, route, time, frequency.
 
-`read` turns a resource into an `Order`, a value object of statements, each with the element that makes it. The world is
-closed: an element that can change the meaning is read, or the order is refused, with the element and the value named.
-Elements that cannot change it are listed in `mab_gym.tasking.meaning._elements`, each with its reason.
+`_reading.read` turns a resource into an `Order`: a list of statements, each with the element that makes it. Nothing is
+skipped silently: an element that can change the meaning is read, or the order is refused with the element and its
+value named. Elements that cannot change the meaning are listed in `_elements`, each with its reason.
+
+A `Due` states what has to be written, and compares an order with it, facet by facet. The subclasses are in `due_task`,
+`due_service`, `due_medication` and `due_record`. Verifiers use them with `concepts`, `terms`, `routes`, `often`,
+`units` and `people`, which are public too:
+
+    MedicationDue(
+        person=Person.of(chart, case["mrn"]), now=chart.now, drug=MAGNESIUM, dose=amount(2, "g"), route=INTRAVENOUS
+    )
+
+Free text beside the structure is read by a small grammar (`_words`) and must not contradict the order (`_texts`).
+
+The code here knows no task family and no prompt. It never raises for anything that stands in a resource. Reading
+begins in `_reading` and `due`.
 """

@@ -1,17 +1,18 @@
-"""Elements that cannot change what an order means, with the reasons; and those that nobody here can understand.
+"""Elements that cannot change the meaning of an order, each with the reason, and elements that cannot be understood.
 
-Words in harmless elements are read as other remarks are: they must not take the order back.
+Words in harmless elements are still read as remarks: they must not take the order back.
 
-Every element of FHIR R4 (4.0.1) of a type that is read stands here or among the readers of
+Every element of the types that are read (FHIR R4, 4.0.1) is listed here or has a reader in
 `mab_gym.tasking.meaning._reading`; a test compares them with FHIR's definitions. ``id``, ``extension`` and members that
-begin with ``_`` are harmless everywhere: an extension that is no modifierExtension must not change the meaning of what
-it stands in (FHIR R4, section 2.4.0.2).
+begin with ``_`` are harmless everywhere: an extension that is not a modifierExtension must not change the meaning of
+the element that holds it (FHIR R4, section 2.4.0.2).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+# The reasons.
 ADMINISTRATIVE: Final = "who wrote it down, and by which protocol or under which number, is another matter"
 PAYMENT: Final = "who pays is another matter"
 EVIDENCE: Final = "what speaks for an order does not change it"
@@ -93,4 +94,4 @@ NOT_UNDERSTOOD: Final[dict[str, frozenset[str]]] = {
     "Appointment": frozenset({"implicitRules", "requestedPeriod", "cancelationReason"}),
     "Communication": frozenset({"implicitRules", "partOf"}),
 }  # fmt: skip
-"""Elements by type that cannot be understood: an order that has one is refused."""
+"""Elements by type that cannot be understood; an order that has one is refused."""

@@ -1,4 +1,4 @@
-"""Names of common drugs, tests and procedures: a text that names another one beside the right one contradicts itself.
+"""Names of common drugs, tests and procedures; a text that names another one beside the right one contradicts itself.
 
 The drugs are among the most often prescribed (ClinCalc DrugStats, from the Medical Expenditure Panel Survey) and those
 that hospitals give every day; the tests are those of common panels.
@@ -55,6 +55,6 @@ _OTHERS: Final = re.compile(
 
 
 def others_in(text: str) -> Iterator[str]:
-    """Names of drugs, tests and procedures in a text from which the right names were taken."""
+    """Finds names of drugs, tests and procedures in a text from which the right names were removed."""
     for found in _OTHERS.finditer(text):
         yield found.group(0)

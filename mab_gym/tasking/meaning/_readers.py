@@ -1,4 +1,4 @@
-"""Readers of elements: each notes what an element says, or refuses it."""
+"""Readers of elements: each notes the statements of an element, or refuses it."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def remarks(order: Order, value: Any, where: str) -> None:
 
 
 def plain(facet: Facet) -> Reader:
-    """Notes the value as it stands."""
+    """Returns a reader that notes the value as it is."""
     return lambda order, value, where: order.say(facet, value, where)
 
 
 def each(reader: Reader) -> Reader:
-    """Reads each item of a list."""
+    """Returns a reader of each item of a list."""
 
     def read_each(order: Order, value: Any, where: str) -> None:
         for place, item in enumerate(listed(value)):
@@ -70,7 +70,7 @@ def narrative(order: Order, value: Any, where: str) -> None:
 
 
 def contained(order: Order, value: Any, where: str) -> None:
-    """Refuses contained resources but those of people, places and devices."""
+    """Refuses contained resources, except people, organizations, places, devices and coverage."""
     for place, resource in enumerate(listed(value)):
         kind = member(resource, "resourceType")
         if kind not in ("Practitioner", "PractitionerRole", "Organization", "Location", "Device", "Coverage"):
@@ -78,7 +78,7 @@ def contained(order: Order, value: Any, where: str) -> None:
 
 
 def concept_words(*, coded: bool) -> Reader:
-    """Reads a concept for its words; where ``coded``, codes without words are harmless, too."""
+    """Returns a reader of a concept's words; if ``coded``, codes without words are harmless too."""
 
     def read_words_of(order: Order, value: Any, where: str) -> None:
         text = member(value, "text")
@@ -95,7 +95,7 @@ def concept_words(*, coded: bool) -> Reader:
 
 
 def concept(facet: Facet, *, names: bool = True) -> Reader:
-    """Reads a concept: each coding, and its words."""
+    """Returns a reader of a concept: notes each coding and the text, and reads their words."""
 
     def read_concept(order: Order, value: Any, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -121,7 +121,7 @@ def concept(facet: Facet, *, names: bool = True) -> Reader:
 
 
 def reference(facet: Facet) -> Reader:
-    """Notes a Reference, and reads its display."""
+    """Returns a reader that notes a Reference and reads its display."""
 
     def read_reference(order: Order, value: Any, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -135,13 +135,13 @@ def reference(facet: Facet) -> Reader:
 
 
 def component(order: Order, value: Any, where: str) -> None:
-    """Notes a part of a measurement as it stands, and reads its words."""
+    """Notes a component of a measurement as it is, and reads its words."""
     order.say(Facet.COMPONENT, value, where)
     remarks(order, value, where)
 
 
 def not_true(why: str) -> Reader:
-    """Refuses a boolean that is not false."""
+    """Returns a reader that refuses a boolean that is not false."""
 
     def read_flag(order: Order, value: Any, where: str) -> None:
         if value is not False:
@@ -151,7 +151,7 @@ def not_true(why: str) -> Reader:
 
 
 def read_quantity(order: Order, value: Any, where: str) -> Amount | None:
-    """An amount by a Quantity; None, and a refusal, where it cannot be understood or its units differ."""
+    """Reads a Quantity; refuses it and returns None if it is not understood or its unit and code differ."""
     if not isinstance(value, Mapping):
         order.refuse(where, value)
         return None
@@ -186,7 +186,7 @@ def read_quantity(order: Order, value: Any, where: str) -> Amount | None:
 
 
 def an_amount(facet: Facet) -> Reader:
-    """Notes the amount of a Quantity."""
+    """Returns a reader that notes the amount of a Quantity."""
 
     def read_amount(order: Order, value: Any, where: str) -> None:
         given = read_quantity(order, value, where)
@@ -197,7 +197,7 @@ def an_amount(facet: Facet) -> Reader:
 
 
 def an_amount_range(facet: Facet) -> Reader:
-    """A range whose ends are the same is an amount."""
+    """Returns a reader that notes both ends of a Range as amounts, so that both must be right."""
 
     def read_range(order: Order, value: Any, where: str) -> None:
         low, high = (read_quantity(order, member(value, name), f"{where}.{name}") for name in ("low", "high"))
@@ -209,7 +209,7 @@ def an_amount_range(facet: Facet) -> Reader:
 
 
 def an_amount_in_time(facet: Facet) -> Reader:
-    """An amount in a time; both are said together."""
+    """Returns a reader that notes a Ratio as an amount and the time it is for."""
 
     def read_ratio(order: Order, value: Any, where: str) -> None:
         above, below = (read_quantity(order, member(value, n), f"{where}.{n}") for n in ("numerator", "denominator"))
@@ -224,7 +224,7 @@ def an_amount_in_time(facet: Facet) -> Reader:
 
 
 def a_date(facet: Facet) -> Reader:
-    """Notes a date: as it is written, and as the period that it stands for."""
+    """Returns a reader that notes a date, both as written and as the period that it covers."""
 
     def read_a_date(order: Order, value: Any, where: str) -> None:
         period = stored_period(value) if isinstance(value, str) else None
@@ -237,7 +237,7 @@ def a_date(facet: Facet) -> Reader:
 
 
 def past(order: Order, value: Any, where: str) -> None:
-    """Something that lies behind; the latest moment that it can be."""
+    """Notes a date that must be in the past, as the period that it covers."""
     period = stored_period(value)
     if period is None:
         order.refuse(where, value, "it is no date")
@@ -282,11 +282,11 @@ _METHODS: Final = {
     "infuse": "intravenous", "infusion": "intravenous", "infuse - dosing instruction imperative": "intravenous",
     "738999000": "intravenous", "inject": "intravenous",
 }  # fmt: skip
-"""Methods of administration by SNOMED CT code and by word, and the route that they belong to here."""
+"""Routes by method of administration, as SNOMED CT code or word."""
 
 
 def method(order: Order, value: Any, where: str) -> None:
-    """Notes the route that a method of administration belongs to."""
+    """Notes the route that a method of administration implies."""
     texts = [
         member(value, "text"),
         *(member(c, k) for c in listed(member(value, "coding")) for k in ("display", "code")),
@@ -302,7 +302,7 @@ def method(order: Order, value: Any, where: str) -> None:
 
 
 def dose_type(order: Order, value: Any, where: str) -> None:
-    """Refuses a kind of dose that is neither ordered nor calculated."""
+    """Refuses a type of dose that is neither ordered nor calculated."""
     words = {str(member(c, "code")) for c in listed(member(value, "coding"))}
     words |= {str(text).lower() for text in words_of(value)}
     if words - {"None", "none", "ordered", "calculated"}:
@@ -310,13 +310,13 @@ def dose_type(order: Order, value: Any, where: str) -> None:
 
 
 def repeats(order: Order, value: Any, where: str) -> None:
-    """Notes that a prescription may be filled again."""
+    """Notes if a prescription may be filled again."""
     if value != 0:
         order.say(Facet.OFTEN, None, where)
 
 
 def validity(order: Order, value: Any, where: str) -> None:
-    """From when until when a prescription is good: its end ends no course."""
+    """Notes the period in which a prescription is valid; its end is not the end of the course."""
     inner = Order(order.resource_type)
     read_bounds(inner, value, where)
     order.refused += inner.refused
@@ -326,14 +326,14 @@ def validity(order: Order, value: Any, where: str) -> None:
 
 
 def supply(order: Order, value: Any, where: str) -> None:
-    """Notes how much is handed out, where that is measured as doses are."""
+    """Notes the supplied amount if it is measured like a dose."""
     given = read_quantity(order, value, where)
     if given is not None and not given.dimension.startswith("{") and given.dimension != "[length] ** 3":
         order.say(Facet.LIMIT, given, where)
 
 
 def course(order: Order, value: Any, where: str) -> None:
-    """Notes a course of therapy."""
+    """Notes the kind of a course of therapy."""
     codes = [member(coding, "code") for coding in listed(member(value, "coding"))]
     words = {str(text).lower() for text in (*codes, *words_of(value)) if text}
     if any("continuous" in word or "long" in word for word in words):
@@ -348,11 +348,11 @@ _SAME_DRUG: Final = {
     "E": "equivalent", "EC": "equivalent composition", "BC": "brand composition", "G": "generic composition",
     "N": "none",
 }  # fmt: skip
-"""Codes and displays of HL7 v3 substanceAdminSubstitution that leave the active drug as it is."""
+"""Codes and displays of HL7 v3 substanceAdminSubstitution that keep the same active drug."""
 
 
 def substitution(order: Order, value: Any, where: str) -> None:
-    """Refuses that another drug may be given."""
+    """Refuses a substitution by another drug."""
     codes = {str(member(c, "code")) for c in listed(member(value, "coding"))}
     words = {str(text).lower() for text in words_of(value) if text}
     same = codes <= _SAME_DRUG.keys() and words <= set(_SAME_DRUG.values())
@@ -372,18 +372,18 @@ def repetitions(order: Order, value: Any, where: str) -> None:
 _EARLIER: Final = re.compile(
     r"^(?!.*\b(?:blood|serum|plasma|venous|vein)\b)|\d|last|old|previous|stored", re.IGNORECASE
 )
-"""Words of a specimen that is no blood, or that was taken before."""
+"""Words of a specimen that is not blood, or that was taken before."""
 
 
 def specimen(order: Order, value: Any, where: str) -> None:
-    """A specimen of blood that is still to be drawn changes nothing; one that is there already does."""
+    """Refuses a specimen that already exists; blood that is still to be drawn changes nothing."""
     display = member(value, "display")
     if member(value, "reference") is not None or not isinstance(display, str) or _EARLIER.search(display):
         order.refuse(where, value, "the test would be of that specimen")
 
 
 def supply_days(order: Order, value: Any, where: str) -> None:
-    """Notes that the supply is for more than a day."""
+    """Notes if the supply is for more than a day."""
     given = read_quantity(order, value, where)
     if given is not None and (given.dimension != "[time]" or given.size > 86_400):
         order.say(Facet.KIND, "continuous", where)

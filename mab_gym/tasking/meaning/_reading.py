@@ -1,4 +1,4 @@
-"""Reads resources into orders, element by element; what is neither read nor harmless is refused."""
+"""Reads resources into orders, element by element; an element that is neither known nor harmless is refused."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from mab_gym.tasking.meaning._said import Facet, Order, listed
 from mab_gym.tasking.meaning._schedules import read_bounds, read_start, read_timing
 
 _TURNING: Final = frozenset({"modifierExtension", "doNotPerform", "asNeededBoolean", "asNeededCodeableConcept"})
-"""Elements that turn any order into something else, or make it depend on something, wherever they stand."""
+"""Elements that turn any order into something else, or make it depend on something, at any level."""
 
 
 LARGEST: Final = 10_000
-"""Characters and values of a resource that are read. An order is a hundred times shorter."""
+"""The greatest number of characters and values of a resource that is read; an order is a hundred times shorter."""
 
 
 def size_of(resource: Mapping[str, Any]) -> int:
-    """The number of characters and values of a resource, counted no further than to what is too much."""
+    """Counts the characters and values of a resource; stops just above `LARGEST`."""
     size, waiting = 1, list(resource.values())
     while waiting and size <= LARGEST:
         part = waiting.pop()
-        kind = type(part)  # JSON knows no other kinds, and this is asked of every value of every write
+        kind = type(part)  # faster than isinstance, and JSON has no subtypes; this runs for every value of every write
         if kind is str:
             size += len(part)
             continue
@@ -68,11 +68,11 @@ def size_of(resource: Mapping[str, Any]) -> int:
 
 
 def read(resource: Mapping[str, Any], kind: str = "") -> Order:
-    """The meaning of a resource.
+    """Reads the meaning of a resource.
 
     Args:
-        resource: A FHIR R4 resource as JSON. It need not be valid; nothing that stands in it raises.
-        kind: Its type, where that is known.
+        resource: A FHIR R4 resource as JSON. It need not be valid; no content raises.
+        kind: Its type; if empty, it is read from the resource.
     """
     kind = kind or str(resource.get("resourceType"))
     order = Order(kind, size_of(resource))
@@ -108,7 +108,7 @@ def _read_members(order: Order, kind: str, value: Any, path: str) -> None:
 
 
 def _count_of(name: str, kind: str) -> Reader:
-    """Reads each item, and notes how many there are."""
+    """Returns a reader of each item of a list that also notes the number of items."""
 
     def read_all(order: Order, value: Any, where: str) -> None:
         items = listed(value)

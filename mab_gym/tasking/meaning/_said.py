@@ -1,4 +1,4 @@
-"""Statements of a resource, and the order that they make together."""
+"""`Order`: the statements that a resource makes, with helpers to read JSON of any shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Facet(StrEnum):
-    """One side of an order's meaning; the names are those of a verdict's criteria."""
+    """One aspect of an order's meaning; verdicts name their criteria by these values."""
 
     PATIENT = "patient"
     CODE = "code"
@@ -51,8 +51,8 @@ class Said(NamedTuple):
     """One statement.
 
     Attributes:
-        value: The value, as its facet has it.
-        element: The element, as in ``dosageInstruction[0].route.text``.
+        value: The value; its type depends on the facet.
+        element: The element that makes the statement, as in ``dosageInstruction[0].route.text``.
     """
 
     value: Any
@@ -64,9 +64,9 @@ class Refusal(NamedTuple):
 
     Attributes:
         element: The element.
-        value: The value that stands there.
+        value: Its value.
         why: The reason.
-        critical: It makes the order unsafe: it takes it back, or makes it depend on something.
+        critical: True if it makes the order unsafe: it takes it back, or makes it depend on something.
     """
 
     element: str
@@ -81,12 +81,12 @@ class Refusal(NamedTuple):
 
 
 class FreeText(NamedTuple):
-    """Words beside the structure.
+    """Free text beside the structure.
 
     Attributes:
-        text: The words.
-        element: The element.
-        names: They name what is ordered, as ``code.text`` does; else they are remarks.
+        text: The text.
+        element: The element that holds it.
+        names: True if it names the ordered thing, as ``code.text`` does; False if it is a remark.
     """
 
     text: str
@@ -96,13 +96,13 @@ class FreeText(NamedTuple):
 
 @dataclass(slots=True)
 class Order:
-    """The meaning of a resource: everything it states, and what of it could not be understood.
+    """The meaning of a resource: its statements, and the elements that could not be understood.
 
     Attributes:
         resource_type: As in ``MedicationRequest``.
         size: Characters and values of the resource, as far as it was read.
-        said: The statements on each facet.
-        refused: See `Refusal`.
+        said: The statements by facet.
+        refused: The elements that could not be understood.
         texts: Free text beside the structure.
     """
 
@@ -113,7 +113,7 @@ class Order:
     texts: list[FreeText] = field(default_factory=list)
 
     def of(self, facet: Facet) -> Sequence[Said]:
-        """The statements on one facet."""
+        """Returns the statements on one facet."""
         return self.said.get(facet, ())
 
     def say(self, facet: Facet, value: Any, element: str) -> None:
@@ -125,23 +125,23 @@ class Order:
             said.append(Said(value, element))
 
     def refuse(self, element: str, value: Any, why: str = "not understood", *, critical: bool = False) -> None:
-        """Notes what cannot be understood."""
+        """Notes an element that cannot be understood."""
         self.refused.append(Refusal(element, value, why, critical))
 
 
 def listed(value: Any) -> Sequence[Any]:
-    """A JSON value as a list: what is none is a list of one, null is empty."""
+    """Returns a JSON value as a list: a list as it is, null as an empty one, anything else as a list of one."""
     if value is None:
         return ()
     return value if isinstance(value, list) else [value]
 
 
 def words_of(concept: Any) -> list[Any]:
-    """The text of a CodeableConcept and the displays of its codings, as far as there are any."""
+    """Returns the text of a CodeableConcept and the displays of its codings, if there are any."""
     words = [member(concept, "text"), *(member(coding, "display") for coding in listed(member(concept, "coding")))]
     return [each for each in words if each is not None]
 
 
 def member(value: Any, name: str) -> Any:
-    """A member of a JSON object; None where there is none."""
+    """Returns a member of a JSON object; None if it has no such member or is not an object."""
     return value.get(name) if isinstance(value, dict) else None

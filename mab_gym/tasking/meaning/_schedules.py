@@ -1,4 +1,4 @@
-"""Timing (FHIR R4 section 2.24.0.13) as statements: how often, from when to when, how long each time."""
+"""Reads Timing (FHIR R4, section 2.24.0.13): frequency, start and end, and the duration of each time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mab_gym.tasking.meaning.units import hours, number
 _ONE_A_DAY: Final = frozenset({"MORN", "MORN.early", "MORN.late", "NOON", "AFT", "AFT.early", "AFT.late", "EVE",
                                "EVE.early", "EVE.late", "NIGHT", "PHS", "HS", "WAKE", "ACM", "ACD", "ACV", "PCM", "PCD",
                                "PCV", "CM", "CD", "CV"})  # fmt: skip
-"""Codes of EventTiming for something that comes once a day."""
+"""Codes of EventTiming for events that come once a day."""
 _WEEK: Final = frozenset({"mon", "tue", "wed", "thu", "fri", "sat", "sun"})
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::[0-5]\d(?:\.\d+)?)?")
 
@@ -48,7 +48,7 @@ def _read_events(order: Order, events: Any, where: str) -> None:
 
 
 def read_start(order: Order, written: Any, where: str) -> None:
-    """Notes from when something is done, by a date or dateTime."""
+    """Notes the start of something, from a date or dateTime."""
     period = read_date(written) if isinstance(written, str) else None
     if period is None:
         order.refuse(where, written, "it is no date")
@@ -59,7 +59,7 @@ def read_start(order: Order, written: Any, where: str) -> None:
 
 
 def read_bounds(order: Order, period: Any, where: str) -> None:
-    """Notes from when until when, by a Period."""
+    """Notes the start and the end, from a Period."""
     if not isinstance(period, Mapping):
         order.refuse(where, period)
         return
@@ -111,7 +111,7 @@ def _read_code(order: Order, concept: Any, where: str) -> None:
 
 
 def _say_words(order: Order, text: Any, where: str) -> bool:
-    """Notes how often by words; False where they do not say it."""
+    """Notes the schedule that words state; returns False if they state none."""
     found = [said for said, _ in often_in(text)] if isinstance(text, str) else []
     if isinstance(text, str) and not found and text.strip().upper() in BY_CODE:
         found = [every(BY_CODE[text.strip().upper()])]
@@ -140,7 +140,7 @@ _TAKEN_TOGETHER: Final = frozenset({"count", "countMax", "frequency", "frequency
 
 
 def _read_course(order: Order, value: Any, where: str) -> None:
-    """The length of a course: nobody asks for a course of so many days, so it is an end like another."""
+    """Notes the length of a course as an end: no task asks for a course of so many days."""
     order.say(Facet.END, None, where)
 
 
@@ -164,7 +164,7 @@ _REPEATED: Final[dict[str, Callable[[Order, Any, str], None]]] = {
 
 
 def _equal_ends(order: Order, said: Mapping[str, Any], name: str, where: str) -> float | None:
-    """A number whose greatest value, where stated, must be the same; None where it is not there."""
+    """Reads a number whose maximum, if stated, must be the same; None if neither is there."""
     least, most = said.get(name), said.get(f"{name}Max")
     if least is None and most is None:
         return None
@@ -178,7 +178,7 @@ def _equal_ends(order: Order, said: Mapping[str, Any], name: str, where: str) ->
 
 
 def _read_frequency(order: Order, said: Mapping[str, Any], where: str) -> None:
-    """The schedule by count, frequency and period, times of day, and events of the day: all must say the same."""
+    """Notes the schedule from count, frequency and period, times of day, and events of the day: all must agree."""
     count = _equal_ends(order, said, "count", where)
     frequency = _equal_ends(order, said, "frequency", where)
     period = _equal_ends(order, said, "period", where)

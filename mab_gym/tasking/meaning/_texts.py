@@ -1,4 +1,4 @@
-"""Free text beside structure: it must not contradict what is due, nor take it back."""
+"""Checks free text: it must not contradict what is due, and must not take it back."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DAYS_AHEAD: Final = re.compile(r"in (\w+) (day|week)s?")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d")
 _STOPPED: Final = re.compile(r"duplicate of|abort|cancel|terminate", re.IGNORECASE)
-"""Words that are right where something is to be stopped."""
+"""Words that are right if the order stops something."""
 _AVOIDED: Final = re.compile(
     r"(?:do|does|should|must|can|may)(?: not|n[’']?t)(?: (?:give|administer|use|prescribe|order|take|expose|be))?|"
     r"don[’']?t|cannot|never|avoid|contraindicat\w+|no (?:administ\w*|more|further)|"
     r"not (?:to be )?(?:give|given|for|administer\w*|order\w*)|unless|discontinue\w*|cancel|if drowsy",
     re.IGNORECASE,
 )
-"""Words that are right where something is to be avoided."""
+"""Words that are right if the record says that something must be avoided."""
 _NO_ALLERGY: Final = re.compile(
     r"\b(?:not allergic|no (?:known )?(?:allerg\w+|reaction\w*)|tolerat\w+|safe|resolved|refuted|ruled out|outgr\w+|"
     r"mild|moderate|food|environment\w*|mother|father|sister|brother|family|daughter|son|childhood|intoleranc\w*|"
@@ -52,32 +52,32 @@ _OTHER_FORMS: Final = {
     ),
     "intravenous": re.compile(r"\b(?:tablets?|capsules?|suspension|elixir|suppository|patch|syrup)\b", re.IGNORECASE),
 }
-"""Forms of products that do not go a way."""
+"""By route, forms of products that do not fit it."""
 _SLOW: Final = 600
-"""Seconds from which on something is an infusion, and no push."""
+"""From so many seconds on, it is an infusion and not a push."""
 _MASSES: Final = ("[mass]", "[substance]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """The things that words may say.
+    """The facts that free text must agree with.
 
     Attributes:
         now: The record system's clock.
-        names: The thing that is ordered.
-        dose: The amount, where that is due.
-        tolerance: By how many base units a dose may be off.
-        route: The route; empty where there is none.
+        names: The ordered thing.
+        dose: The dose; None if there is none.
+        tolerance: The allowed difference of a dose, in base units.
+        route: The route; empty if there is none.
         often: The schedule.
         lasts: The least and the greatest time that it may take.
-        at: The moment; now where None.
-        said: A text that is asked for, which is not read.
-        noted: That text is asked for in a note.
-        quantity: The number, where that is due.
-        focus: The id of the resource that it is about, where it is about one.
-        stops: It pauses or stops something, and may say so.
-        avoids: It is about something to be avoided, and may say so.
-        measured: It is a measurement, which may have any number in it that is its own.
+        at: The moment at which it is due; None for now.
+        said: A requested text, which is not read.
+        noted: True if that text belongs in a note.
+        quantity: The number, if one is due.
+        focus: The id of the resource that it is about; empty if there is none.
+        stops: True if it pauses or stops something; its words may say so.
+        avoids: True if it records something to avoid; its words may say so.
+        measured: True if it is a measurement; its words may repeat its own numbers.
     """
 
     now: datetime
@@ -98,10 +98,10 @@ class Expectation:
 
 
 def contradictions(texts: Sequence[FreeText], expected: Expectation, person: Person) -> Iterator[Refusal]:
-    """Words that contradict what is due, each with the element in which they stand."""
+    """Yields the words that contradict what is due, each with its element."""
     asked = " ".join(expected.said.split())
     if expected.noted and not any(asked in " ".join(text.text.split()) for text in texts):
-        # It is told elsewhere that what was asked for is not there; a text that is close to it contradicts nothing.
+        # Another check reports that the requested text is missing; a text that is close to it contradicts nothing.
         texts = [text for text in texts if not text.element.startswith("note[")]
     for text in texts:
         if len(text.text) > LONGEST + len(expected.said):
@@ -120,7 +120,7 @@ def contradictions(texts: Sequence[FreeText], expected: Expectation, person: Per
 
 
 def _of_its_kind(text: str, expected: Expectation, where: FreeText) -> Iterator[str]:
-    """Words that contradict an allergy, a measurement, a product or a detail of an order."""
+    """Yields words that contradict an allergy, a measurement, a product or a detail of an order."""
     if where.element.startswith("orderDetail"):
         yield from others_in(expected.names.without_names(text))
     if where.names and expected.route in _OTHER_FORMS:
@@ -183,7 +183,7 @@ def _firm(words: Words, expected: Expectation, person: Person) -> Iterator[tuple
 
 
 def _others(words: Words, expected: Expectation) -> Iterator[tuple[str, str, bool]]:
-    """Something else that is asked for in the order's place."""
+    """Yields words that ask for something else in place of the order."""
     for said in words.asked:
         if any(others_in(expected.names.without_names(said))):
             yield said, "asks for something else", True
@@ -226,7 +226,7 @@ def _runs(seconds: float, expected: Expectation) -> bool:
 
 
 def _made_of(dose: Amount, strength: Amount) -> bool:
-    """Tells that some pieces of a strength, halves among them, are a dose."""
+    """Tells if a number of pieces of this strength, whole or half, makes the dose."""
     pieces = 2 * dose.size / strength.size if strength.size > 0 else 0.0
     return 1 <= round(pieces) <= 40 and abs(pieces - round(pieces)) < 1e-6
 
@@ -240,12 +240,12 @@ def _when(words: Words, expected: Expectation) -> Iterator[tuple[str, str, bool]
 
 
 def _ahead(said: str, now: datetime) -> bool:
-    """Tells that words name a year that is still to come."""
+    """Tells if the words name a future year."""
     return any(int(year) > now.year for year in _YEAR.findall(said))
 
 
 def _fits(said: str, days: int, at: datetime) -> bool:
-    """Tells that words for a time ahead may mean a moment so many days ahead."""
+    """Tells if words for a later time may mean a moment so many days ahead."""
     if said in ("tomorrow", "next day", "next morning", "the day after"):
         return days == 1
     if said == "next week":

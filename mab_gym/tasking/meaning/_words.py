@@ -1,6 +1,6 @@
-"""A small grammar of free text beside structure: amounts, routes, frequencies, and what takes an order back.
+"""A small grammar of free text: amounts, routes, frequencies, and phrases that take an order back.
 
-It reads what it knows and no more. What it does not know says nothing; a verdict then says that it was not read.
+Phrases that it does not know are ignored; the verdict then says that the text was not read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mab_gym.tasking.meaning.routes import routes_in
 from mab_gym.tasking.meaning.units import Amount, read_unit
 
 LONGEST: Final = 2_000
-"""Characters of a text that are read; who writes more beside an order cannot be understood."""
+"""Characters of a text that are read; a longer text counts as not understood."""
 
 _SHORT: Final = 120
 _DIGITS: Final = r"\d+,\d{1,2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
@@ -36,7 +36,7 @@ _BEFORE: Final = re.compile(
     r"had|weigh(?:t|s|ing)|level|result|value)\b[^.;\d]{0,25}$",
     re.IGNORECASE,
 )
-"""Words before an amount that is not the order's."""
+"""Words before an amount that does not belong to the order."""
 _LIMIT: Final = re.compile(r"(?:exceed|max(?:imum)?|limit|more than|up to|at most)\b[^.;]{0,20}$", re.IGNORECASE)
 _PIECES: Final = r"(?:tablets?|tabs?|capsules?|caps?|packets?|vials?|ampo?ules?|bags?|pills?|premix|syringes?)"
 _PRODUCT: Final = re.compile(
@@ -44,9 +44,9 @@ _PRODUCT: Final = re.compile(
     r"|^\s*(?:/|per\b|(?:extended|oral|er\b|sr\b))",
     re.IGNORECASE,
 )
-"""Words after an amount that is a product's strength."""
+"""Words after an amount that is the strength of a product."""
 _PIECES_OF: Final = re.compile(rf"(?:({_NUMBER})\s+)?\b{_PIECES} (?:of|at|with)\s*(?:about\s+)?$", re.IGNORECASE)
-"""Words before an amount that is in each of some pieces, with their number."""
+"""Words before an amount that each of several pieces holds, with the number of pieces."""
 _OVER: Final = re.compile(
     r"(?:over|during|infuse(?:d)? (?:over|for|in)|runs? (?:over|for)|for)\s*(?:about|the)?\s*$", re.IGNORECASE
 )
@@ -125,12 +125,12 @@ _AGAIN: Final = re.compile(
     r"[^.;]{0,30}$",
     re.IGNORECASE,
 )
-"""Words before a time that is that of another look, and not the order's."""
+"""Words before a time that belongs to a later check, not to the order."""
 COUNTS: Final = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "twelve": 12, "fourteen": 14,
 }  # fmt: skip
-"""Words for how many days or weeks something lies ahead."""
+"""Words for the number of days or weeks until something."""
 _LATER: Final = _any_of(
     r"next (?:week|month|year|day|morning|visit|admission)|tomorrow|yesterday|the day after|later|tonight",
     rf"in (?:\d+|an?|{'|'.join(COUNTS)}|several|a few) (?:hours?|days?|weeks?|months?|years?)",
@@ -144,22 +144,22 @@ _RECORD_NUMBER: Final = re.compile(r"(?<![\w.-])[A-Za-z]{0,2}\d{5,}(?![\w/-]|\.\
 
 
 class Words(NamedTuple):
-    """The contents of a text, as far as they are read.
+    """The known phrases of a text.
 
     Attributes:
-        amounts: Amounts of the order, with the words.
-        strengths: Amounts in one piece of a product, of which an order is so many.
-        limits: Amounts that must not be exceeded.
-        lasts: The time that it takes.
+        amounts: Amounts of the order, with their words.
+        strengths: Amounts in one piece of a product, with their words.
+        limits: Amounts that must not be exceeded, with their words.
+        lasts: Times that it takes, with their words.
         routes: The routes.
-        often: The schedules, with the words.
-        taken_back: The words that take the order back, or make it depend on something.
-        paused: The words that pause or stop something, and what follows them.
-        later: The words that put it off.
-        fast: The words that want it in moments.
-        goes_on: The words that let something go on.
-        asked: Other things that are asked for, as it seems.
-        numbers: Words that may be somebody's record number.
+        often: The schedules, with their words.
+        taken_back: Words that take the order back, or make it depend on something.
+        paused: Words that pause or stop something, with the words after them.
+        later: Words that delay it.
+        fast: Words that ask for it to be given quickly.
+        goes_on: Words that let something continue.
+        asked: Words that seem to ask for something, with its name.
+        numbers: Words that may be a patient's record number.
     """
 
     amounts: tuple[tuple[Amount, str], ...]
@@ -178,19 +178,19 @@ class Words(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Tells that nothing was read."""
+        """True if nothing was read that can contradict an order."""
         return not any(self[:-2]) and not self.numbers
 
 
 def read_words(text: str) -> Words:
-    """Reads a text; see `Words`."""
+    """Reads the known phrases of a text."""
     text = " ".join(text.split())
     return _read_short(text) if len(text) <= _SHORT else _read(text)
 
 
 @lru_cache(maxsize=2048)
 def _read_short(text: str) -> Words:
-    """Reads and remembers: names and short remarks come again and again."""
+    """Reads a short text and caches the result, since names and short remarks come again and again."""
     return _read(text)
 
 
@@ -234,7 +234,7 @@ def _read(text: str) -> Words:
 
 
 def _amounts(text: str) -> Iterator[tuple[Amount, str, str, str]]:
-    """Each amount with its words, what comes before and what after."""
+    """Yields each amount with its words, the text before and the text after."""
     for found in _AMOUNT.finditer(text):
         unit = read_unit(found.group(3).rstrip("."))
         if unit is None:
@@ -251,7 +251,7 @@ def _amounts(text: str) -> Iterator[tuple[Amount, str, str, str]]:
 
 
 def _number(written: str) -> float:
-    """A number as people write it: 1,000 is a thousand, 1,5 one and a half."""
+    """Reads a number as people write it: 1,000 is a thousand, 1,5 is one and a half."""
     if (spelled := _SPELLED.get(written.lower())) is not None:
         return spelled
     whole, comma, rest = written.rpartition(",")
@@ -259,10 +259,10 @@ def _number(written: str) -> float:
 
 
 def without_markup(markup: str) -> str:
-    """The text of a narrative."""
+    """Returns the text of a narrative without its markup."""
     return html.unescape(_TAGS.sub(" ", markup))
 
 
 def says_nothing(text: FreeText) -> bool:
-    """Tells that a remark is not understood at all."""
+    """Tells if a remark is not understood at all."""
     return not text.names and bool(text.text.strip()) and read_words(text.text).empty

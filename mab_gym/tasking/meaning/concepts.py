@@ -25,7 +25,7 @@ _TERMINOLOGIES: Final = (
     "hl7.org", "snomed", "loinc", "rxnorm", "nlm.nih.gov", "urn:oid", "ama-assn", "cpt", "icd", "atc", "whocc", "unii",
     "fdasis", "ndfrt", "gs1", "dmd", "cvx", "hcpcs", "cms.gov",
 )  # fmt: skip
-"""Parts of the names of terminologies whose codes mean the same everywhere: one that is not known may be anything."""
+"""Parts of the names of public terminologies: an unknown code of one of them may mean anything."""
 _WORDS: Final = """
 a an and of for the in by per to on at with as is it its are be this that these which what who how called named known
 new next repeat order ordered ordering request requested replacement repletion supplement supplementation therapy
@@ -45,9 +45,9 @@ class Concept:
     Attributes:
         system: The code system that the prompt names.
         code: The code.
-        names: Its names, in lower case; a text that says what is ordered has one of them.
-        also: Codes for the same in other systems, as pairs of system and code.
-        alone: A text that names it must not name drugs, tests or procedures besides.
+        names: Its names, in lower case. A text that describes the order must contain one of them.
+        also: Codes for the same concept in other systems, as pairs of system and code.
+        alone: True if a text that names it must not name other drugs, tests or procedures.
     """
 
     system: str
@@ -62,15 +62,15 @@ class Concept:
         object.__setattr__(self, "_named", re.compile(rf"(?<![^\W_])(?:{words})(?![^\W\d_])", re.IGNORECASE))
 
     def is_named_in(self, text: str) -> bool:
-        """Tells that a text names it."""
+        """Tells if a text names the concept."""
         return self._named.search(text) is not None
 
     def without_names(self, text: str) -> str:
-        """A text without the names of it."""
+        """Returns a text without the names of the concept."""
         return self._named.sub(" ", text)
 
     def problems(self, statements: Sequence[Said]) -> Iterator[Refusal]:
-        """Statements of a CodeableConcept that do not say that it is this one.
+        """Yields the statements of a CodeableConcept that do not mean this concept.
 
         Args:
             statements: Codings and texts, as `mab_gym.tasking.meaning._reading` notes them.
@@ -101,7 +101,7 @@ class Concept:
             yield Refusal("", None, f"it is not coded {self.code} of {self.system}", True)
 
     def _may_stand_beside(self, coding: Mapping[str, Any]) -> bool:
-        """Tells that a coding of another system may be there: it names the same, or is a hospital's own code."""
+        """Tells if a coding of another system is allowed: it names the same concept, or is a hospital's own code."""
         display, code = coding.get("display"), coding.get("code")
         if isinstance(display, str) and self.is_named_in(display):
             return True
@@ -110,7 +110,7 @@ class Concept:
         return not known and not named and not any(others_in(str(code)))
 
     def _may_be(self, text: object) -> bool:
-        """Tells that a text names this and nothing else, or is made of words that name nothing."""
+        """Tells if a text names this concept and nothing else, or has only words that name nothing."""
         if not isinstance(text, str) or _DENIES.search(text):
             return False
         if self.is_named_in(text):

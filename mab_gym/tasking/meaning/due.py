@@ -1,6 +1,6 @@
-"""Orders that are due, and how an order that was written is compared with one.
+"""Due orders, and their comparison with written orders.
 
-An order is compared facet by facet. All statements of one facet must agree with what is due; what is due must be
+An order is compared facet by facet. All its statements on a facet must agree with what is due, and what is due must be
 stated. Each comparison is a `Check`.
 """
 
@@ -21,10 +21,10 @@ from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
 HOUR: Final = 3_600_000
-"""Milliseconds."""
+"""Milliseconds of an hour."""
 DAY: Final = 24 * HOUR
 PROMPTLY: Final = HOUR
-"""Milliseconds that what is due now may wait: an hour, as for scheduled drugs that are not critical in time.
+"""Milliseconds that an order due now may wait: an hour, as for scheduled drugs that are not time-critical.
 
 Source: ISMP, Acute Care Guidelines for Timely Administration of Scheduled Medications, 2011.
 """
@@ -34,11 +34,11 @@ class Check(NamedTuple):
     """One comparison of an order with what is due.
 
     Attributes:
-        name: The criterion's.
-        met: They agree.
-        code: The fault where they do not.
-        sentence: The same for people.
-        critical: It is a safety violation where they do not; as the code has it where None.
+        name: The name of the criterion.
+        met: True if they agree.
+        code: The problem if they do not, for machines.
+        sentence: The problem if they do not, for people.
+        critical: True if a difference is a safety violation; if None, the code decides.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Check(NamedTuple):
 
 Problems = Iterable[Refusal]
 _MOST_TOLD: Final = 5
-"""Problems of one comparison that are told; of more, the number."""
+"""Problems of one comparison that are listed; further ones are only counted."""
 
 
 def compared(name: str, problems: Problems, code: Code, due: str, critical: bool | None = None) -> Check:
-    """A check from the problems that were found."""
+    """Makes a check from the problems that were found."""
     found = list(problems)
     if not found:
         return Check(name, True, code, "", critical)
@@ -68,13 +68,13 @@ class Due:
     """Something that has to be written.
 
     Attributes:
-        person: For whom.
+        person: The patient.
         now: The record system's clock, timezone-aware.
-        harm: Why it is a safety violation when it is left undone; empty where it is none.
+        harm: The reason why it is a safety violation if it is missing; empty if it is none.
     """
 
     _COMPARED: ClassVar[tuple[str, ...]] = ("authoredOn", "effectiveDateTime", "recordedDate")
-    """Elements of which a comparison of its own says that they are not understood."""
+    """Elements whose refusals belong to a check of their own, so that the general check skips them."""
 
     person: Person
     now: datetime
@@ -90,20 +90,20 @@ class Due:
         raise NotImplementedError
 
     def unread(self, order: Order) -> list[str]:
-        """Elements with remarks of which nothing is understood, so that they count for nothing."""
+        """Returns the elements with remarks that are not understood at all and are therefore ignored."""
         asked = " ".join(self._note.split())
         texts = [text for text in order.texts if not asked or asked not in " ".join(text.text.split())]
         return [text.element for text in texts if says_nothing(text)]
 
     @property
     def _note(self) -> str:
-        """The remark that is asked for, which is read elsewhere."""
+        """The requested remark, which a check of its own reads; empty for none."""
         return ""
 
     def _name(self, facet: str) -> str:
         return f"{self.resource_type}.{facet}"
 
-    # --- comparisons that all have in common --------------------------------------------------------------------------
+    # --- checks that all kinds share ----------------------------------------------------------------------------------
 
     def _patient(self, order: Order) -> Check:
         said = order.of(Facet.PATIENT)
@@ -133,7 +133,7 @@ class Due:
                 yield Refusal(element, value, f"it should be {wanted}")
 
     def _at(self, order: Order, facet: Facet, name: str, wanted: datetime) -> Check:
-        """A date that must be one instant."""
+        """Compares a date that must be one instant."""
         problems = self._refused(order, name)
         if not order.of(facet) and not problems:
             problems.append(Refusal("", None, "it is not stated"))
@@ -148,7 +148,7 @@ class Due:
         return compared(name, problems, Code.WRONG_CODE, f"It should be {concept.names[0]}", critical)
 
     def _understood(self, order: Order, expected: Expectation) -> Iterator[Check]:
-        """No element that is not understood, and no words that contradict."""
+        """Checks that every element was understood and that no words contradict."""
         refused = [each for each in order.refused if each.critical or not _belongs(each, self._COMPARED)]
         refused += contradictions(order.texts, expected, self.person)
         unsafe = any(each.critical for each in refused)
@@ -157,11 +157,11 @@ class Due:
 
     @staticmethod
     def _refused(order: Order, *elements: str) -> list[Refusal]:
-        """Refusals of the elements that a comparison is about."""
+        """Returns the refusals of these elements."""
         return [each for each in order.refused if not each.critical and _belongs(each, elements)]
 
     def _starts_now(self, order: Order, within: int = PROMPTLY) -> Iterator[Refusal]:
-        """From when until when something that is due now is done."""
+        """Yields starts and ends that do not fit something due now."""
         now = milliseconds(self.now)
         for period, element in order.of(Facet.START):
             if not (period.low <= now + within and period.high >= now - within):
@@ -172,13 +172,13 @@ class Due:
 
 
 def _belongs(refusal: Refusal, elements: Sequence[str]) -> bool:
-    """Tells that a refusal is of one of these elements, or of a part of one."""
+    """Tells if a refusal is about one of these elements or a part of one."""
     parts = refusal.element.replace("[", ".").split(".")
     return any(element in parts for element in elements)
 
 
 def is_instant(period: Period, wanted: datetime) -> bool:
-    """Tells that a date is written to the second or finer, and is this moment."""
+    """Tells if a date is precise to the second or finer and is this moment."""
     return period.timed and period.low == period.high == milliseconds(wanted)
 
 
@@ -188,7 +188,7 @@ def told_day(period: Period) -> str:
 
 
 def amount_told(given: Amount) -> str:
-    """Writes an amount for people, in the unit that they use for it."""
+    """Writes an amount for people, in a usual unit."""
     for dimension, factor, unit in (("[mass]", 1e-6, "mg"), ("[substance]", 1e-3, "mEq"), ("[time]", 3600.0, "h")):
         if given.dimension == dimension:
             return f"{given.size / factor:g} {unit}"
@@ -196,8 +196,8 @@ def amount_told(given: Amount) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request(Due):
-    """An order that says that it is one."""
+class RequestDue(Due):
+    """A due order with a status, an intent and a date of its own: a drug or a service."""
 
     def _firm(self, order: Order) -> Iterator[Check]:
         yield self._patient(order)
@@ -207,7 +207,7 @@ class Request(Due):
 
 
 def elsewhere(person: Person, said: Sequence[Said], wanted: str) -> list[Refusal]:
-    """References that do not point to one resource."""
+    """Returns the references that do not point to the wanted resource."""
     if not said:
         return [Refusal("", None, "it names none")]
     return [

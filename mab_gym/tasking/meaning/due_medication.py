@@ -1,4 +1,4 @@
-"""Drugs that are due."""
+"""Due drugs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from mab_gym.fhir.model._dates import milliseconds
 from mab_gym.tasking.meaning._said import Facet, Order, Refusal
 from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
-from mab_gym.tasking.meaning.due import PROMPTLY, Check, Request, amount_told, compared, elsewhere, told_day
+from mab_gym.tasking.meaning.due import PROMPTLY, Check, RequestDue, amount_told, compared, elsewhere, told_day
 from mab_gym.tasking.meaning.often import ONCE, Often
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MedicationDue(Request):
+class MedicationDue(RequestDue):
     """A drug to be given.
 
     Attributes:
         drug: The drug.
-        dose: The amount at a time.
-        tolerance: By how many base units the dose may be off.
-        route: The route, as `mab_gym.tasking.meaning.routes` names it.
+        dose: The amount of one dose.
+        tolerance: The allowed difference of the dose, in base units of its dimension.
+        route: The route, by its name in `mab_gym.tasking.meaning.routes`.
         often: The schedule.
-        over: The time that each dose takes, where that is due.
-        lasts: The least and the greatest time that a dose may take where it is stated though it is not due.
-        within: Milliseconds by which the first dose may wait.
-        replaces: The order that it replaces, as in ``MedicationRequest/1``; None where it replaces none.
+        over: The time that each dose takes, if that has to be stated.
+        lasts: The least and the greatest time that a dose may take if the order states one, though it need not.
+        within: The time that the first dose may wait, in milliseconds.
+        replaces: The order that it replaces, as in ``MedicationRequest/1``; None if it replaces none.
     """
 
     _COMPARED: ClassVar[tuple[str, ...]] = (
@@ -103,7 +103,7 @@ class MedicationDue(Request):
         return compared("dosage.dose", problems, Code.WRONG_DOSE, f"The dose should be {amount_told(self.dose)}")
 
     def _limits(self, order: Order) -> Iterator[Refusal]:
-        """The most that may be given must not be less than what is to be given."""
+        """Yields the maximum doses that are below the due dose."""
         for given, element in order.of(Facet.LIMIT):
             most, in_time = given if isinstance(given[0], Amount) else (given, None)
             least = self.dose.size * (1 - 1e-6)
@@ -138,7 +138,7 @@ class MedicationDue(Request):
                 yield Refusal(element, _rate_told(given), "it is not the rate that is due")
 
     def _time_of(self, given: Any) -> float | None:
-        """Seconds that a dose takes at a rate; None where the rate does not say it."""
+        """Returns the seconds that a dose takes at a rate; None if the rate does not tell."""
         if isinstance(given, Amount):
             if given.dimension == "[time]":
                 return given.size
@@ -200,5 +200,5 @@ def _in_hours(time: Amount) -> float:
 
 
 def _rate_told(given: Amount | tuple[Amount, Amount]) -> str:
-    """A rate, or the time that a dose takes."""
+    """Writes a rate, or the time that a dose takes, for people."""
     return amount_told(given) if isinstance(given, Amount) else " in ".join(map(amount_told, given))

@@ -1,4 +1,4 @@
-"""Measurements and allergies that are due to be recorded."""
+"""Due measurements and allergies, which have to be recorded."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class ObservationDue(Due):
     """A measurement to be recorded.
 
     Attributes:
-        measured: The thing that is measured.
-        category: Systems and the code of its category.
-        reading: As the prompt says it; white space may differ.
-        parts: Its numbers by the LOINC codes of its parts.
-        interpretations: Codes of interpretations that fit.
+        measured: The measured thing.
+        category: The code systems and the code of its category.
+        reading: The reading as the prompt writes it; white space may differ.
+        parts: Its numbers, by the LOINC codes of its parts.
+        interpretations: Codes and words of interpretations that fit.
     """
 
     measured: Concept
@@ -122,12 +122,12 @@ class ObservationDue(Due):
 
 
 def _plain(interpretation: object) -> str:
-    """An interpretation in the words that a reading's own are written in."""
+    """Normalizes an interpretation for the comparison with `ObservationDue.interpretations`."""
     return re.sub(r"^critical(?:ly)? ", "", str(interpretation).strip().lower())
 
 
 def _names_no_other(component: Mapping[str, Any], code: Any) -> bool:
-    """Tells that the words beside a part's code do not name another part."""
+    """Tells if the words beside a part's code do not name another part."""
     others = [name for other, name in _PARTS.items() if other != code]
     return not any(name in str(each).lower() for each in words_of(member(component, "code")) for name in others)
 
@@ -156,7 +156,7 @@ class AllergyDue(Due):
 
     Attributes:
         substance: The substance.
-        reaction: Words of which the reaction's have one.
+        reaction: Words for the reaction; the text of a stated reaction must contain one of them.
     """
 
     substance: Concept

@@ -1,4 +1,4 @@
-"""Tests, procedures and referrals that are due."""
+"""Due tests, procedures and referrals."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from mab_gym.fhir.model._dates import milliseconds
 from mab_gym.tasking.meaning._said import Facet, Order, Refusal
 from mab_gym.tasking.meaning._texts import Expectation
 from mab_gym.tasking.meaning.concepts import Concept
-from mab_gym.tasking.meaning.due import DAY, HOUR, Check, Request, amount_told, compared, is_instant, told_day
+from mab_gym.tasking.meaning.due import DAY, HOUR, Check, RequestDue, amount_told, compared, is_instant, told_day
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ServiceDue(Request):
+class ServiceDue(RequestDue):
     """A test, a procedure or a referral.
 
     Attributes:
         service: The test, procedure or referral.
-        kind: Words for its kind, of which a category or a performer's type has one.
-        priority: As in ``stat``; None where none is due.
-        at: The moment; now where None.
-        quantity: The number, where that is due.
-        note: A text that a note must hold.
-        unsafe: Another service is a safety violation.
+        kind: Words and codes for its kind. A category or a performer's type, if stated, must contain one of them.
+        priority: The priority, as in ``stat``; None if any will do.
+        at: The moment at which it should be done; None for now.
+        quantity: The number, if more than one is due.
+        note: A text that a note must contain; empty for none.
+        unsafe: True if another service in its place is a safety violation.
     """
 
     _COMPARED: ClassVar[tuple[str, ...]] = (
@@ -67,7 +67,7 @@ class ServiceDue(Request):
 
     @property
     def _note(self) -> str:
-        """The remark that is asked for."""
+        """The requested remark."""
         return self.note
 
     def _when(self, order: Order) -> Iterator[Refusal]:

@@ -1,4 +1,4 @@
-"""Tasks that are due."""
+"""Due Tasks, which ask for something to be done about an order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TaskDue(Due):
     """A Task that asks for something to be done about an order now (FHIR R4, Task, 12.18.5; code system task-code).
 
     Attributes:
-        code: The action that is asked for.
+        code: The requested action.
         focus: The order, as in ``MedicationRequest/1``.
     """
 

@@ -1,4 +1,4 @@
-"""Schedules, as words and codes say them: once, every so many hours."""
+"""Schedules, from words and codes: once, or every so many hours."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Often(NamedTuple):
     """A schedule.
 
     Attributes:
-        times: The number of times in all; None where it goes on.
-        hours: From one time to the next; None where that is not said.
+        times: The total number of times; None if it goes on without an end.
+        hours: Hours from one time to the next; None if they are not stated.
     """
 
     times: int | None
@@ -27,25 +27,25 @@ class Often(NamedTuple):
 
 ONCE: Final = Often(1)
 SEVERAL: Final = Often(2)
-"""More than once, by a text that does not say how often."""
+"""More than once, from a text that does not give a number."""
 
 
 def every(hours: float) -> Often:
-    """Once in so many hours, without an end."""
+    """Returns the schedule "once in so many hours, without an end"."""
     return Often(None, hours)
 
 
 HOURS_OF_UNIT: Final = {
     "s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0, "mo": 730.5, "a": 8766.0,
 }  # fmt: skip
-"""FHIR R4, UnitsOfTime."""
+"""Hours by the codes of FHIR R4's UnitsOfTime."""
 
 BY_CODE: Final = {
     "QD": 24.0, "DAILY": 24.0, "AM": 24.0, "PM": 24.0, "BED": 24.0, "QHS": 24.0, "HS": 24.0, "QAM": 24.0, "QPM": 24.0,
     "BID": 12.0, "TID": 8.0, "QID": 6.0, "QOD": 48.0, "WK": 168.0, "MO": 730.5,
     **{f"Q{hours}H": float(hours) for hours in (1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72)},
 }  # fmt: skip
-"""Hours from one time to the next by HL7 v3 GTSAbbreviation, and by the codes that hospitals use beside it."""
+"""Hours from one time to the next, by the codes of HL7 v3 GTSAbbreviation and others that hospitals use."""
 ONCE_CODES: Final = frozenset({"ONCE", "ONE-TIME", "ONETIME", "X1", "STAT", "NOW"})
 
 _NUMBERS: Final = {
@@ -92,14 +92,14 @@ _RULES: Final = tuple(
 
 
 def often_in(text: str) -> Iterator[tuple[Often, str]]:
-    """Says how often something is done, by each phrase of a text that does, with the phrase."""
+    """Yields each schedule that a text states, with its phrase."""
     for pattern, kind in _RULES:
         phrases = list(pattern.finditer(text))
         for found in phrases:
             said = _meant(kind, [group for group in found.groups() if group])
             if said is not None:
                 yield said, found.group(0)
-        if phrases:  # what one rule has read is not read again by another
+        if phrases:  # so that another rule does not read the same phrase again
             text = pattern.sub(" ", text)
 
 

@@ -1,4 +1,4 @@
-"""Of whom something is written: the patient meant, and references to what is theirs."""
+"""`Person`: the right patient, and checks that references point to this patient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWNED: Final = frozenset(
     {"Encounter", "Condition", "Observation", "DiagnosticReport", "MedicationRequest", "ServiceRequest", "Procedure",
      "AllergyIntolerance", "CarePlan", "EpisodeOfCare", "Goal", "Immunization", "DocumentReference"}
 )  # fmt: skip
-"""Types of resources that are about one patient, and that may be referred to beside an order."""
+"""Types of resources that belong to one patient and that an order may refer to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +30,8 @@ class Person:
         names: Words of the patient's names, in lower case.
         identifiers: Values of the patient's identifiers.
         base_url: The FHIR base, without a slash at its end.
-        owner: The Patient (``Patient/…``) that a resource is about, None where there is no such resource.
-        is_somebody: Tells that a text is the id of a Patient.
+        owner: Returns the Patient (``Patient/…``) that a resource is about; None if there is no such resource.
+        is_somebody: Tells if a text is the id of a Patient.
     """
 
     mrn: str
@@ -43,18 +43,18 @@ class Person:
 
     @classmethod
     def of(cls, chart: Chart, mrn: str) -> Person:
-        """The patient with this MRN."""
+        """Returns the patient with this MRN, read from the chart once."""
         return chart.remember(("person", mrn), lambda: _person(chart, mrn))
 
     def target(self, reference: object) -> str | None:
-        """The resource that a literal reference points to, as in ``Patient/1``; None where it is not in this system."""
+        """Returns the resource that a literal reference points to, as in ``Patient/1``; None if it is elsewhere."""
         if not isinstance(reference, str):
             return None
         found = _LOCAL.fullmatch(reference.removeprefix(f"{self.base_url}/"))
         return found.group(1) if found is not None else None
 
     def wrong(self, reference: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Members of a Reference that do not say that it is about this patient."""
+        """Yields the members of a Reference that do not mean this patient."""
         if self.target(reference.get("reference")) != f"Patient/{self.mrn}":
             yield "reference", reference.get("reference")
         yield from self._differs(reference, "Patient", self.identifiers)
@@ -75,7 +75,7 @@ class Person:
                 yield "identifier.value", value
 
     def is_not_theirs(self, reference: Mapping[str, Any]) -> bool:
-        """Tells that a reference points to something that is about somebody else."""
+        """Tells if a reference points to another patient or to a resource about one."""
         for identifier in listed(reference.get("identifier")):
             if self.is_another(str(member(identifier, "value"))):
                 return True
@@ -90,11 +90,11 @@ class Person:
         return kind in _OWNED and self.owner(target) not in (None, f"Patient/{self.mrn}")
 
     def is_another(self, number: str) -> bool:
-        """Tells that a text is the record number of another patient."""
+        """Tells if a text is the record number of another patient."""
         return number not in self.identifiers and self.is_somebody(number)
 
     def points_elsewhere(self, reference: Mapping[str, Any], wanted: str) -> Iterator[tuple[str, Any]]:
-        """Members of a Reference that do not say that it is to one resource."""
+        """Yields the members of a Reference that do not mean the wanted resource."""
         if self.target(reference.get("reference")) != wanted:
             yield "reference", reference.get("reference")
         kind, _, number = wanted.partition("/")
@@ -102,7 +102,7 @@ class Person:
 
 
 def _person(chart: Chart, mrn: str) -> Person:
-    # Searched and not asked for by `Chart.patient`, since nobody has to read who somebody is to answer the task.
+    # Not read by `Chart.patient`: variants watch its calls to learn whose data the task is about.
     patient = next(chart.search("Patient", _id=mrn), None) or {}
     texts = [text for name in listed(patient.get("name")) for text in _texts_of(name)]
     words = frozenset(word.lower() for text in texts for word in _WORD.findall(text))

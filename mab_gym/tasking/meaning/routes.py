@@ -1,4 +1,4 @@
-"""Routes of administration as concepts: SNOMED CT, HL7 v3 and v2, and plain words for one meaning.
+"""Routes of administration as concepts: SNOMED CT codes, HL7 v3 and v2 codes, and plain words with one meaning.
 
 Sources: SNOMED CT's route of administration values (descendants of 284009009); HL7 v3 RouteOfAdministration,
 http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration; HL7 v2 table 0162, which has the same letters for these.
@@ -61,24 +61,24 @@ _SAYS_NOTHING: Final = re.compile(
     r"qualifier|value|peripheral|central|vein|line|piggyback|drip|push|bolus|slow|mouth|tablet|tablets)\b|[(),/-]"
 )
 _NOT_IN_PROSE: Final = frozenset({"im", "ip", "pr", "sc", "sl", "ng", "ear", "ears", "eye", "eyes", "peg", "swallow"})
-"""Words that name a route where one is asked for, and other things in a sentence."""
+"""Words that name a route in a field for routes, but mean other things in a sentence."""
 _IN_PROSE: Final = re.compile(
     r"(?<![\w.])(" + "|".join(re.escape(word) for word in _BY_WORDS if word not in _NOT_IN_PROSE) + r")(?![\w])"
 )
 _DENIED: Final = re.compile(r"\bnot (?:for |via |by )?[\w.]+(?: or [\w.]+)?", re.IGNORECASE)
-"""As in "by mouth, not IV"."""
+"""Denials such as "not IV" in "by mouth, not IV"."""
 _CAPITALS: Final = re.compile(r"(?<![\w.])(IM|IP|PR|SC|SL|NG)(?![\w])")
 
 
 def route_of_code(system: object, code: object) -> str | None:
-    """The route that a coding of SNOMED CT or HL7 v3 stands for."""
+    """Returns the route of a SNOMED CT, HL7 v3 or HL7 v2 code, or None."""
     if system == SNOMED:
         return _BY_SNOMED.get(str(code))
     return _BY_HL7.get(str(code).upper()) if system in HL7 else None
 
 
 def route_of_words(text: str) -> str | None:
-    """The route that a text names, where it names one and nothing else."""
+    """Returns the route that a text names if it names one and nothing else, or None."""
     words = " ".join(text.lower().split())
     if words in _BY_WORDS:
         return _BY_WORDS[words]
@@ -91,7 +91,7 @@ def route_of_words(text: str) -> str | None:
 
 
 def routes_in(text: str) -> Iterator[str]:
-    """The routes that a sentence names."""
+    """Yields the routes that a sentence names."""
     text = _DENIED.sub(" ", text)
     for found in _IN_PROSE.finditer(text.lower()):
         yield _BY_WORDS[found.group(1)]

@@ -1,4 +1,4 @@
-"""Code systems, and words for kinds of services."""
+"""Code systems, and words for the kinds of services."""
 
 from __future__ import annotations
 

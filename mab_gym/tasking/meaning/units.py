@@ -1,6 +1,6 @@
 """Amounts with units, by UCUM (Unified Code for Units of Measure, https://ucum.org/ucum).
 
-Codes are read by ucumvert on pint. People write units in other ways, too; one table has the UCUM codes of those words.
+ucumvert and pint read the codes. A table maps the other words that people write for units to UCUM codes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Unit(NamedTuple):
 
     Attributes:
         factor: Its size in the base units of its dimension.
-        dimension: As in ``[mass]`` or ``[mass] / [time]``; of things that are counted their name, as in ``{unit}``.
+        dimension: As in ``[mass]`` or ``[mass] / [time]``; for things that are counted their name, as in ``{unit}``.
     """
 
     factor: float
@@ -51,23 +51,23 @@ class Amount(NamedTuple):
 
     Attributes:
         size: In the base units of its dimension.
-        dimension: See `Unit`.
+        dimension: The same as in `Unit`.
     """
 
     size: float
     dimension: str
 
     def same(self, other: Amount, tolerance: float = 0.0) -> bool:
-        """Tells that two amounts are equal, but for rounding and for ``tolerance`` base units."""
+        """Tells if two amounts are equal, up to rounding and ``tolerance`` base units."""
         off = abs(self.size - other.size)
         return self.dimension == other.dimension and off <= max(tolerance, 1e-6 * max(abs(self.size), abs(other.size)))
 
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """A unit from its UCUM code or from the words that people write for it; None where it is neither.
+    """Reads a unit from its UCUM code or from the words that people write for it; None if it is neither.
 
-    A mole and an equivalent have one dimension in UCUM: that is right for what has one charge, as potassium has.
+    A mole and an equivalent have the same dimension in UCUM. That is right for ions with one charge, such as potassium.
     """
     text = text.strip()
     if not text or len(text) > _LONGEST_UNIT:
@@ -82,7 +82,7 @@ def read_unit(text: str) -> Unit | None:
 
 
 def _spoken(text: str) -> str | None:
-    """The UCUM code of a unit in words, as in ``mEq``, ``grams per hour`` and ``mg/hr``."""
+    """Returns the UCUM code of a unit in words, as in ``mEq``, ``grams per hour`` and ``mg/hr``."""
     words = re.sub(r"\s+per\s+", "/", text.lower()).replace(" ", "").rstrip(".").split("/")
     codes = [_WORDS.get(word, word) for word in words]
     return "/".join(codes) if any(word in _WORDS for word in words) else None
@@ -94,19 +94,19 @@ def _by_ucum(code: str) -> Unit | None:
     try:
         quantity = _registry().from_ucum(code).to_base_units()
         return Unit(float(quantity.magnitude), str(quantity.dimensionality))
-    except Exception:  # whatever a parser of foreign texts meets
+    except Exception:  # the parser may raise anything for texts that are not UCUM
         return None
 
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - half a second, for those who judge an order
+    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - takes half a second, so only if an order is judged
 
     return PintUcumRegistry()
 
 
 def amount(value: float, unit: str) -> Amount:
-    """An amount that is known to have a unit, as in ``amount(20, "meq")``.
+    """Returns an amount, as in ``amount(20, "meq")``.
 
     Raises:
         ValueError: There is no such unit.
@@ -118,12 +118,12 @@ def amount(value: float, unit: str) -> Amount:
 
 
 def hours(value: float) -> Amount:
-    """A time in hours."""
+    """Returns a time, given in hours."""
     return amount(value, "h")
 
 
 def number(value: object) -> float | None:
-    """A JSON number as a float; None for anything else, and beyond a float's range."""
+    """Returns a JSON number as a float; None for anything else, and for a number beyond a float's range."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
