@@ -27,7 +27,7 @@ _NAMING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ResultPoint:
     """One result.
 
     Attributes:
@@ -57,16 +57,16 @@ class Series:
     code: str
     name: str
     unit: str
-    points: list[Point] = field(default_factory=list)
+    points: list[ResultPoint] = field(default_factory=list)
 
     @property
-    def valid(self) -> list[Point]:
+    def valid(self) -> list[ResultPoint]:
         """The results that were not entered in error."""
         return [point for point in self.points if not point.void]
 
 
 @dataclass(slots=True)
-class Entry:
+class ChartEntry:
     """Things of one kind that were recorded once or again and again.
 
     Attributes:
@@ -123,12 +123,12 @@ class PatientChart:
     birth: date | None = None
     born: str = ""
     facts: dict[str, str] = field(default_factory=dict)
-    conditions: list[Entry] = field(default_factory=list)
-    medications: list[Entry] = field(default_factory=list)
-    procedures: list[Entry] = field(default_factory=list)
+    conditions: list[ChartEntry] = field(default_factory=list)
+    medications: list[ChartEntry] = field(default_factory=list)
+    procedures: list[ChartEntry] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
-    texts: dict[str, Entry] = field(default_factory=dict)
-    others: dict[str, list[Entry]] = field(default_factory=dict)
+    texts: dict[str, ChartEntry] = field(default_factory=dict)
+    others: dict[str, list[ChartEntry]] = field(default_factory=dict)
 
     def age(self, now: datetime) -> int | None:
         """Completed years."""
@@ -230,13 +230,13 @@ def _naming(resource_type: str) -> str:
     return next((name for name in _NAMING if name in defined), "code")
 
 
-def _grouped(elements: Elements, concept: str, status: str, dosage: str = "") -> list[Entry]:
-    entries: dict[tuple[str, str], Entry] = {}
+def _grouped(elements: Elements, concept: str, status: str, dosage: str = "") -> list[ChartEntry]:
+    entries: dict[tuple[str, str], ChartEntry] = {}
     details = elements.values(dosage) if dosage else [None] * len(elements)
     statuses = elements.values(status)
     for each, time, state, detail in zip(elements.values(concept), elements.times(), statuses, details, strict=True):
         name = spoken(each) or "(not coded)"
-        entry = entries.setdefault((name, code_of(each)), Entry(name, code_of(each)))
+        entry = entries.setdefault((name, code_of(each)), ChartEntry(name, code_of(each)))
         entry.add(time, spoken(state), _dosage(detail))
     return list(entries.values())
 
@@ -264,7 +264,7 @@ def _observations(chart: PatientChart, elements: Elements) -> None:
                 kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
                 _add(chart, kind_of_part, spoken(each.get("code")), each["valueQuantity"], state, time)
         said = text if isinstance(text, str) else spoken(concept) or _amount_in_words(quantity)
-        chart.texts.setdefault(name, Entry(name, kind)).add(time, state, said)
+        chart.texts.setdefault(name, ChartEntry(name, kind)).add(time, state, said)
 
 
 def _amount_in_words(quantity: Any) -> str:
@@ -282,5 +282,5 @@ def _add(chart: PatientChart, code: str, name: str, quantity: Mapping[str, Any],
         return False
     unit = str(quantity.get("unit") or quantity.get("code") or "")
     series = chart.series.setdefault(code, Series(code, name or code, unit))
-    series.points.append(Point(time, value, status in VOID, status))
+    series.points.append(ResultPoint(time, value, status in VOID, status))
     return True

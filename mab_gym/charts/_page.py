@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-from mab_gym.charts._chart import Entry, PatientChart, Series, when
+from mab_gym.charts._chart import ChartEntry, PatientChart, Series, when
 from mab_gym.charts._plots import Line, plot
 from mab_gym.charts._ranges import Range, flag, reference_range
 
@@ -76,7 +76,7 @@ def _overview(chart: PatientChart) -> Iterator[str]:
     yield "</div>"
 
 
-def _table(title: str, entries: Sequence[Entry], label: str, most: int) -> Iterator[str]:
+def _table(title: str, entries: Sequence[ChartEntry], label: str, most: int) -> Iterator[str]:
     yield f"<section><h2>{escape(title)} <small>{len(entries)}</small></h2>"
     if not entries:
         yield "<p>None.</p></section>"
@@ -89,7 +89,7 @@ def _table(title: str, entries: Sequence[Entry], label: str, most: int) -> Itera
     yield "</section>"
 
 
-def _rows(entries: Sequence[Entry], label: str) -> Iterator[str]:
+def _rows(entries: Sequence[ChartEntry], label: str) -> Iterator[str]:
     yield f'<div class="wide"><table><thead><tr><th>what</th><th>{escape(label)}</th>'
     yield '<th class="n">times</th><th>last</th></tr></thead><tbody>'
     for entry in entries:

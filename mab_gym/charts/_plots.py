@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from mab_gym.charts._chart import Point, when
+from mab_gym.charts._chart import ResultPoint, when
 from mab_gym.charts._ranges import Range, flag
 
 WIDTH, HEIGHT = 380, 132
@@ -32,7 +32,7 @@ class Line:
 
     name: str
     unit: str
-    points: Sequence[Point]
+    points: Sequence[ResultPoint]
     limits: Range | None
 
 
@@ -96,7 +96,7 @@ def _frame(lines: Sequence[Line], scale: _Scale, ticks: Sequence[float]) -> str:
     return "".join(parts)
 
 
-def _line(line: Line, points: Sequence[Point], scale: _Scale, number: int) -> str:
+def _line(line: Line, points: Sequence[ResultPoint], scale: _Scale, number: int) -> str:
     valid = [point for point in points if not point.void]
     drawn = _thinned(valid, scale)
     parts = []
@@ -121,16 +121,16 @@ def _line(line: Line, points: Sequence[Point], scale: _Scale, number: int) -> st
     return "".join(parts)
 
 
-def _thinned(points: Sequence[Point], scale: _Scale) -> list[Point]:
+def _thinned(points: Sequence[ResultPoint], scale: _Scale) -> list[ResultPoint]:
     """As they are, or of each stretch of time the least and the greatest value; the last day always as it is."""
     if len(points) <= 2 * _BUCKETS:
         return list(points)
     exact = [point for point in points if point.time >= scale.end - 86400]
-    buckets: dict[int, list[Point]] = {}
+    buckets: dict[int, list[ResultPoint]] = {}
     for point in points[: len(points) - len(exact)]:
         place = int((point.time - scale.begin) / max(scale.end - scale.begin, 1) * _BUCKETS)
         buckets.setdefault(place, []).append(point)
-    kept: list[Point] = []
+    kept: list[ResultPoint] = []
     for bucket in buckets.values():
         ends = (min(bucket, key=lambda p: p.value), max(bucket, key=lambda p: p.value))
         kept += sorted(set(ends), key=lambda p: p.time)

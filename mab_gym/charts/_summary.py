@@ -38,7 +38,7 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class KindFigures:
     """A kind of result or condition in figures.
 
     Attributes:
@@ -77,8 +77,8 @@ class Summary:
     first: str | None
     last: str | None
     observations: tuple[int, ...]
-    conditions: list[Kind] = field(default_factory=list)
-    results: list[Kind] = field(default_factory=list)
+    conditions: list[KindFigures] = field(default_factory=list)
+    results: list[KindFigures] = field(default_factory=list)
 
 
 def summarize(archive: Archive, now: datetime) -> Summary:
@@ -139,7 +139,7 @@ def _people(table: Table | None, only: set[str] | None, now: datetime) -> People
     )
 
 
-def _conditions(table: Table | None) -> list[Kind]:
+def _conditions(table: Table | None) -> list[KindFigures]:
     code = _pool(table, "code")
     if table is None or code is None:
         return []
@@ -149,11 +149,12 @@ def _conditions(table: Table | None) -> list[Kind]:
     counts = np.bincount(code.codes, minlength=len(code.texts) + 1)
     best = [place for place in np.argsort(-people, kind="stable").tolist() if place][:_MOST]
     return [
-        Kind(spoken(parse_element(code.texts[place - 1])), int(counts[place]), int(people[place])) for place in best
+        KindFigures(spoken(parse_element(code.texts[place - 1])), int(counts[place]), int(people[place]))
+        for place in best
     ]
 
 
-def _results(table: Table | None) -> list[Kind]:
+def _results(table: Table | None) -> list[KindFigures]:
     code, quantity = _pool(table, "code"), _pool(table, "valueQuantity")
     if table is None or code is None or quantity is None:
         return []
@@ -173,7 +174,7 @@ def _results(table: Table | None) -> list[Kind]:
         unit = str(read[int(quantity.codes[rows[0]]) - 1].get("unit") or "")
         quantiles = tuple(float(value) for value in np.quantile(found, (0.05, 0.5, 0.95)))
         people = len(np.unique(about.numbers[np.isin(about.rows, rows)]))
-        kinds.append(Kind(spoken(concept) or code_of(concept), int(counts[place]), people, unit, quantiles))
+        kinds.append(KindFigures(spoken(concept) or code_of(concept), int(counts[place]), people, unit, quantiles))
     return kinds
 
 

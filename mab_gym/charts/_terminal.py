@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mab_gym.charts._chart import Entry, PatientChart, Point, when
+from mab_gym.charts._chart import ChartEntry, PatientChart, ResultPoint, when
 from mab_gym.charts._ranges import flag, reference_range
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
@@ -44,7 +44,7 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
         yield _entries(name, entries, "status", whole)
 
 
-def _entries(title: str, entries: Sequence[Entry], label: str, whole: bool) -> RenderableType:
+def _entries(title: str, entries: Sequence[ChartEntry], label: str, whole: bool) -> RenderableType:
     if not entries:
         return Text(f"{title}: none", style="dim")
     table = Table(title=title, title_justify="left")
@@ -84,7 +84,7 @@ def _results(chart: PatientChart) -> RenderableType:
     return table if table.row_count else Text("Results: none", style="dim")
 
 
-def spark(points: Sequence[Point]) -> str:
+def spark(points: Sequence[ResultPoint]) -> str:
     """The last values as a row of blocks."""
     values = [point.value for point in points[-_SPARKS:]]
     low, high = min(values), max(values)

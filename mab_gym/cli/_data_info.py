@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mab_gym.charts._summary import Kind, People, summarize
+from mab_gym.charts._summary import KindFigures, People, summarize
 from mab_gym.cli._cohorts import Cohort, CohortOption, existing_archive, meant
 from mab_gym.cli._console import output
 from mab_gym.fhir.http._server import DEFAULT_NOW
@@ -65,7 +65,7 @@ def _in_words(people: People) -> tuple[str, str, str]:
     return f"{people.count:,}", age, "–" if people.female is None else f"{people.female:.0%}"
 
 
-def _kinds(what: str, kinds: list[Kind], people: int, *, values: bool) -> Table:
+def _kinds(what: str, kinds: list[KindFigures], people: int, *, values: bool) -> Table:
     table = Table(what)
     for column in ("count", "people", *(("5 %", "median", "95 %") if values else ())):
         table.add_column(column, justify="right")

@@ -16,7 +16,17 @@ from mab_gym.cli._console import errors, output, stages
 from mab_gym.cohort._locate import NAMED, named_archive
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Server
-from mab_gym.serve import BODY_WORK, Application, Gate, Limits, OwnWorlds, SharedWorld, listen, run, server_of_records
+from mab_gym.serve import (
+    BODY_WORK,
+    Application,
+    Gate,
+    OwnWorlds,
+    ServeLimits,
+    SharedWorld,
+    listen,
+    run,
+    server_of_records,
+)
 
 _WHO = "Who may ask"
 _HOW_MUCH = "How much"
@@ -104,7 +114,7 @@ def serve(
     run(application, listening, ready, limits)
 
 
-def _limits(body: str, session: str, stored: str) -> Limits:
+def _limits(body: str, session: str, stored: str) -> ServeLimits:
     """The limits with the sizes that the command line names.
 
     Raises:
@@ -114,9 +124,9 @@ def _limits(body: str, session: str, stored: str) -> Limits:
         _read_size(option, text)
         for option, text in (("--body-bytes", body), ("--session-bytes", session), ("--stored-bytes", stored))
     )
-    return Limits(
+    return ServeLimits(
         body=body_bytes,
-        bodies=max(Limits().bodies, 2 * body_bytes),
+        bodies=max(ServeLimits().bodies, 2 * body_bytes),
         session_bytes=session_bytes,
         stored_bytes=stored_bytes,
     )

@@ -1,8 +1,8 @@
-"""An ASGI application (https://asgi.readthedocs.io) that puts HTTP requests to the embedded server.
+"""An ASGI application (https://asgi.readthedocs.io) that passes HTTP requests to the embedded server.
 
-``/fhir`` is the FHIR base. Beside it ``POST /reset`` takes the caller's session back to the snapshot and
-``DELETE /session`` ends it; agents that are held to the FHIR base reach neither. The event loop only reads, waits and
-sends: all that looks at records, a body's text or an answer's is done by worker threads (see `mab_gym.serve._turns`).
+``/fhir`` is the FHIR base. Outside it, ``POST /reset`` resets the caller's session to the snapshot and
+``DELETE /session`` ends it; agents, which reach only the FHIR base, can do neither. The event loop only reads, waits
+and sends. Worker threads do everything that touches records or the text of a body (see `mab_gym.serve._turns`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.serve._bodies import Bodies, Receive, discard, gone, has_body
 from mab_gym.serve._gate import ROOT, Gate
-from mab_gym.serve._limits import Limits
-from mab_gym.serve._places import LARGE_BODY, OwnPlace, Place, reads
+from mab_gym.serve._limits import ServeLimits
+from mab_gym.serve._places import LARGE_BODY, OwnPlace, SessionPlace, reads
 from mab_gym.serve._turns import GoneError, Turns
 from mab_gym.serve._worlds import SESSION_COOKIE, Worlds
 
@@ -31,10 +31,10 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CONNECTION = "mab_gym.connection"
-"""The key under which a request's state says on which connection it came; addresses are used again."""
+"""The key of the connection's number in a request's state; unlike addresses, numbers are not reused."""
 _log = logging.getLogger(__name__)
 _LARGE = "a large body"
-"""The key that one request at a time may hold; reading some megabytes of JSON takes many times their memory."""
+"""The key of large bodies, for one request at a time: parsing megabytes of JSON takes many times their memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class _Answer:
 
     Attributes:
         status: The HTTP status.
-        headers: By lower-case name.
-        body: As bytes.
+        headers: The headers, by lower-case name.
+        body: The body.
     """
 
     status: int
@@ -57,18 +57,18 @@ class Application:
 
     Args:
         worlds: Gives requests their sessions.
-        gate: Says who may ask.
-        limits: How much they may ask.
+        gate: Admits or refuses requests.
+        limits: The limits for clients.
     """
 
-    def __init__(self, worlds: Worlds, gate: Gate | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, worlds: Worlds, gate: Gate | None = None, limits: ServeLimits | None = None) -> None:
         self._worlds = worlds
         self._gate = gate or Gate(DEFAULT_BASE_URL)
-        self._bodies = Bodies(limits or Limits())
-        self._turns = Turns(limits or Limits())
+        self._bodies = Bodies(limits or ServeLimits())
+        self._turns = Turns(limits or ServeLimits())
 
     def give_way(self) -> None:
-        """Has the request at work wait while quicker ones are (see `Turns.give_way`)."""
+        """Lets the current request wait while quicker ones run (see `Turns.give_way`)."""
         self._turns.give_way()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +80,7 @@ class Application:
                 await _live(receive, send)
             case "websocket":
                 await receive()
-                await send({"type": "websocket.close"})  # before it was accepted: the client is refused with 403
+                await send({"type": "websocket.close"})  # before it was accepted, so the client gets 403
             case other:
                 raise ValueError(f"this application does not speak {other}")
 
@@ -105,7 +105,7 @@ class Application:
         except Exception:
             _log.exception("%s %s", scope["method"], scope["path"])
             answer = _refused(FhirError(500, Issue(OWN_FAULT, "exception")))
-        if unread or "upgrade" in headers:  # what would come next on this connection is no request
+        if unread or "upgrade" in headers:  # the next bytes on this connection would not be a request
             extra["connection"] = "close"
         await _send(send, answer, extra, scope["method"], more=unread)
         if unread:
@@ -141,12 +141,12 @@ class Application:
     async def _work(
         self,
         work: Callable[[], Any],
-        place: Place,
+        place: SessionPlace,
         like: tuple[Hashable, ...],
         alone: Iterable[Hashable],
         receive: Receive,
     ) -> Any:
-        """Has a thread work on a request when its turn has come."""
+        """Runs work in a thread when its turn comes."""
         held = frozenset(alone) - {None}
         if not isinstance(place, OwnPlace):
             return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
@@ -158,12 +158,12 @@ class Application:
 
 
 def kind_of(method: str, target: str, size: int) -> Hashable:
-    """The kind of a request: what requests have in common that are likely to take equally long.
+    """Returns the kind of a request; requests of one kind are likely to take equally long.
 
     Args:
-        method: As in ``GET``.
-        target: What follows the base URL.
-        size: The body's, in bytes.
+        method: The method, as in ``GET``.
+        target: The part of the URL after the base.
+        size: The size of the body, in bytes.
     """
     path, _, query = target.partition("?")
     steps = tuple(step for number, step in enumerate(path.split("/")[:5]) if number == 0 or step[:1] in "$_")
@@ -172,9 +172,15 @@ def kind_of(method: str, target: str, size: int) -> Hashable:
 
 
 def _ask(
-    place: Place, method: str, target: str, headers: Mapping[str, str], body: bytes, base_url: str, name: str | None
+    place: SessionPlace,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    base_url: str,
+    name: str | None,
 ) -> _Answer:
-    """Puts a request to its place; done by a worker thread."""
+    """Answers a request; runs in a worker thread."""
     response = place.answer(Request(method, target, headers, body.decode("utf-8", "replace"), base_url))
     cookie = {} if name is None else {"set-cookie": f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"}
     return _Answer(response.status, {**response.headers, **cookie}, response.body.encode("utf-8", "replace"))
@@ -194,7 +200,7 @@ def _refused(error: FhirError) -> _Answer:
 
 
 def _nothing_there(path: str) -> _Answer:
-    """What the web server around HAPI says outside the FHIR base."""
+    """Returns the answer that the web server around HAPI gives outside the FHIR base."""
     text = (
         f"<Map><timestamp>{int(time.time() * 1000)}</timestamp><status>404</status><error>Not Found</error>"
         f"<path>{escape(path)}</path></Map>"

@@ -1,4 +1,4 @@
-"""The bodies of requests: read whole, in time, and not more at once than there is room for."""
+"""Reads the bodies of requests: whole, in time, and within a limit on all bodies at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.serve._limits import MIB, Limits
+from mab_gym.serve._limits import MIB, ServeLimits
 from mab_gym.serve._turns import GoneError
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,13 +20,13 @@ _QUIET_SECONDS = 1.0
 
 @dataclass(eq=False, slots=True)
 class _Body:
-    """A body on its way, or being worked on.
+    """A body being received or worked on.
 
     Attributes:
-        limit: Until when it must have come; moved as it comes.
-        size: Bytes that have come.
-        coming: Whether more is to come.
-        evicted: Whether it has to make room.
+        limit: The time limit, moved on as bytes arrive.
+        size: Bytes received.
+        coming: True if more bytes are expected.
+        evicted: True if it has to make room for another.
     """
 
     limit: asyncio.Timeout
@@ -36,23 +36,23 @@ class _Body:
 
 
 class Bodies:
-    """Reads bodies; to be used from one event loop.
+    """Reads bodies within limits; use it from one event loop only.
 
     Args:
-        limits: How large and how slow they may be.
+        limits: The limits of size and time.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServeLimits) -> None:
         self._limits = limits
         self._large: dict[_Body, None] = {}  # in the order in which they began
 
     @asynccontextmanager
     async def read(self, receive: Receive, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """Yields a request's whole body, which has its room until the end.
+        """Yields a request's whole body; its room is reserved until the context ends.
 
         Raises:
-            FhirError: 413 where it is too long, 408 where it is too slow, 503 where there is no room for it.
-            GoneError: The client has gone.
+            FhirError: 413 if it is too long, 408 if it is too slow, 503 if there is no room for it.
+            GoneError: The client has disconnected.
         """
         if not has_body(headers):
             yield b""
@@ -86,7 +86,7 @@ class Bodies:
         return b"".join(parts)
 
     def _make_room(self, body: _Body, more: int) -> None:
-        """Takes room for what has come; where there is none, who has been sending longest must go."""
+        """Reserves room for received bytes; if there is none, the body that began first is evicted."""
         body.size += more
         if body.size > self._limits.body:
             raise self._too_long()
@@ -126,16 +126,16 @@ def has_body(headers: Mapping[str, str]) -> bool:
 
 
 async def gone(receive: Receive) -> None:
-    """Returns when the client of a request whose body has been read has gone."""
+    """Returns when the client has disconnected; the request's body must have been read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def discard(receive: Receive) -> None:
-    """Reads on, for a while, and forgets what comes.
+    """Reads and drops the rest of a body for a while.
 
-    A client that is still sending looks at an answer only when it has sent all; were the connection closed at once, it
-    would see a reset and no answer.
+    A client that is still sending reads the answer only after it has sent everything. If the connection were closed at
+    once, it would see a reset instead of the answer.
     """
     size = 0
     with suppress(TimeoutError):

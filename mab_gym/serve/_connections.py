@@ -1,8 +1,8 @@
-"""Connections that cannot be held for nothing: uvicorn's HTTP protocol with limits of time, size and number.
+"""uvicorn's HTTP protocol with limits of time, size and number, so that nobody can hold connections for nothing.
 
-uvicorn closes idle connections and leaves the rest to a proxy. Here the server may stand alone, so that each connection
-has a time for its headers and one for reading its answer, and there is a number of connections beyond which the one
-that has been waiting longest for a request makes room. Bodies are timed where they are read (`mab_gym.serve._bodies`).
+uvicorn itself closes only idle connections and leaves the rest to a proxy. This server may run without one. So each
+connection has a time limit for its headers and one for reading its answer. If there are too many connections, the one
+that has waited longest for a request is closed. Bodies have their time limit in `mab_gym.serve._bodies`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from mab_gym.fhir.http._exchange import FHIR_JSON
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import Issue, operation_outcome
 from mab_gym.serve._application import CONNECTION
-from mab_gym.serve._limits import Limits
+from mab_gym.serve._limits import ServeLimits
 
 _numbers = count()
 _SWEEPING_SECONDS = 1.0
 _MOST_PIPELINED = 16
-"""Requests that a client may send on one connection before it has had the answer to the first."""
+"""Requests that a client may send on one connection before the first is answered."""
 _NEW_SECONDS = 1.0
-"""For how long a new connection is not taken for an idle one."""
+"""Seconds for which a new connection does not count as idle."""
 _REASONS = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
 
 
@@ -34,10 +34,10 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection.
 
     Attributes:
-        since: When the connection began to wait for what it waits for: a request, or the rest of its headers.
+        since: The time at which it began to wait for a request or the rest of its headers.
     """
 
-    limits: ClassVar[Limits]
+    limits: ClassVar[ServeLimits]
     sweeping: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,15 +45,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._number = next(_numbers)
         self._in_headers = False
-        self._completed = False  # whether what came last held the end of some headers
+        self._completed = False  # True if the last data held the end of a request's headers
         self._header_bytes = 0
-        self._cycles: deque[RequestResponseCycle] = deque()  # requests that have not been answered
-        self._unread: tuple[float, int] | None = None  # since when an answer is unread, and its bytes
+        self._cycles: deque[RequestResponseCycle] = deque()  # unanswered requests
+        self._unread: tuple[float, int] | None = None  # the time since which an answer is unread, and its bytes
 
-    # --- what uvicorn and its parser call ------------------------------------------------------------------------
+    # --- called by uvicorn and its parser ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins, where there is room."""
+        """Accepts the connection, or refuses it if there are too many."""
         super().connection_made(transport)
         if not self.sweeping:
             self._sweep()
@@ -61,7 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._say(503, "There are many connections; try again in a moment")
 
     def data_received(self, data: bytes) -> None:
-        """Reads on; headers that grow too long are refused."""
+        """Reads data; refuses headers that are too long."""
         if self.transport.is_closing():
             return
         self._completed = False
@@ -71,13 +71,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._say(431, f"A request's line and headers may have {self.limits.header_bytes} bytes")
 
     def on_message_begin(self) -> None:
-        """A request's first byte has come."""
+        """Notes that a request's first byte arrived."""
         super().on_message_begin()
         self.scope["state"][CONNECTION] = self._number
         self._in_headers, self.since = True, self.loop.time()
 
     def on_headers_complete(self) -> None:
-        """A request's headers have come."""
+        """Notes that a request's headers are complete."""
         self._in_headers, self._completed = False, True
         super().on_headers_complete()
         self._cycles.append(self.cycle)
@@ -85,7 +85,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._abort()
 
     def on_response_complete(self) -> None:
-        """An answer has been handed over for sending."""
+        """Notes that an answer was handed over for sending."""
         if not self._in_headers:
             self.since = self.loop.time()
         if self._cycles:
@@ -93,24 +93,24 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends."""
+        """Ends the connection."""
         self._leave()
         super().connection_lost(exc)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Says nothing: who asks for WebSockets gets an ordinary answer."""
+        """Logs nothing: a request for WebSockets gets an ordinary answer."""
 
     # --- limits --------------------------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> bool:
-        """True where the server waits for a request, and not the client for an answer."""
+        """True if the server waits for a request; False if the client waits for an answer."""
         return not self._asked or bool(self.cycle.response_complete)
 
     @property
     def _asked(self) -> bool:
-        """True where a request has come at all."""
-        cycle: object = self.cycle  # of which uvicorn says that it is always there
+        """True if a request ever arrived."""
+        cycle: object = self.cycle  # None before the first request, though uvicorn's type says otherwise
         return cycle is not None
 
     def check(self, now: float) -> None:
@@ -126,12 +126,12 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._in_headers and now - self.since > self.limits.header_seconds:
                 self._say(408, f"A request's headers must come within {self.limits.header_seconds:g} seconds")
             elif not self._asked and now - self.since > self.limits.header_seconds:
-                self._abort()  # nothing has ever come
+                self._abort()  # no byte ever arrived
             elif now - self.since > self.limits.keep_alive + _SWEEPING_SECONDS:
-                self.transport.close()  # uvicorn takes an empty line for a sign of life
+                self.transport.close()  # uvicorn would keep a connection alive that sends only empty lines
 
     def _sweep(self) -> None:
-        """Looks at all connections, once a second as long as there are any."""
+        """Checks all connections, once a second as long as there are any."""
         now = self.loop.time()
         for connection in self._all():
             connection.check(now)
@@ -151,7 +151,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return [connection for connection in connections if isinstance(connection, GuardedProtocol)]
 
     def _make_room(self) -> bool:
-        """Ends the connection that has been waiting longest for a request; unfinished ones before idle ones."""
+        """Ends the connection that has waited longest for a request; those with unfinished headers before idle ones."""
         now = self.loop.time()
         waiting = [
             connection
@@ -169,12 +169,12 @@ class GuardedProtocol(HttpToolsProtocol):
         return True
 
     def _abort(self) -> None:
-        """Ends the connection at once, whatever is on its way."""
+        """Ends the connection at once, even in the middle of an answer."""
         self._leave()
         self.transport.abort()
 
     def _leave(self) -> None:
-        """Tells all requests that their client has gone; uvicorn tells the last one alone."""
+        """Tells all requests that their client disconnected; uvicorn would tell only the last one."""
         self.pipeline.clear()
         while self._cycles:
             cycle = self._cycles.popleft()
@@ -182,7 +182,7 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def _say(self, status: int, text: str) -> None:
-        """Sends an answer that no request has been read for, and ends the connection."""
+        """Sends an answer without a complete request, and ends the connection."""
         body = pretty(operation_outcome(Issue(text, "throttled" if status == 503 else "too-costly"))).encode()
         head = (
             f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {FHIR_JSON}\r\ncontent-length: {len(body)}\r\n"
@@ -192,8 +192,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def guarded(limits: Limits) -> type[GuardedProtocol]:
-    """The protocol with its limits, as uvicorn takes it."""
+def guarded(limits: ServeLimits) -> type[GuardedProtocol]:
+    """Returns the protocol class with its limits, as uvicorn expects it."""
 
     class Protocol(GuardedProtocol):
         """One connection."""

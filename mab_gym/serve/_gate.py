@@ -1,8 +1,8 @@
-"""Decides who may ask: under which names the server answers, and which web pages may speak to it.
+"""The gate: checks by which host names the server is asked, and which web pages may write to it.
 
-A browser sends what any page tells it to, also to a server on the user's own computer. Two things tell such a request
-from a program's: its ``Origin``, which names the page's server, and its ``Host``. A page can make its own name point to
-this server (DNS rebinding), and then reads what it likes; but the Host is still the page's.
+Any web page can make the browser send requests, also to a server on the user's own computer. Two headers tell such
+a request from a program's: ``Origin``, which names the page's server, and ``Host``. A page can make its own name point
+to this server (DNS rebinding) and then read every answer, but the ``Host`` header still holds the page's name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mab_gym.errors import UsageError
 from mab_gym.fhir.model._outcome import FhirError, Issue
 
 READING = ("GET", "HEAD", "OPTIONS")
-"""Methods by which a page can change nothing; browsers keep the answers from pages of other servers."""
+"""Methods that change nothing; browsers hide their answers from pages of other servers."""
 ROOT = "/fhir"
 _HOST = re.compile(r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.ASCII)
@@ -28,16 +28,16 @@ _ASKED = (
 
 
 class Gate:
-    """Decides which requests are let in, and says by which address they have reached the server.
+    """Admits or refuses requests, and tells the base URL by which an admitted one reached the server.
 
     Args:
         own_url: The server's base URL, for a request that names no host.
-        hosts: Further names under which it is reached, each with a port (then with this one alone) or without.
-        origins: Web pages' origins that may write, and may read in a browser, as in ``https://app.example.org``.
-        base_url: The base URL that all answers name, where a proxy stands before the server; its host is let in.
+        hosts: Further names of the server, each with a port (then only with this one) or without.
+        origins: Origins of web pages that may write, and read in a browser, as in ``https://app.example.org``.
+        base_url: The base URL for all answers if the server is behind a proxy; its host is admitted.
 
     Raises:
-        UsageError: A host, an origin or the base URL is none.
+        UsageError: A host, an origin or the base URL is malformed.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Gate:
             self._origins.add(_origin_of(self._base_url))
 
     def admit(self, method: str, scheme: str, headers: Mapping[str, str], address: str) -> str:
-        """The base URL by which the client has reached the server.
+        """Returns the base URL by which the client reached the server.
 
         Args:
-            method: The request's.
+            method: The request's method.
             scheme: ``http`` or ``https``.
-            headers: By lower-case name.
-            address: The address at which the connection came in.
+            headers: The request's headers, by lower-case name.
+            address: The server's address of the connection.
 
         Raises:
             FhirError: The request is for another host, or comes from another server's page and would write.
@@ -74,7 +74,7 @@ class Gate:
         return f"{scheme}://{headers['host']}{ROOT}" if host else self._own_url
 
     def grants(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers by which a browser lets an allowed page read the answer."""
+        """Returns the headers that let an allowed page read the answer in a browser."""
         if not self._origins:
             return {}
         origin = headers.get("origin", "")
@@ -83,10 +83,10 @@ class Gate:
         return {"vary": "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": _EXPOSED}
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
-        """The headers for a browser that asks before it sends a page's request; None where this is no such question.
+        """Returns the answer's headers for a CORS preflight request; None if this is not one.
 
         Raises:
-            FhirError: The page may not send anything.
+            FhirError: The page may not send requests.
         """
         if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
             return None
@@ -173,7 +173,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _is_same(name: str, address: str) -> bool:
-    """Tells if a host is the very address at which the connection came in; a name that was made up never is."""
+    """Tells if a host is the server's address of the connection, which a name never is."""
     try:
         return ipaddress.ip_address(name.strip("[]")) == ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Records from a file of resources, one JSON object a line (NDJSON), gzipped or not."""
+"""Reads records from a file with one JSON resource a line (NDJSON), gzipped or not."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mab_gym.fhir.store._build import build_positioned
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The resources in a file, as HAPI would have read them.
+    """Yields the resources of a file, parsed as HAPI parses them.
 
     Args:
-        path: The file; it is taken for gzipped if it begins as such.
+        path: The file; gzip is recognized by its first bytes.
 
     Raises:
-        RecordsError: The file cannot be read, or a line of it is no resource with an id; the text names the line.
+        RecordsError: The file cannot be read, or a line is not a resource with an id; the text names the line.
     """
     try:
         with path.open("rb") as raw:
@@ -59,10 +59,10 @@ def _read_record(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def server_of_records(path: Path, base_url: str = DEFAULT_BASE_URL) -> Server:
-    """A server that holds the resources of a file, in the file's order, as if they had been put there one by one.
+    """Returns a server with the resources of a file, in the file's order, as if they had been PUT one by one.
 
     Raises:
-        RecordsError: As `read_records`; or a resource comes twice.
+        RecordsError: The file cannot be read, a line is not a resource with an id, or a resource comes twice.
     """
     stamp = DEFAULT_NOW.isoformat(timespec="milliseconds")
     resources = []

@@ -1,7 +1,7 @@
-"""The places where requests are answered: a session of a client's own, or one that all share.
+"""The places where requests are answered: a session of one client, or a session that all clients share.
 
-A session of its own answers one request at a time. A shared one answers what reads from a snapshot, beside other
-requests that read or write, and one at a time what writes.
+A client's own session answers one request at a time. A shared session answers any number of reading requests from a
+snapshot, and one writing request at a time.
 """
 
 from __future__ import annotations
@@ -13,31 +13,35 @@ from typing import Protocol
 
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.fhir.http._server import Session
-from mab_gym.serve._limits import Limits
-from mab_gym.serve._quota import Account, Quota
+from mab_gym.serve._limits import ServeLimits
+from mab_gym.serve._quota import Quota, StorageAccount
 
 LARGE_BODY = 256 * 1024
-"""Bytes from which on a body is work enough for others not to wait for it."""
+"""From so many bytes on, a body takes so long that other requests should not wait for it."""
 
 
 _FEW_WRITES = 2000
 
 
-class Place(Protocol):
-    """Answers requests; its methods may be called by any thread."""
+class SessionPlace(Protocol):
+    """A session that answers requests; its methods may be called from any thread."""
 
     def turn(self, *, reading: bool) -> Hashable | None:
-        """The key that one request at a time may hold, that reads or that does not; None where many may be answered."""
+        """Returns the key that only one running request may hold; None if many may run at once.
+
+        Args:
+            reading: True if the request can change nothing.
+        """
 
     @property
     def queue(self) -> int:
-        """The number of requests that may wait for that."""
+        """The number of requests that may wait for the key."""
 
     def answer(self, request: Request) -> Response:
         """Answers a request.
 
         Raises:
-            FhirError: What was written does not fit.
+            FhirError: There is no room for its writes.
         """
 
     def reset(self) -> None:
@@ -54,30 +58,30 @@ class SharedPlace:
 
     Args:
         session: The session.
-        quota: Keeps account of what is written.
-        limits: How many requests may wait to write.
+        quota: Counts the stored bytes.
+        limits: ServeLimits the number of requests that may wait to write.
     """
 
-    def __init__(self, session: Session, quota: Quota, limits: Limits) -> None:
+    def __init__(self, session: Session, quota: Quota, limits: ServeLimits) -> None:
         self.queue = limits.waiting
         self._session = session
         self._quota = quota
-        self._account = Account()
+        self._account = StorageAccount()
         self._lock = Lock()
-        self._snapshot: Session | None = None  # while nobody writes: the latest; else, if there is one, that of before
+        self._snapshot: Session | None = None  # the latest state or, during a write, the one before it
 
     def turn(self, *, reading: bool) -> Hashable | None:
-        """The place itself where a request writes: those take turns."""
+        """Returns the place itself for writing requests, which take turns."""
         return None if reading else self
 
     def answer(self, request: Request) -> Response:
-        """Answers a request, beside others where it only reads."""
+        """Answers a request; reading ones run beside others."""
         if reads(request.method, request.target):
             return self._reader().handle(request)
         with self._lock:
             before = self._session.written
             if before < _FEW_WRITES or len(request.body) >= LARGE_BODY or not request.target.strip("/"):
-                # Others read on meanwhile. A short write to a long history is over before there would be a copy of it.
+                # Others can read the snapshot meanwhile. A short write to a long history ends before a copy is made.
                 self._snapshot = self._session.snapshot(self._snapshot)
             try:
                 return self._quota.write(self._account, self._session, request)
@@ -93,9 +97,9 @@ class SharedPlace:
             self._quota.book(self._account, 0)
 
     def _reader(self) -> Session:
-        """A session that shows what was written up to now, for one request: it has its own base URL."""
+        """Returns a copy of the current snapshot for one request, which sets its own base URL."""
         known = self._snapshot
-        # While a write is at work, what was there before it is what there is; where nobody has it, one waits.
+        # During a write, readers see the snapshot from before it; if there is none, they wait for the write.
         if self._lock.acquire(blocking=known is None):
             try:
                 known = self._snapshot = self._session.snapshot(self._snapshot)
@@ -110,34 +114,34 @@ class OwnPlace:
 
     Args:
         session: The session.
-        quota: Keeps account of what is written.
-        limits: How many requests may wait for it.
-        others: Answers links that were given out before the client had a session.
+        quota: Counts the stored bytes.
+        limits: ServeLimits the number of requests that may wait for the session.
+        others: Answers links to pages that the client got before it had a session.
 
     Attributes:
-        account: What it has stored.
-        used: When it was used last.
-        uses: How often.
-        busy: How many requests wait for it or are worked on.
+        account: The bytes that it has stored.
+        used: The time of its last use, by the monotonic clock.
+        uses: The number of its requests.
+        busy: The number of requests that wait for it or are being answered.
     """
 
-    def __init__(self, session: Session, quota: Quota, limits: Limits, others: Place) -> None:
+    def __init__(self, session: Session, quota: Quota, limits: ServeLimits, others: SessionPlace) -> None:
         self.queue = limits.session_waiting
         self._session = session
         self._quota = quota
         self._others = others
-        self.account = Account()
+        self.account = StorageAccount()
         self.used = 0.0
         self.uses = 0
         self.busy = 0
 
     def turn(self, *, reading: bool) -> Hashable | None:
-        """Whatever is asked takes turns."""
+        """Returns the place itself: all requests take turns."""
         return self
 
     @property
     def untouched(self) -> bool:
-        """True where nothing was written, so that nobody would miss it."""
+        """True if nothing was written and no request is waiting, so that nobody would miss it."""
         return not self._session.written and not self.busy
 
     def answer(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Limits how much sessions may store: each for itself, and all together."""
+"""The quota of stored bytes: for each session, and for all sessions together."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from threading import Lock
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.fhir.http._server import Session
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.serve._limits import MIB, Limits
+from mab_gym.serve._limits import MIB, ServeLimits
 
 
 @dataclass(slots=True, eq=False)
-class Account:
-    """The account of what one session has stored.
+class StorageAccount:
+    """The bytes that one session has stored.
 
     Attributes:
-        held: Bytes.
-        closed: Whether the session has ended; a request that still works on it is not booked.
+        held: The bytes.
+        closed: True if the session has ended; a request that still works on it is not booked.
     """
 
     held: int = 0
@@ -25,16 +25,16 @@ class Account:
 
 
 class Quota:
-    """Keeps account of what all sessions have stored; threads may share it.
+    """Counts the bytes that all sessions have stored; thread-safe.
 
-    507 and not 413: the request alone is not too large, and smaller ones would not help; there is no room left.
+    A refused request gets 507 and not 413: it is not too large itself, and smaller ones would not help.
 
     Args:
-        limits: How much they may store.
-        shared: Whether there is one session for all clients, which may have all there is.
+        limits: The limits of the server.
+        shared: True if one session for all clients may use all of the room.
     """
 
-    def __init__(self, limits: Limits, *, shared: bool) -> None:
+    def __init__(self, limits: ServeLimits, *, shared: bool) -> None:
         self._each = limits.stored_bytes if shared else min(limits.session_bytes, limits.stored_bytes)
         self._all = limits.stored_bytes
         self._share = limits.session_share
@@ -42,11 +42,11 @@ class Quota:
         self._pooled = 0
         self._lock = Lock()
 
-    def write(self, account: Account, session: Session, request: Request) -> Response:
-        """Answers a request that may write; what does not fit is taken back.
+    def write(self, account: StorageAccount, session: Session, request: Request) -> Response:
+        """Answers a request that may write; a write that does not fit is undone.
 
         Raises:
-            FhirError: 507 where there is no room for what it has stored.
+            FhirError: 507 if there is no room for the write.
         """
         before = session.written
         response = session.handle(request)
@@ -57,11 +57,11 @@ class Quota:
             raise
         return response
 
-    def book(self, account: Account, held: int) -> None:
-        """Notes how much a session has stored now.
+    def book(self, account: StorageAccount, held: int) -> None:
+        """Notes the bytes that a session holds now.
 
         Raises:
-            FhirError: 507 where that is more than before and too much.
+            FhirError: 507 if they have grown and exceed a limit.
         """
         with self._lock:
             if account.closed:
@@ -82,13 +82,13 @@ class Quota:
             self._pooled = pooled
             account.held = held
 
-    def close(self, account: Account) -> None:
-        """Gives back what a session has stored that has ended."""
+    def close(self, account: StorageAccount) -> None:
+        """Frees the bytes of a session that has ended."""
         self.book(account, 0)
         account.closed = True
 
     def _beyond(self, held: int) -> int:
-        """The part of what a session has stored that counts towards what all share."""
+        """Returns the bytes of a session beyond its own share, which count towards the common limit."""
         return max(0, held - self._share)
 
     def _full(self, most: int) -> FhirError:

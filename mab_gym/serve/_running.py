@@ -1,4 +1,4 @@
-"""Listening at an address and serving until told to stop."""
+"""Listens at an address and serves until it is told to stop."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from collections.abc import Callable, Iterator
 
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.serve._application import Application
-from mab_gym.serve._limits import Limits
+from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._turns import SWITCH_SECONDS
 
 _STOPPING_SECONDS = 5
-"""Seconds that requests at work have to end when the server is stopped."""
+"""Seconds that running requests have to end when the server is stopped."""
 _BACKLOG = 1024
-"""Connections that may wait to be accepted. The kernel drops further ones, whose clients try again after a second."""
+"""Connections that may wait to be accepted; the kernel drops further ones, and their clients retry after a second."""
 _HEAPS = 2
 _M_ARENA_MAX = -8
-"""glibc's name for their number (malloc.h)."""
+"""glibc's parameter for the number of heaps (M_ARENA_MAX in malloc.h)."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """Opens a listening socket.
 
     Args:
-        host: The address; 127.0.0.1 keeps it to this computer.
-        port: The port, or 0 for any that is free.
+        host: The address; 127.0.0.1 is reachable from this computer only.
+        port: The port, or 0 for any free one.
 
     Raises:
-        UsageError: There is something at that port already, or no such address.
+        UsageError: The port is in use, or there is no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -44,15 +44,15 @@ def run(
     application: Application,
     listening: socket.socket,
     ready: Callable[[Callable[[], None]], None] = lambda stop: None,
-    limits: Limits | None = None,
+    limits: ServeLimits | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM.
 
     Args:
-        application: What answers.
-        listening: From `listen`; closed at the end.
-        ready: Called when requests are answered, with what stops the server.
-        limits: How long, how large and how many connections may be.
+        application: The application.
+        listening: The socket from `listen`; it is closed at the end.
+        ready: Called once requests are answered, with a function that stops the server.
+        limits: The limits of connections.
 
     Raises:
         NotInstalledError: uvicorn is missing.
@@ -65,7 +65,7 @@ def run(
         raise NotInstalledError("serving needs uvicorn: pip install 'mab-gym[serve]'") from error
 
     class Announcing(uvicorn.Server):
-        """Says when it is there."""
+        """A server that tells when it answers requests."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -75,15 +75,15 @@ def run(
         def stop(self) -> None:
             self.should_exit = True
 
-    limits = limits or Limits()
+    limits = limits or ServeLimits()
     config = uvicorn.Config(
         application,
         http=guarded(limits),
         ws="none",
-        log_level="critical",  # what fails is logged where it is answered; clients that send nonsense are not news
+        log_level="critical",  # the application logs its own faults; malformed requests are not worth a line
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # anybody could send them
+        proxy_headers=False,  # any client could send them
         backlog=_BACKLOG,
         timeout_keep_alive=limits.keep_alive,
         timeout_graceful_shutdown=_STOPPING_SECONDS,
@@ -94,12 +94,12 @@ def run(
 
 @contextlib.contextmanager
 def _sharing_one_interpreter() -> Iterator[None]:
-    """Lets many threads get on beside one that works: short turns, and no looking through all the records."""
+    """Lets many threads make progress beside a busy one: short turns, and no garbage collection of the records."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     _take_memory_from_few_heaps()
     gc.collect()
-    gc.freeze()  # what is there stays; each look of the garbage collector at it would stop all threads
+    gc.freeze()  # the records stay; each collection over them would stop all threads
     try:
         yield
     finally:
@@ -108,10 +108,10 @@ def _sharing_one_interpreter() -> Iterator[None]:
 
 
 def _take_memory_from_few_heaps() -> None:
-    """Has all threads allocate from few heaps, where the C library is glibc; it would give every thread one of its own.
+    """Has all threads allocate from a few heaps if the C library is glibc, which gives each thread its own by default.
 
-    Heaps spare threads that allocate at the same time from waiting for each other. Threads of one interpreter do not,
-    and what one heap has free is of no use to the others: a third of the memory of a busy server.
+    Separate heaps help threads that allocate at the same time, which threads of one interpreter do not. But the free
+    memory of one heap is lost to the others: a third of the memory of a busy server.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _HEAPS)

@@ -1,18 +1,22 @@
-"""Chooses which request is worked on next: worker threads, and who has to wait for whom.
+"""The queue of requests: chooses which one a worker thread answers next.
 
-Why threads and not processes: sessions live in memory, a shared one must be one, and the records of a snapshot are held
-once. Threads share one interpreter, so that two requests at work take twice as long; what matters is that nobody waits
-for another's request to end. Python takes the interpreter from a thread after `SWITCH_SECONDS`, so a request of a
-millisecond is answered beside any number that work for seconds, `RUNNING` at most. What makes that good enough are the
-limits around it: what one request may cost (`mab_gym.fhir`), how large a body may be, one large body at work at a time.
+Threads and not processes, because sessions are in memory, a shared session must be one object, and the records of a
+snapshot are held once. Threads share one interpreter, so two running requests take twice as long; but no client has to
+wait until another's request ends. Python switches threads after `SWITCH_SECONDS`, so a request of a millisecond is
+answered beside up to `RUNNING` requests that run for seconds. Other limits keep this good enough: the cost of a request
+(`mab_gym.fhir`), the size of a body, and one large body at a time.
 
-Who goes first: requests of clients whose requests were quick lately; then of clients that are not known, those of a
-kind that was quick; then those of which nothing is known; last those that are likely to be slow, since their client's
-were, or since those of their kind were. In each of these `LANES` they go by arrival. A client is a session where it
-names one, else a connection. Of each lane some are worked on at once, while none waits in a lane before it, or after a
-while; one that turns out to take long does not keep the next from beginning. Of one session one request is worked on at
-a time, and some may wait; beyond that, and where too many wait altogether, a request is refused with 503, the last one
-of the last lane first.
+Requests are sorted into `LANES`, each in order of arrival:
+
+1. requests of clients whose last requests were quick;
+2. requests of unknown clients, of a kind that was quick;
+3. requests about which nothing is known;
+4. requests that are likely to be slow, because those of their client or of their kind were.
+
+A client is a session if the request names one, else a connection. Each lane has a number of requests that run at once.
+They start if no request waits in an earlier lane, or after some time. A request that turns out to be slow no longer
+counts, so that the next can start. Each session answers one request at a time, and some may wait for it. If too many
+wait, for a session or in total, a request is refused with 503: the last one of the last lane.
 """
 
 from __future__ import annotations
@@ -28,18 +32,18 @@ from threading import Thread, get_ident, local
 from typing import Any, TypeVar
 
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.serve._limits import Limits
+from mab_gym.serve._limits import ServeLimits
 
 SWITCH_SECONDS = 0.001
 RUNNING = 16
 DEAR_SECONDS = 0.02
-"""Processor time of a usual request from which on it counts as slow."""
+"""Seconds of processor time from which on a request counts as slow."""
 FORGETTING = 60.0
-"""Seconds after which half of what is known of requests counts."""
+"""Seconds after which the known cost of a kind of request counts half."""
 _KNOWN = 8192
 
 MOST_PAUSED = 0.25
-"""Seconds for which a request gives way to quicker ones at most."""
+"""The greatest number of seconds for which a request waits for quicker ones."""
 _PAUSE = 0.002
 _UNKNOWN = 2
 _at_work = local()
@@ -49,13 +53,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The treatment of requests that are alike.
+    """A lane of requests that are treated alike.
 
     Attributes:
-        most: How many of them are worked on at once.
-        young: Seconds of processor time after which one no longer counts among these.
-        stuck: Seconds after which it does not either, whatever it has waited for.
-        patience: Seconds after which one need not wait for those of the lanes before.
+        most: The number of its requests that run at once.
+        young: Seconds of processor time after which a running request no longer counts among these.
+        stuck: Seconds after which a running request no longer counts, even if it only waited.
+        patience: Seconds after which a waiting request need not wait for earlier lanes.
     """
 
     most: int
@@ -70,27 +74,27 @@ LANES = (
     Lane(most=2, young=0.1, stuck=0.25, patience=0.5),
     Lane(most=1, young=1.0, stuck=5.0, patience=5.0),
 )
-"""For clients known to be quick; for others with what is known to be quick; for what is not known; for what is slow."""
+"""Quick clients; quick kinds of requests; unknown requests; slow requests."""
 
 
 class GoneError(Exception):
-    """The client has gone before its turn came."""
+    """The client disconnected before its turn came."""
 
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """A request that waits or is worked on.
+    """A request that waits or runs.
 
     Attributes:
-        work: What is to be done.
-        like: Who asks, and what kind of request it is.
-        alone: Of each of these only one job may be at work.
-        lane: Its place in `LANES`.
-        joined: When it came.
-        done: Its result, in time.
-        began: When work on it began; None while it waits.
-        worked: Gives the processor time that it has had.
-        paused: Seconds for which it has given way.
+        work: Answers the request.
+        like: The client and the kind of the request.
+        alone: Keys, each of which only one running job may hold.
+        lane: Its index in `LANES`.
+        joined: The time at which it arrived.
+        done: Its future result.
+        began: The time at which it started; None while it waits.
+        worked: Returns the processor time that it has used, in seconds.
+        paused: Seconds for which it has waited for quicker requests.
     """
 
     work: Callable[[], Any]
@@ -104,19 +108,19 @@ class _Job:
     paused: float = 0.0
 
     def is_young(self, now: float) -> bool:
-        """Tells if the next of its lane should wait for it; where many share a processor, time alone does not tell."""
+        """Tells if the next job of its lane should wait for it; by processor time, since jobs share a processor."""
         lane = LANES[self.lane]
         return self.worked() < lane.young and now - (self.began or now) < lane.stuck
 
 
 class Turns:
-    """Gives work to threads; to be used from one event loop.
+    """Gives work to threads; use it from one event loop only.
 
     Args:
-        limits: How many may wait.
+        limits: ServeLimits the number of waiting requests.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServeLimits) -> None:
         self._limits = limits
         self._waiting: tuple[deque[_Job], ...] = tuple(deque() for _ in LANES)
         self._running: set[_Job] = set()
@@ -134,18 +138,18 @@ class Turns:
         gone: Callable[[], Awaitable[None]],
         most: int,
     ) -> _T:
-        """Waits for a turn, has a thread do the work, and gives its result.
+        """Waits for a turn, runs the work in a thread, and returns its result.
 
         Args:
-            work: What is to be done.
-            like: What tells how long it will take, the most telling first: who asks, and what kind of request it is.
-            alone: What no other job may hold meanwhile.
-            gone: Returns when the client has gone.
-            most: How many others may wait for the same.
+            work: The work.
+            like: Predictors of its duration, the best first: the client, and the kind of request.
+            alone: Keys that no other running job may hold.
+            gone: Returns when the client has disconnected.
+            most: The number of jobs that may wait for the same keys.
 
         Raises:
-            FhirError: 503 where too many wait.
-            GoneError: The client has gone before its turn came.
+            FhirError: 503 if too many wait.
+            GoneError: The client disconnected before its turn came.
         """
         now = time.monotonic()
         job = _Job(work, like, alone, self._lane(like, now), now, asyncio.get_running_loop().create_future())
@@ -157,9 +161,10 @@ class Turns:
         return result
 
     def give_way(self) -> None:
-        """Waits a moment where quicker requests are at work; to be called by work, in its thread, again and again.
+        """Waits a moment if quicker requests are running; long work calls it again and again, in its own thread.
 
-        Threads get the interpreter by lot, so that a quick request would have to win against each slow one many times.
+        Threads get the interpreter in random order. Without this, a quick request would have to win against each slow
+        one many times.
         """
         job: _Job | None = getattr(_at_work, "job", None)
         if job is None or job.paused > MOST_PAUSED or job.worked() < LANES[0].young:
@@ -178,7 +183,7 @@ class Turns:
         return _UNKNOWN
 
     def _sort_again(self, now: float) -> None:
-        """Gives what waits and was not known the lane that it has by what is known now."""
+        """Sorts the waiting jobs of the lane of unknown requests again, by what is known now."""
         unknown = self._waiting[_UNKNOWN]
         for _ in range(len(unknown)):
             job = unknown.popleft()
@@ -210,7 +215,7 @@ class Turns:
             raise GoneError
 
     def _begin(self) -> None:
-        """Begins what may begin."""
+        """Starts all jobs that may start."""
         while (job := self._next()) is not None:
             self._waiting[job.lane].remove(job)
             job.began = time.monotonic()
@@ -221,7 +226,7 @@ class Turns:
                 Thread(target=_do_all, args=(self._work, self._ended), daemon=True, name="mab_gym serve").start()
             self._work.put((job, asyncio.get_running_loop()))
         if any(self._waiting) and self._look_again is None:
-            # Those at work may grow old without ending.
+            # Running jobs may become old without ending.
             self._look_again = asyncio.get_running_loop().call_later(LANES[0].young, self._look)
 
     def _look(self) -> None:
@@ -229,7 +234,7 @@ class Turns:
         self._begin()
 
     def _next(self) -> _Job | None:
-        """The next job: the first of the first lane in which one waits that may begin, or a later one's patient."""
+        """Returns the next job: the first one that may start, by lanes, or one whose patience has ended."""
         if len(self._running) >= RUNNING:
             return None
         now = time.monotonic()
@@ -265,7 +270,7 @@ class Turns:
         self._begin()
 
     def _usual_cost(self, like: Hashable, now: float) -> float | None:
-        """Seconds of processor time that such requests took lately; None where there were none."""
+        """Returns the seconds of processor time that such requests took lately; None if there were none."""
         known = self._usual.get(like)
         if known is None:
             return None
@@ -274,7 +279,7 @@ class Turns:
 
     def _note(self, like: Hashable, cost: float, now: float) -> None:
         before = self._usual_cost(like, now)
-        cost = min(cost, 3 * DEAR_SECONDS)  # once is no habit
+        cost = min(cost, 3 * DEAR_SECONDS)  # a single very slow request should not count for long
         self._usual[like] = (cost if before is None else 0.7 * before + 0.3 * cost, now)
         self._usual.move_to_end(like)
         if len(self._usual) > _KNOWN:
@@ -285,7 +290,7 @@ def _do_all(
     queue: SimpleQueue[tuple[_Job, asyncio.AbstractEventLoop]],
     ended: Callable[[_Job, object, BaseException | None, float], None],
 ) -> None:
-    """Does the work of a worker thread, for ever."""
+    """Runs jobs in a worker thread, until the server stops."""
     while True:
         job, loop = queue.get()
         result: object = None
@@ -294,7 +299,7 @@ def _do_all(
         _at_work.job = job
         try:
             result = job.work()
-        except BaseException as raised:  # whoever waits for it is told
+        except BaseException as raised:  # passed on to the waiting request
             error = raised
         try:
             loop.call_soon_threadsafe(ended, job, result, error, job.worked())
@@ -304,7 +309,10 @@ def _do_all(
 
 
 def _stopwatch() -> Callable[[], float]:
-    """Tells any thread the processor time that this one has had since now; where that is not known, the time itself."""
+    """Returns a function that tells any thread the processor time this thread has used since now.
+
+    If the platform does not tell processor time, it is the elapsed time.
+    """
     if not hasattr(time, "pthread_getcpuclockid"):
         begun = time.monotonic()
         return lambda: time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""Who shares a record system with whom: all clients one, or each session its own."""
+"""Worlds: give each request its session, either one for all clients or one for each client."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Protocol
 from mab_gym.fhir.hapi._counter_ids import Chance
 from mab_gym.fhir.http._server import Server
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.serve._limits import Limits
-from mab_gym.serve._places import OwnPlace, Place, SharedPlace
+from mab_gym.serve._limits import ServeLimits
+from mab_gym.serve._places import OwnPlace, SessionPlace, SharedPlace
 from mab_gym.serve._quota import Quota
 
 SESSION_HEADER = "x-mab-session"
-"""The header by which a client names its session."""
+"""The header in which a client names its session."""
 SESSION_COOKIE = "mab_session"
-"""The cookie by which it does so where it sends no such header; the answer to its first write brings it."""
+"""The cookie that names the session of a client without that header; the answer to its first write sets it."""
 LONGEST_NAME = 200
 USED_ONCE_SECONDS = 10.0
-"""The time for which a session without a write, or one that was used but once, is kept where there is no room.
+"""Seconds for which a session without a write, or one used only once, is kept when there is no room.
 
-A session without a write may hold pages that its client is about to ask for.
+A session without a write may hold search pages that its client is about to ask for.
 """
 _LOOKED_AT = 64
 _FAR_AWAY = 1 << 48
@@ -34,73 +34,73 @@ _FAR_AWAY = 1 << 48
 class Worlds(Protocol):
     """Gives each request its place."""
 
-    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[Place, str | None]:
-        """The place that a request belongs to, and the name of a new session, to be told to the client.
+    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[SessionPlace, str | None]:
+        """Returns the place of a request, and the name of its session if that is new, to be sent to the client.
 
         Args:
-            headers: By lower-case name.
-            reading: Whether the request can change nothing.
+            headers: The request's headers, by lower-case name.
+            reading: True if the request can change nothing.
 
         Raises:
             FhirError: There is no room for another session, or the named one has ended.
         """
 
-    def named(self, headers: Mapping[str, str]) -> Place | None:
-        """The session that a request names, to be taken back to the snapshot; None where there is none."""
+    def named(self, headers: Mapping[str, str]) -> SessionPlace | None:
+        """Returns the session that a request names, to be reset to the snapshot; None if there is none."""
 
     def end(self, headers: Mapping[str, str]) -> None:
-        """Ends the session that a request names; it has been taken back to the snapshot."""
+        """Ends the session that a request names, after its reset to the snapshot."""
 
 
 class SharedWorld:
-    """One session for all clients: what one writes, the others see.
+    """One session for all clients: each sees the others' writes.
 
     Args:
-        server: Where the session is opened.
-        limits: How much it may hold.
+        server: The server that opens the session.
+        limits: The limits of the session.
     """
 
-    def __init__(self, server: Server, limits: Limits | None = None) -> None:
-        limits = limits or Limits()
+    def __init__(self, server: Server, limits: ServeLimits | None = None) -> None:
+        limits = limits or ServeLimits()
         self._place = SharedPlace(server.open(), Quota(limits, shared=True), limits)
 
-    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[Place, str | None]:
-        """The one place."""
+    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[SessionPlace, str | None]:
+        """Returns the one place."""
         return self._place, None
 
-    def named(self, headers: Mapping[str, str]) -> Place | None:
-        """The one place."""
+    def named(self, headers: Mapping[str, str]) -> SessionPlace | None:
+        """Returns the one place."""
         return self._place
 
     def end(self, headers: Mapping[str, str]) -> None:
-        """Does nothing more: what is shared goes on."""
+        """Does nothing: a shared session does not end."""
 
 
 class OwnWorlds:
-    """A session for each client that names one, by a header or by the cookie that its first write brings.
+    """A session for each client, named by a header or by the cookie that its first write sets.
 
-    Who names none and only reads sees the snapshot, which needs no session. Where there is no room for another session,
-    those go first that nobody would miss: those without a write that nobody has used for a while, then those that were
-    used once and never again, then those whose last use is long ago, and in the end whichever has no write.
+    A client that names none and only reads sees the snapshot, which needs no session. If there is no room for another
+    session, the first of these is dropped: one without a write and unused for a while, one used only once, one unused
+    for a long time, any one without a write.
 
     Args:
-        server: Where sessions are opened.
-        limits: How many there may be, for how long, and how much they may hold.
+        server: The server that opens sessions.
+        limits: The limits of sessions.
     """
 
-    def __init__(self, server: Server, limits: Limits | None = None) -> None:
+    def __init__(self, server: Server, limits: ServeLimits | None = None) -> None:
         self._server = server
-        self._limits = limits or Limits()
+        self._limits = limits or ServeLimits()
         self._quota = Quota(self._limits, shared=False)
-        # Both from the one that was used longest ago to the latest.
+        # Both ordered from the least to the most recently used.
         self._untouched: OrderedDict[str, OwnPlace] = OrderedDict()
         self._written: OrderedDict[str, OwnPlace] = OrderedDict()
         snapshot = server.open()
         snapshot.chance = Chance(_FAR_AWAY)  # its links are never a session's own
         self._snapshot = SharedPlace(snapshot, self._quota, self._limits)
 
-    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[Place, str | None]:
-        """The session that the request names, or a new one, or the snapshot (see `Worlds`)."""
+    def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[SessionPlace, str | None]:
+        """Returns the named session, a new one, or the snapshot, as `Worlds.place` describes."""
         name, given_out = _name_in(headers)
         if name is None and reading:
             return self._snapshot, None
@@ -113,8 +113,8 @@ class OwnWorlds:
         place.uses += 1
         return place, None if name else next(reversed(self._untouched))
 
-    def named(self, headers: Mapping[str, str]) -> Place | None:
-        """The session, where it is open."""
+    def named(self, headers: Mapping[str, str]) -> SessionPlace | None:
+        """Returns the session that a request names, if it is open."""
         name, _ = _name_in(headers)
         return None if name is None else self._find(name)
 
@@ -143,7 +143,7 @@ class OwnWorlds:
             self._quota.close(place.account)
 
     def _longest_untouched(self) -> str | None:
-        """The session that was used longest ago of those without a write."""
+        """Returns the name of the least recently used session without a write; None if there is none."""
         while self._untouched:
             name, place = next(iter(self._untouched.items()))
             if place.untouched:
@@ -167,7 +167,7 @@ class OwnWorlds:
 
 
 def _name_in(headers: Mapping[str, str]) -> tuple[str | None, bool]:
-    """The session's name, and whether the server has given it out."""
+    """Returns the session's name, and True if it comes from the server's cookie."""
     name = headers.get(SESSION_HEADER, "").strip()
     if len(name) > LONGEST_NAME:
         raise FhirError(400, Issue(f"A session's name has at most {LONGEST_NAME} characters", "too-long"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.fhir.http._server import Server, Session
-from mab_gym.serve import Application, Gate, Limits, OwnWorlds, SharedWorld, Worlds, listen, run
+from mab_gym.serve import Application, Gate, OwnWorlds, ServeLimits, SharedWorld, Worlds, listen, run
 
 FHIR = "Content-Type: application/fhir+json"
 
@@ -87,7 +87,7 @@ class Client:
 
 
 @contextmanager
-def running(worlds: Worlds, limits: Limits | None = None, gate: Callable[[str], Gate] = Gate) -> Iterator[int]:
+def running(worlds: Worlds, limits: ServeLimits | None = None, gate: Callable[[str], Gate] = Gate) -> Iterator[int]:
     """Serves; yields the port."""
     listening = listen("127.0.0.1", 0)
     port = int(listening.getsockname()[1])
@@ -109,11 +109,11 @@ def running(worlds: Worlds, limits: Limits | None = None, gate: Callable[[str], 
         assert not thread.is_alive()
 
 
-def shared(limits: Limits | None = None, server: Server | None = None) -> SharedWorld:
+def shared(limits: ServeLimits | None = None, server: Server | None = None) -> SharedWorld:
     return SharedWorld(server or Server({}), limits)
 
 
-def own(limits: Limits | None = None, server: Server | None = None) -> OwnWorlds:
+def own(limits: ServeLimits | None = None, server: Server | None = None) -> OwnWorlds:
     return OwnWorlds(server or Server({}), limits)
 
 

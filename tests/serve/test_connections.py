@@ -10,12 +10,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from mab_gym.serve import Limits
+from mab_gym.serve import ServeLimits
 from tests.fhir.serving import serve
 from tests.serve.running import FHIR, Client, ask, own, patient, running, shared
 
 KIB = 1024
-TIGHT = Limits(
+TIGHT = ServeLimits(
     body=256 * KIB,
     bodies=512 * KIB,
     small_body=4 * KIB,
@@ -155,7 +155,7 @@ def test_too_many_requests_at_once_on_one_connection_end_it(port: int) -> None:
 
 
 def test_idle_connections_make_room_for_new_ones() -> None:
-    limits = Limits(connections=8)
+    limits = ServeLimits(connections=8)
     with running(shared(limits), limits) as port, ExitStack() as stack:
         held = [stack.enter_context(Client(port)) for _ in range(limits.connections)]
         assert [client.ask("GET", "/fhir/Patient").status for client in held] == [200] * len(held)
@@ -165,7 +165,7 @@ def test_idle_connections_make_room_for_new_ones() -> None:
 
 
 def test_slow_bodies_make_room_for_others() -> None:
-    limits = Limits(body=256 * KIB, bodies=512 * KIB, small_body=4 * KIB, body_seconds=20)
+    limits = ServeLimits(body=256 * KIB, bodies=512 * KIB, small_body=4 * KIB, body_seconds=20)
     with running(own(limits), limits) as port, ExitStack() as stack:
         slow = [stack.enter_context(Client(port)) for _ in range(3)]
         for client in slow:

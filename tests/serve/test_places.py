@@ -8,7 +8,7 @@ import pytest
 
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.serve import Limits, OwnWorlds
+from mab_gym.serve import OwnWorlds, ServeLimits
 from mab_gym.serve._places import LARGE_BODY
 from mab_gym.serve._quota import Quota
 from mab_gym.serve._worlds import Worlds
@@ -96,14 +96,14 @@ def test_ten_thousand_reads_shut_nobody_out() -> None:
     kept = write(worlds)
     for number in range(10_500):
         worlds.place({"x-mab-session": f"reads {number}"}, reading=True)
-    assert open_sessions(worlds) <= Limits().sessions
+    assert open_sessions(worlds) <= ServeLimits().sessions
     assert write(worlds)
     place, _ = worlds.place({"cookie": f"mab_session={kept}"}, reading=True)
     assert place.answer(Request("GET", "Patient?_summary=count")).body.count('"total": 1')
 
 
 def test_sessions_with_writes_stay_and_untouched_ones_make_room() -> None:
-    worlds = own(Limits(sessions=2, session_idle=3600))
+    worlds = own(ServeLimits(sessions=2, session_idle=3600))
     write(worlds, x_mab_session="a")
     worlds.place({"x-mab-session": "b"}, reading=True)
     write(worlds, x_mab_session="c")
@@ -123,7 +123,7 @@ def test_a_session_that_only_reads_is_kept_while_it_is_in_use(
     quiet: float, makes_room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may hold pages of a search that its client is about to ask for."""
-    worlds = own(Limits(sessions=2, session_idle=-1.0))
+    worlds = own(ServeLimits(sessions=2, session_idle=-1.0))
     write(worlds, x_mab_session="writes once")
     worlds.place({"x-mab-session": "reads"}, reading=True)
     monkeypatch.setattr("mab_gym.serve._worlds.USED_ONCE_SECONDS", quiet)
@@ -133,7 +133,7 @@ def test_a_session_that_only_reads_is_kept_while_it_is_in_use(
 
 
 def test_the_session_that_was_idle_longest_makes_room() -> None:
-    worlds = own(Limits(sessions=1, session_idle=-1.0))
+    worlds = own(ServeLimits(sessions=1, session_idle=-1.0))
     name = write(worlds)
     write(worlds, x_mab_session="new")
     with pytest.raises(FhirError, match="has ended") as caught:
@@ -168,7 +168,7 @@ def test_links_can_be_followed_without_a_session_and_after_it_began() -> None:
 
 # --- how much they may store -------------------------------------------------------------------------------------
 
-SMALL = Limits(session_bytes=200_000, stored_bytes=300_000, session_share=40_000)
+SMALL = ServeLimits(session_bytes=200_000, stored_bytes=300_000, session_share=40_000)
 
 
 def stored(size: int) -> dict[str, object]:

@@ -14,7 +14,7 @@ import pytest
 
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.serve._application import kind_of
-from mab_gym.serve._limits import Limits
+from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._turns import DEAR_SECONDS, RUNNING, GoneError, Turns
 
 
@@ -38,7 +38,7 @@ def busy() -> None:
 
 def test_others_are_served_while_some_work() -> None:
     async def main() -> None:
-        turns, let_go = Turns(Limits()), Event()
+        turns, let_go = Turns(ServeLimits()), Event()
         stuck = [take(turns, lambda: let_go.wait(30), f"hostile {n}") for n in range(RUNNING - 1)]
         answers = await asyncio.gather(*(take(turns, partial(int, n), f"innocent {n}") for n in range(20)))
         assert answers == list(range(20))
@@ -51,7 +51,7 @@ def test_others_are_served_while_some_work() -> None:
 
 def test_of_one_session_one_request_is_worked_on_at_a_time() -> None:
     async def main() -> None:
-        turns, let_go, seen = Turns(Limits()), Event(), list[int]()
+        turns, let_go, seen = Turns(ServeLimits()), Event(), list[int]()
         first = take(turns, lambda: let_go.wait(30), "a", alone="a")
         later = [take(turns, partial(seen.append, n), "a", alone="a") for n in range(3)]
         assert await take(turns, lambda: "b", "b", alone="b") == "b"
@@ -65,7 +65,7 @@ def test_of_one_session_one_request_is_worked_on_at_a_time() -> None:
 
 def test_what_fails_is_told_to_whoever_asked() -> None:
     async def main() -> None:
-        turns = Turns(Limits())
+        turns = Turns(ServeLimits())
         with pytest.raises(ZeroDivisionError):
             await take(turns, lambda: 1 // 0, "a", alone="a")
         assert await take(turns, lambda: 1, "a", alone="a") == 1
@@ -75,7 +75,7 @@ def test_what_fails_is_told_to_whoever_asked() -> None:
 
 def test_a_session_has_few_requests_waiting() -> None:
     async def main() -> None:
-        turns, let_go = Turns(Limits()), Event()
+        turns, let_go = Turns(ServeLimits()), Event()
         waiting = [take(turns, lambda: let_go.wait(30), "a", alone="a", most=2) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(FhirError, match="503: Many requests to this session are waiting") as caught:
@@ -90,7 +90,7 @@ def test_a_session_has_few_requests_waiting() -> None:
 
 def test_where_too_many_wait_the_slow_ones_are_refused_first() -> None:
     async def main() -> None:
-        turns, let_go = Turns(Limits(waiting=2)), Event()
+        turns, let_go = Turns(ServeLimits(waiting=2)), Event()
         await take(turns, busy, "slow")
         holding = take(turns, lambda: let_go.wait(30), "innocent", alone="x")
         waiting = [take(turns, partial(int, n), "slow", alone="x") for n in range(2)]
@@ -108,7 +108,7 @@ def test_where_too_many_wait_the_slow_ones_are_refused_first() -> None:
 @pytest.mark.parametrize("slow", [("slow", "kind"), ("new", "dear")])
 def test_quick_clients_go_before_slow_ones(slow: tuple[str, str]) -> None:
     async def main() -> None:
-        turns, let_go, seen = Turns(Limits()), Event(), list[str]()
+        turns, let_go, seen = Turns(ServeLimits()), Event(), list[str]()
         await take(turns, busy, "slow", "dear")
         await take(turns, lambda: None, "quick", "cheap")
         holding = take(turns, lambda: let_go.wait(30), "quick", "cheap", alone="x")
@@ -125,7 +125,7 @@ def test_quick_clients_go_before_slow_ones(slow: tuple[str, str]) -> None:
 
 def test_a_quick_client_that_was_slow_once_is_quick() -> None:
     async def main() -> None:
-        turns, let_go, seen = Turns(Limits()), Event(), list[str]()
+        turns, let_go, seen = Turns(ServeLimits()), Event(), list[str]()
         for client in ("quick", "once", "often"):
             await take(turns, lambda: None, client)
         await take(turns, busy, "once")
@@ -143,7 +143,7 @@ def test_a_quick_client_that_was_slow_once_is_quick() -> None:
 
 def test_slow_work_gives_way_to_quick_work_and_goes_on_in_the_end() -> None:
     async def main() -> None:
-        turns, at_work, let_go, stop = Turns(Limits()), Event(), Event(), Event()
+        turns, at_work, let_go, stop = Turns(ServeLimits()), Event(), Event(), Event()
         steps: list[float] = []
 
         def slow() -> int:
@@ -171,7 +171,7 @@ def test_slow_work_gives_way_to_quick_work_and_goes_on_in_the_end() -> None:
 
 def test_who_has_gone_is_not_worked_for() -> None:
     async def main() -> None:
-        turns, let_go, seen = Turns(Limits()), Event(), list[str]()
+        turns, let_go, seen = Turns(ServeLimits()), Event(), list[str]()
         holding = take(turns, lambda: let_go.wait(30), "a", alone="x")
         leaving = asyncio.Event()
 
