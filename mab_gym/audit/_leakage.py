@@ -15,8 +15,7 @@ from mab_gym.audit._alike import Hashes, nearly_the_same, sketches
 from mab_gym.charts._elements import full_name
 from mab_gym.cohort._names import folded
 from mab_gym.fhir.store._archive import Archive
-from mab_gym.fhir.store._base import parse_element
-from mab_gym.fhir.store._table import InstantColumn, PoolColumn, Table, write_instant
+from mab_gym.fhir.store._base import BaseTable
 from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
 
@@ -71,10 +70,11 @@ def material(
         now: The clock that prompts are filled with.
     """
     facts: dict[str, set[str]] = {}
-    patients = archive.tables.get("Patient")
-    for each in _people(patients) if patients is not None else ():
-        for what, found in _facts_of(each):
-            facts.setdefault(what, set()).add(found)
+    if (patients := archive.tables.get("Patient")) is not None:
+        people = BaseTable(patients)
+        for row in range(len(people)):
+            for what, found in _facts_of(people.resource(row)):
+                facts.setdefault(what, set()).add(found)
     if cases is not None:
         facts |= {"case prompts": set(), "texts in cases": set()}
         for family, case in cases:
@@ -98,23 +98,6 @@ def compare(first: Material, second: Material) -> list[Comparison]:
     examples = [f"{pair.first} and {pair.second}: {pair.share:.0%}" for pair in alike[:EXAMPLES]]
     lines.append(Comparison("charts nearly the same", len(first.charts), len(second.charts), len(alike), examples))
     return lines
-
-
-def _people(patients: Table) -> Iterator[dict[str, Any]]:
-    """Each Patient as Python values."""
-    for row, logical_id in enumerate(patients.ids):
-        resource: dict[str, Any] = {"id": str(logical_id)}
-        for column in patients.columns:
-            if isinstance(column, PoolColumn):
-                if column.name != "meta" and (code := int(column.codes[row])):
-                    resource[column.name] = parse_element(column.texts[code - 1])
-            elif form := int(column.forms[row]):
-                resource[column.name] = _instant(column, form, int(column.seconds[row]))
-        yield resource
-
-
-def _instant(column: InstantColumn, form: int, seconds: int) -> str:
-    return write_instant(seconds, column.known[form - 1]) if form <= len(column.known) else column.others[seconds]
 
 
 def _facts_of(patient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

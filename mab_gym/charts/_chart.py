@@ -1,4 +1,4 @@
-"""What a patient's chart holds, put in order for a reader; from any archive, imported ones of odd shapes included."""
+"""Reads a patient's chart from any archive and puts it in order for a reader; unusual imported shapes included."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMING: Final = (
     "code", "vaccineCode", "medicationCodeableConcept", "serviceType", "type", "category", "class", "description",
     "title", "name",
 )  # fmt: skip
-"""Elements that say what a resource is, the best first."""
+"""Elements that name a resource, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class ResultPoint:
     """One result.
 
     Attributes:
-        time: Seconds since 1970-01-01T00:00:00Z.
-        value: In the series' unit.
-        void: Whether it was entered in error.
+        time: Its time, in seconds since 1970-01-01T00:00:00Z.
+        value: Its value, in the series' unit.
+        void: True if it was entered in error or cancelled.
         status: Its status.
     """
 
@@ -48,10 +48,10 @@ class Series:
     """The numeric results of one kind, oldest first.
 
     Attributes:
-        code: As in ``K``.
-        name: For people.
-        unit: As displayed.
-        points: Results.
+        code: The code, as in ``K``.
+        name: The name for people.
+        unit: The unit as displayed.
+        points: The results.
     """
 
     code: str
@@ -67,16 +67,16 @@ class Series:
 
 @dataclass(slots=True)
 class ChartEntry:
-    """Things of one kind that were recorded once or again and again.
+    """A condition, drug, procedure or other thing that was recorded once or several times.
 
     Attributes:
-        name: What it is.
+        name: Its name.
         code: Its code.
-        count: How often it stands in the chart.
-        first: Seconds since 1970 of the first time, or None.
-        last: The same of the last time.
-        status: As of the last time.
-        detail: More of the last time, such as a dose.
+        count: The number of its records.
+        first: The time of the first record in seconds since 1970, or None.
+        last: The time of the last record in seconds since 1970, or None.
+        status: The status of the last record.
+        detail: A detail of the last record, such as a dose.
     """
 
     name: str
@@ -98,21 +98,21 @@ class ChartEntry:
 
 @dataclass(slots=True)
 class PatientChart:
-    """One patient.
+    """One patient's chart.
 
     Attributes:
         mrn: The Patient's id.
         name: Given and family names.
-        female: None where the gender is another or not known.
-        gender: As written.
-        birth: Date of birth, or None where no day is known.
-        born: The same as written, which may be a year alone.
-        facts: Other demographics, label by label.
+        female: True for a woman, False for a man, None for another or unknown gender.
+        gender: The gender as written.
+        birth: The date of birth; None if no day is known.
+        born: The date of birth as written, which may be only a year.
+        facts: Other demographics, by label.
         conditions: The problem list and diagnoses, the latest first.
-        medications: By drug, the latest first.
-        procedures: By kind, the most frequent first.
-        series: Numeric results by code; a blood pressure is two of them.
-        texts: Other results by name, with the last one's text as detail.
+        medications: The medications by drug, the latest first.
+        procedures: The procedures by kind, the most frequent first.
+        series: Numeric results by code; a blood pressure makes two of them.
+        texts: Other results by name, with the text of the last one as detail.
         others: Resources of further types, by type.
     """
 
@@ -131,7 +131,7 @@ class PatientChart:
     others: dict[str, list[ChartEntry]] = field(default_factory=dict)
 
     def age(self, now: datetime) -> int | None:
-        """Completed years."""
+        """Returns the age in completed years; None if the date of birth is not known."""
         if self.birth is None:
             return None
         return now.year - self.birth.year - ((now.month, now.day) < (self.birth.month, self.birth.day))
@@ -141,7 +141,7 @@ def read_chart(archive: Archive, mrn: str) -> PatientChart:
     """Reads a patient's chart.
 
     Raises:
-        UsageError: There is no such Patient; the text names some of nearly the same id.
+        UsageError: There is no such Patient; the text names some with a similar id.
     """
     table = archive.tables.get("Patient")
     ids = [str(logical_id) for logical_id in table.ids] if table is not None else []
@@ -162,7 +162,7 @@ def read_chart(archive: Archive, mrn: str) -> PatientChart:
 
 
 def when(seconds: int | None, to: str = "minutes") -> str:
-    """A time for people, in UTC; a dash where nobody knows."""
+    """Writes a time for people, in UTC; a dash if it is not known."""
     if seconds is None:
         return "–"
     try:
@@ -197,7 +197,7 @@ def _person(mrn: str, resource: Mapping[str, Any]) -> PatientChart:
 
 
 def _origin(extension: Mapping[str, Any]) -> str:
-    """Race or ethnicity in words: US Core's text, and what of its categories and details says more."""
+    """Returns race or ethnicity in words: US Core's text, with the categories and details that add something."""
     parts: dict[str, list[str]] = {"text": [], "": []}
     for part in (extension, *(e for e in extension.get("extension") or () if isinstance(e, dict))):
         for name, value in part.items():
@@ -225,7 +225,7 @@ def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
 
 
 def _naming(resource_type: str) -> str:
-    """The element that says what a resource of a type is."""
+    """Returns the element that names a resource of a type."""
     defined = defined_elements(resource_type)
     return next((name for name in _NAMING if name in defined), "code")
 
@@ -268,7 +268,7 @@ def _observations(chart: PatientChart, elements: Elements) -> None:
 
 
 def _amount_in_words(quantity: Any) -> str:
-    """A Quantity that no series takes: one without a time, or out of all measure."""
+    """Writes a Quantity that no series takes: one without a time, or without a plausible value."""
     if not isinstance(quantity, dict) or "value" not in quantity:
         return ""
     value, unit = str(quantity["value"]), str(quantity.get("unit") or quantity.get("code") or "")

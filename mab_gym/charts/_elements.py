@@ -1,4 +1,4 @@
-"""Elements of some rows of a table, parsed once for each distinct value."""
+"""Reads elements of some rows of a table, and parses each distinct value once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TIMES: Final = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod", "authoredOn",
     "recordedDate", "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "date", "issued", "period", "created",
 )  # fmt: skip
-"""Elements that say when something was, the best first."""
+"""Elements with the time of an event, the best first."""
 _LEAST, _GREATEST = 1e-100, 1e100
-"""The bounds of a measurement: what lies beyond is none; sums and differences of it leave what a float holds."""
+"""The bounds of a plausible measurement; sums and differences of larger numbers may not fit a float."""
 
 
 class Elements:
@@ -26,7 +26,7 @@ class Elements:
 
     Args:
         table: The table.
-        rows: Which of its rows.
+        rows: The rows to read.
     """
 
     def __init__(self, table: Table, rows: IntArray) -> None:
@@ -37,7 +37,7 @@ class Elements:
         return len(self.rows)
 
     def values(self, name: str) -> list[Any]:
-        """An element of each row as Python values; None where it is absent."""
+        """Returns an element of each row as Python values; None if it is absent."""
         column = self._columns.get(name)
         if not isinstance(column, PoolColumn):
             return [None] * len(self.rows)
@@ -46,7 +46,7 @@ class Elements:
         return [parsed.get(code) for code in codes.tolist()]
 
     def seconds(self, name: str) -> list[int | None]:
-        """A date or time of each row as seconds since 1970 (partial dates begin in UTC); a period's begin."""
+        """Returns a date, time or start of a period of each row, in seconds since 1970 (dates begin in UTC)."""
         column = self._columns.get(name)
         if isinstance(column, InstantColumn):
             found = zip(column.forms[self.rows].tolist(), column.seconds[self.rows].tolist(), strict=True)
@@ -57,7 +57,7 @@ class Elements:
         return [_seconds(value) for value in self.values(name)]
 
     def times(self) -> list[int | None]:
-        """When each of the rows was, by the first element that says so."""
+        """Returns the time of each row from the first element that has one, in seconds since 1970."""
         result: list[int | None] = [None] * len(self.rows)
         for name in (name for name in _TIMES if name in self._columns):
             found = self.seconds(name)
@@ -66,7 +66,7 @@ class Elements:
 
 
 def spoken(concept: Any) -> str:
-    """A CodeableConcept or a Coding in words: its text, else a display or code; of a list, the first that has one."""
+    """Returns a CodeableConcept or Coding in words: its text, display or code; for a list, the first with one."""
     if isinstance(concept, list):
         return next((said for each in concept if (said := spoken(each))), "")
     if not isinstance(concept, dict):
@@ -77,7 +77,7 @@ def spoken(concept: Any) -> str:
 
 
 def code_of(concept: Any) -> str:
-    """The first coding's code; empty where there is none."""
+    """Returns the first coding's code; empty if there is none."""
     if isinstance(concept, list):
         return code_of(concept[0]) if concept else ""
     codings = concept.get("coding") if isinstance(concept, dict) else None
@@ -85,7 +85,7 @@ def code_of(concept: Any) -> str:
 
 
 def full_name(names: Any) -> str:
-    """Given and family names, or the text, of the first HumanName that has any; empty where none has."""
+    """Returns given and family names, or the text, of the first HumanName that has any; empty if none has."""
     for name in (each for each in names or () if isinstance(each, dict)):
         parts = [*(name.get("given") or ()), name.get("family")]
         if full := " ".join(str(part) for part in parts if part) or str(name.get("text") or ""):
@@ -94,7 +94,7 @@ def full_name(names: Any) -> str:
 
 
 def amount_of(quantity: Any) -> float | None:
-    """The value of a Quantity, where it is one that figures and plots can be made of."""
+    """Returns the value of a Quantity if figures and plots can use it, else None."""
     value = quantity.get("value") if isinstance(quantity, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -102,7 +102,7 @@ def amount_of(quantity: Any) -> float | None:
 
 
 def _seconds(value: Any) -> int | None:
-    """The begin of a date, a time or a Period as seconds since 1970."""
+    """Returns the start of a date, a time or a Period in seconds since 1970."""
     if isinstance(value, dict):
         value = value.get("start") or value.get("end")
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Whom resources are about, as R4's search parameters say it: by whatever element, once or in a list, or nobody."""
+"""Finds the patients that resources are about, by R4's search parameters ``patient`` and ``subject``."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._table import IntArray, PoolColumn, Table
 
 _PARAMETERS: Final = ("patient", "subject")
-"""The search parameters that say whom a resource is about, the better one first."""
+"""The search parameters for the patient of a resource, the better one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Says which rows of a table are about which Patients: a pair for each; a row may be about several, or nobody.
+    """Pairs of the rows of a table and the Patients they are about; a row may be about several Patients or none.
 
     Attributes:
         people: Patient ids.
         rows: Shape ``(pairs,)``: rows of the table, rising.
-        numbers: Shape ``(pairs,)``: for each of them a place in ``people``.
+        numbers: Shape ``(pairs,)``: for each row an index into ``people``.
     """
 
     people: Sequence[str]
@@ -33,22 +33,22 @@ class Owners:
     numbers: IntArray
 
     def rows_of(self, patient: str) -> IntArray:
-        """The rows about a patient, in load order."""
+        """Returns the rows about a patient, in load order."""
         if patient not in self.people:
             return np.empty(0, dtype=np.intp)
         found: IntArray = self.rows[self.numbers == self.people.index(patient)]
         return found
 
     def counts(self) -> dict[str, int]:
-        """The number of rows about each of the patients."""
+        """Returns the number of rows about each patient."""
         each = np.bincount(self.numbers, minlength=len(self.people)).tolist()
         return dict(zip(self.people, each, strict=True))
 
 
 def owners(table: Table | None) -> Owners:
-    """Whom the rows of a table are about.
+    """Finds the Patients that the rows of a table are about.
 
-    A contained Patient, one of whom only an identifier is known, a Group and a Device are nobody here.
+    A contained Patient, a Patient named only by an identifier, a Group and a Device do not count.
     """
     numbers: dict[str, int] = {}
     found = []
@@ -60,7 +60,7 @@ def owners(table: Table | None) -> Owners:
                 found.append(_pairs(column, path, numbers))
     pairs = found[0] if len(found) == 1 else np.concatenate((np.empty((2, 0), dtype=np.int64), *found), axis=1)
     if len(found) > 1:
-        pairs = np.unique(pairs, axis=1)  # who is named by two elements of a row counts once
+        pairs = np.unique(pairs, axis=1)  # two elements of a row may name the same person
     return Owners(list(numbers), pairs[0], pairs[1])
 
 
@@ -75,9 +75,9 @@ def _paths(resource_type: str) -> Sequence[Path]:
 
 
 def _pairs(column: PoolColumn, path: Path, numbers: dict[str, int]) -> IntArray:
-    """Shape ``(2, pairs)``: a row and the number of a patient, each pair once and rows rising.
+    """Returns shape ``(2, pairs)``: a row and the number of a patient, each pair once, rows rising.
 
-    Further patients are added to ``numbers``.
+    Adds new patients to ``numbers``.
     """
     of_code: list[list[int]] = [[]]
     for text in column.texts:

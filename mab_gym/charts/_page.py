@@ -1,4 +1,4 @@
-"""A chart as one HTML page that needs nothing else: styles, plots and a little script are in it."""
+"""Shows a chart as one self-contained HTML page, with styles, plots and a little script."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FIRST: Final = (
     "K", "MG", "GLU", "A1C", "CREA", "EGFR", "NA", "HGB", "WBC", "PLT", "INR",
     "systolic", "HR", "T", "SPO2", "RR", "WT",
 )  # fmt: skip
-"""The order in which well-known series are shown; others follow."""
+"""The order of well-known series; others follow."""
 
 
 def page(chart: PatientChart, now: datetime) -> str:
-    """The whole page.
+    """Returns the whole page.
 
     Args:
-        chart: What to show.
+        chart: The chart to show.
         now: The record system's clock, at which the plots end.
     """
     title = f"{chart.name or chart.mrn} · chart"
@@ -122,7 +122,7 @@ def _plots(chart: PatientChart, now: int) -> Iterator[str]:
 
 
 def _groups(chart: PatientChart) -> list[list[Series]]:
-    """Which series share a plot, in the order of plots."""
+    """Returns the series of each plot, in the order of plots."""
     order = {code: place for place, code in enumerate(_FIRST)}
     codes = sorted(chart.series, key=lambda code: order.get(code, len(order)))
     groups = []

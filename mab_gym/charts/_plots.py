@@ -1,4 +1,4 @@
-"""Series over time as SVG: small, alike, readable without colour and without a script."""
+"""Plots series over time as small SVGs of one style, readable without colour and without a script."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mab_gym.charts._ranges import Range, flag
 WIDTH, HEIGHT = 380, 132
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 8, 8, 20
 _BUCKETS: Final = 140
-"""Of longer series each of so many stretches of time shows its least and its greatest value."""
+"""The number of time spans of a long series; each shows its least and its greatest value."""
 _DOTTED: Final = 70
-"""Up to so many points each gets a dot."""
+"""Up to so many points, each gets a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Line:
     """One line of a plot.
 
     Attributes:
-        name: What it shows.
+        name: The name of the series.
         unit: Its unit.
-        points: Oldest first, those entered in error included.
+        points: Its points, oldest first, those entered in error included.
         limits: The reference range, or None.
     """
 
@@ -37,7 +37,7 @@ class Line:
 
 
 def plot(lines: Sequence[Line], begin: int, end: int) -> str:
-    """An SVG of lines from ``begin`` to ``end`` (seconds since 1970); empty where nothing lies between."""
+    """Returns an SVG of lines from ``begin`` to ``end`` (seconds since 1970); empty if there is no point between."""
     inside = [[point for point in line.points if begin <= point.time <= end] for line in lines]
     values = [point.value for points in inside for point in points]
     if not values:
@@ -122,7 +122,7 @@ def _line(line: Line, points: Sequence[ResultPoint], scale: _Scale, number: int)
 
 
 def _thinned(points: Sequence[ResultPoint], scale: _Scale) -> list[ResultPoint]:
-    """As they are, or of each stretch of time the least and the greatest value; the last day always as it is."""
+    """Thins a long series to the least and the greatest value of each time span; keeps the last day as it is."""
     if len(points) <= 2 * _BUCKETS:
         return list(points)
     exact = [point for point in points if point.time >= scale.end - 86400]
@@ -138,7 +138,7 @@ def _thinned(points: Sequence[ResultPoint], scale: _Scale) -> list[ResultPoint]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three to five round numbers around all values."""
+    """Returns three to five round numbers around all values."""
     span = (high - low) or abs(high) * 0.2 or 1.0
     step = 10.0 ** math.floor(math.log10(span / 3))
     step = next(step * factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 3.5)

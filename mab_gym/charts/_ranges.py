@@ -1,4 +1,4 @@
-"""Adult reference ranges, to mark what lies outside.
+"""Adult reference ranges, to mark values outside them.
 
 Laboratory: American Board of Internal Medicine, Laboratory Test Reference Ranges, January 2023. Vital signs: the limits
 of the National Early Warning Score 2 (Royal College of Physicians, 2017) at which it gives no points; temperature in
@@ -20,7 +20,7 @@ WHOEVER: Final[dict[str, Range]] = {
     "PHA": (7.38, 7.44), "HR": (51, 90), "RR": (12, 20), "SPO2": (96, None), "T": (96.9, 100.4),
     "systolic": (111, 219), "diastolic": (None, 90),
 }  # fmt: skip
-"""The ranges that do not depend on the sex."""
+"""The ranges that are the same for both sexes."""
 _WOMEN: Final[dict[str, Range]] = {
     "HGB": (12, 16), "HCT": (37, 47), "CREA": (0.5, 1.1), "RBC": (4.2, 5.4), "HDL": (50, None),
 }  # fmt: skip
@@ -30,13 +30,13 @@ _MEN: Final[dict[str, Range]] = {
 
 
 def reference_range(code: str, female: bool | None) -> Range | None:
-    """The range of a result's code; None where there is none, or it depends on a sex that is not known."""
+    """Returns the range of a result's code; None if there is none, or it depends on a sex that is not known."""
     if code in WHOEVER:
         return WHOEVER[code]
     return None if female is None else (_WOMEN if female else _MEN).get(code)
 
 
 def flag(value: float, limits: Range | None) -> str:
-    """``H`` above the range, ``L`` below it, else nothing."""
+    """Returns ``H`` above the range, ``L`` below it, else an empty text."""
     low, high = limits or (None, None)
     return "H" if high is not None and value > high else "L" if low is not None and value < low else ""

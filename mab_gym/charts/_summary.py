@@ -1,4 +1,4 @@
-"""What an archive holds, in figures: counts, people, conditions, results; read by columns, in about a second."""
+"""Describes an archive in figures: counts, people, conditions, results. Read by columns, in about a second."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from mab_gym.charts._chart import when
-from mab_gym.charts._elements import amount_of, code_of, full_name, spoken
+from mab_gym.charts._elements import Elements, amount_of, code_of, full_name, spoken
 from mab_gym.charts._owners import owners
 from mab_gym.fhir.store._archive import Archive
 from mab_gym.fhir.store._base import parse_element
@@ -22,13 +22,13 @@ _MOST: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Some people in figures; None where nothing is known.
+    """A group of people in figures; None for unknown ones.
 
     Attributes:
-        count: How many.
-        mean_age: In completed years.
-        spread: Sample standard deviation of the ages.
-        female: Share of women, 0 to 1.
+        count: The number of people.
+        mean_age: The mean age in completed years.
+        spread: The sample standard deviation of the ages.
+        female: The share of women, from 0 to 1.
     """
 
     count: int
@@ -42,11 +42,11 @@ class KindFigures:
     """A kind of result or condition in figures.
 
     Attributes:
-        name: What it is.
-        count: How often it is recorded.
-        people: How many people have it.
-        unit: Unit of the values.
-        quantiles: 5 %, 50 % and 95 % of the values; empty where there are none.
+        name: The name of the result or condition.
+        count: The number of records of it.
+        people: The number of people who have it.
+        unit: The unit of the values.
+        quantiles: The 5 %, 50 % and 95 % quantiles of the values; empty if there are none.
     """
 
     name: str
@@ -62,12 +62,12 @@ class Summary:
 
     Attributes:
         counts: Resources by type.
-        profiles: People with a chart.
+        profiles: The people with a chart.
         everybody: All Patients.
-        first: The first day on which something was observed, None where nothing was.
-        last: The last one.
-        observations: Least, median and greatest number of observations of those who have any.
-        conditions: The most frequent ones by people.
+        first: The day of the first observation; None if there is none.
+        last: The day of the last observation; None if there is none.
+        observations: Least, median and greatest number of observations of the people who have any.
+        conditions: The conditions of the most people.
         results: The most frequent numeric results.
     """
 
@@ -82,11 +82,11 @@ class Summary:
 
 
 def summarize(archive: Archive, now: datetime) -> Summary:
-    """An archive in figures.
+    """Describes an archive in figures.
 
     Args:
-        archive: Which.
-        now: When ages are counted.
+        archive: The archive.
+        now: The time for which ages are computed.
     """
     tables = archive.tables
     each = list(owners(tables.get("Observation")).counts().values())
@@ -106,12 +106,11 @@ def summarize(archive: Archive, now: datetime) -> Summary:
 
 
 def patients(archive: Archive) -> Iterable[tuple[str, str, str, str, int]]:
-    """Id, name, gender, date of birth and number of observations of each Patient, in load order."""
+    """Yields id, name, gender, date of birth and number of observations of each Patient, in load order."""
     table = archive.tables.get("Patient")
     if table is None:
         return
-    names, genders = _pool_values(table, "name"), _pool_values(table, "gender")
-    births = _births(table)
+    names, genders, births = _all(table).values("name"), _all(table).values("gender"), _births(table)
     counts = owners(archive.tables.get("Observation")).counts()
     for row, logical_id in enumerate(table.ids):
         mrn = str(logical_id)
@@ -122,7 +121,7 @@ def _people(table: Table | None, only: set[str] | None, now: datetime) -> People
     if table is None:
         return People(0, None, None, None)
     rows = [row for row, logical_id in enumerate(table.ids) if only is None or str(logical_id) in only]
-    births, genders = _births(table), _pool_values(table, "gender")
+    births, genders = _births(table), _all(table).values("gender")
     ages = []
     for row in rows:
         try:
@@ -183,12 +182,8 @@ def _pool(table: Table | None, name: str) -> PoolColumn | None:
     return next((column for column in columns if column.name == name and isinstance(column, PoolColumn)), None)
 
 
-def _pool_values(table: Table, name: str) -> list[Any]:
-    column = _pool(table, name)
-    if column is None:
-        return [None] * len(table)
-    values = [None, *(parse_element(text) for text in column.texts)]
-    return [values[code] for code in column.codes.tolist()]
+def _all(table: Table) -> Elements:
+    return Elements(table, np.arange(len(table)))
 
 
 def _births(table: Table) -> list[str | None]:
@@ -203,7 +198,7 @@ def _births(table: Table) -> list[str | None]:
                 else write_instant(second, column.known[form - 1])[:10]
                 for form, second in found
             ]
-    return [str(value) if value else None for value in _pool_values(table, "birthDate")]
+    return [str(value) if value else None for value in _all(table).values("birthDate")]
 
 
 def _span(table: Table | None) -> tuple[str | None, str | None]:

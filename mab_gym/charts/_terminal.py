@@ -1,4 +1,4 @@
-"""A chart in the terminal."""
+"""Shows a chart in the terminal."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STYLES: Final = {"H": "bold red", "L": "bold blue"}
 
 
 def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iterator[RenderableType]:
-    """The chart, piece by piece.
+    """Yields the parts of the chart.
 
     Args:
-        chart: What to show.
+        chart: The chart to show.
         now: The record system's clock.
-        whole: Whether long lists are shown to their ends.
+        whole: True to show long lists to their ends.
     """
     age = chart.age(now)
     born = f"born {chart.born}" if chart.born else "date of birth not known"
@@ -85,7 +85,7 @@ def _results(chart: PatientChart) -> RenderableType:
 
 
 def spark(points: Sequence[ResultPoint]) -> str:
-    """The last values as a row of blocks."""
+    """Returns the last values as a row of block characters."""
     values = [point.value for point in points[-_SPARKS:]]
     low, high = min(values), max(values)
     if low == high:

@@ -195,8 +195,8 @@ class GuardedProtocol(HttpToolsProtocol):
 def guarded(limits: ServeLimits) -> type[GuardedProtocol]:
     """Returns the protocol class with its limits, as uvicorn expects it."""
 
-    class Protocol(GuardedProtocol):
+    class Guarded(GuardedProtocol):
         """One connection."""
 
-    Protocol.limits = limits
-    return Protocol
+    Guarded.limits = limits
+    return Guarded

@@ -1,4 +1,4 @@
-"""Questions to a FHIR server over a line that may fail: put again after a while, and given up with a clear word."""
+"""Requests to a FHIR server over an unreliable network: repeated after a while, then given up with a clear message."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mab_gym.fhir.store._base import parse_element
 
 TRIES: Final = 6
 LONGEST_WAIT: Final = 60.0
-"""Seconds at most before a request is put again, whatever ``Retry-After`` asks for."""
+"""The longest wait before a request is repeated, in seconds, even if ``Retry-After`` asks for more."""
 _TIMEOUT: Final = 120.0
 _GONE: Final = (404, 410)
-"""A server says so of a page of a search that it has forgotten."""
+"""The status codes of servers for a search page that they have forgotten."""
 
 
 class StatusError(RecordsError):
-    """A server refused a request; putting it again would not help."""
+    """A server refused a request; repeating it would not help."""
 
 
 class Asking:
@@ -28,12 +28,12 @@ class Asking:
 
     Args:
         base_url: The server's FHIR base.
-        pause: Seconds before a request that failed is put again the first time; doubled each time. Where the server
-            says how long to wait (``Retry-After``, RFC 9110 section 10.2.3), that counts, up to `LONGEST_WAIT`.
+        pause: Seconds before a failed request is repeated the first time; doubled each time. If the server says how
+            long to wait (``Retry-After``, RFC 9110 section 10.2.3), that is used, up to `LONGEST_WAIT`.
 
     Raises:
         NotInstalledError: httpx is missing.
-        UsageError: The URL is none, or holds a password.
+        UsageError: The URL is not valid, or holds a password.
     """
 
     def __init__(self, base_url: str, pause: float) -> None:
@@ -44,20 +44,20 @@ class Asking:
         self._client = self._httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=False, trust_env=False)
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         self._client.close()
 
     def get(self, url: str, gone: bool = False, tries: int = TRIES) -> Mapping[str, Any] | None:
-        """The JSON object at an address.
+        """Fetches the JSON object at an address.
 
         Args:
             url: The address.
-            gone: Whether None is an answer where it is gone.
-            tries: How often to ask at most.
+            gone: True to return None if the server has forgotten the page.
+            tries: The greatest number of requests.
 
         Raises:
-            StatusError: The server refuses.
-            RecordsError: It does not answer, or not in FHIR JSON.
+            StatusError: The server refused the request.
+            RecordsError: The server did not answer, or not in FHIR JSON.
         """
         said, wait = "", self._pause
         for attempt in range(tries):
@@ -85,10 +85,10 @@ class Asking:
         raise RecordsError(_silent(url, said))
 
     def same_origin(self, link: str) -> str:
-        """A link to a next page, which must lead to the same server.
+        """Returns the absolute URL of a link to a next page.
 
         Raises:
-            RecordsError: It does not.
+            RecordsError: The link leads to another server.
         """
         url = self._url.join(link)
         if (url.scheme, url.host, url.port) != (self._url.scheme, self._url.host, self._url.port):
@@ -99,7 +99,7 @@ class Asking:
         return str(url)
 
     def _read(self, url: str, text: str) -> Mapping[str, Any] | None:
-        """What an answer holds; None where it begins as JSON and breaks off, or is empty."""
+        """Parses an answer; returns None if it is empty, or begins as JSON but breaks off."""
         try:
             read = parse_element(text)
         except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The entries of a Bundle's JSON text one after another, however long it is; what is broken is passed over and named.
+"""Reads the entries of a Bundle's JSON text one after another, however long it is; broken parts are skipped and named.
 
-A well-formed entry is read by Python's own JSON reader. Where that fails, brackets are followed through the text to the
-end of the entry; where they do not match, the reading goes on at what looks like the beginning of another entry.
+Python's JSON reader parses well-formed entries. If it fails, brackets are followed to the end of the entry; if they do
+not match, reading continues at what looks like the beginning of another entry.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _JUNK: Final = re.compile(r"[^{\]]*")
 _LISTS: Final = re.compile(r"\[[\[\s]*")
 _BEGINS: Final = re.compile(r'\{\s*"(?:fullUrl|resource|search|request|response)"\s*:')
 _ENTRY: Final = re.compile(rf"[,}}\]]\s*({_BEGINS.pattern})")
-"""Where an entry may begin, seen from the end of another."""
+"""The possible beginning of an entry after the end of another."""
 _ENTRIES: Final = re.compile(r'"entry"\s*:\s*(\[)')
 _NO_UTF_8: Final = re.compile("[\udc80-\udcff]")
 _DEEPEST: Final = 100_000
 _OVERLAP: Final = 256
-"""So much of a text that was looked through is kept, in case what is looked for was cut in two."""
+"""Characters of a searched text that are kept, in case a match was cut in two."""
 
 
 class BrokenError(Exception):
@@ -44,10 +44,10 @@ class BrokenError(Exception):
 
 
 class NoBundleError(Exception):
-    """Raised where what is read is not a Bundle; the text says what it is.
+    """The text is not a Bundle; the message says what it is.
 
     Attributes:
-        resource_type: The type of resource that it says it is, or empty.
+        resource_type: The resource type that it names; empty if it names none.
     """
 
     def __init__(self, text: str, resource_type: str) -> None:
@@ -56,12 +56,12 @@ class NoBundleError(Exception):
 
 
 class BundleText:
-    """Reads the members of one JSON object and the items of its ``entry``, holding little more than one at a time.
+    """Reads the members of one JSON object and the items of its ``entry``, with little more than one item in memory.
 
     Args:
         file: The bytes.
-        chunk: How many to read at a time.
-        longest: Longer entries are passed over, in characters.
+        chunk: The number of bytes to read at a time.
+        longest: The greatest length of an entry in characters; longer ones are skipped.
     """
 
     def __init__(self, file: IO[bytes], chunk: int, longest: int) -> None:
@@ -72,19 +72,19 @@ class BundleText:
         self._ended = False
         self._line, self._counted = 1, 0
         self.named = False
-        """True once the object has said what type of resource it is, which may come after its entries."""
+        """True once the object has named its resource type, which may come after its entries."""
         self.fault = ""
-        """Why the file could not be read to its end, where it could not."""
+        """The reason why the file could not be read to its end; empty if there is none."""
 
     @property
     def line(self) -> int:
-        """The line that has been reached, counted from 1."""
+        """The current line, counted from 1."""
         self._line += self._text.count("\n", self._counted, self._place)
         self._counted = self._place
         return self._line
 
     def find_entries(self) -> bool:
-        """Goes to the first entry; False where there is no list of them.
+        """Goes to the first entry; returns False if there is no list of entries.
 
         Raises:
             BrokenError: The members before it cannot be read.
@@ -113,13 +113,13 @@ class BundleText:
         return False
 
     def find_entries_anyhow(self) -> bool:
-        """Goes to the first entry where what stands before it is broken; False where there is none."""
+        """Goes to the first entry after broken members; returns False if there is none."""
         found = self._look_for(_ENTRIES, self._place)
         self._place += found
         return found
 
     def entries(self) -> Iterator[tuple[int, Any, str]]:
-        """Line, value and problem of each entry; the value counts where the problem is empty."""
+        """Yields the line, the value and the problem of each entry; the value counts if the problem is empty."""
         while True:
             sign = self._next()
             line = self.line
@@ -150,7 +150,7 @@ class BundleText:
             yield line, value, "not UTF-8" if broken else ""
 
     def _ends_well(self) -> bool:
-        """Whether nothing but members of the Bundle and its end follow the list of entries."""
+        """Tells if only members of the Bundle and its end follow the list of entries."""
         try:
             while (sign := self._next()) not in ("}", ""):
                 if sign != '"':
@@ -168,7 +168,7 @@ class BundleText:
         return not self._next()
 
     def _next(self) -> str:
-        """The next character but white space and commas, or empty at the end."""
+        """Returns the next character after white space and commas; empty at the end."""
         if self._place > self._chunk:
             self._forget(self._place)
         while True:
@@ -180,10 +180,10 @@ class BundleText:
                 return ""
 
     def _value(self) -> tuple[Any, str]:
-        """The value that begins here, and its text; more is read until it is whole.
+        """Reads the value that begins here; returns it with its text.
 
         Raises:
-            BrokenError: It cannot be read; the place is still where it begins.
+            BrokenError: It cannot be read; the position stays at its beginning.
         """
         while True:
             try:
@@ -209,7 +209,7 @@ class BundleText:
             raise BrokenError(said)
 
     def _pass_over(self) -> bool:
-        """Goes to the end of a broken value, or to where another entry seems to begin; False where none does."""
+        """Goes to the end of a broken value, or to what looks like another entry; returns False if there is neither."""
         if self._text[self._place] not in "{[":
             return self._pass_junk()
         nesting, at, look = _Nesting(), self._place, self._place + 1
@@ -242,7 +242,7 @@ class BundleText:
                 return False
 
     def _look_for(self, pattern: re.Pattern[str], look: int) -> bool:
-        """Goes to the group of the next match; False, and at the end of the file, where there is none."""
+        """Goes to the group of the next match; goes to the end of the file and returns False if there is none."""
         while True:
             if match := pattern.search(self._text, look):
                 self._place = match.start(1)
@@ -253,10 +253,10 @@ class BundleText:
             look = max(0, look - dropped)
 
     def _move_on(self, place: int) -> int | None:
-        """Forgets what was looked through but for a little, and reads on.
+        """Drops the searched text except for a short overlap, and reads on.
 
         Returns:
-            How many characters were forgotten; None at the end of the file, which then is the place.
+            The number of dropped characters; None at the end of the file, which is then the position.
         """
         dropped = max(0, place - _OVERLAP)
         self._place = max(self._place, dropped)
@@ -272,7 +272,7 @@ class BundleText:
         self._text, self._place = self._text[place:], self._place - place
 
     def _read(self, least: int = 0) -> bool:
-        """Reads on; False at the end of the file."""
+        """Reads on; returns False at the end of the file."""
         while not self._ended:
             data = b""
             try:
@@ -288,7 +288,7 @@ class BundleText:
 
 
 class _Nesting:
-    """Follows strings and brackets through a text that comes in parts."""
+    """Follows strings and brackets through a text that is read in parts."""
 
     def __init__(self) -> None:
         self._open: list[str] = []
@@ -296,20 +296,20 @@ class _Nesting:
 
     @property
     def in_entries(self) -> bool:
-        """Whether this is the list of entries of a Bundle."""
+        """True if the position is directly in a Bundle's list of entries."""
         return self._open[-1:] == ["e"]
 
     def follow(self, text: str, at: int, end: int) -> tuple[Literal["open", "closed", "wrong"], int]:
-        """Goes on.
+        """Follows the text further.
 
         Args:
             text: The text.
-            at: From where.
-            end: Up to where.
+            at: The position to begin at.
+            end: The position to stop at.
 
         Returns:
-            Whether the first bracket is still open, was closed, or a bracket came that cannot stand there; and the
-            place to which it has come.
+            "open" or "closed" for the first bracket, or "wrong" at a bracket that cannot be there; and the position
+            reached.
         """
         while True:
             if self.in_string:

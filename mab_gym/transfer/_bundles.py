@@ -1,4 +1,4 @@
-"""Resources out of Bundles, with the references within a Bundle resolved as a server does it."""
+"""Reads resources from Bundles and resolves the references within a Bundle, as a server does."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _REFERENCE: Final = re.compile(rb'"reference"\s*:\s*"(urn:uuid:[^"\\]{1,256})"')
 class BundleFile:
     """One file with a Bundle: a transaction, as Synthea writes it, a collection, a searchset or a history.
 
-    It is read up to three times: for what references name, for the entries that have these addresses, and for the
-    resources.
+    It is read up to three times: for the references, for the entries that they name, and for the resources.
 
     Args:
         path: The file.
 
     Attributes:
-        conditional: References by a search, as in ``Practitioner?identifier=1``, which stay as they are.
-        dangling: References to an entry that the Bundle does not have.
+        conditional: The number of references by a search, as in ``Practitioner?identifier=1``, which are not resolved.
+        dangling: The number of references to entries that the Bundle does not have.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +32,7 @@ class BundleFile:
         self.dangling = 0
 
     def resources(self) -> Iterator[tuple[Piece, Any]]:
-        """Each entry with its resource, references resolved; where there is none, its piece says why."""
+        """Yields each entry with its resource, references resolved; if it is None, the piece has the reason."""
         targets = self._targets()
         deleted: set[str] = set()
         for piece in entries(self._path):
@@ -59,7 +58,7 @@ class BundleFile:
                     yield piece, self._resolved(resource, targets)
 
     def _targets(self) -> dict[str, str]:
-        """What the addresses of entries that are UUIDs stand for, of those that are referred to."""
+        """Maps the UUIDs of the entries that are referred to, to the type and id of their resources."""
         wanted = found_in(self._path, _REFERENCE)
         targets: dict[str, str] = {}
         if not wanted:
@@ -73,7 +72,7 @@ class BundleFile:
         return targets
 
     def _resolved(self, resource: dict[str, Any], targets: Mapping[str, str]) -> dict[str, Any]:
-        """The resource with its references to other entries replaced, however deep they stand."""
+        """Replaces a resource's references to other entries, at any depth."""
         open_values: list[Any] = [resource]
         while open_values:
             value = open_values.pop()
@@ -94,7 +93,7 @@ class BundleFile:
 
 
 def _id_of(full_url: str, resource: Mapping[str, Any]) -> str:
-    """A resource's id, else the one that its address ends in; empty where there is neither."""
+    """Returns a resource's id, else the last part of its address; empty if there is neither."""
     given = resource.get("id")
     if isinstance(given, str):
         return given
@@ -105,7 +104,7 @@ def _id_of(full_url: str, resource: Mapping[str, Any]) -> str:
 
 
 def _deletes(entry: Mapping[str, Any]) -> str:
-    """Type and id of what an entry deletes, as a history says it; empty where it deletes nothing."""
+    """Returns the type and id of the resource that a history's entry deletes; empty if it deletes none."""
     request = entry.get("request")
     if not isinstance(request, Mapping) or request.get("method") != "DELETE" or "resource" in entry:
         return ""

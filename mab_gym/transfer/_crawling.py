@@ -1,8 +1,8 @@
-"""Everything that a running FHIR server holds, page after page, in files that a later run goes on with.
+"""Imports everything that a running FHIR server holds, page after page; a later run continues an interrupted one.
 
-A folder beside the archive holds one NDJSON file for each resource type, and a state that says how far each has come.
-A page counts once the state says so: what was written after that is cut off when a run begins, so that a kill at any
-moment neither loses nor doubles anything.
+A folder beside the archive holds one NDJSON file for each resource type, and a state with the progress of each. A page
+counts once the state includes it; bytes after that are cut off when a run begins. So a kill at any moment neither loses
+nor repeats a resource.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mab_gym.transfer._importing import Imported, Tell, finish, take_lines
 from mab_gym.transfer._problems import noting
 
 PAGE: Final = 500
-"""Resources asked for at a time."""
+"""The number of resources per page."""
 _FIRST_TRIES: Final = 3
-"""So often a server is asked that has not answered yet at all."""
+"""The number of first requests to a server that has not answered yet."""
 _STATE: Final = "state.json"
 
 
@@ -36,21 +36,21 @@ def import_server(
     tell: Tell = lambda what, done, total: None,
     pause: float = 1.0,
 ) -> Imported:
-    """Imports from a FHIR server by its base URL; goes on where an earlier, cut off run had come.
+    """Imports from a FHIR server by its base URL; continues an earlier, interrupted run.
 
     Args:
         base_url: As in ``http://localhost:8080/fhir``. Headers and a bearer token come from the
             environment (see `mab_gym.client._transport`).
         out: The archive to write; ``OUT.partial`` beside it holds the pages until then.
-        name: What to call it.
-        types: Resource types; all that the server searches where empty.
-        tell: Told of progress.
-        pause: Seconds before a request that failed is put again the first time; doubled each time.
+        name: The archive's name.
+        types: The resource types to import; if empty, all that the server can search.
+        tell: Called with the progress.
+        pause: Seconds before a failed request is repeated the first time; doubled each time.
 
     Raises:
         NotInstalledError: httpx is missing.
-        UsageError: The URL is none, or the folder belongs to the import of another server.
-        RecordsError: The server does not answer, speaks another version of FHIR, or has nothing.
+        UsageError: The URL is not valid, or the folder belongs to the import of another server.
+        RecordsError: The server does not answer, speaks another version of FHIR, or has no resources.
     """
     with _Crawl(base_url, out.with_name(out.name + ".partial"), pause) as crawl:
         chosen = crawl.types(types)
@@ -90,13 +90,13 @@ class _Crawl:
     def __exit__(self, *_: object) -> None:
         self._asking.close()
         with suppress(OSError):
-            self._folder.rmdir()  # which it lets nobody do while there is anything in it
+            self._folder.rmdir()  # fails, as it should, while anything is in it
 
     def types(self, asked_for: Sequence[str]) -> list[str]:
-        """The resource types to fetch: those asked for, or all that the server searches.
+        """Returns the resource types to fetch: the requested ones, or all that the server can search.
 
         Raises:
-            RecordsError: The server says that it speaks another version of FHIR, or does not answer.
+            RecordsError: The server speaks another version of FHIR, or does not answer.
         """
         statement: Mapping[str, Any] = {}
         try:
@@ -119,11 +119,11 @@ class _Crawl:
         ]
 
     def file(self, resource_type: str) -> Path:
-        """Where the resources of a type lie."""
+        """Returns the file with the resources of a type."""
         return self._folder / f"{resource_type}.ndjson"
 
     def fetch(self, resource_type: str, tell: Tell) -> None:
-        """Fetches what is missing of a type."""
+        """Fetches the missing resources of a type."""
         first = f"{self._base}/{resource_type}?_count={PAGE}&_format=json"
         for _ in range(TRIES):
             state = self._state["types"].setdefault(resource_type, {"next": first, "bytes": 0, "count": 0})
@@ -141,7 +141,7 @@ class _Crawl:
         self._folder.rmdir()
 
     def _pages(self, resource_type: str, state: dict[str, Any], tell: Tell) -> bool:
-        """Fetches the pages of a type from where it had come; False where the server has forgotten the search."""
+        """Fetches the remaining pages of a type; returns False if the server has forgotten the search."""
         begun, asked = state["count"] > 0, set[str]()
         with self.file(resource_type).open("ab") as file:
             file.truncate(state["bytes"])

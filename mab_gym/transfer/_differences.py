@@ -1,4 +1,4 @@
-"""What of a resource did not come through as it was: elements that FHIR R4 does not define, values of other types."""
+"""Finds the parts of a resource that an import changed: elements unknown to FHIR R4, values of other types."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 def differences(raw: Mapping[str, Any], taken: Mapping[str, Any]) -> Iterator[str]:
-    """Says what differs, each thing by its path.
+    """Yields a sentence for each difference, with its path.
 
-    Nothing is said of what is empty, of one value where a list of one belongs (or the other way round), nor of how the
-    XHTML of a narrative is written.
+    Empty values, a single value in place of a list of one (or the reverse), and the spelling of a narrative's XHTML do
+    not count.
 
     Args:
-        raw: The resource as it came.
-        taken: As `mab_gym.fhir.model._parse.parse_resource` made it.
+        raw: The resource as it was received.
+        taken: The resource as `mab_gym.fhir.model._parse.parse_resource` returned it.
     """
     if raw != taken:
         yield from _of_objects(raw, taken, str(taken["resourceType"]))

@@ -1,4 +1,4 @@
-"""Exports: an archive's resources as Bulk Data NDJSON, or as transaction Bundles that a FHIR server loads."""
+"""Exports an archive's resources as Bulk Data NDJSON, or as transaction Bundles that a FHIR server loads."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _REFERENCE: Final = re.compile(r'"reference": ?"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64
 _PATIENT: Final = re.compile(r'"reference": ?"Patient/([A-Za-z0-9\-.]{1,64})')
 _BEAT: Final = 5000
 _Node = tuple[str, int]
-"""A resource: its type and its row."""
+"""A resource, as its type and row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export came to.
+    """The result of an export.
 
     Attributes:
-        folder: Where the files lie.
-        files: How many there are.
-        counts: Resources by type.
-        renamed: How many got a prefix before their number (see `export_bundles`).
+        folder: The folder with the files.
+        files: The number of files.
+        counts: The number of resources by type.
+        renamed: The number of resources whose id got a prefix (see `export_bundles`).
     """
 
     folder: Path
@@ -49,13 +49,13 @@ def export_ndjson(
     """Writes a folder with one ``Type.ndjson`` for each resource type, a resource a line, in load order.
 
     Args:
-        archive: What to export.
-        folder: A new folder; it appears when all is written.
-        patients: Only these people, and what refers to no other; all where empty.
-        tell: Told of progress.
+        archive: The archive to export.
+        folder: A new folder; it appears once all is written.
+        patients: Only these people, and the resources that refer to no other person; if empty, everything.
+        tell: Called with the progress.
 
     Raises:
-        UsageError: The folder is there already, or there is no such patient.
+        UsageError: The folder exists already, or there is no such patient.
     """
     chosen = _chosen(archive, patients)
     counts = {}
@@ -82,21 +82,21 @@ def export_bundles(
 ) -> Exported:
     """Writes a folder of numbered transaction Bundles that PUT each resource at its id.
 
-    Resources come in the order in which they were loaded, but for this: what is referred to comes before what refers to
-    it, so that a server which checks references takes one Bundle after the other, and resources that refer to one
-    another in a circle stand in one, larger than asked where need be. HAPI FHIR refuses ids of digits alone from
-    clients (``client_id_strategy``), so such an id gets its type before it, as in ``observation-12``.
+    Resources come in load order, except that a resource comes after those it refers to, so that a server that checks
+    references accepts one Bundle after the other. Resources that refer to one another in a circle are in one Bundle,
+    even if that exceeds the size. HAPI FHIR refuses ids of digits only from clients (``client_id_strategy``), so such
+    an id gets its type as a prefix, as in ``observation-12``.
 
     Args:
-        archive: What to export.
-        folder: A new folder; it appears when all is written.
-        size: Resources in a Bundle.
-        keep_ids: Whether to leave ids of digits alone as they are.
-        patients: As for `export_ndjson`.
-        tell: Told of progress.
+        archive: The archive to export.
+        folder: A new folder; it appears once all is written.
+        size: The number of resources in a Bundle, at least 1.
+        keep_ids: True to keep ids of digits only as they are.
+        patients: Only these people, and the resources that refer to no other person; if empty, everything.
+        tell: Called with the progress.
 
     Raises:
-        UsageError: The folder is there already, there is no such patient, or the size is none.
+        UsageError: The folder exists already, there is no such patient, or the size is below 1.
     """
     if size < 1:
         raise UsageError(f"a Bundle holds at least one resource, not {size}")
@@ -137,12 +137,12 @@ def export_bundles(
 
 
 def _named(resource_type: str, logical_id: str) -> str:
-    """An id that a server takes from a client: digits alone get the type before them."""
+    """Returns an id that a server accepts from a client: an id of digits only gets its type as a prefix."""
     return f"{resource_type.lower()}-{logical_id}" if logical_id.isdigit() else logical_id
 
 
 def _check_names(archive: Archive) -> None:
-    """Whether all ids differ when those of digits alone have their type before them.
+    """Checks that all ids differ once those of digits only have a prefix.
 
     Raises:
         UsageError: Two would be the same.
@@ -162,7 +162,7 @@ def _renamed(match: re.Match[str]) -> str:
 
 
 class _Texts:
-    """The resources of a table as compact JSON; each distinct element is printed once."""
+    """The resources of a table as compact JSON; each distinct element is serialized once."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -170,7 +170,7 @@ class _Texts:
         self._elements: dict[tuple[str, int], str] = {}
 
     def compact(self, row: int) -> str:
-        """One resource."""
+        """Returns one resource."""
         parts = [f'{self._head}{self._table.ids[row]}"']
         for column in self._table.columns:
             if isinstance(column, InstantColumn):
@@ -185,7 +185,7 @@ class _Texts:
         return "".join(parts) + "}"
 
     def references(self, row: int) -> Iterator[tuple[str, str]]:
-        """Type and id of what a resource refers to."""
+        """Yields the type and id of each resource that a resource refers to."""
         for match in _REFERENCE.finditer(self.compact(row)):
             yield match[1], match[2]
 
@@ -197,10 +197,10 @@ def _instant(column: InstantColumn, form: int, seconds: int) -> str:
 
 
 def _chosen(archive: Archive, patients: Collection[str]) -> dict[str, IntArray]:
-    """By type, the rows to export.
+    """Returns the rows to export by type.
 
     Raises:
-        UsageError: Somebody is not there.
+        UsageError: There is no such patient.
     """
     if not patients:
         return {name: np.arange(len(table)) for name, table in archive.tables.items()}
@@ -225,7 +225,7 @@ def _chosen(archive: Archive, patients: Collection[str]) -> dict[str, IntArray]:
 
 
 def _of_these(table: Table, wanted: set[str]) -> tuple[IntArray, IntArray]:
-    """Which rows refer to one of these people, and which to anybody else."""
+    """Returns two masks: the rows that refer to one of these people, and those that refer to anybody else."""
     these, others = np.zeros(len(table), dtype=np.bool_), np.zeros(len(table), dtype=np.bool_)
     for column in table.columns:
         if isinstance(column, PoolColumn):
@@ -236,9 +236,9 @@ def _of_these(table: Table, wanted: set[str]) -> tuple[IntArray, IntArray]:
 
 
 def _add_of_nobody(archive: Archive, chosen: dict[str, IntArray], undecided: Mapping[str, Sequence[int]]) -> None:
-    """Adds what refers to nobody, such as an Organization, unless by way of others it is about somebody else.
+    """Adds resources that refer to nobody, such as an Organization, unless they refer indirectly to somebody else.
 
-    A Provenance of another person's result names no Patient and is that person's all the same.
+    A Provenance of another person's result names no Patient, but still belongs to that person.
     """
     if not any(undecided.values()):
         return
@@ -267,7 +267,7 @@ def _add_of_nobody(archive: Archive, chosen: dict[str, IntArray], undecided: Map
 def _loading_order(
     archive: Archive, chosen: Mapping[str, IntArray], texts: Mapping[str, _Texts]
 ) -> Iterator[list[_Node]]:
-    """Each resource after what it refers to, otherwise in load order; circles as one."""
+    """Yields resources in load order, but each after those it refers to; circles come together."""
     places = {name: {str(archive.tables[name].ids[row]): row for row in rows.tolist()} for name, rows in chosen.items()}
     refers = {name: _types_referred_to(archive.tables[name]) & set(chosen) for name in chosen}
     visited = _Visited()
@@ -296,7 +296,7 @@ def _loading_order(
 
 
 def _as_loaded(archive: Archive, chosen: Mapping[str, IntArray]) -> Iterator[_Node]:
-    """Resources of all types in the order in which they were loaded, where the archive knows it."""
+    """Yields resources of all types in load order; the archive must know it for some table."""
     names = list(chosen)
     kinds = np.concatenate([np.full(len(chosen[name]), kind) for kind, name in enumerate(names)])
     rows = np.concatenate([chosen[name] for name in names])
@@ -313,7 +313,7 @@ def _as_loaded(archive: Archive, chosen: Mapping[str, IntArray]) -> Iterator[_No
 
 @dataclass(slots=True)
 class _Visited:
-    """What a search for circles has come by: a number for each node, and which are on its path."""
+    """The state of a search for circles: numbers of visited nodes, and the nodes on its path."""
 
     number: dict[_Node, int] = field(default_factory=dict)
     low: dict[_Node, int] = field(default_factory=dict)
@@ -321,7 +321,10 @@ class _Visited:
 
 
 def _components(first: _Node, needs: Callable[[_Node], list[_Node]], visited: _Visited) -> Iterator[list[_Node]]:
-    """The strongly connected components that are reached, what is referred to first (Tarjan, SIAM J. Comput. 1972)."""
+    """Yields the strongly connected components reached from a node, targets of references first.
+
+    The algorithm is Tarjan's (SIAM J. Comput. 1972).
+    """
     stack = [(first, iter(needs(first)))]
     visited.number[first] = visited.low[first] = len(visited.number)
     visited.path[first] = None
@@ -357,7 +360,7 @@ def _types_referred_to(table: Table) -> set[str]:
 
 
 class _fresh:  # noqa: N801  (a context manager)
-    """A folder that appears under its name when all is in it."""
+    """A folder that gets its name once it is complete."""
 
     def __init__(self, folder: Path) -> None:
         if folder.exists():

@@ -1,4 +1,4 @@
-"""From pieces of JSON to tables: what is a resource is taken, what is none is named."""
+"""Builds tables from the JSON of resources; what is not a valid resource is refused with the reason."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from mab_gym.transfer._ordering import with_positions
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _META: Final = {"versionId": "1", "lastUpdated": DEFAULT_NOW.isoformat(timespec="milliseconds")}
-"""What a resource has of ``meta`` at least, as if a server had stored it."""
+"""The members of ``meta`` that each resource gets, as from a server, if it has none."""
 
 
 class RefusedError(Exception):
-    """A piece is no resource that can be taken; the text says why."""
+    """A piece is not a resource that can be taken; the text says why."""
 
 
 class Gathering:
-    """Takes resources one after another; of those with one type and id the first.
+    """Takes resources one after another; of several with the same type and id, it keeps the first.
 
     Attributes:
-        undated: Whether some did not say when they were last updated.
-        repeated: How many came again, equal in all that they say.
-        named: How many came without an id and were given one.
+        undated: True if any resource had no ``meta.lastUpdated``.
+        repeated: The number of resources that came again with the same content.
+        named: The number of resources that had no id and were given one.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Gathering:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many resources of each type were taken."""
+        """The number of taken resources of each type."""
         return {name: len(gatherer) for name, gatherer in self._gatherers.items()}
 
     def take(self, text: str, *, repeatable: bool = False) -> list[str]:
@@ -57,14 +57,14 @@ class Gathering:
 
         Args:
             text: The JSON.
-            repeatable: Whether a resource may come again where it says just the same.
+            repeatable: True if the same resource may come again with the same content.
 
         Returns:
-            What did not come through as it was (`differences`).
+            The differences between the resource and what was stored (see `differences`).
 
         Raises:
-            RefusedError: It is not JSON, no resource, no server would store it, its id is none that FHIR allows, or
-                another one was there before.
+            RefusedError: It is not JSON, not a resource, not storable by a server, has an invalid id, or another one
+                with its id was taken before.
         """
         try:
             raw = parse_element(text)
@@ -73,12 +73,12 @@ class Gathering:
         return self.take_resource(raw, text, repeatable=repeatable)
 
     def take_resource(self, raw: Any, text: str | None = None, *, repeatable: bool = False) -> list[str]:
-        """Takes a resource as Python values (see `take`).
+        """Takes a resource as Python values; returns and raises as `take` does.
 
         Args:
-            raw: What `parse_element` gave.
-            text: The same as text, where it is at hand.
-            repeatable: As for `take`.
+            raw: The values from `parse_element`.
+            text: The resource's JSON, if it is at hand.
+            repeatable: True if the same resource may come again with the same content.
         """
         kind = raw.get("resourceType") if isinstance(raw, Mapping) else None
         if not isinstance(kind, str) or kind not in resource_types():
@@ -120,12 +120,12 @@ class Gathering:
         return changed
 
     def _made_id(self, resource: Mapping[str, Any], gatherer: TableGatherer) -> str:
-        """An id that follows from what a resource says, and from its place where another one says just the same."""
+        """Makes an id from a resource's content; if that is taken, from its content and number."""
         content = compact(resource)
         made = str(uuid.uuid5(uuid.NAMESPACE_OID, content))
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.named} {content}")) if made in gatherer else made
 
     def tables(self) -> list[Table]:
-        """The tables in the order of their first resources, with the order of all where types came mixed."""
+        """Returns the tables in the order of their first resources, with the load order of rows if types came mixed."""
         tables = [gatherer.table() for gatherer in self._gatherers.values()]
         return with_positions(tables, [np.frombuffer(each, dtype=np.int64) for each in self._positions.values()])

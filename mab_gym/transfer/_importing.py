@@ -1,4 +1,4 @@
-"""Imports: from files or a running server to an archive, whole or not at all."""
+"""Imports files into an archive, which is written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from mab_gym.transfer._problems import Problem, Problems, noting
 from mab_gym.transfer._reading import Piece, alone, files_of, form_of, lines
 
 Tell = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is (0 where nobody knows)."""
+"""Called with the current activity, the amount done, and the total amount (0 if it is not known)."""
 _BEAT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to.
+    """The result of an import.
 
     Attributes:
         path: The archive.
         digest: Its digest.
-        counts: By resource type, how many were taken.
-        problems: What was left out, and what was taken otherwise than it came.
-        conditional: References by a search, which stay as they came.
-        dangling: References to entries that their Bundle does not have.
-        repeated: Resources that came again, equal in all that they say.
-        named: Resources that came without an id and were given one.
-        order: What the order between types was known by, where they were fetched one by one (`in_order_of_server`).
+        counts: The number of taken resources by type.
+        problems: The resources that were left out or changed.
+        conditional: The number of references by a search, which were not resolved.
+        dangling: The number of references to entries that their Bundle does not have.
+        repeated: The number of resources that came again with the same content.
+        named: The number of resources that had no id and were given one.
+        order: The source of the order between types if they were fetched one by one (see `in_order_of_server`).
     """
 
     path: Path
@@ -50,17 +50,17 @@ class Imported:
 def import_files(source: Path, out: Path, name: str, tell: Tell = lambda what, done, total: None) -> Imported:
     """Imports NDJSON (Bulk Data), Bundles or single resources from a file or a folder.
 
-    Resources stay in the order of the files' names and of their lines or entries.
+    Resources keep the order of the files' names and of their lines or entries.
 
     Args:
-        source: A file or folder: ``*.ndjson`` (``*.jsonl``) are lines, ``*.json`` Bundles or a resource each, all may
-            be gzipped.
+        source: A file or folder: ``*.ndjson`` and ``*.jsonl`` hold a resource a line, ``*.json`` a Bundle or a
+            resource. All may be gzipped.
         out: The archive to write.
-        name: What to call it.
-        tell: Told of progress.
+        name: The archive's name.
+        tell: Called with the progress.
 
     Raises:
-        RecordsError: There is nothing to import, or nothing of it could be taken.
+        RecordsError: There is nothing to import, or no resource could be taken.
     """
     paths = files_of(source, (".ndjson", ".jsonl", ".json"))
     gathering, conditional, dangling = Gathering(), 0, 0
@@ -95,10 +95,10 @@ def finish(
     dangling: int = 0,
     from_server: bool = False,
 ) -> Imported:
-    """Writes what was gathered.
+    """Writes the gathered resources to an archive.
 
     Raises:
-        RecordsError: That is nothing.
+        RecordsError: There are none.
     """
     counts = gathering.counts
     if not counts:
@@ -115,7 +115,7 @@ def finish(
 
 
 def take_lines(gathering: Gathering, problems: Problems, path: Path, source: str) -> None:
-    """Takes all lines of an NDJSON file, naming problems as those of ``source``."""
+    """Takes all lines of an NDJSON file; problems are noted under the name ``source``."""
     for piece in lines(path):
         _take(gathering, problems, source, piece)
 
@@ -129,7 +129,10 @@ def _take(
     *,
     repeatable: bool = False,
 ) -> None:
-    """Takes the resource of a piece, or its text; only Bulk Data, a resource a line, promises that none comes again."""
+    """Takes the resource of a piece, or else its text.
+
+    Resources from Bundles may come again; only Bulk Data, with a resource a line, promises that none does.
+    """
     try:
         if piece.problem:
             raise RefusedError(piece.problem)

@@ -1,4 +1,4 @@
-"""The order in which resources of several types were loaded, as far as it can be known."""
+"""Finds the order in which resources of several types were loaded, as far as it can be known."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BY_TYPES: Final = "type after type"
 
 
 def with_positions(tables: Sequence[Table], places: Sequence[IntArray]) -> list[Table]:
-    """Tables that say in which order their rows were loaded; without a word where one table came after the other.
+    """Adds to tables the load order of their rows, unless each table was loaded after the one before it.
 
     Args:
         tables: The tables.
-        places: For each of them the places of its rows among all, counted from 1 and rising.
+        places: For each table the positions of its rows in the load order of all rows, rising from 1 up.
     """
     total = sum(len(each) for each in places)
     if not total or np.array_equal(np.concatenate(places), np.arange(1, total + 1)):
@@ -35,19 +35,19 @@ def with_positions(tables: Sequence[Table], places: Sequence[IntArray]) -> list[
 
 
 def in_order_of_server(tables: Sequence[Table], dated: bool) -> tuple[list[Table], str]:
-    """Tables that were fetched one by one, with the order in which the server seems to have stored all of it.
+    """Adds to tables that were fetched one by one the order in which the server seems to have stored all rows.
 
-    A server gives each type's resources in the order in which it stored them. Between types their ids tell it, where
-    they are numbers that rise within each type and none is given twice: then they come from one counter. Otherwise
-    ``meta.lastUpdated`` tells it, where it never falls within a type: then nothing was updated out of turn. What has
-    the same time stays type after type.
+    A server returns the resources of a type in the order in which it stored them. The order between types is found
+    by their ids, if these are numbers that rise within each type and none is used twice: then they come from one
+    counter. Otherwise it is found by ``meta.lastUpdated``, if that never falls within a type. Equal times stay type
+    after type.
 
     Args:
         tables: The tables.
-        dated: Whether each resource says when it was last updated.
+        dated: True if every resource has ``meta.lastUpdated``.
 
     Returns:
-        The tables, and what their order was known by: `BY_IDS`, `BY_TIMES` or `BY_TYPES`.
+        The tables, and the source of their order: `BY_IDS`, `BY_TIMES` or `BY_TYPES`.
     """
     known: list[tuple[str, Callable[[Table], IntArray | None]]] = [(BY_IDS, _numbers)]
     if dated:
@@ -67,13 +67,13 @@ def in_order_of_server(tables: Sequence[Table], dated: bool) -> tuple[list[Table
 
 
 def _numbers(table: Table) -> IntArray | None:
-    """Ids that are numbers and rise."""
+    """Returns the ids if they are rising numbers, else None."""
     ids = table.ids
     return ids if isinstance(ids, np.ndarray) and bool((ids[1:] > ids[:-1]).all()) else None
 
 
 def _times(table: Table) -> IntArray | None:
-    """When each row was last updated, in microseconds, where that never falls."""
+    """Returns the time of each row's last update in microseconds since 1970 if it never falls, else None."""
     meta = next((column for column in table.columns if column.name == "meta"), None)
     if not isinstance(meta, PoolColumn) or not np.all(meta.codes):
         return None

@@ -1,4 +1,4 @@
-"""What an import could not take, or not whole, each named with its place."""
+"""The problems of an import: resources that were left out or changed, each with its place."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Final, TextIO
 
 SHOWN: Final = 12
-"""So many problems are kept to be shown; all are in the file."""
+"""The number of problems kept for display; the file has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was left out, or taken otherwise than it came.
+    """A resource that was left out or changed.
 
     Attributes:
         source: The file or address.
-        place: Where in it, as in ``line 7`` or ``entry 3, line 90``.
-        text: What was wrong.
-        taken: Whether the resource was taken, but for this.
+        place: The place in it, as in ``line 7`` or ``entry 3, line 90``.
+        text: The problem.
+        taken: True if the resource was taken with a change, False if it was left out.
     """
 
     source: str
@@ -34,22 +34,22 @@ class Problem:
 
 
 class Problems:
-    """Counts problems, keeps the first, writes all to a file of JSON lines that comes to be with the first one.
+    """Counts problems, keeps the first ones, and writes all to a file of JSON lines.
 
     Args:
-        path: The file.
+        path: The file; it is created with the first problem.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count, self.changed = 0, 0
-        """How many resources were left out, and how many were taken, but not whole."""
+        """The numbers of resources that were left out, and that were taken with a change."""
         self.first: list[Problem] = []
         self.first_changed: list[Problem] = []
         self._file: TextIO | None = None
 
     def note(self, problem: Problem) -> None:
-        """Takes one down; what is no character that could be written (half of a surrogate pair) by its number."""
+        """Notes a problem; escapes characters that UTF-8 cannot encode, such as half of a surrogate pair."""
         problem = replace(problem, source=_written(problem.source), text=_written(problem.text))
         self.count += not problem.taken
         self.changed += problem.taken
@@ -72,7 +72,7 @@ def _written(text: str) -> str:
 
 @contextmanager
 def noting(path: Path) -> Iterator[Problems]:
-    """Problems whose file is closed at the end; an older file is removed at the beginning."""
+    """Yields `Problems` and closes the file at the end; removes an older file first."""
     path.unlink(missing_ok=True)
     problems = Problems(path)
     try:

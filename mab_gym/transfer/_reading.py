@@ -1,6 +1,6 @@
-"""Resources out of files, piece by piece: lines of NDJSON, entries of Bundles, or one alone, plain or gzipped.
+"""Reads files piece by piece: lines of NDJSON, entries of Bundles, or a single resource, plain or gzipped.
 
-Files may be larger than memory. What is broken is named, and the rest is read on.
+Files may be larger than memory. Reading goes on after broken pieces, each of which is reported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mab_gym.errors import RecordsError
 from mab_gym.transfer._bundle_text import BrokenError, BundleText, NoBundleError
 
 LONGEST_LINE: Final = 16 * 1024 * 1024
-"""Longer lines and entries are passed over, unread."""
+"""Longer lines and entries are skipped unread, in bytes or characters."""
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 512
 
@@ -29,10 +29,10 @@ class Piece:
     """A piece of a file.
 
     Attributes:
-        place: Where it stands, as in ``line 7`` or ``entry 3, line 90``.
-        text: The text of a line; empty where ``problem`` says what was wrong.
-        problem: Why there is nothing.
-        value: What the JSON of an entry holds.
+        place: Its place, as in ``line 7`` or ``entry 3, line 90``.
+        text: The text of a line; empty if there is a problem.
+        problem: The reason why there is no text or value; empty if there is one.
+        value: The parsed JSON of an entry.
     """
 
     place: str
@@ -42,10 +42,10 @@ class Piece:
 
 
 def files_of(source: Path, endings: tuple[str, ...]) -> list[Path]:
-    """A file alone, or the files of a folder with one of these endings (``.gz`` apart), in the order of their names.
+    """Returns a file alone, or the files of a folder with one of these endings (before ``.gz``), ordered by name.
 
     Raises:
-        RecordsError: There is no such file or folder, or nothing of the kind in it.
+        RecordsError: There is no such file or folder, or no such file in the folder.
     """
     if source.is_file():
         return [source]
@@ -58,10 +58,10 @@ def files_of(source: Path, endings: tuple[str, ...]) -> list[Path]:
 
 
 def form_of(path: Path) -> Literal["lines", "bundle", "resource"]:
-    """Tells what a file holds: a resource a line, a Bundle, or one resource alone.
+    """Tells what a file holds: a resource a line, a Bundle, or a single resource.
 
-    The ending tells it of ``.ndjson`` and ``.jsonl``, the contents of all others. What is neither counts as a Bundle in
-    a ``.json`` file and as lines elsewhere; whoever reads it says what is wrong with it.
+    For ``.ndjson`` and ``.jsonl`` the ending decides, for all others the contents. Unknown contents count as a Bundle
+    in a ``.json`` file and as lines elsewhere; reading them then reports the problem.
     """
     plain = path.name.removesuffix(".gz")
     if plain.endswith((".ndjson", ".jsonl")):
@@ -80,7 +80,7 @@ def form_of(path: Path) -> Literal["lines", "bundle", "resource"]:
 
 
 def alone(path: Path) -> Piece:
-    """The one resource that a file holds."""
+    """Reads the single resource of a file."""
     try:
         with _opened(path) as file:
             data = file.read(LONGEST_LINE + 1)
@@ -94,7 +94,7 @@ def alone(path: Path) -> Piece:
 
 
 def _says_otherwise(path: Path) -> bool:
-    """Tells if an object that has a list of entries first says after it that it is another resource, such as a List."""
+    """Tells if an object with a list of entries names, after them, another resource type, such as List."""
     try:
         return bool(json.loads(alone(path).text)["resourceType"] != "Bundle")
     except (ValueError, RecursionError, KeyError):
@@ -102,7 +102,7 @@ def _says_otherwise(path: Path) -> bool:
 
 
 def _first_line_is_one_of_many(path: Path) -> bool:
-    """Tells if the first line is JSON that is whole, and more follows it."""
+    """Tells if the first line is complete JSON and is followed by more."""
     try:
         with _opened(path) as file:
             first = file.readline(LONGEST_LINE)
@@ -113,7 +113,7 @@ def _first_line_is_one_of_many(path: Path) -> bool:
 
 
 def lines(path: Path) -> Iterator[Piece]:
-    """The lines of a file but for empty ones."""
+    """Yields the lines of a file without empty ones."""
     number = 0
     try:
         with _opened(path) as file:
@@ -134,7 +134,7 @@ def lines(path: Path) -> Iterator[Piece]:
 
 
 def entries(path: Path) -> Iterator[Piece]:
-    """The entries of a Bundle, each with its value."""
+    """Yields the entries of a Bundle."""
     try:
         with _opened(path) as file:
             yield from _entries(BundleText(file, _CHUNK, LONGEST_LINE))
@@ -143,7 +143,7 @@ def entries(path: Path) -> Iterator[Piece]:
 
 
 def found_in(path: Path, pattern: re.Pattern[bytes]) -> set[str]:
-    """What the first group of a pattern finds in the bytes of a file, up to where it can be read."""
+    """Returns all matches of a pattern's first group in the bytes of a file, as far as it can be read."""
     found, rest = set[str](), b""
     with suppress(OSError, EOFError, zlib.error), _opened(path) as file:
         while data := file.read1(_CHUNK):  # type: ignore[attr-defined]
