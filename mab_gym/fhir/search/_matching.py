@@ -1,9 +1,14 @@
-"""Reads the values of search parameters into filters (FHIR R4 section 3.1.1.4, as HAPI reads them)."""
+"""Reads the values of search parameters into filters (FHIR R4 section 3.1.1.4, as HAPI reads them).
+
+`make_filter` finds the reader for a parameter: by its name for ``_tag``, ``_security`` and ``_source``, else by its
+type. Each reader knows the modifiers of its parameters; ``:missing`` is read in one place for all but the named ones.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import lru_cache, partial
 from math import isinf
@@ -31,213 +36,156 @@ _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?",
 _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap", "=": "eq"} | {
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
-
 _TENTH = Decimal.from_float(0.1)
 """Java's ``new BigDecimal(0.1)``, a little more than a tenth."""
 LONGEST_REFUSAL = 500
-"""HAPI keeps that much of what went wrong while it was searching."""
+"""The most characters that HAPI keeps of an error from within a search."""
 LONGEST_STRING = 768
-"""HAPI refuses longer values of string parameters (the width of its index column)."""
-
-
-def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Filter | None:
-    """The filter for ``parameter[:modifier]=text``, or None where it asks for nothing.
-
-    Args:
-        resource_type: The type searched.
-        parameter: Its definition.
-        modifier: What follows the colon, or empty.
-        text: The value, URL-decoded.
-
-    Raises:
-        FhirError: The value cannot be read, or the modifier is none that the parameter has.
-    """
-    key = (resource_type, parameter.name, modifier, text)
-    if parameter.name in LABELS:
-        return _label_filter(parameter, key, modifier, text)
-    if parameter.name == "_source":
-        return _source_filter(parameter, key, modifier, text)
-    if modifier == "missing":
-        if parameter.name == "_id":
-            return Filter(parameter, key, ids=frozenset())
-        if parameter.type == "date" and len(split_alternatives(text)) > 1:
-            raise _several_dates()
-        if parameter.name in ("_lastUpdated", "_profile"):
-            return None
-        missing = split_alternatives(text)[0] == "true"
-        if parameter.is_flag:
-            # Nothing is without a flag that is false where its element is not there.
-            return Filter(parameter, key, ids=frozenset()) if missing else None
-        return Filter(parameter, key, missing=missing)
-    if parameter.type == "uri" and modifier in ("above", "below"):
-        return _uri_filter(parameter, key, modifier, text)
-    values = [part for part in split_alternatives(text) if part.strip(JAVA_BLANK)]
-    if parameter.type == "string":
-        # An empty text is the beginning of every text: it asks for resources that have one.
-        values = [part for part in split_alternatives(text) if part]
-        values = [part for part in values if part.strip(JAVA_BLANK)] or values or [""]
-    if not values:
-        if parameter.type == "reference":
-            raise FhirError(400, "HAPI-1101: Parameter value missing in request")
-        return None
-    match parameter.type:
-        case "token":
-            negated = modifier == "not"
-            if modifier == "not-in":
-                return Filter(parameter, key, (_other_than([_token(part, "") for part in values]),))
-            if modifier != "text":
-                # A bar alone asks for nothing.
-                values = [part for part in values if read_token(part) != ("", "")]
-            if not values:
-                return None
-            if parameter.is_flag:
-                if modifier == "text":
-                    return Filter(parameter, key, ids=frozenset())
-                return _flag(parameter, key, values, negated)
-            return Filter(parameter, key, tuple(_token(part, modifier) for part in values), negated=negated)
-        case "string":
-            return Filter(parameter, key, tuple(_string(parameter, part, modifier) for part in values))
-        case "reference":
-            return Filter(parameter, key, tuple(_reference(parameter, part, modifier) for part in values))
-        case "date":
-            if len(values) > 1:
-                raise _several_dates()
-            return dates_filter(parameter, key, values)
-        case "quantity" | "number":
-            comparator = ""
-            predicates = []
-            for part in values:
-                # The first value's comparator holds for all.
-                comparator, predicate = _quantity(parameter, part, comparator)
-                predicates.append(predicate)
-            return Filter(parameter, key, tuple(predicates))
-        case "uri":
-            return Filter(parameter, key, tuple(partial(_equal, unescape(part)) for part in values))
-    raise FhirError(501, f"This server does not search by {parameter.type} parameters such as {parameter.name} yet")
-
-
-def _several_dates() -> FhirError:
-    text = "HAPI-1930: DateRange parameter does not support OR queries"
-    return FhirError(400, text, kind=Refusal.SEVERAL_DATES)
-
-
-def dates_filter(parameter: SearchParameter, key: tuple[str, ...], values: Sequence[str]) -> Filter:
-    """The filter for any of several dates, of which HAPI takes more than one behind a reference alone."""
-    comparisons = tuple(parse_comparison(value) for value in values)
-    if parameter.name == "_lastUpdated":
-        return Filter(parameter, key, tuple(c.matches_update for c in comparisons), comparisons)
-    return Filter(parameter, key, tuple(c.matches for c in comparisons), comparisons)
-
-
-def _equal(wanted: str, value: object) -> bool:
-    return value == wanted
-
-
-def _uri_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
-    """``:below``: URIs that begin with a text; ``:above``: those that the text begins with.
-
-    HAPI goes by letters, not by path segments. No text at all is the beginning of every URI.
-    """
-    values = [unescape(part) for part in split_alternatives(text) if part] or [""]
-    if modifier == "below":
-        if parameter.name == "_profile" and values == [""]:
-            return None
-        return Filter(parameter, key, tuple(_like(part) for part in values))
-    return Filter(parameter, key, tuple(part.startswith for part in values))
-
-
-def _like(beginning: str) -> Predicate:
-    """A test for texts that begin as asked, in which ``_`` stands for any character (as in the database's LIKE)."""
-    if "_" in beginning or "\\" in beginning:
-        pattern = _pattern(f"{_without_percent(beginning)}%")
-        return lambda value: pattern.fullmatch(value) is not None
-    return lambda value: value.startswith(beginning)
-
-
+"""The longest value of a string parameter that HAPI accepts (the width of its index column)."""
 LABELS = ("_tag", "_security")
-"""What HAPI calls tags: parameters that know few modifiers."""
-_UNLABELLED = (
+"""The parameters that HAPI calls tags; they know few modifiers."""
+_NO_LABEL = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "
     "(ca.uhn.fhir.rest.param.TokenParam and ca.uhn.fhir.rest.param.UriParam are in unnamed module of loader "
     "org.springframework.boot.loader.LaunchedURLClassLoader)"
 )
+_NO_VALUE = "HAPI-1101: Parameter value missing in request"
 
 
-def _label_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
-    """``_tag`` and ``_security``, of whose modifiers HAPI knows ``:not`` alone; no system stands for any.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A parameter with its modifier and value, as a request has them.
+
+    Attributes:
+        parameter: The parameter's definition.
+        modifier: The text behind the colon, or empty.
+        text: The value, URL-decoded.
+        key: Equal for equal questions.
+    """
+
+    parameter: SearchParameter
+    modifier: str
+    text: str
+    key: tuple[str, ...]
+
+    @property
+    def alternatives(self) -> list[str]:
+        """The values between the commas."""
+        return split_alternatives(self.text)
+
+    @property
+    def values(self) -> list[str]:
+        """The alternatives that are not blank."""
+        return [part for part in self.alternatives if part.strip(JAVA_BLANK)]
+
+    def nothing(self) -> Filter:
+        """Returns a filter that no resource satisfies."""
+        return Filter(self.parameter, self.key, ids=frozenset())
+
+    def any_of(self, predicates: Sequence[Predicate], *, negated: bool = False) -> Filter:
+        """Returns a filter for values that satisfy a predicate, or for resources without such a value."""
+        return Filter(self.parameter, self.key, tuple(predicates), negated=negated)
+
+
+def make_filter(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> Filter | None:
+    """Returns the filter for ``parameter[:modifier]=text``, or None if it asks for nothing.
+
+    Args:
+        resource_type: The type searched.
+        parameter: Its definition.
+        modifier: The text behind the colon, or empty.
+        text: The value, URL-decoded.
 
     Raises:
-        FhirError: 400 for a system without a code, 500 where HAPI fails: over ``:missing`` and over nothing asked.
+        FhirError: The value cannot be read, or the parameter does not have the modifier.
     """
-    values = [part for part in split_alternatives(text) if part.strip(JAVA_BLANK)]
+    read = _BY_NAME.get(parameter.name)
+    if read is None:
+        read = _missing if modifier == "missing" else _BY_TYPE.get(parameter.type, _unsupported)
+    return read(_Asked(parameter, modifier, text, (resource_type, parameter.name, modifier, text)))
+
+
+def _missing(asked: _Asked) -> Filter | None:
+    """``:missing``, for parameters of every type."""
+    parameter = asked.parameter
+    if parameter.name == "_id":
+        return asked.nothing()
+    if parameter.type == "date" and len(asked.alternatives) > 1:
+        raise _several_dates()
+    if parameter.name in ("_lastUpdated", "_profile"):
+        return None
+    missing = asked.alternatives[0] == "true"
+    if parameter.is_flag:  # it is false where its element is not there, so no resource is without it
+        return asked.nothing() if missing else None
+    return Filter(parameter, asked.key, missing=missing)
+
+
+def _unsupported(asked: _Asked) -> Filter | None:
+    if not asked.values:
+        return None
+    kind, name = asked.parameter.type, asked.parameter.name
+    raise FhirError(501, f"This server does not search by {kind} parameters such as {name} yet")
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def _labels(asked: _Asked) -> Filter:
+    """``_tag`` and ``_security``: HAPI knows only ``:not`` for them; no system stands for any system.
+
+    Raises:
+        FhirError: 400 for a system without a code, 500 where HAPI fails: over ``:missing`` and over an empty value.
+    """
+    values = asked.values
     read = [read_token(part, trimmed=False) for part in values]
-    if modifier == "missing" or not read or read[0] == ("", ""):
-        raise FhirError(500, _UNLABELLED)
+    if asked.modifier == "missing" or not read or read[0] == ("", ""):
+        raise FhirError(500, _NO_LABEL)
     if not read[0][1]:
         raise FhirError(
             400,
-            f"HAPI-1218: Missing {parameter.name} parameter (must supply a value/code and not just a system): "
+            f"HAPI-1218: Missing {asked.parameter.name} parameter (must supply a value/code and not just a system): "
             f"{values[0]}",
         )
-    predicates = tuple(_label(*each) for each in read if each[1])
-    return Filter(parameter, key, predicates, negated=modifier == "not")
-
-
-def _source_filter(parameter: SearchParameter, key: tuple[str, ...], modifier: str, text: str) -> Filter | None:
-    """``_source``: a URI, the request id behind a ``#``, or both."""
-    if modifier == "missing":
-        missing = split_alternatives(text)[0] == "true"
-        return Filter(parameter, key, (lambda value: bool(str(value).partition("#")[0]),), negated=missing)
-    values = [unescape(part) for part in split_alternatives(text) if part.strip(JAVA_BLANK)]
-    return Filter(parameter, key, tuple(_source(part, modifier) for part in values)) if values else None
-
-
-def _source(wanted: str, modifier: str) -> Predicate:
-    uri, _, request = wanted.partition("#")
-
-    def matches(value: str) -> bool:
-        stored, _, stored_request = value.partition("#")
-        match modifier:
-            case "contains":
-                return bool(stored) and normalize(wanted) in normalize(stored)
-            case "below":
-                return bool(stored) and stored.startswith(wanted)
-            case "above":
-                return bool(stored) and (wanted == stored or wanted.startswith(stored.rstrip("/") + "/"))
-        return uri in ("", stored) and request in ("", stored_request)
-
-    return matches
-
-
-def _flag(parameter: SearchParameter, key: tuple[str, ...], values: list[str], negated: bool) -> Filter:
-    """A parameter such as ``deceased``, which is true where an element is there and not false, else false.
-
-    Every resource has one of the two, so that asking for ``false`` is asking for what is not true.
-    """
-    wanted = {value.rpartition("|")[2] for value in values} & {"true", "false"}
-
-    def holds(value: Value) -> bool:
-        return not isinstance(value, Token) or value.code != "false"
-
-    if not wanted:
-        return Filter(parameter, key, (), negated=negated)
-    if len(wanted) == 2:
-        return Filter(parameter, key, (), negated=not negated)
-    return Filter(parameter, key, (holds,), negated=negated != (wanted == {"false"}))
+    return asked.any_of([_label(*each) for each in read if each[1]], negated=asked.modifier == "not")
 
 
 def _label(system: str | None, code: str) -> Predicate:
     return lambda value: value.code == code and (not system or value.system == system)
 
 
-def _token(text: str, modifier: str) -> Predicate:
-    if modifier == "text":
-        wanted = normalize(unescape(text))
+def _tokens(asked: _Asked) -> Filter | None:
+    values = asked.values
+    if not values:
+        return None
+    if asked.modifier == "not-in":
+        return asked.any_of([_other_than([_token(part) for part in values])])
+    if asked.modifier == "text":
+        return asked.nothing() if asked.parameter.is_flag else asked.any_of([_token_text(part) for part in values])
+    values = [part for part in values if read_token(part) != ("", "")]  # a bar alone asks for nothing
+    if not values:
+        return None
+    negated = asked.modifier == "not"
+    if asked.parameter.is_flag:
+        return _flag(asked, values, negated=negated)
+    return asked.any_of([_token(part) for part in values], negated=negated)
 
-        def has_text(value: Token) -> bool:
-            return bool(value.text) and normalize(value.text).startswith(wanted)
 
-        return has_text
+def _flag(asked: _Asked, values: Sequence[str], *, negated: bool) -> Filter:
+    """A parameter such as ``deceased``: true where an element is there and not false, else false.
+
+    Every resource has one of the two values, so that ``false`` asks for resources that are not true.
+    """
+    wanted = {value.rpartition("|")[2] for value in values} & {"true", "false"}
+    if len(wanted) == 1:
+        return asked.any_of([_is_true], negated=negated != (wanted == {"false"}))
+    return asked.any_of([], negated=negated != bool(wanted))
+
+
+def _is_true(value: Value) -> bool:
+    return not isinstance(value, Token) or value.code != "false"
+
+
+def _token(text: str) -> Predicate:
     system, code = read_token(text)
 
     def matches(value: Token) -> bool:
@@ -250,9 +198,23 @@ def _token(text: str, modifier: str) -> Predicate:
     return matches
 
 
-def _other_than(wanted: list[Predicate]) -> Predicate:
+def _token_text(text: str) -> Predicate:
+    wanted = normalize(unescape(text))
+    return lambda value: bool(value.text) and normalize(value.text).startswith(wanted)
+
+
+def _other_than(wanted: Sequence[Predicate]) -> Predicate:
     """A code that is none of some others: unlike ``:not``, ``:not-in`` asks for resources that have one."""
     return lambda value: value.indexed and not any(predicate(value) for predicate in wanted)
+
+
+# --- texts and URIs --------------------------------------------------------------------------------------------------
+
+
+def _strings(asked: _Asked) -> Filter:
+    """Texts; an empty value is the beginning of every text, so that it asks for resources that have one."""
+    values = asked.values or [part for part in asked.alternatives if part] or [""]
+    return asked.any_of([_string(asked.parameter, part, asked.modifier) for part in values])
 
 
 def _string(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
@@ -280,9 +242,9 @@ def _without_percent(text: str) -> str:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    """What the database's LIKE makes of a text: ``_`` is any character, ``%`` any number of them.
+    """Returns a text as the database's LIKE reads it: ``_`` is any character, ``%`` any number of them.
 
-    A backslash makes the next character literal, be it the percent sign that HAPI puts at the end.
+    A backslash makes the next character literal, even the percent sign that HAPI puts at the end.
     """
     parts = re.findall(r"\\(.)|([_%])|([^\\])", text, re.DOTALL)
     wild = {"_": ".", "%": ".*"}
@@ -291,14 +253,78 @@ def _pattern(text: str) -> re.Pattern[str]:
     )
 
 
+def _uris(asked: _Asked) -> Filter | None:
+    """URIs; ``:below`` asks for those that begin with a text, ``:above`` for those that the text begins with.
+
+    HAPI compares letters, not path segments. An empty text is the beginning of every URI.
+    """
+    if asked.modifier not in ("above", "below"):
+        values = [unescape(part) for part in asked.values]
+        return asked.any_of([partial(_equal, part) for part in values]) if values else None
+    values = [unescape(part) for part in asked.alternatives if part] or [""]
+    if asked.modifier == "above":
+        return asked.any_of([part.startswith for part in values])
+    if asked.parameter.name == "_profile" and values == [""]:
+        return None
+    return asked.any_of([_like(part) for part in values])
+
+
+def _equal(wanted: str, value: object) -> bool:
+    return value == wanted
+
+
+def _like(beginning: str) -> Predicate:
+    """Returns a test for texts that begin as asked; ``_`` stands for any character, as in the database's LIKE."""
+    if "_" in beginning or "\\" in beginning:
+        pattern = _pattern(f"{_without_percent(beginning)}%")
+        return lambda value: pattern.fullmatch(value) is not None
+    return lambda value: value.startswith(beginning)
+
+
+def _source(asked: _Asked) -> Filter | None:
+    """``_source``: a URI, the id of a request behind a ``#``, or both."""
+    if asked.modifier == "missing":
+        missing = asked.alternatives[0] == "true"
+        return asked.any_of([lambda value: bool(str(value).partition("#")[0])], negated=missing)
+    values = [unescape(part) for part in asked.values]
+    return asked.any_of([_one_source(part, asked.modifier) for part in values]) if values else None
+
+
+def _one_source(wanted: str, modifier: str) -> Predicate:
+    uri, _, request = wanted.partition("#")
+
+    def matches(value: str) -> bool:
+        stored, _, stored_request = value.partition("#")
+        match modifier:
+            case "contains":
+                return bool(stored) and normalize(wanted) in normalize(stored)
+            case "below":
+                return bool(stored) and stored.startswith(wanted)
+            case "above":
+                return bool(stored) and (wanted == stored or wanted.startswith(stored.rstrip("/") + "/"))
+        return uri in ("", stored) and request in ("", stored_request)
+
+    return matches
+
+
+# --- references and dates --------------------------------------------------------------------------------------------
+
+
+def _references(asked: _Asked) -> Filter:
+    values = asked.values
+    if not values:
+        raise FhirError(400, _NO_VALUE)
+    return asked.any_of([_reference(asked.parameter, part, asked.modifier) for part in values])
+
+
 def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicate:
-    """A reference by id or by type and id (R4 section 3.1.1.4.10).
+    """Returns a test for a reference by id or by type and id (R4 section 3.1.1.4.10).
 
     Raises:
-        FhirError: The type is none that FHIR has, or nothing is left for an id.
+        FhirError: FHIR has no such type, or there is no id.
     """
     wanted = unescape(text)
-    # HAPI takes every absolute URL, its own too, for a resource of some other server.
+    # HAPI takes every absolute URL, even its own, for a resource of another server
     read = parse_id(wanted)
     wanted_type, wanted_id = read.resource_type, read.logical_id
     if modifier:
@@ -311,12 +337,12 @@ def _reference(parameter: SearchParameter, text: str, modifier: str) -> Predicat
     elif wanted_type and not is_resource_type(wanted_type):
         raise unknown_type(wanted_type)
     if not wanted_id:
-        raise FhirError(400, "HAPI-1101: Parameter value missing in request")
+        raise FhirError(400, _NO_VALUE)
     return PointsTo(wanted_id, wanted_type, parameter.targets)
 
 
 def _canonical(wanted: str, value: Reference) -> bool:
-    """Whether a canonical URL is the wanted one; a version counts where it is asked for."""
+    """True if a canonical URL is the wanted one; its version counts if one is asked for."""
     return not value.target_type and wanted in (value.target_id, value.target_id.partition("|")[0])
 
 
@@ -324,8 +350,41 @@ def _nothing(value: object) -> bool:
     return False
 
 
+def _dates(asked: _Asked) -> Filter | None:
+    values = asked.values
+    if len(values) > 1:
+        raise _several_dates()
+    return dates_filter(asked.parameter, asked.key, values) if values else None
+
+
+def _several_dates() -> FhirError:
+    text = "HAPI-1930: DateRange parameter does not support OR queries"
+    return FhirError(400, text, kind=Refusal.SEVERAL_DATES)
+
+
+def dates_filter(parameter: SearchParameter, key: tuple[str, ...], values: Sequence[str]) -> Filter:
+    """Returns the filter for any of several dates; HAPI takes more than one only behind a reference."""
+    comparisons = tuple(parse_comparison(value) for value in values)
+    if parameter.name == "_lastUpdated":
+        return Filter(parameter, key, tuple(c.matches_update for c in comparisons), comparisons)
+    return Filter(parameter, key, tuple(c.matches for c in comparisons), comparisons)
+
+
+# --- numbers and quantities ------------------------------------------------------------------------------------------
+
+
+def _quantities(asked: _Asked) -> Filter | None:
+    """Numbers and quantities; the comparator of the first value holds for all."""
+    comparator = ""
+    predicates = []
+    for part in asked.values:
+        comparator, predicate = _quantity(asked.parameter, part, comparator)
+        predicates.append(predicate)
+    return asked.any_of(predicates) if predicates else None
+
+
 def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, Predicate]:
-    """A comparator and the predicate; of several alternatives the ``first`` one's comparator holds for all."""
+    """Returns a comparator and a test; the ``first`` comparator among the alternatives, if any, is used."""
     parts = [unescape(part) for part in split_alternatives(text, "|")]
     prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
     if prefix and not number:
@@ -344,12 +403,12 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
     amount: float | Decimal = float(number)
     if not amount or isinf(amount):
-        amount = Decimal(number)  # HAPI compares with the number itself, not with the nearest float.
+        amount = Decimal(number)  # HAPI compares with the number itself, not with the nearest float
     used = first or comparator
 
     def matches(value: Quantity | float) -> bool:
         if isinstance(value, Quantity):
-            # HAPI hashes the system together with a unit alone, so that a system without one asks for nothing.
+            # HAPI hashes the system only together with a unit, so that a system without one asks for nothing
             if unit and (unit != value.code or (system and value.system != system)):
                 return False
             value = value.value
@@ -360,7 +419,7 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
 
 @lru_cache(maxsize=256)
 def _around(amount: float | Decimal) -> tuple[Decimal, Decimal]:
-    """A tenth around an amount, to the 16 digits that HAPI calculates with."""
+    """Returns the ends of a tenth around an amount, to the 16 digits that HAPI calculates with."""
     exact = amount if isinstance(amount, Decimal) else Decimal(repr(amount))
     margin = exact * _TENTH
     with localcontext() as context:
@@ -385,3 +444,16 @@ def _compare(prefix: str, value: float, amount: float | Decimal) -> bool:
             low, high = _around(amount)
             return low <= Decimal(repr(float(value))) <= high
     return value == amount
+
+
+_Reader = Callable[[_Asked], Filter | None]
+_BY_NAME: Mapping[str, _Reader] = {"_tag": _labels, "_security": _labels, "_source": _source}
+_BY_TYPE: Mapping[str, _Reader] = {
+    "token": _tokens,
+    "string": _strings,
+    "uri": _uris,
+    "reference": _references,
+    "date": _dates,
+    "number": _quantities,
+    "quantity": _quantities,
+}
