@@ -56,7 +56,12 @@ class Demographics:
     @property
     def age(self) -> int:
         """Completed years today."""
-        return TODAY.year - self.birth.year - ((TODAY.month, TODAY.day) < (self.birth.month, self.birth.day))
+        return completed_years(self.birth)
+
+
+def completed_years(birth: date) -> int:
+    """The age today of somebody born on a day."""
+    return TODAY.year - birth.year - ((TODAY.month, TODAY.day) < (birth.month, birth.day))
 
 
 def draw_people(spec: CohortSpec) -> list[Demographics]:
