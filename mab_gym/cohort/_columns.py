@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -109,6 +109,37 @@ class InstantBuilder:
     def column(self) -> InstantColumn:
         """The finished column."""
         return self._column
+
+
+B = TypeVar("B", bound=PoolBuilder | InstantBuilder)
+
+
+class TableBuilder:
+    """The columns of a table in the making, apart from ``meta``.
+
+    Args:
+        rows: How many rows there will be.
+
+    Attributes:
+        builders: The columns, in the order in which a resource's elements are written.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self.builders: list[PoolBuilder | InstantBuilder] = []
+
+    def column(self, builder: B) -> B:
+        """Adds a column."""
+        self.builders.append(builder)
+        return builder
+
+    def pool(self, name: str, values: Sequence[Json]) -> PoolBuilder:
+        """Adds a column of texts: the given values' JSON."""
+        return self.column(PoolBuilder.of(name, self._rows, values))
+
+    def instants(self, name: str, known: Sequence[InstantForm]) -> InstantBuilder:
+        """Adds a column of points in time."""
+        return self.column(InstantBuilder(name, self._rows, known))
 
 
 ZONES = (InstantForm(19, "+00:00"), InstantForm(19, "-08:00"), InstantForm(19, "-05:00"))

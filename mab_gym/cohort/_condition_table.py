@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
+from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
 from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
 from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
@@ -43,32 +43,24 @@ _DAY_FORM = 4
 _UNITS = {_DAY_FORM: "datetime64[D]", 5: "datetime64[M]", 6: "datetime64[Y]"}
 
 
-class ConditionTable:
-    """The table's columns apart from ``meta``, filled block by block."""
+class ConditionTable(TableBuilder):
+    """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
+        super().__init__(rows)
+
         def coded(name: str, codes: tuple[str, ...]) -> list[Element]:
             return [concept(f"{HL7}condition-{name}", code) for code in codes]
 
-        self._clinical = PoolBuilder.of("clinicalStatus", rows, coded("clinical", _CLINICAL))
-        self._verification = PoolBuilder.of("verificationStatus", rows, coded("ver-status", _VERIFICATION))
-        self._category = PoolBuilder.of("category", rows, [[each] for each in coded("category", _CATEGORIES)])
+        self._clinical = self.pool("clinicalStatus", coded("clinical", _CLINICAL))
+        self._verification = self.pool("verificationStatus", coded("ver-status", _VERIFICATION))
+        self._category = self.pool("category", [[each] for each in coded("category", _CATEGORIES)])
         codes = [concept(ICD, code, display, display) for code, display in _CODES_EVER]
-        self._code = PoolBuilder.of("code", rows, codes)
-        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
-        self._onset = InstantBuilder("onsetDateTime", rows, _FORMS)
-        self._abatement = InstantBuilder("abatementDateTime", rows, _FORMS)
-        self._recorded = InstantBuilder("recordedDate", rows, ZONES)
-        self.builders = (
-            self._clinical,
-            self._verification,
-            self._category,
-            self._code,
-            self._subject,
-            self._onset,
-            self._abatement,
-            self._recorded,
-        )
+        self._code = self.pool("code", codes)
+        self._subject = self.pool("subject", [subject(mrn) for mrn in mrns])
+        self._onset = self.instants("onsetDateTime", _FORMS)
+        self._abatement = self.instants("abatementDateTime", _FORMS)
+        self._recorded = self.instants("recordedDate", ZONES)
 
     def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
         """Writes a block of patients.

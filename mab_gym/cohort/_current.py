@@ -37,19 +37,7 @@ class Age(int):
         return cls(sum(int(part[:-1]) * _MINUTES[part[-1]] for part in text.split()))
 
 
-class Values(tuple[int, ...]):
-    """Whole numbers one after another, written as in ``20-28``."""
-
-    __slots__ = ()
-
-    @classmethod
-    def read(cls, text: str) -> Values:
-        """Reads the values."""
-        first, _, last = text.partition("-")
-        return cls(range(int(first), int(last or first) + 1))
-
-
-_NOW, _ANY = Age(0), Values()
+_NOW: Final = Age(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +49,8 @@ class Current:
         per_hundred: How many of a hundred profiles are in it.
         youngest: Least age of the newest reading.
         oldest: Greatest age of the newest reading; 0 where there is no reading at all.
-        values: The values that the newest reading can have, in tenths of the unit; near the person's usual value if
-            empty.
+        least: The least value that the newest reading can have, in tenths of the unit.
+        greatest: The greatest; 0 where the newest reading is near the person's usual value.
         readings: How many there are within 24 hours; 0 where none is, -1 for one to four, mostly two or more.
         tied: True if the newest reading is there twice, written in two time zones.
         rank: Its place in the order in which people get scenarios by their standing; -1 where it comes by chance.
@@ -72,7 +60,8 @@ class Current:
     per_hundred: int
     youngest: Age = _NOW
     oldest: Age = _NOW
-    values: Values = _ANY
+    least: int = 0
+    greatest: int = 0
     readings: int = -1
     tied: bool = False
     rank: int = -1
@@ -165,7 +154,7 @@ def _by_standing(rng: RandomState, table: Sequence[Current], standing: Floats) -
     rank = np.array([each.rank for each in table])[slots]
     loose = int((rank < 0).sum())
     queue[loose:] = queue[loose:][np.argsort(standing[queue[loose:]], kind="stable")]
-    return np.array(assign(slots[np.argsort(rank, kind="stable")], queue, len(standing)), dtype=np.int64)
+    return np.array([*assign(slots[np.argsort(rank, kind="stable")], queue).values()], dtype=np.int64)
 
 
 def _newest_values(
@@ -173,12 +162,12 @@ def _newest_values(
 ) -> list[int]:
     """The newest reading of each patient; of those who share a list, the higher ones go to who stands higher."""
     patients = len(scenarios)
-    values, used, sharing = [0] * patients, dict[int, int](), dict[Values, list[int]]()
+    values, used, sharing = [0] * patients, dict[int, int](), dict[range, list[int]]()
     limit, measurement = max(1, patients * _MOST_ALIKE // 100), MEASUREMENTS[NUMBER[code]]
     scatter = rng.standard_normal(patients)
     for patient, scenario in enumerate(scenarios):
-        if scenario.values:
-            sharing.setdefault(scenario.values, []).append(patient)
+        if scenario.greatest:
+            sharing.setdefault(range(scenario.least, scenario.greatest + 1), []).append(patient)
             continue
         level = rounded_level(usual, patient, code)
         spread = 0.28 * level if measurement.skewed else 3.0

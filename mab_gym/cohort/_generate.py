@@ -7,7 +7,7 @@ as its id. Charts are made for a few patients at a time, so memory grows with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,6 +34,7 @@ from mab_gym.cohort._streams import (
     PROCEDURES,
     SITUATIONS,
     Ints,
+    counted,
     integers,
     stream,
 )
@@ -105,7 +106,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
         requests.add(rng, rows["MedicationRequest"], first, block, contacts, drawn)
         report("charts", last, spec.patients)
     batches = _batches(profiles.counts, spec)
-    ids = _ids(profiles.counts)
+    ids = ids_in_load_order({name: profiles.counts[name] for name in LOAD_ORDER})
     finished: dict[str, tuple[Ints | list[str], Sequence[PoolBuilder | InstantBuilder]]] = {
         "Patient": ([person.mrn for person in people], patient_builders(people, spec)),
         "Observation": (ids["Observation"], observations.builders),
@@ -124,16 +125,22 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     return tables
 
 
-def _ids(counts: dict[str, Ints]) -> dict[str, Ints]:
-    """Ids from one counter in load order; see the module's head."""
-    totals = np.stack([counts[name] for name in LOAD_ORDER])
+def ids_in_load_order(counts: Mapping[str, Ints]) -> dict[str, Ints]:
+    """Ids from one counter, person by person, and type by type within one.
+
+    Args:
+        counts: By type in the order of loading, how many resources each person has; shape ``(people,)``.
+
+    Returns:
+        By type, the ids of its rows.
+    """
+    totals = np.stack(list(counts.values()))
     before_person = np.cumsum(totals.sum(axis=0)) - totals.sum(axis=0)
     before_type = np.cumsum(totals, axis=0) - totals
     result = {}
-    for place, name in enumerate(LOAD_ORDER):
-        begin = np.repeat(1 + before_person + before_type[place], counts[name])
-        offset = np.arange(len(begin)) - np.repeat(np.cumsum(counts[name]) - counts[name], counts[name])
-        result[name] = (begin + offset).astype(np.int64)
+    for begin, (name, each) in zip(1 + before_person + before_type, counts.items(), strict=True):
+        person, place = counted(each)
+        result[name] = begin[person] + place
     return result
 
 
@@ -145,8 +152,7 @@ def _batches(counts: dict[str, Ints], spec: CohortSpec) -> dict[str, Ints]:
     """
     requests = 3 + -(-counts["Observation"] // _BATCH)
     begin = np.cumsum(requests) - requests
-    rows = counts["Observation"]
-    offset = np.arange(int(rows.sum())) - np.repeat(np.cumsum(rows) - rows, rows)
+    person, place = counted(counts["Observation"])
     end = int(requests.sum())
     background = end + np.arange(spec.background_patients) // _BACKGROUND_BATCH
     return {
@@ -154,7 +160,7 @@ def _batches(counts: dict[str, Ints], spec: CohortSpec) -> dict[str, Ints]:
         "Condition": np.repeat(begin, counts["Condition"]),
         "Procedure": np.repeat(begin + 1, counts["Procedure"]),
         "MedicationRequest": np.repeat(begin + 2, counts["MedicationRequest"]),
-        "Observation": np.repeat(begin + 3, rows) + offset // _BATCH,
+        "Observation": (begin + 3)[person] + place // _BATCH,
     }
 
 

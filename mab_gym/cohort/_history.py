@@ -1,27 +1,27 @@
-"""What a layer knows of the people whose charts it lies over: who they are, what they suffer from, earlier results."""
+"""The people whose charts a layer lies over, as their tables tell: who they are, their conditions, earlier results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 
-from mab_gym.cohort._people import TODAY
-from mab_gym.cohort._spec import MINUTE, NOW
+from mab_gym.cohort._people import completed_years
+from mab_gym.cohort._spec import DAY_MINUTES, MINUTE, NOW
 from mab_gym.fhir.store._table import InstantColumn, IntArray, PoolColumn, Table
 
 KNOWN: Final = ("CREA", "HGB", "WT")
-"""Whose earlier results are read."""
-_YEAR: Final = 365 * 24 * 60
+"""The analytes whose earlier results are read."""
+_YEAR: Final = 365 * DAY_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """What of a person matters to a layer.
+    """A person as a layer knows them.
 
     Attributes:
         mrn: Medical record number.
@@ -56,16 +56,31 @@ class Someone:
 def read_people(tables: Mapping[str, Table], profiles: int) -> list[Someone]:
     """Everybody in a cohort's tables, in load order; the first ``profiles`` with what their charts say."""
     codes, results = _conditions(tables["Condition"]), _results(tables["Observation"])
-    return list(_people(tables["Patient"], profiles, codes, results))
+    table, people = tables["Patient"], []
+    names, births, genders = (_values(table, name) for name in ("name", "birthDate", "gender"))
+    for row, (mrn, (name, *_), birth, gender) in enumerate(zip(table.ids, names, births, genders, strict=True)):
+        born = date.fromisoformat(birth)
+        known = (codes.get(mrn, frozenset()), results.get(mrn, {})) if row < profiles else ()
+        people.append(
+            Someone(str(mrn), name["family"], name["given"][0], born, gender == "female", completed_years(born), *known)
+        )
+    return people
+
+
+def subjects_of(table: Table) -> list[str]:
+    """The MRN in each text of the column that names the patient."""
+    return [json.loads(text)["reference"].removeprefix("Patient/") for text in _subject_of(table).texts]
+
+
+def _subject_of(table: Table) -> PoolColumn:
+    return pool_of(table, "patient" if table.resource_type == "AllergyIntolerance" else "subject")
 
 
 def owners(table: Table, mrns: Sequence[str]) -> IntArray:
-    """For each row whose it is, as a place in ``mrns``; shape ``(rows,)``."""
-    name = "patient" if table.resource_type == "AllergyIntolerance" else "subject"
-    subject = pool_of(table, name)
+    """The person of each row, as a place in ``mrns``; shape ``(rows,)``."""
     places = {mrn: place for place, mrn in enumerate(mrns)}
-    of_text = [places[json.loads(text)["reference"].removeprefix("Patient/")] for text in subject.texts]
-    return np.array([0, *of_text], dtype=np.int64)[subject.codes]
+    of_text = [places[mrn] for mrn in subjects_of(table)]
+    return np.array([0, *of_text], dtype=np.int64)[_subject_of(table).codes]
 
 
 def pool_of(table: Table, name: str) -> PoolColumn:
@@ -89,33 +104,25 @@ def numbers_of(codes: PoolColumn, wanted: frozenset[str]) -> list[int]:
     return [number for number, text in enumerate(codes.texts, 1) if json.loads(text)["text"] in wanted]
 
 
-def _people(
-    table: Table,
-    profiles: int,
-    codes: Mapping[str, frozenset[str]],
-    results: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]],
-) -> Iterator[Someone]:
-    def element(name: str, row: int) -> Any:
-        column = columns[name]
-        return json.loads(column.texts[int(column.codes[row]) - 1])
+def narrowed(column: PoolColumn) -> PoolColumn:
+    """The column with those texts alone that occur."""
+    used, codes = np.unique(np.concatenate(([0], column.codes)), return_inverse=True)
+    texts = [column.texts[code - 1] for code in used.tolist() if code]
+    return PoolColumn(column.name, codes[1:].astype(column.codes.dtype), texts)
 
-    columns = {name: pool_of(table, name) for name in ("name", "birthDate", "gender")}
-    for row, mrn in enumerate(map(str, table.ids)):
-        name = element("name", row)[0]
-        birth = datetime.fromisoformat(element("birthDate", row)).date()
-        age = TODAY.year - birth.year - ((TODAY.month, TODAY.day) < (birth.month, birth.day))
-        someone = Someone(mrn, name["family"], name["given"][0], birth, element("gender", row) == "female", age)
-        if row < profiles:
-            known = codes.get(mrn, frozenset()), results.get(mrn, {})
-            someone = Someone(mrn, someone.family, someone.given, birth, someone.female, age, *known)
-        yield someone
+
+def _values(table: Table, name: str) -> list[Any]:
+    """The value of a column in each row; None where it is absent."""
+    column = pool_of(table, name)
+    values = [None, *map(json.loads, column.texts)]
+    return [values[code] for code in column.codes.tolist()]
 
 
 def _conditions(table: Table) -> dict[str, frozenset[str]]:
     """The codes of each person's conditions by MRN."""
     subject, code = pool_of(table, "subject"), pool_of(table, "code")
     pairs = np.unique(subject.codes.astype(np.int64) * (len(code.texts) + 1) + code.codes)
-    mrns = [json.loads(text)["reference"].removeprefix("Patient/") for text in subject.texts]
+    mrns = subjects_of(table)
     icd = [json.loads(text)["coding"][0]["code"] for text in code.texts]
     found: dict[str, set[str]] = {}
     for pair in pairs.tolist():
@@ -129,7 +136,7 @@ def _results(table: Table) -> dict[str, dict[str, list[tuple[int, float]]]]:
     subject, code, quantity = (pool_of(table, name) for name in ("subject", "code", "valueQuantity"))
     status, taken = pool_of(table, "status"), instants_of(table, "effectiveDateTime")
     void = [number for number, text in enumerate(status.texts, 1) if text == '"entered-in-error"']
-    mrns = [json.loads(text)["reference"].removeprefix("Patient/") for text in subject.texts]
+    mrns = subjects_of(table)
     found: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for name in KNOWN:
         rows = np.flatnonzero(np.isin(code.codes, numbers_of(code, frozenset((name,)))) & ~np.isin(status.codes, void))

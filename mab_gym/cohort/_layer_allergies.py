@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from enum import StrEnum
 from itertools import cycle
 from typing import Final, NamedTuple
 
@@ -17,16 +16,21 @@ from mab_gym.cohort._spec import DAY_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
 
 
-class _Kind(StrEnum):
-    NONE = "no allergy"
-    KNOWN = "the person has one"
-    VOID = "the person's was entered in error or refuted"
-    OTHER = "the person has one, and whoever is taken for them another"
-    ON_DOUBLE = "the person's was entered in error or refuted: it is that of whoever is taken for them"
+class _Allergies(NamedTuple):
+    """A scenario: the allergy in the person's own chart, and the one of whoever is taken for them.
+
+    Attributes:
+        own: ``confirmed``, ``void`` (entered in error or refuted), or empty for none.
+        others: ``same`` for the same substance, ``other`` for another one, or empty for none.
+    """
+
+    own: str = ""
+    others: str = ""
 
 
 _TABLE: Final = (
-    _Kind.VOID, _Kind.KNOWN, _Kind.ON_DOUBLE, _Kind.VOID, _Kind.OTHER, _Kind.ON_DOUBLE, _Kind.KNOWN, _Kind.NONE,
+    _Allergies("void"), _Allergies("confirmed"), _Allergies("void", "same"), _Allergies("void"),
+    _Allergies("confirmed", "other"), _Allergies("void", "same"), _Allergies("confirmed"), _Allergies(),
 )  # fmt: skip
 """The scenarios of eight people; our choice: so that every branch occurs."""
 _SUBSTANCES: Final = (
@@ -38,29 +42,21 @@ _SUBSTANCES: Final = (
 _NOT_VALID: Final = ("entered-in-error", "refuted")
 
 
-class _Scenario(NamedTuple):
-    kind: _Kind | None
-    double: Someone | None
-
-
 def add_allergies(seed: int, profiles: Sequence[Someone], people: Sequence[Someone], layer: Layer) -> None:
     """Gives allergies to the profiles and to those who are easily taken for them."""
     alike = _alike(people)
-    kinds = assign(cycle(_TABLE), by_chance(stream(seed, LAYER, Topic.ALLERGIES), len(profiles)), len(profiles))
-    doubles = [_double(each, alike) for each in profiles]
-    scenarios = [_Scenario(*each) for each in zip(kinds, doubles, strict=True)]
-    write(seed, Topic.ALLERGIES, profiles, dict(enumerate(scenarios)), _rows, layer)
 
+    def rows(rng: RandomState, someone: Someone, scenario: _Allergies, layer: Layer) -> None:
+        double = _double(someone, alike)
+        first, second = (_SUBSTANCES[number] for number in rng.permutation(len(_SUBSTANCES))[:2].tolist())
+        if scenario.own:
+            verification = one(rng, _NOT_VALID) if scenario.own == "void" else scenario.own
+            layer.add(someone, _allergy(rng, someone, first, verification))
+        if scenario.others and double is not None:
+            layer.add(double, _allergy(rng, double, first if scenario.others == "same" else second, "confirmed"))
 
-def _rows(rng: RandomState, someone: Someone, scenario: _Scenario, layer: Layer) -> None:
-    kind, double = scenario
-    first, second = (_SUBSTANCES[number] for number in rng.permutation(len(_SUBSTANCES))[:2].tolist())
-    if kind in (_Kind.KNOWN, _Kind.OTHER):
-        layer.add(someone, _allergy(rng, someone, first, "confirmed"))
-    if kind in (_Kind.VOID, _Kind.ON_DOUBLE):
-        layer.add(someone, _allergy(rng, someone, first, one(rng, _NOT_VALID)))
-    if double is not None and kind in (_Kind.ON_DOUBLE, _Kind.OTHER):
-        layer.add(double, _allergy(rng, double, first if kind is _Kind.ON_DOUBLE else second, "confirmed"))
+    queue = by_chance(stream(seed, LAYER, Topic.ALLERGIES), len(profiles))
+    write(seed, Topic.ALLERGIES, profiles, assign(cycle(_TABLE), queue), rows, layer)
 
 
 def _allergy(rng: RandomState, someone: Someone, substance: tuple[str, str], verification: str) -> Resource:

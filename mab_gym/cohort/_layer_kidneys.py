@@ -96,7 +96,7 @@ def _clearances(rng: RandomState, profiles: Sequence[Someone], weights: Sequence
     queue = by_fit(cost + 0.01 * rng.random_sample(cost.shape))
     # Among few people there may be nobody whom a clearance fits.
     fitting = np.where(cost[queue, np.arange(len(queue))] < _TOO_MUCH, slots, _OWN)
-    return np.array(assign(fitting, queue, len(profiles)), dtype=np.int64)
+    return np.array([*assign(fitting, queue).values()], dtype=np.int64)
 
 
 def _rows(rng: RandomState, someone: Someone, scenario: _Kidneys, layer: Layer) -> None:

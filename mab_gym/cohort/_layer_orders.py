@@ -63,8 +63,8 @@ def add_orders(seed: int, profiles: Sequence[Someone], takers: Mapping[str, int]
         layer: Where the orders go.
     """
     pairs = _pairs(stream(seed, LAYER, Topic.ORDERS), profiles)
-    scenarios = [_List(pair or _PAIRS[0], takers.get(each.mrn)) for pair, each in zip(pairs, profiles, strict=True)]
-    write(seed, Topic.ORDERS, profiles, dict(enumerate(scenarios)), _rows, layer)
+    scenarios = {place: _List(pair, takers.get(profiles[place].mrn)) for place, pair in pairs.items()}
+    write(seed, Topic.ORDERS, profiles, scenarios, _rows, layer)
 
 
 def indicated(key: str, someone: Someone) -> bool:
@@ -83,14 +83,14 @@ def _chance(key: str, someone: Someone) -> float:
     return 1.0 - spared
 
 
-def _pairs(rng: RandomState, profiles: Sequence[Someone]) -> list[str | None]:
+def _pairs(rng: RandomState, profiles: Sequence[Someone]) -> dict[int, str]:
     """Each person's scenario; a diuretic by two routes is for those who need one."""
     wanted = [_PAIRS[turn % len(_PAIRS)] for turn in range(len(profiles))]
     order = rng.permutation(len(profiles)).tolist()
     need = [place for place in order if indicated("furosemide", profiles[place])][: wanted.count("other_route")]
     rest = [pair for pair in wanted if pair != "other_route"] + ["stopped"] * (wanted.count("other_route") - len(need))
     others = [place for place in order if place not in set(need)]
-    return assign(["other_route"] * len(need) + rest, need + others, len(profiles))
+    return assign(["other_route"] * len(need) + rest, need + others)
 
 
 def _rows(rng: RandomState, someone: Someone, scenario: _List, layer: Layer) -> None:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._data import read_table
 from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import (
     PRESENT,
@@ -61,12 +62,8 @@ def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[st
         (place for place, each in enumerate(profiles) if _may(each)),
         key=lambda place: (_FIBRILLATION not in profiles[place].codes, chance[place]),
     )
-    taking = assign([True] * round(share * len(profiles)), queue, len(profiles))
-    return {
-        each.mrn: between(rng, 24 * DAY_MINUTES, 75 * DAY_MINUTES)
-        for each, takes in zip(profiles, taking, strict=True)
-        if takes
-    }
+    chosen = assign([True] * round(share * len(profiles)), queue)
+    return {profiles[place].mrn: between(rng, 24 * DAY_MINUTES, 75 * DAY_MINUTES) for place in chosen}
 
 
 def _may(someone: Someone) -> bool:
@@ -77,7 +74,7 @@ def add_ratios(seed: int, profiles: Sequence[Someone], takers: dict[str, int], l
     """Gives an INR to all who take warfarin, earlier ones since they began, and the reason where the chart has none."""
     rng = stream(seed, LAYER, Topic.RATIOS)
     people = [each for each in profiles if each.mrn in takers]
-    ratios = [tenths or 0 for tenths in assign(cycle(_RATIOS), by_chance(rng, len(people)), len(people))]
+    ratios = [*assign(cycle(_RATIOS), by_chance(rng, len(people))).values()]
     void = some(rng, [_course(tenths) for tenths in ratios], WITHDRAWN)
     scenarios = [_Ratio(takers[each.mrn], *rest) for each, *rest in zip(people, ratios, void.tolist(), strict=True)]
     write(seed, Topic.RATIOS, people, dict(enumerate(scenarios)), _ratio_rows, layer)
@@ -130,16 +127,7 @@ class _Report(NamedTuple):
     level: float = 0.0
 
 
-_REPORTS: Final = tuple(
-    _Report(*report)
-    for report in (
-        ("final", 69, 69), ("final", 70, 70), ("amended", 70, 69), ("corrected", 69, 70), ("entered-in-error", 61, 61),
-        ("final", 62, 62), ("final", 71, 71), ("corrected", 74, 66), ("amended", 64, 72), ("entered-in-error", 69, 69),
-        ("final", 58, 58), ("final", 70, 70), ("amended", 81, 69), ("corrected", 58, 70), ("entered-in-error", 56, 56),
-        ("final", 69, 69), ("final", 76, 76), ("corrected", 70, 65), ("amended", 69, 78), ("entered-in-error", 66, 66),
-    )
-)  # fmt: skip
-"""The scenarios of twenty people; our choice: so that every status occurs on both sides of 7.0 g/dL."""
+_REPORTS: Final = read_table("haemoglobins.csv", _Report)
 
 
 def add_haemoglobins(seed: int, profiles: Sequence[Someone], share: float, layer: Layer) -> None:
@@ -147,15 +135,11 @@ def add_haemoglobins(seed: int, profiles: Sequence[Someone], share: float, layer
     rng = stream(seed, LAYER, Topic.HAEMOGLOBINS)
     levels = [each.level("HGB", 2 * DAY_MINUTES, 13.5 if each.female else 14.8) for each in profiles]
     lowest = np.argsort(np.array(levels), kind="stable")[: -(-round(100 * share) * len(profiles) // 100)]
-    reports = assign(cycle(_REPORTS), lowest[by_chance(rng, len(lowest))], len(profiles))
+    reports = assign(cycle(_REPORTS), lowest[by_chance(rng, len(lowest))])
     for someone in profiles:
         layer.replace(someone, ("HGB", "HCT", "RBC", "MCV"), 2 * DAY_MINUTES)
     # Written from the lowest level on: the order decides where among their rows they are loaded.
-    scenarios = {
-        place: report._replace(level=levels[place])
-        for place in lowest.tolist()
-        if (report := reports[place]) is not None
-    }
+    scenarios = {place: reports[place]._replace(level=levels[place]) for place in lowest.tolist()}
     write(seed, Topic.HAEMOGLOBINS, profiles, scenarios, _haemoglobin_rows, layer)
 
 

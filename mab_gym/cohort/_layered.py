@@ -17,8 +17,17 @@ from typing import Any, Final
 import numpy as np
 
 from mab_gym.cohort._columns import pretty
-from mab_gym.cohort._generate import LOAD_ORDER, Progress, generate
-from mab_gym.cohort._history import Someone, instants_of, numbers_of, owners, pool_of, read_people
+from mab_gym.cohort._generate import LOAD_ORDER, Progress, generate, ids_in_load_order
+from mab_gym.cohort._history import (
+    Someone,
+    instants_of,
+    narrowed,
+    numbers_of,
+    owners,
+    pool_of,
+    read_people,
+    subjects_of,
+)
 from mab_gym.cohort._layer import Layer
 from mab_gym.cohort._layer_allergies import add_allergies
 from mab_gym.cohort._layer_kidneys import add_kidneys
@@ -113,15 +122,8 @@ def _mingled(spec: LayeredSpec, table: Table) -> Table:
         if column.name == "meta":
             request = np.minimum(places[order] // 2, profiles - 1)
             codes = column.codes[:profiles][request]
-        columns.append(_narrowed(replace(column, codes=codes)))
+        columns.append(narrowed(replace(column, codes=codes)))
     return Table(table.resource_type, [str(table.ids[row]) for row in order.tolist()], columns)
-
-
-def _narrowed(column: PoolColumn) -> PoolColumn:
-    """The column with those texts alone that occur."""
-    used, codes = np.unique(np.concatenate(([0], column.codes)), return_inverse=True)
-    texts = [column.texts[code - 1] for code in used.tolist() if code]
-    return PoolColumn(column.name, codes[1:].astype(column.codes.dtype), texts)
 
 
 def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], whose: Sequence[str]) -> Ints:
@@ -146,16 +148,10 @@ def _metas(table: Table, rows: Ints) -> list[Any]:
 
 
 def _numbered(tables: Mapping[str, Table], mrns: Sequence[str]) -> dict[str, Table]:
-    """The tables with new ids from one counter, person by person, and type by type within one."""
-    whose = {name: owners(tables[name], mrns) for name in _ORDER if name in tables}
-    counts = np.stack([np.bincount(rows, minlength=len(mrns)) for rows in whose.values()])
-    totals = counts.sum(axis=0)
-    begins = 1 + (np.cumsum(totals) - totals) + np.cumsum(counts, axis=0) - counts
-    result = dict(tables)
-    for place, (name, rows) in enumerate(whose.items()):
-        within = np.arange(len(rows)) - (np.cumsum(counts[place]) - counts[place])[rows]
-        result[name] = replace(tables[name], ids=(begins[place][rows] + within).astype(np.int64))
-    return result
+    """The tables with new ids."""
+    present = [name for name in _ORDER if name in tables]
+    counts = {name: np.bincount(owners(tables[name], mrns), minlength=len(mrns)) for name in present}
+    return {**tables, **{name: replace(tables[name], ids=ids) for name, ids in ids_in_load_order(counts).items()}}
 
 
 def _completed(table: Table) -> Table:
@@ -177,7 +173,7 @@ def _completed(table: Table) -> Table:
 def _replaced(table: Table, layer: Layer) -> list[int]:
     """Rows that give way to what is dealt, both ends of the time included."""
     subject, code, taken = pool_of(table, "subject"), pool_of(table, "code"), instants_of(table, "effectiveDateTime")
-    mrns = [json.loads(text)["reference"].removeprefix("Patient/") for text in subject.texts]
+    mrns = subjects_of(table)
     found: list[int] = []
     for name in sorted({name for _, name in layer.gone}):
         rows: IntArray = np.flatnonzero(np.isin(code.codes, numbers_of(code, frozenset((name,)))))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder
+from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._elements import category_of_order, dosage, product, subject
 from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
@@ -34,33 +34,23 @@ _APRIL, _SEPTEMBER = 3, 8
 """Months from 0; vaccination against influenza lies outside of April to August (CDC/ACIP, MMWR 2023;72(2):1-25)."""
 
 
-class MedicationRequestTable:
-    """The table's columns apart from ``meta``, filled block by block."""
+class MedicationRequestTable(TableBuilder):
+    """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        self._status = PoolBuilder.of("status", rows, _STATUSES)
-        self._intent = PoolBuilder.of("intent", rows, ("order", "plan"))
+        super().__init__(rows)
+        self._status = self.pool("status", _STATUSES)
+        self._intent = self.pool("intent", ("order", "plan"))
         categories = [category_of_order(code) for code in _CATEGORIES]
-        self._category = PoolBuilder.of("category", rows, categories)
-        self._priority = PoolBuilder.of("priority", rows, _PRIORITIES)
-        self._drug = PoolBuilder.of("medicationCodeableConcept", rows, [product(drug) for drug in DRUGS])
-        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
-        self._authored = InstantBuilder("authoredOn", rows, ZONES)
-        self._requester = PoolBuilder.of("requester", rows, [{"display": name} for name in CLINICIANS])
+        self._category = self.pool("category", categories)
+        self._priority = self.pool("priority", _PRIORITIES)
+        self._drug = self.pool("medicationCodeableConcept", [product(drug) for drug in DRUGS])
+        self._subject = self.pool("subject", [subject(mrn) for mrn in mrns])
+        self._authored = self.instants("authoredOn", ZONES)
+        self._requester = self.pool("requester", [{"display": name} for name in CLINICIANS])
         self._doses = np.array([len(drug.doses) for drug in DRUGS], dtype=np.int64)
         dosages = [dosage(dose, drug.route) for drug in DRUGS for dose in drug.doses]
-        self._dosage = PoolBuilder.of("dosageInstruction", rows, dosages)
-        self.builders = (
-            self._status,
-            self._intent,
-            self._category,
-            self._priority,
-            self._drug,
-            self._subject,
-            self._authored,
-            self._requester,
-            self._dosage,
-        )
+        self._dosage = self.pool("dosageInstruction", dosages)
 
     def add(
         self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts, results: Rows

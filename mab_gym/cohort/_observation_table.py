@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
+from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
 from mab_gym.cohort._elements import LABORATORY, VITAL_SIGNS, measured, quantity, subject
 from mab_gym.cohort._measurement import ANALYTES, BP, GREATEST_DIASTOLIC, MEASUREMENTS, NUMBER
 from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
@@ -36,31 +36,21 @@ _CHOSEN = _CHOICES > 0
 _FIRST_TEXT = np.cumsum(_CHOICES) - _CHOICES
 
 
-class ObservationTable:
-    """The table's columns apart from ``meta``, filled block by block."""
+class ObservationTable(TableBuilder):
+    """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        self._status = PoolBuilder.of("status", rows, STATUSES)
-        self._category = PoolBuilder.of("category", rows, [LABORATORY, VITAL_SIGNS])
-        self._code = PoolBuilder.of("code", rows, [measured(number) for number in range(len(MEASUREMENTS))])
+        super().__init__(rows)
+        self._status = self.pool("status", STATUSES)
+        self._category = self.pool("category", [LABORATORY, VITAL_SIGNS])
+        self._code = self.pool("code", [measured(number) for number in range(len(MEASUREMENTS))])
         subjects = [subject(mrn, identified=identified) for mrn in mrns for identified in (True, False)]
-        self._subject = PoolBuilder.of("subject", rows, subjects)
-        self._effective = InstantBuilder("effectiveDateTime", rows, ZONES)
-        self._issued = InstantBuilder("issued", rows, ZONES)
-        self._quantity = PoolBuilder("valueQuantity", rows, int(_QUANTITIES.sum()), _quantity)
-        self._string = PoolBuilder("valueString", rows, _PRESSURES + len(_RESULTS), _string)
-        self._note = PoolBuilder.of("note", rows, [[{"text": text}] for text in _NOTES])
-        self.builders = (
-            self._status,
-            self._category,
-            self._code,
-            self._subject,
-            self._effective,
-            self._issued,
-            self._quantity,
-            self._string,
-            self._note,
-        )
+        self._subject = self.pool("subject", subjects)
+        self._effective = self.instants("effectiveDateTime", ZONES)
+        self._issued = self.instants("issued", ZONES)
+        self._quantity = self.column(PoolBuilder("valueQuantity", rows, int(_QUANTITIES.sum()), _quantity))
+        self._string = self.column(PoolBuilder("valueString", rows, _PRESSURES + len(_RESULTS), _string))
+        self._note = self.pool("note", [[{"text": text}] for text in _NOTES])
 
     def add(self, place: slice, first: int, rows: Rows, rng: RandomState) -> None:
         """Writes a block of patients.

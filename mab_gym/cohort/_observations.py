@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -33,8 +32,7 @@ _FILLER = next(place for place, panel in enumerate(PANELS) if panel.codes[0] == 
 """The panel that can be charted at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Observations before they are written; arrays of shape ``(rows,)``.
 
     Attributes:
@@ -57,15 +55,7 @@ class Rows:
 
     def take(self, which: Ints | Bools) -> Rows:
         """The given rows."""
-        return Rows(
-            self.patient[which],
-            self.number[which],
-            self.time[which],
-            self.value[which],
-            self.zone[which],
-            self.status[which],
-            self.panel[which],
-        )
+        return Rows(*(column[which] for column in self))
 
 
 def panel_rates(profiles: Profiles, bedside: float) -> Floats:
@@ -139,15 +129,10 @@ def draw_observations(
     rows = rows.take(rank < wanted[rows.patient])
     lower_earlier(rng, readings, patient=rows.patient, number=rows.number, time=rows.time, value=rows.value)
     own_panel = len(kind) + np.arange(len(readings.patient), dtype=np.int64)
-    rows = Rows(
-        np.concatenate([rows.patient, readings.patient]),
-        np.concatenate([rows.number, readings.number]),
-        np.concatenate([rows.time, readings.time]),
-        np.concatenate([rows.value, readings.value]),
-        np.concatenate([rows.zone, readings.zone]),
-        np.concatenate([rows.status, readings.status]),
-        np.concatenate([rows.panel, own_panel]),
+    newest = Rows(
+        readings.patient, readings.number, readings.time, readings.value, readings.zone, readings.status, own_panel
     )
+    rows = Rows(*map(np.concatenate, zip(rows, newest, strict=True)))
     return _in_load_order(rng, rows, profiles.counts["Observation"])
 
 

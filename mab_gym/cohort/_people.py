@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import Json, PoolBuilder
+from mab_gym.cohort._columns import InstantBuilder, Json, PoolBuilder, TableBuilder
 from mab_gym.cohort._elements import HL7, concept
 from mab_gym.cohort._names import ANCESTRIES, LOOKALIKES, STREET_KINDS, STREETS, TOWNS, folded
 from mab_gym.cohort._spec import NOW, SHARES, CohortSpec
@@ -56,7 +56,12 @@ class Demographics:
     @property
     def age(self) -> int:
         """Completed years today."""
-        return TODAY.year - self.birth.year - ((TODAY.month, TODAY.day) < (self.birth.month, self.birth.day))
+        return completed_years(self.birth)
+
+
+def completed_years(birth: date) -> int:
+    """The age today of somebody born on a day."""
+    return TODAY.year - birth.year - ((TODAY.month, TODAY.day) < (birth.month, birth.day))
 
 
 def draw_people(spec: CohortSpec) -> list[Demographics]:
@@ -87,7 +92,7 @@ def draw_people(spec: CohortSpec) -> list[Demographics]:
     return people
 
 
-def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[PoolBuilder]:
+def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[PoolBuilder | InstantBuilder]:
     """The Patient table's columns apart from ``meta``, filled."""
     rng = stream(spec.entropy, PEOPLE, 1)
     rows = len(people)
@@ -118,22 +123,13 @@ def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[P
         ),
         ("maritalStatus", list(married)),
     ]
-    builders = []
+    table = TableBuilder(rows)
     for name, values in elements:
-        distinct: dict[str, int] = {}
-        present: list[Json] = []
-        numbers = []
-        for value in values:
-            number = 0
-            if value is not None:
-                number = distinct.setdefault(repr(value), len(distinct) + 1)
-                if number > len(present):
-                    present.append(value)
-            numbers.append(number)
-        builder = PoolBuilder.of(name, rows, present)
-        builder.put(slice(0, rows), np.array(numbers, dtype=np.int64))
-        builders.append(builder)
-    return builders
+        present = [value is not None for value in values]
+        table.pool(name, [value or "" for value in values]).put(
+            slice(0, rows), np.where(present, 1 + np.arange(rows), 0)
+        )
+    return table.builders
 
 
 class _Register:

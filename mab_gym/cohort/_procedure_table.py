@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._columns import ZONES, InstantBuilder, PoolBuilder, pretty
+from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._elements import concept, subject
 from mab_gym.cohort._encounters import REASONS, SETTINGS, Contacts
@@ -21,18 +21,18 @@ from mab_gym.fhir.store._table import write_instant
 _STATUSES = ("completed", "in-progress", "not-done", "stopped")
 
 
-class ProcedureTable:
-    """The table's columns apart from ``meta``, filled block by block."""
+class ProcedureTable(TableBuilder):
+    """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        self._status = PoolBuilder.of("status", rows, _STATUSES)
+        super().__init__(rows)
+        self._status = self.pool("status", _STATUSES)
         codes = [concept("http://www.ama-assn.org/go/cpt", kind.code, kind.display, kind.display) for kind in KINDS]
-        self._code = PoolBuilder.of("code", rows, codes)
-        self._subject = PoolBuilder.of("subject", rows, [subject(mrn) for mrn in mrns])
-        self._performed = InstantBuilder("performedDateTime", rows, ZONES)
+        self._code = self.pool("code", codes)
+        self._subject = self.pool("subject", [subject(mrn) for mrn in mrns])
+        self._performed = self.instants("performedDateTime", ZONES)
         self._periods: list[str] = []
-        self._period = PoolBuilder("performedPeriod", rows, rows, self._periods.__getitem__)
-        self.builders = (self._status, self._code, self._subject, self._performed, self._period)
+        self._period = self.column(PoolBuilder("performedPeriod", rows, rows, self._periods.__getitem__))
 
     def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
         """Writes a block of patients.

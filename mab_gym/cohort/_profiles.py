@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -48,17 +49,11 @@ class Profiles:
     def part(self, first: int, last: int) -> Profiles:
         """The profiles from number ``first`` to ``last`` without the latter."""
         block = slice(first, last)
-        return Profiles(
-            self.female[block],
-            self.births[block],
-            {key: has[block] for key, has in self.traits.items()},
-            self.onsets[block],
-            self.begins[block],
-            self.burden[block],
-            self.reasons[block],
-            self.usual[block],
-            {name: counts[block] for name, counts in self.counts.items()},
-        )
+
+        def cut(value: Any) -> Any:
+            return {key: cut(each) for key, each in value.items()} if isinstance(value, Mapping) else value[block]
+
+        return Profiles(**{each.name: cut(getattr(self, each.name)) for each in fields(self)})
 
 
 def draw_profiles(spec: CohortSpec, people: Sequence[Demographics]) -> Profiles:

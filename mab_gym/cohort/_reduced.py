@@ -6,14 +6,15 @@ results and the last day. Resources keep their ids, their order and every charac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mab_gym.cohort._generate import Progress, generate
+from mab_gym.cohort._history import instants_of, narrowed, pool_of
 from mab_gym.cohort._spec import HOUR, NOW, ReducedSpec
-from mab_gym.fhir.store._table import Column, InstantColumn, IntArray, PoolColumn, Table
+from mab_gym.fhir.store._table import Column, InstantColumn, IntArray, Table
 
 
 def generate_reduced(spec: ReducedSpec, progress: Progress | None = None) -> list[Table]:
@@ -23,24 +24,14 @@ def generate_reduced(spec: ReducedSpec, progress: Progress | None = None) -> lis
 
 def _kept(table: Table, spec: ReducedSpec) -> IntArray:
     """The rows that stay, in order."""
-    columns = {column.name: column for column in table.columns}
     if table.resource_type == "Patient":
         return np.arange(len(table))
-    subject = _codes(columns, "subject")
+    subject = pool_of(table, "subject").codes
     if table.resource_type != "Observation":
         return np.flatnonzero(_rank(-np.arange(len(table)), subject) < spec.others)
-    taken = columns["effectiveDateTime"]
-    if not isinstance(taken, InstantColumn):
-        raise TypeError("observations are written with a column of instants")
-    newest = _rank(-taken.seconds, subject, _codes(columns, "code")) < spec.newest
-    return np.flatnonzero(newest | (taken.seconds >= NOW - spec.hours * HOUR))
-
-
-def _codes(columns: Mapping[str, Column], name: str) -> IntArray:
-    column = columns[name]
-    if not isinstance(column, PoolColumn):
-        raise TypeError(f"{name} is written as a pool")
-    return column.codes
+    taken = instants_of(table, "effectiveDateTime").seconds
+    newest = _rank(-taken, subject, pool_of(table, "code").codes) < spec.newest
+    return np.flatnonzero(newest | (taken >= NOW - spec.hours * HOUR))
 
 
 def _rank(value: IntArray, *groups: IntArray) -> IntArray:
@@ -64,6 +55,4 @@ def _part(table: Table, rows: IntArray) -> Table:
 def _column(column: Column, rows: IntArray) -> Column:
     if isinstance(column, InstantColumn):
         return replace(column, seconds=column.seconds[rows], forms=column.forms[rows])
-    used, codes = np.unique(np.concatenate(([0], column.codes[rows])), return_inverse=True)
-    texts = [column.texts[code - 1] for code in used.tolist() if code]
-    return PoolColumn(column.name, codes[1:].astype(column.codes.dtype), texts)
+    return narrowed(replace(column, codes=column.codes[rows]))

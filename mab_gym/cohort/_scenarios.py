@@ -11,6 +11,7 @@ since there are thousands of people; `mab_gym.cohort._layer.write` writes those 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -21,21 +22,17 @@ from mab_gym.cohort._streams import Bools, Floats, Ints
 S = TypeVar("S")
 
 
-def assign(slots: Iterable[S], queue: Ints | Sequence[int], people: int) -> list[S | None]:
+def assign(slots: Iterable[S], queue: Ints | Sequence[int]) -> dict[int, S]:
     """Gives the first slot to the first in the queue, and so on.
 
     Args:
         slots: Scenarios, at least as many as the queue is long.
         queue: Numbers of people, the first one first.
-        people: How many there are in all.
 
     Returns:
-        The scenario of each person; None for those who do not stand in the queue.
+        The scenarios by numbers of people, in the order of these.
     """
-    given: list[S | None] = [None] * people
-    for person, scenario in zip(queue, slots, strict=False):
-        given[person] = scenario
-    return given
+    return dict(sorted(zip(map(int, queue), slots, strict=False), key=itemgetter(0)))
 
 
 def by_chance(rng: RandomState, people: int) -> Ints:

@@ -131,22 +131,9 @@ def scaled(patients: int, of: CohortSpec = CANONICAL, seed: int | None = None) -
     """
     chosen = of.seed if seed is None else seed
 
-    def part(count: int) -> int:
-        return count * patients // of.patients
-
-    return CohortSpec(
-        name=f"{of.name}-{patients}-{chosen}",
-        seed=chosen,
-        patients=patients,
-        background_patients=part(of.background_patients),
-        observations=part(of.observations),
-        procedures=part(of.procedures),
-        conditions=part(of.conditions),
-        medication_requests=part(of.medication_requests),
-        least_observations=of.least_observations,
-        bedside=of.bedside,
-        spread=of.spread,
-    )
+    counts = ("background_patients", "observations", "procedures", "conditions", "medication_requests")
+    parts = {name: getattr(of, name) * patients // of.patients for name in counts}
+    return replace(of, name=f"{of.name}-{patients}-{chosen}", seed=chosen, patients=patients, **parts)
 
 
 @dataclass(frozen=True, slots=True)
