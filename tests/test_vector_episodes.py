@@ -171,7 +171,7 @@ def _three_fresh() -> Sequence[str]:
         ({"autoreset_mode": "never"}, "'NextStep', 'SameStep', 'Disabled'"),
         ({"render_mode": "human"}, "'ansi' or None"),
         ({"max_step": 4}, "an environment has no max_step"),
-        ({"env_id": HAPI, "num_envs": 3}, r"3 episodes at once need as many containers.*servers=3"),
+        ({"env_id": HAPI, "num_envs": 3}, r"takes 1 episodes at once, and num_envs is 3.*servers=3"),
     ],
 )
 def test_what_cannot_be_made_is_said(arguments: dict[str, Any], words: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mab_gym.fhir.http._server import Request, Response
-from mab_gym.fhir.store._overlay import Write
+if TYPE_CHECKING:  # `import mab_gym` reads this file
+    from mab_gym.fhir.http._exchange import Request, Response
+    from mab_gym.fhir.store._overlay import Write
 
 
 class RecordSession(Protocol):

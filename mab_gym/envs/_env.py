@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -199,29 +198,9 @@ def make_environment(env_file: str, render_mode: str | None = None, **overrides:
     Args:
         env_file: The environment file.
         render_mode: See `MedicalRecordEnv`.
-        overrides: See `changed_environment`.
+        overrides: Values in place of the file's; see `read_environment`.
 
     Raises:
         UsageError: There is no such field.
     """
-    return MedicalRecordEnv(changed_environment(env_file, overrides), render_mode)
-
-
-def changed_environment(env_file: str, overrides: Mapping[str, Any]) -> Environment:
-    """What an environment file says, with some fields changed.
-
-    Args:
-        env_file: The environment file.
-        overrides: Any field of `Environment`, as in ``max_steps=4`` or ``families=("check_a1c",)``.
-
-    Raises:
-        UsageError: There is no such field.
-    """
-    environment = read_environment(Path(env_file))
-    names = {field.name for field in dataclasses.fields(Environment)}
-    unknown = set(overrides) - names
-    if unknown:
-        raise UsageError(
-            f"an environment has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names - {'id'}))}"
-        )
-    return dataclasses.replace(environment, **overrides)
+    return MedicalRecordEnv(read_environment(Path(env_file), overrides), render_mode)

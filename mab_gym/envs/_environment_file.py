@@ -36,14 +36,16 @@ import importlib.util
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from mab_gym._content import bundled_folder
+from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend_names, find_kind
 from mab_gym.errors import ContentError, NotInstalledError, UsageError
+from mab_gym.official._locate import OfficialFiles
 from mab_gym.tasking._difficulty import DIFFICULTIES
 from mab_gym.tasking._kinds import KINDS
 from mab_gym.tasking.verdict import REWARDS
@@ -53,21 +55,27 @@ ENTRY_POINTS = "mab_gym.envs"
 FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH; what they name runs."""
 
-EMBEDDED, CONTAINER, REMOTE = BACKENDS = ("embedded", "container", "remote")
-"""The kinds of backend."""
-
 SPLITS = ("test", "validation", "train")
 """The splits of which environments may have siblings; see `sibling`."""
 
-_TABLES: Mapping[str, set[str]] = {
-    "tasks": {"families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"},
-    "data": {"cohort", "archive"},
-    "official": {"tasks", "functions", "chart", "chart_seed", "server"},
-    "container": {"strategy", "servers", "spares", "image"},
-    "remote": {"server", "writes"},
-    "episode": {"protocol", "backend", "max_steps", "max_obs_chars", "reward"},
-    "requires": {"modules", "extra"},
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "tasks": ("families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"),
+    "data": ("cohort", "archive"),
+    "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward"),
+    "requires": ("modules", "extra"),
 }
+"""The tables whose keys are fields of `Environment`."""
+_CHOICES: Mapping[str, Iterable[str]] = {
+    "kind": KINDS,
+    "difficulty": DIFFICULTIES,
+    "cases": ("frozen", "drawn"),
+    "reward": REWARDS,
+}
+_OFFICIAL = "official"
+"""The table whose keys are the fields of `OfficialFiles`."""
+_PATHS = (("tasks", "folder"), ("data", "archive"), *((_OFFICIAL, key) for key in ("tasks", "functions", "chart")))
+"""The tables and keys that name files and folders, from the environment file's own folder on."""
+_NOT_KEYS = ("official", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class Environment:
 
     Attributes:
         id: The Gymnasium id.
-        summary: What it is, in a few words.
+        summary: A few words on what it is.
         families: Names of the families that take part; empty for all.
         kind: Only families of this kind, or None.
         difficulty: Only families of this difficulty, or None.
@@ -87,19 +95,10 @@ class Environment:
         folder: A folder of task families to use instead of the installed ones, or None.
         cohort: The name of a generated cohort.
         archive: A file to use instead of a generated cohort, or None.
-        tasks: The official task file, for the official protocol alone; so are the next three.
-        functions: The official function list.
-        chart: A file of FHIR resources, one a line, or an archive; None for the stand-in chart.
-        chart_seed: Which stand-in chart.
-        server: The base URL of a FHIR server: for the official protocol to read from in place of a chart, or that of
-            the remote backend; None for none.
+        official: The files of the official protocol.
         protocol: The protocol's name.
-        backend: Where the record system is: ``embedded``, ``container`` or ``remote``.
-        strategy: How a container goes back to its snapshot, ``undo`` or ``snapshot``.
-        servers: How many episodes can be at work on containers at once.
-        spares: How many containers more are kept ready; as the strategy has it where None.
-        image: Which snapshot image, where there are several of the archive, or None.
-        writes: What becomes of POSTs to a remote server: ``refused``, or ``undone`` at the episode's end.
+        backend: The name of the kind of backend, as in ``embedded``.
+        settings: The backend's settings, of the type that its kind names.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest ``text`` and longest ``fhir`` of an observation, or None.
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
@@ -119,23 +118,33 @@ class Environment:
     folder: Path | None = None
     cohort: str = "canonical"
     archive: Path | None = None
-    tasks: Path | str | None = None
-    functions: Path | str | None = None
-    chart: Path | str | None = None
-    chart_seed: int = 0
-    server: str | None = None
+    official: OfficialFiles = OfficialFiles()  # noqa: RUF009  (frozen)
     protocol: str = "ehr"
-    backend: str = "embedded"
-    strategy: str = "undo"
-    servers: int = 1
-    spares: int | None = None
-    image: str | None = None
-    writes: str = "refused"
+    backend: str = EMBEDDED
+    settings: Any = None
     max_steps: int = 8
     max_obs_chars: int | None = None
     reward: str = "sparse"
-    modules: tuple[str, ...] = field(default=())
+    modules: tuple[str, ...] = ()
     extra: str = ""
+
+    def __post_init__(self) -> None:
+        """Gives the backend its usual settings where there are none for it."""
+        kind = find_kind(self.backend)
+        if kind is not None and not isinstance(self.settings, kind.settings):
+            object.__setattr__(self, "settings", kind.settings())
+
+    @property
+    def backend_kind(self) -> BackendKind[Any]:
+        """The kind of its backend.
+
+        Raises:
+            UsageError: There is no such backend; the text lists those there are.
+        """
+        try:
+            return backend_kind(self.backend)
+        except UsageError as error:
+            raise UsageError(f"{self.id}: {error}") from None
 
     def check_installed(self) -> None:
         """Checks that what it needs is there.
@@ -149,11 +158,17 @@ class Environment:
             raise NotInstalledError(f"{self.id} needs {', '.join(missing)}; install with: pip install {wanted}")
 
 
-def read_environment(path: Path) -> Environment:
+def read_environment(path: Path, overrides: Mapping[str, Any] | None = None) -> Environment:
     """Reads an environment file; nothing that it names is loaded yet.
 
+    Args:
+        path: The file.
+        overrides: Values in place of the file's, by the names of their keys, as in ``max_steps=4``, ``servers=2``. One
+            for another backend than the one that is chosen is left alone.
+
     Raises:
-        ContentError: It is not as it should be; the text names the file and what is wrong in it.
+        ContentError: The file is not as it should be; the text names it and what is wrong in it.
+        UsageError: There is nothing of an override's name.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -161,31 +176,64 @@ def read_environment(path: Path) -> Environment:
         raise ContentError(f"{path}: {error}") from None
     if not isinstance(data.get("id"), str) or "-v" not in data["id"]:
         raise ContentError(f'{path}: id is a Gymnasium id with a version, as in "my_lab/Potassium-v0"')
+    told: dict[str, Any] = {"id": data.pop("id"), "summary": str(data.pop("summary", ""))}
     for name, table in data.items():
-        if name not in ("id", "summary") and (name not in _TABLES or not isinstance(table, dict)):
-            raise ContentError(f"{path}: knows the tables {', '.join(_TABLES)}, not {name!r}")
-        unknown = set(table) - _TABLES[name] if isinstance(table, dict) else set()
-        if unknown:
-            raise ContentError(
-                f"{path}: [{name}] has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_TABLES[name]))}"
-            )
-    values: dict[str, Any] = {"id": data["id"], "summary": str(data.get("summary", ""))}
-    for table in _TABLES:
-        values.update(data.get(table, {}))
-    for name, allowed in (
-        ("kind", KINDS),
-        ("difficulty", DIFFICULTIES),
-        ("cases", ("frozen", "drawn")),
-        ("reward", REWARDS),
-    ):
-        if name in values and values[name] not in allowed:
-            raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {values[name]!r}")
-    for name in ("families", "modules"):
-        values[name] = tuple(values.get(name, ()))
-    for name in ("folder", "archive", "tasks", "functions", "chart"):
-        if name in values:
-            values[name] = (path.parent / values[name]).resolve()
-    return Environment(**values)
+        _check_table(path, name, table)
+    for name, key in _PATHS:
+        if key in data.get(name, {}):
+            data[name][key] = (path.parent / data[name][key]).resolve()
+    for name in _TABLES:
+        told.update(data.get(name, {}))
+    for name, allowed in _CHOICES.items():
+        if name in told and told[name] not in allowed:
+            raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {told[name]!r}")
+    told.update({name: tuple(told[name]) for name in ("families", "modules") if name in told})
+    overrides = overrides or {}
+    _check_names(overrides)
+    told.update({key: value for key, value in overrides.items() if key in _keys(Environment)})
+    kind = find_kind(told.get("backend", EMBEDDED))
+
+    def record(of: Callable[..., Any], table: str) -> Any:
+        changed = {key: value for key, value in overrides.items() if key in _keys(of)}
+        return of(**{**data.get(table, {}), **changed})
+
+    return Environment(
+        official=record(OfficialFiles, _OFFICIAL),
+        settings=None if kind is None else record(kind.settings, kind.name),
+        **told,
+    )
+
+
+def _keys(of: Any) -> list[str]:
+    """The keys that files and overrides have for the fields of a record."""
+    return [field.name for field in fields(of) if field.name not in _NOT_KEYS]
+
+
+def _table_keys(name: str) -> Iterable[str]:
+    """The keys of a table; none where there is no such table."""
+    if name in _TABLES:
+        return _TABLES[name]
+    kind = find_kind(name)
+    return _keys(OfficialFiles if kind is None else kind.settings) if kind or name == _OFFICIAL else ()
+
+
+def _check_table(path: Path, name: str, table: object) -> None:
+    keys = _table_keys(name)
+    if not keys or not isinstance(table, dict):
+        known = [each for each in (*_TABLES, _OFFICIAL, *backend_names()) if _table_keys(each)]
+        raise ContentError(f"{path}: knows the tables {', '.join(known)}, not {name!r}")
+    if unknown := set(table) - set(keys):
+        raise ContentError(f"{path}: [{name}] has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(keys))}")
+
+
+def _check_names(overrides: Mapping[str, Any]) -> None:
+    names = {*_keys(Environment), *_keys(OfficialFiles)}
+    if set(overrides) <= names:
+        return
+    names.update(*(_keys(backend_kind(name).settings) for name in backend_names()))
+    if unknown := set(overrides) - names:
+        known = ", ".join(sorted(names - {"id"}))
+        raise UsageError(f"an environment has no {', '.join(sorted(unknown))}; it has {known}")
 
 
 def environment_files() -> list[Path]:

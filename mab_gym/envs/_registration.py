@@ -8,7 +8,8 @@ from pathlib import Path
 import gymnasium
 
 from mab_gym._opening import OPENING
-from mab_gym.envs._environment_file import EMBEDDED, environment_files
+from mab_gym.backends._kinds import EMBEDDED, backend_kind
+from mab_gym.envs._environment_file import environment_files
 from mab_gym.errors import MabGymError
 
 
@@ -44,7 +45,13 @@ def register_file(path: Path) -> str | None:
                 entry_point="mab_gym.envs._env:make_environment",
                 vector_entry_point="mab_gym.envs._vector:make_vector_environment",
                 kwargs={"env_file": str(path.resolve())},
-                # A real server has a clock of its own, and draws ids by lot.
-                nondeterministic=backend != EMBEDDED,
+                nondeterministic=not _is_deterministic(backend),
             )
     return env_id
+
+
+def _is_deterministic(backend: str) -> bool:
+    try:
+        return backend_kind(backend).deterministic
+    except MabGymError:  # `make` will say so
+        return False

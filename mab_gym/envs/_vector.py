@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -16,12 +17,11 @@ from mab_gym.backends import Backend
 from mab_gym.envs._env import (
     MedicalRecordEnv,
     as_sampled,
-    changed_environment,
     check_options,
     choose_case,
     spaces_of,
 )
-from mab_gym.envs._environment_file import CONTAINER, Environment
+from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._vector_batches import (
     MASK,
     Action,
@@ -91,10 +91,11 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
             raise UsageError(f"num_envs is a whole number from 1, not {num_envs!r}")
         if render_mode not in (None, "ansi"):
             raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
-        if environment.backend == CONTAINER and num_envs > environment.servers:
+        capacity = environment.backend_kind.capacity(environment.settings)
+        if capacity is not None and num_envs > capacity:
             raise UsageError(
-                f"{environment.id}: {num_envs} episodes at once need as many containers, and there are servers = "
-                f"{environment.servers}: ask for fewer (num_envs) or allow more (servers={num_envs})"
+                f"{environment.id}: its record system takes {capacity} episodes at once, and num_envs is {num_envs}: "
+                f"ask for fewer, or allow more (with containers by servers={num_envs})"
             )
         self._mode = _autoreset(autoreset_mode)
         self.metadata = {**MedicalRecordEnv.metadata, "autoreset_mode": self._mode}
@@ -285,9 +286,9 @@ def make_vector_environment(
         render_mode: As above.
         autoreset_mode: As above.
         keep_observations: As above.
-        overrides: See `mab_gym.envs._env.changed_environment`.
+        overrides: Values in place of the file's; see `read_environment`.
     """
-    environment = changed_environment(env_file, overrides)
+    environment = read_environment(Path(env_file), overrides)
     return MedicalRecordVectorEnv(
         environment, num_envs, autoreset_mode, render_mode, keep_observations=keep_observations
     )

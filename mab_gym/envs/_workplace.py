@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,14 +12,13 @@ from typing import Any
 from mab_gym._opening import OPENING, Opened, stamp
 from mab_gym.backends import Backend
 from mab_gym.backends.embedded._backend import embedded_backend
-from mab_gym.backends.remote._backend import REFUSED, RemoteBackend
+from mab_gym.backends.remote._kind import RemoteSettings, open_remote
 from mab_gym.cohort._locate import Progress, archive_path, ensure_archive, is_built, named_spec
-from mab_gym.envs._environment_file import BACKENDS, CONTAINER, REMOTE, Environment
+from mab_gym.envs._environment_file import Environment
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.official._conversation import read_functions
 from mab_gym.official._episode import OfficialEpisode
-from mab_gym.official._locate import chart_file, official_files, server_address
 from mab_gym.official._regrade import open_chart
 from mab_gym.official._synthetic_chart import stand_in
 from mab_gym.official._tasks import OfficialTask, read_tasks
@@ -82,10 +81,7 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
 
 
 def _opened(environment: Environment, progress: Progress | None) -> Workplace:
-    if environment.backend not in BACKENDS:
-        raise UsageError(
-            f"{environment.id}: there is no backend {environment.backend!r}; there are: {', '.join(BACKENDS)}"
-        )
+    needs_archive = environment.backend_kind.needs_archive
     if environment.protocol == OFFICIAL:
         return _official(environment)
     if environment.protocol not in PROTOCOLS:
@@ -95,34 +91,24 @@ def _opened(environment: Environment, progress: Progress | None) -> Workplace:
     backend, chart = _record_system(environment, progress)
     families = _chosen(load_catalogue(Path(environment.folder) if environment.folder else None).values(), environment)
     tasks = _tasks(families, chart, environment)
-    if environment.archive is not None and environment.backend != REMOTE:
+    if environment.archive is not None and needs_archive:
         _check_people(tasks, chart, environment)
     return Workplace(environment, backend, chart, tasks)
 
 
 def _record_system(environment: Environment, progress: Progress | None) -> tuple[Backend, Chart]:
     """The backend, and the snapshot as verifiers read it: never through what an agent has under its hands."""
-    if environment.backend == REMOTE:
-        if environment.server is None:
-            raise UsageError(
-                f"{environment.id}: a remote backend is named by server=, as in http://localhost:8080/fhir"
-            )
-        return _remote(environment.server, environment.writes)
-    backend, chart = _embedded(_archive(environment, progress))
-    if environment.backend == CONTAINER:
-        # Containers are loaded from the same archive, which answers verifiers faster and is touched by nobody.
-        return _container(environment, backend.digest), chart
-    return backend, chart
+    if not environment.backend_kind.needs_archive:
+        return _with_chart(environment.settings, _opened_backend(environment, None))
+    archive, chart = _embedded(_archive(environment, progress))
+    return _opened_backend(environment, archive), chart
 
 
-def _container(environment: Environment, digest: str) -> Backend:
+def _opened_backend(environment: Environment, archive: Backend | None) -> Backend:
     try:
-        from mab_gym.backends.container._backend import container_backend  # noqa: PLC0415  (optional)
-    except ImportError as error:
-        raise NotInstalledError(
-            f"{environment.id}: containers need what is missing here ({error.name}): pip install 'mab-gym[docker]'"
-        ) from error
-    return container_backend(digest, environment.strategy, environment.servers, environment.spares, environment.image)
+        return environment.backend_kind.open(environment.settings, archive)
+    except (UsageError, NotInstalledError) as error:
+        raise type(error)(f"{environment.id}: {error}") from error
 
 
 def _tasks(families: list[Family], chart: Chart, environment: Environment) -> TaskSet:
@@ -155,21 +141,22 @@ def _official(environment: Environment) -> Workplace:
         raise UsageError(f"{environment.id}: the official tasks are read from their file; cases are {FROZEN} alone")
     if environment.reward != SPARSE:
         raise UsageError(f"{environment.id}: the official grading knows right and wrong; its reward is {SPARSE} alone")
-    tasks_path, functions_path = official_files(environment.id, environment.tasks, environment.functions)
+    files = environment.official
+    tasks_path, functions_path = files.wanted(environment.id)
     tasks = read_tasks(tasks_path)
     functions = tuple(read_functions(functions_path))
-    server = server_address(environment.server)
-    chart_path = chart_file(environment.chart)
-    if server is not None:
-        if environment.chart is not None:
+    chart_path = files.chart_path
+    if files.address is not None:
+        if files.chart is not None:
             raise UsageError(f"{environment.id}: name a chart or a server, not both")
-        backend, chart = _remote(server)
+        settings = RemoteSettings(files.address)
+        backend, chart = _with_chart(settings, open_remote(settings))
     elif chart_path is None:
-        backend, chart = _stand_in(tuple(tasks.values()), environment.chart_seed)
+        backend, chart = _stand_in(tuple(tasks.values()), files.chart_seed)
     else:
         backend, chart = _given(chart_path)
-    if environment.backend == CONTAINER:
-        backend = _container(environment, backend.digest)
+    if environment.backend_kind.needs_archive:
+        backend = _opened_backend(environment, backend)
     families = _chosen(official_families(tasks), environment)
     return Workplace(environment, backend, chart, OfficialTaskSet(families, chart), functions)
 
@@ -216,10 +203,8 @@ def _given(path: Path) -> _Opening:
     return _GIVEN.get(path.absolute(), stamp(path), make)
 
 
-@lru_cache(maxsize=4)
-def _remote(server: str, writes: str = REFUSED) -> _Opening:
-    backend = RemoteBackend(server, writes=writes)
-    return backend, Chart(backend)
+def _with_chart(of: Hashable, backend: Any) -> _Opening:
+    return _EMBEDDED.get(of, backend, lambda: (backend, Chart(backend)))
 
 
 @lru_cache(maxsize=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mab_gym.errors import UsageError
@@ -23,44 +24,60 @@ _WANTED: Mapping[str, tuple[str, str]] = {
 }
 
 
-def official_files(wanting: str, tasks: Path | str | None, functions: Path | str | None) -> tuple[Path, Path]:
-    """The task file and the function list.
+@dataclass(frozen=True, slots=True)
+class OfficialFiles:
+    """The files that official tasks are read from and played on; environment variables name what is None here.
 
-    Args:
-        wanting: Who needs them, for the error.
-        tasks: The task file, or None for what the environment variable names.
-        functions: The function list, likewise.
-
-    Raises:
-        UsageError: One is not named or not there; the text says which, and how to give it.
+    Attributes:
+        tasks: The task file.
+        functions: The function list.
+        chart: A file of FHIR resources, one a line, or an archive; the stand-in chart where nothing names one.
+        chart_seed: The seed of the stand-in chart.
+        server: The base URL of a FHIR server to read from in place of a chart.
     """
-    named = {"tasks": tasks, "functions": functions}
-    given = {name: path or os.environ.get(_WANTED[name][0]) for name, path in named.items()}
-    missing = [name for name, path in given.items() if not path]
-    if missing:
-        what = " and the ".join(_WANTED[name][1] for name in missing)
-        arguments = ", ".join(f"{name}=PATH" for name in missing)
-        variables = " and ".join(_WANTED[name][0] for name in missing)
-        raise UsageError(
-            f"{wanting} needs the official {what}, which this package does not hold: pass {arguments} to "
-            f"gymnasium.make, or set {variables}"
-        )
-    paths = {name: Path(path).expanduser() for name, path in given.items() if path}
-    for name, path in paths.items():
-        if not path.is_file():
+
+    tasks: Path | str | None = None
+    functions: Path | str | None = None
+    chart: Path | str | None = None
+    chart_seed: int = 0
+    server: str | None = None
+
+    def wanted(self, wanting: str) -> tuple[Path, Path]:
+        """Returns the task file and the function list.
+
+        Args:
+            wanting: Who needs them, for the error.
+
+        Raises:
+            UsageError: One is not named or not there; the text says which, and how to give it.
+        """
+        named = {"tasks": self.tasks, "functions": self.functions}
+        given = {name: path or os.environ.get(_WANTED[name][0]) for name, path in named.items()}
+        missing = [name for name, path in given.items() if not path]
+        if missing:
+            what = " and the ".join(_WANTED[name][1] for name in missing)
+            arguments = ", ".join(f"{name}=PATH" for name in missing)
+            variables = " and ".join(_WANTED[name][0] for name in missing)
             raise UsageError(
-                f"{wanting} needs the official {_WANTED[name][1]}, and there is none at {path}: pass {name}=PATH to "
-                f"gymnasium.make, or set {_WANTED[name][0]}"
+                f"{wanting} needs the official {what}, which this package does not hold: pass {arguments} to "
+                f"gymnasium.make, or set {variables}"
             )
-    return paths["tasks"], paths["functions"]
+        paths = {name: Path(path).expanduser() for name, path in given.items() if path}
+        for name, path in paths.items():
+            if not path.is_file():
+                raise UsageError(
+                    f"{wanting} needs the official {_WANTED[name][1]}, and there is none at {path}: "
+                    f"pass {name}=PATH to gymnasium.make, or set {_WANTED[name][0]}"
+                )
+        return paths["tasks"], paths["functions"]
 
+    @property
+    def chart_path(self) -> Path | None:
+        """The chart that is named here or by the environment variable; None for the stand-in chart."""
+        named = self.chart or os.environ.get(CHART_VARIABLE)
+        return Path(named).expanduser() if named else None
 
-def chart_file(chart: Path | str | None) -> Path | None:
-    """The chart that the caller or the environment variable names, or None for the stand-in chart."""
-    named = chart or os.environ.get(CHART_VARIABLE)
-    return Path(named).expanduser() if named else None
-
-
-def server_address(server: str | None) -> str | None:
-    """The server that the caller or the environment variable names, or None for a chart."""
-    return server or os.environ.get(SERVER_VARIABLE) or None
+    @property
+    def address(self) -> str | None:
+        """The server that is named here or by the environment variable; None for a chart."""
+        return self.server or os.environ.get(SERVER_VARIABLE) or None

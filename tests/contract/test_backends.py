@@ -10,7 +10,7 @@ import gymnasium
 import pytest
 
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import _remote
+from mab_gym.backends.remote._kind import open_remote
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import score
@@ -83,7 +83,7 @@ def remote_environment(base: str, **settings: Any) -> Iterator[gymnasium.Env[Any
     yield env
     env.close()
     unwrapped(env).workplace.backend.close()
-    _remote.cache_clear()
+    open_remote.cache_clear()
 
 
 @pytest.fixture(scope="module")
