@@ -58,7 +58,7 @@ def auditable(environment: Environment) -> str | None:
     """The reason for which an environment cannot be audited, or None where it can."""
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
-    if environment.backend != "embedded":
+    if not environment.backend_kind.deterministic:
         return f"it plays on a {environment.backend} record system; an audit looks at the embedded one"
     return None
 

@@ -12,7 +12,7 @@ from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import make
 from mab_gym.errors import UsageError
 from mab_gym.official._episode import OfficialEpisode
-from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, chart_file, server_address
+from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, OfficialFiles
 from mab_gym.official._published import LATER, PAPER, PUBLISHED
 from mab_gym.official._regrade import open_chart, read_trajectories, trajectory_line
 from mab_gym.official._regrade import regrade as regrade_all
@@ -77,8 +77,9 @@ def play(
     if agent is not None and agent not in OFFICIAL_AGENTS:
         raise UsageError(f"there is no agent {agent!r} here; there are: {', '.join(OFFICIAL_AGENTS)}")
     names = list(OFFICIAL_AGENTS) if agent is None else [agent]
-    server = None if chart is not None and server is None else server_address(server)
-    chart = None if server is not None and chart is None else chart_file(chart)
+    named = OfficialFiles(chart=chart, server=server)
+    server = None if chart is not None and server is None else named.address
+    chart = None if server is not None and chart is None else named.chart_path
     made = make(ENV, tasks=tasks, functions=functions, chart=chart, chart_seed=seed, server=server)
     todo = _in_turn(assignments(unwrapped(made)), limit)
     if out is not None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import make
-from mab_gym.envs._environment_file import EMBEDDED
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.report._expected import Expected, expected_actions
 from mab_gym.report._page import write_report

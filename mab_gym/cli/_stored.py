@@ -12,9 +12,9 @@ import typer
 
 from mab_gym import __version__
 from mab_gym.agents._reference import Oracle
+from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import make
-from mab_gym.envs._environment_file import EMBEDDED
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._fine_tuning import WHICH, chosen, write_chats

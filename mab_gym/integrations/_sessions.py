@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.envs._environment_file import EMBEDDED
+from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._make import make
 from mab_gym.envs._vector_batches import OutOfContext
 from mab_gym.episode import Step
@@ -26,7 +26,8 @@ def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
         UsageError: There is no such id or file.
     """
     made = make(name, **overrides)
-    if unwrapped(made).workplace.backend.capacity is not None:
+    workplace = unwrapped(made).workplace
+    if workplace.environment.backend_kind.needs_archive and not workplace.backend.in_process:
         made = make(name, **overrides, backend=EMBEDDED)
     return made
 

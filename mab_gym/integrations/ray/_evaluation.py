@@ -14,7 +14,7 @@ import gymnasium
 from mab_gym.agents import Agent
 from mab_gym.agents._chat_model import ChatModel
 from mab_gym.cohort._locate import CACHE_VARIABLE
-from mab_gym.envs._environment_file import CONTAINER, EMBEDDED, environment_file, read_environment, sibling
+from mab_gym.envs._environment_file import environment_file, read_environment, sibling
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.integrations.ray._cluster import LOCAL, is_installed
 from mab_gym.integrations.ray._dispatch import RayWorkers
@@ -55,7 +55,7 @@ def evaluate_on_ray(
         raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
     watcher = Watcher() if watcher is None else watcher
     wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
-    if wanted.backend == CONTAINER:
+    if not wanted.backend_kind.portable:
         raise UsageError(
             f"{wanted.id} plays on containers, and each node would need Docker and its own; play it without --ray, or "
             'on a server that is there already (backend = "remote")'
@@ -71,7 +71,7 @@ def evaluate_on_ray(
     own = "object" in run.player.about
     job = Job(
         environment=environment,
-        digest=run.workplace.backend.digest if environment.backend == EMBEDDED else None,
+        digest=run.workplace.backend.digest if environment.backend_kind.needs_archive else None,
         make_agents=functools.partial(_agents, plan.agent),
         options=run.options,
         retries=plan.retries,

@@ -17,7 +17,7 @@ from mab_gym import __version__
 from mab_gym.agents import Agent
 from mab_gym.cohort._locate import archive_path, cache_folder, ensure_archive, is_built, named_spec
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.envs._environment_file import EMBEDDED, Environment
+from mab_gym.envs._environment_file import Environment
 from mab_gym.envs._workplace import OFFICIAL
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
 from mab_gym.fhir.store._archive import check_place, open_archive, saying, written_whole
@@ -158,7 +158,7 @@ def environment_here(
     Raises:
         ArchiveError: What was sent is damaged.
     """
-    if environment.backend != EMBEDDED or environment.protocol == OFFICIAL:
+    if not environment.backend_kind.needs_archive or environment.protocol == OFFICIAL:
         return environment
     if environment.archive is None:
         spec = named_spec(environment.cohort)
