@@ -48,7 +48,7 @@ def main() -> None:
 
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     inner = env.unwrapped
-    place = inner.workplace
+    place = inner.scenario
     base = place.backend.base_url
     people = list(place.chart.profiles())
     print(f"median of {RUNS} runs (least – greatest)\n")

@@ -39,7 +39,7 @@ def told(name: str, seconds: Sequence[float]) -> None:
 def opened(strategy: str, spares: int) -> tuple[gymnasium.Env[Any, str], ContainerBackend]:
     """The environment and its pool."""
     env = gymnasium.make("mab_gym/MedAgentBench-HAPI-v0", cohort="reduced", strategy=strategy, spares=spares)
-    backend = unwrapped(env).workplace.backend
+    backend = unwrapped(env).scenario.backend
     assert isinstance(backend, ContainerBackend)
     return env, backend
 

@@ -32,8 +32,8 @@ def oracles(halt: Event) -> Callable[[gymnasium.Env[Any, str]], Any]:
 @contextmanager
 def crew(env: gymnasium.Env[Any, str], workers: int) -> Any:
     """Workers on a cluster of our own, made ready."""
-    workplace = unwrapped(env).workplace
-    job = Job(workplace.environment, workplace.backend.digest, oracles, {}, 0)
+    scenario = unwrapped(env).scenario
+    job = Job(scenario.environment, scenario.backend.digest, oracles, {}, 0)
     with RayWorkers(LOCAL, workers, job) as them:
         list(them.play([Assignment(seed) for seed in range(300)]))
         yield them

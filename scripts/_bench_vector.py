@@ -20,7 +20,7 @@ from _bench import RUNS, median, row
 
 import mab_gym  # noqa: F401  (registers the environments)
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking.case import Case
 
 CANONICAL, TRAIN = "mab_gym/MedAgentBench-v0", "mab_gym/MedAgentBench-Train-v0"
@@ -35,7 +35,7 @@ Script = tuple[Case, Sequence[str]]
 # --- speed -----------------------------------------------------------------------------------------------------------
 
 
-def scripts_of(place: Workplace, cases: Sequence[Case]) -> list[Script]:
+def scripts_of(place: Scenario, cases: Sequence[Case]) -> list[Script]:
     """The oracle's actions for each case."""
     found = []
     for case in cases:
@@ -78,7 +78,7 @@ def per_second(env: Any, scripts: Sequence[Script], rounds: int = 1) -> float:
 def cold(path: str) -> None:
     """In a new process: nothing has been asked before but what opening the hospital asks."""
     env = gymnasium.make_vec(CANONICAL, SIDE_BY_SIDE, autoreset_mode="Disabled")
-    place = env.unwrapped.workplace  # type: ignore[attr-defined]
+    place = env.unwrapped.scenario  # type: ignore[attr-defined]
     scripts = [(place.tasks.case(case_id), actions) for case_id, actions in json.loads(Path(path).read_text())]
     print(per_second(env, scripts))
 
@@ -90,7 +90,7 @@ def in_new_process(*arguments: str) -> str:
 
 def speed(folder: Path) -> None:
     env = gymnasium.make_vec(CANONICAL, SIDE_BY_SIDE, autoreset_mode="Disabled")
-    place = env.unwrapped.workplace  # type: ignore[attr-defined]
+    place = env.unwrapped.scenario  # type: ignore[attr-defined]
     scripts = scripts_of(place, place.tasks.cases)
     count = sum(len(actions) for _, actions in scripts)
     shares = [sum(a.startswith(verb) for _, each in scripts for a in each) / count for verb in ("GET", "POST")]
@@ -112,7 +112,7 @@ def speed(folder: Path) -> None:
 
 def write(seed: int, path: str) -> None:
     """The oracle's actions on training cases, for another process that has never seen them."""
-    place = gymnasium.make_vec(TRAIN).unwrapped.workplace  # type: ignore[attr-defined]
+    place = gymnasium.make_vec(TRAIN).unwrapped.scenario  # type: ignore[attr-defined]
     stream = place.tasks.stream(seed)
     scripts = scripts_of(place, [next(stream) for _ in range(640)])
     Path(path).write_text(json.dumps([(case.family, case.to_json(), list(actions)) for case, actions in scripts]))
@@ -165,7 +165,7 @@ def write_for(base: str, who: str) -> str:
 def memory(how: str) -> None:
     """In a new process: what live episodes take that each have read a page and then written a resource."""
     small = gymnasium.make_vec(CANONICAL, 1, autoreset_mode="Disabled")
-    place = small.unwrapped.workplace  # type: ignore[attr-defined]
+    place = small.unwrapped.scenario  # type: ignore[attr-defined]
     base, people = place.backend.base_url, place.chart.profiles()
     reads = [f"GET {base}/Observation?patient={who}&code=GLU" for who in people]
     writes = [write_for(base, who) for who in people]

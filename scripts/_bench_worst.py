@@ -104,8 +104,8 @@ class Workbench:
     def __init__(self, env: MedicalRecordEnv, limit: int) -> None:
         self.env = env
         self.limit = limit
-        self.base_url = env.workplace.backend.base_url
-        session = env.workplace.backend.open()
+        self.base_url = env.scenario.backend.base_url
+        session = env.scenario.backend.open()
         assert isinstance(session, Session)
         ids = {kind: table.table.ids for kind, table in session.server.tables.items()}
         self.grammar = Grammar(0, sampled(session, ids), self.base_url)
@@ -202,7 +202,7 @@ class Workbench:
 
     def _begin(self, script: Script) -> str:
         """Begins the script's episode, writes what it writes first, and gives the text of its action."""
-        cases = self.env.workplace.tasks.cases
+        cases = self.env.scenario.tasks.cases
         options = {"case": cases[script.case % len(cases)].id}
         self.env.reset(seed=1, options={**options, "variant": script.variant} if script.variant else options)
         answer = ""

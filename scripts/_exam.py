@@ -59,7 +59,7 @@ class Exam:
         inner = unwrapped(make())
         starts = [
             Start(each.seed, {} if each.case is None else {"case": each.case})
-            for family in inner.workplace.tasks.catalogue
+            for family in inner.scenario.tasks.catalogue
             for each in assignments(inner, family=family, limit=limit)
         ]
         batch = self.asked.eval_batch
@@ -92,11 +92,11 @@ class Exam:
         """Writes a run folder of held-out cases, for the report."""
         inner = unwrapped(make_env(self.asked.held_out, **self.rules))
         about = {
-            "env": inner.workplace.environment.id,
+            "env": inner.scenario.environment.id,
             "agent": f"{Path(self.asked.model).name} {arm}",
             "form": "text",
             "mab_gym": mab_gym.__version__,
-            "archive": inner.workplace.backend.digest,
+            "archive": inner.scenario.backend.digest,
         }
         with RunFolder(self.asked.out / "runs" / arm, about) as folder:
             for track in self.play(model, self.asked.final_limit):

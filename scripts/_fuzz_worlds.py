@@ -76,11 +76,11 @@ class World:
     @property
     def base_url(self) -> str:
         """The FHIR base."""
-        return self.env.workplace.backend.base_url
+        return self.env.scenario.backend.base_url
 
     def fresh(self) -> RecordSession:
         """A session that nobody has used."""
-        return self.env.workplace.backend.open()
+        return self.env.scenario.backend.open()
 
     def digest(self, *, thorough: bool = False, session: RecordSession | None = None) -> str:
         """A digest of what a session that was not written to answers.
@@ -102,11 +102,11 @@ def open_world(name: str) -> World:
     """Opens an environment; its cohort is built where it is not there yet."""
     environment = replace(WORLDS[name](), max_steps=MAX_STEPS)
     env = MedicalRecordEnv(environment)
-    session = env.workplace.backend.open()
+    session = env.scenario.backend.open()
     inner: Any = getattr(session, "_inner", session)
     assert isinstance(inner, Session)
     ids = {kind: table.table.ids for kind, table in inner.server.tables.items()}
-    grammar = Grammar(0, sampled(session, ids), env.workplace.backend.base_url)
+    grammar = Grammar(0, sampled(session, ids), env.scenario.backend.base_url)
     vector = MedicalRecordVectorEnv(environment, LANES, AutoresetMode.DISABLED)
     made = World(name, env, vector, grammar, _probes(grammar, sorted(ids)), _searches(grammar))
     made.untouched = {thorough: made.digest(thorough=thorough) for thorough in (False, True)}

@@ -51,7 +51,7 @@ def success(records: Sequence[EpisodeRecord]) -> float:
 def played(agent: MenuAgent, folder: Path, seed: int) -> list[EpisodeRecord]:
     """Plays the canonical cases into a run folder."""
     env = gymnasium.make(TEST)
-    place = unwrapped(env).workplace
+    place = unwrapped(env).scenario
     about = {
         "mab_gym": __version__,
         "env": place.environment.id,

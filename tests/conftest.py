@@ -12,7 +12,7 @@ import gymnasium
 import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Game
 from mab_gym.runs._driver import unwrapped
 
@@ -96,13 +96,13 @@ def make(env_id: str, **arguments: Any) -> gymnasium.Env[Any, str]:
 
 
 @pytest.fixture(scope="session")
-def workplace() -> Workplace:
+def scenario() -> Scenario:
     """The canonical environment's record system and tasks."""
-    return unwrapped(gymnasium.make(CANONICAL)).workplace
+    return unwrapped(gymnasium.make(CANONICAL)).scenario
 
 
 @pytest.fixture
-def env(workplace: Workplace) -> Iterator[MedicalRecordEnv]:
+def env(scenario: Scenario) -> Iterator[MedicalRecordEnv]:
     """A fresh canonical environment."""
     made = gymnasium.make(CANONICAL)
     yield unwrapped(made)
@@ -110,9 +110,9 @@ def env(workplace: Workplace) -> Iterator[MedicalRecordEnv]:
 
 
 @pytest.fixture
-def episode(workplace: Workplace) -> Game:
+def episode(scenario: Scenario) -> Game:
     """An episode of record_blood_pressure/01, just begun."""
-    begun = workplace.new_episode()
-    case = workplace.tasks.case("record_blood_pressure/01")
-    begun.reset(workplace.tasks.catalogue[case.family], case)
+    begun = scenario.new_episode()
+    case = scenario.tasks.case("record_blood_pressure/01")
+    begun.reset(scenario.tasks.catalogue[case.family], case)
     return begun

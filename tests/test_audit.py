@@ -38,15 +38,15 @@ from mab_gym.audit._trial import Trial
 from mab_gym.audit._words import Item, prompt_words, same_thing
 from mab_gym.cli.app import app
 from mab_gym.envs._environment_file import environment_files
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from tests.conftest import CANONICAL
 
 
 @pytest.fixture(scope="module")
-def canonical(workplace: Workplace) -> Audit:
-    return Auditor(workplace).audit(rollouts=1)
+def canonical(scenario: Scenario) -> Audit:
+    return Auditor(scenario).audit(rollouts=1)
 
 
 def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
@@ -62,7 +62,7 @@ def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
 
 
 def test_the_further_families_keep_all_limits() -> None:
-    audit = Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).workplace).audit(rollouts=1)
+    audit = Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).scenario).audit(rollouts=1)
     assert audit.faults() == []
     assert len(audit.reading) == len(audit.blind) == 5
     assert all(blind.credit <= 0.25 for blind in audit.blind)
@@ -91,9 +91,9 @@ def test_what_the_search_finds_is_what_the_environment_says(canonical: Audit) ->
 
 
 @pytest.mark.parametrize("name", ["mean_glucose", "check_a1c", "patient_lookup"])
-def test_no_text_that_is_tried_whole_beats_the_search(workplace: Workplace, name: str) -> None:
+def test_no_text_that_is_tried_whole_beats_the_search(scenario: Scenario, name: str) -> None:
     """All pairs of what right answers hold, judged one by one, with every order."""
-    trial, family = Trial(workplace), workplace.tasks.catalogue[name]
+    trial, family = Trial(scenario), scenario.tasks.catalogue[name]
     search = Search(trial, family, family.cases)
     written: dict[int, list[list[str]]] = {}
     for case in family.cases:
@@ -131,10 +131,10 @@ def test_the_best_choice_of_items_is_found() -> None:
             assert both == right
 
 
-def test_what_a_prompt_says_can_be_answered(workplace: Workplace) -> None:
-    family = workplace.tasks.catalogue["patient_lookup"]
+def test_what_a_prompt_says_can_be_answered(scenario: Scenario) -> None:
+    family = scenario.tasks.catalogue["patient_lookup"]
     case = Case("patient_lookup", 1, "unique_name", {"name": "Pilar Flores", "birth_date": "1987-03-07"})
-    words = dict(prompt_words(family, case, workplace.chart.now))
+    words = dict(prompt_words(family, case, scenario.chart.now))
     values: list[Any] = list(words.values())
     assert {"Pilar Flores", "1987-03-07", "1987-03-06", "2023-11-12T10:15:00+00:00", "Patient not found"} <= set(values)
     assert 36 in values
@@ -187,8 +187,8 @@ def test_rules_that_do_not_bite_and_shortcuts_that_win_are_named() -> None:
     assert to_json(audit)["rules"][0]["lost_by_breaking"] == {"status": 2, "window": 3}
 
 
-def test_rules_and_policies_by_value(workplace: Workplace) -> None:
-    trial, catalogue = Trial(workplace), workplace.tasks.catalogue
+def test_rules_and_policies_by_value(scenario: Scenario) -> None:
+    trial, catalogue = Trial(scenario), scenario.tasks.catalogue
     family = catalogue["replace_magnesium"]
     rules = try_rules(trial, family, family.cases)
     assert set(rules.lost) == {"status", "window", "dose by degree"}
@@ -220,9 +220,9 @@ def test_a_slip_changes_what_is_done() -> None:
         assert all(never.instead_of(action) != action for _ in range(30))
 
 
-def test_equal_seeds_grade_equally(workplace: Workplace) -> None:
-    family = workplace.tasks.catalogue["latest_magnesium"]
-    first, again, other = (grade(Trial(workplace), family, family.cases[:6], seed, 1) for seed in (3, 3, 4))
+def test_equal_seeds_grade_equally(scenario: Scenario) -> None:
+    family = scenario.tasks.catalogue["latest_magnesium"]
+    first, again, other = (grade(Trial(scenario), family, family.cases[:6], seed, 1) for seed in (3, 3, 4))
     assert first == again != other
 
 
@@ -231,7 +231,7 @@ def test_equal_seeds_grade_equally(workplace: Workplace) -> None:
     ["Train", pytest.param("Validation", marks=pytest.mark.once), pytest.param("Beyond-Train", marks=pytest.mark.once)],
 )
 def test_training_cases_are_too_many_to_be_learned_by_heart(name: str) -> None:
-    place = unwrapped(gymnasium.make(f"mab_gym/MedAgentBench-{name}-v0")).workplace
+    place = unwrapped(gymnasium.make(f"mab_gym/MedAgentBench-{name}-v0")).scenario
     if not place.tasks.cases:
         found = Auditor(place).audit()
         assert found.faults() == []
@@ -253,9 +253,9 @@ def test_too_few_different_cases_are_a_fault(tmp_path: Path) -> None:
     assert "not kept: ages: 1 different cases, fewer than 5,000" in run.stdout
 
 
-def test_environments_that_share_families_share_what_was_found(workplace: Workplace) -> None:
+def test_environments_that_share_families_share_what_was_found(scenario: Scenario) -> None:
     memory: dict[Any, Any] = {}
-    easy = unwrapped(gymnasium.make("mab_gym/MedAgentBench-Easy-v0")).workplace
+    easy = unwrapped(gymnasium.make("mab_gym/MedAgentBench-Easy-v0")).scenario
     first = Auditor(easy, memory).audit(rollouts=1)
     known = dict(memory)
     again = Auditor(easy, memory).audit(rollouts=1)
@@ -266,9 +266,9 @@ def test_environments_that_share_families_share_what_was_found(workplace: Workpl
 
 
 @pytest.mark.parametrize("text", AT_ONCE)
-def test_finishing_at_once_earns_no_credit(workplace: Workplace, text: str) -> None:
+def test_finishing_at_once_earns_no_credit(scenario: Scenario, text: str) -> None:
     env = gymnasium.make(CANONICAL, reward="partial")
-    for case in workplace.tasks.cases[::3]:
+    for case in scenario.tasks.cases[::3]:
         env.reset(seed=0, options={"case": case.id})
         _, reward, terminated, _, info = env.step(text)
         assert (reward, terminated, info["verdict"]["credit"]) == (0.0, True, 0.0)

@@ -168,14 +168,14 @@ def test_tasks_are_listed_and_shown() -> None:
     assert "haemoglobin A1c" in shown
 
 
-def test_data_info_and_build_of_what_is_there(workplace: object) -> None:
+def test_data_info_and_build_of_what_is_there(scenario: object) -> None:
     info = run("data", "info").stdout
     assert "785,207" in info
     assert "563,426" in info
     assert "is there already (and whole)" in run("data", "build").stdout
 
 
-def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, workplace: object) -> None:
+def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, scenario: object) -> None:
     from mab_gym.cohort._locate import archive_path
     from mab_gym.cohort._spec import CANONICAL
 

@@ -91,10 +91,10 @@ def test_options_choose_the_case(env: MedicalRecordEnv) -> None:
     assert env.reset(seed=1, options={"difficulty": "hard"})[1]["difficulty"] == "hard"
 
 
-def test_training_cases_are_other_people(workplace: Any) -> None:
+def test_training_cases_are_other_people(scenario: Any) -> None:
     env = gymnasium.make("mab_gym/MedAgentBench-Train-v0")
-    train = unwrapped(env).workplace.chart.patients()
-    assert not set(train) & set(workplace.chart.patients())
+    train = unwrapped(env).scenario.chart.patients()
+    assert not set(train) & set(scenario.chart.patients())
     texts = {env.reset(seed=seed)[0]["text"] for seed in range(50)}
     assert len(texts) >= 45
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode, Game
 from mab_gym.errors import UsageError
 
@@ -28,15 +28,15 @@ def order(mrn: str) -> str:
     return f"POST {BASE}/ServiceRequest\n{json.dumps(resource)}"
 
 
-def begin(workplace: Workplace, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Game, str]:
-    episode = workplace.new_episode()
+def begin(scenario: Scenario, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Game, str]:
+    episode = scenario.new_episode()
     if limits:
-        old = workplace.environment
+        old = scenario.environment
         from mab_gym.tasking._protocols import protocol
 
-        episode = Episode(workplace.backend, workplace.chart, protocol(old.protocol), **limits)
-    case = workplace.tasks.case(case_id)
-    episode.reset(workplace.tasks.catalogue[case.family], case)
+        episode = Episode(scenario.backend, scenario.chart, protocol(old.protocol), **limits)
+    case = scenario.tasks.case(case_id)
+    episode.reset(scenario.tasks.catalogue[case.family], case)
     return episode, str(case["mrn"])
 
 
@@ -44,9 +44,9 @@ def found(episode: Game, target: str) -> int:
     return int(json.loads(episode.step(f"GET {BASE}/{target}").observation["fhir"])["total"])
 
 
-def test_a_write_is_seen_by_its_episode_by_nobody_else_and_gone_after_reset(workplace: Workplace) -> None:
-    writer, mrn = begin(workplace)
-    reader, _ = begin(workplace)
+def test_a_write_is_seen_by_its_episode_by_nobody_else_and_gone_after_reset(scenario: Scenario) -> None:
+    writer, mrn = begin(scenario)
+    reader, _ = begin(scenario)
     search = f"ServiceRequest?patient={mrn}&code=2823-3"
     before = found(writer, search)
     stored = writer.step(order(mrn)).observation
@@ -56,23 +56,23 @@ def test_a_write_is_seen_by_its_episode_by_nobody_else_and_gone_after_reset(work
     assert writer.step(f"GET {BASE}/ServiceRequest/{created['id']}").observation["status"] == 200
     assert found(reader, search) == before
     assert reader.step(f"GET {BASE}/ServiceRequest/{created['id']}").observation["status"] == 404
-    case = workplace.tasks.case("record_blood_pressure/01")
-    writer.reset(workplace.tasks.catalogue[case.family], case)
+    case = scenario.tasks.case("record_blood_pressure/01")
+    writer.reset(scenario.tasks.catalogue[case.family], case)
     assert found(writer, search) == before
     assert writer.step(f"GET {BASE}/ServiceRequest/{created['id']}").observation["status"] == 404
 
 
-def test_equal_actions_give_equal_bytes(workplace: Workplace) -> None:
+def test_equal_actions_give_equal_bytes(scenario: Scenario) -> None:
     def transcript() -> list[Any]:
-        episode, mrn = begin(workplace)
+        episode, mrn = begin(scenario)
         actions = [f"GET {BASE}/Observation?patient={mrn}", order(mrn), order(mrn), "GET nowhere", "FINISH([])"]
         return [episode.step(action) for action in actions]
 
     assert transcript() == transcript()
 
 
-def test_truncated_after_eight_steps(workplace: Workplace) -> None:
-    episode, mrn = begin(workplace)
+def test_truncated_after_eight_steps(scenario: Scenario) -> None:
+    episode, mrn = begin(scenario)
     steps = [episode.step(f"GET {BASE}/Patient/{mrn}") for _ in range(8)]
     assert [step.truncated for step in steps] == [False] * 7 + [True]
     assert not any(step.terminated for step in steps)
@@ -82,15 +82,15 @@ def test_truncated_after_eight_steps(workplace: Workplace) -> None:
         episode.step("FINISH([])")
 
 
-def test_finishing_with_the_last_step_is_no_truncation(workplace: Workplace) -> None:
-    episode, _ = begin(workplace, max_steps=1)
+def test_finishing_with_the_last_step_is_no_truncation(scenario: Scenario) -> None:
+    episode, _ = begin(scenario, max_steps=1)
     step = episode.step("FINISH([])")
     assert (step.terminated, step.truncated) == (True, False)
 
 
 @pytest.mark.parametrize("text", ["", "I think the answer is 5.", "DELETE " + BASE, "\x00", "\ud800"])
-def test_what_is_no_action_ends_the_episode_with_a_reason(workplace: Workplace, text: str) -> None:
-    episode, _ = begin(workplace)
+def test_what_is_no_action_ends_the_episode_with_a_reason(scenario: Scenario, text: str) -> None:
+    episode, _ = begin(scenario)
     step = episode.step(text)
     assert (step.terminated, step.truncated, step.reward) == (True, False, 0.0)
     assert step.info["verdict"]["reasons"][0]["code"] == "invalid_action"
@@ -112,14 +112,14 @@ def test_what_is_no_action_ends_the_episode_with_a_reason(workplace: Workplace, 
     ],
 )
 def test_refused_targets_are_told_and_nothing_is_sent(
-    workplace: Workplace, action: str, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_network(*_: object, **__: object) -> NoReturn:
         raise AssertionError("an address was reached")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    episode, mrn = begin(workplace)
+    episode, mrn = begin(scenario)
     step = episode.step(action)
     assert step.observation["status"] == 0
     assert step.observation["text"].startswith("Not sent: ")
@@ -127,8 +127,8 @@ def test_refused_targets_are_told_and_nothing_is_sent(
     assert episode.step(f"GET {BASE}/Patient/{mrn}").observation["status"] == 200
 
 
-def test_a_body_has_a_megabyte_at_most(workplace: Workplace) -> None:
-    episode, mrn = begin(workplace)
+def test_a_body_has_a_megabyte_at_most(scenario: Scenario) -> None:
+    episode, mrn = begin(scenario)
     resource = order(mrn).partition("\n")[2]
     longest = "{" + " " * (1_048_576 - len(resource)) + resource[1:]
     assert episode.step(f"POST {BASE}/ServiceRequest\n{longest}").observation["status"] == 201
@@ -145,11 +145,11 @@ def test_a_body_has_a_megabyte_at_most(workplace: Workplace) -> None:
     ),
     rest=st.text(st.characters(codec=None), max_size=80),
 )
-def test_no_text_raises_or_outlives_a_reset(workplace: Workplace, verb: str, place: str, rest: str) -> None:
-    episode, mrn = begin(workplace)
+def test_no_text_raises_or_outlives_a_reset(scenario: Scenario, verb: str, place: str, rest: str) -> None:
+    episode, mrn = begin(scenario)
     episode.step(verb + place + rest)
-    case = workplace.tasks.case("record_blood_pressure/01")
-    episode.reset(workplace.tasks.catalogue[case.family], case)
+    case = scenario.tasks.case("record_blood_pressure/01")
+    episode.reset(scenario.tasks.catalogue[case.family], case)
     assert not episode.session.writes
     assert episode.step(f"GET {BASE}/Patient/{mrn}").observation["status"] == 200
 
@@ -157,8 +157,8 @@ def test_no_text_raises_or_outlives_a_reset(workplace: Workplace, verb: str, pla
 @pytest.mark.parametrize(
     "note", ["naïve – “quotes” & <tags>", "tab\there", "emoji 🩺", " leading and trailing ", "%41 + {x}"]
 )
-def test_text_passes_unedited(workplace: Workplace, note: str) -> None:
-    episode, mrn = begin(workplace)
+def test_text_passes_unedited(scenario: Scenario, note: str) -> None:
+    episode, mrn = begin(scenario)
     resource = {
         "resourceType": "ServiceRequest",
         "status": "active",
@@ -172,9 +172,9 @@ def test_text_passes_unedited(workplace: Workplace, note: str) -> None:
     assert step.observation["fhir"] in step.observation["text"]
 
 
-def test_long_observations_are_capped_with_a_marker_only_where_asked_for(workplace: Workplace) -> None:
-    whole, mrn = begin(workplace)
-    capped, _ = begin(workplace, max_obs_chars=100)
+def test_long_observations_are_capped_with_a_marker_only_where_asked_for(scenario: Scenario) -> None:
+    whole, mrn = begin(scenario)
+    capped, _ = begin(scenario, max_obs_chars=100)
     action = f"GET {BASE}/Observation?patient={mrn}"
     long, short = whole.step(action).observation, capped.step(action).observation
     assert len(long["text"]) > 5000
@@ -185,13 +185,13 @@ def test_long_observations_are_capped_with_a_marker_only_where_asked_for(workpla
 
 
 @pytest.mark.parametrize("limits", [{"max_steps": 0}, {"max_steps": "8"}, {"max_obs_chars": -1}, {"max_steps": True}])
-def test_limits_are_checked(workplace: Workplace, limits: dict[str, Any]) -> None:
+def test_limits_are_checked(scenario: Scenario, limits: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="whole number"):
-        begin(workplace, **limits)
+        begin(scenario, **limits)
 
 
-def test_a_refused_post_changes_nothing(workplace: Workplace) -> None:
-    episode, mrn = begin(workplace)
+def test_a_refused_post_changes_nothing(scenario: Scenario) -> None:
+    episode, mrn = begin(scenario)
     broken = order(mrn).replace('"active"', '"cooking"')
     step = episode.step(broken)
     assert step.observation["status"] == 400
@@ -212,10 +212,10 @@ def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Game) -> 
         episode.stop_for_context("again")
 
 
-def test_what_was_unsafe_before_the_context_was_full_is_still_told(workplace: Workplace) -> None:
-    case = workplace.tasks.case("patient_age/01")
-    begun = workplace.new_episode()
-    begun.reset(workplace.tasks.catalogue[case.family], case)
+def test_what_was_unsafe_before_the_context_was_full_is_still_told(scenario: Scenario) -> None:
+    case = scenario.tasks.case("patient_age/01")
+    begun = scenario.new_episode()
+    begun.reset(scenario.tasks.catalogue[case.family], case)
     resource = '{"resourceType":"Observation","status":"final","code":{"text":"x"}}'
     assert begun.step(f"POST http://localhost:8080/fhir/Observation\n{resource}").observation["status"] == 201
     verdict = begun.stop_for_context("full").info["verdict"]

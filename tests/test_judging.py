@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Judge, Result, number
 from mab_gym.tasking.verdict import Code, Failure
@@ -17,22 +17,22 @@ from mab_gym.tasking.verdict import Code, Failure
 Change = Callable[[dict[str, Any]], None]
 
 
-def judge_order(workplace: Workplace, change: Change, branch: str = "moderate") -> list[Code]:
+def judge_order(scenario: Scenario, change: Change, branch: str = "moderate") -> list[Code]:
     """The verdict's codes on the gold magnesium order after a change."""
-    family = workplace.tasks.catalogue["replace_magnesium"]
+    family = scenario.tasks.catalogue["replace_magnesium"]
     case = next(case for case in family.cases if case.branch == branch)
     from mab_gym.tasking.solving import Desk, Reply
 
-    found = workplace.chart.search("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
+    found = scenario.chart.search("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     newest = next(each for each in found if each["status"] != "entered-in-error")
-    solution = family.solve(case, Desk(workplace.backend.base_url, workplace.backend.now))
+    solution = family.solve(case, Desk(scenario.backend.base_url, scenario.backend.now))
     next(solution)
     order = json.loads(solution.send(Reply(200, json.dumps(newest))).partition("\n")[2])
     finish = solution.send(Reply(201, "{}"))
     changed = copy.deepcopy(order)
     change(changed)
     writes = [Write("create", changed["resourceType"], "1", changed, "")]
-    verdict = family.verify(case, workplace.chart, Result(finish[len("FINISH(") : -1], writes))
+    verdict = family.verify(case, scenario.chart, Result(finish[len("FINISH(") : -1], writes))
     assert verdict.success is (verdict.failure is None)
     return [reason.code for reason in verdict.reasons]
 
@@ -94,41 +94,41 @@ REJECTED: dict[str, tuple[Change, Code]] = {
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_what_means_the_same_is_accepted(workplace: Workplace, name: str) -> None:
-    assert judge_order(workplace, ACCEPTED[name]) == [Code.SOLVED]
+def test_what_means_the_same_is_accepted(scenario: Scenario, name: str) -> None:
+    assert judge_order(scenario, ACCEPTED[name]) == [Code.SOLVED]
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_what_a_clinician_would_reject_is_rejected(workplace: Workplace, name: str) -> None:
+def test_what_a_clinician_would_reject_is_rejected(scenario: Scenario, name: str) -> None:
     change, code = REJECTED[name]
-    assert code in judge_order(workplace, change)
+    assert code in judge_order(scenario, change)
 
 
-def test_the_gravest_failure_names_the_kind(workplace: Workplace) -> None:
-    family = workplace.tasks.catalogue["replace_magnesium"]
+def test_the_gravest_failure_names_the_kind(scenario: Scenario) -> None:
+    family = scenario.tasks.catalogue["replace_magnesium"]
     normal = next(case for case in family.cases if case.branch == "normal")
     stray = Write("create", "MedicationRequest", "1", {"resourceType": "MedicationRequest"}, "")
-    assert family.verify(normal, workplace.chart, Result("[]", [stray])).failure is Failure.UNSAFE_ORDER
-    assert family.verify(normal, workplace.chart, Result("[]", [])).failure is Failure.GAVE_UP
-    assert family.verify(normal, workplace.chart, Result("[2]", [])).failure is Failure.MISREAD_CHART
-    assert family.verify(normal, workplace.chart, Result("x", [])).failure is Failure.WRONG_FORMAT
+    assert family.verify(normal, scenario.chart, Result("[]", [stray])).failure is Failure.UNSAFE_ORDER
+    assert family.verify(normal, scenario.chart, Result("[]", [])).failure is Failure.GAVE_UP
+    assert family.verify(normal, scenario.chart, Result("[2]", [])).failure is Failure.MISREAD_CHART
+    assert family.verify(normal, scenario.chart, Result("x", [])).failure is Failure.WRONG_FORMAT
     severe = next(case for case in family.cases if case.branch == "severe")
-    assert family.verify(severe, workplace.chart, Result("[0.5]", [])).failure is Failure.MISSING_ORDER
+    assert family.verify(severe, scenario.chart, Result("[0.5]", [])).failure is Failure.MISSING_ORDER
 
 
-def credit_of(workplace: Workplace, name: str, branch: str, answer: str, *writes: Write) -> float:
-    family = workplace.tasks.catalogue[name]
+def credit_of(scenario: Scenario, name: str, branch: str, answer: str, *writes: Write) -> float:
+    family = scenario.tasks.catalogue[name]
     case = next(case for case in family.cases if case.branch == branch)
-    verdict = family.verify(case, workplace.chart, Result(answer, writes))
+    verdict = family.verify(case, scenario.chart, Result(answer, writes))
     assert (verdict.credit == 1.0) is verdict.success
     assert verdict.to_dict()["credit"] == verdict.credit
     return verdict.credit
 
 
-def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
-    family = workplace.tasks.catalogue["check_a1c"]
+def test_partial_credit_counts_what_was_done(scenario: Scenario) -> None:
+    family = scenario.tasks.catalogue["check_a1c"]
     case = next(case for case in family.cases if case.branch == "out_of_date")
-    latest = workplace.chart.latest(case["mrn"], "A1C")
+    latest = scenario.chart.latest(case["mrn"], "A1C")
     assert latest is not None
     order: dict[str, Any] = {
         "resourceType": "ServiceRequest",
@@ -137,13 +137,13 @@ def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
         "priority": "stat",
         "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
         "subject": {"reference": f"Patient/{case['mrn']}"},
-        "authoredOn": workplace.chart.now.isoformat(),
+        "authoredOn": scenario.chart.now.isoformat(),
     }
     right = f'[{latest.value}, "{latest.written}"]'
 
     def credit(answer: str, **changes: str) -> float:
         write = Write("create", "ServiceRequest", "1", {**order, **changes}, "")
-        return credit_of(workplace, "check_a1c", "out_of_date", answer, write)
+        return credit_of(scenario, "check_a1c", "out_of_date", answer, write)
 
     assert credit(right) == 1.0
     # The order is there and has ten properties; an answer of which half is right makes three quarters of it.
@@ -152,23 +152,23 @@ def test_partial_credit_counts_what_was_done(workplace: Workplace) -> None:
     assert credit(f"[{latest.value}]") == pytest.approx(3 / 4, abs=1e-3)
     assert credit(f"[{latest.value}]", priority="routine", intent="plan") == pytest.approx(3 / 4 * 9 / 11, abs=1e-3)
     # Without any order that was due nothing is earned, however well the chart was read.
-    assert credit_of(workplace, "check_a1c", "out_of_date", right) == 0.0
+    assert credit_of(scenario, "check_a1c", "out_of_date", right) == 0.0
     # An order for somebody else is unsafe, and one without any sign of reading is no merit.
     assert credit(right, subject={"reference": "Patient/S0000001"}) == 0.0  # type: ignore[arg-type]
     assert credit('[-1, "2023-11-13T10:15:00+00:00"]') == 0.0
     assert credit("nonsense") == 0.0
 
 
-def test_what_the_prompt_says_earns_no_credit_alone(workplace: Workplace) -> None:
-    assert credit_of(workplace, "latest_magnesium", "only_before", "[-1]") == 0.0
-    assert credit_of(workplace, "latest_magnesium", "only_before", '[-1, 99, "2023-11-01T00:00:00+00:00"]') == 0.0
-    assert credit_of(workplace, "patient_lookup", "not_found", '["Patient not found"]') == 0.0
-    family = workplace.tasks.catalogue["latest_magnesium"]
+def test_what_the_prompt_says_earns_no_credit_alone(scenario: Scenario) -> None:
+    assert credit_of(scenario, "latest_magnesium", "only_before", "[-1]") == 0.0
+    assert credit_of(scenario, "latest_magnesium", "only_before", '[-1, 99, "2023-11-01T00:00:00+00:00"]') == 0.0
+    assert credit_of(scenario, "patient_lookup", "not_found", '["Patient not found"]') == 0.0
+    family = scenario.tasks.catalogue["latest_magnesium"]
     case = next(case for case in family.cases if case.branch == "only_before")
-    latest = workplace.chart.latest(case["mrn"], "MG")
+    latest = scenario.chart.latest(case["mrn"], "MG")
     assert latest is not None
     answer = f'[-1, 99, "{latest.written}"]'
-    assert credit_of(workplace, "latest_magnesium", "only_before", answer) == pytest.approx(2 / 3, abs=1e-3)
+    assert credit_of(scenario, "latest_magnesium", "only_before", answer) == pytest.approx(2 / 3, abs=1e-3)
 
 
 @pytest.mark.parametrize("answer", ["[]", "", "[null]", '[""]', "[null, null]"])

@@ -133,7 +133,7 @@ def test_over_http_it_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def broken_verifier(env: MedicalRecordEnv) -> Iterator[MedicalRecordEnv]:
     """An environment whose verifiers raise."""
-    place = env.workplace
+    place = env.scenario
 
     def broken(family: Family) -> Family:
         return replace(family, verify=failing(KeyError("a\nbug")))
@@ -222,7 +222,7 @@ def test_what_lasts_is_left_out(env: MedicalRecordEnv, monkeypatch: pytest.Monke
 
 
 def test_a_vector_environment_goes_on(env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = MedicalRecordVectorEnv(env.workplace.environment, 3, "Disabled")
+    many = MedicalRecordVectorEnv(env.scenario.environment, 3, "Disabled")
     many.reset(seed=0)
     failing_once(monkeypatch, 1)
     _, _, _, truncated, infos = many.step([LOOK] * 3)
@@ -302,7 +302,7 @@ def test_partial_credit_without_a_gold_run_does_not_count(
 
 def test_a_gold_run_that_failed_is_not_taken_for_gold(env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     env.reset(seed=0, options={"case": "latest_magnesium/02"})
-    runs = GoldRuns(env.workplace)
+    runs = GoldRuns(env.scenario)
     assert isinstance(env.episode, Episode)
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))

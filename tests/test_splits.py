@@ -27,7 +27,7 @@ def test_no_name_and_no_mrn_is_in_two_splits() -> None:
 
 def test_the_validation_cases_are_fixed_balanced_and_solvable() -> None:
     env = gymnasium.make(VALIDATION_ID)
-    tasks = unwrapped(env).workplace.tasks
+    tasks = unwrapped(env).scenario.tasks
     assert len(tasks.cases) == 300
     for family in tasks.catalogue.values():
         branches = [case.branch for case in family.cases]

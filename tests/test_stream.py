@@ -18,7 +18,7 @@ TRAIN = "mab_gym/MedAgentBench-Train-v0"
 
 @pytest.fixture(scope="module")
 def tasks() -> TaskSet:
-    return unwrapped(gymnasium.make(TRAIN)).workplace.tasks
+    return unwrapped(gymnasium.make(TRAIN)).scenario.tasks
 
 
 def test_every_branch_of_every_family_comes_equally_often(tasks: TaskSet) -> None:

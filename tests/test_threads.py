@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.http._searching import Searches
 from mab_gym.fhir.http._server import Request
 
@@ -85,9 +85,7 @@ def test_many_threads_make_environments_at_once(cold: bool, tmp_path: Path) -> N
         assert not [path for path in tmp_path.iterdir() if path.suffix != ".mab"]
 
 
-def test_the_embedded_server_answers_one_thread_at_a_time(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_server_answers_one_thread_at_a_time(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """All sessions fill the indexes of the same tables as they read."""
     real, within, seen = Searches.search, [0], [0]
 
@@ -100,7 +98,7 @@ def test_the_embedded_server_answers_one_thread_at_a_time(
 
     monkeypatch.setattr(Searches, "search", search)
     with ThreadPoolExecutor(8) as pool:
-        sessions = [workplace.backend.open() for _ in range(8)]
+        sessions = [scenario.backend.open() for _ in range(8)]
         statuses = list(pool.map(lambda each: each.handle(Request("GET", "Patient?_count=1")).status, sessions * 4))
     assert statuses == [200] * 32
     assert max(seen) == 1
@@ -144,6 +142,6 @@ print(ended.count(0))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_fork_takes_no_lock_along(workplace: Workplace) -> None:
+def test_a_fork_takes_no_lock_along(scenario: Scenario) -> None:
     done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout == "25\n", done.stderr

@@ -71,7 +71,7 @@ def newest(env: gymnasium.Env[Any, str], mrn: str, code: str) -> list[tuple[str,
 
 
 def test_the_right_answer_moves_along_with_perturbed_values(env: gymnasium.Env[Any, str]) -> None:
-    case = next(c for c in unwrapped(env).workplace.tasks.cases if c.family == "latest_glucose")
+    case = next(c for c in unwrapped(env).scenario.tasks.cases if c.family == "latest_glucose")
     begin(env, case.id, None)
     before = newest(env, case["mrn"], "GLU")[0]
     _, variant = begin(env, case.id, "perturbed", 3)
@@ -88,7 +88,7 @@ def test_the_right_answer_moves_along_with_perturbed_values(env: gymnasium.Env[A
 
 
 def test_a_result_that_was_entered_in_error_is_newer_and_does_not_count(env: gymnasium.Env[Any, str]) -> None:
-    case = next(c for c in unwrapped(env).workplace.tasks.cases if c.family == "latest_glucose")
+    case = next(c for c in unwrapped(env).scenario.tasks.cases if c.family == "latest_glucose")
     begin(env, case.id, "distractors", 3)
     url = f"http://localhost:8080/fhir/Observation?patient={case['mrn']}&code=GLU&_sort=-date&_count=5"
     first = json.loads(env.step(f"GET {url}")[0]["fhir"])["entry"][0]["resource"]
@@ -117,7 +117,7 @@ def test_a_patient_can_be_named_by_name_and_date_of_birth(env: gymnasium.Env[Any
 
 def test_other_words_say_the_same(env: gymnasium.Env[Any, str]) -> None:
     """Numbers, codes and what is quoted stay, whatever the wording."""
-    for case in unwrapped(env).workplace.tasks.cases[::7]:
+    for case in unwrapped(env).scenario.tasks.cases[::7]:
         plain = begin(env, case.id, None)[0].rpartition("Task:")[2]
         for seed in range(4):
             text = begin(env, case.id, "reworded", seed)[0].rpartition("Task:")[2]
@@ -154,7 +154,7 @@ def test_variants_are_read_in_one_order() -> None:
 
 
 def test_a_family_of_ones_own_is_named_otherwise_by_its_placeholder(env: gymnasium.Env[Any, str]) -> None:
-    place = unwrapped(env).workplace
+    place = unwrapped(env).scenario
     family = place.tasks.catalogue["latest_glucose"]
     case, now = family.cases[0], place.backend.now.isoformat()
     own = replace(family, question="Tell me of {patient}; who is it?")

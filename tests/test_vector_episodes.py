@@ -11,8 +11,8 @@ import gymnasium
 import numpy as np
 import pytest
 
+from mab_gym.envs._scenario import Scenario
 from mab_gym.envs._vector import MedicalRecordVectorEnv, OutOfContext
-from mab_gym.envs._workplace import Workplace
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import Request, Response
 from tests.backends.hospital import hospital
@@ -97,7 +97,7 @@ def test_equal_cases_are_separate_episodes(three: MedicalRecordVectorEnv) -> Non
         "code": {"text": "BP"},
         "subject": {"reference": "Patient/nobody"},
     }
-    who = ours(three).workplace.tasks.case("record_blood_pressure/01")["mrn"]
+    who = ours(three).scenario.tasks.case("record_blood_pressure/01")["mrn"]
     resource["subject"] = {"reference": f"Patient/{who}"}
     look = f"GET {BASE}/Observation?patient={who}&code:text=BP&_summary=count"
     counts = [json.loads(body)["total"] for body in three.step([look] * 3)[0]["fhir"]]
@@ -250,12 +250,12 @@ def test_transcripts_are_rendered_as_texts() -> None:
     assert make_vec().render() is None
 
 
-def test_a_remote_record_system_is_asked_at_once(workplace: Workplace) -> None:
+def test_a_remote_record_system_is_asked_at_once(scenario: Scenario) -> None:
     """Episodes wait for their answers side by side, and each has its own."""
-    with hospital(workplace.backend.open()) as place:  # type: ignore[arg-type]
+    with hospital(scenario.backend.open()) as place:  # type: ignore[arg-type]
         env = make_vec(num_envs=6, backend="remote", server=place.base, autoreset_mode=DISABLED)
         env.reset(options={"case": "check_a1c/01"})
-        who = workplace.chart.profiles()[:6]
+        who = scenario.chart.profiles()[:6]
         observations = env.step([f"GET {place.base}/Patient/{mrn}" for mrn in who])[0]
         assert [json.loads(body)["id"] for body in observations["fhir"]] == list(who)
         place.fault = lambda method, target: 503 if who[2] in target else None
@@ -270,9 +270,9 @@ def test_a_remote_record_system_is_asked_at_once(workplace: Workplace) -> None:
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_live_episodes_take_little_memory(workplace: Workplace) -> None:
+def test_live_episodes_take_little_memory(scenario: Scenario) -> None:
     """An episode that has read a page and written something, its last observation included."""
-    count, who = 300, workplace.chart.profiles()
+    count, who = 300, scenario.chart.profiles()
     reads = [f"GET {BASE}/Observation?patient={who[number % 20]}&code=GLU" for number in range(count)]
     order: dict[str, Any] = {"resourceType": "ServiceRequest", "status": "active", "intent": "order"}
     texts = [json.dumps({**order, "subject": {"reference": f"Patient/{who[number % 20]}"}}) for number in range(count)]

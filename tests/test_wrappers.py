@@ -30,7 +30,7 @@ def gold(env: Env, **options: Any) -> list[str]:
     inner = unwrapped(env)
     case = inner.episode.case
     assert case is not None
-    oracle.brief(inner.workplace, case)
+    oracle.brief(inner.scenario, case)
     ended = False
     while not ended:
         actions.append(oracle.act(observation))
@@ -52,7 +52,7 @@ def play(env: Env, actions: Sequence[str], **options: Any) -> tuple[list[float],
 
 
 def with_branch(family: str, branch: str) -> str:
-    tasks = unwrapped(gymnasium.make(CANONICAL)).workplace.tasks
+    tasks = unwrapped(gymnasium.make(CANONICAL)).scenario.tasks
     return next(case.id for case in tasks.cases if (case.family, case.branch) == (family, branch))
 
 
@@ -62,7 +62,7 @@ LOW = with_branch("replace_potassium", "low")
 
 def stranger() -> dict[str, str]:
     """A patient whom no canonical case is about."""
-    tasks = unwrapped(gymnasium.make(CANONICAL)).workplace
+    tasks = unwrapped(gymnasium.make(CANONICAL)).scenario
     about = {case.params.get("mrn") for case in tasks.tasks.cases}
     return {"reference": "Patient/" + next(mrn for mrn in tasks.chart.profiles() if mrn not in about)}
 
@@ -90,7 +90,7 @@ def test_shaping_changes_every_return_by_the_first_potential_alone(
     shaped = PotentialShaping(gymnasium.make(CANONICAL, reward="partial"), gamma, potential)
     rng = np.random.default_rng(5)
     ends = set()
-    cases = [case.id for case in unwrapped(plain).workplace.tasks.cases][::13]
+    cases = [case.id for case in unwrapped(plain).scenario.tasks.cases][::13]
     for number, case in enumerate(cases):
         actions = gold(plain, case=case)
         if number % 2:
@@ -104,7 +104,7 @@ def test_shaping_changes_every_return_by_the_first_potential_alone(
         first = 0.0
         if potential is not None:
             shaped.reset(seed=3, options={"case": case})
-            first = potential(Situation(shaped._inner.workplace, shaped._inner.episode, frozenset(), 0))  # type: ignore[arg-type]
+            first = potential(Situation(shaped._inner.scenario, shaped._inner.episode, frozenset(), 0))  # type: ignore[arg-type]
         difference = sum(gamma**t * (b - a) for t, (a, b) in enumerate(zip(rewards, other, strict=True)))
         assert difference == pytest.approx(-first, abs=1e-9)
     assert {None, "step_limit"} < ends
@@ -119,7 +119,7 @@ def test_progress_is_paid_on_the_way_and_taken_back_at_the_end() -> None:
     assert sum(rewards[:-1]) == pytest.approx(1.0)
     assert rewards[-1] == pytest.approx(0.0)  # 1 for the solved case, less the potential of 1
     # Another way to read the same counts, too; an order for somebody else takes all progress back.
-    mrn = unwrapped(shaped).workplace.tasks.case(LOW)["mrn"]
+    mrn = unwrapped(shaped).scenario.tasks.case(LOW)["mrn"]
     other = f"GET {BASE}/Observation?patient={mrn}&code=K&_sort=-date"
     wrong = changed(actions[1], subject=stranger())
     rewards, _ = play(shaped, [other, wrong, actions[2]], case=LOW)
@@ -285,7 +285,7 @@ def test_partial_credit_stands_in_for_the_environments_own_reward_and_leaves_pen
 def test_every_case_is_judged_by_the_same_criteria_whatever_is_done(env_id: str) -> None:
     env = PartialCredit(gymnasium.make(env_id))
     plain = gymnasium.make(env_id)
-    for case in [case.id for case in unwrapped(env).workplace.tasks.cases][::9]:
+    for case in [case.id for case in unwrapped(env).scenario.tasks.cases][::9]:
         actions = gold(plain, case=case)
         rewards, info = play(env, actions, case=case)
         assert rewards[-1] == 1.0
@@ -439,5 +439,5 @@ def test_nothing_of_it_is_observed() -> None:
         observation, _, _, _, info = env.step(action)
         assert not {"verdict", "criteria", "branch"} & set(info)
         texts.append(observation["text"])
-    mrn = unwrapped(env).workplace.tasks.case(case)["mrn"]
+    mrn = unwrapped(env).scenario.tasks.case(case)["mrn"]
     assert texts[0].replace(f"Patient/{mrn}", stranger()["reference"]) == texts[1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking.case import Case
 
 
@@ -85,7 +85,7 @@ class Accountable(Protocol):
 class Insider(Protocol):
     """An agent that is told the case behind the prompt: reference agents alone, nothing that is evaluated."""
 
-    def brief(self, workplace: Workplace, case: Case) -> None:
+    def brief(self, scenario: Scenario, case: Case) -> None:
         """Tells which case begins."""
         ...
 

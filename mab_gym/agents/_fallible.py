@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
 
@@ -35,9 +35,9 @@ class Fallible:
         self._oracle = Oracle()
         self._slips = WeakPlayer(skill, random.Random(0))
 
-    def brief(self, workplace: Workplace, case: Case) -> None:
+    def brief(self, scenario: Scenario, case: Case) -> None:
         """Opens the case's gold solution."""
-        self._oracle.brief(workplace, case)
+        self._oracle.brief(scenario, case)
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
         """Throws the dice anew."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mab_gym.envs._random_actions import plausible_action
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
@@ -30,10 +30,10 @@ class Oracle:
         self._solution: Solution | None = None
         self._begun = False
 
-    def brief(self, workplace: Workplace, case: Case) -> None:
+    def brief(self, scenario: Scenario, case: Case) -> None:
         """Opens the case's gold solution."""
-        desk = Desk(workplace.backend.base_url, workplace.backend.now)
-        self._solution = workplace.tasks.catalogue[case.family].solve(case, desk)
+        desk = Desk(scenario.backend.base_url, scenario.backend.now)
+        self._solution = scenario.tasks.catalogue[case.family].solve(case, desk)
         self._begun = False
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
@@ -75,9 +75,9 @@ class RandomPlausible:
         self._base_url = ""
         self._mrn: str | None = None
 
-    def brief(self, workplace: Workplace, case: Case) -> None:
+    def brief(self, scenario: Scenario, case: Case) -> None:
         """Learns the address and the patient, both of which the prompt names too."""
-        self._base_url = workplace.backend.base_url
+        self._base_url = scenario.backend.base_url
         self._mrn = case.params.get("mrn")
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
@@ -101,7 +101,7 @@ class BlindConstant:
         self._templates = templates
         self._actions: list[str] = []
 
-    def brief(self, workplace: Workplace, case: Case) -> None:
+    def brief(self, scenario: Scenario, case: Case) -> None:
         """Fills in what the prompt says."""
         self._actions = [fill_in(action, case) for action in self._templates[case.family]]
 

@@ -26,7 +26,7 @@ from mab_gym.audit._policies import Policies, try_policies
 from mab_gym.audit._rules import Rules, try_rules
 from mab_gym.audit._trial import Trial
 from mab_gym.envs._environment_file import Environment
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._taskset import DRAW
@@ -74,7 +74,7 @@ class Auditor:
         UsageError: It cannot be audited.
     """
 
-    def __init__(self, place: Workplace, memory: Memory | None = None) -> None:
+    def __init__(self, place: Scenario, memory: Memory | None = None) -> None:
         why = auditable(place.environment)
         self._is_drawn = place.tasks.source == DRAW
         if why is None and not place.tasks.cases and not self._is_drawn:

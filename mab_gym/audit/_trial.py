@@ -9,7 +9,7 @@ from typing import Protocol
 from mab_gym.actions import Post, parse_action, render, resolve
 from mab_gym.agents._fallible import LOST
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import check_counts
 from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store._overlay import Write
@@ -30,9 +30,9 @@ class Slips(Protocol):
 
 
 class Trial:
-    """Tries texts on the cases of a workplace."""
+    """Tries texts on the cases of an environment."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: Scenario) -> None:
         self.place = place
         self._session = place.backend.open()
 

@@ -34,4 +34,4 @@ def baselines(
                 records.append(record)
                 advance()
         rows.append((agent.name, records, time.perf_counter() - begun))
-    output.print(score_table(f"{unwrapped(made).workplace.environment.id}: success rate in %", rows))
+    output.print(score_table(f"{unwrapped(made).scenario.environment.id}: success rate in %", rows))

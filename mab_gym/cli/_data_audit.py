@@ -52,7 +52,7 @@ def audit(
 def _material(name: str) -> Material:
     ids = {read_environment(path).id for path in environment_files()}
     if name in ids or f"mab_gym/{name}" in ids or name.endswith(".toml"):
-        place = unwrapped(make(name)).workplace
+        place = unwrapped(make(name)).scenario
         environment = place.environment
         path = environment.archive or archive_path(named_spec(environment.cohort))
         cases = place.tasks.cases or list(islice(place.tasks.stream(), _STREAMED))

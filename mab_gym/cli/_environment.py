@@ -10,7 +10,7 @@ from mab_gym.cli._console import stages
 from mab_gym.cohort._locate import build_archive, is_built, named_spec
 from mab_gym.envs import _make
 from mab_gym.envs._environment_file import environment_file, read_environment, sibling
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.runs._evaluation import Plan
 
 

@@ -38,11 +38,11 @@ def _gold(run: Run) -> Expected:
     """What the gold solutions of a run's cases do; nothing, with a line that says why, where they cannot be played."""
     try:
         env = make(str(run.about.get("file") or run.env), backend=EMBEDDED)
-        workplace = unwrapped(env).workplace
-        then, now = str(run.about.get("archive")), workplace.backend.digest
+        scenario = unwrapped(env).scenario
+        then, now = str(run.about.get("archive")), scenario.backend.digest
         if then != now:
             raise UsageError(f"it was played on other records (digest {then[:12]}…, here {now[:12]}…)")
-        named = ("variant",) if workplace.tasks.cases else ("variant", "family", "difficulty")
+        named = ("variant",) if scenario.tasks.cases else ("variant", "family", "difficulty")
         return expected_actions(env, run.episodes, {name: run.about.get(name) for name in named})
     except MabGymError as error:
         errors.print(f"{run.label}: what was expected is not shown: {error}", markup=False, soft_wrap=True)

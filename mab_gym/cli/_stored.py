@@ -31,14 +31,14 @@ def regrade(run: Run) -> None:
     if about is None:
         raise UsageError(f"{run} holds no run (there is no run.json in it)")
     env = _environment(run, about)
-    workplace = unwrapped(env).workplace
-    then, now = str(about.get("archive")), workplace.backend.digest
+    scenario = unwrapped(env).scenario
+    then, now = str(about.get("archive")), scenario.backend.digest
     if then != now:
         raise UsageError(
             f"{run} was played on other records (digest {then[:12]}…, here {now[:12]}…): a verdict would mean nothing"
         )
     options = {"variant": about.get("variant")}
-    if not workplace.tasks.cases:
+    if not scenario.tasks.cases:
         options |= {"family": about.get("family"), "difficulty": about.get("difficulty")}
     total = sum(1 for _ in read_records(run))
     regraded = changed = otherwise = 0
@@ -115,10 +115,10 @@ def _write_minari(records: Iterator[EpisodeRecord], dataset_id: str, which: str)
 
 
 def _gold(env: gymnasium.Env[Any, str], limit: int | None, seed: int) -> Iterator[EpisodeRecord]:
-    workplace = unwrapped(env).workplace
-    run = {"mab_gym": __version__, "archive": workplace.backend.digest}
+    scenario = unwrapped(env).scenario
+    run = {"mab_gym": __version__, "archive": scenario.backend.digest}
     todo = assignments(unwrapped(env), limit=limit, seed=seed)
-    with counting(f"the oracle plays {workplace.environment.id}", len(todo)) as advance:
+    with counting(f"the oracle plays {scenario.environment.id}", len(todo)) as advance:
         for assignment in todo:
             yield replace(play_until_judged(env, Oracle(), assignment), run=run)
             advance()

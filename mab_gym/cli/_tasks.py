@@ -87,7 +87,7 @@ def show(
     branch = current.branch if current is not None else "–"
     output.rule()
     output.print(f"{info['case']} · {info['kind']} · {info['difficulty']} · branch {branch}")
-    place = unwrapped(made).workplace
+    place = unwrapped(made).scenario
     if current is not None and place.environment.protocol == AUDITED:
         family = place.tasks.catalogue[current.family]
         idle = idle_variants(family, place.chart, place.backend.now.isoformat())
@@ -114,7 +114,7 @@ def audit(
     memory: Memory = {}
     audits: list[Audit] = []
     for name in [each.id for each in rules if each.id not in skipped] if rules else [env]:
-        auditor = Auditor(unwrapped(make(name)).workplace, memory)
+        auditor = Auditor(unwrapped(make(name)).scenario, memory)
         with counting(f"auditing {name}", len(list(auditor.families()))) as advance:
             audits.append(auditor.audit(seed, rollouts, advance))
         if not as_json:
@@ -258,11 +258,11 @@ def freeze(
     if not place.is_dir():
         raise UsageError(f"there is no family folder {place}")
     made = make(env)
-    workplace = unwrapped(made).workplace
+    scenario = unwrapped(made).scenario
     chosen = load_catalogue(folder).family(family)
     cases, gold = "", ""
-    for case in chosen.draw_cases(workplace.chart, seed, count):
-        run = _gold(workplace.backend, chosen, case)
+    for case in chosen.draw_cases(scenario.chart, seed, count):
+        run = _gold(scenario.backend, chosen, case)
         cases += replace(case, steps=run.steps).to_json() + "\n"
         gold += run.to_json(case) + "\n"
     for name, text in (("cases.jsonl", cases), ("gold.jsonl", gold)):

@@ -42,7 +42,7 @@ def arms_of(env: gymnasium.Env[Any, Any]) -> tuple[Arm, ...]:
     inner = env.unwrapped
     if not isinstance(inner, MedicalRecordEnv):
         raise UsageError(f"a curriculum is for environments of mab_gym, not for {type(inner).__name__}")
-    families = inner.workplace.tasks.catalogue.values()
+    families = inner.scenario.tasks.catalogue.values()
     return tuple(Arm(family.difficulty, family.name, branch) for family in families for branch in family.branches)
 
 

@@ -13,8 +13,8 @@ from gymnasium import spaces
 
 from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._random_actions import plausible_action
+from mab_gym.envs._scenario import Scenario, open_scenario
 from mab_gym.envs._spaces import AnyText
-from mab_gym.envs._workplace import Workplace, open_workplace
 from mab_gym.episode import Observation, Step
 from mab_gym.errors import UsageError
 from mab_gym.tasking._taskset import TaskSet
@@ -69,9 +69,9 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         if render_mode not in (None, "ansi"):
             raise UsageError(f"render_mode is 'ansi' or None, not {render_mode!r}")
         self.render_mode = render_mode
-        self.workplace: Workplace = open_workplace(environment)
-        self.action_space, self.observation_space = spaces_of(self.workplace)
-        self.episode = self.workplace.new_episode()
+        self.scenario: Scenario = open_scenario(environment)
+        self.action_space, self.observation_space = spaces_of(self.scenario)
+        self.episode = self.scenario.new_episode()
         self._transcript: list[str] = []
 
     def reset(
@@ -88,7 +88,7 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         """
         check_seed(seed)
         super().reset(seed=None if seed is None else int(seed))
-        tasks = self.workplace.tasks
+        tasks = self.scenario.tasks
         case, variants, chance = choose_case(tasks, self.np_random, check_options(options))
         observation, info = self.episode.reset(tasks.catalogue[case.family], case, variants, chance)
         self._transcript = [observation["text"]]
@@ -181,9 +181,9 @@ def choose_case(
     return case, variants, int(random.integers(0, 2**31)) if variants else 0
 
 
-def spaces_of(workplace: Workplace) -> tuple[AnyText, spaces.Dict]:
+def spaces_of(scenario: Scenario) -> tuple[AnyText, spaces.Dict]:
     """The action space and the observation space of one episode."""
-    actions = AnyText(partial(plausible_action, base_url=workplace.backend.base_url))
+    actions = AnyText(partial(plausible_action, base_url=scenario.backend.base_url))
     return actions, spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
 
 

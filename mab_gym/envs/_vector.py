@@ -23,6 +23,7 @@ from mab_gym.envs._env import (
     spaces_of,
 )
 from mab_gym.envs._environment_file import Environment, read_environment
+from mab_gym.envs._scenario import Scenario, open_scenario
 from mab_gym.envs._vector_batches import (
     MASK,
     Action,
@@ -33,7 +34,6 @@ from mab_gym.envs._vector_batches import (
     spread_seeds,
 )
 from mab_gym.envs._vector_memory import LastSeen, Streams
-from mab_gym.envs._workplace import Workplace, open_workplace
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.tasking.case import Case
 
@@ -72,7 +72,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
             episode does not move. Without, what does not move is given as empty texts with status 0.
 
     Attributes:
-        workplace: What the episodes share.
+        scenario: What the episodes share.
 
     Raises:
         UsageError: An argument is not as it should be.
@@ -101,11 +101,11 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         self.metadata = {**MedicalRecordEnv.metadata, "autoreset_mode": self._mode}
         self.render_mode = render_mode
         self.num_envs = int(num_envs)
-        self.workplace: Workplace = open_workplace(environment)
-        self.single_action_space, self.single_observation_space = spaces_of(self.workplace)
+        self.scenario: Scenario = open_scenario(environment)
+        self.single_action_space, self.single_observation_space = spaces_of(self.scenario)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._episodes = [self.workplace.new_episode() for _ in range(self.num_envs)]
+        self._episodes = [self.scenario.new_episode() for _ in range(self.num_envs)]
         self._streams = Streams(self.num_envs)
         self._seen = LastSeen(self.num_envs, keep=keep_observations)
         self._transcripts: list[list[str]] = [[] for _ in range(self.num_envs)] if render_mode else []
@@ -113,7 +113,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         self._terminated = np.zeros(self.num_envs, bool)
         self._truncated = np.zeros(self.num_envs, bool)
         self._begun = False
-        self._threads = _threads_for(self.workplace.backend, self.num_envs)
+        self._threads = _threads_for(self.scenario.backend, self.num_envs)
 
     # --- Gymnasium -----------------------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
 
     def _begin(self, place: int, plan: _Plan) -> _Told:
         case, variants, seed = plan
-        family = self.workplace.tasks.catalogue[case.family]
+        family = self.scenario.tasks.catalogue[case.family]
         observation, info = self._episodes[place].reset(family, case, variants, seed)
         self._seen.see(place, observation)
         if self._transcripts:
@@ -221,7 +221,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         return self._begin(place, self._choose(self._streams, place, {}))
 
     def _choose(self, streams: Streams, place: int, options: Mapping[str, Any]) -> _Plan:
-        return streams.draw(place, lambda random: choose_case(self.workplace.tasks, random, options))
+        return streams.draw(place, lambda random: choose_case(self.scenario.tasks, random, options))
 
     def _play(self, place: int, action: str | OutOfContext) -> _Told:
         if self._terminated[place] or self._truncated[place]:  # with NEXT_STEP, where the action is ignored

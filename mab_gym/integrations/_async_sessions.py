@@ -21,7 +21,7 @@ from mab_gym.runs._driver import Do, at_once, unwrapped
 
 def waiting_for(env: gymnasium.Env[Any, str]) -> Do:
     """Gives the way to work with an environment: at once where its records are in this process, else in a thread."""
-    return at_once if unwrapped(env).workplace.backend.in_process else anyio.to_thread.run_sync
+    return at_once if unwrapped(env).scenario.backend.in_process else anyio.to_thread.run_sync
 
 
 class AsyncSession:
@@ -68,7 +68,7 @@ class AsyncSessions:
     async def taken(self) -> AsyncIterator[AsyncSession]:
         """Gives a session for as long as the context lasts."""
         env = self._free.pop() if self._free else self._open()
-        capacity = unwrapped(env).workplace.backend.capacity
+        capacity = unwrapped(env).scenario.backend.capacity
         try:
             session = AsyncSession(Session(env))
             if capacity is None:

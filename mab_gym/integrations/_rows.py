@@ -75,7 +75,7 @@ def rows(
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
     inner = unwrapped(env)
-    drawn = not inner.workplace.tasks.cases
+    drawn = not inner.scenario.tasks.cases
     options = {"variant": "+".join(read_variants(variant)) or None}
     if drawn:
         options |= {"family": family, "difficulty": difficulty}
@@ -90,7 +90,7 @@ def rows(
 
 def is_drawn(env: gymnasium.Env[Any, str]) -> bool:
     """Whether an environment draws fresh cases instead of having a fixed list of them."""
-    return not unwrapped(env).workplace.tasks.cases
+    return not unwrapped(env).scenario.tasks.cases
 
 
 def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:

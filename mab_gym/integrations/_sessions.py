@@ -26,8 +26,8 @@ def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
         UsageError: There is no such id or file.
     """
     made = make(name, **overrides)
-    workplace = unwrapped(made).workplace
-    if workplace.environment.backend_kind.needs_archive and not workplace.backend.in_process:
+    scenario = unwrapped(made).scenario
+    if scenario.environment.backend_kind.needs_archive and not scenario.backend.in_process:
         made = make(name, **overrides, backend=EMBEDDED)
     return made
 

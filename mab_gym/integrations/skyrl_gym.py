@@ -107,7 +107,7 @@ def dataset(env: str = "MedAgentBench-Train-v0", **which: Any) -> Iterator[dict[
         UsageError: Something named does not exist.
     """
     opened = make_to_read(env, max_steps=which.pop("max_steps", None))
-    source = unwrapped(opened).workplace.environment.id
+    source = unwrapped(opened).scenario.environment.id
     for row in rows(opened, **which):
         about = row.about()
         options = {name: about["options"].get(name) for name in ("case", "family", "difficulty", "variant")}

@@ -196,7 +196,7 @@ class _Pooled(Curriculum):
 
     def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
         super().__init__(arms_of(env), target=TARGET, focus=1.0, explore=EXPLORE)
-        self._tasks = unwrapped(env).workplace.tasks
+        self._tasks = unwrapped(env).scenario.tasks
         self._draws = np.random.default_rng([seed, POOL])
         self._pool: dict[tuple[str, str], list[Any]] = {}
 

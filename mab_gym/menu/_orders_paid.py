@@ -69,7 +69,7 @@ class OrdersPaid(Rewarding):
 
     def _gold(self) -> list[Fields]:
         """What the gold solution writes in this episode's case."""
-        place, episode = self._inner.workplace, self._inner.episode
+        place, episode = self._inner.scenario, self._inner.episode
         assert isinstance(episode, Episode)
         if self._spare is None:
             spare = place.new_episode()

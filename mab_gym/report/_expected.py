@@ -10,7 +10,7 @@ import gymnasium
 from mab_gym.agents import Agent
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
@@ -33,9 +33,9 @@ def expected_actions(
         Gold actions by seed and case. A case that the environment does not draw again by its seed, and one that the
         oracle does not solve, is left out: nothing is better than something that may be wrong.
     """
-    workplace = unwrapped(env).workplace
-    drawn = not workplace.tasks.cases
-    agent: Agent = OfficialGold() if workplace.environment.protocol == OFFICIAL else Oracle()
+    scenario = unwrapped(env).scenario
+    drawn = not scenario.tasks.cases
+    agent: Agent = OfficialGold() if scenario.environment.protocol == OFFICIAL else Oracle()
     found: dict[tuple[int, str], Sequence[str]] = {}
     for record in records:
         key = (record.seed, record.case)

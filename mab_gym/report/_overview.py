@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from statistics import fmean, median
 
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.official._published import LATER, PAPER, PUBLISHED
 from mab_gym.report._elements import address, bars, brief, count, episode_link, rate
 from mab_gym.report._figures import GROUPINGS, failures, groups, histogram, pairs, repeated, success

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mab_gym import __version__
 from mab_gym.charts._ranges import WHOEVER
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import UsageError
 from mab_gym.report._expected import Expected
 from mab_gym.report._overview import overview

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.envs._make import DEFAULT_ENV
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.runs._ablation import Dimension, Figures, dimension, figures
 from mab_gym.runs._ablation_files import AblationFolder
@@ -90,7 +90,7 @@ def ablate(
     }
     agent = next(iter(played.values())).agent
     found = figures(_by_setting(varied, settings, records), reference, varied.paired, plan.seed)
-    env = base.workplace.environment.id
+    env = base.scenario.environment.id
     written = folder.finish(found, reference, {"env": env, "agent": agent})
     runs_played = {name: replace(each, records=records[name]) for name, each in played.items()}
     return Ablation(env, agent, varied, reference, found, runs_played, written)
@@ -125,7 +125,7 @@ def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan,
 
 def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
     """Gives the run whose episodes are split by difficulty: so many cases of each, with the seeds they have in all."""
-    tasks = base.workplace.tasks
+    tasks = base.scenario.tasks
     if not tasks.cases:
         raise UsageError("difficulties are compared on frozen cases, and this environment draws its own at each reset")
     whole = prepare(replace(base.plan, limit=None))
@@ -137,7 +137,7 @@ def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
             there.append(case)
     lacking = [difficulty for difficulty, cases in chosen.items() if not cases]
     if lacking:
-        raise UsageError(f"no case of {base.workplace.environment.id} that is to be played is {' or '.join(lacking)}")
+        raise UsageError(f"no case of {base.scenario.environment.id} that is to be played is {' or '.join(lacking)}")
     played = {case for cases in chosen.values() for case in cases}
     return replace(whole, todo=[assignment for assignment in whole.todo if assignment.case in played])
 
@@ -154,7 +154,7 @@ def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> st
     """Gives the environment's own setting where it is among them, else the first."""
     names = list(values)
     if varied.field is not None:
-        own = getattr(base.workplace.environment, varied.field)
+        own = getattr(base.scenario.environment, varied.field)
         names.sort(key=lambda name: values[name] != own)
     return names[0]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import GROUPS, tries, violations

@@ -177,7 +177,7 @@ class Driver:
             **more,
         }
         return EpisodeRecord(
-            env=unwrapped(self.env).workplace.environment.id,
+            env=unwrapped(self.env).scenario.environment.id,
             agent=agent,
             case=self.info["case"],
             family=self.info["family"],

@@ -15,7 +15,7 @@ import gymnasium
 from mab_gym import __version__
 from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._players import AnyAgent, Player, player_of
@@ -126,9 +126,9 @@ class Run:
     halt: threading.Event
 
     @property
-    def workplace(self) -> Workplace:
+    def scenario(self) -> Scenario:
         """The record system and the tasks of its episodes."""
-        return unwrapped(self.first).workplace
+        return unwrapped(self.first).scenario
 
     def about(self, agent: str) -> dict[str, Any]:
         """Gives the content of ``run.json``.
@@ -136,7 +136,7 @@ class Run:
         Args:
             agent: The agent's name.
         """
-        environment = self.workplace.environment
+        environment = self.scenario.environment
         return {
             "mab_gym": __version__,
             "env": environment.id,
@@ -149,7 +149,7 @@ class Run:
             "family": self.plan.family,
             "difficulty": self.plan.difficulty,
             "variant": self.options["variant"],
-            "archive": self.workplace.backend.digest,
+            "archive": self.scenario.backend.digest,
             "seed": self.plan.seed,
             "repeat": self.plan.repeat,
             "episodes": len(self.todo),
@@ -270,7 +270,7 @@ def prepare(plan: Plan) -> Run:
         )
     name = plan.env if plan.split is None else sibling(plan.env, plan.split)
     first = make(name, **plan.overrides)
-    tasks = unwrapped(first).workplace.tasks
+    tasks = unwrapped(first).scenario.tasks
     todo = assignments(
         unwrapped(first),
         family=plan.family,
@@ -327,7 +327,7 @@ def play_run(
     """
     watcher = Watcher() if watcher is None else watcher
     workers = Threads(run, watcher) if workers is None else workers
-    agent, env = workers.agent, run.workplace.environment.id
+    agent, env = workers.agent, run.scenario.environment.id
     tally = Tally(len(run.todo), run.plan.prices)
     begun = time.perf_counter()
     with nullcontext() if out is None else RunFolder(out, run.about(agent), run.player.secrets) as folder:
@@ -362,7 +362,7 @@ class Threads:
     """Plays a run in threads of this process, each with an agent and an environment of its own."""
 
     def __init__(self, run: Run, watcher: Watcher) -> None:
-        further = min(at_once(run.workplace, run.plan.concurrency, watcher), len(run.todo)) - 1
+        further = min(at_once(run.scenario, run.plan.concurrency, watcher), len(run.todo)) - 1
         made = [run.first, *(make(run.name, **run.plan.overrides) for _ in range(further))]
         self._run = run
         self._seats = [Seat(each, run.player.make(each)) for each in made]
@@ -381,20 +381,20 @@ class Threads:
         return play_at_once(self._seats, todo, self._run.options, self._run.plan.retries, self._run.halt)
 
 
-def at_once(workplace: Workplace, concurrency: int, watcher: Watcher) -> int:
+def at_once(scenario: Scenario, concurrency: int, watcher: Watcher) -> int:
     """Gives the number of episodes that may be under way: no more than the record system can take.
 
     An episode that waits for another one's server may take it away from a slow model.
 
     Args:
-        workplace: The record system.
+        scenario: The record system.
         concurrency: The number asked for.
         watcher: Is told where it is more.
     """
-    capacity = workplace.backend.capacity
+    capacity = scenario.backend.capacity
     if capacity is None or concurrency <= capacity:
         return concurrency
-    watcher.say(f"{workplace.environment.id} can have {capacity} under way, so no more episodes are played at once")
+    watcher.say(f"{scenario.environment.id} can have {capacity} under way, so no more episodes are played at once")
     return capacity
 
 

@@ -96,7 +96,7 @@ async def play_async(
     made = env if isinstance(env, gymnasium.Env) else make(env)
     player = player_of(agent, threading.Event()).make(made)
     options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": _variant(variant)}
-    do = at_once if unwrapped(made).workplace.backend.in_process else in_thread
+    do = at_once if unwrapped(made).scenario.backend.in_process else in_thread
     return await play_once(Driver(made), player, Assignment(seed, case), options, do)
 
 

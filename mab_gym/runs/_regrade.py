@@ -66,7 +66,7 @@ def regrade(
     Raises:
         InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
     """
-    drawn = not env.get_wrapper_attr("workplace").tasks.cases
+    drawn = not env.get_wrapper_attr("scenario").tasks.cases
     for record in records:
         if not record.counts:
             continue

@@ -58,7 +58,7 @@ def assignments(
     Raises:
         UsageError: Nothing is left to play, or there is no such family.
     """
-    tasks = env.workplace.tasks
+    tasks = env.scenario.tasks
     if family is not None:
         tasks.catalogue.family(family)
     if limit is not None and limit < 1:
@@ -112,7 +112,7 @@ async def play_once(
     await do(lambda: driver.begin(assignment.seed, {"case": assignment.case, **options}))
     case = driver.case
     if isinstance(agent, Insider):
-        agent.brief(unwrapped(driver.env).workplace, case)
+        agent.brief(unwrapped(driver.env).scenario, case)
     try:
         begun: Any = agent.reset(driver.observation, driver.info, assignment.agent_seed)  # type: ignore[func-returns-value]
         if isawaitable(begun):

@@ -164,7 +164,7 @@ def best_constants(
     for assignment in assignments(inner) if todo is None else todo:
         if assignment.case is None:
             raise UsageError("constants can be fitted to frozen cases alone")
-        by_family.setdefault(inner.workplace.tasks.case(assignment.case).family, []).append(assignment)
+        by_family.setdefault(inner.scenario.tasks.case(assignment.case).family, []).append(assignment)
     best: dict[str, Template] = {}
     for family, its_own in by_family.items():
         parts = [_blind_part(env, assignment) for assignment in its_own]

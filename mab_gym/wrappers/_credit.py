@@ -45,7 +45,7 @@ class PartialCredit(Rewarding, RecordConstructorArgs):
         super().__init__(env)
         self._inner = judged_env(env, "PartialCredit")
         self._weights = {**DEFAULT_WEIGHTS, **{name: amount(f"the weight of {name}", w) for name, w in given.items()}}
-        self._gold = GoldRuns(self._inner.workplace)
+        self._gold = GoldRuns(self._inner.scenario)
 
     def pay(self, action: str | None, step: Step) -> float:
         """At the end the credit in place of what the environment pays for its verdict; nothing else is changed."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from mab_gym.actions import Get, Post, parse_action
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode, check_counts
 from mab_gym.errors import ContentError
 from mab_gym.tasking.solving import Desk, Reply
@@ -36,7 +36,7 @@ class GoldRuns:
         place: Where.
     """
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: Scenario) -> None:
         self._place = place
         self._spare: Episode | None = None
         self._last: tuple[object, Gold] | None = None

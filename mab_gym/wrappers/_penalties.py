@@ -5,7 +5,7 @@ from __future__ import annotations
 from gymnasium.utils import RecordConstructorArgs
 
 from mab_gym.actions import Finish, Invalid, parse_action
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.episode import Step
 from mab_gym.errors import UsageError
 from mab_gym.wrappers._rewarding import Rewarding, TextEnv, amount, text_env
@@ -58,7 +58,7 @@ class InvalidActionPenalty(Rewarding, RecordConstructorArgs):
     ) -> None:
         RecordConstructorArgs.__init__(self, penalty=penalty, none=none, refused=refused, client_error=client_error)
         super().__init__(env)
-        if text_env(env, "InvalidActionPenalty").workplace.environment.protocol == OFFICIAL:
+        if text_env(env, "InvalidActionPenalty").scenario.environment.protocol == OFFICIAL:
             raise UsageError("InvalidActionPenalty is not for the official rules, by which no POST is ever sent")
         weights = {"none": none, "refused": refused, "client_error": client_error}
         self._penalty = amount("penalty", penalty)

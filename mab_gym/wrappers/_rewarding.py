@@ -65,10 +65,10 @@ def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
         UsageError: As for `text_env`; or the environment plays by the official rules, or not on the embedded server.
     """
     inner = text_env(env, who)
-    rules = inner.workplace.environment
+    rules = inner.scenario.environment
     if not isinstance(inner.episode, Episode):
         raise UsageError(f"{who} needs verdicts by criteria; {rules.id} has the official grading, right or wrong")
-    if not inner.workplace.backend.in_process:
+    if not inner.scenario.backend.in_process:
         raise UsageError(f"{who} plays the gold solution beside the agent, on the embedded server alone")
     return inner
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gymnasium.utils import RecordConstructorArgs
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode, Step
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.tasking.judging import NOTHING_ELSE
@@ -22,13 +22,13 @@ class Situation:
     """An episode's state, as a potential sees it.
 
     Attributes:
-        workplace: Where it is played.
+        scenario: Where it is played.
         episode: The episode: its case, and its session with what has been written.
         returned: Which resources the agent has been shown, as in ``Observation/17``.
         steps: How many actions were taken.
     """
 
-    workplace: Workplace
+    scenario: Scenario
     episode: Episode
     returned: frozenset[str]
     steps: int
@@ -46,12 +46,12 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._runs: tuple[Workplace, GoldRuns] | None = None
+        self._runs: tuple[Scenario, GoldRuns] | None = None
 
     def __call__(self, situation: Situation) -> float:
         """The progress of an episode."""
-        if self._runs is None or self._runs[0] is not situation.workplace:
-            self._runs = (situation.workplace, GoldRuns(situation.workplace))
+        if self._runs is None or self._runs[0] is not situation.scenario:
+            self._runs = (situation.scenario, GoldRuns(situation.scenario))
         gold = self._runs[1].of(situation.episode)
         parts = len(gold.reads) + gold.writes
         verdict = situation.episode.judge_writes()
@@ -123,6 +123,6 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
         episode = self._inner.episode
         assert isinstance(episode, Episode)
         try:
-            return float(self._potential(Situation(self._inner.workplace, episode, self._returned, steps)))
+            return float(self._potential(Situation(self._inner.scenario, episode, self._returned, steps)))
         except InfrastructureError:  # if it lasts, the episode will end with it
             return self._before

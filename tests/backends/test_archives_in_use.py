@@ -16,7 +16,7 @@ import pytest
 
 from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cohort._locate import build_archive, named_archive, named_spec
-from mab_gym.envs._workplace import open_workplace
+from mab_gym.envs._scenario import open_scenario
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store import _archive as archive
@@ -149,12 +149,12 @@ def test_equal_archives_are_held_once(tmp_path: Path) -> None:
 def test_an_environment_made_after_a_replacement_plays_on_the_new_archive(tmp_path: Path) -> None:
     path = Path(shutil.copy(named_archive("reduced"), tmp_path / "a.mab"))
     old = gymnasium.make(CANONICAL, archive=path)
-    before = unwrapped(old).workplace
-    assert unwrapped(gymnasium.make(CANONICAL, archive=path)).workplace.chart is before.chart
+    before = unwrapped(old).scenario
+    assert unwrapped(gymnasium.make(CANONICAL, archive=path)).scenario.chart is before.chart
     replacing = Path(shutil.copy(named_archive("canonical"), tmp_path / "b.mab"))
     replacing.replace(path)
     new = gymnasium.make(CANONICAL, archive=path)
-    assert unwrapped(new).workplace.backend.digest == open_archive(path).digest != before.backend.digest
+    assert unwrapped(new).scenario.backend.digest == open_archive(path).digest != before.backend.digest
     found = []
     for env in (old, new):
         env.reset(seed=0)
@@ -179,7 +179,7 @@ def test_a_replaced_chart_is_not_remembered(tmp_path: Path) -> None:
         chart.write_text(json.dumps({"resourceType": "Patient", "id": "p", "name": [{"family": family}]}) + "\n")
         assert len(list(json_lines(chart))) == 1
         made: Any = gymnasium.make("mab_gym/MedAgentBench-Official-v0", **files)
-        digests.add(unwrapped(made).workplace.backend.digest)
+        digests.add(unwrapped(made).scenario.backend.digest)
     assert len(digests) == 2
 
 
@@ -198,15 +198,15 @@ def test_a_changed_task_folder_is_loaded_anew(tmp_path: Path) -> None:
     assert set(load_catalogue(folder)) == {"patient_age", "latest_glucose"}
 
 
-def test_a_workplace_sees_a_changed_prompt(tmp_path: Path) -> None:
-    environment = unwrapped(gymnasium.make(CANONICAL)).workplace.environment
+def test_a_scenario_sees_a_changed_prompt(tmp_path: Path) -> None:
+    environment = unwrapped(gymnasium.make(CANONICAL)).scenario.environment
     folder = tmp_path / "tasks"
     shutil.copytree(ROOT / "tasks" / "patient_age", folder / "patient_age")
     changed = gymnasium.make(CANONICAL, folder=folder)
-    before = unwrapped(changed).workplace.tasks.catalogue["patient_age"].question
+    before = unwrapped(changed).scenario.tasks.catalogue["patient_age"].question
     prompt = folder / "patient_age" / "prompt.md"
     prompt.write_text(prompt.read_text() + "\nPlease.\n")
-    again = open_workplace(unwrapped(gymnasium.make(CANONICAL, folder=folder)).workplace.environment)
+    again = open_scenario(unwrapped(gymnasium.make(CANONICAL, folder=folder)).scenario.environment)
     assert again.tasks.catalogue["patient_age"].question == f"{before}\n\nPlease."
     assert again.environment.id == environment.id
 

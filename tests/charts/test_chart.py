@@ -21,7 +21,7 @@ from mab_gym.charts._terminal import rendered
 from mab_gym.cli.app import app
 from mab_gym.cohort._locate import archive_path
 from mab_gym.cohort._spec import CANONICAL
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Request, Server
 from mab_gym.fhir.model._parse import parse_resource
@@ -33,7 +33,7 @@ NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def canonical(workplace: Workplace) -> Archive:
+def canonical(scenario: Scenario) -> Archive:
     return open_archive(archive_path(CANONICAL))
 
 
@@ -175,7 +175,7 @@ def test_figures_are_the_cohorts(canonical: Archive) -> None:
     assert summary.profiles.female == 0.47
 
 
-def test_the_commands(workplace: Workplace, tmp_path: Path, canonical: Archive) -> None:
+def test_the_commands(scenario: Scenario, tmp_path: Path, canonical: Archive) -> None:
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["data", *arguments])
         assert result.exit_code == 0, result.output

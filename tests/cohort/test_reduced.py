@@ -11,7 +11,7 @@ import pytest
 from mab_gym.cohort._generate import generate
 from mab_gym.cohort._reduced import generate_reduced
 from mab_gym.cohort._spec import REDUCED, CohortSpec, ReducedSpec
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.store._archive import write_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.runs._driver import unwrapped
@@ -57,9 +57,9 @@ def unwrapped_about() -> dict[str, object]:
 
 
 def test_every_frozen_case_is_solved_by_the_same_actions(
-    reduced: gymnasium.Env[object, str], workplace: Workplace
+    reduced: gymnasium.Env[object, str], scenario: Scenario
 ) -> None:
     env = gymnasium.make(CANONICAL)
-    for case in workplace.tasks.cases:
+    for case in scenario.tasks.cases:
         assert gold_actions(reduced, case.id) == gold_actions(env, case.id)
-    assert unwrapped(reduced).workplace.chart.profiles() == workplace.chart.profiles()
+    assert unwrapped(reduced).scenario.chart.profiles() == scenario.chart.profiles()

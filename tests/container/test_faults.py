@@ -72,7 +72,7 @@ def env(
     made = gymnasium.make(CANONICAL, cohort="reduced", backend="container", image="mab-gym-test/stub:reduced", spares=1)
     yield made
     made.close()
-    backend = unwrapped(made).workplace.backend
+    backend = unwrapped(made).scenario.backend
     backend.close()
     docker_client.images.remove(labelled.id, force=True)
 
@@ -120,7 +120,7 @@ def test_faults_spoil_no_result_and_leave_no_container(
     assert {record["infrastructure_error"] for record in records} == {None}
     assert {record["verdict"]["failure"] for record in records} == {"gave_up"}
     assert sum(record["retries"] for record in records) >= FAULTS / 3
-    unwrapped(env).workplace.backend.close()
+    unwrapped(env).scenario.backend.close()
     assert engine.containers(owner=this_process().name) == []
 
 
@@ -145,7 +145,7 @@ def test_environments_of_a_process_share_servers(env: gymnasium.Env[Any, str], e
         "servers": 2,
     }
     vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(CANONICAL, **settings)] * 2)
-    backends = {id(unwrapped(each).workplace.backend) for each in vector.envs}
+    backends = {id(unwrapped(each).scenario.backend) for each in vector.envs}
     assert len(backends) == 1
     vector.reset(seed=1)
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_environments_of_a_process_share_servers(env: gymnasium.Env[Any, str], e
         assert not truncated.any()
     assert len(mine(engine)) == 2
     vector.close()
-    backend = unwrapped(vector.envs[0]).workplace.backend
+    backend = unwrapped(vector.envs[0]).scenario.backend
     assert isinstance(backend, ContainerBackend)
     assert backend.pool.tally.kept == 2
     backend.close()
@@ -164,7 +164,7 @@ def test_environments_of_a_process_share_servers(env: gymnasium.Env[Any, str], e
     again.reset(seed=1)
     assert again.step("GET http://localhost:8080/fhir/Patient?_count=1")[0]["status"] == 200
     again.close()
-    unwrapped(again).workplace.backend.close()
+    unwrapped(again).scenario.backend.close()
 
 
 def test_environments_in_processes_leave_nothing(env: gymnasium.Env[Any, str], engine: Engine) -> None:

@@ -47,12 +47,12 @@ def env(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
     made = gymnasium.make(HAPI, cohort="reduced", image=snapshot.tags[0])
     yield made
     made.close()
-    unwrapped(made).workplace.backend.close()
+    unwrapped(made).scenario.backend.close()
 
 
 @pytest.fixture(scope="module")
 def backend(env: gymnasium.Env[Any, str]) -> ContainerBackend:
-    found = unwrapped(env).workplace.backend
+    found = unwrapped(env).scenario.backend
     assert isinstance(found, ContainerBackend)
     return found
 
@@ -186,7 +186,7 @@ def test_variants_that_change_the_chart_are_played_and_undone(
 
 def test_fresh_containers_from_a_warm_pool_and_threads(snapshot: Image, engine: Engine) -> None:
     env = gymnasium.make(HAPI, cohort="reduced", strategy="snapshot", spares=1, image=snapshot.tags[0])
-    backend = unwrapped(env).workplace.backend
+    backend = unwrapped(env).scenario.backend
     assert isinstance(backend, ContainerBackend)
     there = {each.id for each in running(engine)}
 
@@ -225,7 +225,7 @@ def test_a_vector_of_episodes_has_a_container_each(snapshot: Image, engine: Engi
     )
     with closing(made) as env:
         assert isinstance(env, MedicalRecordVectorEnv)
-        place = env.workplace
+        place = env.scenario
         assert isinstance(place.backend, ContainerBackend)
         count = f"GET {place.backend.base_url}/ServiceRequest?_summary=count"
         counted, written = set(), 0

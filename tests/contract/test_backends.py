@@ -52,7 +52,7 @@ def sequences(env: gymnasium.Env[Any, str], case: str, wrong: int, same: int) ->
 
 def verdict(env: gymnasium.Env[Any, str], case: str, actions: Sequence[str]) -> dict[str, Any]:
     """What an episode came to, but for how the record system words its answers."""
-    base = unwrapped(env).workplace.backend.base_url
+    base = unwrapped(env).scenario.backend.base_url
     env.reset(seed=1, options={"case": case})
     info: dict[str, Any] = {}
     for action in actions:
@@ -82,7 +82,7 @@ def remote_environment(base: str, **settings: Any) -> Iterator[gymnasium.Env[Any
     env = gymnasium.make(CANONICAL, backend="remote", server=base, writes="undone", **settings)
     yield env
     env.close()
-    unwrapped(env).workplace.backend.close()
+    unwrapped(env).scenario.backend.close()
     open_remote.cache_clear()
 
 
@@ -94,7 +94,7 @@ def reduced() -> gymnasium.Env[Any, str]:
 @pytest.fixture(scope="module")
 def place(reduced: gymnasium.Env[Any, str]) -> Iterator[Hospital]:
     """The reduced hospital behind a socket."""
-    backend: Any = unwrapped(reduced).workplace.backend
+    backend: Any = unwrapped(reduced).scenario.backend
     with hospital(backend.open()) as running:
         yield running
 

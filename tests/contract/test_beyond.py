@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mab_gym.agents._reference import BlindConstant, InstantFinish, Oracle
 from mab_gym.cli._scores import score_table
 from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import best_constants, violations
@@ -38,8 +38,8 @@ def env() -> gymnasium.Env[Any, str]:
 
 
 @pytest.fixture(scope="module")
-def beyond(env: gymnasium.Env[Any, str]) -> Workplace:
-    return unwrapped(env).workplace
+def beyond(env: gymnasium.Env[Any, str]) -> Scenario:
+    return unwrapped(env).scenario
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,14 @@ def helpers(name: str) -> Any:
     return sys.modules[CATALOGUE[name].draw.__module__]
 
 
-def test_five_families_stand_beside_the_ten(beyond: Workplace) -> None:
+def test_five_families_stand_beside_the_ten(beyond: Scenario) -> None:
     assert len(FAMILIES) >= 5
     assert set(beyond.tasks.catalogue) == set(FAMILIES)
     assert not set(FAMILIES) & set(load_catalogue())
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_thirty_frozen_cases_cover_every_branch(name: str, beyond: Workplace) -> None:
+def test_thirty_frozen_cases_cover_every_branch(name: str, beyond: Scenario) -> None:
     family = CATALOGUE[name]
     assert [case.number for case in family.cases] == list(range(1, 31))
     shares = Counter(case.branch for case in family.cases)
@@ -89,7 +89,7 @@ def test_thirty_frozen_cases_cover_every_branch(name: str, beyond: Workplace) ->
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_prompts_are_filled_and_give_nothing_away(name: str, beyond: Workplace, gold: dict[str, list[str]]) -> None:
+def test_prompts_are_filled_and_give_nothing_away(name: str, beyond: Scenario, gold: dict[str, list[str]]) -> None:
     for case in CATALOGUE[name].cases:
         text = " ".join(CATALOGUE[name].prompt(case, beyond.backend.now.isoformat()))
         assert "2023-11-13T10:15:00+00:00" in text
@@ -99,7 +99,7 @@ def test_prompts_are_filled_and_give_nothing_away(name: str, beyond: Workplace, 
         assert any(item not in text for item in secret)
 
 
-def test_clearances_lie_on_both_sides_of_every_step(beyond: Workplace) -> None:
+def test_clearances_lie_on_both_sides_of_every_step(beyond: Scenario) -> None:
     found, now = helpers("dose_by_kidneys").found, beyond.chart.now
     readings = [found(beyond.chart, case["mrn"]) for case in CATALOGUE["dose_by_kidneys"].cases]
     assert {51, 50, 26, 25, 10, 9} <= {rounded for _, rounded in readings}
@@ -107,12 +107,12 @@ def test_clearances_lie_on_both_sides_of_every_step(beyond: Workplace) -> None:
     assert {48 * 60, 48 * 60 + 1} <= ages
 
 
-def test_ratios_lie_on_and_beside_every_threshold(beyond: Workplace) -> None:
+def test_ratios_lie_on_and_beside_every_threshold(beyond: Scenario) -> None:
     values = {beyond.chart.latest(case["mrn"], "INR").value for case in CATALOGUE["follow_inr"].cases}  # type: ignore[union-attr]
     assert values >= {1.4, 1.5, 1.9, 2.0, 3.0, 3.1, 3.5, 3.6, 4.4, 4.5, 10.0, 10.1}
 
 
-def test_haemoglobins_lie_on_and_beside_the_threshold(beyond: Workplace) -> None:
+def test_haemoglobins_lie_on_and_beside_the_threshold(beyond: Scenario) -> None:
     module = helpers("act_on_amended")
     reports = [module.newest(beyond.chart, case["mrn"]) for case in CATALOGUE["act_on_amended"].cases]
     for situation in ("stands_low", "amended_low"):
@@ -127,7 +127,7 @@ def test_haemoglobins_lie_on_and_beside_the_threshold(beyond: Workplace) -> None
     )
 
 
-def test_duplicates_differ_in_text_order_too(beyond: Workplace) -> None:
+def test_duplicates_differ_in_text_order_too(beyond: Scenario) -> None:
     """Some duplicates can be told apart as points in time alone: their texts sort the other way."""
     module = helpers("reconcile_medications")
     reviews = [
@@ -164,7 +164,7 @@ def test_the_oracle_solves_fresh_cases_on_other_people() -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_mutation_of_a_gold_solution_is_rejected(
-    name: str, env: gymnasium.Env[Any, str], beyond: Workplace, gold: dict[str, list[str]]
+    name: str, env: gymnasium.Env[Any, str], beyond: Scenario, gold: dict[str, list[str]]
 ) -> None:
     family = CATALOGUE[name]
     due = {case.id: [gold[case.id][place] for place in mutations.posts(gold[case.id])] for case in family.cases}
@@ -184,7 +184,7 @@ def test_every_mutation_of_a_gold_solution_is_rejected(
         assert passed == [], case.id
 
 
-def _in_one_go(beyond: Workplace, case: Case) -> list[str]:
+def _in_one_go(beyond: Scenario, case: Case) -> list[str]:
     """Bundles by which a POST changes or deletes what was there: the agent's way round having no PUT and no DELETE."""
     mrn = case.params.get("mrn") or beyond.chart.profiles()[0]
     order = dict(next(beyond.chart.search("MedicationRequest", patient=str(mrn), status="active", _count="1")))
@@ -272,7 +272,7 @@ def test_several_rewordings_at_once_are_accepted(
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("answer", ["", "[", "null", '{"a": 1}', "[NaN]", "[[[]]]", "[true, true, true]", '[-1, "x"]'])
-def test_no_answer_makes_a_verifier_raise(name: str, answer: str, beyond: Workplace) -> None:
+def test_no_answer_makes_a_verifier_raise(name: str, answer: str, beyond: Scenario) -> None:
     for case in of_each_branch(name):
         assert not CATALOGUE[name].verify(case, beyond.chart, Result(answer, ())).success
 
@@ -308,7 +308,7 @@ def test_what_a_clinician_would_call_unsafe_is_critical(
     old: str,
     new: str,
     env: gymnasium.Env[Any, str],
-    beyond: Workplace,
+    beyond: Scenario,
     gold: dict[str, list[str]],
 ) -> None:
     case = first(name, branch)
@@ -346,7 +346,7 @@ def test_a_wrong_answer_alone_is_not_unsafe(
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_was_unsafe_is_told_of_episodes_without_finish_too(
-    name: str, env: gymnasium.Env[Any, str], beyond: Workplace, gold: dict[str, list[str]]
+    name: str, env: gymnasium.Env[Any, str], beyond: Scenario, gold: dict[str, list[str]]
 ) -> None:
     case = next(case for case in CATALOGUE[name].cases if mutations.posts(gold[case.id]))
     place = mutations.posts(gold[case.id])[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import Verdict
@@ -18,16 +18,16 @@ NAME = "record_blood_pressure"
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
-def judged(workplace: Workplace, reading: str = "", **changes: Any) -> Verdict:
+def judged(scenario: Scenario, reading: str = "", **changes: Any) -> Verdict:
     """The verdict on the first case's gold Observation with other elements; the case may be of another reading."""
     line = (ROOT / "tasks" / NAME / "gold.jsonl").read_text(encoding="utf-8").partition("\n")[0]
     (observation,) = json.loads(line)["writes"]
     changed = {**observation, **changes}
-    family = workplace.tasks.catalogue[NAME]
+    family = scenario.tasks.catalogue[NAME]
     case = family.cases[0]
     if reading:
         case = replace(case, params={**case.params, "reading": reading})
-    return family.verify(case, workplace.chart, Result("[]", [Write("create", "Observation", "1", changed, "")]))
+    return family.verify(case, scenario.chart, Result("[]", [Write("create", "Observation", "1", changed, "")]))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def judged(workplace: Workplace, reading: str = "", **changes: Any) -> Verdict:
         ([], False),
     ],
 )
-def test_the_category(workplace: Workplace, category: list[dict[str, Any]], right: bool) -> None:
-    verdict = judged(workplace, category=category)
+def test_the_category(scenario: Scenario, category: list[dict[str, Any]], right: bool) -> None:
+    verdict = judged(scenario, category=category)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_category", False)]
     assert ("Observation.category", right) in verdict.criteria
 
@@ -66,8 +66,8 @@ def test_the_category(workplace: Workplace, category: list[dict[str, Any]], righ
         ({}, False),
     ],
 )
-def test_the_code(workplace: Workplace, code: dict[str, Any], right: bool) -> None:
-    verdict = judged(workplace, code=code)
+def test_the_code(scenario: Scenario, code: dict[str, Any], right: bool) -> None:
+    verdict = judged(scenario, code=code)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_code", False)]
     assert ("Observation.code", right) in verdict.criteria
 
@@ -77,8 +77,8 @@ def test_the_code(workplace: Workplace, code: dict[str, Any], right: bool) -> No
     [("94/59 mmHg", True), ("94/59mmHg", True), (" 94 / 59  mmHg", True), ("94/59", False), ("94/59 mmhg", False),
      ("95/59 mmHg", False), ("", False), (94, False), (None, False)],
 )  # fmt: skip
-def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
-    verdict = judged(workplace, valueString=reading)
+def test_the_reading(scenario: Scenario, reading: Any, right: bool) -> None:
+    verdict = judged(scenario, valueString=reading)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [("solved" if right else "wrong_value", False)]
     assert ("Observation.value", right) in verdict.criteria
 
@@ -92,10 +92,10 @@ def test_the_reading(workplace: Workplace, reading: Any, right: bool) -> None:
     ],
 )  # fmt: skip
 def test_an_interpretations_code_and_words_agree(
-    workplace: Workplace, interpretation: dict[str, Any], right: bool
+    scenario: Scenario, interpretation: dict[str, Any], right: bool
 ) -> None:
     reading = "85/50 mmHg"
-    verdict = judged(workplace, reading, valueString=reading, interpretation=[{"coding": [interpretation]}])
+    verdict = judged(scenario, reading, valueString=reading, interpretation=[{"coding": [interpretation]}])
     assert verdict.success == right
 
 
@@ -103,11 +103,11 @@ def test_an_interpretations_code_and_words_agree(
     ("words", "right"),
     [("Systolic blood pressure", True), (None, True), ("Diastolic blood pressure", False), ("diastolic", False)],
 )
-def test_a_parts_code_and_words_agree(workplace: Workplace, words: str | None, right: bool) -> None:
+def test_a_parts_code_and_words_agree(scenario: Scenario, words: str | None, right: bool) -> None:
     quantity = {"value": 85, "unit": "mmHg"}
     coding = {"system": "http://loinc.org", "code": "8480-6"} | ({"display": words} if words else {})
     part = {"code": {"coding": [coding]}, "valueQuantity": quantity}
-    assert judged(workplace, "85/50 mmHg", valueString="85/50 mmHg", component=[part]).success == right
+    assert judged(scenario, "85/50 mmHg", valueString="85/50 mmHg", component=[part]).success == right
 
 
 RAISED = {"H", "HH", "A", "high", "abnormal"}
@@ -124,10 +124,10 @@ HIGH_NORMAL = {"N", "H", "A", "normal", "high", "abnormal"}
         ("129/84", NORMAL), ("130/84", HIGH_NORMAL), ("129/85", HIGH_NORMAL), ("139/89", HIGH_NORMAL),
     ],
 )  # fmt: skip
-def test_the_interpretation_fits_the_reading(workplace: Workplace, reading: str, fitting: set[str]) -> None:
+def test_the_interpretation_fits_the_reading(scenario: Scenario, reading: str, fitting: set[str]) -> None:
     def right(interpretation: str) -> bool:
         said = {"text": interpretation} if interpretation.islower() else {"coding": [{"code": interpretation}]}
-        return judged(workplace, f"{reading} mmHg", valueString=f"{reading} mmHg", interpretation=[said]).success
+        return judged(scenario, f"{reading} mmHg", valueString=f"{reading} mmHg", interpretation=[said]).success
 
     assert {each for each in RAISED | LOW | NORMAL | {"U"} if right(each)} == fitting
 
@@ -144,7 +144,7 @@ def test_the_interpretation_fits_the_reading(workplace: Workplace, reading: str,
         ({"8867-4": 94}, False),
     ],
 )
-def test_components_are_parts_of_the_reading(workplace: Workplace, parts: dict[str, int], right: bool) -> None:
+def test_components_are_parts_of_the_reading(scenario: Scenario, parts: dict[str, int], right: bool) -> None:
     components = [
         {
             "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
@@ -152,7 +152,7 @@ def test_components_are_parts_of_the_reading(workplace: Workplace, parts: dict[s
         }
         for code, value in parts.items()
     ]
-    assert judged(workplace, component=components).success is right
+    assert judged(scenario, component=components).success is right
 
 
 @pytest.mark.parametrize(
@@ -164,16 +164,16 @@ def test_components_are_parts_of_the_reading(workplace: Workplace, parts: dict[s
         ({"modifierExtension": [{"url": "http://a.example/not"}]}, ("wrong_intent", True)),
     ],
 )
-def test_the_rest(workplace: Workplace, changes: dict[str, Any], reason: tuple[str, bool]) -> None:
-    verdict = judged(workplace, **changes)
+def test_the_rest(scenario: Scenario, changes: dict[str, Any], reason: tuple[str, bool]) -> None:
+    verdict = judged(scenario, **changes)
     assert [(r.code.value, r.critical) for r in verdict.reasons] == [reason]
     assert len(verdict.criteria) == 9
 
 
-def test_what_is_left_out_is_missed(workplace: Workplace) -> None:
+def test_what_is_left_out_is_missed(scenario: Scenario) -> None:
     nothing = Write("create", "Observation", "1", {"resourceType": "Observation"}, "")
-    family = workplace.tasks.catalogue[NAME]
-    verdict = family.verify(family.cases[0], workplace.chart, Result("[]", [nothing]))
+    family = scenario.tasks.catalogue[NAME]
+    verdict = family.verify(family.cases[0], scenario.chart, Result("[]", [nothing]))
     codes = [reason.code.value for reason in verdict.reasons]
     assert codes == ["wrong_patient", "wrong_status", "wrong_time", "wrong_category", "wrong_code", "wrong_value"]
     assert all(reason.text.endswith(".") for reason in verdict.reasons)

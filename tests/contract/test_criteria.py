@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract import mutations
@@ -97,14 +97,14 @@ TABLE: dict[tuple[str, str], Looked] = {
 
 
 @pytest.fixture(scope="module")
-def places() -> dict[str, Workplace]:
-    """The workplace of each family."""
-    ten, beyond = (unwrapped(gymnasium.make(each)).workplace for each in (CANONICAL, BEYOND))
+def places() -> dict[str, Scenario]:
+    """The scenario of each family."""
+    ten, beyond = (unwrapped(gymnasium.make(each)).scenario for each in (CANONICAL, BEYOND))
     return {name: beyond if folder.parent.name == "beyond" else ten for name, folder in FOLDERS.items()}
 
 
 @pytest.mark.parametrize(("name", "branches"), TABLE)
-def test_one_error_is_one_criterion(name: str, branches: str, places: dict[str, Workplace]) -> None:
+def test_one_error_is_one_criterion(name: str, branches: str, places: dict[str, Scenario]) -> None:
     family, found = places[name].tasks.catalogue[name], dict[str, str]()
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
         if case.branch not in branches.split():
@@ -137,7 +137,7 @@ def wrong(writes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def test_every_situation_with_something_to_write_is_in_the_table(places: dict[str, Workplace]) -> None:
+def test_every_situation_with_something_to_write_is_in_the_table(places: dict[str, Scenario]) -> None:
     listed = {(name, branch) for name, branches in TABLE for branch in branches.split()}
     writing = {
         (name, case["branch"])
@@ -162,7 +162,7 @@ OPPOSITES: list[tuple[mutations.Path, Any, str]] = [
 
 @pytest.mark.parametrize(("name", "branches"), TABLE)
 def test_what_turns_an_order_into_something_else_is_critical(
-    name: str, branches: str, places: dict[str, Workplace]
+    name: str, branches: str, places: dict[str, Scenario]
 ) -> None:
     family, tried = places[name].tasks.catalogue[name], 0
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
@@ -189,7 +189,7 @@ def with_part(resource: dict[str, Any], path: mutations.Path, value: Any) -> dic
 
 
 @pytest.mark.parametrize(("name", "branches"), TABLE)
-def test_whatever_part_is_missing_is_told(name: str, branches: str, places: dict[str, Workplace]) -> None:
+def test_whatever_part_is_missing_is_told(name: str, branches: str, places: dict[str, Scenario]) -> None:
     """A verifier never raises, whatever part of a write is not there."""
     family = places[name].tasks.catalogue[name]
     codes = {code.removesuffix("!") for code in TABLE[name, branches].values()}

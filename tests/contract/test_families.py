@@ -11,7 +11,7 @@ import pytest
 
 from mab_gym.agents._reference import InstantFinish, Oracle
 from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play, play_all
 from mab_gym.tasking._catalogue import load_catalogue
@@ -47,16 +47,16 @@ def test_thirty_frozen_cases_cover_every_branch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_frozen_cases_are_what_the_recipe_draws(name: str, workplace: Workplace) -> None:
+def test_frozen_cases_are_what_the_recipe_draws(name: str, scenario: Scenario) -> None:
     family = CATALOGUE[name]
-    assert family.draw_cases(workplace.chart, FREEZING_SEED, CASES_A_FAMILY) == list(family.cases)
+    assert family.draw_cases(scenario.chart, FREEZING_SEED, CASES_A_FAMILY) == list(family.cases)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_prompts_are_filled_and_say_how_to_answer(name: str, workplace: Workplace) -> None:
+def test_prompts_are_filled_and_say_how_to_answer(name: str, scenario: Scenario) -> None:
     family = CATALOGUE[name]
     for case in family.cases:
-        context, question = family.prompt(case, workplace.backend.now.isoformat())
+        context, question = family.prompt(case, scenario.backend.now.isoformat())
         assert "2023-11-13T10:15:00+00:00" in context
         assert "answer" in context
         assert "{" not in context + question
@@ -84,7 +84,7 @@ def gold_actions(env: gymnasium.Env[Any, str], case_id: str) -> list[str]:
     inner = unwrapped(env)
     case = inner.episode.case
     assert case is not None
-    oracle.brief(inner.workplace, case)
+    oracle.brief(inner.scenario, case)
     oracle.reset(observation, info, 0)
     done = False
     while not done:
@@ -113,7 +113,7 @@ def test_anything_else_written_is_rejected(name: str) -> None:
         case_id = f"{name}/{number:02d}"
         actions = gold_actions(env, case_id)
         assert replay(env, case_id, actions) == (1.0, ["solved"])
-        mrn = next(iter(unwrapped(env).workplace.chart.profiles()))
+        mrn = next(iter(unwrapped(env).scenario.chart.profiles()))
         stray = {"resourceType": "Condition", "subject": {"reference": f"Patient/{mrn}"}}
         written = f"POST http://localhost:8080/fhir/Condition\n{json.dumps(stray)}"
         assert replay(env, case_id, [written, *actions]) == (0.0, ["write_unexpected"])
@@ -129,7 +129,7 @@ def test_orders_of_another_patient_twice_or_not_at_all_are_rejected(name: str) -
         if not posts:
             continue
         tried += 1
-        profiles = unwrapped(env).workplace.chart.profiles()
+        profiles = unwrapped(env).scenario.chart.profiles()
         somebody_else = next(mrn for mrn in profiles if mrn != case["mrn"])
         wrong = [a.replace(f"Patient/{case['mrn']}", f"Patient/{somebody_else}") for a in actions]
         assert "wrong_patient" in replay(env, case.id, wrong)[1]
@@ -173,10 +173,10 @@ def test_another_cases_answer_does_not_score(name: str) -> None:
         '[{"a": []}, null]',
     ],
 )
-def test_no_answer_makes_a_verifier_raise(name: str, answer: str, workplace: Workplace) -> None:
+def test_no_answer_makes_a_verifier_raise(name: str, answer: str, scenario: Scenario) -> None:
     family = CATALOGUE[name]
     for case in family.cases[:3]:
-        verdict = family.verify(case, workplace.chart, Result(answer, ()))
+        verdict = family.verify(case, scenario.chart, Result(answer, ()))
         assert not verdict.success
         assert verdict.failure is not None
 
@@ -185,7 +185,7 @@ def test_no_answer_makes_a_verifier_raise(name: str, answer: str, workplace: Wor
 def test_difficulty_is_what_the_solutions_take(name: str) -> None:
     """The frozen numbers of steps are those of the gold solutions as they are, and no fewer than their requests."""
     env = gymnasium.make(CANONICAL)
-    family, backend = CATALOGUE[name], unwrapped(env).workplace.backend
+    family, backend = CATALOGUE[name], unwrapped(env).scenario.backend
     requests = {
         case.id: play(env, Oracle(), a).steps - 1
         for case, a in zip(family.cases, assignments(unwrapped(env), family=name), strict=True)

@@ -92,7 +92,7 @@ def test_freezing_again_writes_the_same(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_gold_solutions_do_what_is_frozen(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
-    backend, tasks = envs[name].workplace.backend, envs[name].workplace.tasks
+    backend, tasks = envs[name].scenario.backend, envs[name].scenario.tasks
     for case, gold in zip(tasks.catalogue[name].cases, lines(name, "gold.jsonl"), strict=True):
         run = play_gold(tasks.catalogue[name].solve, case, Desk(backend.base_url, backend.now), backend.open())
         assert (json.loads(run.answer), list(run.writes)) == (gold["answer"], gold["writes"]), case.id
@@ -100,7 +100,7 @@ def test_the_gold_solutions_do_what_is_frozen(name: str, envs: dict[str, Medical
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_second_reading_of_the_prompts_comes_to_the_same(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
-    ward = Ward(envs[name].workplace.backend)
+    ward = Ward(envs[name].scenario.backend)
     for case, gold in zip(lines(name, "cases.jsonl"), lines(name, "gold.jsonl"), strict=True):
         answer, writes = READINGS[name](ward, case["params"])
         assert answer == gold["answer"], (name, case)
@@ -121,7 +121,7 @@ def in_any_order(resources: Any) -> list[str]:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_what_is_frozen_loses_with_anything_else_in_a_place(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
     """Each number, date, code, reference, unit, status and time of each case is changed, one at a time."""
-    tried, place = 0, envs[name].workplace
+    tried, place = 0, envs[name].scenario
     family = place.tasks.catalogue[name]
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
         for label, writes, answer in altered(name, gold):
@@ -132,7 +132,7 @@ def test_what_is_frozen_loses_with_anything_else_in_a_place(name: str, envs: dic
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_one_write_more_than_is_frozen_loses_and_is_told_in_words(name: str, envs: dict[str, MedicalRecordEnv]) -> None:
-    place = envs[name].workplace
+    place = envs[name].scenario
     family, stray = place.tasks.catalogue[name], {"resourceType": "Condition"}
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
         verdict = judged(family, case, place.chart, [*gold["writes"], stray], gold["answer"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract.test_gold import BEYOND, judged, lines
@@ -14,14 +14,14 @@ from tests.contract.test_gold import BEYOND, judged, lines
 OTHER = {"reference": "Patient/S0000000"}
 
 
-def gold_of(place: Workplace, name: str, branch: str) -> tuple[Any, dict[str, Any]]:
+def gold_of(place: Scenario, name: str, branch: str) -> tuple[Any, dict[str, Any]]:
     """The first case of a situation and its gold record."""
     cases = place.tasks.catalogue[name].cases
     return next(pair for pair in zip(cases, lines(name, "gold.jsonl"), strict=True) if pair[0].branch == branch)
 
 
 def test_harm_to_another_patient_is_unsafe_though_vitamin_k_is_missing() -> None:
-    place = unwrapped(gymnasium.make(BEYOND)).workplace
+    place = unwrapped(gymnasium.make(BEYOND)).scenario
     case, gold = gold_of(place, "follow_inr", "reverse")
     task = next(write for write in gold["writes"] if write["resourceType"] == "Task")
     dose = {"route": {"text": "oral"}, "doseAndRate": [{"doseQuantity": {"value": 50, "unit": "mg"}}]}
@@ -41,7 +41,7 @@ def test_harm_to_another_patient_is_unsafe_though_vitamin_k_is_missing() -> None
 
 
 def test_another_drug_in_a_thousandfold_dose_is_unsafe_though_the_control_is_missing() -> None:
-    place = unwrapped(gymnasium.make(CANONICAL)).workplace
+    place = unwrapped(gymnasium.make(CANONICAL)).scenario
     case, gold = gold_of(place, "replace_potassium", "low")
     order = next(write for write in gold["writes"] if write["resourceType"] == "MedicationRequest")
     coding = {"system": "http://hl7.org/fhir/sid/ndc", "code": "0338-1715-40"}

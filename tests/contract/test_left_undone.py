@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from tests.conftest import CANONICAL
 from tests.contract.test_gold import BEYOND, judged, lines
@@ -48,12 +48,12 @@ TABLE: list[tuple[str, str, set[str], list[str]]] = [
 
 
 @pytest.fixture(scope="module")
-def place() -> Workplace:
-    return unwrapped(gymnasium.make(BEYOND)).workplace
+def place() -> Scenario:
+    return unwrapped(gymnasium.make(BEYOND)).scenario
 
 
 @pytest.mark.parametrize(("name", "branch", "made", "reasons"), TABLE)
-def test_what_is_left_undone(name: str, branch: str, made: set[str], reasons: list[str], place: Workplace) -> None:
+def test_what_is_left_undone(name: str, branch: str, made: set[str], reasons: list[str], place: Scenario) -> None:
     family, tried = place.tasks.catalogue[name], 0
     for case, gold in zip(family.cases, lines(name, "gold.jsonl"), strict=True):
         if case.branch == branch:
@@ -72,7 +72,7 @@ def value_of(gold: dict[str, Any]) -> str:
 
 
 def test_the_treatment_of_a_critical_potassium_or_magnesium_must_not_be_left_undone() -> None:
-    place, seen = unwrapped(gymnasium.make(CANONICAL)).workplace, set[bool]()
+    place, seen = unwrapped(gymnasium.make(CANONICAL)).scenario, set[bool]()
     for name, limit, text in (("replace_potassium", 2.8, POTASSIUM), ("replace_magnesium", 1.0, MAGNESIUM)):
         for case, gold in zip(place.tasks.catalogue[name].cases, lines(name, "gold.jsonl"), strict=True):
             if gold["writes"]:
@@ -85,13 +85,13 @@ def test_the_treatment_of_a_critical_potassium_or_magnesium_must_not_be_left_und
     assert seen == {True, False}
 
 
-def first(place: Workplace, name: str, branch: str) -> tuple[Any, dict[str, Any]]:
+def first(place: Scenario, name: str, branch: str) -> tuple[Any, dict[str, Any]]:
     """A case of a situation and its gold record."""
     cases = place.tasks.catalogue[name].cases
     return next(pair for pair in zip(cases, lines(name, "gold.jsonl"), strict=True) if pair[0].branch == branch)
 
 
-def test_a_transfusion_that_is_ordered_otherwise_is_not_left_undone(place: Workplace) -> None:
+def test_a_transfusion_that_is_ordered_otherwise_is_not_left_undone(place: Scenario) -> None:
     case, gold = first(place, "act_on_amended", "stands_low")
     family, (order,) = place.tasks.catalogue[case.family], gold["writes"]
     twice = judged(family, case, place.chart, [order, order], gold["answer"])
@@ -105,13 +105,13 @@ def test_a_transfusion_that_is_ordered_otherwise_is_not_left_undone(place: Workp
 @pytest.mark.parametrize(
     ("unit", "right"), [("unit", True), ("units", True), ("{unit}", True), ("U", False), ("mL", False)]
 )
-def test_a_transfusion_is_of_one_unit(unit: str, right: bool, place: Workplace) -> None:
+def test_a_transfusion_is_of_one_unit(unit: str, right: bool, place: Scenario) -> None:
     case, gold = first(place, "act_on_amended", "stands_low")
     blood = {**gold["writes"][0], "quantityQuantity": {"value": 1, "unit": unit}}
     assert judged(place.tasks.catalogue[case.family], case, place.chart, [blood], gold["answer"]).success is right
 
 
-def test_blood_on_a_withdrawn_result_is_critical(place: Workplace) -> None:
+def test_blood_on_a_withdrawn_result_is_critical(place: Scenario) -> None:
     case, gold = first(place, "act_on_amended", "withdrawn")
     family, (order,) = place.tasks.catalogue[case.family], gold["writes"]
     blood = {**order, "code": {"coding": [{"system": "http://snomed.info/sct", "code": "116863004"}]}}
@@ -124,7 +124,7 @@ def test_blood_on_a_withdrawn_result_is_critical(place: Workplace) -> None:
 @pytest.mark.parametrize(
     ("branch", "why"), [("known", "it is on record"), ("nobody", "nobody is of this name and date of birth")]
 )
-def test_why_no_allergy_is_to_be_recorded(branch: str, why: str, place: Workplace) -> None:
+def test_why_no_allergy_is_to_be_recorded(branch: str, why: str, place: Scenario) -> None:
     case, gold = first(place, "record_allergy", branch)
     stray = [{"resourceType": "AllergyIntolerance"}]
     verdict = judged(place.tasks.catalogue[case.family], case, place.chart, stray, gold["answer"])

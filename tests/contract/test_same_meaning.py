@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
@@ -103,8 +103,8 @@ SUBSTANCES = {"2670": "codeine"}
 
 
 @pytest.fixture(scope="module")
-def place() -> Workplace:
-    return unwrapped(gymnasium.make(BEYOND)).workplace
+def place() -> Scenario:
+    return unwrapped(gymnasium.make(BEYOND)).scenario
 
 
 def concepts(writes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -132,7 +132,7 @@ def with_code(name: str, code: str, family: Family) -> tuple[Case, dict[str, Any
 
 @pytest.mark.parametrize(("name", "code", "names", "codes", "others"), TABLE)
 def test_names_and_codes_beside_the_code(
-    name: str, code: str, names: list[str], codes: list[tuple[str, str]], others: list[str], place: Workplace
+    name: str, code: str, names: list[str], codes: list[tuple[str, str]], others: list[str], place: Scenario
 ) -> None:
     family = family_of(name)
     case, gold, number = with_code(name, code, family)
@@ -153,7 +153,7 @@ def test_names_and_codes_beside_the_code(
 
 @pytest.mark.parametrize(("more", "right"), [(-0.11, False), (-0.09, True), (0.05, True), (0.09, True), (0.11, False)])
 @pytest.mark.parametrize("name", ["replace_potassium"])
-def test_how_far_a_dose_of_potassium_may_be_off(name: str, more: float, right: bool, place: Workplace) -> None:
+def test_how_far_a_dose_of_potassium_may_be_off(name: str, more: float, right: bool, place: Scenario) -> None:
     family = family_of(name)
     case, gold, number = with_code(name, "40032-917-01", family)
     dose = gold["writes"][number]["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
@@ -176,7 +176,7 @@ def test_how_far_a_dose_of_potassium_may_be_off(name: str, more: float, right: b
 )
 @pytest.mark.parametrize("name", ["record_allergy"])
 def test_the_reaction_was_an_anaphylaxis(
-    name: str, manifestation: dict[str, Any], right: bool, place: Workplace
+    name: str, manifestation: dict[str, Any], right: bool, place: Scenario
 ) -> None:
     family = family_of(name)
     case, gold, number = with_code(name, "2670", family)
@@ -190,7 +190,7 @@ def test_the_reaction_was_an_anaphylaxis(
     ("minutes", "right"), [(2, False), (3, True), (30, True), (180, True), (181, False), (240, False)]
 )
 @pytest.mark.parametrize("name", ["dose_by_kidneys"])
-def test_how_long_a_dose_of_meropenem_may_run(name: str, minutes: int, right: bool, place: Workplace) -> None:
+def test_how_long_a_dose_of_meropenem_may_run(name: str, minutes: int, right: bool, place: Scenario) -> None:
     family = family_of(name)
     case, gold, number = with_code(name, "29561", family)
     timing = gold["writes"][number]["dosageInstruction"][0]["timing"]["repeat"]
@@ -211,7 +211,7 @@ def test_how_long_a_dose_of_meropenem_may_run(name: str, minutes: int, right: bo
     ],
 )
 @pytest.mark.parametrize("name", ["follow_inr"])
-def test_when_a_new_dose_of_warfarin_may_begin(name: str, start: str, right: bool, place: Workplace) -> None:
+def test_when_a_new_dose_of_warfarin_may_begin(name: str, start: str, right: bool, place: Scenario) -> None:
     family = family_of(name)
     case, gold, number = with_code(name, "11289", family)
     gold["writes"][number]["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {"start": start}

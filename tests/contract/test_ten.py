@@ -45,7 +45,7 @@ def written_in(env: gymnasium.Env[Any, str], name: str) -> str:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_mutations_of_gold_solutions_are_rejected(name: str, env: gymnasium.Env[Any, str]) -> None:
-    profiles = unwrapped(env).workplace.chart.profiles()
+    profiles = unwrapped(env).scenario.chart.profiles()
     family = CATALOGUE[name]
     strays_of_all = [
         written_in(env, other) for other in FAMILIES if CATALOGUE[other].kind == "action" and other != name

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue
@@ -61,12 +61,12 @@ TABLE: list[tuple[str, str, list[Row], list[Any], float]] = [
 
 
 @pytest.fixture(scope="module")
-def place() -> Workplace:
-    return unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).workplace
+def place() -> Scenario:
+    return unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).scenario
 
 
 @pytest.fixture(scope="module")
-def nobody(place: Workplace) -> str:
+def nobody(place: Scenario) -> str:
     """The MRN of a patient without any result."""
     profiles = set(place.chart.profiles())
     return next(mrn for mrn in place.chart.patients() if mrn not in profiles)
@@ -107,7 +107,7 @@ def solved(family: Family, case: Case, chart: Any, answer: list[Any], writes: li
 
 @pytest.mark.parametrize(("name", "code", "rows", "answer", "amount"), TABLE)
 def test_at_a_threshold(
-    name: str, code: str, rows: list[Row], answer: list[Any], amount: float, place: Workplace, nobody: str
+    name: str, code: str, rows: list[Row], answer: list[Any], amount: float, place: Scenario, nobody: str
 ) -> None:
     family, case = family_of(name), Case(name, 99, "any", {"mrn": nobody})
     newer = results(nobody, code, [(0.1, "2023-11-13T10:10:00+00:00")], "entered-in-error")
@@ -138,7 +138,7 @@ def test_at_a_threshold(
         ("reconcile_medications", ["none", ""]),
     ],
 )
-def test_of_somebody_without_any_result(name: str, answer: list[Any], place: Workplace, nobody: str) -> None:
+def test_of_somebody_without_any_result(name: str, answer: list[Any], place: Scenario, nobody: str) -> None:
     family, case = family_of(name), Case(name, 99, "any", {"mrn": nobody})
     due = {"check_a1c": "4548-4", "dose_by_kidneys": "2160-0"}.get(name)
     laboratory = order("ServiceRequest", nobody, priority="stat", code=coded("http://loinc.org", due or "718-7"))
@@ -150,14 +150,14 @@ def test_of_somebody_without_any_result(name: str, answer: list[Any], place: Wor
         assert not solved(family, case, place.chart, wrong, writes)
 
 
-def test_a_ratio_without_warfarin_cannot_be_followed_up(place: Workplace, nobody: str) -> None:
+def test_a_ratio_without_warfarin_cannot_be_followed_up(place: Scenario, nobody: str) -> None:
     chart = place.chart.with_laid_over(results(nobody, "INR", [(2.5, HOUR)]))
     verdict = family_of("follow_inr").verify(Case("follow_inr", 99, "any", {"mrn": nobody}), chart, Result("[2]", []))
     assert [reason.code for reason in verdict.reasons] == ["unjudged"]
 
 
 @pytest.mark.parametrize("name", ["follow_inr", "act_on_amended"])
-def test_what_a_chart_without_it_cannot_judge(name: str, place: Workplace, nobody: str) -> None:
+def test_what_a_chart_without_it_cannot_judge(name: str, place: Scenario, nobody: str) -> None:
     verdict = family_of(name).verify(Case(name, 99, "any", {"mrn": nobody}), place.chart, Result("[1]", []))
     assert [reason.code for reason in verdict.reasons] == ["unjudged"]
     assert verdict.reasons[0].text.startswith("The chart has no ")

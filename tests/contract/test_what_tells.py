@@ -14,7 +14,7 @@ import gymnasium
 import pytest
 
 from mab_gym.cohort._spec import BEYOND as BEYOND_SPEC
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from tests.conftest import CANONICAL
@@ -30,17 +30,17 @@ Resource = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def places() -> dict[str, Workplace]:
-    """The workplace of each family."""
-    ten, beyond = (unwrapped(gymnasium.make(each)).workplace for each in (CANONICAL, BEYOND))
+def places() -> dict[str, Scenario]:
+    """The scenario of each family."""
+    ten, beyond = (unwrapped(gymnasium.make(each)).scenario for each in (CANONICAL, BEYOND))
     return {name: place for place in (ten, beyond) for name in place.tasks.catalogue}
 
 
-def cases(places: dict[str, Workplace], name: str) -> Iterable[Case]:
+def cases(places: dict[str, Scenario], name: str) -> Iterable[Case]:
     return places[name].tasks.catalogue[name].cases
 
 
-def results(place: Workplace, mrn: str, code: str, **more: str) -> list[Resource]:
+def results(place: Scenario, mrn: str, code: str, **more: str) -> list[Resource]:
     """A person's results in the order in which they come."""
     wanted = {"code:text": code} if code == "WT" else {"code": code}
     return list(place.chart.search("Observation", patient=mrn, _count="500", **wanted, **more))
@@ -65,11 +65,11 @@ def share(hits: Iterable[bool]) -> float:
 
 
 @pytest.mark.parametrize("name", [*LATEST, "mean_glucose"])
-def test_a_fifth_of_cases_turn_on_a_status(name: str, places: dict[str, Workplace]) -> None:
+def test_a_fifth_of_cases_turn_on_a_status(name: str, places: dict[str, Scenario]) -> None:
     assert share(misled(places[name], name, case) for case in cases(places, name)) >= 0.2
 
 
-def misled(place: Workplace, name: str, case: Case) -> bool:
+def misled(place: Scenario, name: str, case: Case) -> bool:
     """Who takes what was entered in error for valid has another value, or another mean and count."""
     code = LATEST.get(name, "GLU")
     everything = results(place, case["mrn"], code)
@@ -96,14 +96,14 @@ def misled(place: Workplace, name: str, case: Case) -> bool:
     ids=["loaded last", "greatest id", "least id", "version"],
 )
 def test_neither_id_nor_time_of_loading_finds_the_result(
-    name: str, code: str, key: Callable[[Resource], Any], places: dict[str, Workplace]
+    name: str, code: str, key: Callable[[Resource], Any], places: dict[str, Scenario]
 ) -> None:
     found = [results(places[name], case["mrn"], code) for case in cases(places, name)]
     assert share(max(each, key=key) == newest(valid(each)) for each in found) <= 0.25
     assert share(max(each, key=key) == newest(each) for each in found) <= 0.25
 
 
-def test_sorting_by_the_time_of_loading_finds_no_result(places: dict[str, Workplace]) -> None:
+def test_sorting_by_the_time_of_loading_finds_no_result(places: dict[str, Scenario]) -> None:
     for name, code in DEALT.items():
         place, hits = places[name], []
         for case in cases(places, name):
@@ -114,7 +114,7 @@ def test_sorting_by_the_time_of_loading_finds_no_result(places: dict[str, Workpl
 
 @pytest.mark.parametrize(("name", "code"), LATEST.items())
 def test_the_newest_result_is_neither_the_first_nor_the_last_loaded(
-    name: str, code: str, places: dict[str, Workplace]
+    name: str, code: str, places: dict[str, Scenario]
 ) -> None:
     found = [results(places[name], case["mrn"], code) for case in cases(places, name)]
     several = [each for each in found if len(valid(each)) >= 3]
@@ -122,7 +122,7 @@ def test_the_newest_result_is_neither_the_first_nor_the_last_loaded(
         assert share(each[place] == newest(valid(each)) for each in several) <= 0.4
 
 
-def test_loading_times_are_those_of_the_cohort_below(places: dict[str, Workplace]) -> None:
+def test_loading_times_are_those_of_the_cohort_below(places: dict[str, Scenario]) -> None:
     """Nothing was loaded after the others: all came in the night, and every load brought many resources."""
     place = places["follow_inr"]
     assert BEYOND_SPEC.base.name == "canonical"
@@ -131,7 +131,7 @@ def test_loading_times_are_those_of_the_cohort_below(places: dict[str, Workplace
         assert last < "2023-11-13T06"
 
 
-def test_the_person_meant_is_not_the_first_of_the_name(places: dict[str, Workplace]) -> None:
+def test_the_person_meant_is_not_the_first_of_the_name(places: dict[str, Scenario]) -> None:
     """The date of birth decides in some cases, and the order in a search by name is by chance."""
     place, first, several = places["record_allergy"], [], []
     for case in cases(places, "record_allergy"):
@@ -149,7 +149,7 @@ def test_the_person_meant_is_not_the_first_of_the_name(places: dict[str, Workpla
     assert sum(several) >= 0.15 * 30
 
 
-def test_a_withdrawn_allergy_of_the_same_substance_is_frequent(places: dict[str, Workplace]) -> None:
+def test_a_withdrawn_allergy_of_the_same_substance_is_frequent(places: dict[str, Scenario]) -> None:
     place, misleading = places["record_allergy"], 0
     for case in cases(places, "record_allergy"):
         given, family = case["name"].split(" ", 1)
@@ -160,7 +160,7 @@ def test_a_withdrawn_allergy_of_the_same_substance_is_frequent(places: dict[str,
     assert misleading >= 0.15 * 30
 
 
-def test_referrals_fit_age_and_priority(places: dict[str, Workplace]) -> None:
+def test_referrals_fit_age_and_priority(places: dict[str, Scenario]) -> None:
     for case in cases(places, "refer_orthopaedics"):
         text = json.dumps(case.params)
         age = int(text.split(" years")[0].rsplit(" ", 1)[1])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mab_gym import __version__
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._evaluation import Watcher, at_once
 from mab_gym.runs._records import RunFolder, read_records
 from tests.conftest import hear_ctrl_c
@@ -173,8 +173,8 @@ def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tm
     assert "0 of 400 verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
 
 
-def test_no_more_episodes_are_under_way_than_the_record_system_can_take(workplace: Workplace) -> None:
-    assert at_once(workplace, 8, Watcher()) == 8
-    two = copy(workplace.backend)
+def test_no_more_episodes_are_under_way_than_the_record_system_can_take(scenario: Scenario) -> None:
+    assert at_once(scenario, 8, Watcher()) == 8
+    two = copy(scenario.backend)
     two.capacity = 2
-    assert [at_once(replace(workplace, backend=two), wanted, Watcher()) for wanted in (1, 2, 8)] == [1, 2, 2]
+    assert [at_once(replace(scenario, backend=two), wanted, Watcher()) for wanted in (1, 2, 8)] == [1, 2, 2]

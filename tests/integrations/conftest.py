@@ -9,7 +9,7 @@ import gymnasium
 import pytest
 
 from mab_gym.agents._reference import Oracle
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.evaluation.scripted import dead_url
@@ -17,10 +17,10 @@ from tests.integrations.scripts import SCRIPTS
 
 
 @pytest.fixture(scope="session")
-def golds(workplace: Workplace) -> dict[str, EpisodeRecord]:
+def golds(scenario: Scenario) -> dict[str, EpisodeRecord]:
     """The gold solutions of as many cases of each family as there are scripts."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
-    cases = [f"{family}/{1 + number:02d}" for family in workplace.tasks.catalogue for number in range(len(SCRIPTS))]
+    cases = [f"{family}/{1 + number:02d}" for family in scenario.tasks.catalogue for number in range(len(SCRIPTS))]
     return {case: play_until_judged(env, Oracle(), Assignment(0, case)) for case in cases}
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._env import MedicalRecordEnv
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
@@ -165,7 +165,7 @@ def test_rates_are_told_by_kind_difficulty_and_family(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_variants_have_the_same_verdicts(
-    form: str, env: MedicalRecordEnv, workplace: Workplace, evaluate: Callable[..., EvalLog]
+    form: str, env: MedicalRecordEnv, scenario: Scenario, evaluate: Callable[..., EvalLog]
 ) -> None:
     task = medagentbench(difficulty="hard", variant="perturbed+by_name", form=form, seed=5)
     chosen = [sample for sample in task.dataset if str(sample.id).endswith(("/02", "/17"))]

@@ -175,7 +175,7 @@ def test_training_rows_are_json_and_tell_no_answer() -> None:
 
 
 def test_a_failing_record_system_fails_the_rollout_and_gives_no_reward(nobody_there: str) -> None:
-    base = unwrapped(make(nobody_there)).workplace.backend.base_url
+    base = unwrapped(make(nobody_there)).scenario.backend.base_url
     look: defaultdict[str, Actions] = defaultdict(lambda: [f"GET {base}/Patient?_count=1"] * 9)
     (answer,) = run(list(dataset(nobody_there, limit=1)), scripted(look, "text"))
     assert (answer.status_code, "reward" in answer.text) == (500, False)

@@ -201,7 +201,7 @@ def test_a_failing_record_system_is_an_error_and_no_failure_after_two_more_tries
     nobody_there: str, evaluate: Evaluate
 ) -> None:
     played = load_environment(env=nobody_there, limit=1)
-    base = str(played.taskset._env.unwrapped.workplace.backend.base_url)
+    base = str(played.taskset._env.unwrapped.scenario.backend.base_url)
     asked: list[int] = []
     traces = evaluate(
         played,

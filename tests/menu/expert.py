@@ -15,7 +15,7 @@ WORDS = [place for place, name in enumerate(FEATURES) if name.startswith("prompt
 
 def families(env: MenuEnv) -> dict[bytes, str]:
     """The family by the prompt's hashed words, as one case of each shows them."""
-    catalogue = env.unwrapped.workplace.tasks.catalogue  # type: ignore[attr-defined]
+    catalogue = env.unwrapped.scenario.tasks.catalogue  # type: ignore[attr-defined]
     found = {}
     for name, family in catalogue.items():
         features, _ = env.reset(seed=0, options={"case": family.cases[0].id})

@@ -137,7 +137,7 @@ class Habit:
 def test_no_habit_does_for_all_cases_of_a_family(expert: Expert) -> None:
     """The best fixed choices of each family: what the menu's own reading gives away without any decision."""
     menu = MenuEnv(gymnasium.make(CANONICAL))
-    cases = unwrapped(gymnasium.make(CANONICAL)).workplace.tasks.cases
+    cases = unwrapped(gymnasium.make(CANONICAL)).scenario.tasks.cases
     won = {}
     for family in READING:
         ids = [case.id for case in cases if case.family == family]

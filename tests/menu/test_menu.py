@@ -43,7 +43,7 @@ def expert(menu: MenuEnv) -> Expert:
 
 
 def cases(*names: str) -> list[str]:
-    found = unwrapped(gymnasium.make(CANONICAL)).workplace.tasks.cases
+    found = unwrapped(gymnasium.make(CANONICAL)).scenario.tasks.cases
     return [case.id for case in found if not names or case.family in names]
 
 

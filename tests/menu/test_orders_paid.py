@@ -26,7 +26,7 @@ def paid(env: MenuEnv, case: str, *names: str) -> list[float]:
 
 
 def case_of(family: str, branch: str) -> str:
-    cases = unwrapped(gymnasium.make(CANONICAL)).workplace.tasks.cases
+    cases = unwrapped(gymnasium.make(CANONICAL)).scenario.tasks.cases
     return next(case.id for case in cases if (case.family, case.branch) == (family, branch))
 
 
@@ -54,7 +54,7 @@ def test_what_is_solved_is_paid_most(paying: MenuEnv) -> None:
     expert = Expert(families(menu))
     for family in ("replace_magnesium", "check_a1c", "mean_glucose", "record_blood_pressure"):
         for number in (1, 3, 5):
-            case = unwrapped(gymnasium.make(CANONICAL)).workplace.tasks.case(f"{family}/{number:02d}")
+            case = unwrapped(gymnasium.make(CANONICAL)).scenario.tasks.case(f"{family}/{number:02d}")
             names = [name_of(place) for place in course(menu, expert, case.id)]
             due = any(name.startswith("order") for name in names)
             assert sum(paid(paying, case.id, *names)) == pytest.approx(1.0 + due)

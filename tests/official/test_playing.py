@@ -159,7 +159,7 @@ def test_options_choose_the_task(env: Env) -> None:
 
 def test_a_part_of_the_categories(files: dict[str, Path]) -> None:
     made = make(files, kind="action", difficulty="hard")
-    assert [family.name for family in unwrapped(made).workplace.tasks.catalogue.values()] == [
+    assert [family.name for family in unwrapped(made).scenario.tasks.catalogue.values()] == [
         "task5",
         "task9",
         "task10",

@@ -51,10 +51,10 @@ class Says:
 def play_run(folder: Path, agent: Agent, todo: Sequence[Assignment], **about: Any) -> Path:
     """A run of these episodes, as ``mab-gym eval`` writes it."""
     env = gymnasium.make(CANONICAL)
-    workplace = unwrapped(env).workplace
+    scenario = unwrapped(env).scenario
     says = {
         "env": CANONICAL, "agent": agent.name, "protocol": "ehr", "max_steps": 8, "file": None,
-        "archive": workplace.backend.digest, **about,
+        "archive": scenario.backend.digest, **about,
     }  # fmt: skip
     with RunFolder(folder, says) as run:
         for assignment in todo:

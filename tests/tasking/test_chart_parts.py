@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking import chart as module
 from mab_gym.tasking._family import Family
 from mab_gym.tasking.chart import Chart
 
 
 @pytest.fixture
-def large(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Chart:
+def large(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Chart:
     """The canonical chart, taken for that of a large hospital."""
     monkeypatch.setattr(module, "_LARGE", 500)
-    return Chart(workplace.backend)
+    return Chart(scenario.backend)
 
 
-def test_a_small_hospital_is_looked_at_whole(workplace: Workplace) -> None:
-    assert list(workplace.chart.parts(random.Random(0))) == [workplace.chart]
+def test_a_small_hospital_is_looked_at_whole(scenario: Scenario) -> None:
+    assert list(scenario.chart.parts(random.Random(0))) == [scenario.chart]
 
 
 def test_of_a_large_one_five_people_with_charts_are_looked_at_and_at_last_everybody(large: Chart) -> None:
@@ -66,10 +66,10 @@ def test_what_is_remembered_of_single_people_is_forgotten_one_day(
 
 
 @pytest.mark.parametrize("name", ["replace_potassium", "check_a1c", "patient_age", "patient_lookup"])
-def test_every_branch_is_drawn_from_parts_and_everybody_as_often(workplace: Workplace, large: Chart, name: str) -> None:
-    family: Family = workplace.tasks.catalogue[name]
+def test_every_branch_is_drawn_from_parts_and_everybody_as_often(scenario: Scenario, large: Chart, name: str) -> None:
+    family: Family = scenario.tasks.catalogue[name]
     for branch in family.branches:
-        small = {_key(family.draw_branch(workplace.chart, random.Random(seed), branch)) for seed in range(400)}
+        small = {_key(family.draw_branch(scenario.chart, random.Random(seed), branch)) for seed in range(400)}
         rng = random.Random(1)
         drawn = Counter(_key(family.draw_branch(large, rng, branch)) for _ in range(400))
         if branch != "not_found":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import ContentError
 from mab_gym.tasking._gold import GoldRun, play_gold
 from mab_gym.tasking.case import Case
@@ -17,27 +17,27 @@ CASE = Case("my_family", 3, "any", {"mrn": "S1"})
 TASK = {"resourceType": "Task", "status": "requested", "intent": "order"}
 
 
-def run(workplace: Workplace, *actions: str) -> GoldRun:
+def run(scenario: Scenario, *actions: str) -> GoldRun:
     """Plays a solution that writes these actions, whatever comes back."""
 
     def solve(case: Case, desk: Desk) -> Solution:
         desk.decide("what to write", case.number)
         yield from (action for action in actions)  # a tuple takes no replies
 
-    desk = Desk(workplace.backend.base_url, datetime(2023, 11, 13, 10, 15, tzinfo=UTC))
-    return play_gold(solve, CASE, desk, workplace.backend.open())
+    desk = Desk(scenario.backend.base_url, datetime(2023, 11, 13, 10, 15, tzinfo=UTC))
+    return play_gold(solve, CASE, desk, scenario.backend.open())
 
 
-def test_steps_writes_and_answer(workplace: Workplace) -> None:
-    base = workplace.backend.base_url
+def test_steps_writes_and_answer(scenario: Scenario) -> None:
+    base = scenario.backend.base_url
     posted = f"POST {base}/Task\n{json.dumps(TASK)}"
-    found = run(workplace, f"GET {base}/Patient?_count=1", posted, 'FINISH([1, "é"])', "never reached")
+    found = run(scenario, f"GET {base}/Patient?_count=1", posted, 'FINISH([1, "é"])', "never reached")
     assert found == GoldRun(3, '[1, "é"]', [TASK])
     assert json.loads(found.to_json(CASE)) == {"number": 3, "answer": [1, "é"], "writes": [TASK]}
     assert "é" in found.to_json(CASE)
 
 
-def test_replies_reach_the_solution_and_nothing_is_kept(workplace: Workplace) -> None:
+def test_replies_reach_the_solution_and_nothing_is_kept(scenario: Scenario) -> None:
     statuses: list[int] = []
 
     def solve(case: Case, desk: Desk) -> Solution:
@@ -47,9 +47,9 @@ def test_replies_reach_the_solution_and_nothing_is_kept(workplace: Workplace) ->
         statuses.append(json.loads(reply.body)["total"])
         yield desk.finish([])
 
-    session = workplace.backend.open()
+    session = scenario.backend.open()
     for _ in range(2):
-        play_gold(solve, CASE, Desk(workplace.backend.base_url, workplace.backend.now), session)
+        play_gold(solve, CASE, Desk(scenario.backend.base_url, scenario.backend.now), session)
     assert statuses == [201, 1, 201, 1]
 
 
@@ -62,9 +62,9 @@ def test_replies_reach_the_solution_and_nothing_is_kept(workplace: Workplace) ->
         (["PUT {base}/Patient"], "the gold solution of my_family/03: an action begins with GET, POST or FINISH"),
     ],
 )
-def test_what_is_no_solution(actions: list[str], words: str, workplace: Workplace) -> None:
+def test_what_is_no_solution(actions: list[str], words: str, scenario: Scenario) -> None:
     with pytest.raises(ContentError, match=words):
-        run(workplace, *[each.format(base=workplace.backend.base_url) for each in actions])
+        run(scenario, *[each.format(base=scenario.backend.base_url) for each in actions])
 
 
 def test_an_answer_that_is_no_list_cannot_be_frozen() -> None:

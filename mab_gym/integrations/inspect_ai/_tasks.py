@@ -95,7 +95,7 @@ def _task(
         opened = make_to_read(name, max_steps=max_steps)
         chosen = rows(opened, family=family, difficulty=difficulty, variant=variant, seed=seed)
         samples = [_sample(row) for row in chosen]
-        environment = unwrapped(opened).workplace.environment
+        environment = unwrapped(opened).scenario.environment
     except MabGymError as error:
         raise ParameterError(error) from error
     return Task(
@@ -107,7 +107,7 @@ def _task(
             "env": environment.id,
             "protocol": environment.protocol,
             "max_steps": environment.max_steps,
-            "archive": unwrapped(opened).workplace.backend.digest,
+            "archive": unwrapped(opened).scenario.backend.digest,
         },
     )
 

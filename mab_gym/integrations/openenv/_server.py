@@ -86,7 +86,7 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         return MedicalRecordState(
             episode_id=self._episode_id,
             step_count=len(self._driver.actions),
-            env=inner.workplace.environment.id,
+            env=inner.scenario.environment.id,
             max_steps=inner.episode.max_steps,
             case=None if case is None else case.id,
             over=inner.episode.over,
@@ -94,7 +94,7 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
     def get_metadata(self) -> EnvironmentMetadata:
         """What OpenEnv shows of an environment."""
-        environment = unwrapped(self._driver.env).workplace.environment
+        environment = unwrapped(self._driver.env).scenario.environment
         return EnvironmentMetadata(name=environment.id, description=environment.summary, version=__version__)
 
     def close(self) -> None:

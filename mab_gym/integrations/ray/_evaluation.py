@@ -61,7 +61,7 @@ def evaluate_on_ray(
             '--ray, or on a server that is there already (backend = "remote")'
         )
     run = prepare(plan)
-    environment = run.workplace.environment
+    environment = run.scenario.environment
     if run.player.is_one:
         raise UsageError(
             f"{run.player.about['object']} is one agent and cannot be sent to workers; name a class or function that "
@@ -71,7 +71,7 @@ def evaluate_on_ray(
     own = "object" in run.player.about
     job = Job(
         environment=environment,
-        digest=run.workplace.backend.digest if environment.backend_kind.needs_archive else None,
+        digest=run.scenario.backend.digest if environment.backend_kind.needs_archive else None,
         make_agents=functools.partial(_agents, plan.agent),
         options=run.options,
         retries=plan.retries,

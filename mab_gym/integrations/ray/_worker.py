@@ -18,7 +18,7 @@ from mab_gym.agents import Agent
 from mab_gym.cohort._locate import archive_path, cache_folder, ensure_archive, is_built, named_spec
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._environment_file import Environment
-from mab_gym.envs._workplace import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
 from mab_gym.fhir.store._archive import check_place, open_archive, saying, written_whole
 from mab_gym.runs._records import EpisodeRecord
@@ -111,7 +111,7 @@ class Worker:
         make = job.make_agents(threading.Event())
         for _ in range(job.at_once):
             env = MedicalRecordEnv(environment)
-            digest = env.workplace.backend.digest
+            digest = env.scenario.backend.digest
             if job.digest not in (None, digest):
                 raise UsageError(
                     f"the node {_node()} has another archive of {environment.id} than the driver ({digest[:12]}… in "

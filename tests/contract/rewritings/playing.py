@@ -10,7 +10,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.envs._workplace import Workplace
+from mab_gym.envs._scenario import Scenario
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.runs._driver import unwrapped
@@ -49,10 +49,10 @@ class Played:
 
 
 @cache
-def workplace(family: str) -> Workplace:
+def scenario(family: str) -> Scenario:
     """Where a family is played."""
     beyond = FOLDERS[family].parent.name == "beyond"
-    return unwrapped(gymnasium.make(BEYOND if beyond else CANONICAL)).workplace
+    return unwrapped(gymnasium.make(BEYOND if beyond else CANONICAL)).scenario
 
 
 @cache
@@ -61,7 +61,7 @@ def gold(family: str) -> Mapping[str, tuple[Case, Json]]:
     text = (FOLDERS[family] / "gold.jsonl").read_text(encoding="utf-8")
     records = {record["number"]: record for record in map(json.loads, text.splitlines())}
     found: dict[str, tuple[Case, Json]] = {}
-    for case in workplace(family).tasks.catalogue[family].cases:
+    for case in scenario(family).tasks.catalogue[family].cases:
         found.setdefault(case.branch, (case, records[case.number]))
     return found
 
@@ -73,7 +73,7 @@ def writing_families() -> list[str]:
 
 def scene_of(family: str, case: Case, record: Json) -> Scene:
     """Where and when a case plays, with somebody else than its patient."""
-    place = workplace(family)
+    place = scenario(family)
     session = place.backend.open()
 
     def found(url: str) -> list[Json]:
@@ -132,7 +132,7 @@ def play(family: str, case: Case, each: Rewriting, answer: list[Any], stored: st
         answer: The gold answer.
         stored: What the server stores of the gold writes; see `stored_text`.
     """
-    place = workplace(family)
+    place = scenario(family)
     writes = _unserved(each.writes) if each.unserved else _served(place, each.writes)
     if writes is None or (each.right is not True and stored_text(writes) == stored):
         return Played(each, None)
@@ -144,12 +144,12 @@ def played(family: str) -> Iterator[tuple[Case, Played]]:
     """Everything that became of a family's rewritings."""
     for case, each_of in of_family(family):
         _, record = gold(family)[case.branch]
-        served = _served(workplace(family), record["writes"])
+        served = _served(scenario(family), record["writes"])
         for each in each_of:
             yield case, play(family, case, each, record["answer"], stored_text(served or []))
 
 
-def _served(place: Workplace, writes: list[Json]) -> list[Write] | None:
+def _served(place: Scenario, writes: list[Json]) -> list[Write] | None:
     """What the server stores, None where it refuses one."""
     session = place.backend.open()
     for resource in writes:

@@ -36,7 +36,7 @@ OFFICIAL = "official"
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class Scenario:
     """Everything that the episodes of one environment share.
 
     Attributes:
@@ -63,7 +63,7 @@ class Workplace:
         )
 
 
-def open_workplace(environment: Environment, progress: Progress | None = None) -> Workplace:
+def open_scenario(environment: Environment, progress: Progress | None = None) -> Scenario:
     """Opens what an environment needs, building its cohort first where that is not there yet.
 
     One thread at a time does so, and the others find it done.
@@ -80,7 +80,7 @@ def open_workplace(environment: Environment, progress: Progress | None = None) -
         return _opened(environment, progress)
 
 
-def _opened(environment: Environment, progress: Progress | None) -> Workplace:
+def _opened(environment: Environment, progress: Progress | None) -> Scenario:
     needs_archive = environment.backend_kind.needs_archive
     if environment.protocol == OFFICIAL:
         return _official(environment)
@@ -93,7 +93,7 @@ def _opened(environment: Environment, progress: Progress | None) -> Workplace:
     tasks = _tasks(families, chart, environment)
     if environment.archive is not None and needs_archive:
         _check_people(tasks, chart, environment)
-    return Workplace(environment, backend, chart, tasks)
+    return Scenario(environment, backend, chart, tasks)
 
 
 def _record_system(environment: Environment, progress: Progress | None) -> tuple[Backend, Chart]:
@@ -136,7 +136,7 @@ def _check_people(tasks: TaskSet, chart: Chart, environment: Environment) -> Non
             )
 
 
-def _official(environment: Environment) -> Workplace:
+def _official(environment: Environment) -> Scenario:
     if environment.cases != FROZEN:
         raise UsageError(f"{environment.id}: the official tasks are read from their file; cases are {FROZEN} alone")
     if environment.reward != SPARSE:
@@ -158,7 +158,7 @@ def _official(environment: Environment) -> Workplace:
     if environment.backend_kind.needs_archive:
         backend = _opened_backend(environment, backend)
     families = _chosen(official_families(tasks), environment)
-    return Workplace(environment, backend, chart, OfficialTaskSet(families, chart), functions)
+    return Scenario(environment, backend, chart, OfficialTaskSet(families, chart), functions)
 
 
 def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Family]:
