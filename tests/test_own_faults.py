@@ -28,7 +28,7 @@ from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.integrations._sessions import Session as Played
 from mab_gym.official import _episode as official
 from mab_gym.runs._records import read_records
-from mab_gym.runs._regrade import regrade
+from mab_gym.runs._regrade import regrade_records
 from mab_gym.runs._rollout import Assignment, play_until_judged
 from mab_gym.serve import Application, SharedWorld
 from mab_gym.tasking._catalogue import Catalogue
@@ -315,7 +315,7 @@ def test_regrading_stops_where_nothing_can_be_said(env: MedicalRecordEnv, monkey
     record = play_until_judged(env, Oracle(), Assignment(0, "latest_magnesium/02"))
     monkeypatch.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))
     with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
-        list(regrade(env, [record], {}))
+        list(regrade_records(env, [record], {}))
 
 
 def test_the_command_line_leaves_it_out_and_says_why(tmp_path: Path) -> None:

@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.cli._console import counting, errors, output
-from mab_gym.cli._environment import make
 from mab_gym.errors import MabGymError, UsageError
-from mab_gym.report._expected import Expected, expected_actions
+from mab_gym.report._expected import Expected, expected_of
 from mab_gym.report._page import write_report
 from mab_gym.report._runs import Run, labels, read_run
-from mab_gym.runs._driver import unwrapped
 
 
 def report(
@@ -35,15 +32,9 @@ def report(
 
 
 def _gold(run: Run) -> Expected:
-    """What the gold solutions of a run's cases do; nothing, with a line that says why, where they cannot be played."""
+    """Gives the actions of the gold solutions; none, with a line that says why, where they cannot be played."""
     try:
-        env = make(str(run.about.get("file") or run.env), backend=EMBEDDED)
-        scenario = unwrapped(env).scenario
-        then, now = str(run.about.get("archive")), scenario.backend.digest
-        if then != now:
-            raise UsageError(f"it was played on other records (digest {then[:12]}…, here {now[:12]}…)")
-        named = ("variant",) if scenario.tasks.cases else ("variant", "family", "difficulty")
-        return expected_actions(env, run.episodes, {name: run.about.get(name) for name in named})
+        return expected_of(run)
     except MabGymError as error:
         errors.print(f"{run.label}: what was expected is not shown: {error}", markup=False, soft_wrap=True)
         return {}

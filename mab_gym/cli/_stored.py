@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import gymnasium
 import typer
 
 from mab_gym import __version__
-from mab_gym.agents._reference import Oracle
-from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.cli._console import counting, errors, output
-from mab_gym.cli._environment import make
+from mab_gym.cli._environment import build_cohort
 from mab_gym.errors import UsageError
-from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._evaluation import Plan, prepare, whole_records
 from mab_gym.runs._fine_tuning import WHICH, chosen, write_chats
 from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
-from mab_gym.runs._regrade import regrade as regrade_all
-from mab_gym.runs._rollout import assignments, play_until_judged
+from mab_gym.runs._regrade import regrade as regrade_run
 
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `mab-gym eval` makes it.")]
 
@@ -28,22 +23,13 @@ Run = Annotated[Path, typer.Argument(help="The folder of a run, as `mab-gym eval
 def regrade(run: Run) -> None:
     """Judge a run's stored episodes anew, by playing their actions again, and say which verdicts have changed."""
     about = read_about(run)
-    if about is None:
-        raise UsageError(f"{run} holds no run (there is no run.json in it)")
-    env = _environment(run, about)
-    scenario = unwrapped(env).scenario
-    then, now = str(about.get("archive")), scenario.backend.digest
-    if then != now:
-        raise UsageError(
-            f"{run} was played on other records (digest {then[:12]}…, here {now[:12]}…): a verdict would mean nothing"
-        )
-    options = {"variant": about.get("variant")}
-    if not scenario.tasks.cases:
-        options |= {"family": about.get("family"), "difficulty": about.get("difficulty")}
+    if about is not None and isinstance(name := about.get("file") or about.get("env"), str):
+        build_cohort(Plan(env=name))
+    results = regrade_run(run)
     total = sum(1 for _ in read_records(run))
     regraded = changed = otherwise = 0
     with counting(f"regrading {total} episodes of {run}", total) as advance:
-        for found in regrade_all(env, _whole(run), options):
+        for found in results:
             regraded += 1
             otherwise += not found.replied_alike
             if found.changed:
@@ -52,21 +38,14 @@ def regrade(run: Run) -> None:
                 at = f"{record.case} (seed {record.seed}, try {record.repeat + 1})"
                 output.print(f"{at}: {found.change}", markup=False, soft_wrap=True)
             advance()
-    output.print(f"{changed} of {regraded} verdicts changed (mab_gym {about.get('mab_gym')} then, {__version__} now)")
+    then = (about or {}).get("mab_gym")
+    output.print(f"{changed} of {regraded} verdicts changed (mab_gym {then} then, {__version__} now)")
     if otherwise:
         output.print(f"in {otherwise} episodes the record system answered an action with another HTTP status than then")
     if total > regraded:
         output.print(f"{total - regraded} episodes do not count and have no verdict")
     if changed:
         raise typer.Exit(1)
-
-
-def _environment(run: Path, about: dict[str, Any]) -> gymnasium.Env[Any, str]:
-    name = about.get("file") or about.get("env")
-    if not isinstance(name, str):
-        raise UsageError(f"{run} does not say which environment was played")
-    rules = {"max_steps": about["max_steps"]} if isinstance(about.get("max_steps"), int) else {}
-    return make(name, backend=EMBEDDED, **rules)
 
 
 def _whole(run: Path) -> Iterator[EpisodeRecord]:
@@ -93,7 +72,7 @@ def export(
     elif env is None:
         raise UsageError("--oracle needs --env, as in --env MedAgentBench-Train-v0")
     else:
-        records = _gold(make(env), limit, seed)
+        records = _gold(env, limit, seed)
     if out is not None:
         count = write_chats(chosen(records, which), out)
         output.print(f"{count} chats in {out}", markup=False, soft_wrap=True)
@@ -114,11 +93,12 @@ def _write_minari(records: Iterator[EpisodeRecord], dataset_id: str, which: str)
     return count
 
 
-def _gold(env: gymnasium.Env[Any, str], limit: int | None, seed: int) -> Iterator[EpisodeRecord]:
-    scenario = unwrapped(env).scenario
-    run = {"mab_gym": __version__, "archive": scenario.backend.digest}
-    todo = assignments(unwrapped(env), limit=limit, seed=seed)
-    with counting(f"the oracle plays {scenario.environment.id}", len(todo)) as advance:
-        for assignment in todo:
-            yield replace(play_until_judged(env, Oracle(), assignment), run=run)
+def _gold(env: str, limit: int | None, seed: int) -> Iterator[EpisodeRecord]:
+    """Gives the oracle's episodes, and shows how far it has come."""
+    plan = Plan(env=env, limit=limit, seed=seed)
+    build_cohort(plan)
+    run = prepare(plan)
+    with counting(f"the oracle plays {run.scenario.environment.id}", len(run.todo)) as advance:
+        for record in whole_records(run):
+            yield record
             advance()

@@ -11,12 +11,25 @@ from mab_gym.agents import Agent
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._scenario import OFFICIAL
+from mab_gym.report._runs import Run
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._regrade import reopened
 from mab_gym.runs._rollout import Assignment, play_until_judged
 
 Expected = Mapping[tuple[int, str], Sequence[str]]
 """By seed and case: the actions of the gold solution."""
+
+
+def expected_of(run: Run) -> Expected:
+    """Plays the gold solutions of a run's cases.
+
+    Raises:
+        MabGymError: They cannot be played here; the text says why.
+    """
+    about = {**run.about, "env": run.about.get("env") or run.env}
+    env, options = reopened(run.folder, about)
+    return expected_actions(env, run.episodes, options)
 
 
 def expected_actions(

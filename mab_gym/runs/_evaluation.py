@@ -285,6 +285,14 @@ def prepare(plan: Plan) -> Run:
     return Run(plan, name, first, player, todo, options, halt)
 
 
+def whole_records(run: Run) -> Iterator[EpisodeRecord]:
+    """Plays a run and gives each whole record as its episode ends; no folder keeps them."""
+    workers = Threads(run, Watcher())
+    about = run.about(workers.agent)
+    for record in workers.play(run.todo):
+        yield replace(priced(record, run.plan.prices), run=about)
+
+
 def check_run(run: Run, out: Path) -> None:
     """Looks if a folder can take a run, without playing; a folder that is not there is not made.
 

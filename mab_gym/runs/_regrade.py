@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 
+from mab_gym.actions import OutOfContext
+from mab_gym.backends._kinds import EMBEDDED
+from mab_gym.envs._make import make
 from mab_gym.episode import check_counts
-from mab_gym.runs._records import EpisodeRecord
+from mab_gym.errors import UsageError
+from mab_gym.runs._driver import Driver, unwrapped
+from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
 
 _JUDGED = ("success", "failure", "unsafe", "credit")
 
@@ -20,8 +26,8 @@ class Regraded:
 
     Attributes:
         record: The stored record.
-        verdict: What the same actions are judged to be now.
-        replied_alike: Whether the record system answered each action with the same HTTP status as then.
+        verdict: The verdict on the same actions now.
+        replied_alike: True if the record system answered each action with the same HTTP status as then.
     """
 
     record: EpisodeRecord
@@ -30,12 +36,12 @@ class Regraded:
 
     @property
     def changed(self) -> bool:
-        """Whether the judgement differs: its outcome or the codes of its reasons, not their wording."""
+        """True if the judgement differs: its outcome or the codes of its reasons, not their words."""
         return _judgement(self.record.verdict) != _judgement(self.verdict)
 
     @property
     def change(self) -> str:
-        """What it was and what it is, in a line."""
+        """The judgement of then and the judgement of now, in a line."""
         return f"{_said(self.record.verdict)} -> {_said(self.verdict)}"
 
 
@@ -53,38 +59,84 @@ def _said(verdict: Mapping[str, Any]) -> str:
     return f"{'solved' if verdict['success'] else 'not solved'} ({', '.join(_codes(verdict))}{unsafe}{credit})"
 
 
-def regrade(
+def reopened(folder: Path, about: Mapping[str, Any]) -> tuple[gymnasium.Env[Any, str], dict[str, str | None]]:
+    """Opens the environment in which a run was played, with the embedded record system.
+
+    Args:
+        folder: The run's folder, for messages.
+        about: The content of its ``run.json``.
+
+    Returns:
+        The environment, and the further options that ``reset`` was given then.
+
+    Raises:
+        UsageError: The run does not say what was played, or it was played on other records.
+    """
+    name = about.get("file") or about.get("env")
+    if not isinstance(name, str):
+        raise UsageError(f"{folder} does not say which environment was played")
+    rules = {"max_steps": about["max_steps"]} if isinstance(about.get("max_steps"), int) else {}
+    env = make(name, backend=EMBEDDED, **rules)
+    scenario = unwrapped(env).scenario
+    then, now = str(about.get("archive")), scenario.backend.digest
+    if then != now:
+        raise UsageError(
+            f"{folder} was played on other records (digest {then[:12]}…, here {now[:12]}…): "
+            "a verdict would mean nothing"
+        )
+    named = ("variant",) if scenario.tasks.cases else ("variant", "family", "difficulty")
+    return env, {each: about.get(each) for each in named}
+
+
+def regrade(folder: str | Path) -> Iterator[Regraded]:
+    """Plays the stored actions of each episode of a run again and judges them by today's verifiers.
+
+    Args:
+        folder: The run's folder, as `evaluate` fills it.
+
+    Yields:
+        One result for each stored episode that counts (see `EpisodeRecord.counts`), in the order of the file.
+
+    Raises:
+        UsageError: The folder holds no run, or the run was played on other records; raised at once.
+        InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
+    """
+    folder = Path(folder)
+    about = read_about(folder)
+    if about is None:
+        raise UsageError(f"{folder} holds no run (there is no run.json in it)")
+    env, options = reopened(folder, about)
+    return regrade_records(env, map(record_from, read_records(folder)), options)
+
+
+def regrade_records(
     env: gymnasium.Env[Any, str], records: Iterable[EpisodeRecord], options: Mapping[str, str | None]
 ) -> Iterator[Regraded]:
-    """Plays the stored actions of each record again and judges them.
+    """Plays the stored actions of whole records again and judges them.
 
     Args:
         env: The environment that they were played in, with the embedded record system.
-        records: Stored records, whole; what does not count (see `EpisodeRecord.counts`) is left out.
+        records: The records; those that do not count are left out.
         options: The further options that ``env.reset`` was given then.
 
     Raises:
         InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
     """
-    drawn = not env.get_wrapper_attr("scenario").tasks.cases
+    driver = Driver(env)
+    drawn = not unwrapped(driver.env).scenario.tasks.cases
     for record in records:
         if not record.counts:
             continue
-        chosen: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        if not drawn:
-            chosen["case"] = record.case
-        env.reset(seed=record.seed, options=chosen)
-        statuses = []
-        info: dict[str, Any] = {}
+        driver.begin(record.seed, {**options, "case": None if drawn else record.case})
         for action in record.actions:
-            observation, _, terminated, truncated, info = env.step(action)
-            statuses.append(int(observation["status"]))
-            if terminated or truncated:
+            driver.act(action)
+            if driver.over:
                 break
-        if "verdict" not in info:
-            info = env.get_wrapper_attr("stop_for_context")(record.context_limit or "the stored actions end here").info
-        check_counts(info)
-        yield Regraded(record, info["verdict"], _statuses(record) in ([], [status for status in statuses if status]))
+        if not driver.over:
+            driver.act(OutOfContext(record.context_limit or "the stored actions end here"))
+        check_counts(driver.info)
+        now = [message["status"] for message in driver.messages if message.get("status")]
+        yield Regraded(record, driver.info["verdict"], _statuses(record) in ([], now))
 
 
 def _statuses(record: EpisodeRecord) -> list[int]:
