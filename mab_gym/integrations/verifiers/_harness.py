@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -79,20 +80,16 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         system, prompt = self.resolve_prompt(data)
         messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
         messages.append({"role": "user", "content": prompt})
-        while session.session.result is None:
-            try:
-                message = await ask(messages)
-            except APIStatusError as error:
-                if trace.stop_condition is not None:
-                    await session.stop(f"verifiers stopped the rollout: {trace.stop_condition}")
-                elif is_context_overflow(error):
-                    await session.stop(error.message, context_limit=error.message)
-                    trace.stop(_CONTEXT_LIMIT)
-                else:
-                    raise
-                return
-            messages.append(message)
-            messages += await _acted(session, message, data.form)
+        try:
+            await session.play(_ServedModel(ask, data.form, messages))
+        except APIStatusError as error:
+            if trace.stop_condition is not None:
+                await session.stop(f"verifiers stopped the rollout: {trace.stop_condition}")
+            elif is_context_overflow(error):
+                await session.stop(error.message, context_limit=error.message)
+                trace.stop(_CONTEXT_LIMIT)
+            else:
+                raise
 
     @staticmethod
     async def _ask(client: AsyncOpenAI, model: str, form: str, messages: list[Any]) -> dict[str, Any]:
@@ -102,19 +99,35 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         return message
 
 
-async def _acted(session: AsyncSession, message: dict[str, Any], form: str) -> list[dict[str, Any]]:
-    """Takes what a message says to do, its tool calls one by one, each a step; gives the replies as messages."""
-    calls = message.get("tool_calls")
-    if form != _TOOL_CALLS or not calls:
-        step = await session.act(message.get("content") or "")
-        return [{"role": "user", "content": step.observation["text"]}]
-    replies = []
-    for call in calls:
-        if session.session.result is None:
-            function = call.get("function") or {}
-            step = await session.act(action_of(str(function.get("name", "")), str(function.get("arguments", ""))))
-            replies.append({"role": "tool", "tool_call_id": call["id"], "content": step.observation["text"]})
-    return replies
+class _ServedModel:
+    """The model that verifiers serves, as an agent that is awaited; tool calls in one message are taken one by one.
+
+    Args:
+        ask: Sends a chat and gives the model's message.
+        form: ``text`` or ``tools``.
+        messages: The chat so far.
+    """
+
+    def __init__(self, ask: Callable[[list[Any]], Awaitable[dict[str, Any]]], form: str, messages: list[Any]) -> None:
+        self._ask, self._form, self._messages = ask, form, messages
+        self._calls: list[dict[str, Any]] = []
+        self._reply: dict[str, Any] | None = None
+
+    async def act(self, observation: Mapping[str, Any]) -> str:
+        """Gives the action of the next tool call, or of the next message."""
+        if self._reply is not None:
+            self._messages.append({**self._reply, "content": observation["text"]})
+        if not self._calls:
+            message = await self._ask(self._messages)
+            self._messages.append(message)
+            self._calls = list(message.get("tool_calls") or ()) if self._form == _TOOL_CALLS else []
+            if not self._calls:
+                self._reply = {"role": "user"}
+                return str(message.get("content") or "")
+        call = self._calls.pop(0)
+        self._reply = {"role": "tool", "tool_call_id": call["id"]}
+        function = call.get("function") or {}
+        return action_of(str(function.get("name", "")), str(function.get("arguments", "")))
 
 
 @cache
