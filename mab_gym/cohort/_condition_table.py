@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
 from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
@@ -18,7 +19,7 @@ from mab_gym.cohort._existence import EARLIER_CODES
 from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
-from mab_gym.cohort._streams import Bools, Ints, counted, integers, pick, pick_rows
+from mab_gym.cohort._streams import Bools, Ints, counted, integers, pick_rows
 from mab_gym.fhir.store._table import InstantForm
 
 _CHRONIC = len(LONG_TERM)
@@ -37,7 +38,8 @@ _SHARE_OF_COMPLAINTS = 0.35
 """What a visit can be about is so likely to be among a person's complaints; a general examination always is."""
 _CATEGORIES = ("problem-list-item", "encounter-diagnosis")
 _CLINICAL = ("active", "inactive", "resolved")
-_VERIFICATION = ("confirmed", "provisional", "unconfirmed")
+_CONTACT, _ONSET = choices("Condition.contact").weights[""], choices("Condition.onset")
+_VERIFICATION = choices("Condition.verificationStatus")
 _FORMS = (*ZONES, InstantForm(10), InstantForm(7), InstantForm(4))
 _DAY_FORM = 4
 _UNITS = {_DAY_FORM: "datetime64[D]", 5: "datetime64[M]", 6: "datetime64[Y]"}
@@ -53,7 +55,7 @@ class ConditionTable(TableBuilder):
             return [concept(f"{HL7}condition-{name}", code) for code in codes]
 
         self._clinical = self.pool("clinicalStatus", coded("clinical", _CLINICAL))
-        self._verification = self.pool("verificationStatus", coded("ver-status", _VERIFICATION))
+        self._verification = self.pool("verificationStatus", coded("ver-status", _VERIFICATION.values[1:]))
         self._category = self.pool("category", [[each] for each in coded("category", _CATEGORIES)])
         codes = [concept(ICD, code, display, display) for code, display in _CODES_EVER]
         self._code = self.pool("code", codes)
@@ -76,7 +78,7 @@ class ConditionTable(TableBuilder):
         total = len(patient)
         has = np.stack([profiles.traits[condition.key] for condition in LONG_TERM], axis=1)
         onsets = profiles.onsets
-        contact = contacts.pick(rng, patient, np.where(contacts.setting == OUTPATIENT, 1.5, 1.0))
+        contact = contacts.pick(rng, patient, _CONTACT[contacts.setting])
         code = self._diagnoses(rng, patient, has, contacts, contact)
         recorded = contacts.moment(rng, contact)
         zone = contacts.zone[contact]
@@ -107,11 +109,11 @@ class ConditionTable(TableBuilder):
         ended = np.where(over & (rng.random_sample(total) < 0.85), _DAY_FORM, 0)
         onset = np.where(
             listed,
-            pick(rng, (15, 0, 0, 0, 25, 25, 35), total),
-            np.where(chronic, 0, np.where(rng.random_sample(total) < 0.5, pick(rng, (30, 0, 0, 0, 70), total), zone)),
+            _ONSET.pick(rng, total, "problem"),
+            np.where(chronic, 0, np.where(rng.random_sample(total) < 0.5, _ONSET.pick(rng, total, "complaint"), zone)),
         )
         self._clinical.put(rows, np.where(over, 3, np.where(inactive, 2, 1)))
-        self._verification.put(rows, pick(rng, (3, 92, 3, 2), total))
+        self._verification.put(rows, _VERIFICATION.pick(rng, total))
         self._category.put(rows, np.where(listed, 1, 2))
         for further, number in enumerate(_DIVIDED):
             until = EARLIER_CODES[_CODES[number][0]][1]

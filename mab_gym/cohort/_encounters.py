@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._spec import DAY, FIRST, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, integers, pick
 
@@ -23,6 +24,7 @@ REASONS: Final = ("none", "infection", "renal", "cardiac", "bleeding", "surgery"
 
 FIRST_DAY: Final = FIRST // DAY
 TODAY: Final = NOW // DAY
+_ZONE: Final = choices("zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ class Contacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much contact one patient shall have.
+class ContactPlan:
+    """The amount of contact that one patient has with the hospital.
 
     Attributes:
         records: Observations wanted.
@@ -97,7 +99,7 @@ class Plan:
     current_days: int
 
 
-def draw_contacts(rng: RandomState, plans: list[Plan]) -> Contacts:
+def draw_contacts(rng: RandomState, plans: list[ContactPlan]) -> Contacts:
     """The contacts of a block of patients, with somewhat more room for observations than the plans ask for."""
     charts = [_chart(rng, plan) for plan in plans]
     sizes = np.array([len(chart[0]) for chart in charts], dtype=np.int64)
@@ -110,7 +112,7 @@ def draw_contacts(rng: RandomState, plans: list[Plan]) -> Contacts:
     return Contacts(patient, day, setting, hour, reason, depth, zone, bounds)
 
 
-def _chart(rng: RandomState, plan: Plan) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+def _chart(rng: RandomState, plan: ContactPlan) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """One patient's contacts: day, setting, reason, depth and zone of each."""
     first = FIRST_DAY + int(integers(rng, 1, 90, 1)[0])
     if rng.random_sample() < 0.4:
@@ -143,8 +145,8 @@ def _chart(rng: RandomState, plan: Plan) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     )
     reason = np.concatenate([np.zeros(len(loose), dtype=np.int64), reasons[stay]])
     # One site writes its times in one zone: it changes with the visit or the stay, not within.
-    zone_of_visit = 1 + pick(rng, (0.88, 0.07, 0.05), len(loose))
-    zone_of_stay = 1 + pick(rng, (0.9, 0.06, 0.04), len(lengths))
+    zone_of_visit = 1 + _ZONE.pick(rng, len(loose), "visit")
+    zone_of_stay = 1 + _ZONE.pick(rng, len(lengths), "stay")
     zone = np.concatenate([zone_of_visit, zone_of_stay[stay]])
     depth = np.concatenate([np.zeros(len(loose), dtype=np.int64), depth])
     return day.astype(np.int64), setting.astype(np.int64), reason, depth.astype(np.int64), zone

@@ -16,7 +16,7 @@ import numpy as np
 from mab_gym.cohort._columns import InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort._condition_table import ConditionTable
 from mab_gym.cohort._current import assign_current
-from mab_gym.cohort._encounters import Plan, draw_contacts
+from mab_gym.cohort._encounters import ContactPlan, draw_contacts
 from mab_gym.cohort._medication_table import MedicationRequestTable
 from mab_gym.cohort._observation_table import ObservationTable
 from mab_gym.cohort._observations import draw_observations, panel_rates, per_contact
@@ -85,7 +85,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
         last = min(first + _BLOCK, spec.patients)
         block = profiles.part(first, last)
         plans = [
-            Plan(
+            ContactPlan(
                 records=int(block.counts["Observation"][i]),
                 per_contact=records[first + i],
                 burden=int(block.burden[i]),

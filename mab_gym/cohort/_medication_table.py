@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._elements import category_of_order, dosage, product, subject
 from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
@@ -17,13 +18,13 @@ from mab_gym.cohort._observations import Rows
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._readings import VOID
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
-from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick, pick_rows
+from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick_rows
 from mab_gym.cohort._uses import USES, allowed
 
 _NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
-_STATUSES = ("active", "completed", "stopped", "cancelled", "on-hold")
-_CATEGORIES = ("inpatient", "outpatient", "community", "discharge")
-_PRIORITIES = ("routine", "urgent", "stat")
+_CONTACT, _STATUS = choices("MedicationRequest.contact").weights[""], choices("MedicationRequest.status")
+_INTENT, _CATEGORY = choices("MedicationRequest.intent"), choices("MedicationRequest.category")
+_PRIORITY = choices("MedicationRequest.priority")
 _REQUESTS_OF_A_VISIT = {
     "influenza_vaccine": 0.3,
     "amoxicillin_clavulanate": 0.08,
@@ -39,11 +40,10 @@ class MedicationRequestTable(TableBuilder):
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
         super().__init__(rows)
-        self._status = self.pool("status", _STATUSES)
-        self._intent = self.pool("intent", ("order", "plan"))
-        categories = [category_of_order(code) for code in _CATEGORIES]
-        self._category = self.pool("category", categories)
-        self._priority = self.pool("priority", _PRIORITIES)
+        self._status = self.pool("status", _STATUS.values)
+        self._intent = self.pool("intent", _INTENT.values)
+        self._category = self.pool("category", [category_of_order(code) for code in _CATEGORY.values])
+        self._priority = self.pool("priority", _PRIORITY.values[1:])
         self._drug = self.pool("medicationCodeableConcept", [product(drug) for drug in DRUGS])
         self._subject = self.pool("subject", [subject(mrn) for mrn in mrns])
         self._authored = self.instants("authoredOn", ZONES)
@@ -67,7 +67,7 @@ class MedicationRequestTable(TableBuilder):
         """
         patient, _ = counted(profiles.counts["MedicationRequest"])
         total = len(patient)
-        contact = contacts.pick(rng, patient, np.array([1.5, 1.0, 1.2, 2.0])[contacts.setting])
+        contact = contacts.pick(rng, patient, _CONTACT[contacts.setting])
         setting, reason = contacts.setting[contact], contacts.reason[contact]
         authored = contacts.moment(rng, contact, 17.0)
         weights = _weights(profiles)
@@ -84,20 +84,17 @@ class MedicationRequestTable(TableBuilder):
             authored[at[found]], amount[at[found]], replaces[at[found]] = due[found], dose[found], True
         lasting = np.stack([profiles.traits[each.key] for each in DRUGS], axis=1)[patient, drug]
         recent = authored >= NOW - np.where(lasting & (setting == OUTPATIENT), 180 * DAY, 2 * DAY)
-        status = np.where(recent, pick(rng, (93, 0, 4, 2, 1), total), pick(rng, (1, 78, 15, 6), total))
+        status = np.where(recent, _STATUS.pick(rng, total, "recent"), _STATUS.pick(rng, total, "past"))
         stays = (setting >= WARD) | replaces
-        category = np.where(stays, pick(rng, (94, 0, 0, 6), total), pick(rng, (0, 75, 25), total))
-        priority = np.where(
-            setting == OUTPATIENT,
-            pick(rng, (60, 40, 0, 0), total),
-            np.where(setting == EMERGENCY, pick(rng, (0, 40, 20, 40), total), pick(rng, (20, 60, 8, 12), total)),
-        )
+        category = np.where(stays, _CATEGORY.pick(rng, total, "stay"), _CATEGORY.pick(rng, total, "visit"))
+        routine, urgent, other = (_PRIORITY.pick(rng, total, when) for when in ("outpatient", "emergency", "stay"))
+        priority = np.where(setting == OUTPATIENT, routine, np.where(setting == EMERGENCY, urgent, other))
         # A person keeps to a dose for years; what is given once varies.
         kept = (first + patient) * 7 + drug
         dose = np.where(lasting, kept, integers(rng, 0, 1 << 20, total)) % self._doses[drug]
         dose = np.where(replaces, amount, dose)
         self._status.put(rows, 1 + status)
-        self._intent.put(rows, 1 + pick(rng, (99, 1), total))
+        self._intent.put(rows, 1 + _INTENT.pick(rng, total))
         self._category.put(rows, 1 + category)
         self._priority.put(rows, priority)
         self._drug.put(rows, 1 + drug)

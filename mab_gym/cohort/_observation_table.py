@@ -7,22 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
 from mab_gym.cohort._elements import LABORATORY, VITAL_SIGNS, measured, quantity, subject
 from mab_gym.cohort._measurement import ANALYTES, BP, GREATEST_DIASTOLIC, MEASUREMENTS, NUMBER
 from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
 from mab_gym.cohort._series import pressure_code, pressure_text
 from mab_gym.cohort._spec import DAY, MINUTE, NOW
-from mab_gym.cohort._streams import integers, pick
+from mab_gym.cohort._streams import integers
 
-_NOTES = (
-    "Specimen slightly hemolyzed.",
-    "Result confirmed by repeat analysis.",
-    "Drawn from arterial line.",
-    "Critical value called to the ordering provider and read back.",
-    "Specimen received without time of collection; time of order used.",
-    "Lipemic specimen.",
-)
+_NOTES = choices("Observation.note")
 _LOWESTS = np.array([each.lowest for each in MEASUREMENTS], dtype=np.int64)
 _PRESSURES = int(pressure_code(np.array([MEASUREMENTS[NUMBER[BP]].highest]), np.array([GREATEST_DIASTOLIC]))[0]) + 1
 # All quantities that can occur, and all texts that can be a result, are numbered through; few of them do occur.
@@ -50,7 +44,7 @@ class ObservationTable(TableBuilder):
         self._issued = self.instants("issued", ZONES)
         self._quantity = self.column(PoolBuilder("valueQuantity", rows, int(_QUANTITIES.sum()), _quantity))
         self._string = self.column(PoolBuilder("valueString", rows, _PRESSURES + len(_RESULTS), _string))
-        self._note = self.pool("note", [[{"text": text}] for text in _NOTES])
+        self._note = self.pool("note", [[{"text": text}] for text in _NOTES.values])
 
     def add(self, place: slice, first: int, rows: Rows, rng: RandomState) -> None:
         """Writes a block of patients.
@@ -80,7 +74,7 @@ class ObservationTable(TableBuilder):
         self._issued.put(place, issued, np.where(laboratory, rows.zone, 0))
         self._quantity.put(place, np.where(chosen | pressure, 0, 1 + amount))
         self._string.put(place, np.where(pressure, 1 + rows.value, np.where(chosen, 1 + text, 0)))
-        self._note.put(place, np.where(noted, 1 + pick(rng, (4, 3, 2, 1, 1, 1), total), 0))
+        self._note.put(place, np.where(noted, 1 + _NOTES.pick(rng, total), 0))
 
 
 def _quantity(choice: int) -> str:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._current import CODES
 from mab_gym.cohort._earlier_lows import lower_earlier
 from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
@@ -16,12 +17,15 @@ from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._readings import Readings
 from mab_gym.cohort._series import draw_values
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
-from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick
+from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers
 
-STATUSES: Final = ("final", "amended", "corrected", "entered-in-error")
+_CHANGED: Final = choices("Observation.status")
+STATUSES: Final = ("final", *_CHANGED.values)
 CULTURE_DAYS: Final = 5
 """A blood culture is reported after so many days."""
 
+_CHANGED_RESULTS, _CHANGED_ROWS = 0.013, 0.002
+"""Shares of laboratory results and of flowsheet rows that were changed after they were final; our estimate."""
 _LATEST: Final = NOW - 12 * MINUTE
 """The newest ordinary record; a result needs some minutes to be issued."""
 _SIZES = np.array([len(panel.codes) for panel in PANELS], dtype=np.int64)
@@ -116,9 +120,11 @@ def draw_observations(
         births=profiles.births,
     )
     status = np.zeros(len(panel), dtype=np.int64)
-    changed = np.flatnonzero(rng.random_sample(len(panel)) < np.where(number < ANALYTES, 0.013, 0.002))
+    changed = np.flatnonzero(
+        rng.random_sample(len(panel)) < np.where(number < ANALYTES, _CHANGED_RESULTS, _CHANGED_ROWS)
+    )
     changed = changed[when[changed] < NOW - 3 * DAY]
-    status[changed] = 1 + pick(rng, (5, 5, 3), len(changed))
+    status[changed] = 1 + _CHANGED.pick(rng, len(changed), "changed")
     rows = Rows(patient, number, when, value, contacts.zone[at], status, panel)
     rows = rows.take(_may_stay(patient, number, when, readings))
     # Whole panels fall away by chance, and from the last one that is left so much as is too much.

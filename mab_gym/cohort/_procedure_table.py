@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
+from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._elements import concept, subject
@@ -15,10 +16,10 @@ from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._procedures import KINDS
 from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import MINUTE, NOW
-from mab_gym.cohort._streams import Bools, Floats, counted, pick, pick_rows
+from mab_gym.cohort._streams import Bools, Floats, counted, pick_rows
 from mab_gym.fhir.store._table import write_instant
 
-_STATUSES = ("completed", "in-progress", "not-done", "stopped")
+_CONTACT, _STATUS = choices("Procedure.contact").weights[""], choices("Procedure.status")
 
 
 class ProcedureTable(TableBuilder):
@@ -26,7 +27,7 @@ class ProcedureTable(TableBuilder):
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
         super().__init__(rows)
-        self._status = self.pool("status", _STATUSES)
+        self._status = self.pool("status", _STATUS.values)
         codes = [concept("http://www.ama-assn.org/go/cpt", kind.code, kind.display, kind.display) for kind in KINDS]
         self._code = self.pool("code", codes)
         self._subject = self.pool("subject", [subject(mrn) for mrn in mrns])
@@ -46,7 +47,7 @@ class ProcedureTable(TableBuilder):
         """
         patient, _ = counted(profiles.counts["Procedure"])
         total = len(patient)
-        contact = contacts.pick(rng, patient, np.array([0.8, 1.0, 1.2, 1.8])[contacts.setting])
+        contact = contacts.pick(rng, patient, _CONTACT[contacts.setting])
         setting, reason = contacts.setting[contact], contacts.reason[contact]
         weights = _weights(profiles.traits, profiles.female)
         kind = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
@@ -67,7 +68,7 @@ class ProcedureTable(TableBuilder):
         zone = contacts.zone[contact]
         lasts = (hours > 0) & (ended < NOW) & (rng.random_sample(total) < 0.6)
         started = (hours > 0) & (ended >= NOW)
-        status = np.where(started, 1, pick(rng, (975, 0, 18, 7), total))
+        status = np.where(started, _STATUS.values.index("in-progress"), _STATUS.pick(rng, total))
         codes = np.zeros(total, dtype=np.int64)
         for row in np.flatnonzero(lasts):
             form = ZONES[zone[row] - 1]

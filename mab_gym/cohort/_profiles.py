@@ -13,7 +13,7 @@ from mab_gym.cohort._conditions import LONG_TERM, Traits, draw_long_term, draw_o
 from mab_gym.cohort._medications import draw_begins, draw_drugs
 from mab_gym.cohort._people import Demographics
 from mab_gym.cohort._series import levels
-from mab_gym.cohort._spec import DAY, CohortSpec
+from mab_gym.cohort._spec import DAY, LEAST_RECORDS, CohortSpec
 from mab_gym.cohort._streams import PROFILES, Bools, Floats, Ints, apportion, stream
 
 _YEARS = 5
@@ -70,18 +70,19 @@ def draw_profiles(spec: CohortSpec, people: Sequence[Demographics]) -> Profiles:
     traits |= draw_drugs(rng, traits, female, ages - _YEARS)
     onsets = draw_onsets(stream(spec.entropy, PROFILES, 1), births)
     usual = levels(rng, traits, female)
-    # Few people use most of a hospital; use rises with what they suffer from.
+    # Few people use most of a hospital; use rises by a tenth with each condition (our estimate).
     use = np.clip(np.exp(spec.spread * rng.standard_normal(count) + 0.1 * (burden - 8)), 0.03, 6.0)
 
-    def share(total: int, least: int, power: float, spread: float) -> Ints:
+    def share(total: int, least: int, *, power: float, spread: float) -> Ints:
+        """Parts of a total, by how much each person uses a hospital; power and spread are our estimate."""
         weights = use**power * np.exp(spread * rng.standard_normal(count))
         return apportion(total, np.rint(weights * 1e6).astype(np.int64), least)
 
     counts = {
-        "Observation": share(spec.observations, spec.least_observations, 1.0, 0.0),
-        "Procedure": share(spec.procedures, 5, 0.9, 0.3),
-        "Condition": share(spec.conditions, 5, 0.8, 0.3),
-        "MedicationRequest": share(spec.medication_requests, 5, 0.8, 0.35),
+        "Observation": share(spec.observations, spec.least_observations, power=1.0, spread=0.0),
+        "Procedure": share(spec.procedures, LEAST_RECORDS, power=0.9, spread=0.3),
+        "Condition": share(spec.conditions, LEAST_RECORDS, power=0.8, spread=0.3),
+        "MedicationRequest": share(spec.medication_requests, LEAST_RECORDS, power=0.8, spread=0.35),
     }
     begins = draw_begins(traits, onsets)
     return Profiles(female, births, traits, onsets, begins, burden, reasons, usual, counts)

@@ -25,7 +25,10 @@ DAY_MINUTES: Final = 24 * HOUR_MINUTES
 """Ages of results are in minutes before `NOW`."""
 
 LEAST: Final = 100
-"""Fewer observations do not hold what each chart is dealt."""
+"""Fewer observations do not hold the scenarios of a chart."""
+
+LEAST_RECORDS: Final = 5
+"""Every chart has so many procedures, conditions and medication requests."""
 
 SHARES: Final = 4
 """The number of cohorts that can exist side by side without sharing a name or an MRN (see `CohortSpec.share`)."""
@@ -75,7 +78,7 @@ class CohortSpec:
             raise UsageError(f"a chart has at least {LEAST} observations")
         if self.observations < self.least_observations * self.patients:
             raise UsageError(f"this cohort has at least {self.least_observations} observations for each patient")
-        if min(self.procedures, self.conditions, self.medication_requests) < 5 * self.patients:
+        if min(self.procedures, self.conditions, self.medication_requests) < LEAST_RECORDS * self.patients:
             raise UsageError("a cohort has at least five procedures, conditions and medication requests a patient")
 
     @property
