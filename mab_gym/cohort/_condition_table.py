@@ -17,7 +17,7 @@ from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
 from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
 from mab_gym.cohort._existence import EARLIER_CODES
 from mab_gym.cohort._limits import beyond_limits
-from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._profiles import Block
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Ints, counted, integers, pick_rows
 from mab_gym.fhir.store._table import InstantForm
@@ -64,16 +64,9 @@ class ConditionTable(TableBuilder):
         self._abatement = self.instants("abatementDateTime", _FORMS)
         self._recorded = self.instants("recordedDate", ZONES)
 
-    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
-        """Writes a block of patients.
-
-        Args:
-            rng: The block's stream.
-            rows: Where its rows lie.
-            first: Number of the block's first patient in the cohort.
-            profiles: What drives the block's charts.
-            contacts: When its patients met the hospital.
-        """
+    def add(self, rng: RandomState, rows: slice, block: Block) -> None:
+        """Writes a block's conditions."""
+        first, profiles, contacts = block
         patient, place = counted(profiles.counts["Condition"])
         total = len(patient)
         has = np.stack([profiles.traits[condition.key] for condition in LONG_TERM], axis=1)

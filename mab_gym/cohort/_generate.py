@@ -7,7 +7,7 @@ as its id. Charts are made for a few patients at a time, so memory grows with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,9 +22,9 @@ from mab_gym.cohort._observation_table import ObservationTable
 from mab_gym.cohort._observations import draw_observations, panel_rates, per_contact
 from mab_gym.cohort._people import draw_people, patient_builders
 from mab_gym.cohort._procedure_table import ProcedureTable
-from mab_gym.cohort._profiles import draw_profiles
+from mab_gym.cohort._profiles import Block, draw_profiles
 from mab_gym.cohort._readings import draw_readings
-from mab_gym.cohort._spec import CohortSpec
+from mab_gym.cohort._spec import CohortSpec, Progress
 from mab_gym.cohort._streams import (
     CONDITIONS,
     ENCOUNTERS,
@@ -39,9 +39,6 @@ from mab_gym.cohort._streams import (
     stream,
 )
 from mab_gym.fhir.store._table import Table
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, how much of it is done, and how much there is to do."""
 
 LOAD_ORDER: Final = ("Condition", "Procedure", "MedicationRequest", "Observation")
 """The order in which one person's records get their ids."""
@@ -83,27 +80,26 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     report("charts", 0, spec.patients)
     for number, first in enumerate(range(0, spec.patients, _BLOCK)):
         last = min(first + _BLOCK, spec.patients)
-        block = profiles.part(first, last)
+        part = profiles.part(first, last)
         plans = [
             ContactPlan(
-                records=int(block.counts["Observation"][i]),
+                records=int(part.counts["Observation"][i]),
                 per_contact=records[first + i],
-                burden=int(block.burden[i]),
-                reasons=block.reasons[i],
+                burden=int(part.burden[i]),
+                reasons=part.reasons[i],
                 current_days=int(assigned.days[first + i]),
             )
             for i in range(last - first)
         ]
-        contacts = draw_contacts(stream(spec.entropy, ENCOUNTERS, number), plans)
+        block = Block(first, part, draw_contacts(stream(spec.entropy, ENCOUNTERS, number), plans))
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
-        conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], first, block, contacts)
-        procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], first, block, contacts)
-        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), assigned, first, block.usual)
+        conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], block)
+        procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], block)
+        readings = draw_readings(stream(spec.entropy, SITUATIONS, 100 + number), assigned, first, part.usual)
         rng = stream(spec.entropy, OBSERVATIONS, number)
-        drawn = draw_observations(rng, block, factors[first:last], contacts, readings)
+        drawn = draw_observations(rng, block, factors[first:last], readings)
         observations.add(rows["Observation"], first, drawn, rng)
-        rng = stream(spec.entropy, MEDICATIONS, number)
-        requests.add(rng, rows["MedicationRequest"], first, block, contacts, drawn)
+        requests.add(stream(spec.entropy, MEDICATIONS, number), rows["MedicationRequest"], block, drawn)
         report("charts", last, spec.patients)
     batches = _batches(profiles.counts, spec)
     ids = ids_in_load_order({name: profiles.counts[name] for name in LOAD_ORDER})

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from mab_gym.cohort._columns import pretty
-from mab_gym.cohort._generate import LOAD_ORDER, Progress, generate, ids_in_load_order
+from mab_gym.cohort._generate import LOAD_ORDER, generate, ids_in_load_order
 from mab_gym.cohort._history import (
     Someone,
     instants_of,
@@ -33,7 +33,7 @@ from mab_gym.cohort._layer_allergies import add_allergies
 from mab_gym.cohort._layer_kidneys import add_kidneys
 from mab_gym.cohort._layer_orders import add_orders
 from mab_gym.cohort._layer_results import add_haemoglobins, add_ratios, on_warfarin
-from mab_gym.cohort._spec import MINUTE, NOW, LayeredSpec
+from mab_gym.cohort._spec import MINUTE, NOW, LayeredSpec, Progress
 from mab_gym.cohort._streams import LAYER, Ints, integers, stream
 from mab_gym.fhir.store._build import extend_table
 from mab_gym.fhir.store._table import IntArray, PoolColumn, Table

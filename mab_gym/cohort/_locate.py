@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from mab_gym.cohort._spec import (
     VALIDATION,
     CohortSpec,
     LayeredSpec,
+    Progress,
     ReducedSpec,
     scaled,
 )
@@ -40,8 +41,6 @@ __all__ = [
     "named_spec",
 ]  # fmt: skip
 _SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
-
-Progress = Callable[[str, int, int], None]
 
 
 def cache_folder() -> Path:

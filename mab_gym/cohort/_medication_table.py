@@ -10,12 +10,12 @@ from numpy.random import RandomState
 from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._elements import category_of_order, dosage, product, subject
-from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD, Contacts
+from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._medications import DRUGS, REPLACEMENTS
 from mab_gym.cohort._names import CLINICIANS
 from mab_gym.cohort._observations import Rows
-from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._profiles import Block, Profiles
 from mab_gym.cohort._readings import VOID
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick_rows
@@ -52,19 +52,9 @@ class MedicationRequestTable(TableBuilder):
         dosages = [dosage(dose, drug.route) for drug in DRUGS for dose in drug.doses]
         self._dosage = self.pool("dosageInstruction", dosages)
 
-    def add(
-        self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts, results: Rows
-    ) -> None:
-        """Writes a block of patients.
-
-        Args:
-            rng: The block's stream.
-            rows: Where its rows lie.
-            first: Number of the block's first patient in the cohort.
-            profiles: What drives the block's charts.
-            contacts: When its patients met the hospital.
-            results: Their observations; electrolytes are ordered where one was low.
-        """
+    def add(self, rng: RandomState, rows: slice, block: Block, results: Rows) -> None:
+        """Writes a block's orders; electrolytes are ordered where one of its results was low."""
+        first, profiles, contacts = block
         patient, _ = counted(profiles.counts["MedicationRequest"])
         total = len(patient)
         contact = contacts.pick(rng, patient, _CONTACT[contacts.setting])

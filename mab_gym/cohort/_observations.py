@@ -13,7 +13,7 @@ from mab_gym.cohort._earlier_lows import lower_earlier
 from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
 from mab_gym.cohort._existence import ANALYTES_SINCE
 from mab_gym.cohort._measurement import ANALYTES, BP, LABORATORY_PANELS, NUMBER, PANELS
-from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._profiles import Block, Profiles
 from mab_gym.cohort._readings import Readings
 from mab_gym.cohort._series import draw_values
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
@@ -85,18 +85,16 @@ def per_contact(factors: Floats) -> Floats:
     return result
 
 
-def draw_observations(
-    rng: RandomState, profiles: Profiles, factors: Floats, contacts: Contacts, readings: Readings
-) -> Rows:
+def draw_observations(rng: RandomState, block: Block, factors: Floats, readings: Readings) -> Rows:
     """The observations of a block of patients, in load order.
 
     Args:
         rng: The block's stream.
-        profiles: What drives the block's charts.
-        factors: What `panel_rates` gave for them.
-        contacts: When they met the hospital.
+        block: The patients.
+        factors: Shape ``(patients, panels)``; see `panel_rates`.
         readings: Their newest readings of what the tasks ask for, which stand in the place of ordinary ones.
     """
+    _, profiles, contacts = block
     wanted = profiles.counts["Observation"] - np.bincount(readings.patient, minlength=len(profiles.female))
     contact, kind, time = _panels(rng, factors, contacts)
     panel, number = _members(kind)
@@ -120,9 +118,8 @@ def draw_observations(
         births=profiles.births,
     )
     status = np.zeros(len(panel), dtype=np.int64)
-    changed = np.flatnonzero(
-        rng.random_sample(len(panel)) < np.where(number < ANALYTES, _CHANGED_RESULTS, _CHANGED_ROWS)
-    )
+    share = np.where(number < ANALYTES, _CHANGED_RESULTS, _CHANGED_ROWS)
+    changed = np.flatnonzero(rng.random_sample(len(panel)) < share)
     changed = changed[when[changed] < NOW - 3 * DAY]
     status[changed] = 1 + _CHANGED.pick(rng, len(changed), "changed")
     rows = Rows(patient, number, when, value, contacts.zone[at], status, panel)

@@ -24,7 +24,7 @@ from mab_gym.cohort._streams import PEOPLE, Ints, integers, pick, stream
 MEAN_AGE, SPREAD_OF_AGES, FEMALE_SHARE = 58.15, 19.82, 0.47
 """Of the published profiles (Jiang et al., MedAgentBench, NEJM AI 2025, arXiv 2501.14654)."""
 YOUNGEST, OLDEST = 18, 95
-"""Our choice: adults, and nobody so old as to be known by it."""
+"""Our choice."""
 TODAY: Final = datetime.fromtimestamp(NOW, UTC).date()
 
 _ANNIVERSARIES = ((4, 0), (3, -1), (3, 1))

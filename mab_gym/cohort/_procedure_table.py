@@ -11,10 +11,10 @@ from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._elements import concept, subject
-from mab_gym.cohort._encounters import REASONS, SETTINGS, Contacts
+from mab_gym.cohort._encounters import REASONS, SETTINGS
 from mab_gym.cohort._limits import beyond_limits
 from mab_gym.cohort._procedures import KINDS
-from mab_gym.cohort._profiles import Profiles
+from mab_gym.cohort._profiles import Block
 from mab_gym.cohort._spec import MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, counted, pick_rows
 from mab_gym.fhir.store._table import write_instant
@@ -35,16 +35,9 @@ class ProcedureTable(TableBuilder):
         self._periods: list[str] = []
         self._period = self.column(PoolBuilder("performedPeriod", rows, rows, self._periods.__getitem__))
 
-    def add(self, rng: RandomState, rows: slice, first: int, profiles: Profiles, contacts: Contacts) -> None:
-        """Writes a block of patients.
-
-        Args:
-            rng: The block's stream.
-            rows: Where its rows lie.
-            first: Number of the block's first patient in the cohort.
-            profiles: What drives the block's charts.
-            contacts: When its patients met the hospital.
-        """
+    def add(self, rng: RandomState, rows: slice, block: Block) -> None:
+        """Writes a block's procedures."""
+        first, profiles, contacts = block
         patient, _ = counted(profiles.counts["Procedure"])
         total = len(patient)
         contact = contacts.pick(rng, patient, _CONTACT[contacts.setting])

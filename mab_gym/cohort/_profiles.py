@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mab_gym.cohort._conditions import LONG_TERM, Traits, draw_long_term, draw_onsets, reason_weights
+from mab_gym.cohort._encounters import Contacts
 from mab_gym.cohort._medications import draw_begins, draw_drugs
 from mab_gym.cohort._people import Demographics
 from mab_gym.cohort._series import levels
@@ -54,6 +55,20 @@ class Profiles:
             return {key: cut(each) for key, each in value.items()} if isinstance(value, Mapping) else value[block]
 
         return Profiles(**{each.name: cut(getattr(self, each.name)) for each in fields(self)})
+
+
+class Block(NamedTuple):
+    """Patients whose charts are made at a time.
+
+    Attributes:
+        first: Number of the first one in the cohort.
+        profiles: What drives their charts.
+        contacts: When they met the hospital.
+    """
+
+    first: int
+    profiles: Profiles
+    contacts: Contacts
 
 
 def draw_profiles(spec: CohortSpec, people: Sequence[Demographics]) -> Profiles:

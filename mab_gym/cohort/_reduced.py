@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mab_gym.cohort._generate import Progress, generate
+from mab_gym.cohort._generate import generate
 from mab_gym.cohort._history import instants_of, narrowed, pool_of
-from mab_gym.cohort._spec import HOUR, NOW, ReducedSpec
+from mab_gym.cohort._spec import HOUR, NOW, Progress, ReducedSpec
 from mab_gym.fhir.store._table import Column, InstantColumn, IntArray, Table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +15,9 @@ NOW: Final = int(datetime(2023, 11, 13, 10, 15, tzinfo=UTC).timestamp())
 
 FIRST: Final = int(datetime(2018, 11, 13, 10, 15, tzinfo=UTC).timestamp())
 """Nothing in a chart is recorded earlier than this, five years before `NOW`."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, how much of it is done, and how much there is to do."""
 
 MINUTE: Final = 60
 HOUR: Final = 3600
