@@ -50,13 +50,7 @@ BOUNDS: Final[Mapping[str, Bounds]] = {bounds.code: bounds for bounds in read_ta
 
 
 def beyond_limits(
-    codes: Sequence[str],
-    *,
-    kind: Ints,
-    patient: Ints,
-    time: Ints,
-    births: Ints,
-    traits: Traits,
+    codes: Sequence[str], *, kind: Ints, patient: Ints, time: Ints, births: Ints, traits: Traits
 ) -> Bools:
     """Tells which records break their limits.
 
