@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, TableBuilder
 from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
+from mab_gym.cohort._data import choices
 from mab_gym.cohort._elements import HL7, ICD, Element, concept, subject
 from mab_gym.cohort._encounters import EMERGENCY, OUTPATIENT, REASONS, SETTINGS, Contacts
 from mab_gym.cohort._existence import EARLIER_CODES

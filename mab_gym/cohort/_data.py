@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.random import RandomState
+
+from mab_gym.cohort._streams import Floats, Ints, pick
 
 FOLDER = Path(__file__).with_name("tables")
 T = TypeVar("T")
@@ -45,3 +51,39 @@ def _read(cell: str, hint: Any) -> Any:
     if get_origin(hint) is not None:  # a mapping
         return {key: float(value) for key, value in (part.rsplit(" ", 1) for part in cell.split("; "))}
     return hint(cell) if hint in (str, int, float) else hint.read(cell)
+
+
+class _Row(NamedTuple):
+    element: str
+    choice: str
+    weight: float
+    when: str = ""
+
+
+class Choices(NamedTuple):
+    """The values of an element.
+
+    Attributes:
+        values: The values, as the table names them.
+        weights: By circumstance, the relative weight of each value; shape ``(values,)``.
+    """
+
+    values: tuple[str, ...]
+    weights: Mapping[str, Floats]
+
+    def pick(self, rng: RandomState, size: int, when: str = "") -> Ints:
+        """Indices into ``values``, drawn with the weights of a circumstance."""
+        return pick(rng, self.weights[when], size)
+
+
+_ROWS: Final = read_table("choices.csv", _Row)
+
+
+def choices(element: str) -> Choices:
+    """The values of an element, as in ``Procedure.status``."""
+    rows = [row for row in _ROWS if row.element == element]
+    values = tuple(dict.fromkeys(row.choice for row in rows))
+    weights = {row.when: np.zeros(len(values)) for row in rows}
+    for row in rows:
+        weights[row.when][values.index(row.choice)] = row.weight
+    return Choices(values, weights)

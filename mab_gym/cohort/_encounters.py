@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._choices import choices
+from mab_gym.cohort._data import choices
 from mab_gym.cohort._spec import DAY, FIRST, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, integers, pick
 

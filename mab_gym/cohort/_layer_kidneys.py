@@ -19,10 +19,10 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import WITHDRAWN, Layer, Topic, between, result, withdrawn, write
+from mab_gym.cohort._medications import CODES
 from mab_gym.cohort._scenarios import assign, by_fit, some
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, Floats, Ints, apportion, stream
-from mab_gym.cohort._uses import CODES
 
 _OWN, _NO_RECENT = -1, 0
 _PER_HUNDRED: Final = {_OWN: 52, 8: 2, 7: 1, 9: 7, 10: 4, 25: 4, 26: 5, 50: 6, 51: 5, _NO_RECENT: 14}

@@ -11,12 +11,11 @@ from numpy.random import RandomState
 from mab_gym.cohort._elements import RXNORM, category_of_order, concept, dosage, product, subject
 from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import PRESENT, ZONES, Layer, Resource, Topic, between, one, problem, write, written
-from mab_gym.cohort._medications import DRUGS, Dose, Drug
+from mab_gym.cohort._medications import CODES, DRUGS, USES, Dose, Drug, codes_for, may_take
 from mab_gym.cohort._names import CLINICIANS
 from mab_gym.cohort._scenarios import assign
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
-from mab_gym.cohort._uses import CODES, USES, codes_for, may_take
 
 _INGREDIENTS: Final = {
     "lisinopril": "29046", "amlodipine": "17767", "losartan": "52175", "atorvastatin": "83367", "metoprolol": "6918",

@@ -29,10 +29,10 @@ from mab_gym.cohort._layer import (
     withdrawn,
     write,
 )
+from mab_gym.cohort._medications import CODES, codes_for, may_take
 from mab_gym.cohort._scenarios import assign, by_chance, some
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
-from mab_gym.cohort._uses import CODES, codes_for, may_take
 
 _RATIOS: Final = (14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101, 14, 15, 19, 20, 30, 31, 35, 36, 44, 45, 100, 101,
                   12, 17, 24, 33, 39, 62, 108, 13, 22, 83, 116, 11, 27, 42, 52, 124, 16, 25)  # fmt: skip

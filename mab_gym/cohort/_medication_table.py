@@ -7,19 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, TableBuilder
+from mab_gym.cohort._data import choices
 from mab_gym.cohort._elements import category_of_order, dosage, product, subject
 from mab_gym.cohort._encounters import EMERGENCY, INTENSIVE, OUTPATIENT, REASONS, SETTINGS, WARD
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
-from mab_gym.cohort._medications import DRUGS, REPLACEMENTS
+from mab_gym.cohort._medications import DRUGS, REPLACEMENTS, USES, allowed
 from mab_gym.cohort._names import CLINICIANS
-from mab_gym.cohort._observations import Rows
 from mab_gym.cohort._profiles import Block, Profiles
-from mab_gym.cohort._readings import VOID
+from mab_gym.cohort._readings import VOID, Rows
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers, pick_rows
-from mab_gym.cohort._uses import USES, allowed
 
 _NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
 _CONTACT, _STATUS = choices("MedicationRequest.contact").weights[""], choices("MedicationRequest.status")

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._choices import choices
 from mab_gym.cohort._columns import ZONES, PoolBuilder, TableBuilder, pretty
+from mab_gym.cohort._data import choices
 from mab_gym.cohort._elements import LABORATORY, VITAL_SIGNS, measured, quantity, subject
 from mab_gym.cohort._measurement import ANALYTES, BP, GREATEST_DIASTOLIC, MEASUREMENTS, NUMBER
-from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES, Rows
+from mab_gym.cohort._observations import CULTURE_DAYS, STATUSES
+from mab_gym.cohort._readings import Rows
 from mab_gym.cohort._series import pressure_code, pressure_text
 from mab_gym.cohort._spec import DAY, MINUTE, NOW
 from mab_gym.cohort._streams import integers

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._choices import choices
 from mab_gym.cohort._current import CODES
-from mab_gym.cohort._earlier_lows import lower_earlier
+from mab_gym.cohort._data import choices
 from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
 from mab_gym.cohort._existence import ANALYTES_SINCE
 from mab_gym.cohort._measurement import ANALYTES, BP, LABORATORY_PANELS, NUMBER, PANELS
 from mab_gym.cohort._profiles import Block, Profiles
-from mab_gym.cohort._readings import Readings
+from mab_gym.cohort._readings import Readings, Rows, lower_earlier
 from mab_gym.cohort._series import draw_values
 from mab_gym.cohort._spec import DAY, FIRST, HOUR, MINUTE, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers
@@ -34,32 +33,6 @@ _MEMBERS = np.array([NUMBER[code] for panel in PANELS for code in panel.codes], 
 _STARTS = np.cumsum(_SIZES) - _SIZES
 _FILLER = next(place for place, panel in enumerate(PANELS) if panel.codes[0] == BP)
 """The panel that can be charted at any time."""
-
-
-class Rows(NamedTuple):
-    """Observations before they are written; arrays of shape ``(rows,)``.
-
-    Attributes:
-        patient: Index within the block.
-        number: Index into `mab_gym.cohort._series.MEASUREMENTS`.
-        time: Seconds since 1970.
-        value: See `mab_gym.cohort._series.draw_values`.
-        zone: 1 + index into `mab_gym.cohort._columns.ZONES`.
-        status: Index into `STATUSES`.
-        panel: Number of the panel they belong to.
-    """
-
-    patient: Ints
-    number: Ints
-    time: Ints
-    value: Ints
-    zone: Ints
-    status: Ints
-    panel: Ints
-
-    def take(self, which: Ints | Bools) -> Rows:
-        """The given rows."""
-        return Rows(*(column[which] for column in self))
 
 
 def panel_rates(profiles: Profiles, bedside: float) -> Floats:
@@ -95,7 +68,7 @@ def draw_observations(rng: RandomState, block: Block, factors: Floats, readings:
         readings: Their newest readings of what the tasks ask for, which stand in the place of ordinary ones.
     """
     _, profiles, contacts = block
-    wanted = profiles.counts["Observation"] - np.bincount(readings.patient, minlength=len(profiles.female))
+    wanted = profiles.counts["Observation"] - np.bincount(readings.rows.patient, minlength=len(profiles.female))
     contact, kind, time = _panels(rng, factors, contacts)
     panel, number = _members(kind)
     stays = _may_stay(contacts.patient[contact[panel]], number, time[panel], readings)
@@ -130,12 +103,9 @@ def draw_observations(rng: RandomState, block: Block, factors: Floats, readings:
     available = np.bincount(rows.patient, minlength=len(wanted))
     _, rank = counted(available)
     rows = rows.take(rank < wanted[rows.patient])
-    lower_earlier(rng, readings, patient=rows.patient, number=rows.number, time=rows.time, value=rows.value)
-    own_panel = len(kind) + np.arange(len(readings.patient), dtype=np.int64)
-    newest = Rows(
-        readings.patient, readings.number, readings.time, readings.value, readings.zone, readings.status, own_panel
-    )
-    rows = Rows(*map(np.concatenate, zip(rows, newest, strict=True)))
+    lower_earlier(rng, readings, rows)
+    own_panel = len(kind) + np.arange(len(readings.rows.patient), dtype=np.int64)
+    rows = Rows(*map(np.concatenate, zip(rows, readings.rows._replace(panel=own_panel), strict=True)))
     return _in_load_order(rng, rows, profiles.counts["Observation"])
 
 

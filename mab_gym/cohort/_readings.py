@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -10,8 +10,8 @@ from numpy.random import RandomState
 from mab_gym.cohort._current import CODES, TABLES, Assignment, Current
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._series import rounded_level
-from mab_gym.cohort._spec import DAY_MINUTES, FIRST, HOUR_MINUTES, MINUTE, NOW
-from mab_gym.cohort._streams import Floats, Ints, integers
+from mab_gym.cohort._spec import DAY, DAY_MINUTES, FIRST, HOUR, HOUR_MINUTES, MINUTE, NOW
+from mab_gym.cohort._streams import Bools, Floats, Ints, integers
 
 _LEAST_AGE_WITHDRAWN = 16
 """Minutes before now after which no reading is entered in error: it has to have been noticed."""
@@ -21,18 +21,29 @@ FINAL, AMENDED, CORRECTED, VOID = range(4)
 """Statuses of readings, as indices into `mab_gym.cohort._observations.STATUSES`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """The newest readings of a block of patients; arrays of shape ``(readings,)`` but for the last.
+LOWS: Final = {"K": (35, (23, 35)), "MG": (20, (4, 16))}
+"""By code: below which value in tenths a result is low, and how low in episodes of those who are not today."""
+
+_OTHERS = 0.75
+"""Share of those who are not low today but have been."""
+_HIGHER = 0.15
+"""Share of those whose first episode was less deep than what they have today."""
+_LONG_BEFORE = 7 * DAY
+_WANES = 20 * HOUR
+"""Time constant with which an episode begins and ends."""
+
+
+class Rows(NamedTuple):
+    """Observations before they are written; arrays of shape ``(rows,)``.
 
     Attributes:
         patient: Index within the block.
         number: Index into `mab_gym.cohort._series.MEASUREMENTS`.
         time: Seconds since 1970.
-        value: As a whole number of the last written digit.
+        value: See `mab_gym.cohort._series.draw_values`.
         zone: 1 + index into `mab_gym.cohort._columns.ZONES`.
-        status: `FINAL`, `AMENDED`, `CORRECTED` or `VOID`; every analyte has one reading at least that is not void.
-        since: Shape ``(patients, 4)``; from when on the ordinary chart has none of these analytes.
+        status: Index into `STATUSES`.
+        panel: Number of the panel they belong to.
     """
 
     patient: Ints
@@ -41,6 +52,22 @@ class Readings:
     value: Ints
     zone: Ints
     status: Ints
+    panel: Ints
+
+    def take(self, which: Ints | Bools) -> Rows:
+        """The given rows."""
+        return Rows(*(column[which] for column in self))
+
+
+class Readings(NamedTuple):
+    """The newest readings of a block of patients.
+
+    Attributes:
+        rows: The readings; every analyte has one at least that was not entered in error.
+        since: Shape ``(patients, 4)``; from when on the ordinary chart has none of these analytes.
+    """
+
+    rows: Rows
     since: Ints
 
 
@@ -78,9 +105,9 @@ def draw_readings(rng: RandomState, assigned: Assignment, first: int, usual: Flo
                 age = _age_withdrawn(code, newest, lately, when)
                 reading = _misleading(code, value, level, side)
                 rows.append((patient, number, NOW - age * MINUTE, reading, 1, VOID))
-    table_of_rows = np.array(rows, dtype=np.int64).reshape(-1, 6)
-    patient_of, number_of, time, value_of, zone_of, status_of = (table_of_rows[:, i].copy() for i in range(6))
-    return Readings(patient_of, number_of, time, value_of, zone_of, status_of, since)
+    numbered = [(*row, panel) for panel, row in enumerate(rows)]
+    columns = np.array(numbered, dtype=np.int64).reshape(-1, len(Rows._fields)).T
+    return Readings(Rows(*(column.copy() for column in columns)), since)
 
 
 def _writing(rng: RandomState, code: str, place: int) -> tuple[int, int]:
@@ -154,3 +181,47 @@ def _earlier_values(rng: RandomState, code: str, newest: int, level: int, count:
             value += 1 if rng.random_sample() < 0.5 else -1
         values.append(min(max(value, measurement.lowest), measurement.highest))
     return values
+
+
+def lower_earlier(rng: RandomState, newest: Readings, rows: Rows) -> None:
+    """Lowers potassium and magnesium of the ordinary chart around some times, in place: what is low was low before.
+
+    Balanced tasks need many people with low results today, and lower ones than an ordinary chart would ever show. So
+    that such a result does not stand out from a person's own history, their history has episodes of a day or two with
+    comparable or lower results; so does that of many who are not low today, for it must not tell either.
+    """
+    number, time, value = rows.number, rows.time, rows.value
+    for code, (limit, (least, most)) in LOWS.items():
+        each = NUMBER[code]
+        mine = np.flatnonzero(number == each)
+        for person in range(len(newest.since)):
+            own = mine[rows.patient[mine] == person]
+            now = _newest(newest.rows, person, each)
+            deepest, others = int(integers(rng, least, most, 1)[0]), float(rng.random_sample())
+            count = int(integers(rng, 2, 5, 1)[0])
+            higher = float(rng.random_sample()) < _HIGHER
+            offsets = integers(rng, -2, 6, count)
+            offsets[0] = integers(rng, 1, 5, 1)[0] if higher else integers(rng, -3, 1, 1)[0]
+            anchors = rng.random_sample(count)
+            if now is None or (now[1] >= limit and others >= _OTHERS):
+                continue
+            before = own[time[own] < now[0] - _LONG_BEFORE]
+            before = before if len(before) else own
+            if not len(before):
+                continue
+            base = now[1] if now[1] < limit else deepest
+            for offset, anchor in zip(offsets.tolist(), anchors.tolist(), strict=True):
+                target = max(base + offset, MEASUREMENTS[each].lowest)
+                middle = before[int(anchor * len(before))]
+                weight = np.exp(-np.abs(time[own] - time[middle]) / _WANES)
+                lowered = np.rint(value[own] + (target - value[own]) * weight).astype(np.int64)
+                value[own] = np.minimum(value[own], lowered)
+
+
+def _newest(readings: Rows, person: int, number: int) -> tuple[int, int] | None:
+    """Time and value of somebody's newest valid reading of one kind."""
+    rows = np.flatnonzero((readings.patient == person) & (readings.number == number) & (readings.status != VOID))
+    if not len(rows):
+        return None
+    last = rows[np.argmax(readings.time[rows])]
+    return int(readings.time[last]), int(readings.value[last])

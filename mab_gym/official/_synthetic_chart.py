@@ -26,8 +26,8 @@ from mab_gym.cohort._columns import PoolBuilder
 from mab_gym.cohort._measurement import BP, MEASUREMENTS, NUMBER
 from mab_gym.cohort._names import ANCESTRIES, folded
 from mab_gym.cohort._observation_table import ObservationTable
-from mab_gym.cohort._observations import Rows
 from mab_gym.cohort._people import TODAY, Demographics, draw_people, patient_builders
+from mab_gym.cohort._readings import Rows
 from mab_gym.cohort._series import pressure_code
 from mab_gym.cohort._spec import FIRST, MINUTE, NOW, CohortSpec
 from mab_gym.cohort._streams import integers, pick, stream

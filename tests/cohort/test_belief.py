@@ -14,8 +14,7 @@ import pytest
 from mab_gym.cohort._conditions import DIAGNOSES, LONG_TERM
 from mab_gym.cohort._existence import ANALYTES_SINCE, EARLIER_CODES
 from mab_gym.cohort._limits import BOUNDS
-from mab_gym.cohort._medications import DRUGS
-from mab_gym.cohort._uses import CODES, USES, codes_for
+from mab_gym.cohort._medications import CODES, DRUGS, USES, codes_for
 
 from .charts import Cohort, newest, valid
 

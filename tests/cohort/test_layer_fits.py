@@ -17,9 +17,8 @@ from mab_gym.cohort._history import Someone, read_people
 from mab_gym.cohort._layer import Layer
 from mab_gym.cohort._layer_kidneys import clearance, is_chronic
 from mab_gym.cohort._layered import draw_layer
-from mab_gym.cohort._medications import DRUGS
+from mab_gym.cohort._medications import CODES, DRUGS, USES, codes_for
 from mab_gym.cohort._spec import BEYOND, BEYOND_TRAIN, NOW, LayeredSpec
-from mab_gym.cohort._uses import CODES, USES, codes_for
 
 from .charts import Cohort
 
