@@ -1,30 +1,28 @@
-"""The whole game as a plain object, without Gymnasium: one case, text in, text out, a verdict at the end."""
+"""An episode as a plain object, without Gymnasium: one case, text in, text out, a verdict at the end.
+
+`Episode` owns what every episode has: a session with the record system, the number of steps and its limit, the end,
+and the faults of the record system, for which no agent is blamed. A `Ruleset` says how a case is put to the agent, how
+its messages are answered and how the end is judged: by this project's own rules (`mab_gym.envs._ehr_rules`) or by the
+official ones (`mab_gym.official._rules`).
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypedDict
 
-from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
-from mab_gym.fhir.http._server import Request, Response
+from mab_gym.fhir.http._exchange import Response
 from mab_gym.fhir.store._overlay import Write
-from mab_gym.tasking._cost import CostMeter
 from mab_gym.tasking._family import Family
-from mab_gym.tasking._protocols import Protocol as Wording
-from mab_gym.tasking._variants import Staging, stage
+from mab_gym.tasking._variants import Staging
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
-from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import Code, Verdict
 
 DEFAULT_MAX_STEPS = 8
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
 
 
 class Observation(TypedDict):
@@ -52,111 +50,176 @@ class Step:
     info: dict[str, Any]
 
 
-class Game(Protocol):
-    """What an environment needs of an episode, whatever its rules.
+@dataclass(slots=True)
+class Begun:
+    """The episode that was begun last.
 
     Attributes:
-        max_steps: Actions after which an episode is truncated.
+        family: The case's family.
+        case: The case.
+        variants: The variants that changed anything.
+        seed: The seed of the variants.
+        chart: The snapshot with the resources of the variants, as verifiers read it.
     """
 
-    max_steps: int
+    family: Family
+    case: Case
+    variants: tuple[str, ...]
+    seed: int
+    chart: Chart = field(compare=False)
 
-    @property
-    def over(self) -> bool:
-        """Whether the episode has ended, or none was begun."""
+
+class Reply(NamedTuple):
+    """The answer to a message after which the episode goes on.
+
+    Attributes:
+        text: The text that the agent is shown.
+        response: The record system's response; None where nothing was sent.
+        body: The response's body as far as the agent is shown it.
+    """
+
+    text: str
+    response: Response | None = None
+    body: str = ""
+
+
+class End(NamedTuple):
+    """The end of an episode.
+
+    Attributes:
+        code: The reason where the agent did not finish; None after FINISH.
+        words: The reason in words; after FINISH the answer.
+    """
+
+    code: Code | None
+    words: str
+
+
+class Ruleset(Protocol):
+    """The rules of one `Episode`, with what they remember of it.
+
+    Attributes:
+        by_criteria: True if verdicts tell what was looked at, and what was written can be judged before the end.
+    """
+
+    by_criteria: bool
+
+    def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
+        """Prepares a case; nothing is begun yet.
+
+        Raises:
+            MabGymError: The case, its family or a variant is not as it should be.
+        """
         ...
 
-    @property
-    def case(self) -> Case | None:
-        """The case at hand."""
+    def begin(self, begun: Begun, session: RecordSession, words: tuple[str, str], max_steps: int) -> str:
+        """Begins an episode, and returns the text that opens it.
+
+        Args:
+            begun: The episode.
+            session: Its view of the record system.
+            words: The case's context and question.
+            max_steps: Actions after which the episode is truncated.
+        """
         ...
 
-    @property
-    def session(self) -> RecordSession:
-        """The episode's view of the record system."""
+    def answer(self, text: str) -> Reply | End:
+        """Answers an agent's message; nothing that it holds raises.
+
+        Raises:
+            InfrastructureError: The record system failed.
+        """
         ...
 
-    def reset(
-        self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Begins a case at the snapshot, in the given variants, whose chance follows the seed."""
+    def told(self, begun: Begun) -> dict[str, Any]:
+        """Returns what ``info`` holds while the episode goes on, beside what it always holds."""
         ...
 
-    def step(self, text: str) -> Step:
-        """Takes one action."""
+    def verify(self, begun: Begun, answer: str, writes: Sequence[Write]) -> Verdict:
+        """Returns the verifier's verdict on an answer and what was written.
+
+        Raises:
+            UsageError: These rules judge the end alone.
+            InfrastructureError: The record system failed, or the verifier did.
+        """
         ...
 
-    def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent cannot read any more of it."""
+    def judge(self, begun: Begun, end: End, writes: Sequence[Write]) -> dict[str, Any]:
+        """Judges the end of an episode.
+
+        Returns:
+            What ``info`` then holds, beside what it always holds; ``verdict`` among it.
+
+        Raises:
+            InfrastructureError: The record system failed, or the verifier did; never where the end's code is
+                ``UNJUDGED``.
+        """
         ...
 
-    def close(self) -> None:
-        """Ends what is under way and gives the record system back."""
+    def paid(self, verdict: Mapping[str, Any]) -> float:
+        """Returns the reward for a verdict, as ``info`` has it."""
         ...
+
+
+_FAILED = Staging(("The record system has failed.", "There is no task; any action ends the episode."))
 
 
 class Episode:
     """One agent at work on one case after another, each from the same snapshot.
 
     Args:
-        backend: The record system.
-        chart: Its snapshot, for verifiers; may be shared by all episodes on the backend.
-        protocol: How tasks and replies are worded.
+        backend: The record system; a session of its own is opened.
+        chart: The same snapshot, for verifiers; may be shared by all episodes on the backend.
+        rules: The rules, nobody else's.
         max_steps: Actions after which an episode is truncated.
         max_obs_chars: Longest ``text`` and ``fhir`` of an observation, None for no limit. What is cut off is said.
-        reward: ``sparse`` or ``partial``; see `Verdict.credit`.
+
+    Attributes:
+        rules: As given.
+        session: The episode's view of the record system.
+        max_steps: As given.
+        over: True if the episode has ended, or none was begun.
 
     Raises:
         UsageError: A limit is not a whole number above 0.
     """
 
-    __slots__ = (
-        "_case", "_chance", "_chart", "_cost", "_family", "_fault", "_known", "_max_obs_chars", "_over", "_partial",
-        "_session", "_steps", "_variants", "_world", "_written", "max_steps",
-    )  # fmt: skip
+    __slots__ = ("_begun", "_chart", "_fault", "_max_obs_chars", "_steps", "max_steps", "over", "rules", "session")
 
     def __init__(
         self,
         backend: Backend,
         chart: Chart,
-        protocol: Wording,
+        rules: Ruleset,
         max_steps: int = DEFAULT_MAX_STEPS,
         max_obs_chars: int | None = None,
-        reward: str = "sparse",
     ) -> None:
-        if reward not in REWARDS:
-            raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
         check_limits(max_steps=max_steps, max_obs_chars=max_obs_chars)
-        self._world = (backend, chart, protocol)
-        self._session: RecordSession = backend.open()
-        self.max_steps = max_steps
-        self._max_obs_chars = max_obs_chars
-        self._partial = reward == "partial"
-        self._case: Case | None = None
-        self._family: Family | None = None
         self._chart = chart
-        self._variants: tuple[str, ...] = ()
-        self._chance = 0
-        self._cost = CostMeter()
-        self._known: dict[Any, Any] = {}
-        self._written = self._steps = 0
-        self._over = True
+        self._max_obs_chars = max_obs_chars
+        self._begun: Begun | None = None
+        self._steps = 0
         self._fault = ""
-
-    @property
-    def over(self) -> bool:
-        """Whether the episode has ended, or none was begun."""
-        return self._over
+        self.rules = rules
+        self.session: RecordSession = backend.open()
+        self.max_steps = max_steps
+        self.over = True
 
     @property
     def case(self) -> Case | None:
-        """The case at hand."""
-        return self._case
+        """The case that was begun last; None before the first reset."""
+        return None if self._begun is None else self._begun.case
 
     @property
-    def session(self) -> RecordSession:
-        """The episode's view of the record system."""
-        return self._session
+    def begun(self) -> Begun:
+        """The episode that was begun last.
+
+        Raises:
+            UsageError: None was.
+        """
+        if self._begun is None:
+            raise UsageError("nothing was begun; call reset() first")
+        return self._begun
 
     def reset(
         self, family: Family, case: Case, variants: Sequence[str] = (), seed: int = 0
@@ -174,40 +237,23 @@ class Episode:
         Raises:
             MabGymError: The case, its family or a variant is not as it should be.
         """
-        backend, snapshot, protocol = self._world
-        staging = Staging(("The record system has failed.", "There is no task; any action ends the episode."))
-        with self._noting_faults():
-            staging = stage(family, case, snapshot, backend.now.isoformat(), variants, seed)
-            self._begin_at(staging.resources)
-        self._family, self._case, self._variants, self._chance = family, case, staging.variants, seed
-        self._written, self._steps, self._over = 0, 0, False
-        self._cost.reset()
-        self._known = {}
-        context, question = staging.words
-        opening = protocol.opening.format(
-            base_url=backend.base_url, max_steps=self.max_steps, context=context, question=question
-        )
-        return Observation(text=opening, fhir="", status=0), self._info(family, case, 0)
-
-    @contextmanager
-    def _noting_faults(self) -> Iterator[None]:
-        """Keeps for the first step what fails before it, but for what a caller has to put right."""
+        staging, chart = _FAILED, self._chart
         self._fault = ""
         try:
-            yield
+            staging = self.rules.stage(family, case, variants, seed)
+            if staging.resources:
+                self.session.prepare(staging.resources)
+                chart = chart.with_laid_over(staging.resources)
+            else:
+                self.session.reset()
         except Exception as error:
             if isinstance(error, MabGymError) and not isinstance(error, InfrastructureError):
-                raise
+                raise  # the caller has to put it right
             self._fault = str(as_infrastructure(error))
-
-    def _begin_at(self, resources: Sequence[Mapping[str, Any]]) -> None:
-        """Takes session and chart to the snapshot with resources laid over it."""
-        self._chart = snapshot = self._world[1]
-        if not resources:
-            self._session.reset()
-            return
-        self._session.prepare(resources)
-        self._chart = snapshot.with_laid_over(resources)
+        begun = self._begun = Begun(family, case, staging.variants, seed, chart)
+        self._steps, self.over = 0, False
+        text = self.rules.begin(begun, self.session, staging.words, self.max_steps)
+        return Observation(text=text, fhir="", status=0), self._info(begun, 0, self.rules.told(begun))
 
     def step(self, text: str) -> Step:
         """Takes one action. Any text is one; nothing an agent writes raises.
@@ -219,69 +265,21 @@ class Episode:
             UsageError: There is no episode under way, or the action is no text.
         """
         check_text(text)
-        family, case = self._under_way()
+        begun = self._under_way()
         self._steps += 1
         try:
-            return self._take(family, case, text)
+            self._check_fault()
+            reply = self.rules.answer(text)
+            if isinstance(reply, End):
+                return self._end(begun, reply)
+            observation = self._observed(reply)
+            if self._steps >= self.max_steps:
+                late = End(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
+                return self._end(begun, late, observation)
+            info = self._info(begun, observation["status"], self.rules.told(begun))
+            return Step(observation, 0.0, False, False, info)
         except Exception as error:
-            return self._break_off(family, case, as_infrastructure(error))
-
-    def _under_way(self) -> tuple[Family, Case]:
-        if self._over or self._family is None or self._case is None:
-            raise UsageError("there is no episode under way; call reset() first")
-        return self._family, self._case
-
-    def _take(self, family: Family, case: Case, text: str) -> Step:
-        self._check_begun()
-        match parse_action(text):
-            case Get(url):
-                return self._exchange(family, case, "GET", url, "")
-            case Post(url, body):
-                return self._exchange(family, case, "POST", url, body)
-            case Finish(answer):
-                return self._finish(family, case, answer)
-            case Invalid(reason):
-                problem = Reason(Code.INVALID_ACTION, f"The message was no action: {reason}.")
-                return self._unfinished(family, case, problem, terminated=True)
-        raise AssertionError("parse_action knows four actions")
-
-    def _check_begun(self) -> None:
-        """Tells what the reset could not.
-
-        Raises:
-            InfrastructureError: It failed.
-        """
-        if self._fault:
-            raise InfrastructureError(self._fault)
-
-    @property
-    def begun(self) -> tuple[Family, Case, tuple[str, ...], int]:
-        """What `reset` is to be given to begin this episode again, elsewhere.
-
-        Raises:
-            UsageError: Nothing was begun.
-        """
-        if self._family is None or self._case is None:
-            raise UsageError("nothing was begun; call reset() first")
-        return self._family, self._case, self._variants, self._chance
-
-    def judge_writes(self) -> Verdict:
-        """What the verifier says of what has been written until now, without an answer; of no effect on the episode.
-
-        Raises:
-            UsageError: Nothing was begun.
-            InfrastructureError: The record system failed, or the verifier did.
-        """
-        family, case, _, _ = self.begun
-        return self._verified(family, case, Result("", tuple(self._session.writes), self._known))
-
-    def _verified(self, family: Family, case: Case, result: Result) -> Verdict:
-        try:
-            return family.verify(case, self._chart, result)
-        except InfrastructureError:
-            raise
-        except Exception as error:
-            raise as_infrastructure(error, f"the verifier of {family.name}") from error
+            return self._break_off(begun, as_infrastructure(error))
 
     def stop_for_context(self, why: str) -> Step:
         """Ends the episode because the agent cannot read any more of it: not solved, and no action.
@@ -292,128 +290,90 @@ class Episode:
         Raises:
             UsageError: There is no episode under way.
         """
-        family, case = self._under_way()
-        problem = Reason(Code.CONTEXT_LIMIT, f"The episode became longer than the agent can read: {why}.")
+        begun = self._under_way()
         try:
-            self._check_begun()
-            return self._unfinished(family, case, problem, terminated=False)
+            self._check_fault()
+            words = f"The episode became longer than the agent can read: {why}."
+            return self._end(begun, End(Code.CONTEXT_LIMIT, words))
         except Exception as error:
-            return self._break_off(family, case, as_infrastructure(error))
+            return self._break_off(begun, as_infrastructure(error))
 
-    def _exchange(self, family: Family, case: Case, verb: str, url: str, body: str) -> Step:
-        backend, _, protocol = self._world
-        try:
-            target = resolve(url, backend.base_url)
-            _check_body(body)
-        except RefusedTargetError as refusal:
-            return self._go_on(family, case, protocol.refused.format(reason=refusal), None)
-        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
-        return self._go_on(family, case, protocol.reply(verb, response), response)
+    def judge_writes(self) -> Verdict:
+        """Returns the verdict on what has been written until now, without an answer; the episode goes on unchanged.
 
-    def _go_on(self, family: Family, case: Case, text: str, response: Response | None) -> Step:
-        observation = Observation(
-            text=capped(text, self._max_obs_chars),
-            fhir="" if response is None else capped(response.body, self._max_obs_chars),
-            status=0 if response is None else response.status,
-        )
-        if self._steps >= self.max_steps:
-            problem = Reason(Code.STEP_LIMIT, f"The task was not finished within {self.max_steps} steps.")
-            return self._unfinished(family, case, problem, terminated=False, observation=observation)
-        return Step(observation, 0.0, False, False, self._info(family, case, observation["status"], self._charge()))
-
-    def _charge(self) -> float:
-        """The cost of what the last action wrote, as far as it can be judged before the end."""
-        written = len(self._session.writes)
-        if written == self._written:
-            return 0.0
-        self._written = written
-        try:
-            return self._cost.charge(self.judge_writes().reasons, ended=False)
-        except InfrastructureError:  # if it lasts, the end will say so
-            return 0.0
-
-    def _finish(self, family: Family, case: Case, answer: str) -> Step:
-        verdict = self._verified(family, case, Result(answer, self._settle(), self._known))
-        return self._end(family, case, verdict, terminated=True)
-
-    def _unfinished(
-        self,
-        family: Family,
-        case: Case,
-        problem: Reason,
-        *,
-        terminated: bool,
-        observation: Observation | None = None,
-    ) -> Step:
-        """The end without FINISH: what was written may be unsafe all the same."""
-        verdict = verdict_from([problem])
-        judged = self._verified(family, case, Result("", self._settle(), self._known))
-        unsafe = tuple(reason for reason in judged.reasons if reason.critical)
-        verdict = Verdict(verdict.success, (*verdict.reasons, *unsafe), verdict.failure, criteria=judged.criteria)
-        return self._end(family, case, verdict, terminated=terminated, observation=observation)
-
-    def _settle(self) -> tuple[Write, ...]:
-        """Gives the record system back, at the snapshot, and says what had been written."""
-        written = tuple(self._session.writes)
-        self._session.release()
-        return written
-
-    def _break_off(self, family: Family, case: Case, error: InfrastructureError) -> Step:
-        """The end of an episode in which the record system failed: it says nothing of the agent."""
-        fault = str(error)
-        try:
-            self._session.release()
-        except Exception as another:
-            fault = f"{fault}; {as_infrastructure(another)}"
-        verdict = verdict_from([Reason(Code.UNJUDGED, f"The record system failed: {fault}.")])
-        step = self._end(family, case, verdict, terminated=False)
-        step.info["infrastructure_error"] = fault
-        return step
+        Raises:
+            UsageError: Nothing was begun, or the rules judge the end alone.
+            InfrastructureError: The record system failed, or the verifier did.
+        """
+        return self.rules.verify(self.begun, "", tuple(self.session.writes))
 
     def close(self) -> None:
         """Ends what is under way and gives the record system back."""
-        self._over = True
-        self._session.reset()
+        self.over = True
+        self.session.reset()
 
-    def _end(
-        self, family: Family, case: Case, verdict: Verdict, *, terminated: bool, observation: Observation | None = None
-    ) -> Step:
-        self._over = True
-        self._known = {}
+    def _under_way(self) -> Begun:
+        if self.over or self._begun is None:
+            raise UsageError("there is no episode under way; call reset() first")
+        return self._begun
+
+    def _check_fault(self) -> None:
+        """Tells what the reset could not.
+
+        Raises:
+            InfrastructureError: It failed.
+        """
+        if self._fault:
+            raise InfrastructureError(self._fault)
+
+    def _observed(self, reply: Reply) -> Observation:
+        limit, response = self._max_obs_chars, reply.response
+        return Observation(
+            text=capped(reply.text, limit),
+            fhir=capped(reply.body, limit),
+            status=0 if response is None else response.status,
+        )
+
+    def _end(self, begun: Begun, end: End, observation: Observation | None = None) -> Step:
+        """Gives the record system back, at the snapshot, and judges what was done."""
+        written = tuple(self.session.writes)
+        self.session.release()
+        return self._ended(begun, end, written, observation)
+
+    def _break_off(self, begun: Begun, error: InfrastructureError) -> Step:
+        """Ends an episode in which the record system failed: it says nothing of the agent."""
+        fault = str(error)
+        try:
+            self.session.release()
+        except Exception as another:
+            fault = f"{fault}; {as_infrastructure(another)}"
+        step = self._ended(begun, End(Code.UNJUDGED, f"The record system failed: {fault}."), ())
+        step.info["infrastructure_error"] = fault
+        return step
+
+    def _ended(self, begun: Begun, end: End, written: Sequence[Write], observation: Observation | None = None) -> Step:
         if observation is None:
             observation = Observation(text="", fhir="", status=0)
-        info = self._info(family, case, observation["status"], self._cost.charge(verdict.reasons, ended=True))
-        info["verdict"] = verdict.to_dict()
-        info["criteria"] = {criterion.name: criterion.met for criterion in verdict.criteria}
-        info["episode_cost"], info["branch"] = self._cost.total, case.branch
-        return Step(observation, self.paid(info["verdict"]), terminated, not terminated, info)
+        info = self._info(begun, observation["status"], self.rules.judge(begun, end, written))
+        info["branch"] = begun.case.branch
+        self.over = True
+        terminated = end.code in (None, Code.INVALID_ACTION)
+        return Step(observation, self.rules.paid(info["verdict"]), terminated, not terminated, info)
 
-    def paid(self, verdict: Mapping[str, Any]) -> float:
-        """The reward for a verdict, as ``info`` has it."""
-        return float(verdict["credit"] if self._partial else verdict["success"])
-
-    def _info(self, family: Family, case: Case, status: int, cost: float = 0.0) -> dict[str, Any]:
-        told = {**task_info(family, case, self._steps, status), "cost": cost}
-        return {**told, "variant": "+".join(self._variants)} if self._variants else told
-
-
-def task_info(family: Family, case: Case, step: int, status: int) -> dict[str, Any]:
-    """What ``info`` says of every step, whatever the protocol.
-
-    Args:
-        family: The case's family.
-        case: The case.
-        step: How many actions were taken.
-        status: The HTTP status of the last response, or 0.
-    """
-    return {
-        "case": case.id,
-        "family": family.name,
-        "kind": family.kind,
-        "difficulty": family.difficulty,
-        "step": step,
-        "status": status,
-    }
+    def _info(self, begun: Begun, status: int, more: Mapping[str, Any]) -> dict[str, Any]:
+        family, case = begun.family, begun.case
+        info = {
+            "case": case.id,
+            "family": family.name,
+            "kind": family.kind,
+            "difficulty": family.difficulty,
+            "step": self._steps,
+            "status": status,
+            **more,
+        }
+        if begun.variants:
+            info["variant"] = "+".join(begun.variants)
+        return info
 
 
 def check_text(action: object) -> None:
@@ -455,10 +415,3 @@ def capped(text: str, limit: int | None) -> str:
     if limit is None or len(text) <= limit:
         return text
     return f"{text[:limit]}\n[cut off here: {len(text) - limit:,} more characters]"
-
-
-def _check_body(body: str) -> None:
-    if len(body) > MAX_BODY_CHARS:
-        raise RefusedTargetError(f"the body has {len(body):,} characters, more than the {MAX_BODY_CHARS:,} allowed")
-    if not body.isascii() and _SURROGATE.search(body):
-        raise RefusedTargetError("the body holds broken Unicode (lone surrogates)")

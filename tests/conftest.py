@@ -13,7 +13,7 @@ import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._scenario import Scenario
-from mab_gym.episode import Game
+from mab_gym.episode import Episode
 from mab_gym.runs._driver import unwrapped
 
 CANONICAL = "mab_gym/MedAgentBench-v0"
@@ -110,7 +110,7 @@ def env(scenario: Scenario) -> Iterator[MedicalRecordEnv]:
 
 
 @pytest.fixture
-def episode(scenario: Scenario) -> Game:
+def episode(scenario: Scenario) -> Episode:
     """An episode of record_blood_pressure/01, just begun."""
     begun = scenario.new_episode()
     case = scenario.tasks.case("record_blood_pressure/01")

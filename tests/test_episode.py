@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mab_gym.envs._scenario import Scenario
-from mab_gym.episode import Episode, Game
+from mab_gym.episode import Episode
 from mab_gym.errors import UsageError
 
 BASE = "http://localhost:8080/fhir"
@@ -28,19 +28,16 @@ def order(mrn: str) -> str:
     return f"POST {BASE}/ServiceRequest\n{json.dumps(resource)}"
 
 
-def begin(scenario: Scenario, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Game, str]:
+def begin(scenario: Scenario, case_id: str = "record_blood_pressure/01", **limits: Any) -> tuple[Episode, str]:
     episode = scenario.new_episode()
     if limits:
-        old = scenario.environment
-        from mab_gym.tasking._protocols import protocol
-
-        episode = Episode(scenario.backend, scenario.chart, protocol(old.protocol), **limits)
+        episode = Episode(scenario.backend, scenario.chart, scenario.new_rules(), **limits)
     case = scenario.tasks.case(case_id)
     episode.reset(scenario.tasks.catalogue[case.family], case)
     return episode, str(case["mrn"])
 
 
-def found(episode: Game, target: str) -> int:
+def found(episode: Episode, target: str) -> int:
     return int(json.loads(episode.step(f"GET {BASE}/{target}").observation["fhir"])["total"])
 
 
@@ -199,7 +196,7 @@ def test_a_refused_post_changes_nothing(scenario: Scenario) -> None:
     assert not episode.session.writes
 
 
-def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Game) -> None:
+def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Episode) -> None:
     episode.step("GET http://localhost:8080/fhir/Patient?_count=1")
     step = episode.stop_for_context("maximum context length is 10 tokens")
     assert (step.reward, step.terminated, step.truncated, step.info["step"]) == (0.0, False, True, 1)

@@ -19,14 +19,13 @@ import pytest
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._vector import MedicalRecordVectorEnv
-from mab_gym.episode import Episode
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http import _server as server
 from mab_gym.fhir.http._searching import Searches
 from mab_gym.fhir.http._server import OWN_FAULT, Server, Session
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.integrations._sessions import Session as Played
-from mab_gym.official import _episode as official
+from mab_gym.official import _rules as official
 from mab_gym.runs._records import read_records
 from mab_gym.runs._regrade import regrade_records
 from mab_gym.runs._rollout import Assignment, play_until_judged
@@ -166,7 +165,6 @@ def test_what_was_written_is_not_judged_by_a_broken_verifier(broken_verifier: Me
     env = broken_verifier
     env.reset(seed=0)
     assert env.step(STORE)[4]["cost"] == 0.0
-    assert isinstance(env.episode, Episode)
     with pytest.raises(InfrastructureError, match="KeyError: 'a"):
         env.episode.judge_writes()
 
@@ -303,7 +301,6 @@ def test_partial_credit_without_a_gold_run_does_not_count(
 def test_a_gold_run_that_failed_is_not_taken_for_gold(env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     env.reset(seed=0, options={"case": "latest_magnesium/02"})
     runs = GoldRuns(env.scenario)
-    assert isinstance(env.episode, Episode)
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(Searches, "search", failing(ZeroDivisionError("a bug")))
         with pytest.raises(InfrastructureError, match="ZeroDivisionError"):

@@ -210,18 +210,16 @@ def test_the_fault_of_one_takes_no_other_down(env_id: str) -> None:
     env = ours(make_vec(env_id, autoreset_mode=DISABLED))
     env.reset(seed=0)
     broken: Any = env._episodes[1]
-    working = broken._session
-    if env_id == OFFICIAL:
-        broken._session = broken.conversation._session = type(working)(Broken())
-    else:
-        broken._session = Broken()
+    working = broken.session
+    asks = broken.rules.conversation if env_id == OFFICIAL else broken.rules
+    broken.session = asks._session = Broken()
     for number in (1, 2):  # at a request, and at a reset
         _, _, _, truncated, infos = env.step([LOOK] * 3)
         assert truncated.tolist() == infos["_infrastructure_error"].tolist() == [False, True, False]
         assert "the server is gone" in infos["infrastructure_error"][1]
         assert infos["step"][::2].tolist() == [number, number]
         env.reset(options=mask(False, True, False))
-    broken._session = working
+    broken.session = working
     env.close()
 
 
@@ -229,7 +227,7 @@ def test_closing_ends_everything_whatever_fails() -> None:
     env = ours(make_vec(autoreset_mode=DISABLED))
     env.reset(seed=0)
     broken: Any = env._episodes[0]
-    broken._session = Broken()
+    broken.session = Broken()
     with pytest.raises(InfrastructureError, match="the server is gone"):
         env.close()
     assert all(episode.over for episode in env._episodes)

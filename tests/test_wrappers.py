@@ -104,7 +104,7 @@ def test_shaping_changes_every_return_by_the_first_potential_alone(
         first = 0.0
         if potential is not None:
             shaped.reset(seed=3, options={"case": case})
-            first = potential(Situation(shaped._inner.scenario, shaped._inner.episode, frozenset(), 0))  # type: ignore[arg-type]
+            first = potential(Situation(shaped._inner.scenario, shaped._inner.episode, frozenset(), 0))
         difference = sum(gamma**t * (b - a) for t, (a, b) in enumerate(zip(rewards, other, strict=True)))
         assert difference == pytest.approx(-first, abs=1e-9)
     assert {None, "step_limit"} < ends

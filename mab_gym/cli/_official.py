@@ -10,12 +10,14 @@ from rich.table import Table
 
 from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import make
+from mab_gym.episode import Ruleset
 from mab_gym.errors import UsageError
-from mab_gym.official._episode import OfficialEpisode
 from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, OfficialFiles
 from mab_gym.official._published import LATER, PAPER, PUBLISHED
-from mab_gym.official._regrade import open_chart, read_trajectories, trajectory_line
+from mab_gym.official._records import open_chart
+from mab_gym.official._regrade import read_trajectories, trajectory_line
 from mab_gym.official._regrade import regrade as regrade_all
+from mab_gym.official._rules import OfficialRules
 from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import read_tasks
 from mab_gym.runs._driver import unwrapped
@@ -92,7 +94,7 @@ def play(
             for assignment in todo:
                 records.append(play_one(made, player, assignment))
                 if out is not None:
-                    _keep(out / f"{name}.jsonl", unwrapped(made).episode, records[-1])
+                    _keep(out / f"{name}.jsonl", unwrapped(made).episode.rules, records[-1])
                 advance()
         rows.append((player.name, records))
     output.print(_table(rows))
@@ -141,11 +143,10 @@ def _prepare(out: Path, names: list[str], standing_in: tuple[Path, int] | None) 
         write_chart(stand_in(read_tasks(tasks).values(), seed), out / CHART)
 
 
-def _keep(path: Path, episode: object, record: EpisodeRecord) -> None:
+def _keep(path: Path, rules: Ruleset, record: EpisodeRecord) -> None:
     """Adds an episode to its file, whole."""
-    if not isinstance(episode, OfficialEpisode):
-        raise TypeError("official tasks are played in official episodes")
-    line = trajectory_line(record.case, episode.conversation, bool(record.verdict["success"]))
+    assert isinstance(rules, OfficialRules)
+    line = trajectory_line(record.case, rules.conversation, bool(record.verdict["success"]))
     with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(line + "\n")
 

@@ -70,15 +70,12 @@ class OrdersPaid(Rewarding):
     def _gold(self) -> list[Fields]:
         """What the gold solution writes in this episode's case."""
         place, episode = self._inner.scenario, self._inner.episode
-        assert isinstance(episode, Episode)
         if self._spare is None:
-            spare = place.new_episode()
-            assert isinstance(spare, Episode)
-            spare.max_steps = _STEPS
-            self._spare = spare
-        family, case, variants, chance = episode.begun
-        self._spare.reset(family, case, variants, chance)
-        solution = family.solve(case, Desk(place.backend.base_url, place.backend.now))
+            self._spare = place.new_episode()
+            self._spare.max_steps = _STEPS
+        begun = episode.begun
+        self._spare.reset(begun.family, begun.case, begun.variants, begun.seed)
+        solution = begun.family.solve(begun.case, Desk(place.backend.base_url, place.backend.now))
         due: list[Fields] = []
         action = next(solution)
         while True:

@@ -13,7 +13,7 @@ from string import ascii_letters, digits
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from mab_gym.backends import RecordSession
-from mab_gym.fhir.http._server import Request
+from mab_gym.fhir.http._exchange import Request, Response
 
 _SCHEME = re.compile(r"^(?:[a-zA-Z][a-zA-Z0-9+\-]*:|/)")
 _PARTS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.\-]*):)?(?://([^\\/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
@@ -27,7 +27,13 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class ClientError(Exception):
-    """What ``requests`` would raise; the text is its text."""
+    """What ``requests`` would raise; the text is its text.
+
+    Attributes:
+        response: The response where the server refused; None where nothing was sent.
+    """
+
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class Address:
     target: str
 
 
-def fetch(session: RecordSession, base_url: str, url: str) -> str:
-    """The text that a GET brings.
+def fetch(session: RecordSession, base_url: str, url: str) -> Response:
+    """Returns the response to a GET.
 
     Args:
         session: The record system.
@@ -74,8 +80,10 @@ def fetch(session: RecordSession, base_url: str, url: str) -> str:
     below = path[len(base.target) :].removeprefix("/")
     response = session.handle(Request("GET", below + mark + query))
     if response.status >= 400:
-        raise _refused(response.status, address.url)
-    return response.body
+        error = _refused(response.status, address.url)
+        error.response = response
+        raise error
+    return response
 
 
 def _refused(status: int, url: str) -> ClientError:

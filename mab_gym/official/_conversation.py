@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mab_gym.backends import RecordSession
 from mab_gym.errors import ContentError, UsageError
+from mab_gym.fhir.http._exchange import Response
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL
 from mab_gym.official._client import ClientError, fetch
 from mab_gym.official._files import read_json
@@ -150,9 +151,10 @@ class Conversation:
         messages: All that was said, the agent's turns as it wrote them.
         status: How the episode ended; None while it goes on.
         result: The answer's text, as the agent wrote it; None without a FINISH.
+        response: The record system's response to the latest turn; None where nothing was sent.
     """
 
-    __slots__ = ("_max_turns", "_session", "_turns", "base_url", "messages", "result", "status")
+    __slots__ = ("_max_turns", "_session", "_turns", "base_url", "messages", "response", "result", "status")
 
     def __init__(
         self,
@@ -168,6 +170,7 @@ class Conversation:
         self.messages = [Message("user", opening)]
         self.status: Status | None = None
         self.result: str | None = None
+        self.response: Response | None = None
 
     @property
     def turns(self) -> list[str]:
@@ -189,6 +192,7 @@ class Conversation:
         if self.status is not None:
             raise UsageError(f"the episode is over ({self.status}); begin a new Conversation")
         self._turns += 1
+        self.response = None
         self.messages.append(Message("agent", text))
         action = clean(text)
         if action.startswith("GET"):
@@ -215,10 +219,11 @@ class Conversation:
 
     def _get(self, url: str) -> str:
         try:
-            body = fetch(self._session, self.base_url, f"{url}&_format=json")
+            self.response = fetch(self._session, self.base_url, f"{url}&_format=json")
         except ClientError as error:
+            self.response = error.response
             return _GET_FAILED.format(error=error)
-        return _GOT.format(body=body)
+        return _GOT.format(body=self.response.body)
 
 
 def clean(text: str) -> str:

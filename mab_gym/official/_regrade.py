@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym.backends import Backend
-from mab_gym.backends.embedded._backend import EmbeddedBackend, embedded_backend
 from mab_gym.errors import ContentError
-from mab_gym.fhir.model._definitions import resource_types
-from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.fhir.model._parse import parse_resource
-from mab_gym.fhir.store._archive import is_archive
-from mab_gym.fhir.store._build import build_tables
 from mab_gym.official._conversation import FROM_OUTSIDE, Conversation, Status
 from mab_gym.official._files import json_lines
 from mab_gym.official._grading import grade
@@ -61,41 +54,6 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether status, result and verdict are as recorded."""
         return not self.differences
-
-
-def open_chart(path: Path) -> EmbeddedBackend:
-    """An embedded record system over a chart's file.
-
-    Args:
-        path: FHIR resources, one a line, plain or gzipped, loaded in the file's order; or an archive of this package.
-
-    Raises:
-        ArchiveError: The file is a damaged archive.
-        UsageError: The file cannot be opened.
-        ContentError: A line is no resource, or has the id of another; the text names file and line.
-    """
-    if is_archive(path):
-        return embedded_backend(path)
-    resources: list[dict[str, Any]] = []
-    known: set[tuple[str, str]] = set()
-    digest = hashlib.sha256()
-    for number, line, value in json_lines(path):
-        digest.update(line.encode())
-        resource_type, logical_id = value.get("resourceType"), value.get("id")
-        if not isinstance(resource_type, str) or resource_type not in resource_types():
-            raise ContentError(f"{path}, line {number}: resourceType {resource_type!r} is none of FHIR R4's")
-        if not isinstance(logical_id, str) or not logical_id:
-            raise ContentError(f"{path}, line {number}: the {resource_type} has no id")
-        if (resource_type, logical_id) in known:
-            raise ContentError(f"{path}, line {number}: there is a {resource_type} {logical_id} already")
-        known.add((resource_type, logical_id))
-        try:
-            resources.append(parse_resource(line, resource_type))
-        except FhirError as error:
-            raise ContentError(f"{path}, line {number}: no valid {resource_type}: {error}") from None
-    if not resources:
-        raise ContentError(f"{path} holds no resource; a chart is one FHIR resource a line")
-    return EmbeddedBackend({t.resource_type: t for t in build_tables(resources)}, digest.hexdigest())
 
 
 def trajectory_line(task: str, conversation: Conversation, correct: bool) -> str:

@@ -60,7 +60,7 @@ class OfficialFamily(Family):
         Raises:
             UsageError: The case is none of the official file's.
         """
-        task = _task(case)
+        task = official_task(case)
         return task.context, task.instruction
 
 
@@ -126,7 +126,12 @@ def _params(task: OfficialTask) -> dict[str, Any]:
     return params
 
 
-def _task(case: Case) -> OfficialTask:
+def official_task(case: Case) -> OfficialTask:
+    """Returns the official task of a case.
+
+    Raises:
+        UsageError: The case is none of the official file's.
+    """
     if not isinstance(case, OfficialCase):
         raise UsageError(f"{case.id} is no official task")
     return case.task
@@ -141,5 +146,5 @@ def _verify(case: Case, chart: Chart, result: Result) -> Verdict:
 
 
 def _solve(case: Case, desk: Desk) -> Solution:
-    task = _task(case)
+    task = official_task(case)
     return solve(task.context, task.instruction, desk)

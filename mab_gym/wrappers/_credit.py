@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from gymnasium.utils import RecordConstructorArgs
 
-from mab_gym.episode import Episode, Step
+from mab_gym.episode import Step
 from mab_gym.errors import InfrastructureError
 from mab_gym.tasking.judging import NOTHING_ELSE
 from mab_gym.tasking.verdict import MOST_CREDIT
@@ -52,7 +52,6 @@ class PartialCredit(Rewarding, RecordConstructorArgs):
         info, episode = step.info, self._inner.episode
         if "verdict" not in info or "infrastructure_error" in info:
             return step.reward
-        assert isinstance(episode, Episode)
         try:
             gold = self._gold.of(episode)
         except InfrastructureError as error:  # without what was due there is no credit, and it does not count
@@ -66,7 +65,7 @@ class PartialCredit(Rewarding, RecordConstructorArgs):
         earned = {name: weights[name] / total if total and allowed and met else 0.0 for name, met in criteria.items()}
         info["criteria"], info["earned"] = criteria, earned
         credit = 1.0 if verdict["success"] else min(sum(earned.values()), MOST_CREDIT)
-        return step.reward + credit - episode.paid(verdict)
+        return step.reward + credit - episode.rules.paid(verdict)
 
     def _weight(self, name: str) -> float:
         whole = name.partition("#")[0]

@@ -55,14 +55,12 @@ class GoldRuns:
 
     def _play(self, episode: Episode) -> Gold:
         if self._spare is None:
-            spare = self._place.new_episode()
-            assert isinstance(spare, Episode)
-            spare.max_steps = _MOST_STEPS  # what is due does not depend on how long the agent has
-            self._spare = spare
-        spare = self._spare
-        family, case, variants, chance = episode.begun
-        spare.reset(family, case, variants, chance)
-        solution = family.solve(case, Desk(self._place.backend.base_url, self._place.backend.now))
+            self._spare = self._place.new_episode()
+            self._spare.max_steps = _MOST_STEPS  # what is due does not depend on how long the agent has
+        spare, begun = self._spare, episode.begun
+        case = begun.case
+        spare.reset(begun.family, case, begun.variants, begun.seed)
+        solution = begun.family.solve(case, Desk(self._place.backend.base_url, self._place.backend.now))
         reads: list[frozenset[str]] = []
         writes = 0
         action = next(solution)

@@ -10,7 +10,7 @@ import gymnasium
 
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._spaces import AnyText
-from mab_gym.episode import Episode, Step
+from mab_gym.episode import Step
 from mab_gym.errors import UsageError
 
 TextEnv = gymnasium.Env[dict[str, Any], str]
@@ -66,7 +66,7 @@ def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
     """
     inner = text_env(env, who)
     rules = inner.scenario.environment
-    if not isinstance(inner.episode, Episode):
+    if not inner.episode.rules.by_criteria:
         raise UsageError(f"{who} needs verdicts by criteria; {rules.id} has the official grading, right or wrong")
     if not inner.scenario.backend.in_process:
         raise UsageError(f"{who} plays the gold solution beside the agent, on the embedded server alone")

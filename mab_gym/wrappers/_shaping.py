@@ -121,7 +121,6 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
 
     def _value(self, steps: int) -> float:
         episode = self._inner.episode
-        assert isinstance(episode, Episode)
         try:
             return float(self._potential(Situation(self._inner.scenario, episode, self._returned, steps)))
         except InfrastructureError:  # if it lasts, the episode will end with it

@@ -12,7 +12,8 @@ import pytest
 from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.official._conversation import Conversation
 from mab_gym.official._grading import Grade, grade
-from mab_gym.official._regrade import open_chart, replay
+from mab_gym.official._records import open_chart
+from mab_gym.official._regrade import replay
 from mab_gym.official._tasks import NOW, OfficialTask
 from mab_gym.tasking.chart import Chart
 

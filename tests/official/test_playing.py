@@ -19,8 +19,9 @@ from mab_gym.errors import ContentError, UsageError
 from mab_gym.fhir.store._archive import write_archive
 from mab_gym.official import _solution as solution
 from mab_gym.official._conversation import body_of_reply, read_opening
-from mab_gym.official._episode import OfficialEpisode
-from mab_gym.official._regrade import open_chart, read_trajectories, regrade, replay
+from mab_gym.official._records import open_chart
+from mab_gym.official._regrade import read_trajectories, regrade, replay
+from mab_gym.official._rules import OfficialRules
 from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import NOW, read_tasks
 from mab_gym.runs._driver import unwrapped
@@ -366,9 +367,9 @@ def test_a_blind_constant_does_better_than_nothing_and_worse_than_reading(env: E
     solved = Counter[str]()
     for assignment in todo:
         record = play(env, constant, assignment)
-        episode = unwrapped(env).episode
-        assert isinstance(episode, OfficialEpisode)
-        assert not any("GET" in turn for turn in episode.conversation.turns)
+        rules = unwrapped(env).episode.rules
+        assert isinstance(rules, OfficialRules)
+        assert not any("GET" in turn for turn in rules.conversation.turns)
         solved[record.family] += int(record.reward)
     instant = Counter[str]()
     for record in play_all(env, InstantFinish(), todo):

@@ -11,7 +11,8 @@ import pytest
 
 from mab_gym.errors import ContentError
 from mab_gym.official._conversation import Status
-from mab_gym.official._regrade import open_chart, read_trajectories, regrade
+from mab_gym.official._records import open_chart
+from mab_gym.official._regrade import read_trajectories, regrade
 from mab_gym.official._tasks import NOW, read_tasks
 from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
 from tests.official.commands import run

@@ -13,7 +13,7 @@ import pytest
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Request
 from mab_gym.official._phrases import named_mrns, named_person
-from mab_gym.official._regrade import open_chart
+from mab_gym.official._records import open_chart
 from mab_gym.official._synthetic_chart import SITUATIONS, StandIn, stand_in, write_chart
 from mab_gym.official._tasks import NOW, OfficialTask, read_tasks
 from tests.conftest import OFFICIAL_FILES, needs_official_files

@@ -1,0 +1,145 @@
+"""This project's own rules, ``ehr``: POSTs are really executed, and verifiers judge the answer and the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
+from mab_gym.backends import Backend, RecordSession
+from mab_gym.episode import Begun, End, Reply
+from mab_gym.errors import InfrastructureError, UsageError, as_infrastructure
+from mab_gym.fhir.http._exchange import Request
+from mab_gym.fhir.store._overlay import Write
+from mab_gym.tasking._cost import CostMeter
+from mab_gym.tasking._family import Family
+from mab_gym.tasking._protocols import Protocol as Wording
+from mab_gym.tasking._variants import Staging, stage
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
+
+
+class EhrRules:
+    """The rules of one episode; see `Ruleset`.
+
+    Args:
+        backend: The record system.
+        chart: Its snapshot, for the variants of cases.
+        wording: How tasks and replies are worded.
+        reward: ``sparse`` or ``partial``; see `Verdict.credit`.
+
+    Raises:
+        UsageError: There is no such reward.
+    """
+
+    __slots__ = ("_backend", "_chart", "_cost", "_known", "_partial", "_session", "_wording", "_written")
+
+    by_criteria = True
+
+    def __init__(self, backend: Backend, chart: Chart, wording: Wording, reward: str = "sparse") -> None:
+        if reward not in REWARDS:
+            raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
+        self._backend = backend
+        self._chart = chart
+        self._wording = wording
+        self._partial = reward == "partial"
+        self._cost = CostMeter()
+
+    def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
+        """Applies the variants."""
+        return stage(family, case, self._chart, self._backend.now.isoformat(), variants, seed)
+
+    def begin(self, begun: Begun, session: RecordSession, words: tuple[str, str], max_steps: int) -> str:
+        """Words the task."""
+        self._session = session
+        self._written = len(session.writes)
+        self._cost.reset()
+        self._known: dict[Any, Any] = {}
+        context, question = words
+        return self._wording.opening.format(
+            base_url=self._backend.base_url, max_steps=max_steps, context=context, question=question
+        )
+
+    def answer(self, text: str) -> Reply | End:
+        """Executes a GET or POST; FINISH and what is no action end the episode."""
+        match parse_action(text):
+            case Get(url):
+                return self._exchange("GET", url, "")
+            case Post(url, body):
+                return self._exchange("POST", url, body)
+            case Finish(answer):
+                return End(None, answer)
+            case Invalid(reason):
+                return End(Code.INVALID_ACTION, f"The message was no action: {reason}.")
+        raise AssertionError("parse_action knows four actions")
+
+    def _exchange(self, verb: str, url: str, body: str) -> Reply:
+        try:
+            target = resolve(url, self._backend.base_url)
+            _check_body(body)
+        except RefusedTargetError as refusal:
+            return Reply(self._wording.refused.format(reason=refusal))
+        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
+        return Reply(self._wording.reply(verb, response), response, response.body)
+
+    def told(self, begun: Begun) -> dict[str, Any]:
+        """Returns the cost of what the last action wrote, as far as it can be judged before the end."""
+        written = len(self._session.writes)
+        cost = 0.0
+        if written != self._written:
+            self._written = written
+            try:
+                judged = self.verify(begun, "", tuple(self._session.writes))
+                cost = self._cost.charge(judged.reasons, ended=False)
+            except InfrastructureError:  # if it lasts, the end will say so
+                pass
+        return {"cost": cost}
+
+    def verify(self, begun: Begun, answer: str, writes: Sequence[Write]) -> Verdict:
+        """Returns the verifier's verdict.
+
+        Raises:
+            InfrastructureError: The record system failed, or the verifier did.
+        """
+        try:
+            return begun.family.verify(begun.case, begun.chart, Result(answer, tuple(writes), self._known))
+        except InfrastructureError:
+            raise
+        except Exception as error:
+            raise as_infrastructure(error, f"the verifier of {begun.family.name}") from error
+
+    def judge(self, begun: Begun, end: End, writes: Sequence[Write]) -> dict[str, Any]:
+        """Judges the answer and what was written. Without FINISH it is a failure, which may be unsafe all the same."""
+        if end.code is None:
+            verdict = self.verify(begun, end.words, writes)
+        else:
+            verdict = verdict_from([Reason(end.code, end.words)])
+            if end.code is not Code.UNJUDGED:
+                judged = self.verify(begun, "", writes)
+                unsafe = tuple(reason for reason in judged.reasons if reason.critical)
+                reasons = (*verdict.reasons, *unsafe)
+                verdict = Verdict(verdict.success, reasons, verdict.failure, criteria=judged.criteria)
+        self._known = {}
+        return {
+            "cost": self._cost.charge(verdict.reasons, ended=True),
+            "verdict": verdict.to_dict(),
+            "criteria": {criterion.name: criterion.met for criterion in verdict.criteria},
+            "episode_cost": self._cost.total,
+        }
+
+    def paid(self, verdict: Mapping[str, Any]) -> float:
+        """Returns 1 for a success, else 0; with ``partial`` the verdict's credit."""
+        return float(verdict["credit"] if self._partial else verdict["success"])
+
+
+def _check_body(body: str) -> None:
+    if len(body) > MAX_BODY_CHARS:
+        raise RefusedTargetError(f"the body has {len(body):,} characters, more than the {MAX_BODY_CHARS:,} allowed")
+    if not body.isascii() and _SURROGATE.search(body):
+        raise RefusedTargetError("the body holds broken Unicode (lone surrogates)")
