@@ -1,4 +1,4 @@
-"""What there is to do in an episode, known by playing its gold solution in a second episode beside it."""
+"""Plays the gold solution of an episode's case in a second episode, to know what is due."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _MOST_STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """What the gold solution of a case does.
+    """The reads and writes of a case's gold solution.
 
     Attributes:
-        reads: For each of its searches that finds something, what it is shown, as in ``Observation/17``.
-        writes: How many resources it writes.
-        criteria: The names of what the judge looks at when all is done.
+        reads: For each search with results, the resources that it returns, as in ``Observation/17``.
+        posts: The JSON of each resource that it writes.
+        criteria: The names of the judge's criteria when all is done.
     """
 
     reads: tuple[frozenset[str], ...]
-    writes: int
+    posts: tuple[str, ...]
     criteria: tuple[str, ...]
 
 
 class GoldRuns:
-    """Plays gold solutions, each once for the tries of one case that follow one another.
+    """Plays gold solutions; successive tries of one case play it once.
 
     Args:
-        place: Where.
+        place: The scenario of the episodes.
     """
 
     def __init__(self, place: Scenario) -> None:
@@ -42,10 +42,10 @@ class GoldRuns:
         self._last: tuple[object, Gold] | None = None
 
     def of(self, episode: Episode) -> Gold:
-        """The gold run of the case, with the variants, that an episode plays or has just played.
+        """Returns the gold run of an episode's case with its variants.
 
         Raises:
-            ContentError: The gold solution does not come to an end.
+            ContentError: The gold solution does not end.
             InfrastructureError: The record system failed.
         """
         begun = episode.begun
@@ -57,31 +57,31 @@ class GoldRuns:
         if self._spare is None:
             spare = self._place.new_episode()
             assert isinstance(spare, Episode)
-            spare.max_steps = _MOST_STEPS  # what is due does not depend on how long the agent has
+            spare.max_steps = _MOST_STEPS  # the agent's step limit does not apply to the gold solution
             self._spare = spare
         spare = self._spare
         family, case, variants, chance = episode.begun
         spare.reset(family, case, variants, chance)
         solution = family.solve(case, Desk(self._place.backend.base_url, self._place.backend.now))
         reads: list[frozenset[str]] = []
-        writes = 0
+        posts: list[str] = []
         action = next(solution)
         for _ in range(_MOST_STEPS):
             step = spare.step(action)
             check_counts(step.info)
             if spare.over:
-                return Gold(tuple(reads), writes, tuple(step.info["criteria"]))
+                return Gold(tuple(reads), tuple(posts), tuple(step.info["criteria"]))
             match parse_action(action):
                 case Get():
                     reads += [found] if (found := resources_in(step.observation["fhir"])) else []
-                case Post():
-                    writes += 1
+                case Post(_, body):
+                    posts.append(body)
             action = solution.send(Reply(step.observation["status"], step.observation["fhir"]))
         raise ContentError(f"the gold solution of {case.id} ({case.branch}) does not come to an end")
 
 
 def resources_in(body: str) -> frozenset[str]:
-    """What a response shows, as in ``Observation/17``: the entries of a Bundle, or the one resource."""
+    """Returns the resources of a response, as in ``Observation/17``: the entries of a Bundle, or the one resource."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
