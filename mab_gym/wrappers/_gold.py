@@ -33,11 +33,11 @@ class GoldRuns:
     """Plays gold solutions; successive tries of one case play it once.
 
     Args:
-        place: The scenario of the episodes.
+        scenario: The scenario of the episodes.
     """
 
-    def __init__(self, place: Scenario) -> None:
-        self._place = place
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
         self._spare: Episode | None = None
         self._last: tuple[object, Gold] | None = None
 
@@ -55,14 +55,14 @@ class GoldRuns:
 
     def _play(self, episode: Episode) -> Gold:
         if self._spare is None:
-            spare = self._place.new_episode()
+            spare = self._scenario.new_episode()
             assert isinstance(spare, Episode)
             spare.max_steps = _MOST_STEPS  # the agent's step limit does not apply to the gold solution
             self._spare = spare
         spare = self._spare
         family, case, variants, chance = episode.begun
         spare.reset(family, case, variants, chance)
-        solution = family.solve(case, Desk(self._place.backend.base_url, self._place.backend.now))
+        solution = family.solve(case, Desk(self._scenario.backend.base_url, self._scenario.backend.now))
         reads: list[frozenset[str]] = []
         posts: list[str] = []
         action = next(solution)
