@@ -11,7 +11,7 @@ from mab_gym.agents import Agent
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._scenario import OFFICIAL
-from mab_gym.report._runs import Run
+from mab_gym.report._runs import ReportedRun
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._regrade import reopened
@@ -21,7 +21,7 @@ Expected = Mapping[tuple[int, str], Sequence[str]]
 """The actions of the gold solution, by seed and case."""
 
 
-def expected_of(run: Run) -> Expected:
+def expected_of(run: ReportedRun) -> Expected:
     """Plays the gold solutions of a run's cases.
 
     Raises:
