@@ -31,7 +31,7 @@ import numpy as np
 
 import mab_gym  # noqa: F401  (registers the environments)
 from mab_gym.agents._fallible import Fallible
-from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
+from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, strata
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play
 from mab_gym.runs._statistics import wilson
@@ -87,8 +87,8 @@ def study(skill: float, groups: int, seed: int) -> dict[str, Any]:
         By condition: the families' shares, how many groups each had, and the share over all groups.
     """
     env = PartialCredit(gymnasium.make(TRAIN))
-    arms = arms_of(env)
-    families = list(dict.fromkeys(arm.family for arm in arms))
+    branches = strata(env)
+    families = list(dict.fromkeys(branch.family for branch in branches))
     first = seed + int(skill * 1000) * 1_000_000
     even, successes = [], []
     for number in range(groups * len(families)):
@@ -96,9 +96,9 @@ def study(skill: float, groups: int, seed: int) -> dict[str, Any]:
         successes += [float(record.verdict["success"]) for record in group]
         even.append((group[0].family, spread(group)))
     seeds = range(first + 100_000, first + 100_000 + len(even))
-    chosen = by_curriculum(env, Curriculum(arms), skill, seeds)
-    credited = by_curriculum(env, Curriculum(arms, outcome="credit"), skill, seeds)
-    staged = by_curriculum(env, StagedCurriculum(arms), skill, seeds)
+    chosen = by_curriculum(env, Curriculum(branches), skill, seeds)
+    credited = by_curriculum(env, Curriculum(branches, outcome="credit"), skill, seeds)
+    staged = by_curriculum(env, StagedCurriculum(branches), skill, seeds)
     told = {
         "sparse": [(family, each["sparse"]) for family, each in even],
         "partial": [(family, each["partial"]) for family, each in even],

@@ -34,7 +34,7 @@ except ImportError as missing:
     sys.exit(f"training needs what is missing here ({missing.name}): pip install 'mab-gym[trl,report]'")
 
 from mab_gym.agents._reference import Oracle
-from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, arms_of
+from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, strata
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations.trl import (
     ChatTokens,
@@ -119,8 +119,8 @@ def reinforce(model: Any, exam: Exam, steps: int) -> None:
     if asked.curriculum == "none":
         prompts: Any = task_prompts(asked.env, limit=steps * asked.prompts, seed=asked.seed, **rules)
     else:
-        arms = arms_of(make_env(asked.env, **rules))
-        curriculum = StagedCurriculum(arms) if asked.curriculum == "staged" else Curriculum(arms)
+        branches = strata(make_env(asked.env, **rules))
+        curriculum = StagedCurriculum(branches) if asked.curriculum == "staged" else Curriculum(branches)
         prompts = curriculum_prompts(curriculum, asked.env, seed=asked.seed, **rules)
     args = GRPOConfig(
         **common(asked, steps, asked.rate),

@@ -32,7 +32,7 @@ import gymnasium
 from mab_gym import __version__
 from mab_gym.errors import MabGymError
 from mab_gym.menu import MenuAgent, MenuPolicy
-from mab_gym.menu._learning import REWARDS, Point, Settings, solved_by_family, train
+from mab_gym.menu._learning import REWARDS, CurvePoint, Settings, solved_by_family, train
 from mab_gym.menu._policies import RandomChoice, deaf
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord, RunFolder
@@ -84,7 +84,7 @@ def changed(policy: MenuPolicy, seed: int) -> dict[str, float]:
 def one_seed(settings: Settings, out: Path) -> dict[str, Any]:
     """Trains with one seed, and plays."""
 
-    def tell(point: Point) -> None:
+    def tell(point: CurvePoint) -> None:
         print(
             f"seed {settings.seed}  {point.timesteps:>7,} steps  {point.seconds:5.0f} s  "
             f"training {point.training:5.1%}  validation {point.validation:5.1%}  "

@@ -16,7 +16,7 @@ from mab_gym.agents._reference import Oracle
 from mab_gym.envs._random_actions import plausible_action
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
-from mab_gym.wrappers import InvalidActionPenalty, PartialCredit, PotentialShaping, Situation, StepPenalty
+from mab_gym.wrappers import InvalidActionPenalty, PartialCredit, PotentialShaping, ShapingState, StepPenalty
 from tests.conftest import CANONICAL, OFFICIAL, make
 
 BASE = "http://localhost:8080/fhir"
@@ -75,7 +75,7 @@ def changed(action: str, **fields: Any) -> str:
 # --- shaping ---------------------------------------------------------------------------------------------------------
 
 
-def by_chance(situation: Situation) -> float:
+def by_chance(situation: ShapingState) -> float:
     """Some potential that nobody would choose; the first state has one, too."""
     state = (situation.steps, sorted(situation.returned), [write.text for write in situation.episode.session.writes])
     return int(hashlib.sha256(repr(state).encode()).hexdigest()[:4], 16) / 1000 - 20
@@ -83,7 +83,7 @@ def by_chance(situation: Situation) -> float:
 
 @pytest.mark.parametrize("potential", [None, by_chance])
 def test_shaping_changes_every_return_by_the_first_potential_alone(
-    potential: Callable[[Situation], float] | None,
+    potential: Callable[[ShapingState], float] | None,
 ) -> None:
     gamma = 0.9
     plain = gymnasium.make(CANONICAL, reward="partial")
@@ -104,7 +104,7 @@ def test_shaping_changes_every_return_by_the_first_potential_alone(
         first = 0.0
         if potential is not None:
             shaped.reset(seed=3, options={"case": case})
-            first = potential(Situation(shaped._inner.scenario, shaped._inner.episode, frozenset(), 0))
+            first = potential(ShapingState(shaped._inner.scenario, shaped._inner.episode, frozenset(), 0))
         difference = sum(gamma**t * (b - a) for t, (a, b) in enumerate(zip(rewards, other, strict=True)))
         assert difference == pytest.approx(-first, abs=1e-9)
     assert {None, "step_limit"} < ends

@@ -1,9 +1,9 @@
-"""Charts that are nearly the same, found among many: whoever copied one changed its names, dates and some values.
+"""Finds charts that are nearly the same among many, such as copies with other names, dates and some other values.
 
-A chart is read as sequences: for each kind of result, its values in the order of time. Every run of four values of a
-kind is a shingle, so names, MRNs and shifted dates make no difference, and a changed value spoils four shingles at
-most. Of each chart's shingles the `SKETCH` with the smallest hashes are kept (Broder's bottom-k sketch), which is
-enough to estimate how much of two charts' shingles together is common to both.
+A chart is read as sequences: for each kind of result, its values in order of time. Each run of four values of a kind is
+a shingle. So names, MRNs and shifted dates make no difference, and a changed value changes at most four shingles. Of
+each chart's shingles the `SKETCH` ones with the smallest hashes are kept (Broder's bottom-k sketch). This is enough to
+estimate the share of common shingles of two charts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from mab_gym.fhir.store._table import InstantColumn, PoolColumn, Table
 RUN: Final = 4
 SKETCH: Final = 256
 LEAST_SHINGLES: Final = 24
-"""Charts with fewer shingles say too little to be compared."""
+"""Charts with fewer shingles are too short to compare."""
 ALIKE: Final = 0.2
-"""From this estimated share on two charts are called nearly the same. A tenth of the values changed at random leaves
-about 0.49, a third about 0.11; charts of different people have less than 0.05."""
+"""From this estimated share on, two charts are nearly the same.
+
+With a tenth of the values changed at random the share is about 0.49, with a third about 0.11; charts of different
+people share less than 0.05.
+"""
 _COMMON: Final = 64
-"""Shingles that stand in more sketches than this of one side tell nobody apart."""
+"""Shingles in more sketches of one side than this are too common to tell people apart."""
 _LEAST_SHARED: Final = 6
 
 Hashes = npt.NDArray[np.uint64]
@@ -42,7 +45,7 @@ class Alike:
     Attributes:
         first: Id of the patient on one side.
         second: Id of the patient on the other.
-        share: Estimated share of the shingles of both that is common to them, 0 to 1.
+        share: The estimated share of common shingles among all shingles of both, from 0 to 1.
     """
 
     first: str
@@ -51,10 +54,10 @@ class Alike:
 
 
 def sketches(observations: Table | None) -> dict[str, Hashes]:
-    """The sketch of each patient's results: at most `SKETCH` hashes, rising.
+    """Returns the sketch of each patient's results: at most `SKETCH` hashes, rising.
 
     Args:
-        observations: The Observation table; None gives nothing. Results without code or value are passed over.
+        observations: The Observation table; None gives no sketches. Results without code or value are skipped.
     """
     if observations is None:
         return {}
@@ -85,7 +88,7 @@ def sketches(observations: Table | None) -> dict[str, Hashes]:
 
 
 def nearly_the_same(first: Mapping[str, Hashes], second: Mapping[str, Hashes]) -> Iterator[Alike]:
-    """The pairs of charts, one of each side, that have at least `ALIKE` in common; the most alike first."""
+    """Yields the pairs of charts, one of each side, that share at least `ALIKE`; the most similar first."""
     left, right = list(first), list(second)
     shared: Counter[tuple[int, int]] = Counter()
     for mine, theirs in _meetings([first[name] for name in left], [second[name] for name in right]):
@@ -99,7 +102,7 @@ def nearly_the_same(first: Mapping[str, Hashes], second: Mapping[str, Hashes]) -
 
 
 def _meetings(left: Sequence[Hashes], right: Sequence[Hashes]) -> Iterator[tuple[list[int], list[int]]]:
-    """For each hash that both sides have: who has it on the left, who on the right."""
+    """Yields for each hash of both sides the charts on the left and on the right that have it."""
     if not left or not right:
         return
     hashes_left, owners_left = _inverted(left)
@@ -121,7 +124,7 @@ def _inverted(sketched: Sequence[Hashes]) -> tuple[Hashes, npt.NDArray[np.int64]
 
 
 def _share(first: Hashes, second: Hashes) -> float:
-    """The Jaccard index of two sets of shingles, estimated from the smallest hashes of both together."""
+    """Estimates the Jaccard index of two sets of shingles from the smallest hashes of both together."""
     together = np.union1d(first, second)[: min(SKETCH, max(len(first), len(second)))]
     common = np.isin(together, first, assume_unique=True) & np.isin(together, second, assume_unique=True)
     return float(common.mean())
@@ -143,7 +146,7 @@ def _smallest(person: npt.NDArray[np.int64], shingle: Hashes, ids: Sequence[str]
 
 
 def _owners(subject: PoolColumn) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """For each code of the column the number of a patient, -1 for none; and the patients' ids by number."""
+    """Returns for each code of the column the number of a patient (-1 for none), and the patients' ids by number."""
     numbers: dict[str, int] = {}
     owners = np.full(len(subject.texts) + 1, -1, dtype=np.int64)
     for code, text in enumerate(subject.texts, start=1):
@@ -155,7 +158,7 @@ def _owners(subject: PoolColumn) -> tuple[npt.NDArray[np.int64], list[str]]:
 
 
 def _hashed(column: PoolColumn, spoken: Any) -> Hashes:
-    """A hash of each code's text, 0 for an absent element."""
+    """Returns a hash of each code's text; 0 for an absent element."""
     hashes = np.zeros(len(column.texts) + 1, dtype=np.uint64)
     for code, text in enumerate(column.texts, start=1):
         digest = hashlib.blake2b(spoken(text).encode(), digest_size=8).digest()
@@ -164,12 +167,12 @@ def _hashed(column: PoolColumn, spoken: Any) -> Hashes:
 
 
 def _spoken(text: str) -> str:
-    """What an element says, however it is written: JSON without white space, its members in order."""
+    """Normalizes an element's JSON: no white space, members in order."""
     return json.dumps(parse_element(text), sort_keys=True, separators=(",", ":"))
 
 
 def _mixed(hashes: Hashes) -> Hashes:
-    """Each hash mixed well (the finalizer of SplitMix64; Steele et al., OOPSLA 2014)."""
+    """Mixes each hash (the finalizer of SplitMix64; Steele et al., OOPSLA 2014)."""
     mixed = hashes + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

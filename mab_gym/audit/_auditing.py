@@ -1,14 +1,14 @@
 """The audit of an environment.
 
-Of frozen cases it has five parts:
+For frozen cases it has five parts:
 
 * *branches*: how often each clinical situation of a family occurs;
 * *blind policies*: the most that can be won without a single GET (`mab_gym.audit._blind`);
 * *graded policies*: players who get each step right with a certain probability (`mab_gym.audit._graded`);
 * *rules*: the gold solution with one rule broken, and by shortcuts (`mab_gym.audit._rules`);
-* *careless policies*: who never orders, always orders, orders the same for everybody (`mab_gym.audit._policies`).
+* *careless policies*: never order, always order, order the same for everybody (`mab_gym.audit._policies`).
 
-Where cases are drawn it counts how many different ones there are (`mab_gym.audit._distinct`).
+For drawn cases it counts how many different ones there are (`mab_gym.audit._distinct`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mab_gym.tasking._variants import idle_variants
 from mab_gym.tasking.case import Case
 
 AUDITED = "ehr"
-"""The protocol whose tasks can be audited: others are not judged by the families' verifiers."""
+"""The protocol that can be audited; tasks of others are not judged by the families' verifiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class _Looked:
 
 
 Memory = dict[Any, _Looked]
-"""Findings from before, so that environments that share families are audited together quickly."""
+"""Earlier findings, so that environments that share families are audited together quickly."""
 
 
 def auditable(environment: Environment) -> str | None:
-    """The reason for which an environment cannot be audited, or None where it can."""
+    """Returns the reason why an environment cannot be audited; None if it can."""
     if environment.protocol != AUDITED:
         return f"it follows the protocol {environment.protocol}; an audit looks at the protocol {AUDITED}"
     if not environment.backend_kind.deterministic:
@@ -67,43 +67,43 @@ class Auditor:
     """Audits one environment.
 
     Args:
-        place: The environment's parts.
-        memory: What other auditors have found; this one's findings are added.
+        scenario: The environment's scenario.
+        memory: The findings of other auditors; this one's findings are added.
 
     Raises:
-        UsageError: It cannot be audited.
+        UsageError: The environment cannot be audited.
     """
 
-    def __init__(self, place: Scenario, memory: Memory | None = None) -> None:
-        why = auditable(place.environment)
-        self._is_drawn = place.tasks.source == DRAW
-        if why is None and not place.tasks.cases and not self._is_drawn:
+    def __init__(self, scenario: Scenario, memory: Memory | None = None) -> None:
+        why = auditable(scenario.environment)
+        self._is_drawn = scenario.tasks.source == DRAW
+        if why is None and not scenario.tasks.cases and not self._is_drawn:
             why = "it has no frozen cases"
         if why is not None:
-            raise UsageError(f"{place.environment.id}: {why}")
-        self.place = place
-        self.trial = Trial(place)
+            raise UsageError(f"{scenario.environment.id}: {why}")
+        self.scenario = scenario
+        self.trial = Trial(scenario)
         self._memory: Memory = {} if memory is None else memory
 
     def families(self) -> Iterator[tuple[Family, Sequence[Case]]]:
-        """The families that have cases, with them; all where cases are drawn."""
-        for family in self.place.tasks.catalogue.values():
+        """Yields the families that have cases, with their cases; all families if cases are drawn."""
+        for family in self.scenario.tasks.catalogue.values():
             if family.cases or self._is_drawn:
                 yield family, family.cases
 
     def audit(self, seed: int = 0, rollouts: int = 2, advance: Callable[[], None] = lambda: None) -> Audit:
-        """The whole audit.
+        """Audits the environment.
 
         Args:
-            seed: Chance of the graded players, and of what is drawn.
-            rollouts: How many episodes a case and skill they play.
+            seed: The seed of the graded players and of drawn cases.
+            rollouts: The number of episodes that graded players play for each case and skill.
             advance: Called after each family.
         """
-        found = Audit(self.place.environment.id)
+        found = Audit(self.scenario.environment.id)
         if self._is_drawn:
             self._count(found, seed, advance)
             return found
-        if self.place.environment.distinct:
+        if self.scenario.environment.distinct:
             self._count(found, seed)
         searches: list[Search] = []
         for family, cases in self.families():
@@ -121,19 +121,19 @@ class Auditor:
         return found
 
     def _count(self, found: Audit, seed: int, advance: Callable[[], None] = lambda: None) -> None:
-        """Counts the cases that can be drawn."""
-        found.wanted = self.place.environment.distinct
+        """Counts the different cases that can be drawn."""
+        found.wanted = self.scenario.environment.distinct
         for family, _ in self.families():
-            found.distinct[family.name] = count_distinct(family, self.place.chart, found.wanted or ENOUGH, seed)
+            found.distinct[family.name] = count_distinct(family, self.scenario.chart, found.wanted or ENOUGH, seed)
             advance()
 
     def _looked(self, family: Family, cases: Sequence[Case], seed: int, rollouts: int) -> _Looked:
-        rules = self.place.environment
+        rules = self.scenario.environment
         key = (rules.folder, rules.cohort, rules.archive, rules.max_steps, family.name, seed, rollouts)
         if key not in self._memory:
             search = Search(self.trial, family, cases)
             graded = grade(self.trial, family, cases, seed, rollouts)
             known, policies = try_rules(self.trial, family, cases), try_policies(self.trial, family, cases)
-            idle = idle_variants(family, self.place.chart, self.place.backend.now.isoformat())
+            idle = idle_variants(family, self.scenario.chart, self.scenario.backend.now.isoformat())
             self._memory[key] = _Looked(search, search.at_once(), search.best(), graded, known, policies, idle)
         return self._memory[key]

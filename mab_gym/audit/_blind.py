@@ -1,10 +1,11 @@
-"""The most that can be won without a single GET, by search over every text that could win anything.
+"""Finds the most that can be won without a single GET, by a search over every text that could win anything.
 
-A text is some orders and an answer. Tried are the orders of all gold solutions with the prompt's own words as blanks,
-none of them among these, and all answers that can be put together from the `items` of a family. There are millions of
-such texts, but a verifier judges the orders and each item of the answer on their own, so that it is enough to ask of
-every order, and of every item at every place, in which cases it is right when all else is; a text is right where all
-its parts are. What is found so is played through the environment, and beside it what people try first, as a whole.
+A text is some orders and an answer. The search covers the orders of all gold solutions, with the prompt's own words as
+blanks, no orders at all, and all answers that can be built from the `items` of a family. There are millions of such
+texts, but a verifier judges the orders and each item of the answer separately. So for each order, and for each item at
+each position, the search finds the cases in which it is right if all else is right. A text is right in the cases in
+which all its parts are. The best texts are then played through the environment, together with some that people try
+first.
 """
 
 from __future__ import annotations
@@ -24,32 +25,32 @@ from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
 
 AT_ONCE = ("FINISH([])", "FINISH()", "FINISH([null])", 'FINISH([""])', "FINISH([[]])", "FINISH(null)", "FINISH({})")
-"""All ways to finish at once without an answer."""
+"""The ways to finish at once without an answer."""
 FIRST_TRIES = ("[]", "[-1]", '["Patient not found"]', "[0]", "[null]", '[""]', "[true]", '["none"]', "[1]")
-"""Answers that people try first; they are tried as they are."""
+"""Answers that people try first; they are tried as whole texts."""
 _FREQUENT = 8
-"""How many of the most frequent right answers are tried as they are."""
+"""The number of most frequent right answers that are tried as whole texts."""
 
 _PLAYED = 3
-"""How many of the best texts are played through the environment."""
+"""The number of best texts that are played through the environment."""
 
 Places = dict[int, list[list[tuple[Item, int]]]]
-"""By length of the answer and place in it, items with the cases (a bit each) in which they are right."""
+"""Items with the cases in which they are right (one bit for each), by length of the answer and position in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """What the best text without a GET wins of a family.
+    """The best text without a GET in a family.
 
     Attributes:
         family: The family.
-        needs_reading: Whether its gold solutions read the chart.
-        text: The text; ``{{name}}`` stands for what the prompt says.
-        solved: How many cases it solves through the environment.
-        bound: How many any text solves, as the search has it; not less than ``solved``.
-        played: Out of how many cases.
-        tried: How many texts the search is over.
-        credit: The most partial credit that any of the likely texts earns, on average over the cases.
+        needs_reading: True if its gold solutions read the chart.
+        text: The text; ``{{name}}`` stands for a part of the prompt.
+        solved: The number of cases that it solves through the environment.
+        bound: The greatest number of cases that any text solves by the search; at least ``solved``.
+        played: The number of cases.
+        tried: The number of texts that the search covers.
+        credit: The greatest mean partial credit of the whole texts.
     """
 
     family: str
@@ -64,12 +65,12 @@ class Blind:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The one text that wins most of all cases.
+    """The one text that wins the most cases.
 
     Attributes:
         text: The text.
-        solved: How many cases it solves.
-        played: Out of how many.
+        solved: The number of cases that it solves.
+        played: The number of cases.
     """
 
     text: str = ""
@@ -79,7 +80,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A text, what it writes in each case, and the cases in which it should be right."""
+    """A text, its actions in each case, and the cases in which it should be right."""
 
     shown: Template
     actions: Sequence[Sequence[str]]
@@ -90,7 +91,7 @@ class Search:
     """The search in one family.
 
     Args:
-        trial: Where texts are tried.
+        trial: Tries the texts.
         family: The family.
         cases: Its cases.
     """
@@ -109,11 +110,11 @@ class Search:
         self._places, self._tried = self._items()
 
     def at_once(self) -> int:
-        """How many cases are solved by finishing at once, in any of the ways to write that."""
+        """Returns the number of cases that finishing at once solves, in any way to write it."""
         return sum(any(self._trial.play(self._family, case, (text,)) for text in AT_ONCE) for case in self.cases)
 
     def best(self) -> Blind:
-        """The text without a GET that solves most cases."""
+        """Returns the text without a GET that solves the most cases."""
         found = [text for order, mask in self._orders.items() for text in self._put_together(order, mask)]
         whole, credit = self._whole()
         ranked = sorted([*found, *whole], key=lambda text: -text.mask.bit_count())
@@ -125,13 +126,13 @@ class Search:
         return Blind(name, self.needs_reading, best, solved[best], bound, len(self.cases), tried, credit)
 
     def played(self, actions: Sequence[Sequence[str]]) -> int:
-        """How many cases are solved through the environment by what is written in each."""
+        """Returns the number of cases that the actions of each case solve through the environment."""
         return sum(
             self._trial.play(self._family, case, written) for case, written in zip(self.cases, actions, strict=True)
         )
 
     def constants(self) -> Places:
-        """The constants that are right where nothing is ordered."""
+        """Returns the constants that are right in cases without orders."""
         silent = self._orders[()]
         return {
             length: [
@@ -143,37 +144,31 @@ class Search:
     # --- parts -----------------------------------------------------------------------------------------------------
 
     def _right(self, order: Template) -> int:
-        """The cases in which an order is right when the answer is."""
+        """Returns the cases in which an order is right if the answer is."""
         return _mask(
             self._success(number, _answer(fill_in(text[-1], case)), order)
             for number, (case, text) in enumerate(zip(self.cases, self._own, strict=True))
         )
 
     def _items(self) -> tuple[Places, int]:
-        """The items that are right somewhere when all else is, and the number of answers that all items make."""
+        """Returns the items that are right in some case if all else is, and the number of answers they can build."""
         answers = [answer for answer in self._answers if answer is not None]
-        candidates = items(self._family, self.cases, self._trial.place.backend.now, answers)
+        candidates = items(self._family, self.cases, self._trial.scenario.backend.now, answers)
         if self._tolerant():
             more = {other.values: other for item in candidates for other in near(item)}
             candidates.extend(item for values, item in more.items() if values not in {c.values for c in candidates})
         places: Places = {}
         for length in sorted({len(answer) for answer in answers}):
-            masks = [
-                [
-                    (item, _mask(self._fits(item, place, n, length) for n in range(len(self.cases))))
-                    for item in candidates
-                ]
-                for place in range(length)
-            ]
+            masks = [[(item, self._fitting(item, place, length)) for item in candidates] for place in range(length)]
             places[length] = [[(item, mask) for item, mask in place if mask] for place in masks]
         return places, sum(len(candidates) ** length for length in places)
 
     def _fitting(self, item: Item, place: int, length: int) -> int:
-        """The cases in which an item is right at a place of an answer of this length."""
+        """Returns the cases in which an item is right at a position of an answer of this length."""
         return _mask(self._fits(item, place, number, length) for number in range(len(self.cases)))
 
     def _fits(self, item: Item, place: int, number: int, length: int) -> bool:
-        """Whether an item is right at a place of a case's answer of this length."""
+        """Tells if an item is right at a position of a case's answer of this length."""
         answer = self._answers[number]
         if answer is None or len(answer) != length or not item.values[number]:
             return False
@@ -182,7 +177,7 @@ class Search:
         return self._success(number, f"[{', '.join(written)}]", self._own[number][:-1])
 
     def _tolerant(self) -> bool:
-        """Whether any right number of an answer may be a little off."""
+        """Tells if a number of some answer may be slightly different and still right."""
         for number, answer in enumerate(self._answers):
             for place, value in enumerate(answer or ()):
                 for other in near(Item(json.dumps(value), (json.dumps(value),) * len(self.cases))):
@@ -195,7 +190,7 @@ class Search:
         return verdict.success
 
     def _writes(self, orders: Template, number: int) -> tuple[Write, ...]:
-        """What the record system does for some orders in a case."""
+        """Returns the record system's writes for some orders in a case."""
         if (orders, number) not in self._stored:
             actions = [fill_in(order, self.cases[number]) for order in orders]
             self._stored[orders, number] = self._trial.writes(actions)
@@ -204,7 +199,7 @@ class Search:
     # --- texts -----------------------------------------------------------------------------------------------------
 
     def _put_together(self, orders: Template, mask: int) -> Iterator[_Candidate]:
-        """The best answer of each length with some orders that are right in these cases."""
+        """Yields the best answer of each length for orders that are right in these cases."""
         for length, places in self._places.items():
             fitting = mask & _mask(answer is not None and len(answer) == length for answer in self._answers)
             right, chosen = best_product(places, fitting)
@@ -220,7 +215,7 @@ class Search:
                 yield _Candidate(shown, actions, right)
 
     def _whole(self) -> tuple[list[_Candidate], float]:
-        """Texts that are tried as a whole: the likely answers with each of the orders; and their most credit."""
+        """Tries whole texts: likely answers with each of the orders; returns them and their greatest mean credit."""
         frequent = Counter(text[-1] for text in self._own).most_common(_FREQUENT)
         finishes = dict.fromkeys([*(f"FINISH({answer})" for answer in FIRST_TRIES), *(text for text, _ in frequent)])
         found: list[_Candidate] = []
@@ -239,7 +234,7 @@ class Search:
 
 
 def best_constant(searches: Sequence[Search]) -> Constant:
-    """The one text, the same for all cases of all families, that solves most of them."""
+    """Returns the one text that solves the most cases of all families."""
     merged: dict[int, list[dict[str, tuple[Item, int]]]] = {}
     begin = 0
     for search in searches:
@@ -262,14 +257,14 @@ def best_constant(searches: Sequence[Search]) -> Constant:
 
 
 def best_product(places: Sequence[Sequence[tuple[Item, int]]], within: int) -> tuple[int, tuple[Item, ...]]:
-    """One item for each place, so that all are right together in as many cases as possible.
+    """Chooses one item for each position, so that all are right together in as many cases as possible.
 
     Args:
-        places: For each place the items, with the cases in which they are right.
+        places: For each position the items, with the cases in which they are right.
         within: The cases that count.
 
     Returns:
-        The cases and the items; no cases where there are none.
+        The cases and the items; 0 and no items if there are no such cases.
     """
     if not within:
         return 0, ()
@@ -279,7 +274,7 @@ def best_product(places: Sequence[Sequence[tuple[Item, int]]], within: int) -> t
     for item, mask in sorted(places[0], key=lambda each: -(each[1] & within).bit_count()):
         left = mask & within
         if left.bit_count() <= best[0].bit_count():
-            break  # those that follow are right in no more cases than this one
+            break  # the following items are right in no more cases
         right, rest = best_product(places[1:], left)
         if right.bit_count() > best[0].bit_count():
             best = right, (item, *rest)
@@ -291,7 +286,7 @@ def _mask(right: Iterable[bool]) -> int:
 
 
 def _answer(action: str) -> str:
-    """What stands between the brackets of a FINISH."""
+    """Returns the text between the brackets of a FINISH."""
     match parse_action(action):
         case Finish(answer):
             return answer
@@ -299,7 +294,7 @@ def _answer(action: str) -> str:
 
 
 def _read(action: str) -> list[Any] | None:
-    """The answer of a FINISH as a list, or None where it is none."""
+    """Returns the answer of a FINISH as a list, or None if it is not one."""
     try:
         return list(read_answer(_answer(action)))
     except ValueError:

@@ -1,7 +1,7 @@
-"""The number of different cases that an environment with fresh ones at every reset can draw.
+"""Estimates the number of different cases that an environment with drawn cases has.
 
-Two cases are different where their parameters are: what is asked, and about whom. Nobody can learn by heart what seldom
-comes twice.
+Two cases are different if their parameters are, such as the patient. Cases that rarely come twice cannot be learnt by
+heart.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from mab_gym.tasking._family import Family
 from mab_gym.tasking.chart import Chart
 
 ENOUGH = 10_000
-"""Counting ends with so many, where nobody says how many there must be."""
+"""Counting ends at so many cases if the environment does not say how many there must be."""
 PEOPLE = 500
-"""So many people are looked at, or all: with a share p of them there are cases of p times the people."""
+"""The size of the sample of people; if a share p of them has a case, p times all people have one."""
 _ROUND = 1000
 _LEAST_NEW = 20
-"""Drawing ends with the first round of a thousand draws that brings fewer new cases."""
+"""Drawing ends with the first round that finds fewer new cases."""
 
 
 def count_distinct(family: Family, chart: Chart, wanted: int, seed: int = 0) -> int:
@@ -25,9 +25,9 @@ def count_distinct(family: Family, chart: Chart, wanted: int, seed: int = 0) -> 
 
     Args:
         family: The family.
-        chart: Where its cases are drawn from.
-        wanted: Counting ends where there are as many.
-        seed: Chance of the people who are looked at and of the draws.
+        chart: The chart to draw from.
+        wanted: Counting ends at so many cases.
+        seed: The seed of the sample and of the draws.
     """
     rng = random.Random(f"{family.name}/{seed}")
     found = _people(family, chart, rng)
@@ -35,7 +35,7 @@ def count_distinct(family: Family, chart: Chart, wanted: int, seed: int = 0) -> 
 
 
 def _people(family: Family, chart: Chart, rng: random.Random) -> int:
-    """The number of people of whom there is a case; 0 where cases are not drawn from those who have charts."""
+    """Estimates the number of people who have a case; 0 if cases are not drawn from people with charts."""
     everybody = list(chart.patients())
     looked_at = rng.sample(everybody, min(PEOPLE, len(everybody)))
     fitting = 0
@@ -51,7 +51,7 @@ def _people(family: Family, chart: Chart, rng: random.Random) -> int:
 
 
 def _drawn(family: Family, chart: Chart, rng: random.Random, wanted: int) -> int:
-    """The number of different cases among as many as it is worth to draw."""
+    """Counts the different cases among draws, until a round finds few new ones."""
     wheel = [branch for branch, share in family.branches.items() for _ in range(share)]
     seen: set[str] = set()
     while len(seen) < wanted:

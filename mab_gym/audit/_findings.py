@@ -1,4 +1,4 @@
-"""The findings of an audit, and the limits that they are held against."""
+"""The findings of an audit, and their limits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
 LEAST_BRANCH = 0.10
 """The least share of a family that a branch may have."""
 MOST_BLIND = 0.05
-"""The most that policies without a GET may win of the families that need reading."""
+"""The greatest share that policies without a GET may win in the families that need reading."""
 MOST_CONSTANT = 0.03
-"""The most that one text may win of all cases."""
+"""The greatest share of all cases that one text may win."""
 
 
 @dataclass(slots=True)
@@ -25,16 +25,16 @@ class Audit:
 
     Attributes:
         environment: The environment's id.
-        branches: By family, how many cases each branch has.
-        at_once: How many cases are solved by finishing at once, over all ways to write that.
-        blind: The best texts without a GET, by family.
-        constant: The one text that wins most of all cases.
-        graded: How graded players do, by family.
-        rules: Whether rules bite and shortcuts win, by family.
-        policies: What careless policies earn, by family.
+        branches: The number of cases of each branch, by family.
+        at_once: The number of cases that finishing at once solves, in any way to write it.
+        blind: The best text without a GET of each family.
+        constant: The one text that wins the most cases.
+        graded: The success of graded players in each family.
+        rules: The results of broken rules and shortcuts in each family.
+        policies: The credit of careless policies in each family.
         idle: The variants that change nothing, by family.
-        distinct: Where fresh cases are drawn, how many different ones there are at least, by family.
-        wanted: How many there must be.
+        distinct: The least number of different cases that can be drawn, by family; empty if cases are frozen.
+        wanted: The number of different cases that there must be.
     """
 
     environment: str = ""
@@ -61,16 +61,16 @@ class Audit:
 
     @property
     def blind_share(self) -> float:
-        """The share that can be won, unread, of the families that need reading, by the best text of each."""
+        """The share won by the best text of each family without a GET, in the families that need reading."""
         return sum(b.bound for b in self.reading) / max(1, sum(b.played for b in self.reading))
 
     @property
     def constant_share(self) -> float:
-        """The share that one text can win of all."""
+        """The share of all cases that one text can win."""
         return self.constant.solved / max(1, self.constant.played)
 
     def faults(self) -> list[str]:
-        """Each limit that is not kept, in a sentence."""
+        """Returns a sentence for each limit that is not kept."""
         found = [
             f"{family}: the branch {branch} has {count} of {sum(shares.values())} cases, less than {LEAST_BRANCH:.0%}"
             for family, shares in self.branches.items()
@@ -81,7 +81,8 @@ class Audit:
             found.append(f"finishing at once solves {self.at_once} cases")
         if self.blind_share > MOST_BLIND:
             found.append(f"not reading wins {self.blind_share:.1%} of what needs reading, more than {MOST_BLIND:.0%}")
-        if self.constant.solved > 1 and self.constant_share > MOST_CONSTANT:  # one case always can be known by heart
+        # A single case can always be known by heart.
+        if self.constant.solved > 1 and self.constant_share > MOST_CONSTANT:
             found.append(f"one text wins {self.constant_share:.1%} of all, more than {MOST_CONSTANT:.0%}")
         found.extend(
             f"{family}: {count:,} different cases, fewer than {self.wanted:,}"
@@ -94,7 +95,7 @@ class Audit:
 
 
 def to_json(audit: Audit) -> dict[str, Any]:
-    """An audit as plain data."""
+    """Returns an audit as plain data."""
     return {
         "environment": audit.environment,
         "cases": audit.cases,

@@ -1,4 +1,4 @@
-"""Players of graded skill: each step of the gold solution is right with a probability, else a weak player's mistake."""
+"""Players of graded skill: each step follows the gold solution with a probability, else it is a typical mistake."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mab_gym.tasking.case import Case
 
 SKILLS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 GROUP = 8
-"""Rollouts of one case that are compared with one another, as group-relative policy gradients do."""
+"""The number of rollouts of one case that are compared with one another, as in group-relative policy gradients."""
 GROUP_SKILLS = (0.2, 0.5, 0.8)
-"""The skills of the players whose groups are looked at."""
+"""The skills of the players whose groups are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """How players of graded skill do at a family.
+    """The success of players of graded skill in a family.
 
     Attributes:
         family: The family.
-        success: By skill, the share of episodes that were solved.
-        episodes: How many were played at each skill.
-        telling: By kind of reward (``sparse``, ``partial``) and skill, the share of groups of rollouts whose rewards
-            are not all equal.
+        success: The share of solved episodes, by skill.
+        episodes: The number of episodes at each skill.
+        telling: The share of groups of rollouts whose rewards are not all equal, by kind of reward (``sparse``,
+            ``partial``) and skill.
     """
 
     family: str
@@ -38,7 +38,7 @@ class Graded:
 
     @property
     def rises(self) -> bool:
-        """Whether success rises with skill: clearly from end to end, and nowhere falls by more than chance explains."""
+        """True if success rises clearly from the least to the greatest skill, and never falls by more than chance."""
         rates = [self.success[skill] for skill in SKILLS]
         slack = [2 * sqrt(2 * max(rate * (1 - rate), 0.02) / self.episodes) for rate in rates]
         falls = any(later < earlier - room for earlier, later, room in zip(rates, rates[1:], slack, strict=False))
@@ -49,11 +49,11 @@ def grade(trial: Trial, family: Family, cases: Sequence[Case], seed: int, rollou
     """Lets players of graded skill play a family.
 
     Args:
-        trial: Where they play.
+        trial: Plays the episodes.
         family: The family.
         cases: Its cases.
         seed: Equal seeds give equal players.
-        rollouts: How many episodes a case and skill they play.
+        rollouts: The number of episodes for each case and skill.
     """
 
     def rolled(case: Case, skill: float, turn: str) -> Mapping[str, float]:

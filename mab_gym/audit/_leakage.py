@@ -1,7 +1,7 @@
-"""Whether two sets of people, charts and cases have anything in common: what a model trained on one knows of the other.
+"""Compares two sets of people, charts and cases: a model trained on one must know nothing of the other.
 
-Compared are Patient ids, identifiers, people (name and date of birth), full names, phone and address together, whole
-charts (`mab_gym.audit._alike`), and, where both are environments, the cases' prompts and the longer texts in them.
+It compares Patient ids, identifiers, people (name and date of birth), full names, phone with address, whole charts
+(`mab_gym.audit._alike`) and, if both are environments, the cases' prompts and the longer texts in them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from mab_gym.tasking.case import Case
 
 EXAMPLES: Final = 3
 _LEAST_WORDS: Final = 8
-"""Texts of so many words in a case are somebody's own; shorter ones, such as a blood pressure, are not."""
+"""From so many words on, a text in a case should be unique; shorter ones, such as a blood pressure, need not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What one side consists of.
+    """The material of one side of the comparison.
 
     Attributes:
-        name: What the user called it.
-        facts: By what is compared, the set of what is there.
+        name: The user's name for it.
+        facts: The set of facts of each kind, as in "Patient ids".
         charts: Sketches of the charts by Patient id.
     """
 
@@ -40,15 +40,15 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One line of the audit.
+class Overlap:
+    """The overlap of two sides in one kind of facts.
 
     Attributes:
-        what: What was compared.
-        first: How many of them one side has.
-        second: How many the other has.
-        shared: How many are common to both.
-        examples: Some of those.
+        what: The kind of facts.
+        first: The number of facts on the first side.
+        second: The number of facts on the second side.
+        shared: The number of facts on both sides.
+        examples: Some of the shared facts.
     """
 
     what: str
@@ -61,13 +61,13 @@ class Comparison:
 def material(
     name: str, archive: Archive, cases: Iterable[tuple[Family, Case]] | None = None, now: str = ""
 ) -> Material:
-    """Reads what one side consists of.
+    """Reads the material of one side.
 
     Args:
-        name: What to call it.
+        name: Its name.
         archive: Its records.
-        cases: Its cases with their families; None where it is a cohort alone.
-        now: The clock that prompts are filled with.
+        cases: Its cases with their families; None for a cohort without cases.
+        now: The clock for prompts.
     """
     facts: dict[str, set[str]] = {}
     if (patients := archive.tables.get("Patient")) is not None:
@@ -85,23 +85,23 @@ def material(
     return Material(name, frozen, sketches(archive.tables.get("Observation")))
 
 
-def compare(first: Material, second: Material) -> list[Comparison]:
-    """Everything that is compared, with what is shared."""
+def compare(first: Material, second: Material) -> list[Overlap]:
+    """Returns the overlap in each kind of facts, and in charts."""
     lines = []
     for what in dict.fromkeys((*first.facts, *second.facts)):
         if what in ("case prompts", "texts in cases") and (what not in first.facts or what not in second.facts):
             continue
         ours, theirs = first.facts.get(what, frozenset()), second.facts.get(what, frozenset())
         shared = sorted(ours & theirs)
-        lines.append(Comparison(what, len(ours), len(theirs), len(shared), shared[:EXAMPLES]))
+        lines.append(Overlap(what, len(ours), len(theirs), len(shared), shared[:EXAMPLES]))
     alike = list(nearly_the_same(first.charts, second.charts))
     examples = [f"{pair.first} and {pair.second}: {pair.share:.0%}" for pair in alike[:EXAMPLES]]
-    lines.append(Comparison("charts nearly the same", len(first.charts), len(second.charts), len(alike), examples))
+    lines.append(Overlap("charts nearly the same", len(first.charts), len(second.charts), len(alike), examples))
     return lines
 
 
 def _facts_of(patient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What tells one person from others."""
+    """Yields the facts that identify a person, each with its kind."""
     yield "Patient ids", str(patient["id"])
     for identifier in _listed(patient.get("identifier")):
         if identifier.get("value"):
@@ -128,5 +128,5 @@ def _listed(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _plain(text: str) -> str:
-    """A text without case, punctuation and spacing."""
+    """Returns a text without case, punctuation and extra spaces."""
     return " ".join(re.findall(r"[^\W_]+", folded(text)))

@@ -1,4 +1,4 @@
-"""Partial credit of careless policies: none may earn as much as an honest try with one detail wrong."""
+"""Plays careless policies: none may earn as much partial credit as an honest try with one detail wrong."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Policies:
 
     Attributes:
         family: The family.
-        credit: By policy, the most first; empty where the family never writes.
+        credit: The mean credit by policy, the greatest first; empty if the family has no such policies.
     """
 
     family: str
     credit: Mapping[str, float]
 
     def faults(self) -> list[str]:
-        """Careless policies that earn as much as an honest try, each in a sentence."""
+        """Returns a sentence for each careless policy that earns as much as an honest try."""
         return [
             f"{self.family}: the policy that {name} earns {earned:.2f}, an honest try {self.credit[HONEST]:.2f}"
             for name, earned in self.credit.items()
@@ -45,8 +45,8 @@ class Policies:
 def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policies:
     """Plays the careless policies and the honest one on a family's cases.
 
-    Families that write nothing have no such policies, nor have those that ask for no answer: what is to be written
-    there stands in the prompt.
+    Families that write nothing have no such policies. Neither have families without an answer: there the prompt itself
+    says what to write.
     """
     gold = [trial.gold_run(family, case) for case in cases]
     if not any(run.writes for run in gold) or all(run.answer == "[]" for run in gold):
@@ -67,30 +67,30 @@ def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policie
             done = trial.writes([_post(trial, write) for write in written])
             earned[name] += round(10_000 * trial.judge(family, case, said, done).credit)
     if all(run.writes for run in gold):
-        del earned["always orders"]  # so does everybody
+        del earned["always orders"]  # that is right in such a family
     return Policies(family.name, {name: total / 10_000 / len(cases) for name, total in earned.most_common()})
 
 
 def _usual(writes: Sequence[list[Json]]) -> list[Json]:
-    """The orders of the kind that is most often due."""
+    """Returns the orders of the kind that is due most often."""
     kinds = Counter(tuple(write["resourceType"] for write in each) for each in writes)
     kind, _ = kinds.most_common(1)[0]
     return next(each for each in writes if tuple(write["resourceType"] for write in each) == kind)
 
 
 def _for(case: Case, answer: str, write: Json) -> Json:
-    """The same order for the case's patient, whom the prompt or the answer names."""
+    """Returns the same order for the case's patient, whom the prompt or the answer names."""
     named = case.params.get("mrn") or next((item for item in json.loads(answer) if _ID.fullmatch(str(item))), "")
     about = {"reference": f"Patient/{named}"}
     return {name: about if name in ("subject", "for", "patient") else value for name, value in write.items()}
 
 
 def _post(trial: Trial, write: Json) -> str:
-    return render(Post(f"{trial.place.backend.base_url}/{write['resourceType']}", json.dumps(write)))
+    return render(Post(f"{trial.scenario.backend.base_url}/{write['resourceType']}", json.dumps(write)))
 
 
 def _slipped(writes: Sequence[Json]) -> list[Json]:
-    """The orders with the first one's date a minute late."""
+    """Returns the orders with the date of the first one a minute late."""
     if not writes:
         return []
     first = dict(writes[0])

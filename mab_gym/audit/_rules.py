@@ -1,4 +1,4 @@
-"""Rules that must bite and shortcuts that must not win: the gold solution played with one thing wrong."""
+"""Plays the gold solution with one rule broken or by a shortcut: rules must matter, and shortcuts must not win."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
 
 LEAST_BITE: Final = 0.15
-"""Of a family's cases so many must be lost by whoever does not know a rule of it."""
+"""The least share of a family's cases that breaking one of its rules must lose."""
 MOST_BY_SHORTCUT: Final = 0.60
-"""Of a family's cases no shortcut may win more, but where the family says why."""
+"""The greatest share of a family's cases that a shortcut may win, unless the family excuses it."""
 
 
 def _first_page(action: str) -> str:
@@ -34,19 +34,19 @@ SHORTCUTS: Final[Mapping[str, Callable[[str], str]]] = {
     "last_loaded": _last_loaded,
     "greatest_id": _greatest_id,
 }
-"""Ways to search that save the thinking: the first page as it comes, the last loaded first, the greatest id first."""
+"""Careless searches: the first page in any order, the last loaded first, the greatest id first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A family against the careless.
+    """The results of broken rules and shortcuts in a family.
 
     Attributes:
         family: The family.
         played: The number of its cases.
-        lost: By rule, the number of cases that are lost by whoever breaks it.
-        won: By shortcut, the number of cases that it wins; none for families without sorted searches.
-        excused: By rule or shortcut, why the family lets it pass.
+        lost: The number of cases that breaking a rule loses, by rule.
+        won: The number of cases that a shortcut wins, by shortcut; empty for families without sorted searches.
+        excused: The family's reason to excuse a rule or shortcut, by its name.
     """
 
     family: str
@@ -56,7 +56,7 @@ class Rules:
     excused: Mapping[str, str] = field(default_factory=dict)
 
     def faults(self) -> list[str]:
-        """Rules that do not bite and shortcuts that win, each in a sentence."""
+        """Returns a sentence for each rule that does not matter and each shortcut that wins."""
         blunt = [
             f"{self.family}: breaking the rule {rule!r} loses {lost} of {self.played} cases, less than {LEAST_BITE:.0%}"
             for rule, lost in self.lost.items()

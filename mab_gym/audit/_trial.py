@@ -1,4 +1,4 @@
-"""Trying texts on cases: through the environment, or quickly, as a verifier sees what they leave behind."""
+"""Tries texts on cases: through the environment or, faster, by the verifier alone."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from mab_gym.episode import check_counts
 from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._family import Family
-from mab_gym.tasking._gold import GoldRun, play_gold
+from mab_gym.tasking._gold import GoldRun, follow, play_gold
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
-from mab_gym.tasking.solving import Desk
+from mab_gym.tasking.solving import Desk, Reply
 from mab_gym.tasking.verdict import Verdict
 
 
 class Slips(Protocol):
-    """Somebody who does not always do what they should."""
+    """A player who sometimes makes a mistake."""
 
     def instead_of(self, action: str) -> str:
-        """The action that takes an action's place."""
+        """Returns the action that the player takes in place of the right one."""
         ...
 
 
 class Trial:
     """Tries texts on the cases of an environment."""
 
-    def __init__(self, place: Scenario) -> None:
-        self.place = place
-        self._session = place.backend.open()
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._session = scenario.backend.open()
 
     def play(self, family: Family, case: Case, actions: Sequence[str]) -> bool:
         """Tells if these actions, played through the environment, solve a case."""
-        episode = self.place.new_episode()
+        episode = self.scenario.new_episode()
         episode.reset(family, case)
         for action in actions:
             step = episode.step(action)
@@ -48,39 +48,40 @@ class Trial:
         return False
 
     def writes(self, actions: Sequence[str]) -> tuple[Write, ...]:
-        """The writes that the record system makes of these POSTs, from the snapshot on."""
+        """Executes these POSTs on the snapshot and returns the record system's writes."""
         self._session.reset()
         for action in actions:
             match parse_action(action):
                 case Post(url, body):
-                    target = resolve(url, self.place.backend.base_url)
+                    target = resolve(url, self.scenario.backend.base_url)
                     self._session.handle(Request("POST", target, {"content-type": "application/fhir+json"}, body))
         return tuple(self._session.writes)
 
     def judge(self, family: Family, case: Case, answer: str, writes: Sequence[Write] = ()) -> Verdict:
-        """The verdict on an answer and on what was written."""
-        return family.verify(case, self.place.chart, Result(answer, writes))
+        """Returns the verdict on an answer and writes."""
+        return family.verify(case, self.scenario.chart, Result(answer, writes))
 
     def gold(self, family: Family, case: Case) -> list[str]:
-        """The actions of the gold solution."""
-        episode = self.place.new_episode()
-        observation, _ = episode.reset(family, case)
-        oracle = Oracle()
-        oracle.brief(self.place, case)
+        """Returns the actions of the gold solution."""
+        episode = self.scenario.new_episode()
+        episode.reset(family, case)
         actions: list[str] = []
-        while not episode.over:
-            actions.append(oracle.act({"fhir": observation["fhir"], "status": observation["status"]}))
-            step = episode.step(actions[-1])
+
+        def act(action: str) -> Reply | None:
+            actions.append(action)
+            step = episode.step(action)
             check_counts(step.info)
-            observation = step.observation
+            return None if episode.over else Reply(step.observation["status"], step.observation["fhir"])
+
+        follow(family.solve(case, self._desk()), case, act)
         return actions
 
     def gold_run(self, family: Family, case: Case) -> GoldRun:
-        """The answer and the writes of the gold solution."""
+        """Returns the answer and the writes of the gold solution."""
         return play_gold(family.solve, case, self._desk(), self._session)
 
     def rules(self, family: Family, case: Case) -> list[str]:
-        """The rules that the gold solution names on its way."""
+        """Returns the rules that the gold solution names."""
         desk = self._desk()
         play_gold(family.solve, case, desk, self._session)
         return desk.rules
@@ -91,13 +92,13 @@ class Trial:
         Args:
             family: The family.
             case: The case.
-            rule: Which rule is broken; empty for none.
-            change: What becomes of each GET.
+            rule: The broken rule; empty for none.
+            change: Changes the URL of each GET.
         """
         desk = self._desk(rule)
         try:
             run = play_gold(family.solve, case, desk, self._session, change)
-        except Exception:  # who is careless finds nothing, and does not know any further
+        except Exception:  # a careless player may find nothing, and the solution cannot go on
             return False
         done = self.writes(
             [render(Post(f"{desk.base_url}/{each['resourceType']}", json.dumps(each))) for each in run.writes]
@@ -105,18 +106,18 @@ class Trial:
         return self.judge(family, case, run.answer, done).success
 
     def _desk(self, careless: str = "") -> Desk:
-        return Desk(self.place.backend.base_url, self.place.backend.now, careless=careless)
+        return Desk(self.scenario.backend.base_url, self.scenario.backend.now, careless=careless)
 
     def slipping(self, family: Family, case: Case, slips: Slips) -> Mapping[str, float]:
-        """The gold solution played by somebody who slips: its reward, and with partial credit."""
-        episode = self.place.new_episode()
+        """Plays the gold solution with mistakes; returns the ``sparse`` and the ``partial`` reward."""
+        episode = self.scenario.new_episode()
         observation, _ = episode.reset(family, case)
         oracle = Oracle()
-        oracle.brief(self.place, case)
+        oracle.brief(self.scenario, case)
         while True:
             try:
                 action = oracle.act({"fhir": observation["fhir"], "status": observation["status"]})
-            except Exception:  # what it was shown is not what it asked for
+            except Exception:  # after a mistake, the reply is not what the solution expects
                 action = LOST
             step = episode.step(slips.instead_of(action))
             check_counts(step.info)

@@ -1,7 +1,7 @@
-"""What somebody who does not read the chart can put into an answer: guesses, and what the prompt says.
+"""The items that an answer can have without reading the chart: guesses, and words of the prompt.
 
-An `Item` is one item of an answer as a policy would write it: a constant, or something that follows from the prompt of
-the case at hand, such as its second date, a year before its first moment, or the years from a date until now.
+An `Item` is one item of an answer as a policy writes it: a constant, or something that follows from the prompt of the
+case, such as its second date, a year before its first moment, or the years from a date until now.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import read_moment
 
 NEAR = (-0.1, -0.05, 0.05, 0.1)
-"""What is added to numbers, so that one number may stand for several within a verifier's tolerance."""
+"""Differences that are added to numbers, since one number may be right for several within a verifier's tolerance."""
 
 _MOMENT = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b(?!T)")
@@ -33,8 +33,8 @@ class Item:
     """One item of an answer.
 
     Attributes:
-        shown: As people read it: the constant as JSON, or the name of what it is in double braces.
-        values: For each case of the family, what is written, as JSON; empty where this case's prompt has no such thing.
+        shown: The item for people: the constant as JSON, or the name of a part of the prompt in double braces.
+        values: The JSON that is written in each case of the family; empty if the case's prompt has no such part.
     """
 
     shown: str
@@ -42,18 +42,18 @@ class Item:
 
     @property
     def constant(self) -> bool:
-        """Whether it is the same for all cases, whatever their prompts say."""
+        """True if it is the same for all cases, whatever their prompts say."""
         return not self.shown.startswith("{{")
 
 
 def items(family: Family, cases: Sequence[Case], now: datetime, answers: Iterable[Sequence[Any]]) -> list[Item]:
-    """All items worth trying, no two of which write the same.
+    """Returns all items worth trying; no two write the same.
 
     Args:
         family: The family.
         cases: Its cases.
         now: The record system's clock.
-        answers: All right answers, as lists.
+        answers: All right answers.
     """
     found: dict[tuple[str, ...], Item] = {}
     for value in [*(item for answer in answers for item in answer), *_GUESSES]:
@@ -63,13 +63,13 @@ def items(family: Family, cases: Sequence[Case], now: datetime, answers: Iterabl
     prompts = [dict(prompt_words(family, case, now)) for case in cases]
     for name in dict.fromkeys(name for prompt in prompts for name in prompt):
         values = tuple(json.dumps(prompt[name]) if name in prompt else "" for prompt in prompts)
-        same = len(set(values)) == 1  # said in the same place of all prompts, and so as good as a constant
+        same = len(set(values)) == 1  # all prompts say the same, so it is as good as a constant
         found.setdefault(values, Item(values[0] if same else f"{{{{{name}}}}}", values))
     return list(found.values())
 
 
 def near(item: Item) -> Iterator[Item]:
-    """Constants near a number; nothing for other items."""
+    """Yields constants near a number; nothing for other items."""
     value = json.loads(item.values[0]) if item.constant else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         for step in NEAR:
@@ -78,7 +78,7 @@ def near(item: Item) -> Iterator[Item]:
 
 
 def same_thing(written: str) -> str:
-    """One text for all ways to write a number or an instant."""
+    """Returns the same text for all ways to write a number or an instant."""
     value = json.loads(written)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:.6f}"
@@ -87,7 +87,7 @@ def same_thing(written: str) -> str:
 
 
 def prompt_words(family: Family, case: Case, now: datetime) -> Iterator[tuple[str, Any]]:
-    """What a case's prompt says, by name, and what follows from it."""
+    """Yields the parts of a case's prompt, and what follows from them, by name."""
     context, question = family.prompt(case, now.isoformat())
     yield from case.params.items()
     for kind, pattern, text in (
@@ -102,7 +102,7 @@ def prompt_words(family: Family, case: Case, now: datetime) -> Iterator[tuple[st
 
 
 def _following(name: str, kind: str, text: str, now: datetime) -> Iterator[tuple[str, Any]]:
-    """What one part of a prompt gives."""
+    """Yields a part of a prompt and what follows from it."""
     yield name, text
     try:
         if kind == "moment":
@@ -111,7 +111,7 @@ def _following(name: str, kind: str, text: str, now: datetime) -> Iterator[tuple
             yield from _about(name, date.fromisoformat(text), now.date())
         elif kind == "number":
             yield f"{name} as a number", json.loads(text)
-    except (ValueError, OverflowError):  # no such day, or one at the edge of the calendar
+    except (ValueError, OverflowError):  # there is no such day, or it is at the edge of the calendar
         return
 
 

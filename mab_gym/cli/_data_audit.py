@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mab_gym.audit._leakage import Comparison, Material, compare, material
+from mab_gym.audit._leakage import Material, Overlap, compare, material
 from mab_gym.cli._cohorts import MEANT, opened
 from mab_gym.cli._console import output
 from mab_gym.cli._environment import make
@@ -61,7 +61,7 @@ def _material(name: str) -> Material:
     return material(name, opened(name))
 
 
-def _table(first: str, second: str, lines: list[Comparison]) -> Table:
+def _table(first: str, second: str, lines: list[Overlap]) -> Table:
     sides = (escape(first), escape(second))
     table = Table("compared", *sides, "shared", "for instance", title="What two sets have in common")
     for line in lines:

@@ -11,7 +11,7 @@ from mab_gym.cli._console import counting, errors, output
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.report._expected import Expected, expected_of
 from mab_gym.report._page import write_report
-from mab_gym.report._runs import Run, labels, read_run
+from mab_gym.report._runs import ReportedRun, labels, read_run
 
 
 def report(
@@ -31,7 +31,7 @@ def report(
     output.print(f"{out}: {total:,} episodes of {len(read)} runs, {size / 1e6:.1f} MB", markup=False, soft_wrap=True)
 
 
-def _gold(run: Run) -> Expected:
+def _gold(run: ReportedRun) -> Expected:
     """Gives the actions of the gold solutions; none, with a line that says why, where they cannot be played."""
     try:
         return expected_of(run)

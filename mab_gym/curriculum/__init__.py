@@ -1,19 +1,23 @@
-"""Which cases to train on next: by difficulty, family and branch, after how often they were solved so far.
+"""Curricula: choose the next training cases by difficulty, family and branch, from the success so far.
 
-A curriculum is a plain object. Whoever collects rollouts asks it for options and tells it how the episode ended:
+A curriculum chooses among strata: a `Stratum` is one branch of one family. It is a plain object. The code that collects
+rollouts asks it for the options of each reset, and gives it the last info of each episode:
 
-    curriculum = Curriculum(arms_of(env))
+    curriculum = Curriculum(strata(env))
     env.reset(seed=seed, options=curriculum.next_options(rng))
     ...
     curriculum.record(info)          # the episode's last info
 
-`CurriculumWrapper` does both for one environment. Equal chance and equal records give equal choices.
+`CurriculumWrapper` does both for one environment. `Curriculum` prefers strata with a success rate near a target,
+`StagedCurriculum` goes from easy to hard, and `CaseSampler` is the base for others. Equal random numbers and equal
+records give equal choices. A curriculum can be saved and loaded. It sees infos and never the cases themselves; the
+room plays no episodes. Reading begins in `_sampler`.
 """
 
 from mab_gym.curriculum._adaptive import Curriculum
 from mab_gym.curriculum._sampler import CaseSampler
 from mab_gym.curriculum._staged import StagedCurriculum
-from mab_gym.curriculum._strata import Arm, arms_of
+from mab_gym.curriculum._strata import Stratum, strata
 from mab_gym.curriculum._wrapper import CurriculumWrapper
 
-__all__ = ["Arm", "CaseSampler", "Curriculum", "CurriculumWrapper", "StagedCurriculum", "arms_of"]
+__all__ = ["CaseSampler", "Curriculum", "CurriculumWrapper", "StagedCurriculum", "Stratum", "strata"]

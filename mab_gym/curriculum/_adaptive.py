@@ -1,37 +1,39 @@
-"""A curriculum that looks for what is neither always solved nor never."""
+"""A curriculum that prefers strata that are neither always solved nor never."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from mab_gym.curriculum._sampler import CaseSampler, within
-from mab_gym.curriculum._strata import Arm, Record
+from mab_gym.curriculum._strata import Record, Stratum
 
 
 class Curriculum(CaseSampler):
-    """Chooses what is neither always solved nor never: cases whose success rate is near a target.
+    """Prefers strata with a success rate near a target, which are neither always solved nor never.
 
-    An arm with the recent rate ``p`` and the target ``t`` weighs ``((p/t)**t * ((1-p)/(1-t))**(1-t)) ** focus``, which
-    is 1 at the target and 0 at 0 and at 1; for a target of 0.5 and a focus of 2 that is ``4 * p * (1 - p)``, the
-    variance of success and failure. An arm that has not been played yet has the target rate, so that all are tried.
+    A stratum with the recent rate ``p`` and the target ``t`` has the weight ``((p/t)**t * ((1-p)/(1-t))**(1-t)) **
+    focus``, which is 1 at the target and 0 at the rates 0 and 1. For a target of 0.5 and a focus of 2 that is
+    ``4 * p * (1 - p)``, proportional to the variance of success. A stratum that was not played yet counts as having
+    the target rate, so that all are tried.
 
     Args:
-        arms: See `CaseSampler`.
-        target: The success rate that is sought, between 0 and 1.
-        focus: How sharply, from 0 (not at all) to 1000.
-        progress: Adds so many times by how much an arm's rate has changed of late: what is being learnt, or forgotten,
-            is played more.
-        explore: The share of episodes whose arm is chosen evenly, so that nothing is lost from sight.
-        decay: See `CaseSampler`; 0.95 remembers some twenty episodes of an arm.
-        outcome: See `CaseSampler`.
+        strata: The strata to choose from, as from `strata`.
+        target: The preferred success rate, between 0 and 1.
+        focus: The strength of the preference, from 0 (none) to 1000.
+        progress: The weight of the recent change of a stratum's rate, so that strata that are being learnt or
+            forgotten are played more.
+        explore: The share of episodes whose stratum is chosen evenly.
+        decay: The weight of an earlier episode of a stratum after each further one, from 0.01 to 1; 0.95 remembers
+            about twenty episodes.
+        outcome: The recorded outcome of an episode: its verdict's ``success``, or its partial ``credit``.
 
     Raises:
-        UsageError: An argument is not as it should be.
+        UsageError: An argument is out of its range.
     """
 
     def __init__(
         self,
-        arms: Iterable[Arm],
+        strata: Iterable[Stratum],
         *,
         target: float = 0.5,
         focus: float = 4.0,
@@ -40,15 +42,15 @@ class Curriculum(CaseSampler):
         decay: float = 0.95,
         outcome: str = "success",
     ) -> None:
-        super().__init__(arms, decay, outcome)
+        super().__init__(strata, decay, outcome)
         self._target = within("target", target, inside=True)
         self._focus = within("focus", focus, most=1000.0)
         self._progress = within("progress", progress, most=1000.0)
         self._explore = within("explore", explore)
 
     def weights(self) -> list[float]:
-        """See the class."""
-        wanted = [self._worth(self.records[arm]) for arm in self.arms]
+        """Returns the weight of each stratum; see the class."""
+        wanted = [self._worth(self.records[stratum]) for stratum in self.strata]
         total, count = sum(wanted), len(wanted)
         return [(1 - self._explore) * (each / total if total else 1 / count) + self._explore / count for each in wanted]
 

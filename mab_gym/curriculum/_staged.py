@@ -6,34 +6,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mab_gym.curriculum._sampler import CaseSampler, within
-from mab_gym.curriculum._strata import Arm, Record
+from mab_gym.curriculum._strata import Record, Stratum
 from mab_gym.errors import UsageError
 from mab_gym.tasking._difficulty import DIFFICULTIES, UNRATED
 
 
 class StagedCurriculum(CaseSampler):
-    """Easy cases first, then medium, then hard ones: each stage as soon as the one before is solved often enough.
+    """Chooses easy cases first, then medium, then hard ones; each stage begins once the one before is solved well.
 
     Within a stage all families are equally likely, and all branches of a family.
 
     Args:
-        arms: See `CaseSampler`.
-        threshold: The recent success rate over a stage's episodes at which the next one begins, from 0 to 1.
-        least: How many episodes of a stage must have been played before.
+        strata: The strata to choose from, as from `strata`.
+        threshold: The recent success rate in a stage at which the next stage begins, from 0 to 1.
+        least: The least number of episodes of a stage before the next begins.
         replay: The share of episodes from earlier stages.
-        decay: See `CaseSampler`; here it forgets episodes of the stage.
-        outcome: See `CaseSampler`.
+        decay: The weight of an earlier episode of a stratum, and of the stage, after each further one, from 0.01 to 1.
+        outcome: The recorded outcome of an episode: its verdict's ``success``, or its partial ``credit``.
 
     Attributes:
-        stage: The difficulty that is trained now.
+        stage: The current difficulty.
 
     Raises:
-        UsageError: An argument is not as it should be.
+        UsageError: An argument is out of its range.
     """
 
     def __init__(
         self,
-        arms: Iterable[Arm],
+        strata: Iterable[Stratum],
         *,
         threshold: float = 0.8,
         least: int = 50,
@@ -41,30 +41,30 @@ class StagedCurriculum(CaseSampler):
         decay: float = 0.98,
         outcome: str = "success",
     ) -> None:
-        super().__init__(arms, decay, outcome)
+        super().__init__(strata, decay, outcome)
         self._threshold = within("threshold", threshold)
         self._replay = within("replay", replay)
         if isinstance(least, bool) or not isinstance(least, int) or least < 1:
             raise UsageError(f"least is a whole number from 1, not {least!r}")
         self._least = least
-        there = {arm.difficulty for arm in self.arms}
+        there = {stratum.difficulty for stratum in self.strata}
         self._stages = [each for each in (*DIFFICULTIES, UNRATED) if each in there]
         self._reached, self._here = 0, Record()
 
     @property
     def stage(self) -> str:
-        """See the class."""
+        """The current difficulty."""
         return self._stages[self._reached]
 
     def weights(self) -> list[float]:
-        """See the class."""
-        before = [arm for arm in self.arms if arm.difficulty in self._stages[: self._reached]]
-        now = [arm for arm in self.arms if arm.difficulty == self.stage]
+        """Returns the weight of each stratum; see the class."""
+        before = [stratum for stratum in self.strata if stratum.difficulty in self._stages[: self._reached]]
+        now = [stratum for stratum in self.strata if stratum.difficulty == self.stage]
         again = self._replay if before else 0.0
-        return [again * _share(arm, before) + (1 - again) * _share(arm, now) for arm in self.arms]
+        return [again * _share(stratum, before) + (1 - again) * _share(stratum, now) for stratum in self.strata]
 
     def record(self, info: Mapping[str, Any]) -> None:
-        """Notes how an episode ended, and goes on to the next stage where that was enough."""
+        """Notes the outcome of an episode, and begins the next stage if the current one is solved well enough."""
         super().record(info)
         scored = self.scored(info)
         if scored is None or scored[0].difficulty != self.stage:
@@ -75,11 +75,15 @@ class StagedCurriculum(CaseSampler):
             self._reached, self._here = self._reached + 1, Record()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that was recorded, and the stage, as JSON has it."""
+        """Returns the records and the stage as plain JSON data."""
         return {**super().state_dict(), "stage": self.stage, "here": self._here.to_list()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `CaseSampler`."""
+        """Restores the records and the stage from `state_dict`.
+
+        Raises:
+            UsageError: The state is from another kind of curriculum, has other strata, or is damaged.
+        """
         super().load_state_dict(state)
         if state.get("stage") not in self._stages:
             raise UsageError(f"there is no stage {state.get('stage')!r} here; there are: {', '.join(self._stages)}")
@@ -90,9 +94,9 @@ class StagedCurriculum(CaseSampler):
         self._reached = self._stages.index(state["stage"])
 
 
-def _share(arm: Arm, among: Sequence[Arm]) -> float:
-    """An arm's part where families are equally likely, and so are the branches of each."""
-    if arm not in among:
+def _share(stratum: Stratum, among: Sequence[Stratum]) -> float:
+    """Returns a stratum's share if families are equally likely, and the branches of a family too."""
+    if stratum not in among:
         return 0.0
-    branches = sum(each.family == arm.family for each in among)
+    branches = sum(each.family == stratum.family for each in among)
     return 1 / (len({each.family for each in among}) * branches)

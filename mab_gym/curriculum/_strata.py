@@ -1,4 +1,4 @@
-"""What a curriculum chooses between, and how that has gone so far."""
+"""Strata: the branches of families that a curriculum chooses from, and the records of their outcomes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 
 _SLOWER = 4.0
-"""The slow average, against which progress is measured, looks back so many times as far as the quick one."""
+"""The slow average, against which progress is measured, looks back so many times further than the quick one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Arm:
-    """What a curriculum chooses between.
+class Stratum:
+    """A stratum of cases: one branch of one family.
 
     Attributes:
-        difficulty: The family's.
-        family: Its name.
+        difficulty: The family's difficulty.
+        family: The family's name.
         branch: One of its clinical situations.
     """
 
@@ -33,24 +33,24 @@ class Arm:
         return f"{self.difficulty}/{self.family}/{self.branch}"
 
 
-def arms_of(env: gymnasium.Env[Any, Any]) -> tuple[Arm, ...]:
-    """All that there is to choose between in an environment of this package, however wrapped.
+def strata(env: gymnasium.Env[Any, Any]) -> tuple[Stratum, ...]:
+    """Returns the strata of an environment of this package, wrapped or not.
 
     Raises:
-        UsageError: It is none of this package.
+        UsageError: The environment is not one of this package.
     """
     inner = env.unwrapped
     if not isinstance(inner, MedicalRecordEnv):
         raise UsageError(f"a curriculum is for environments of mab_gym, not for {type(inner).__name__}")
     families = inner.scenario.tasks.catalogue.values()
-    return tuple(Arm(family.difficulty, family.name, branch) for family in families for branch in family.branches)
+    return tuple(Stratum(family.difficulty, family.name, branch) for family in families for branch in family.branches)
 
 
 class Record:
-    """How an arm has done: exponentially forgotten counts, quick and slow.
+    """The outcomes of a stratum, as counts with exponential decay, a quick one and a slow one.
 
     Attributes:
-        episodes: How many there were in all.
+        episodes: The total number of episodes.
     """
 
     __slots__ = ("_quick", "_slow", "episodes")
@@ -64,8 +64,8 @@ class Record:
         """Notes an episode.
 
         Args:
-            score: From 0 to 1.
-            decay: What an earlier episode weighs after one more.
+            score: The outcome, from 0 to 1.
+            decay: The weight of an earlier episode after this one.
         """
         self.episodes += 1
         slow = decay ** (1 / _SLOWER)
@@ -73,26 +73,26 @@ class Record:
         self._slow = (self._slow[0] * slow + score, self._slow[1] * slow + 1)
 
     def rate(self, prior: float, weight: float = 1.0) -> float:
-        """The recent mean score, as if so many further episodes had scored ``prior`` each."""
+        """Returns the recent mean score, as if ``weight`` further episodes had scored ``prior`` each."""
         return (self._quick[0] + weight * prior) / (self._quick[1] + weight)
 
     @property
     def progress(self) -> float:
-        """By how much the mean score of late differs from the one before; 0 where there was none yet."""
+        """The difference between the recent mean score and the earlier one; 0 without episodes."""
         if not self.episodes:
             return 0.0
         return abs(self._quick[0] / self._quick[1] - self._slow[0] / self._slow[1])
 
     def to_list(self) -> list[float]:
-        """Plain data."""
+        """Returns plain data."""
         return [self.episodes, *self._quick, *self._slow]
 
     @classmethod
     def from_list(cls, data: Sequence[Any]) -> Self:
-        """The inverse of `to_list`.
+        """Reads the data of `to_list`.
 
         Raises:
-            ValueError: It is not as `to_list` writes it.
+            ValueError: The data does not have the form that `to_list` writes.
         """
         if not isinstance(data, list) or len(data) != 5 or any(isinstance(each, str | bool) for each in data):
             raise ValueError(f"a record is five numbers, not {data!r}")

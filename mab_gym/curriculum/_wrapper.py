@@ -1,4 +1,4 @@
-"""A curriculum at work in one environment."""
+"""A wrapper in which a curriculum chooses the cases of an environment."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from mab_gym.curriculum._sampler import CaseSampler
-from mab_gym.curriculum._strata import arms_of
+from mab_gym.curriculum._strata import strata
 from mab_gym.episode import Step
 
 _CHOOSING = frozenset({"case", "family", "difficulty", "branch"})
 _STREAM = 0x6D6162
-"""Keeps the curriculum's chance apart from the environment's, which has the same seed."""
+"""Separates the curriculum's random numbers from the environment's, which has the same seed."""
 
 
 class CurriculumWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Lets a curriculum choose each episode's case, and tells it how the episode ended.
+    """Lets a curriculum choose each episode's case, and records the outcome.
 
-    Options that name a case, family, difficulty or branch take its place. Several environments of one process may share
-    a curriculum. An episode that is left before its end is not recorded.
+    If the options of a reset name a case, family, difficulty or branch, the curriculum does not choose. Several
+    environments of one process may share a curriculum. An episode that is left before its end is not recorded.
 
     Args:
-        env: An environment of this package, however wrapped.
-        curriculum: Who chooses.
+        env: An environment of this package, wrapped or not.
+        curriculum: The curriculum.
 
     Raises:
-        UsageError: The environment is none of this package.
+        UsageError: The environment is not one of this package.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], curriculum: CaseSampler) -> None:
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, curriculum=curriculum)
         super().__init__(env)
-        arms_of(env)
+        strata(env)
         self.curriculum = curriculum
         self._chance = np.random.default_rng()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begins a new episode. The seed decides the choice, too, given what was recorded; see `MedicalRecordEnv`."""
+        """Begins a new episode. Equal seeds and equal records give equal choices; see `MedicalRecordEnv`."""
         if isinstance(seed, int | np.integer) and seed >= 0:
             self._chance = np.random.default_rng([int(seed), _STREAM])
         if options is None or (isinstance(options, Mapping) and not _CHOOSING & set(options)):
@@ -55,7 +55,7 @@ class CurriculumWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructor
         return observation, reward, terminated, truncated, info
 
     def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent cannot read any more of it; see `MedicalRecordEnv`."""
+        """Ends the episode because the agent's context is full; see `MedicalRecordEnv`."""
         step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
         self.curriculum.record(step.info)
         return step

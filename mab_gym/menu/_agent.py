@@ -1,4 +1,4 @@
-"""A policy over the menu as an agent that writes texts, so that it is judged like any other."""
+"""An agent that plays the text environment by a policy over the menu, so that it is judged like any other."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy.typing as npt
 from mab_gym.menu._menu import Menu
 
 MenuPolicy = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_]], int]
-"""Chooses from the features and the mask."""
+"""A policy: returns the number of a choice for the features and the mask."""
 
 
 class MenuAgent:
-    """Plays the text environment by a policy that sees features and masks alone.
+    """Plays the text environment by a policy that sees only features and masks.
 
     Args:
-        policy: Who chooses.
-        name: For tables and records.
-        begin: Told of each episode's seed, for a policy that acts by chance.
+        policy: The policy.
+        name: Its name in tables and records.
+        begin: Called with each episode's seed, for a policy that uses random numbers.
     """
 
     def __init__(self, policy: MenuPolicy, name: str, begin: Callable[[int], None] | None = None) -> None:
@@ -38,7 +38,7 @@ class MenuAgent:
             self._begin(seed)
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The text of the policy's choice, once all that it leaves open has been chosen."""
+        """Returns the text of the policy's choice; asks again while a form is being filled in."""
         if self._begun:
             self._menu.see(observation)
         self._begun = True

@@ -1,7 +1,7 @@
-"""The menu: every choice that there is, the same in all episodes, and what each writes where it is possible.
+"""The choices of the menu, the same in all episodes, and the text that each writes.
 
-A choice is possible where what it is made of has been told by the prompt or returned by the record system. That says
-nothing of whether it is right: of the doses that a prompt names, all are on the menu, due or not.
+A choice is possible if the prompt or a response has told all that it needs. A possible choice may still be wrong: all
+doses that a prompt names are on the menu, due or not.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mab_gym.actions import Finish, Get, Post, render
-from mab_gym.menu._notes import Notes, Result
+from mab_gym.menu._notes import FoundResult, Notes
 from mab_gym.menu._orders import Dose, OrderForm
 from mab_gym.menu._prompt import Prompt
 
 CODES, RESULTS, PEOPLE, FORMS, DOSES, TIMES, MULTIPLES = 2, 4, 6, 2, 4, 3, 16
-"""How many places of each kind the menu has: result codes, results, people, orders, doses, times, multiples."""
+"""The number of choices of each kind: result codes, results, people, orders, doses, times, multiples."""
 PAGE = 20
 PEOPLE_SEARCH = "people"
 
 Text = Callable[[], str]
 Write = Callable[[Prompt, Notes], Text | None]
-"""Gives what writes the action's text, or None where it is not possible; most possible texts are never written."""
+"""Returns a function that writes the action's text, or None if the choice is not possible.
+
+A function, because most possible texts are never written.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Choice:
     """One line of the menu.
 
     Attributes:
-        name: In words.
-        write: See `Write`.
-        search: What it searches, as `Notes.search` has it; empty for other choices.
-        further: Whether it asks for a further page.
-        form: The place of the order that it writes or whose form it opens, or None.
-        fills: Whether it fills in the form that is open; nothing else can be done then.
+        name: The choice in words.
+        write: Writes its text; see `Write`.
+        search: The search that it makes, as in `Notes.search`; empty for other choices.
+        further: True if it asks for a further page.
+        form: The index of the order that it writes or opens, or None.
+        fills: True if it fills in an open form; while one is open, no other choice is possible.
     """
 
     name: str
@@ -121,7 +124,7 @@ def _answer_result(place: int, *before: Any) -> Write:
     return write
 
 
-def _mean(results: Sequence[Result]) -> Text | None:
+def _mean(results: Sequence[FoundResult]) -> Text | None:
     if not results:
         return None
     return _finish(round(sum(result.value for result in results) / len(results), 1), len(results))
@@ -149,7 +152,7 @@ def _answer_phrase(place: int) -> Write:
 
 
 def _order(place: int) -> Write:
-    """Writes an order without blanks; opens the form of one that has some which the prompt offers something for."""
+    """Writes an order without blanks, or opens the form of one whose blanks the prompt has values for."""
 
     def write(prompt: Prompt, notes: Notes) -> Text | None:
         if place >= len(prompt.forms):
@@ -163,7 +166,7 @@ def _order(place: int) -> Write:
 
 
 def _open() -> str:
-    """Opening a form sends nothing."""
+    """Returns no text: opening a form sends nothing."""
     return ""
 
 
@@ -203,4 +206,4 @@ def _post(prompt: Prompt, form: OrderForm, dose: Dose | None = None, at: str | N
 
 
 CHOICES: tuple[Choice, ...] = tuple(_choices())
-"""The whole menu; an action is a place in it."""
+"""All choices; an action is an index into them."""

@@ -19,28 +19,27 @@ Features = npt.NDArray[np.float32]
 
 
 class MenuEnv(gymnasium.Wrapper[Features, np.int64, dict[str, Any], str], RecordConstructorArgs):
-    """Plays an environment of texts by choosing from a menu.
+    """Plays an environment with text actions by choosing from a menu.
 
-    Every choice is one text action, but for those that open the form of an order, which has to be filled in by the next
-    choice: they send nothing, and are no step of the environment inside. ``info["action"]`` has the text that was
-    written.
+    Each choice is one text action, except choices that open the form of an order, which the next choice must fill in:
+    they send nothing and are no step of the inner environment. ``info["action"]`` holds the written text.
 
     ## Actions
-    ``Discrete``: a place in `mab_gym.menu.CHOICES`, the same menu in all episodes. `action_masks` says which are
-    possible; one that is not ends the episode, as any text that is no action does.
+    ``Discrete``: an index into `mab_gym.menu.CHOICES`, which is the same in all episodes. `action_masks` tells which
+    choices are possible; an impossible one ends the episode, as any text that is not an action does.
 
     ## Observations
-    ``Box(-1, 1)`` of float32: `mab_gym.menu.FEATURES`, one number each.
+    ``Box(-1, 1)`` of float32: one number for each of `mab_gym.menu.FEATURES`.
 
-    Rewards and ends are those of the environment inside.
+    Rewards and ends are those of the inner environment.
 
     Args:
-        env: An environment of this package, played by texts; wrapped for other rewards if need be.
+        env: An environment of this package with text actions; reward wrappers are allowed.
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Any], str]) -> None:
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True)
-        super().__init__(cast(Any, env))  # Gymnasium types it as if a wrapper changed nothing
+        super().__init__(cast(Any, env))  # Gymnasium's type does not allow other actions and observations inside
         self._inside = env
         self.menu = Menu()
         self._info: dict[str, Any] = {}
@@ -57,7 +56,7 @@ class MenuEnv(gymnasium.Wrapper[Features, np.int64, dict[str, Any], str], Record
         return self.menu.features(), info
 
     def step(self, action: int | np.integer[Any]) -> tuple[Features, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Writes the text of a choice."""
+        """Takes the text action of a choice."""
         possible = self.menu.texts[int(action)] is not None
         text = self.menu.choose(int(action)) if possible else f"(the choice {int(action)} is not possible here)"
         if not text:
@@ -68,5 +67,5 @@ class MenuEnv(gymnasium.Wrapper[Features, np.int64, dict[str, Any], str], Record
         return self.menu.features(), reward, terminated, truncated, {**info, "action": text}
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
-        """Which choices are possible now, as sb3-contrib's MaskablePPO asks for it."""
+        """Returns a mask of the possible choices, as sb3-contrib's MaskablePPO expects it."""
         return self.menu.mask()

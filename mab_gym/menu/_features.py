@@ -1,6 +1,6 @@
-"""What a learner sees in the place of texts: numbers from the prompt, from the course so far, and from the chart.
+"""The features that a learner sees in place of texts: numbers from the prompt, the course so far, and the chart.
 
-The names of all of them are `FEATURES`; those that come from the chart alone begin with ``chart.``.
+`FEATURES` holds their names; those that come only from the chart begin with ``chart.``.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.menu._choices import CODES, FORMS, MULTIPLES, PEOPLE, PEOPLE_SEARCH, RESULTS
-from mab_gym.menu._notes import Notes, Result
+from mab_gym.menu._notes import FoundResult, Notes
 from mab_gym.menu._prompt import Prompt
 
 WORDS = 64
-"""Into how many numbers the prompt's words are hashed."""
+"""The number of features that the prompt's words are hashed into."""
 THRESHOLDS = 4
 STEPS = 8
 _PARTS = ("MRN", "name", "result code", "second code", "order", "second order", "doses", "dose per step", "times",
           "thresholds", "window", "a year ago", "phrase")  # fmt: skip
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9/]*")
 _MANY_HOURS = 12.0
-"""The logarithm of the oldest results' age in hours, about."""
+"""About the logarithm of the greatest age of a result in hours."""
 _LARGE_VALUE = 7.0
-"""The logarithm of the largest values, about."""
+"""About the logarithm of the greatest value."""
 
 
 def _names() -> Iterator[str]:
@@ -55,18 +55,18 @@ def _names() -> Iterator[str]:
 FEATURES: tuple[str, ...] = tuple(_names())
 """The name of each feature, in order."""
 CHART: tuple[int, ...] = tuple(place for place, name in enumerate(FEATURES) if name.startswith("chart."))
-"""The places of the features that only the chart tells."""
+"""The indices of the features that come only from the chart."""
 
 
 def features(prompt: Prompt, notes: Notes) -> npt.NDArray[np.float32]:
-    """The features of a situation, a vector as long as `FEATURES`, each from -1 to 1."""
+    """Returns the features, shape ``(len(FEATURES),)``, each from -1 to 1."""
     told = [*_hashed(prompt.words), *_parts(prompt), *_course(notes), *_chart(prompt, notes)]
     return np.clip(np.array(told, dtype=np.float32), -1.0, 1.0)
 
 
 @lru_cache(maxsize=4096)
 def _hashed(words: str) -> tuple[float, ...]:
-    """Each different word adds 1 or -1 to one of `WORDS` numbers, which are halved then."""
+    """Hashes words: each different word adds 0.5 or -0.5 to one of `WORDS` numbers."""
     sums = [0.0] * WORDS
     for word in {word.lower() for word in _WORD.findall(words)}:
         number = zlib.crc32(word.encode())
@@ -75,7 +75,7 @@ def _hashed(words: str) -> tuple[float, ...]:
 
 
 def _parts(prompt: Prompt) -> Iterator[float]:
-    """Which parts a prompt has."""
+    """Yields 1 for each part that a prompt has, else 0."""
     forms = prompt.forms
     yield from map(float, (bool(prompt.mrn), bool(prompt.name), len(prompt.codes) > 0, len(prompt.codes) > 1))
     yield from map(float, (len(forms) > 0, len(forms) > 1))
@@ -116,24 +116,24 @@ def _chart(prompt: Prompt, notes: Notes) -> Iterator[float]:
         yield float(person is not None and person.birth_date == prompt.birth_date)
 
 
-def _result(prompt: Prompt, result: Result | None) -> Sequence[float]:
+def _result(prompt: Prompt, result: FoundResult | None) -> Sequence[float]:
     if result is None:
         return (0.0,) * 4
     return (1.0, float(result.in_error), _in_window(prompt, result), _age(prompt, result))
 
 
-def _in_window(prompt: Prompt, result: Result) -> float:
+def _in_window(prompt: Prompt, result: FoundResult) -> float:
     return float(prompt.window_start is not None and result.moment >= prompt.window_start)
 
 
-def _age(prompt: Prompt, result: Result) -> float:
+def _age(prompt: Prompt, result: FoundResult) -> float:
     if prompt.now is None:
         return 0.0
     hours = (prompt.now - result.moment).total_seconds() / 3600
     return math.log1p(max(hours, 0.0)) / _MANY_HOURS
 
 
-def _newest(prompt: Prompt, newest: Result | None) -> Iterator[float]:
+def _newest(prompt: Prompt, newest: FoundResult | None) -> Iterator[float]:
     if newest is None:
         yield from (0.0,) * (5 + 3 * THRESHOLDS + MULTIPLES)
         return

@@ -1,7 +1,7 @@
-"""Learning the menu by MaskablePPO (Huang and Ontañón 2022; sb3-contrib). Needs the extra ``sb3``.
+"""Trains a policy over the menu with MaskablePPO (Huang and Ontañón 2022; sb3-contrib). Needs the extra ``sb3``.
 
-Training plays drawn cases of other people than those of the tests; every so often the policy of the moment plays the
-validation cases through the text environment, and the best one is kept.
+Training plays drawn cases of other people than those of the test cases. At intervals the current policy plays the
+validation cases through the text environment, and the best policy is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from mab_gym.curriculum import Curriculum, CurriculumWrapper, arms_of
+from mab_gym.curriculum import Curriculum, CurriculumWrapper, strata
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.menu._agent import MenuAgent, MenuPolicy
 from mab_gym.menu._env import MenuEnv
@@ -28,39 +28,39 @@ from mab_gym.runs._rollout import Assignment, assignments, play
 from mab_gym.wrappers import PartialCredit, PotentialShaping
 
 GAMMA = 0.9
-"""Below 1, so that a search too many costs something: else the likeliest choices may go round in circles."""
+"""Below 1, so that an unneeded search costs something; otherwise the most likely choices may repeat for ever."""
 TARGET, EXPLORE = 0.1, 0.25
-"""The curriculum seeks what is solved seldom, and plays a quarter of the episodes evenly over all branches."""
+"""The curriculum prefers branches that are rarely solved, and chooses a quarter of the episodes evenly."""
 POOL = 200
-"""How many cases of each branch there are to learn from."""
+"""The number of training cases of each branch."""
 REWARDS: Mapping[str, Callable[[Any], Any]] = {
     "sparse": lambda env: env,
     "credit": PartialCredit,
     "shaped": lambda env: PotentialShaping(env, gamma=GAMMA),
     "orders": OrdersPaid,
 }
-"""What training may pay: the verdict, the credit by criteria, or the verdict and shaping or stored orders besides."""
+"""The rewards of training: the verdict, credit by criteria, or the verdict with shaping or with stored orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to train.
+    """The settings of training.
 
     Attributes:
-        env: Whose cases are drawn.
-        validation: By which cases the policy is chosen.
-        families: Only these task families; all where empty.
-        timesteps: Actions to learn from, at most.
-        seed: Of cases, networks and chance.
-        envs: Environments in turn.
-        reward: See `REWARDS`.
+        env: The environment whose cases are drawn for training.
+        validation: The environment whose cases choose the best policy.
+        families: Only these task families; if empty, all.
+        timesteps: The greatest number of actions to learn from.
+        seed: The seed of cases, networks and random choices.
+        envs: The number of environments, played in turn.
+        reward: A key of `REWARDS`.
         validate_every: Actions between two validations.
-        patience: How many faultless validations, one after another, end the training.
-        horizon: Actions from one update to the next, over all environments.
-        learning_rate: Of Adam at the beginning; it falls in a straight line.
-        entropy: The weight of the policy's entropy: what keeps it trying what it has not yet seen the good of.
-        epochs: How often each action is learnt from.
-        batch: How many actions make a gradient.
+        patience: The number of perfect validations in a row that end the training.
+        horizon: Actions between two updates, over all environments.
+        learning_rate: Adam's learning rate at the beginning; it falls linearly.
+        entropy: The weight of the policy's entropy, which keeps the policy exploring.
+        epochs: The number of passes over each update's actions.
+        batch: The number of actions for one gradient.
     """
 
     env: str = "mab_gym/MedAgentBench-Train-v0"
@@ -80,15 +80,15 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """A point of the learning curve.
 
     Attributes:
-        timesteps: Actions learnt from so far.
+        timesteps: The number of actions learnt from so far.
         seconds: Wall time since the beginning.
-        training: Share of training episodes solved since the last point, by chance as the policy then was.
-        validation: Share of the validation cases solved by the likeliest choices.
-        families: The same by family.
+        training: The share of training episodes solved since the last point, with sampled choices.
+        validation: The share of validation cases solved with the most likely choices.
+        families: The share of validation cases solved, by family.
     """
 
     timesteps: int
@@ -100,29 +100,29 @@ class Point:
 
 @dataclass(slots=True)
 class Trained:
-    """What training came to.
+    """The result of training.
 
     Attributes:
-        model: The MaskablePPO, with the parameters that did best at validation.
+        model: The MaskablePPO, with the parameters of the best validation.
         curve: The learning curve.
-        timesteps: Actions learnt from.
+        timesteps: The number of actions learnt from.
         seconds: Wall time.
         cpu_seconds: Processor time of the process.
     """
 
     model: Any
-    curve: list[Point] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
     timesteps: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
     def policy(self) -> MenuPolicy:
-        """The likeliest choice among the possible ones."""
+        """Returns the policy that takes the most likely possible choice."""
         return greedy(self.model)
 
 
 def greedy(model: Any) -> MenuPolicy:
-    """The likeliest choice of a MaskablePPO among the possible ones."""
+    """Returns the policy that takes the most likely possible choice of a MaskablePPO."""
 
     def choose(features: Any, mask: Any) -> int:
         action, _ = model.predict(features, action_masks=mask, deterministic=True)
@@ -132,7 +132,7 @@ def greedy(model: Any) -> MenuPolicy:
 
 
 def solved_by_family(records: Sequence[EpisodeRecord]) -> dict[str, float]:
-    """The share of solved cases of each family, in order."""
+    """Returns the share of solved cases of each family, in order."""
     played = Counter(record.family for record in records)
     solved = Counter(record.family for record in records if record.verdict["success"])
     return {family: solved[family] / count for family, count in played.items()}
@@ -147,11 +147,11 @@ def validate(policy: MenuPolicy, env: Any, families: Sequence[str] = ()) -> list
     return [play(env, agent, each) for each in todo]
 
 
-def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None) -> Trained:
+def train(settings: Settings, tell: Callable[[CurvePoint], None] = lambda point: None) -> Trained:
     """Trains a policy.
 
     Args:
-        settings: How.
+        settings: The settings.
         tell: Called with each point of the learning curve.
 
     Raises:
@@ -162,7 +162,7 @@ def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None
     if settings.reward not in REWARDS:
         raise UsageError(f"a reward is one of {', '.join(REWARDS)}, not {settings.reward!r}")
     begun, cpu_begun = time.perf_counter(), time.process_time()
-    torch.set_num_threads(1)  # the networks are small: a second thread costs more than it does
+    torch.set_num_threads(1)  # the networks are so small that a second thread costs more than it helps
     vec_env = importlib.import_module("stable_baselines3.common.vec_env").DummyVecEnv(_makers(settings))
     model = contrib.MaskablePPO(
         "MlpPolicy",
@@ -187,21 +187,21 @@ def train(settings: Settings, tell: Callable[[Point], None] = lambda point: None
 
 
 class _Pooled(Curriculum):
-    """A curriculum over branches whose cases are drawn once each, up to `POOL` of a branch: drawing takes its time.
+    """A curriculum with a pool of up to `POOL` drawn cases for each branch, because drawing is slow.
 
     Args:
-        env: Whose cases.
-        seed: Of their draw.
+        env: The environment that draws the cases.
+        seed: The seed of the draws.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
-        super().__init__(arms_of(env), target=TARGET, focus=1.0, explore=EXPLORE)
+        super().__init__(strata(env), target=TARGET, focus=1.0, explore=EXPLORE)
         self._tasks = unwrapped(env).scenario.tasks
         self._draws = np.random.default_rng([seed, POOL])
         self._pool: dict[tuple[str, str], list[Any]] = {}
 
     def next_options(self, chance: Any) -> dict[str, Any]:
-        """A case of the branch that the curriculum chooses."""
+        """Returns options with a case of the branch that the curriculum chooses."""
         chosen = super().next_options(chance)
         pool = self._pool.setdefault((chosen["family"], chosen["branch"]), [])
         place = int(chance.random() * POOL)
@@ -212,7 +212,7 @@ class _Pooled(Curriculum):
 
 
 def _makers(settings: Settings) -> list[Callable[[], Any]]:
-    """What makes each environment; one curriculum chooses the cases of all."""
+    """Returns a function for each environment that makes it; one curriculum chooses the cases of all."""
     chosen: dict[str, Any] = {"families": settings.families} if settings.families else {}
     curriculum = _Pooled(gymnasium.make(settings.env, **chosen), settings.seed)
 
@@ -224,9 +224,9 @@ def _makers(settings: Settings) -> list[Callable[[], Any]]:
 
 
 def _watcher(
-    sb3: Any, settings: Settings, trained: Trained, validation: Any, begun: float, tell: Callable[[Point], None]
+    sb3: Any, settings: Settings, trained: Trained, validation: Any, begun: float, tell: Callable[[CurvePoint], None]
 ) -> Any:
-    """The callback that draws the learning curve, keeps the best parameters and ends the training."""
+    """Returns the callback that records the learning curve, keeps the best parameters and ends the training."""
 
     class Watcher(sb3.common.callbacks.BaseCallback):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -249,7 +249,9 @@ def _watcher(
             records = validate(greedy(self.model), validation, settings.families)
             success = sum(bool(record.verdict["success"]) for record in records) / len(records)
             training = float(np.mean(self.ended)) if self.ended else 0.0
-            point = Point(self.num_timesteps, time.perf_counter() - begun, training, success, solved_by_family(records))
+            point = CurvePoint(
+                self.num_timesteps, time.perf_counter() - begun, training, success, solved_by_family(records)
+            )
             trained.curve.append(point)
             self.ended = []
             if success >= self.best[0]:

@@ -1,4 +1,4 @@
-"""One player's menu in one episode: what can be done, what it writes, and what came of it."""
+"""The menu of one player: the possible choices of an episode, their texts, and notes of the responses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mab_gym.menu._prompt import Prompt, read_prompt
 
 
 class Menu:
-    """Reads an episode's texts as any agent is shown them, and nothing else: neither the case nor the verifier.
+    """A menu that reads only the texts that every agent is shown, never the case or the verifier.
 
     Attributes:
-        prompt: What the prompt says.
-        notes: What has been read since.
+        prompt: The facts of the prompt.
+        notes: The facts of the responses so far.
     """
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class Menu:
         self._last: Choice | None = None
 
     def begin(self, observation: Mapping[str, Any]) -> None:
-        """A new episode begins with this observation of the text environment."""
+        """Begins a new episode with the first observation of the text environment."""
         self.prompt, self.notes = read_prompt(observation["text"]), Notes()
         self._texts = self._last = None
 
     @property
     def texts(self) -> tuple[Text | None, ...]:
-        """What writes the text of each choice, None where it is not possible."""
+        """For each choice the function that writes its text; None if the choice is not possible."""
         if self._texts is None:
             filling = self.notes.opened is not None
             self._texts = tuple(
@@ -45,17 +45,17 @@ class Menu:
         return self._texts
 
     def mask(self) -> npt.NDArray[np.bool_]:
-        """Which choices are possible, one Boolean each."""
+        """Returns for each choice True if it is possible."""
         return np.array([text is not None for text in self.texts], dtype=np.bool_)
 
     def features(self) -> npt.NDArray[np.float32]:
-        """What a learner sees; see `mab_gym.menu._features`."""
+        """Returns the features that a learner sees; see `mab_gym.menu._features`."""
         return features(self.prompt, self.notes)
 
     def choose(self, action: int) -> str:
-        """The text of a choice; what comes back for it is to be told by `see`.
+        """Returns the text of a choice; pass the response to `see`.
 
-        It is empty where the choice opens the form of an order: nothing is sent before it has been filled in.
+        The text is empty if the choice opens the form of an order: nothing is sent until it is filled in.
 
         Raises:
             UsageError: There is no such choice, or it is not possible here.
@@ -72,7 +72,7 @@ class Menu:
         return written
 
     def see(self, observation: Mapping[str, Any]) -> None:
-        """Notes what came back for the choice that was made last."""
+        """Notes the response to the last choice."""
         choice, notes = self._last, self.notes
         status = int(observation["status"])
         notes.steps += 1

@@ -1,4 +1,4 @@
-"""What a player has read so far in an episode, kept from the record system's own responses."""
+"""Notes of the record system's responses so far in an episode."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mab_gym.menu._prompt import Prompt
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A numeric result as it was returned.
+class FoundResult:
+    """A numeric result that a search returned.
 
     Attributes:
-        value: Its value, as JSON has it.
-        written: Its effectiveDateTime, as written.
-        moment: The same, timezone-aware.
-        in_error: Whether its status is entered-in-error.
+        value: Its value as a JSON number.
+        written: Its effectiveDateTime as written.
+        moment: Its effectiveDateTime, timezone-aware.
+        in_error: True if its status is entered-in-error.
     """
 
     value: int | float
@@ -29,8 +29,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A Patient as it was returned: id, first given name and family name, date of birth (empty where it has none)."""
+class FoundPatient:
+    """A Patient that a search returned.
+
+    Attributes:
+        mrn: Its id.
+        name: The first given name and the family name.
+        birth_date: The date of birth; empty if there is none.
+    """
 
     mrn: str
     name: str
@@ -39,37 +45,37 @@ class Person:
 
 @dataclass(slots=True)
 class Notes:
-    """What is known in an episode.
+    """The facts that were read in an episode.
 
     Attributes:
-        steps: How many actions were taken.
-        status: The last response's HTTP status, 0 where nothing was sent.
-        search: What was searched last: the place of a code among the prompt's codes, ``people``, or empty.
-        results: What the last search for results has returned, in its order, further pages included.
-        people: Likewise for people.
+        steps: The number of actions so far.
+        status: The HTTP status of the last response; 0 if nothing was sent.
+        search: The last search: the index of a code among the prompt's codes, ``people``, or empty.
+        results: The results of the last search for results, in its order, with further pages.
+        people: The people of the last search for people, in its order, with further pages.
         following: The address of the next page of the last search, or empty.
-        searched: What was searched successfully so far.
-        stored: How often each of the prompt's forms was stored.
-        opened: The place of the form that is being filled in, or None.
+        searched: The successful searches so far.
+        stored: The number of times that each of the prompt's forms was stored, by index.
+        opened: The index of the form that is being filled in, or None.
     """
 
     steps: int = 0
     status: int = 0
     search: str = ""
-    results: list[Result] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
+    results: list[FoundResult] = field(default_factory=list)
+    people: list[FoundPatient] = field(default_factory=list)
     following: str = ""
     searched: set[str] = field(default_factory=set)
     stored: dict[int, int] = field(default_factory=dict)
     opened: int | None = None
 
     @property
-    def valid(self) -> list[Result]:
-        """The results that count."""
+    def valid(self) -> list[FoundResult]:
+        """The results that were not entered in error."""
         return [result for result in self.results if not result.in_error]
 
-    def recent(self, prompt: Prompt) -> list[Result]:
-        """The results that count and lie within the prompt's window; none without a window."""
+    def recent(self, prompt: Prompt) -> list[FoundResult]:
+        """Returns the valid results within the prompt's window; none if there is no window."""
         start, now = prompt.window_start, prompt.now
         if start is None or now is None:
             return []
@@ -79,10 +85,10 @@ class Notes:
         """Notes the response to a search.
 
         Args:
-            search: What was searched.
+            search: The search, as in `search`.
             status: The HTTP status.
             body: The response's body.
-            further: Whether it is a further page, which is added to what is there.
+            further: True for a further page, which is added to the earlier ones.
         """
         self.following = ""
         if not 200 <= status < 300:
@@ -114,7 +120,7 @@ def _bundle(body: str) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _result(resource: Any) -> Result | None:
+def _result(resource: Any) -> FoundResult | None:
     if not isinstance(resource, dict) or resource.get("resourceType") != "Observation":
         return None
     quantity, written = resource.get("valueQuantity"), resource.get("effectiveDateTime")
@@ -127,15 +133,15 @@ def _result(resource: Any) -> Result | None:
         return None
     if moment.tzinfo is None:
         return None
-    return Result(value, written, moment, resource.get("status") == "entered-in-error")
+    return FoundResult(value, written, moment, resource.get("status") == "entered-in-error")
 
 
-def _person(resource: Any) -> Person | None:
+def _person(resource: Any) -> FoundPatient | None:
     if not isinstance(resource, dict) or resource.get("resourceType") != "Patient":
         return None
     names: Sequence[Any] = resource.get("name") or [{}]
     name = names[0] if isinstance(names[0], dict) else {}
     given = name.get("given") or [""]
-    return Person(
+    return FoundPatient(
         str(resource.get("id", "")), f"{given[0]} {name.get('family', '')}", str(resource.get("birthDate", ""))
     )

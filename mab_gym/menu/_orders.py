@@ -1,4 +1,4 @@
-"""Forms of orders, put together from a prompt's own description of them, with blanks for what is to be decided."""
+"""Builds the forms of orders from a prompt's descriptions, with blanks for what has to be decided."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AT = re.compile(r"\bfor (\d\d):(\d\d) \(([+-]\d\d:\d\d)\) \w+\s+as an? $")
 _PLAIN = ("status", "intent", "priority")
 
 Dose = tuple[float, float | None]
-"""An amount, and a duration or None."""
+"""An amount in the form's dose unit, and a duration in its rate unit or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class OrderForm:
     """A resource that a prompt describes.
 
     Attributes:
-        resource: All that the prompt leaves no choice about.
-        dose_unit: The unit of the dose where one is to be given, else empty.
-        rate_unit: The unit of an infusion's duration, likewise.
+        resource: The elements that the prompt fixes.
+        dose_unit: The unit of the dose; empty if there is no dose.
+        rate_unit: The unit of an infusion's duration; empty if there is none.
         route: The route of a medication, or empty.
-        doses: The doses that are told, each with a duration or None.
-        times: The times for which it may be ordered; empty where none is to be chosen.
+        doses: The doses that the prompt names, each with a duration or None.
+        times: The times for which it may be ordered; empty if there is no choice.
     """
 
     resource: Mapping[str, Any]
@@ -42,20 +42,20 @@ class OrderForm:
 
     @property
     def resource_type(self) -> str:
-        """As in ``MedicationRequest``."""
+        """The resource type, as in ``MedicationRequest``."""
         return str(self.resource["resourceType"])
 
     @property
     def blanks(self) -> bool:
-        """Whether there is anything to be chosen."""
+        """True if there is anything to choose."""
         return bool(self.dose_unit or self.times)
 
     def filled(self, dose: Dose | None = None, at: str | None = None) -> dict[str, Any]:
-        """The resource with its blanks filled in.
+        """Returns the resource with its blanks filled in.
 
         Args:
             dose: An amount in `dose_unit`, and a duration in `rate_unit` or None.
-            at: When it is to be done.
+            at: The time at which it should be done.
         """
         resource = dict(self.resource)
         if at is not None:
@@ -71,13 +71,13 @@ class OrderForm:
 
 
 def read_forms(context: str, now: datetime | None, mrn: str, quoted: str) -> tuple[OrderForm, ...]:
-    """The forms that a context describes, in order.
+    """Reads the forms that a context describes, in order.
 
     Args:
         context: The prompt's context.
-        now: The clock; without it nothing can be dated, and there are no forms.
-        mrn: Whom they are for; likewise.
-        quoted: The question's quotation, for a note or a reading.
+        now: The record system's clock; without it there are no forms, since nothing can be dated.
+        mrn: The patient's MRN; without it there are no forms.
+        quoted: The quoted text of the question, for a note or a reading.
     """
     if now is None or not mrn:
         return ()
@@ -125,13 +125,13 @@ def _form(found: re.Match[str], context: str, outside: str, now: datetime, mrn: 
 
 
 def _doses(context: str, unit: str) -> tuple[Dose, ...]:
-    """The doses in this unit that go with a duration, as in "2 g over 2 hours"."""
+    """Reads the doses in this unit that have a duration, as in "2 g over 2 hours"."""
     found = re.findall(rf"({_NUMBER}) {re.escape(unit)} over ({_NUMBER}) hours?", context)
     return tuple((float(amount), float(hours)) for amount, hours in found)
 
 
 def _times(before: str, now: datetime) -> tuple[str, ...]:
-    """Now, and the hour that stands before a form, today and tomorrow."""
+    """Returns the times to choose from: now, and the hour named before a form, today and tomorrow."""
     times = [now.isoformat()]
     if at := _AT.search(before):
         zone = datetime.fromisoformat(f"2000-01-01T00:00:00{at[3]}").tzinfo

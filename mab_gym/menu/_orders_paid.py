@@ -1,4 +1,4 @@
-"""A reward for training that pays each order as it is stored, by how like the gold solution's it is."""
+"""A training reward that pays each order when it is stored, by its similarity to the gold solution's."""
 
 from __future__ import annotations
 
@@ -6,39 +6,37 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mab_gym.actions import Post, parse_action
-from mab_gym.episode import Episode, Step, check_counts
-from mab_gym.tasking.solving import Desk, Reply
+from mab_gym.episode import Step
+from mab_gym.wrappers._gold import GoldRuns
 from mab_gym.wrappers._rewarding import Rewarding, TextEnv, judged_env
 
 SHARPNESS = 2
-"""An order that is right in nine of ten fields is worth 0.9 to this power."""
+"""The exponent of the similarity: an order with nine of ten fields right is worth 0.9 to this power."""
 UNWANTED = 0.2
-"""What an order too many takes away."""
-_STEPS = 50
+"""The penalty for each order too many."""
 _GIVEN = frozenset({"id", "meta", "text", "display"})
-"""What the record system adds, and what may be put into other words."""
+"""Elements that the record system adds, or that may be worded differently."""
 
 
 class OrdersPaid(Rewarding):
-    """Pays, beside the verdict, by how much the stored orders have become more like those that are due.
+    """Adds to the verdict's reward the increase in similarity between the stored orders and the due ones.
 
-    Over an episode that is the mean likeness of each order that is due to the one stored for it, less `UNWANTED` for
-    each order too many; no course of choices earns more than the right one. Unlike a potential it is not taken back at
-    the end: where all that a learner has ever done fails, a potential tells it nothing once it knows the values of
-    states, and two orders and a dose out of sixteen would have to be guessed all at once.
+    Over an episode this is the mean similarity of each due order to the one stored for it, less `UNWANTED` for each
+    order too many. The right orders earn the most. Unlike a potential, the reward is not taken back at the end: a
+    learner that never succeeds learns nothing from a potential once it knows the values of states, and would have to
+    guess two orders and one of sixteen doses at once.
 
-    Each field counts by itself (`mab_gym.wrappers.PartialCredit` asks the judge, who looks at orders that belong
-    together when all are there). What it knows of the gold solution is told in training alone, and by rewards alone.
+    Each field counts by itself; `mab_gym.wrappers.PartialCredit` pays by criteria instead. The gold solution
+    is used in training only, and shows only in rewards.
 
     Args:
-        env: An environment of this package, played by texts, on the embedded server.
+        env: An environment of this package with text actions, on the embedded server.
     """
 
     def __init__(self, env: TextEnv) -> None:
         super().__init__(env)
         self._inner = judged_env(env, "OrdersPaid")
-        self._spare: Episode | None = None
+        self._runs = GoldRuns(self._inner.scenario)
         self._due: list[Fields] = []
         self._before = 0.0
 
@@ -51,8 +49,8 @@ class OrdersPaid(Rewarding):
         return observation, info
 
     def pay(self, action: str | None, step: Step) -> float:
-        """The reward, and what the stored orders have become worth more or less."""
-        if step.terminated or step.truncated:  # what was written is gone by now; the last action is no order
+        """Returns the reward plus the change in the worth of the stored orders."""
+        if step.terminated or step.truncated:  # the session is reset by now, and the last action is no order
             return step.reward
         before, self._before = self._before, self._worth()
         return step.reward + self._before - before
@@ -68,33 +66,17 @@ class OrdersPaid(Rewarding):
         return worth
 
     def _gold(self) -> list[Fields]:
-        """What the gold solution writes in this episode's case."""
-        place, episode = self._inner.scenario, self._inner.episode
-        if self._spare is None:
-            self._spare = place.new_episode()
-            self._spare.max_steps = _STEPS
-        begun = episode.begun
-        self._spare.reset(begun.family, begun.case, begun.variants, begun.seed)
-        solution = begun.family.solve(begun.case, Desk(place.backend.base_url, place.backend.now))
-        due: list[Fields] = []
-        action = next(solution)
-        while True:
-            parsed = parse_action(action)
-            if isinstance(parsed, Post):
-                due.append(fields(json.loads(parsed.body)))
-            step = self._spare.step(action)
-            check_counts(step.info)
-            if self._spare.over:
-                return due
-            action = solution.send(Reply(step.observation["status"], step.observation["fhir"]))
+        """Returns the fields of each order that the gold solution writes in this episode's case."""
+        episode = self._inner.episode
+        return [fields(json.loads(body)) for body in self._runs.of(episode).posts]
 
 
 Fields = frozenset[tuple[str, str]]
-"""Each plain value of a resource, with the path to it."""
+"""The plain values of a resource, each with its path."""
 
 
 def fields(resource: Mapping[str, Any]) -> Fields:
-    """The fields of a resource, without what the record system adds to it."""
+    """Returns the fields of a resource, without those that the record system adds."""
     return frozenset(_fields(resource, ""))
 
 
@@ -111,6 +93,6 @@ def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def alike(one: Fields, other: Fields) -> float:
-    """The share of the fields of both that is common to them, from 0 to 1; 0 for other types of resource."""
+    """Returns the share of common fields among all fields of both, from 0 to 1; 0 for different resource types."""
     kinds = [{value for path, value in each if path == ".resourceType"} for each in (one, other)]
     return len(one & other) / len(one | other) if kinds[0] == kinds[1] else 0.0

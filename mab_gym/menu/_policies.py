@@ -1,4 +1,4 @@
-"""Policies over the menu that need no learner: by chance, and deaf to the chart."""
+"""Policies over the menu that need no training: a random one, and one that does not see the chart."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from mab_gym.menu._features import CHART
 
 
 class RandomChoice:
-    """Chooses any possible line of the menu, each as likely as the others.
+    """Chooses among the possible choices with equal probability.
 
     Args:
-        seed: Of its chance.
+        seed: The seed of its random numbers.
     """
 
     def __init__(self, seed: int = 0) -> None:
         self._chance = np.random.default_rng(seed)
 
     def begin(self, seed: int) -> None:
-        """Throws the dice anew."""
+        """Seeds the random numbers anew."""
         self._chance = np.random.default_rng(seed)
 
     def __call__(self, features: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> int:
-        """The next throw."""
+        """Returns the next random choice."""
         return int(self._chance.choice(np.flatnonzero(mask)))
 
 
 def deaf(policy: MenuPolicy, constants: Mapping[int, float] | None = None) -> MenuPolicy:
-    """The same policy, told constants in the place of what the chart says.
+    """Returns the same policy with constants in place of the chart's features.
 
     Args:
         policy: The policy.
-        constants: By place among the features, what is told; 0 for those features of the chart that are not named.
+        constants: Values by index among the features; other features of the chart are 0.
     """
     told = dict.fromkeys(CHART, 0.0) | dict(constants or {})
     places, values = np.array(list(told)), np.array(list(told.values()), dtype=np.float32)

@@ -1,6 +1,7 @@
-"""What a prompt says in so many words: whom it is about, codes, thresholds, doses, forms of orders, the clock.
+"""Reads the facts of a prompt: patient, codes, thresholds, doses, forms of orders, the clock.
 
-Nothing here knows a task family. A part that a prompt does not have is empty; what depends on it is not on the menu.
+Nothing here knows a task family. A fact that a prompt does not state is empty, and the choices that need it are not
+possible.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class PerStep:
-    """A dose that grows with the distance from a level, as in "10 mEq for every 0.1 mmol/L below 3.5"."""
+    """A dose that grows with the distance from a level, as in "10 mEq for every 0.1 mmol/L below 3.5".
+
+    Attributes:
+        dose: The dose for each step.
+        step: The size of a step, in the result's unit.
+        level: The level, in the result's unit.
+    """
 
     dose: float
     step: float
@@ -36,22 +43,22 @@ class PerStep:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt, read.
+    """The facts of a prompt.
 
     Attributes:
         base_url: The FHIR base, without a slash at its end.
-        words: Context and question without what is the patient's own (MRN, name, date of birth, quotations).
-        now: The record system's clock, timezone-aware; None where it is not told in FHIR's way.
+        words: Context and question without the patient's own data (MRN, name, date of birth, quotations).
+        now: The record system's clock, timezone-aware; None if it is not written as FHIR writes it.
         mrn: The patient's MRN, or empty.
-        name: The patient's name, first given name and family name, or empty.
+        name: The patient's first given name and family name, or empty.
         birth_date: The date of birth, or empty.
-        codes: Codes of results, in the order in which they are told.
-        thresholds: Levels of the result that are told, rising.
-        hours: A window in hours, or None.
-        a_year_ago: The moment a year before now, where the prompt speaks of it.
-        per_step: A dose by distance, or None.
-        phrase: What the context puts in quotation marks, for an answer; or empty.
-        forms: The orders that are described.
+        codes: Codes of results, in the order of the prompt.
+        thresholds: Levels of the result that the prompt names, rising.
+        hours: A time window in hours, or None.
+        a_year_ago: The moment a year before now; None if the prompt does not speak of it.
+        per_step: A dose that depends on the distance from a level, or None.
+        phrase: The context's quoted text, for an answer; or empty.
+        forms: The orders that the prompt describes.
     """
 
     base_url: str
@@ -70,13 +77,13 @@ class Prompt:
 
     @property
     def window_start(self) -> datetime | None:
-        """Where the window of hours begins; itself included."""
+        """The start of the window (included); None if there is no window."""
         if self.now is None or self.hours is None:
             return None
         return self.now - timedelta(hours=self.hours)
 
     def age(self, birth_date: str) -> int | None:
-        """Completed years from a date of birth until now, or None where it is no date."""
+        """Returns the completed years since a date of birth, or None if it is not a date."""
         try:
             born = date.fromisoformat(birth_date)
         except ValueError:
@@ -88,7 +95,7 @@ class Prompt:
 
 
 def read_prompt(text: str) -> Prompt:
-    """Reads what an episode opens with. Any text can be read; the less is found, the shorter the menu."""
+    """Reads the opening text of an episode. Any text can be read; the fewer facts it has, the shorter the menu."""
     parts = _PARTS.search(text)
     context, question = (parts[1], parts[2]) if parts else ("", text)
     base = _BASE.search(text)
@@ -135,7 +142,7 @@ def _a_year_before(now: datetime | None) -> datetime | None:
 
 
 def _thresholds(context: str) -> tuple[float, ...]:
-    """Numbers that are said of a result: before its unit, before "to" and such a number, or after "below"."""
+    """Returns the levels of a result: numbers before its unit, before "to" and such a number, or after "below"."""
     unit = _UNIT.search(context)
     if unit is None:
         return ()

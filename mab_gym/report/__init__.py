@@ -1,6 +1,15 @@
-"""The report of runs: one HTML file with figures and every trajectory, which needs no network and no server."""
+"""The report of runs: one HTML file with figures and every trajectory, without network or server (`mab-gym report`).
+
+`_runs` reads run folders, `_figures` computes groups, failures and comparisons, `_overview` shows them, `_trajectories`
+compresses each episode for the page, and `_page` puts all together. `_plots` draws figures of ablations for print.
+
+The room only reads finished runs. It plays episodes in one case only: `_expected` plays the gold solution of each case,
+to show it beside what the agent did. Reading begins in `_page`.
+
+    write_report([read_run(Path("runs/one")), read_run(Path("runs/other"))], Path("report.html"))
+"""
 
 from mab_gym.report._page import write_report
-from mab_gym.report._runs import Run, read_run
+from mab_gym.report._runs import ReportedRun, read_run
 
-__all__ = ["Run", "read_run", "write_report"]
+__all__ = ["ReportedRun", "read_run", "write_report"]

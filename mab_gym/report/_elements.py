@@ -1,4 +1,4 @@
-"""Pieces of a page: rates with their intervals, histograms, links to episodes."""
+"""Elements of the page: rates with their intervals, histograms, links to episodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDEST = 42
 
 
 def rate(found: Estimate | None, run: int) -> str:
-    """A success rate in percent, with its interval drawn and in words."""
+    """Returns a success rate in percent, with its interval drawn and in words."""
     if found is None:
         return '<span class="rate none">–</span>'
     words = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, {count(found.cases, 'case')}"
@@ -28,17 +28,17 @@ def rate(found: Estimate | None, run: int) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """A number of things in words."""
+    """Returns a number with its noun, as in "3 cases"."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def address(**wanted: str) -> str:
-    """The part of the page's address that leads to an episode, or to a list of some."""
+    """Returns the fragment of the page's address that leads to an episode, or to a list of episodes."""
     return "#" + escape(urlencode(wanted), quote=True)
 
 
 def episode_link(label: str, record: EpisodeRecord, words: str | None = None) -> str:
-    """A link to an episode."""
+    """Returns a link to an episode."""
     wanted = {"run": label, "case": record.case, "seed": str(record.seed), "try": str(record.repeat + 1)}
     return f'<a href="{address(**wanted)}">{escape(words or record.case)}</a>'
 
@@ -46,14 +46,14 @@ def episode_link(label: str, record: EpisodeRecord, words: str | None = None) ->
 def bars(
     title: str, unit: str, columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[str], run: int
 ) -> str:
-    """A histogram as SVG: stacked columns, readable without colour.
+    """Returns a histogram as SVG: stacked columns, readable without colour.
 
     Args:
-        title: What it shows, for those who cannot see it.
-        unit: What stands below the columns.
-        columns: The label of each, and for each series how many.
+        title: The title, also for screen readers.
+        unit: The label below the columns.
+        columns: For each column its label, and the count of each series.
         series: Names of the series, from the bottom up; the first is filled, the others are hatched and plain.
-        run: Whose colour it has.
+        run: The number of the run, which gives the colour.
     """
     heights = [sum(counts.values()) for _, counts in columns]
     most = max(heights, default=0) or 1
@@ -94,7 +94,7 @@ def bars(
 
 
 def brief(value: float) -> str:
-    """A number for an axis, as in 1.5k."""
+    """Returns a number for an axis, as in 1.5k."""
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{sign}"

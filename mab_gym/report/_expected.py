@@ -1,4 +1,4 @@
-"""What was expected of an episode: the actions of the oracle on the same case, which it plays for the report."""
+"""The expected actions of an episode: the oracle plays the same case for the report."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mab_gym.agents import Agent
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._scenario import OFFICIAL
-from mab_gym.report._runs import Run
+from mab_gym.report._runs import ReportedRun
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._regrade import reopened
 from mab_gym.runs._rollout import Assignment, play_until_judged
 
 Expected = Mapping[tuple[int, str], Sequence[str]]
-"""By seed and case: the actions of the gold solution."""
+"""The actions of the gold solution, by seed and case."""
 
 
-def expected_of(run: Run) -> Expected:
+def expected_of(run: ReportedRun) -> Expected:
     """Plays the gold solutions of a run's cases.
 
     Raises:
@@ -35,16 +35,16 @@ def expected_of(run: Run) -> Expected:
 def expected_actions(
     env: gymnasium.Env[Any, str], records: Sequence[EpisodeRecord], options: Mapping[str, str | None]
 ) -> dict[tuple[int, str], Sequence[str]]:
-    """Plays the gold solution of every case among some episodes, each once.
+    """Plays the gold solution of each case of some episodes once.
 
     Args:
-        env: The environment that they were played in, with the embedded record system.
+        env: The environment of the episodes, with the embedded record system.
         records: The episodes.
         options: The further options that ``env.reset`` was given for them.
 
     Returns:
-        Gold actions by seed and case. A case that the environment does not draw again by its seed, and one that the
-        oracle does not solve, is left out: nothing is better than something that may be wrong.
+        Gold actions by seed and case. Cases that the environment does not draw again by their seed, and cases that the
+        oracle does not solve, are left out: nothing is better than something that may be wrong.
     """
     scenario = unwrapped(env).scenario
     drawn = not scenario.tasks.cases

@@ -1,4 +1,4 @@
-"""What a report tells in numbers: success by groups, steps, tokens and costs, failures, run against run."""
+"""Computes a report's figures: success by group, steps, tokens and costs, failures, run against run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from mab_gym.report._runs import CaseKey, Run
+from mab_gym.report._runs import CaseKey, ReportedRun
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import tries
 from mab_gym.runs._statistics import Comparison, Estimate, estimate, holm, paired, pass_at_1, pass_hat_k
@@ -18,27 +18,27 @@ GROUPINGS: Mapping[str, Callable[[EpisodeRecord], str]] = {
     "difficulty": lambda record: record.difficulty,
     "family": lambda record: record.family,
 }
-"""By what success is broken down; families are broken down further, by branch."""
+"""The groupings of success; families are divided further, by branch."""
 _ORDER = {name: place for place, name in enumerate(("query", "action", "easy", "medium", "hard", "unrated"))}
 EXAMPLES = 3
-"""How many episodes stand beside a kind of failure."""
+"""The number of example episodes for each kind of failure."""
 
 
 def success(records: Sequence[EpisodeRecord]) -> Estimate | None:
-    """The success rate over cases, with its interval; None where nothing counts."""
+    """Returns the success rate over cases, with its interval; None if no episode counts."""
     return pass_at_1(tries(records))
 
 
 def groups(records: Sequence[EpisodeRecord], of: Callable[[EpisodeRecord], str]) -> dict[str, list[EpisodeRecord]]:
-    """The episodes by what ``of`` says of each, well-known groups in their usual order, others as they come."""
+    """Groups episodes by the result of ``of``; known groups in their usual order, then others as they come."""
     found: dict[str, list[EpisodeRecord]] = {}
     for record in records:
         found.setdefault(of(record), []).append(record)
     return dict(sorted(found.items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))))
 
 
-def repeated(run: Run) -> list[tuple[int, Estimate, Estimate]]:
-    """k, pass@k and pass^k for the k up to the tries that each case had; empty where each was played once."""
+def repeated(run: ReportedRun) -> list[tuple[int, Estimate, Estimate]]:
+    """Returns k, pass@k and pass^k for k up to the number of tries of a case; empty if each was played once."""
     cases = tries(run.episodes)
     most = max((each.played for each in cases), default=0)
     wanted = sorted({k for k in (2, 3, 4, 5, 8, 16, 32, 64) if k < most} | ({most} if most > 1 else set()))
@@ -51,10 +51,10 @@ class FailureKind:
     """Episodes that failed in the same way.
 
     Attributes:
-        kind: As the verdicts call it.
-        count: How many.
-        examples: Some of them, of different families where there are.
-        reasons: The codes of their reasons, the most frequent first, with how many episodes have each.
+        kind: The kind, by its name in verdicts.
+        count: The number of episodes.
+        examples: Some of them, from different families if possible.
+        reasons: The codes of their reasons with the number of episodes, the most frequent first.
     """
 
     kind: str
@@ -64,7 +64,7 @@ class FailureKind:
 
 
 def failures(records: Sequence[EpisodeRecord]) -> list[FailureKind]:
-    """The failed episodes that count, by kind, the most frequent first."""
+    """Groups the failed episodes that count by kind, the most frequent first."""
     by_kind: dict[str, list[EpisodeRecord]] = {}
     for record in records:
         if record.counts and not record.verdict["success"]:
@@ -92,20 +92,20 @@ def _examples(failed: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two runs on the cases that both played.
+    """The comparison of two runs on the cases that both played.
 
     Attributes:
-        ours: The one.
-        theirs: The other.
-        comparison: How the one did against the other.
-        adjusted: Its p value where several pairs are compared (Holm).
-        only_ours: Cases that the one solved more often.
-        only_theirs: Cases that the other did.
-        same_records: Whether both were played on the same records.
+        ours: The first run.
+        theirs: The second run.
+        comparison: The difference between the first and the second.
+        adjusted: Its p value, adjusted for the number of pairs (Holm).
+        only_ours: Cases that the first run solved more often.
+        only_theirs: Cases that the second run solved more often.
+        same_records: True if both were played on the same records.
     """
 
-    ours: Run
-    theirs: Run
+    ours: ReportedRun
+    theirs: ReportedRun
     comparison: Comparison
     adjusted: float
     only_ours: Sequence[EpisodeRecord]
@@ -113,8 +113,8 @@ class Pair:
     same_records: bool
 
 
-def pairs(runs: Sequence[Run]) -> list[Pair]:
-    """Every two runs that have cases in common, the earlier one first."""
+def pairs(runs: Sequence[ReportedRun]) -> list[Pair]:
+    """Compares every two runs that have cases in common, the earlier one first."""
     found = []
     for ours, theirs in combinations(runs, 2):
         one, other = _shares(ours), _shares(theirs)
@@ -137,8 +137,8 @@ def pairs(runs: Sequence[Run]) -> list[Pair]:
     ]
 
 
-def _shares(run: Run) -> dict[CaseKey, tuple[float, EpisodeRecord]]:
-    """For each case the share of its tries that succeeded, and the first of them."""
+def _shares(run: ReportedRun) -> dict[CaseKey, tuple[float, EpisodeRecord]]:
+    """Returns for each case the share of its tries that succeeded, and the first try."""
     by_case: dict[CaseKey, list[EpisodeRecord]] = {}
     for record in run.counted:
         by_case.setdefault(run.key(record), []).append(record)
@@ -149,7 +149,7 @@ def _shares(run: Run) -> dict[CaseKey, tuple[float, EpisodeRecord]]:
 
 
 def histogram(values: Sequence[float], bins: int = 12) -> list[tuple[float, float, int]]:
-    """Lower end, upper end and count of each of some stretches of equal, round length; empty without values."""
+    """Returns lower end, upper end and count of bins of equal, round width; empty without values."""
     if not values:
         return []
     least, greatest = min(values), max(values)
@@ -160,6 +160,6 @@ def histogram(values: Sequence[float], bins: int = 12) -> list[tuple[float, floa
 
 
 def _round_up(width: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
+    """Rounds up to 1, 2 or 5 times a power of ten."""
     step = 10.0 ** math.floor(math.log10(width))
     return next(step * factor for factor in (1, 2, 5, 10) if step * factor >= width * (1 - 1e-9))

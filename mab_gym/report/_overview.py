@@ -1,4 +1,4 @@
-"""The first part of the page: figures and tables, which need no script."""
+"""Shows the first part of the page: figures and tables, which need no script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.official._published import LATER, PAPER, PUBLISHED
 from mab_gym.report._elements import address, bars, brief, count, episode_link, rate
 from mab_gym.report._figures import GROUPINGS, failures, groups, histogram, pairs, repeated, success
-from mab_gym.report._runs import Run
+from mab_gym.report._runs import ReportedRun
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import spending, violations
 from mab_gym.tasking.verdict import Failure
@@ -23,15 +23,15 @@ MEANING = {
     Failure.WRONG_ORDER: "An order is due and was written, but not as it should be.",
     Failure.UNSAFE_ORDER: "Something was ordered that could harm: another patient, dose, route, or no reason for it.",
     Failure.MISSING_ORDER: "An order is due and was not written.",
-    Failure.GAVE_UP: "It was finished without an answer and without a deed.",
+    Failure.GAVE_UP: "It was finished without an answer and without a write.",
     Failure.STEP_LIMIT: "It was not finished within the steps.",
     Failure.CONTEXT_LIMIT: "It became longer than the model can read.",
     Failure.OFFICIAL_RULE: "The official grader refuses it.",
 }
 
 
-def overview(runs: Sequence[Run]) -> Iterator[str]:
-    """The sections, in order."""
+def overview(runs: Sequence[ReportedRun]) -> Iterator[str]:
+    """Yields the sections in order."""
     yield from _runs(runs)
     yield from _success(runs)
     yield from _families(runs)
@@ -41,7 +41,7 @@ def overview(runs: Sequence[Run]) -> Iterator[str]:
     yield from _effort(runs)
 
 
-def _head(runs: Sequence[Run], first: str) -> str:
+def _head(runs: Sequence[ReportedRun], first: str) -> str:
     columns = "".join(f'<th class="r{n % 8}"><i class="dot"></i>{escape(run.label)}</th>' for n, run in enumerate(runs))
     return f"<thead><tr><th>{first}</th>{columns}</tr></thead>"
 
@@ -50,7 +50,7 @@ def _section(name: str, title: str, note: str = "") -> str:
     return f'<section id="{name}"><h2>{escape(title)}</h2>' + (f'<p class="note">{note}</p>' if note else "")
 
 
-def _runs(runs: Sequence[Run]) -> Iterator[str]:
+def _runs(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section("runs", "Runs")
     yield '<div class="wide"><table><thead><tr><th>run</th><th>agent</th><th>environment</th><th>protocol</th>'
     yield '<th class="n">solved</th><th class="n">unsafe</th><th class="n">episodes</th><th class="n">do not count</th>'
@@ -77,7 +77,7 @@ def _runs(runs: Sequence[Run]) -> Iterator[str]:
     yield "</tbody></table></div></section>"
 
 
-def _success(runs: Sequence[Run]) -> Iterator[str]:
+def _success(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section(
         "success",
         "Success",
@@ -109,7 +109,7 @@ def _row(title: str, parts: Sequence[Sequence[EpisodeRecord]], kind: str) -> str
     return f'<tr class="{kind}"><th scope="row">{escape(title)}</th>{cells}</tr>'
 
 
-def _families(runs: Sequence[Run]) -> Iterator[str]:
+def _families(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section("families", "Families and their branches", "A branch is one of a family's clinical situations.")
     parts = [groups(run.episodes, GROUPINGS["family"]) for run in runs]
     for family in dict.fromkeys(key for part in parts for key in part):
@@ -127,7 +127,7 @@ def _families(runs: Sequence[Run]) -> Iterator[str]:
     yield "</section>"
 
 
-def _published(runs: Sequence[Run]) -> Iterator[str]:
+def _published(runs: Sequence[ReportedRun]) -> Iterator[str]:
     official = [run for run in runs if run.protocol == OFFICIAL]
     note = "Success rates in percent on the official 300 tasks, official protocol and grading."
     if len(official) < len(runs):
@@ -167,7 +167,7 @@ def _result(name: str, values: Sequence[float | None], source: str, kind: str) -
     )
 
 
-def _comparisons(runs: Sequence[Run]) -> Iterator[str]:
+def _comparisons(runs: Sequence[ReportedRun]) -> Iterator[str]:
     if len(runs) < 2:
         return
     yield _section(
@@ -203,7 +203,7 @@ def _p(value: float) -> str:
     return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _failures(runs: Sequence[Run]) -> Iterator[str]:
+def _failures(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section(
         "failures", "How episodes failed", "By the gravest thing that was found, with examples of different families."
     )
@@ -230,7 +230,7 @@ def _failures(runs: Sequence[Run]) -> Iterator[str]:
     yield "</section>"
 
 
-def _effort(runs: Sequence[Run]) -> Iterator[str]:
+def _effort(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section("effort", "Steps, tokens and costs")
     yield '<div class="wide"><table><thead><tr><th>run</th><th class="n">steps: mean</th><th class="n">median</th>'
     yield '<th class="n">of solved</th><th class="n">tokens an episode</th><th class="n">cost an episode</th>'
@@ -263,11 +263,11 @@ def _effort(runs: Sequence[Run]) -> Iterator[str]:
     yield "</div></section>"
 
 
-def _tokens(run: Run) -> list[float]:
-    """The tokens of each episode of which they are known."""
+def _tokens(run: ReportedRun) -> list[float]:
+    """Returns the tokens of each episode for which they are known."""
     told = [(record.tokens_in, record.tokens_out) for record in run.episodes]
     return [float(one + other) for one, other in told if one is not None and other is not None]
 
 
-def _costs(run: Run) -> list[float]:
+def _costs(run: ReportedRun) -> list[float]:
     return [record.cost for record in run.episodes if record.cost is not None]

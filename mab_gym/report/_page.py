@@ -1,4 +1,4 @@
-"""The report's page: overview, index and compressed trajectories in one HTML file that loads nothing."""
+"""Writes the report's page: overview, index and compressed trajectories in one HTML file that loads nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import UsageError
 from mab_gym.report._expected import Expected
 from mab_gym.report._overview import overview
-from mab_gym.report._runs import Run
+from mab_gym.report._runs import ReportedRun
 from mab_gym.report._trajectories import index_entry, packed
 
 BLOCK: Final = 50
-"""Episodes in one element of the page."""
+"""The number of episodes in one script element of the page."""
 _KEYS: Final = {
     "j  k": "next and previous episode",
     "n  p": "next and previous step",
@@ -31,11 +31,11 @@ _KEYS: Final = {
     "?": "this list",
 }
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-"""What the page may load: nothing."""
+"""The page's content security policy: it may load nothing."""
 
 
 def write_report(
-    runs: Sequence[Run],
+    runs: Sequence[ReportedRun],
     path: Path,
     expected: Mapping[str, Expected] | None = None,
     title: str | None = None,
@@ -44,9 +44,9 @@ def write_report(
     """Writes the report of some runs.
 
     Args:
-        runs: The runs, with labels that tell them apart.
-        path: The file; it is there whole or as it was before.
-        expected: For each run's label what gold solutions do; a run that is not there has none shown.
+        runs: The runs, with different labels.
+        path: The file. It is replaced as a whole, or stays as it was.
+        expected: The actions of gold solutions by the run's label; runs without them show none.
         title: The page's title.
         advance: Called after each episode.
 
@@ -72,12 +72,12 @@ def write_report(
             part.unlink(missing_ok=True)
 
 
-def _title(runs: Sequence[Run]) -> str:
+def _title(runs: Sequence[ReportedRun]) -> str:
     return "Report: " + ", ".join(run.label for run in runs)
 
 
 def _page(
-    runs: Sequence[Run], expected: Mapping[str, Expected], title: str, advance: Callable[[], None]
+    runs: Sequence[ReportedRun], expected: Mapping[str, Expected], title: str, advance: Callable[[], None]
 ) -> Iterator[str]:
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -107,9 +107,9 @@ def _page(
 
 
 def _episodes(
-    runs: Sequence[Run], expected: Mapping[str, Expected], advance: Callable[[], None]
+    runs: Sequence[ReportedRun], expected: Mapping[str, Expected], advance: Callable[[], None]
 ) -> tuple[list[dict[str, Any]], list[list[str]]]:
-    """The index, and what was said in each episode in the same order."""
+    """Returns the index, and the compressed episodes in the same order."""
     entries: list[dict[str, Any]] = []
     texts: list[str] = []
     for number, run in enumerate(runs):
@@ -140,7 +140,7 @@ def _browser() -> Iterator[str]:
 
 
 def _inert(data: Any) -> str:
-    """JSON that nothing inside of a script element can end."""
+    """Returns JSON that cannot end the script element that holds it."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 

@@ -1,4 +1,4 @@
-"""Plots for print: success rates against what was varied, with their confidence intervals (extra ``report``)."""
+"""Plots for print: success rates by setting, with their confidence intervals (extra ``report``)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mab_gym.runs._ablation import SERIES, UNLIMITED, Dimension, Figures
 from mab_gym.runs._statistics import Estimate
 
 SIZE: Final = (5.0, 3.4)
-"""Inches; a column and a half of a paper."""
+"""Width and height in inches: one and a half columns of a paper."""
 _DOTS: Final = 300
 _POINTS_APART: Final = 5.5
-"""By how much the series stand beside each other, so that no error bar hides another."""
+"""The distance between series in points, so that no error bar hides another."""
 _LOOK: Final[Any] = {
     "font.size": 9.0,
     "axes.spines.top": False,
@@ -30,13 +30,13 @@ _LOOK: Final[Any] = {
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How a series looks: colours of Okabe and Ito, which colour-blind people and greyscale printers tell apart.
+    """The style of a series, in colours of Okabe and Ito, which colour-blind people and grey prints tell apart.
 
     Attributes:
-        colour: Of its line, bars and markers.
+        colour: The colour of its line, bars and markers.
         marker: Its marker.
-        line: Its line.
-        aside: Its place beside the others at each setting, from left to right.
+        line: Its line style.
+        aside: Its place among the series at each setting, from left to right.
     """
 
     colour: str
@@ -56,9 +56,9 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
     """Draws ``ablation.png`` and ``ablation.svg``.
 
     Args:
-        varied: What was varied.
+        varied: The varied dimension.
         found: The figures of its settings.
-        folder: Where the files go.
+        folder: The folder for the files.
 
     Returns:
         The two files.
@@ -88,12 +88,12 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
             )
             if not points:
                 continue
-            if points[-1][1] == UNLIMITED:  # a gap, so that no line leads there
+            if points[-1][1] == UNLIMITED:  # a gap, so that no line is drawn to it
                 points.insert(-1, (math.nan, "", Estimate(math.nan, math.nan, math.nan, points[-1][2].cases)))
             axes.errorbar(
                 [x for x, _, _ in points],
                 [100 * rate.value for _, _, rate in points],
-                # An estimate may lie outside of its interval by an error of rounding.
+                # Rounding may put an estimate slightly outside its interval.
                 yerr=(
                     [100 * max(0.0, rate.value - rate.low) for _, _, rate in points],
                     [100 * max(0.0, rate.high - rate.value) for _, _, rate in points],
@@ -103,7 +103,7 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
                 markersize=5,
                 markeredgecolor="black",
                 markeredgewidth=0.5,
-                # A line between numbers; between names there is nothing for it to say.
+                # A line makes sense between numbers, but not between names.
                 linestyle=style.line if varied.paired else "none",
                 linewidth=1.2,
                 elinewidth=1.0,
@@ -115,7 +115,7 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
         axes.set_xticks([places[each.setting] for each in found], [_tick(varied, each.setting) for each in found])
         margin = 0.08 * (max(places.values()) - min(places.values())) if varied.paired else 0.5
         axes.set_xlim(min(places.values()) - margin, max(places.values()) + margin)
-        # Beyond 0 and 100, so that a marker there is whole; the axis itself ends where a rate can.
+        # Beyond 0 and 100, so that markers there are not cut; the axis itself ends at 0 and 100.
         axes.set_ylim(-4, 104)
         axes.set_yticks(range(0, 101, 20))
         axes.spines["left"].set_bounds(0, 100)
@@ -137,13 +137,13 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
 
 
 def _places(varied: Dimension, settings: Sequence[str]) -> dict[str, float]:
-    """Where each setting stands: step limits as numbers, lengths by their logarithms, names one after another."""
+    """Returns each setting's position: step limits as numbers, lengths by logarithm, names one after another."""
     if varied.name == "steps":
         return {setting: float(setting) for setting in settings}
     if varied.name != "observation-length":
         return {setting: float(place) for place, setting in enumerate(settings)}
     found = {setting: math.log2(int(setting)) for setting in settings if setting != UNLIMITED}
-    # No limit stands a doubling beyond the largest.
+    # "No limit" is one doubling beyond the largest.
     return {setting: found.get(setting, max(found.values()) + 1) for setting in settings}
 
 

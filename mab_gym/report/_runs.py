@@ -1,4 +1,4 @@
-"""The runs that a report is of: what each says of itself, and its episodes, without what was said in them."""
+"""Reads the runs of a report: the description of each, and its episodes without their messages."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mab_gym.errors import ContentError, UsageError
 from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
 
 CaseKey = tuple[str, ...]
-"""What makes two episodes of different runs the same case."""
+"""A key that is the same for episodes of one case in different runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReportedRun:
     """One run of a report.
 
     Attributes:
-        label: What it is called in the report; no two are called alike.
-        folder: Where it lies.
-        about: What its ``run.json`` says.
-        frozen: Whether its cases have ids of their own; drawn ones are told apart by their seed.
-        episodes: One record an episode, in the order of their seeds, without messages and actions.
+        label: Its name in the report, unique among the runs.
+        folder: Its folder.
+        about: The contents of its ``run.json``.
+        frozen: True if its cases have ids of their own; drawn cases are told apart by their seed.
+        episodes: One record for each episode, ordered by seed, without messages and actions.
     """
 
     label: str
@@ -35,42 +35,42 @@ class Run:
 
     @property
     def counted(self) -> list[EpisodeRecord]:
-        """The episodes that say something of the agent."""
+        """The episodes that count, because nothing but the agent decided them."""
         return [record for record in self.episodes if record.counts]
 
     @property
     def agent(self) -> str:
-        """Who played."""
+        """The agent's name."""
         return str(self.about.get("agent") or (self.episodes[0].agent if self.episodes else "nobody"))
 
     @property
     def env(self) -> str:
-        """What was played."""
+        """The environment's id."""
         return str(self.about.get("env") or (self.episodes[0].env if self.episodes else "nothing"))
 
     @property
     def protocol(self) -> str:
-        """By which protocol, as in ``ehr`` or ``official``."""
+        """The protocol, as in ``ehr`` or ``official``."""
         return str(self.about.get("protocol") or "ehr")
 
     def key(self, record: EpisodeRecord) -> CaseKey:
-        """Which case an episode played."""
+        """Returns the key of an episode's case."""
         return (record.case,) if self.frozen else (record.env, record.case, str(record.seed))
 
     def whole(self) -> Iterator[EpisodeRecord]:
-        """The episodes with all that was said, in the order in which they ended."""
+        """Yields the episodes with messages and actions, in the order in which they ended."""
         return map(record_from, read_records(self.folder))
 
 
-def read_run(folder: Path, label: str | None = None) -> Run:
+def read_run(folder: Path, label: str | None = None) -> ReportedRun:
     """Reads a run.
 
     Args:
-        folder: As ``mab-gym eval`` makes it.
-        label: What to call it; the folder's name where None.
+        folder: A folder from ``mab-gym eval``.
+        label: Its name in the report; if None, the folder's name.
 
     Raises:
-        UsageError: It holds no run, one without episodes, or a broken line.
+        UsageError: The folder holds no run, a run without episodes, or a broken line.
     """
     about = read_about(folder)
     if about is None:
@@ -80,11 +80,11 @@ def read_run(folder: Path, label: str | None = None) -> Run:
         raise UsageError(f"{folder} holds a run without episodes")
     episodes.sort(key=lambda record: (record.seed, record.repeat))
     name = label or folder.resolve().name
-    return Run(name, folder, about, _frozen(about), episodes)
+    return ReportedRun(name, folder, about, _frozen(about), episodes)
 
 
 def labels(folders: Sequence[Path]) -> list[str]:
-    """The shortest ends of the folders' paths that tell them apart.
+    """Returns the shortest ends of the folders' paths that tell them apart.
 
     Raises:
         UsageError: A folder is named twice.
@@ -104,7 +104,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
 
 
 def _frozen(about: Mapping[str, Any]) -> bool:
-    """Whether the environment that was played has frozen cases; unknown environments are taken to draw theirs."""
+    """Tells if the run's environment has frozen cases; unknown environments count as drawing theirs."""
     wanted, file = about.get("env"), about.get("file")
     for path in [Path(file)] if isinstance(file, str) else environment_files():
         try:

@@ -1,4 +1,4 @@
-"""Episodes as a page keeps them: a line of an index each, and all that was said, compressed until somebody looks."""
+"""Episodes in the page: an index entry for each, and the whole trajectory, compressed until it is opened."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mab_gym.report._expected import Expected
 from mab_gym.runs._records import EpisodeRecord
 
 SEARCHED = 3_000
-"""Characters of an episode's reasons and actions that the page's search looks at."""
+"""Characters of an episode's reasons and actions that the page's search covers."""
 _ASKED = ("\nTask: ", "\nQuestion: ")
-"""What stands before the task itself in the opening message."""
+"""The marks before the task itself in the opening message."""
 
 
 def index_entry(run: int, record: EpisodeRecord) -> dict[str, Any]:
-    """What the page knows of an episode before it is opened; names are short because there are thousands.
+    """Returns the data of an episode that the page needs before it is opened.
 
     Args:
-        run: Which run of the report, from 0.
-        record: The episode, whole.
+        run: The number of the run in the report, from 0.
+        record: The whole episode.
     """
     verdict = record.verdict
     said = [reason["text"] for reason in verdict.get("reasons", ())]
@@ -48,7 +48,7 @@ def index_entry(run: int, record: EpisodeRecord) -> dict[str, Any]:
 
 
 def task_of(opening: str) -> str:
-    """The task itself, without the instructions before it."""
+    """Returns the task itself, without the instructions before it."""
     for mark in _ASKED:
         before, found, after = opening.rpartition(mark)
         if found and before:
@@ -57,12 +57,12 @@ def task_of(opening: str) -> str:
 
 
 def packed(record: EpisodeRecord, expected: Expected, official: bool = False) -> str:
-    """An episode with all that was said: JSON, compressed by zlib, in base64.
+    """Returns a whole episode as JSON, compressed by zlib, in base64.
 
     Args:
-        record: The episode, whole.
-        expected: What gold solutions do.
-        official: Whether it was played by the official protocol, which reads actions in its own way.
+        record: The whole episode.
+        expected: The actions of gold solutions.
+        official: True if it was played by the official protocol, which reads actions in its own way.
     """
     gold = expected.get((record.seed, record.case))
     told = {
@@ -79,7 +79,7 @@ def packed(record: EpisodeRecord, expected: Expected, official: bool = False) ->
         "cost": record.cost,
         "calls": [_call(call) for call in record.calls],
     }
-    # Escaped to ASCII: agents can write lone surrogates, which UTF-8 has no bytes for.
+    # Escaped to ASCII: agents can write lone surrogates, which UTF-8 cannot encode.
     return base64.b64encode(zlib.compress(json.dumps(told).encode(), 9)).decode()
 
 
@@ -88,7 +88,7 @@ def _opening(record: EpisodeRecord) -> str:
 
 
 def _steps(record: EpisodeRecord, official: bool) -> Iterator[dict[str, Any]]:
-    """Each action with what was said around it and what came back."""
+    """Yields each action with the agent's words around it and the reply."""
     said, replies = _conversation(record.messages)
     for place, action in enumerate(record.actions):
         reply = replies[place] if place < len(replies) else {}
@@ -115,7 +115,7 @@ def _action(text: str, official: bool) -> dict[str, str]:
 
 
 def _conversation(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], list[Mapping[str, Any]]]:
-    """What the agent said before its n-th action, and the replies in order."""
+    """Returns the agent's message for each action by its number, and the replies in order."""
     said: dict[int, str] = {}
     replies: list[Mapping[str, Any]] = []
     for message in messages:

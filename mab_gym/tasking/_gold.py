@@ -15,7 +15,8 @@ from mab_gym.fhir.http._server import Request
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
-_MOST_ACTIONS: Final = 50
+MOST_ACTIONS: Final = 50
+"""The most actions of a gold solution; one that goes on does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +66,51 @@ def play_gold(
     Raises:
         ContentError: The solution writes something that is not an action, or does not end.
     """
-    solution, requests, writes = solve(case, desk), 0, []
+    requests, writes = 0, []
+    last = ""
+
+    def act(action: str) -> Reply | None:
+        nonlocal requests, last
+        match parse_action(action):
+            case Get(url):
+                request = Request("GET", resolve(change(url), desk.base_url))
+            case Post(url, body):
+                request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
+                writes.append(json.loads(body))
+            case Finish(answer):
+                last = answer
+                return None
+            case invalid:
+                raise ContentError(f"the gold solution of {case.id}: {invalid.reason}")
+        response = session.handle(request)
+        requests += 1
+        return Reply(response.status, response.body)
+
     try:
-        text = next(solution)
-        for _ in range(_MOST_ACTIONS):
-            match parse_action(text):
-                case Get(url):
-                    request = Request("GET", resolve(change(url), desk.base_url))
-                case Post(url, body):
-                    request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
-                    writes.append(json.loads(body))
-                case Finish(answer):
-                    return GoldRun(requests + len(desk.decisions), answer, writes)
-                case invalid:
-                    raise ContentError(f"the gold solution of {case.id}: {invalid.reason}")
-            response = session.handle(request)
-            requests += 1
-            text = solution.send(Reply(response.status, response.body))
-    except StopIteration:
-        raise ContentError(f"the gold solution of {case.id} ends without FINISH") from None
+        follow(solve(case, desk), case, act)
     finally:
         session.reset()
+    return GoldRun(requests + len(desk.decisions), last, writes)
+
+
+def follow(solution: Solution, case: Case, act: Callable[[str], Reply | None]) -> None:
+    """Plays a gold solution to its FINISH: the one loop in which gold solutions are played.
+
+    Args:
+        solution: The gold solution, not begun.
+        case: The case, for errors.
+        act: Takes one action and gives its reply; None once the episode has ended.
+
+    Raises:
+        ContentError: The solution does not end, or ends without FINISH.
+    """
+    try:
+        action = next(solution)
+        for _ in range(MOST_ACTIONS):
+            reply = act(action)
+            if reply is None:
+                return
+            action = solution.send(reply)
+    except StopIteration:
+        raise ContentError(f"the gold solution of {case.id} ends without FINISH") from None
     raise ContentError(f"the gold solution of {case.id} does not come to an end")

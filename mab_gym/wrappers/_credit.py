@@ -1,4 +1,4 @@
-"""Partial credit, criterion by criterion."""
+"""Partial credit by criteria."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from mab_gym.wrappers._gold import GoldRuns
 from mab_gym.wrappers._rewarding import Rewarding, TextEnv, amount, judged_env
 
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType({NOTHING_ELSE: 0.0})
-"""What whoever does nothing meets, too, is worth nothing; all the rest weighs 1."""
+"""Criteria that doing nothing meets weigh 0; all others weigh 1."""
 
 
 class PartialCredit(Rewarding, RecordConstructorArgs):
-    """Pays at the end the weighted share of the judge's criteria that were met, and says which.
+    """Pays at the end the weighted share of the judge's criteria that were met.
 
-    It is the judge who finds them met or not; here they are only weighed. What is due is known from the gold solution,
-    so that an order that was forgotten counts as all of its criteria unmet. (In ``Verdict.credit`` it counts as one.)
-    A solved case earns 1. What is not solved earns 0.9 at most, and nothing where `Verdict.credit` is nothing: for
-    anything unsafe, for doing nothing, for an answer without having read, and without FINISH.
+    The criteria that are due are known from the gold solution, so all criteria of a missing order count as unmet. (In
+    ``Verdict.credit`` it counts as one.) A solved case earns 1. An unsolved case earns 0.9 at most. It earns 0 if
+    `Verdict.credit` is 0: for anything unsafe, for doing nothing, for an answer without reading, and without FINISH.
 
-    At the end ``info["criteria"]`` maps each criterion's name to whether it was met, and ``info["earned"]`` to its part
+    At the end ``info["criteria"]`` maps each criterion's name to True if it was met, and ``info["earned"]`` to its part
     of the reward.
 
     Args:
-        env: An environment of this package, played by texts.
-        weights: By a criterion's whole name (``ServiceRequest.priority``), else by its last part (``priority``), else
-            by its first (``ServiceRequest``, ``answer``, ``dosage``): a number from 0. What is not named weighs 1, but
-            ``nothing_else`` weighs 0.
+        env: An environment of this package with text actions.
+        weights: Numbers from 0, by a criterion's whole name (``ServiceRequest.priority``), else by its last part
+            (``priority``), else by its first part (``ServiceRequest``, ``answer``, ``dosage``). Others weigh 1, except
+            ``nothing_else``, which weighs 0.
 
     Raises:
-        UsageError: A weight is no number from 0, or the environment has no verdicts by criteria.
+        UsageError: A weight is not a number from 0, or the environment has no verdicts by criteria.
     """
 
     def __init__(self, env: TextEnv, weights: Mapping[str, float] | None = None) -> None:
@@ -48,13 +47,13 @@ class PartialCredit(Rewarding, RecordConstructorArgs):
         self._gold = GoldRuns(self._inner.scenario)
 
     def pay(self, action: str | None, step: Step) -> float:
-        """At the end the credit in place of what the environment pays for its verdict; nothing else is changed."""
+        """Returns the reward; at the end, with the credit in place of the environment's pay for the verdict."""
         info, episode = step.info, self._inner.episode
         if "verdict" not in info or "infrastructure_error" in info:
             return step.reward
         try:
             gold = self._gold.of(episode)
-        except InfrastructureError as error:  # without what was due there is no credit, and it does not count
+        except InfrastructureError as error:  # without the gold run there is no credit, so the episode does not count
             info["infrastructure_error"] = str(error)
             return step.reward
         verdict = info["verdict"]

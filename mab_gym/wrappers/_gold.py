@@ -1,4 +1,4 @@
-"""What there is to do in an episode, known by playing its gold solution in a second episode beside it."""
+"""Plays the gold solution of an episode's case in a second episode, to know what is due."""
 
 from __future__ import annotations
 
@@ -8,44 +8,42 @@ from dataclasses import dataclass
 from mab_gym.actions import Get, Post, parse_action
 from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode, check_counts
-from mab_gym.errors import ContentError
+from mab_gym.tasking._gold import MOST_ACTIONS, follow
 from mab_gym.tasking.solving import Desk, Reply
-
-_MOST_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """What the gold solution of a case does.
+    """The reads and writes of a case's gold solution.
 
     Attributes:
-        reads: For each of its searches that finds something, what it is shown, as in ``Observation/17``.
-        writes: How many resources it writes.
-        criteria: The names of what the judge looks at when all is done.
+        reads: For each search with results, the resources that it returns, as in ``Observation/17``.
+        posts: The JSON of each resource that it writes.
+        criteria: The names of the judge's criteria when all is done.
     """
 
     reads: tuple[frozenset[str], ...]
-    writes: int
+    posts: tuple[str, ...]
     criteria: tuple[str, ...]
 
 
 class GoldRuns:
-    """Plays gold solutions, each once for the tries of one case that follow one another.
+    """Plays gold solutions; successive tries of one case play it once.
 
     Args:
-        place: Where.
+        scenario: The scenario of the episodes.
     """
 
-    def __init__(self, place: Scenario) -> None:
-        self._place = place
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
         self._spare: Episode | None = None
         self._last: tuple[object, Gold] | None = None
 
     def of(self, episode: Episode) -> Gold:
-        """The gold run of the case, with the variants, that an episode plays or has just played.
+        """Returns the gold run of an episode's case with its variants.
 
         Raises:
-            ContentError: The gold solution does not come to an end.
+            ContentError: The gold solution does not end.
             InfrastructureError: The record system failed.
         """
         begun = episode.begun
@@ -55,31 +53,35 @@ class GoldRuns:
 
     def _play(self, episode: Episode) -> Gold:
         if self._spare is None:
-            self._spare = self._place.new_episode()
-            self._spare.max_steps = _MOST_STEPS  # what is due does not depend on how long the agent has
+            self._spare = self._scenario.new_episode()
+            self._spare.max_steps = MOST_ACTIONS  # what is due does not depend on how long the agent has
         spare, begun = self._spare, episode.begun
         case = begun.case
         spare.reset(begun.family, case, begun.variants, begun.seed)
-        solution = begun.family.solve(case, Desk(self._place.backend.base_url, self._place.backend.now))
+        solution = begun.family.solve(case, Desk(self._scenario.backend.base_url, self._scenario.backend.now))
         reads: list[frozenset[str]] = []
-        writes = 0
-        action = next(solution)
-        for _ in range(_MOST_STEPS):
+        posts: list[str] = []
+        criteria: list[str] = []
+
+        def act(action: str) -> Reply | None:
             step = spare.step(action)
             check_counts(step.info)
             if spare.over:
-                return Gold(tuple(reads), writes, tuple(step.info["criteria"]))
+                criteria.extend(step.info["criteria"])
+                return None
             match parse_action(action):
                 case Get():
-                    reads += [found] if (found := resources_in(step.observation["fhir"])) else []
-                case Post():
-                    writes += 1
-            action = solution.send(Reply(step.observation["status"], step.observation["fhir"]))
-        raise ContentError(f"the gold solution of {case.id} ({case.branch}) does not come to an end")
+                    reads.extend([found] if (found := resources_in(step.observation["fhir"])) else [])
+                case Post(_, body):
+                    posts.append(body)
+            return Reply(step.observation["status"], step.observation["fhir"])
+
+        follow(solution, case, act)
+        return Gold(tuple(reads), tuple(posts), tuple(criteria))
 
 
 def resources_in(body: str) -> frozenset[str]:
-    """What a response shows, as in ``Observation/17``: the entries of a Bundle, or the one resource."""
+    """Returns the resources of a response, as in ``Observation/17``: the entries of a Bundle, or the one resource."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Penalties: for every step, and for actions that come to nothing."""
+"""Penalties for every step, and for actions that have no effect."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mab_gym.wrappers._rewarding import Rewarding, TextEnv, amount, text_env
 
 
 class StepPenalty(Rewarding, RecordConstructorArgs):
-    """Takes a little off for every action, so that of two ways to the same end the shorter one is better.
+    """Subtracts a penalty for every action, so that the shorter of two solutions earns more.
 
     With a penalty ``p`` an unsolved case of 8 steps costs ``8 * p``: keep that well below 1, or giving up at once pays.
 
     Args:
         env: An environment of this package.
-        penalty: What an action costs, from 0.
+        penalty: The cost of an action, from 0.
 
     Raises:
-        UsageError: The penalty is no number from 0.
+        UsageError: The penalty is not a number from 0.
     """
 
     def __init__(self, env: TextEnv, penalty: float = 0.01) -> None:
@@ -30,27 +30,27 @@ class StepPenalty(Rewarding, RecordConstructorArgs):
         self._penalty = amount("penalty", penalty)
 
     def pay(self, action: str | None, step: Step) -> float:
-        """The reward less the penalty; an end without an action costs nothing."""
+        """Returns the reward less the penalty; an end without an action costs nothing."""
         return step.reward - (0.0 if action is None else self._penalty)
 
 
 class InvalidActionPenalty(Rewarding, RecordConstructorArgs):
-    """Takes something off for an action that comes to nothing.
+    """Subtracts a penalty for an action that has no effect.
 
-    There are three kinds, and ``info["invalid_action"]`` names the kind where there is one: ``none``, text that is no
-    action (it ends the episode); ``refused``, an address or a body that is never sent; ``client_error``, what the
+    There are three kinds, and ``info["invalid_action"]`` names the kind of such a step: ``none``, a text that is not an
+    action (it ends the episode); ``refused``, a URL or body that is never sent; ``client_error``, a request that the
     record system answers with an HTTP status from 400 to 499. A failure of the record system costs nothing.
 
     Args:
-        env: An environment of this package, played by texts.
-        penalty: What such an action costs, from 0.
-        none: By how much a text that is no action weighs more or less than that.
-        refused: Likewise what is never sent.
-        client_error: Likewise what is answered with 4xx.
+        env: An environment of this package with text actions.
+        penalty: The cost of such an action, from 0.
+        none: The factor of the penalty for a text that is not an action, from 0.
+        refused: The factor of the penalty for an action that is never sent, from 0.
+        client_error: The factor of the penalty for an answer 4xx, from 0.
 
     Raises:
-        UsageError: One of these is no number from 0, or the environment plays by the official rules, where a POST that
-            is right is not sent either.
+        UsageError: One of these is not a number from 0, or the environment plays by the official rules, which never
+            send a POST, even a right one.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class InvalidActionPenalty(Rewarding, RecordConstructorArgs):
         self._weights = {kind: amount(kind, weight) for kind, weight in weights.items()}
 
     def pay(self, action: str | None, step: Step) -> float:
-        """The reward less the penalty."""
+        """Returns the reward less the penalty."""
         kind = None if action is None or "infrastructure_error" in step.info else _kind(action, step)
         if kind is None:
             return step.reward

@@ -1,4 +1,4 @@
-"""What the wrappers share: the reward of a step, however the step came about."""
+"""The base class of the wrappers, and checks of the environments they wrap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TextEnv = gymnasium.Env[dict[str, Any], str]
 
 
 class Rewarding(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
-    """Pays another reward for each step, and at the end that comes without an action (a full context)."""
+    """Changes the reward of each step, and of an end without an action (a full context)."""
 
     def step(self, action: str) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """Takes one action."""
@@ -26,29 +26,29 @@ class Rewarding(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
         return observation, paid, terminated, truncated, info
 
     def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent cannot read any more of it; see `MedicalRecordEnv`."""
+        """Ends the episode because the agent's context is full; see `MedicalRecordEnv`."""
         step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
         return replace(step, reward=self.pay(None, step))
 
     def pay(self, action: str | None, step: Step) -> float:
-        """The reward of a step.
+        """Returns the reward of a step.
 
         Args:
-            action: What was done; None where the episode ended without an action.
-            step: What came of it, with the reward so far.
+            action: The action; None if the episode ended without one.
+            step: The result of the action, with the reward so far.
         """
         raise NotImplementedError
 
 
 def text_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
-    """The environment inside its wrappers, where none of them has changed actions and observations.
+    """Returns the environment inside its wrappers, and checks that none of them changes actions or observations.
 
     Args:
-        env: What is to be wrapped.
-        who: The wrapper, for the error.
+        env: The environment to wrap.
+        who: The name of the wrapper, for the error.
 
     Raises:
-        UsageError: It is no environment of this package, or is not played by texts any more.
+        UsageError: It is not an environment of this package, or a wrapper changes actions or observations.
     """
     inner = env.unwrapped
     if not isinstance(inner, MedicalRecordEnv):
@@ -59,10 +59,10 @@ def text_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
 
 
 def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
-    """Likewise, where the gold solution can be played beside the agent and is judged criterion by criterion.
+    """Returns the environment as `text_env` does, and checks that its gold solution can be played and judged.
 
     Raises:
-        UsageError: As for `text_env`; or the environment plays by the official rules, or not on the embedded server.
+        UsageError: `text_env` raises, or the environment plays by the official rules, or not on the embedded server.
     """
     inner = text_env(env, who)
     rules = inner.scenario.environment
@@ -74,10 +74,10 @@ def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
 
 
 def amount(name: str, value: object) -> float:
-    """A number from 0.
+    """Checks a number from 0.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a number from 0.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise UsageError(f"{name} is a number from 0, not {value!r}")

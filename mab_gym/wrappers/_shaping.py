@@ -18,14 +18,14 @@ from mab_gym.wrappers._rewarding import Rewarding, TextEnv, judged_env
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """An episode's state, as a potential sees it.
+class ShapingState:
+    """The state of an episode, as a potential sees it.
 
     Attributes:
-        scenario: Where it is played.
-        episode: The episode: its case, and its session with what has been written.
-        returned: Which resources the agent has been shown, as in ``Observation/17``.
-        steps: How many actions were taken.
+        scenario: The scenario that it is played in.
+        episode: The episode, with its case and its session, which holds the writes so far.
+        returned: The resources that the agent has been shown, as in ``Observation/17``.
+        steps: The number of actions so far.
     """
 
     scenario: Scenario
@@ -34,57 +34,55 @@ class Situation:
     steps: int
 
 
-Potential = Callable[[Situation], float]
+Potential = Callable[[ShapingState], float]
 
 
 class Progress:
-    """How much of what is due was done, from 0 to 1: of what is to be read, shown; of what is to be written, stored.
+    """A potential: the share of the due reads and writes that are done, from 0 to 1.
 
-    Each of the gold solution's searches and writes weighs the same. A search counts by the share of what it shows that
-    the agent has been shown, by whatever search; writes count by the share of the judge's criteria that they meet, and
-    not at all where anything unsafe was written.
+    Each search and each write of the gold solution weighs the same. A search counts by the share of its resources that
+    the agent has been shown, by any search. Writes count by the share of the judge's criteria that they meet. After an
+    unsafe write the progress is 0.
     """
 
     def __init__(self) -> None:
         self._runs: tuple[Scenario, GoldRuns] | None = None
 
-    def __call__(self, situation: Situation) -> float:
-        """The progress of an episode."""
-        if self._runs is None or self._runs[0] is not situation.scenario:
-            self._runs = (situation.scenario, GoldRuns(situation.scenario))
-        gold = self._runs[1].of(situation.episode)
-        parts = len(gold.reads) + gold.writes
-        verdict = situation.episode.judge_writes()
+    def __call__(self, state: ShapingState) -> float:
+        """Returns the progress of an episode."""
+        if self._runs is None or self._runs[0] is not state.scenario:
+            self._runs = (state.scenario, GoldRuns(state.scenario))
+        gold = self._runs[1].of(state.episode)
+        parts = len(gold.reads) + len(gold.posts)
+        verdict = state.episode.judge_writes()
         if not parts or any(each.critical and each.code is not Code.WRITE_MISSING for each in verdict.reasons):
             return 0.0
-        done = sum(len(needed & situation.returned) / len(needed) for needed in gold.reads)
+        done = sum(len(needed & state.returned) / len(needed) for needed in gold.reads)
         due = [name for name in gold.criteria if not name.startswith("answer.") and not name.endswith(NOTHING_ELSE)]
         if due:
             met = {criterion.name for criterion in verdict.criteria if criterion.met}
-            done += gold.writes * sum(name in met for name in due) / len(due)
+            done += len(gold.posts) * sum(name in met for name in due) / len(due)
         return done / parts
 
 
 class PotentialShaping(Rewarding, RecordConstructorArgs):
     """Adds ``gamma * potential(s') - potential(s)`` to each reward (Ng, Harada and Russell, ICML 1999).
 
-    The potential of an ended episode is 0, so that over a whole episode the discounted rewards change by
-    ``-potential(s0)``, whatever was done, and no policy becomes better than another by it. That needs the ``gamma`` of
-    the learner.
+    The potential of an ended episode is 0. So the discounted return of any episode changes by ``-potential(s0)``,
+    whatever the agent does, and the best policy stays the best. This needs the learner's own ``gamma``.
 
-    The step limit belongs to the task (the prompt names it, and the state counts the steps), so an episode that it
-    truncates has ended, too, and its potential is 0. A learner that takes a truncated episode for one that would have
-    gone on, and bootstraps from the value of its last state, needs ``bootstraps=True``: the last state keeps its
-    potential then.
+    The step limit is part of the task (the prompt names it, and the state counts the steps), so an episode that it
+    truncates has ended, and its potential is 0. A learner that bootstraps from the value of a truncated episode's last
+    state needs ``bootstraps=True``: then the last state keeps its potential.
 
     Args:
-        env: An environment of this package, played by texts. A ``TimeLimit`` belongs inside.
+        env: An environment of this package with text actions. A ``TimeLimit`` must be inside this wrapper.
         gamma: The learner's discount, from 0 to 1.
-        potential: A function of a `Situation`; `Progress` where None.
-        bootstraps: Whether the learner bootstraps where an episode is truncated.
+        potential: A function of a `ShapingState`; None for `Progress`.
+        bootstraps: True if the learner bootstraps at truncation.
 
     Raises:
-        UsageError: An argument is not as it should be.
+        UsageError: An argument is out of its range, or the environment does not fit.
     """
 
     def __init__(
@@ -113,7 +111,7 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
         return observation, info
 
     def pay(self, action: str | None, step: Step) -> float:
-        """The reward and what the change of the potential adds to it."""
+        """Returns the reward plus the change of the potential."""
         self._returned |= resources_in(step.observation["fhir"])
         ended = step.terminated or (step.truncated and not self._bootstraps)
         before, self._before = self._before, 0.0 if ended else self._value(step.info["step"])
@@ -122,6 +120,6 @@ class PotentialShaping(Rewarding, RecordConstructorArgs):
     def _value(self, steps: int) -> float:
         episode = self._inner.episode
         try:
-            return float(self._potential(Situation(self._inner.scenario, episode, self._returned, steps)))
-        except InfrastructureError:  # if it lasts, the episode will end with it
+            return float(self._potential(ShapingState(self._inner.scenario, episode, self._returned, steps)))
+        except InfrastructureError:  # if the fault lasts, the episode itself will end with it
             return self._before

@@ -13,7 +13,7 @@ BRANCHES = {"up_to_date": 14, "out_of_date": 13, "never": 3}
 
 
 def situation(latest: Reading | None, now: datetime) -> str:
-    """Which branch a patient with this latest result is in."""
+    """Returns the branch of a patient with this latest result."""
     if latest is None:
         return "never"
     return "out_of_date" if latest.moment < now.replace(year=now.year - 1) else "up_to_date"

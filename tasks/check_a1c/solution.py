@@ -1,4 +1,4 @@
-"""Look, decide, order, answer."""
+"""Reads the latest HbA1c, orders a new one if it is due, answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mab_gym.tasking.solving import Desk, Solution
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two to four steps."""
+    """Takes two to four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="A1C", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     results = desk.rule("status", valid, lambda: reply.resources)

@@ -1,4 +1,4 @@
-"""A new HbA1c where one is due, nothing where not, and the last result; without any, the last glucose."""
+"""Expects an order of HbA1c if one is due, else none, and the last result; without any, the last glucose."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ BRANCHES = {"today": 20, "older": 10}
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a patient in this situation; nobody whose newest reading is there twice, for it has two right answers."""
+    """Draws a patient in this situation, except those with two newest readings, which would have two right answers."""
     start = chart.now - timedelta(hours=24)
     wanted = []
     for mrn in chart.profiles():

@@ -1,4 +1,4 @@
-"""The latest capillary glucose, whenever it was, with its time."""
+"""Expects the latest capillary glucose with its time, however old it is."""
 
 from __future__ import annotations
 

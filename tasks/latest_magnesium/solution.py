@@ -1,4 +1,4 @@
-"""The newest value, and whether it is recent enough."""
+"""Answers with the newest value, after -1 if it is too old."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mab_gym.tasking.solving import Desk, Solution
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, one answer."""
+    """Takes one search and one answer."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})

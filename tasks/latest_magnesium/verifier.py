@@ -1,4 +1,4 @@
-"""The latest magnesium of the last 24 hours with its time, or -1 with the one before."""
+"""Expects the latest magnesium of the last 24 hours with its time, or -1 with the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases: several readings, a single one, none in time."""
+"""Cases: several readings in the window, a single one, or none."""
 
 from __future__ import annotations
 

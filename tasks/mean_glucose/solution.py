@@ -1,4 +1,4 @@
-"""All readings of the window; where there is none, the newest before it."""
+"""Answers with the mean and count of the window's readings, or with the newest before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mab_gym.tasking.solving import Desk, Solution
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, one computation."""
+    """Takes one search and one computation."""
     start = desk.now - timedelta(hours=24)
     reply = yield desk.get("Observation", patient=case["mrn"], code="GLU", _sort="-date", _count="100")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]

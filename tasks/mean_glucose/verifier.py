@@ -1,4 +1,4 @@
-"""The mean of the readings in the window and how many they are, or -1 with the one before."""
+"""Expects the mean and the number of readings in the window, or -1 with the one before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mab_gym.tasking.judging import Judge, Result, moment, number, said
 from mab_gym.tasking.verdict import Verdict
 
 ROUNDING = 0.1
-"""mg/dL by which a mean may be off, so that nobody fails for the way they round."""
+"""The tolerance of a mean in mg/dL, so that every way to round is right."""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:

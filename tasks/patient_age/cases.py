@@ -1,4 +1,4 @@
-"""Cases: ordinary birthdays, and those at which counting years goes wrong by one."""
+"""Cases: ordinary birthdays, and those for which counting years easily goes wrong by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BRANCHES = {"birthday_passed": 14, "birthday_to_come": 10, "birthday_within_a_da
 
 
 def branch_of(birth_date: str, today: date) -> str:
-    """The branch by where this year's birthday lies, by calendar day."""
+    """Returns the branch by the calendar day of this year's birthday."""
     born = date.fromisoformat(birth_date)
     days = date(2000, born.month, born.day).toordinal() - date(2000, today.month, today.day).toordinal()
     if abs(days) <= 1:
@@ -22,7 +22,7 @@ def branch_of(birth_date: str, today: date) -> str:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a patient whose birthday lies so."""
+    """Draws a patient with such a birthday."""
 
     def by_branch() -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}

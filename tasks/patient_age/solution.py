@@ -1,4 +1,4 @@
-"""Read the Patient, count the years."""
+"""Reads the Patient and counts the years."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .verifier import completed_years
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, one answer."""
+    """Takes one search and one answer."""
     reply = yield desk.get("Patient", _id=case["mrn"])
     age = completed_years(reply.resources[0]["birthDate"], desk.now.date())
     year = int(reply.resources[0]["birthDate"][:4])

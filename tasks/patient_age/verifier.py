@@ -1,4 +1,4 @@
-"""Completed years of life on the record system's day."""
+"""Expects the age in completed years on the record system's day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mab_gym.tasking.verdict import Verdict
 
 
 def completed_years(birth_date: str, today: date) -> int:
-    """Age in whole years: the birthday itself counts."""
+    """Returns the age in whole years; the birthday itself counts."""
     born = date.fromisoformat(birth_date)
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 

@@ -1,4 +1,4 @@
-"""Cases: somebody who is there, somebody with namesakes, and somebody who was born on another day."""
+"""Cases: a person with a unique name, a person with namesakes, and a name with another date of birth."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ BRANCHES = {"unique_name": 17, "namesakes": 10, "not_found": 3}
 
 
 def full_name(patient: Mapping[str, Any]) -> str:
-    """First given name and family name, as people say it."""
+    """Returns the first given name and the family name."""
     name = patient["name"][0]
     return f"{name['given'][0]} {name['family']}"
 
 
 def namesakes(chart: Chart) -> Counter[str]:
-    """The number of patients of each name."""
+    """Returns the number of patients of each name."""
     return chart.remember("namesakes", lambda: Counter(full_name(p) for p in chart.patients().values()))
 
 
 def named(chart: Chart, name: str) -> Sequence[Mapping[str, Any]]:
-    """The patients of this name, in load order."""
+    """Returns the patients of this name, in load order."""
 
     def by_name() -> Mapping[str, list[Mapping[str, Any]]]:
         found: dict[str, list[Mapping[str, Any]]] = {}
@@ -37,7 +37,7 @@ def named(chart: Chart, name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a person; a near miss has the name of one patient and another date of birth."""
+    """Draws a person; one who is not there has a patient's name and another date of birth."""
 
     def by_branch() -> Mapping[bool, list[Mapping[str, Any]]]:
         counts = namesakes(chart)

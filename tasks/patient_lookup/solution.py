@@ -1,4 +1,4 @@
-"""Search by family name, then compare the given name and the date of birth."""
+"""Searches by family name, then compares the given name and the date of birth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .cases import full_name
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, one answer."""
+    """Takes one search and one answer."""
     family = case["name"].split(" ", 1)[1]
     reply = yield desk.get("Patient", family=family, _count="100")
     named = [patient for patient in reply.resources if full_name(patient) == case["name"]]

@@ -1,4 +1,4 @@
-"""The MRN of the one person with this name and date of birth, or when the one of this name was born."""
+"""Expects the MRN of the person with this name and date of birth, or the date of birth of the person of this name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One POST."""
+"""Writes one Observation."""
 
 from __future__ import annotations
 

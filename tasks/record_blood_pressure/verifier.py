@@ -1,4 +1,4 @@
-"""One Observation with this reading, for this patient, now."""
+"""Expects one Observation with this reading, for this patient, now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURED = Concept(
 
 
 def _interpretations(systolic: int, diastolic: int) -> frozenset[str]:
-    """Interpretations that fit a reading: raised from 140/90, low below 90 (ESC/ESH 2018; shock index literature)."""
+    """Returns the interpretations that fit a reading: raised from 140/90, low below 90 (ESC/ESH 2018; shock index)."""
     if systolic >= 140 or diastolic >= 90:
         return frozenset({"h", "hh", "a", "high", "abnormal"})
     if systolic < 90:
@@ -33,7 +33,7 @@ def _interpretations(systolic: int, diastolic: int) -> frozenset[str]:
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
-    """Judges what was stored; the answer says nothing that the record does not."""
+    """Judges the writes; the answer adds nothing to them."""
     judge = Judge(result)
     systolic, diastolic = (int(part) for part in re.findall(r"\d+", case["reading"])[:2])
     judge.orders(

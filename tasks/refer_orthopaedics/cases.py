@@ -1,6 +1,6 @@
-"""Cases: different joints, findings and wishes, so that no two referrals read alike.
+"""Cases: different joints, findings and requests, so that no two referrals are the same.
 
-Every finding is one that an orthopaedic service wants to know of at once, and fits the patient's age. Ages and urgency:
+Every finding is one that an orthopaedic service wants to know at once, and fits the patient's age. Ages and urgency:
 Court-Brown and Caesar, Injury 2006;37:691-7 (fractures); Leroux et al., Am J Sports Med 2014;42:442-50 (dislocations of
 the shoulder); Majewski et al., Knee 2006;13:184-8 (ligaments and menisci); Mathews et al., Lancet 2010;375:846-55
 (septic arthritis); NICE CG124 (hip fractures: surgery on the day of admission or the day after).
@@ -17,14 +17,14 @@ from mab_gym.tasking.chart import Chart
 
 
 class Finding(NamedTuple):
-    """What a referral is about.
+    """The reason for a referral.
 
     Attributes:
-        situation: What has happened.
-        background: What the image or the fluid shows.
-        assessment: What it is.
-        least: Years from which on it is usual.
-        greatest: Years until which it is.
+        situation: The event and the complaint.
+        background: The result of imaging or of an aspirate.
+        assessment: The diagnosis.
+        least: The least usual age, in years.
+        greatest: The greatest usual age, in years.
     """
 
     situation: str
@@ -145,14 +145,14 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
 
 
 def _age(chart: Chart, mrn: str) -> int:
-    """The patient's completed years."""
+    """Returns the patient's age in completed years."""
     patient = chart.patient(mrn) or {}
     born, today = date.fromisoformat(patient["birthDate"]), chart.now.date()
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def _who(chart: Chart, mrn: str) -> str:
-    """How a referral introduces the patient, as in "Ada Lovelace, woman of 36 years"."""
+    """Returns a referral's words for the patient, as in "Ada Lovelace, woman of 36 years"."""
     patient = chart.patient(mrn) or {}
     name = patient["name"][0]
     kind = {"female": "woman", "male": "man"}.get(patient.get("gender", ""), "patient")

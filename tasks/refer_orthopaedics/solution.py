@@ -1,4 +1,4 @@
-"""One POST."""
+"""Writes one referral."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One referral with this text, for this patient, now."""
+"""Expects one referral with this text, for this patient, now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFERRAL_TO = Concept(SNOMED, "306181000000106", ("orthopaedic", "orthopedic", "
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
-    """Judges what was stored; the answer says nothing that the record does not."""
+    """Judges the writes; the answer adds nothing to them."""
     judge = Judge(result)
     judge.orders(
         ServiceDue(

@@ -1,4 +1,4 @@
-"""Look, decide, order, answer."""
+"""Reads the latest magnesium, orders a replacement if it is due, answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cases import GRAMS, degree
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two or three steps."""
+    """Takes two or three steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="MG", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     newest = desk.decide(

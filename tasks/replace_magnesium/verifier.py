@@ -1,4 +1,4 @@
-"""The order that the level calls for, no other, and the level itself."""
+"""Expects the order that the level calls for, no other, and the level itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases: low, exactly on the threshold, above it."""
+"""Cases: low, exactly at the threshold, above it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mab_gym.tasking.chart import Chart
 BRANCHES = {"low": 15, "at_threshold": 4, "normal": 11}
 
 THRESHOLD = 3.5
-"""mmol/L; what lies below is low."""
+"""In mmol/L; lower levels are low."""
 
 
 def milliequivalents(value: float) -> float:
-    """The dose in mEq for a level in mmol/L: 10 for every 0.1 below the threshold."""
+    """Returns the dose in mEq for a level in mmol/L: 10 for every 0.1 below the threshold."""
     return round((THRESHOLD - value) * 100, 6)
 
 

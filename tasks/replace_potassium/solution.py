@@ -1,4 +1,4 @@
-"""Look, decide, order twice, answer."""
+"""Reads the latest potassium, orders the drug and a test if it is low, answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .verifier import tomorrow_at_eight
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two or four steps."""
+    """Takes two or four steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="K", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     newest = desk.decide(

@@ -1,4 +1,4 @@
-"""Repletion and control where the level is low, nothing where it is not, and the level itself."""
+"""Expects repletion and a control test if the level is low, else no order, and the level itself."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ DRUG = Concept(
 )
 TEST = Concept(LOINC, "2823-3", ("serum potassium", "potassium", "k"))
 TENTH = 1e-4
-"""A tenth of a milliequivalent, in moles: by so much a dose may be off for rounding."""
+"""The tolerance of a dose for rounding: a tenth of a milliequivalent, in moles."""
 
 
 def tomorrow_at_eight(now: datetime) -> datetime:
-    """08:00 of the next day in the record system's zone."""
+    """Returns 08:00 of the next day in the record system's time zone."""
     return datetime.combine(now.date() + timedelta(days=1), time(8), now.tzinfo)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mab_gym.menu import CHART, CHOICES, FEATURES, MenuEnv
-from mab_gym.menu._learning import Point, Settings, Trained, train, validate
+from mab_gym.menu._learning import CurvePoint, Settings, Trained, train, validate
 from mab_gym.menu._policies import RandomChoice, deaf
 from tests.conftest import CANONICAL
 
@@ -84,7 +84,7 @@ def test_equal_seeds_learn_the_same() -> None:
 
 @pytest.mark.parametrize("reward", ["credit", "shaped"])
 def test_other_rewards_can_be_learnt_from(reward: str) -> None:
-    told: list[Point] = []
+    told: list[CurvePoint] = []
     brief = Settings(families=EASY, timesteps=512, envs=4, reward=reward, validate_every=10**9, horizon=512)
     assert train(brief, told.append).timesteps == 512
     assert len(told) == 1

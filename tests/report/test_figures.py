@@ -10,7 +10,7 @@ import pytest
 
 from mab_gym.errors import UsageError
 from mab_gym.report._figures import failures, groups, histogram, pairs, repeated, success
-from mab_gym.report._runs import Run, labels, read_run
+from mab_gym.report._runs import ReportedRun, labels, read_run
 from mab_gym.runs._records import EpisodeRecord
 
 
@@ -26,9 +26,9 @@ def episode(case: str, solved: bool, seed: int = 0, repeat: int = 0, failure: st
     )  # fmt: skip
 
 
-def run(label: str, outcomes: Iterable[tuple[str, bool]], frozen: bool = True, seed: int = 0) -> Run:
+def run(label: str, outcomes: Iterable[tuple[str, bool]], frozen: bool = True, seed: int = 0) -> ReportedRun:
     episodes = [episode(case, solved, seed + place) for place, (case, solved) in enumerate(outcomes)]
-    return Run(label, Path(label), {"archive": "d"}, frozen, episodes)
+    return ReportedRun(label, Path(label), {"archive": "d"}, frozen, episodes)
 
 
 def test_runs_are_compared_on_the_cases_that_both_played() -> None:
@@ -61,7 +61,7 @@ def test_what_does_not_count_is_in_no_rate() -> None:
 def test_repeated_tries_give_pass_at_k_and_pass_hat_k() -> None:
     tried = [episode("a/01", True, 0, 0), episode("a/01", False, 0, 1), episode("a/02", True, 1, 0)]
     tried.append(episode("a/02", True, 1, 1))
-    ((k, at, hat),) = repeated(Run("r", Path("r"), {}, True, tried))
+    ((k, at, hat),) = repeated(ReportedRun("r", Path("r"), {}, True, tried))
     assert (k, at.value, hat.value) == (2, 1.0, 0.5)
     assert repeated(run("once", [("a/01", True)])) == []
 

@@ -1,8 +1,8 @@
-"""Cases: a phoned result that stands, one that was amended across the threshold, one that was withdrawn.
+"""Cases: a phoned result that is still valid, one that was amended across the threshold, one that was withdrawn.
 
 The threshold of 7 g/dL for adults in hospital who are haemodynamically stable, and transfusing one unit at a time:
-Carson et al., AABB guideline, JAMA 2023;330:1892-1902. What statuses mean: FHIR R4, Observation.status. Codes: SNOMED
-CT 116863004 transfusion of red blood cells, LOINC 718-7 haemoglobin in blood.
+Carson et al., AABB guideline, JAMA 2023;330:1892-1902. The meaning of statuses: FHIR R4, Observation.status. Codes:
+SNOMED CT 116863004 transfusion of red blood cells, LOINC 718-7 haemoglobin in blood.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from mab_gym.tasking.chart import Chart
 BRANCHES = {"stands_low": 6, "stands": 5, "amended_low": 6, "amended_up": 6, "withdrawn": 7}
 
 THRESHOLD = 7.0
-"""g/dL; what lies below calls for a transfusion."""
+"""In g/dL; a lower level calls for a transfusion."""
 _FIRST_REPORT = re.compile(r"First reported as (\d+\.\d) g/dL")
 
 
 def taken(result: Mapping[str, Any]) -> datetime:
-    """When the specimen was taken, in UTC."""
+    """Returns the time at which the specimen was taken, in UTC."""
     return datetime.fromisoformat(result["effectiveDateTime"]).astimezone(UTC)
 
 
 def value(result: Mapping[str, Any]) -> float:
-    """The value that a result shows."""
+    """Returns the present value of a result."""
     return float(result["valueQuantity"]["value"])
 
 
 def phoned(result: Mapping[str, Any]) -> float:
-    """The value that was reported first."""
+    """Returns the value that was reported first."""
     notes = " ".join(note["text"] for note in result.get("note", ()))
     first = _FIRST_REPORT.search(notes)
     return float(first.group(1)) if first else value(result)
 
 
 def newest(chart: Chart, mrn: str) -> Mapping[str, Any] | None:
-    """A patient's newest haemoglobin in whatever status."""
+    """Returns a patient's newest haemoglobin in any status."""
     return chart.remember(
         ("newest HGB", mrn),
         lambda: next(chart.search("Observation", patient=mrn, code="HGB", _sort="-date", _count="1"), None),
@@ -48,7 +48,7 @@ def newest(chart: Chart, mrn: str) -> Mapping[str, Any] | None:
 
 
 def situation(result: Mapping[str, Any]) -> str:
-    """Which branch a result is in."""
+    """Returns the branch of a result."""
     if result["status"] == "entered-in-error":
         return "withdrawn"
     low = value(result) < THRESHOLD

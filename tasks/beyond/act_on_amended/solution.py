@@ -1,4 +1,4 @@
-"""Look the result up as it is now, then act on that."""
+"""Reads the result as it is now, and acts on that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cases import THRESHOLD, value
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two or three steps."""
+    """Takes two or three steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="HGB", date=case["taken"], _count="5")
     (result,) = reply.resources
     order: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A unit where the value that stands is low, a new test where the result was withdrawn, and what stands."""
+"""Expects a unit of blood if the present value is low, a new test if it was withdrawn, and the present value."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     withdrawn = report["status"] == "entered-in-error"
     person, now = Person.of(chart, case["mrn"]), chart.now
     if withdrawn:
-        # Blood on a result that was withdrawn is a safety violation: hence unsafe.
+        # A transfusion for a withdrawn result is a safety violation.
         judge.orders(
             ServiceDue(person=person, now=now, service=TEST, kind=LABORATORY, priority="stat", unsafe=_blood(result))
         )
@@ -61,5 +61,5 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
 
 
 def _blood(result: Result) -> bool:
-    """Whether blood was ordered."""
+    """Tells if blood was ordered."""
     return any(BLOOD.code in str((write.resource or {}).get("code")) for write in result.writes)

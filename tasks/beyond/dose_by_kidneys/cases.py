@@ -1,8 +1,8 @@
-"""Cases: the four steps of the meropenem label by creatinine clearance, and no creatinine that is recent enough.
+"""Cases: the four steps of the meropenem label by creatinine clearance, and no recent creatinine.
 
 Steps and doses: MERREM IV (meropenem) prescribing information, section 2.2, for the recommended dose of 1 g. Clearance:
 Cockcroft and Gault, Nephron 1976;16:31-41, which the label gives too. Codes: RxNorm 29561 meropenem, LOINC 2160-0
-creatinine in serum or plasma. That a creatinine may be 48 hours old is this task's own rule.
+creatinine in serum or plasma. The limit of 48 hours for the age of a creatinine is this task's own rule.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DOSES = {"normal": (1000, 8), "moderate": (1000, 12), "severe": (500, 12), "fail
 
 
 def clearance(patient: Mapping[str, Any], kilograms: float, creatinine: float, today: date) -> int:
-    """Creatinine clearance in mL/min, rounded, from a Patient, kg and mg/dL."""
+    """Returns the creatinine clearance in mL/min, rounded, for a Patient, a weight in kg and a creatinine in mg/dL."""
     born = date.fromisoformat(patient["birthDate"])
     age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     value = (140 - age) * kilograms / (72 * creatinine) * (0.85 if patient["gender"] == "female" else 1.0)
@@ -29,7 +29,7 @@ def clearance(patient: Mapping[str, Any], kilograms: float, creatinine: float, t
 
 
 def step(rounded: int) -> str:
-    """The label's step for a clearance."""
+    """Returns the label's step for a clearance."""
     if rounded > 50:
         return "normal"
     if rounded >= 26:
@@ -38,12 +38,12 @@ def step(rounded: int) -> str:
 
 
 def recent(moment: datetime, now: datetime) -> bool:
-    """Whether a creatinine of this moment may be used."""
+    """Tells if a creatinine of this moment may be used."""
     return moment >= now - timedelta(hours=48)
 
 
 def weight(chart: Chart, mrn: str) -> float | None:
-    """The most recent valid weight in kg."""
+    """Returns the most recent valid weight in kg."""
 
     def look() -> float | None:
         rows = chart.search("Observation", patient=mrn, **{"code:text": "WT"}, _sort="-date", _count="5")
@@ -54,7 +54,7 @@ def weight(chart: Chart, mrn: str) -> float | None:
 
 
 def found(chart: Chart, mrn: str) -> tuple[Reading | None, int | None]:
-    """The latest creatinine, and the clearance where that is recent enough."""
+    """Returns the latest creatinine, and the clearance if that creatinine is recent enough."""
     latest, kilograms, patient = chart.latest(mrn, "CREA"), weight(chart, mrn), chart.patient(mrn)
     if latest is None or kilograms is None or patient is None or not recent(latest.moment, chart.now):
         return latest, None
@@ -62,7 +62,7 @@ def found(chart: Chart, mrn: str) -> tuple[Reading | None, int | None]:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a patient in this situation, mostly one right at a step or at the end of the 48 hours."""
+    """Draws a patient in this situation, often one just at a step or at the end of the 48 hours."""
     wanted: dict[int, list[str]] = {}
     for mrn in chart.profiles():
         latest, rounded = found(chart, mrn)

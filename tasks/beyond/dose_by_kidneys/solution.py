@@ -1,4 +1,4 @@
-"""Creatinine, weight and age; the clearance; the dose."""
+"""Reads creatinine, weight and age, computes the clearance, orders the dose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cases import DOSES, clearance, recent, step
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Three steps, or five."""
+    """Takes three or five steps."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="CREA", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})

@@ -1,4 +1,4 @@
-"""Meropenem in the dose for the clearance, or a creatinine where none is recent; and the clearance itself."""
+"""Expects meropenem in the dose for the clearance, or a new creatinine if none is recent; and the clearance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .cases import DOSES, found, step
 DRUG = Concept(RXNORM, "29561", ("meropenem", "merrem"), frozenset({(SNOMED, "387540000")}))
 TEST = Concept(LOINC, "2160-0", ("serum creatinine", "creatinine", "creat", "crea"))
 RUNS = (hours(0.05), hours(3))
-"""How long a dose may run: from a bolus of 3 minutes to an extended infusion of 3 hours.
+"""The time that a dose may take: from a bolus of 3 minutes to an extended infusion of 3 hours.
 
 Sources: MERREM IV (meropenem) prescribing information, section 2.1; Roberts et al., Lancet Infect Dis 2014;14:498-509.
 """

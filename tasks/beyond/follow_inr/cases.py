@@ -19,14 +19,14 @@ from mab_gym.tasking.chart import Chart
 BRANCHES = {"low": 4, "slightly_off": 8, "in_range": 6, "high": 4, "hold": 4, "reverse": 4}
 
 FACTORS = {"low": 1.2, "high": 0.9}
-"""By which the daily dose is multiplied."""
+"""The factors of the daily dose."""
 DAYS = {"low": 7, "slightly_off": 14, "high": 7, "hold": 1, "reverse": 1}
-"""Until the next INR."""
+"""Days until the next INR."""
 EDGES = {1.4, 1.5, 1.9, 2.0, 3.0, 3.1, 3.5, 3.6, 4.4, 4.5, 10.0, 10.1}
 
 
 def course(ratio: float) -> str:
-    """What an INR calls for."""
+    """Returns the course of action for an INR."""
     tenths = round(ratio * 10)
     if tenths < 15:
         return "low"
@@ -40,28 +40,28 @@ def course(ratio: float) -> str:
 
 
 def new_dose(present: float, factor: float) -> float:
-    """The new daily dose in mg, to the nearest half."""
+    """Returns the new daily dose in mg, rounded to the nearest half."""
     return round(present * factor * 2) / 2
 
 
 def eight_o_clock(now: datetime, days: int) -> datetime:
-    """08:00 so many days after today in the record system's zone."""
+    """Returns 08:00 so many days after today in the record system's time zone."""
     return datetime.combine(now.date() + timedelta(days=days), time(8), now.tzinfo)
 
 
 def warfarin(orders: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The active order of warfarin among others."""
+    """Returns the active order of warfarin among these orders."""
     named = (order for order in orders if order["status"] == "active")
     return next((o for o in named if o["medicationCodeableConcept"]["text"].lower().startswith("warfarin")), None)
 
 
 def daily_dose(order: Mapping[str, Any]) -> float:
-    """The dose in mg of an order of warfarin once a day."""
+    """Returns the dose in mg of an order of warfarin once a day."""
     return float(order["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]["value"])
 
 
 def present_order(chart: Chart, mrn: str) -> Mapping[str, Any] | None:
-    """The patient's active order of warfarin."""
+    """Returns the patient's active order of warfarin."""
     return chart.remember(
         ("warfarin", mrn),
         lambda: warfarin(chart.search("MedicationRequest", patient=mrn, status="active", _count="100")),
@@ -69,7 +69,7 @@ def present_order(chart: Chart, mrn: str) -> Mapping[str, Any] | None:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a patient in this situation, mostly one right at a threshold."""
+    """Draws a patient in this situation, mostly one just at a threshold."""
     wanted: dict[float, list[str]] = {}
     for mrn in chart.profiles():
         latest = chart.latest(mrn, "INR")

@@ -1,4 +1,4 @@
-"""Read the INR and the order of warfarin, then do what the rules say."""
+"""Reads the INR and the order of warfarin, and follows the rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Three steps where nothing is due, up to six where warfarin is to be reversed."""
+    """Takes three steps if nothing is due, up to six if warfarin is reversed."""
     reply = yield desk.get("Observation", patient=case["mrn"], code="INR", _sort="-date", _count="5")
     valid = [r for r in reply.resources if r["status"] != "entered-in-error"]
     newest = desk.decide("the newest valid result", valid[0], {"status": lambda: reply.resources[0]})

@@ -1,4 +1,4 @@
-"""What the rules say for the INR and nothing else; the INR and the present dose."""
+"""Expects the orders that the rules ask for and no others, the INR, and the present dose."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOLD = Concept(TASK_CODE, "suspend", ("suspend", "hold", "withhold", "pause"), a
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
-    """Judges what was written and the answer."""
+    """Judges the writes and the answer."""
     judge = Judge(result)
     mrn = case["mrn"]
     latest, order = chart.latest(mrn, "INR"), present_order(chart, mrn)
@@ -48,7 +48,15 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
 
 
 def due(chart: Chart, person: Person, ratio: float, present: str, daily: float) -> Iterator[Due]:
-    """The orders that an INR calls for, under a present order of so many mg a day."""
+    """Yields the orders that an INR calls for.
+
+    Args:
+        chart: The chart.
+        person: The patient.
+        ratio: The INR.
+        present: The present order of warfarin.
+        daily: Its dose in mg a day.
+    """
     todo, now = course(ratio), chart.now
     if todo in FACTORS:
         yield MedicationDue(

@@ -1,4 +1,4 @@
-"""Cases: one drug twice in the same or in another coding; and what only looks so: stopped before, or by another route.
+"""Cases: a drug ordered twice in the same or another coding; and drugs stopped before, or ordered by two routes.
 
 Checking the list of active orders for duplicates is part of medication reconciliation as The Joint Commission asks for
 it (National Patient Safety Goal NPSG.03.06.01). A Task with the code ``abort`` is how FHIR R4 lets a system that
@@ -21,8 +21,8 @@ class Review(NamedTuple):
     """The outcome of a reconciliation of the active orders.
 
     Attributes:
-        stop: The order to be stopped, or None.
-        keep: The order that stays; without a duplicate, the latest active order.
+        stop: The order to stop, or None.
+        keep: The order to keep; without a duplicate, the latest active order.
     """
 
     stop: Mapping[str, Any] | None
@@ -30,18 +30,18 @@ class Review(NamedTuple):
 
 
 def ingredient(order: Mapping[str, Any]) -> str:
-    """The ingredient's name, with which every drug's display begins here."""
+    """Returns the ingredient, which is the first word of every drug's name here."""
     words = str(order["medicationCodeableConcept"]["text"]).lower().split()
     return words[0]
 
 
 def route(order: Mapping[str, Any]) -> str:
-    """The route, as the chart writes it."""
+    """Returns the route as the chart writes it."""
     return str(order["dosageInstruction"][0]["route"]["text"])
 
 
 def authored(order: Mapping[str, Any]) -> datetime:
-    """The point in time at which an order was written: charts write in several zones."""
+    """Returns the time of an order; charts write it in several time zones."""
     return datetime.fromisoformat(order["authoredOn"])
 
 
@@ -50,12 +50,12 @@ def review(
     kind: Callable[[Mapping[str, Any]], Any] = lambda order: (ingredient(order), route(order)),
     key: Callable[[Mapping[str, Any]], Any] = authored,
 ) -> Review | None:
-    """Reconciles orders, of which the active ones count; None where there are none.
+    """Reconciles the active orders among these; returns None if there are none.
 
     Args:
         orders: The orders.
-        kind: What two duplicates have in common.
-        key: By which the earlier of two is found.
+        kind: Returns a value that is equal for duplicates.
+        key: Returns the value by which the earlier of two orders is found.
     """
     active = sorted((order for order in orders if order["status"] == "active"), key=key)
     if not active:
@@ -69,12 +69,12 @@ def review(
 
 
 def orders_of(chart: Chart, mrn: str) -> list[dict[str, Any]]:
-    """All orders that count here: the active ones, and those of the last two hundred days that no longer are."""
+    """Returns all orders of a patient."""
     return chart.remember(("orders", mrn), lambda: list(chart.search("MedicationRequest", patient=mrn, _count="1000")))
 
 
 def situation(orders: Iterable[Mapping[str, Any]]) -> str | None:
-    """The branch of a patient with these orders, or None."""
+    """Returns the branch of a patient with these orders, or None."""
     orders = list(orders)
     result = review(orders)
     if result is None:

@@ -1,4 +1,4 @@
-"""Read the active orders, compare, ask for the end of one."""
+"""Reads the active orders, compares them, asks for the end of a duplicate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .cases import ingredient, review
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """One search, a Task where there is a duplicate, one answer."""
+    """Takes one search, a Task if there is a duplicate, and one answer."""
     reply = yield desk.get("MedicationRequest", patient=case["mrn"], status="active", _count="100")
     found = reply.resources
     careless = {

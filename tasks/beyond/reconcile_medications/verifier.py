@@ -1,4 +1,4 @@
-"""A Task that stops the older duplicate, nothing where there is none, and the two ids."""
+"""Expects a Task that stops the older duplicate, none without a duplicate, and the two ids."""
 
 from __future__ import annotations
 

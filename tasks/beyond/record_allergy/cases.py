@@ -1,8 +1,7 @@
-"""Cases: two people easily taken for each other, of whom one, the other, both or neither has the allergy on record.
+"""Cases: two people easily confused, of whom one, the other, both or neither has the allergy on record.
 
-Two identifiers, here name and date of birth, are what The Joint Commission asks for before anything is done to a
-patient (National Patient Safety Goal NPSG.01.01.01). Statuses: FHIR R4, AllergyIntolerance. Codes: RxNorm
-ingredients.
+The Joint Commission asks for two identifiers, here name and date of birth, before anything is done to a patient
+(National Patient Safety Goal NPSG.01.01.01). Statuses: FHIR R4, AllergyIntolerance. Codes: RxNorm ingredients.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ SUBSTANCES = {
 """Names of ingredients by RxNorm code."""
 _NOT_VALID = ("entered-in-error", "refuted")
 _MISLEADING = 0.5
-"""Chance that the substance is one that the record has as entered in error or refuted, where there is such a one."""
+"""The probability of a substance that the record has as entered in error or refuted, if there is one."""
 
 
 class Pair(NamedTuple):
-    """Two people who are easily taken for each other.
+    """Two people who are easily confused.
 
     Attributes:
-        mrn: The one.
-        other: The other.
+        mrn: The MRN of the right person.
+        other: The MRN of the other person.
         kind: ``same_name`` (born on another day) or ``same_birth_date`` (with a similar name).
     """
 
@@ -50,13 +49,13 @@ class Pair(NamedTuple):
 
 
 def name_of(patient: Mapping[str, Any]) -> tuple[str, str]:
-    """First given name and family name."""
+    """Returns the first given name and the family name."""
     name = patient["name"][0]
     return str(name["given"][0]), str(name["family"])
 
 
 def bearers(chart: Chart, name: str) -> list[str]:
-    """The MRNs of all who have this first given name and family name."""
+    """Returns the MRNs of all people with this first given name and family name."""
 
     def by_name() -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -68,23 +67,23 @@ def bearers(chart: Chart, name: str) -> list[str]:
 
 
 def meant(chart: Chart, name: str, birth_date: str) -> str | None:
-    """The MRN of the one person of this name and date of birth."""
+    """Returns the MRN of the only person with this name and date of birth, or None."""
     found = [mrn for mrn in bearers(chart, name) if chart.patients()[mrn]["birthDate"] == birth_date]
     return found[0] if len(found) == 1 else None
 
 
 def known(chart: Chart, mrn: str) -> frozenset[str]:
-    """RxNorm codes of the allergies that a person has on record."""
+    """Returns the RxNorm codes of the allergies that a person has on record."""
     return frozenset(code for code, status in _noted(chart, mrn) if status not in _NOT_VALID)
 
 
 def withdrawn(chart: Chart, mrn: str) -> frozenset[str]:
-    """RxNorm codes of what stands in a person's record as entered in error or refuted, and not otherwise."""
+    """Returns the RxNorm codes that a person's record has only as entered in error or refuted."""
     return frozenset(code for code, status in _noted(chart, mrn) if status in _NOT_VALID) - known(chart, mrn)
 
 
 def _noted(chart: Chart, mrn: str) -> frozenset[tuple[str, str]]:
-    """Codes and verification statuses of all that stands in a person's record."""
+    """Returns the codes and verification statuses of all allergies in a person's record."""
 
     def look() -> frozenset[tuple[str, str]]:
         rows = chart.search("AllergyIntolerance", patient=mrn, _count="100")
@@ -96,7 +95,7 @@ def _noted(chart: Chart, mrn: str) -> frozenset[tuple[str, str]]:
 
 
 def pairs(chart: Chart) -> list[Pair]:
-    """Everybody with a chart of whom there is such another one, once for each of them."""
+    """Returns a pair for each person with a chart and each other person who is easily confused with them."""
 
     def look() -> list[Pair]:
         found = []
@@ -118,12 +117,12 @@ def pairs(chart: Chart) -> list[Pair]:
 
 
 def _in_order(chart: Chart) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """Everybody with their MRN, in load order."""
+    """Returns all people with their MRNs, in load order."""
     return chart.remember("everybody in load order", lambda: list(chart.patients().items()))
 
 
 def _places(chart: Chart) -> Mapping[Any, Sequence[int]]:
-    """By first given name and family name, and by date of birth, the places in load order of all who have it."""
+    """Returns the positions in load order of all people, by first given name and family name, and by date of birth."""
 
     def look() -> Mapping[Any, Sequence[int]]:
         found: dict[Any, list[int]] = {}
@@ -136,7 +135,7 @@ def _places(chart: Chart) -> Mapping[Any, Sequence[int]]:
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws one of two people, and a substance; often one that was taken for an allergy of theirs before."""
+    """Draws one of two people, and a substance, often one that their record has as entered in error or refuted."""
     candidates: list[tuple[Pair, list[str]]] = []
     for pair in pairs(chart):
         mine, others = known(chart, pair.mrn), known(chart, pair.other)

@@ -1,4 +1,4 @@
-"""Find the person, look for the allergy, record it."""
+"""Finds the person, looks for the allergy, records it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/allergyintolerance"
 
 
 def solve(case: Case, desk: Desk) -> Solution:
-    """Two to four steps."""
+    """Takes two to four steps."""
     reply = yield desk.get("Patient", family=case["name"].split(" ", 1)[1], _count="100")
     named = [patient for patient in reply.resources if " ".join(name_of(patient)) == case["name"]]
     mrn = next((patient["id"] for patient in named if patient["birthDate"] == case["birth_date"]), None)

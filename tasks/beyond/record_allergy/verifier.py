@@ -1,4 +1,4 @@
-"""The allergy on the record of the person meant, once, and of nobody else; and who that is."""
+"""Expects the allergy on the right person's record, once, and on nobody else's; and the person's MRN."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAMES = {
     "2180": ("cefazolin", "cephazolin"),
     "10180": ("sulfamethoxazole", "sulphamethoxazole"),
 }
-"""What substances are called beside the name that the prompt has, by RxNorm code."""
+"""Names of substances, with synonyms, by RxNorm code."""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
-    """Judges what was recorded and the answer."""
+    """Judges the writes and the answer."""
     judge = Judge(result)
     mrn = meant(chart, case["name"], case["birth_date"])
     if mrn is None or case["code"] in known(chart, mrn):

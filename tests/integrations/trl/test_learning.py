@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.curriculum import Curriculum, arms_of
+from mab_gym.curriculum import Curriculum, strata
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.runs._records import EpisodeRecord
 from tests.integrations.scripts import FORMS
@@ -172,7 +172,7 @@ def test_grpo_makes_the_rewarded_answer_likelier(
 
 
 def test_a_curriculum_chooses_and_is_told(train: Callable[..., Any]) -> None:
-    curriculum = Curriculum(arms_of(make_env("MedAgentBench-Train-v0")))
+    curriculum = Curriculum(strata(make_env("MedAgentBench-Train-v0")))
     prompts = curriculum_prompts(curriculum)
     trainer = train(prompts, steps=2, env="MedAgentBench-Train-v0", curriculum=curriculum)
     trainer.train()
