@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypedDict
 
+from mab_gym.actions import OutOfContext
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Response
@@ -255,21 +256,26 @@ class Episode:
         text = self.rules.begin(begun, self.session, staging.words, self.max_steps)
         return Observation(text=text, fhir="", status=0), self._info(begun, 0, self.rules.told(begun))
 
-    def step(self, text: str) -> Step:
+    def step(self, action: str | OutOfContext) -> Step:
         """Takes one action. Any text is one; nothing an agent writes raises.
 
         Args:
-            text: The agent's message.
+            action: The agent's message; or `OutOfContext`, which ends the episode, unsolved, and counts as no action.
 
         Raises:
             UsageError: There is no episode under way, or the action is no text.
         """
-        check_text(text)
+        if not isinstance(action, str | OutOfContext):
+            raise UsageError(f"an action is a text, not {action!r}")
         begun = self._under_way()
-        self._steps += 1
         try:
+            if isinstance(action, OutOfContext):
+                self._check_fault()
+                words = f"The episode became longer than the agent can read: {action.why}."
+                return self._end(begun, End(Code.CONTEXT_LIMIT, words))
+            self._steps += 1
             self._check_fault()
-            reply = self.rules.answer(text)
+            reply = self.rules.answer(action)
             if isinstance(reply, End):
                 return self._end(begun, reply)
             observation = self._observed(reply)
@@ -278,23 +284,6 @@ class Episode:
                 return self._end(begun, late, observation)
             info = self._info(begun, observation["status"], self.rules.told(begun))
             return Step(observation, 0.0, False, False, info)
-        except Exception as error:
-            return self._break_off(begun, as_infrastructure(error))
-
-    def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent cannot read any more of it: not solved, and no action.
-
-        Args:
-            why: What the agent's model said.
-
-        Raises:
-            UsageError: There is no episode under way.
-        """
-        begun = self._under_way()
-        try:
-            self._check_fault()
-            words = f"The episode became longer than the agent can read: {why}."
-            return self._end(begun, End(Code.CONTEXT_LIMIT, words))
         except Exception as error:
             return self._break_off(begun, as_infrastructure(error))
 
@@ -374,16 +363,6 @@ class Episode:
         if begun.variants:
             info["variant"] = "+".join(begun.variants)
         return info
-
-
-def check_text(action: object) -> None:
-    """Checks that an action is a text.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if not isinstance(action, str):
-        raise UsageError(f"an action is a text, not {action!r}")
 
 
 def check_counts(info: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from mab_gym.actions import OutOfContext
 from mab_gym.agents._fallible import Fallible
 from mab_gym.curriculum import CaseSampler, Curriculum, CurriculumWrapper, StagedCurriculum, Stratum, strata
 from mab_gym.errors import UsageError
@@ -251,7 +252,7 @@ def test_options_of_ones_own_come_first_and_are_recorded() -> None:
         led.step("FINISH([])")
     assert led.reset(seed=0, options={"variant": "lookup"})[1]["variant"] == "lookup"
     led.reset(seed=0)
-    led.get_wrapper_attr("stop_for_context")("full")
+    led.step(OutOfContext("full"))
     assert sum(record.episodes for record in led.curriculum.records.values()) == 3
     with pytest.raises(UsageError, match="options are a dict"):
         led.reset(options="easy")  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode
 from mab_gym.errors import UsageError
@@ -198,7 +199,7 @@ def test_a_refused_post_changes_nothing(scenario: Scenario) -> None:
 
 def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Episode) -> None:
     episode.step("GET http://localhost:8080/fhir/Patient?_count=1")
-    step = episode.stop_for_context("maximum context length is 10 tokens")
+    step = episode.step(OutOfContext("maximum context length is 10 tokens"))
     assert (step.reward, step.terminated, step.truncated, step.info["step"]) == (0.0, False, True, 1)
     verdict = step.info["verdict"]
     assert (verdict["success"], verdict["failure"]) == (False, "context_limit")
@@ -206,7 +207,7 @@ def test_a_full_context_ends_an_episode_as_the_agents_failure(episode: Episode) 
     assert "10 tokens" in verdict["reasons"][0]["text"]
     assert episode.over
     with pytest.raises(UsageError):
-        episode.stop_for_context("again")
+        episode.step(OutOfContext("again"))
 
 
 def test_what_was_unsafe_before_the_context_was_full_is_still_told(scenario: Scenario) -> None:
@@ -215,5 +216,5 @@ def test_what_was_unsafe_before_the_context_was_full_is_still_told(scenario: Sce
     begun.reset(scenario.tasks.catalogue[case.family], case)
     resource = '{"resourceType":"Observation","status":"final","code":{"text":"x"}}'
     assert begun.step(f"POST http://localhost:8080/fhir/Observation\n{resource}").observation["status"] == 201
-    verdict = begun.stop_for_context("full").info["verdict"]
+    verdict = begun.step(OutOfContext("full")).info["verdict"]
     assert (verdict["failure"], verdict["unsafe"]) == ("context_limit", True)

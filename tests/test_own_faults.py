@@ -16,6 +16,7 @@ import gymnasium
 import httpx
 import pytest
 
+from mab_gym.actions import OutOfContext
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._vector import MedicalRecordVectorEnv
@@ -157,7 +158,7 @@ def test_an_exception_of_a_verifier_is_no_verdict(
         step = env.step(LOOK)
     check_spoiled(step, caplog, "KeyError")
     env.reset(seed=0)
-    stopped = env.stop_for_context("too long")
+    stopped = env.episode.step(OutOfContext("too long"))
     assert stopped.truncated and "KeyError" in stopped.info["infrastructure_error"]
 
 
@@ -236,7 +237,7 @@ def test_the_adapters_session_tells_it_from_a_result(env: MedicalRecordEnv, monk
     failing_once(monkeypatch, 1)
     with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
         session.act(LOOK)
-    assert session.outcome is not None and "the record system failed" in session.outcome["error"]
+    assert session.result is not None and "the record system failed" in session.result["error"]
 
 
 # --- the official rules ----------------------------------------------------------------------------------------------

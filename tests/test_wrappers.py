@@ -12,8 +12,10 @@ import gymnasium
 import numpy as np
 import pytest
 
+from mab_gym.actions import OutOfContext
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._random_actions import plausible_action
+from mab_gym.episode import Step
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.wrappers import InvalidActionPenalty, PartialCredit, PotentialShaping, ShapingState, StepPenalty
@@ -149,7 +151,7 @@ def test_an_end_by_a_full_context_is_shaped_like_any_other() -> None:
     read = gold(gymnasium.make(CANONICAL), case=LOW)[0]
     shaped = StepPenalty(PotentialShaping(gymnasium.make(CANONICAL)), 0.25)
     (reward,), _ = play(shaped, [read], case=LOW)
-    step = shaped.get_wrapper_attr("stop_for_context")("full")
+    step = Step(*shaped.step(OutOfContext("full")))  # type: ignore[arg-type]
     assert reward + step.reward == pytest.approx(-0.25)
 
 

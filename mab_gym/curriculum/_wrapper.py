@@ -11,7 +11,6 @@ from gymnasium.utils import RecordConstructorArgs
 
 from mab_gym.curriculum._sampler import CaseSampler
 from mab_gym.curriculum._strata import strata
-from mab_gym.episode import Step
 
 _CHOOSING = frozenset({"case", "family", "difficulty", "branch"})
 _STREAM = 0x6D6162
@@ -53,9 +52,3 @@ class CurriculumWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructor
         if "verdict" in info:
             self.curriculum.record(info)
         return observation, reward, terminated, truncated, info
-
-    def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent's context is full; see `MedicalRecordEnv`."""
-        step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
-        self.curriculum.record(step.info)
-        return step

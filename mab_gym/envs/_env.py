@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._random_actions import plausible_action
 from mab_gym.envs._scenario import Scenario, open_scenario
@@ -94,8 +95,12 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         self._transcript = [observation["text"]]
         return as_sampled(observation), info
 
-    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: str | OutOfContext) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Takes one action.
+
+        Args:
+            action: The agent's message; or `mab_gym.OutOfContext`, which ends the episode because the agent cannot read
+                any more of it.
 
         Raises:
             gymnasium.error.ResetNeeded: There is no episode under way.
@@ -108,17 +113,6 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         step: Step = self.episode.step(action)
         self._transcript += [f">>> {action}", step.observation["text"]]
         return as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
-
-    def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent cannot read any more of it; what a step would give comes back whole.
-
-        Args:
-            why: What the agent's model said.
-
-        Raises:
-            UsageError: There is no episode under way.
-        """
-        return self.episode.stop_for_context(why)
 
     def close(self) -> None:
         """Ends what is under way and gives the record system back."""

@@ -227,8 +227,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         if self._terminated[place] or self._truncated[place]:  # with NEXT_STEP, where the action is ignored
             self._terminated[place] = self._truncated[place] = False
             return self._begin_by_chance(place)
-        episode = self._episodes[place]
-        step = episode.stop_for_context(action.why) if isinstance(action, OutOfContext) else episode.step(action)
+        step = self._episodes[place].step(action)
         self._rewards[place] = step.reward
         if self._transcripts:
             self._transcripts[place] += [f">>> {action}", step.observation["text"]]

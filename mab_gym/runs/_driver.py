@@ -121,13 +121,12 @@ class Driver:
             UsageError: No episode is under way.
         """
         self.unread = None
+        observation, reward, terminated, truncated, info = self.env.step(action)  # type: ignore[arg-type]
+        step = Step(observation, float(reward), terminated, truncated, info)
         if isinstance(action, OutOfContext):
-            step: Step = self.env.get_wrapper_attr("stop_for_context")(action.why)
             self.context_limit = action.why
         else:
-            observation, reward, terminated, truncated, info = self.env.step(action)
             self.actions.append(action)
-            step = Step(observation, float(reward), terminated, truncated, info)
             self.observation = self.unread = observation
             self.messages.append({"role": "assistant", "content": action if said is None else said})
             if observation["text"]:  # the last action may have no reply

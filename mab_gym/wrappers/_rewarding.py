@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, SupportsFloat
 
 import gymnasium
 
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._spaces import AnyText
 from mab_gym.episode import Step
@@ -19,16 +19,12 @@ TextEnv = gymnasium.Env[dict[str, Any], str]
 class Rewarding(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
     """Changes the reward of each step, and of an end without an action (a full context)."""
 
-    def step(self, action: str) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
-        """Takes one action."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        paid = self.pay(action, Step(observation, float(reward), terminated, truncated, info))  # type: ignore[arg-type]
+    def step(self, action: str | OutOfContext) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+        """Takes one action; `mab_gym.OutOfContext` ends the episode."""
+        observation, reward, terminated, truncated, info = self.env.step(action)  # type: ignore[arg-type]
+        text = action if isinstance(action, str) else None
+        paid = self.pay(text, Step(observation, float(reward), terminated, truncated, info))  # type: ignore[arg-type]
         return observation, paid, terminated, truncated, info
-
-    def stop_for_context(self, why: str) -> Step:
-        """Ends the episode because the agent's context is full; see `MedicalRecordEnv`."""
-        step: Step = self.env.get_wrapper_attr("stop_for_context")(why)
-        return replace(step, reward=self.pay(None, step))
 
     def pay(self, action: str | None, step: Step) -> float:
         """Returns the reward of a step.
