@@ -20,7 +20,7 @@ Json = Mapping[str, Any] | Sequence[Any] | str | int | float | bool
 
 
 class Digits(str):
-    """A number whose digits are written as they are, trailing zeros included (FHIR R4, 2.24.0.1: precision counts)."""
+    """A number that is written with these very digits, trailing zeros too (FHIR R4, 2.24.0.1: precision counts)."""
 
     __slots__ = ()
 
@@ -70,7 +70,7 @@ class PoolBuilder:
 
     @classmethod
     def of(cls, name: str, rows: int, values: Sequence[Json]) -> PoolBuilder:
-        """A column whose texts are the given values' JSON."""
+        """A column of the given values' JSON."""
         return cls(name, rows, len(values), lambda choice: pretty(values[choice]))
 
     def put(self, rows: slice, codes: IntArray | int) -> None:

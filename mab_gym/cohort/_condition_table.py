@@ -33,9 +33,9 @@ _CODES_EVER = (*_CODES, *((EARLIER_CODES[_CODES[number][0]][0], _CODES[number][1
 _INSTEAD = np.array(
     [number for number, (code, _) in enumerate(_CODES) if code in ("R53.83", "R42", "R10.9", "K59.00", "Z79.899")]
 )
-"""What everybody can have: it is written down in turn where a diagnosis cannot be."""
+"""Diagnoses that everybody can have: they are written, in turn, where a diagnosis cannot be."""
 _SHARE_OF_COMPLAINTS = 0.35
-"""What a visit can be about is so likely to be among a person's complaints; a general examination always is."""
+"""Share of the diagnoses of visits that one person comes with, besides general examinations; our estimate."""
 _CATEGORIES = ("problem-list-item", "encounter-diagnosis")
 _CLINICAL = ("active", "inactive", "resolved")
 _CONTACT, _ONSET = choices("Condition.contact").weights[""], choices("Condition.onset")

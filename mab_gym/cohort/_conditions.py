@@ -1,4 +1,4 @@
-"""What people suffer from: long-term conditions, and what a visit or a stay in hospital is about.
+"""The conditions of people: long-term ones, and the diagnoses of visits and of stays in hospital.
 
 The figures stand in ``tables/conditions.csv`` with their sources, the diagnoses in ``tables/diagnoses.csv``.
 """
@@ -18,7 +18,7 @@ from mab_gym.cohort._spec import DAY, HOUR, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints
 
 Traits = Mapping[str, Bools]
-"""By key of a long-term condition or drug: who has it; shape ``(patients,)``."""
+"""By key of a long-term condition or drug, the people who have it; shape ``(patients,)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LongTerm:
 
 
 LONG_TERM: Final = read_table("conditions.csv", LongTerm)
-"""In an order in which each depends on earlier ones alone."""
+"""The long-term conditions; each depends on earlier ones alone."""
 
 
 class Diagnosis(NamedTuple):
@@ -65,7 +65,7 @@ class Diagnosis(NamedTuple):
 
 
 DIAGNOSES: Final = read_table("diagnoses.csv", Diagnosis)
-"""Those of visits first, then those of stays in the order of `REASONS`."""
+"""The diagnoses of visits, then those of stays in the order of `REASONS`."""
 
 REASON_FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "infection": {"diabetes": 1.5, "cancer": 1.5, "cirrhosis": 1.4, "esrd": 1.3},
@@ -75,11 +75,11 @@ REASON_FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "surgery": {"osteoarthritis": 1.8, "cancer": 1.6, "osteoporosis": 1.5},
     "respiratory": {"copd": 5.0, "asthma": 2.5, "smoking": 1.4, "heart_failure": 1.3},
 }
-"""How much likelier a long-term condition makes each reason for a stay."""
+"""Factors by which a long-term condition makes each reason for a stay likelier; our estimate."""
 
 
 def draw_long_term(rng: RandomState, ages: Ints, female: Bools) -> dict[str, Bools]:
-    """Who has which long-term condition."""
+    """Draws the long-term conditions of people."""
     traits: dict[str, Bools] = {}
     decades = (ages - 58.0) / 10.0
     for condition in LONG_TERM:
@@ -95,7 +95,7 @@ def draw_long_term(rng: RandomState, ages: Ints, female: Bools) -> dict[str, Boo
 
 
 def reason_weights(traits: Traits, patients: int) -> Floats:
-    """How likely each reason for a stay is; shape ``(patients, len(REASONS))``."""
+    """The weights of the reasons for a stay; shape ``(patients, len(REASONS))``."""
     weights = np.ones((patients, len(REASONS)))
     for number, reason in enumerate(REASONS):
         for trait, factor in REASON_FACTORS.get(reason, {}).items():
@@ -104,7 +104,7 @@ def reason_weights(traits: Traits, patients: int) -> Floats:
 
 
 def draw_onsets(rng: RandomState, births: Ints) -> Ints:
-    """When each long-term condition began: mostly years before the chart does, never before its least age.
+    """Draws when each long-term condition began: mostly years before the chart, never before its least age.
 
     Complications of diabetes begin after it.
 
@@ -113,7 +113,7 @@ def draw_onsets(rng: RandomState, births: Ints) -> Ints:
         births: Shape ``(patients,)``; seconds since 1970.
 
     Returns:
-        Shape ``(patients, conditions)``, in seconds since 1970; also for those whom nobody has.
+        Shape ``(patients, conditions)``, in seconds since 1970; also for conditions that a person does not have.
     """
     shape = (len(births), len(LONG_TERM))
     long_ago, lately = 5.0 + 12.0 * rng.random_sample(shape) ** 2, 0.2 + 4.5 * rng.random_sample(shape)
@@ -121,7 +121,7 @@ def draw_onsets(rng: RandomState, births: Ints) -> Ints:
     began = NOW - np.floor(years * 365.25).astype(np.int64) * DAY - 3 * HOUR
     least = np.array([condition.least_age for condition in LONG_TERM], dtype=np.float64)
     earliest = births[:, None] + np.ceil(least * 365.25).astype(np.int64) * DAY
-    # Whoever has it has had it for some months; who is too young for it does not have it.
+    # People who have a condition have had it for some months; those too young for it do not have it.
     began = np.minimum(np.maximum(began, earliest), NOW - 80 * DAY)
     place = {condition.key: number for number, condition in enumerate(LONG_TERM)}
     for key in ("hyperglycemia", "neuropathy", "retinopathy"):

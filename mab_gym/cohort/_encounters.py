@@ -1,7 +1,7 @@
-"""When people meet the hospital: visits, emergencies, and stays on wards and in intensive care.
+"""The times at which people meet the hospital: visits, emergencies, and stays on wards and in intensive care.
 
 Everything in a chart is recorded at a *contact*: an outpatient visit, an hour in the emergency department, or one
-day of a stay. There are no Encounter resources, as in the official server; contacts are what makes records cluster.
+day of a stay. There are no Encounter resources, as in the official server; records cluster by contact.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OUTPATIENT, EMERGENCY, WARD, INTENSIVE = range(4)
 SETTINGS: Final = 4
 
 REASONS: Final = ("none", "infection", "renal", "cardiac", "bleeding", "surgery", "respiratory")
-"""Why somebody lies in hospital; "none" stands for all that leaves no trace in the laboratory."""
+"""The reasons for a stay; "none" stands for all that leave no trace in the laboratory."""
 
 FIRST_DAY: Final = FIRST // DAY
 TODAY: Final = NOW // DAY
@@ -56,7 +56,7 @@ class Contacts:
 
         Args:
             rng: The stream to draw from.
-            patients: Shape ``(rows,)``; whose contact it shall be.
+            patients: Shape ``(rows,)``; the person of each row.
             weights: Shape ``(contacts,)``; positive.
         """
         sums = np.concatenate([[0.0], np.cumsum(weights)])
@@ -100,7 +100,10 @@ class ContactPlan:
 
 
 def draw_contacts(rng: RandomState, plans: list[ContactPlan]) -> Contacts:
-    """The contacts of a block of patients, with somewhat more room for observations than the plans ask for."""
+    """The contacts of a block of patients, with somewhat more room for observations than the plans ask for.
+
+    The numbers in these functions are our estimate of how a hospital is used.
+    """
     charts = [_chart(rng, plan) for plan in plans]
     sizes = np.array([len(chart[0]) for chart in charts], dtype=np.int64)
     patient = np.repeat(np.arange(len(plans), dtype=np.int64), sizes)
@@ -164,6 +167,6 @@ def _stay_lengths(rng: RandomState, days: int) -> Ints:
 
 
 def _grave_days(rng: RandomState, lengths: Ints, intensive: float) -> Ints:
-    """How many days at the start of each stay are spent in intensive care."""
+    """The number of days at the start of each stay that are spent in intensive care."""
     grave: Bools = rng.random_sample(len(lengths)) < 2.0 * intensive
     return np.where(grave, np.ceil(lengths * 0.6), 0).astype(np.int64)

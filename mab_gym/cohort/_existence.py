@@ -1,6 +1,6 @@
-"""Since when things exist: tests, codes and uses that are younger than the charts' first day.
+"""The first days of tests, codes and uses that are younger than the charts' first day.
 
-What is not named here is older than 2018-11-13, when the charts begin.
+Everything else is older than 2018-11-13, when the charts begin.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EARLIER_CODES: Final = {
     "E87.20": ("E87.2", _day(2022, 10, 1)),
     "I47.10": ("I47.1", _day(2023, 10, 1)),
 }
-"""ICD-10-CM codes that were divided later: what was written before, and until when.
+"""ICD-10-CM codes that were divided later: the code that was written before, and until when.
 
 Source: CDC/NCHS, ICD-10-CM addenda of the fiscal years 2021 (N18), 2022 (M54.5, R05), 2023 (E87.2) and 2024 (I47.1).
 """

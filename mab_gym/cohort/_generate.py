@@ -1,6 +1,6 @@
 """The cohort generator: from a spec to the tables of a record system.
 
-People are loaded one after another. For each there comes the Patient, then Conditions, Procedures, MedicationRequests
+People are loaded one after another. For each, the Patient comes first, then Conditions, Procedures, MedicationRequests
 and Observations; the background patients come last. Every resource but a Patient takes the next number of one counter
 as its id. Charts are made for a few patients at a time, so memory grows with the result alone.
 """
@@ -44,9 +44,9 @@ LOAD_ORDER: Final = ("Condition", "Procedure", "MedicationRequest", "Observation
 """The order in which one person's records get their ids."""
 
 _BLOCK = 10
-"""Patients whose charts are made at a time; part of what decides the bytes."""
+"""The number of patients whose charts are made at a time; it is one of the things that decide the bytes."""
 _BATCH = 2000
-"""Observations that one load request held at most."""
+"""The greatest number of observations in one load request."""
 _BACKGROUND_BATCH = 50
 _LOAD_START = datetime(2023, 11, 12, 21, 0, 0, tzinfo=UTC)
 _LOAD_MILLISECONDS = 8 * 3600 * 1000
@@ -161,7 +161,7 @@ def _batches(counts: dict[str, Ints], spec: CohortSpec) -> dict[str, Ints]:
 
 
 def _metas(spec: CohortSpec, count: int) -> list[str]:
-    """The ``meta`` of each load request: what HAPI notes of a first version, in the night before now."""
+    """The ``meta`` of each load request, as HAPI writes it for a first version, in the night before now."""
     rng = stream(spec.entropy, LOADING)
     step = max(1, _LOAD_MILLISECONDS // count)
     moments = np.arange(count, dtype=np.int64) * step + integers(rng, 0, step, count)

@@ -1,4 +1,4 @@
-"""The people whose charts a layer lies over, as their tables tell: who they are, their conditions, earlier results."""
+"""The people under a layer, read back from their tables: who they are, their conditions, earlier results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mab_gym.cohort._spec import DAY_MINUTES, MINUTE, NOW
 from mab_gym.fhir.store._table import InstantColumn, IntArray, PoolColumn, Table
 
 KNOWN: Final = ("CREA", "HGB", "WT")
-"""The analytes whose earlier results are read."""
+"""The analytes of which earlier results are read."""
 _YEAR: Final = 365 * DAY_MINUTES
 
 
@@ -54,7 +54,7 @@ class Someone:
 
 
 def read_people(tables: Mapping[str, Table], profiles: int) -> list[Someone]:
-    """Everybody in a cohort's tables, in load order; the first ``profiles`` with what their charts say."""
+    """Reads everybody in a cohort's tables, in load order; the first ``profiles`` with conditions and results."""
     codes, results = _conditions(tables["Condition"]), _results(tables["Observation"])
     table, people = tables["Patient"], []
     names, births, genders = (_values(table, name) for name in ("name", "birthDate", "gender"))

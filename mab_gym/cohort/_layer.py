@@ -20,8 +20,7 @@ from mab_gym.cohort._spec import HOUR_MINUTES, NOW
 from mab_gym.cohort._streams import LAYER, integers, stream
 
 WITHDRAWN: Final = 0.4
-"""Share of people at whose end stands a result that was entered in error; our choice: so that a quarter of thirty
-cases has one."""
+"""Share of people with a last result that was entered in error; our choice: a quarter of thirty cases then has one."""
 PRESENT: Final = datetime.fromtimestamp(NOW, UTC)
 ZONES: Final = (UTC, UTC, UTC, timezone(timedelta(hours=-8)), timezone(timedelta(hours=-5)))
 Resource = dict[str, Any]
@@ -46,7 +45,7 @@ class Layer:
 
     Attributes:
         added: Resources to be loaded, without id and meta, each with the MRN of the person it is about.
-        gone: By MRN and code, up to which age in minutes the chart's own results give way.
+        gone: By MRN and code, up to which age in minutes the chart's own results are left out.
     """
 
     added: list[tuple[str, Resource]] = field(default_factory=list)
@@ -57,7 +56,7 @@ class Layer:
         self.added.append((someone.mrn, resource))
 
     def replace(self, someone: Someone, codes: Sequence[str], age: int) -> None:
-        """Leaves out somebody's own results of some kinds, as far back as said."""
+        """Leaves out somebody's own results of some codes, up to an age in minutes."""
         for code in codes:
             self.gone[someone.mrn, code] = max(age, self.gone.get((someone.mrn, code), 0))
 
@@ -85,17 +84,17 @@ def write(
 
 
 def one(rng: RandomState, choices: Sequence[T]) -> T:
-    """One of several."""
+    """Draws one of several."""
     return choices[int(integers(rng, 0, len(choices), 1)[0])]
 
 
 def between(rng: RandomState, low: int, high: int) -> int:
-    """A whole number from ``low`` to ``high`` without the latter."""
+    """Draws a whole number from ``low`` to below ``high``."""
     return int(integers(rng, low, high, 1)[0])
 
 
 def written(rng: RandomState, age: int) -> str:
-    """The moment so many minutes ago, in one of the hospital's time zones."""
+    """The moment a number of minutes ago, in one of the hospital's time zones."""
     moment = PRESENT - timedelta(minutes=age)
     return moment.astimezone(one(rng, ZONES)).isoformat()
 
@@ -125,7 +124,7 @@ def withdrawn(resource: Mapping[str, Any]) -> Resource:
 
 
 def problem(rng: RandomState, someone: Someone, code: str, display: str, age: int) -> Resource:
-    """A condition on the problem list that began so many minutes ago."""
+    """A condition on the problem list that began a number of minutes ago."""
     began = PRESENT - timedelta(minutes=age)
     return {
         "resourceType": "Condition",

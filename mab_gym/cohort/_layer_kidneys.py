@@ -26,9 +26,8 @@ from mab_gym.cohort._streams import LAYER, Floats, Ints, apportion, stream
 
 _OWN, _NO_RECENT = -1, 0
 _PER_HUNDRED: Final = {_OWN: 52, 8: 2, 7: 1, 9: 7, 10: 4, 25: 4, 26: 5, 50: 6, 51: 5, _NO_RECENT: 14}
-"""Of a hundred people so many have a creatinine clearance, in mL/min after rounding, of 9, 10, 25, 26, 50 and 51, at
-the steps of the label, and of 8 and 7; no creatinine of the last 48 hours; or what is their own. Our choice: so that
-every step occurs on both sides."""
+"""The number of people of a hundred by creatinine clearance in mL/min, rounded; with their own level; or without a
+creatinine of the last 48 hours. Our choice: so that every step of the label occurs on both sides."""
 _STEPS: Final = (9, 25, 50)
 _TWO_DAYS: Final = 2 * DAY_MINUTES
 _WEEK: Final = 7 * DAY_MINUTES
@@ -36,9 +35,9 @@ _CHRONIC: Final = frozenset(CODES[key] for key in ("ckd3", "ckd4", "esrd"))
 _STAGE_1: Final = 1.5
 _GREATEST_RISE: Final = 5.0
 _MOST_IN_A_WEEK: Final = 9.0
-"""mg/dL."""
+"""The greatest rise within a week, in mg/dL."""
 _TOO_MUCH: Final = 100.0
-"""Costs from here on mean a change that nobody would believe."""
+"""Costs from this on mean a change that nobody would believe."""
 _POUNDS: Final = 2.2046
 
 
@@ -132,7 +131,7 @@ def _costs(someone: Someone, hectograms: int, slots: Ints) -> Floats:
 
 
 def _fitting(rng: RandomState, someone: Someone, hectograms: int, wanted: int) -> tuple[int, int]:
-    """A weight and a creatinine in 1/100 mg/dL whose clearance is well within the rounding of one.
+    """A weight in hectograms and a creatinine in 1/100 mg/dL that give a clearance well within its rounding.
 
     The weight changes by a kilogram at most.
     """
@@ -150,7 +149,7 @@ def _fitting(rng: RandomState, someone: Someone, hectograms: int, wanted: int) -
 
 
 def _creatinines(rng: RandomState, someone: Someone, hundredths: int, age: int, layer: Layer) -> None:
-    """A creatinine, and where it is another one than before, those on the way to it."""
+    """Adds a creatinine and, where it differs from the last one, those on the way to it."""
     codes, now = ("CREA", "EGFR"), hundredths / 100
     layer.replace(someone, codes, _TWO_DAYS)
     layer.add(someone, result(rng, someone, "CREA", hundredths, age))
@@ -168,7 +167,7 @@ def _creatinines(rng: RandomState, someone: Someone, hundredths: int, age: int, 
 
 
 def _mistake(rng: RandomState, someone: Someone, scenario: _Kidneys, weighed: int, layer: Layer) -> None:
-    """A newer creatinine of somebody else, or a newer weight in pounds, entered in error."""
+    """Adds a newer creatinine of somebody else, or a newer weight in pounds, entered in error."""
     hectograms, hundredths, age, _ = scenario
     if age <= _TWO_DAYS and rng.random_sample() < 0.4:
         newer = between(rng, HOUR_MINUTES, weighed - HOUR_MINUTES)

@@ -1,4 +1,4 @@
-"""The active medication list of a layer: drugs that the person has a reason for, one of them perhaps twice."""
+"""The active medication list of a layer: drugs that the person has a reason for, one of them sometimes twice."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _INGREDIENTS: Final = {
 """RxNorm codes of ingredients by name, which is the drug's key: the drugs that can be there twice."""
 _NOT_AT_HOME: Final = frozenset({"insulin_lispro", "insulin_regular", "apixaban", "warfarin", "prednisone", "oxycodone",
                                  "amoxicillin_clavulanate", "ipratropium_albuterol"})  # fmt: skip
-"""Given in hospital, for some days, or beside another drug that begins with the same word."""
+"""Drugs given in hospital, for some days, or beside another drug that begins with the same word."""
 _BY_KEY: Final = {drug.key: drug for drug in DRUGS}
 _HOME: Final = tuple(
     drug.key for drug in DRUGS if drug.route != "IV" and USES[drug.key].conditions and drug.key not in _NOT_AT_HOME
 )
 _THIN_BLOOD: Final = frozenset({"aspirin", "clopidogrel", "ibuprofen"})
 _EITHER: Final = (("lisinopril", "losartan"), ("omeprazole", "pantoprazole"))
-"""Of two drugs for the same purpose one is taken."""
+"""Pairs of drugs for the same purpose, of which a person takes one."""
 _COMMON: Final = {"acetaminophen": ("M54.50", "Low back pain"), "cholecalciferol": ("E55.9", "Vitamin D deficiency"),
                   "cetirizine": ("J30.9", "Allergic rhinitis"), "senna": ("K59.00", "Constipation")}  # fmt: skip
-"""What those are given who have hardly any other reason for a drug, with the reason for it."""
+"""Drugs for people who have hardly any other reason for one, with the reason for it."""
 _PAIRS: Final = ("same_product", "other_coding", "stopped", "other_route", "same_product", "other_coding")
-"""The scenarios of six people, by what the two orders of one drug are; our choice: so that every branch occurs."""
+"""The scenarios of six people: how the two orders of one drug differ. Our choice: so that every branch occurs."""
 _WARFARIN_DOSES: Final = (4, 5, 6, 8, 10)
 """Daily doses in mg."""
 _BY_THE_WAY: Final = 0.12
-"""How likely a drug is taken for a complaint, or for a condition for which few take it; our estimate."""
+"""The chance that a drug is taken for a complaint, or for a condition for which few take it; our estimate."""
 _MOST: Final = 9
 _LEAST: Final = 3
 
@@ -55,11 +55,7 @@ class _List(NamedTuple):
 def add_orders(seed: int, profiles: Sequence[Someone], takers: Mapping[str, int], layer: Layer) -> None:
     """Gives everybody a list of active orders; of one drug there may be two, or look as if there were.
 
-    Args:
-        seed: Start of the random streams.
-        profiles: Those who have charts.
-        takers: Who takes warfarin, by MRN, and since how many minutes.
-        layer: Where the orders go.
+    ``takers`` says by MRN who takes warfarin, and for how many minutes.
     """
     pairs = _pairs(stream(seed, LAYER, Topic.ORDERS), profiles)
     scenarios = {place: _List(pair, takers.get(profiles[place].mrn)) for place, pair in pairs.items()}
@@ -74,7 +70,7 @@ def indicated(key: str, someone: Someone) -> bool:
 
 
 def _chance(key: str, someone: Someone) -> float:
-    """How likely somebody takes a drug that they have a reason for."""
+    """The chance that somebody takes a drug that they have a reason for."""
     spared, lasting = 1.0, _BY_KEY[key].indications
     for name in USES[key].conditions:
         if CODES.get(name, name) in someone.codes:
@@ -126,7 +122,7 @@ def _pair(
     """Two orders of one drug, the older one first."""
     older, newer = ages
     if overnight:
-        # Hours apart, across midnight, in two time zones: who compares the texts takes the one for the other.
+        # Hours apart, across midnight, in two time zones: as texts, the two times sort the wrong way round.
         newer = between(rng, 5 * HOUR_MINUTES, 6 * HOUR_MINUTES)
         older = newer + between(rng, 20, 90)
     first, second = _order(rng, someone, _BY_KEY[twice], older), _order(rng, someone, _BY_KEY[twice], newer)

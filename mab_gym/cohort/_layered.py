@@ -1,10 +1,9 @@
-"""Cohorts laid over another one: its people and charts, with what further tasks ask for among them.
+"""Cohorts laid over another one: the same people and charts, and further records that further tasks ask for.
 
-The charts below keep their five years of history. What changes is the present: orders that were active have been
-completed, recent results of a few analytes are left out where newly assigned ones stand in their place (see
-`mab_gym.cohort._assigned`), and those are loaded among the person's other records. Neither ids nor the order nor the
-times of loading tell what was assigned: all of it is numbered and dated anew, as a load of the whole would be. The
-cohort below is not touched; it keeps its own archive.
+The charts below keep their five years of history; only the present changes. Orders that were active are completed.
+Recent results of a few analytes are left out, and new ones take their place. The new records lie among the person's
+other records: all of it is numbered and dated anew, as if the whole had been loaded at once, so that neither ids nor
+the order nor the times of loading tell what was added. The cohort below is not touched; it keeps its own archive.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ from mab_gym.fhir.store._table import IntArray, PoolColumn, Table
 _ORDER: Final = (LOAD_ORDER[0], "AllergyIntolerance", *LOAD_ORDER[1:])
 """The order in which one person's records get their ids."""
 _ROOM: Final = 1 << 12
-"""Places between two rows, for those that are put there."""
+"""Places between two rows, for rows that are put there."""
 
 
 def generate_layered(spec: LayeredSpec, progress: Progress | None = None) -> list[Table]:
-    """Generates a cohort and what lies over it; see `mab_gym.cohort._generate.generate`."""
+    """Generates a cohort and lays a layer over it; see `mab_gym.cohort._generate.generate`."""
     return lay_over(spec, generate(spec.base, progress))
 
 
 def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
-    """Lays a layered cohort's situations over the tables of the cohort below, which stay as they are.
+    """Lays a layered cohort's records over the tables of the cohort below, which stay as they are.
 
     Args:
         spec: What to lay over them.
@@ -86,7 +85,7 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
 
 
 def draw_layer(spec: LayeredSpec, profiles: Sequence[Someone], people: Sequence[Someone]) -> Layer:
-    """Draws all that is added, and what of the charts below gives way to it.
+    """Draws all records that are added, and says which results of the charts below are left out.
 
     Args:
         spec: Start of the random streams, and shares.
@@ -106,8 +105,8 @@ def draw_layer(spec: LayeredSpec, profiles: Sequence[Someone], people: Sequence[
 def _mingled(spec: LayeredSpec, table: Table) -> Table:
     """The people in another order of loading: those without a chart anywhere among those who have one.
 
-    Whoever was loaded before somebody else with the same name comes first in a search, and that must not tell who has a
-    chart. Each has the time and source of the load request in which they now come.
+    Of two people with the same name, a search shows first the one that was loaded first, and that must not tell who has
+    a chart. Each gets the time and source of the load request in which they now come.
     """
     profiles = spec.base.patients
     rng = stream(spec.seed, LAYER, 91)
@@ -126,17 +125,17 @@ def _mingled(spec: LayeredSpec, table: Table) -> Table:
     return Table(table.resource_type, [str(table.ids[row]) for row in order.tolist()], columns)
 
 
-def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], whose: Sequence[str]) -> Ints:
-    """Places for the resources: each anywhere among the rows of its person, no two at one place.
+def _places(rng: np.random.RandomState, table: Table | None, mrns: Sequence[str], owned: Sequence[str]) -> Ints:
+    """Places for new rows: each anywhere among the rows of its person, no two at one place.
 
-    Without a table the rows are the people themselves.
+    Without a table the rows are the people themselves. ``owned`` names the person of each new row.
     """
     number = {mrn: place for place, mrn in enumerate(mrns)}
-    persons = np.array([number[mrn] for mrn in whose], dtype=np.int64)
+    persons = np.array([number[mrn] for mrn in owned], dtype=np.int64)
     rows = np.arange(len(mrns)) if table is None else owners(table, mrns)
     first, last = np.searchsorted(rows, persons), np.searchsorted(rows, persons, side="right")
     chosen = first + np.floor(rng.random_sample(len(persons)) * np.maximum(last - first, 1)).astype(np.int64)
-    # Of those at one place, the order is another one than that in which they were dealt.
+    # Rows at one place do not keep the order in which they were drawn.
     places: Ints = chosen * _ROOM + 1 + rng.permutation(len(persons)) % (_ROOM - 1)
     return places
 
@@ -171,7 +170,7 @@ def _completed(table: Table) -> Table:
 
 
 def _replaced(table: Table, layer: Layer) -> list[int]:
-    """Rows that give way to what is dealt, both ends of the time included."""
+    """Rows that are left out, both ends of the time included."""
     subject, code, taken = pool_of(table, "subject"), pool_of(table, "code"), instants_of(table, "effectiveDateTime")
     mrns = subjects_of(table)
     found: list[int] = []

@@ -46,18 +46,18 @@ class Bounds:
 
 
 BOUNDS: Final[Mapping[str, Bounds]] = {bounds.code: bounds for bounds in read_table("limits.csv", Bounds)}
-"""By code."""
+"""The limits by code."""
 
 
 def beyond_limits(
     codes: Sequence[str], *, kind: Ints, patient: Ints, time: Ints, births: Ints, traits: Traits
 ) -> Bools:
-    """Tells which records break their limits.
+    """Finds the records that break their limits.
 
     Args:
         codes: The code of each kind.
         kind: Shape ``(rows,)``; index into ``codes``.
-        patient: Shape ``(rows,)``; whose it is.
+        patient: Shape ``(rows,)``; the person of each record.
         time: Shape ``(rows,)``; seconds since 1970.
         births: Shape ``(patients,)``; seconds since 1970.
         traits: Long-term conditions and drugs.

@@ -23,12 +23,6 @@ _NUMBER = {drug.key: number for number, drug in enumerate(DRUGS)}
 _CONTACT, _STATUS = choices("MedicationRequest.contact").weights[""], choices("MedicationRequest.status")
 _INTENT, _CATEGORY = choices("MedicationRequest.intent"), choices("MedicationRequest.category")
 _PRIORITY = choices("MedicationRequest.priority")
-_REQUESTS_OF_A_VISIT = {
-    "influenza_vaccine": 0.3,
-    "amoxicillin_clavulanate": 0.08,
-    "ibuprofen": 0.15,
-    "acetaminophen": 0.15,
-}
 _APRIL, _SEPTEMBER = 3, 8
 """Months from 0; vaccination against influenza lies outside of April to August (CDC/ACIP, MMWR 2023;72(2):1-25)."""
 
@@ -95,16 +89,16 @@ class MedicationRequestTable(TableBuilder):
 
 
 def _after_deficits(rng: RandomState, key: str, patient: Ints, results: Rows) -> tuple[Bools, Ints, Ints]:
-    """When an electrolyte is ordered and in which dose: some time after a result that was low.
+    """Draws orders of an electrolyte: some time after a result that was low, in the dose that it asks for.
 
     Args:
         rng: The block's stream.
         key: The drug.
-        patient: Shape ``(orders,)``; whose order it is.
+        patient: Shape ``(orders,)``; the person of each order.
         results: The block's observations.
 
     Returns:
-        Whether there was a low result, when the order was written, and which of the drug's doses it asks for; each of
+        If there was a low result, when the order was written, and which of the drug's doses it asks for; each of
         shape ``(orders,)``.
     """
     code, limits = REPLACEMENTS[key]
@@ -126,7 +120,7 @@ def _after_deficits(rng: RandomState, key: str, patient: Ints, results: Rows) ->
 
 
 def _out_of_season(vaccine: Bools, patient: Ints, time: Ints) -> Bools:
-    """Which of the given orders are vaccinations outside of September to March, or second ones in a season."""
+    """Marks the orders that are vaccinations outside of September to March, or second ones in a season."""
     rows = np.flatnonzero(vaccine)
     rows = rows[np.lexsort((time[rows], patient[rows]))]
     months = time[rows].astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
@@ -150,9 +144,7 @@ def _weights(profiles: Profiles) -> Floats:
         lasting = takes[drug.key].astype(np.float64)[:, None, None]
         given, use = may[drug.key].astype(np.float64), USES[drug.key]
         at_home = 0.01 if drug.stay and drug.route in ("oral", "inhaled") and not use.reasons else 0.0
-        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + (
-            given * _REQUESTS_OF_A_VISIT.get(drug.key, at_home)
-        ).reshape(-1, 1)
+        weights[:, OUTPATIENT, :, number] = lasting[:, 0] + (given * (drug.visit or at_home)).reshape(-1, 1)
         for_reason = drug.stay * np.array(
             [drug.reasons.get(reason, 1.0) * (not use.reasons or reason in use.reasons) for reason in REASONS]
         )

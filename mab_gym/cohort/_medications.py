@@ -22,12 +22,12 @@ from mab_gym.cohort._streams import Bools, Ints
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Whom a drug is for.
+    """The people whom a drug is for.
 
     Attributes:
         key: The drug's.
-        source: Where all this is said.
-        conditions: What it is given for: keys of long-term conditions, or ICD-10-CM codes of what a visit or a stay is
+        source: The label or guideline that says so.
+        conditions: The reasons for it: keys of long-term conditions, or ICD-10-CM codes of what a visit or a stay is
             about. Empty where being in hospital is reason enough.
         never: Long-term conditions with which it is not given.
         only: "F" or "M" where one sex alone is given it.
@@ -47,7 +47,7 @@ class Use:
 
 
 USES: Final[Mapping[str, Use]] = {use.key: use for use in read_table("uses.csv", Use)}
-"""By key of the drug."""
+"""The uses by key of the drug."""
 
 CODES: Final = {condition.key: condition.code for condition in LONG_TERM}
 
@@ -80,6 +80,7 @@ class Drug:
         stay: Weight among the orders of a day on a ward, for whoever has none of the ``reasons``.
         reasons: Factor on that weight by reason for the stay.
         intensive: Factor on that weight in intensive care.
+        visit: Weight among the orders of a visit, where a drug that is taken for good has 1.
     """
 
     key: str
@@ -91,6 +92,7 @@ class Drug:
     stay: float = 0.0
     reasons: Mapping[str, float] = field(default_factory=dict)
     intensive: float = 1.0
+    visit: float = 0.0
 
 
 DRUGS: Final = read_table("drugs.csv", Drug)
@@ -99,9 +101,9 @@ REPLACEMENTS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
     "potassium_iv": ("K", (3.5,)),
     "magnesium_iv": ("MG", (2.0, 1.5, 1.0)),
 }
-"""Electrolyte replacement: the result it is an answer to, and below which level each of the drug's doses is given.
+"""Replacement of electrolytes: the analyte, and the level below which each of the drug's doses is given.
 
-Nobody has an order of the last two days, which would anticipate what the tasks ask for.
+Nobody has such an order of the last two days: it would do what the tasks ask for. The levels are our choice.
 """
 
 
@@ -111,7 +113,7 @@ def codes_for(key: str) -> tuple[str, ...]:
 
 
 def may_take(key: str, *, codes: frozenset[str], female: bool, age: int) -> bool:
-    """Tells if somebody can be given a drug, whatever for.
+    """True if somebody can be given a drug, for any reason.
 
     Args:
         key: The drug.
@@ -125,7 +127,7 @@ def may_take(key: str, *, codes: frozenset[str], female: bool, age: int) -> bool
 
 
 def allowed(traits: Traits, female: Bools, ages: Ints) -> dict[str, Bools]:
-    """Who can be given each drug throughout a chart.
+    """The people who can be given each drug throughout a chart.
 
     Args:
         traits: Long-term conditions, and drugs where it is known who takes them.
@@ -147,7 +149,7 @@ def allowed(traits: Traits, female: Bools, ages: Ints) -> dict[str, Bools]:
 
 
 def draw_drugs(rng: RandomState, traits: Traits, female: Bools, ages: Ints) -> dict[str, Bools]:
-    """Who takes which drug for good.
+    """Draws the drugs that people take for good.
 
     Args:
         rng: The stream to draw from.
@@ -168,7 +170,7 @@ def draw_drugs(rng: RandomState, traits: Traits, female: Bools, ages: Ints) -> d
 
 
 def draw_begins(traits: Traits, onsets: Ints) -> Ints:
-    """Since when each drug can have been ordered for somebody who takes it for good: the first of its conditions.
+    """The time from which each drug can have been ordered: the onset of the first condition that it is taken for.
 
     Args:
         traits: Long-term conditions and drugs.

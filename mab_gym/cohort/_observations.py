@@ -1,4 +1,4 @@
-"""The observations of a chart: which measurements were made when, and in what order they were loaded."""
+"""The observations of a chart: the times of all measurements, and the order in which they were loaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mab_gym.cohort._streams import Bools, Floats, Ints, counted, integers
 _CHANGED: Final = choices("Observation.status")
 STATUSES: Final = ("final", *_CHANGED.values)
 CULTURE_DAYS: Final = 5
-"""A blood culture is reported after so many days."""
+"""Days after which a blood culture is reported; the usual time of incubation."""
 
 _CHANGED_RESULTS, _CHANGED_ROWS = 0.013, 0.002
 """Shares of laboratory results and of flowsheet rows that were changed after they were final; our estimate."""

@@ -1,4 +1,4 @@
-"""Who there is: demographics of the profiles and of the background patients.
+"""The people of a cohort: demographics of the profiles and of the background patients.
 
 Ages are in completed years on 2023-11-13, as the benchmark's own age questions count them; the spread is the sample
 standard deviation (divided by n - 1), as clinical papers report it.
@@ -28,7 +28,8 @@ YOUNGEST, OLDEST = 18, 95
 TODAY: Final = datetime.fromtimestamp(NOW, UTC).date()
 
 _ANNIVERSARIES = ((4, 0), (3, -1), (3, 1))
-"""Of a hundred profiles so many have their birthday so many days after today: where questions of age go wrong."""
+"""Of a hundred profiles, how many have their birthday how many days after today, where questions of age go wrong; our
+choice."""
 T = TypeVar("T")
 _RELATIVES = {name: kin for kin in LOOKALIKES for name in kin}
 
@@ -76,7 +77,7 @@ def draw_people(spec: CohortSpec) -> list[Demographics]:
     ages = _ages(rng, count)
     female = np.arange(count) < round(FEMALE_SHARE * count)
     births = _birthdays(rng, ages)
-    # Whoever comes first is no more likely to be a woman, to be old, or to have a birthday.
+    # The first people are no more likely than others to be women, to be old, or to have a birthday.
     sexes, order = rng.permutation(count), rng.permutation(count)
     people = [register.newcomer(bool(female[sexes[i]]), births[order[i]]) for i in range(count)]
     for number in range(spec.background_patients):
@@ -93,7 +94,7 @@ def draw_people(spec: CohortSpec) -> list[Demographics]:
 
 
 def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[PoolBuilder | InstantBuilder]:
-    """The Patient table's columns apart from ``meta``, filled."""
+    """The Patient table's columns apart from ``meta``, filled. Chances that an element is there are our estimate."""
     rng = stream(spec.entropy, PEOPLE, 1)
     rows = len(people)
     towns, houses = pick(rng, range(2 * len(TOWNS), len(TOWNS), -1), rows), integers(rng, 1, 9900, rows)
@@ -208,7 +209,7 @@ class _Register:
 
 
 def _chances(rng: RandomState) -> Iterator[float]:
-    """Numbers from 0 to below 1 without end; one by one they would take fifty times as long to draw."""
+    """Numbers from 0 to below 1 without end; drawing them one by one would take fifty times as long."""
     while True:
         yield from rng.random_sample(4096).tolist()
 
@@ -218,7 +219,7 @@ def _key(person: Demographics) -> str:
 
 
 def _ages(rng: RandomState, count: int) -> Ints:
-    """Whole years whose mean and sample standard deviation are the cohort's, as near as whole numbers can be."""
+    """Ages in whole years with the cohort's mean and sample standard deviation, as near as whole numbers can be."""
     ages = np.clip(np.rint(rng.normal(MEAN_AGE, 21.0, count)), YOUNGEST, OLDEST).astype(np.int64)
     missing = round(MEAN_AGE * count) - int(ages.sum())
     while missing:

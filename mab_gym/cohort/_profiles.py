@@ -1,4 +1,4 @@
-"""The causes of each profile's chart: conditions, drugs, usual values, and how much there is to be recorded."""
+"""The causes of each profile's chart: conditions, drugs, usual values, and the number of records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mab_gym.cohort._spec import DAY, LEAST_RECORDS, CohortSpec
 from mab_gym.cohort._streams import PROFILES, Bools, Floats, Ints, apportion, stream
 
 _YEARS = 5
-"""A chart goes back so far."""
+"""The years that a chart goes back."""
 
 
 @dataclass(frozen=True, slots=True)

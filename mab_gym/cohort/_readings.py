@@ -14,7 +14,7 @@ from mab_gym.cohort._spec import DAY, DAY_MINUTES, FIRST, HOUR, HOUR_MINUTES, MI
 from mab_gym.cohort._streams import Bools, Floats, Ints, integers
 
 _LEAST_AGE_WITHDRAWN = 16
-"""Minutes before now after which no reading is entered in error: it has to have been noticed."""
+"""Least age in minutes of a reading that was entered in error: somebody has to have noticed it. Our choice."""
 _REVISED = 0.08
 """Share of valid readings that were amended or corrected; our choice."""
 FINAL, AMENDED, CORRECTED, VOID = range(4)
@@ -22,15 +22,16 @@ FINAL, AMENDED, CORRECTED, VOID = range(4)
 
 
 LOWS: Final = {"K": (35, (23, 35)), "MG": (20, (4, 16))}
-"""By code: below which value in tenths a result is low, and how low in episodes of those who are not today."""
+"""By code: the value in tenths below which a result is low, and the range of earlier low results of people who are not
+low today. Our choice; the limits are those of the tasks."""
 
 _OTHERS = 0.75
-"""Share of those who are not low today but have been."""
+"""Share of people who are not low today but have been; our choice."""
 _HIGHER = 0.15
-"""Share of those whose first episode was less deep than what they have today."""
+"""Share of people with a first episode that was less deep than today's; our choice."""
 _LONG_BEFORE = 7 * DAY
 _WANES = 20 * HOUR
-"""Time constant with which an episode begins and ends."""
+"""Time constant with which an episode begins and ends; our estimate."""
 
 
 class Rows(NamedTuple):
@@ -184,7 +185,7 @@ def _earlier_values(rng: RandomState, code: str, newest: int, level: int, count:
 
 
 def lower_earlier(rng: RandomState, newest: Readings, rows: Rows) -> None:
-    """Lowers potassium and magnesium of the ordinary chart around some times, in place: what is low was low before.
+    """Lowers potassium and magnesium around some times, in place, so that results that are low today were low before.
 
     Balanced tasks need many people with low results today, and lower ones than an ordinary chart would ever show. So
     that such a result does not stand out from a person's own history, their history has episodes of a day or two with

@@ -1,7 +1,7 @@
-"""Cohorts cut short: everybody is there, but only the ends of their charts are.
+"""Cohorts cut short: everybody is there, with the end of their chart alone.
 
-A real server takes most of an hour to load five years of a hundred people; what the benchmark asks about are the newest
-results and the last day. Resources keep their ids, their order and every character.
+A real server takes most of an hour to load five years of a hundred people; the benchmark asks about the newest results
+and the last day. Resources keep their ids, their order and every character.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mab_gym.fhir.store._table import Column, InstantColumn, IntArray, Table
 
 
 def generate_reduced(spec: ReducedSpec, progress: Progress | None = None) -> list[Table]:
-    """Generates a cohort and what is kept of it; see `mab_gym.cohort._generate.generate`."""
+    """Generates a cohort and keeps the ends of its charts; see `mab_gym.cohort._generate.generate`."""
     return [_part(table, _kept(table, spec)) for table in generate(spec.base, progress)]
 
 
@@ -35,7 +35,7 @@ def _kept(table: Table, spec: ReducedSpec) -> IntArray:
 
 
 def _rank(value: IntArray, *groups: IntArray) -> IntArray:
-    """Shape ``(rows,)``: how many rows of the same groups have a smaller value, or the same one and stand before."""
+    """For each row, the number of rows of its groups with a smaller value, or the same value further up."""
     order = np.lexsort((value, *groups))
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = np.any([group[order][1:] != group[order][:-1] for group in groups], axis=0)

@@ -1,6 +1,6 @@
-"""Values for measurements: a level for each person, drift, illness and noise on top, and what follows from what.
+"""Values for measurements: a level for each person, drift, illness and noise on top, and values derived from others.
 
-All measurements are worked on at a time, as flat arrays with one element for each value wanted.
+All measurements are made at once, as flat arrays with one element for each value wanted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _HIGHEST = np.array([each.highest for each in MEASUREMENTS], dtype=np.int64)
 _YEAR = 365.25 * DAY
 _COUPLED: Final = (("K", "CREA", 0.25), ("PHOS", "CREA", 0.4), ("BUN", "CREA", 0.6), ("CA", "ALB", 0.4))
 """An analyte, another one, and how far a person's deviation in the other one shifts the first (logarithms where
-skewed): what the kidneys do not clear rises together, and half of calcium is bound to albumin."""
+skewed): substances that the kidneys clear rise together, and half of calcium is bound to albumin. The sizes are our
+estimate."""
 
 
 def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:

@@ -1,4 +1,4 @@
-"""The specification of a cohort: its size, its seed, and the time at which its story stands still."""
+"""The specification of a cohort: its size, its seed, and the time that is now in it."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ class CohortSpec:
 
     @property
     def share(self) -> int:
-        """The number of that one of the `SHARES` disjoint parts of all names and MRNs from which this cohort draws.
+        """The number of the part of all names and MRNs from which this cohort draws, of `SHARES` disjoint ones.
 
-        Test (the canonical people), training and validation have one each for themselves, whatever the seeds are:
-        whoever trains on one has met nobody of the others. Larger cohorts of a split, as in ``train-10000-7``, draw
-        from its part, but for the canonical one, which is the test set and stays alone. All other names share the last.
+        Test (the canonical people), training and validation have a part each, whatever the seeds are: an agent that
+        trains on one has met nobody of the others. Larger cohorts of a split, as in ``train-10000-7``, draw from its
+        part. The canonical cohort is the test set and stays alone. All other names share the last part.
         """
         if self.name == "canonical":
             return 0
@@ -118,14 +118,14 @@ TRAIN: Final = CohortSpec(
     bedside=0.15,
     spread=0.45,
 )
-"""A cohort of so many people that nobody learns them by heart, and in which nobody of the canonical cohort occurs.
+"""A cohort of so many people that no agent learns them by heart; nobody of the canonical cohort occurs in it.
 
-Each family has more than ten thousand different cases in it. A chart is shorter than a canonical one, mostly by its
-vital signs: there are as many as it takes to read, and laboratory results for several pages.
+Each family has more than ten thousand different cases in it. A chart is shorter than a canonical one, mostly by
+vital signs; it still has laboratory results for several pages.
 """
 
 VALIDATION: Final = replace(TRAIN, name="validation", seed=20211113)
-"""A third one, to choose between training runs: nobody of the other two occurs in it."""
+"""A third cohort, to choose between training runs: nobody of the other two occurs in it."""
 
 
 def scaled(patients: int, of: CohortSpec = CANONICAL, seed: int | None = None) -> CohortSpec:
@@ -145,15 +145,15 @@ def scaled(patients: int, of: CohortSpec = CANONICAL, seed: int | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class LayeredSpec:
-    """A cohort over another one; equal specs give equal bytes.
+    """A cohort laid over another one; equal specs give equal bytes.
 
     Attributes:
         name: What to call it.
-        seed: Start of the random streams of what is laid on top.
+        seed: Start of the random streams of the added records.
         base: The cohort below.
         on_warfarin: Share of people who take warfarin, all of them for a reason.
-        low_haemoglobin: Share of people who are dealt a haemoglobin: those whose own is lowest.
-        version: Raised whenever what is dealt changes, so that old archives are not taken for new.
+        low_haemoglobin: Share of people who get a haemoglobin: those with the lowest of their own.
+        version: Raised whenever the added records change, so that old archives are not taken for new.
     """
 
     name: str
@@ -186,10 +186,11 @@ BEYOND_TRAIN: Final = LayeredSpec(
     on_warfarin=0.7,
     low_haemoglobin=0.7,
 )
-"""The same for training: nobody of `BEYOND` occurs in it, and again each family has more than ten thousand cases.
+"""The training cohort of these families: nobody of `BEYOND` occurs in it, and each family has more than ten thousand
+cases.
 
-Only some people are on warfarin, and only some bleed, hence so many; what these families ask for is dealt to them, so
-that their charts may be shorter still.
+Only some people take warfarin, and only some bleed, so it takes many. A layer adds what these families ask for, so the
+charts below may be shorter still.
 """
 
 

@@ -1,7 +1,7 @@
 """A stand-in chart: synthetic people with the names, dates of birth and MRNs of the official tasks.
 
 The official records are not at hand; this is a small hospital on which the official tasks can be played and every
-branch of their rules occurs. Who there is follows from the task file; what the newest results look like is dealt, so
+branch of their rules occurs. Who there is follows from the task file; what the newest results look like is assigned, so
 that each category meets each situation of its analyte; the shapes are the cohort's. It shows that tasks can be solved
 and that grading works; a score on it is not one on the official records.
 """
@@ -70,7 +70,7 @@ class Situation:
         name: For people.
         youngest: Least age of the newest result in minutes; None where there is no result at all.
         oldest: Its greatest age.
-        values: What the newest can be, dealt in turn, in the last written digit.
+        values: What the newest can be, given in turn, in the last written digit.
         within: Least and greatest number of results within 24 hours.
         tied: How much higher another result of the same moment is that comes later in the server's order; 0 for none.
     """
@@ -122,10 +122,10 @@ SITUATIONS: Final[Mapping[str, Sequence[Situation]]] = {
         Situation("two at one moment", 30 * _DAY, 300 * _DAY, (61, 74, 88), tied=5),
     ),
 }
-"""By code, the situations that are dealt."""
+"""By code, the situations that are assigned."""
 
 _CATEGORIES: Final[Mapping[str, tuple[int, ...]]] = {"MG": (5, 4), "GLU": (6, 7), "K": (9,), "A1C": (10,)}
-"""Which official categories ask for each; earlier ones are dealt to first."""
+"""Which official categories ask for each; earlier ones come first."""
 _HISTORY: Final[Mapping[str, tuple[int, int]]] = {"MG": (24, 46), "GLU": (30, 70), "K": (24, 50), "A1C": (1, 25)}
 """How many earlier results there are."""
 _PERSONAL: Final = ("GLU", "A1C")
@@ -184,7 +184,7 @@ def stand_in(tasks: Iterable[OfficialTask], seed: int = 0) -> StandIn:
     if not named:
         raise UsageError("no task names anybody, so there is nobody to make a chart for")
     people = _people(tasks, named, absent, seed)
-    situations = {code: _deal(code, tasks, list(named), seed, place) for place, code in enumerate(SITUATIONS)}
+    situations = {code: _assign(code, tasks, list(named), seed, place) for place, code in enumerate(SITUATIONS)}
     rows = _rows([person.mrn for person in people], situations, seed)
     spec = _spec(seed, len(people))
     observations = ObservationTable(len(rows.patient), [person.mrn for person in people])
@@ -203,8 +203,8 @@ def stand_in(tasks: Iterable[OfficialTask], seed: int = 0) -> StandIn:
         ),
     ]
     named_situations = {
-        code: {mrn: SITUATIONS[code][number].name for mrn, number in dealt.items()}
-        for code, dealt in situations.items()
+        code: {mrn: SITUATIONS[code][number].name for mrn, number in assigned.items()}
+        for code, assigned in situations.items()
     }
     return StandIn(tables, tuple(unread), named_situations)
 
@@ -320,19 +320,19 @@ def _ancestry(person: NamedPerson, model: Demographics) -> tuple[bool, int]:
 # --- what was measured -----------------------------------------------------------------------------------------------
 
 
-def _deal(code: str, tasks: Sequence[OfficialTask], mrns: Sequence[str], seed: int, place: int) -> dict[str, int]:
+def _assign(code: str, tasks: Sequence[OfficialTask], mrns: Sequence[str], seed: int, place: int) -> dict[str, int]:
     """Each person's situation, so that within a category all are as frequent as they can be."""
     rng = stream(seed, 10 + place)
-    dealt: dict[str, int] = {}
+    assigned: dict[str, int] = {}
     for category in (*_CATEGORIES[code], None):
         asked = [mrn for mrn in mrns if category is None or any(t.category == category and t.mrn == mrn for t in tasks)]
-        counts = Counter(dealt[mrn] for mrn in asked if mrn in dealt)
-        waiting = [mrn for mrn in asked if mrn not in dealt]
+        counts = Counter(assigned[mrn] for mrn in asked if mrn in assigned)
+        waiting = [mrn for mrn in asked if mrn not in assigned]
         for number in rng.permutation(len(waiting)).tolist():
             situation = min(range(len(SITUATIONS[code])), key=lambda each: (counts[each], each))
-            dealt[waiting[number]] = situation
+            assigned[waiting[number]] = situation
             counts[situation] += 1
-    return dealt
+    return assigned
 
 
 class _Sheet:
@@ -363,8 +363,8 @@ def _rows(mrns: Sequence[str], situations: Mapping[str, Mapping[str, int]], seed
     rng = stream(seed, 21)
     turns: Counter[tuple[str, int]] = Counter()
     for patient, mrn in enumerate(mrns):
-        for code, dealt in situations.items():
-            number = dealt[mrn]
+        for code, assigned in situations.items():
+            number = assigned[mrn]
             if number == _NEVER:
                 continue
             situation = SITUATIONS[code][number]
@@ -382,7 +382,7 @@ def _rows(mrns: Sequence[str], situations: Mapping[str, Mapping[str, int]], seed
 
 
 def _add_series(sheet: _Sheet, rng: RandomState, patient: int, code: str, situation: Situation, value: int) -> None:
-    """One analyte's results: the newest as dealt, those of the last day, and earlier ones."""
+    """One analyte's results: the newest as assigned, those of the last day, and earlier ones."""
     assert situation.youngest is not None
     # Recent ages are as likely as remote ones in proportion.
     ratio = situation.oldest / situation.youngest

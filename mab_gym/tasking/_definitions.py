@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+
 _NDC, _LOINC, _SNOMED = "http://hl7.org/fhir/sid/ndc", "http://loinc.org", "http://snomed.info/sct"
 _LOCAL = _LOINC
 """The system under which the record system keeps its own short names."""
 
 
-def _result(code: str, name: str, unit: str) -> dict[str, Any]:
+def _result(code: str, name: str) -> dict[str, Any]:
     return {
         "resourceType": "ObservationDefinition",
         "id": f"result-{code.lower()}",
         "code": {"coding": [{"system": _LOCAL, "code": code, "display": name}], "text": name},
         "preferredReportName": name,
-        "quantitativeDetails": {"unit": {"text": unit}},
+        "quantitativeDetails": {"unit": {"text": MEASUREMENTS[NUMBER[code]].unit}},
     }
 
 
@@ -38,12 +40,12 @@ def _order(logical_id: str, title: str, kind: str, system: str, code: str) -> di
 
 
 CATALOGUE: tuple[Mapping[str, Any], ...] = (
-    _result("MG", "Magnesium", "mg/dL"),
-    _result("K", "Potassium", "mmol/L"),
-    _result("GLU", "Glucose, capillary (CBG)", "mg/dL"),
-    _result("A1C", "Haemoglobin A1c", "%"),
-    _result("NA", "Sodium", "mmol/L"),
-    _result("CREA", "Creatinine", "mg/dL"),
+    _result("MG", "Magnesium"),
+    _result("K", "Potassium"),
+    _result("GLU", "Glucose, capillary (CBG)"),
+    _result("A1C", "Haemoglobin A1c"),
+    _result("NA", "Sodium"),
+    _result("CREA", "Creatinine"),
     _order("magnesium-iv", "Magnesium sulfate, IV", "MedicationRequest", _NDC, "0338-1715-40"),
     _order("potassium-oral", "Potassium chloride, oral", "MedicationRequest", _NDC, "40032-917-01"),
     _order("potassium-serum", "Potassium, serum", "ServiceRequest", _LOINC, "2823-3"),

@@ -86,7 +86,7 @@ def test_nobody_is_in_both_layered_cohorts() -> None:
     assert BEYOND.base.share != BEYOND_TRAIN.base.share
 
 
-def test_what_gave_way_was_of_the_dealt_analytes_and_recent(canonical: Cohort, beyond: Cohort) -> None:
+def test_results_left_out_are_recent_and_of_the_added_analytes(canonical: Cohort, beyond: Cohort) -> None:
     codes = canonical.pool("Observation", "code")
     of_text = [json.loads(text)["text"] for text in codes.texts]
     before = Counter(of_text[code - 1] for code in codes.codes.tolist())
@@ -109,7 +109,7 @@ def test_ids_come_from_one_counter_and_say_nothing(beyond: Cohort) -> None:
     assert np.array_equal(np.sort(np.concatenate(every)), np.arange(1, total + 1))
 
 
-def test_dealt_resources_lie_anywhere_among_a_persons(canonical: Cohort, beyond: Cohort, added: Any) -> None:
+def test_added_resources_lie_anywhere_among_a_persons(canonical: Cohort, beyond: Cohort, added: Any) -> None:
     ids = np.asarray(beyond.tables["Observation"].ids)
     patients = beyond.patient_of_rows("Observation")
     where, stamps = [], set()
@@ -124,11 +124,11 @@ def test_dealt_resources_lie_anywhere_among_a_persons(canonical: Cohort, beyond:
     assert {json.dumps(json.loads(text)) for text in known} >= stamps
 
 
-def test_the_only_active_orders_are_dealt_ones(beyond: Cohort, added: list[dict[str, Any]]) -> None:
+def test_the_only_active_orders_are_added_ones(beyond: Cohort, added: list[dict[str, Any]]) -> None:
     status = beyond.pool("MedicationRequest", "status")
     active = status.codes == 1 + list(status.texts).index('"active"')
-    dealt = {int(each["id"]) for each in added if each["resourceType"] == "MedicationRequest"}
-    assert set(np.asarray(beyond.tables["MedicationRequest"].ids)[active].tolist()) <= dealt
+    orders = {int(each["id"]) for each in added if each["resourceType"] == "MedicationRequest"}
+    assert set(np.asarray(beyond.tables["MedicationRequest"].ids)[active].tolist()) <= orders
     counts = np.bincount(beyond.patient_of_rows("MedicationRequest")[active], minlength=len(beyond.mrns))
     counts = counts[counts > 0]
     assert len(counts) == 100
@@ -136,7 +136,7 @@ def test_the_only_active_orders_are_dealt_ones(beyond: Cohort, added: list[dict[
     assert counts.max() < 15
 
 
-def test_what_is_dealt_is_valid_fhir(added: list[dict[str, Any]]) -> None:
+def test_added_records_are_valid_fhir(added: list[dict[str, Any]]) -> None:
     assert {each["resourceType"] for each in added} == {
         "Observation", "MedicationRequest", "AllergyIntolerance", "Condition",
     }  # fmt: skip
@@ -145,7 +145,7 @@ def test_what_is_dealt_is_valid_fhir(added: list[dict[str, Any]]) -> None:
         getattr(module, each["resourceType"]).model_validate(each)
 
 
-def test_what_is_dealt_happened_in_order_and_before_now(added: list[dict[str, Any]]) -> None:
+def test_added_records_happened_in_order_and_before_now(added: list[dict[str, Any]]) -> None:
     assert len(added) > 1500
     for each in added:
         names = ("onsetDateTime", "effectiveDateTime", "authoredOn", "recordedDate", "issued")

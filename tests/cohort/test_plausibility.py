@@ -1,4 +1,4 @@
-"""Whether the charts could be charts."""
+"""The charts could be charts of a hospital."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_the_canonical_one_is_small_and_always_the_same(tmp_path: Path) -> None:
 
 
 def unwrapped_about() -> dict[str, object]:
-    """What the archive says of itself, which its digest is of, too."""
+    """The description that the archive holds of itself, which is part of its digest."""
     from mab_gym.cohort._locate import named_archive
     from mab_gym.fhir.store._archive import open_archive
 

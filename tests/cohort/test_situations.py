@@ -1,4 +1,4 @@
-"""Counts, from the tables alone, of the situations that the benchmark's tasks find at its present."""
+"""Counts, from the tables alone, of the scenarios that the benchmark's tasks find at its present."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_newest_result_is_seldom_on_the_first_page(cohort: Cohort) -> None:
         assert later >= share * 100
 
 
-def test_families_are_dealt_independently(cohort: Cohort) -> None:
+def test_families_are_assigned_independently(cohort: Cohort) -> None:
     magnesium, potassium = cohort.series("MG"), cohort.series("K")
     combinations = {
         (bool(within_a_day(magnesium[mrn])), newest(magnesium[mrn]).value >= 1.5, newest(potassium[mrn]).value >= 3.5)

@@ -43,7 +43,7 @@ def among_each_other(table: Table) -> Table:
 
 @pytest.fixture(scope="module")
 def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The canonical hospital with the same people, and their results dealt anew among them."""
+    """The canonical hospital with the same people, and their results assigned anew among them."""
     archive = open_archive(named_archive("canonical"))
     tables = [among_each_other(t) if t.resource_type == "Observation" else t for t in archive.tables.values()]
     path = tmp_path_factory.mktemp("shuffled") / "shuffled.mab"

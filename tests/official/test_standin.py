@@ -166,10 +166,10 @@ def test_the_order_of_loading_is_not_that_of_time(made: StandIn) -> None:
 
 def test_of_two_at_one_moment_the_first_in_load_order_is_the_dealt_one(made: StandIn) -> None:
     found = results(made)
-    for code, dealt in made.situations.items():
+    for code, assigned in made.situations.items():
         tied = next(each for each in SITUATIONS[code] if each.tied)
         places = 1 if code in ("MG", "K", "A1C") else 0
-        for who in (who for who, name in dealt.items() if name == tied.name):
+        for who in (who for who, name in assigned.items() if name == tied.name):
             newest = max(moment for moment, _ in found[who, code])
             first, second = (value for moment, value in found[who, code] if moment == newest)
             assert round((second - first) * 10**places) == tied.tied
