@@ -13,6 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+__all__ = [
+    "Action",
+    "Finish",
+    "Get",
+    "Invalid",
+    "OutOfContext",
+    "Post",
+    "RefusedTargetError",
+    "parse_action",
+    "read_answer",
+    "render",
+    "resolve",
+]
+
 MAX_URL_CHARS = 65_536
 """Longer URLs are refused."""
 MAX_BODY_CHARS = 1_048_576

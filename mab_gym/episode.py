@@ -23,6 +23,8 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.verdict import Code, Verdict
 
+__all__ = ["Begun", "End", "Episode", "Observation", "Reply", "Ruleset", "Step"]
+
 DEFAULT_MAX_STEPS = 8
 
 

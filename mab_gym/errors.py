@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import logging
 
+__all__ = [
+    "AgentError",
+    "AgentLostError",
+    "ArchiveError",
+    "ContentError",
+    "ContextLimitError",
+    "InfrastructureError",
+    "MabGymError",
+    "NotInstalledError",
+    "RecordsError",
+    "StorageError",
+    "UsageError",
+]
+
 _log = logging.getLogger(__name__)
 
 

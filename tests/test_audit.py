@@ -13,26 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mab_gym.agents._fallible import WeakPlayer
-from mab_gym.audit import (
-    GROUP_SKILLS,
-    HONEST,
-    LEAST_BRANCH,
-    MOST_BLIND,
-    MOST_CONSTANT,
-    SKILLS,
-    Audit,
-    Auditor,
-    Blind,
-    Constant,
-    Graded,
-    Policies,
-    Rules,
-    to_json,
-)
+from mab_gym.audit import Audit, Auditor, Blind, Constant, Graded, Policies, Rules, to_json
 from mab_gym.audit._blind import AT_ONCE, Search, best_product
 from mab_gym.audit._distinct import count_distinct
-from mab_gym.audit._graded import grade
-from mab_gym.audit._policies import try_policies
+from mab_gym.audit._findings import LEAST_BRANCH, MOST_BLIND, MOST_CONSTANT
+from mab_gym.audit._graded import GROUP_SKILLS, SKILLS, grade
+from mab_gym.audit._policies import HONEST, try_policies
 from mab_gym.audit._rules import try_rules
 from mab_gym.audit._trial import Trial
 from mab_gym.audit._words import Item, prompt_words, same_thing

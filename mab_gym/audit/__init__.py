@@ -13,38 +13,6 @@ by name, and only the embedded record system with the protocol ``ehr`` can be au
     print(audit.faults())
 """
 
-from mab_gym.audit._auditing import AUDITED, Auditor, Memory, auditable
-from mab_gym.audit._blind import Blind, Constant
-from mab_gym.audit._findings import (
-    LEAST_BRANCH,
-    MOST_BLIND,
-    MOST_CONSTANT,
-    Audit,
-    to_json,
-)
-from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS, Graded
-from mab_gym.audit._policies import HONEST, Policies
-from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT, Rules
+import lazy_loader
 
-__all__ = [
-    "AUDITED",
-    "GROUP",
-    "GROUP_SKILLS",
-    "HONEST",
-    "LEAST_BITE",
-    "LEAST_BRANCH",
-    "MOST_BLIND",
-    "MOST_BY_SHORTCUT",
-    "MOST_CONSTANT",
-    "SKILLS",
-    "Audit",
-    "Auditor",
-    "Blind",
-    "Constant",
-    "Graded",
-    "Memory",
-    "Policies",
-    "Rules",
-    "auditable",
-    "to_json",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,6 @@ from mab_gym.cohort._locate import NAMED, named_archive
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Server
 from mab_gym.serve import (
-    BODY_WORK,
     Application,
     Gate,
     OwnWorlds,
@@ -27,6 +26,7 @@ from mab_gym.serve import (
     run,
     server_of_records,
 )
+from mab_gym.serve._limits import BODY_WORK
 
 _WHO = "Who may ask"
 _HOW_MUCH = "How much"

@@ -13,21 +13,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mab_gym.audit import (
-    AUDITED,
-    GROUP,
-    GROUP_SKILLS,
-    LEAST_BITE,
-    MOST_BLIND,
-    MOST_BY_SHORTCUT,
-    MOST_CONSTANT,
-    SKILLS,
-    Audit,
-    Auditor,
-    Memory,
-    auditable,
-    to_json,
-)
+from mab_gym.audit import Audit, Auditor, Memory, auditable, to_json
+from mab_gym.audit._auditing import AUDITED
+from mab_gym.audit._findings import MOST_BLIND, MOST_CONSTANT
+from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS
+from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT
 from mab_gym.backends import Backend
 from mab_gym.cli._console import counting, output
 from mab_gym.cli._environment import make

@@ -18,6 +18,8 @@ from mab_gym import __version__
 from mab_gym.cli._console import errors
 from mab_gym.errors import MabGymError
 
+__all__ = ["main"]
+
 
 class Place(NamedTuple):
     """The place of a command.

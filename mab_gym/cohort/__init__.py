@@ -30,3 +30,7 @@ The room may import ``mab_gym.fhir`` (the tables of its store, the archive), ``m
 
 Begin reading with ``_spec``, then ``_generate``; for what tasks rely on, with ``_scenarios``.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,10 +14,6 @@ records give equal choices. A curriculum can be saved and loaded. It sees infos 
 room plays no episodes. Reading begins in `_sampler`.
 """
 
-from mab_gym.curriculum._adaptive import Curriculum
-from mab_gym.curriculum._sampler import CaseSampler
-from mab_gym.curriculum._staged import StagedCurriculum
-from mab_gym.curriculum._strata import Stratum, strata
-from mab_gym.curriculum._wrapper import CurriculumWrapper
+import lazy_loader
 
-__all__ = ["CaseSampler", "Curriculum", "CurriculumWrapper", "StagedCurriculum", "Stratum", "strata"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -23,6 +23,8 @@ with needing("minari", "a Minari dataset needs"):
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage.datasets_root_dir import get_dataset_path
 
+__all__ = ["write_dataset"]
+
 ALL, SUCCESSFUL = WHICH
 
 

@@ -21,6 +21,8 @@ with needing("nemo", "a server for NeMo Gym needs", " (Python 3.12 or newer)"):
     from nemo_gym.openai_utils import NeMoGymResponse
     from resources_servers.gymnasium import GymnasiumServer, extract_text
 
+__all__ = ["MedicalRecordServer", "MedicalRecordServerConfig", "dataset"]
+
 _TEXT, _TOOL_CALLS = FORMS
 AGENT = "mab_gym_gymnasium_agent"
 """The agent that rows ask for, by its name in the server's configuration."""

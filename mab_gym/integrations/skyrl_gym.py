@@ -18,6 +18,8 @@ from mab_gym.runs._driver import unwrapped
 with needing("skyrl", "an environment for SkyRL needs"):
     from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput, ConversationType
 
+__all__ = ["MedicalRecordTextEnv", "dataset"]
+
 ENV_CLASS = "mab_gym"
 """The id under which rows ask for the environment."""
 

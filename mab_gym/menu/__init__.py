@@ -13,10 +13,6 @@ It never sees the case, the verifier or the gold solution; tests/menu/test_hones
     env.step(int(env.action_masks().argmax()))
 """
 
-from mab_gym.menu._agent import MenuAgent, MenuPolicy
-from mab_gym.menu._choices import CHOICES
-from mab_gym.menu._env import MenuEnv
-from mab_gym.menu._features import CHART, FEATURES
-from mab_gym.menu._menu import Menu
+import lazy_loader
 
-__all__ = ["CHART", "CHOICES", "FEATURES", "Menu", "MenuAgent", "MenuEnv", "MenuPolicy"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,6 @@ to show it beside what the agent did. Reading begins in `_page`.
     write_report([read_run(Path("runs/one")), read_run(Path("runs/other"))], Path("report.html"))
 """
 
-from mab_gym.report._page import write_report
-from mab_gym.report._runs import ReportedRun, read_run
+import lazy_loader
 
-__all__ = ["ReportedRun", "read_run", "write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

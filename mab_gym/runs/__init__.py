@@ -1,4 +1,21 @@
-"""Room."""
+"""Runs: agents play environments, and what they did is kept, scored, compared and judged anew.
+
+One loop plays every episode (`drive`). It asks an agent for actions and puts them to a `Driver`, which begins an
+episode in an environment, takes its actions, ends it and keeps what happened. `play` and `play_async` play one episode;
+`evaluate` plays all cases of an environment into a run folder; `ablate` does so in several settings. Frameworks with a
+loop of their own (`mab_gym.integrations`) hold a `Driver`.
+
+    found = mab_gym.evaluate("MedAgentBench-v0", "oracle", out="runs/oracle", concurrency=4)
+    found.success_rate                       # 0 to 1
+    found.scores["action"].rate
+
+A run folder holds ``run.json``, which says what is played, and ``episodes.jsonl``, one whole episode a line, written as
+it ends: an interrupted run goes on, and nothing that was finished is lost.
+
+The room knows environments, agents and records. It knows no command line, no report and no framework: a `Watcher` is
+told how a run is going. Begin reading in ``_driver``, then ``_rollout`` (one episode and its retries), ``_evaluation``
+(a whole run) and ``_records`` (the folder).
+"""
 
 import lazy_loader
 

@@ -15,23 +15,6 @@ uvicorn, which is optional. The room knows no tasks and no agents. Reading begin
     run(Application(world), listen("127.0.0.1", 8090))
 """
 
-from mab_gym.serve._application import Application
-from mab_gym.serve._gate import Gate
-from mab_gym.serve._limits import BODY_WORK, ServeLimits
-from mab_gym.serve._ndjson import read_records, server_of_records
-from mab_gym.serve._running import listen, run
-from mab_gym.serve._worlds import OwnWorlds, SharedWorld, Worlds
+import lazy_loader
 
-__all__ = [
-    "BODY_WORK",
-    "Application",
-    "Gate",
-    "OwnWorlds",
-    "ServeLimits",
-    "SharedWorld",
-    "Worlds",
-    "listen",
-    "read_records",
-    "run",
-    "server_of_records",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

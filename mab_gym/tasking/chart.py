@@ -15,6 +15,8 @@ from mab_gym.backends import Backend
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request
 
+__all__ = ["Chart", "ChartError", "Reading"]
+
 _T = TypeVar("_T")
 _UNKNOWN: Final = object()
 _REMEMBERED = 100_000

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+__all__ = ["harm_of_leaving"]
+
 
 class Limit(NamedTuple):
     """A critical limit.

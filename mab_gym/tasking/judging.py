@@ -21,6 +21,8 @@ from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 
+__all__ = ["Judge", "Result", "moment", "number", "said", "text"]
+
 _SAME = 1e-6
 _MOST_READ = 30_000
 """Characters and values of an agent's writes that are read; writes after them count as unexpected."""

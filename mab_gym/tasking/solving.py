@@ -12,6 +12,8 @@ from urllib.parse import quote_plus
 
 from mab_gym.actions import Finish, Get, Post, render
 
+__all__ = ["Desk", "Reply", "Solution"]
+
 _T = TypeVar("_T")
 _quoted = lru_cache(maxsize=4096)(quote_plus)
 

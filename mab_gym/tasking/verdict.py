@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+__all__ = ["Code", "Criterion", "Failure", "Reason", "Verdict"]
+
 
 class Failure(StrEnum):
     """The kind of a failure, for reports."""

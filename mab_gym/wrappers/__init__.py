@@ -9,8 +9,6 @@ reading begins there.
     env = PartialCredit(gymnasium.make("mab_gym/MedAgentBench-Train-v0"))
 """
 
-from mab_gym.wrappers._credit import PartialCredit
-from mab_gym.wrappers._penalties import InvalidActionPenalty, StepPenalty
-from mab_gym.wrappers._shaping import PotentialShaping, Progress, ShapingState
+import lazy_loader
 
-__all__ = ["InvalidActionPenalty", "PartialCredit", "PotentialShaping", "Progress", "ShapingState", "StepPenalty"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,6 +10,8 @@ from typing import Any, Final
 from mab_gym.tasking.meaning._names import others_in
 from mab_gym.tasking.meaning._said import Refusal, Said
 
+__all__ = ["Concept"]
+
 _BY_OID: Final = {
     "urn:oid:2.16.840.1.113883.6.1": "http://loinc.org",
     "urn:oid:2.16.840.1.113883.6.96": "http://snomed.info/sct",

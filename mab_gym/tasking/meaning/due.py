@@ -20,6 +20,8 @@ from mab_gym.tasking.meaning.people import Person
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
+__all__ = ["HOUR", "Due", "RequestDue"]
+
 HOUR: Final = 3_600_000
 """Milliseconds of an hour."""
 DAY: Final = 24 * HOUR

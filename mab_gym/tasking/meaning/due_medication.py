@@ -15,6 +15,8 @@ from mab_gym.tasking.meaning.often import ONCE, Often
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
+__all__ = ["MedicationDue"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MedicationDue(RequestDue):

@@ -14,6 +14,8 @@ from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import DAY, Check, Due, compared, told_day
 from mab_gym.tasking.verdict import Code
 
+__all__ = ["AllergyDue", "ObservationDue"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservationDue(Due):

@@ -15,6 +15,8 @@ from mab_gym.tasking.meaning.due import DAY, HOUR, Check, RequestDue, amount_tol
 from mab_gym.tasking.meaning.units import Amount
 from mab_gym.tasking.verdict import Code
 
+__all__ = ["ServiceDue"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceDue(RequestDue):

@@ -11,6 +11,8 @@ from mab_gym.tasking.meaning.concepts import Concept
 from mab_gym.tasking.meaning.due import Check, Due, compared, elsewhere
 from mab_gym.tasking.verdict import Code
 
+__all__ = ["TaskDue"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskDue(Due):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+__all__ = ["Often", "every"]
+
 
 class Often(NamedTuple):
     """A schedule.

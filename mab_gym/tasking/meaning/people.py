@@ -10,6 +10,8 @@ from typing import Any, Final
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.meaning._said import listed, member
 
+__all__ = ["Person"]
+
 _LOCAL: Final = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NUMBER: Final = re.compile(r"[A-Za-z]{0,2}\d{5,}")

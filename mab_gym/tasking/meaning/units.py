@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+__all__ = ["Amount", "Unit", "amount", "hours"]
+
 _LONGEST_UNIT: Final = 40
 _WORDS: Final = {
     **{code.lower(): code for code in ("g", "mg", "ug", "kg", "mmol", "mol", "h", "d", "min", "s", "wk", "mo")},

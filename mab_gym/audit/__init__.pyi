@@ -1,0 +1,10 @@
+from ._auditing import Auditor as Auditor
+from ._auditing import Memory as Memory
+from ._auditing import auditable as auditable
+from ._blind import Blind as Blind
+from ._blind import Constant as Constant
+from ._findings import Audit as Audit
+from ._findings import to_json as to_json
+from ._graded import Graded as Graded
+from ._policies import Policies as Policies
+from ._rules import Rules as Rules

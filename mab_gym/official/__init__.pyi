@@ -1,0 +1,10 @@
+from ._grading import Grade as Grade
+from ._grading import grade as grade
+from ._published import PUBLISHED as PUBLISHED
+from ._published import PublishedResult as PublishedResult
+from ._regrade import read_trajectories as read_trajectories
+from ._regrade import regrade as regrade
+from ._synthetic_chart import stand_in as stand_in
+from ._synthetic_chart import write_chart as write_chart
+from ._tasks import OfficialTask as OfficialTask
+from ._tasks import read_tasks as read_tasks

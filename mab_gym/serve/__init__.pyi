@@ -1,0 +1,10 @@
+from ._application import Application as Application
+from ._gate import Gate as Gate
+from ._limits import ServeLimits as ServeLimits
+from ._ndjson import read_records as read_records
+from ._ndjson import server_of_records as server_of_records
+from ._running import listen as listen
+from ._running import run as run
+from ._worlds import OwnWorlds as OwnWorlds
+from ._worlds import SharedWorld as SharedWorld
+from ._worlds import Worlds as Worlds
