@@ -7,3 +7,5 @@ nothing: whatever it can do is a call in Python, too (`mab_gym.evaluate`, `mab_g
 when it is run or asked for its help, so that ``mab-gym --help`` is quick. ``_options`` holds the options that ``eval``,
 ``rollout`` and ``ablate`` share; ``_console`` the two consoles.
 """
+
+__all__: list[str] = []

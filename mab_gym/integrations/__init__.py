@@ -8,3 +8,5 @@ shared stands in ``_sessions`` (a driver whose end is plain data), ``_async_sess
 Only the module of a framework imports it, so that none of them need be installed. Where it is missing, the error names
 the extra that installs it. Nothing else in mab_gym imports this room, but for the commands that name a framework.
 """
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Room."""
+
+__all__: list[str] = []

@@ -17,3 +17,5 @@ Free text beside the structure is read by a small grammar (`_words`) and must no
 The code here knows no task family and no prompt. It never raises for anything that stands in a resource. Reading
 begins in `_reading` and `due`.
 """
+
+__all__: list[str] = []

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+__all__ = ["INTRAVENOUS", "ORAL"]
+
 ORAL: Final = "oral"
 INTRAVENOUS: Final = "intravenous"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+__all__ = ["LABORATORY", "LOINC", "NDC", "REFERRAL", "RXNORM", "SNOMED", "TASK_CODE", "TRANSFUSION"]
+
 RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 LOINC: Final = "http://loinc.org"
 SNOMED: Final = "http://snomed.info/sct"
