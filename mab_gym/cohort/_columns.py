@@ -118,13 +118,16 @@ class TableBuilder:
     """The columns of a table in the making, apart from ``meta``.
 
     Args:
+        resource_type: The type of its resources.
         rows: How many rows there will be.
 
     Attributes:
+        resource_type: The type of its resources.
         builders: The columns, in the order in which a resource's elements are written.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, resource_type: str, rows: int) -> None:
+        self.resource_type = resource_type
         self._rows = rows
         self.builders: list[PoolBuilder | InstantBuilder] = []
 

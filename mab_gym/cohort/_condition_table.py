@@ -36,6 +36,9 @@ _INSTEAD = np.array(
 """Diagnoses that everybody can have: they are written, in turn, where a diagnosis cannot be."""
 _SHARE_OF_COMPLAINTS = 0.35
 """Share of the diagnoses of visits that one person comes with, besides general examinations; our estimate."""
+_RESOLVED_PROBLEMS, _RESOLVED_DIAGNOSES, _INACTIVE, _DATED = 0.04, 0.7, 0.03, 0.85
+_OF_THE_STAY = 0.4
+"""Shares of conditions that are over, inactive, over with a date, and about the reason of the stay; our estimate."""
 _CATEGORIES = ("problem-list-item", "encounter-diagnosis")
 _CLINICAL = ("active", "inactive", "resolved")
 _CONTACT, _ONSET = choices("Condition.contact").weights[""], choices("Condition.onset")
@@ -49,7 +52,7 @@ class ConditionTable(TableBuilder):
     """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        super().__init__(rows)
+        super().__init__("Condition", rows)
 
         def coded(name: str, codes: tuple[str, ...]) -> list[Element]:
             return [concept(f"{HL7}condition-{name}", code) for code in codes]
@@ -77,14 +80,7 @@ class ConditionTable(TableBuilder):
         zone = contacts.zone[contact]
         early = (code < _CHRONIC) & (recorded < onsets[patient, np.minimum(code, _CHRONIC - 1)])
         code = np.where(early, _CHRONIC + integers(rng, 0, _OF_A_VISIT, total), code)
-        broken = beyond_limits(
-            [each for each, _ in _CODES],
-            kind=code,
-            patient=patient,
-            time=recorded,
-            births=profiles.births,
-            traits=profiles.traits,
-        )
+        broken = beyond_limits([each for each, _ in _CODES], code, patient, recorded, profiles)
         code[broken] = _INSTEAD[np.arange(int(broken.sum())) % len(_INSTEAD)]
         # The problem list comes first, one row for each long-term condition.
         problems = has.sum(axis=1, dtype=np.int64)
@@ -97,9 +93,10 @@ class ConditionTable(TableBuilder):
         recorded = np.where(listed, np.minimum(noticed, NOW - DAY), recorded)
         abated = recorded + integers(rng, 2 * 24, 60 * 24, total) * HOUR
         past = abated < NOW - DAY
-        over = past & (rng.random_sample(total) < np.where(chronic, np.where(listed, 0.04, 0.0), 0.7))
-        inactive = ~over & past & (rng.random_sample(total) < 0.03)
-        ended = np.where(over & (rng.random_sample(total) < 0.85), _DAY_FORM, 0)
+        chance = np.where(chronic, np.where(listed, _RESOLVED_PROBLEMS, 0.0), _RESOLVED_DIAGNOSES)
+        over = past & (rng.random_sample(total) < chance)
+        inactive = ~over & past & (rng.random_sample(total) < _INACTIVE)
+        ended = np.where(over & (rng.random_sample(total) < _DATED), _DAY_FORM, 0)
         onset = np.where(
             listed,
             _ONSET.pick(rng, total, "problem"),
@@ -134,7 +131,7 @@ class ConditionTable(TableBuilder):
         starts = _CHRONIC + _OF_A_VISIT + np.cumsum(sizes) - sizes
         reason = contacts.reason[contact]
         special = starts[reason] + np.floor(rng.random_sample(total) * sizes[reason]).astype(np.int64)
-        in_stay = (contacts.setting[contact] != OUTPATIENT) & (rng.random_sample(total) < 0.4)
+        in_stay = (contacts.setting[contact] != OUTPATIENT) & (rng.random_sample(total) < _OF_THE_STAY)
         return np.where(in_stay, special, common)
 
 

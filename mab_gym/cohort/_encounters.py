@@ -80,33 +80,25 @@ class Contacts:
         return np.where(moment > NOW - 15 * MINUTE, today, moment)
 
 
-@dataclass(frozen=True, slots=True)
-class ContactPlan:
-    """The amount of contact that one patient has with the hospital.
-
-    Attributes:
-        records: Observations wanted.
-        per_contact: Shape ``(SETTINGS,)``; observations that a contact of each setting brings on average.
-        burden: Number of long-term conditions.
-        reasons: Shape ``(len(REASONS),)``; how likely each reason for a stay is.
-        current_days: Days of the stay that lasts today; 0 for people who are not in hospital.
-    """
-
-    records: int
-    per_contact: Floats
-    burden: int
-    reasons: Floats
-    current_days: int
-
-
-def draw_contacts(rng: RandomState, plans: list[ContactPlan]) -> Contacts:
-    """The contacts of a block of patients, with somewhat more room for observations than the plans ask for.
+def draw_contacts(
+    rng: RandomState, records: Ints, per_contact: Floats, burden: Ints, reasons: Floats, current_days: Ints
+) -> Contacts:
+    """The contacts of a block of patients, with somewhat more room for observations than they have.
 
     The numbers in these functions are our estimate of how a hospital is used.
+
+    Args:
+        rng: The block's stream.
+        records: Shape ``(patients,)``; the number of observations of each.
+        per_contact: Shape ``(patients, SETTINGS)``; observations that a contact of each setting brings on average.
+        burden: Shape ``(patients,)``; number of long-term conditions.
+        reasons: Shape ``(patients, len(REASONS))``; the weight of each reason for a stay.
+        current_days: Shape ``(patients,)``; days of the stay that lasts today, 0 for people who are not in hospital.
     """
-    charts = [_chart(rng, plan) for plan in plans]
+    each_one = zip(records.tolist(), per_contact, burden.tolist(), reasons, current_days.tolist(), strict=True)
+    charts = [_chart(rng, *each) for each in each_one]
     sizes = np.array([len(chart[0]) for chart in charts], dtype=np.int64)
-    patient = np.repeat(np.arange(len(plans), dtype=np.int64), sizes)
+    patient = np.repeat(np.arange(len(charts), dtype=np.int64), sizes)
     day, setting, reason, depth, zone = (np.concatenate([chart[i] for chart in charts]) for i in range(5))
     visit_hours = 8.0 + np.floor(rng.random_sample(len(day)) * 34.0) / 4.0
     anytime = np.floor(rng.random_sample(len(day)) * 88.0) / 4.0
@@ -115,32 +107,34 @@ def draw_contacts(rng: RandomState, plans: list[ContactPlan]) -> Contacts:
     return Contacts(patient, day, setting, hour, reason, depth, zone, bounds)
 
 
-def _chart(rng: RandomState, plan: ContactPlan) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+def _chart(
+    rng: RandomState, records: int, per_contact: Floats, burden: int, reason_weights: Floats, current_days: int
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """One patient's contacts: day, setting, reason, depth and zone of each."""
     first = FIRST_DAY + int(integers(rng, 1, 90, 1)[0])
     if rng.random_sample() < 0.4:
         first += int(integers(rng, 0, 900, 1)[0])
-    span = TODAY - first - plan.current_days
-    visits = 6 + min(int(rng.poisson(12 + 3 * plan.burden)), int(0.6 * plan.records / plan.per_contact[OUTPATIENT]))
-    emergencies = int(rng.poisson(0.8 + 0.25 * plan.burden))
-    intensive = 0.05 + 0.15 * rng.random_sample() if plan.records > 1500 else 0.0
-    per_day = (1 - intensive) * plan.per_contact[WARD] + intensive * plan.per_contact[INTENSIVE]
-    left = 1.2 * plan.records - visits * plan.per_contact[OUTPATIENT] - emergencies * plan.per_contact[EMERGENCY]
-    days = min(max(0, int(np.ceil(left / per_day)) - plan.current_days), int(0.8 * span))
+    span = TODAY - first - current_days
+    visits = 6 + min(int(rng.poisson(12 + 3 * burden)), int(0.6 * records / per_contact[OUTPATIENT]))
+    emergencies = int(rng.poisson(0.8 + 0.25 * burden))
+    intensive = 0.05 + 0.15 * rng.random_sample() if records > 1500 else 0.0
+    per_day = (1 - intensive) * per_contact[WARD] + intensive * per_contact[INTENSIVE]
+    left = 1.2 * records - visits * per_contact[OUTPATIENT] - emergencies * per_contact[EMERGENCY]
+    days = min(max(0, int(np.ceil(left / per_day)) - current_days), int(0.8 * span))
     lengths = _stay_lengths(rng, days)
     # Days outside of stays are counted through; a stay is put between two of them, so stays never overlap.
     free = span - days
     gaps = np.sort(integers(rng, 0, free, len(lengths)))
     starts = first + gaps + np.cumsum(lengths) - lengths
-    if plan.current_days:
-        lengths = np.append(lengths, plan.current_days)
-        starts = np.append(starts, TODAY - plan.current_days + 1)
+    if current_days:
+        lengths = np.append(lengths, current_days)
+        starts = np.append(starts, TODAY - current_days + 1)
     outside = integers(rng, 0, free, visits + emergencies)
     earlier = np.concatenate([[0], np.cumsum(lengths)])[np.searchsorted(gaps, outside, side="right")]
     loose = first + outside + earlier
     stay = np.repeat(np.arange(len(lengths)), lengths)
     depth = np.arange(len(stay)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    reasons = pick(rng, plan.reasons, len(lengths))
+    reasons = pick(rng, reason_weights, len(lengths))
     grave = _grave_days(rng, lengths, intensive)
     day = np.concatenate([loose, starts[stay] + depth])
     setting = np.concatenate(

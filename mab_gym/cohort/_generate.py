@@ -16,7 +16,7 @@ import numpy as np
 from mab_gym.cohort._columns import InstantBuilder, PoolBuilder, pretty
 from mab_gym.cohort._condition_table import ConditionTable
 from mab_gym.cohort._current import assign_current
-from mab_gym.cohort._encounters import ContactPlan, draw_contacts
+from mab_gym.cohort._encounters import draw_contacts
 from mab_gym.cohort._medication_table import MedicationRequestTable
 from mab_gym.cohort._observation_table import ObservationTable
 from mab_gym.cohort._observations import draw_observations, panel_rates, per_contact
@@ -81,17 +81,10 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     for number, first in enumerate(range(0, spec.patients, _BLOCK)):
         last = min(first + _BLOCK, spec.patients)
         part = profiles.part(first, last)
-        plans = [
-            ContactPlan(
-                records=int(part.counts["Observation"][i]),
-                per_contact=records[first + i],
-                burden=int(part.burden[i]),
-                reasons=part.reasons[i],
-                current_days=int(assigned.days[first + i]),
-            )
-            for i in range(last - first)
-        ]
-        block = Block(first, part, draw_contacts(stream(spec.entropy, ENCOUNTERS, number), plans))
+        rng = stream(spec.entropy, ENCOUNTERS, number)
+        wanted, days = part.counts["Observation"], assigned.days[first:last]
+        contacts = draw_contacts(rng, wanted, records[first:last], part.burden, part.reasons, days)
+        block = Block(first, part, contacts)
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
         conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], block)
         procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], block)
@@ -104,12 +97,10 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
     batches = _batches(profiles.counts, spec)
     ids = ids_in_load_order({name: profiles.counts[name] for name in LOAD_ORDER})
     finished: dict[str, tuple[Ints | list[str], Sequence[PoolBuilder | InstantBuilder]]] = {
-        "Patient": ([person.mrn for person in people], patient_builders(people, spec)),
-        "Observation": (ids["Observation"], observations.builders),
-        "Procedure": (ids["Procedure"], procedures.builders),
-        "Condition": (ids["Condition"], conditions.builders),
-        "MedicationRequest": (ids["MedicationRequest"], requests.builders),
+        "Patient": ([person.mrn for person in people], patient_builders(people, spec))
     }
+    for table in (observations, procedures, conditions, requests):
+        finished[table.resource_type] = ids[table.resource_type], table.builders
     texts = _metas(spec, 1 + max(int(numbers[-1]) for numbers in batches.values()))
     tables = []
     for done, (name, (table_ids, builders)) in enumerate(finished.items()):

@@ -71,13 +71,7 @@ def write(
 ) -> None:
     """Adds the rows of each person's scenario to a layer, drawn from a random stream of their own.
 
-    Args:
-        seed: The layer's seed.
-        topic: What the scenarios are about.
-        people: The people.
-        scenarios: The scenarios by numbers of people, in the order in which they are written.
-        rows: Adds what follows from one person's scenario.
-        layer: Where it is added.
+    ``scenarios`` has them by the people's numbers, in the order in which they are written; ``rows`` adds those of one.
     """
     for number, scenario in scenarios.items():
         rows(stream(seed, LAYER, 10 + topic, number), people[number], scenario, layer)

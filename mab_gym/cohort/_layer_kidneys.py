@@ -78,11 +78,8 @@ def add_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
     recent = np.flatnonzero(wanted != _NO_RECENT)
     for place in rng.permutation(recent)[: -(-len(recent) // 10)].tolist():
         ages[place] = _TWO_DAYS
-    steps = [
-        0 if wanted[place] == _NO_RECENT else _step(clearance(someone, weights[place] / 10, creatinines[place] / 100))
-        for place, someone in enumerate(profiles)
-    ]
-    void = some(rng, steps, WITHDRAWN).tolist()
+    steps = [_step(*each) for each in zip(profiles, weights, creatinines, strict=True)]
+    void = some(rng, np.where(wanted == _NO_RECENT, 0, steps), WITHDRAWN).tolist()
     scenarios = [_Kidneys(*each) for each in zip(weights, creatinines, ages, void, strict=True)]
     write(seed, Topic.KIDNEYS, profiles, dict(enumerate(scenarios)), _rows, layer)
 
@@ -107,8 +104,9 @@ def _rows(rng: RandomState, someone: Someone, scenario: _Kidneys, layer: Layer) 
         _mistake(rng, someone, scenario, weighed, layer)
 
 
-def _step(rounded: float) -> int:
-    return sum(round(rounded) > limit for limit in _STEPS) + 1
+def _step(someone: Someone, hectograms: int, hundredths: int) -> int:
+    """The step of the label at which somebody's clearance lies, from 1."""
+    return sum(round(clearance(someone, hectograms / 10, hundredths / 100)) > limit for limit in _STEPS) + 1
 
 
 def _next_weight(rng: RandomState, someone: Someone) -> int:
@@ -173,10 +171,10 @@ def _mistake(rng: RandomState, someone: Someone, scenario: _Kidneys, weighed: in
         newer = between(rng, HOUR_MINUTES, weighed - HOUR_MINUTES)
         layer.add(someone, withdrawn(result(rng, someone, "WT", round(hectograms * _POUNDS), newer)))
         return
-    own = _step(clearance(someone, hectograms / 10, hundredths / 100))
+    own = _step(someone, hectograms, hundredths)
     for factor in (0.45, 2.1, 0.3, 3.2, 0.2, 5.0, 8.0):
         wrong = min(max(round(hundredths * factor), 35), 1500)
-        if _step(clearance(someone, hectograms / 10, wrong / 100)) != own:
+        if _step(someone, hectograms, wrong) != own:
             break
     newer = between(rng, 20, min(age, 30 * HOUR_MINUTES) - 15)
     layer.add(someone, withdrawn(result(rng, someone, "CREA", wrong, newer)))

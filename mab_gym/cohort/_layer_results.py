@@ -44,12 +44,6 @@ _COURSES: Final = (15, 20, 31, 36, 45, 101)
 _OTHER_RATIOS: Final = (11, 25, 33, 40, 62, 115)
 
 
-class _Ratio(NamedTuple):
-    began: int
-    tenths: int
-    void: bool
-
-
 def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[str, int]:
     """Chooses who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
 
@@ -76,11 +70,11 @@ def add_ratios(seed: int, profiles: Sequence[Someone], takers: dict[str, int], l
     people = [each for each in profiles if each.mrn in takers]
     ratios = [*assign(cycle(_RATIOS), by_chance(rng, len(people))).values()]
     void = some(rng, [_course(tenths) for tenths in ratios], WITHDRAWN)
-    scenarios = [_Ratio(takers[each.mrn], *rest) for each, *rest in zip(people, ratios, void.tolist(), strict=True)]
+    scenarios = zip([takers[each.mrn] for each in people], ratios, void.tolist(), strict=True)
     write(seed, Topic.RATIOS, people, dict(enumerate(scenarios)), _ratio_rows, layer)
 
 
-def _ratio_rows(rng: RandomState, someone: Someone, scenario: _Ratio, layer: Layer) -> None:
+def _ratio_rows(rng: RandomState, someone: Someone, scenario: tuple[int, int, bool], layer: Layer) -> None:
     began, ratio, void = scenario
     if not set(codes_for("warfarin")) & someone.codes:
         code, display = one(rng, _CLOTS)

@@ -85,13 +85,7 @@ def lay_over(spec: LayeredSpec, tables: Sequence[Table]) -> list[Table]:
 
 
 def draw_layer(spec: LayeredSpec, profiles: Sequence[Someone], people: Sequence[Someone]) -> Layer:
-    """Draws all records that are added, and says which results of the charts below are left out.
-
-    Args:
-        spec: Start of the random streams, and shares.
-        profiles: Those who have charts.
-        people: All people, who can be taken for one another.
-    """
+    """Draws all records that are added to profiles, and to people who are taken for them; and what is left out."""
     layer, seed = Layer(), spec.seed
     add_kidneys(seed, profiles, layer)
     takers = on_warfarin(seed, profiles, spec.on_warfarin)

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._data import read_table
+from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import DAY
 from mab_gym.cohort._streams import Bools, Ints
 
@@ -49,9 +49,7 @@ BOUNDS: Final[Mapping[str, Bounds]] = {bounds.code: bounds for bounds in read_ta
 """The limits by code."""
 
 
-def beyond_limits(
-    codes: Sequence[str], *, kind: Ints, patient: Ints, time: Ints, births: Ints, traits: Traits
-) -> Bools:
+def beyond_limits(codes: Sequence[str], kind: Ints, patient: Ints, time: Ints, profiles: Profiles) -> Bools:
     """Finds the records that break their limits.
 
     Args:
@@ -59,8 +57,7 @@ def beyond_limits(
         kind: Shape ``(rows,)``; index into ``codes``.
         patient: Shape ``(rows,)``; the person of each record.
         time: Shape ``(rows,)``; seconds since 1970.
-        births: Shape ``(patients,)``; seconds since 1970.
-        traits: Long-term conditions and drugs.
+        profiles: The block's patients.
 
     Returns:
         Shape ``(rows,)``.
@@ -71,10 +68,10 @@ def beyond_limits(
         if limits is None:
             continue
         rows = np.flatnonzero(kind == number)
-        years = (time[rows] - births[patient[rows]]) / _YEAR
+        years = (time[rows] - profiles.births[patient[rows]]) / _YEAR
         bad = (years < limits.least_age + 0.01) | (years >= limits.greatest_age + 0.99)
         if limits.needs:
-            has = np.any([traits[key] for key in limits.needs], axis=0)
+            has = np.any([profiles.traits[key] for key in limits.needs], axis=0)
             bad |= ~has[patient[rows]]
         broken[rows[bad]] = True
         if limits.most or limits.apart:

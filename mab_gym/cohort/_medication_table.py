@@ -31,7 +31,7 @@ class MedicationRequestTable(TableBuilder):
     """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        super().__init__(rows)
+        super().__init__("MedicationRequest", rows)
         self._status = self.pool("status", _STATUS.values)
         self._intent = self.pool("intent", _INTENT.values)
         self._category = self.pool("category", [category_of_order(code) for code in _CATEGORY.values])

@@ -35,7 +35,7 @@ class ObservationTable(TableBuilder):
     """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        super().__init__(rows)
+        super().__init__("Observation", rows)
         self._status = self.pool("status", STATUSES)
         self._category = self.pool("category", [LABORATORY, VITAL_SIGNS])
         self._code = self.pool("code", [measured(number) for number in range(len(MEASUREMENTS))])

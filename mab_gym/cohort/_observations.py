@@ -79,17 +79,7 @@ def draw_observations(rng: RandomState, block: Block, factors: Floats, readings:
         panel, number = _members(kind)
     at, when = contact[panel], time[panel]
     patient = contacts.patient[at]
-    value = draw_values(
-        rng,
-        patient=patient,
-        number=number,
-        time=when,
-        contact=at,
-        usual=profiles.usual,
-        contacts=contacts,
-        female=profiles.female,
-        births=profiles.births,
-    )
+    value = draw_values(rng, profiles, contacts, number, when, at)
     status = np.zeros(len(panel), dtype=np.int64)
     share = np.where(number < ANALYTES, _CHANGED_RESULTS, _CHANGED_ROWS)
     changed = np.flatnonzero(rng.random_sample(len(panel)) < share)

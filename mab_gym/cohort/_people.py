@@ -27,9 +27,12 @@ YOUNGEST, OLDEST = 18, 95
 """Our choice."""
 TODAY: Final = datetime.fromtimestamp(NOW, UTC).date()
 
-_ANNIVERSARIES = ((4, 0), (3, -1), (3, 1))
-"""Of a hundred profiles, how many have their birthday how many days after today, where questions of age go wrong; our
-choice."""
+_ANNIVERSARIES = {0: 4, -1: 3, 1: 3}
+"""Of a hundred profiles, how many have their birthday so many days after today; our choice: there questions of age go
+wrong."""
+_HYPHENATED, _TWO_GIVEN_NAMES, _WITH_PHONE, _WITHOUT_STATUS = 0.05, 0.1, 0.97, 0.15
+_SINGLE_BELOW_30, _SINGLE, _WIDOWED_ABOVE_70 = 0.75, 0.3, 0.2
+"""Shares of people; our estimate."""
 T = TypeVar("T")
 _RELATIVES = {name: kin for kin in LOOKALIKES for name in kin}
 
@@ -105,7 +108,7 @@ def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[P
         ("extension", [_extensions(person) for person in people]),
         ("identifier", [_identifiers(person) for person in people]),
         ("name", [[{"use": "official", "family": p.family, "given": list(p.given)}] for p in people]),
-        ("telecom", [_phone(phones[i]) if rng.random_sample() < 0.97 else None for i in range(rows)]),
+        ("telecom", [_phone(phones[i]) if rng.random_sample() < _WITH_PHONE else None for i in range(rows)]),
         ("gender", ["female" if person.female else "male" for person in people]),
         ("birthDate", [person.birth.isoformat() for person in people]),
         (
@@ -124,7 +127,7 @@ def patient_builders(people: Sequence[Demographics], spec: CohortSpec) -> list[P
         ),
         ("maritalStatus", list(married)),
     ]
-    table = TableBuilder(rows)
+    table = TableBuilder("Patient", rows)
     for name, values in elements:
         present = [value is not None for value in values]
         table.pool(name, [value or "" for value in values]).put(
@@ -148,7 +151,7 @@ class _Register:
         while True:
             ancestry = self._one(self._ancestries)
             family = self._one(ANCESTRIES[ancestry].families)
-            if next(self._chances) < 0.05:
+            if next(self._chances) < _HYPHENATED:
                 second = self._one(ANCESTRIES[ancestry].families)
                 family = f"{family}-{second}" if " " not in family + second and second != family else family
             given = self._given(ancestry, female)
@@ -190,7 +193,7 @@ class _Register:
         names = ANCESTRIES[ancestry].women if female else ANCESTRIES[ancestry].men
         first = self._one(names)
         second = self._one(names)
-        return (first, second) if next(self._chances) < 0.1 and second != first else (first,)
+        return (first, second) if next(self._chances) < _TWO_GIVEN_NAMES and second != first else (first,)
 
     def _one(self, choices: Sequence[T]) -> T:
         return choices[int(next(self._chances) * len(choices))]
@@ -248,7 +251,7 @@ def _ages(rng: RandomState, count: int) -> Ints:
 
 
 def _birthdays(rng: RandomState, ages: Ints) -> list[date]:
-    fixed = [days for share, days in _ANNIVERSARIES for _ in range(-(-share * len(ages) // 100))]
+    fixed = [days for days, share in _ANNIVERSARIES.items() for _ in range(-(-share * len(ages) // 100))]
     births = []
     for number, age in enumerate(ages):
         if number < len(fixed):
@@ -296,10 +299,10 @@ def _phone(digits: Ints) -> Json:
 
 
 def _marital_status(person: Demographics, chance: float) -> Json | None:
-    if chance < 0.15 or person.age < 18:
+    if chance < _WITHOUT_STATUS or person.age < 18:
         return None
-    single = 0.75 if person.age < 30 else 0.3
+    single = _SINGLE_BELOW_30 if person.age < 30 else _SINGLE
     code, display = ("S", "Never Married") if chance < single else ("M", "Married")
-    if person.age > 70 and chance > 0.8:
+    if person.age > 70 and chance > 1 - _WIDOWED_ABOVE_70:
         code, display = "W", "Widowed"
     return concept(f"{HL7}v3-MaritalStatus", code, display, display)

@@ -67,7 +67,7 @@ class ProcedureTable(TableBuilder):
     """The table, filled block by block."""
 
     def __init__(self, rows: int, mrns: Sequence[str]) -> None:
-        super().__init__(rows)
+        super().__init__("Procedure", rows)
         self._status = self.pool("status", _STATUS.values)
         codes = [concept("http://www.ama-assn.org/go/cpt", kind.code, kind.display, kind.display) for kind in KINDS]
         self._code = self.pool("code", codes)
@@ -86,16 +86,7 @@ class ProcedureTable(TableBuilder):
         weights = _weights(profiles.traits, profiles.female)
         kind = pick_rows(rng, weights, (patient * SETTINGS + setting) * len(REASONS) + reason)
         begun = contacts.moment(rng, contact, 14.0)
-        kind[
-            beyond_limits(
-                [each.code for each in KINDS],
-                kind=kind,
-                patient=patient,
-                time=begun,
-                births=profiles.births,
-                traits=profiles.traits,
-            )
-        ] = 0
+        kind[beyond_limits([each.code for each in KINDS], kind, patient, begun, profiles)] = 0
         hours = np.array([each.hours for each in KINDS], dtype=np.int64)[kind]
         minutes = hours * 60 - np.floor(hours * 30 * rng.random_sample(total)).astype(np.int64)
         ended = begun + minutes * MINUTE

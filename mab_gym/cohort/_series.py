@@ -5,14 +5,12 @@ All measurements are made at once, as flat arrays with one element for each valu
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._encounters import REASONS, Contacts
 from mab_gym.cohort._measurement import BP, GREATEST_DIASTOLIC, LEAST_DIASTOLIC, MEASUREMENTS, NUMBER
+from mab_gym.cohort._profiles import Profiles
 from mab_gym.cohort._spec import DAY, NOW
 from mab_gym.cohort._streams import Bools, Floats, Ints
 
@@ -24,71 +22,24 @@ _SCALE = np.array([10**each.places for each in MEASUREMENTS], dtype=np.float64)
 _LOWEST = np.array([each.lowest for each in MEASUREMENTS], dtype=np.int64)
 _HIGHEST = np.array([each.highest for each in MEASUREMENTS], dtype=np.int64)
 _YEAR = 365.25 * DAY
-_COUPLED: Final = (("K", "CREA", 0.25), ("PHOS", "CREA", 0.4), ("BUN", "CREA", 0.6), ("CA", "ALB", 0.4))
-"""An analyte, another one, and how far a person's deviation in the other one shifts the first (logarithms where
-skewed): substances that the kidneys clear rise together, and half of calcium is bound to albumin. The sizes are our
-estimate."""
 
 
-def levels(rng: RandomState, traits: Traits, female: Bools) -> Floats:
-    """Each person's usual value of each measurement, from sex, long-term conditions and drugs, and chance.
-
-    Args:
-        rng: The stream to draw from.
-        traits: Long-term conditions and drugs.
-        female: Shape ``(patients,)``.
-
-    Returns:
-        Shape ``(patients, measurements)``; of skewed measurements the logarithm.
-    """
-    result = np.zeros((len(female), len(MEASUREMENTS)))
-    deviation = np.zeros_like(result)
-    for number, each in enumerate(MEASUREMENTS):
-        typical = np.where(female, each.women, each.men)
-        spread = rng.standard_normal(len(female))
-        # Nobody's usual value lies as far out as a normal distribution's tails allow.
-        deviation[:, number] = each.person * np.clip(spread, -2, 2)
-        result[:, number] = np.log(np.maximum(typical, 1e-9)) if each.skewed else typical
-        for trait, effect in each.effects.items():
-            result[:, number] += np.where(traits[trait], np.log(effect) if each.skewed else effect, 0.0)
-    for code, other, slope in _COUPLED:
-        deviation[:, NUMBER[code]] += slope * deviation[:, NUMBER[other]]
-    result += deviation
-    # HbA1c follows mean glucose: 28.7 mg/dL for each per cent (Nathan DM et al., Diabetes Care 2008;31:1473-8).
-    typical_glucose = MEASUREMENTS[NUMBER["GLU"]].men
-    result[:, NUMBER["A1C"]] += (np.exp(result[:, NUMBER["GLU"]]) - typical_glucose) / 28.7
-    return result
-
-
-def draw_values(
-    rng: RandomState,
-    *,
-    patient: Ints,
-    number: Ints,
-    time: Ints,
-    contact: Ints,
-    usual: Floats,
-    contacts: Contacts,
-    female: Bools,
-    births: Ints,
-) -> Ints:
+def draw_values(rng: RandomState, profiles: Profiles, contacts: Contacts, number: Ints, time: Ints, at: Ints) -> Ints:
     """A value for each of many measurements, the members of a panel standing side by side in the panel's order.
 
     Args:
         rng: The stream to draw from.
-        patient: Shape ``(rows,)``; index within the block.
+        profiles: The block's patients.
+        contacts: The block's contacts.
         number: Shape ``(rows,)``; index into `MEASUREMENTS`.
         time: Shape ``(rows,)``; seconds since 1970.
-        contact: Shape ``(rows,)``; index into ``contacts``.
-        usual: What `levels` gave.
-        contacts: The block's contacts.
-        female: Shape ``(patients,)``.
-        births: Shape ``(patients,)``; seconds since 1970.
+        at: Shape ``(rows,)``; index into ``contacts``.
 
     Returns:
         Whole numbers of the last written digit (`Measurement.places`); for blood pressure the code of `pressure_code`,
         for results that are texts the index of the text.
     """
+    usual, patient = profiles.usual, contacts.patient[at]
     illness = np.zeros((len(REASONS), len(MEASUREMENTS)))
     for index, each in enumerate(MEASUREMENTS):
         for reason, effect in each.illness.items():
@@ -96,13 +47,13 @@ def draw_values(
     slopes = rng.standard_normal(usual.shape) * np.array([each.yearly for each in MEASUREMENTS])
     acute = np.exp(-contacts.depth / 5.0) * (0.35 + 1.1 * rng.random_sample(len(contacts.day)))
     value = usual[patient, number] + slopes[patient, number] * ((time - NOW) / _YEAR + 2.5)
-    value += illness[contacts.reason[contact], number] * acute[contact]
+    value += illness[contacts.reason[at], number] * acute[at]
     value += _drift(rng, patient, number, time) * _WITHIN[number]
     value += rng.standard_normal(len(value)) * _NOISE[number]
     value = np.where(_SKEWED[number], np.exp(np.where(_SKEWED[number], value, 0.0)), value)
     whole = _rounded(value, number)
-    _derive(rng, whole, number, patient=patient, time=time, female=female, births=births)
-    _choose(rng, whole, number, contacts.reason[contact])
+    _derive(rng, whole, number, profiles.female[patient], (time - profiles.births[patient]) / _YEAR)
+    _choose(rng, whole, number, contacts.reason[at])
     return whole
 
 
@@ -157,9 +108,7 @@ def _drift(rng: RandomState, patient: Ints, number: Ints, time: Ints) -> Floats:
     return result
 
 
-def _derive(
-    rng: RandomState, whole: Ints, number: Ints, *, patient: Ints, time: Ints, female: Bools, births: Ints
-) -> None:
+def _derive(rng: RandomState, whole: Ints, number: Ints, female: Bools, years: Floats) -> None:
     """Fills in what follows from other members of the panel, so that the sums in a chart come out."""
 
     def rows(code: str) -> Ints:
@@ -175,8 +124,7 @@ def _derive(
     at = rows("CL")  # after NA, K, CO2, AGAP
     store(at, of("NA", at - 4) - of("CO2", at - 2) - of("AGAP", at - 1))
     at = rows("EGFR")  # after CREA
-    years = (time[at] - births[patient[at]]) / _YEAR
-    store(at, _filtration(of("CREA", at - 1), years, female[patient[at]]))
+    store(at, _filtration(of("CREA", at - 1), years[at], female[at]))
     at = rows("HCT")  # after HGB
     store(at, 2.95 * of("HGB", at - 1) + 0.4 * rng.standard_normal(len(at)))
     at = rows("RBC")  # after HCT, MCV
