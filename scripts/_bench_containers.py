@@ -62,7 +62,7 @@ def undo(writes: int, times: int) -> list[float]:
             session.handle(Request("POST", "Observation", JSON, json.dumps(ORDER)))
         found.append(to_first_answer(session))
     session.reset()
-    assert backend.pool.tally.replaced == 0
+    assert backend.pool.counts.replaced == 0
     return found
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     records = list(play_all(env, Oracle(), assignments(unwrapped(env))))
     seconds = time.perf_counter() - begun
     counted = score(records)
-    print(f"the oracle: {counted.solved} of {counted.played} in {seconds:.0f} s; {backend.pool.tally}", flush=True)
+    print(f"the oracle: {counted.solved} of {counted.played} in {seconds:.0f} s; {backend.pool.counts}", flush=True)
     for writes in (0, 1, 2):
         told(f"undo: {writes} written, from one episode to the next one's answer", undo(writes, 30))
     backend.close()

@@ -1,4 +1,4 @@
-"""What an episode needs of a record system, whichever it is."""
+"""The two protocols of a record system: a backend, and the session that one episode has with it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class RecordSession(Protocol):
 
     @property
     def writes(self) -> Sequence[Write]:
-        """What was really written since the last reset, in order."""
+        """The resources that were really written since the last reset, in order."""
         ...
 
     def handle(self, request: Request) -> Response:
-        """Puts one request to the record system; what the request holds never makes it raise.
+        """Puts one request to the record system; nothing that the request holds raises.
 
         Raises:
             InfrastructureError: The record system failed.
@@ -31,7 +31,7 @@ class RecordSession(Protocol):
         ...
 
     def release(self) -> None:
-        """Ends the episode: what the session holds is given back, and at the snapshot. `writes` can still be read.
+        """Ends the episode and gives back what the session holds, at the snapshot; `writes` can still be read.
 
         Raises:
             InfrastructureError: The record system could not be taken back.
@@ -43,7 +43,7 @@ class RecordSession(Protocol):
         ...
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """Goes back to the snapshot with resources laid over it, which count as its own until the next reset."""
+        """Goes back to the snapshot with resources laid over it; they belong to the snapshot until the next reset."""
         ...
 
 
@@ -68,9 +68,9 @@ class Backend(Protocol):
     in_process: bool
 
     def open(self) -> RecordSession:
-        """A new session at the snapshot."""
+        """Opens a new session at the snapshot."""
         ...
 
     def close(self) -> None:
-        """Gives back what the backend holds; sessions end with it."""
+        """Gives back what the backend holds; its sessions end."""
         ...

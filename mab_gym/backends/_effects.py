@@ -1,8 +1,8 @@
-"""What a request to a FHIR server over HTTP changed there, read off the request and its answer.
+"""Reads from a request and its response what the request changed on a FHIR server.
 
-A server elsewhere does not say what an episode wrote; its answers do. Creates, updates and deletes, alone or in a
-Bundle, are told by status and Location. Whatever may have changed more than that, such as an operation or a resource
-that the server itself works with, is no known effect, and nobody may believe that it could be undone.
+Creates, updates and deletes, alone or in a Bundle, are recognised by status and Location. A request that may have
+changed more, such as an operation or a resource that the server itself works with, has an effect that is not known as a
+whole and cannot be undone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORKED_WITH: Final = frozenset(
         "Subscription", "TerminologyCapabilities", "ValueSet",
     }
 )  # fmt: skip
-"""Resource types that a server does more with than store them; deleting one does not take that back."""
+"""Resource types that a server does more with than store them; deleting one does not undo that."""
 _LOCATION: Final = re.compile(r"(?:^|/)([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/(\d+))?$", re.ASCII)
 _TYPE: Final = re.compile(r"[A-Z][A-Za-z]+", re.ASCII)
 
@@ -43,7 +43,7 @@ class Touched:
         interaction: ``create``, ``update`` or ``delete``.
         resource_type: As in ``Observation``.
         logical_id: Its id.
-        version: The version that came of it; 0 where the answer does not say.
+        version: The new version; 0 where the response does not say.
     """
 
     interaction: str
@@ -54,11 +54,11 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a request changed.
+    """The changes that a request made.
 
     Attributes:
         touched: The resources, in order.
-        whole: Whether that is all; False where more may have changed.
+        whole: True if that is all; False if more may have changed.
     """
 
     touched: tuple[Touched, ...] = ()
@@ -69,11 +69,11 @@ NOTHING: Final = Effect()
 
 
 def effect_of(request: Request, response: Response) -> Effect:
-    """What a request has changed.
+    """Returns what a request has changed.
 
     Args:
-        request: What was asked.
-        response: What was answered.
+        request: The request.
+        response: The response to it.
     """
     if request.method in ("GET", "HEAD") or 400 <= response.status < 500:
         return NOTHING
@@ -92,10 +92,10 @@ def effect_of(request: Request, response: Response) -> Effect:
 
 
 def why_not_undoable(request: Request) -> str | None:
-    """Why what a request may change could not be taken back by deleting what it creates; None where it could.
+    """Returns the reason why deleting what a request creates would not undo it; None where it would.
 
     Args:
-        request: What is about to be asked.
+        request: The request that is about to be sent.
     """
     if request.method in ("GET", "HEAD"):
         return None

@@ -1,6 +1,6 @@
-"""A real FHIR server over HTTP, as one episode at a time works with it.
+"""A real FHIR server over HTTP, used by one episode at a time.
 
-What the episode writes is noted and can be taken back; an answer of the server is told from a failure of it.
+It keeps what the episode writes, so that it can be undone, and it tells an error response from a failure of the server.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._overlay import Write
 
 PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
-"""What a server that works answers with 200."""
+"""A request that every working server answers with 200."""
 _BROKEN: Final = (502, 503, 504)
-"""Never an answer of a FHIR server to what was asked."""
+"""Statuses that come from a broken server, never from FHIR."""
 _SENT: Final[Mapping[str, str]] = {"content-type": "application/fhir+json"}
 _EXPUNGE: Final = compact(
     {
@@ -37,12 +37,12 @@ class LiveServer:
     """The conversation of one episode with a server.
 
     Args:
-        transport: Leads to the server.
+        transport: The connection to the server.
 
     Attributes:
-        writes: What the episode has written, in order.
-        prepared: What it began with in addition to the snapshot.
-        known: Whether nothing else can have changed.
+        writes: The resources that the episode has written, in order.
+        prepared: The resources that were laid over the snapshot for it.
+        known: True if nothing else can have changed.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -53,7 +53,7 @@ class LiveServer:
 
     @property
     def untouched(self) -> bool:
-        """Whether the server is as it was, without anything having been taken back."""
+        """True if nothing on the server was changed."""
         return self.known and not self.writes and not self.prepared
 
     @property
@@ -62,7 +62,7 @@ class LiveServer:
         return frozenset([*(w.resource_type for w in self.writes), *(each.resource_type for each in self.prepared)])
 
     def handle(self, request: Request) -> Response:
-        """Puts an agent's request to the server.
+        """Sends an agent's request to the server.
 
         Raises:
             InfrastructureError: There was no answer, or one that only a broken server gives.
@@ -97,7 +97,7 @@ class LiveServer:
         self.known = effect.whole
 
     def take_back(self) -> bool:
-        """Deletes and expunges what was created since the snapshot; False where that is not enough.
+        """Deletes and expunges what was created since the snapshot; returns False where that is not enough.
 
         Raises:
             InfrastructureError: The server did not answer.
@@ -140,7 +140,7 @@ class LiveServer:
         return response
 
     def _well(self, writing: bool) -> bool:
-        """Whether the server can still read, and write where that was asked of it.
+        """Returns True if the server can still read and, where ``writing``, write.
 
         HAPI answers 500 to some requests that it does not understand; then it works on.
         """
@@ -157,7 +157,7 @@ class LiveServer:
         return deleted
 
     def _read_back(self, touched: Touched) -> Write:
-        """What is stored now of something that was written."""
+        """Reads a resource that was written, as the server has stored it."""
         if touched.interaction == "delete":
             return Write("delete", touched.resource_type, touched.logical_id, None, "", touched.version)
         address = f"{touched.resource_type}/{touched.logical_id}"

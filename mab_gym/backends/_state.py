@@ -1,10 +1,9 @@
-"""What a HAPI FHIR server holds, as far as it takes to prove that nothing was changed since.
+"""The state of a HAPI FHIR server, with enough in it to prove later that nothing has changed.
 
-Creates and updates give a resource a time later than any before (``_lastUpdated``); what is gone comes to light by the
-number of resources of each type; labels, which change no time, are listed by ``$meta``. All of it is asked of the
-database each time, and all but the numbers costs the same in a large hospital. Histories are of no use for this: HAPI
-7.6 takes their totals from a minute-old cache (``HistoryCountModeEnum``) and sorts all versions for a page (4 s among
-240,000 resources).
+A create or an update gives a resource a later time than any before (``_lastUpdated``). A missing resource shows in the
+number of resources of its type. Labels, which change no time, are listed by ``$meta``. Each of these asks the database;
+all but the numbers cost the same in a large hospital. Histories do not help: HAPI 7.6 takes their totals from a
+minute-old cache (``HistoryCountModeEnum``) and sorts all versions for a page (4 s among 240,000 resources).
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from mab_gym.fhir.http._exchange import Request
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What was seen of a server.
+    """The state of a server at one moment.
 
     Attributes:
-        counts: How many resources there are, by type.
-        newest: When the newest of them was written, as a FHIR instant of the server's own clock.
+        counts: The number of resources of each type.
+        newest: The moment at which the newest of them was written, a FHIR instant of the server's own clock.
         labels: The tags, security labels and profiles that occur, each as JSON.
     """
 
@@ -35,12 +34,12 @@ class State:
     labels: tuple[str, ...]
 
     def to_text(self) -> str:
-        """The same as JSON, to be kept with a snapshot."""
+        """Returns the state as JSON, to be kept with a snapshot."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 def read_state(text: str) -> State:
-    """The inverse of `State.to_text`.
+    """Reads what `State.to_text` wrote.
 
     Raises:
         InfrastructureError: The text is of another version.
@@ -55,10 +54,10 @@ def read_state(text: str) -> State:
 
 
 def state_of(transport: Transport, types: Iterable[str]) -> State:
-    """What a server holds now.
+    """Returns the state of a server now.
 
     Args:
-        transport: Leads to the server.
+        transport: The connection to the server.
         types: The resource types that it holds.
 
     Raises:
@@ -73,13 +72,13 @@ def state_of(transport: Transport, types: Iterable[str]) -> State:
 
 
 def difference(transport: Transport, state: State, written: Iterable[str] | None = None) -> str | None:
-    """In what a server differs from an earlier state; None where in nothing.
+    """Returns the first difference between a server and an earlier state, in words; None where there is none.
 
     Args:
-        transport: Leads to the server.
-        state: What was seen earlier.
-        written: The types that were written to since, whose resources are counted; all of the state's where None. The
-            types of the state are looked at for newer resources in any case.
+        transport: The connection to the server.
+        state: The earlier state.
+        written: The types that were written to since; their resources are counted. None for all types of the state.
+            All types of the state are searched for newer resources in any case.
 
     Raises:
         InfrastructureError: The server does not answer.
@@ -96,7 +95,7 @@ def difference(transport: Transport, state: State, written: Iterable[str] | None
 
 
 def counts(transport: Transport, types: Iterable[str]) -> dict[str, int]:
-    """How many resources of each type a server holds.
+    """Returns the number of resources of each type on a server.
 
     Raises:
         InfrastructureError: The server does not answer.

@@ -39,7 +39,7 @@ class Trajectory:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Replayed:
     """A trajectory and what differs when it is played again.
 
     Attributes:
@@ -146,7 +146,7 @@ def regrade(
     tasks: Mapping[str, OfficialTask],
     trajectories: Sequence[Trajectory],
     advance: Callable[[], None] = lambda: None,
-) -> list[Comparison]:
+) -> list[Replayed]:
     """Plays trajectories again, grades them, and compares.
 
     Args:
@@ -163,7 +163,7 @@ def regrade(
     return comparisons
 
 
-def _compare(backend: Backend, chart: Chart, task: OfficialTask, recorded: Trajectory) -> Comparison:
+def _compare(backend: Backend, chart: Chart, task: OfficialTask, recorded: Trajectory) -> Replayed:
     conversation = replay(backend, recorded.actions, recorded.status)
     verdict = grade(task, conversation, chart)
     differences = []
@@ -174,4 +174,4 @@ def _compare(backend: Backend, chart: Chart, task: OfficialTask, recorded: Traje
     if verdict.correct != recorded.correct:
         said = "correct" if verdict.correct else f"incorrect ({verdict.reason})"
         differences.append(f"verdict {said}, recorded {'correct' if recorded.correct else 'incorrect'}")
-    return Comparison(recorded, tuple(differences))
+    return Replayed(recorded, tuple(differences))

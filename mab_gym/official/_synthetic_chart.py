@@ -2,7 +2,7 @@
 
 The official records are not at hand; this is a small hospital on which the official tasks can be played and every
 branch of their rules occurs. Who there is follows from the task file; what the newest results look like is assigned, so
-that each category meets each situation of its analyte; the shapes are the cohort's. It shows that tasks can be solved
+that each category meets each pattern of its analyte; the shapes are the cohort's. It shows that tasks can be solved
 and that grading works; a score on it is not one on the official records.
 """
 
@@ -63,7 +63,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class ResultPattern:
     """What the newest results of one analyte look like.
 
     Attributes:
@@ -83,46 +83,46 @@ class Situation:
     tied: int = 0
 
 
-SITUATIONS: Final[Mapping[str, Sequence[Situation]]] = {
+PATTERNS: Final[Mapping[str, Sequence[ResultPattern]]] = {
     "MG": (
-        Situation("never", None, 0, ()),
-        Situation("none in 24 hours", _DAY + 10, 20 * _DAY, range(8, 22)),
-        Situation("severe", 20, 1200, range(4, 10), (2, 4)),
-        Situation("moderate", 20, 1200, range(10, 15), (2, 4)),
-        Situation("mild", 20, 1200, range(15, 20), (2, 4)),
-        Situation("not low", 20, 1200, range(20, 29), (2, 4)),
-        Situation("24 hours ago", _DAY, _DAY, (9, 12, 17, 21), (1, 1)),
-        Situation("24 hours and a minute ago", _DAY + 1, _DAY + 1, (9, 12, 17)),
-        Situation("two at one moment", 20, 1200, (9, 14, 19), (3, 4), tied=4),
+        ResultPattern("never", None, 0, ()),
+        ResultPattern("none in 24 hours", _DAY + 10, 20 * _DAY, range(8, 22)),
+        ResultPattern("severe", 20, 1200, range(4, 10), (2, 4)),
+        ResultPattern("moderate", 20, 1200, range(10, 15), (2, 4)),
+        ResultPattern("mild", 20, 1200, range(15, 20), (2, 4)),
+        ResultPattern("not low", 20, 1200, range(20, 29), (2, 4)),
+        ResultPattern("24 hours ago", _DAY, _DAY, (9, 12, 17, 21), (1, 1)),
+        ResultPattern("24 hours and a minute ago", _DAY + 1, _DAY + 1, (9, 12, 17)),
+        ResultPattern("two at one moment", 20, 1200, (9, 14, 19), (3, 4), tied=4),
     ),
     "GLU": (
-        Situation("never", None, 0, ()),
-        Situation("none in 24 hours", _DAY + 5, 40 * _DAY, range(71, 290, 13)),
-        Situation("one", 20, 1200, range(68, 260, 17), (1, 1)),
-        Situation("several", 20, 480, range(74, 310, 11), (3, 8)),
-        Situation("more than a page", 20, 60, range(83, 240, 7), (24, 30)),
-        Situation("24 hours ago", _DAY, _DAY, range(90, 200, 9), (1, 1)),
-        Situation("24 hours and a minute ago", _DAY + 1, _DAY + 1, range(95, 210, 8)),
-        Situation("two at one moment", 20, 480, range(88, 250, 19), (3, 6), tied=31),
+        ResultPattern("never", None, 0, ()),
+        ResultPattern("none in 24 hours", _DAY + 5, 40 * _DAY, range(71, 290, 13)),
+        ResultPattern("one", 20, 1200, range(68, 260, 17), (1, 1)),
+        ResultPattern("several", 20, 480, range(74, 310, 11), (3, 8)),
+        ResultPattern("more than a page", 20, 60, range(83, 240, 7), (24, 30)),
+        ResultPattern("24 hours ago", _DAY, _DAY, range(90, 200, 9), (1, 1)),
+        ResultPattern("24 hours and a minute ago", _DAY + 1, _DAY + 1, range(95, 210, 8)),
+        ResultPattern("two at one moment", 20, 480, range(88, 250, 19), (3, 6), tied=31),
     ),
     "K": (
-        Situation("never", None, 0, ()),
-        Situation("low today", 20, 1200, range(23, 35), (1, 3)),
-        Situation("low some days ago", _DAY + 5, 14 * _DAY, range(24, 35)),
-        Situation("at the threshold", 20, 1200, (35,), (1, 3)),
-        Situation("not low", 20, 20 * _DAY, range(36, 56), (0, 3)),
-        Situation("two at one moment", 20, 1200, (29, 33, 34), (2, 3), tied=9),
+        ResultPattern("never", None, 0, ()),
+        ResultPattern("low today", 20, 1200, range(23, 35), (1, 3)),
+        ResultPattern("low some days ago", _DAY + 5, 14 * _DAY, range(24, 35)),
+        ResultPattern("at the threshold", 20, 1200, (35,), (1, 3)),
+        ResultPattern("not low", 20, 20 * _DAY, range(36, 56), (0, 3)),
+        ResultPattern("two at one moment", 20, 1200, (29, 33, 34), (2, 3), tied=9),
     ),
     "A1C": (
-        Situation("never", None, 0, ()),
-        Situation("within a year", 2 * _DAY, _YEAR - 2 * _DAY, range(49, 120, 3)),
-        Situation("a year ago", _YEAR, _YEAR, range(56, 100, 7)),
-        Situation("a year and a minute ago", _YEAR + 1, _YEAR + 1, range(54, 98, 5)),
-        Situation("out of date", _YEAR + 2 * _DAY, 1400 * _DAY, range(51, 125, 4)),
-        Situation("two at one moment", 30 * _DAY, 300 * _DAY, (61, 74, 88), tied=5),
+        ResultPattern("never", None, 0, ()),
+        ResultPattern("within a year", 2 * _DAY, _YEAR - 2 * _DAY, range(49, 120, 3)),
+        ResultPattern("a year ago", _YEAR, _YEAR, range(56, 100, 7)),
+        ResultPattern("a year and a minute ago", _YEAR + 1, _YEAR + 1, range(54, 98, 5)),
+        ResultPattern("out of date", _YEAR + 2 * _DAY, 1400 * _DAY, range(51, 125, 4)),
+        ResultPattern("two at one moment", 30 * _DAY, 300 * _DAY, (61, 74, 88), tied=5),
     ),
 }
-"""By code, the situations that are assigned."""
+"""By code, the patterns that are assigned."""
 
 _CATEGORIES: Final[Mapping[str, tuple[int, ...]]] = {"MG": (5, 4), "GLU": (6, 7), "K": (9,), "A1C": (10,)}
 """Which official categories ask for each; earlier ones come first."""
@@ -141,12 +141,12 @@ class StandIn:
     Attributes:
         tables: Patient and Observation, in load order.
         unread: What could not be read in the tasks.
-        situations: By code, the name of each MRN's situation.
+        patterns: By code, the name of each MRN's pattern.
     """
 
     tables: Sequence[Table]
     unread: tuple[Unread, ...]
-    situations: Mapping[str, Mapping[str, str]]
+    patterns: Mapping[str, Mapping[str, str]]
 
     def backend(self) -> EmbeddedBackend:
         """A record system that holds it."""
@@ -184,8 +184,8 @@ def stand_in(tasks: Iterable[OfficialTask], seed: int = 0) -> StandIn:
     if not named:
         raise UsageError("no task names anybody, so there is nobody to make a chart for")
     people = _people(tasks, named, absent, seed)
-    situations = {code: _assign(code, tasks, list(named), seed, place) for place, code in enumerate(SITUATIONS)}
-    rows = _rows([person.mrn for person in people], situations, seed)
+    patterns = {code: _assign(code, tasks, list(named), seed, place) for place, code in enumerate(PATTERNS)}
+    rows = _rows([person.mrn for person in people], patterns, seed)
     spec = _spec(seed, len(people))
     observations = ObservationTable(len(rows.patient), [person.mrn for person in people])
     observations.add(slice(0, len(rows.patient)), 0, rows, stream(seed, 40))
@@ -203,8 +203,8 @@ def stand_in(tasks: Iterable[OfficialTask], seed: int = 0) -> StandIn:
         ),
     ]
     named_situations = {
-        code: {mrn: SITUATIONS[code][number].name for mrn, number in assigned.items()}
-        for code, assigned in situations.items()
+        code: {mrn: PATTERNS[code][number].name for mrn, number in assigned.items()}
+        for code, assigned in patterns.items()
     }
     return StandIn(tables, tuple(unread), named_situations)
 
@@ -321,7 +321,7 @@ def _ancestry(person: NamedPerson, model: Demographics) -> tuple[bool, int]:
 
 
 def _assign(code: str, tasks: Sequence[OfficialTask], mrns: Sequence[str], seed: int, place: int) -> dict[str, int]:
-    """Each person's situation, so that within a category all are as frequent as they can be."""
+    """Each person's pattern, so that within a category all are as frequent as they can be."""
     rng = stream(seed, 10 + place)
     assigned: dict[str, int] = {}
     for category in (*_CATEGORIES[code], None):
@@ -329,9 +329,9 @@ def _assign(code: str, tasks: Sequence[OfficialTask], mrns: Sequence[str], seed:
         counts = Counter(assigned[mrn] for mrn in asked if mrn in assigned)
         waiting = [mrn for mrn in asked if mrn not in assigned]
         for number in rng.permutation(len(waiting)).tolist():
-            situation = min(range(len(SITUATIONS[code])), key=lambda each: (counts[each], each))
-            assigned[waiting[number]] = situation
-            counts[situation] += 1
+            pattern = min(range(len(PATTERNS[code])), key=lambda each: (counts[each], each))
+            assigned[waiting[number]] = pattern
+            counts[pattern] += 1
     return assigned
 
 
@@ -358,19 +358,19 @@ class _Sheet:
         return Rows(patient, number, time, value, zone, np.zeros(count, dtype=np.int64), np.arange(count))
 
 
-def _rows(mrns: Sequence[str], situations: Mapping[str, Mapping[str, int]], seed: int) -> Rows:
+def _rows(mrns: Sequence[str], patterns: Mapping[str, Mapping[str, int]], seed: int) -> Rows:
     sheet = _Sheet(stream(seed, 20))
     rng = stream(seed, 21)
     turns: Counter[tuple[str, int]] = Counter()
     for patient, mrn in enumerate(mrns):
-        for code, assigned in situations.items():
+        for code, assigned in patterns.items():
             number = assigned[mrn]
             if number == _NEVER:
                 continue
-            situation = SITUATIONS[code][number]
-            value = situation.values[turns[code, number] % len(situation.values)]
+            pattern = PATTERNS[code][number]
+            value = pattern.values[turns[code, number] % len(pattern.values)]
             turns[code, number] += 1
-            _add_series(sheet, rng, patient, code, situation, value)
+            _add_series(sheet, rng, patient, code, pattern, value)
         for code in _OTHERS:
             measurement = MEASUREMENTS[NUMBER[code]]
             for age in _earlier(rng, _DAY // 2, int(integers(rng, 3, 9, 1)[0])):
@@ -381,18 +381,18 @@ def _rows(mrns: Sequence[str], situations: Mapping[str, Mapping[str, int]], seed
     return sheet.rows()
 
 
-def _add_series(sheet: _Sheet, rng: RandomState, patient: int, code: str, situation: Situation, value: int) -> None:
+def _add_series(sheet: _Sheet, rng: RandomState, patient: int, code: str, pattern: ResultPattern, value: int) -> None:
     """One analyte's results: the newest as assigned, those of the last day, and earlier ones."""
-    assert situation.youngest is not None
+    assert pattern.youngest is not None
     # Recent ages are as likely as remote ones in proportion.
-    ratio = situation.oldest / situation.youngest
-    newest = min(int(situation.youngest * ratio ** float(rng.random_sample())), situation.oldest)
+    ratio = pattern.oldest / pattern.youngest
+    newest = min(int(pattern.youngest * ratio ** float(rng.random_sample())), pattern.oldest)
     place = sheet.add(patient, code, newest, value)
-    if situation.tied:
-        sheet.add(patient, code, newest, value + situation.tied, after=place)
-    least, most = situation.within
+    if pattern.tied:
+        sheet.add(patient, code, newest, value + pattern.tied, after=place)
+    least, most = pattern.within
     wanted = int(integers(rng, least, most + 1, 1)[0]) if most else 0
-    within = max(0, wanted - 1 - bool(situation.tied)) if newest <= _DAY else 0
+    within = max(0, wanted - 1 - bool(pattern.tied)) if newest <= _DAY else 0
     ages = {newest + 1 + int(share * (_DAY - newest - 2)) for share in rng.random_sample(within).tolist()}
     earlier = _earlier(rng, max(newest, _DAY), int(integers(rng, *_HISTORY[code], 1)[0]))
     for age in sorted(ages):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mab_gym.backends.container import _process_lock
 from mab_gym.backends.container._pool import Lease, Pool
 from mab_gym.backends.container._strategies import STRATEGIES, Snapshot, Undo, strategy
 from mab_gym.errors import InfrastructureError, UsageError
@@ -63,7 +64,7 @@ def test_a_server_that_nothing_was_written_to_is_used_again() -> None:
     for _ in range(5):
         pool.give_back(pool.take())
     assert len(ward.made) == 1
-    assert (pool.tally.kept, pool.tally.restored, pool.tally.replaced) == (5, 0, 0)
+    assert (pool.counts.kept, pool.counts.restored, pool.counts.replaced) == (5, 0, 0)
     pool.close()
     assert ward.left == 0
 
@@ -79,7 +80,7 @@ def test_a_server_that_proves_to_be_restored_is_used_again_and_any_other_replace
     again.server.is_at_snapshot = lambda written: False  # type: ignore[method-assign]
     pool.give_back(again)
     assert pool.take().server is not lease.server
-    assert (pool.tally.restored, pool.tally.replaced) == (1, 1)
+    assert (pool.counts.restored, pool.counts.replaced) == (1, 1)
     pool.close()
     assert ward.left == 0
 
@@ -122,7 +123,7 @@ def test_threads_share_a_pool_and_never_a_server() -> None:
     with ThreadPoolExecutor(12) as executor:
         list(executor.map(episode, range(300)))
     assert len(ward.made) <= 3
-    assert pool.tally.kept + pool.tally.restored == 300
+    assert pool.counts.kept + pool.counts.restored == 300
     pool.close()
     assert ward.left == 0
 
@@ -144,7 +145,7 @@ def test_a_lease_that_is_over_is_given_to_who_waits() -> None:
     assert forgotten.revoked
     assert other.server is forgotten.server
     pool.give_back(forgotten)  # too late, and without effect
-    assert pool.tally.kept == 1
+    assert pool.counts.kept == 1
     pool.close()
     assert ward.left == 0
 
@@ -230,3 +231,8 @@ def test_strategies_have_names() -> None:
     assert {name: strategy(name).name for name in STRATEGIES} == {"undo": "undo", "snapshot": "snapshot"}
     with pytest.raises(UsageError, match="undo, snapshot"):
         strategy("hope")
+
+
+def test_the_reaper_is_where_its_process_looks_for_it() -> None:
+    """It runs as a script, which no import misses."""
+    assert _process_lock._REAPER.is_file()

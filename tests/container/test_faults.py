@@ -156,7 +156,7 @@ def test_environments_of_a_process_share_servers(env: gymnasium.Env[Any, str], e
     vector.close()
     backend = unwrapped(vector.envs[0]).scenario.backend
     assert isinstance(backend, ContainerBackend)
-    assert backend.pool.tally.kept == 2
+    assert backend.pool.counts.kept == 2
     backend.close()
     assert mine(engine) == []
     # One that was closed does not stand in the way of the next environment.

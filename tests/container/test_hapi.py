@@ -71,12 +71,12 @@ def test_gymnasium_takes_it(env: gymnasium.Env[Any, str]) -> None:
 
 
 def test_the_oracle_solves_all_300_tasks(env: gymnasium.Env[Any, str], backend: ContainerBackend) -> None:
-    before = backend.pool.tally.restored
+    before = backend.pool.counts.restored
     records = list(play_all(env, Oracle(), assignments(unwrapped(env))))
     assert [record.case for record in records if record.infrastructure_error or not record.reward] == []
     assert score(records).solved == 300
-    assert backend.pool.tally.restored - before >= 80
-    assert backend.pool.tally.replaced == 0
+    assert backend.pool.counts.restored - before >= 80
+    assert backend.pool.counts.replaced == 0
 
 
 def test_the_same_actions_have_the_same_verdicts(
@@ -124,7 +124,7 @@ def test_what_cannot_be_undone_costs_a_container_and_nothing_else(backend: Conta
     one, two, three = (entry["resource"] for entry in listed)
     addresses = [f"Condition/{each['id']}" for each in (one, two, three)]
     before = [session.handle(Request("GET", address)).body for address in addresses]
-    replaced = backend.pool.tally.replaced
+    replaced = backend.pool.counts.replaced
     tag = {"name": "meta", "valueMeta": {"tag": [{"system": "http://x.example", "code": "y"}]}}
     label = json.dumps({"resourceType": "Parameters", "parameter": [tag]})
     assert session.handle(Request("POST", f"{addresses[2]}/$meta-add", JSON, label)).status == 200
@@ -138,7 +138,7 @@ def test_what_cannot_be_undone_costs_a_container_and_nothing_else(backend: Conta
     assert [write.interaction for write in session.writes] == ["update", "delete"]
     assert not set(before) & {session.handle(Request("GET", address)).body for address in addresses}
     session.release()
-    assert backend.pool.tally.replaced == replaced + 1
+    assert backend.pool.counts.replaced == replaced + 1
     session.reset()
     assert [session.handle(Request("GET", address)).body for address in addresses] == before
     session.reset()
@@ -170,9 +170,9 @@ def test_the_proof_finds_what_an_undo_would_leave(backend: ContainerBackend, eng
     transport.close()
     # The pool finds it, too: the next episode has another server.
     session.handle(Request("POST", "Observation", JSON, json.dumps(POTASSIUM)))
-    replaced = backend.pool.tally.replaced
+    replaced = backend.pool.counts.replaced
     session.reset()
-    assert backend.pool.tally.replaced == replaced + 1
+    assert backend.pool.counts.replaced == replaced + 1
 
 
 def test_variants_that_change_the_chart_are_played_and_undone(
@@ -208,10 +208,10 @@ def test_fresh_containers_from_a_warm_pool_and_threads(snapshot: Image, engine: 
     assert first_answer(session) < 10  # not the half minute that a start takes
     # Two threads, one server: an episode that reads gives it back as it is.
     session.reset()
-    replaced = backend.pool.tally.replaced
+    replaced = backend.pool.counts.replaced
     with ThreadPoolExecutor(2) as executor:
         list(executor.map(read_and_leave, (session, other, session, other)))
-    assert backend.pool.tally.replaced == replaced
+    assert backend.pool.counts.replaced == replaced
     env.close()
     backend.close()
     assert {each.id for each in running(engine)} == there
@@ -245,7 +245,7 @@ def test_a_vector_of_episodes_has_a_container_each(snapshot: Image, engine: Engi
             assert "infrastructure_error" not in infos
         assert written > 2 and len(counted) == 1
         assert len({each.id for each in running(engine)} - there) == 2
-        assert place.backend.pool.tally.replaced == 0
+        assert place.backend.pool.counts.replaced == 0
     place.backend.close()
     assert {each.id for each in running(engine)} == there
 

@@ -31,7 +31,7 @@ sessions = [backend.open(), backend.open()]
 for session in sessions:
     assert session.handle(Request("GET", "Patient")).status == 200
 from mab_gym.backends.container._process_lock import this_process
-print(this_process().name, this_process()._janitor.pid, flush=True)
+print(this_process().name, this_process()._reaper.pid, flush=True)
 """
 
 
@@ -47,7 +47,7 @@ def test_a_pool_starts_on_demand_and_leaves_nothing(stub_backend: ContainerBacke
     assert running.base_url.startswith("http://127.0.0.1:")
     assert running.labels["mab_gym.role"] == "pool"
     session.release()
-    assert stub_backend.pool.tally.kept == 1
+    assert stub_backend.pool.counts.kept == 1
     stub_backend.close()
     assert mine(engine) == []
 
@@ -154,14 +154,14 @@ def test_whatever_ends_a_process_nothing_is_left(stub_image: str, engine: Engine
 
 
 def test_what_nobody_cleaned_up_is_swept_at_the_next_start(stub_image: str, engine: Engine) -> None:
-    """The janitor is killed as well, before its owner."""
+    """The reaper is killed as well, before its owner."""
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with started([sys.executable, "-c", HOLDER + "time.sleep(600)"], **quiet) as process:
-        owner, janitor = first_line(process).split()
+        owner, reaper = first_line(process).split()
         assert is_alive(owner)
         ours = engine.start(stub_image, "pool", this_process().name)
         assert engine.sweep() == 0  # two processes share the engine, and both live
-        os.kill(int(janitor), 9)
+        os.kill(int(reaper), 9)
         process.kill()
         process.wait(PATIENCE)
     assert len(engine.containers(owner=owner)) >= 2

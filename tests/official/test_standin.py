@@ -14,7 +14,7 @@ from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Request
 from mab_gym.official._phrases import named_mrns, named_person
 from mab_gym.official._records import open_chart
-from mab_gym.official._synthetic_chart import SITUATIONS, StandIn, stand_in, write_chart
+from mab_gym.official._synthetic_chart import PATTERNS, StandIn, stand_in, write_chart
 from mab_gym.official._tasks import NOW, OfficialTask, read_tasks
 from tests.conftest import OFFICIAL_FILES, needs_official_files
 
@@ -166,8 +166,8 @@ def test_the_order_of_loading_is_not_that_of_time(made: StandIn) -> None:
 
 def test_of_two_at_one_moment_the_first_in_load_order_is_the_dealt_one(made: StandIn) -> None:
     found = results(made)
-    for code, assigned in made.situations.items():
-        tied = next(each for each in SITUATIONS[code] if each.tied)
+    for code, assigned in made.patterns.items():
+        tied = next(each for each in PATTERNS[code] if each.tied)
         places = 1 if code in ("MG", "K", "A1C") else 0
         for who in (who for who, name in assigned.items() if name == tied.name):
             newest = max(moment for moment, _ in found[who, code])

@@ -25,15 +25,15 @@ from mab_gym.fhir.store._overlay import Write
 
 POOL_ROLE: Final = "pool"
 QUICK: Final[Mapping[str, str]] = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""A third less time to start and half the memory, for servers of which each answers a few requests at a time."""
+"""Settings with which a server starts in a third less time and takes half the memory, at a lower top speed."""
 START_PATIENCE: Final = 600.0
-"""Seconds for which a server may be starting."""
+"""Seconds that a server may take to start."""
 TIMEOUT: Final = 60.0
 """Seconds for one answer."""
 
 
 class ContainerSession:
-    """One episode's view of a server of the pool; see `RecordSession`. A server is leased when it is first needed."""
+    """One episode's view of a server of the pool, which is leased when it is first needed; a `RecordSession`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -41,23 +41,22 @@ class ContainerSession:
         self._fresh = True
         self._written: tuple[Write, ...] = ()
         self._resources: tuple[Mapping[str, Any], ...] = ()
-        # Whoever drops an episode in the middle holds its server no longer than others leave it alone.
+        # An episode that was dropped keeps its server only until another one waits for it.
         weakref.finalize(self, _let_go, self._held)
 
     @property
     def writes(self) -> Sequence[Write]:
-        """What the episode has written, though it may have been taken back by now."""
+        """The resources that the episode has written, though they may have been undone by now."""
         return self._written
 
     def handle(self, request: Request) -> Response:
-        """Puts a request to a server.
+        """Sends a request to a server. A server that is found broken when the episode begins is replaced.
 
         Raises:
-            InfrastructureError: No server can be had, or it failed. One that is found broken when the episode begins
-                is replaced.
+            InfrastructureError: No server can be had, or it failed.
         """
         if self._fresh and request.method not in ("GET", "HEAD"):
-            self.handle(PROBE)  # what is written must not be lost on a server that is no more
+            self.handle(PROBE)  # a write must not be lost on a dead server
         try:
             return self._ask(request)
         except InfrastructureError:
@@ -106,7 +105,7 @@ class ContainerSession:
         return response
 
     def _lease(self) -> Lease:
-        """The episode's server, with what it begins with."""
+        """Returns the episode's server, with the resources that are laid over the snapshot."""
         if not self._held:
             self._held.append(self._pool.take())
             (lease,) = self._held
@@ -135,21 +134,20 @@ def _let_go(held: list[Lease]) -> None:
 
 
 class ContainerBackend:
-    """A pool of HAPI servers at one snapshot; see `Backend` for the attributes.
+    """A pool of HAPI servers at one snapshot; a `Backend`.
 
     Args:
         digest: The archive's; its snapshot must have been made (``mab-gym hapi``).
-        strategy_name: How a server goes back to the snapshot, one of
-            `mab_gym.backends.container._strategies.STRATEGIES`.
-        servers: How many episodes can be at work at once.
-        spares: How many servers more are kept ready; as the strategy has it where None.
-        image: The snapshot's name or id, where it shall not be looked for.
-        now: The record system's clock, as far as verifiers go.
+        strategy_name: The way back to the snapshot, a name in `_strategies.STRATEGIES`.
+        servers: The number of episodes that can be at work at once.
+        spares: The number of further servers that are kept ready; the strategy's own where None.
+        image: The snapshot's name or id, where the newest of the archive is not meant.
+        now: The record system's clock, for verifiers.
         lease: Seconds after which an episode's server may be given to another that waits.
 
     Attributes:
-        pool: Its servers.
-        closed: Whether it was closed.
+        pool: The servers.
+        closed: True once it was closed.
 
     Raises:
         NotInstalledError: What it needs is missing.
@@ -198,19 +196,19 @@ class ContainerBackend:
         atexit.register(self.close)
 
     def open(self) -> ContainerSession:
-        """A new view; a server is leased when it is first needed."""
+        """Opens a new session; a server is leased when it is first needed."""
         return ContainerSession(self.pool)
 
     def close(self) -> None:
         """Removes all containers of the pool."""
         if self._pid != os.getpid():
-            return  # a fork's copy; the servers are its parent's
+            return  # in a forked child; the servers belong to its parent
         self.closed = True
         atexit.unregister(self.close)
         with suppress(InfrastructureError):
             self.pool.close()
-        with suppress(InfrastructureError):  # the janitor goes on
-            # What an engine that was down for a while did not remove when it was told to.
+        with suppress(InfrastructureError):  # the reaper goes on
+            # An engine that was down for a while may not have removed them when it was told to.
             for running in self._engine.containers(pool=self._name):
                 self._engine.remove(running.id)
         self._engine.close()
@@ -234,15 +232,15 @@ class ContainerBackend:
 
 
 def find_snapshot(engine: Engine, digest: str, image: str | None = None) -> Image:
-    """The newest snapshot image of an archive.
+    """Finds the newest snapshot image of an archive.
 
     Args:
-        engine: Where to look.
-        digest: The archive's.
-        image: Its name or id, where there are several.
+        engine: The Docker engine.
+        digest: The archive's digest.
+        image: The image's name or id, where there are several.
 
     Raises:
-        UsageError: There is none; the text says how it is made.
+        UsageError: There is none; the text says how to make it.
     """
     found = engine.images(archive=digest)
     if image is not None:
@@ -263,9 +261,9 @@ _GUARD = threading.Lock()
 def container_backend(
     digest: str, strategy_name: str = "undo", servers: int = 1, spares: int | None = None, image: str | None = None
 ) -> ContainerBackend:
-    """The backend that all environments of this process with the same settings share; see `ContainerBackend`.
+    """Returns the backend that all environments of this process with the same settings share.
 
-    One that was closed is made anew.
+    One that was closed is made anew. The arguments are those of `ContainerBackend`.
     """
     key = (os.getpid(), digest, strategy_name, servers, spares, image)
     with _GUARD:

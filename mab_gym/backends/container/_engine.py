@@ -1,4 +1,4 @@
-"""The Docker engine, in the few words that a hospital in a container needs; its faults are said as infrastructure's."""
+"""The Docker engine: the few operations that this package needs; each failure is an `InfrastructureError`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mab_gym.backends.container._process_lock import is_alive
 from mab_gym.errors import InfrastructureError, NotInstalledError
 
 PORT: Final = "8080/tcp"
-"""Where HAPI listens in a container."""
+"""The port at which HAPI listens in a container."""
 SETTINGS: Final[Mapping[str, str]] = {
     # A search sees what was written a moment before, and finds no page of another episode.
     "HAPI_FHIR_REUSE_CACHED_SEARCH_RESULTS_MILLIS": "-1",
@@ -20,12 +20,12 @@ SETTINGS: Final[Mapping[str, str]] = {
     "HAPI_FHIR_EXPUNGE_ENABLED": "true",
     # Resources keep the ids of their archive, numbers too; the server's own are UUIDs, which tell no order.
     "HAPI_FHIR_CLIENT_ID_STRATEGY": "ANY",
-    # Said because an image remembers what the container was started with that it was committed from.
+    # Given in any case: an image keeps the settings of the container that it was made from.
     "HAPI_FHIR_ENFORCE_REFERENTIAL_INTEGRITY_ON_WRITE": "true",
     # In the container's own layer, which a snapshot holds, and where any user may write.
     "SPRING_DATASOURCE_URL": "jdbc:h2:file:/tmp/mab_gym/h2;DB_CLOSE_ON_EXIT=FALSE",
 }
-"""What HAPI is started with, whatever the image says."""
+"""The settings that HAPI is started with, whatever the image says."""
 
 OURS: Final = "mab_gym"
 ROLE: Final = "mab_gym.role"
@@ -46,7 +46,7 @@ class Running:
     Attributes:
         id: Its id.
         name: Its name.
-        port: The port of this machine's loopback interface at which its server is reached; 0 while it has none.
+        port: The port of its server on this machine's loopback interface; 0 while it has none.
         status: As the engine says, as in ``running`` or ``exited``.
         labels: Its labels.
         image: The id of its image.
@@ -73,7 +73,7 @@ class Image:
         id: Its id.
         tags: Its names.
         labels: Its labels.
-        created: When, as the engine writes it.
+        created: The moment at which it was made, as the engine writes it.
         size: In bytes, with what it shares with others.
     """
 
@@ -119,9 +119,9 @@ class Engine:
 
         Args:
             image: Its image.
-            role: What it is for.
-            owner: Whose it is; nobody's where empty.
-            port: The port on this machine; one that is free where None.
+            role: Its purpose, as in ``pool``.
+            owner: The name of the process that it belongs to; empty for none.
+            port: The port on this machine; a free one where None.
             name: Its name; the engine makes one up where None.
             labels: Further labels.
             environment: Settings beside `SETTINGS`.
@@ -129,7 +129,7 @@ class Engine:
         Raises:
             InfrastructureError: It could not be started; nothing is left of it.
         """
-        # What an image was committed from may have had labels of its own.
+        # The container that the image was made from may have had labels of its own.
         marked = {**dict.fromkeys(LABELS, ""), OURS: "1", ROLE: role, OWNER: owner, **(labels or {})}
         made: Any = None
         try:
@@ -153,7 +153,7 @@ class Engine:
             raise
 
     def container(self, container_id: str) -> Running:
-        """A container by its id or name.
+        """Returns a container by its id or name.
 
         Raises:
             InfrastructureError: There is none.
@@ -162,7 +162,7 @@ class Engine:
             return _running(self._client.containers.get(container_id))
 
     def containers(self, **labels: str) -> list[Running]:
-        """This package's containers with these labels (as in ``role="pool"``), running or not."""
+        """Returns this package's containers with these labels (as in ``role="pool"``), running or not."""
         wanted = [f"{OURS}=1", *(f"mab_gym.{name}={value}" for name, value in labels.items())]
         with self._saying("list containers"):
             found = self._client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
@@ -175,12 +175,12 @@ class Engine:
 
         Args:
             running: The container.
-            answers: Whether its server answers.
-            patience: For how many seconds.
-            waiting: Told of the time that has passed.
+            answers: Tells if its server answers.
+            patience: Seconds to wait at most.
+            waiting: Called with the seconds that have passed.
 
         Raises:
-            InfrastructureError: The container has ended, or the time has.
+            InfrastructureError: The container has ended, or the time is over.
         """
         begun = time.monotonic()
         looked = begun
@@ -204,7 +204,7 @@ class Engine:
             time.sleep(0.1)
 
     def last_words(self, running: Running) -> str:
-        """The last line that a container has printed."""
+        """Returns the last line that a container has printed."""
         with suppress(*self._faults):
             printed = self._client.containers.get(running.id).logs(tail=5).decode("utf-8", "replace").strip()
             if printed:
@@ -217,7 +217,7 @@ class Engine:
             self._client.containers.get(container_id).stop(timeout=patience)
 
     def restart(self, container_id: str) -> Running:
-        """Starts a container again that was stopped."""
+        """Starts a stopped container again."""
         with self._saying(f"start container {container_id[:12]}"):
             self._client.containers.get(container_id).start()
         return self.container(container_id)
@@ -238,7 +238,7 @@ class Engine:
                     raise
 
     def sweep(self) -> int:
-        """Removes the containers of owners that are no more, and says how many there were."""
+        """Removes the containers of processes that have ended, and returns their number."""
         count = 0
         for running in self.containers():
             owner = running.labels.get(OWNER, "")
@@ -248,7 +248,7 @@ class Engine:
         return count
 
     def mounts(self, container_id: str) -> list[str]:
-        """Where a container has volumes or folders of the machine mounted that it can write to."""
+        """Returns the paths in a container at which volumes or folders of the machine can be written to."""
         with self._saying(f"look at container {container_id[:12]}"):
             mounted = self._client.containers.get(container_id).attrs.get("Mounts", ())
             return [str(each.get("Destination")) for each in mounted if each.get("RW", True)]
@@ -256,7 +256,7 @@ class Engine:
     # --- images --------------------------------------------------------------------------------------------------
 
     def commit(self, container_id: str, name: str, tag: str, labels: Mapping[str, str]) -> Image:
-        """Makes an image of what a container holds now."""
+        """Makes an image of a container as it is now."""
         marked = {**dict.fromkeys(LABELS, ""), OURS: "1", **labels}
         changes = [f"LABEL {key}={_quoted(value)}" for key, value in marked.items()]
         with self._saying(f"commit container {container_id[:12]}"):
@@ -264,14 +264,14 @@ class Engine:
             return _image(self._client.images.get(made.id))
 
     def images(self, **labels: str) -> list[Image]:
-        """This package's images with these labels, the newest first."""
+        """Returns this package's images with these labels, the newest first."""
         wanted = [f"{OURS}=1", *(f"mab_gym.{name}={value}" for name, value in labels.items())]
         with self._saying("list images"):
             found = [_image(each) for each in self._client.images.list(filters={"label": wanted})]
         return sorted(found, key=lambda image: image.created, reverse=True)
 
     def has_image(self, name: str) -> bool:
-        """Whether an image is here."""
+        """Returns True if an image is on this machine."""
         with self._saying(f"look for the image {name}"):
             try:
                 self._client.images.get(name)
@@ -299,7 +299,7 @@ class Engine:
 
 
 def _client(docker: Any, version: str) -> Any:
-    """A client of the SDK. It is told a version: one that asks for it as it is made stays open where that fails."""
+    """Returns a client of the SDK. It is given a version: a client that asks for one, and fails, stays open."""
     from mab_gym.backends.container._unix_socket import close_what_cannot_connect  # noqa: PLC0415  (optional)
 
     made = docker.from_env(timeout=120, version=version)
@@ -308,7 +308,7 @@ def _client(docker: Any, version: str) -> Any:
 
 
 def _versions(docker: Any) -> tuple[str, str]:
-    """The version of the engine that answers, and of its API."""
+    """Returns the version of the engine that answers, and of its API."""
     with closing(_client(docker, docker.constants.DEFAULT_DOCKER_API_VERSION)) as asking:
         told = asking.api.version(api_version=False)
     if not isinstance(told, dict) or not {"Version", "ApiVersion"} <= set(told):

@@ -1,4 +1,4 @@
-"""The one HAPI container that is loaded and then kept as a snapshot image; pools start their own from that."""
+"""The one HAPI container that is loaded and kept as a snapshot image; pools start their containers from that image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.store._base import BaseTable
 
 IMAGE_VARIABLE: Final = "MAB_GYM_HAPI_IMAGE"
-"""Environment variable that names another image than `IMAGE`, such as one that was built here."""
+"""The environment variable that names another image than `IMAGE`, such as one that was built here."""
 IMAGE: Final = "hapiproject/hapi:v7.6.0"
 NAME: Final = "mab-gym-hapi"
 MAIN: Final = "main"
@@ -31,12 +31,12 @@ _LOADING: Final[Mapping[str, str]] = {
 
 
 def chosen_image(image: str | None) -> str:
-    """The image that the caller, the environment variable or nobody names."""
+    """Returns the image that the caller or the environment variable names; `IMAGE` where neither does."""
     return image or os.environ.get(IMAGE_VARIABLE) or IMAGE
 
 
 def main_container(engine: Engine) -> Running | None:
-    """The container that is loaded, running or not, or None."""
+    """Returns the container that is loaded, running or not; None where there is none."""
     return next(iter(engine.containers(role=MAIN)), None)
 
 
@@ -50,14 +50,14 @@ def up(
     """Starts the container, or the one that was stopped, and waits until its server answers.
 
     Args:
-        engine: Where.
-        image: Its image; see `chosen_image`. Without effect where there is a container already.
+        engine: The Docker engine.
+        image: The image, as for `chosen_image`. Without effect where there is a container already.
         port: The port of this machine's loopback interface.
-        pulling: Told what the engine says while it fetches the image.
-        waiting: Told for how long the server has been starting.
+        pulling: Called with each message of the engine while it fetches the image.
+        waiting: Called with the seconds that the server has been starting for.
 
     Raises:
-        InfrastructureError: It did not come to that; the text says why.
+        InfrastructureError: The server did not start; the text says why.
     """
     running = main_container(engine)
     if running is None:
@@ -79,7 +79,7 @@ def up(
 
 
 def running_main(engine: Engine) -> Running:
-    """The container that is loaded.
+    """Returns the container that is loaded.
 
     Raises:
         UsageError: There is none, or it does not run.
@@ -91,13 +91,13 @@ def running_main(engine: Engine) -> Running:
 
 
 def snapshot(engine: Engine, tables: Mapping[str, BaseTable], digest: str, name: str) -> Image:
-    """Makes an image of what the container holds, which must be the archive. The container is stopped for it.
+    """Makes an image of the container, which must hold the archive. The container is stopped for it.
 
     Args:
-        engine: Where.
-        tables: The archive's.
-        digest: Its digest.
-        name: What it is called.
+        engine: The Docker engine.
+        tables: The archive's tables.
+        digest: The archive's digest.
+        name: The name of the archive.
 
     Raises:
         UsageError: No container runs, or its database lies where an image does not hold it.
@@ -122,14 +122,14 @@ def snapshot(engine: Engine, tables: Mapping[str, BaseTable], digest: str, name:
 
 
 def down(engine: Engine, snapshots: bool = False) -> tuple[int, int]:
-    """Removes the container and what processes that are no more have left.
+    """Removes the container and the containers that ended processes have left.
 
     Args:
-        engine: Where.
-        snapshots: Whether the snapshot images go, too.
+        engine: The Docker engine.
+        snapshots: True to remove the snapshot images, too.
 
     Returns:
-        How many containers and how many images were removed.
+        The number of containers and of images that were removed.
     """
     removed = engine.sweep()
     for running in engine.containers(role=MAIN):

@@ -1,8 +1,8 @@
 """Loads an archive into a FHIR server by transaction Bundles, several at a time; goes on where it was cut off.
 
-People come first, then each chart in its own order. Charts are loaded side by side, so that the server numbers the
-resources of one patient in the order of the archive and those of different patients in any. What a Bundle holds depends
-on the archive alone, so a number in a file says that it is done; one that is put twice changes nothing.
+People come first, then their charts, side by side: the server numbers the resources of one patient in the order of the
+archive, and those of different patients in any order. The Bundles depend on the archive alone, so a file with their
+numbers says which are loaded. Loading one twice changes nothing.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ Row = tuple[str, int]
 Chain = list[list[Row]]
 """Bundles that have to be loaded one after the other."""
 Tell = Callable[[int, int], None]
-"""Called with how many resources are loaded, and how many there are."""
+"""Called with the number of resources that are loaded, and of all resources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load came to.
+    """The result of a load.
 
     Attributes:
-        resources: How many resources the server has now of this archive.
-        before: How many of them an earlier run had loaded.
-        seconds: How long this run took.
+        resources: The number of resources of the archive that the server holds now.
+        before: The number of those that an earlier run had loaded.
+        seconds: The time that this run took.
     """
 
     resources: int
@@ -70,14 +70,14 @@ def load(
     """Loads all resources, under the ids that they have.
 
     Args:
-        tables: The archive's.
-        base_url: The server's FHIR base. It must take ids from clients, those of digits alone, too.
-        progress_file: Where to note which Bundles are done; removed at the end.
-        what: Identifies archive and server; a file of something else is not gone on with.
-        tell: Told of progress.
-        workers: How many Bundles at a time.
+        tables: The archive's tables.
+        base_url: The server's FHIR base. It must take ids from clients, even those of digits alone.
+        progress_file: The file with the numbers of the Bundles that are loaded; removed at the end.
+        what: Identifies archive and server; the file of another load is begun anew.
+        tell: Called as the load goes on.
+        workers: The number of Bundles at a time.
         size: Resources in a Bundle.
-        pause: Seconds before a Bundle is put again that failed; doubled each time.
+        pause: Seconds before a failed Bundle is sent again; doubled each time.
 
     Raises:
         InfrastructureError: The server refuses a Bundle, does not answer, or holds something else at the end.
@@ -119,7 +119,7 @@ def load(
 
 
 def check_counts(transport: Transport, tables: Mapping[str, BaseTable]) -> dict[str, int]:
-    """Checks that a server holds as many resources of each type as an archive, and says how many.
+    """Checks that a server holds as many resources of each type as an archive, and returns the numbers.
 
     Raises:
         InfrastructureError: It does not; the text names each type.
@@ -137,10 +137,10 @@ def check_counts(transport: Transport, tables: Mapping[str, BaseTable]) -> dict[
 
 
 def plan(tables: Mapping[str, BaseTable], size: int = SIZE) -> tuple[Chain, list[Chain]]:
-    """What is loaded first, one Bundle after the other, and then the charts, side by side.
+    """Returns the Bundles that are loaded first, one after the other, and the charts that are loaded side by side.
 
     Args:
-        tables: The archive's.
+        tables: The archive's tables.
         size: Resources in a Bundle.
     """
     people = tables.get("Patient")
@@ -173,7 +173,7 @@ def plan(tables: Mapping[str, BaseTable], size: int = SIZE) -> tuple[Chain, list
 
 
 def _owners(table: BaseTable, ids: Mapping[str, int]) -> IntArray:
-    """Shape ``(rows,)``: the row of the patient whom a resource is about, -1 where there is none."""
+    """Returns the row of each resource's patient, -1 where there is none; of shape ``(rows,)``."""
     owners = np.full(len(table), -1, dtype=np.int64)
     for column in table.table.columns:
         if isinstance(column, PoolColumn) and column.name in ("subject", "patient", "beneficiary", "for"):
@@ -212,7 +212,7 @@ def _put(transport: Transport, tables: Mapping[str, BaseTable], bundle: Sequence
 
 
 class _Notes:
-    """A file of the numbers of the Bundles that are done, behind a line that says of what."""
+    """A file with the numbers of the Bundles that are loaded, after a line that names the load."""
 
     def __init__(self, path: Path, what: str) -> None:
         self._path = path
@@ -245,7 +245,7 @@ class _Notes:
 
 
 class _Counter:
-    """Counts over threads."""
+    """Counts resources that several threads load."""
 
     def __init__(self, done: int, total: int, tell: Tell) -> None:
         self._done, self._total, self._tell = done, total, tell

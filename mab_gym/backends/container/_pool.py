@@ -1,7 +1,7 @@
-"""A pool of servers at one snapshot, which the episodes of a process lease one after another.
+"""A pool of servers at one snapshot. The episodes of a process lease them, one after another.
 
-Any thread may lease. As many episodes go on at once as the pool has servers; more wait. A lease that is not given back
-in time is taken away, so that an environment which somebody has forgotten does not hold a server for good.
+Any thread may lease. As many episodes go on at once as the pool has servers; further ones wait. A lease that is not
+given back in time is taken away, so that a forgotten environment does not hold a server for good.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Lease:
 
     Attributes:
         server: The server.
-        until: When it may be taken away, by the monotonic clock.
-        revoked: Whether it was.
-        failed: Whether the server did not do its work.
+        until: The time from which on it may be taken away, by the monotonic clock.
+        revoked: True once it was taken away.
+        failed: True if the server did not work.
         guard: Held while a request is under way.
     """
 
@@ -44,14 +44,14 @@ class Lease:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What became of servers.
+class PoolCounts:
+    """The number of servers that were started and given back.
 
     Attributes:
-        started: How many were started.
-        kept: How often one was given back that nothing had been written to.
-        restored: How often one was taken back to the snapshot.
-        replaced: How often one was given up.
+        started: Servers that were started.
+        kept: Returns of a server that nothing had been written to.
+        restored: Returns of a server that was taken back to the snapshot.
+        replaced: Returns of a server that was given up.
     """
 
     started: int = 0
@@ -65,14 +65,14 @@ class Pool:
 
     Args:
         start: Starts a server and waits until it answers.
-        strategy: How one goes back.
-        servers: How many episodes can be at work at once.
-        spares: How many servers more are kept ready.
+        strategy: The way back to the snapshot.
+        servers: The number of episodes that can be at work at once.
+        spares: The number of further servers that are kept ready.
         lease: Seconds after which a lease may be taken away when another episode waits.
-        patience: Seconds for which an episode waits for a server, beside the time that starting takes.
+        patience: Seconds that an episode waits for a server, not counting the time that a start takes.
 
     Attributes:
-        tally: What became of servers.
+        counts: The number of servers that were started and given back.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Pool:
         self._spares = spares
         self._lease = lease
         self._patience = patience
-        self.tally = Tally()
+        self.counts = PoolCounts()
         self._changed = threading.Condition()
         self._idle: list[SnapshotServer] = []
         self._leases: list[Lease] = []
@@ -134,7 +134,7 @@ class Pool:
     def give_back(self, lease: Lease) -> None:
         """Ends a lease: the server goes back to the snapshot, or is replaced.
 
-        One that has failed is kept only where it proves to be at the snapshot again.
+        A server that has failed is kept only if it proves to be at the snapshot again.
         """
         with self._changed:
             if lease not in self._leases:
@@ -147,7 +147,7 @@ class Pool:
         """Removes all servers; those that are still starting are waited for, since they remove themselves.
 
         Raises:
-            InfrastructureError: Some are still there; their owner's janitor goes on.
+            InfrastructureError: Some are still there; the reaper of this process goes on.
         """
         with self._changed:
             self._closed = True
@@ -178,7 +178,7 @@ class Pool:
     # --- the condition is held ---------------------------------------------------------------------------------------
 
     def _revoke_overdue(self) -> None:
-        """Takes one lease away that should have been given back and whose episode does nothing just now."""
+        """Takes away one lease that is overdue and has no request under way."""
         now = time.monotonic()
         for lease in self._leases:
             if lease.until < now and lease.guard.acquire(blocking=False):
@@ -190,7 +190,7 @@ class Pool:
                 return
 
     def _fill(self) -> None:
-        """Has as many servers started as are wanted: one for each episode that waits, and the spares."""
+        """Starts as many servers as are wanted: one for each episode that waits, and the spares."""
         if self._closed:
             return
         at_work = len(self._leases) + self._busy
@@ -222,7 +222,7 @@ class Pool:
             if server is None:
                 self._failure = failure
             elif not self._closed:
-                self.tally.started += 1
+                self.counts.started += 1
                 self._idle.append(server)
                 server = None
         if server is not None:  # closed in the meantime
@@ -241,11 +241,11 @@ class Pool:
             self._busy -= 1
             closed = self._closed
             if good and not closed:
-                self.tally.kept += not restored
-                self.tally.restored += restored
+                self.counts.kept += not restored
+                self.counts.restored += restored
                 self._idle.append(server)
             else:
-                self.tally.replaced += 1
+                self.counts.replaced += 1
             self._changed.notify_all()
         if not good or closed:
             self._discard(server)
@@ -264,6 +264,6 @@ class Pool:
 
 
 def tell(text: str) -> None:
-    """Says on standard error what takes long."""
+    """Prints a line on standard error, about something that takes long."""
     with suppress(OSError, ValueError):
         print(f"mab_gym: {text}", file=sys.stderr, flush=True)

@@ -1,8 +1,9 @@
-"""Whose a container is: a lock that dies with its process, and a janitor that cleans up after it.
+"""The process lock, which says to which process a container belongs, and the reaper, which removes its containers.
 
 Every process that starts containers holds a lock on a file of its own and labels its containers with the file's name.
-A janitor, a small process beside it, waits for the end of a pipe that only the owner's end closes; then it removes what
-is left, whatever ended the owner. Should the janitor die as well, whoever comes next finds a lock that nobody holds.
+The reaper is a small process beside it. It waits for the end of a pipe, which closes when the owner ends, however that
+happens; then it removes the containers that are left. If the reaper dies as well, the next process that starts
+containers finds a lock that nobody holds, and removes them.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-_JANITOR = Path(__file__).with_name("janitor.py")
+_REAPER = Path(__file__).with_name("_reaper.py")
 
 
 def owners_folder() -> Path:
-    """Where the locks of this machine's and user's processes lie."""
+    """Returns the folder with the locks of this user's processes on this machine."""
     return Path(platformdirs.user_cache_dir("mab_gym", appauthor=False)) / "owners"
 
 
 class Owner:
-    """This process, as long as it lives.
+    """This process as the owner of containers, as long as it lives.
 
     Attributes:
-        name: What its containers are labelled with.
+        name: The label of its containers.
     """
 
     def __init__(self) -> None:
@@ -38,10 +39,10 @@ class Owner:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = str(uuid.uuid4())
         self._path = folder / f"{self.name}.lock"
-        self._lock = FileLock(self._path, thread_local=False)  # whichever thread gives it up
+        self._lock = FileLock(self._path, thread_local=False)  # any thread may release it
         self._lock.acquire()
-        self._janitor: subprocess.Popen[bytes] | None = subprocess.Popen(
-            [sys.executable, "-P", str(_JANITOR), self.name, str(self._path)],
+        self._reaper: subprocess.Popen[bytes] | None = subprocess.Popen(
+            [sys.executable, "-P", str(_REAPER), self.name, str(self._path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,22 +50,22 @@ class Owner:
         )
 
     def close(self) -> None:
-        """Ends the ownership; the janitor looks once more and goes."""
-        janitor, self._janitor = self._janitor, None
-        if janitor is None:
+        """Releases the lock; the reaper removes what is left and ends."""
+        reaper, self._reaper = self._reaper, None
+        if reaper is None:
             return
         self._lock.release()
-        if janitor.stdin is not None:
+        if reaper.stdin is not None:
             with suppress(OSError):
-                janitor.stdin.close()
-        # It waits for an engine that is down; this process does not.
+                reaper.stdin.close()
+        # The reaper waits for an engine that is down; this process does not.
         with suppress(subprocess.TimeoutExpired):
-            janitor.wait(timeout=5)
-        janitor.returncode = janitor.returncode or 0
+            reaper.wait(timeout=5)
+        reaper.returncode = reaper.returncode or 0
 
 
 def is_alive(name: str) -> bool:
-    """Whether the owner of this name still lives, as far as this machine can tell."""
+    """Returns True if the owner of this name still lives, as far as this machine can tell."""
     path = owners_folder() / f"{name}.lock"
     if not path.exists():
         return False
@@ -82,7 +83,7 @@ _GUARD = threading.Lock()
 
 
 def this_process() -> Owner:
-    """The owner that this process is; a fork of it is another."""
+    """Returns the owner that this process is; a forked child is another one."""
     with _GUARD:
         if os.getpid() not in _OWNERS:
             _OWNERS.clear()
@@ -91,7 +92,7 @@ def this_process() -> Owner:
 
 
 def end_of_this_process() -> None:
-    """Gives the ownership up, where this process has one."""
+    """Closes the owner that this process is, where it is one."""
     with _GUARD:
         owner = _OWNERS.pop(os.getpid(), None)
     if owner is not None:

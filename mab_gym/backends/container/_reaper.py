@@ -1,6 +1,6 @@
-"""Waits until the process that started it is gone, and removes the containers which that one has left.
+"""Waits until the process that started it has ended, and removes the containers that the process has left.
 
-Run as a script of its own, with the owner's name and the file of its lock; needs nothing but the Docker SDK.
+It runs as a script, with the owner's name and the file of its lock, and needs nothing but the Docker SDK.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 PATIENCE: Final = 600.0
-"""Seconds for which it tries where the engine does not answer."""
+"""Seconds that it goes on trying while the engine does not answer."""
 _PAUSE: Final = 1.0
 
 
 def remove_all(owner: str) -> bool:
-    """Removes the owner's containers; False where some may be left."""
+    """Removes the owner's containers; returns False where some may be left."""
     import docker  # noqa: PLC0415  (only needed at the end)
 
     try:

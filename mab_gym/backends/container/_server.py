@@ -12,17 +12,17 @@ from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL
 
 PROBE_TIMEOUT = 5.0
-"""Seconds for the answer to whether a server answers."""
+"""Seconds to wait for the answer to a probe."""
 
 
 class Answering:
-    """Whether a container's HAPI answers searches; what has just begun to listen may not yet."""
+    """Tells if a container's HAPI answers searches; one that has just begun to listen may not yet."""
 
     def __init__(self) -> None:
         self._transport: Transport | None = None
 
     def __call__(self, running: Running) -> bool:
-        """Asks once."""
+        """Returns True if it answers now."""
         if self._transport is None or self._transport.base_url != running.base_url:
             self._transport = Transport(running.base_url, timeout=PROBE_TIMEOUT)
         try:
@@ -35,9 +35,9 @@ class SnapshotServer:
     """A container of a snapshot, ready to work.
 
     Args:
-        engine: Where it runs.
+        engine: The Docker engine.
         running: The container; its server answers.
-        state: What it must hold.
+        state: The state of the snapshot.
         timeout: Seconds for one answer.
 
     Attributes:
@@ -45,7 +45,7 @@ class SnapshotServer:
         live: The episode's conversation with it.
 
     Raises:
-        InfrastructureError: It holds something else.
+        InfrastructureError: The server is not in the state of the snapshot.
     """
 
     def __init__(self, engine: Engine, running: Running, state: State, timeout: float) -> None:
@@ -60,7 +60,7 @@ class SnapshotServer:
             raise InfrastructureError(f"container {running.name} does not hold what its snapshot says: {wrong}")
 
     def is_at_snapshot(self, written: Iterable[str]) -> bool:
-        """Whether what it holds is what the snapshot holds: the proof.
+        """Proves that the server holds what the snapshot holds; returns False where it does not.
 
         Args:
             written: The resource types that were written to.

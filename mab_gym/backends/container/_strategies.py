@@ -1,4 +1,4 @@
-"""How a server goes back to its snapshot after an episode that wrote; one that wrote nothing needs none of this."""
+"""Strategies: the ways in which a server goes back to its snapshot after an episode that wrote something."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ class Strategy(Protocol):
 
     Attributes:
         name: As environment files name it.
-        spares: How many servers beyond those at work are kept ready, unless somebody says otherwise.
+        spares: The usual number of servers that are kept ready beyond those at work.
     """
 
     name: str
     spares: int
 
     def restore(self, server: SnapshotServer) -> bool:
-        """Takes a server back; False where it cannot be shown to be there, and has to be replaced."""
+        """Takes a server back; returns False where it is not proven to be there, and has to be replaced."""
         ...
 
 
 class Snapshot:
-    """A fresh container for every episode that follows one which wrote; spare ones hide how long it takes to start."""
+    """Gives every episode after one that wrote a fresh container; spare ones hide the time that a start takes."""
 
     name = "snapshot"
     spares = 1
 
     def restore(self, server: SnapshotServer) -> bool:
-        """Always False: the container has served its time."""
+        """Returns False: the container is replaced."""
         return False
 
 
 class Undo:
-    """The server runs on: what the episode created is deleted and expunged, and the state must be as before."""
+    """Deletes and expunges what the episode created; the server runs on, and its state must be as before."""
 
     name = "undo"
     spares = 0
 
     def restore(self, server: SnapshotServer) -> bool:
-        """Deletes, expunges, and proves."""
+        """Deletes, expunges, and proves the state."""
         try:
             written = server.live.types
             return server.live.take_back() and server.is_at_snapshot(written)
@@ -55,7 +55,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {each.name: each for each in (Undo()
 
 
 def strategy(name: str) -> Strategy:
-    """A strategy by its name.
+    """Returns a strategy by its name.
 
     Raises:
         UsageError: There is none of this name.

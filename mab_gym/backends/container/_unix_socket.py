@@ -1,4 +1,4 @@
-"""The Docker SDK's way to a Unix socket, mended: the SDK's own leaves a socket open where nobody listens."""
+"""A mended connection of the Docker SDK to a Unix socket: the SDK leaves a socket open where nobody listens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Adapter(UnixHTTPAdapter):
 
 
 def close_what_cannot_connect(client: Any) -> None:
-    """Makes a client of the SDK close the sockets that could not connect, where it goes by a Unix socket."""
+    """Makes a client of the SDK that uses a Unix socket close the sockets that could not connect."""
     api = client.api
     its_own = api.get_adapter(api.base_url)
     if isinstance(its_own, UnixHTTPAdapter):

@@ -1,4 +1,4 @@
-"""The embedded FHIR server as a backend: in process, reset in microseconds, its own faults told from its answers."""
+"""The embedded FHIR server as a backend: in this process, reset in microseconds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mab_gym.fhir.store._table import Table
 
 
 class EmbeddedSession(Session):
-    """A session of one episode: a fault of the server's own is no answer, and threads take turns.
+    """A session of one episode. A fault of the server is an `InfrastructureError`, and threads take turns.
 
-    A request takes microseconds of the one processor that Python gives to all threads, so nobody waits long.
+    A request takes microseconds of the one processor that Python gives to all threads, so no thread waits long.
     """
 
     __slots__ = ()
@@ -34,12 +34,12 @@ class EmbeddedSession(Session):
             return super().handle(request)
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """See `World.prepare`."""
+        """Goes back to the snapshot with resources laid over it."""
         with READING:
             super().prepare(resources)
 
     def failed(self, request: Request, error: Exception) -> NoReturn:
-        """Says that the server is at fault, in the place of an answer that an agent would take for its own fault.
+        """Raises in place of a response, which an agent would take for its own fault.
 
         Raises:
             InfrastructureError: Always.
@@ -52,7 +52,7 @@ class EmbeddedSession(Session):
 
 
 class EmbeddedBackend:
-    """A `Server` over an archive or over tables in memory; see `Backend` for the attributes."""
+    """A `Server` over an archive or over tables in memory, as a `Backend`."""
 
     capacity: int | None = None
     deterministic = True
@@ -72,20 +72,20 @@ class EmbeddedBackend:
         self.digest = digest
 
     def open(self) -> EmbeddedSession:
-        """A new session at the snapshot; costs microseconds."""
+        """Opens a new session at the snapshot, in microseconds."""
         return EmbeddedSession(self.server)
 
     def close(self) -> None:
-        """Nothing to give back: the archive is dropped when the last session is gone."""
+        """Does nothing: the archive is dropped when the last session is gone."""
 
 
 _OPEN: Opened[EmbeddedBackend] = Opened()
 _BY_DIGEST: WeakValueDictionary[str, EmbeddedBackend] = WeakValueDictionary()
-"""The backends in memory and in use; a file of the same contents, as another process builds it, is held once."""
+"""The backends in use, by digest: files of equal contents, as several processes build them, are held once."""
 
 
 def embedded_backend(archive: Path) -> EmbeddedBackend:
-    """The backend over an archive; one process opens (and verifies) each archive once, and again where it was replaced.
+    """Opens the backend over an archive: each file once in a process, and again where it was replaced.
 
     Args:
         archive: The archive's file.

@@ -1,4 +1,4 @@
-"""A FHIR server somewhere else, which others may use, too: read from only, or written to with everything taken back."""
+"""A FHIR server somewhere else, which others may use, too: nothing is written to it, or everything is undone."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from mab_gym.fhir.store._overlay import Write
 REFUSED: Final = "refused"
 UNDONE: Final = "undone"
 WRITES: Final = (REFUSED, UNDONE)
-"""What becomes of an agent's POSTs: none is sent, or what they created is deleted when the episode ends."""
+"""The ways with an agent's POSTs: none is sent, or what they created is deleted when the episode ends."""
 
 
 class RemoteSession:
-    """A view of a remote server; see `RecordSession`."""
+    """One episode's view of a remote server; a `RecordSession`."""
 
     def __init__(self, transport: Transport, undoing: bool) -> None:
         self._live = LiveServer(transport)
         self._undoing = undoing
         self._written: tuple[Write, ...] | None = None
-        # For whoever drops an episode in the middle, and at the end of the process.
+        # For an episode that is dropped in the middle, and at the end of the process.
         weakref.finalize(self, _tidy, self._live)
 
     @property
     def writes(self) -> Sequence[Write]:
-        """What the episode has written, though it may have been taken back by now."""
+        """The resources that the episode has written, though they may have been undone by now."""
         return self._live.writes if self._written is None else self._written
 
     def handle(self, request: Request) -> Response:
-        """Puts a request to the server, or refuses one whose effect could not be taken back.
+        """Sends a request to the server, or refuses one that could not be undone.
 
         Raises:
             InfrastructureError: The server gives no answer.
@@ -50,7 +50,7 @@ class RemoteSession:
         return self._live.handle(request)
 
     def release(self) -> None:
-        """Ends the episode: what was created is deleted, and expunged where the server knows how.
+        """Ends the episode: deletes what was created, and expunges it where the server can.
 
         Raises:
             InfrastructureError: Something is still there; the text names it.
@@ -81,7 +81,7 @@ class RemoteSession:
             self._written = None
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """Refuses: nothing is laid over a server that others use, too.
+        """Refuses: others use this server, too.
 
         Raises:
             UsageError: Always.
@@ -96,7 +96,7 @@ def _tidy(live: LiveServer) -> None:
 
 
 class RemoteBackend:
-    """A FHIR R4 server by its base URL; see `Backend` for the attributes.
+    """A FHIR R4 server by its base URL, as a `Backend`.
 
     Args:
         base_url: As in ``http://localhost:8080/fhir``. Headers and a token come from the environment (see
@@ -126,7 +126,7 @@ class RemoteBackend:
         self.digest = f"remote:{self.base_url}"
 
     def open(self) -> RemoteSession:
-        """A new view."""
+        """Opens a new session."""
         return RemoteSession(self._transport, self._undoing)
 
     def close(self) -> None:
