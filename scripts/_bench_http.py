@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 
 FIXTURE = Path(__file__).resolve().parent.parent / "tests" / "fhir" / "recordings" / "first" / "fixture.ndjson.xz"
 JSON = {"Content-Type": "application/fhir+json"}
@@ -51,7 +51,7 @@ def over_http(base_url: str) -> tuple[Send, http.client.HTTPConnection]:
     return send, connection
 
 
-def in_process(server: Server) -> Send:
+def in_process(server: FhirServer) -> Send:
     """Asks a session directly."""
     session = server.open()
     headers = {name.lower(): value for name, value in JSON.items()}
@@ -149,7 +149,7 @@ def main(base_url: str) -> None:
     try:
         theirs, theirs_connection = over_http(base_url)
         ours, ours_connection = over_http(ours_url)
-        inside = in_process(Server({}))
+        inside = in_process(FhirServer({}))
         with closing(theirs_connection), closing(ours_connection):
             for name, send in (("the real one", theirs), ("ours over HTTP", ours), ("ours in process", inside)):
                 begun = time.perf_counter()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mab_gym.cohort._generate import generate
 from mab_gym.cohort._spec import CANONICAL, scaled
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.store._archive import open_archive, write_archive
 
 QUERIES = ("Observation?patient={}&code=K", "Observation?patient={}&code=MG&date=ge2023-01-01", "Condition?patient={}")
@@ -21,7 +21,7 @@ ASKED = 90
 def searches(path: Path, people: int) -> list[float]:
     """Median microseconds of each query, each of them asked once of each of some people."""
     archive = open_archive(path)
-    session, ids = Server(archive.tables).open(), list(archive.tables["Patient"].ids)[:people]
+    session, ids = FhirServer(archive.tables).open(), list(archive.tables["Patient"].ids)[:people]
     step = max(1, people // (ASKED + 1))
     found = []
     for query in QUERIES:

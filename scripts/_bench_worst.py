@@ -42,7 +42,7 @@ from _own_faults import FaultLog, described
 
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._environment_file import read_environment
-from mab_gym.fhir.http._server import Session
+from mab_gym.fhir.http._server import FhirSession
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, OF_A_SHAPE = 100, 2
@@ -106,7 +106,7 @@ class Workbench:
         self.limit = limit
         self.base_url = env.scenario.backend.base_url
         session = env.scenario.backend.open()
-        assert isinstance(session, Session)
+        assert isinstance(session, FhirSession)
         ids = {kind: table.table.ids for kind, table in session.server.tables.items()}
         self.grammar = Grammar(0, sampled(session, ids), self.base_url)
 

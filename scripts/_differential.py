@@ -40,7 +40,7 @@ from _differential_fixtures import FixtureMaker, Resource, closure, key_of, refe
 from _differential_requests import Ask, RequestMaker
 
 from mab_gym.fhir.http._checks import check_resource, read_body
-from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
 from mab_gym.fhir.model._filter import split_alternatives
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
@@ -170,7 +170,7 @@ class Embedded:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self.server = Server({}, base_url)
+        self.server = FhirServer({}, base_url)
         self._tables: dict[str, tuple[Table, Positions]] = {}
         self._bodies: dict[str, tuple[dict[str, Any], int, str]] = {}
 
@@ -199,7 +199,7 @@ class Embedded:
         """Counts database ids from where the other server does."""
         later = first - 1
         tables = {name: (table, [place + later for place in places]) for name, (table, places) in self._tables.items()}
-        self.server = Server(tables, self.base_url)
+        self.server = FhirServer(tables, self.base_url)
 
     def _taken(self, resource: Resource, known: set[str]) -> tuple[dict[str, Any], int, str]:
         """A resource as it is stored, and what the server says to it; what it refuses is stored as it is."""
@@ -240,10 +240,10 @@ class Embedded:
             answers["search_back"] = self._send(session, "GET", f"{self.base_url}/{kind}?_id={logical_id}")
         return answers
 
-    def open(self) -> Session:
+    def open(self) -> FhirSession:
         return self.server.open()
 
-    def _send(self, session: Session, method: str, url: str, ask: Ask | None = None) -> Answer:
+    def _send(self, session: FhirSession, method: str, url: str, ask: Ask | None = None) -> Answer:
         headers = {name.lower(): value for name, value in (ask.headers if ask else ())}
         target = url.removeprefix(self.base_url).removeprefix("/")
         try:

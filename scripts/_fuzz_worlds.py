@@ -22,7 +22,7 @@ from mab_gym.backends import RecordSession
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._vector import MedicalRecordVectorEnv
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def open_world(name: str) -> World:
     env = MedicalRecordEnv(environment)
     session = env.scenario.backend.open()
     inner: Any = getattr(session, "_inner", session)
-    assert isinstance(inner, Session)
+    assert isinstance(inner, FhirSession)
     ids = {kind: table.table.ids for kind, table in inner.server.tables.items()}
     grammar = Grammar(0, sampled(session, ids), env.scenario.backend.base_url)
     vector = MedicalRecordVectorEnv(environment, LANES, AutoresetMode.DISABLED)

@@ -17,15 +17,15 @@ from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
 DWELLS = """
-from mab_gym.fhir.http._server import Session
-answer = Session._answer
+from mab_gym.fhir.http._server import FhirSession
+answer = FhirSession._answer
 def dwells(session, request):
     import time
     ends = time.process_time() + SECONDS
     while "WORD" in request.target and "probe" not in request.target and time.process_time() < ends:
         pass
     return answer(session, request)
-Session._answer = dwells
+FhirSession._answer = dwells
 """
 RAISES = """
 from mab_gym.episode import Episode

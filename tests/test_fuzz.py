@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Response, Session
+from mab_gym.fhir.http._server import FhirSession, Request, Response
 from tests.conftest import ROOT
 from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
 ACTIONS = 20_000
-Answers = Callable[[Session, Request], Response]
+Answers = Callable[[FhirSession, Request], Response]
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +60,10 @@ def found(tool: Any, bench: Any, world: str, count: int = 40) -> dict[str, Any]:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], None]:
     """Has sessions answer as a function does that is given the true way, too."""
-    true = Session.handle
+    true = FhirSession.handle
 
-    def plant(instead: Callable[[Answers, Session, Request], Response]) -> None:
-        monkeypatch.setattr(Session, "handle", lambda self, request: instead(true, self, request))
+    def plant(instead: Callable[[Answers, FhirSession, Request], Response]) -> None:
+        monkeypatch.setattr(FhirSession, "handle", lambda self, request: instead(true, self, request))
 
     return plant  # type: ignore[return-value]
 
@@ -105,14 +105,14 @@ def test_searches_find_something(tool: Any, bench: Any) -> None:
 def test_a_write_that_outlives_its_episode_is_found_and_made_small(
     tool: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = Session.reset
+    true = FhirSession.reset
 
-    def forgets_to(session: Session) -> None:
+    def forgets_to(session: FhirSession) -> None:
         if not hasattr(session, "_overlay") or session.written < 2:
             true(session)  # what an agent wrote several times stays
 
     world = bench.world("canonical")
-    monkeypatch.setattr(Session, "reset", forgets_to)
+    monkeypatch.setattr(FhirSession, "reset", forgets_to)
     kinds = found(tool, bench, "canonical")
     assert "state" in kinds
     finding = kinds["state"]
@@ -120,14 +120,14 @@ def test_a_write_that_outlives_its_episode_is_found_and_made_small(
     assert sum(len(lane.actions) for lane in small.lanes) <= sum(
         len(lane.actions) for lane in bench.plan(finding.seed).lanes
     )
-    monkeypatch.setattr(Session, "reset", true)
+    monkeypatch.setattr(FhirSession, "reset", true)
     world.env.reset(seed=0)
 
 
 def test_a_write_that_others_see_is_found(tool: Any, bench: Any, answers: Any) -> None:
-    shared: list[Session] = []
+    shared: list[FhirSession] = []
 
-    def together(true: Answers, session: Session, request: Request) -> Response:
+    def together(true: Answers, session: FhirSession, request: Request) -> Response:
         if request.target.startswith("Basic"):  # all sessions share one type
             shared[:] = shared or [session]
             return true(shared[0], request)
@@ -156,7 +156,7 @@ def test_episodes_side_by_side_that_see_one_another_are_found_and_made_small(
 
 
 def test_a_dear_request_is_found(tool: Any, answers: Any) -> None:
-    def dwells(true: Answers, session: Session, request: Request) -> Response:
+    def dwells(true: Answers, session: FhirSession, request: Request) -> Response:
         ends = time.process_time() + 0.3
         while "_sort" in request.target and time.process_time() < ends:
             pass
@@ -182,22 +182,22 @@ def test_a_dear_request_is_found(tool: Any, answers: Any) -> None:
 def test_what_must_not_happen_is_found(
     tool: Any, bench: Any, monkeypatch: pytest.MonkeyPatch, kind: str, fault: Callable[[], Any]
 ) -> None:
-    true = Session._route
+    true = FhirSession._route
     bench.world("official")
 
-    def route(self: Session, request: Request) -> Response:
+    def route(self: FhirSession, request: Request) -> Response:
         response = true(self, request)
         if "_count" in request.target and "_summary" not in request.target:
             said = fault()
             return Response(200, said, {}) if isinstance(said, str) else response
         return response
 
-    monkeypatch.setattr(Session, "_route", route)
+    monkeypatch.setattr(FhirSession, "_route", route)
     assert kind in found(tool, bench, "official")
 
 
 def test_bytes_that_another_process_would_not_send_are_found(tool: Any, answers: Any) -> None:
-    def here(true: Answers, session: Session, request: Request) -> Response:
+    def here(true: Answers, session: FhirSession, request: Request) -> Response:
         response = true(session, request)
         return Response(response.status, response.body + " ", response.headers)
 

@@ -23,7 +23,7 @@ from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http import _server as server
 from mab_gym.fhir.http._searching import Searches
-from mab_gym.fhir.http._server import OWN_FAULT, Server, Session
+from mab_gym.fhir.http._server import OWN_FAULT, FhirServer, FhirSession
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.integrations._sessions import Session as Played
 from mab_gym.official import _rules as official
@@ -83,7 +83,7 @@ def test_an_internal_error_ends_the_episode_and_the_next_is_whole(
 
 
 def test_nothing_is_left_half_written(env: MedicalRecordEnv, caplog: pytest.LogCaptureFixture) -> None:
-    def fails(world: Session, resource: dict[str, Any], condition: str = "") -> NoReturn:
+    def fails(world: FhirSession, resource: dict[str, Any], condition: str = "") -> NoReturn:
         world.create("Patient", resource, "half done")
         raise ZeroDivisionError("a bug")
 
@@ -100,7 +100,7 @@ def test_nothing_is_left_half_written(env: MedicalRecordEnv, caplog: pytest.LogC
 def test_wherever_it_comes_up(env: MedicalRecordEnv, part: str, caplog: pytest.LogCaptureFixture) -> None:
     env.reset(seed=0)
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(Session, part, failing(ZeroDivisionError("a bug")))
+        broken.setattr(FhirSession, part, failing(ZeroDivisionError("a bug")))
         check_spoiled(env.step(LOOK), caplog)
 
 
@@ -115,8 +115,8 @@ def test_a_500_that_hapi_answers_is_an_answer(env: MedicalRecordEnv, monkeypatch
 
 
 def test_over_http_it_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "searches", failing(ZeroDivisionError("a bug")))
-    transport = httpx.ASGITransport(Application(SharedWorld(Server({}))))
+    monkeypatch.setattr(FhirSession, "searches", failing(ZeroDivisionError("a bug")))
+    transport = httpx.ASGITransport(Application(SharedWorld(FhirServer({}))))
 
     async def asked() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as client:
@@ -184,7 +184,7 @@ def test_a_case_that_cannot_be_staged_ends_at_its_first_step(
     env: MedicalRecordEnv, variant: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(Session, "prepare", failing(ZeroDivisionError("a bug")))
+        broken.setattr(FhirSession, "prepare", failing(ZeroDivisionError("a bug")))
         observation, _ = env.reset(seed=0, options={"case": "latest_magnesium/01", "variant": variant})
         assert observation["text"]
     check_spoiled(env.step(LOOK), caplog)

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.http._server import FhirServer
 from mab_gym.serve import listen, read_records, server_of_records
 from tests.fhir.comparing import RECORDINGS, in_process, lines, load, replay
 from tests.processes import PATIENCE, first_line, started
@@ -72,7 +72,7 @@ def over_http(session: requests.Session) -> Any:
 def test_bytes_are_those_of_the_embedded_server() -> None:
     """The recording of writes, asked over HTTP and in process: the same status, headers and bytes."""
     with serving("--empty") as base, requests.Session() as session:
-        there, here = over_http(session), in_process(Server({}, base).open(), base)
+        there, here = over_http(session), in_process(FhirServer({}, base).open(), base)
         load("writes", there, base)
         load("writes", here, base)
         count = 0

@@ -15,7 +15,7 @@ from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cli._console import errors, output, stages
 from mab_gym.cohort._locate import NAMED, named_archive
 from mab_gym.errors import UsageError
-from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.http._server import FhirServer
 from mab_gym.serve import (
     Application,
     Gate,
@@ -140,9 +140,9 @@ def _read_size(option: str, text: str) -> int:
     return size
 
 
-def _server(archive: str | None, empty: bool, records: Path | None) -> Server:
+def _server(archive: str | None, empty: bool, records: Path | None) -> FhirServer:
     if empty:
-        return Server({})
+        return FhirServer({})
     if records is not None:
         return server_of_records(records)
     name = archive or "canonical"

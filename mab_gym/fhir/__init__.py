@@ -2,3 +2,7 @@
 
 This layer knows FHIR and nothing of tasks, patients' stories or Gymnasium.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym.errors import RecordsError
-from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, Server
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, FhirServer
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._parse import parse_resource
@@ -58,7 +58,7 @@ def _read_record(path: Path, number: int, line: str) -> dict[str, Any]:
     return resource
 
 
-def server_of_records(path: Path, base_url: str = DEFAULT_BASE_URL) -> Server:
+def server_of_records(path: Path, base_url: str = DEFAULT_BASE_URL) -> FhirServer:
     """Returns a server with the resources of a file, in the file's order, as if they had been PUT one by one.
 
     Raises:
@@ -75,4 +75,4 @@ def server_of_records(path: Path, base_url: str = DEFAULT_BASE_URL) -> Server:
         meta = {"versionId": "1", "lastUpdated": stamp, **resource.pop("meta", {})}
         head = {"resourceType": resource.pop("resourceType"), "id": resource.pop("id")}
         resources.append({**head, "meta": meta, **resource})
-    return Server(build_positioned(resources), base_url)
+    return FhirServer(build_positioned(resources), base_url)

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Protocol
 
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.http._server import Session
+from mab_gym.fhir.http._server import FhirSession
 from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._quota import Quota, StorageAccount
 
@@ -62,13 +62,13 @@ class SharedPlace:
         limits: ServeLimits the number of requests that may wait to write.
     """
 
-    def __init__(self, session: Session, quota: Quota, limits: ServeLimits) -> None:
+    def __init__(self, session: FhirSession, quota: Quota, limits: ServeLimits) -> None:
         self.queue = limits.waiting
         self._session = session
         self._quota = quota
         self._account = StorageAccount()
         self._lock = Lock()
-        self._snapshot: Session | None = None  # the latest state or, during a write, the one before it
+        self._snapshot: FhirSession | None = None  # the latest state or, during a write, the one before it
 
     def turn(self, *, reading: bool) -> Hashable | None:
         """Returns the place itself for writing requests, which take turns."""
@@ -96,7 +96,7 @@ class SharedPlace:
             self._snapshot = None
             self._quota.book(self._account, 0)
 
-    def _reader(self) -> Session:
+    def _reader(self) -> FhirSession:
         """Returns a copy of the current snapshot for one request, which sets its own base URL."""
         known = self._snapshot
         # During a write, readers see the snapshot from before it; if there is none, they wait for the write.
@@ -125,7 +125,7 @@ class OwnPlace:
         busy: The number of requests that wait for it or are being answered.
     """
 
-    def __init__(self, session: Session, quota: Quota, limits: ServeLimits, others: SessionPlace) -> None:
+    def __init__(self, session: FhirSession, quota: Quota, limits: ServeLimits, others: SessionPlace) -> None:
         self.queue = limits.session_waiting
         self._session = session
         self._quota = quota

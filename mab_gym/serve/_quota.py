@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.http._server import Session
+from mab_gym.fhir.http._server import FhirSession
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.serve._limits import MIB, ServeLimits
 
@@ -42,7 +42,7 @@ class Quota:
         self._pooled = 0
         self._lock = Lock()
 
-    def write(self, account: StorageAccount, session: Session, request: Request) -> Response:
+    def write(self, account: StorageAccount, session: FhirSession, request: Request) -> Response:
         """Answers a request that may write; a write that does not fit is undone.
 
         Raises:

@@ -10,8 +10,8 @@ from http.cookies import CookieError, SimpleCookie
 from itertools import islice
 from typing import Protocol
 
-from mab_gym.fhir.hapi._counter_ids import Chance
-from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.hapi._counter_ids import CounterIds
+from mab_gym.fhir.http._server import FhirServer
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._places import OwnPlace, SessionPlace, SharedPlace
@@ -60,7 +60,7 @@ class SharedWorld:
         limits: The limits of the session.
     """
 
-    def __init__(self, server: Server, limits: ServeLimits | None = None) -> None:
+    def __init__(self, server: FhirServer, limits: ServeLimits | None = None) -> None:
         limits = limits or ServeLimits()
         self._place = SharedPlace(server.open(), Quota(limits, shared=True), limits)
 
@@ -88,7 +88,7 @@ class OwnWorlds:
         limits: The limits of sessions.
     """
 
-    def __init__(self, server: Server, limits: ServeLimits | None = None) -> None:
+    def __init__(self, server: FhirServer, limits: ServeLimits | None = None) -> None:
         self._server = server
         self._limits = limits or ServeLimits()
         self._quota = Quota(self._limits, shared=False)
@@ -96,7 +96,7 @@ class OwnWorlds:
         self._untouched: OrderedDict[str, OwnPlace] = OrderedDict()
         self._written: OrderedDict[str, OwnPlace] = OrderedDict()
         snapshot = server.open()
-        snapshot.chance = Chance(_FAR_AWAY)  # its links are never a session's own
+        snapshot.counter_ids = CounterIds(_FAR_AWAY)  # its links are never a session's own
         self._snapshot = SharedPlace(snapshot, self._quota, self._limits)
 
     def place(self, headers: Mapping[str, str], *, reading: bool) -> tuple[SessionPlace, str | None]:

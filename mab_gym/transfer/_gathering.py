@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mab_gym.fhir.http._checks import StorageError, check_amounts, check_lengths, check_numbers
+from mab_gym.fhir.http._checks import IndexingError, check_amounts, check_lengths, check_numbers
 from mab_gym.fhir.http._server import DEFAULT_NOW
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._json_text import compact
@@ -92,7 +92,7 @@ class Gathering:
             check_amounts(resource, updating=True)
             check_lengths(resource)
             check_numbers(resource)
-        except StorageError as error:
+        except IndexingError as error:
             reason = str(error.issues[0].diagnostics).partition("; SQL")[0]
             raise RefusedError(f"a number that no FHIR server indexes: {reason}") from None
         except FhirError as error:

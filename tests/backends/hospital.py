@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mab_gym.fhir.http._server import Request, Response, Session
+from mab_gym.fhir.http._server import FhirSession, Request, Response
 from tests.fhir.serving import ids, observation, patient, quantity, serve
 
 CUT = "cut"
@@ -29,7 +29,7 @@ class Hospital:
     """
 
     base: str
-    session: Session
+    session: FhirSession
     seen: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
     fault: Callable[[str, str], int | float | str | None] = lambda method, target: None
 
@@ -45,7 +45,7 @@ class Hospital:
 
 
 @contextmanager
-def hospital(session: Session | None = None) -> Iterator[Hospital]:
+def hospital(session: FhirSession | None = None) -> Iterator[Hospital]:
     """A running hospital: one patient with two potassiums, unless something else is given."""
     known = (patient("S1"), observation("1", "S1", valueQuantity=quantity(4.0)), observation("2", "S1"))
     held = session or serve(known)

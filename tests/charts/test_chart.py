@@ -23,7 +23,7 @@ from mab_gym.cohort._locate import archive_path
 from mab_gym.cohort._spec import CANONICAL
 from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.model._parse import parse_resource
 from mab_gym.fhir.store._archive import Archive, open_archive
 from mab_gym.fhir.store._build import build_tables
@@ -72,7 +72,7 @@ PERSON = {
 
 
 def test_a_chart_holds_what_the_server_finds(canonical: Archive) -> None:
-    server = Server(canonical.tables).open()
+    server = FhirServer(canonical.tables).open()
     for mrn in list(canonical.tables["Patient"].ids)[3:100:40]:
         chart = read_chart(canonical, str(mrn))
         for code in ("K", "MG", "GLU"):

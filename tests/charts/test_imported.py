@@ -16,7 +16,7 @@ from mab_gym.charts._page import page
 from mab_gym.charts._summary import summarize
 from mab_gym.cli.app import app
 from mab_gym.errors import MabGymError
-from mab_gym.fhir.http._server import DEFAULT_NOW, OWN_FAULT, Request, Server, Session
+from mab_gym.fhir.http._server import DEFAULT_NOW, OWN_FAULT, FhirServer, FhirSession, Request
 from mab_gym.fhir.model._definitions import elements, resource_types, search_parameters
 from mab_gym.fhir.model._json_text import DecimalNumber
 from mab_gym.fhir.store._archive import open_archive, write_archive
@@ -74,12 +74,12 @@ def _searches(resource_type: str) -> Iterator[str]:
 def test_no_search_fails_over_what_was_imported(tmp_path: Path, seed: int) -> None:
     (tmp_path / "a.ndjson").write_text("".join(written(each) + "\n" for each in resources(seed, 2)), encoding="utf-8")
     import_files(tmp_path / "a.ndjson", tmp_path / "a.mab", "a")
-    session = Server(open_archive(tmp_path / "a.mab").tables).open()
+    session = FhirServer(open_archive(tmp_path / "a.mab").tables).open()
     failed = [url for url in resource_types() for url in _searches(url) if _fails(session, url)]
     assert failed == []
 
 
-def _fails(session: Session, url: str) -> bool:
+def _fails(session: FhirSession, url: str) -> bool:
     answer = session.handle(Request("GET", url))
     return answer.status == 500 and OWN_FAULT in answer.body
 
@@ -89,7 +89,7 @@ def test_an_event_of_which_nothing_is_known(tmp_path: Path) -> None:
     timing = {"event": [None, "2020-02-03"], "_event": [unknown, None]}
     charge = {"resourceType": "ChargeItem", "id": "c", "status": "billable", "code": {"text": "x"}}
     path = archive(tmp_path, {**charge, "subject": {"reference": "Patient/p1"}, "occurrenceTiming": timing})
-    answer = Server(open_archive(path).tables).open().handle(Request("GET", "ChargeItem?occurrence=2020"))
+    answer = FhirServer(open_archive(path).tables).open().handle(Request("GET", "ChargeItem?occurrence=2020"))
     assert [entry["resource"]["id"] for entry in json.loads(answer.body)["entry"]] == ["c"]
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 
 RECORDINGS = Path(__file__).parent / "recordings"
 BASE = "http://localhost:8080/fhir"
@@ -49,7 +49,7 @@ def lines(recording: str, name: str) -> Iterator[str]:
         yield from file
 
 
-def in_process(session: Session, base: str = BASE) -> Send:
+def in_process(session: FhirSession, base: str = BASE) -> Send:
     """Sends as the ``requests`` library would, which percent-encodes what it must, but without a socket."""
 
     def send(method: str, url: str, headers: Mapping[str, str], body: str | None) -> Answer:

@@ -6,44 +6,44 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.model._parse import parse_resource
 from mab_gym.fhir.store._build import build_tables
 
 Resource = Mapping[str, Any]
 
 
-def serve(resources: Iterable[Resource]) -> Session:
+def serve(resources: Iterable[Resource]) -> FhirSession:
     """A session over resources, loaded in this order."""
     parsed: list[dict[str, Any]] = []
     for resource in resources:
         body = dict(parse_resource(json.dumps(resource), resource["resourceType"]))
         meta = {"versionId": "1", "lastUpdated": f"2023-01-01T00:00:00.{len(parsed):03d}+00:00"}
         parsed.append({"resourceType": body.pop("resourceType"), "id": body.pop("id"), "meta": meta, **body})
-    return Server({table.resource_type: table for table in build_tables(parsed)}).open()
+    return FhirServer({table.resource_type: table for table in build_tables(parsed)}).open()
 
 
-def get(session: Session, target: str, **headers: str) -> Response:
+def get(session: FhirSession, target: str, **headers: str) -> Response:
     return session.handle(Request("GET", target, headers))
 
 
-def bundle(session: Session, target: str) -> dict[str, Any]:
+def bundle(session: FhirSession, target: str) -> dict[str, Any]:
     response = get(session, target)
     assert response.status == 200, response.body
     body: dict[str, Any] = json.loads(response.body)
     return body
 
 
-def ids(session: Session, target: str) -> list[str]:
+def ids(session: FhirSession, target: str) -> list[str]:
     return [entry["resource"]["id"] for entry in bundle(session, target).get("entry", [])]
 
 
-def refusal(session: Session, target: str) -> tuple[int, str]:
+def refusal(session: FhirSession, target: str) -> tuple[int, str]:
     response = get(session, target)
     return response.status, json.loads(response.body)["issue"][0]["diagnostics"]
 
 
-def relative(session: Session, url: str) -> str:
+def relative(session: FhirSession, url: str) -> str:
     return url.removeprefix(session.server.base_url).removeprefix("/")
 
 

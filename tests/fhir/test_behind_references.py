@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
 from tests.fhir.serving import Resource, get, ids, observation, patient, refusal, serve
 
 STATUSES = ("final", "amended", "registered")
@@ -35,9 +35,9 @@ def measured(number: int) -> Resource:
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
+def session() -> FhirSession:
     names = ("back\\", "back\\%x", "backslash", "back%y", "back_z")
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for resource in (
         *({"resourceType": "Organization", "id": f"zo{i}", "name": name} for i, name in enumerate(names, 1)),
         patient("zp1", birthDate="2000-01-01", active=True),
@@ -80,7 +80,7 @@ def session() -> Session:
         ("Observation?status:below=final", ["zz0", "zz3"]),
     ],
 )
-def test_what_is_found(session: Session, target: str, found: list[str]) -> None:
+def test_what_is_found(session: FhirSession, target: str, found: list[str]) -> None:
     assert ids(session, target) == found
 
 
@@ -113,14 +113,14 @@ MODIFIERS = 'HAPI-2498: Unsupported search modifier(s): "[:'
         ("Observation?_include=Observation:foo&bar=1", 400, "HAPI-0524: "),
     ],
 )
-def test_refusals(session: Session, target: str, status: int, start: str) -> None:
+def test_refusals(session: FhirSession, target: str, status: int, start: str) -> None:
     found = refusal(session, target)
     assert found[0] == status
     assert found[1].startswith(start)
 
 
 @pytest.mark.parametrize(("path", "total"), [("Observation/zz1/_history", 1), ("Observation/_history", 6)])
-def test_a_history_may_be_counted_alone(session: Session, path: str, total: int) -> None:
+def test_a_history_may_be_counted_alone(session: FhirSession, path: str, total: int) -> None:
     found = json.loads(session.handle(Request("GET", f"{path}?_summary=count")).body)
     assert found["total"] == total
     assert "entry" not in found
@@ -132,8 +132,8 @@ ANY = ["ws4", "ws1", "ws2", "ws3", "ws0", "ws5"]
 
 
 @pytest.fixture(scope="module")
-def requests() -> Session:
-    session = Server({}).open()
+def requests() -> FhirSession:
+    session = FhirServer({}).open()
     orders: Iterator[Resource] = (
         {
             "resourceType": "ServiceRequest",
@@ -187,7 +187,7 @@ def requests() -> Session:
         ("requester:Patient.gender:not-in=" + IN_STATUS, ["ws2", "ws3"]),
     ],
 )
-def test_what_is_not_wanted_behind_a_reference(requests: Session, question: str, found: list[str]) -> None:
+def test_what_is_not_wanted_behind_a_reference(requests: FhirSession, question: str, found: list[str]) -> None:
     assert ids(requests, f"ServiceRequest?{question}") == found
 
 
@@ -200,7 +200,7 @@ def test_what_is_not_wanted_behind_a_reference(requests: Session, question: str,
         ("requester:Patient.organization=", 400, "HAPI-1101: "),
     ],
 )
-def test_labels_behind_references(requests: Session, question: str, status: int, start: str) -> None:
+def test_labels_behind_references(requests: FhirSession, question: str, status: int, start: str) -> None:
     found = refusal(requests, f"ServiceRequest?{question}")
     assert found[0] == status
     assert found[1].startswith(start)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.fhir.store._budget import DEFAULT_LIMITS, Budget, Limits
+from mab_gym.fhir.store._budget import DEFAULT_LIMITS, Budget, RequestLimits
 from mab_gym.fhir.store._build import build_tables
 from tests.fhir.serving import get, ids, observation, patient, serve
 
@@ -17,13 +17,13 @@ JSON = {"content-type": "application/fhir+json"}
 PLENTY = 1 << 40
 
 
-def hospital(count: int, **limits: int) -> Session:
+def hospital(count: int, **limits: int) -> FhirSession:
     """A session over one patient's Observations, in which a request may cost what is said, and else anything."""
     meta = {"versionId": "1", "lastUpdated": "2023-01-01T00:00:00.000+00:00"}
     resources = [patient("p"), *(observation(f"o{number}", "p", note=[{"text": "x" * 500}]) for number in range(count))]
     tables = build_tables([{**each, "meta": meta} for each in resources])
-    allowed = Limits(**{"search": PLENTY, "body": PLENTY, "answer": PLENTY, **limits})
-    return Server({table.resource_type: table for table in tables}, limits=allowed).open()
+    allowed = RequestLimits(**{"search": PLENTY, "body": PLENTY, "answer": PLENTY, **limits})
+    return FhirServer({table.resource_type: table for table in tables}, limits=allowed).open()
 
 
 def outcome(response: Response) -> tuple[int, str, str]:
@@ -31,7 +31,7 @@ def outcome(response: Response) -> tuple[int, str, str]:
     return response.status, issue["code"], issue["diagnostics"]
 
 
-def post(session: Session, target: str, body: Any) -> Response:
+def post(session: FhirSession, target: str, body: Any) -> Response:
     return session.handle(Request("POST", target, JSON, json.dumps(body)))
 
 
@@ -132,7 +132,7 @@ def test_work_is_limited_and_told_of(target: str) -> None:
     spent = _spent(session.server, target)
     assert spent > 20
 
-    session.server.limits = Limits(search=spent // 2, body=PLENTY, answer=PLENTY)
+    session.server.limits = RequestLimits(search=spent // 2, body=PLENTY, answer=PLENTY)
     status, code, told = outcome(get(session, target))
 
     assert (status, code) == (400, "too-costly")
@@ -148,7 +148,7 @@ def test_a_condition_that_finds_a_whole_hospital_costs_what_a_search_does() -> N
         "request": {"method": "PUT", "url": "Observation?_filter=" + " or ".join(["code eq K"] * 20)},
     }
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry] * 20}
-    session.server.limits = Limits(search=5_000, body=PLENTY, answer=PLENTY)
+    session.server.limits = RequestLimits(search=5_000, body=PLENTY, answer=PLENTY)
 
     answers = json.loads(post(session, "", bundle).body)["entry"]
 
@@ -173,19 +173,19 @@ def test_equal_requests_are_refused_alike_whoever_asked_before(target: str) -> N
     session = hospital(300, search=int(spent))
 
     first = [get(session.server.open(), target) for _ in range(3)]
-    session.server.limits = Limits(search=int(spent) - 1, body=PLENTY, answer=PLENTY)
+    session.server.limits = RequestLimits(search=int(spent) - 1, body=PLENTY, answer=PLENTY)
     again = [get(session.server.open(), target) for _ in range(3)]
 
     assert {response.status for response in first} == {200}
     assert {response.status for response in again} == {400}
 
 
-def _spent(server: Server, target: str) -> int:
+def _spent(server: FhirServer, target: str) -> int:
     """The least allowance with which a request is answered."""
     low, high = 0, 100_000
     while low < high:
         middle = (low + high) // 2
-        server.limits = Limits(search=middle, body=PLENTY, answer=PLENTY)
+        server.limits = RequestLimits(search=middle, body=PLENTY, answer=PLENTY)
         low, high = (low, middle) if get(server.open(), target).status == 200 else (middle + 1, high)
     return low
 
@@ -199,11 +199,11 @@ def test_a_request_begins_with_a_whole_allowance() -> None:
 @pytest.mark.parametrize("spend", [lambda budget: budget.spend(11), lambda budget: budget.read(11)])
 def test_a_budget_is_used_up(spend: Callable[[Budget], None]) -> None:
     with pytest.raises(FhirError):
-        spend(Budget(Limits(search=10, body=10, answer=10)))
+        spend(Budget(RequestLimits(search=10, body=10, answer=10)))
 
 
 def test_what_is_done_once_is_paid_once() -> None:
-    budget = Budget(Limits(search=10, body=10, answer=10))
+    budget = Budget(RequestLimits(search=10, body=10, answer=10))
     for _ in range(5):
         budget.spend_once("a column", 8)
     with pytest.raises(FhirError):

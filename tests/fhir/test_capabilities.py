@@ -6,7 +6,7 @@ import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from mab_gym.fhir.http._capabilities import INTERACTIONS, SYSTEM_INTERACTIONS, capability_statement
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from mab_gym.fhir.model._definitions import resource_types
 from tests.fhir.serving import get, observation, patient, refusal, serve
 
@@ -18,7 +18,7 @@ VALUES = {
 
 
 @pytest.fixture
-def session() -> Session:
+def session() -> FhirSession:
     return serve([patient("a"), observation("o", "a")])
 
 
@@ -27,7 +27,7 @@ def resource(name: str) -> dict[str, Any]:
     return next(each for each in statement["rest"][0]["resource"] if each["type"] == name)
 
 
-def test_it_is_valid_and_says_whose_it_is(session: Session) -> None:
+def test_it_is_valid_and_says_whose_it_is(session: FhirSession) -> None:
     response = get(session, "metadata")
     statement = json.loads(response.body)
 
@@ -41,7 +41,7 @@ def test_it_is_valid_and_says_whose_it_is(session: Session) -> None:
     assert [each["type"] for each in statement["rest"][0]["resource"]] == list(resource_types())
 
 
-def test_it_is_the_same_whenever_it_is_asked_for(session: Session) -> None:
+def test_it_is_the_same_whenever_it_is_asked_for(session: FhirSession) -> None:
     first = get(session, "metadata").body
 
     session.reset()
@@ -53,7 +53,7 @@ def test_it_is_the_same_whenever_it_is_asked_for(session: Session) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Patient", "Observation", "MedicationRequest", "ValueSet", "Location", "Binary"])
-def test_every_parameter_that_it_lists_is_answered(session: Session, kind: str) -> None:
+def test_every_parameter_that_it_lists_is_answered(session: FhirSession, kind: str) -> None:
     refused = {}
     for parameter in resource(kind)["searchParam"]:
         name, value = parameter["name"], VALUES[parameter["type"]]
@@ -67,7 +67,7 @@ def test_every_parameter_that_it_lists_is_answered(session: Session, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["Patient", "Observation", "MedicationRequest"])
-def test_every_include_that_it_lists_is_answered(session: Session, kind: str) -> None:
+def test_every_include_that_it_lists_is_answered(session: FhirSession, kind: str) -> None:
     listed = resource(kind)
 
     for value in listed["searchInclude"]:
@@ -77,7 +77,7 @@ def test_every_include_that_it_lists_is_answered(session: Session, kind: str) ->
 
 
 @pytest.mark.parametrize("code", [*INTERACTIONS, *SYSTEM_INTERACTIONS])
-def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -> None:
+def test_every_interaction_that_it_lists_is_there(session: FhirSession, code: str) -> None:
     body = json.dumps({"resourceType": "Patient", "id": "a"})
     requests = {
         "search-type": Request("GET", "Patient"),
@@ -102,7 +102,7 @@ def test_every_interaction_that_it_lists_is_there(session: Session, code: str) -
     assert status in (200, 201, 204)
 
 
-def test_it_supports_conditions_as_it_says(session: Session) -> None:
+def test_it_supports_conditions_as_it_says(session: FhirSession) -> None:
     headers = {"content-type": "application/fhir+json"}
     body = '{"resourceType": "Patient", "gender": "male"}'
     listed = resource("Patient")
@@ -122,7 +122,7 @@ def test_it_supports_conditions_as_it_says(session: Session) -> None:
     assert session.handle(Request("DELETE", "Patient?gender=male")).status == 412
 
 
-def test_every_operation_that_it_lists_is_there(session: Session) -> None:
+def test_every_operation_that_it_lists_is_there(session: FhirSession) -> None:
     targets = {("Patient", "everything"): "Patient/a/$everything", ("Observation", "lastn"): "Observation/$lastn"}
     targets |= {("Encounter", "everything"): "Encounter/$everything"}
 
@@ -150,7 +150,7 @@ def test_parameters_stand_in_the_order_of_hapis_map() -> None:
     assert max(counted.values()) == 1
 
 
-def test_parts_of_it(session: Session) -> None:
+def test_parts_of_it(session: FhirSession) -> None:
     software = json.loads(get(session, "metadata?_elements=software,rest.mode").body)
     summary = json.loads(get(session, "metadata?_summary=true").body)
 
@@ -166,7 +166,7 @@ def test_parts_of_it(session: Session) -> None:
     assert get(session, "metadata?_format=xml").body.startswith('<CapabilityStatement xmlns="http://hl7.org/fhir">')
 
 
-def test_what_it_refuses(session: Session) -> None:
+def test_what_it_refuses(session: FhirSession) -> None:
     assert refusal(session, "metadata?_summary=true&_elements=software")[0] == 400
     assert refusal(session, "metadata?_format=ttl")[0] == 501
     assert session.handle(Request("POST", "metadata")).status == 405

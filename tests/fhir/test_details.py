@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from mab_gym.fhir.model._dates import parse_comparison, stored_period
 from tests.fhir.serving import Resource, bundle, get, ids, observation, patient, refusal, relative, serve
 
@@ -67,7 +67,7 @@ RECORD: list[Resource] = [
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
+def session() -> FhirSession:
     return serve(RECORD)
 
 
@@ -135,7 +135,7 @@ def session() -> Session:
         ("Patient?_has:Observation:code:code=K", set()),
     ],
 )
-def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
+def test_what_is_found(session: FhirSession, target: str, found: set[str]) -> None:
     assert set(ids(session, target)) == found
 
 
@@ -187,7 +187,7 @@ def test_what_is_found(session: Session, target: str, found: set[str]) -> None:
         ("Observation?code:in=http://x,http://y", 404, "HAPI-2024: Unknown ValueSet: http%3A%2F%2Fx"),
     ],
 )
-def test_refusals(session: Session, target: str, status: int, start: str) -> None:
+def test_refusals(session: FhirSession, target: str, status: int, start: str) -> None:
     found, diagnostics = refusal(session, target)
 
     assert found == status
@@ -208,7 +208,7 @@ def test_labels_sort_nothing(name: str) -> None:
     assert ids(serve(people), f"Patient?_sort={name}") == ["p1", "p2", "p3"]
 
 
-def test_a_summary_goes_into_elements(session: Session) -> None:
+def test_a_summary_goes_into_elements(session: FhirSession) -> None:
     attached = {"contentType": "text/plain", "data": "YWJj", "title": "t"}
     document = {
         "resourceType": "DocumentReference",
@@ -221,11 +221,11 @@ def test_a_summary_goes_into_elements(session: Session) -> None:
     assert parts(serve([document]), "DocumentReference?_summary=true") == {"status": "current", "content": kept}
 
 
-def test_the_first_label_alone_must_have_a_code(session: Session) -> None:
+def test_the_first_label_alone_must_have_a_code(session: FhirSession) -> None:
     assert ids(session, "Patient?_tag=k,http://x|") == []
 
 
-def labelled() -> Session:
+def labelled() -> FhirSession:
     session = serve([patient(f"p{number}") for number in range(4)])
     for meta in ({"tag": [{"system": "http://x", "code": "k"}]}, {"tag": [{"code": "k"}]}, {"source": "http://x/a"}):
         body = json.dumps({"resourceType": "Patient", "meta": meta})
@@ -313,7 +313,7 @@ def test_last_updated_is_compared_by_instants(question: str, found: bool) -> Non
     assert parse_comparison(question).matches_update(updated) is found
 
 
-def included(session: Session, target: str) -> list[str]:
+def included(session: FhirSession, target: str) -> list[str]:
     return [e["resource"]["id"] for e in bundle(session, target)["entry"] if e["search"]["mode"] == "include"]
 
 
@@ -361,7 +361,7 @@ def test_includes(target: str, found: list[str]) -> None:
     assert included(serve(record), target) == found
 
 
-def test_links_name_includes_in_the_order_of_a_java_hash_set(session: Session) -> None:
+def test_links_name_includes_in_the_order_of_a_java_hash_set(session: FhirSession) -> None:
     target = "Observation?_include=Observation:specimen&_include=Observation:encounter&_count=1"
     (link,) = (link["url"] for link in bundle(session, target)["link"] if link["relation"] == "next")
 
@@ -369,14 +369,14 @@ def test_links_name_includes_in_the_order_of_a_java_hash_set(session: Session) -
 
 
 @pytest.mark.parametrize("pretty", ["false", "x", "", "TRUE"])
-def test_pretty_is_true_or_nothing(session: Session, pretty: str) -> None:
+def test_pretty_is_true_or_nothing(session: FhirSession, pretty: str) -> None:
     assert "\n" not in get(session, f"Patient?_pretty={pretty}").body
     assert "\n" not in get(session, f"Patient/p1?_pretty={pretty}").body
     assert "\n" not in get(session, f"Patient/nobody?_pretty={pretty}").body
     assert "\n" in get(session, "Patient?_pretty=true").body
 
 
-def test_a_page_links_to_itself_as_it_was_asked_for(session: Session) -> None:
+def test_a_page_links_to_itself_as_it_was_asked_for(session: FhirSession) -> None:
     session = session.server.open()
     first = bundle(session, "Patient?_count=1&_pretty=false")
     following = relative(session, first["link"][1]["url"])
@@ -387,7 +387,7 @@ def test_a_page_links_to_itself_as_it_was_asked_for(session: Session) -> None:
     assert "&_pretty=true&" in second["link"][1]["url"]
 
 
-def test_a_page_links_to_itself_with_all_its_includes(session: Session) -> None:
+def test_a_page_links_to_itself_with_all_its_includes(session: FhirSession) -> None:
     session = session.server.open()
     target = "Observation?_include=Observation:specimen&_include=Observation:encounter&_count=1"
     following = relative(session, bundle(session, target)["link"][1]["url"])
@@ -395,13 +395,13 @@ def test_a_page_links_to_itself_with_all_its_includes(session: Session) -> None:
     assert relative(session, bundle(session, following)["link"][0]["url"]) == following
 
 
-def test_nothing_lies_before_nothing(session: Session) -> None:
+def test_nothing_lies_before_nothing(session: FhirSession) -> None:
     links = bundle(session, "Patient?name=nobody&_getpagesoffset=5")["link"]
 
     assert [link["relation"] for link in links] == ["self"]
 
 
-def parts(session: Session, target: str) -> dict[str, Any]:
+def parts(session: FhirSession, target: str) -> dict[str, Any]:
     resource = bundle(session, target)["entry"][0]["resource"]
     return {name: value for name, value in resource.items() if name not in ("resourceType", "id", "meta")}
 
@@ -419,17 +419,17 @@ def parts(session: Session, target: str) -> dict[str, Any]:
         ("Patient.name,status", {"status": "final"}),
     ],
 )
-def test_elements_are_paths(session: Session, names: str, found: dict[str, Any]) -> None:
+def test_elements_are_paths(session: FhirSession, names: str, found: dict[str, Any]) -> None:
     assert parts(session, f"Observation?_id=o2&_elements={names}") == found
 
 
-def test_elements_of_another_type_leave_a_resource_whole(session: Session) -> None:
+def test_elements_of_another_type_leave_a_resource_whole(session: FhirSession) -> None:
     whole = bundle(session, "Observation?_id=o2")["entry"][0]["resource"]
 
     assert bundle(session, "Observation?_id=o2&_elements=Patient.name")["entry"][0]["resource"] == whole
 
 
-def test_a_summary_of_text_has_what_is_mandatory(session: Session) -> None:
+def test_a_summary_of_text_has_what_is_mandatory(session: FhirSession) -> None:
     assert list(parts(session, "Observation?_id=o2&_summary=text")) == ["status", "code"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
 from mab_gym.fhir.model._json_text import DecimalNumber
 from mab_gym.fhir.store._base import BaseTable, parse_element
 from mab_gym.fhir.store._build import build_tables
@@ -50,7 +50,7 @@ def observation(value: str, **more: Any) -> str:
     return f'{rest[:-1]}, "valueQuantity": {{"value": {value}}}}}'
 
 
-def send(session: Session, method: str, url: str, body: str) -> tuple[int, str]:
+def send(session: FhirSession, method: str, url: str, body: str) -> tuple[int, str]:
     """The status, and what the OperationOutcome says or the body."""
     answer = session.handle(Request(method, url, JSON, body))
     read = json.loads(answer.body)
@@ -58,7 +58,7 @@ def send(session: Session, method: str, url: str, body: str) -> tuple[int, str]:
     return answer.status, str(said)
 
 
-def found(session: Session, url: str) -> list[str]:
+def found(session: FhirSession, url: str) -> list[str]:
     answer = session.handle(Request("GET", url))
     assert answer.status == 200, answer.body
     return [entry["resource"]["id"] for entry in parse_element(answer.body).get("entry", ())]
@@ -66,7 +66,7 @@ def found(session: Session, url: str) -> list[str]:
 
 @pytest.mark.parametrize("value", TOO_LARGE)
 def test_what_no_double_holds_is_refused_and_the_rest_works(value: str) -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     assert send(session, "PUT", "Observation/x", observation(value, id="x")) == (500, f"HAPI-2223: {INFINITE}")
     assert send(session, "POST", "Observation", observation(value)) == (500, NO_CREATE + INFINITE)
     parts = json.dumps({"resourceType": "Observation", "id": "y", "status": "final", "code": {"text": "x"}})
@@ -79,7 +79,7 @@ def test_what_no_double_holds_is_refused_and_the_rest_works(value: str) -> None:
 
 @pytest.mark.parametrize(("value", "text"), TAKEN.items())
 def test_what_a_double_holds_keeps_its_digits(value: str, text: str) -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     assert send(session, "PUT", "Observation/x", observation(value, id="x"))[0] == 201
     assert f'"value": {text}\n' in session.handle(Request("GET", "Observation/x")).body
 
@@ -98,19 +98,19 @@ def test_what_a_double_holds_keeps_its_digits(value: str, text: str) -> None:
 )
 def test_what_could_not_be_read_again_is_refused(value: str, length: str) -> None:
     """HAPI stores some of these and then fails over them in every search; here they are refused in its words."""
-    status, said = send(Server({}).open(), "PUT", "Observation/x", observation(value, id="x"))
+    status, said = send(FhirServer({}).open(), "PUT", "Observation/x", observation(value, id="x"))
     assert status == 400
     assert f"HAPI-1861: Failed to parse JSON encoded FHIR content: Number value length ({length})" in said
 
 
 @pytest.mark.parametrize("value", ["0." + "1" * 1000, "1." + "1" * 999, "-1." + "1" * 999, "1." + "1" * 996 + "E100"])
 def test_a_thousand_digits_are_taken(value: str) -> None:
-    assert send(Server({}).open(), "PUT", "Observation/x", observation(value, id="x"))[0] == 201
+    assert send(FhirServer({}).open(), "PUT", "Observation/x", observation(value, id="x"))[0] == 201
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "true", "1E2147483648"])
 def test_what_is_no_number_is_refused(value: str) -> None:
-    assert send(Server({}).open(), "PUT", "Observation/x", observation(value, id="x"))[0] == 400
+    assert send(FhirServer({}).open(), "PUT", "Observation/x", observation(value, id="x"))[0] == 400
 
 
 @pytest.mark.parametrize(("value", "length"), [("1E1000", 1001), ("-12E5000", 5002), ("1E99999", 100_000)])
@@ -118,7 +118,7 @@ def test_where_no_search_looks_a_number_must_be_readable_again(value: str, lengt
     body = (
         f'{{"resourceType":"Basic","id":"x","code":{{"text":"x"}},"extension":[{{"url":"u","valueDecimal":{value}}}]}}'
     )
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for method, url in (("PUT", "Basic/x"), ("POST", "Basic")):
         status, said = send(session, method, url, body)
         assert status == 400
@@ -127,7 +127,7 @@ def test_where_no_search_looks_a_number_must_be_readable_again(value: str, lengt
 
 
 def test_where_no_search_looks_a_number_may_be_larger() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     limits = {"resourceType": "Observation", "id": "x", "status": "final", "code": {"text": "x"}}
     body = f'{json.dumps(limits)[:-1]}, "referenceRange": [{{"low": {{"value": 1E400}}}}], "valueRange": '
     body += '{"low": {"value": 1E999}}, "extension": [{"url": "http://x", "valueDecimal": -1E400}]}'
@@ -149,7 +149,7 @@ def test_where_no_search_looks_a_number_may_be_larger() -> None:
     ],
 )
 def test_in_bundles_nothing_of_it_stays(kind: str, method: str, url: str, said: str) -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     body = json.loads(observation('"1E400"', id="x", identifier=[{"system": "a", "value": "b"}]))
     good = {"resourceType": "Patient", "id": "p"}
     entries = [
@@ -172,7 +172,7 @@ def test_in_bundles_nothing_of_it_stays(kind: str, method: str, url: str, said: 
 
 
 def test_an_update_that_is_refused_leaves_what_was_there() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     assert send(session, "PUT", "Observation/x", observation("5", id="x"))[0] == 201
     assert send(session, "PUT", "Observation/x", observation("1E400", id="x"))[0] == 500
     assert found(session, "Observation?value-quantity=5") == ["x"]
@@ -195,14 +195,14 @@ def charge(value: str) -> str:
     ],
 )
 def test_a_number_too_large_for_the_column_is_refused(value: str, shown: str) -> None:
-    status, said = send(Server({}).open(), "PUT", "ChargeItem/c", charge(value))
+    status, said = send(FhirServer({}).open(), "PUT", "ChargeItem/c", charge(value))
     assert status == 409
     start = 'HAPI-0550: could not execute batch [Value too long for column "SP_VALUE DECIMAL(19, 2)": '
     assert said.startswith(f'{start}"{shown}"; SQL statement:\ninsert into hfj_spidx_number (')
 
 
 def test_numbers_are_compared_as_the_index_holds_them() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for place, value in enumerate(("0.001", "0.004", "0.005", "0.5", "1E16", "99999999999999999", "1E-400")):
         body = charge(value).replace('"id": "c"', f'"id": "f{place}"')
         assert send(session, "PUT", f"ChargeItem/f{place}", body)[0] == 201
@@ -215,7 +215,7 @@ def test_numbers_are_compared_as_the_index_holds_them() -> None:
 
 
 def test_both_ends_of_a_range_are_indexed_as_numbers() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
 
     def put(own: str, prediction: dict[str, Any]) -> int:
         head = {"resourceType": "RiskAssessment", "id": own, "status": "final", "subject": {"display": "x"}}
@@ -239,7 +239,7 @@ def test_both_ends_of_a_range_are_indexed_as_numbers() -> None:
 
 
 def test_an_exponent_that_java_has_no_room_for() -> None:
-    status, said = send(Server({}).open(), "PUT", "Observation/x", observation("1E2147483648", id="x"))
+    status, said = send(FhirServer({}).open(), "PUT", "Observation/x", observation("1E2147483648", id="x"))
     assert status == 400
     assert "HAPI-1861: Failed to parse JSON encoded FHIR content: Malformed numeric value (1E2147483648)" in said
     assert said.count("HAPI-1861") == 1
@@ -254,7 +254,7 @@ SEARCHES = {
 
 
 def test_searches_compare_with_the_number_itself() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for name, value in SPREAD.items():
         assert send(session, "PUT", f"Observation/{name}", observation(value, id=name))[0] == 201
     for text, ids in SEARCHES.items():
@@ -262,7 +262,7 @@ def test_searches_compare_with_the_number_itself() -> None:
     assert found(session, "Observation?_sort=value-quantity")[0] == "g"
 
 
-def older(values: Sequence[str]) -> Session:
+def older(values: Sequence[str]) -> FhirSession:
     """A server with numbers that an earlier version took into its archives."""
     resources = [
         {
@@ -274,7 +274,7 @@ def older(values: Sequence[str]) -> Session:
         }
         for place, value in enumerate(values)
     ]
-    return Server({table.resource_type: table for table in build_tables(resources)}).open()
+    return FhirServer({table.resource_type: table for table in build_tables(resources)}).open()
 
 
 def test_an_older_archive_with_such_numbers_answers_every_search() -> None:
@@ -295,7 +295,7 @@ def test_stored_numbers_come_back_to_the_digit() -> None:
 
 
 def test_the_largest_numbers_are_cheap() -> None:
-    session, begun = Server({}).open(), time.process_time()
+    session, begun = FhirServer({}).open(), time.process_time()
     for _ in range(50):
         send(session, "PUT", "Observation/x", observation("9" * 1000, id="x"))
         send(session, "POST", "Observation", observation("1E999999999"))

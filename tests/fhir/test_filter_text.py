@@ -4,12 +4,12 @@ from urllib.parse import quote
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from tests.fhir.serving import ids, named, observation, patient, quantity, refusal, serve
 
 
 @pytest.fixture
-def session() -> Session:
+def session() -> FhirSession:
     return serve(
         [
             named("1", "Twin", "Ann", gender="female", birthDate="1980-05-01"),
@@ -50,7 +50,7 @@ def session() -> Session:
         ("(gender eq male and name co arr) or birthdate ge 1990", "234"),
     ],
 )
-def test_patients_found(session: Session, text: str, found: str) -> None:
+def test_patients_found(session: FhirSession, text: str, found: str) -> None:
     assert ids(session, f"Patient?_filter={quote(text)}") == list(found)
 
 
@@ -66,17 +66,17 @@ def test_patients_found(session: Session, text: str, found: str) -> None:
         ("date lt 2023-01-15 and status eq final", ["o1"]),
     ],
 )
-def test_observations_found(session: Session, text: str, found: list[str]) -> None:
+def test_observations_found(session: FhirSession, text: str, found: list[str]) -> None:
     assert ids(session, f"Observation?_filter={quote(text)}") == found
 
 
-def test_of_several_filters_the_first_counts(session: Session) -> None:
+def test_of_several_filters_the_first_counts(session: FhirSession) -> None:
     assert ids(session, "Patient?_filter=name eq Twin&_filter=gender eq male") == ["1", "2"]
     assert ids(session, "Patient?_filter=name eq Twin,gender eq male") == ["1", "2"]
     assert ids(session, "Patient?_filter=name eq Twin&gender=male") == ["2"]
 
 
-def test_what_is_written_is_found(session: Session) -> None:
+def test_what_is_written_is_found(session: FhirSession) -> None:
     body = '{"resourceType": "Patient", "name": [{"family": "Twin"}], "gender": "other"}'
     session.handle(Request("POST", "Patient", {"content-type": "application/fhir+json"}, body))
 
@@ -103,11 +103,11 @@ def test_what_is_written_is_found(session: Session) -> None:
          'Supported operators for reference predicate are "eq" and "ne".'),
     ],
 )  # fmt: skip
-def test_refusals(session: Session, text: str, status: int, words: str) -> None:
+def test_refusals(session: FhirSession, text: str, status: int, words: str) -> None:
     assert refusal(session, f"Patient?_filter={quote(text)}") == (status, words)
 
 
-def test_unknown_parameters_and_composites(session: Session) -> None:
+def test_unknown_parameters_and_composites(session: FhirSession) -> None:
     assert refusal(session, "Patient?_filter=foo eq 1")[1].startswith(
         'HAPI-1206: Unknown search parameter "foo" for resource type "Patient". Valid search parameters for'
     )
@@ -122,7 +122,7 @@ def test_unknown_parameters_and_composites(session: Session) -> None:
     assert refusal(session, "Observation?_filter=subject.name eq Twin")[0] == 501
 
 
-def test_what_would_grow_without_end_is_refused(session: Session) -> None:
+def test_what_would_grow_without_end_is_refused(session: FhirSession) -> None:
     clause = "(name eq a or name eq b)"
 
     assert refusal(session, "Patient?_filter=" + quote(" and ".join([clause] * 12)))[0] == 501

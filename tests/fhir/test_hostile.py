@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mab_gym.fhir.http import _server as server
-from mab_gym.fhir.http._server import OWN_FAULT, Request, Session
+from mab_gym.fhir.http._server import OWN_FAULT, FhirSession, Request
 from tests.fhir.serving import get, ids, observation, patient, serve
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "BREW", "")
@@ -65,7 +65,7 @@ HEADERS: tuple[dict[str, str], ...] = (
 
 
 @pytest.fixture
-def session() -> Session:
+def session() -> FhirSession:
     return serve([patient("p1", name=[{"family": "a"}]), patient("p2"), observation("o1", "p1")])
 
 
@@ -82,7 +82,7 @@ def _text(rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_anything_is_answered(session: Session, seed: int) -> None:
+def test_anything_is_answered(session: FhirSession, seed: int) -> None:
     rng = random.Random(seed)
     untouched = get(session, "Patient").body
     slowest: tuple[float, Any] = (0.0, None)
@@ -116,7 +116,7 @@ def test_anything_is_answered(session: Session, seed: int) -> None:
         "Patient?_sort=" + ",".join(["family", "-birthdate"] * 3000),
     ],
 )
-def test_work_is_bounded(session: Session, target: str) -> None:
+def test_work_is_bounded(session: FhirSession, target: str) -> None:
     begun = time.process_time()
     answer = session.handle(Request("GET", target))
     assert time.process_time() - begun < 10
@@ -125,10 +125,10 @@ def test_work_is_bounded(session: Session, target: str) -> None:
 
 
 def test_a_fault_of_the_servers_own_is_told_and_leaves_nothing(
-    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    session: FhirSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
 
-    def fails(world: Session, resource: dict[str, Any], condition: str = "") -> None:
+    def fails(world: FhirSession, resource: dict[str, Any], condition: str = "") -> None:
         world.create("Patient", resource, "half done")
         raise ZeroDivisionError("a bug")
 
@@ -142,7 +142,7 @@ def test_a_fault_of_the_servers_own_is_told_and_leaves_nothing(
     assert ids(session, "Patient") == ["p1", "p2"]
 
 
-def test_a_flag_may_be_a_date(session: Session) -> None:
+def test_a_flag_may_be_a_date(session: FhirSession) -> None:
     dead = json.dumps({"resourceType": "Patient", "id": "p3", "deceasedDateTime": "2020-01-01"})
     assert session.handle(Request("PUT", "Patient/p3", HEADERS[1], dead)).status == 201
     assert get(session, "Observation?patient.deceased=%7C2020-01-01,%7Ctrue").status == 200

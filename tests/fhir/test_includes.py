@@ -1,6 +1,6 @@
 import pytest
 
-from mab_gym.fhir.http._server import Session
+from mab_gym.fhir.http._server import FhirSession
 from mab_gym.fhir.search._includes import in_hapis_order, read_include
 from tests.fhir.serving import bundle, observation, patient, serve
 
@@ -12,7 +12,7 @@ def condition(logical_id: str, subject: str) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
+def session() -> FhirSession:
     return serve(
         [
             patient("p"),
@@ -25,7 +25,7 @@ def session() -> Session:
     )
 
 
-def included(session: Session, target: str) -> list[str]:
+def included(session: FhirSession, target: str) -> list[str]:
     entries = bundle(session, target)["entry"]
     return [entry["resource"]["id"] for entry in entries if entry["search"]["mode"] == "include"]
 
@@ -42,7 +42,7 @@ def test_includes_come_in_the_order_of_a_java_hash_set() -> None:
     ]
 
 
-def test_the_next_link_names_them_in_this_order(session: Session) -> None:
+def test_the_next_link_names_them_in_this_order(session: FhirSession) -> None:
     found = bundle(session, "Observation?_count=1&_include=Observation:device&_include=Observation:patient")
     url = next(link["url"] for link in found["link"] if link["relation"] == "next")
 
@@ -59,7 +59,7 @@ def test_the_next_link_names_them_in_this_order(session: Session) -> None:
         ("Observation?_id=o1&_include=Condition:*", ["d", "q"]),
     ],
 )
-def test_steps(session: Session, target: str, found: list[str]) -> None:
+def test_steps(session: FhirSession, target: str, found: list[str]) -> None:
     assert sorted(included(session, target)) == sorted(found)
     if "iterate" in target:
         assert included(session, target) == found

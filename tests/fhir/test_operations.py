@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
 
 
 @pytest.fixture
-def session() -> Session:
+def session() -> FhirSession:
     """Three patients who have to do with each other, in the order in which HAPI was given them."""
 
     def to(reference: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def session() -> Session:
         ("Encounter/$everything?_type=Patient", {"e", "oe", "a", "org", "b"}),
     ],
 )
-def test_everything(session: Session, target: str, found: set[str]) -> None:
+def test_everything(session: FhirSession, target: str, found: set[str]) -> None:
     answer = bundle(session, target)
 
     listed = [entry["resource"]["id"] for entry in answer["entry"]]
@@ -83,21 +83,21 @@ def test_everything(session: Session, target: str, found: set[str]) -> None:
     assert len(listed) == len(found) == answer["total"]
 
 
-def test_everything_of_all_patients_begins_with_them(session: Session) -> None:
+def test_everything_of_all_patients_begins_with_them(session: FhirSession) -> None:
     listed = ids(session, "Patient/$everything?_count=50")
 
     assert listed[:3] == ["a", "b", "c"]
     assert set(listed) == {"a", "oa", "org", "b", "ob", "oab", "c", "oc", "l", "g", "pr", "e", "oe"}
 
 
-def test_everything_leaves_what_hapi_does_not_know_aside(session: Session) -> None:
+def test_everything_leaves_what_hapi_does_not_know_aside(session: FhirSession) -> None:
     every = ids(session, "Patient/a/$everything")
 
     for narrowed in ("start=2030", "_since=2030-01-01T00:00:00Z", "_lastUpdated=gt2030", "_sort=_id", "_type=", "x=y"):
         assert ids(session, f"Patient/a/$everything?{narrowed}") == every
 
 
-def test_everything_page_by_page(session: Session) -> None:
+def test_everything_page_by_page(session: FhirSession) -> None:
     whole = ids(session, "Patient/a/$everything")
     answer = bundle(session, "Patient/a/$everything?_count=3")
     listed = [entry["resource"]["id"] for entry in answer["entry"]]
@@ -114,7 +114,7 @@ def test_everything_page_by_page(session: Session) -> None:
     ]
 
 
-def test_everything_says_where_its_bundle_is(session: Session) -> None:
+def test_everything_says_where_its_bundle_is(session: FhirSession) -> None:
     response = get(session, "Patient/a/$everything?_summary=count")
     body = json.loads(response.body)
 
@@ -123,7 +123,7 @@ def test_everything_says_where_its_bundle_is(session: Session) -> None:
     assert "link" not in body
 
 
-def test_everything_shows_elements_of_the_type_asked_alone(session: Session) -> None:
+def test_everything_shows_elements_of_the_type_asked_alone(session: FhirSession) -> None:
     answer = bundle(session, "Patient/a/$everything?_elements=id")
 
     shown = {entry["resource"]["resourceType"]: list(entry["resource"]) for entry in answer["entry"]}
@@ -131,7 +131,7 @@ def test_everything_shows_elements_of_the_type_asked_alone(session: Session) -> 
     assert "status" in shown["Observation"]
 
 
-def test_everything_by_post(session: Session) -> None:
+def test_everything_by_post(session: FhirSession) -> None:
     body = '{"resourceType": "Parameters", "parameter": [{"name": "_type", "valueString": "List"}]}'
     headers = {"content-type": "application/fhir+json"}
 
@@ -170,11 +170,11 @@ def test_everything_by_post(session: Session) -> None:
         ("Patient/x/$meta", 404, "HAPI-2001: Resource Patient/x is not known"),
     ],
 )
-def test_what_operations_refuse(session: Session, target: str, status: int, words: str) -> None:
+def test_what_operations_refuse(session: FhirSession, target: str, status: int, words: str) -> None:
     assert refusal(session, target) == (status, words)
 
 
-def test_operations_that_a_type_does_not_have(session: Session) -> None:
+def test_operations_that_a_type_does_not_have(session: FhirSession) -> None:
     for target in ("Observation/oa/$everything", "Observation/oa/$lastn", "Patient/$lastn", "Patient/a/b/$everything"):
         status, words = refusal(session, target)
         assert status == 400
@@ -224,5 +224,5 @@ def test_meta() -> None:
     assert refusal(session, "$meta")[0] == 501
 
 
-def test_resource_counts_are_none(session: Session) -> None:
+def test_resource_counts_are_none(session: FhirSession) -> None:
     assert bundle(session, "$get-resource-counts") == {"resourceType": "Parameters"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.store import _overlay as overlay
 from mab_gym.fhir.store._build import build_positioned
 from tests.fhir.serving import get, ids, relative
@@ -32,11 +32,11 @@ SEARCHES = (
 )
 
 
-def ask(session: Session, method: str, target: str, body: Any = None) -> Response:
+def ask(session: FhirSession, method: str, target: str, body: Any = None) -> Response:
     return session.handle(Request(method, target, JSON if body else {}, json.dumps(body) if body else ""))
 
 
-def change(rng: random.Random, session: Session) -> None:
+def change(rng: random.Random, session: FhirSession) -> None:
     """One write that a client might make; some of them are refused."""
     number = rng.randrange(1, 9)
     if rng.random() < 0.4:
@@ -77,7 +77,7 @@ def test_folding_changes_no_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -
         {"resourceType": "Observation", "id": "o1", "meta": {"versionId": "1"}, "status": "final"},
         {"resourceType": "Patient", "id": "p2", "meta": {"versionId": "1"}, "gender": "male"},
     ]
-    server = Server(build_positioned(start))
+    server = FhirServer(build_positioned(start))
     sessions = server.open(), server.open()
     rngs = random.Random(seed), random.Random(seed)
     for step in range(120):
@@ -97,7 +97,7 @@ def test_folding_changes_no_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_many_writes_are_searched_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     monkeypatch.setattr(overlay, "MOST_LOOKED_AT", 10**9)
     for number in range(300):
         ask(session, "PUT", f"Patient/p{number}", {"resourceType": "Patient", "id": f"p{number}", "active": True})
@@ -122,7 +122,7 @@ def _noting(fold: Any, looked: list[str]) -> Any:
 def test_pages_go_on_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found stays found; what was changed is shown as it is now, what was deleted is left out."""
     monkeypatch.setattr(overlay, "MOST_PENDING", 1)
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for number in range(9):
         ask(session, "PUT", f"Patient/p{number}", {"resourceType": "Patient", "id": f"p{number}"})
     first = json.loads(get(session, "Patient?_count=3").body)
@@ -138,7 +138,7 @@ def test_pages_go_on_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_transaction_changes_nothing() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     ask(session, "PUT", "Patient/p1", {"resourceType": "Patient", "id": "p1"})
     before = len(session.writes)
     entries = [
@@ -158,7 +158,7 @@ def test_a_failed_transaction_changes_nothing() -> None:
 
 
 def test_writes_are_dated_one_after_the_other() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for number in range(3):
         ask(session, "POST", "Patient", {"resourceType": "Patient", "active": number % 2 == 0})
     assert ids(session, "Patient?_sort=-_lastUpdated") == ["3", "2", "1"]

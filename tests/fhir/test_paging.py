@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from mab_gym.fhir.search._found import FirstRows, Found
-from mab_gym.fhir.search._paging import Page, Progress, offset_page
+from mab_gym.fhir.search._paging import Page, SearchProgress, offset_page
 from mab_gym.fhir.search._query import LARGEST_PAGE
 from tests.fhir.serving import bundle, get, ids, observation, patient, refusal, relative, serve
 
 
-def session_with(count: int) -> Session:
+def session_with(count: int) -> FhirSession:
     return serve([patient("p"), *(observation(f"o{number}", "p") for number in range(count))])
 
 
@@ -19,7 +19,7 @@ def links(found: dict[str, Any]) -> dict[str, str]:
     return {link["relation"]: link["url"] for link in found["link"]}
 
 
-def walk(session: Session, target: str) -> list[dict[str, Any]]:
+def walk(session: FhirSession, target: str) -> list[dict[str, Any]]:
     pages = [bundle(session, target)]
     while "next" in links(pages[-1]):
         pages.append(bundle(session, relative(session, links(pages[-1])["next"])))
@@ -131,9 +131,9 @@ def test_repeated_rows_count_against_a_pass() -> None:
     """``_has`` finds a patient once for each Observation: of fourteen rows some are the same patient."""
     found = Found(np.arange(10), FirstRows(28, [0, 3, 5, 6, 7, 11, 15, 20, 24, 26]))
 
-    assert Progress().first_page(found, 5, counted=False) == Page(0, 5, 5, None, more=True)
-    assert Progress().first_page(found, 10, counted=False) == Page(0, 10, 10, None, more=False)
-    assert Progress().first_page(found, 12, counted=False) == Page(0, 10, 12, 10, more=False)
+    assert SearchProgress().first_page(found, 5, counted=False) == Page(0, 5, 5, None, more=True)
+    assert SearchProgress().first_page(found, 10, counted=False) == Page(0, 10, 10, None, more=False)
+    assert SearchProgress().first_page(found, 12, counted=False) == Page(0, 10, 12, 10, more=False)
 
 
 def test_an_offset_beyond_the_end_is_taken_for_the_total() -> None:

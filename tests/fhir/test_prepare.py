@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from tests.fhir.serving import bundle, get, ids, observation, patient, serve
 
 JSON = {"content-type": "application/fhir+json"}
 
 
-def prepared() -> Session:
+def prepared() -> FhirSession:
     session = serve([patient("p1"), observation("o1", "p1", valueQuantity={"value": 4}), observation("o2", "p1")])
     stored = json.loads(get(session, "Observation/o1").body)
     session.prepare(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.http._server import FhirServer
 from tests.fhir.comparing import BASE, LEVELS, Scores, in_process, lines, load, replay
 
 LEAST = {
@@ -24,7 +24,7 @@ LEAST = {
 @pytest.mark.parametrize("recording", LEAST)
 def test_answers_are_those_of_hapi(recording: str) -> None:
     """Asked as the recorder asked: one server for all, which begins empty."""
-    send = in_process(Server({}, BASE).open())
+    send = in_process(FhirServer({}, BASE).open())
     load(recording, send)
     scores = Scores()
     for line in lines(recording, "answers.jsonl.xz"):

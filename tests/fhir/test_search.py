@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mab_gym.fhir.hapi._hashes import index_hash
-from mab_gym.fhir.http._server import Request, Session
+from mab_gym.fhir.http._server import FhirSession, Request
 from tests.fhir.serving import bundle, get, ids, named, observation, patient, quantity, refusal, serve
 
 PEOPLE = [
@@ -23,7 +23,7 @@ RESULTS = [
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
+def session() -> FhirSession:
     return serve([*PEOPLE, *RESULTS])
 
 
@@ -42,7 +42,7 @@ def session() -> Session:
         ("Patient?family:foo=Young", {"p1"}),
     ],
 )
-def test_strings(session: Session, target: str, found: set[str]) -> None:
+def test_strings(session: FhirSession, target: str, found: set[str]) -> None:
     assert set(ids(session, target)) == found
 
 
@@ -67,7 +67,7 @@ def test_strings(session: Session, target: str, found: set[str]) -> None:
         ("Patient?gender=%20", ["p1", "p2", "p3", "p4", "p5"]),
     ],
 )
-def test_tokens(session: Session, target: str, found: list[str]) -> None:
+def test_tokens(session: FhirSession, target: str, found: list[str]) -> None:
     assert ids(session, target) == found
 
 
@@ -84,7 +84,7 @@ def test_tokens(session: Session, target: str, found: list[str]) -> None:
         ("nope,p1", ["o1", "o2"]),
     ],
 )
-def test_references(session: Session, value: str, found: list[str]) -> None:
+def test_references(session: FhirSession, value: str, found: list[str]) -> None:
     assert ids(session.server.open(), f"Observation?patient={value}") == found
 
 
@@ -100,7 +100,7 @@ def test_references(session: Session, value: str, found: list[str]) -> None:
         ("lt4|http://unitsofmeasure.org|mg/dL", {"o3"}),
     ],
 )
-def test_quantities(session: Session, value: str, found: set[str]) -> None:
+def test_quantities(session: FhirSession, value: str, found: set[str]) -> None:
     assert set(ids(session, f"Observation?value-quantity={value}")) == found
 
 
@@ -121,7 +121,7 @@ def test_quantities(session: Session, value: str, found: set[str]) -> None:
         ("Observation?code-value-quantity=K", []),
     ],
 )
-def test_through_references_and_composites(session: Session, target: str, found: list[str]) -> None:
+def test_through_references_and_composites(session: FhirSession, target: str, found: list[str]) -> None:
     assert ids(session, target) == found
 
 
@@ -147,11 +147,11 @@ def test_through_references_and_composites(session: Session, target: str, found:
         ("Observation?patient=p3,p1", ["o1", "o2", "o4"]),
     ],
 )
-def test_unsorted_results_come_in_the_order_of_the_index(session: Session, target: str, found: list[str]) -> None:
+def test_unsorted_results_come_in_the_order_of_the_index(session: FhirSession, target: str, found: list[str]) -> None:
     assert ids(session, target) == found
 
 
-def test_several_codes_come_by_their_hash(session: Session) -> None:
+def test_several_codes_come_by_their_hash(session: FhirSession) -> None:
     first = sorted(("K", "MG"), key=lambda code: index_hash("Observation", "code", code))[0]
 
     expected = {"K": ["o1", "o2", "o4", "o3"], "MG": ["o3", "o1", "o2", "o4"]}[first]
@@ -176,15 +176,15 @@ def test_the_hash_is_hapis_own() -> None:
         ("Patient?_sort=family", ["p3", "p2", "p1", "p4", "p5"]),
     ],
 )
-def test_sorting(session: Session, target: str, found: list[str]) -> None:
+def test_sorting(session: FhirSession, target: str, found: list[str]) -> None:
     assert ids(session, target) == found
 
 
-def modes(session: Session, target: str) -> list[tuple[str, str]]:
+def modes(session: FhirSession, target: str) -> list[tuple[str, str]]:
     return [(e["resource"]["id"], e["search"]["mode"]) for e in bundle(session, target)["entry"]]
 
 
-def test_includes_follow_the_matches(session: Session) -> None:
+def test_includes_follow_the_matches(session: FhirSession) -> None:
     found = modes(session, "Observation?code=K&_include=Observation:patient&_count=2")
 
     assert found == [("o1", "match"), ("o2", "match"), ("p1", "include")]
@@ -224,7 +224,7 @@ def test_reverse_includes_come_in_the_order_of_a_java_hash_set() -> None:
         ("Patient?_list=", 501, "This server answers _list"),
     ],
 )
-def test_refusals(session: Session, target: str, status: int, start: str) -> None:
+def test_refusals(session: FhirSession, target: str, status: int, start: str) -> None:
     found, diagnostics = refusal(session, target)
 
     assert found == status
@@ -241,11 +241,11 @@ def test_refusals(session: Session, target: str, status: int, start: str) -> Non
         "Observation?_sort=" + "date," * 20_000,
     ],
 )
-def test_what_no_client_means_is_refused_at_once(session: Session, target: str) -> None:
+def test_what_no_client_means_is_refused_at_once(session: FhirSession, target: str) -> None:
     assert refusal(session, target)[0] == 400
 
 
-def test_post_searches_take_parameters_from_url_and_body(session: Session) -> None:
+def test_post_searches_take_parameters_from_url_and_body(session: FhirSession) -> None:
     response = session.handle(Request("POST", "Observation/_search?patient=p1", {}, "code=K&_count=1"))
     found = json.loads(response.body)
 
@@ -253,7 +253,7 @@ def test_post_searches_take_parameters_from_url_and_body(session: Session) -> No
     assert [entry["resource"]["id"] for entry in found["entry"]] == ["o1"]
 
 
-def test_history_and_versions(session: Session) -> None:
+def test_history_and_versions(session: FhirSession) -> None:
     history = bundle(session, "Patient/p1/_history")
 
     assert history["type"] == "history"
@@ -265,11 +265,11 @@ def test_history_and_versions(session: Session) -> None:
     )
 
 
-def test_everything_of_a_patient(session: Session) -> None:
+def test_everything_of_a_patient(session: FhirSession) -> None:
     assert ids(session, "Patient/p1/$everything") == ["p1", "o1", "o2"]
 
 
-def test_xml(session: Session) -> None:
+def test_xml(session: FhirSession) -> None:
     by_parameter = get(session, "Patient/p1?_format=xml")
     by_header = get(session, "Patient/p1", accept="application/fhir+xml")
 
@@ -280,7 +280,7 @@ def test_xml(session: Session) -> None:
     assert get(session, "Patient/nope?_format=xml").body.startswith("<OperationOutcome")
 
 
-def test_parts_of_resources_are_tagged(session: Session) -> None:
+def test_parts_of_resources_are_tagged(session: FhirSession) -> None:
     (entry,) = bundle(session, "Patient?_id=p1&_elements=gender")["entry"]
 
     assert list(entry["resource"]) == ["resourceType", "id", "meta", "gender"]
@@ -370,21 +370,21 @@ def test_codes_of_a_value_set() -> None:
     ],
 )
 def test_parts_are_chosen_by_path_and_what_must_be_there_stays(
-    session: Session, parameters: str, kept: dict[str, object]
+    session: FhirSession, parameters: str, kept: dict[str, object]
 ) -> None:
     (entry,) = bundle(session, f"Observation?_id=o1&{parameters}")["entry"]
 
     assert {k: v for k, v in entry["resource"].items() if k not in ("resourceType", "id", "meta")} == kept
 
 
-def test_elements_of_another_type_leave_a_resource_whole(session: Session) -> None:
+def test_elements_of_another_type_leave_a_resource_whole(session: FhirSession) -> None:
     (entry,) = bundle(session, "Patient?_id=p1&_elements=Observation.code")["entry"]
 
     assert entry["resource"]["gender"] == "female"
     assert "tag" not in entry["resource"]["meta"]
 
 
-def test_the_text_of_one_resource_is_its_narrative_alone(session: Session) -> None:
+def test_the_text_of_one_resource_is_its_narrative_alone(session: FhirSession) -> None:
     response = get(session, "Patient/p1?_summary=text")
 
     assert (response.body, response.headers["content-type"]) == ("null", "text/html;charset=UTF-8")

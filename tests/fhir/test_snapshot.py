@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.http._server import Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession
 from mab_gym.fhir.store import _overlay as overlay
 from tests.fhir.serving import get, ids, patient, relative, serve
 
 
-def put(session: Session, logical_id: str, **elements: Any) -> Response:
+def put(session: FhirSession, logical_id: str, **elements: Any) -> Response:
     body = json.dumps(patient(logical_id, **elements))
     return session.handle(Request("PUT", f"Patient/{logical_id}", {"content-type": "application/fhir+json"}, body))
 
 
-def post(session: Session, bundle: dict[str, Any]) -> Response:
+def post(session: FhirSession, bundle: dict[str, Any]) -> Response:
     return session.handle(Request("POST", "", {"content-type": "application/fhir+json"}, json.dumps(bundle)))
 
 
-def next_page(session: Session, response: Response) -> str:
+def next_page(session: FhirSession, response: Response) -> str:
     links = json.loads(response.body)["link"]
     return relative(session, next(link["url"] for link in links if link["relation"] == "next"))
 
@@ -51,13 +51,13 @@ def test_it_shows_what_was_there(monkeypatch: pytest.MonkeyPatch, fold_at: int) 
     assert len(history(session, "Patient/p0")) == 3
 
 
-def history(session: Session, of: str) -> list[dict[str, Any]]:
+def history(session: FhirSession, of: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(get(session, f"{of}/_history").body)["entry"]
     return found
 
 
 def test_what_a_session_takes_back_was_never_shown() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     put(session, "p0")
     before = session.held
     shown = session.snapshot()
@@ -72,7 +72,7 @@ def test_what_a_session_takes_back_was_never_shown() -> None:
 
 
 def test_a_new_one_is_taken_only_where_something_changed() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     first = session.snapshot()
     assert session.snapshot(first) is first
     put(session, "p0")
@@ -110,7 +110,7 @@ def test_each_reader_has_its_own_base_url() -> None:
 def test_threads_may_read_while_the_session_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sees whole transactions alone, whatever is folded meanwhile."""
     monkeypatch.setattr(overlay, "MOST_PENDING", 20)
-    session = Server({}).open()
+    session = FhirServer({}).open()
     shown = [session.snapshot()]
     wrong: list[str] = []
     done: list[bool] = []
@@ -148,7 +148,7 @@ def test_the_oldest_searches_are_forgotten_first(monkeypatch: pytest.MonkeyPatch
 
 
 def test_all_versions_and_their_upkeep_are_held() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     assert session.held == 0
     put(session, "p0", name=[{"text": "x" * 1000}])
     once = session.held
@@ -172,11 +172,11 @@ def test_all_versions_and_their_upkeep_are_held() -> None:
     ids=["objects", "lists", "wide characters", "extensions"],
 )
 def test_what_is_held_is_about_the_memory_that_it_takes(elements: dict[str, Any]) -> None:
-    put(Server({}).open(), "p0", **elements)
+    put(FhirServer({}).open(), "p0", **elements)
     gc.collect()
     tracemalloc.start()
     try:
-        session = Server({}).open()
+        session = FhirServer({}).open()
         put(session, "p0", **elements)
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0]

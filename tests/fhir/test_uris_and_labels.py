@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mab_gym.fhir.http._server import Request, Response, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from tests.fhir.serving import Resource, bundle, get, ids, observation, patient, refusal
 
 URLS = (
@@ -27,13 +27,13 @@ URLS = (
 )
 
 
-def send(session: Session, method: str, path: str, resource: Resource) -> Response:
+def send(session: FhirSession, method: str, path: str, resource: Resource) -> Response:
     return session.handle(Request(method, path, {"content-type": "application/fhir+json"}, json.dumps(resource)))
 
 
-def serve(*resources: Resource) -> Session:
+def serve(*resources: Resource) -> FhirSession:
     """A session to which resources were sent, in this order."""
-    session = Server({}).open()
+    session = FhirServer({}).open()
     for resource in resources:
         answer = send(session, "PUT", f"{resource['resourceType']}/{resource['id']}", resource)
         assert answer.status == 201, answer.body
@@ -41,7 +41,7 @@ def serve(*resources: Resource) -> Session:
 
 
 @pytest.fixture(scope="module")
-def urls() -> Session:
+def urls() -> FhirSession:
     named: list[Resource] = [
         {"resourceType": "Questionnaire", "id": f"q{i}", "url": url, "status": "draft"} for i, url in enumerate(URLS)
     ]
@@ -72,7 +72,7 @@ def urls() -> Session:
         ("url=http://ex.org/a/b,http://ex.org,urn:oid:1.2.3", ["q3", "q4", "q1"]),
     ],
 )
-def test_uris_above_and_below(urls: Session, question: str, found: list[str]) -> None:
+def test_uris_above_and_below(urls: FhirSession, question: str, found: list[str]) -> None:
     assert ids(urls, f"Questionnaire?{question}") == found
 
 
@@ -123,7 +123,7 @@ def member(logical_id: str, of: str, **more: Any) -> Resource:
 
 
 @pytest.fixture(scope="module")
-def linked() -> Session:
+def linked() -> FhirSession:
     managed = {"managingOrganization": {"reference": "Organization/g3"}}
     return serve(
         {"resourceType": "Organization", "id": "g3", "active": False},
@@ -165,7 +165,7 @@ def linked() -> Session:
         ("Observation?date:missing=", []),
     ],
 )
-def test_missing_behind_a_reference_and_of_a_pair(linked: Session, target: str, found: list[str]) -> None:
+def test_missing_behind_a_reference_and_of_a_pair(linked: FhirSession, target: str, found: list[str]) -> None:
     assert sorted(ids(linked, target)) == sorted(found)
 
 
@@ -185,7 +185,7 @@ def test_missing_behind_a_reference_and_of_a_pair(linked: Session, target: str, 
         ("Observation?date:missing=true,false", 400, "HAPI-1930: "),
     ],
 )
-def test_refusals(linked: Session, target: str, status: int, start: str) -> None:
+def test_refusals(linked: FhirSession, target: str, status: int, start: str) -> None:
     found = refusal(linked, target)
     assert found[0] == status
     assert found[1].startswith(start)

@@ -10,7 +10,7 @@ import pytest
 
 from mab_gym.backends.container._loading import Chain, load, plan
 from mab_gym.errors import InfrastructureError
-from mab_gym.fhir.http._server import Server
+from mab_gym.fhir.http._server import FhirServer
 from mab_gym.fhir.store._base import BaseTable
 from tests.backends.hospital import Hospital, hospital
 from tests.fhir.serving import observation, patient, serve
@@ -27,7 +27,7 @@ def tables() -> dict[str, BaseTable]:
 
 @pytest.fixture
 def empty() -> Iterator[Hospital]:
-    with hospital(Server({}).open()) as running:
+    with hospital(FhirServer({}).open()) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Any
 
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.http._server import Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession
 from mab_gym.serve import Application, Gate, OwnWorlds, ServeLimits, SharedWorld, Worlds, listen, run
 
 FHIR = "Content-Type: application/fhir+json"
@@ -109,12 +109,12 @@ def running(worlds: Worlds, limits: ServeLimits | None = None, gate: Callable[[s
         assert not thread.is_alive()
 
 
-def shared(limits: ServeLimits | None = None, server: Server | None = None) -> SharedWorld:
-    return SharedWorld(server or Server({}), limits)
+def shared(limits: ServeLimits | None = None, server: FhirServer | None = None) -> SharedWorld:
+    return SharedWorld(server or FhirServer({}), limits)
 
 
-def own(limits: ServeLimits | None = None, server: Server | None = None) -> OwnWorlds:
-    return OwnWorlds(server or Server({}), limits)
+def own(limits: ServeLimits | None = None, server: FhirServer | None = None) -> OwnWorlds:
+    return OwnWorlds(server or FhirServer({}), limits)
 
 
 def ask(port: int, method: str, path: str, *headers: str, body: Any = None, **given: Any) -> Answer:
@@ -129,7 +129,7 @@ def patient(logical_id: str, **elements: Any) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": logical_id, **elements}
 
 
-class SlowServer(Server):
+class SlowServer(FhirServer):
     """A server on which what names ``slow`` takes until it is let go.
 
     Attributes:
@@ -143,11 +143,11 @@ class SlowServer(Server):
         self.at_work, self.let_go = Event(), Event()
         self.order: list[str] = []
 
-    def open(self) -> Session:
+    def open(self) -> FhirSession:
         return _SlowSession(self)
 
 
-class _SlowSession(Session):
+class _SlowSession(FhirSession):
     def handle(self, request: Request) -> Response:
         assert isinstance(self.server, SlowServer)
         if "slow" in request.target:

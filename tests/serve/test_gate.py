@@ -8,7 +8,7 @@ import pytest
 
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._exchange import Request
-from mab_gym.fhir.http._server import DEFAULT_BASE_URL, Server
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, FhirServer
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.serve import Gate
 from tests.serve.running import ask, own, patient, running, shared
@@ -177,7 +177,7 @@ def test_what_proxies_say_is_not_believed() -> None:
 
 
 def test_a_request_that_names_no_base_gets_the_servers_own() -> None:
-    session = Server({}).open()
+    session = FhirServer({}).open()
     session.handle(
         Request(
             "PUT", "Patient/p1", {"content-type": "application/fhir+json"}, json.dumps(patient("p1")), "http://a/fhir"

@@ -15,7 +15,7 @@ import pytest
 from mab_gym.cohort._generate import generate
 from mab_gym.cohort._spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.model._parse import parse_resource
 from mab_gym.fhir.store._archive import Archive, open_archive, write_archive
 from mab_gym.fhir.store._base import BaseTable
@@ -170,7 +170,7 @@ def test_a_transaction_is_resolved_as_a_server_would(tmp_path: Path) -> None:
     assert imported.counts == {"Observation": 1, "Patient": 1}
     assert (imported.conditional, imported.dangling) == (1, 1)
     assert told(imported) == ["someone.json, entry 3, line 49: an entry without a resource"]
-    session = Server(open_archive(tmp_path / "s.mab").tables).open()
+    session = FhirServer(open_archive(tmp_path / "s.mab").tables).open()
     found = json.loads(session.handle(Request("GET", "Observation?patient=7a1f")).body)
     (resource,) = (entry["resource"] for entry in found["entry"])
     assert resource["subject"] == {"reference": "Patient/7a1f"}
@@ -253,7 +253,7 @@ def test_gathered_tables_are_those_that_are_built_at_once() -> None:
 def test_bundles_hold_what_a_server_loads_in_order(small: Archive, tmp_path: Path) -> None:
     exported = export_bundles(small, tmp_path / "bundles", size=300)
     assert exported.renamed == 1720
-    server, loaded = Server({}, limits=replace(DEFAULT_LIMITS, body=10**9)).open(), 0
+    server, loaded = FhirServer({}, limits=replace(DEFAULT_LIMITS, body=10**9)).open(), 0
     for path in sorted((tmp_path / "bundles").iterdir()):
         text = path.read_text()
         response = server.handle(Request("POST", "", {"content-type": "application/fhir+json"}, text))

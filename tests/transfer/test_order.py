@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
-from mab_gym.fhir.http._server import Request, Server, Session
+from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.transfer._exporting import export_bundles, export_ndjson
 from mab_gym.transfer._gathering import Gathering
@@ -57,11 +57,11 @@ def bundle(path: Path, resources: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
-def session(archive: Path) -> Session:
-    return Server(open_archive(archive).tables).open()
+def session(archive: Path) -> FhirSession:
+    return FhirServer(open_archive(archive).tables).open()
 
 
-def history(session: Session, query: str = "") -> list[str]:
+def history(session: FhirSession, query: str = "") -> list[str]:
     """All that a system's history tells, page after page, the oldest first."""
     keys: list[str] = []
     path = f"_history?_count=3{query}"

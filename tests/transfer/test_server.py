@@ -15,7 +15,7 @@ import pytest
 from mab_gym.cohort._generate import generate
 from mab_gym.cohort._spec import CohortSpec
 from mab_gym.errors import RecordsError, UsageError
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._table import Table
@@ -57,7 +57,7 @@ class Hospital:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self.http.server_address[1]}/fhir"
-        self.session = Server(TABLES, self.base).open()
+        self.session = FhirServer(TABLES, self.base).open()
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
 

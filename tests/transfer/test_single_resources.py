@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
 from mab_gym.errors import RecordsError
-from mab_gym.fhir.http._server import Request, Server
+from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.transfer._importing import Imported, import_files
@@ -124,7 +124,7 @@ def test_a_folder_with_a_resource_a_file_is_taken(tmp_path: Path) -> None:
         table = tables[resource["resourceType"]]
         found = BaseTable(table).resource([str(own) for own in table.ids].index(resource["id"]))
         assert {k: v for k, v in found.items() if k != "meta"} == {k: v for k, v in resource.items() if k != "meta"}
-    session = Server(tables).open()
+    session = FhirServer(tables).open()
     answer = json.loads(session.handle(Request("GET", "Observation?patient=mara-quill")).body)
     assert [entry["resource"]["id"] for entry in answer["entry"]] == ["spo2"]
 
@@ -322,7 +322,7 @@ def test_numbers_that_no_server_stores_are_named_and_the_rest_is_taken(tmp_path:
         assert problem.startswith(f"{name}, {place}: ")
         assert said in problem
         assert len(problem) < 1500
-        session = Server(open_archive(result.path).tables).open()
+        session = FhirServer(open_archive(result.path).tables).open()
         answer = session.handle(Request("GET", "Observation?value-quantity=gt1&_sort=value-quantity"))
         assert [entry["resource"]["id"] for entry in json.loads(answer.body)["entry"]] == ["good"]
         assert run("info", result.path).exit_code == 0

@@ -11,12 +11,12 @@ from weakref import WeakValueDictionary
 from mab_gym._opening import READING, Opened, stamp
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, Server, Session
+from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, FhirServer, FhirSession
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.fhir.store._table import Table
 
 
-class EmbeddedSession(Session):
+class EmbeddedSession(FhirSession):
     """A session of one episode. A fault of the server is an `InfrastructureError`, and threads take turns.
 
     A request takes microseconds of the one processor that Python gives to all threads, so no thread waits long.
@@ -52,7 +52,7 @@ class EmbeddedSession(Session):
 
 
 class EmbeddedBackend:
-    """A `Server` over an archive or over tables in memory, as a `Backend`."""
+    """A `FhirServer` over an archive or over tables in memory, as a `Backend`."""
 
     capacity: int | None = None
     deterministic = True
@@ -66,7 +66,7 @@ class EmbeddedBackend:
         now: datetime = DEFAULT_NOW,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self.server = Server(tables, base_url, now, check=check)
+        self.server = FhirServer(tables, base_url, now, check=check)
         self.base_url = base_url
         self.now = now
         self.digest = digest

@@ -8,7 +8,7 @@ from itertools import count
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-class Chance:
+class CounterIds:
     """A source of ids that look random and begin anew with every session.
 
     Args:

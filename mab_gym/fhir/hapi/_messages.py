@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from mab_gym.fhir.model._definitions import search_parameters
-from mab_gym.fhir.model._outcome import FhirError, Refusal
-
-_SANITIZED = {"<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\n": "&#10;", "\r": "&#13;"}
-
-
-def sanitized(text: str) -> str:
-    """Text as HAPI repeats it in some of its messages, safe for HTML (``UrlUtil.sanitizeUrlPart``)."""
-    return "".join(_SANITIZED.get(c, c) for c in text if c >= " " or c in _SANITIZED)
+from mab_gym.fhir.model._outcome import FhirError, Refusal, sanitized
 
 
 def unknown_parameter(resource_type: str, name: str) -> FhirError:

@@ -42,7 +42,7 @@ _DATE_KEYS: dict[str, tuple[int, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class DrivingFilter:
     """The filter that HAPI's database reads by, and the order of its index.
 
     Attributes:
@@ -56,10 +56,10 @@ class Driver:
     wanted: Filter
     key: Key
     kind: str = "value"
-    then: Driver | None = None
+    then: DrivingFilter | None = None
 
 
-def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+def choose_driver(resource_type: str, filters: Sequence[Filter]) -> DrivingFilter | None:
     """The filter that HAPI reads by, or None where that leaves load order.
 
     Args:
@@ -70,13 +70,13 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
         return None
     if any(f.modifier == "not-in" for f in filters):
         asked = [f for f in filters if f.parameter.name != "_lastUpdated"]
-        return Driver(asked[0], lambda value: (value.system or "", value.code or "")) if len(asked) == 1 else None
+        return DrivingFilter(asked[0], _system_and_code) if len(asked) == 1 else None
     ranked = [f for f in filters if f.ranks is not None]
     prefixes = [
         f for f in filters if f.parameter.type == "uri" and f.modifier == "below" and f.parameter.name != "_profile"
     ]
     if prefixes:
-        return Driver(prefixes[0], _itself)
+        return DrivingFilter(prefixes[0], _itself)
     by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
     strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]
     tokens = [f for f in by_kind["token"] if f.modifier != "text"]
@@ -87,7 +87,7 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     for wanted in ranked:
         if wanted.key[1] == "first":  # it comes before the resource's own tokens and dates
             then = _date_driver(dates, alone=False) if dates and not tokens else None
-            return Driver(wanted, _rank_in(wanted), then=then)
+            return DrivingFilter(wanted, _rank_in(wanted), then=then)
     if tokens:
         return _token_driver(resource_type, tokens[0])
     if strings:
@@ -95,18 +95,18 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> Driver | Non
     if dates:
         return _date_driver(dates, alone=len(filters) == 1)
     if by_kind["quantity"]:
-        return Driver(by_kind["quantity"][-1], _amount)
+        return DrivingFilter(by_kind["quantity"][-1], _amount)
     if ranked:
-        return Driver(ranked[0], _rank_in(ranked[0]))
+        return DrivingFilter(ranked[0], _rank_in(ranked[0]))
     if by_kind["reference"] and len(by_kind["reference"][0].alternatives) > 1:
-        return Driver(by_kind["reference"][0], _no_key, "target")
+        return DrivingFilter(by_kind["reference"][0], _no_key, "target")
     uris = [f for f in by_kind["uri"] if f.parameter.name not in ("_profile", "_source")]
     if len(uris) == len(filters) and uris:
         return _uri_driver(resource_type, uris[0])
     return None
 
 
-def choose_driver_of_sorted(resource_type: str, filters: Sequence[Filter]) -> Driver | None:
+def choose_driver_of_sorted(resource_type: str, filters: Sequence[Filter]) -> DrivingFilter | None:
     """The filter that decides between equals of a sorted search.
 
     A single parameter leaves load order there, and so do quantities beside a reference.
@@ -131,13 +131,13 @@ def _rank_in(wanted: Filter) -> Key:
     return lambda value: ranks.get(f"{value.target_type}/{value.target_id}", _LAST)
 
 
-def _string_driver(wanted: Filter) -> Driver:
+def _string_driver(wanted: Filter) -> DrivingFilter:
     if wanted.parameter.type == "token":
-        return Driver(wanted, lambda value: value.text.upper())
-    return Driver(wanted, lambda value: value.normalized)
+        return DrivingFilter(wanted, lambda value: value.text.upper())
+    return DrivingFilter(wanted, lambda value: value.normalized)
 
 
-def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
+def _token_driver(resource_type: str, wanted: Filter) -> DrivingFilter | None:
     """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
     parts = [read_token(part) for part in wanted.alternatives]
     if wanted.parameter.is_flag:
@@ -146,27 +146,31 @@ def _token_driver(resource_type: str, wanted: Filter) -> Driver | None:
         return None
     name = wanted.parameter.name
     if parts[0][1] == "":
-        return Driver(wanted, lambda value: index_hash(resource_type, name, value.system))
+        return DrivingFilter(wanted, lambda value: index_hash(resource_type, name, value.system))
     if parts[0][0] is None:
-        return Driver(wanted, lambda value: index_hash(resource_type, name, value.code))
-    return Driver(wanted, lambda value: index_hash(resource_type, name, value.system, value.code))
+        return DrivingFilter(wanted, lambda value: index_hash(resource_type, name, value.code))
+    return DrivingFilter(wanted, lambda value: index_hash(resource_type, name, value.system, value.code))
 
 
-def _uri_driver(resource_type: str, wanted: Filter) -> Driver | None:
+def _uri_driver(resource_type: str, wanted: Filter) -> DrivingFilter | None:
     """Several URIs come by their hash; those above others as they are written."""
     if wanted.modifier == "above":
-        return Driver(wanted, _itself)
+        return DrivingFilter(wanted, _itself)
     name = wanted.parameter.name
     if len(wanted.alternatives) < 2:
         return None
-    return Driver(wanted, lambda value: index_hash(resource_type, name, value))
+    return DrivingFilter(wanted, lambda value: index_hash(resource_type, name, value))
+
+
+def _system_and_code(value: Any) -> tuple[str, str]:
+    return value.system or "", value.code or ""
 
 
 def _itself(value: Any) -> Any:
     return value
 
 
-def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:
+def _date_driver(dates: Sequence[Filter], *, alone: bool) -> DrivingFilter | None:
     first = [f for f in dates if f.parameter.name == dates[0].parameter.name]
     comparisons = [c for f in first for c in f.comparisons]
     if any(c.comparator == "ne" for c in comparisons) and not alone:
@@ -176,11 +180,11 @@ def _date_driver(dates: Sequence[Filter], *, alone: bool) -> Driver | None:
     upper = all(c.comparator in ("ge", "gt", "eb") for c in comparisons)
     if comparisons[0].period.timed:
         if upper:
-            return Driver(dates[0], lambda value: value.high, "high")
-        return Driver(dates[0], lambda value: (value.low, value.high), "low")
+            return DrivingFilter(dates[0], lambda value: value.high, "high")
+        return DrivingFilter(dates[0], lambda value: (value.low, value.high), "low")
     if upper:
-        return Driver(dates[0], lambda value: value.high_day, "high_day")
-    return Driver(dates[0], lambda value: value.low_day * 100_000_000 + value.high_day, "low_day")
+        return DrivingFilter(dates[0], lambda value: value.high_day, "high_day")
+    return DrivingFilter(dates[0], lambda value: value.low_day * 100_000_000 + value.high_day, "low_day")
 
 
 def _amount(value: Any) -> float:
@@ -188,7 +192,7 @@ def _amount(value: Any) -> float:
 
 
 def arrange(
-    driver: Driver,
+    driver: DrivingFilter,
     table: BaseTable | None,
     hits: Rows,
     ids: Callable[[], Sequence[str]],
@@ -206,7 +210,7 @@ def arrange(
         position: Of a reference, the place of what it points to in load order.
     """
     if driver.kind == "target":
-        driver = Driver(driver.wanted, position)
+        driver = DrivingFilter(driver.wanted, position)
     if driver.wanted.ids is not None:
         ranks = driver.wanted.ranks or {}
         return hits[np.argsort(np.array([ranks.get(key, _LAST) for key in ids()], dtype=np.int64), kind="stable")]
@@ -216,7 +220,7 @@ def arrange(
     return hits
 
 
-def _index_keys(driver: Driver, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
+def _index_keys(driver: DrivingFilter, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
     """Numbers that sort as the index does."""
     if driver.kind in _DATE_KEYS:
         fields = date_fields(table, hits, driver.wanted.parameter, _DATE_KEYS[driver.kind], values)
@@ -238,7 +242,7 @@ def _apart(fields: Sequence[Keys]) -> list[Keys]:
     return list(fields)
 
 
-def _least(driver: Driver, values: Sequence[Value]) -> list[Any]:
+def _least(driver: DrivingFilter, values: Sequence[Value]) -> list[Any]:
     """The first of a resource's rows in the index, among those that the filter asks for."""
     wanted = driver.wanted
     keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]

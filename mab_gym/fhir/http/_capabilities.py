@@ -14,7 +14,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
-from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Response
+from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
 from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._definitions import (
@@ -57,7 +57,7 @@ _OPERATIONS: Mapping[str, Sequence[str]] = {
 _META = "Request a list of tags, profiles, and security labels for a specfic resource instance"
 
 
-def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: Origin) -> Response:
+def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerOrigin) -> Response:
     """Answers ``GET metadata``; HAPI takes no notice of parameters that it does not know, ``mode`` among them.
 
     Raises:

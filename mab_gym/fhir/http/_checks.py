@@ -14,14 +14,13 @@ from math import isinf
 from typing import Any, Protocol
 
 from mab_gym.fhir.model._definitions import Element, elements, resource_types, search_parameters
-from mab_gym.fhir.model._ids import ReferenceId, parse_id
+from mab_gym.fhir.model._ids import Key, ReferenceId, parse_id
 from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.model._parse import parse_resource, unreadable
 from mab_gym.fhir.model._paths import Node, Path, compile_paths
 from mab_gym.fhir.model._values import LARGEST_NUMBER, exact_numbers
-from mab_gym.fhir.search._includes import Key
 
 
 class Known(Protocol):
@@ -68,7 +67,7 @@ _LOGICAL_BASES = (
 """References that HAPI takes for mere names (``JpaStorageSettings.DEFAULT_LOGICAL_BASE_URLS``)."""
 
 
-class StorageError(FhirError):
+class IndexingError(FhirError):
     """HAPI's database does not take a resource; of an entry of a Bundle that is said in other words.
 
     Attributes:
@@ -81,11 +80,11 @@ class StorageError(FhirError):
         self.in_transaction, self.in_batch = in_transaction, in_batch
 
 
-def _not_indexed(reason: str, updating: bool) -> StorageError:
+def _not_indexed(reason: str, updating: bool) -> IndexingError:
     """The error that HAPI gives where it fails over a value that goes into an index."""
     if updating:
-        return StorageError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
-    return StorageError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
+        return IndexingError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
+    return IndexingError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
 
 
 def read_body(resource_type: str, headers: Mapping[str, str], body: str, operation: str) -> dict[str, Any]:
@@ -343,7 +342,7 @@ def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
     """Fails where HAPI fails: over dates with blanks around them that a search parameter reads.
 
     Raises:
-        StorageError: 500.
+        IndexingError: 500.
     """
     for node in _indexed_nodes(resource, "date"):
         texts = [node.value] if node.type_name != "string" else []
@@ -359,7 +358,7 @@ def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> Non
     """Fails where HAPI fails: over amounts that no double holds (above 1.8E308) and that a search parameter reads.
 
     Raises:
-        StorageError: 500.
+        IndexingError: 500.
     """
     for node in _indexed_nodes(resource, "quantity"):
         if isinstance(node.value, dict):
@@ -390,7 +389,7 @@ def check_numbers(resource: Mapping[str, Any]) -> None:
     """Refuses numbers that are too large for HAPI's column, where a search parameter reads them.
 
     Raises:
-        StorageError: 409 with HAPI-0550; 500 in Bundles.
+        IndexingError: 409 with HAPI-0550; 500 in Bundles.
     """
     for node in _indexed_nodes(resource, "number"):
         for number in exact_numbers(node):
@@ -398,7 +397,7 @@ def check_numbers(resource: Mapping[str, Any]) -> None:
                 raise _too_long_for_column(number)
 
 
-def _too_long_for_column(number: Decimal) -> StorageError:
+def _too_long_for_column(number: Decimal) -> IndexingError:
     with localcontext() as context:
         context.prec = 2 * MAX_NUMBER_LENGTH
         shown = f"{number:.2f}"
@@ -409,7 +408,7 @@ def _too_long_for_column(number: Decimal) -> StorageError:
         f'could not execute batch [Value too long for column "SP_VALUE DECIMAL(19, 2)": "{shown} ({digits})"; '
         f"SQL statement:\n{_INSERT} [22001-224]] [{_INSERT}]"
     )
-    return StorageError(409, f"HAPI-0550: {said}; SQL [{_INSERT}]", _NO_TRANSACTION + said, said)
+    return IndexingError(409, f"HAPI-0550: {said}; SQL [{_INSERT}]", _NO_TRANSACTION + said, said)
 
 
 def _canonical(node: Any) -> str | None:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from mab_gym.fhir.hapi._hashes import java_set_order
 from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.fhir.search._includes import Include, Key, Resources, included, pointing_here
+from mab_gym.fhir.search._includes import Include, Resources, included, pointing_here
 
 MOST_FOUND = 20_000
 """More HAPI would answer; here an agent that asks for a whole hospital's charts is told to ask for fewer patients."""

@@ -44,7 +44,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ServerOrigin:
     """Where and when answers are given.
 
     Attributes:

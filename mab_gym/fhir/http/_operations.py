@@ -12,12 +12,13 @@ from typing import Any
 from mab_gym.fhir.http._checks import media_type_of
 from mab_gym.fhir.http._everything import everything, in_hash_order, read_ids, read_types
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
-from mab_gym.fhir.http._searching import Parameters, Searches, check_format
+from mab_gym.fhir.http._searching import Searches, check_format
 from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._parse import parse_resource
-from mab_gym.fhir.search._includes import Key
+from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._query import read_query
 from mab_gym.fhir.search._search import View
 from mab_gym.fhir.store._base import parse_element

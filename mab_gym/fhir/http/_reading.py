@@ -10,20 +10,18 @@ from functools import lru_cache
 from typing import Any
 
 from mab_gym.fhir.http._bundle import HistoryEntry, history_bundle
-from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
 from mab_gym.fhir.http._html_text import HTML
 from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.http._world import Version, World
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
-from mab_gym.fhir.model._url import self_link
-from mab_gym.fhir.search._includes import Key
+from mab_gym.fhir.model._url import Parameters, self_link
 from mab_gym.fhir.search._query import LARGEST_PAGE
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import REWRITTEN, VERSION
-
-Parameters = tuple[tuple[str, str], ...]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _AROUND_AN_ENTRY = 350
@@ -114,11 +112,11 @@ def read_version(world: World, key: Key, version: str, parameters: Parameters) -
     raise FhirError(404, f'HAPI-0979: Version "{version}" is not valid for resource {key[0]}/{key[1]}')
 
 
-def _version_url(origin: Origin, version: Version) -> str:
+def _version_url(origin: ServerOrigin, version: Version) -> str:
     return f"{origin.base_url}/{version.key[0]}/{version.key[1]}/_history/{version.number}"
 
 
-def _shown(origin: Origin, key: Key, text: str, control: Mapping[str, str]) -> Response:
+def _shown(origin: ServerOrigin, key: Key, text: str, control: Mapping[str, str]) -> Response:
     check_format(control.get("_format", ""))
     found = _STAMP.search(text, 0, 1000)
     headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
@@ -144,7 +142,7 @@ def _stamp(resource: Mapping[str, Any]) -> tuple[str, str]:
     return str(meta.get("versionId", "1")), str(meta.get("lastUpdated", ""))
 
 
-def resource_headers(origin: Origin, key: Key, version: object, updated: str) -> dict[str, str]:
+def resource_headers(origin: ServerOrigin, key: Key, version: object, updated: str) -> dict[str, str]:
     """The headers of an answer that shows a resource.
 
     Args:
@@ -215,7 +213,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         entry = _entry(_part(version, control), base_url, of_all=len(path) == 1)
         world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=partly)
         shown.append(entry)
-    bundle_id = world.chance.uuid()
+    bundle_id = world.counter_ids.uuid()
     subsetted = not size or control.get("_summary", "") in ("true", "data")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
     plain = control.get("_pretty", "true") != "true"

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from urllib.parse import quote
 
-from mab_gym.fhir.hapi._counter_ids import Chance
+from mab_gym.fhir.hapi._counter_ids import CounterIds
 from mab_gym.fhir.http._bundle import searchset
-from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Response
+from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
 from mab_gym.fhir.http._subset import subset
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.fhir.model._url import self_link
+from mab_gym.fhir.model._url import Parameters, self_link
 from mab_gym.fhir.search._found import Found, one_row_each
-from mab_gym.fhir.search._includes import Key, included
+from mab_gym.fhir.search._includes import included
 from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search._search import View
@@ -23,7 +24,6 @@ from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import ENTRY, ID, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.store._table import Rows
 
-Parameters = tuple[tuple[str, str], ...]
 Links = Sequence[tuple[str, str]]
 """Relations and URLs."""
 Entries = Sequence[tuple[str, str]]
@@ -93,7 +93,7 @@ class Searches:
     """The searches of a session.
 
     Args:
-        chance: Gives search ids.
+        counter_ids: Gives search ids.
         kept: What is remembered.
         origin: Where and when answers are given.
 
@@ -101,10 +101,10 @@ class Searches:
         origin: As above.
     """
 
-    __slots__ = ("_chance", "_kept", "origin")
+    __slots__ = ("_counter_ids", "_kept", "origin")
 
-    def __init__(self, chance: Chance, kept: Kept, origin: Origin) -> None:
-        self._chance = chance
+    def __init__(self, counter_ids: CounterIds, kept: Kept, origin: ServerOrigin) -> None:
+        self._counter_ids = counter_ids
         self._kept = kept
         self.origin = origin
 
@@ -130,7 +130,7 @@ class Searches:
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         if query.summary == "count":
             total = len(view.hits(replace(query, sort=(), driver=None)))
-            return self._show_count(query, view, self._chance.uuid(), total)
+            return self._show_count(query, view, self._counter_ids.uuid(), total)
         if query.offset is not None:
             hits = view.hits(query)
             shown = hits.page(query.offset, query.offset + query.count)
@@ -139,13 +139,13 @@ class Searches:
             page = offset_page(len(hits), query.count, query.offset, counted=counted, included=len(brought))
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
-            return self._show_entries(query, view, self._chance.uuid(), page.total, links, entries, brought)
+            return self._show_entries(query, view, self._counter_ids.uuid(), page.total, links, entries, brought)
         # The number of writes: who reads an earlier state beside a write does not answer for the later one.
         asked = (view.writes, *query.answers)
         known = self._kept.answer_to(asked) or self._kept.answer_to((view.writes, *query.question))
         if known is not None:
             return self._answer_saved(query, view, *known, query.count, query.start, link)
-        search_id = self._chance.uuid()
+        search_id = self._counter_ids.uuid()
         hits = view.hits(query)
         saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
         counted = query.total == "accurate"
@@ -204,7 +204,7 @@ class Searches:
         query = read_query(resource_type, shown)
         link = self_link(base_url, path, parameters if linked else ())
         view.budget.spend(len(keys))
-        search_id = self._chance.uuid()
+        search_id = self._counter_ids.uuid()
         if query.offset is not None:
             page = offset_page(len(keys), query.count, query.offset, counted=False)
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
@@ -235,7 +235,7 @@ class Searches:
         question = ("last", view.writes, *query.question)
         known = self._kept.answer_to(question)
         if known is None:
-            search_id = self._chance.uuid()
+            search_id = self._counter_ids.uuid()
             saved = SavedSearch("Observation", (*asked, *shown), view.frozen(), query.count)
             self._kept.remember(search_id, saved, question)
             page = saved.progress.first_page(one_row_each(len(hits)), query.count, counted=False)

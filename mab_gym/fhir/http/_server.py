@@ -1,8 +1,8 @@
 """The embedded FHIR server: requests in, responses out, no socket.
 
-A `Server` holds what all sessions share; a `Session` is one private view of it: it begins at the snapshot, sees its own
-writes and nobody else's, and goes back on `Session.reset`. Ids, search ids and times come from counters and a simulated
-clock, so that equal requests give equal bytes.
+A `FhirServer` holds what all sessions share. A `FhirSession` is one private view of it: it begins at the snapshot, sees
+only its own writes, and goes back to the snapshot on `FhirSession.reset`. Ids, search ids and times come from counters
+and a simulated clock, so that equal requests give equal bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from mab_gym.fhir.http._capabilities import metadata
 from mab_gym.fhir.http._checks import media_type_of, read_body
-from mab_gym.fhir.http._exchange import FHIR_JSON, Origin, Request, Response
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
 from mab_gym.fhir.http._html_text import HTML, to_html, wants_html
 from mab_gym.fhir.http._operations import operate
 from mab_gym.fhir.http._reading import DeletedError, history, read, read_version, resource_headers
@@ -31,17 +31,16 @@ from mab_gym.fhir.model._definitions import load_definitions, resource_types
 from mab_gym.fhir.model._json_text import compact, nests_too_deeply, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.model._parse import parse_resource
-from mab_gym.fhir.model._url import parse_query, parse_target
+from mab_gym.fhir.model._url import Parameters, parse_query, parse_target
 from mab_gym.fhir.model._xml_text import FHIR_XML, to_xml, wants_xml
 from mab_gym.fhir.store._base import BaseTable, parse_element
-from mab_gym.fhir.store._budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, Limits, body_work
+from mab_gym.fhir.store._budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, RequestLimits, body_work
 from mab_gym.fhir.store._table import IntArray, Positions, Table
 
 _log = logging.getLogger(__name__)
 OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
 """The text of an answer where the server itself is at fault."""
 Path = tuple[str, ...]
-Parameters = tuple[tuple[str, str], ...]
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,7 +48,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
-class Server:
+class FhirServer:
     """The record system's immutable part, shared by any number of sessions.
 
     Args:
@@ -70,7 +69,7 @@ class Server:
         tables: Mapping[str, Table | tuple[Table, Positions]],
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: RequestLimits = DEFAULT_LIMITS,
         check: Callable[[], None] | None = None,
     ) -> None:
         self.check = check
@@ -89,12 +88,12 @@ class Server:
         self.now = now.astimezone(UTC)
         self.instant = self.now.isoformat(timespec="milliseconds")
         self.http_date = format_datetime(self.now, usegmt=True)
-        self.origin = Origin(base_url, self.instant, self.http_date)
+        self.origin = ServerOrigin(base_url, self.instant, self.http_date)
         self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
 
-    def open(self) -> Session:
+    def open(self) -> FhirSession:
         """A new private view that begins at the snapshot."""
-        return Session(self)
+        return FhirSession(self)
 
 
 def _greatest(ids: IntArray | Sequence[str]) -> int:
@@ -104,12 +103,12 @@ def _greatest(ids: IntArray | Sequence[str]) -> int:
     return max((int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19), default=0)
 
 
-class Session(World):
-    """One private view of a `Server`; costs next to nothing until it writes."""
+class FhirSession(World):
+    """One private view of a `FhirServer`; costs next to nothing until it writes."""
 
     __slots__ = ("server",)
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: FhirServer) -> None:
         self.server = server
         super().__init__(server.tables, server.first_free_id, server.origin)
 
@@ -137,7 +136,7 @@ class Session(World):
         self.fold()
         base_url = request.base_url or self.server.base_url
         if base_url != self.origin.base_url:
-            self.origin = Origin(base_url, self.server.instant, self.server.http_date)
+            self.origin = ServerOrigin(base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
             request = replace(request, body=_SURROGATE.sub("?", request.body))
@@ -388,4 +387,4 @@ def _refusal(request: Request, error: FhirError) -> Response:
     return Response(error.status, text, {"content-type": FHIR_JSON})
 
 
-__all__ = ["DEFAULT_BASE_URL", "DEFAULT_NOW", "Request", "Response", "Server", "Session"]
+__all__ = ["DEFAULT_BASE_URL", "DEFAULT_NOW", "FhirServer", "FhirSession", "Request", "Response"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mab_gym.fhir.http._checks import StorageError
+from mab_gym.fhir.http._checks import IndexingError
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import (
@@ -26,10 +26,9 @@ from mab_gym.fhir.http._writing import (
     update_found,
 )
 from mab_gym.fhir.model._definitions import resource_types
-from mab_gym.fhir.model._ids import parse_id
+from mab_gym.fhir.model._ids import Key, parse_id
 from mab_gym.fhir.model._json_text import Json, Printed, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
-from mab_gym.fhir.search._includes import Key
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import BUNDLE_ENTRY, PARAMETER
 
@@ -56,7 +55,7 @@ MOST_ENTRIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BundleEntry:
     """One entry of a Bundle of requests.
 
     Attributes:
@@ -99,7 +98,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
     if len(raw) > MOST_ENTRIES:
         raise FhirError(413, f"A Bundle may have {MOST_ENTRIES} entries; this one has {len(raw)}")
     entries = [_read_entry(place, entry) for place, entry in enumerate(raw)]
-    bundle_id = world.chance.uuid()
+    bundle_id = world.counter_ids.uuid()
     world.budget.write_twice()
     if kind == "batch":
         answers = _batch(world, entries, answer, representation)
@@ -107,7 +106,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         before = world.written
         try:
             answers = _transaction(world, entries, answer, representation)
-        except StorageError as error:
+        except IndexingError as error:
             world.undo(before)
             raise FhirError(500, error.in_transaction) from None
         except Exception:
@@ -124,9 +123,9 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
     return bundle_id, pretty(response)
 
 
-def _read_entry(place: int, entry: Mapping[str, Any]) -> Entry:
+def _read_entry(place: int, entry: Mapping[str, Any]) -> BundleEntry:
     request = entry.get("request", {})
-    return Entry(
+    return BundleEntry(
         place,
         str(request.get("method", "")),
         str(request.get("url", "")),
@@ -136,7 +135,7 @@ def _read_entry(place: int, entry: Mapping[str, Any]) -> Entry:
     )
 
 
-def _batch(world: World, entries: Sequence[Entry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
+def _batch(world: World, entries: Sequence[BundleEntry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
     answers: dict[int, dict[str, Any]] = {}
     if any(not entry.method for entry in entries):
         raise FhirError(400, Issue("Bundle.entry.request.method is missing", "required"))
@@ -146,7 +145,7 @@ def _batch(world: World, entries: Sequence[Entry], answer: Answer, representatio
             answers[entry.place] = _transaction(world, [entry], answer, representation)[0]
         except FhirError as error:
             world.undo(before)
-            if isinstance(error, StorageError):
+            if isinstance(error, IndexingError):
                 error = FhirError(500, error.in_batch)
             answers[entry.place] = _refused(error)
     return [answers[place] for place in range(len(entries))]
@@ -171,7 +170,7 @@ class _Plan:
         url: The condition, or empty.
     """
 
-    entry: Entry
+    entry: BundleEntry
     resource: dict[str, Any]
     key: Key
     number: int | None = None
@@ -195,7 +194,9 @@ class _Known:
         return self._world.matching(resource_type, url)
 
 
-def _transaction(world: World, entries: Sequence[Entry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
+def _transaction(
+    world: World, entries: Sequence[BundleEntry], answer: Answer, representation: bool
+) -> list[dict[str, Any]]:
     for entry in entries:
         _check(entry)
     _check_unique(entries)
@@ -212,7 +213,7 @@ def _transaction(world: World, entries: Sequence[Entry], answer: Answer, represe
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
     names = _names(plans)
     known = _Known(world, [plan.key for plan in plans])
-    source = world.chance.text(16)
+    source = world.counter_ids.text(16)
     for plan in plans:
         manner = Manner(known, source, plan.number, timed=False)
         done = _write(world, plan, _resolved(plan.resource, names, plan.key[0]), manner)
@@ -224,7 +225,7 @@ def _transaction(world: World, entries: Sequence[Entry], answer: Answer, represe
     return [answers[entry.place] for entry in entries]
 
 
-def _plan(world: World, entry: Entry) -> _Plan:
+def _plan(world: World, entry: BundleEntry) -> _Plan:
     resource = entry.resource or {}
     resource_type = str(resource["resourceType"])
     condition = str(entry.request.get("ifNoneExist", "")) if entry.method == "POST" else ""
@@ -314,7 +315,7 @@ def _written(done: Done, world: World, representation: bool) -> dict[str, Any]:
     return {**entry, "response": response}
 
 
-def _delete(world: World, entry: Entry) -> dict[str, Any]:
+def _delete(world: World, entry: BundleEntry) -> dict[str, Any]:
     path, mark, query = entry.url.removeprefix("/").partition("?")
     target = parse_id(path)
     response: dict[str, Any] = {"status": "204 No Content"}
@@ -328,7 +329,7 @@ def _delete(world: World, entry: Entry) -> dict[str, Any]:
     return {"response": {**response, "outcome": done.outcome}}
 
 
-def _get(entry: Entry, answer: Answer) -> dict[str, Any]:
+def _get(entry: BundleEntry, answer: Answer) -> dict[str, Any]:
     headers = {
         header: str(entry.request[name])
         for name, header in (("ifNoneMatch", "if-none-match"), ("ifModifiedSince", "if-modified-since"))
@@ -351,7 +352,7 @@ def _shown(response: Response) -> dict[str, Any]:
     return {"resource": Printed(body) if body.startswith("{\n") else parse_element(body)}
 
 
-def _check(entry: Entry) -> None:
+def _check(entry: BundleEntry) -> None:
     if not entry.method:
         raise FhirError(
             400,
@@ -376,7 +377,7 @@ def _check(entry: Entry) -> None:
             raise FhirError(400, f"HAPI-2006: Unable to perform {entry.method}, URL provided is invalid: {entry.url}")
 
 
-def _check_unique(entries: Sequence[Entry]) -> None:
+def _check_unique(entries: Sequence[BundleEntry]) -> None:
     """Refuses two entries for one resource."""
     seen: set[str] = set()
     for entry in entries:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.hapi._counter_ids import Chance
-from mab_gym.fhir.http._exchange import Origin
+from mab_gym.fhir.hapi._counter_ids import CounterIds
+from mab_gym.fhir.http._exchange import ServerOrigin
 from mab_gym.fhir.http._searching import Kept, Searches
 from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._url import parse_query
-from mab_gym.fhir.search._includes import Key
 from mab_gym.fhir.search._match_urls import match_filters, read_match_url
 from mab_gym.fhir.search._matching import make_filter
 from mab_gym.fhir.search._search import View
@@ -54,14 +54,14 @@ class World:
         origin: Where and when answers are given.
 
     Attributes:
-        chance: Gives ids that look random.
+        counter_ids: Gives ids that look random.
         origin: As above; a request may name another address of the same server.
         budget: What the request at hand may cost; without limits between requests.
     """
 
-    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "chance", "origin")
+    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "counter_ids", "origin")
 
-    def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: Origin) -> None:
+    def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: ServerOrigin) -> None:
         self._tables = tables
         self._first_free = first_free
         self.origin = origin
@@ -72,7 +72,7 @@ class World:
         """Goes back to the snapshot: no write, no open search and no counter survives."""
         self._overlay: Overlay | None = None
         self._kept: Kept | None = None
-        self.chance = Chance()
+        self.counter_ids = CounterIds()
 
     def release(self) -> None:
         """Nothing to give back: what was written is this session's own, and can be read until it is reset."""
@@ -121,7 +121,7 @@ class World:
         """The session's searches."""
         if self._kept is None:
             self._kept = Kept()
-        return Searches(self.chance, self._kept, self.origin)
+        return Searches(self.counter_ids, self._kept, self.origin)
 
     @property
     def held(self) -> int:

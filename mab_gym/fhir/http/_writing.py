@@ -14,11 +14,12 @@ from typing import Any
 from mab_gym.fhir.http._checks import LABELS, Known, check_resource, repeated_labels, unique_labels
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import FhirError, storage_outcome
 from mab_gym.fhir.model._paths import compile_paths
 from mab_gym.fhir.model._values import Reference, read_values
-from mab_gym.fhir.search._includes import Key, any_pointing_here
+from mab_gym.fhir.search._includes import any_pointing_here
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._overlay import Write
 
@@ -174,7 +175,7 @@ def store_new(
     """Stores a new resource, for a condition that has found nothing or for none."""
     resource_type = str(resource["resourceType"])
     checked = check_resource(resource, manner.known or world, updating=updating)
-    write = world.create(resource_type, checked, manner.source or world.chance.text(16), manner.number)
+    write = world.create(resource_type, checked, manner.source or world.counter_ids.text(16), manner.number)
     name = f'"{_name(write)}"'
     if updating:
         code = "SUCCESSFUL_UPDATE_NO_CONDITIONAL_MATCH"
@@ -268,7 +269,7 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
         checked = _with_kept_labels(checked, stored)
         if _content(stored) == _content(checked):
             return None
-    return world.update(key, checked, manner.source or world.chance.text(16))
+    return world.update(key, checked, manner.source or world.counter_ids.text(16))
 
 
 def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

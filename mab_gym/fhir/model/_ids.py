@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+Key = tuple[str, str]
+"""A resource type and a logical id."""
 _HISTORY = "/_history/"
 
 

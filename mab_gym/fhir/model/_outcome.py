@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+_SANITIZED = {"<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\n": "&#10;", "\r": "&#13;"}
+
+
+def sanitized(text: str) -> str:
+    """Returns a text as HAPI repeats it in some of its messages, safe for HTML (``UrlUtil.sanitizeUrlPart``)."""
+    return "".join(_SANITIZED.get(c, c) for c in text if c >= " " or c in _SANITIZED)
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:

@@ -15,6 +15,7 @@ from mab_gym.fhir.model._definitions import Element
 from mab_gym.fhir.model._errors import DataFormatError
 from mab_gym.fhir.model._json_scanner import GREATEST_EXPONENT
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError, read_decimal
+from mab_gym.fhir.model._outcome import sanitized
 from mab_gym.fhir.model._xhtml import clean_xhtml
 
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -25,7 +26,6 @@ _NO_DIGITS = "No digits found."
 _EXPONENT = re.compile(r"[eE][+-]?([0-9]+)\Z")
 _LONG_EXPONENT = 10
 """Exponents of fewer digits fit into Java's ``int``."""
-_SANITIZED = {"'": "&apos;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "\n": "&#10;", "\r": "&#13;"}
 
 
 class _BadValueError(ValueError):
@@ -61,11 +61,8 @@ def read_primitive(element: Element, value: Json) -> Json:
         reader = _READERS.get(element.type)
         return text if reader is None else reader(text)
     except _BadValueError as error:
-        shown = "".join(
-            _SANITIZED.get(character, character) for character in text if character >= " " or character in "\r\n"
-        )
         raise DataFormatError(
-            f'HAPI-1821: [element="{element.name}"] Invalid attribute value "{shown}": {error}'
+            f'HAPI-1821: [element="{element.name}"] Invalid attribute value "{sanitized(text)}": {error}'
         ) from None
 
 

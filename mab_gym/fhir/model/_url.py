@@ -8,6 +8,9 @@ from urllib.parse import quote, unquote
 
 from mab_gym.fhir.model._remembered import LONGEST_KEY, is_short
 
+Parameters = tuple[tuple[str, str], ...]
+"""Names and values of a query, decoded, in order."""
+
 
 class Target(NamedTuple):
     """A request's target below the base.
@@ -18,7 +21,7 @@ class Target(NamedTuple):
     """
 
     path: tuple[str, ...]
-    parameters: tuple[tuple[str, str], ...]
+    parameters: Parameters
 
 
 def parse_target(target: str) -> Target:
@@ -35,7 +38,7 @@ def _parse_target(target: str) -> Target:
 _remembered_target = lru_cache(maxsize=512)(_parse_target)
 
 
-def parse_query(query: str) -> tuple[tuple[str, str], ...]:
+def parse_query(query: str) -> Parameters:
     """Names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank."""
     pairs = []
     for part in query.split("&"):
@@ -55,13 +58,13 @@ def encode(text: str) -> str:
     return quote(text, safe="-_.*~")
 
 
-def self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
+def self_link(base_url: str, path: str, parameters: Parameters) -> str:
     """The link to a search itself: parameters sorted by name, those of one name in the order given."""
     write = _remembered_link if is_short(parameters) else _self_link
     return write(base_url, path, parameters)
 
 
-def _self_link(base_url: str, path: str, parameters: tuple[tuple[str, str], ...]) -> str:
+def _self_link(base_url: str, path: str, parameters: Parameters) -> str:
     pairs = [f"{encode(name)}={encode(value)}" for name, value in sorted(parameters, key=lambda pair: pair[0])]
     return f"{base_url}/{path}" + ("?" + "&".join(pairs) if pairs else "")
 

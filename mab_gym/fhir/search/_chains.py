@@ -13,6 +13,7 @@ from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_type
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
 from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.model._values import Reference
 from mab_gym.fhir.search._composites import inside
 from mab_gym.fhir.search._matching import make_filter
@@ -33,7 +34,7 @@ class Chain:
 
     reference: SearchParameter
     targets: tuple[str, ...]
-    parameters: tuple[tuple[str, str], ...]
+    parameters: Parameters
     first: bool = False
 
 
@@ -49,7 +50,7 @@ class Reverse:
 
     source_type: str
     reference: SearchParameter
-    parameters: tuple[tuple[str, str], ...]
+    parameters: Parameters
 
 
 def read_chain(resource_type: str, name: str, text: str) -> Chain:

@@ -45,7 +45,7 @@ _NOT_INDEXED = ("_lastUpdated", "_tag", "_security", "_profile", "_text", "_cont
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FilterTerm:
     """One parameter, compared with a value."""
 
     name: str
@@ -63,7 +63,7 @@ class Logical:
     right: Condition
 
 
-Condition = Comparison | Logical
+Condition = FilterTerm | Logical
 Group = tuple[Filter, ...]
 
 
@@ -86,7 +86,7 @@ def read_filter(resource_type: str, text: str) -> Filter | None:
 
 def _groups(resource_type: str, condition: Condition) -> Sequence[Group]:
     """Alternatives, in each of which all filters must hold."""
-    if isinstance(condition, Comparison):
+    if isinstance(condition, FilterTerm):
         return [(_compared(resource_type, condition),)]
     left, right = _groups(resource_type, condition.left), _groups(resource_type, condition.right)
     if condition.word == "not":
@@ -96,7 +96,7 @@ def _groups(resource_type: str, condition: Condition) -> Sequence[Group]:
     return [*left, *right] if condition.word == "or" else [(*a, *b) for a in left for b in right]
 
 
-def _compared(resource_type: str, asked: Comparison) -> Filter:
+def _compared(resource_type: str, asked: FilterTerm) -> Filter:
     parameter = search_parameters(resource_type).get(asked.name)
     if parameter is None:
         raise FhirError(400, unknown_parameter_text(resource_type, asked.name, "HAPI-1206")[:LONGEST_REFUSAL])
@@ -135,7 +135,7 @@ def _compared(resource_type: str, asked: Comparison) -> Filter:
     return _made(resource_type, parameter, f"{asked.operator}{asked.value}")
 
 
-def _ordered(asked: Comparison, read: Callable[[Any], str], form: Callable[[str], str]) -> Callable[[Any], bool]:
+def _ordered(asked: FilterTerm, read: Callable[[Any], str], form: Callable[[str], str]) -> Callable[[Any], bool]:
     """A test of texts; what they are compared by and what with are put into the same form."""
     holds = _ORDER.get(asked.operator)
     if holds is None:
@@ -144,7 +144,7 @@ def _ordered(asked: Comparison, read: Callable[[Any], str], form: Callable[[str]
     return lambda value: holds(read(value), wanted)
 
 
-def _negatable(resource_type: str, parameter: SearchParameter, asked: Comparison, key: tuple[str, ...]) -> Filter:
+def _negatable(resource_type: str, parameter: SearchParameter, asked: FilterTerm, key: tuple[str, ...]) -> Filter:
     """A token or a reference: equal for every operator but ``ne``, which any other value satisfies."""
     wanted = _made(resource_type, parameter, asked.value.replace(",", "\\,"))
     if asked.operator != "ne" or parameter.is_flag:
@@ -248,7 +248,7 @@ class _Reader:
         ):
             code = "1066" if operator == "pr" else "1067"
             raise _syntax(code, f"Value {value} not valid for operation {operator} at {self._at}")
-        return self._joined(Comparison(name, chain, operator, value), "1068")
+        return self._joined(FilterTerm(name, chain, operator, value), "1068")
 
     def _quoted(self) -> str:
         characters = []

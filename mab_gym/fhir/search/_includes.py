@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, PointsToAny
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._values import Reference, Value
@@ -23,8 +24,6 @@ from mab_gym.fhir.model._values import Reference, Value
 MOST_INCLUDES = 1000
 """HAPI's limit a page."""
 
-Key = tuple[str, str]
-"""A resource type and a logical id."""
 Placed = tuple[int, Key]
 """A resource with its place in the order in which all were loaded."""
 

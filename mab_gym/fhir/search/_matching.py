@@ -42,7 +42,7 @@ LONGEST_REFUSAL = 500
 """The most characters that HAPI keeps of an error from within a search."""
 LONGEST_STRING = 768
 """The longest value of a string parameter that HAPI accepts (the width of its index column)."""
-LABELS = ("_tag", "_security")
+LABEL_PARAMETERS = ("_tag", "_security")
 """The parameters that HAPI calls tags; they know few modifiers."""
 _NO_LABEL = (
     "class ca.uhn.fhir.rest.param.TokenParam cannot be cast to class ca.uhn.fhir.rest.param.UriParam "

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from mab_gym.fhir.model._url import encode, self_link
+from mab_gym.fhir.model._url import Parameters, encode, self_link
 from mab_gym.fhir.search._found import Found
 from mab_gym.fhir.search._includes import in_hapis_order
 from mab_gym.fhir.search._query import Query
@@ -42,7 +42,7 @@ class Page(NamedTuple):
 
 
 @dataclass(slots=True)
-class Progress:
+class SearchProgress:
     """How far HAPI has looked.
 
     Attributes:
@@ -123,10 +123,10 @@ class SavedSearch:
     """
 
     resource_type: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: Parameters
     found_in: View
     count: int
-    progress: Progress = field(default_factory=Progress)
+    progress: SearchProgress = field(default_factory=SearchProgress)
     keys: Sequence[tuple[str, str]] | None = None
 
 

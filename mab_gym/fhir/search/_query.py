@@ -10,20 +10,18 @@ from typing import Any
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_parameter_text
-from mab_gym.fhir.hapi._order import Driver, choose_driver
+from mab_gym.fhir.hapi._order import DrivingFilter, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter
 from mab_gym.fhir.model._outcome import FhirError, Issue, Refusal
 from mab_gym.fhir.model._remembered import is_short
+from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._chains import Chain, Reverse
 from mab_gym.fhir.search._conditions import read_conditions
 from mab_gym.fhir.search._includes import Include, read_include
-from mab_gym.fhir.search._matching import LABELS
+from mab_gym.fhir.search._matching import LABEL_PARAMETERS
 from mab_gym.fhir.search._modifiers import blame_modifiers
 from mab_gym.fhir.search._sort_parameter import read_sort
-
-Parameters = tuple[tuple[str, str], ...]
-"""Names and values of a request, decoded, in order."""
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE = 4_000
@@ -87,7 +85,7 @@ class Query:
     pretty: bool
     offset: int | None
     start: int
-    driver: Driver | None
+    driver: DrivingFilter | None
     question: tuple[object, ...]
     answers: tuple[object, ...]
     elements_of_all: bool = False
@@ -243,7 +241,7 @@ def _sort_out(resource_type: str, parameters: Parameters, *, behind: bool) -> _P
                     raise
                 if error.kind is Refusal.UNKNOWN_TYPE and "." not in name:
                     error = _blamed(resource_type, parameters, error)
-                parts.refusals.setdefault("label" if stem in LABELS else "condition", error)
+                parts.refusals.setdefault("label" if stem in LABEL_PARAMETERS else "condition", error)
             else:
                 parts.filters.extend(filters)
                 parts.chains.extend(chains)

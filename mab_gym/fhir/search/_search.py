@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.hapi._order import Driver, arrange, choose_driver, choose_driver_of_sorted
+from mab_gym.fhir.hapi._order import DrivingFilter, arrange, choose_driver, choose_driver_of_sorted
 from mab_gym.fhir.model._definitions import SearchParameter
 from mab_gym.fhir.model._filter import Filter
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.model._values import Reference, Value, read_values
 from mab_gym.fhir.search._chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.search._found import FirstRows, Found
-from mab_gym.fhir.search._includes import Key, Placed
-from mab_gym.fhir.search._matching import LABELS, make_filter
+from mab_gym.fhir.search._includes import Placed
+from mab_gym.fhir.search._matching import LABEL_PARAMETERS, make_filter
 from mab_gym.fhir.search._query import Query, asks_for_others, read_query
 from mab_gym.fhir.search._targets import Targets
 from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, sort_keys
@@ -326,7 +327,7 @@ class View:
         return self._overlay.writes[number]
 
     def _first_rows(
-        self, resource_type: str, filters: Sequence[Filter], driver: Driver | None, hits: Rows
+        self, resource_type: str, filters: Sequence[Filter], driver: DrivingFilter | None, hits: Rows
     ) -> FirstRows | None:
         """The rows in which HAPI's database finds hits, each once for every value that a filter asks for.
 
@@ -392,7 +393,7 @@ class View:
         distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
         self.budget.spend(len(hits) * SORTED_ROW + distinct * (ELEMENT + comparisons * COMPARISON))
 
-    def _arranged(self, resource_type: str, driver: Driver, table: BaseTable | None, hits: Rows) -> Rows:
+    def _arranged(self, resource_type: str, driver: DrivingFilter, table: BaseTable | None, hits: Rows) -> Rows:
         for each in (driver, driver.then):
             if each is not None:
                 self._spend_on_order(table, hits, each.wanted.parameter, each.wanted.comparisons_each)
@@ -441,7 +442,7 @@ class View:
         self.budget.spend(len(everything) * SORTED_ROW * (1 + len(query.filters)))
         out = np.zeros(len(everything), dtype=np.bool_)
         for wanted in query.filters:
-            if wanted.parameter.name not in LABELS:  # HAPI does not get as far as looking at them.
+            if wanted.parameter.name not in LABEL_PARAMETERS:  # HAPI does not get as far as looking at them.
                 out |= ~np.isin(everything, self.filtered(kind, [wanted]))
         return kind, everything[out]
 

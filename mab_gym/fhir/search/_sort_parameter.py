@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mab_gym.fhir.hapi._messages import listed_parameters, sanitized
+from mab_gym.fhir.hapi._messages import listed_parameters
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, sanitized
 from mab_gym.fhir.search._matching import LONGEST_REFUSAL
 
 _UNSORTED = ("_profile", "_security", "_source", "_tag")

@@ -20,7 +20,7 @@ from mab_gym.fhir.model._outcome import FhirError, Issue
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """The most that one request may cost.
 
     Attributes:
@@ -34,7 +34,7 @@ class Limits:
     answer: int
 
 
-DEFAULT_LIMITS = Limits(search=40_000, body=40_000, answer=6_000_000)
+DEFAULT_LIMITS = RequestLimits(search=40_000, body=40_000, answer=6_000_000)
 """For agents: some forty milliseconds of either, and a page of four thousand ordinary resources."""
 
 _NO_LIMIT = 1 << 62
@@ -97,7 +97,7 @@ class Budget:
 
     __slots__ = ("_bill", "_body", "_characters", "_limits", "_pause", "_seen", "_work", "_written")
 
-    def __init__(self, limits: Limits, pause: Callable[[], None] | None = None) -> None:
+    def __init__(self, limits: RequestLimits, pause: Callable[[], None] | None = None) -> None:
         self._limits = limits
         self._pause = pause
         self._work = 0.0
@@ -195,7 +195,7 @@ class Budget:
             self._pause()
 
 
-UNLIMITED = Budget(Limits(search=_NO_LIMIT, body=_NO_LIMIT, answer=_NO_LIMIT))
+UNLIMITED = Budget(RequestLimits(search=_NO_LIMIT, body=_NO_LIMIT, answer=_NO_LIMIT))
 """For what no client asks for."""
 
 _TOO_MUCH_WORK = (

@@ -14,6 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._build import extend_table
@@ -38,8 +39,6 @@ ITEM_OVERHEAD = 60
 
 _REFERENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]+/[A-Za-z0-9.-]+")
 """Begins where a word does: else each letter of a long word would be tried as the first one."""
-Key = tuple[str, str]
-"""A resource type and a logical id."""
 
 
 @dataclass(frozen=True, slots=True)
