@@ -178,7 +178,7 @@ def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[di
         if name in parameters:
             listed[name] = {
                 "name": name,
-                "definition": f"http://hl7.org/fhir/SearchParameter/{known[name].id}",
+                **({"definition": known[name].url} if known[name].url else {}),
                 "type": parameters[name].type,
                 "documentation": known[name].description,
             }

@@ -27,7 +27,7 @@ from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._transactions import process
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, create, delete, delete_matching, update, update_matching
-from mab_gym.fhir.model._definitions import load_definitions, resource_types
+from mab_gym.fhir.model._definitions import check_own_parameters, load_definitions, resource_types
 from mab_gym.fhir.model._json_text import compact, nests_too_deeply, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.model._parse import parse_resource
@@ -74,6 +74,7 @@ class FhirServer:
     ) -> None:
         self.check = check
         self.pause: Callable[[], None] | None = None
+        check_own_parameters()
         load_definitions(tables)  # not at an agent's cost
         self.tables: dict[str, BaseTable] = {}
         first = 1

@@ -14,6 +14,9 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from mab_gym.errors import ContentError
+from mab_gym.fhir.model._own_parameters import own_parameters
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -82,12 +85,12 @@ class Published(NamedTuple):
     """What the specification's own SearchParameter resource says of a search parameter.
 
     Attributes:
-        id: Its id there, as in ``clinical-date``.
+        url: Its canonical URL; empty where it has none.
         description: What it is for.
         place: Its place in the specification's list.
     """
 
-    id: str
+    url: str
     description: str
     place: int
 
@@ -156,13 +159,30 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
         raise KeyError(resource_type)
     known = _read("parameters.json")
     rows = [*known["Resource"], *known["DomainResource"], *known.get(resource_type, ())]
-    return MappingProxyType(
-        {
-            name: SearchParameter(name, kind, expression, tuple(targets), tuple((a, b) for a, b in components))
-            for name, kind, expression, targets, components in sorted(rows)
-            if name != "_query"
-        }
-    )
+    found = {
+        name: SearchParameter(name, kind, expression, tuple(targets), tuple((a, b) for a, b in components))
+        for name, kind, expression, targets, components in rows
+        if name != "_query"
+    }
+    for own in own_parameters():
+        unknown = [base for base in (*own.bases, *own.targets) if base not in resource_types()]
+        if unknown:
+            raise ContentError(f"{own.file}: FHIR R4 has no resource type {unknown[0]!r}")
+        if resource_type in own.bases:
+            if own.name in found:
+                raise ContentError(f"{own.file}: FHIR has a search parameter {own.name} of {resource_type} already")
+            found[own.name] = SearchParameter(own.name, own.type, own.expression, own.targets, ())
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def check_own_parameters() -> None:
+    """Reads a user's own search parameters, so that what is wrong with them is said before anything is answered.
+
+    Raises:
+        ContentError: A file is not as it should be; the text names it.
+    """
+    for base in dict.fromkeys(base for own in own_parameters() for base in own.bases):
+        search_parameters(base if base in resource_types() else "Patient")
 
 
 def load_definitions(types: Iterable[str]) -> None:
@@ -178,9 +198,12 @@ def published_parameters() -> Mapping[str, Mapping[str, Published]]:
     """What FHIR publishes about search parameters, by base (a resource type or its parent) and name."""
     found: dict[str, dict[str, Published]] = {}
     for place, (key, (name, bases, text)) in enumerate(_read("published.json").items()):
-        known = Published(key, text, place)
+        known = Published(f"http://hl7.org/fhir/SearchParameter/{key}", text, place)
         for base in bases:
             found.setdefault(base, {})[name] = known
+    for place, own in enumerate(own_parameters(), start=len(_read("published.json"))):
+        for base in own.bases:
+            found.setdefault(base, {})[own.name] = Published(own.url, own.description, place)
     return found
 
 

@@ -1,0 +1,161 @@
+"""A user's own search parameters, in files beside the standard ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mab_gym.errors import ContentError
+from mab_gym.fhir.http import _capabilities, _checks
+from mab_gym.fhir.http._server import FhirSession
+from mab_gym.fhir.model import _definitions, _own_parameters
+from mab_gym.fhir.search import _includes
+from tests.fhir.serving import get, ids, observation, patient, refusal, serve
+
+EYES = "http://example.org/eyes"
+Write = Callable[..., Path]
+
+
+def parameter(code: str, expression: str, kind: str = "token", base: str = "Patient", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "SearchParameter", "url": f"http://example.org/{code}", "code": code, "base": [base],
+        "type": kind, "expression": expression, "description": f"By {code}", **more,
+    }  # fmt: skip
+
+
+def forget() -> None:
+    for cached in (
+        _own_parameters.own_parameters, _definitions.search_parameters, _definitions.published_parameters,
+        _capabilities._text, _capabilities.capability_statement, _checks._reference_paths, _checks._indexed_paths,
+        _includes._links, _includes._link_parameters,
+    ):  # fmt: skip
+        cached.cache_clear()
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """Writes a file of search parameters, and forgets all that this process knows of them before and after."""
+    monkeypatch.setenv(_own_parameters.VARIABLE, str(tmp_path / "own"))
+
+    def written(*resources: Any, name: str = "own.json") -> Path:
+        file = tmp_path / "own" / name
+        file.parent.mkdir(exist_ok=True)
+        text = json.dumps(resources[0] if len(resources) == 1 else {
+            "resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in resources],
+        })  # fmt: skip
+        file.write_text(text, encoding="utf-8")
+        forget()
+        return file
+
+    yield written
+    monkeypatch.undo()
+    forget()
+
+
+def coloured(logical_id: str, colour: str) -> dict[str, Any]:
+    return patient(logical_id, extension=[{"url": EYES, "valueCode": colour}])
+
+
+@pytest.fixture
+def session(write: Write) -> FhirSession:
+    write(
+        parameter("eyes", f"Patient.extension.where(url='{EYES}').value.ofType(code)"),
+        parameter("nickname", "Patient.name.where(use='nickname').given", "string"),
+        parameter("recorder", "Observation.performer.where(resolve() is Patient)", "reference", "Observation",
+                  target=["Patient"]),
+    )  # fmt: skip
+    people = [
+        coloured("blue", "blue"),
+        coloured("brown", "brown"),
+        patient("bo", name=[{"family": "Ames"}, {"use": "nickname", "given": ["Bo"]}]),
+    ]
+    result = observation("o1", "blue", "K", performer=[{"reference": "Patient/brown"}])
+    return serve([*people, result])
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("Patient?eyes=blue", ["blue"]),
+        ("Patient?eyes:not=blue", ["brown", "bo"]),
+        ("Patient?eyes:missing=true", ["bo"]),
+        ("Patient?nickname=b", ["bo"]),
+        ("Patient?_sort=-eyes&eyes:missing=false", ["brown", "blue"]),
+        ("Observation?recorder=Patient/brown", ["o1"]),
+        ("Observation?recorder.eyes=brown", ["o1"]),
+        ("Observation?patient.eyes=brown", []),
+        ("Patient?_has:Observation:recorder:code=K", ["brown"]),
+    ],
+)
+def test_they_are_searched_sorted_and_chained(session: FhirSession, target: str, found: list[str]) -> None:
+    assert ids(session, target) == found
+
+
+def test_what_they_point_to_is_included(session: FhirSession) -> None:
+    entries = json.loads(get(session, "Observation?_include=Observation:recorder").body)["entry"]
+    assert [entry["resource"]["id"] for entry in entries] == ["o1", "brown"]
+
+
+def test_metadata_lists_them(session: FhirSession) -> None:
+    statement = json.loads(get(session, "metadata").body)
+    listed = {each["type"]: each for each in statement["rest"][0]["resource"]}
+    eyes = next(each for each in listed["Patient"]["searchParam"] if each["name"] == "eyes")
+    assert eyes == {
+        "name": "eyes", "definition": "http://example.org/eyes", "type": "token", "documentation": "By eyes",
+    }  # fmt: skip
+    assert "Observation:recorder" in listed["Observation"]["searchInclude"]
+    assert "Observation:recorder" in listed["Patient"]["searchRevInclude"]
+    assert "eyes" not in {each["name"] for each in listed["Observation"]["searchParam"]}
+
+
+def test_a_refusal_lists_them_with_the_standard_ones(session: FhirSession) -> None:
+    status, text = refusal(session, "Patient?hair=red")
+    assert status == 400
+    assert "eyes, family" in text
+
+
+@pytest.mark.parametrize(
+    ("resource", "says"),
+    [
+        ({"resourceType": "Patient"}, "it holds a SearchParameter resource"),
+        (parameter("two words", "Patient.name"), "code is the parameter's name"),
+        (parameter("eyes", "Patient.name", base="Person of mine"), "has no resource type 'Person of mine'"),
+        (parameter("eyes", "Patient.name", kind="special"), "the type of eyes is one of"),
+        (parameter("eyes", "Patient.name.matches('x')"), "is FHIRPath of element steps"),
+        (parameter("eyes", ""), "is FHIRPath of element steps"),
+        (parameter("family", "Patient.name.family", "string"), "FHIR has a search parameter family of Patient already"),
+        (parameter("eyes", "Patient.link.other", "reference", target=["Robot"]), "has no resource type 'Robot'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_answered(write: Write, resource: dict[str, Any], says: str) -> None:
+    file = write(resource)
+    with pytest.raises(ContentError) as refused:
+        serve([patient("p1")])
+    assert says in str(refused.value)
+    assert str(file) in str(refused.value)
+
+
+def test_one_name_is_defined_once_and_a_broken_file_is_named(write: Write) -> None:
+    write(parameter("eyes", "Patient.gender"), name="a.json")
+    write(parameter("eyes", "Patient.language"), name="b.json")
+    with pytest.raises(ContentError, match=r"b\.json: .*a\.json defines eyes of Patient, too"):
+        serve([])
+    write(parameter("eyes", "Patient.gender"), name="b.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ContentError, match=r"b\.json: no file of SearchParameter resources"):
+        serve([])
+
+
+def test_the_variable_names_several_files_and_folders(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = write(parameter("eyes", "Patient.gender"), name="one.json")
+    two = one.parent.parent / "two.json"
+    two.write_text(json.dumps(parameter("tongue", "Patient.communication.language")), encoding="utf-8")
+    monkeypatch.setenv(_own_parameters.VARIABLE, os.pathsep.join([str(one.parent), str(two)]))
+    forget()
+    session = serve([patient("p1", gender="male")])
+    assert ids(session, "Patient?eyes=male") == ["p1"]
+    assert ids(session, "Patient?tongue=de") == []
