@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     forget()
 
 
-def coloured(logical_id: str, colour: str) -> dict[str, Any]:
+def coloured(logical_id: str, colour: str) -> Mapping[str, Any]:
     return patient(logical_id, extension=[{"url": EYES, "valueCode": colour}])
 
 
