@@ -1,11 +1,11 @@
 """Plays episodes made by a grammar and checks everything; run by `scripts/fuzz`.
 
 After every action it checks: no exception, no fault in the record system's log, an observation within its space, a
-valid info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. (A slow
-action is timed twice more, and the least time counts, since the machine may be busy.) After every reset: the agent's
-session and a fresh one answer as the untouched record system does, only the neighbour sees a neighbour's write, and
-episodes side by side see the same as alone. At the end: memory has reached a plateau, caches keep their bounds, and a
-sample played again in another process, in another order, gives equal bytes.
+valid info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. (A
+slow action is timed twice more, and the least time counts, since the machine may be busy.) After every reset: the
+agent's session and a fresh one answer as the untouched record system does, only the neighbour sees a neighbour's write,
+and episodes side by side see the same as alone. At the end: memory has reached a plateau, caches keep their bounds, and
+a sample played again in another process, in another order, gives equal bytes.
 
     scripts/fuzz --actions 20000 --seed 1 --workers 2
     scripts/fuzz --replay 1.417           one plan, with its messages and replies

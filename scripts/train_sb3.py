@@ -5,8 +5,8 @@
     mab-gym report runs/sb3/seed-0 runs/sb3/random --out report.html
 
 Training draws cases of the Train hospital. At intervals the current policy plays the Validation cases, and the best
-one is kept. Then it plays the 300 canonical cases of a third hospital: as texts, in the unwrapped environment, by the sparse
-verdict, like any agent. The folder of --out then holds
+one is kept. Then it plays the 300 canonical cases of a third hospital: as texts, in the unwrapped environment, by the
+sparse verdict, like any agent. The folder of --out then holds
 
     seed-N/, random/    the episodes on the canonical cases, as run folders
     seed-N.zip          the model, as Stable-Baselines3 saves it
