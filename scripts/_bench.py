@@ -16,7 +16,7 @@ RUNS = 7
 
 
 def median(repeat: Callable[[], float], runs: int = RUNS) -> tuple[float, float, float]:
-    """Least, median and greatest of several runs."""
+    """Returns the least, the median and the greatest of several runs."""
     values = sorted(repeat() for _ in range(runs))
     return values[0], statistics.median(values), values[-1]
 
@@ -27,7 +27,7 @@ def row(name: str, unit: str, wanted: str, measured: tuple[float, float, float])
 
 
 def per_call(call: Callable[[], object], count: int) -> float:
-    """Microseconds a call, over ``count`` calls."""
+    """Returns the mean microseconds of ``count`` calls."""
     begun = time.perf_counter()
     for _ in range(count):
         call()
@@ -35,7 +35,7 @@ def per_call(call: Callable[[], object], count: int) -> float:
 
 
 def process(*command: str) -> float:
-    """Seconds of a whole process."""
+    """Returns the seconds that a whole process takes."""
     begun = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begun

@@ -1,6 +1,7 @@
-"""What a real HAPI in Docker costs: an episode that wrote, from its end to the next one's first answer; 300 episodes.
+"""Measures a real HAPI in Docker: the time from the end of an episode with writes to the next one's first answer.
 
-The snapshot of the reduced hospital must be there (mab-gym hapi up, load reduced, snapshot reduced).
+It also plays 300 episodes. The snapshot of the reduced hospital must exist (mab-gym hapi up, load reduced, snapshot
+reduced).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def told(name: str, seconds: Sequence[float]) -> None:
 
 
 def opened(strategy: str, spares: int) -> tuple[gymnasium.Env[Any, str], ContainerBackend]:
-    """The environment and its pool."""
+    """Opens the environment and its backend."""
     env = gymnasium.make("mab_gym/MedAgentBench-HAPI-v0", cohort="reduced", strategy=strategy, spares=spares)
     backend = unwrapped(env).scenario.backend
     assert isinstance(backend, ContainerBackend)
@@ -45,7 +46,7 @@ def opened(strategy: str, spares: int) -> tuple[gymnasium.Env[Any, str], Contain
 
 
 def to_first_answer(session: Any) -> float:
-    """Seconds from the end of one episode to the first answer of the next."""
+    """Returns the seconds from the end of one episode to the first answer of the next."""
     begun = time.perf_counter()
     session.reset()
     assert session.handle(Request("GET", "Observation?code=K&_count=20")).status == 200
@@ -53,7 +54,7 @@ def to_first_answer(session: Any) -> float:
 
 
 def undo(writes: int, times: int) -> list[float]:
-    """The same where the episode before wrote so much."""
+    """Returns the seconds to the first answer after episodes with so many writes."""
     _, backend = opened("undo", 0)
     session, found = backend.open(), []
     to_first_answer(session)
@@ -88,7 +89,7 @@ def main() -> None:
     to_first_answer(session)
     for _ in range(3):
         until = time.monotonic() + PATIENCE
-        while not backend.pool._idle:  # the spare one, before the clock runs
+        while not backend.pool._idle:  # wait for the spare container before measuring
             if time.monotonic() > until:
                 sys.exit("the spare container did not come")
             time.sleep(0.5)

@@ -1,7 +1,7 @@
-"""`scripts/bench --against BASE_URL`: the embedded server beside a real HAPI, same records, client and requests.
+"""`scripts/bench --against BASE_URL`: compares the embedded server with a real HAPI on the same records and requests.
 
-Loads the recording's fixture into both (the real one keeps it), then asks requests that neither has seen before, so
-that no cache of searches answers. Each figure is the median over the requests of one kind.
+Loads the recording's fixture into both (the real one keeps it), then sends requests that neither has seen before, so
+that no search cache can answer. Each figure is the median over the requests of one kind.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from mab_gym.fhir.http._server import FhirServer, Request
 FIXTURE = Path(__file__).resolve().parent.parent / "tests" / "fhir" / "recordings" / "first" / "fixture.ndjson.xz"
 JSON = {"Content-Type": "application/fhir+json"}
 ASKED = 200
-"""Requests of a kind."""
+"""Measured requests of each kind."""
 WARMING = 60
 WANTED = {"page of 20": (20, 200), "small search": (8, 200), "read": (4, 200), "create": (4, 30)}
-"""How many times faster over HTTP and in process."""
+"""The wanted speed-up over HTTP and in process."""
 
 Ask = tuple[str, str, str | None]
-"""Method, target and body."""
+"""The method, target and body of a request."""
 Send = Callable[[Ask], int]
 
 
 def over_http(base_url: str) -> tuple[Send, http.client.HTTPConnection]:
-    """Sends over one connection that stays open."""
+    """Returns a function that sends over one open connection, and the connection."""
     parts = urlsplit(base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
@@ -52,7 +52,7 @@ def over_http(base_url: str) -> tuple[Send, http.client.HTTPConnection]:
 
 
 def in_process(server: FhirServer) -> Send:
-    """Asks a session directly."""
+    """Returns a function that asks a session directly."""
     session = server.open()
     headers = {name.lower(): value for name, value in JSON.items()}
 
@@ -64,7 +64,7 @@ def in_process(server: FhirServer) -> Send:
 
 
 def load(send: Send, resources: Sequence[dict[str, Any]]) -> None:
-    """Puts the fixture there, one by one."""
+    """Puts the resources of the fixture one by one."""
     for resource in resources:
         status = send(("PUT", f"{resource['resourceType']}/{resource['id']}", json.dumps(resource)))
         if status not in (200, 201):
@@ -72,7 +72,7 @@ def load(send: Send, resources: Sequence[dict[str, Any]]) -> None:
 
 
 def requests(resources: Sequence[dict[str, Any]]) -> dict[str, list[Ask]]:
-    """Requests by kind, none twice."""
+    """Makes requests by kind, none twice."""
     rng = random.Random(time.time_ns())
     patients = [r["id"] for r in resources if r["resourceType"] == "Patient"]
     observations = [r for r in resources if r["resourceType"] == "Observation"]
@@ -115,7 +115,7 @@ def requests(resources: Sequence[dict[str, Any]]) -> dict[str, list[Ask]]:
 
 
 def medians(send: Send, asked: dict[str, list[Ask]]) -> dict[str, float]:
-    """Milliseconds by kind; the first requests of each warm the server up."""
+    """Returns the median milliseconds by kind; the first requests of each kind only warm the server up."""
     found = {}
     for kind, asks in asked.items():
         times = []
@@ -130,7 +130,7 @@ def medians(send: Send, asked: dict[str, list[Ask]]) -> dict[str, float]:
 
 
 def serving() -> tuple[subprocess.Popen[str], str]:
-    """A `mab-gym serve --empty` in a process of its own, and its base."""
+    """Starts `mab-gym serve --empty` in its own process; returns the process and the base URL."""
     command = [sys.executable, "-m", "mab_gym.cli", "serve", "--empty", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -156,7 +156,7 @@ def main(base_url: str) -> None:
                 load(send, resources)
                 print(f"{len(resources)} resources put into {name} in {time.perf_counter() - begun:.1f} s", flush=True)
             for connection in (theirs_connection, ours_connection):
-                connection.close()  # it opens again; a server may have closed it meanwhile
+                connection.close()  # it opens again by itself; a server may have closed it meanwhile
             figures = [medians(send, asked) for send in (theirs, ours, inside)]
     finally:
         process.terminate()

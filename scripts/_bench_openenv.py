@@ -1,4 +1,4 @@
-"""What OpenEnv costs: the same episodes in this process and through a server in another one; run by `scripts/bench`."""
+"""Measures OpenEnv: the same episodes in this process and through a server in another; run by `scripts/bench`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SESSIONS = 16
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """A server in a process of its own; its address."""
+    """Starts a server in its own process and yields its address."""
     command = [sys.executable, "-m", "mab_gym.integrations.openenv", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -29,7 +29,7 @@ def serving() -> Iterator[str]:
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Least, median and greatest."""
+    """Returns the least, the median and the greatest."""
     return min(values), statistics.median(values), max(values)
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     steps = sum(map(len, gold.values()))
 
     def here() -> tuple[float, float]:
-        """Median microseconds of a reset and of a step in this process."""
+        """Returns the median microseconds of a reset and of a step in this process."""
         resets, taken = [], []
         for case, actions in gold.items():
             begun = time.perf_counter()
@@ -59,7 +59,7 @@ def main() -> None:
         return statistics.median(resets) * 1e6, statistics.median(taken) * 1e6
 
     async def there(address: str) -> tuple[float, float]:
-        """The same through a server, one session."""
+        """Returns the median microseconds of a reset and of a step through a server, in one session."""
         resets, taken = [], []
         async with MedicalRecordClient(base_url=address) as client:
             for case, actions in gold.items():
@@ -73,7 +73,7 @@ def main() -> None:
         return statistics.median(resets) * 1e6, statistics.median(taken) * 1e6
 
     async def at_once(address: str) -> float:
-        """Steps and resets a second of several sessions at once."""
+        """Returns the steps and resets per second of several concurrent sessions."""
 
         async def play(client: MedicalRecordClient) -> None:
             for case, actions in gold.items():
@@ -90,7 +90,7 @@ def main() -> None:
         return SESSIONS * (steps + len(gold)) / seconds
 
     with serving() as address:
-        here(), asyncio.run(there(address))  # both warm
+        here(), asyncio.run(there(address))  # warms both up
         own = [here() for _ in range(RUNS)]
         far = [asyncio.run(there(address)) for _ in range(RUNS)]
         together = [asyncio.run(at_once(address)) for _ in range(3)]

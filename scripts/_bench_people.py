@@ -1,4 +1,4 @@
-"""The cost of a larger hospital: building it, and searches in it that were never asked before."""
+"""Measures larger hospitals: building them, and searches that were never asked before."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ASKED = 90
 
 
 def searches(path: Path, people: int) -> list[float]:
-    """Median microseconds of each query, each of them asked once of each of some people."""
+    """Returns the median microseconds of each query, asked once for each of some people."""
     archive = open_archive(path)
     session, ids = FhirServer(archive.tables).open(), list(archive.tables["Patient"].ids)[:people]
     step = max(1, people // (ASKED + 1))
     found = []
     for query in QUERIES:
-        session.handle(Request("GET", query.format(ids[0])))  # what is read once for all people
+        session.handle(Request("GET", query.format(ids[0])))  # reads what is read once for all people
         times = []
         for mrn in ids[1::step][:ASKED]:
             begun = time.perf_counter()

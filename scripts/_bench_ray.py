@@ -1,4 +1,4 @@
-"""The cost of Ray to an episode and a step beside one process, and the memory that its workers take."""
+"""Measures the time that Ray adds to an episode and a step, and the memory of its workers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ROUNDS = 25
 
 
 def oracles(halt: Event) -> Callable[[gymnasium.Env[Any, str]], Any]:
-    """For the workers."""
+    """Returns the function that makes the workers' agent."""
     return AGENTS["oracle"]
 
 
 @contextmanager
 def crew(env: gymnasium.Env[Any, str], workers: int) -> Any:
-    """Workers on a cluster of our own, made ready."""
+    """Starts workers on a cluster of our own."""
     scenario = unwrapped(env).scenario
     job = Job(scenario.environment, scenario.backend.digest, oracles, {}, 0)
     with RayWorkers(LOCAL, workers, job) as them:
@@ -40,14 +40,14 @@ def crew(env: gymnasium.Env[Any, str], workers: int) -> Any:
 
 
 def per_episode(play: Callable[[Sequence[Assignment]], list[EpisodeRecord]], todo: Sequence[Assignment]) -> Any:
-    """Seconds an episode, and steps an episode."""
+    """Returns the mean seconds and steps of an episode."""
     begun = time.perf_counter()
     records = play(todo)
     return (time.perf_counter() - begun) / len(todo), sum(record.steps for record in records) / len(records)
 
 
 def players() -> list[int]:
-    """The worker processes of our own cluster."""
+    """Returns the worker processes of our own cluster."""
     ours = os.getsid(0)
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -59,13 +59,13 @@ def players() -> list[int]:
 
 
 def whole(pid: int) -> float:
-    """MB of a process's memory, shared pages in part."""
+    """Returns the memory of a process in MB, with its part of shared pages (PSS)."""
     told = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(next(line.split()[1] for line in told.splitlines() if line.startswith("Pss:"))) / 1024
 
 
 def main() -> None:
-    """Alternates between one process and workers, since a shared machine is not always as quick."""
+    """Measures one process and workers in turn, since the speed of a shared machine varies."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     agent = AGENTS["oracle"](env)
     todo = assignments(unwrapped(env))

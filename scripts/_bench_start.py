@@ -1,4 +1,4 @@
-"""The time until something happens: importing the package, and the command's first page."""
+"""Measures the start-up: importing the package, and the command's first page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PROGRAMS = {
     "mab-gym --help": ("≤ 400", ("-m", "mab_gym.cli", "--help")),
     "mab-gym data --help": ("–", ("-m", "mab_gym.cli", "data", "--help")),
 }
-"""The programs, each with its limit in milliseconds, interpreter included, where it has one."""
+"""The programs, each with its limit in milliseconds including the interpreter, or without a limit."""
 
 
 def loop() -> float:
-    """Milliseconds of a loop over a million whole numbers, by which machines can be compared."""
+    """Returns the milliseconds of a loop over a million numbers, to compare machines."""
     begun = time.perf_counter()
     for _ in range(1_000_000):
         pass
@@ -29,7 +29,7 @@ def main() -> None:
     """Prints a line for each program."""
     row("a loop over a million whole numbers", "ms", "–", median(loop, RUNS))
     for name, (wanted, command) in PROGRAMS.items():
-        process(*command)  # compiles what is compiled once
+        process(*command)  # compiles the byte code, which happens once
         row(name, "ms", wanted, median(lambda command=command: process(*command) * 1e3, RUNS))
 
 

@@ -1,4 +1,4 @@
-"""Many episodes in one process: steps a second and memory; run by `scripts/bench --vector`."""
+"""Measures many episodes in one process: steps per second and memory; run by `scripts/bench --vector`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from mab_gym.tasking.case import Case
 
 CANONICAL, TRAIN = "mab_gym/MedAgentBench-v0", "mab_gym/MedAgentBench-Train-v0"
 SIDE_BY_SIDE = 100
-"""Episodes that are stepped together where speed is measured."""
+"""Episodes that are stepped together when speed is measured."""
 LIVE = 10_000
 WAVE = 250
-"""Of them, so many act in one step where memory is measured: as many as a model is asked about at once."""
+"""Episodes that act in one step when memory is measured: as many as a model answers at once."""
 Script = tuple[Case, Sequence[str]]
 
 
@@ -36,7 +36,7 @@ Script = tuple[Case, Sequence[str]]
 
 
 def scripts_of(place: Scenario, cases: Sequence[Case]) -> list[Script]:
-    """The oracle's actions for each case."""
+    """Returns the oracle's actions for each case."""
     found = []
     for case in cases:
         oracle, episode = Oracle(), place.new_episode()
@@ -51,7 +51,7 @@ def scripts_of(place: Scenario, cases: Sequence[Case]) -> list[Script]:
 
 
 def play(env: Any, scripts: Sequence[Script]) -> tuple[int, float]:
-    """Plays all scripts, resets and verdicts included; how many actions were taken, and how many cases were solved."""
+    """Plays all scripts with resets and verdicts; returns the number of actions and the share of solved cases."""
     taken, solved = 0, 0.0
     for first in range(0, len(scripts), SIDE_BY_SIDE):
         part = scripts[first : first + SIDE_BY_SIDE]
@@ -65,7 +65,7 @@ def play(env: Any, scripts: Sequence[Script]) -> tuple[int, float]:
 
 
 def per_second(env: Any, scripts: Sequence[Script], rounds: int = 1) -> float:
-    """Actions a second of one core: whatever else runs on the machine, this process works in one thread."""
+    """Returns the actions per second of one core, by processor time, since this process works in one thread."""
     begun = time.process_time()
     taken = 0
     for _ in range(rounds):
@@ -76,7 +76,7 @@ def per_second(env: Any, scripts: Sequence[Script], rounds: int = 1) -> float:
 
 
 def cold(path: str) -> None:
-    """In a new process: nothing has been asked before but what opening the hospital asks."""
+    """Measures a new process that has asked nothing but what opening the hospital asks."""
     env = gymnasium.make_vec(CANONICAL, SIDE_BY_SIDE, autoreset_mode="Disabled")
     place = env.unwrapped.scenario  # type: ignore[attr-defined]
     scripts = [(place.tasks.case(case_id), actions) for case_id, actions in json.loads(Path(path).read_text())]
@@ -111,7 +111,7 @@ def speed(folder: Path) -> None:
 
 
 def write(seed: int, path: str) -> None:
-    """The oracle's actions on training cases, for another process that has never seen them."""
+    """Writes the oracle's actions on training cases, for another process that has never seen them."""
     place = gymnasium.make_vec(TRAIN).unwrapped.scenario  # type: ignore[attr-defined]
     stream = place.tasks.stream(seed)
     scripts = scripts_of(place, [next(stream) for _ in range(640)])
@@ -119,7 +119,7 @@ def write(seed: int, path: str) -> None:
 
 
 def fresh(path: str) -> None:
-    """In a new process that has played 300 other cases before."""
+    """Measures a new process that has played 300 other cases before."""
     scripts = [(Case.from_json(name, line), each) for name, line, each in json.loads(Path(path).read_text())]
     env = gymnasium.make_vec(TRAIN, SIDE_BY_SIDE, autoreset_mode="Disabled")
     play(env, scripts[:300])
@@ -131,10 +131,10 @@ def fresh(path: str) -> None:
 
 
 def private_megabytes() -> float:
-    """What the process has of its own, the archive that it shares with others left out (Linux)."""
+    """Returns the private memory of this process in MB, without the shared archive (Linux)."""
     gc.collect()
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to the system
+        ctypes.CDLL(None).malloc_trim(0)  # returns freed memory to the system
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
 
@@ -163,7 +163,7 @@ def write_for(base: str, who: str) -> str:
 
 
 def memory(how: str) -> None:
-    """In a new process: what live episodes take that each have read a page and then written a resource."""
+    """Measures the memory of live episodes that have read a page and then written a resource, in a new process."""
     small = gymnasium.make_vec(CANONICAL, 1, autoreset_mode="Disabled")
     place = small.unwrapped.scenario  # type: ignore[attr-defined]
     base, people = place.backend.base_url, place.chart.profiles()
@@ -171,8 +171,8 @@ def memory(how: str) -> None:
     writes = [write_for(base, who) for who in people]
     for case in place.tasks.cases:
         small.reset(options={"case": case})
-        small.step([writes[0]])  # judged at once, and what the judge has read is the base's, too
-    for action in (*reads, writes[0]):  # what the base remembers of them is the base's
+        small.step([writes[0]])  # is judged at once, so that what the judge reads counts to the base
+    for action in (*reads, writes[0]):  # so that what the base caches of them counts to the base
         small.reset(seed=0)
         small.step([action])
     if how == "traced":

@@ -1,17 +1,16 @@
-"""The dearest requests that a search by grammar finds; run by ``scripts/bench --worst``.
+"""Searches for the most expensive requests with a grammar; run by ``scripts/bench --worst``.
 
-Each candidate is one episode on the canonical hospital: none or a few writes, and one action, which is measured. It
-runs in a process of its own, forked from one that has opened the hospital and asked for one small thing of each kind
-(a search, a create, a batch, an operation), so that imports and FHIR's definitions are loaded and nothing else is:
-indexes, orders, texts and filters that an action needs are made while it is measured. That is *cold*, as the first
-agent of a process finds it. *Warm* is the same episode again in the same process. Not cold are the operating system's
-pages of the archive. Memory is what Python and NumPy hold at once at the peak, cold, measured by ``tracemalloc`` in one
-more process.
+Each candidate is one episode on the canonical hospital: a few writes or none, and one action, which is measured. It
+runs in its own process, forked from one that has opened the hospital and made one small request of each kind (a search,
+a create, a batch, an operation). So imports and FHIR's definitions are loaded, and nothing else: indexes, orders, texts
+and filters that an action needs are made while it is measured. This is *cold*, as for the first agent of a process.
+*Warm* is the same episode again in the same process. The operating system's pages of the archive are warm in both.
+Memory is the peak that Python and NumPy hold, cold, measured by ``tracemalloc`` in a further process.
 
-The dearest hundred are kept, two of a shape at most, and changed further: more values, more conditions, deeper
-chains, higher counts, batches of many. A seed such as ``17~3~88`` is a script of the grammar (17) and the changes made
-to it (3, then 88); ``--replay`` plays it again. What is found depends on the time that is given; what a seed stands for
-does not.
+The hundred most expensive ones are kept, at most two of each shape, and changed further: more values, more conditions,
+deeper chains, higher counts, large batches. A seed such as ``17~3~88`` stands for a script of the grammar (17) and the
+changes made to it (3, then 88); ``--replay`` plays it again. The findings depend on the search time, but the meaning of
+a seed does not.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT, OF_A_SHAPE = 100, 2
 SECONDS_WANTED, BYTES_WANTED = 0.1, 20e6
 WORTH_TRACING = 0.004
-"""Seconds; what takes less does not fill as many bytes as are asked about."""
+"""In seconds; a quicker action cannot fill enough memory to matter."""
 ROOM = 4 << 30
-"""Bytes of address space that a candidate may take beyond what is taken already."""
+"""Bytes of address space that a candidate may take in addition."""
 ORDINARY = (
     "GET {base}/Patient?family=Smith&_count=1", "GET {base}/Observation?_id=1&_include=Observation:subject",
     "GET {base}/Patient/nobody/$everything", "GET {base}/Patient?_id=nobody&_format=xml",
@@ -64,16 +63,16 @@ class Measured:
     """The cost of an action.
 
     Attributes:
-        seed: What it is made from.
-        shape: From `Action.shape`.
+        seed: Its seed.
+        shape: The result of `Action.shape`.
         cold: Processor seconds, cold.
-        warm: Processor seconds, warm; -1 where there was no time left for that.
-        size: Bytes of the answer, and of the text beside it.
-        memory: Bytes that were held at the peak beyond what was held before; -1 where that was not measured.
-        status: The HTTP status; 0 where nothing was sent.
+        warm: Processor seconds, warm; -1 if there was no time left.
+        size: Bytes of the answer and of the text beside it.
+        memory: Bytes held at the peak beyond those held before; -1 if not measured.
+        status: The HTTP status; 0 if nothing was sent.
         text: The message, shortened.
-        over: Why it was cut short, or empty.
-        fault: The exception that it raised or that the record system owned up to, or empty.
+        over: The reason why it was cut short, or empty.
+        fault: The exception that it raised or that the record system logged, or empty.
     """
 
     seed: str
@@ -89,7 +88,7 @@ class Measured:
 
     @property
     def worth(self) -> float:
-        """A measure of how dear it is; 1 is what a budget allows."""
+        """Its cost, relative to what a budget allows."""
         return max(self.cold / SECONDS_WANTED, self.size / BYTES_WANTED, self.memory / BYTES_WANTED)
 
 
@@ -111,7 +110,7 @@ class Workbench:
         self.grammar = Grammar(0, sampled(session, ids), self.base_url)
 
     def warm_up(self) -> None:
-        """Loads what any process has loaded after a few steps."""
+        """Loads everything that a process has loaded after a few steps."""
         self.env.reset(seed=0)
         for text in ORDINARY:
             self.env.step(text.format(base=self.base_url))
@@ -119,7 +118,7 @@ class Workbench:
         gc.freeze()
 
     def script(self, seed: str) -> Script:
-        """The script that a seed stands for."""
+        """Returns the script of a seed."""
         first, *changes = seed.split("~")
         script = first_script(self.grammar, int(first))
         for change in changes:
@@ -127,7 +126,7 @@ class Workbench:
         return script
 
     def measure(self, seed: str) -> Measured:
-        """Plays a script twice in a process of its own; where that took long, in another one for its memory."""
+        """Plays a script twice in its own process; if that took long, again in another process to measure memory."""
         script = self.script(seed)
         told, usage = self._in_a_process(lambda writing: self._times(script, seed, writing))
         if not told:
@@ -141,10 +140,10 @@ class Workbench:
         return replace(measured, memory=json.loads(told)) if told else measured
 
     def _in_a_process(self, work: Callable[[int], None]) -> tuple[bytes, resource.struct_rusage]:
-        """Does something in a process of its own.
+        """Does work in a process of its own.
 
         Args:
-            work: What to do; it writes to the descriptor that it is given.
+            work: The work; it writes to the given descriptor.
 
         Returns:
             The text that it wrote, and the process's times.
@@ -169,7 +168,7 @@ class Workbench:
         return told, usage
 
     def _times(self, script: Script, seed: str, writing: int) -> None:
-        """Tells of the first time and then, after that, of the second one too."""
+        """Writes the first time and, after it, the second time."""
         log = FaultLog().listen()
         try:
             told = self._measured(script, seed)
@@ -182,7 +181,7 @@ class Workbench:
             _tell(writing, replace(told, warm=self._timed(self._begin(script))[0]))
 
     def _peak(self, script: Script, writing: int) -> None:
-        """Tells how many bytes an action holds at once."""
+        """Writes the number of bytes that an action holds at its peak."""
         text = self._begin(script)
         gc.collect()
         tracemalloc.start()
@@ -201,7 +200,7 @@ class Workbench:
         return Measured(seed, script.action.shape(), cold, -1, size, -1, status, shortened(text))
 
     def _begin(self, script: Script) -> str:
-        """Begins the script's episode, writes what it writes first, and gives the text of its action."""
+        """Begins the script's episode, takes its first actions, and returns the text of the measured action."""
         cases = self.env.scenario.tasks.cases
         options = {"case": cases[script.case % len(cases)].id}
         self.env.reset(seed=1, options={**options, "variant": script.variant} if script.variant else options)
@@ -211,7 +210,7 @@ class Workbench:
         return script.action.text(self.base_url, answer)
 
     def _timed(self, text: str) -> tuple[float, int, int]:
-        """Plays an action: its processor seconds, the size of its answer and its HTTP status."""
+        """Plays an action; returns its processor seconds, the size of its answer and its HTTP status."""
         begun = time.process_time()
         observation = self.env.step(text)[0]
         took = time.process_time() - begun
@@ -224,7 +223,7 @@ def _tell(writing: int, told: Measured) -> None:
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes:
-    """The bytes that come until the other end is closed, or until that takes too long."""
+    """Reads until the other end is closed or the time is over."""
     ends = time.monotonic() + seconds
     found = b""
     while time.monotonic() < ends:
@@ -238,13 +237,13 @@ def _read_all(descriptor: int, seconds: float) -> bytes:
 
 
 class Dearest:
-    """The dearest that were found, a few of each shape."""
+    """The most expensive findings, a few of each shape."""
 
     def __init__(self) -> None:
         self._found: dict[str, Measured] = {}
 
     def add(self, measured: Measured) -> None:
-        """Keeps something where it is dear enough."""
+        """Keeps a finding if it is expensive enough."""
         self._found[measured.seed] = measured
         alike = sorted((m for m in self._found.values() if m.shape == measured.shape), key=lambda m: -m.worth)
         for each in alike[OF_A_SHAPE:]:
@@ -254,12 +253,12 @@ class Dearest:
             del self._found[least.seed]
 
     def ranked(self) -> list[Measured]:
-        """The dearest first."""
+        """Returns the findings, the most expensive first."""
         return sorted(self._found.values(), key=lambda m: -m.worth)
 
 
 def seeds_from(rng: random.Random, dearest: Dearest) -> Iterator[str]:
-    """Seeds to try: of the grammar, and changes to what was dear; more of these the longer it goes on."""
+    """Yields seeds to try: new scripts, and changes to expensive ones, more of these as time goes on."""
     while True:
         ranked = dearest.ranked()
         if len(ranked) < 20 or rng.random() < 0.45:
@@ -271,14 +270,14 @@ def seeds_from(rng: random.Random, dearest: Dearest) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Search:
-    """A search and what it has found.
+    """A search and its findings.
 
     Attributes:
-        bench: Measures.
-        seed: Chance of the search.
-        dearest: The dearest.
-        count: How many were measured.
-        counted: How many of them were over a bound.
+        bench: Measures candidates.
+        seed: The seed of the search.
+        dearest: The most expensive findings.
+        count: The number of measured candidates.
+        counted: The number of candidates over each bound.
         faults: Actions that showed a fault, by fault.
     """
 
@@ -293,7 +292,7 @@ class Search:
         """Searches until it is done.
 
         Args:
-            done: Told how many were measured, says whether that is enough.
+            done: Returns True if the number of measured candidates is enough.
         """
         seen: set[int] = set()
         for tried in seeds_from(random.Random(f"worst {self.seed}"), self.dearest):
@@ -321,13 +320,13 @@ class Search:
 
 
 def again(bench: Workbench, found: list[Measured]) -> list[Measured]:
-    """The same measured once more, unless cut short; the cheaper counts, since a busy machine only ever adds."""
+    """Measures the findings once more, unless cut short; the lower figure counts, since a busy machine only adds."""
     least = [m if m.over else min(m, bench.measure(m.seed), key=lambda each: each.cold) for m in found]
     return sorted(least, key=lambda m: -m.worth)
 
 
 def line(place: int, m: Measured) -> str:
-    """One line of the list."""
+    """Returns one line of the list."""
     cut = "≥" if m.over else " "
     return (
         f"{place:3} {cut}{m.cold * 1e3:9.1f} {max(m.warm, 0) * 1e3:9.1f} {m.size / 1e6:7.2f} "
@@ -336,7 +335,7 @@ def line(place: int, m: Measured) -> str:
 
 
 def opened(limit: int) -> Workbench:
-    """The workbench over the canonical hospital."""
+    """Opens the workbench on the canonical hospital."""
     environment = read_environment(ROOT / "envs" / "med_agent_bench.toml")
     bench = Workbench(MedicalRecordEnv(replace(environment, max_steps=1_000_000)), limit)
     bench.warm_up()
@@ -344,7 +343,7 @@ def opened(limit: int) -> Workbench:
 
 
 def replay(bench: Workbench, seed: str) -> None:
-    """Shows a script whole, measured."""
+    """Shows a whole script with its measurements."""
     script = bench.script(seed)
     print(f"variant {script.variant or '–'}, case number {script.case}")
     for action in (*script.before, script.action):

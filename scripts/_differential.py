@@ -52,28 +52,28 @@ FHIR = {"Content-Type": "application/fhir+json"}
 KEPT = ("content-type", "location", "content-location", "etag", "last-modified")
 MOST_PAGES = 4
 NO_ANSWER = 0
-"""The status of what the real server did not answer at all."""
+"""The status of requests that the real server did not answer."""
 MOST_TRIES = 80
-"""How many smaller fixtures are tried for one example."""
+"""The number of smaller fixtures that are tried for one example."""
 
 
 class Side(Protocol):
     """A server that can be filled and asked."""
 
     def load(self, resources: Sequence[Resource]) -> tuple[list[Answer], int]:
-        """Empties the server and puts resources into it; gives its answers and the first database id."""
+        """Empties the server and loads resources; returns its answers and the first database id."""
 
     def ask(self, ask: Ask) -> Answers:
-        """Puts one request, follows its links, reads back what it created and takes that away again."""
+        """Sends one request, follows its links, reads back and deletes what it created."""
 
 
 def sent(base_url: str, target: str) -> str:
-    """The URL as the ``requests`` library sends it, which percent-encodes what it must."""
+    """Returns the URL as the ``requests`` library sends it, percent-encoded where needed."""
     return str(requests.Request("GET", f"{base_url}/{target}").prepare().url)
 
 
 def next_link(answer: Answer) -> str:
-    """The link to the next page, or empty."""
+    """Returns the link to the next page, or empty."""
     try:
         bundle = json.loads(answer["body"]) if answer["status"] == 200 else {}
     except ValueError:
@@ -146,7 +146,7 @@ class Remote:
 
 
 class _Loaded:
-    """What references in a fixture may point to: what was loaded before."""
+    """The resources that references in a fixture may point to: those loaded before."""
 
     def __init__(self, known: set[str]) -> None:
         self._known = known
@@ -165,7 +165,7 @@ class Embedded:
     """The embedded server, in this process.
 
     Args:
-        base_url: The base that it believes to have.
+        base_url: The base URL that it assumes.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -196,13 +196,13 @@ class Embedded:
         return answers, 1
 
     def begin_at(self, first: int) -> None:
-        """Counts database ids from where the other server does."""
+        """Sets the first database id to the other server's."""
         later = first - 1
         tables = {name: (table, [place + later for place in places]) for name, (table, places) in self._tables.items()}
         self.server = FhirServer(tables, self.base_url)
 
     def _taken(self, resource: Resource, known: set[str]) -> tuple[dict[str, Any], int, str]:
-        """A resource as it is stored, and what the server says to it; what it refuses is stored as it is."""
+        """Returns a resource as it is stored, with the server's answer; a refused one is stored as it is."""
         kind, text = resource["resourceType"], compact(resource)
         if text not in self._bodies:
             headers = {name.lower(): value for name, value in FHIR.items()}
@@ -216,11 +216,11 @@ class Embedded:
         return dict(body), status, said
 
     def ask(self, ask: Ask, created: str = "") -> Answers:
-        """Puts one request in a session of its own.
+        """Sends one request in a session of its own.
 
         Args:
             ask: The request.
-            created: The location that the other server gave to what the request creates.
+            created: The location that the other server gave to the created resource.
         """
         logical_id = created.rsplit("/", 1)[-1]
         if logical_id.isdigit():
@@ -248,7 +248,7 @@ class Embedded:
         target = url.removeprefix(self.base_url).removeprefix("/")
         try:
             answer = session.handle(Request(method, target, headers, (ask.body or "") if ask else ""))
-        except Exception as error:  # a crash is a difference, too
+        except Exception as error:  # a crash is also a difference
             return {"url": url, "status": f"{type(error).__name__}: {error}", "headers": {}, "body": ""}
         return {"url": url, "status": answer.status, "headers": dict(answer.headers), "body": answer.body}
 
@@ -267,14 +267,14 @@ class Example:
 
 @dataclass(slots=True)
 class Report:
-    """What was found.
+    """The findings.
 
     Attributes:
-        asked: How many requests were made.
-        agreed: How many of them agree at each level; requests that are not supported here are left out.
-        unsupported: What the embedded server refused with 501 or the other did not answer, with counts.
-        classes: Differences by class, with counts.
-        examples: The first of each class.
+        asked: The number of requests.
+        agreed: The number of requests that agree at each level, without unsupported ones.
+        unsupported: The counts of requests that the embedded server refused with 501 or the other did not answer.
+        classes: The counts of differences by class.
+        examples: The first difference of each class.
         rows: The differences as recordings.
     """
 
@@ -286,7 +286,7 @@ class Report:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def lines(self, base_url: str) -> list[str]:
-        """The report in words."""
+        """Returns the report in words."""
         answered = self.asked - self.unsupported.total()
         lines = [f"{self.asked} requests, {self.unsupported.total()} of them not answered, {answered} compared"]
         shares = ", ".join(
@@ -311,7 +311,7 @@ class Report:
 
 
 def _plain(resource: Resource) -> Resource:
-    """A resource without the time of its loading."""
+    """Returns a resource without the time of its loading."""
     meta = {name: value for name, value in resource.get("meta", {}).items() if name != "lastUpdated"}
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return {**rest, "meta": meta} if meta else rest
@@ -321,9 +321,9 @@ class Comparison:
     """Two servers with the same resources.
 
     Args:
-        remote: The real one.
-        embedded: The one to be compared.
-        base_url: The base of both.
+        remote: The real server.
+        embedded: The embedded server.
+        base_url: The base URL of both.
     """
 
     def __init__(self, remote: Side, embedded: Embedded, base_url: str) -> None:
@@ -333,7 +333,7 @@ class Comparison:
         self.resources: list[Resource] = []
 
     def load(self, resources: Sequence[Resource], *, checked: bool = False) -> list[tuple[Resource, Answer, Answer]]:
-        """Fills both with what the real one takes; where checked gives those to which they say different things."""
+        """Fills both with what the real one accepts; if checked, returns the resources that they answer differently."""
         theirs, first = self.remote.load(resources)
         told, _ = self.embedded.load(resources) if checked else (theirs, 0)
         self.resources = []
@@ -350,17 +350,17 @@ class Comparison:
         ]
 
     def ask(self, ask: Ask) -> tuple[Answers, Answers]:
-        """The answers of both."""
+        """Returns the answers of both."""
         theirs = self.remote.ask(ask)
         created = theirs["answer"]["headers"].get("location", "").split("/_history")[0]
         return theirs, self.embedded.ask(ask, created)
 
     def manner(self, ask: Ask) -> str:
-        """In what way the two differ; empty where they do not."""
+        """Returns the kind of difference between the two; empty if there is none."""
         return manner(*self.ask(ask), self.base_url)
 
     def smaller_request(self, ask: Ask, wanted: str) -> Ask:
-        """A request as small as can be that is still answered differently in the same way."""
+        """Returns the smallest request with the same kind of difference."""
         smaller = True
         while smaller:
             smaller = False
@@ -371,7 +371,7 @@ class Comparison:
         return ask
 
     def smaller_fixture(self, example: Example) -> None:
-        """Takes away resources as long as the two still differ in the same way; loads both servers anew."""
+        """Removes resources while the two still differ in the same way; loads both servers again."""
         everything = self.resources
         current = list(everything)
         tries = iter(range(MOST_TRIES))
@@ -403,7 +403,7 @@ class Comparison:
 
 
 def _needed(resources: Sequence[Resource], wanted: set[str]) -> list[Resource]:
-    """The wanted resources and all that they refer to."""
+    """Returns the wanted resources and all that they refer to."""
     by_key = {key_of(r): r for r in resources}
     kept: set[str] = set()
     while wanted:
@@ -413,7 +413,7 @@ def _needed(resources: Sequence[Resource], wanted: set[str]) -> list[Resource]:
 
 
 def _simpler(ask: Ask) -> list[Ask]:
-    """Requests with one thing less."""
+    """Returns requests with one part less."""
     found: list[Ask] = []
     for i, (name, value) in enumerate(ask.pairs):
         before, after = ask.pairs[:i], ask.pairs[i + 1 :]
@@ -436,7 +436,7 @@ def _simpler(ask: Ask) -> list[Ask]:
 
 
 def _with_less(value: Any) -> list[Any]:
-    """JSON values with one member or item less, the greatest parts first."""
+    """Returns JSON values with one member or item less, the greatest parts first."""
     found: list[Any] = []
     if isinstance(value, dict):
         names = [name for name in value if name != "resourceType"]
@@ -467,12 +467,12 @@ def compare(
     Args:
         comparison: The servers.
         seed: Equal seeds give equal fixtures and requests.
-        fixtures: How many fixtures.
-        count: How many requests in all.
-        minimise: Of how many classes a fixture is minimised, for each fixture.
-        tell: Is told how far it is.
-        keep: Is given each fixture.
-        kinds: Of which kinds requests are made; all where empty.
+        fixtures: The number of fixtures.
+        count: The total number of requests.
+        minimise: The number of classes for each fixture whose fixture is minimised.
+        tell: Called with the progress.
+        keep: Called with each fixture.
+        kinds: The kinds of requests; all if empty.
     """
     report = Report()
     for number in range(fixtures):
@@ -498,7 +498,7 @@ def compare(
 
 
 def _one(comparison: Comparison, report: Report, ask: Ask, fixture: int) -> None:
-    """Asks both servers one thing and writes down what came of it."""
+    """Asks both servers one request and notes the result."""
     theirs, ours = comparison.ask(ask)
     report.asked += 1
     if any(part.get("status") == NO_ANSWER for part in (theirs["answer"], *theirs.get("pages", ()))):
@@ -534,7 +534,7 @@ def _write_down(comparison: Comparison, report: Report, ask: Ask, theirs: Answer
 
 
 def _as_recording(n: int, name: str, ask: Ask, theirs: Mapping[str, Any], fixture: int) -> dict[str, Any]:
-    """A difference in the form of the recordings that the tests replay."""
+    """Returns a difference in the form of the recordings that the tests replay."""
     row = {"n": n, "group": ask.kind, "method": ask.method, "target": ask.target, "headers": dict(ask.headers)}
     row |= {"body": ask.body, "class": name, "fixture": fixture}
     if ask.follow:
@@ -545,7 +545,7 @@ def _as_recording(n: int, name: str, ask: Ask, theirs: Mapping[str, Any], fixtur
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/differential", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""What `scripts/differential` compares: answers in three degrees, how they differ, and what a difference is about."""
+"""The comparison of `scripts/differential`: answers at three levels, kinds of difference, and their subjects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODE = re.compile(r"HAPI-\d+")
 
 
 def views(answer: Mapping[str, Any] | None, base_url: str) -> tuple[Any, Any, Any]:
-    """What is compared at each level: the status, the body as JSON, the body and its type to the character."""
+    """Returns the views of the three levels: the status, the body as JSON, the exact body and its type."""
     if answer is None:
         return None, None, None
     text = answer["body"].replace(base_url, "BASE")
@@ -44,7 +44,7 @@ def views(answer: Mapping[str, Any] | None, base_url: str) -> tuple[Any, Any, An
 
 
 def _soften(value: Any) -> Any:
-    """JSON with diagnostics reduced to their HAPI code."""
+    """Returns JSON with diagnostics reduced to their HAPI code."""
     if isinstance(value, dict):
         return {
             name: (_CODE.match(item) or [""])[0] if name == "diagnostics" and isinstance(item, str) else _soften(item)
@@ -54,7 +54,7 @@ def _soften(value: Any) -> Any:
 
 
 def pairs(theirs: Answers, ours: Answers) -> list[tuple[str, Answer | None, Answer | None]]:
-    """The parts of two answers side by side."""
+    """Returns the parts of two answers side by side."""
     found: list[tuple[str, Answer | None, Answer | None]] = [
         (name, theirs.get(name), ours.get(name))
         for name in ("answer", "read_back", "search_back")
@@ -68,7 +68,7 @@ def pairs(theirs: Answers, ours: Answers) -> list[tuple[str, Answer | None, Answ
 
 
 def agreement(theirs: Answers, ours: Answers, base_url: str) -> int:
-    """How many of the levels agree: 3 where all is the same to the character."""
+    """Returns the number of levels that agree; 3 if all is exactly the same."""
     both = [(views(a, base_url), views(b, base_url)) for _, a, b in pairs(theirs, ours)]
     for level in range(3):
         if any(a[level] != b[level] for a, b in both):
@@ -77,7 +77,7 @@ def agreement(theirs: Answers, ours: Answers, base_url: str) -> int:
 
 
 def refused(ours: Answers) -> str:
-    """What this server says it cannot do, or empty."""
+    """Returns the request that the embedded server says it does not support, or empty."""
     for answer in (ours["answer"], *ours.get("pages", ())):
         if answer["status"] == 501:
             return _diagnostics(answer)
@@ -100,7 +100,7 @@ def _name_of(answer: Answer | None) -> str:
 
 
 def manner(theirs: Answers, ours: Answers, base_url: str) -> str:
-    """In what way two answers differ; empty where they do not."""
+    """Returns the kind of difference between two answers; empty if there is none."""
     if not theirs.get("answer"):
         return ""
     for name, a, b in pairs(theirs, ours):
@@ -147,7 +147,7 @@ def _entries(bundle: Mapping[str, Any], mode: str) -> list[str]:
 
 
 def found_by(answers: Answers) -> list[str]:
-    """The ``Type/id`` of every entry of the answers."""
+    """Returns the ``Type/id`` of every entry of the answers."""
     found = []
     for _, answer, _ in pairs(answers, answers):
         try:
@@ -160,7 +160,7 @@ def found_by(answers: Answers) -> list[str]:
 
 
 def subject(ask: Ask) -> str:
-    """What a request is about, in a few words: the kinds of its parameters rather than their values."""
+    """Describes a request in a few words, by the kinds of its parameters and not their values."""
     if ask.kind in ("create", "posted", "load"):
         return ask.kind
     resource_type = ask.path.split("/", 1)[0]
@@ -218,7 +218,7 @@ def _is_type(name: str) -> bool:
 
 
 def explained(theirs: Answers, ours: Answers, base_url: str) -> Sequence[str]:
-    """A few lines that show the first part in which two answers differ."""
+    """Returns a few lines with the first part in which two answers differ."""
     for name, a, b in pairs(theirs, ours):
         first, second = views(a, base_url), views(b, base_url)
         if first != second:

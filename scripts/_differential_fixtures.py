@@ -1,7 +1,7 @@
 """Seeded random fixtures for `scripts/differential`: resources of many types, full of awkward values.
 
-What is filled in follows the search parameters: elements that one of them reads are there more often than not, others
-hardly ever. Values come from small pools, so that ties, near misses and twins happen all the time.
+The choice of elements follows the search parameters: elements that one of them reads are usually there, others rarely.
+Values come from small pools, so that ties and near misses are frequent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ALWAYS = {
     "Observation": 60, "Procedure": 14, "MedicationRequest": 16, "ServiceRequest": 14, "DiagnosticReport": 12,
     "AllergyIntolerance": 10, "Immunization": 8, "Appointment": 8, "CarePlan": 8, "Questionnaire": 6,
 }  # fmt: skip
-"""The types that every fixture has and about how many of each, in an order in which references can point back."""
+"""The types of every fixture and about how many of each, ordered so that references can point back."""
 LEFT_OUT = {
     "Binary", "Bundle", "CodeSystem", "ConceptMap", "ImplementationGuide", "OperationOutcome", "Parameters",
     "SearchParameter", "StructureDefinition", "Subscription", "ValueSet", "MessageHeader",
 }  # fmt: skip
-"""Types that a server treats specially (it would begin to search, to expand or to notify by them)."""
+"""Types that make a server do more than store them (search, expand or notify)."""
 MORE_TYPES = 7
 
 SYSTEMS = (
@@ -74,7 +74,7 @@ ZONES = ("Z", "+00:00", "+05:30", "-08:00", "+14:00", "-11:00", "-05:00")
 
 @cache
 def read_places(resource_type: str) -> frozenset[tuple[str, ...]]:
-    """The places (names from the top downwards) that the type's search parameters read, with all that lie above."""
+    """Returns the places (names from the top down) that the type's search parameters read, with all above them."""
     places: set[tuple[str, ...]] = set()
     for parameter in search_parameters(resource_type).values():
         roots = [parameter.expression]
@@ -93,7 +93,7 @@ class FixtureMaker:
 
     Args:
         seed: Equal seeds give equal fixtures.
-        prefix: What every id begins with.
+        prefix: The beginning of every id.
     """
 
     def __init__(self, seed: int, prefix: str = "f") -> None:
@@ -143,7 +143,7 @@ class FixtureMaker:
         }
 
     def make(self) -> list[Resource]:
-        """All resources, type after type, references pointing to earlier ones alone."""
+        """Makes all resources, type after type; references point only to earlier ones."""
         others = [name for name in resource_types() if name not in LEFT_OUT and name not in ALWAYS]
         counts = dict(ALWAYS)
         extra = {name: self.rng.randint(2, 8) for name in self.rng.sample(others, MORE_TYPES)}
@@ -154,7 +154,7 @@ class FixtureMaker:
         ]
 
     def resource(self, resource_type: str, number: int | None = None) -> Resource:
-        """One resource; where it has a number it gets an id and can be pointed to from now on."""
+        """Makes one resource; with a number it gets an id, and later references may point to it."""
         rng = self.rng
         made: Resource = {"resourceType": resource_type}
         if number is not None:
@@ -176,7 +176,7 @@ class FixtureMaker:
     def _children(
         self, type_name: str, place: tuple[str, ...], places: frozenset[tuple[str, ...]], depth: int
     ) -> dict[str, Any]:
-        """The elements of a resource or of a backbone element."""
+        """Makes the elements of a resource or of a backbone element."""
         rng = self.rng
         made: dict[str, Any] = {}
         chosen: dict[str, str] = {}
@@ -240,7 +240,7 @@ class FixtureMaker:
         return meta
 
     def _label(self) -> dict[str, Any]:
-        """A tag; always with the same display, as a server remembers the first that it sees of a code."""
+        """Makes a tag; a code always has the same display, because a server remembers the first one."""
         code = self.rng.choice(CODES[:6])
         return {"system": self.rng.choice(SYSTEMS[:3]), "code": code, "display": f"The label {code}"}
 
@@ -252,7 +252,7 @@ class FixtureMaker:
         return f"{rng.choice(self.days)}T{rng.choice(TIMES)}{rng.choice(FRACTIONS)}{rng.choice(ZONES)}"
 
     def date_time(self) -> str:
-        """A dateTime, partial or whole."""
+        """Makes a dateTime, partial or whole."""
         return self._date() if self.rng.random() < 0.35 else self._instant()
 
     def _period(self) -> dict[str, str]:
@@ -332,7 +332,7 @@ class FixtureMaker:
         return made
 
     def coding(self) -> dict[str, Any]:
-        """A Coding, at times without its system, its code or its display."""
+        """Makes a Coding, sometimes without system, code or display."""
         rng = self.rng
         made: dict[str, Any] = {}
         system = rng.choice(SYSTEMS)
@@ -381,7 +381,7 @@ class FixtureMaker:
 
 
 def closure(resources: list[Resource], left_out: Mapping[str, object]) -> list[Resource]:
-    """The resources without some (by ``Type/id``) and without what refers to those, over any number of steps."""
+    """Removes some resources (by ``Type/id``) and all that refer to them, directly or indirectly."""
     gone = set(left_out)
     while True:
         more = {key_of(r) for r in resources if key_of(r) not in gone and not gone.isdisjoint(references_of(r))}
@@ -395,7 +395,7 @@ def key_of(resource: Mapping[str, Any]) -> str:
 
 
 def references_of(value: Any) -> set[str]:
-    """What a resource or a part of one refers to, as ``Type/id``."""
+    """Returns the references of a resource or a part of one, as ``Type/id``."""
     if isinstance(value, list):
         return {text for item in value for text in references_of(item)}
     if not isinstance(value, dict):

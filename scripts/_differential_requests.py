@@ -50,13 +50,13 @@ class Ask:
 
     Attributes:
         kind: ``search``, ``read``, ``create`` and so on.
-        path: Below the base URL, as it is sent.
+        path: The path below the base URL, as it is sent.
         pairs: Names and values of the query, not yet encoded.
         method: The HTTP method.
         headers: The headers.
         body: The body, or None.
-        follow: Whether next links are followed.
-        encoded: Whether everything that can be is percent-encoded.
+        follow: True if next links are followed.
+        encoded: True if everything that can be percent-encoded is.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Ask:
 
     @property
     def target(self) -> str:
-        """What follows the base URL and its slash."""
+        """The part of the URL after the base and its slash."""
         safe = "" if self.encoded else "/:|,$*"
         query = "&".join(f"{quote(name, safe=safe + ':')}={quote(value, safe=safe)}" for name, value in self.pairs)
         return self.path + ("?" + query if query else "")
@@ -102,7 +102,7 @@ class RequestMaker:
         self._maker.known = {kind: [r["id"] for r in rows] for kind, rows in self._by_type.items()}
 
     def make(self) -> Ask:
-        """The next request."""
+        """Makes the next request."""
         rng = self.rng
         makers: list[tuple[Callable[[], Ask], int]] = [
             (self._search, 74),
@@ -232,7 +232,7 @@ class RequestMaker:
         return Ask("create", kind, method="POST", headers=headers, body=body)
 
     def _oddity(self, resource: dict[str, Any]) -> str:
-        """A resource's JSON with something wrong or unusual in it."""
+        """Returns a resource's JSON with something wrong or unusual in it."""
         rng = self.rng
         holders = [holder for holder in _objects(resource) if len(holder) > (holder is resource)] or [resource]
         holder = rng.choice(holders)
@@ -283,7 +283,7 @@ class RequestMaker:
     # --- parameters ----------------------------------------------------------------------------------------------
 
     def _parameter(self, kind: str, wanted: Sequence[str] = ()) -> SearchParameter:
-        """A parameter of a type: mostly one that the fixture has values for."""
+        """Chooses a parameter of a type, usually one that the fixture has values for."""
         rng = self.rng
         known = [p for p in search_parameters(kind).values() if (p.type in wanted or not wanted) and p.expression]
         for _ in range(4):
@@ -295,7 +295,7 @@ class RequestMaker:
         return rng.choice(known or [search_parameters(kind)["_id"]])
 
     def _nodes(self, kind: str, parameter: SearchParameter) -> list[Node]:
-        """What a parameter finds in a few resources of a type."""
+        """Returns the nodes that a parameter finds in a few resources of a type."""
         rows = self._by_type.get(kind, [])
         return [
             node
@@ -305,7 +305,7 @@ class RequestMaker:
         ]
 
     def _condition(self, kind: str, wanted: Sequence[str] = ()) -> Pair:
-        """A parameter with a modifier, perhaps, and one or more values."""
+        """Makes a parameter with one or more values, sometimes with a modifier."""
         rng = self.rng
         parameter = self._parameter(kind, wanted)
         if rng.random() < 0.06:
@@ -320,7 +320,7 @@ class RequestMaker:
         return parameter.name + modifier, ",".join(values)
 
     def _one(self, kind: str, parameter: SearchParameter) -> Pair:
-        """A modifier with its colon, or nothing, and one value."""
+        """Makes a modifier with its colon, or nothing, and one value."""
         if parameter.name == "_id":
             return self.rng.choice(("", "", "", ":not")), self._some_id(kind)
         if parameter.name == "_lastUpdated":
@@ -590,7 +590,7 @@ def _escaped(text: str) -> str:
 
 
 def _texts(value: Any) -> list[str]:
-    """All texts in a value."""
+    """Returns all texts in a value."""
     if isinstance(value, str):
         return [value]
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -598,7 +598,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    """All JSON objects in a value, itself included."""
+    """Returns all JSON objects in a value, itself included."""
     if isinstance(value, list):
         return [found for item in value for found in _objects(item)]
     if isinstance(value, dict):

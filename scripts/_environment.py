@@ -1,4 +1,4 @@
-"""What the entry points share: a virtual environment of this checkout's own, made once and then only looked at."""
+"""The virtual environment of this checkout for all entry points: made once, then only checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def say(text: str) -> None:
 
 
 def ensure(extras: str = "") -> None:
-    """Makes the virtual environment and installs this checkout (editable) with extras, unless that is done already."""
+    """Makes the virtual environment and installs this checkout (editable) with extras, if that is not done yet."""
     if sys.version_info < (3, 11):
         sys.exit(f"mab_gym needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     if not PYTHON.exists():

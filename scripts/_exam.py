@@ -1,4 +1,4 @@
-"""Held-out cases for `train_grpo.py`: a model plays them on the way and in the end."""
+"""Held-out cases for `train_grpo.py`: the model plays them during training and at its end."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Exam:
 
     Attributes:
         asked: The command line.
-        rules: What of the environment is changed.
-        tokenizer: The model's.
-        rows: What was measured, of training, too; each is a line of ``metrics.jsonl`` at once.
+        rules: The changed settings of the environment.
+        tokenizer: The model's tokenizer.
+        rows: All measurements, also of training; each is written to ``metrics.jsonl`` at once.
     """
 
     asked: argparse.Namespace
@@ -50,7 +50,7 @@ class Exam:
             file.write(json.dumps(row) + "\n")
 
     def play(self, model: Any, limit: int | None) -> list[Track]:
-        """Plays the first so many cases of each family (all where None)."""
+        """Plays the first cases of each family, up to the limit (None for all)."""
         tokens = ChatTokens(self.tokenizer, end_tokens(model, self.tokenizer))
         writing = sampler(model, tokens.ends, do_sample=False)
         context = model.config.get_text_config().max_position_embeddings
@@ -66,7 +66,7 @@ class Exam:
         return [track for at in range(0, len(starts), batch) for track in player.play(starts[at : at + batch])]
 
     def sit(self, model: Any, arm: str, step: int) -> None:
-        """Plays, counts and notes."""
+        """Plays the held-out cases and notes the success."""
         tracks = self.play(model, self.asked.eval_limit)
         solved = [track.info["verdict"]["success"] for track in tracks]
         families = sorted({track.info["family"] for track in tracks})
@@ -104,7 +104,7 @@ class Exam:
 
 
 class Watch(TrainerCallback):
-    """Has a model sit the exam on the way, and notes what training tells."""
+    """Lets the model play held-out cases during training, and notes the training's own figures."""
 
     def __init__(self, exam: Exam, arm: str, offset: int = 0) -> None:
         self.exam, self.arm, self.offset = exam, arm, offset

@@ -1,10 +1,11 @@
-"""Disturbs small evaluations by seed and compares what they come to with undisturbed ones; run by `scripts/faults`.
+"""Disturbs small evaluations by seed and compares their results with undisturbed ones; run by `scripts/faults`.
 
 Each seed is a story of up to three attempts at one evaluation: the endpoint fails, hangs or sends garbage, the disk is
-full (the process is told, or dies in the middle of a line), fsync fails, the process is killed, Ctrl-C is pressed, the
-clock runs backwards, the record file is cut at any byte. The same command is given again each time, in a process of its
-own. After each attempt: a known exit code, one clear line and no traceback, no line broken but the last, nothing lost
-that counted, nothing doubled. After a last attempt without faults the records are those of an undisturbed run.
+full (the process gets an error, or dies in the middle of a line), fsync fails, the process is killed, Ctrl-C is
+pressed, the clock runs backwards, the record file is cut at any byte. Each attempt runs the same command in its own
+process. After each attempt it checks: a known exit code, one clear line and no traceback, no broken line except the
+last, no counted episode lost, none doubled. After a last attempt without faults the records equal those of an
+undisturbed run.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from tests.evaluation.commands import evaluation, told
 from tests.evaluation.scripted import KEY, gold, solves
 
 LONGEST = 60.0
-"""Seconds after which an attempt hangs."""
+"""Seconds after which an attempt counts as hanging."""
 EXITS = {0, 1, 2, 130}
 KILLED = {-signal.SIGKILL, -signal.SIGXFSZ}
 Key = tuple[int, int]
@@ -52,11 +53,11 @@ class Report:
     """The outcome of some stories.
 
     Attributes:
-        stories: How many were played.
-        attempts: Runs of the command.
-        kinds: What went wrong, by kind.
-        exits: Exit codes.
-        faults: What must not be: the seed and what was seen.
+        stories: The number of stories played.
+        attempts: The number of runs of the command.
+        kinds: The counts of disturbances by kind.
+        exits: The counts of exit codes.
+        faults: The faults that were found, each with its seed.
         seconds: Processor seconds.
     """
 
@@ -68,7 +69,7 @@ class Report:
     seconds: float = 0.0
 
     def lines(self) -> Iterator[str]:
-        """The summary."""
+        """Yields the summary."""
         yield f"{self.stories:,} stories, {self.attempts:,} attempts, {self.seconds:.0f} s of processor time"
         yield "  went wrong: " + ", ".join(f"{kind} {count:,}" for kind, count in self.kinds.most_common())
         yield "  ended with: " + ", ".join(f"{code} {count:,}" for code, count in self.exits.most_common())
@@ -81,9 +82,9 @@ class Theatre:
     """Plays stories.
 
     Args:
-        folder: Where runs are kept while they are played.
-        faults: Tells the endpoint what goes wrong.
-        address: The endpoint's.
+        folder: The folder for runs while they are played.
+        faults: Tells the endpoint which faults to make.
+        address: The endpoint's address.
     """
 
     def __init__(self, folder: Path, faults: Faults, address: str) -> None:
@@ -93,7 +94,7 @@ class Theatre:
         self._undisturbed: dict[int, list[dict[str, Any]]] = {}
 
     def play(self, story: Story, report: Report) -> None:
-        """Plays a story and adds to the report what it came to."""
+        """Plays a story and adds its result to the report."""
         out = self.folder / str(story.seed)
         report.stories += 1
         counted: set[Key] = set()
@@ -122,7 +123,7 @@ class Theatre:
             report.faults.append((story.seed, "the records are not those of an undisturbed run"))
 
     def undisturbed(self, which: int) -> list[dict[str, Any]]:
-        """The records that the evaluation comes to where nothing goes wrong."""
+        """Returns the records of the evaluation without faults."""
         if which not in self._undisturbed:
             out = self.folder / f"undisturbed-{which}"
             code, said = self._run(Story(0, which, ()), out, Attempt())
@@ -132,7 +133,7 @@ class Theatre:
         return self._undisturbed[which]
 
     def _run(self, story: Story, out: Path, attempt: Attempt) -> tuple[int, str]:
-        """Gives the command in a process of its own; its exit code and what it said on standard error."""
+        """Runs the command in its own process; returns its exit code and its standard error."""
         self._faults.begin(attempt.endpoint, attempt.seed)
         more = ("--attempts", "3", "--timeout", "0.4" if attempt.endpoint else "30", *ARGUMENTS[story.which])
         command = evaluation(self._address, out, *more)
@@ -145,7 +146,7 @@ class Theatre:
 
 
 def _command(command: Sequence[str], records: Path, attempt: Attempt, said: Path) -> None:
-    """Becomes the command, with faults; does not come back."""
+    """Turns this process into the command, with faults; does not return."""
     code = 99
     try:
         quiet, loud = os.open(os.devnull, os.O_WRONLY), os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -186,7 +187,7 @@ def _disturb(records: Path, attempt: Attempt) -> None:
 
 
 class _Fsync:
-    """``os.fsync`` until something happens in one of its calls."""
+    """An ``os.fsync`` that makes a fault in one of its calls."""
 
     def __init__(self, number: int, what: str) -> None:
         self._true = os.fsync
@@ -205,7 +206,7 @@ class _Fsync:
 
 
 def _waited(child: int, kill_after: float | None) -> int:
-    """The exit code of a process, negative for a signal."""
+    """Waits for a process; returns its exit code, negative for a signal."""
 
     def hear(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):  # it may have ended just now
@@ -221,7 +222,7 @@ def _waited(child: int, kill_after: float | None) -> int:
 
 
 def _judged(attempt: Attempt, code: int, said: str) -> list[str]:
-    """The things that are wrong with how a command ended."""
+    """Returns the faults in the end of a command."""
     if "Traceback" in said:
         return [f"a traceback: {said.strip().splitlines()[-1][:200]}"]
     killed = attempt.torn or attempt.kill_after is not None or attempt.at_sync in ("kill", "killed")
@@ -235,7 +236,7 @@ def _judged(attempt: Attempt, code: int, said: str) -> list[str]:
 
 
 def _counting(out: Path) -> tuple[set[Key], list[str]]:
-    """The episodes in a file that count, and what is wrong with the file."""
+    """Returns the counted episodes of a file, and the faults of the file."""
     path = out / EPISODES
     found: list[Key] = []
     wrong: list[str] = []
@@ -260,14 +261,14 @@ def _read(line: bytes) -> Mapping[str, Any] | None:
 
 
 def _cut(path: Path, share: float) -> set[Key]:
-    """Cuts a file; the episodes that are left."""
+    """Cuts a file; returns the episodes that are left."""
     if path.exists():
         os.truncate(path, int(path.stat().st_size * share))
     return _counting(path.parent)[0]
 
 
 def warm_up() -> None:
-    """Loads what the command loads, so that processes forked from this one need not."""
+    """Loads everything that the command needs, so that forked processes need not."""
     with httpx.Client():
         command = mab_gym.cli.app.COMMANDS["eval"].load("eval")
         command.make_context("eval", evaluation("http://127.0.0.1/v1", Path("x"))[1:])
@@ -277,8 +278,8 @@ def play(seeds: Sequence[int], seconds: float = float("inf")) -> Report:
     """Plays the stories of some seeds.
 
     Args:
-        seeds: Which.
-        seconds: After which no further one is begun.
+        seeds: The seeds.
+        seconds: Seconds after which no further story begins.
     """
     report, faults = Report(), Faults()
     begun = os.times()

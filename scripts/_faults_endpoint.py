@@ -1,4 +1,4 @@
-"""The scripted model's endpoint in a process of its own, told through shared memory what is to go wrong."""
+"""The scripted model's endpoint in its own process; shared memory tells it which faults to make."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORM = struct.Struct("=qqd")
 
 
 class Faults:
-    """The faults of the moment; one process writes them, the endpoint's reads them."""
+    """The current faults; one process writes them, the endpoint's process reads them."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, _FORM.size)
@@ -35,18 +35,18 @@ class Faults:
         self._shared[:] = _FORM.pack(self._attempt, seed, share)
 
     def read(self) -> tuple[int, int, float]:
-        """The attempt, its seed and its share of requests that go wrong."""
+        """Returns the attempt, its seed and its share of disturbed requests."""
         attempt, seed, share = _FORM.unpack(self._shared[:])
         return attempt, seed, share
 
 
 @contextmanager
 def endpoint_process(solution: Speaks, faults: Faults) -> Iterator[str]:
-    """Runs the endpoint; gives its address.
+    """Runs the endpoint and yields its address.
 
     Args:
         solution: The model.
-        faults: What goes wrong with requests.
+        faults: The faults of requests.
     """
     reading, writing = os.pipe()
     child = multiprocessing.get_context("fork").Process(target=_serve, args=(solution, faults, writing), daemon=True)

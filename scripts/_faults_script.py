@@ -10,7 +10,7 @@ ARGUMENTS = (
     ("--limit", "2", "--repeat", "2", "--seed", "7"),
     ("--limit", "3", "--form", "tools", "--concurrency", "3"),
 )
-"""The evaluations that are disturbed; each is played undisturbed once."""
+"""The evaluations that are disturbed; each is also played undisturbed once."""
 MOST_ATTEMPTS = 3
 CLOCKS = ("back", "jumps", "")
 
@@ -20,10 +20,10 @@ class Attempt:
     """One run of the command.
 
     Attributes:
-        endpoint: The chance that a request goes wrong, 0 for none.
-        seed: Which requests, and how.
+        endpoint: The probability that a request is disturbed.
+        seed: The seed of the disturbed requests and their faults.
         room: Bytes that the records may still grow by until the disk is full, or None.
-        torn: Whether the process dies where the disk is full; if not, it is told so.
+        torn: True if the process dies when the disk is full; otherwise it gets an error.
         sync: The number of the fsync at which something happens, or None.
         at_sync: ``kill`` before it, ``killed`` after it, ``fails`` in its place, ``stop`` for Ctrl-C.
         kill_after: Seconds after which the process is killed from outside, or None.
@@ -43,7 +43,7 @@ class Attempt:
 
     @property
     def kinds(self) -> list[str]:
-        """The things that go wrong, in words."""
+        """Returns the disturbances in words."""
         told = {
             "endpoint": self.endpoint > 0,
             "full disk, torn": self.room is not None and self.torn,
@@ -61,9 +61,9 @@ class Story:
     """The events of one evaluation.
 
     Attributes:
-        seed: What it is made from.
-        which: Which of `ARGUMENTS`.
-        attempts: Those with faults; one without any comes last.
+        seed: The seed of the story.
+        which: The index of the evaluation in `ARGUMENTS`.
+        attempts: The attempts with faults; a last one without faults follows.
     """
 
     seed: int
@@ -72,7 +72,7 @@ class Story:
 
 
 def make_story(seed: int) -> Story:
-    """The story of a seed."""
+    """Makes the story of a seed."""
     rng = random.Random(f"faults {seed}")
     attempts = tuple(_attempt(rng) for _ in range(rng.randint(1, MOST_ATTEMPTS)))
     return Story(seed, rng.randrange(len(ARGUMENTS)), attempts)
@@ -97,11 +97,11 @@ def _attempt(rng: random.Random) -> Attempt:
 
 
 class Wrong:
-    """Says of each request to the endpoint what goes wrong with it.
+    """Chooses the fault of each request to the endpoint.
 
     Args:
-        share: The chance that something does.
-        seed: Equal seeds, equal faults.
+        share: The probability of a fault.
+        seed: Equal seeds give equal faults.
     """
 
     KINDS = ("500", "502", "429", "garbage", "empty", "html", "cut", "slow", "hang")
@@ -111,7 +111,7 @@ class Wrong:
         self._rng = random.Random(seed)
 
     def next(self) -> str:
-        """The kind of the next request's fault, or empty."""
+        """Returns the kind of the next request's fault, or empty."""
         weights = (4, 3, 4, 4, 4, 4, 4, 4, 1)
         wrong = self._rng.random() < self._share
         return self._rng.choices(self.KINDS, weights)[0] if wrong else ""

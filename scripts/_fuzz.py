@@ -1,14 +1,14 @@
 """Plays episodes made by a grammar and checks everything; run by `scripts/fuzz`.
 
-After every action: no exception, no fault that the record system owns up to, an observation within its space, a legal
-info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. (A slow
-action is timed twice more, and the least time counts, since machines are busy.) After every reset: the agent's session
-and a fresh one answer as the untouched record system does; a neighbour's write is seen by the neighbour alone; several
-episodes side by side see what each sees alone. In the end: memory has come to a plateau, caches keep to their bounds,
-and a sample played again in another process, in another order, gives equal bytes.
+After every action it checks: no exception, no fault in the record system's log, an observation within its space, a
+valid info, no socket, no file opened for writing, no other process, processor time and bytes within their bounds. (A
+slow action is timed twice more, and the least time counts, since the machine may be busy.) After every reset: the
+agent's session and a fresh one answer as the untouched record system does, only the neighbour sees a neighbour's write,
+and episodes side by side see the same as alone. At the end: memory has reached a plateau, caches keep their bounds, and
+a sample played again in another process, in another order, gives equal bytes.
 
     scripts/fuzz --actions 20000 --seed 1 --workers 2
-    scripts/fuzz --replay 1.417           one plan, with what was sent and what became of it
+    scripts/fuzz --replay 1.417           one plan, with its messages and replies
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from _fuzz_worlds import WORLDS, World, open_world
 from _grammar_actions import shortened
 
 CHUNK = 25
-"""Plans that a worker plays before it tells of them."""
+"""Plans that a worker plays before it reports."""
 SAMPLE = 20
-"""One plan of so many is played again in another process."""
+"""One in so many plans is played again in another process."""
 SHRUNK = 12
-"""Findings that are made small."""
+"""The number of findings whose plans are made small."""
 MOST_OTHERS = 60
-"""Seeds of further plans with the same finding that the summary names."""
+"""The number of further seeds with the same finding that the summary names."""
 TIMED_AGAIN = 2
 SHOWN = 5
-"""Slow actions that the summary names."""
+"""The number of slow actions that the summary names."""
 
 
 class Bench:
-    """The worlds of a process and its watch, opened as they are asked for.
+    """The worlds of a process, opened when they are needed, and its watch.
 
     Args:
         names: The worlds to play in.
-        bounds: What an action may take.
+        bounds: The bounds of an action.
     """
 
     def __init__(self, names: tuple[str, ...], bounds: Bounds) -> None:
@@ -65,7 +65,7 @@ class Bench:
     def open(self) -> None:
         """Opens all worlds at once.
 
-        The garbage collector need not look at them: an agent's environment is one, and here are eight and their
+        They are hidden from the garbage collector: an agent has one environment, but here are eight with their
         grammars.
         """
         for name in self.names:
@@ -74,13 +74,13 @@ class Bench:
         gc.freeze()
 
     def world(self, name: str) -> World:
-        """The world of a name."""
+        """Returns the world of a name."""
         if name not in self._worlds:
             self._worlds[name] = open_world(name)
         return self._worlds[name]
 
     def plan(self, seed: str) -> Plan:
-        """The plan of a seed."""
+        """Makes the plan of a seed."""
         return make_plan(seed, self.world, self.names)
 
     def play(self, plan: Plan) -> Played:
@@ -88,11 +88,11 @@ class Bench:
         return Player(self.world(plan.world), self._watch, self.bounds).play(plan)
 
     def time_again(self, seed: str) -> float:
-        """The least processor seconds of a plan's slowest action, of some tries."""
+        """Returns the least processor seconds of a plan's slowest action, in several tries."""
         return min(self.play(self.plan(seed)).slowest[0][0] for _ in range(TIMED_AGAIN))
 
     def small(self, finding: Finding) -> Plan:
-        """A small plan that shows a finding."""
+        """Returns a small plan that shows a finding."""
 
         def shows(plan: Plan) -> bool:
             return any(found.key == finding.key for found in self.play(plan).findings)
@@ -105,13 +105,13 @@ class Report:
     """The outcome of a whole run.
 
     Attributes:
-        seed: The run's.
-        played: What became of its plans.
-        memory: Bytes of memory now and then, of each process.
+        seed: The seed of the run.
+        played: The outcome of its plans.
+        memory: Samples of each process's memory in bytes.
         caches: Caches that hold more than they should.
-        compared: Plans that were played again in another process.
-        again: Processor seconds of the slowest action of a plan that was timed again, by the plan's seed.
-        small: Small plans, by the key of what they show.
+        compared: The number of plans that were played again in another process.
+        again: Processor seconds of the slowest action of plans that were timed again, by seed.
+        small: Small plans, by the key of their finding.
     """
 
     seed: int
@@ -123,7 +123,7 @@ class Report:
     small: dict[tuple[str, str], Plan] = field(default_factory=dict)
 
     def finish(self) -> None:
-        """Adds what shows in the end alone."""
+        """Adds the findings that show only at the end."""
         for cache in sorted(self.caches):
             self.played.findings.append(Finding("cache", cache, str(self.seed)))
         for samples in self.memory.values():
@@ -133,7 +133,7 @@ class Report:
                 self.played.findings.append(Finding("memory", what, str(self.seed)))
 
     def lines(self) -> Iterator[str]:
-        """The summary, and every finding once."""
+        """Yields the summary, and each finding once."""
         played = self.played
         yield f"seed {self.seed}: {played.actions:,} actions, {played.resets:,} resets, {played.spent:.1f} s in actions"
         for title, counted in (
@@ -195,7 +195,7 @@ def begin(names: tuple[str, ...], bounds: Bounds) -> None:
 
 
 def work(seeds: Sequence[str]) -> tuple[int, Played, int, list[str]]:
-    """Plays some plans: the process, what became of them, its memory and its overgrown caches."""
+    """Plays some plans; returns the process, the outcome, its memory and its overgrown caches."""
     played = Played()
     for seed in seeds:
         played.add(_bench[0].play(_bench[0].plan(seed)))
@@ -205,15 +205,15 @@ def work(seeds: Sequence[str]) -> tuple[int, Played, int, list[str]]:
 def fuzz(
     actions: int, seed: int, names: tuple[str, ...], bounds: Bounds, workers: int, *, again: bool = True
 ) -> Report:
-    """Plays so many actions and reports.
+    """Plays a number of actions and reports.
 
     Args:
-        actions: At least so many.
-        seed: Chance of everything.
+        actions: The least number of actions.
+        seed: The seed of all random choices.
         names: The environments.
-        bounds: What an action may take.
-        workers: Processes; with one, all is played in this one.
-        again: Whether a sample is played again in another process.
+        bounds: The bounds of an action.
+        workers: The number of processes; with one, this process plays all.
+        again: True if a sample is played again in another process.
     """
     report = Report(seed)
     chunks = (tuple(f"{seed}.{n}" for n in range(first, first + CHUNK)) for first in range(0, 1 << 62, CHUNK))
@@ -274,7 +274,7 @@ def _in_processes(
 
 
 def _time_again(report: Report, bench: Bench) -> None:
-    """Times the slowest actions once more, and forgets those that were slow by chance."""
+    """Times the slowest actions once more, and drops those that were slow by chance."""
     shown = [seed for _, seed, _ in report.played.slowest[:SHOWN]]
     slow = [finding.seed for finding in report.played.findings if finding.kind == "slow"]
     report.again = {seed: bench.time_again(seed) for seed in dict.fromkeys([*shown, *slow])}
@@ -286,7 +286,7 @@ def _time_again(report: Report, bench: Bench) -> None:
 
 
 def _play_again(report: Report, names: tuple[str, ...], bounds: Bounds) -> None:
-    """Plays a sample in another process, which has another order of hashes, last plans first."""
+    """Plays a sample in another process with another hash seed, last plans first."""
     seeds = [seed for seed in report.played.digests if int(seed.partition(".")[2]) % SAMPLE == 0][::-1]
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = "12345"
@@ -305,7 +305,7 @@ def _play_again(report: Report, names: tuple[str, ...], bounds: Bounds) -> None:
 
 
 def replay(seed: str, names: tuple[str, ...], bounds: Bounds) -> int:
-    """Plays one plan and shows it whole."""
+    """Plays one plan and shows all of it."""
     bench = Bench(names, bounds)
     plan = bench.plan(seed)
     for place, lane in enumerate(plan.lanes):

@@ -1,4 +1,4 @@
-"""The things that a process holds: its memory, and caches that have no bound or do not keep to theirs."""
+"""Measures a process's memory, and finds caches that have no bound or exceed it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from mab_gym.fhir.model._remembered import Remembered
 
 UNBOUNDED = 20_000
-"""Entries that a cache without a bound may come to: FHIR's definitions fill such ones, what agents write must not."""
+"""The greatest size of a cache without a bound: FHIR's definitions may fill it, agents' texts must not."""
 GROWTH = 150e6
-"""Bytes by which the last quarter of a run may lie above the one before."""
+"""Bytes by which memory in the last quarter of a run may exceed the quarter before."""
 FEWEST = 16
 
 
 def memory_now() -> int:
-    """Bytes of memory that this process has taken, archives' pages included."""
+    """Returns this process's memory in bytes, with the archives' pages."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize()
@@ -28,7 +28,7 @@ def memory_now() -> int:
 
 
 def still_growing(samples: Sequence[int]) -> bool:
-    """Tells if memory has not come to a plateau; too few samples say nothing."""
+    """Tells if memory is still growing; False if there are too few samples."""
     quarter = len(samples) // 4
     if len(samples) < FEWEST:
         return False
@@ -37,7 +37,7 @@ def still_growing(samples: Sequence[int]) -> bool:
 
 
 def overgrown() -> list[str]:
-    """Caches of mab_gym that hold more than they should, in words."""
+    """Describes the caches of mab_gym that hold more than they should."""
     return [f"{name} holds {count:,} entries" for name, count, most in _caches() if count > most]
 
 

@@ -1,4 +1,4 @@
-"""Plans of `scripts/fuzz`: a seed says which environment, how it is reset and what is sent."""
+"""Plans of `scripts/fuzz`: a seed decides the environment, its resets and the messages."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Lane:
     """One episode.
 
     Attributes:
-        seed: What the environment is reset with.
+        seed: The seed of the reset.
         variant: The variant of the case, or empty.
-        actions: What is sent, until the episode ends.
+        actions: The actions, until the episode ends.
     """
 
     seed: int
@@ -31,12 +31,12 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The episodes that are played between two looks at the record system.
+    """The episodes that are played between two checks of the record system.
 
     Attributes:
-        seed: What it is made from.
+        seed: Its seed.
         world: The environment's name.
-        lanes: One episode, or those of a vector environment, which are played alone afterwards, too.
+        lanes: One episode, or those of a vector environment, each of which is also played alone.
     """
 
     seed: str
@@ -45,11 +45,11 @@ class Plan:
 
 
 def make_plan(seed: str, world_of: Callable[[str], World], names: tuple[str, ...]) -> Plan:
-    """The plan of a seed.
+    """Makes the plan of a seed.
 
     Args:
         seed: Any text.
-        world_of: Gives the world of a name.
+        world_of: Returns the world of a name.
         names: The worlds to choose from.
     """
     rng = random.Random(f"plan {seed}")

@@ -22,18 +22,18 @@ from mab_gym.backends import RecordSession
 from mab_gym.fhir.http._server import Request
 
 HANG = 60.0
-"""Processor seconds after which an action is broken off."""
+"""Processor seconds after which an action is stopped."""
 THOROUGH_EVERY = 200
 ALWAYS_TOLD = {"case", "family", "kind", "difficulty", "step", "status"}
 TOLD_AT_THE_END = {"verdict", "branch"}
 JUDGED = {"criteria", "episode_cost"}
-"""Keys of the info that the official grading does not tell."""
+"""Keys of the info that the official grading does not have."""
 FHIR_JSON = {"content-type": "application/fhir+json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most that an action may take: processor seconds, and bytes of ``fhir`` and ``text`` together."""
+    """The bounds of an action: processor seconds, and bytes of ``fhir`` and ``text`` together."""
 
     seconds: float = 1.0
     size: float = 20e6
@@ -41,15 +41,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that must not be.
+    """A fault.
 
     Attributes:
         kind: ``exception``, ``state``, ``leak`` and so on.
-        what: What was seen.
-        seed: The plan's.
-        lane: The episode's place in it.
-        place: The action's place in the episode, -1 for the reset.
-        text: What was sent, shortened.
+        what: The fault in words.
+        seed: The plan's seed.
+        lane: The episode's index in the plan.
+        place: The action's index in the episode, -1 for the reset.
+        text: The message, shortened.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str]:
-        """The features that findings have in common that show the same thing."""
+        """A key that is the same for findings of the same fault."""
         return self.kind, re.sub(r"[0-9][0-9,.]*|'[^']*'", "#", self.what)
 
 
@@ -70,16 +70,16 @@ class Played:
     """The outcome of some plans.
 
     Attributes:
-        digests: Of everything that an agent was shown, by seed.
-        findings: What must not be.
-        kinds: Actions by kind.
-        statuses: Answers by status.
-        worlds: Actions by environment.
+        digests: Digests of everything that an agent was shown, by seed.
+        findings: The faults.
+        kinds: The number of actions by kind.
+        statuses: The number of answers by status.
+        worlds: The number of actions by environment.
         slowest: Processor seconds, seed and text of the slowest actions.
         greatest: Bytes, seed and text of the greatest answers.
         spent: Processor seconds in actions.
-        resets: How many resets were looked at.
-        checked: Digests of the state taken, cheap ones and thorough ones.
+        resets: The number of checked resets.
+        checked: The numbers of cheap and thorough digests of the state.
     """
 
     digests: dict[str, str] = field(default_factory=dict)
@@ -95,11 +95,11 @@ class Played:
 
     @property
     def actions(self) -> int:
-        """The number of actions that were taken."""
+        """The number of actions."""
         return self.kinds.total()
 
     def add(self, other: Played) -> None:
-        """Takes in what became of others."""
+        """Adds the outcome of other plans."""
         self.digests |= other.digests
         self.findings += other.findings
         for mine, theirs in ((self.kinds, other.kinds), (self.worlds, other.worlds), (self.checked, other.checked)):
@@ -117,7 +117,7 @@ class Player:
     Args:
         world: The world.
         watch: Watches the process.
-        bounds: What an action may take.
+        bounds: The bounds of an action.
     """
 
     def __init__(self, world: World, watch: Watch, bounds: Bounds) -> None:
@@ -129,7 +129,7 @@ class Player:
         self._plan = Plan("", world.name, ())
 
     def play(self, plan: Plan) -> Played:
-        """Plays a plan and says what became of it."""
+        """Plays a plan and returns the outcome."""
         self._plan, self.played = plan, Played()
         self._log.listen()
         try:
@@ -139,7 +139,7 @@ class Player:
         return self.played
 
     def _with_a_neighbour(self, plan: Plan) -> None:
-        """Plays beside a session that has written something of its own."""
+        """Plays a plan beside another session that has written something."""
         neighbour, marker = self.world.fresh(), f"neighbour-{plan.seed}"
         resource = {"resourceType": "Basic", "code": {"text": marker}, "identifier": [{"value": marker}]}
         neighbour.handle(Request("POST", "Basic", FHIR_JSON, json.dumps(resource)))
@@ -156,7 +156,7 @@ class Player:
     # --- one episode -------------------------------------------------------------------------------------------------
 
     def _alone(self, lane: Lane, place: int, neighbour: RecordSession, marker: str) -> list[Any]:
-        """Plays one episode; gives what an agent was shown."""
+        """Plays one episode; returns what the agent was shown."""
         env, world = self.world.env, self.world
         options = {"variant": lane.variant} if lane.variant else {}
         observation, info = env.reset(seed=lane.seed, options=options)
@@ -180,7 +180,7 @@ class Player:
         return shown
 
     def _step(self, text: str, action: Action, lane: int, place: int) -> tuple[Any, ...] | None:
-        """Takes one action; None where it did not come back as it should."""
+        """Takes one action; returns None if it failed."""
         env = self.world.env
         self._log.take()
         begun = time.process_time()
@@ -240,7 +240,7 @@ class Player:
             self._found("info", f"info is no JSON: {error}", lane, place, text)
 
     def _check_state(self, session: RecordSession | None, lane: int) -> None:
-        """Compares what a session answers after a reset with the untouched record system."""
+        """Compares a session's answers after a reset with the untouched record system's."""
         self.played.resets += session is not None
         thorough = (
             session is None and int(hashlib.sha256(self._plan.seed.encode()).hexdigest(), 16) % THOROUGH_EVERY == 0
@@ -253,7 +253,7 @@ class Player:
     # --- several episodes --------------------------------------------------------------------------------------------
 
     def _together(self, plan: Plan, alone: Sequence[list[Any]]) -> None:
-        """Plays the same episodes side by side; each must see what it saw alone."""
+        """Plays the same episodes side by side; each must see the same as alone."""
         vector, base_url = self.world.vector, self.world.base_url
         variants = [lane.variant or None for lane in plan.lanes]
         options = {} if self.world.name == "official" else {"variant": variants}
@@ -297,7 +297,7 @@ def _count(session: RecordSession, search: str) -> int:
 
 
 def _digest(observation: Mapping[str, Any], *told: Any) -> tuple[str, str]:
-    """A digest of what was shown, and of what info said besides."""
+    """Returns a digest of the observation, and one of the info."""
     *rest, info = told if told and isinstance(told[-1], Mapping) else (*told, {})
     parts = (observation["text"], observation["fhir"], int(observation["status"]), *map(repr, rest))
     seen = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()

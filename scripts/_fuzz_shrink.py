@@ -1,4 +1,4 @@
-"""Makes a plan that shows a fault small: fewer episodes, fewer actions, shorter ones."""
+"""Makes a plan that shows a fault smaller: fewer episodes, fewer and shorter actions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MOST_SECONDS = 20.0
 
 
 def shrunk(plan: Plan, shows: Callable[[Plan], bool]) -> Plan:
-    """A smaller plan that shows the same, as small as some tries make it.
+    """Returns a smaller plan that shows the same fault, after some tries.
 
     Args:
-        plan: What shows it.
-        shows: Whether another plan does.
+        plan: A plan that shows the fault.
+        shows: Tells if another plan shows it.
     """
     ends = time.process_time() + MOST_SECONDS
     tries = 0
@@ -37,8 +37,8 @@ def shrunk(plan: Plan, shows: Callable[[Plan], bool]) -> Plan:
 
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
-    """Plans that are one step smaller, the greatest steps first."""
-    if len(plan.lanes) > 1:  # either one episode or as many as the vector environment has
+    """Yields plans that are one step smaller, the greatest steps first."""
+    if len(plan.lanes) > 1:  # a plan has either one episode or as many as the vector environment
         for lane in plan.lanes:
             yield replace(plan, lanes=(lane,))
     for place, lane in enumerate(plan.lanes):
@@ -68,7 +68,7 @@ def _smaller_actions(action: Action) -> Iterator[Action]:
 
 
 def _smaller_lists(items: Any) -> Iterator[list[Any]]:
-    """Halves first, then all but one."""
+    """Yields halves first, then all items but one."""
     size = len(items) // 2
     while size:
         for start in range(0, len(items), size):

@@ -1,4 +1,4 @@
-"""Watches what a process does while an action is taken: no socket, no file written, no other process."""
+"""Watches a process during an action: no socket, no file written, no other process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
 
 class OutOfTimeError(BaseException):
-    """An action went on for so long that nobody waits any more; no handler of errors takes it for one of its own."""
+    """An action took too long; a BaseException, so that no error handler catches it."""
 
 
 class Watch:
-    """Notes what is forbidden, in the thread that is watched and only while it is.
+    """Notes forbidden operations of the watched thread, only while it is watched.
 
-    The interpreter keeps its hooks to the end, so that one process makes one of these.
+    The interpreter cannot remove audit hooks, so a process makes only one of these.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Watch:
 
     @contextmanager
     def watching(self) -> Iterator[list[str]]:
-        """Watches this thread; what was seen is in the list that is given."""
+        """Watches this thread; yields the list that findings are added to."""
         self._seen = seen = []
         self._thread = threading.get_ident()
         try:
@@ -57,10 +57,10 @@ class Watch:
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Ends what takes more processor time than that.
+    """Limits the processor time of its block.
 
     Raises:
-        OutOfTimeError: It does.
+        OutOfTimeError: The block took longer.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:

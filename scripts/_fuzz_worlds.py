@@ -30,7 +30,7 @@ MAX_STEPS = 20
 LANES = 3
 """Episodes of a vector environment."""
 THOROUGH = 120
-"""Searches of a thorough digest."""
+"""The number of searches of a thorough digest."""
 
 
 def _bundled(name: str) -> Environment:
@@ -44,7 +44,7 @@ def _official() -> Environment:
 
 WORLDS: dict[str, Callable[[], Environment]] = {
     "canonical": lambda: _bundled("med_agent_bench"),
-    # As it trains, among fewer people: each process opens every hospital.
+    # A training hospital with fewer people, because each process opens every hospital.
     "train": lambda: replace(_bundled("train"), cohort="train-1000-1"),
     "beyond": lambda: _bundled("beyond"),
     "official": _official,
@@ -56,13 +56,13 @@ class World:
     """One environment, single and as a vector, on one record system.
 
     Attributes:
-        name: As in `WORLDS`.
+        name: Its name in `WORLDS`.
         env: The single environment.
-        vector: Several episodes at once.
+        vector: The vector environment.
         grammar: Makes actions about its charts.
-        probes: What the cheap digest asks.
-        searches: What the thorough digest asks besides.
-        untouched: Both digests, taken before anything was played.
+        probes: The requests of the cheap digest.
+        searches: The further requests of the thorough digest.
+        untouched: Both digests, taken before any episode.
     """
 
     name: str
@@ -79,15 +79,15 @@ class World:
         return self.env.scenario.backend.base_url
 
     def fresh(self) -> RecordSession:
-        """A session that nobody has used."""
+        """Opens a new session."""
         return self.env.scenario.backend.open()
 
     def digest(self, *, thorough: bool = False, session: RecordSession | None = None) -> str:
-        """A digest of what a session that was not written to answers.
+        """Returns a digest of the answers of a session without writes.
 
         Args:
-            thorough: Whether to ask much.
-            session: The session; a fresh one where None.
+            thorough: True for many requests.
+            session: The session; if None, a fresh one.
         """
         asked = [*self.probes, *self.searches] if thorough else self.probes
         taken = hashlib.sha256()
@@ -99,7 +99,7 @@ class World:
 
 
 def open_world(name: str) -> World:
-    """Opens an environment; its cohort is built where it is not there yet."""
+    """Opens an environment; builds its cohort if it does not exist."""
     environment = replace(WORLDS[name](), max_steps=MAX_STEPS)
     env = MedicalRecordEnv(environment)
     session = env.scenario.backend.open()
@@ -114,14 +114,14 @@ def open_world(name: str) -> World:
 
 
 def _probes(grammar: Grammar, kinds: Sequence[str]) -> list[str]:
-    """Numbers of resources and of versions, and one resource of each type."""
+    """Returns requests for the numbers of resources and versions, and for one resource of each type."""
     grammar.seeded("probes")
     found = [f"{kind}?_summary=count" for kind in (*kinds, "ServiceRequest", "Basic")]
     return [*found, "_history?_count=1&_summary=true", *(f"{kind}/{grammar.one_of(kind)['id']}" for kind in kinds)]
 
 
 def _searches(grammar: Grammar) -> list[str]:
-    """Searches of the grammar, with few results each."""
+    """Returns searches of the grammar, with few results each."""
     grammar.seeded("searches")
     rng = random.Random("thorough")
     targets = []

@@ -1,7 +1,7 @@
 """The grammar of everything that an agent can send, seeded; for `scripts/fuzz` and ``scripts/bench --worst``.
 
-Values come from the charts at hand, so that searches find something: real ids, MRNs, codes and dates. What is not in
-the charts (other resource types, awkward values) comes from the random fixtures of `scripts/differential`.
+Values come from the charts, so that searches find something: real ids, MRNs, codes and dates. Other resource types and
+awkward values come from the random fixtures of `scripts/differential`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ FILTERS = (
 
 
 def sampled(session: RecordSession, ids: dict[str, Sequence[object]]) -> list[Resource]:
-    """Resources of a record system, evenly spread over its types.
+    """Reads resources of a record system, evenly spread over its types.
 
     Args:
-        session: Where they are read.
-        ids: The logical ids that there are, by type.
+        session: The session to read from.
+        ids: The logical ids by type.
     """
     found = []
     for kind, names in sorted(ids.items()):
@@ -54,18 +54,18 @@ def sampled(session: RecordSession, ids: dict[str, Sequence[object]]) -> list[Re
 
 
 def others(known: Sequence[str]) -> list[Resource]:
-    """A few resources of every type that is not known."""
+    """Makes a few resources of every other type."""
     maker = FixtureMaker(19, "x")
     return [maker.resource(kind, number) for kind in resource_types() if kind not in known for number in range(2)]
 
 
 @dataclass(slots=True)
 class Grammar(RequestMaker):
-    """Makes actions; all chance comes from ``rng``, which callers set before each script.
+    """Makes actions; all random choices come from ``rng``, which callers seed before each script.
 
     Args:
-        seed: Not used by scripts of their own seeds.
-        resources: From `sampled`.
+        seed: The first seed; scripts use seeds of their own.
+        resources: The resources from `sampled`.
         base_url: The FHIR base, without a slash at its end.
     """
 
@@ -83,23 +83,23 @@ class Grammar(RequestMaker):
         self.seeded("")
 
     def seeded(self, seed: object) -> None:
-        """Begins a stream of chance of its own."""
+        """Seeds the random choices."""
         self.rng = self._maker.rng = random.Random(f"grammar {seed}")
 
     def action(self) -> Action:
-        """Any action."""
+        """Makes any action."""
         makers: tuple[tuple[Callable[[], Action], int], ...] = (
             (self.search, 46), (self.read_one, 5), (self.history, 4), (self.operation, 5), (self.next_page, 4),
             (self.create, 13), (self.broken, 8), (self.bundle, 9), (self.posted_search, 2),
             (lambda: elsewhere(self.rng), 2), (lambda: finish(self.rng), 1), (lambda: chatter(self.rng), 1),
         )  # fmt: skip
-        # What points to a resource, and what it points to, is mostly looked for where the charts have something.
+        # References are usually followed to types that the charts have.
         self._by_type = self._charted if self.rng.random() < 0.85 else self._all
         chosen: Callable[[], Action] = self.rng.choices([make for make, _ in makers], [often for _, often in makers])[0]
         return chosen()
 
     def request(self) -> Action:
-        """An action that reaches the record system and does not end the episode."""
+        """Makes an action that reaches the record system and does not end the episode."""
         while (action := self.action()).kind in ("finish", "words", "elsewhere"):
             pass
         return action
@@ -112,7 +112,7 @@ class Grammar(RequestMaker):
         return self.rng.choice(resource_types())
 
     def search(self) -> Action:
-        """A search of any form."""
+        """Makes a search of any form."""
         rng, kind = self.rng, self._type()
         if rng.random() < 0.06:
             ask = self._bad()
@@ -130,7 +130,7 @@ class Grammar(RequestMaker):
         return Action("search", GET, kind, tuple(pairs), encoded=rng.random() < 0.1)
 
     def condition(self, kind: str) -> Pair:
-        """One parameter that restricts a search, whatever its form."""
+        """Makes one parameter of any form that restricts a search."""
         rng = self.rng
         form = rng.random()
         if form < 0.12:
@@ -147,7 +147,7 @@ class Grammar(RequestMaker):
         return self._condition(kind)
 
     def many_values(self, kind: str, pair: Pair) -> Pair:
-        """The same parameter with many values, all of its type, each another one."""
+        """Makes the same parameter with many different values of its type."""
         name, value = pair
         stem, _, modifier = name.partition(":")
         defined = search_parameters(kind).get(stem)
@@ -156,11 +156,11 @@ class Grammar(RequestMaker):
         return f"{stem}:{modifier}" if modifier else stem, ",".join(values)[:40_000]
 
     def includes(self, kind: str) -> list[Pair]:
-        """Includes, forwards and backwards."""
+        """Makes forward and reverse includes."""
         return self._includes(kind)
 
     def sort(self, kind: str) -> Pair:
-        """A sort by one or several keys, over plain parameters and those that a client likes."""
+        """Makes a sort by one or several keys."""
         rng = self.rng
         if rng.random() < 0.5:
             return self._sort(kind)
@@ -169,23 +169,23 @@ class Grammar(RequestMaker):
         return "_sort", ",".join(rng.choice(("", "-")) + key for key in keys)
 
     def control(self, name: str) -> Pair:
-        """A parameter that says how results are shown."""
+        """Makes a parameter that controls how results are shown."""
         rng = self.rng
         wider = {"_count": COUNTS, "_offset": OFFSETS, "_format": FORMATS}.get(name, CONTROL[name])
         return name, rng.choice(wider)
 
     def one_of(self, kind: str) -> Resource:
-        """A resource of a type, of the charts where they have any."""
+        """Chooses a resource of a type, from the charts if they have one."""
         return self.rng.choice(self._all.get(kind) or self.resources)
 
     def read_one(self) -> Action:
-        """A read of one resource or of what stands below it."""
+        """Makes a read of one resource, or of a version or history of it."""
         ask = self._read()
         pairs = (*ask.pairs, self.control("_format")) if self.rng.random() < 0.3 else ask.pairs
         return Action("read", GET, ask.path, pairs)
 
     def history(self) -> Action:
-        """A history of everything, of a type or of one resource."""
+        """Makes a history of everything, of a type or of one resource."""
         rng, kind = self.rng, self._type()
         path = rng.choice(("_history", f"{kind}/_history", f"{kind}/{self.one_of(kind)['id']}/_history"))
         names = rng.sample(("_count", "_since", "_at", "_offset", "_format", "_summary", "_total"), rng.randint(0, 2))
@@ -198,7 +198,7 @@ class Grammar(RequestMaker):
         return Action("history", GET, path, tuple(pairs))
 
     def operation(self) -> Action:
-        """An operation on the server, a type or one resource; some exist."""
+        """Makes an operation on the server, a type or one resource; only some exist."""
         rng = self.rng
         kind = rng.choice(("Patient", "Patient", "Observation", "Encounter", self._type()))
         name = rng.choice(OPERATIONS[:3] if rng.random() < 0.8 else OPERATIONS)
@@ -219,7 +219,7 @@ class Grammar(RequestMaker):
         return Action("operation", GET, path, tuple(pairs))
 
     def next_page(self) -> Action:
-        """The next page of the last search, or a link to pages that an agent made up."""
+        """Makes a request for the next page of the last search, or for an invented page."""
         rng = self.rng
         if rng.random() < 0.7:
             return Action("next", NEXT)
@@ -231,7 +231,7 @@ class Grammar(RequestMaker):
         return Action("next", GET, "", invented)
 
     def posted_search(self) -> Action:
-        """A search in a POST."""
+        """Makes a search by POST."""
         kind = self._type()
         pairs = [self.condition(kind) for _ in range(self.rng.randint(0, 3))]
         return Action("search", POST, f"{kind}/_search", tuple(pairs[:1]), query(pairs[1:]))
@@ -239,10 +239,10 @@ class Grammar(RequestMaker):
     # --- writing -------------------------------------------------------------------------------------------------
 
     def resource(self, kind: str = "") -> Resource:
-        """A sound resource: one more of a kind that the charts have, or of any type.
+        """Makes a valid resource, like one of the charts or of any type.
 
         Args:
-            kind: Of which type; where the charts have none of it, of another.
+            kind: The type; if the charts have none of it, another one is chosen.
         """
         rng = self.rng
         if kind in self._charted or rng.random() < 0.6:
@@ -253,12 +253,12 @@ class Grammar(RequestMaker):
         return self._maker.resource(rng.choice(resource_types()))
 
     def create(self, kind: str = "") -> Action:
-        """A POST of a sound resource."""
+        """Makes a POST of a valid resource."""
         resource = self.resource(kind)
         return Action("create", POST, resource["resourceType"], body=resource)
 
     def broken(self) -> Action:
-        """A POST of something odd, huge, deep or hostile."""
+        """Makes a POST of something odd, huge, deep or hostile."""
         rng = self.rng
         resource = self.resource()
         kind = str(resource["resourceType"])
@@ -270,7 +270,7 @@ class Grammar(RequestMaker):
         return Action("broken", POST, path, body=body)
 
     def bundle(self) -> Action:
-        """A batch or a transaction."""
+        """Makes a batch or a transaction."""
         rng = self.rng
         entries = [self.entry() for _ in range(rng.choices((0, 1, 3, 10, 40), (3, 25, 40, 26, 6))[0])]
         if entries and rng.random() < 0.1:
@@ -280,7 +280,7 @@ class Grammar(RequestMaker):
         return Action("bundle", POST, "", body=bundle)
 
     def entry(self) -> Resource:
-        """One entry of a Bundle."""
+        """Makes one entry of a Bundle."""
         rng = self.rng
         method = rng.choice(METHODS)
         request: Resource = {"method": method}
@@ -312,7 +312,7 @@ class Grammar(RequestMaker):
         return entry
 
     def _place(self, kind: str) -> str:
-        """A resource's place, or a condition that finds it."""
+        """Makes a resource's address, or a condition that finds it."""
         if self.rng.random() < 0.3:
             return f"{kind}?{query([self.condition(kind)])}"
         return f"{kind}/{self.one_of(kind)['id']}"

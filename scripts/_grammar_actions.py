@@ -1,4 +1,4 @@
-"""Actions as the grammar builds them: structured, so that they can be changed, and written out as an agent's text."""
+"""Actions of the grammar: structured, so that they can be changed, and written as an agent's text."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Action:
     Attributes:
         kind: ``search``, ``read``, ``create``, ``bundle`` and so on, for reports.
         verb: ``GET``, ``POST``, ``FINISH``; ``NEXT`` for the next link of the last answer; ``WORDS`` for other text.
-        path: What follows the base URL and its slash; where it begins with a scheme, the whole address.
+        path: The part of the URL after the base and its slash, or a whole URL with its scheme.
         pairs: Names and values of the query, not yet encoded.
-        body: JSON or text: what is posted, the answer, or the words.
-        encoded: Whether everything in the query that can be is percent-encoded.
+        body: The posted body, the answer, or the words, as JSON or text.
+        encoded: True if everything in the query that can be percent-encoded is.
     """
 
     kind: str
@@ -40,11 +40,11 @@ class Action:
 
     @property
     def target(self) -> str:
-        """The part that follows the base URL and its slash, query included."""
+        """The part of the URL after the base and its slash, with the query."""
         return self.path + ("?" + query(self.pairs, encoded=self.encoded) if self.pairs else "")
 
     def text(self, base_url: str, last_answer: str = "") -> str:
-        """The message.
+        """Returns the message.
 
         Args:
             base_url: The FHIR base, without a slash at its end.
@@ -60,7 +60,7 @@ class Action:
         return f"{self.verb} {url}" + (f"\n{as_text(self.body)}" if self.verb == POST else "")
 
     def shape(self) -> str:
-        """Tells kinds of requests apart: the verb, the type and the names of parameters, not their values."""
+        """The kind of the request: the verb, the type and the names of parameters, without values."""
         if self.verb != GET and not (self.verb == POST and isinstance(self.body, dict)):
             return f"{self.verb} {self.kind}"
         if self.verb == POST and self.path == "":
@@ -75,7 +75,7 @@ def _without_ids(path: str) -> str:
 
 
 def _bundle_shape(bundle: dict[str, Any]) -> str:
-    """Tells Bundles apart: what most of their entries do."""
+    """Returns the kind of a Bundle: the request of most of its entries."""
     entries = bundle.get("entry")
     shapes = Counter(map(_entry_shape, entries[:5_000])) if isinstance(entries, list) else Counter[str]()
     return f"Bundle of {max(shapes, key=lambda shape: (shapes[shape], shape), default='nothing')}"
@@ -89,7 +89,7 @@ def _entry_shape(entry: Any) -> str:
 
 
 def query(pairs: Sequence[Pair], *, encoded: bool = False) -> str:
-    """Names and values as they stand in a URL."""
+    """Encodes names and values for a URL."""
     safe = "" if encoded else "/:|,$*"
     return "&".join(f"{_quoted(name, safe + ':')}={_quoted(value, safe)}" for name, value in pairs)
 
@@ -99,12 +99,12 @@ def _quoted(text: str, safe: str) -> str:
 
 
 def as_text(body: Json) -> str:
-    """A body as it is sent; text stays as it is."""
+    """Returns a body as it is sent; text stays as it is."""
     return body if isinstance(body, str) else compact(body)
 
 
 def next_link(answer: str) -> str:
-    """The link to the next page that a response holds, or empty."""
+    """Returns a response's link to the next page, or empty."""
     if '"next"' not in answer:
         return ""
     try:
@@ -115,7 +115,7 @@ def next_link(answer: str) -> str:
 
 
 def shortened(text: str, most: int = _SHORT) -> str:
-    """A text on one line, its middle left out where it is long."""
+    """Returns a text on one line, without its middle if it is long."""
     line = text.encode("utf-8", "backslashreplace").decode().replace("\n", "⏎")
     if len(line) <= most:
         return line

@@ -1,4 +1,4 @@
-"""Resources that an agent might post, by chance: sound ones, broken ones, and monsters within the legal megabyte."""
+"""Random resources that an agent might post: valid ones, broken ones, and huge ones within the allowed megabyte."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LENGTHS = (100, 5_000, 100_000, 900_000)
 
 
 def monster(rng: random.Random, resource: Resource) -> str | Resource:
-    """A resource made huge, deep or hostile.
+    """Makes a resource huge, deep or hostile.
 
     Args:
-        rng: The source of chance.
-        resource: What to begin with; it stays as it is.
+        rng: The random generator.
+        resource: The resource to begin with; it is not changed.
     """
     makers: tuple[Callable[[random.Random, Resource], str | Resource], ...] = (
         _deep, _deep_text, _long_text, _many_extensions, _long_list, _huge_number, _odd_text, _many_contained, _cut,
@@ -114,7 +114,7 @@ def _repeated_names(rng: random.Random, resource: Resource) -> str:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a value below its top: what holds it and its name or number there."""
+    """Yields every place below the top of a value, as its container and its name or index there."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, item in list(items):
         yield value, name

@@ -1,4 +1,4 @@
-"""Changes that make a script of actions dearer, or another one; for the search behind ``scripts/bench --worst``."""
+"""Changes that may make a script of actions more expensive; for the search of ``scripts/bench --worst``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Script:
     """The actions of an agent in one episode, up to the one that is measured.
 
     Attributes:
-        before: What comes first: writes, or the search whose next page is asked for.
-        action: What is measured.
+        before: The first actions: writes, or the search whose next page is asked for.
+        action: The measured action.
         variant: The variant of the case, or empty.
         case: A number that chooses the case.
     """
@@ -37,7 +37,7 @@ class Script:
 
 
 def first_script(grammar: Grammar, seed: int) -> Script:
-    """A script from the grammar alone."""
+    """Makes a script from the grammar alone."""
     grammar.seeded(seed)
     rng = grammar.rng
     action = grammar.request()
@@ -48,7 +48,7 @@ def first_script(grammar: Grammar, seed: int) -> Script:
 
 
 def changed_script(grammar: Grammar, script: Script, seed: int) -> Script:
-    """Another script, one step away."""
+    """Makes a script that differs by one step."""
     grammar.seeded(f"change {seed}")
     rng = grammar.rng
     action = script.action
@@ -72,7 +72,7 @@ def changed_script(grammar: Grammar, script: Script, seed: int) -> Script:
 
 
 def _write(grammar: Grammar, action: Action) -> Action:
-    """A write, rather of the type that an action is about."""
+    """Makes a write, preferably of the action's type."""
     return grammar.create(_kind(action) if grammar.rng.random() < 0.6 else "")
 
 
@@ -89,7 +89,7 @@ def _changed_get(grammar: Grammar, action: Action) -> Action:
 
 
 def _kind(action: Action) -> str:
-    """The type that a request is about, or one to speak of where it is about none."""
+    """Returns the type that a request is about, or a random one if it is about none."""
     kind = action.path.partition("/")[0]
     return kind if kind in resource_types() else "Patient"
 
@@ -141,7 +141,7 @@ def _included(grammar: Grammar, action: Action) -> Action:
 
 
 def _nested(grammar: Grammar, action: Action) -> Action:
-    """A condition moved further away: behind a reference, or to what refers to a resource."""
+    """Moves a condition behind a reference or a reverse chain."""
     rng = grammar.rng
     if not action.pairs:
         return _with_more(grammar, action)
@@ -167,7 +167,7 @@ def _other_type(grammar: Grammar, action: Action) -> Action:
 
 
 def _broad(grammar: Grammar, action: Action) -> Action:
-    """Without what restricts it, but for how it is shown."""
+    """Removes the conditions, and keeps the controls of the output."""
     return replace(action, pairs=tuple(pair for pair in action.pairs if pair[0].startswith(("_s", "_c", "_i", "_r"))))
 
 
@@ -175,7 +175,7 @@ def _broad(grammar: Grammar, action: Action) -> Action:
 
 
 def batched(rng: random.Random, grammar: Grammar, action: Action) -> Action:
-    """A request many times over in a batch, each the same or each about another patient."""
+    """Repeats a request in a batch, each time the same or about another patient."""
     length = len(action.target) + 60
     count = min(rng.choice((2, 10, 100, 2_000, 20_000)), _ROOM // length)
     varied = rng.random() < 0.5
@@ -231,7 +231,7 @@ def _changed_bundle(grammar: Grammar, action: Action) -> Action:
 
 
 def _changed_resource(grammar: Grammar, action: Action) -> Action:
-    """A list made longer, a text made longer, or the same resource in a Bundle many times."""
+    """Makes a list or a text longer, or repeats the resource in a Bundle."""
     rng = grammar.rng
     resource: dict[str, Any] = copy.deepcopy(action.body)
     lists = [value for value in resource.values() if isinstance(value, list) and value]

@@ -1,4 +1,4 @@
-"""Messages that are no requests to the record system: answers, other addresses, chatter."""
+"""Messages that are not requests to the record system: answers, other addresses, chatter."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CHATTER = (
 
 
 def finish(rng: random.Random) -> Action:
-    """An answer, sound or not."""
+    """Makes an answer, valid or not."""
     if rng.random() < 0.3:
         return Action("finish", FINISH, body=rng.choice(RAW_ANSWERS))
     if rng.random() < 0.3:
@@ -54,11 +54,11 @@ def finish(rng: random.Random) -> Action:
 
 
 def chatter(rng: random.Random) -> Action:
-    """Text that is no action, or hardly one."""
+    """Makes a text that is not an action, or almost one."""
     return Action("words", WORDS, body=rng.choice(CHATTER))
 
 
 def elsewhere(rng: random.Random) -> Action:
-    """A request that tries to leave the record system."""
+    """Makes a request that tries to leave the record system."""
     verb = rng.choice((GET, GET, POST))
     return Action("elsewhere", verb, rng.choice(ADDRESSES), body={"resourceType": "Patient"} if verb == POST else None)

@@ -1,4 +1,4 @@
-"""Draws what `train_grpo.py` measured: success on held-out cases, and what the rewards of training told."""
+"""Draws the measurements of `train_grpo.py`: success on held-out cases, and the rewards of training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def draw(runs: Sequence[Rows], path: Path, title: str) -> None:
     """Draws ``path`` with the endings .png and .svg.
 
     Args:
-        runs: One has the intervals of its successes around it; of several each has a thin line, their mean a thick one.
-        path: Without an ending.
-        title: What was trained on what.
+        runs: A single run is drawn with intervals; several are drawn as thin lines, and their mean as a thick one.
+        path: The path without an ending.
+        title: The title of the plot.
     """
     import matplotlib as mpl
 
@@ -73,7 +73,7 @@ def draw(runs: Sequence[Rows], path: Path, title: str) -> None:
 
 
 def ends(runs: Sequence[Rows]) -> str:
-    """A table of what each arm came to in each run, and on average."""
+    """Returns a table of each arm's final success in each run, and on average."""
     done = [rows for rows in runs if all(_held_out(rows, arm) for arm in STYLES)]
     table = [[_held_out(rows, arm)[-1]["success"] for arm in STYLES] for rows in done]
     names = [str(rows[0]["settings"]["seed"]) for rows in done]
@@ -85,12 +85,12 @@ def ends(runs: Sequence[Rows]) -> str:
 
 
 def _held_out(rows: Rows, arm: str) -> list[Mapping[str, Any]]:
-    """An arm's looks at held-out cases, those after the warm start beginning at its end."""
+    """Returns an arm's measurements on held-out cases; after a warm start, they begin at its end."""
     own = {name: [row for row in rows if row["what"] == "held-out" and row["arm"] == name] for name in STYLES}
     return [*own["warm"][-1:], *own[arm]] if arm != "warm" and own[arm] else own[arm]
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """The means of the last so many values, of fewer at the beginning."""
+    """Returns moving averages."""
     spans = [values[max(0, end - _SPAN) : end] for end in range(1, len(values) + 1)]
     return [sum(span) / len(span) for span in spans]

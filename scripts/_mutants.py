@@ -1,8 +1,8 @@
-"""Mutation testing behind `scripts/mutants`: mutmut's changes, each made in a copy of the checkout and tested.
+"""Mutation testing of `scripts/mutants`: mutmut's changes, each made in a copy of the checkout and tested.
 
-mutmut makes the changes; its own runner cannot change tables at the top of modules, nor families, which are loaded by
-path, so the running is here. Which tests stand near a module, and which changes may survive and why, is in
-tests/mutants.toml.
+mutmut makes the changes. Its own runner cannot change tables at the top of modules, nor families, which are loaded by
+path, so the tests are run here. tests/mutants.toml holds the nearest tests of each module, and the changes that may
+survive with the reasons.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Change:
 
     Attributes:
         code: The whole changed module.
-        line: Where it begins.
-        was: The lines that go, without indentation.
-        now: The lines that come instead.
+        line: The first changed line.
+        was: The removed lines, without indentation.
+        now: The new lines.
     """
 
     code: str
@@ -52,8 +52,8 @@ class Explained:
 
     Attributes:
         module: The file.
-        was: The lines that go, as in `Change`.
-        now: The lines that come instead.
+        was: The removed lines, as in `Change`.
+        now: The new lines.
         why: The reason.
     """
 
@@ -63,7 +63,7 @@ class Explained:
     why: str
 
     def fits(self, change: Change) -> bool:
-        """True where it is about this change of its module."""
+        """Tells if it is about this change."""
         return (self.was, self.now) == (change.was, change.now)
 
 
@@ -72,7 +72,7 @@ class Plan:
     """The content of tests/mutants.toml.
 
     Attributes:
-        tests: By module, the arguments of pytest that run its nearest tests.
+        tests: The arguments of pytest for the nearest tests, by module.
         explained: The changes that may survive.
     """
 
@@ -81,7 +81,7 @@ class Plan:
 
     @classmethod
     def read(cls) -> Plan:
-        """Reads the file; a ``*`` stands for every folder, ``{folder}`` for its name; what comes later counts."""
+        """Reads the file; ``*`` stands for every folder, ``{folder}`` for its name; later entries win."""
         data = tomllib.loads(PLAN.read_text(encoding="utf-8"))
         tests: dict[str, list[str]] = {}
         for pattern, arguments in data["modules"].items():
@@ -105,12 +105,12 @@ class Outcome:
 
     @property
     def share(self) -> float:
-        """The share of the changes that tests noticed, in percent."""
+        """The share of noticed changes, in percent."""
         return 100 * self.killed / self.changes if self.changes else 100.0
 
 
 def changes_of(path: Path) -> Iterator[Change]:
-    """The changes of a module that are tried."""
+    """Yields the changes of a module to try."""
     text = path.read_text(encoding="utf-8")
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     module = MetadataWrapper(cst.parse_module(text)).visit(visitor)
@@ -123,10 +123,10 @@ def changes_of(path: Path) -> Iterator[Change]:
 
 
 def _tells(mutation: Mutation) -> bool:
-    """True where a change tells more than others do.
+    """Tells if a change is worth trying.
 
-    Left out are the words of sentences for people, which tests do not hold fast; of the three ways in which mutmut
-    changes a text, two; and calls that lack an argument others follow, since nearly all of them raise at once.
+    Left out are changes of words in sentences for people, which tests do not fix; two of the three ways in which mutmut
+    changes a text; and calls that lack an argument before others, since nearly all of them raise at once.
     """
     match mutation.original_node, mutation.mutated_node:
         case cst.SimpleString(value=old), cst.SimpleString(value=new):
@@ -148,7 +148,7 @@ def _described(text: str, code: str) -> Change:
 
 
 def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:
-    """Makes the changes of a module one after another and runs its nearest tests on each."""
+    """Makes the changes of a module one by one and runs its nearest tests on each."""
     begun, outcome = time.monotonic(), Outcome(module)
     explained = [each for each in plan.explained if each.module == module]
     used: set[int] = set()
@@ -176,7 +176,7 @@ def tried(copy: Copy, module: str, plan: Plan, sample: int | None) -> Outcome:
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """The lines of the summary."""
+    """Yields the lines of the summary."""
     yield f"{'module':48} {'changes':>8} {'killed':>7} {'explained':>10} {'survived':>9} {'killed %':>9} {'s':>6}"
     for each in outcomes:
         yield (
@@ -186,7 +186,7 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Reads the options, tries the modules and sums up."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(prog="scripts/mutants", description=str(__doc__).partition("\n")[0])
     parser.add_argument("module", nargs="*", help="files below the checkout; all that tests/mutants.toml names")
     parser.add_argument("--sample", type=int, help="no more than this many changes of each module, spread evenly")

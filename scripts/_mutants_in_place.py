@@ -1,9 +1,9 @@
-"""Tries changes of functions without loading anything anew, for `scripts/mutants`: a plugin of pytest.
+"""A pytest plugin for `scripts/mutants` that tries changes of functions without loading modules again.
 
-pytest collects the tests once. For each change it is then forked; the fork puts the changed function's code into the
-function that everybody holds already, or binds the changed table anew where it was imported, and runs the tests until
-one fails. That takes a fraction of the time of a new process. What cannot be done so (enumerations, defaults of
-fields), or is not noticed so, is left to a new process.
+pytest collects the tests once. For each change it forks; the fork puts the changed code into the existing function, or
+binds the changed table again wherever it was imported, and runs the tests until one fails. That takes a fraction of the
+time of a new process. Changes that cannot be made in this way (enumerations, defaults of fields), or that no test
+notices, are tried in a new process.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class InPlace:
 
     Args:
         path: The module's file.
-        codes: The changed modules.
-        noticed: A file that is told the places of the changes that tests noticed, one a line.
+        codes: The code of the changed modules.
+        noticed: The file for the indices of noticed changes, one a line.
     """
 
     def __init__(self, path: Path, codes: Sequence[str], noticed: Path) -> None:
         self._path, self._codes, self._noticed = path, codes, noticed
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """In place of pytest's own loop."""
+        """Replaces pytest's own loop."""
         begun = time.monotonic()
         if session.testsfailed or not _pass(session):
-            return True  # nothing is told: each change gets a process of its own
+            return True  # nothing is reported, so each change gets a new process
         limit = 10 + 10 * (time.monotonic() - begun)
         modules = [m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(self._path)]
         old = ast.parse(self._path.read_text(encoding="utf-8")).body
         gc.collect()
-        gc.freeze()  # or each fork would copy what the collector touches
+        gc.freeze()  # otherwise each fork copies the pages that the collector touches
         with self._noticed.open("w", encoding="utf-8") as told:
             for place, code in enumerate(self._codes):
                 child = os.fork()
@@ -57,20 +57,20 @@ class InPlace:
 
 
 def ended_badly(child: int, limit: float) -> bool:
-    """Waits for a process that runs tests; True where it failed, or took too long and was ended."""
+    """Waits for a process that runs tests; returns True if it failed, or took too long and was killed."""
     until = time.monotonic() + limit
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return status != 0
         time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)  # it hangs, which a person would notice
+    os.kill(child, signal.SIGKILL)  # a hang counts as noticed
     os.waitpid(child, 0)
     return True
 
 
 def _pass(session: pytest.Session) -> bool:
-    """Runs the tests until one fails; True where none does."""
+    """Runs the tests until one fails; returns True if none does."""
     for item, following in zip(session.items, [*session.items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
@@ -79,7 +79,7 @@ def _pass(session: pytest.Session) -> bool:
 
 
 def _try(session: pytest.Session, modules: Sequence[ModuleType], old: list[ast.stmt], new: list[ast.stmt]) -> None:
-    """The fork's part; does not return. Without a change in place it says that nothing was noticed."""
+    """Runs in the fork and does not return; if the change cannot be made in place, it reports nothing noticed."""
     done, passed = False, False
     gc.disable()
     try:
@@ -92,7 +92,7 @@ def _try(session: pytest.Session, modules: Sequence[ModuleType], old: list[ast.s
 
 
 def _put(there: Mapping[str, Any], old: list[ast.stmt], new: list[ast.stmt], module: ModuleType) -> bool:
-    """Puts the one changed function's code in place; False where the change is not of that kind."""
+    """Puts the changed function's code in place; returns False if the change is of another kind."""
     changed = list(_differing(old, new))
     if len(old) != len(new) or len(changed) != 1:
         return False
@@ -111,7 +111,7 @@ def _put(there: Mapping[str, Any], old: list[ast.stmt], new: list[ast.stmt], mod
 
 
 def _bind(name: str, old: Any, new: Any) -> bool:
-    """Binds a name anew in its module and in all that imported it."""
+    """Binds a name to a new value in its module and in all modules that imported it."""
     for module in list(sys.modules.values()):
         if getattr(module, "__dict__", {}).get(name) is old:
             setattr(module, name, new)
@@ -119,7 +119,7 @@ def _bind(name: str, old: Any, new: Any) -> bool:
 
 
 def _replace(function: Any, changed_function: FunctionType) -> bool:
-    """Gives a function another one's code."""
+    """Gives a function the code of another."""
     if not isinstance(function, FunctionType) or function.__code__.co_freevars != changed_function.__code__.co_freevars:
         return False
     function.__code__ = changed_function.__code__

@@ -1,6 +1,6 @@
-"""Runs tests on a changed module, for `scripts/mutants`: in a copy of the checkout, each time in a process of its own.
+"""Runs tests on a changed module for `scripts/mutants`, in a copy of the checkout and a new process each time.
 
-The process is forked from one that has imported what all tests need and nothing of the project, which saves time.
+The process is forked from one that has imported what all tests need, but nothing of the project, to save time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IMPORTED = (
 )
 ARGUMENTS = (
     "-x", "-q", "--tb=native", "--assert=plain", "-p", "no:cacheprovider",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what was imported before
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # for modules imported before pytest starts
 )  # fmt: skip
 MEMORY = 8 << 30
 """Bytes that a changed program may take."""
@@ -61,7 +61,7 @@ class Copy:
     def prepare(self, module: str, tests: Sequence[str]) -> None:
         """Chooses a module and its tests.
 
-        They must pass as they are, and fail where the module cannot be loaded: then it is the one that they run.
+        They must pass without a change, and fail if the module cannot be loaded, which proves that they run it.
         """
         self._path, self._tests = self._folder / module, tests
         self._code = self._path.read_text(encoding="utf-8")
@@ -70,13 +70,13 @@ class Copy:
             sys.exit(f"{module}: its tests fail as it is: pytest {' '.join(tests)}\n{self._output()}")
         self._seconds = 10 + 10 * (time.monotonic() - begun)
         for stale in self._path.parent.glob(f"__pycache__/{self._path.stem}.*"):
-            stale.unlink()  # two changes within a second and of one length would share it
+            stale.unlink()  # otherwise two changes of equal length within a second would share it
         if not self.notices(BROKEN):
             sys.exit(f"{module}: its tests do not load it: pytest {' '.join(tests)}")
         self.restore()
 
     def noticed_in_place(self, codes: Sequence[str]) -> set[int]:
-        """The places of those changes that the tests notice without a new process; the others may be noticed, too."""
+        """Returns the indices of changes that the tests notice without a new process; it may miss some."""
         told = self._folder / "noticed"
         told.unlink(missing_ok=True)
         child = os.fork()
@@ -86,12 +86,12 @@ class Copy:
         return {int(line) for line in told.read_text(encoding="utf-8").split()} if told.exists() else set()
 
     def notices(self, code: str) -> bool:
-        """Runs the tests with this in the module's place; True where they fail."""
+        """Runs the tests with this code in the module; returns True if they fail."""
         self._path.write_text(code, encoding="utf-8")
         return not self._passes()
 
     def restore(self) -> None:
-        """Puts the module back."""
+        """Restores the module."""
         self._path.write_text(self._code, encoding="utf-8")
 
     def _output(self) -> str:
@@ -104,7 +104,7 @@ class Copy:
         return not ended_badly(child, self._seconds)
 
     def _test(self, plugins: Sequence[object] = (), *, bytecode: bool = False) -> None:
-        """The child's part; does not return."""
+        """Runs the tests in the child process; does not return."""
         code = 1
         try:
             output = os.open(self._folder / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

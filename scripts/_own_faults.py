@@ -1,4 +1,4 @@
-"""Faults of the record system's own, caught from its log: what it answers with 500 and excuses."""
+"""Catches internal faults of the record system, which it answers with 500, from its log."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ LOGGER = "mab_gym"
 
 
 class FaultLog(logging.Handler):
-    """Keeps the errors that are logged, each as one line, and keeps them off the terminal."""
+    """Keeps logged errors, each as one line, and keeps them off the terminal."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes one down."""
+        """Keeps one error."""
         error = record.exc_info[1] if record.exc_info else None
         self._seen.append(described(error) if error is not None else record.getMessage())
 
     def take(self) -> list[str]:
-        """Tells what was logged since this was last asked."""
+        """Returns the errors since the last call."""
         seen, self._seen = self._seen, []
         return seen
 
     def listen(self) -> FaultLog:
-        """Begins to listen to all of mab_gym."""
+        """Starts listening to all of mab_gym."""
         logger = logging.getLogger(LOGGER)
         logger.addHandler(self)
         logger.propagate = False
@@ -40,7 +40,7 @@ class FaultLog(logging.Handler):
 
 
 def described(error: BaseException) -> str:
-    """An error on one line: its class, its first words and the innermost place in this project."""
+    """Returns an error on one line: its class, its first words and the innermost place in this project."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "mab_gym" in frame.filename] or list(frames)
     place = f" at {own[-1].filename.rpartition('/')[2]}:{own[-1].lineno} in {own[-1].name}" if own else ""

@@ -1,10 +1,9 @@
-"""`scripts/soak`: many clients at `mab-gym serve`, some of them hostile; how long do the others wait?
+"""`scripts/soak`: measures how long clients of `mab-gym serve` wait while others are hostile.
 
-Starts a server of its own on the loopback interface, in each of the two modes (``--sessions own`` and ``shared``).
-Innocent clients read, search, page, write and reset as agents and their trainers do, each with a pause between
-requests; hostile ones do what `_soak_hostile` lists. Prints the innocent requests' times and the server's memory, and
-exits with 1 where one of them took more than a second or was not answered as it should be, or where memory went beyond
-its bound.
+Starts its own server on the loopback interface, in each of the two modes (``--sessions own`` and ``shared``). Innocent
+clients read, search, page, write and reset as agents and trainers do, with pauses between requests; `_soak_hostile`
+holds the hostile ones. Prints the times of innocent requests and the server's memory. Exits with 1 if an innocent
+request took more than a second or got a wrong answer, or if memory exceeded its bound.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from _soak_hostile import run_all
 
 WANTED_SECONDS = 1.0
 MOST_MEMORY = 3 * 1024
-"""MiB; what may be stored, what may be on its way, and the records themselves come to less."""
+"""In MiB; more than stored bytes, bodies in transit and the records may take together."""
 REQUESTS_OF_A_SESSION = 30
 JSON = "Content-Type: application/fhir+json"
 
@@ -44,8 +43,8 @@ class Seen:
     """The observations of innocent clients.
 
     Attributes:
-        seconds: How long each request took, with what it was and when it began.
-        failed: What was not answered as it should be, and how often.
+        seconds: The duration of each request, with its kind and its start.
+        failed: The counts of wrong answers by kind.
     """
 
     began: float = field(default_factory=time.perf_counter)
@@ -57,10 +56,10 @@ class Innocent:
     """A client that works as an agent does.
 
     Args:
-        number: Which one; it decides what it asks, and whether it keeps its connection.
-        port: The server's.
-        sessions: ``own`` or ``shared``; what all share one client does not take back to the snapshot.
-        seen: Where it notes what it sees.
+        number: Its number, which decides its requests and if it keeps its connection.
+        port: The server's port.
+        sessions: ``own`` or ``shared``; a shared session is never reset.
+        seen: Collects its observations.
         patients: Ids of Patients to ask for.
     """
 
@@ -146,7 +145,7 @@ class Innocent:
 
 @contextlib.contextmanager
 def serving(sessions: str) -> Iterator[tuple[int, int]]:
-    """A server of one's own; yields its process and its port."""
+    """Starts a server; yields its process and its port."""
     command = [sys.executable, "-u", "-m", "mab_gym.cli", "serve", "--port", "0", "--sessions", sessions]
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
@@ -163,7 +162,7 @@ def serving(sessions: str) -> Iterator[tuple[int, int]]:
 
 
 def port_of(process: subprocess.Popen[str]) -> int:
-    """The port at which a server that was just begun listens."""
+    """Returns the port of a server that was just started."""
     assert process.stdout is not None
     found = re.search(r"http://127.0.0.1:(\d+)/fhir", process.stdout.readline())
     if found is None:
@@ -183,20 +182,20 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def memory(pid: int) -> int:
-    """MiB that a process holds."""
+    """Returns the memory of a process in MiB."""
     text = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+) kB", text)
     return int(found[1]) // 1024 if found else 0
 
 
 def hostile_process(port: int, sessions: str, count: int, seconds: float, only: str | None) -> None:
-    """The hostile clients, in a process of their own so that they do not slow the others' clocks."""
+    """Runs the hostile clients in their own process, so that they do not slow the others' clocks."""
     rounds = asyncio.run(run_all("127.0.0.1", port, sessions, count, seconds, only))
     print("  hostile rounds: " + ", ".join(f"{name} {number}" for name, number in sorted(rounds.items())), flush=True)
 
 
 async def watch(pid: int, until: float, every: float) -> list[int]:
-    """The server's memory over time."""
+    """Samples the server's memory over time, in MiB."""
     found = []
     while asyncio.get_running_loop().time() < until:
         found.append(memory(pid))
@@ -205,7 +204,7 @@ async def watch(pid: int, until: float, every: float) -> list[int]:
 
 
 async def patients_of(port: int) -> list[str]:
-    """Ids of Patients."""
+    """Reads ids of Patients."""
     client = Innocent(-2, port, "own", Seen(), [])
     found = await client._ask("GET", "/fhir/Patient?_count=50", 200)
     client._close()
@@ -213,7 +212,7 @@ async def patients_of(port: int) -> list[str]:
 
 
 async def innocents(pid: int, port: int, sessions: str, count: int, seconds: float) -> tuple[Seen, list[int]]:
-    """Runs the innocent clients; gives what they saw, and the server's memory."""
+    """Runs the innocent clients; returns their observations and the server's memory."""
     seen = Seen()
     patients = await patients_of(port)
     until = asyncio.get_running_loop().time() + seconds
@@ -223,7 +222,7 @@ async def innocents(pid: int, port: int, sessions: str, count: int, seconds: flo
 
 
 def soak(sessions: str, clients: int, hostile: int, seconds: float, only: str | None) -> bool:
-    """One mode; prints what was seen and says whether all was well."""
+    """Runs one mode, prints the figures and tells if all was well."""
     print(f"--sessions {sessions}: {clients} clients, {hostile} of them hostile, {seconds:.0f} s", flush=True)
     with serving(sessions) as (pid, port):
         before = memory(pid)
@@ -251,7 +250,7 @@ def soak(sessions: str, clients: int, hostile: int, seconds: float, only: str | 
 
 
 def main() -> int:
-    """Both modes, or one."""
+    """Runs both modes, or one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="how long, all modes together")
     parser.add_argument("--clients", type=int, default=64, help="how many clients")

@@ -1,6 +1,6 @@
-"""The hostile clients of `scripts/soak`: each function is one client, which goes on until it is cancelled.
+"""The hostile clients of `scripts/soak`: each function is one client, which runs until it is cancelled.
 
-All of it stays on the loopback interface, and each client holds a bounded number of connections.
+They use the loopback interface only, and each client holds a bounded number of connections.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Target:
     Attributes:
         host: Its address.
         port: Its port.
-        sessions: Who shares a record system there: ``own`` or ``shared``.
+        sessions: The server's mode: ``own`` or ``shared``.
         held: The connections that slow clients hold.
     """
 
@@ -45,16 +45,16 @@ class Target:
     held: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A new connection."""
+        """Opens a new connection."""
         return await asyncio.open_connection(self.host, self.port)
 
     def head(self, method: str, path: str, *headers: str, host: str = "") -> bytes:
-        """A request's line and headers."""
+        """Returns a request's line and headers."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: {host or f'{self.host}:{self.port}'}", *headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     async def send(self, data: bytes, wait: float = 60.0) -> bytes:
-        """Sends on a connection of its own and reads until the server closes it or has answered."""
+        """Sends on a new connection and reads until the server has answered or closes it."""
         reader, writer = await self.open()
         try:
             writer.write(data)
@@ -71,12 +71,12 @@ Client = Callable[[Target, random.Random], Awaitable[None]]
 
 
 async def heavy_searches(target: Target, rng: random.Random) -> None:
-    """Asks what costs most, each time on a new connection."""
+    """Sends expensive requests, each on a new connection."""
     await target.send(target.head("GET", f"/fhir/{rng.choice(HEAVY)}"))
 
 
 async def heavy_searches_of_one_session(target: Target, rng: random.Random) -> None:
-    """Asks what costs most after a write, many requests at once for one session."""
+    """Sends many expensive requests at once to one session after a write."""
     name = f"X-MAB-Session: hostile-{rng.randrange(4)}"
     body = b'{"resourceType":"Observation","status":"final","code":{"text":"x"}}'
     kind = "Content-Type: application/fhir+json"
@@ -95,7 +95,7 @@ async def heavy_batches(target: Target, rng: random.Random) -> None:
 
 
 async def asks_and_leaves(target: Target, rng: random.Random) -> None:
-    """Asks what costs most and does not wait for it."""
+    """Sends expensive requests and does not wait for the answers."""
     _, writer = await target.open()
     writer.write(target.head("GET", f"/fhir/{rng.choice(HEAVY)}"))
     await writer.drain()
@@ -118,7 +118,7 @@ async def giant_bodies(target: Target, rng: random.Random) -> None:
 
 
 async def large_bodies(target: Target, rng: random.Random) -> None:
-    """Sends bodies as large as they may be: nothing but brackets, or something to store."""
+    """Sends bodies of the greatest allowed size: only brackets, or something to store."""
     if rng.random() < 0.5:
         body = b'{"resourceType":"Patient","contact":' + b"[[]," * (3 * MIB // 2) + b"[]]}"
     else:
@@ -154,7 +154,7 @@ async def _drip(target: Target, data: bytes, at_once: int) -> None:
 
 
 async def slow_readers(target: Target, rng: random.Random) -> None:
-    """Asks for much and reads none of it."""
+    """Asks for large answers and does not read them."""
     writers = []
     for _ in range(HELD // 4):
         _, writer = await target.open()
@@ -167,13 +167,13 @@ async def slow_readers(target: Target, rng: random.Random) -> None:
 
 
 async def floods(target: Target, rng: random.Random) -> None:
-    """Reads without a cookie, each time on a new connection, in quick succession."""
+    """Reads without a cookie in quick succession, each time on a new connection."""
     asked = [target.send(target.head("GET", f"/fhir/Patient?_count=1&_offset={rng.randrange(90)}")) for _ in range(50)]
     await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def new_sessions(target: Target, rng: random.Random) -> None:
-    """Writes without a cookie: each write asks for a session of its own."""
+    """Writes without a cookie, so that each write needs a new session."""
     body = b'{"resourceType":"Basic","code":{"text":"x"}}'
     kind = ("Content-Type: application/fhir+json", f"Content-Length: {len(body)}")
     asked = [target.send(target.head("POST", "/fhir/Basic", *kind) + body) for _ in range(20)]
@@ -181,7 +181,7 @@ async def new_sessions(target: Target, rng: random.Random) -> None:
 
 
 async def wrong_hosts(target: Target, rng: random.Random) -> None:
-    """Reads under other names, and has proxies' headers say others."""
+    """Reads under other host names, also in proxy headers."""
     name = rng.choice(["evil.example", 'a"><b', "127.0.0.1.evil.example:80", "[::1", "x" * 5000])
     head = await target.send(target.head("GET", "/fhir/Patient?_count=1", host=name))
     assert b" 200 " not in head.split(b"\r\n")[0], head
@@ -189,7 +189,7 @@ async def wrong_hosts(target: Target, rng: random.Random) -> None:
 
 
 async def foreign_origins(target: Target, rng: random.Random) -> None:
-    """Resets and writes as a web page of another server would."""
+    """Sends resets and writes as a web page of another server would."""
     for method, path in (("POST", "/reset"), ("DELETE", "/session"), ("POST", "/fhir/Patient")):
         head = await target.send(target.head(method, path, "Origin: https://evil.example", "Content-Length: 0"))
         assert b" 403 " in head.split(b"\r\n")[0], head
@@ -203,7 +203,7 @@ async def websockets(target: Target, rng: random.Random) -> None:
 
 
 async def garbage(target: Target, rng: random.Random) -> None:
-    """Sends what is no HTTP, and HTTP that is nearly right."""
+    """Sends bytes that are not HTTP, or almost HTTP."""
     data = rng.choice([
         os.urandom(20_000),
         b"GET /fhir/Patient HTTP/9.9\r\n\r\n",
@@ -238,16 +238,16 @@ CLIENTS: tuple[Client, ...] = (
     garbage,
     floods,
 )
-"""One for each hostile client; further ones begin from the front."""
+"""The kinds of hostile clients, used in turn."""
 UNFAIR_TO_SHARE = (large_bodies, new_sessions)
-"""Clients that fill the one record system that all share, as anybody may. No limit keeps room for others there."""
+"""Clients that fill the shared record system, as any client may; no limit keeps room for others there."""
 
 
 async def run_client(client: Client, target: Target, seed: int, until: float) -> tuple[str, int]:
-    """Runs one client until a time, and says how often it has begun anew.
+    """Runs one client until a time; returns its name and the number of its rounds.
 
     Raises:
-        AssertionError: The server let through what it must refuse.
+        AssertionError: The server accepted something that it must refuse.
     """
     rng = random.Random(seed)
     rounds = 0
@@ -265,7 +265,7 @@ async def run_client(client: Client, target: Target, seed: int, until: float) ->
 async def run_all(
     host: str, port: int, sessions: str, count: int, seconds: float, only: str | None = None
 ) -> dict[str, int]:
-    """Runs so many clients for so long; gives the rounds of each kind."""
+    """Runs hostile clients; returns the number of rounds of each kind."""
     target = Target(host, port, sessions)
     until = asyncio.get_running_loop().time() + seconds
     kinds = [client for client in CLIENTS if sessions == "own" or client not in UNFAIR_TO_SHARE]

@@ -1,8 +1,8 @@
-"""A language model of a million weights, made on the spot: nothing is downloaded, and a CPU trains it in minutes.
+"""A language model of a million random weights: nothing is downloaded, and a CPU trains it in minutes.
 
-Its tokenizer is a byte-level BPE learnt from the texts that it is to read. Merges may go across words, so that what
-all prompts have in common shrinks to a few tokens; every digit stays a token of its own, but in words that many texts
-have. It knows nothing else: this shows that training works, not how well a language model would do.
+Its tokenizer is a byte-level BPE learnt from the texts that it will read. Merges may cross words, so that the common
+part of all prompts becomes a few tokens. Every digit stays its own token, except in words that many texts share. The
+model knows nothing: it shows that training works, not how well a language model would do.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ TEMPLATE = (
 
 
 _COMMON = 0.1
-"""The share of the texts from which on a word with digits, such as the time, is a token as it stands."""
+"""A word with digits, such as the time, is one token if at least this share of the texts has it."""
 
 
 def tiny_tokenizer(texts: Sequence[str] = (), size: int = 2048) -> Any:
-    """A tokenizer; without texts every byte is a token."""
+    """Makes a tokenizer; without texts every byte is a token."""
     tokenizer = Tokenizer(models.BPE())
     words = Counter(word for text in texts for word in set(re.findall(r"[\w.:+-]*\d[\w.:+-]*", text)))
     common = sorted(word for word, count in words.items() if count > _COMMON * len(texts) and len(word) > 2)
@@ -57,7 +57,7 @@ def tiny_tokenizer(texts: Sequence[str] = (), size: int = 2048) -> Any:
 
 
 def tiny_model(tokenizer: Any, seed: int = 0, hidden: int = 128, layers: int = 3, context: int = 4096) -> Any:
-    """A model with random weights for a tokenizer."""
+    """Makes a model with random weights for a tokenizer."""
     set_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

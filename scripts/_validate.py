@@ -16,7 +16,7 @@ CHUNK = 5000
 
 
 def check(name: str, resource_type: str, first: int) -> list[str]:
-    """The problems of some rows of a table."""
+    """Returns the problems of some rows of a table."""
     model = getattr(import_module(f"fhir.resources.R4B.{resource_type.lower()}"), resource_type)
     base = BaseTable(open_archive(ensure_archive(named_spec(name)), verify=False).tables[resource_type])
     problems = []
@@ -30,7 +30,7 @@ def check(name: str, resource_type: str, first: int) -> list[str]:
 
 
 def main() -> None:
-    """Validates all cohorts, or those that are named."""
+    """Validates all cohorts, or the named ones."""
     bad = 0
     for name in sys.argv[1:] or [each for each in NAMED if each in ("canonical", "beyond")]:
         begun, archive = time.perf_counter(), open_archive(ensure_archive(named_spec(name)))

@@ -3,12 +3,12 @@
 
 make_fhir_definitions.py hapi-fhir-validation-resources-r4-7.6.0.jar [--out mab_gym/fhir/model/r4]
 
-The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4:7.6.0. What it holds of the
-specification (http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
+The jar is the Maven artifact ca.uhn.hapi.fhir:hapi-fhir-validation-resources-r4:7.6.0. Its part of the specification
+(http://hl7.org/fhir/R4, version 4.0.1) is in the public domain (CC0). Equal jars give equal files:
 
 elements.json    {type: [parent type or "", [[name, types, flags, binding, targets], ...]]}
                  A name ending in "[x]" is a choice; flags hold "*" (many), "s" (part of the summary), "!" (mandatory).
-                 Only what the type adds to its parent is listed, in the order in which FHIR defines it.
+                 Only elements that the type adds to its parent are listed, in FHIR's order.
 codes.json       {binding: [allowed codes]}
 systems.json     {binding: the codes' system, or {code: system} where there are several}
 parameters.json  {base: [[name, type, expression, targets, components], ...]}
@@ -47,7 +47,7 @@ UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideP
 """Required bindings that HAPI's model keeps as plain codes, so that any value is accepted."""
 
 MOST_CODES = 300
-"""Longer value sets are left out, for the sake of the data's size."""
+"""Longer value sets are left out to keep the files small."""
 
 Row = list[Any]
 
@@ -69,7 +69,7 @@ def extension(node: ET.Element, url: str) -> str | None:
 
 
 class Specification:
-    """The parts of the jar that matter here, read once."""
+    """The needed parts of the jar, read once."""
 
     def __init__(self, jar: Path) -> None:
         self.structures: dict[str, ET.Element] = {}
@@ -95,7 +95,7 @@ class Specification:
             yield from (node for node in holder if node.tag.removeprefix(FHIR) in kinds)
 
     def codes(self, value_set_url: str) -> dict[str, str] | None:
-        """A value set's codes with their systems, or None where they cannot be listed (languages, media types)."""
+        """Returns a value set's codes with their systems, or None if they cannot be listed (languages, media types)."""
         value_set = self.value_sets.get(value_set_url.split("|", maxsplit=1)[0])
         if value_set is None:
             return None
@@ -190,7 +190,7 @@ class Elements:
 
 
 def alternatives(expression: str) -> list[str]:
-    """The operands of the unions at the top level of a FHIRPath expression."""
+    """Returns the operands of the unions at the top level of a FHIRPath expression."""
     parts, depth = [""], 0
     for character in expression:
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -242,7 +242,7 @@ def published(spec: Specification) -> dict[str, list[Any]]:
 
 
 def write(path: Path, data: dict[str, Any], *, in_order: bool = False) -> None:
-    """One key a line, so that a change of the specification can be read in a diff."""
+    """Writes one key a line, so that a change of the specification can be read in a diff."""
     items = data.items() if in_order else sorted(data.items())
     lines = (json.dumps(key) + ":" + json.dumps(item, separators=(",", ":")) for key, item in items)
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Counts in how many groups of rollouts a group-relative policy gradient (GRPO) finds anything to learn.
+"""Counts the groups of rollouts in which a group-relative policy gradient (GRPO) finds anything to learn.
 
-A group is eight tries of one case. Where all eight earn the same, their advantages are nothing, and so is the gradient.
-Players of graded skill (`mab_gym.agents._fallible`) really play groups of the Train id; for each skill and family the
-share of groups whose rewards differ is counted, and by how much they do
+A group is eight tries of one case. If all eight earn the same, their advantages are zero, and so is the gradient.
+Players of graded skill (`mab_gym.agents._fallible`) really play groups of the Train id. For each skill and family it
+computes the share of groups with different rewards, and the size of the difference, for
 
     sparse         1 or 0, families in turn
     partial        the verdict's credit, the same episodes
     criteria       the share of the judge's criteria (`mab_gym.wrappers.PartialCredit`), the same episodes
-    … + curr.      the same rewards, the cases chosen by a `Curriculum` that learns from what it sees on the way
+    … + curr.      the same rewards, the cases chosen by a `Curriculum` that learns during the study
     sparse + stg.  cases chosen by a `StagedCurriculum`
 
     python scripts/reward_variance.py --out docs/figures      # table, JSON and plot (needs matplotlib)
@@ -43,19 +43,19 @@ SKILLS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 CONDITIONS = ("sparse", "partial", "criteria", "sparse + curr.", "partial + curr.", "criteria + curr.", "sparse + stg.")
 SAME = 1e-9
 DEAF = 0.1
-"""A family in which a smaller share of groups tells something is counted as one that the learner is deaf to."""
+"""A family with a smaller share of groups with different rewards counts as one that teaches nothing."""
 
 Told = dict[str, float]
-"""By kind of reward, the standard deviation of the rewards of a group."""
+"""The standard deviation of the rewards of a group, by kind of reward."""
 
 
 def play_group(env: Any, skill: float, seed: int, options: Mapping[str, str]) -> list[EpisodeRecord]:
-    """Eight tries of one case."""
+    """Plays eight tries of one case."""
     return [play(env, Fallible(skill), Assignment(seed, repeat=turn), **options) for turn in range(GROUP)]
 
 
 def spread(group: Sequence[EpisodeRecord]) -> Told:
-    """The standard deviation of a group's rewards, by kind of reward."""
+    """Returns the standard deviation of a group's rewards, by kind of reward."""
     if len({record.case + record.branch for record in group}) != 1 or any(not record.counts for record in group):
         raise RuntimeError("a group is of one case, and all of its episodes count")
     kinds = {
@@ -67,7 +67,7 @@ def spread(group: Sequence[EpisodeRecord]) -> Told:
 
 
 def by_curriculum(env: Any, curriculum: CaseSampler, skill: float, seeds: Sequence[int]) -> list[tuple[str, Told]]:
-    """Groups of cases that a curriculum chooses, which learns how each went."""
+    """Plays groups of cases that a curriculum chooses; the curriculum records each group."""
     chance = np.random.default_rng(seeds[0])
     told = []
     for seed in seeds:
@@ -81,10 +81,10 @@ def by_curriculum(env: Any, curriculum: CaseSampler, skill: float, seeds: Sequen
 
 
 def study(skill: float, groups: int, seed: int) -> dict[str, Any]:
-    """All conditions at one skill.
+    """Studies all conditions at one skill.
 
     Returns:
-        By condition: the families' shares, how many groups each had, and the share over all groups.
+        For each condition: the families' shares, the number of groups of each, and the share over all groups.
     """
     env = PartialCredit(gymnasium.make(TRAIN))
     branches = strata(env)
@@ -132,7 +132,7 @@ def _summary(told: Sequence[tuple[str, float]], families: Sequence[str]) -> dict
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """The results as text: all families together, then each family at each skill."""
+    """Returns the results as text: all families together, then each family at each skill."""
     width = max(len(name) for name in CONDITIONS)
     head = " ".join(f"{name:>{width}}" for name in CONDITIONS)
     lines: list[str] = []
@@ -164,7 +164,7 @@ def _cell(condition: Mapping[str, Any], family: str, width: int) -> str:
 
 
 def plot(results: Sequence[Mapping[str, Any]], path: Path, skill: float) -> None:
-    """Left: all families together over the skill; right: each family at one weak skill."""
+    """Draws two plots: all families together over the skill, and each family at one weak skill."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -184,7 +184,7 @@ def plot(results: Sequence[Mapping[str, Any]], path: Path, skill: float) -> None
     for name in CONDITIONS:
         colour, line, marker = styles[name]
         shares = [100 * each["conditions"][name]["share"] for each in results]
-        # Partial credit and criteria tell the same groups apart, so that one line lies on the other.
+        # Partial credit and criteria differ in the same groups, so the two lines coincide.
         broad = 7 if name.startswith("partial") else 1.6
         left.plot(
             skills, shares, line, color=colour, marker=marker, markersize=4.5, label=name,

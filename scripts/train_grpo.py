@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Trains a language model by GRPO, next to supervised fine-tuning on gold solutions with the same budget.
 
-First a warm start on the oracle's trajectories (--sft-steps). From there two arms part: GRPO on fresh training cases,
-and more of the supervised training; as many optimizer steps each, and as many episodes a step. On the way, and in the
-end, both play held-out cases on another hospital, greedily; what counts there is the sparse verdict.
+Training begins with a warm start on the oracle's trajectories (--sft-steps). Then there are two arms: GRPO on fresh
+training cases, and more supervised training, with equal numbers of optimizer steps and episodes per step. During
+training and at its end, both play held-out cases of another hospital greedily, measured by the sparse verdict.
 
     python scripts/train_grpo.py --model tiny --families patient_age --sft-steps 100 --steps 50 --out runs/grpo
     python scripts/train_grpo.py --model Qwen/Qwen3-0.6B --device cuda --steps 200 --group 8 --out runs/grpo    # a GPU
 
---out gets metrics.jsonl, learning_curves.png and .svg, and runs/warm, runs/grpo, runs/sft: the held-out episodes of
-each model, for `mab-gym report`. With several seeds each has a folder seed-N in it.
+--out receives metrics.jsonl, learning_curves.png and .svg, and runs/warm, runs/grpo, runs/sft: the held-out episodes of
+each model, for `mab-gym report`. With several seeds, each has its own folder seed-N.
 It needs `pip install 'mab-gym[trl,report]'`.
 """
 
@@ -52,20 +52,20 @@ PLAIN = (
     "{% for message in messages %}{{ message['role'] }}:\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant:\n{% endif %}"
 )
-"""For models without a chat template of their own."""
+"""The chat template for models without one."""
 FIRST_GOLD_SEED = 1_000_000
-"""Fresh cases of the warm start; those of GRPO are counted from --seed."""
+"""The first seed of the warm start's cases; those of GRPO begin at --seed."""
 
 
 def gold_chats(asked: argparse.Namespace, rules: dict[str, Any]) -> list[dict[str, Any]]:
-    """The oracle's trajectories on fresh training cases."""
+    """Plays the oracle on fresh training cases and returns its trajectories."""
     env, oracle = make_env(asked.env, **rules), Oracle()
     records = (play_until_judged(env, oracle, Assignment(FIRST_GOLD_SEED + each)) for each in range(asked.chats))
     return [told for record in records if record.verdict["success"] and (told := chat(record)) is not None]
 
 
 def load(asked: argparse.Namespace, chats: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
-    """The model and its tokenizer."""
+    """Loads the model and its tokenizer."""
     if asked.model == "tiny":
         tokenizer = tiny_tokenizer([message["content"] for each in chats for message in each["messages"]])
         return tiny_model(tokenizer, asked.seed), tokenizer
@@ -80,7 +80,7 @@ def load(asked: argparse.Namespace, chats: Sequence[dict[str, Any]]) -> tuple[An
 
 
 def common(asked: argparse.Namespace, steps: int, rate: float) -> dict[str, Any]:
-    """What the trainers share: the same number of episodes a step."""
+    """Returns the common settings of the trainers, such as the number of episodes per step."""
     episodes = asked.prompts * asked.group
     micro = asked.micro_batch or episodes
     if episodes % micro:
@@ -104,7 +104,7 @@ def common(asked: argparse.Namespace, steps: int, rate: float) -> dict[str, Any]
 
 
 def supervise(model: Any, exam: Exam, rows: Any, steps: int, rate: float, arm: str, offset: int) -> None:
-    """Supervised training on gold trajectories."""
+    """Trains on gold trajectories."""
     asked = exam.asked
     told = {**common(asked, steps, rate), "lr_scheduler_type": "constant_with_warmup"}
     args = SFTConfig(**told, warmup_steps=min(50, steps // 4), max_length=None, packing=False)
@@ -113,7 +113,7 @@ def supervise(model: Any, exam: Exam, rows: Any, steps: int, rate: float, arm: s
 
 
 def reinforce(model: Any, exam: Exam, steps: int) -> None:
-    """GRPO."""
+    """Trains by GRPO."""
     asked, rules = exam.asked, {**exam.rules, "reward": exam.asked.reward}
     curriculum: CaseSampler | None = None
     if asked.curriculum == "none":
@@ -145,7 +145,7 @@ def reinforce(model: Any, exam: Exam, steps: int) -> None:
 
 
 def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """The whole study for one seed; what was measured."""
+    """Runs the whole study for one seed; returns the measurements."""
     set_seed(asked.seed)
     if asked.threads:
         torch.set_num_threads(asked.threads)
@@ -186,14 +186,14 @@ def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def title_of(rows: Sequence[dict[str, Any]]) -> str:
-    """What was trained on what."""
+    """Returns the title of the plot: the model and its training cases."""
     told, settings = rows[0], rows[0]["settings"]
     name, families = Path(settings["model"]).name, ", ".join(settings["families"]) or "all families"
     return f"{name}, {told['weights'] / 1e6:.1f} M weights, {settings['reward']} reward: {families}"
 
 
 def run_all(asked: argparse.Namespace) -> None:
-    """The study for each seed, in a folder of its own where there are several."""
+    """Runs the study for each seed, each in its own folder if there are several."""
     seeds, out = list(dict.fromkeys(asked.seed)), asked.out
     runs = []
     for seed in seeds:
@@ -205,7 +205,7 @@ def run_all(asked: argparse.Namespace) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--model", default="tiny", help="tiny (random weights), a model's folder or name, or a .gguf file")

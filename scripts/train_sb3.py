@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Trains MaskablePPO on the menu of clinical choices, and lets what it has learnt play other people's cases.
+"""Trains MaskablePPO on the menu of clinical choices, and tests the policy on other people's cases.
 
     python scripts/train_sb3.py --seed 0 1 2 --out runs/sb3        # needs: pip install 'mab-gym[sb3]'
     mab-gym report runs/sb3/seed-0 runs/sb3/random --out report.html
 
-Training draws cases of the Train hospital. Every so often the policy of the moment plays the Validation cases, and the
-best one is kept. Then it plays the 300 canonical cases, of a third hospital: as texts, in the unwrapped environment, by
-the sparse verdict, like any agent. Below the folder of --out lie then
+Training draws cases of the Train hospital. At intervals the current policy plays the Validation cases, and the best
+one is kept. Then it plays the 300 canonical cases of a third hospital: as texts, in the unwrapped environment, by the
+sparse verdict, like any agent. The folder of --out then holds
 
     seed-N/, random/    the episodes on the canonical cases, as run folders
     seed-N.zip          the model, as Stable-Baselines3 saves it
-    summary.json        curves, success, times; what becomes of it on changed charts, and without reading
-and below the folder of --figures the learning curves, as PNG and SVG.
+    summary.json        curves, success, times; success on changed charts, and without reading
+and the folder of --figures the learning curves, as PNG and SVG.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from mab_gym.runs._rollout import assignments, play_all, play_until_judged
 
 TEST = "mab_gym/MedAgentBench-v0"
 CHANGED = ("perturbed", "distractors", "perturbed+distractors")
-"""Variants whose charts have other values, and newer results that do not count."""
+"""Variants with other values in the chart, and with newer results that do not count."""
 
 
 def success(records: Sequence[EpisodeRecord]) -> float:
-    """The share of solved cases."""
+    """Returns the share of solved cases."""
     return sum(bool(record.verdict["success"]) for record in records) / len(records)
 
 
@@ -74,7 +74,7 @@ def played(agent: MenuAgent, folder: Path, seed: int) -> list[EpisodeRecord]:
 
 
 def changed(policy: MenuPolicy, seed: int) -> dict[str, float]:
-    """The share of canonical cases solved with other values in the chart, and with the chart's features held still."""
+    """Returns the share of canonical cases solved on changed charts, and with constant chart features."""
     env = gymnasium.make(TEST)
     todo = assignments(unwrapped(env), seed=seed)
     told = {name: success(list(play_all(env, MenuAgent(policy, "menu"), todo, variant=name))) for name in CHANGED}
@@ -82,7 +82,7 @@ def changed(policy: MenuPolicy, seed: int) -> dict[str, float]:
 
 
 def one_seed(settings: Settings, out: Path) -> dict[str, Any]:
-    """Trains with one seed, and plays."""
+    """Trains with one seed and plays the canonical cases."""
 
     def tell(point: CurvePoint) -> None:
         print(
@@ -109,7 +109,7 @@ def one_seed(settings: Settings, out: Path) -> dict[str, Any]:
 
 
 def plot(summary: dict[str, Any], folder: Path) -> None:
-    """Draws the learning curves of all seeds over actions, beside chance; and success by family."""
+    """Draws the learning curves of all seeds with the random policy, and success by family."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     from matplotlib import pyplot
 
@@ -150,7 +150,7 @@ def plot(summary: dict[str, Any], folder: Path) -> None:
 
 
 def main() -> None:
-    """Reads the options, trains, plays, sums up."""
+    """Runs the command line."""
     usual = Settings()
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--env", default=usual.env, help="whose cases are drawn for training")
