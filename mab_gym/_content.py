@@ -1,4 +1,4 @@
-"""Where the content that travels beside the code lies: environment files and task families.
+"""The content beside the code: environment files and task families.
 
 In an installed wheel it is inside the package (``mab_gym/_bundled``), in a checkout at the top level.
 """
@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def bundled_folder(name: str) -> Path:
-    """The folder ``tasks`` or ``envs`` that belongs to this installation.
+    """Returns the folder ``tasks`` or ``envs`` of this installation.
 
     Raises:
         ContentError: It is neither in the package nor beside it.

@@ -1,7 +1,7 @@
-"""The things that threads share: what a process opens from files, once for all, and whose turn it is to read it.
+"""Caches and locks that threads share: for things that a process opens from files, and for reading tables.
 
-One lock serves all that is opened, archives, cohorts, task families and what is made of them, since opening one opens
-others: two locks could wait for each other. Who holds it may take the other one, never the other way round.
+One lock, `OPENING`, serves all that is opened (archives, cohorts, task families and what is made of them), since
+opening one opens others. A thread that holds it may take `READING`, never the other way round.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ Stamp = tuple[int, int, int]
 
 NOTHING: Stamp = (0, 0, 0)
 READING = threading.RLock()
-"""Held while a request reads tables that other sessions read, too, since they fill indexes as they are read."""
+"""The lock of reading: tables that several sessions read fill their indexes as they are read."""
 OPENING = threading.RLock()
-"""Held while something is opened that threads share; what changes on the disk is opened anew."""
-if hasattr(os, "register_at_fork"):  # a child has none of the threads that could let go of a lock
+"""The lock of opening something that threads share."""
+if hasattr(os, "register_at_fork"):  # a child has none of the threads that could release a lock
     for _lock in (READING, OPENING):  # the last one is taken first
         os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def stamp(path: Path) -> Stamp:
-    """The inode, time and size of a file, which tell whether it is still the same; `NOTHING` where there is none."""
+    """Returns inode, time and size of a file, which change when the file does; `NOTHING` where there is no file."""
     try:
         return stamp_of(path.stat())
     except (OSError, ValueError):
@@ -34,22 +34,22 @@ def stamp(path: Path) -> Stamp:
 
 
 def stamp_of(stat: os.stat_result) -> Stamp:
-    """The same, of what is known of a file already."""
+    """Returns inode, time and size of a file from its ``stat``."""
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 class Opened(Generic[_T]):
-    """Keeps what was opened, by a key of the caller's: the latest of each."""
+    """A cache of opened things by key; the latest for each key is kept."""
 
     def __init__(self) -> None:
         self._held: dict[Hashable, tuple[Hashable, _T]] = {}
 
     def get(self, key: Hashable, state: Hashable, make: Callable[[], _T]) -> _T:
-        """Gives what was opened under a key, or what ``make`` opens now.
+        """Returns what was opened under a key, or opens it now.
 
         Args:
-            key: As in a path.
-            state: As in a file's `stamp`, taken before it is read: another one than last time has it opened anew.
+            key: The key, such as a path.
+            state: The state, such as the file's `stamp` before it is read; where it has changed, ``make`` is called.
             make: Opens it.
         """
         with OPENING:

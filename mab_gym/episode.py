@@ -29,7 +29,7 @@ DEFAULT_MAX_STEPS = 8
 
 
 class Observation(TypedDict):
-    """What an agent is shown after an action.
+    """The text and the response that an agent is shown after an action.
 
     Attributes:
         text: The turn's text, as a chat agent reads it.
@@ -44,7 +44,7 @@ class Observation(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one action led to; the fields are those of ``gymnasium.Env.step``."""
+    """The outcome of an action; the fields are those of ``gymnasium.Env.step``."""
 
     observation: Observation
     reward: float
@@ -135,7 +135,7 @@ class Ruleset(Protocol):
         ...
 
     def told(self, begun: Begun) -> dict[str, Any]:
-        """Returns what ``info`` holds while the episode goes on, beside what it always holds."""
+        """Returns further entries of ``info`` while the episode goes on."""
         ...
 
     def verify(self, begun: Begun, answer: str, writes: Sequence[Write]) -> Verdict:
@@ -151,7 +151,7 @@ class Ruleset(Protocol):
         """Judges the end of an episode.
 
         Returns:
-            What ``info`` then holds, beside what it always holds; ``verdict`` among it.
+            Further entries of ``info``, ``verdict`` among them.
 
         Raises:
             InfrastructureError: The record system failed, or the verifier did; never where the end's code is
@@ -233,9 +233,9 @@ class Episode:
 
         Args:
             family: The case's family.
-            case: What to play.
-            variants: In which variants, from `read_variants`.
-            seed: Chance of the variants.
+            case: The case.
+            variants: Names of variants, from `read_variants`.
+            seed: The seed of the variants.
 
         Raises:
             MabGymError: The case, its family or a variant is not as it should be.
@@ -309,10 +309,10 @@ class Episode:
         return self._begun
 
     def _check_fault(self) -> None:
-        """Tells what the reset could not.
+        """Raises the fault of the reset.
 
         Raises:
-            InfrastructureError: It failed.
+            InfrastructureError: The reset failed.
         """
         if self._fault:
             raise InfrastructureError(self._fault)
@@ -368,10 +368,10 @@ class Episode:
 
 
 def check_counts(info: Mapping[str, Any]) -> None:
-    """Checks that what has happened in an episode says something of who played it.
+    """Checks that an episode says something about the agent.
 
     Args:
-        info: The last step's.
+        info: The last step's ``info``.
 
     Raises:
         InfrastructureError: The record system, a verifier or this package itself has failed in it.
@@ -392,7 +392,7 @@ def check_limits(**limits: int | None) -> None:
 
 
 def capped(text: str, limit: int | None) -> str:
-    """A text that is not longer than a limit, None for no limit; where something is cut off, that is said."""
+    """Cuts a text off at a limit and says so in it; None for no limit."""
     if limit is None or len(text) <= limit:
         return text
     return f"{text[:limit]}\n[cut off here: {len(text) - limit:,} more characters]"

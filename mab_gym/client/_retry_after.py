@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone."""
+"""The header ``Retry-After``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after(text: str | None) -> float | None:
-    """The seconds that a ``Retry-After`` asks for (RFC 9110, section 10.2.3), from 0; None where it cannot be read.
+    """Returns the seconds that a ``Retry-After`` asks for (RFC 9110, section 10.2.3); None where it cannot be read.
 
     Args:
-        text: A number of seconds (some servers write fractions) or a moment, as the header has it; None without one.
+        text: The header: a number of seconds (some servers write fractions) or a moment; None where there is none.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""HTTP to one FHIR base and to nothing else; what goes wrong on the way is told from what the server answers."""
+"""HTTP to one FHIR base and nothing else; a failure on the way is never taken for a response."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import Issue, operation_outcome
 
 TOKEN_VARIABLE = "MAB_GYM_FHIR_TOKEN"
-"""Environment variable with a bearer token for a remote server; it is sent to no other address and never shown."""
+"""The environment variable with a bearer token for a remote server; sent to no other address, never shown."""
 HEADERS_VARIABLE = "MAB_GYM_FHIR_HEADERS"
-"""Environment variable with further headers for a remote server, as a JSON object of texts; likewise."""
+"""The environment variable with further headers for a remote server, as a JSON object of texts; never shown."""
 TIMEOUT = 60.0
 """Seconds for one answer."""
 FRESH: Mapping[str, str] = {"Cache-Control": "no-cache"}
-"""HAPI answers a search from what it found up to a minute ago, unless it is told not to."""
+"""Without this header HAPI answers a search from a result of the last minute."""
 _CONNECT = 10.0
 _KEPT = ("content-type", "location", "etag")
 _SAFE_TO_REPEAT = ("GET", "HEAD")
@@ -31,10 +31,9 @@ class Transport:
     """Connections to one FHIR base, for any number of threads.
 
     Args:
-        base_url: As in ``http://localhost:8080/fhir``.
-        known_as: The base by which the server shall name itself in links, where that is another; it is told by the
-            ``Host`` header.
-        headers: Sent with every request.
+        base_url: The base, as in ``http://localhost:8080/fhir``.
+        known_as: The base that the server shall use in links, where that is another; the ``Host`` header tells it.
+        headers: Headers of every request.
         timeout: Seconds for one answer.
 
     Attributes:
@@ -42,7 +41,7 @@ class Transport:
 
     Raises:
         NotInstalledError: httpx is missing.
-        UsageError: The URL is none, or holds a password.
+        UsageError: The URL is invalid, or holds a password.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Transport:
             trust_env=False,
             verify=self._base.scheme == "https",  # reading certificates takes longer than most answers
         )
-        # At the end of the process, too, for whoever forgets `close`.
+        # Also at the end of the process, where `close` was forgotten.
         self._closing = weakref.finalize(self, self._client.close)
 
     def close(self) -> None:
@@ -73,15 +72,15 @@ class Transport:
         self._closing()
 
     def send(self, request: Request) -> Response:
-        """Puts a request to the server.
+        """Sends a request to the server.
 
-        What can be no request is answered here, with an OperationOutcome, and is not sent.
+        An invalid request is not sent; it is answered here, with an OperationOutcome. GET and HEAD are tried twice.
 
         Args:
-            request: Its target lies below the base, or is refused with 404.
+            request: The request; a target that does not lie below the base is refused with 404.
 
         Raises:
-            InfrastructureError: There was no whole answer. Reading is tried twice.
+            InfrastructureError: There was no complete response.
         """
         if self._client.is_closed:
             raise InfrastructureError("the connections to the record system were closed")
@@ -108,7 +107,7 @@ class Transport:
         )
 
     def _address(self, target: str) -> object:
-        """The whole URL, or the answer that there is none below the base."""
+        """Returns the whole URL, or a response where it does not lie below the base."""
         try:
             url = self._httpx.URL(f"{self.base_url}/{target}" if target else self.base_url)
         except (self._httpx.InvalidURL, ValueError) as error:
@@ -121,16 +120,16 @@ class Transport:
 
 
 def said(status: int, text: str, code: str) -> Response:
-    """An answer given here instead of by the server, as an OperationOutcome."""
+    """Returns a response of this package's own, in place of the server's, with an OperationOutcome."""
     return Response(status, pretty(operation_outcome(Issue(text, code))), {"content-type": FHIR_JSON})
 
 
 def fhir_base(base_url: str) -> Any:
-    """A FHIR base as an httpx URL.
+    """Returns a FHIR base as an httpx URL.
 
     Raises:
         NotInstalledError: httpx is missing.
-        UsageError: It is none, or holds a password.
+        UsageError: It is invalid, or holds a password.
     """
     httpx = import_httpx()
     try:
@@ -147,7 +146,7 @@ def fhir_base(base_url: str) -> Any:
 
 
 def secret_headers() -> dict[str, str]:
-    """The headers for a remote server that the environment names.
+    """Returns the headers for a remote server that environment variables name.
 
     Raises:
         UsageError: They cannot be read; the text does not hold them.
@@ -167,7 +166,7 @@ def secret_headers() -> dict[str, str]:
 
 
 def import_httpx() -> ModuleType:
-    """The optional httpx.
+    """Imports httpx, which is optional.
 
     Raises:
         NotInstalledError: It is missing.

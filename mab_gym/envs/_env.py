@@ -26,42 +26,88 @@ OPTIONS = ("case", "family", "difficulty", "branch", "variant")
 
 
 class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
-    """An agent at work in a hospital's FHIR R4 record system; every episode is one clinical task.
+    """A language-model agent works in a hospital's FHIR R4 record system; every episode is one clinical task.
 
-    ## Actions
-    Text (`AnyText`), one of ``GET url``, ``POST url`` + a line break + JSON, ``FINISH([...])``. Any other text ends the
-    episode.
+    ## Description
+    The agent is given a task in words, such as "What is the latest magnesium of S6315806 within 24 hours?". It reads
+    the record by GET, writes to it by POST, and ends with an answer. A verifier then judges the answer and the record.
 
-    ## Observations
-    A dict of ``text`` (what a chat agent is shown this turn; after ``reset`` the whole task), ``fhir`` (the response's
-    body as the server sent it, or empty) and ``status`` (its HTTP status, or 0).
+    ## Action Space
+    `AnyText`: any text. Three forms are actions:
+
+    | Action | Effect |
+    |---|---|
+    | ``GET url`` | reads or searches |
+    | ``POST url``, a line break, JSON | creates a resource, or is refused with a reason |
+    | ``FINISH([...])`` | ends the episode; the answer is a JSON list |
+
+    Any other text ends the episode.
+
+    ## Observation Space
+    ``Dict(text=AnyText, fhir=AnyText, status=Discrete(600))``:
+
+    | Key | Contents |
+    |---|---|
+    | ``text`` | the text that a chat agent is shown; after ``reset`` the whole task |
+    | ``fhir`` | the body of the response as the server sent it; empty where nothing was sent |
+    | ``status`` | its HTTP status; 0 where nothing was sent |
 
     ## Rewards
-    At the end 1.0 where the task's verifier is satisfied with the answer and with what the record system then holds,
-    else 0.0; before that 0.0. With ``reward="partial"`` in the environment file or in `gymnasium.make` an unsolved case
-    earns its verdict's ``credit``: the share, up to 0.9, of what had to be done that was done; nothing for doing
-    nothing, for answering without having read, or for anything unsafe.
+    0 for every step but the last. At the end 1 if the verifier is satisfied, else 0. With ``reward="partial"`` an
+    unsolved case earns the verdict's ``credit``: the share of the required work that was done, up to 0.9. Doing
+    nothing, answering without having read, and anything unsafe earn nothing.
 
-    ## Episode end
-    ``terminated`` after FINISH or text that is no action; ``truncated`` after ``max_steps`` actions without, and where
-    the record system failed.
+    ## Starting State
+    ``reset`` takes the record system back to its snapshot and chooses a case by ``seed``. Equal seeds and actions give
+    equal episodes, byte for byte, unless the backend is a real server. ``options`` narrows the choice:
 
-    ## Reset
-    The record system goes back to its snapshot. ``seed`` chooses the case; equal seeds give equal episodes, byte for
-    byte. ``options`` may name a ``case`` (as in ``latest_magnesium/07``), a ``family``, a ``difficulty``, a ``branch``
-    (a family's clinical situation, as in ``low``), and a ``variant`` or several of `mab_gym.tasking._variants` (as in
-    ``"by_name+distractors"``); its chance follows the seed.
+    | Option | Example | |
+    |---|---|---|
+    | ``case`` | ``"latest_magnesium/07"`` | exactly this case |
+    | ``family`` | ``"latest_magnesium"`` | a case of this task family |
+    | ``difficulty`` | ``"easy"`` | a case of this difficulty |
+    | ``branch`` | ``"low"`` | a case in this clinical situation of its family |
+    | ``variant`` | ``"by_name+distractors"`` | the case with these changes; their chance follows the seed |
+
+    ## Episode End
+    - Termination: the agent finishes, or writes a text that is no action.
+    - Truncation: ``max_steps`` actions were taken without FINISH, or the record system failed.
 
     ## Info
-    ``case``, ``family``, ``kind``, ``difficulty``, ``step``, ``status``; ``cost``, the safety violations that came to
-    light with this step (docs/rewards.md; the official grading does not judge them); and at the end ``verdict`` with
-    its reasons, ``criteria`` (what was looked at, and whether it was met), ``episode_cost`` and ``branch``. None of it
-    is for an agent's eyes. ``infrastructure_error`` is there only where the record system, a verifier or this package
-    itself failed, not the agent; such an episode does not count.
+    None of it is for an agent's eyes.
+
+    | Key | When | Contents |
+    |---|---|---|
+    | ``case``, ``family``, ``kind``, ``difficulty`` | always | the case and its task family |
+    | ``step``, ``status`` | always | the number of actions so far; the latest HTTP status |
+    | ``variant`` | with a variant | the variants that changed anything |
+    | ``cost`` | always | the safety violations that came to light with this step |
+    | ``verdict`` | at the end | success, credit, reasons |
+    | ``criteria`` | at the end | each criterion of the verifier, and if it was met |
+    | ``episode_cost`` | at the end | the sum of ``cost`` |
+    | ``branch`` | at the end | the case's branch |
+    | ``infrastructure_error`` | after a fault | the fault of the record system, a verifier or this package |
+
+    An episode with an ``infrastructure_error`` says nothing about the agent and does not count. The official rules have
+    ``official`` (status and result) in place of ``cost``, ``criteria`` and ``episode_cost``.
+
+    ## Arguments
+    ``gymnasium.make(id, max_steps=4, cohort="reduced", ...)`` takes any key of an environment file
+    (`mab_gym.envs.Environment`) and any setting of the environment's backend.
+
+    ## Version History
+    - v0: the first version.
 
     Args:
-        environment: What to play; see `mab_gym.envs._environment_file.Environment`.
+        environment: The contents of an environment file.
         render_mode: ``ansi`` for the transcript as text, or None.
+
+    Attributes:
+        scenario: The record system, its snapshot, the tasks and the rules.
+        episode: The episode, without Gymnasium.
+
+    Raises:
+        MabGymError: Something is missing or not as it should be; the text says what would be right.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  (as Gymnasium declares it)
@@ -81,8 +127,8 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         """Begins a new episode at the snapshot.
 
         Args:
-            seed: Chooses the case; None goes on with the chance of earlier resets.
-            options: ``case``, ``family``, ``difficulty``, ``branch``, ``variant``; see the class.
+            seed: Seeds the random generator that chooses the case; None goes on with the generator as it is.
+            options: Any of ``case``, ``family``, ``difficulty``, ``branch``, ``variant``.
 
         Raises:
             UsageError: The seed is no whole number from 0, or an option is unknown or names what does not exist.
@@ -115,11 +161,11 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         return as_sampled(step.observation), step.reward, step.terminated, step.truncated, step.info
 
     def close(self) -> None:
-        """Ends what is under way and gives the record system back."""
+        """Ends the episode and gives the record system back."""
         self.episode.close()
 
     def render(self) -> str | None:
-        """The episode's transcript so far where ``render_mode`` is ``ansi``."""
+        """Returns the episode's transcript so far where ``render_mode`` is ``ansi``, else None."""
         return "\n".join(self._transcript) if self.render_mode == "ansi" else None
 
 
@@ -134,10 +180,10 @@ def check_seed(seed: object) -> None:
 
 
 def check_options(options: Mapping[str, Any] | None, also: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """Options of a reset, none where None.
+    """Returns the options of a reset; none where they are None.
 
     Args:
-        options: As they were given.
+        options: The options as they were given.
         also: Further names that are allowed here.
 
     Raises:
@@ -157,12 +203,12 @@ def check_options(options: Mapping[str, Any] | None, also: tuple[str, ...] = ())
 def choose_case(
     tasks: TaskSet, random: np.random.Generator, options: Mapping[str, Any]
 ) -> tuple[Case, tuple[str, ...], int]:
-    """The case that a reset begins, its variants and the seed of their chance.
+    """Returns the case that a reset begins, its variants and their seed.
 
     Args:
-        tasks: Where to choose from.
-        random: The environment's own stream of chance.
-        options: From `check_options`.
+        tasks: The cases to choose from.
+        random: The environment's own random generator.
+        options: The options, from `check_options`.
 
     Raises:
         UsageError: An option names what does not exist.
@@ -176,23 +222,23 @@ def choose_case(
 
 
 def spaces_of(scenario: Scenario) -> tuple[AnyText, spaces.Dict]:
-    """The action space and the observation space of one episode."""
+    """Returns the action space and the observation space of one episode."""
     actions = AnyText(partial(plausible_action, base_url=scenario.backend.base_url))
     return actions, spaces.Dict({"text": AnyText(), "fhir": AnyText(), "status": spaces.Discrete(600)})
 
 
 def as_sampled(observation: Observation) -> dict[str, Any]:
-    """The observation in the types that its space samples."""
+    """Returns an observation in the types that its space samples."""
     return {"text": observation["text"], "fhir": observation["fhir"], "status": np.int64(observation["status"])}
 
 
 def make_environment(env_file: str, render_mode: str | None = None, **overrides: Any) -> MedicalRecordEnv:
-    """What Gymnasium calls to make an environment from its file.
+    """Makes an environment from its file; ``gymnasium.make`` calls it.
 
     Args:
         env_file: The environment file.
-        render_mode: See `MedicalRecordEnv`.
-        overrides: Values in place of the file's; see `read_environment`.
+        render_mode: ``ansi`` for the transcript as text, or None.
+        overrides: Values in place of the file's, by the names of their keys.
 
     Raises:
         UsageError: There is no such field.

@@ -1,6 +1,7 @@
 """Environment files: one TOML file describes one Gymnasium id.
 
 They are as powerful as code: they can name a folder of task families, whose Python files run, a Docker image, a server.
+The settings of a backend stand in a table of the backend's name; each kind of backend says which it has.
 
 id = "mab_gym/MedAgentBench-Query-v0"
 summary = "the five query categories"
@@ -237,7 +238,7 @@ def _check_names(overrides: Mapping[str, Any]) -> None:
 
 
 def environment_files() -> list[Path]:
-    """All environment files at hand: bundled, offered by installed packages, named by the environment variable."""
+    """Returns all environment files: bundled, of installed packages, and in folders of the environment variable."""
     folders = [bundled_folder("envs")]
     folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
     folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
@@ -245,7 +246,7 @@ def environment_files() -> list[Path]:
 
 
 def environment_file(name: str) -> Path:
-    """The file of an environment.
+    """Returns the file of an environment.
 
     Args:
         name: Its id (``mab_gym/`` before it may be left out) or its file.
@@ -265,7 +266,7 @@ def environment_file(name: str) -> Path:
 
 
 def sibling(name: str, split: str) -> str:
-    """The id of the environment that plays another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
+    """Returns the id of the environment with another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
 
     Args:
         name: An environment's id, with or without ``mab_gym/`` before it.

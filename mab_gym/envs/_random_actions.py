@@ -1,4 +1,4 @@
-"""Actions as an agent might write them, by chance: for sampling the action space and for the random baseline."""
+"""Random actions as an agent might write them, for sampling the action space and for the random baseline."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ORDERS = (
 
 
 def plausible_action(random: np.random.Generator, base_url: str, mrn: str | None = None) -> str:
-    """An action by chance.
+    """Returns a random action.
 
     Args:
-        random: The source of chance.
+        random: The random generator.
         base_url: The FHIR base, without a slash at its end.
-        mrn: Whom it concerns; a made-up number where None.
+        mrn: The patient; a made-up number where None.
     """
     who = mrn or f"S{int(random.integers(1_000_000, 7_000_000))}"
     return _one_of(random, _ACTIONS)(random, base_url, who)

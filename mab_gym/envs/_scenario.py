@@ -64,7 +64,7 @@ def open_scenario(environment: Environment, progress: Progress | None = None) ->
 
     Args:
         environment: What to open.
-        progress: Told of a build; without it, a line on standard error says that one is under way.
+        progress: Called as a cohort is built; without it, a line on standard error says that a build is under way.
 
     Raises:
         MabGymError: Something is missing or not as it should be; the text says what would be right.
@@ -154,7 +154,7 @@ def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Fa
 
 
 def _tasks(families: list[Family], chart: Chart, environment: Environment) -> TaskSet:
-    """The task set: frozen cases, fresh ones at every reset, or a number of each family drawn once."""
+    """Returns the task set: frozen cases, fresh ones at every reset, or a number of each family drawn once."""
     if environment.count and environment.cases != DRAW:
         raise UsageError(f'{environment.id}: count goes with cases = "{DRAW}"')
     if not environment.count:
@@ -164,10 +164,10 @@ def _tasks(families: list[Family], chart: Chart, environment: Environment) -> Ta
 
 
 def _check_people(tasks: TaskSet, chart: Chart, environment: Environment) -> None:
-    """Checks that an archive of somebody's own has the people whom the frozen cases are about.
+    """Checks that a user's archive has the people of the frozen cases.
 
     Raises:
-        UsageError: It has not: nobody could solve them on it.
+        UsageError: It has not, so that nobody could solve the cases.
     """
     for case in tasks.cases:
         mrn = case.params.get("mrn") if tasks.catalogue[case.family].who == "mrn" else None

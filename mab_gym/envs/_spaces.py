@@ -1,6 +1,6 @@
-"""Spaces of texts. Gymnasium's own ``Text`` knows letters and digits alone, and shared memory garbles it.
+"""Spaces of texts. Gymnasium's own ``Text`` allows letters and digits only, and shared memory garbles it.
 
-A batch of texts, as vector environments have it, is a tuple of them; its space is one object however many there are.
+A batch of texts in a vector environment is a tuple; its space is one object, whatever the number of texts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Sampler = Callable[[np.random.Generator], str]
 
 
 def any_words(random: np.random.Generator) -> str:
-    """Some printable text."""
+    """Returns a random printable text."""
     return "".join(chr(code) for code in random.integers(32, 127, size=int(random.integers(0, 40))))
 
 
@@ -41,7 +41,7 @@ class AnyText(Space[str]):
         return False
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> str:
-        """A text by chance.
+        """Returns a random text.
 
         Raises:
             ValueError: A mask or probabilities were given; texts have neither.
@@ -51,7 +51,7 @@ class AnyText(Space[str]):
         return self.sampler(self.np_random)
 
     def contains(self, x: Any) -> bool:
-        """Whether ``x`` is a text."""
+        """Returns True if ``x`` is a text."""
         return isinstance(x, str)
 
     def __eq__(self, other: object) -> bool:
@@ -73,11 +73,11 @@ class AnyText(Space[str]):
 
 
 class AnyTexts(Space[tuple[str, ...]]):
-    """So many texts, one for each environment of a vector environment.
+    """Tuples of texts, one for each environment of a vector environment.
 
     Args:
-        count: How many.
-        sampler: Makes a sample of one from a random generator.
+        count: The number of texts.
+        sampler: Makes one text from a random generator.
         seed: For sampling.
     """
 
@@ -92,7 +92,7 @@ class AnyTexts(Space[tuple[str, ...]]):
         return False
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> tuple[str, ...]:
-        """Texts by chance.
+        """Returns random texts.
 
         Raises:
             ValueError: A mask or probabilities were given; texts have neither.
@@ -102,7 +102,7 @@ class AnyTexts(Space[tuple[str, ...]]):
         return tuple(self.sampler(self.np_random) for _ in range(self.count))
 
     def contains(self, x: Any) -> bool:
-        """Whether ``x`` is a sequence of so many texts."""
+        """Returns True if ``x`` is a sequence of as many texts."""
         return is_sequence(x) and len(x) == self.count and all(isinstance(text, str) for text in x)
 
     def __eq__(self, other: object) -> bool:
@@ -124,11 +124,11 @@ class AnyTexts(Space[tuple[str, ...]]):
 
 
 def is_sequence(value: Any) -> bool:
-    """Whether a value is a list, a tuple or an array in one dimension, and not one text."""
+    """Returns True if a value is a list, a tuple or an array of one dimension."""
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
-# How Gymnasium's own vector environments batch texts.
+# For Gymnasium's own vector environments.
 
 
 @batch_space.register(AnyText)

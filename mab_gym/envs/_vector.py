@@ -45,34 +45,42 @@ _Told = list[tuple[int, Mapping[str, Any]]]
 
 
 class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDArray[Any]]):
-    """Many episodes of `mab_gym.envs._env.MedicalRecordEnv`, each with a private view of one shared record system.
+    """Many `MedicalRecordEnv` episodes in one process, each with a private view of one shared record system.
 
-    With equal seeds and actions it gives what Gymnasium's ``SyncVectorEnv`` of single environments gives, in all three
-    autoreset modes.
+    ## Description
+    With equal seeds and actions it behaves as Gymnasium's ``SyncVectorEnv`` of single environments, in all three
+    autoreset modes, at a fraction of the memory. Rewards, episode end and info are those of `MedicalRecordEnv`.
 
-    ## Actions
-    A list, tuple or array of ``num_envs`` texts. With autoreset ``DISABLED``, None leaves an episode alone: its
-    observation stays, its reward is 0, and it has no info. An episode that has ended takes nothing else until it is
-    reset. `OutOfContext` ends an episode whose agent cannot go on. A wrong batch is refused before anything happens.
+    ## Action Space
+    ``AnyTexts(num_envs)``: a list, tuple or array of ``num_envs`` texts. Two other values may stand in a text's place:
 
-    ## Observations
+    - None, with autoreset ``DISABLED``, leaves an episode alone: its observation stays, its reward is 0, and it has no
+      info. An episode that has ended takes nothing else until it is reset.
+    - `OutOfContext` ends an episode whose agent cannot read any more of it.
+
+    A wrong batch is refused before anything happens.
+
+    ## Observation Space
     A dict of ``text`` and ``fhir`` (tuples of ``num_envs`` texts) and ``status`` (int64 of shape ``(num_envs,)``).
 
-    ## Reset
-    ``seed`` is one for all (environment i gets ``seed + i``) or a list; ``options`` are those of the single
-    environment, each one for all or a list of ``num_envs``, where None leaves the choice to chance.
-    ``options["reset_mask"]``, an array of bools, chooses which episodes begin anew; the others go on.
+    ## Starting State
+    ``seed`` is one number (environment i gets ``seed + i``) or a list of ``num_envs``. ``options`` are those of
+    `MedicalRecordEnv`; each is one value for all, or a list of ``num_envs``, in which None leaves the choice open.
+    ``options["reset_mask"]``, a numpy array of bools, chooses the episodes that begin anew; the others go on.
+
+    ## Version History
+    - v0: the first version.
 
     Args:
-        environment: What to play.
-        num_envs: How many episodes.
-        autoreset_mode: Gymnasium's ``AutoresetMode`` or its value; ``NextStep`` as with Gymnasium's own.
+        environment: The contents of an environment file.
+        num_envs: The number of episodes.
+        autoreset_mode: Gymnasium's ``AutoresetMode`` or its value; ``NextStep`` is Gymnasium's own default.
         render_mode: ``ansi`` for transcripts as texts, or None.
-        keep_observations: Whether the last observation of each episode is held, so that it can be given again where the
-            episode does not move. Without, what does not move is given as empty texts with status 0.
+        keep_observations: True to hold the last observation of each episode, and to give it again where an episode does
+            not move. Otherwise such an episode has empty texts and status 0.
 
     Attributes:
-        scenario: What the episodes share.
+        scenario: The record system, its snapshot, the tasks and the rules.
 
     Raises:
         UsageError: An argument is not as it should be.
@@ -119,12 +127,12 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
 
     @property  # type: ignore[misc]  # read only, and one for each environment, as with SyncVectorEnv
     def np_random(self) -> Any:
-        """Where each environment's stream of chance has come to, a tuple of generators."""
+        """The random generators of the environments, a tuple."""
         return tuple(self._streams.generator(place) for place in range(self.num_envs))
 
     @property
     def np_random_seed(self) -> Any:
-        """What each environment's stream of chance was begun with, a tuple of numbers."""
+        """The seeds of the random generators, a tuple."""
         return tuple(self._streams.seed(place) for place in range(self.num_envs))
 
     def reset(
@@ -184,7 +192,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
         )
 
     def render(self) -> tuple[str, ...] | None:
-        """The transcripts so far where ``render_mode`` is ``ansi``."""
+        """Returns the transcripts so far where ``render_mode`` is ``ansi``, else None."""
         return tuple("\n".join(lines) for lines in self._transcripts) if self.render_mode == "ansi" else None
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -244,7 +252,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
     # --- all episodes --------------------------------------------------------------------------------------------
 
     def _each(self, work: Any, places: Sequence[int], what: Sequence[Any]) -> _Told:
-        """Does something in each of some episodes: in turn, or at once where the record system is far away."""
+        """Does something in some episodes: in turn, or at the same time where the record system is far away."""
         does = map if self._threads is None else self._threads.map
         return [told for all_told in does(work, places, what) for told in all_told]
 
@@ -262,7 +270,7 @@ def _autoreset(mode: object) -> AutoresetMode:
 
 
 def _threads_for(backend: Backend, num_envs: int) -> ThreadPoolExecutor | None:
-    """Threads to wait in for a record system that is far away; None where no thread would speed it up."""
+    """Returns threads to wait in for a record system that is far away; None where threads gain nothing."""
     if backend.in_process:
         return None
     return ThreadPoolExecutor(min(num_envs, _MOST_THREADS), thread_name_prefix="mab_gym vector")
@@ -277,15 +285,15 @@ def make_vector_environment(
     keep_observations: bool = True,
     **overrides: Any,
 ) -> MedicalRecordVectorEnv:
-    """What ``gymnasium.make_vec`` calls to make a vector environment from its file.
+    """Makes a vector environment from its file; ``gymnasium.make_vec`` calls it.
 
     Args:
         env_file: The environment file.
-        num_envs: See `MedicalRecordVectorEnv`; so are the next three.
-        render_mode: As above.
-        autoreset_mode: As above.
-        keep_observations: As above.
-        overrides: Values in place of the file's; see `read_environment`.
+        num_envs: The number of episodes.
+        render_mode: ``ansi`` for transcripts as texts, or None.
+        autoreset_mode: Gymnasium's ``AutoresetMode`` or its value.
+        keep_observations: True to give the last observation again where an episode does not move.
+        overrides: Values in place of the file's, by the names of their keys.
     """
     environment = read_environment(Path(env_file), overrides)
     return MedicalRecordVectorEnv(

@@ -1,4 +1,4 @@
-"""What goes into and comes out of a vector environment in batches: actions, seeds, options, masks; infos."""
+"""The batches of a vector environment: actions, seeds, options and masks go in, infos come out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mab_gym.errors import UsageError
 MASK = "reset_mask"
 _NUMBERS = (int, float, bool)
 _AS_THEY_ARE = ("final_obs",)
-"""What is not taken apart."""
+"""Keys whose values stay whole."""
 
 
 Action = str | OutOfContext | None
@@ -27,12 +27,12 @@ Action = str | OutOfContext | None
 def moves(
     actions: Sequence[Action], ended: npt.NDArray[np.bool_], mode: AutoresetMode
 ) -> tuple[Sequence[int], Sequence[Any]]:
-    """Which episodes move, and by what.
+    """Returns the places of the episodes that move, and their actions.
 
     Args:
-        actions: One for each episode.
-        ended: Which have ended, of shape ``(num_envs,)``.
-        mode: What becomes of those.
+        actions: One action for each episode.
+        ended: True for each episode that has ended, of shape ``(num_envs,)``.
+        mode: The autoreset mode.
 
     Raises:
         UsageError: There are not as many actions as episodes, or one is no text where one is needed.
@@ -66,13 +66,13 @@ def _some(places: Iterable[int], most: int = 5) -> str:
 
 
 def batched_infos(told: Iterable[tuple[int, Mapping[str, Any]]], count: int) -> dict[str, Any]:
-    """Puts infos together as Gymnasium's vector environments do: an array a key, and a mask that says whose.
+    """Puts infos together as Gymnasium's vector environments do: for each key an array, and a mask of the places.
 
-    The outcome is that of ``VectorEnv._add_info``, whose time grows with the square of the number of episodes.
+    The result is that of ``VectorEnv._add_info``, whose time grows with the square of the number of episodes.
 
     Args:
-        told: Places, and what is told of the episode there. One place may come up more than once.
-        count: How many episodes there are.
+        told: Places, and the info of the episode there. A place may come up more than once.
+        count: The number of episodes.
 
     Returns:
         For each key an array of shape ``(count,)`` (of numbers where all values are numbers of one type, else of
@@ -113,7 +113,7 @@ def _array(places: Sequence[int], values: Sequence[Any], count: int) -> npt.NDAr
 
 
 def spread_seeds(seed: int | Sequence[int | None] | None, count: int) -> Sequence[int | None]:
-    """A seed for each environment: ``seed + i``, or those of a list.
+    """Returns a seed for each environment: ``seed + i``, or those of a list.
 
     Raises:
         UsageError: One is no whole number from 0, or there are not as many as environments.
@@ -132,7 +132,7 @@ def spread_seeds(seed: int | Sequence[int | None] | None, count: int) -> Sequenc
 
 
 def spread_options(options: Mapping[str, Any], count: int) -> Sequence[Mapping[str, Any]]:
-    """Options for each environment: the same for all, or one each where a list is given.
+    """Returns the options of each environment: the same for all, or one each where a list is given.
 
     Raises:
         UsageError: A list has not as many entries as there are environments.
@@ -150,7 +150,7 @@ def spread_options(options: Mapping[str, Any], count: int) -> Sequence[Mapping[s
 
 
 def read_mask(options: Mapping[str, Any], count: int) -> npt.NDArray[np.bool_]:
-    """Which environments begin anew; all where nothing is said.
+    """Returns True for each environment that begins anew; for all where there is no mask.
 
     Raises:
         UsageError: The mask is no array of bools of the right length, or holds no True.

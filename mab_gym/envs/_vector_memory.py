@@ -1,4 +1,4 @@
-"""What a vector environment remembers of each episode between two steps, in little memory: thousands may be alive."""
+"""The memory of a vector environment between two steps: little for each episode, since there may be thousands."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _T = TypeVar("_T")
 
 
 class Streams:
-    """Each environment's own stream of chance: that of `gymnasium.Env.np_random`, in a tenth of its memory.
+    """The random stream of each environment: that of `gymnasium.Env.np_random`, in a tenth of its memory.
 
     Args:
-        count: How many environments.
+        count: The number of environments.
     """
 
     def __init__(self, count: int) -> None:
@@ -29,17 +29,17 @@ class Streams:
         self._lock = threading.Lock()
 
     def begin(self, place: int, seed: int | None = None) -> None:
-        """Begins a stream anew, as ``reset(seed=...)`` does; by chance where there is no seed."""
+        """Begins a stream anew, as ``reset(seed=...)`` does; with a random seed where there is none."""
         generator, self._seeds[place] = seeding.np_random(seed)
         self._states[place] = _packed(generator)
 
     def seed(self, place: int) -> int:
-        """What a stream was begun with."""
+        """Returns the seed of a stream."""
         self._check_begun(place)
         return self._seeds[place]
 
     def generator(self, place: int) -> np.random.Generator:
-        """A generator at the point that a stream has come to; what it draws leaves the stream where it is."""
+        """Returns a generator in the state of a stream; drawing from it does not change the stream."""
         generator, _ = seeding.np_random(0)
         _unpack(self._check_begun(place), generator)
         return generator
@@ -53,7 +53,7 @@ class Streams:
             return drawn
 
     def copy(self) -> Streams:
-        """The same streams, which from now on go their own way."""
+        """Returns a copy of the streams."""
         other = Streams(0)
         other._states, other._seeds = list(self._states), list(self._seeds)
         return other
@@ -89,14 +89,14 @@ def _unpack(packed: bytes, generator: np.random.Generator) -> None:
 
 
 class LastSeen:
-    """The last observation of each episode, and the batch that Gymnasium makes of them.
+    """The last observation of each episode, and the batch of them.
 
-    A text mostly ends with the response's body; then what stands before it is held alone.
+    A text mostly ends with the response's body; then only its beginning is held.
 
     Args:
-        count: How many episodes.
-        keep: Whether observations are held from one batch to the next; without, episodes that did not move between two
-            batches have empty texts and status 0 in the second.
+        count: The number of episodes.
+        keep: True to hold observations from one batch to the next; otherwise an episode that did not move between two
+            batches has empty texts and status 0 in the second.
     """
 
     def __init__(self, count: int, *, keep: bool) -> None:
@@ -120,7 +120,7 @@ class LastSeen:
         self._statuses[place] = observation["status"]
 
     def batch(self) -> dict[str, Any]:
-        """The observations of all episodes."""
+        """Returns the observations of all episodes."""
         batch = {"text": tuple(self._texts()), "fhir": tuple(self._bodies), "status": self._statuses.copy()}
         if not self._keep:
             self.clear()
@@ -132,7 +132,7 @@ class LastSeen:
         return batch
 
     def held(self) -> int:
-        """How many characters are held."""
+        """Returns the number of characters that are held."""
         return sum(map(len, self._heads)) + sum(map(len, self._bodies))
 
     def _texts(self) -> Iterable[str]:

@@ -1,8 +1,8 @@
-"""GETs as the official harness makes them: with Python's ``requests``, whose errors are what an agent reads.
+"""GETs as the official harness makes them: with Python's ``requests``, whose errors the agent reads.
 
-There is no dependency on ``requests``: this module words its errors, and normalises a URL as ``requests`` 2.32 with
-``urllib3`` 2 does before sending it, because an error names the URL in that form. Hosts that are none are refused too,
-in words that ``urllib3`` changes from release to release.
+This module does not need ``requests``. It words the same errors, and normalises a URL as ``requests`` 2.32 with
+``urllib3`` 2 does before sending it, because an error names the URL in that form. Invalid hosts are refused, too, but
+``urllib3`` changes those words from release to release.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class ClientError(Exception):
-    """What ``requests`` would raise; the text is its text.
+    """An error that ``requests`` would raise, with the same text.
 
     Attributes:
         response: The response where the server refused; None where nothing was sent.
@@ -41,10 +41,10 @@ class Address:
     """A URL as ``requests`` sends it.
 
     Attributes:
-        url: The whole, as errors name it.
+        url: The whole URL, as errors name it.
         scheme: ``http`` or ``https``.
         host: In lower case.
-        port: As written or the scheme's own.
+        port: As written, or the scheme's own.
         target: Path and query, as they are sent.
     """
 
@@ -60,11 +60,11 @@ def fetch(session: RecordSession, base_url: str, url: str) -> Response:
 
     Args:
         session: The record system.
-        base_url: Its address, without a slash at its end. Nothing else can be reached.
-        url: As the agent wrote it, with what the harness appends.
+        base_url: The record system's address, without a slash at its end. Nothing else can be reached.
+        url: The URL that the agent wrote, with what the harness appends.
 
     Raises:
-        ClientError: The URL is none, leads elsewhere, or was answered with a status of 400 or more.
+        ClientError: The URL is invalid, leads elsewhere, or was answered with a status of 400 or more.
     """
     address, base = normalised(url), normalised(base_url)
     if (address.scheme, address.host, address.port) != (base.scheme, base.host, base.port):
@@ -92,7 +92,7 @@ def _refused(status: int, url: str) -> ClientError:
 
 
 def normalised(url: str) -> Address:
-    """A URL as ``requests`` prepares it: scheme and host lower-cased, dot segments gone, the rest percent-encoded.
+    """Returns a URL as ``requests`` prepares it: scheme and host lower-cased, no dot segments, percent-encoded.
 
     Raises:
         ClientError: ``requests`` would not send it.
@@ -145,7 +145,7 @@ def _ascii_host(host: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """RFC 3986, section 5.2.4."""
+    """Removes dot segments by RFC 3986, section 5.2.4."""
     kept: list[str] = []
     segments = path.split("/")
     for segment in segments:
@@ -162,14 +162,14 @@ def _without_dots(path: str) -> str:
 
 
 def _encoded(text: str, allowed: str) -> str:
-    """Percent-encodes; percent signs stay where every one of them already begins an encoded byte."""
+    """Percent-encodes a text; percent signs stay where every one of them already begins an encoded byte."""
     text, already = _PERCENT.subn(lambda found: found[0].upper(), text)
     keep = allowed + "%" if already == text.count("%") else allowed
     return quote(text.encode("utf-8", "surrogatepass"), safe=keep)
 
 
 def _unquoted_unreserved(url: str) -> str:
-    """Takes back the percent-encoding of letters, digits and ``-._~``."""
+    """Decodes percent-encoded letters, digits and ``-._~``."""
 
     def plain(found: re.Match[str]) -> str:
         character = chr(int(found[0][1:], 16))

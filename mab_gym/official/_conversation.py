@@ -19,9 +19,9 @@ from mab_gym.official._files import read_json
 from mab_gym.official._tasks import OfficialTask
 
 MAX_TURNS = 8
-"""How many turns an agent has."""
+"""The number of turns that an agent has."""
 ACCEPTED = "POST request accepted"
-"""What the graders look for in the message that follows a POST."""
+"""The words that the graders look for in the message after a POST."""
 
 _GO_ON = "Please call FINISH if you have got answers for all the questions and finished all the requested tasks"
 _GOT = "Here is the response from the GET request:\n{body}. " + _GO_ON
@@ -55,7 +55,7 @@ _SAID = re.compile(r" Put (\S+) in the place of .*?\nContext: (.*?)\nQuestion: (
 
 
 class Status(StrEnum):
-    """How an episode ended, in the official harness's words."""
+    """The end of an episode, in the official harness's words."""
 
     COMPLETED = "completed"
     AGENT_CONTEXT_LIMIT = "agent context limit"
@@ -65,7 +65,7 @@ class Status(StrEnum):
 
 
 FROM_OUTSIDE = frozenset({Status.AGENT_CONTEXT_LIMIT, Status.TASK_ERROR})
-"""The ends that come from the agent's model or the harness, not from what the agent wrote."""
+"""The ends that come from the agent's model or the harness, not from an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Message:
 
     Attributes:
         role: ``user`` is the harness, ``agent`` the agent.
-        content: The text, as it was written (an agent's before any clean-up).
+        content: The text as it was written; an agent's before it is cleaned.
     """
 
     role: Literal["user", "agent"]
@@ -98,14 +98,14 @@ def read_functions(path: Path) -> list[dict[str, Any]]:
 
 
 def opening(task: OfficialTask, functions: Sequence[Mapping[str, Any]], base_url: str = DEFAULT_BASE_URL) -> str:
-    """The message that opens an episode.
+    """Returns the message that opens an episode.
 
-    The wording is this project's own; what it holds is the official one's: role, the three formats, the api base (with
-    a slash at its end), the functions as JSON, context and question.
+    The wording is this project's own. It holds the same as the official one: role, the three formats, the api base
+    (with a slash at its end), the functions as JSON, context and question.
 
     Args:
-        task: What is asked.
-        functions: As `read_functions` gives them.
+        task: The task.
+        functions: The function list, from `read_functions`.
         base_url: The FHIR base, without a slash at its end.
     """
     return _OPENING.format(
@@ -114,16 +114,16 @@ def opening(task: OfficialTask, functions: Sequence[Mapping[str, Any]], base_url
 
 
 def read_opening(text: str) -> tuple[str, str, str]:
-    """What an opening message says, for agents that do not read it themselves.
+    """Reads an opening message, for agents that cannot do so themselves.
 
     Args:
-        text: As `opening` wrote it.
+        text: The message, from `opening`.
 
     Returns:
         The FHIR base without a slash at its end, the context, and the question.
 
     Raises:
-        UsageError: It is no opening message of this protocol.
+        UsageError: It is not an opening message of this protocol.
     """
     found = _SAID.search(text)
     if found is None:
@@ -132,7 +132,7 @@ def read_opening(text: str) -> tuple[str, str, str]:
 
 
 def body_of_reply(text: str) -> str:
-    """The body that a reply to a GET brings, or nothing where the reply brings none."""
+    """Returns the body in a reply to a GET; empty where the reply holds none."""
     before, _, after = _GOT.partition("{body}")
     return text[len(before) : -len(after)] if text.startswith(before) and text.endswith(after) else ""
 
@@ -142,14 +142,14 @@ class Conversation:
 
     Args:
         session: The record system, at the snapshot. Only GETs reach it.
-        opening: What the agent is shown first.
+        opening: The message that the agent is shown first.
         base_url: The record system's address, without a slash at its end.
-        max_turns: How many turns the agent has.
+        max_turns: The number of turns that the agent has.
 
     Attributes:
         base_url: As given.
-        messages: All that was said, the agent's turns as it wrote them.
-        status: How the episode ended; None while it goes on.
+        messages: All messages, the agent's turns as it wrote them.
+        status: The end of the episode; None while it goes on.
         result: The answer's text, as the agent wrote it; None without a FINISH.
         response: The record system's response to the latest turn; None where nothing was sent.
     """
@@ -184,7 +184,7 @@ class Conversation:
             text: The agent's message.
 
         Returns:
-            The reply; None where the episode has ended with this turn (`status` says how).
+            The reply; None where the episode has ended with this turn, for the reason in `status`.
 
         Raises:
             UsageError: The episode is over.
@@ -214,7 +214,7 @@ class Conversation:
         return reply
 
     def stop(self, status: Status) -> None:
-        """Ends the episode; a driver does so where its agent's context is full or it fails itself."""
+        """Ends the episode; a driver does so where the agent's context is full, or where the driver fails."""
         self.status = status
 
     def _get(self, url: str) -> str:
@@ -227,7 +227,7 @@ class Conversation:
 
 
 def clean(text: str) -> str:
-    """An agent's turn as the harness dispatches it: without the code fences that models like to write."""
+    """Returns an agent's turn as the harness reads it: without the code fences that models like to write."""
     return text.strip().replace("```tool_code", "").replace("```", "").strip()
 
 

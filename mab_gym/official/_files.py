@@ -1,4 +1,4 @@
-"""Reading a user's files, plain or gzipped, so that whatever is wrong with them is one clear sentence."""
+"""Reads a user's files, plain or gzipped; whatever is wrong with them becomes one clear sentence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_text(path: Path) -> str:
-    """A whole file as text, unpacked if it is gzipped (by its first bytes, whatever it is called).
+    """Reads a file as text; one whose first bytes say so is unpacked by gzip, whatever its name.
 
     Raises:
         UsageError: It cannot be opened.
-        ContentError: It is no whole gzip file or no UTF-8.
+        ContentError: It is a damaged gzip file, or not UTF-8.
     """
     try:
         data = path.read_bytes()
@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """A whole file as one JSON value.
+    """Reads a file that is one JSON value.
 
     Raises:
         UsageError: It cannot be opened.
@@ -48,14 +48,14 @@ def read_json(path: Path) -> Any:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The JSON objects of a file that holds one a line; empty lines do not count.
+    """Reads a file with one JSON object a line; empty lines are left out.
 
     Yields:
         The line's number (from 1), its text, and the object.
 
     Raises:
         UsageError: The file cannot be opened.
-        ContentError: A line is no JSON object; the text names file and line.
+        ContentError: A line is not a JSON object; the text names file and line.
     """
     # Only a line feed ends a line: JSON texts may hold U+2028 and its like as they are.
     for number, line in enumerate(read_text(path).split("\n"), 1):

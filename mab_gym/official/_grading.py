@@ -1,8 +1,8 @@
 """The official grading rules, quirks included: ten graders over a conversation and the chart.
 
-A grader accepts or it does not; whatever it does not expect (a wrong type, an answer that is no JSON, a chart that
-lacks what it needs) is a rejection. Values are compared as Python compares parsed JSON: 75 equals 75.0, and where a
-text has to *contain* another, a list that holds it does too (the golden trajectories show both).
+A grader accepts or rejects. Whatever it does not expect (a wrong type, an answer that is not JSON, a chart that lacks
+what it needs) is a rejection. Values are compared as Python compares parsed JSON: 75 equals 75.0, and where a text has
+to *contain* another, a list that holds it counts as well (the golden trajectories show both).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _VITAL_SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What the official grading says.
+    """The official grade of an episode.
 
     Attributes:
-        correct: The whole of it.
-        reason: Why not, in a few words (this project's own); empty where it is correct.
+        correct: True if the grader accepts.
+        reason: The reason for a rejection, in words of this project; empty where it is correct.
     """
 
     correct: bool
@@ -48,7 +48,7 @@ class Grade:
 
 
 class _RejectedError(Exception):
-    """A rule is not met; the text says which."""
+    """A rule that is not met; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """What a grader looks at."""
+    """The task, the conversation and the chart, as a grader reads them."""
 
     task: OfficialTask
     conversation: Conversation
@@ -72,7 +72,7 @@ class _Desk:
         return json.loads(self.conversation.result or "")
 
     def measured(self, code: str) -> tuple[_Measured, ...]:
-        """All of the patient's results of one kind, in server order, whatever their status."""
+        """Returns all results of one kind of the patient, in server order, whatever their status."""
         return self.chart.remember(("official", self.task.mrn, code), lambda: self._search(code))
 
     def _search(self, code: str) -> tuple[_Measured, ...]:
@@ -84,11 +84,11 @@ class _Desk:
         )
 
     def last_day(self, code: str) -> list[_Measured]:
-        """Those of the last 24 hours; there is no upper bound, what is dated later than now counts."""
+        """Returns the results of the last 24 hours; results dated later than now count, too."""
         return [result for result in self.measured(code) if result.moment >= _DAY_AGO]
 
     def birth_date(self) -> date:
-        """The patient's."""
+        """Returns the patient's date of birth."""
 
         def look() -> date:
             patient = next(self.chart.search("Patient", identifier=self.task.mrn))
@@ -97,10 +97,10 @@ class _Desk:
         return self.chart.remember(("official birth date", self.task.mrn), look)
 
     def accepted_posts(self) -> list[tuple[str, Any]]:
-        """The URLs and payloads of the accepted POSTs.
+        """Returns the URLs and payloads of the accepted POSTs.
 
-        They are read from the raw turns, unlike the harness's own dispatch: what a fenced POST holds is not found
-        here, though it was acknowledged.
+        They are read from the turns as they were written, before code fences are removed: a POST in a fence is not
+        found here, though it was acknowledged.
         """
         messages = self.conversation.messages
         posts = []
@@ -115,7 +115,7 @@ class _Desk:
         return posts
 
     def posted(self, *resource_types: str) -> list[Any]:
-        """The payloads of the accepted POSTs, which must be exactly these, in this order, to exactly their URLs."""
+        """Returns the payloads of the accepted POSTs, which must be of these types, in this order, to their URLs."""
         posts = self.accepted_posts()
         _require(len(posts) == len(resource_types), f"{len(posts)} accepted POSTs instead of {len(resource_types)}")
         for (url, payload), resource_type in zip(posts, resource_types, strict=True):
@@ -124,11 +124,11 @@ class _Desk:
         return [payload for _, payload in posts]
 
     def require_no_post(self) -> None:
-        """No turn may contain the letters, not even in a GET."""
+        """Rejects a turn with the letters POST in it, even in a GET."""
         _require(not any("POST" in turn for turn in self.conversation.turns), "a turn contains POST")
 
     def require_answer(self, *allowed: list[Any]) -> None:
-        """The answer must equal one of these lists."""
+        """Rejects an answer that equals none of these lists."""
         answer = self.answer
         _require(any(answer == expected for expected in allowed), f"the answer is not {json.dumps(allowed[0])}")
 
@@ -137,9 +137,9 @@ def grade(task: OfficialTask, conversation: Conversation, chart: Chart) -> Grade
     """Grades an episode that has ended, as the official harness does.
 
     Args:
-        task: What was asked.
-        conversation: What was said.
-        chart: The record system's snapshot; what is looked up in it is kept there.
+        task: The task.
+        conversation: All that was said.
+        chart: The record system's snapshot, which remembers what is looked up.
     """
     if conversation.status is not Status.COMPLETED:
         return Grade(False, f"the episode ended without FINISH: {conversation.status or 'it goes on'}")

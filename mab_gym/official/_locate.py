@@ -1,4 +1,4 @@
-"""Where the official files lie: named by the caller, or by environment variables; they are no part of this package."""
+"""The places of the official files, which the caller or environment variables name; this package has no copies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from mab_gym.errors import UsageError
 
 TASKS_VARIABLE = "MAB_GYM_OFFICIAL_TASKS"
-"""Environment variable that names the official task file."""
+"""The environment variable that names the official task file."""
 FUNCTIONS_VARIABLE = "MAB_GYM_OFFICIAL_FUNCTIONS"
-"""Environment variable that names the official function list."""
+"""The environment variable that names the official function list."""
 CHART_VARIABLE = "MAB_GYM_OFFICIAL_CHART"
-"""Environment variable that names a chart; without it the stand-in chart is played on."""
+"""The environment variable that names a chart; without it the stand-in chart is used."""
 SERVER_VARIABLE = "MAB_GYM_OFFICIAL_SERVER"
-"""Environment variable with the base URL of a FHIR server that holds the official records, to be read from."""
+"""The environment variable with the base URL of a FHIR server that holds the official records, to be read from."""
 
 _WANTED: Mapping[str, tuple[str, str]] = {
     "tasks": (TASKS_VARIABLE, "task file (test_data_v2.json)"),

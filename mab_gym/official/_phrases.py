@@ -1,7 +1,6 @@
-"""What the official instructions say, read from their words: whom they are about and what they ask for.
+"""Reads the words of official instructions: the people they are about, and the texts to write down.
 
-Both the stand-in chart and the reference agent read tasks with this module alone, so neither knows more of a task than
-its text.
+The stand-in chart and the reference agent both read tasks by this module alone, so neither knows more than the text.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _QUOTED = re.compile(r'"([^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """Somebody as an instruction of category 1 names them.
+    """A person as an instruction of category 1 names them.
 
     Attributes:
         given: Given names, one at least.
@@ -35,7 +34,7 @@ class NamedPerson:
 
 
 def named_person(instruction: str) -> NamedPerson | None:
-    """The name and the date of birth that an instruction asks for, or None where it names none that can be read."""
+    """Returns the name and date of birth in an instruction; None where they cannot be read."""
     found = _PERSON.search(instruction)
     if found is None:
         return None
@@ -48,11 +47,11 @@ def named_person(instruction: str) -> NamedPerson | None:
 
 
 def named_mrns(instruction: str) -> list[str]:
-    """The MRNs that an instruction names, each once, in order."""
+    """Returns the MRNs in an instruction, each once, in order."""
     return list(dict.fromkeys(_MRN.findall(instruction)))
 
 
 def quoted(instruction: str) -> str:
-    """What an instruction asks to write down word for word: the first text in double quotes, or nothing."""
+    """Returns the first text in double quotes, which has to be written word for word; empty where there is none."""
     found = _QUOTED.search(instruction)
     return "" if found is None else found[1]

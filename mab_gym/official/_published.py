@@ -1,4 +1,4 @@
-"""Published results on the official tasks, to stand beside one's own. What nobody has published is None, never zero."""
+"""Published results on the official tasks, to compare with; a figure that nobody has published is None, never zero."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class PublishedResult:
     """One model's success rates in percent, pass@1.
 
     Attributes:
-        model: As the source names it.
-        overall: Over all 300 tasks, or None where this package has no figure.
+        model: The model's name in the source.
+        overall: Over all 300 tasks; None where this package has no figure.
         query: Over the 150 tasks of the query categories.
         action: Over the 150 tasks of the action categories.
-        correct: How many of the 300 tasks, where the source counts them.
-        self_reported: Whether it was reported by who ran it, outside the peer-reviewed paper.
-        source: Where it stands.
+        correct: The number of the 300 tasks that were solved, where the source counts them.
+        self_reported: True if those who ran it report it, outside the peer-reviewed paper.
+        source: The source.
     """
 
     model: str
@@ -50,7 +50,7 @@ PUBLISHED: tuple[PublishedResult, ...] = (
     _paper("GPT-4o-mini", 56.33, 59.33, 53.33),
     _paper("o3-mini", 51.67, 54.67, 48.67),
     _paper("Qwen2.5-72B", 51.33, 38.67, 64.00),
-    # The paper evaluates these too; their scores wait for somebody who has its table.
+    # The paper evaluates these, too; their scores have not been copied from its table yet.
     _paper("Llama 3.3"),
     _paper("Gemini 2.0 Flash"),
     _paper("Gemini 2.0 Pro"),

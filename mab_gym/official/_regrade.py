@@ -1,4 +1,4 @@
-"""Recorded official trajectories, played again on a chart and compared with what was recorded of them."""
+"""Plays recorded official trajectories again on a chart, and compares the outcome with the record."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Trajectory:
     """One recorded episode.
 
     Attributes:
-        line: Where it stands in its file, from 1.
+        line: Its line in its file, from 1.
         task: The task's id.
         actions: The agent's turns, as it wrote them; those after the episode's end do not count.
-        status: How the episode ended.
+        status: The end of the episode.
         result: The answer's text; None without a FINISH.
         correct: The verdict.
     """
@@ -40,10 +40,10 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A trajectory and what differs when it is played again.
+    """A trajectory that was played again.
 
     Attributes:
-        trajectory: What was recorded.
+        trajectory: The record.
         differences: A sentence for each of status, result and verdict that is not as recorded.
     """
 
@@ -52,16 +52,16 @@ class Replayed:
 
     @property
     def agrees(self) -> bool:
-        """Whether status, result and verdict are as recorded."""
+        """True if status, result and verdict are as recorded."""
         return not self.differences
 
 
 def trajectory_line(task: str, conversation: Conversation, correct: bool) -> str:
-    """An episode that has ended, as the line that `read_trajectories` reads.
+    """Returns an episode that has ended as a line for `read_trajectories`.
 
     Args:
         task: The task's id.
-        conversation: What was said.
+        conversation: All that was said.
         correct: The verdict.
     """
     recorded = {
@@ -79,11 +79,11 @@ def read_trajectories(path: Path, tasks: Mapping[str, OfficialTask]) -> list[Tra
 
     Args:
         path: The file, plain or gzipped.
-        tasks: The tasks that they may name.
+        tasks: The tasks that the episodes may name.
 
     Raises:
         UsageError: The file cannot be opened.
-        ContentError: A line is no such object; the text names file and line.
+        ContentError: A line is not such an object; the text names file and line.
     """
     trajectories = []
     for number, _, entry in json_lines(path):
@@ -127,9 +127,9 @@ def replay(backend: Backend, actions: Sequence[str], recorded: Status = Status.T
     Args:
         backend: The record system.
         actions: The turns; those after the episode's end are left out.
-        recorded: How the episode ended. Used only where the turns run out before it has ended, and only for ends that
-            come from outside of it; a trajectory that merely stops counts as one that never finished, as the golden
-            trajectories show.
+        recorded: The recorded end. It is used only where the turns run out before the end, and only for ends that come
+            from outside; a trajectory that merely stops counts as one that never finished, as the golden trajectories
+            show.
     """
     conversation = Conversation(backend.open(), base_url=backend.base_url)
     for action in actions:
@@ -151,8 +151,8 @@ def regrade(
 
     Args:
         backend: The record system with the chart on which they were judged.
-        tasks: As `read_tasks` gives them.
-        trajectories: As `read_trajectories` gives them.
+        tasks: The tasks, from `read_tasks`.
+        trajectories: The trajectories, from `read_trajectories`.
         advance: Called after each.
     """
     chart = Chart(backend)

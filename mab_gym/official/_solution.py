@@ -1,6 +1,6 @@
-"""A gold solution of the official tasks: from a task's own words, through GETs, to what the official graders accept.
+"""The gold solution of the official tasks, which the official graders accept.
 
-It knows no more than an agent does: context and question, the base address, and what the record system answers.
+It knows no more than an agent does: context and question, the base address, and the responses of the record system.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mab_gym.official._tasks import NOW
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
 PAGE = "200"
-"""How many entries are asked for at a time."""
+"""The number of entries that a search asks for."""
 MOST_PAGES = 5
-"""Of eight turns, two POSTs and FINISH leave so many for reading."""
+"""The turns for reading: eight, less two POSTs and FINISH."""
 
 _NOW = datetime.fromisoformat(NOW)
 _DAY_AGO = _NOW - timedelta(hours=24)
@@ -46,11 +46,11 @@ def solve(context: str, question: str, desk: Desk) -> Solution:
 
     Args:
         context: The task's context, as the opening message holds it.
-        question: Likewise its question.
-        desk: Where to work.
+        question: The task's question, as the opening message holds it.
+        desk: The address and clock of the record system.
 
     Yields:
-        Actions; it wants to be sent the reply to each.
+        Actions; the reply to each has to be sent in.
     """
     mrn = next(iter(named_mrns(question)), "")
     code = _CODE.search(context)
@@ -86,7 +86,7 @@ def _find(question: str, desk: Desk) -> Solution:
         patient["id"]
         for patient in found
         for name in patient.get("name", ())
-        # A search finds what begins alike, too.
+        # A search also finds names that begin alike.
         if (tuple(name.get("given", ())), name.get("family")) == (person.given, person.family)
     ]
     yield desk.finish(mrns[:1] or ["Patient not found"])
@@ -139,7 +139,7 @@ def _a1c(mrn: str, code: str, desk: Desk) -> Solution:
 
 
 def _results(desk: Desk, mrn: str, code: str, since: datetime | None = None) -> Generator[str, Reply, list[_Found]]:
-    """A patient's results of one kind in the server's order, which decides between results of one moment."""
+    """Reads a patient's results of one kind, in the server's order, which decides between results of one moment."""
     bound = {} if since is None else {"date": f"ge{since.isoformat()}"}
     found = yield from _read(desk, "Observation", patient=mrn, code=code, **bound)
     results = [
@@ -156,7 +156,7 @@ def _newest(found: list[_Found]) -> _Found | None:
 
 
 def _read(desk: Desk, resource_type: str, **parameters: str) -> _Pages:
-    """All that a search finds, page after page while the turns allow it."""
+    """Reads all that a search finds, page after page while the turns allow it."""
     resources: list[dict[str, Any]] = []
     action = desk.get(resource_type, **parameters, _count=PAGE)
     for _ in range(MOST_PAGES):

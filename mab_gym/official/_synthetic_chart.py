@@ -1,9 +1,9 @@
 """A stand-in chart: synthetic people with the names, dates of birth and MRNs of the official tasks.
 
-The official records are not at hand; this is a small hospital on which the official tasks can be played and every
-branch of their rules occurs. Who there is follows from the task file; what the newest results look like is assigned, so
-that each category meets each pattern of its analyte; the shapes are the cohort's. It shows that tasks can be solved
-and that grading works; a score on it is not one on the official records.
+The official records are not at hand. This is a small hospital on which the official tasks can be played, and in which
+every branch of their rules occurs. The people follow from the task file. The newest results are assigned, so that each
+category meets each pattern of its analyte; the rest is drawn as in a cohort. It shows that tasks can be solved and that
+grading works. A score on it is not a score on the official records.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ _YEAR = 365 * _DAY
 _OLDEST = (NOW - FIRST) // MINUTE
 _AGE_CATEGORY = 2
 _BIRTHDAYS = (0, 1, -1)
-"""Days after today on which the first people of the age category have their birthday: where ages go wrong."""
+"""Days from today to the birthdays of the first people of the age category: ages go wrong there."""
 _OTHERS: Final = ("NA", "CREA", "HGB", "WBC", "HR", "T")
-"""What else is measured: searches without a code shall find more than what the tasks ask for."""
+"""Further analytes, so that searches without a code find more than the tasks ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What could not be read in a task.
+    """Something in a task that could not be read.
 
     Attributes:
         task: The task's id.
-        what: What it is, as a sentence without its full stop.
+        what: A sentence about it, without its full stop.
     """
 
     task: str
@@ -64,15 +64,15 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class ResultPattern:
-    """What the newest results of one analyte look like.
+    """A pattern of the newest results of one analyte.
 
     Attributes:
-        name: For people.
+        name: The pattern in words.
         youngest: Least age of the newest result in minutes; None where there is no result at all.
-        oldest: Its greatest age.
-        values: What the newest can be, given in turn, in the last written digit.
+        oldest: Greatest age of the newest result in minutes.
+        values: Values of the newest result, taken in turn, in units of the last written digit.
         within: Least and greatest number of results within 24 hours.
-        tied: How much higher another result of the same moment is that comes later in the server's order; 0 for none.
+        tied: The difference to another result of the same moment, later in the server's order; 0 for none.
     """
 
     name: str
@@ -122,14 +122,14 @@ PATTERNS: Final[Mapping[str, Sequence[ResultPattern]]] = {
         ResultPattern("two at one moment", 30 * _DAY, 300 * _DAY, (61, 74, 88), tied=5),
     ),
 }
-"""By code, the patterns that are assigned."""
+"""The patterns that are assigned, by code."""
 
 _CATEGORIES: Final[Mapping[str, tuple[int, ...]]] = {"MG": (5, 4), "GLU": (6, 7), "K": (9,), "A1C": (10,)}
-"""Which official categories ask for each; earlier ones come first."""
+"""The official categories that ask for each code; earlier ones come first."""
 _HISTORY: Final[Mapping[str, tuple[int, int]]] = {"MG": (24, 46), "GLU": (30, 70), "K": (24, 50), "A1C": (1, 25)}
-"""How many earlier results there are."""
+"""Least number of earlier results, and the first number that is too many."""
 _PERSONAL: Final = ("GLU", "A1C")
-"""What stays far from the typical value for years in those in whom it is so now."""
+"""Analytes that stay far from the typical value for years in people in whom they are so now."""
 _NEVER = 0
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
@@ -140,8 +140,8 @@ class StandIn:
 
     Attributes:
         tables: Patient and Observation, in load order.
-        unread: What could not be read in the tasks.
-        patterns: By code, the name of each MRN's pattern.
+        unread: All that could not be read in the tasks.
+        patterns: The name of each MRN's pattern, by code.
     """
 
     tables: Sequence[Table]
@@ -149,11 +149,11 @@ class StandIn:
     patterns: Mapping[str, Mapping[str, str]]
 
     def backend(self) -> EmbeddedBackend:
-        """A record system that holds it."""
+        """Returns a record system that holds the chart."""
         return EmbeddedBackend({table.resource_type: table for table in self.tables}, _digest(self.tables))
 
     def lines(self) -> Iterator[str]:
-        """Its resources as JSON, one a line: each Patient, then their Observations in load order."""
+        """Yields its resources as JSON, one a line: each Patient, then their Observations in load order."""
         patients, observations = (BaseTable(table) for table in self.tables)
         subjects = [read_json(observations.text(row)) for row in range(len(observations))]
         by_person: dict[str, list[str]] = {}
@@ -214,10 +214,10 @@ def write_chart(chart: StandIn, path: Path) -> int:
 
     Args:
         chart: The chart.
-        path: Where to; what is there already is never overwritten.
+        path: The file; one that is there already is not overwritten.
 
     Returns:
-        How many resources it holds.
+        The number of resources.
 
     Raises:
         UsageError: There is a file already, or it cannot be written.
@@ -241,7 +241,7 @@ def write_chart(chart: StandIn, path: Path) -> int:
 def _named(
     tasks: Sequence[OfficialTask],
 ) -> tuple[dict[str, NamedPerson | None], list[NamedPerson], list[Unread]]:
-    """The people by MRN in the order of the file, those who must not exist, and what could not be read."""
+    """Returns the people by MRN in the file's order, those who must not exist, and all that could not be read."""
     named: dict[str, NamedPerson | None] = {}
     absent: list[tuple[OfficialTask, NamedPerson]] = []
     unread: list[Unread] = []
@@ -283,7 +283,7 @@ def _people(
     absent: Sequence[NamedPerson],
     seed: int,
 ) -> list[Demographics]:
-    """Everybody, as the tasks name them; what they leave open is drawn."""
+    """Returns all people as the tasks name them; the rest is drawn."""
     taken = {_key(each.given, each.family, each.birth) for each in (*named.values(), *absent) if each is not None}
     drawn = draw_people(_spec(seed, 2 * len(named) + len(taken)))
     free = iter([each for each in drawn if _key(each.given, each.family, each.birth) not in taken])
@@ -309,7 +309,7 @@ def _key(given: Sequence[str], family: str, birth: date) -> str:
 
 
 def _ancestry(person: NamedPerson, model: Demographics) -> tuple[bool, int]:
-    """Gender and ancestry that go with a name, as far as the cohort's lists of names know it."""
+    """Returns whether a name is a woman's, and its ancestry, as far as the cohort's lists of names know it."""
     first, family = folded(person.given[0]), folded(person.family)
     woman = any(folded(name) == first for ancestry in ANCESTRIES for name in ancestry.women)
     man = any(folded(name) == first for ancestry in ANCESTRIES for name in ancestry.men)

@@ -1,4 +1,4 @@
-"""The official task file: 300 tasks of ten categories, read from where the user has it, never bundled."""
+"""The official task file: 300 tasks of ten categories, read from the user's copy, never bundled."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mab_gym.official._files import read_json
 from mab_gym.official._phrases import quoted
 
 NOW = "2023-11-13T10:15:00+00:00"
-"""The moment at which every official task plays, as its context and its graders write it."""
+"""The moment at which every official task takes place, as contexts and graders write it."""
 
 READ_ONLY = frozenset({1, 2, 4, 6, 7})
 """The official numbers of the query categories; the other five are action categories."""
 
 _ID = re.compile(r"task([1-9]\d*)_([1-9]\d*)")
 _FIELDS = frozenset({"id", "instruction", "context", "sol", "eval_MRN"})
-# What the graders take for given must stand in the context, else the file is of another version than the rules.
+# The contexts must name what the graders rely on, else the file is of another version than the rules.
 _GIVEN: Mapping[int, tuple[str, ...]] = {
     1: (),
     2: (NOW,),
@@ -40,12 +40,12 @@ class OfficialTask:
     """One task of the official file.
 
     Attributes:
-        id: As in ``task5_12``: category and number.
-        category: The official number of its kind, 1 to 10.
-        instruction: What is asked.
-        context: What goes with it; empty in category 1.
+        id: Category and number, as in ``task5_12``.
+        category: The category, 1 to 10.
+        instruction: The question.
+        context: The context; empty in category 1.
         mrn: The patient's MRN (``eval_MRN``); empty only in category 1, where the patient may not exist.
-        solution: The expected list (``sol``); None in all categories but 1, whose answer does not lie in the chart.
+        solution: The expected list (``sol``) of category 1; None in the others, whose answers are in the chart.
     """
 
     id: str
@@ -57,7 +57,7 @@ class OfficialTask:
 
     @property
     def quoted(self) -> str:
-        """What the instruction asks to write down word for word (categories 3 and 8): the text in double quotes."""
+        """The text in double quotes, which has to be written word for word in categories 3 and 8."""
         return quoted(self.instruction)
 
 
@@ -72,7 +72,7 @@ def read_tasks(path: Path) -> dict[str, OfficialTask]:
 
     Raises:
         UsageError: The file cannot be opened.
-        ContentError: It is no official task file, or one of another version; the text says where.
+        ContentError: It is not an official task file, or one of another version; the text says where.
     """
     listed = read_json(path)
     if not isinstance(listed, list) or not listed:

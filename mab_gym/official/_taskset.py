@@ -1,4 +1,4 @@
-"""The official tasks in the shape of the project's own: ten families, ``task1`` to ``task10``, and their cases."""
+"""The official tasks as families and cases: ten families, ``task1`` to ``task10``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SUMMARIES: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class OfficialCase(Case):
-    """One official task as a case; its parameters are what its own words name.
+    """An official task as a case; its parameters are read from its words.
 
     Attributes:
         task: The task.
@@ -52,23 +52,23 @@ class OfficialCase(Case):
 
 @dataclass(frozen=True)
 class OfficialFamily(Family):
-    """One official category."""
+    """An official category."""
 
     def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
-        """The context and the question, as the official file has them.
+        """Returns the context and the question, as the official file has them.
 
         Raises:
-            UsageError: The case is none of the official file's.
+            UsageError: The case is not an official one.
         """
         task = official_task(case)
         return task.context, task.instruction
 
 
 class OfficialTaskSet(TaskSet):
-    """Official tasks, chosen by their official ids."""
+    """A set of official tasks, chosen by their official ids."""
 
     def case(self, case_id: str | Case) -> Case:
-        """A task by its official id.
+        """Returns a task by its official id.
 
         Raises:
             UsageError: There is no such task here.
@@ -84,10 +84,10 @@ class OfficialTaskSet(TaskSet):
 
 
 def official_families(tasks: Mapping[str, OfficialTask]) -> list[Family]:
-    """The categories that occur in a task file, each with its tasks in the file's order.
+    """Returns the categories that occur in a task file, each with its tasks in the file's order.
 
     Args:
-        tasks: As `mab_gym.official._tasks.read_tasks` gives them.
+        tasks: The tasks, from `read_tasks`.
     """
     by_category: dict[int, list[OfficialTask]] = {}
     for task in tasks.values():
@@ -116,7 +116,7 @@ def _family(category: int, tasks: Sequence[OfficialTask]) -> Family:
 
 
 def _params(task: OfficialTask) -> dict[str, Any]:
-    """What somebody who reads the task alone can copy from it; never what a grader alone knows."""
+    """Returns what a reader can copy from the task's words; nothing that only a grader knows."""
     params: dict[str, Any] = {}
     mrns = named_mrns(task.instruction)
     if mrns:
