@@ -23,6 +23,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.fhir.http._server import FhirSession, Request
+from mab_gym.official._locate import OfficialFiles
 from tests.official.tasks_of_our_own import write_functions, write_tasks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,8 @@ def _bundled(name: str) -> Environment:
 
 def _official() -> Environment:
     folder = Path(tempfile.mkdtemp(prefix="mab-gym-fuzz-"))
-    return replace(_bundled("official"), tasks=write_tasks(folder), functions=write_functions(folder))
+    files = OfficialFiles(tasks=write_tasks(folder), functions=write_functions(folder))
+    return replace(_bundled("official"), official=files)
 
 
 WORLDS: dict[str, Callable[[], Environment]] = {
