@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -111,10 +112,16 @@ def test_training_draws_fresh_cases_and_evaluation_has_the_canonical_ones() -> N
     assert len(list(load_environment(split="train", limit=7, family="patient_age").taskset)) == 7
 
 
+def half_right(actions: Sequence[str]) -> list[str]:
+    """Gold actions, but for the first of several items of the answer."""
+    _, *rest = answer = json.loads(actions[-1].removeprefix("FINISH(").removesuffix(")"))
+    return [*actions[:-1], f"FINISH({json.dumps([-999, *rest] if rest else answer)})"]
+
+
 def test_partial_credit_is_the_reward_where_it_is_asked_for(
     golds: Mapping[str, EpisodeRecord], evaluate: Evaluate
 ) -> None:
-    told = {case: actions for case, actions in told_of(golds).items() if case.endswith("/05")}  # orders left out
+    told = {case: half_right(record.actions) for case, record in golds.items() if case.endswith("/05")}
     by_opening = {golds[case].messages[0]["content"]: actions for case, actions in told.items()}
     played = load_environment(reward="partial")
     traces = evaluate(played, speaks(by_opening, "text"), chosen(played, list(told)))
