@@ -114,8 +114,8 @@ def test_training_draws_fresh_cases_and_evaluation_has_the_canonical_ones() -> N
 
 def half_right(actions: Sequence[str]) -> list[str]:
     """Gold actions, but for the first of several items of the answer."""
-    _, *rest = answer = json.loads(actions[-1].removeprefix("FINISH(").removesuffix(")"))
-    return [*actions[:-1], f"FINISH({json.dumps([-999, *rest] if rest else answer)})"]
+    answer = json.loads(actions[-1].removeprefix("FINISH(").removesuffix(")"))
+    return [*actions[:-1], f"FINISH({json.dumps([-999, *answer[1:]] if len(answer) > 1 else answer)})"]
 
 
 def test_partial_credit_is_the_reward_where_it_is_asked_for(
