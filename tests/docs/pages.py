@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gymnasium
 
+from mab_gym.fhir.model import _own_parameters
 from mab_gym.tasking import _catalogue
 from tests.conftest import ROOT
 
@@ -40,9 +41,11 @@ def commands_of(page: Path) -> list[str]:
 
 @contextmanager
 def registrations_undone() -> Iterator[None]:
-    """Takes back the ids and folders that a reader's program registers."""
+    """Takes back the ids, folders and search parameters that a reader's program registers."""
     ids, folders = set(gymnasium.registry), list(_catalogue._REGISTERED)
     yield
     _catalogue._REGISTERED[:] = folders
+    _own_parameters._REGISTERED.clear()
+    _own_parameters.forget_parameters()
     for added in set(gymnasium.registry) - ids:
         del gymnasium.registry[added]

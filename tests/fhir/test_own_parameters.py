@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from mab_gym.errors import ContentError
-from mab_gym.fhir.http import _capabilities, _checks
 from mab_gym.fhir.http._server import FhirSession
-from mab_gym.fhir.model import _definitions, _own_parameters
-from mab_gym.fhir.search import _includes
+from mab_gym.fhir.model import _own_parameters
+from mab_gym.fhir.model._definitions import register_search_parameters
 from tests.fhir.serving import get, ids, observation, patient, refusal, serve
 
 EYES = "http://example.org/eyes"
@@ -26,15 +25,6 @@ def parameter(code: str, expression: str, kind: str = "token", base: str = "Pati
         "resourceType": "SearchParameter", "url": f"http://example.org/{code}", "code": code, "base": [base],
         "type": kind, "expression": expression, "description": f"By {code}", **more,
     }  # fmt: skip
-
-
-def forget() -> None:
-    for cached in (
-        _own_parameters.own_parameters, _definitions.search_parameters, _definitions.published_parameters,
-        _capabilities._text, _capabilities.capability_statement, _checks._reference_paths, _checks._indexed_paths,
-        _includes._links, _includes._link_parameters,
-    ):  # fmt: skip
-        cached.cache_clear()
 
 
 @pytest.fixture
@@ -49,12 +39,12 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
             "resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in resources],
         })  # fmt: skip
         file.write_text(text, encoding="utf-8")
-        forget()
+        _own_parameters.forget_parameters()
         return file
 
     yield written
     monkeypatch.undo()
-    forget()
+    _own_parameters.forget_parameters()
 
 
 def coloured(logical_id: str, colour: str) -> Mapping[str, Any]:
@@ -155,7 +145,27 @@ def test_the_variable_names_several_files_and_folders(write: Write, monkeypatch:
     two = one.parent.parent / "two.json"
     two.write_text(json.dumps(parameter("tongue", "Patient.communication.language")), encoding="utf-8")
     monkeypatch.setenv(_own_parameters.VARIABLE, os.pathsep.join([str(one.parent), str(two)]))
-    forget()
+    _own_parameters.forget_parameters()
     session = serve([patient("p1", gender="male")])
     assert ids(session, "Patient?eyes=male") == ["p1"]
     assert ids(session, "Patient?tongue=de") == []
+
+
+def test_a_program_registers_them_while_it_runs(tmp_path: Path) -> None:
+    before = serve([coloured("blue", "blue")])
+    assert refusal(before, "Patient?eyes=blue")[0] == 400
+    assert b"eyes" not in get(before, "metadata").body.encode()
+    file = tmp_path / "eyes.json"
+    try:
+        file.write_text("[]", encoding="utf-8")
+        with pytest.raises(ContentError, match=r"eyes\.json"):
+            register_search_parameters(file)
+        file.write_text(json.dumps(parameter("eyes", "Patient.extension.value.ofType(code)")), encoding="utf-8")
+        register_search_parameters(file)
+        register_search_parameters(file)
+        assert ids(before, "Patient?eyes=blue") == ["blue"]
+        assert '"eyes"' in get(serve([]), "metadata").body
+    finally:
+        _own_parameters._REGISTERED.clear()
+        _own_parameters.forget_parameters()
+    assert refusal(before, "Patient?eyes=blue")[0] == 400

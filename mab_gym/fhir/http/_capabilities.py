@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -25,6 +24,7 @@ from mab_gym.fhir.model._definitions import (
 )
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._own_parameters import follows_parameters
 
 SOFTWARE = "mab_gym embedded server"
 FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json")
@@ -86,12 +86,12 @@ def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerO
     return Response(200, body, {"content-type": FHIR_JSON, "content-location": location})
 
 
-@lru_cache(maxsize=4)
+@follows_parameters
 def _text(base_url: str, instant: str) -> str:
     return pretty(capability_statement(base_url, instant))
 
 
-@lru_cache(maxsize=4)
+@follows_parameters
 def capability_statement(base_url: str, instant: str) -> dict[str, Any]:
     """The server's CapabilityStatement; not to be changed, for it is remembered.
 

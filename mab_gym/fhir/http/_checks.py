@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
-from functools import cache
 from math import isinf
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from mab_gym.fhir.model._ids import Key, ReferenceId, parse_id
 from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
 from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._parse import parse_resource, unreadable
 from mab_gym.fhir.model._paths import Node, Path, compile_paths
 from mab_gym.fhir.model._values import LARGEST_NUMBER, exact_numbers
@@ -247,7 +247,7 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
             raise FhirError(400, f"HAPI-1094: Resource {'/'.join(key)} not found, specified in path: {path}")
 
 
-@cache
+@follows_parameters
 def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
     """The references that search parameters follow: the expression, the allowed types, the paths."""
     alternatives = [
@@ -262,7 +262,7 @@ def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tup
     ]
 
 
-@cache
+@follows_parameters
 def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
     """The paths at which search parameters of a kind find values."""
     return [

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mab_gym.errors import ContentError
-from mab_gym.fhir.model._own_parameters import own_parameters
+from mab_gym.fhir.model._own_parameters import _REGISTERED, follows_parameters, forget_parameters, own_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def places(type_name: str) -> Mapping[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-@cache
+@follows_parameters
 def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
     """The search parameters of a resource type by name, in alphabetical order, which is HAPI's.
 
@@ -175,6 +176,29 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
+def register_search_parameters(path: str | Path) -> None:
+    """Makes a user's own search parameters known in this process, as if ``MAB_GYM_SEARCH_PARAMETERS`` named them.
+
+    Args:
+        path: A file with a SearchParameter resource (https://hl7.org/fhir/R4/searchparameter.html) or a Bundle of them,
+            or a folder of such files. They work in searches, sorts, chains, includes and ``metadata``.
+
+    Raises:
+        ContentError: A file is not as it should be; the text names it, and nothing is registered.
+    """
+    place = Path(path).resolve()
+    if place in _REGISTERED:
+        return
+    _REGISTERED.append(place)
+    forget_parameters()
+    try:
+        check_own_parameters()
+    except ContentError:
+        _REGISTERED.remove(place)
+        forget_parameters()
+        raise
+
+
 def check_own_parameters() -> None:
     """Reads a user's own search parameters, so that what is wrong with them is said before anything is answered.
 
@@ -193,7 +217,7 @@ def load_definitions(types: Iterable[str]) -> None:
         elements(resource_type)
 
 
-@cache
+@follows_parameters
 def published_parameters() -> Mapping[str, Mapping[str, Published]]:
     """What FHIR publishes about search parameters, by base (a resource type or its parent) and name."""
     found: dict[str, dict[str, Published]] = {}

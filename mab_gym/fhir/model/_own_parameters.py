@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from mab_gym.errors import ContentError
 
@@ -60,7 +60,30 @@ class OwnParameter(NamedTuple):
     file: Path
 
 
-@cache
+_F = TypeVar("_F", bound=Callable[..., Any])
+_CACHES: list[Any] = []
+_REGISTERED: list[Path] = []
+
+
+def follows_parameters(function: _F, most: int | None = None) -> _F:
+    """Caches a function whose results follow from the search parameters, until further ones are registered.
+
+    Args:
+        function: The function.
+        most: The most results that are kept; None for all.
+    """
+    cached = lru_cache(most)(function)
+    _CACHES.append(cached)
+    return cast("_F", cached)
+
+
+def forget_parameters() -> None:
+    """Empties all caches that follow from the search parameters."""
+    for cached in _CACHES:
+        cached.cache_clear()
+
+
+@follows_parameters
 def own_parameters() -> tuple[OwnParameter, ...]:
     """Gives all own search parameters, read once in a process.
 
@@ -68,7 +91,7 @@ def own_parameters() -> tuple[OwnParameter, ...]:
         ContentError: A file is not as it should be; the text names the file and what would be right.
     """
     found: dict[tuple[str, str], OwnParameter] = {}
-    for place in (*_named(), *_offered()):
+    for place in (*_named(), *_offered(), *_REGISTERED):
         for file in sorted(place.glob("*.json")) if place.is_dir() else (place,):
             for parameter in _read(file):
                 for base in parameter.bases:

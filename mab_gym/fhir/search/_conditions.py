@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
 from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.search._chains import Chain, Reverse, read_chain, read_has, read_missing_behind
 from mab_gym.fhir.search._composites import read_composite, read_missing_composite
 from mab_gym.fhir.search._filter_text import read_filter
@@ -87,4 +87,4 @@ def _make_filters(resource_type: str, name: str, modifier: str, text: str) -> Se
     return [] if wanted is None else [wanted]
 
 
-_remembered_filters = lru_cache(maxsize=4096)(_make_filters)
+_remembered_filters = follows_parameters(_make_filters, 4096)

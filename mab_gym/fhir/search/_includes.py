@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from mab_gym.fhir.model._definitions import SearchParameter, resource_types, sea
 from mab_gym.fhir.model._filter import Filter, PointsToAny
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._values import Reference, Value
 
@@ -255,7 +255,7 @@ def _called(url: str, parameter: SearchParameter, include: Include, resources: R
             yield from (key for _, key in resources.pointing(kind, wanted, MOST_INCLUDES))
 
 
-@cache
+@follows_parameters
 def _links(source_type: str, name: str) -> tuple[tuple[Path, ...], tuple[SearchParameter, ...]]:
     """The paths of a type's references, by one parameter or by all (``*``), and each path's parameter."""
     links = [(path, p) for p in _references(source_type, name) for path in compile_paths(source_type, p.expression)]
@@ -319,7 +319,7 @@ def _source_types(include: Include, resources: Resources) -> Iterable[str]:
     return [include.source_type] if include.source_type else resources.types()
 
 
-@cache
+@follows_parameters
 def _link_parameters(source_type: str, name: str) -> tuple[SearchParameter, ...]:
     """The parameters by which a type refers to others; of those with the same expression, which share links, one."""
     return tuple({p.expression: p for p in _references(source_type, name)}.values())

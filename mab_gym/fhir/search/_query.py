@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
@@ -14,6 +13,7 @@ from mab_gym.fhir.hapi._order import DrivingFilter, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter
 from mab_gym.fhir.model._outcome import FhirError, Issue, Refusal
+from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._chains import Chain, Reverse
@@ -157,7 +157,7 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
     )
 
 
-_remembered_query = lru_cache(maxsize=1024)(_read_query)
+_remembered_query = follows_parameters(_read_query, 1024)
 
 
 def shown_as(query: Query, control: Mapping[str, str]) -> Query:
