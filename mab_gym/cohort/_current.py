@@ -81,7 +81,7 @@ cases has one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class AssignedScenarios:
     """The scenarios of all profiles; the second axis follows `CODES`.
 
     Attributes:
@@ -99,7 +99,7 @@ class Assignment:
     days: Ints
 
 
-def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> Assignment:
+def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> AssignedScenarios:
     """Assigns the scenarios to a cohort's profiles.
 
     Args:
@@ -124,7 +124,7 @@ def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> A
     rng = stream(seed, SITUATIONS, len(CODES))
     inside = (newest[:, :3] <= DAY_MINUTES).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
-    return Assignment(scenario, newest, value, withdrawn, days)
+    return AssignedScenarios(scenario, newest, value, withdrawn, days)
 
 
 def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:
