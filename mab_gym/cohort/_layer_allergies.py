@@ -1,4 +1,4 @@
-"""Allergies of a layer: of one person and of somebody who is taken for them, some of them entered in error or refuted."""
+"""Allergies of a layer: of one person and of somebody who is taken for them, some entered in error or refuted."""
 
 from __future__ import annotations
 

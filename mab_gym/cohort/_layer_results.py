@@ -47,8 +47,8 @@ _OTHER_RATIOS: Final = (11, 25, 33, 40, 62, 115)
 def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[str, int]:
     """Chooses who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
 
-    Everybody else who takes it has had a venous thromboembolism: three months of treatment at least, at the same target of
-    2.0 to 3.0 (Kearon et al., Chest 2016;149:315-352).
+    All others who take it have had a venous thromboembolism: three months of treatment at least, at the same target
+    of 2.0 to 3.0 (Kearon et al., Chest 2016;149:315-352).
     """
     rng = stream(seed, LAYER, Topic.WARFARIN)
     chance = rng.random_sample(len(profiles))
