@@ -23,7 +23,7 @@ from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._scenarios import assign, some
 from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
-from mab_gym.cohort._streams import SITUATIONS, Bools, Floats, Ints, apportion, stream
+from mab_gym.cohort._streams import SCENARIOS, Bools, Floats, Ints, apportion, stream
 
 _MINUTES: Final = {"y": 365 * DAY_MINUTES, "d": DAY_MINUTES, "h": HOUR_MINUTES, "m": 1}
 
@@ -81,7 +81,7 @@ cases has one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class AssignedScenarios:
     """The scenarios of all profiles; the second axis follows `CODES`.
 
     Attributes:
@@ -99,7 +99,7 @@ class Assignment:
     days: Ints
 
 
-def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> Assignment:
+def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> AssignedScenarios:
     """Assigns the scenarios to a cohort's profiles.
 
     Args:
@@ -111,7 +111,7 @@ def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> A
     scenario, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
     withdrawn = np.zeros((patients, len(CODES)), dtype=np.bool_)
     for column, (code, table) in enumerate(zip(CODES, TABLES, strict=True)):
-        rng = stream(seed, SITUATIONS, column)
+        rng = stream(seed, SCENARIOS, column)
         standing = _standing(rng, code, traits, usual)
         scenario[:, column] = _by_standing(rng, table, standing)
         ages = np.array([(each.youngest, each.oldest) for each in table], dtype=np.int64)[scenario[:, column]]
@@ -121,10 +121,10 @@ def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> A
         newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
         value[:, column] = _newest_values(rng, code, [table[each] for each in scenario[:, column]], usual, standing)
         withdrawn[:, column] = some(rng, scenario[:, column], _WITHDRAWN)
-    rng = stream(seed, SITUATIONS, len(CODES))
+    rng = stream(seed, SCENARIOS, len(CODES))
     inside = (newest[:, :3] <= DAY_MINUTES).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
-    return Assignment(scenario, newest, value, withdrawn, days)
+    return AssignedScenarios(scenario, newest, value, withdrawn, days)
 
 
 def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Allergies of a layer: of one person and of whoever is taken for them, some of them entered in error or refuted."""
+"""Allergies of a layer: of one person and of somebody who is taken for them, some entered in error or refuted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mab_gym.cohort._streams import LAYER, stream
 
 
 class _Allergies(NamedTuple):
-    """A scenario: the allergy in the person's own chart, and the one of whoever is taken for them.
+    """A scenario: the allergy in the person's own chart, and the one of somebody who is taken for them.
 
     Attributes:
         own: ``confirmed``, ``void`` (entered in error or refuted), or empty for none.

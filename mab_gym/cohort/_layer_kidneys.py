@@ -90,7 +90,7 @@ def _clearances(rng: RandomState, profiles: Sequence[Someone], weights: Sequence
     slots = np.repeat(list(_PER_HUNDRED), apportion(len(profiles), per_hundred))
     cost = np.stack([_costs(*each, slots) for each in zip(profiles, weights, strict=True)])
     queue = by_fit(cost + 0.01 * rng.random_sample(cost.shape))
-    # Among few people there may be nobody whom a clearance fits.
+    # Among few people, a clearance may fit nobody.
     fitting = np.where(cost[queue, np.arange(len(queue))] < _TOO_MUCH, slots, _OWN)
     return np.array([*assign(fitting, queue).values()], dtype=np.int64)
 

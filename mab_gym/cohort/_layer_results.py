@@ -47,8 +47,8 @@ _OTHER_RATIOS: Final = (11, 25, 33, 40, 62, 115)
 def on_warfarin(seed: int, profiles: Sequence[Someone], share: float) -> dict[str, int]:
     """Chooses who takes warfarin, and how many minutes ago they began: those with atrial fibrillation first.
 
-    Whoever else takes it has had a venous thromboembolism: three months of treatment at least, at the same target of
-    2.0 to 3.0 (Kearon et al., Chest 2016;149:315-352).
+    All others who take it have had a venous thromboembolism: three months of treatment at least, at the same target
+    of 2.0 to 3.0 (Kearon et al., Chest 2016;149:315-352).
     """
     rng = stream(seed, LAYER, Topic.WARFARIN)
     chance = rng.random_sample(len(profiles))
@@ -106,14 +106,7 @@ def _way_there(rng: RandomState, ratio: int, age: int, began: int) -> list[tuple
 
 
 class _Report(NamedTuple):
-    """A haemoglobin, in 1/10 g/dL.
-
-    Attributes:
-        status: Its status now.
-        reported: The value as first reported.
-        stands: The value as it stands now.
-        level: The person's usual value, in g/dL.
-    """
+    """A haemoglobin, in 1/10 g/dL, as first reported and as it stands now; and the person's usual one, in g/dL."""
 
     status: str
     reported: int
@@ -149,7 +142,7 @@ def _haemoglobin_rows(rng: RandomState, someone: Someone, scenario: _Report, lay
 
 
 def _reported(rng: RandomState, resource: Resource, scenario: _Report, age: int) -> Resource:
-    """A result with its status, and a note on what it was before."""
+    """A result with its status, and a note on its earlier value."""
     status = scenario.status
     if status == "final":
         return resource

@@ -30,8 +30,8 @@ class Bounds:
         least_age: Completed years from which on it occurs.
         greatest_age: Completed years until which it occurs.
         most: How often one person has it within the chart at most; 0 where that is open.
-        apart: Least number of days between two of them.
-        episode: Days within which further records count as the same one.
+        days_apart: Least number of days between two of them.
+        episode_days: Days within which further records count as the same one.
         needs: Long-term conditions or drugs; one of them is needed.
     """
 
@@ -40,8 +40,8 @@ class Bounds:
     least_age: int = 0
     greatest_age: int = 120
     most: int = 0
-    apart: int = 0
-    episode: int = 0
+    days_apart: int = 0
+    episode_days: int = 0
     needs: tuple[str, ...] = ()
 
 
@@ -74,7 +74,7 @@ def beyond_limits(codes: Sequence[str], kind: Ints, patient: Ints, time: Ints, p
             has = np.any([profiles.traits[key] for key in limits.needs], axis=0)
             bad |= ~has[patient[rows]]
         broken[rows[bad]] = True
-        if limits.most or limits.apart:
+        if limits.most or limits.days_apart:
             broken[list(_too_many(limits, rows[~bad], patient, time))] = True
     return broken
 
@@ -86,9 +86,9 @@ def _too_many(limits: Bounds, rows: Ints, patient: Ints, time: Ints) -> Iterator
     for row, owner, moment in zip(order.tolist(), patient[order].tolist(), time[order].tolist(), strict=True):
         if owner != who:
             who, count = owner, 0
-        if count and moment - begun < limits.episode * DAY:
+        if count and moment - begun < limits.episode_days * DAY:
             last = moment
-        elif count and (moment - last < limits.apart * DAY or (limits.most and count >= limits.most)):
+        elif count and (moment - last < limits.days_apart * DAY or (limits.most and count >= limits.most)):
             yield row
         else:
             begun = last = moment

@@ -159,7 +159,7 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
 
 @cache
 def _about(spec: Spec) -> Mapping[str, Any]:
-    """All that the archive of a cohort says of itself, but for what it holds."""
+    """The description that a cohort's archive holds of itself, without the counts."""
     size = {} if isinstance(spec, CohortSpec) else _facts(spec.base)
     return {**size, **_facts(spec), "generator": GENERATOR_VERSION}
 

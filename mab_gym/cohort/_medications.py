@@ -77,7 +77,7 @@ class Drug:
         route: As written in orders.
         doses: The doses in use, the usual one first.
         indications: How likely somebody with the condition takes it for good.
-        stay: Weight among the orders of a day on a ward, for whoever has none of the ``reasons``.
+        stay: Weight among the orders of a day on a ward, for people with none of the ``reasons``.
         reasons: Factor on that weight by reason for the stay.
         intensive: Factor on that weight in intensive care.
         visit: Weight among the orders of a visit, where a drug that is taken for good has 1.
@@ -117,7 +117,7 @@ def may_take(key: str, *, codes: frozenset[str], female: bool, age: int) -> bool
 
     Args:
         key: The drug.
-        codes: ICD-10-CM codes of what is known of them.
+        codes: ICD-10-CM codes of their conditions.
         female: Their sex.
         age: Their age.
     """

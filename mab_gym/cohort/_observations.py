@@ -142,7 +142,7 @@ def _more_panels(rng: RandomState, short: Ints, contacts: Contacts) -> tuple[Int
 
 
 def _members(kind: Ints) -> tuple[Ints, Ints]:
-    """The single measurements of panels of the given kinds: which panel each belongs to, and what is measured."""
+    """The single measurements of panels of the given kinds: the panel and the number of each."""
     panel, member = counted(_SIZES[kind])
     return panel, _MEMBERS[_STARTS[kind[panel]] + member]
 

@@ -36,7 +36,7 @@ class ProcedureKind:
         reasons: Factor on the weights by reason for a stay.
         hours: How long it takes, where that is recorded as a period; 0 where a point in time is.
         only: "F" or "M" where it is done for one sex alone.
-        rare: True if it is done only for those whom ``traits`` name.
+        rare: True if it is done only for people with one of the ``traits``.
     """
 
     code: str
@@ -58,7 +58,7 @@ class ProcedureKind:
 
 
 KINDS: Final = read_table("procedures.csv", ProcedureKind)
-"""The first stands in the place of what cannot be (see `mab_gym.cohort._limits`)."""
+"""The kinds of procedures. The first takes the place of one that breaks its limits (`mab_gym.cohort._limits`)."""
 
 _CONTACT, _STATUS = choices("Procedure.contact").weights[""], choices("Procedure.status")
 

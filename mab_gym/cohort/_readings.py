@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._current import CODES, TABLES, Assignment, Current
+from mab_gym.cohort._current import CODES, TABLES, AssignedScenarios, Current
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._spec import DAY, DAY_MINUTES, FIRST, HOUR, HOUR_MINUTES, MINUTE, NOW
@@ -72,7 +72,7 @@ class Readings(NamedTuple):
     since: Ints
 
 
-def draw_readings(rng: RandomState, assigned: Assignment, first: int, usual: Floats) -> Readings:
+def draw_readings(rng: RandomState, assigned: AssignedScenarios, first: int, usual: Floats) -> Readings:
     """The newest readings of a block of patients, some older ones before them included.
 
     Args:

@@ -109,7 +109,7 @@ def _drift(rng: RandomState, patient: Ints, number: Ints, time: Ints) -> Floats:
 
 
 def _derive(rng: RandomState, whole: Ints, number: Ints, female: Bools, years: Floats) -> None:
-    """Fills in what follows from other members of the panel, so that the sums in a chart come out."""
+    """Fills in values that follow from others of the panel, so that the sums in a chart come out."""
 
     def rows(code: str) -> Ints:
         return np.flatnonzero(number == NUMBER[code])

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-PEOPLE, PROFILES, SITUATIONS, ENCOUNTERS, OBSERVATIONS, CONDITIONS, PROCEDURES, MEDICATIONS, LOADING, LAYER = range(10)
+PEOPLE, PROFILES, SCENARIOS, ENCOUNTERS, OBSERVATIONS, CONDITIONS, PROCEDURES, MEDICATIONS, LOADING, LAYER = range(10)
 """The streams' numbers: one for each part, so that a change in one part leaves the others' draws alone."""
 
 

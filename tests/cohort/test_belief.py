@@ -82,7 +82,7 @@ def test_procedures_fit_age_and_number(below: Cohort) -> None:
             assert np.bincount(patients[rows]).max() <= limits.most, code
         for patient in np.unique(patients[rows]):
             gaps = np.diff(np.sort(times[rows][patients[rows] == patient]))
-            assert not len(gaps) or gaps.min() >= limits.apart * 86400, code
+            assert not len(gaps) or gaps.min() >= limits.days_apart * 86400, code
     assert len(seen) >= 0.8 * sum(bounds.table == "procedure" for bounds in BOUNDS.values())
 
 
