@@ -17,11 +17,14 @@ from __future__ import annotations
 
 import random
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
+from mab_gym._content import bundled_folder
 from mab_gym.errors import UsageError
 from mab_gym.tasking._definitions import CATALOGUE
 from mab_gym.tasking._family import Family
@@ -36,6 +39,7 @@ Words = tuple[str, str]
 
 _PERTURBED = 12
 """The number of newest results of a kind that get other values."""
+# Quotations and dates look the same in any prompt, so these patterns are no part of the content.
 _QUOTED = re.compile(r'("[^"]*")')
 _MOMENT = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?")
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
@@ -156,34 +160,20 @@ def _outside_quotes(text: str, change: Callable[[str], str]) -> str:
     return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
 
 
-_PHRASES: Sequence[tuple[str, Sequence[str]]] = (
-    (r"\bthe patient with the MRN (\w+)", (r"patient \1", r"the patient whose MRN is \1", r"MRN \1")),
-    (r"\bthe patient named\b", ("a patient called", "our patient", "the person named")),
-    (r"\bWhat is the most recent\b", ("Which is the latest", "Please tell me the newest", "What is the last")),
-    (r"\bWhat is the\b", ("Please tell me the", "I need the", "Could you look up the")),
-    (r"\bmost recent\b", ("latest", "newest")),
-    (r"\bHow old is\b", ("What is the age of", "Please tell me the age of")),
-    (r"\bCheck the\b", ("Look up the", "Please check the", "Have a look at the")),
-    (r"\bwithin the last 24 hours\b", ("in the past 24 hours", "over the past 24 hours")),
-    (r"\bover the last 24 hours\b", ("in the past 24 hours", "for the past 24 hours")),
-    (r"\bIf it is low\b", ("Should it be low", "In case it is low")),
-    (r"\bIf it is not low\b", ("Should it not be low", "Otherwise")),
-    (r"\bPlease record it\b", ("Please put it into the chart", "Record it, please", "Please document it")),
-    (r"\bI have just measured the\b", ("I just took the", "Just now I measured the")),
-    (r"\bborn on\b", ("date of birth", "with the date of birth")),
-    (r"\bPut this into the free text\b", ("Write this into the free text", "The free text is to hold this")),
-)
-_FRAMES = ("{}", "{}", "Good morning. {}", "{} Thank you.", "Please help me with this: {}", "From the ward: {}")
+@cache
+def _rewordings() -> dict[str, Any]:
+    """Reads the frames and phrases of the variant ``reworded``, which belong to the content."""
+    return tomllib.loads((bundled_folder("tasks") / "rewordings.toml").read_text(encoding="utf-8"))
 
 
 def _reworded(setting: _Setting, staging: Staging) -> Staging:
     def other(text: str) -> str:
-        for pattern, choices in _PHRASES:
-            text = re.sub(pattern, setting.rng.choice(choices), text)
+        for phrase in _rewordings()["phrases"]:
+            text = re.sub(phrase["pattern"], setting.rng.choice(phrase["words"]), text)
         return text
 
     context, question = staging.words
-    question = setting.rng.choice(_FRAMES).format(_outside_quotes(question, other))
+    question = setting.rng.choice(_rewordings()["frames"]).format(_outside_quotes(question, other))
     return replace(staging, words=(context, question))
 
 
