@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 """Files beside docs/ that are pages of the site."""
 REPOSITORY = "https://github.com/mab-gym/mab-gym/blob/main/"
-"""Where links lead that go to what is no page of the site."""
+"""The address of files that are no page of the site."""
 DRAWING = "figures/architecture.svg"
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)")
 

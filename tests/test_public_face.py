@@ -18,6 +18,7 @@ import pytest
 import mab_gym
 from mab_gym.errors import NotInstalledError
 
+
 def _modules() -> list[str]:
     """All modules without an underscore in their path, whether what they need is installed or not."""
     names, folders = ["mab_gym"], [("mab_gym.", list(mab_gym.__path__))]
