@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 """Files beside docs/ that are pages of the site."""
 REPOSITORY = "https://github.com/mab-gym/mab-gym/blob/main/"
-"""Where links lead that go to what is no page of the site."""
+"""The address of files that are no page of the site."""
 DRAWING = "figures/architecture.svg"
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)")
 
@@ -71,8 +71,14 @@ def rooms() -> dict[str, list[str]]:
 def _about(module: str) -> str:
     """A module's docstring as Markdown."""
     text = ast.get_docstring(ast.parse(_source(module).read_text(encoding="utf-8"))) or ""
-    text = re.sub(r"^(=+ +=+\n.*?\n=+ +=+)$", r"```text\n\1\n```", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^=+ +=+\n(.*?)\n=+ +=+$", _as_table, text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"``(.+?)``", r"`\1`", text)
+
+
+def _as_table(match: re.Match[str]) -> str:
+    """A simple table of reStructuredText as one of Markdown."""
+    rows = [re.split(r" {2,}", line, maxsplit=1) for line in match[1].splitlines()]
+    return "\n".join(["| | |", "|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _api_page(modules: list[str], public: dict[str, list[str]]) -> Iterator[str]:
@@ -145,8 +151,27 @@ def _relative(target: str, page: str) -> str:
     return "../" * page.count("/") + target
 
 
+def _linked(content: str, room: str) -> str:
+    """Makes links of the public classes and modules that an API page names."""
+    there: dict[str, str] = {}
+    for module, names in public_modules().items():
+        home = ".".join(module.split(".")[:2])
+        there[module] = f"{home}.html" + (f"#{module.replace('.', '')}" if module != home else "")
+        for name in (each for each in names if each[0].isupper()):
+            there[f"{module}.{name}"] = f"{home}.html#{module}.{name}"
+            if home == room or name not in there:
+                there[name] = f"{home}.html#{module}.{name}"
+
+    def link(match: re.Match[str]) -> str:
+        return f'<a href="{there[match[1]]}">{match[0]}</a>' if match[1] in there else match[0]
+
+    return re.sub(r"<code>([\w.]+)</code>(?!</a>)", link, content)
+
+
 def on_page_content(content: str, page: Page, **_: object) -> str:
-    """Puts the drawing itself in the place of its image, so that it takes the page's colours."""
+    """Links the names of API pages; puts the drawing in the place of its image, so that it takes the page's colours."""
+    if page.file.src_uri.startswith("api/mab_gym"):
+        return _linked(content, page.file.src_uri.removeprefix("api/").removesuffix(".md"))
     image = re.search(rf'<img alt="([^"]*)" src="[^"]*{DRAWING}" ?/?>', content)
     if image is None:
         return content

@@ -18,9 +18,6 @@ import pytest
 import mab_gym
 from mab_gym.errors import NotInstalledError
 
-PROGRAMS = {"mab_gym.cli.app", "mab_gym.cli"}
-"""The command line: its commands are public, and no name of its modules is."""
-
 
 def _modules() -> list[str]:
     """All modules without an underscore in their path, whether what they need is installed or not."""
@@ -34,7 +31,7 @@ def _modules() -> list[str]:
             names.append(module.name)
             if module.ispkg:
                 folders.append((f"{module.name}.", [str(Path(folder) / name) for folder in path]))
-    return sorted(set(names) - PROGRAMS)
+    return sorted(names)
 
 
 MODULES = _modules()
