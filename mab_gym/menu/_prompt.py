@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 
 from mab_gym.menu._orders import OrderForm, read_forms
 
-# These patterns know the wording of the bundled prompts on purpose. The menu may read only what every agent is shown, so
-# families cannot give it their facts in another form. A family in other words is played with a shorter menu.
+# These patterns know the wording of the bundled prompts on purpose. The menu may read only what every agent is shown,
+# so families cannot give it their facts in another form. A family in other words is played with a shorter menu.
 _NUMBER = r"\d+(?:\.\d+)?"
 _BASE = re.compile(r"base address is (\S+?)/?\s")
 _PARTS = re.compile(r"\nContext: (.*)\n\nTask: (.*)\Z", re.DOTALL)
