@@ -1,4 +1,4 @@
-"""What a real server draws by chance, drawn here from a counter: equal requests give equal bytes."""
+"""Ids that a real server draws at random; here they come from a counter, so that equal requests give equal bytes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class CounterIds:
-    """A source of ids that look random and begin anew with every session.
+    """A source of ids that look random and are the same in every session.
 
     Args:
-        first: Which draw is the first; far apart, two sources never draw the same.
+        first: The number of the first id; two sources with numbers far apart never give the same id.
     """
 
     __slots__ = ("_drawn",)
 
     def __init__(self, first: int = 1) -> None:
-        self._drawn = count(first)  # threads that read beside one another draw different ones
+        self._drawn = count(first)  # safe to share: two threads never get the same number
 
     def uuid(self) -> str:
-        """An id in the form of a random UUID."""
+        """Returns an id in the form of a random UUID."""
         text = self._next().hex()
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
     def text(self, length: int) -> str:
-        """Up to 16 letters and digits."""
+        """Returns an id of up to 16 letters and digits."""
         return "".join(_ALPHABET[byte % 62] for byte in self._next())[:length]
 
     def _next(self) -> bytes:

@@ -1,7 +1,8 @@
-"""HAPI's hashes: those that its database sorts by where a search names several codes, and those of Java's sets.
+"""The hashes that decide orders in HAPI: those of its search indexes, and those of Java's hash sets.
 
-Source of the former: ``SearchParamHash`` of HAPI FHIR 7.6: Guava's ``murmur3_128(0)`` over the URL-escaped parts, each
-followed by a bar; the first eight bytes, little-endian, as a signed number.
+HAPI finds several codes in the order of their index hashes. Source: ``SearchParamHash`` of HAPI FHIR 7.6, which is
+Guava's ``murmur3_128(0)`` over the URL-escaped parts, each followed by a bar; the first eight bytes, little-endian, as
+a signed number.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ _C1, _C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
 
 @lru_cache(maxsize=4096)
 def index_hash(*parts: str) -> int:
-    """The hash of a resource type, a search parameter's name and what is indexed.
+    """Returns the hash of a resource type, a search parameter's name and an indexed value.
 
     Args:
-        parts: As in ``("Observation", "code", "K")``; with a system ``("Observation", "code", system, "K")``.
+        parts: As in ``("Observation", "code", "K")`` or, with a system, ``("Observation", "code", system, "K")``.
     """
     value = _murmur3_128("".join(encode(part) + "|" for part in parts).encode())
     return value - (1 << 64) if value >> 63 else value
@@ -31,7 +32,7 @@ def index_hash(*parts: str) -> int:
 
 @lru_cache(maxsize=4096)
 def string_hash(text: str) -> int:
-    """Java's ``String.hashCode``, without a sign."""
+    """Returns Java's ``String.hashCode``, without a sign."""
     value = 0
     for character in text:
         value = 31 * value + ord(character) & 0xFFFFFFFF
@@ -39,7 +40,7 @@ def string_hash(text: str) -> int:
 
 
 def _murmur3_128(data: bytes) -> int:
-    """The first 64 bits of MurmurHash3 x64 128 with seed 0 (Austin Appleby, public domain)."""
+    """Returns the first 64 bits of MurmurHash3 x64 128 with seed 0 (Austin Appleby, public domain)."""
     h1 = h2 = 0
     body = len(data) & ~15
     for start in range(0, body, 16):

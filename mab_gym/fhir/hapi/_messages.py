@@ -1,4 +1,4 @@
-"""Words that several of HAPI's refusals have in common."""
+"""The texts of refusals that HAPI gives in several places."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def unknown_parameter_text(resource_type: str, name: str, code: str) -> str:
 
 
 def listed_parameters(resource_type: str) -> str:
-    """A resource type's search parameters as HAPI's messages list them."""
+    """Returns a resource type's search parameters as HAPI's messages list them."""
     return ", ".join(sorted({*search_parameters(resource_type), "_id", "_lastUpdated"}))

@@ -1,15 +1,15 @@
-"""In which order HAPI finds what it is not asked to sort: the order of the index that its database reads first.
+"""The order of unsorted results in HAPI: that of the index which its database reads first.
 
-HAPI's H2 starts from one of the tables that a search touches and reads it by an index, so unsorted results come in that
-index's order, ties in load order. Which table that is follows from H2's cost estimates; the rules below were read off
-``EXPLAIN`` of HAPI 7.6's statements and hold for the shapes of search that FHIR clients make:
+HAPI's database H2 begins with one of the tables of a search and reads it by an index, so that unsorted results come in
+the order of that index, equals in load order. H2 chooses the table by its cost estimates. The rules below were taken
+from ``EXPLAIN`` of HAPI 7.6's statements and hold for the searches that FHIR clients make:
 
 * ids before strings before tokens before dates before quantities before references;
 * strings come by their normalized text, one code alone in load order, several codes by their hash (`index_hash`),
   dates by day (searches with a time of day: by instant), quantities by value, several references by their target;
 * a chain is read from its far end where a text or a date is asked for there, or where nothing of its own comes first;
   a ``_has`` always is;
-* ``:not`` and ``:missing`` make HAPI read the resources themselves, in load order.
+* with ``:not`` or ``:missing``, HAPI reads the resources themselves, in load order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Key = Callable[[Any], Any]
 
 _LAST = np.iinfo(np.int64).max
 _NEVER = 1 << 53
-"""Greater than any field of a `Period`."""
+"""A number greater than any field of a `Period`."""
 _DATE_KEYS: dict[str, tuple[int, ...]] = {
     "low_day": (LOW_DAY, HIGH_DAY), "high_day": (HIGH_DAY,), "low": (LOW, HIGH), "high": (HIGH,),
 }  # fmt: skip
@@ -47,10 +47,10 @@ class DrivingFilter:
 
     Attributes:
         wanted: The filter.
-        key: Of an indexed value, what the index sorts by.
-        kind: ``value`` for what only ``key`` can tell; for dates ``low_day``, ``high_day``, ``low`` or ``high``, the
-            part of the period that the index sorts by; for references ``target``, the place of what they point to.
-        then: What the database reads next, whose order decides between equals.
+        key: Returns the part of an indexed value that the index sorts by.
+        kind: The index: for dates ``low_day``, ``high_day``, ``low`` or ``high``, the part of the period that it sorts
+            by; ``target`` for references, which come in the load order of their targets; else ``value``.
+        then: The filter that the database reads next; its order decides between equals.
     """
 
     wanted: Filter
@@ -60,10 +60,10 @@ class DrivingFilter:
 
 
 def choose_driver(resource_type: str, filters: Sequence[Filter]) -> DrivingFilter | None:
-    """The filter that HAPI reads by, or None where that leaves load order.
+    """Returns the filter that HAPI reads by, or None for load order.
 
     Args:
-        resource_type: What is searched.
+        resource_type: The type searched.
         filters: All filters in alphabetical order of their parameters, chains resolved (``ranks``).
     """
     if any(f.negated or f.either or f.missing is not None or (f.ids is not None and f.ranks is None) for f in filters):
@@ -107,7 +107,7 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> DrivingFilte
 
 
 def choose_driver_of_sorted(resource_type: str, filters: Sequence[Filter]) -> DrivingFilter | None:
-    """The filter that decides between equals of a sorted search.
+    """Returns the filter that decides between equals of a sorted search, or None for load order.
 
     A single parameter leaves load order there, and so do quantities beside a reference.
     """
@@ -138,7 +138,7 @@ def _string_driver(wanted: Filter) -> DrivingFilter:
 
 
 def _token_driver(resource_type: str, wanted: Filter) -> DrivingFilter | None:
-    """Several codes come by the hash that HAPI looks them up by; one code, or mixed forms, in load order."""
+    """Several codes come in the order of HAPI's hashes; one code, or codes of mixed forms, in load order."""
     parts = [read_token(part) for part in wanted.alternatives]
     if wanted.parameter.is_flag:
         return None
@@ -153,7 +153,7 @@ def _token_driver(resource_type: str, wanted: Filter) -> DrivingFilter | None:
 
 
 def _uri_driver(resource_type: str, wanted: Filter) -> DrivingFilter | None:
-    """Several URIs come by their hash; those above others as they are written."""
+    """Several URIs come in the order of HAPI's hashes; with ``:above`` they are sorted as texts."""
     if wanted.modifier == "above":
         return DrivingFilter(wanted, _itself)
     name = wanted.parameter.name
@@ -199,15 +199,15 @@ def arrange(
     values: ValuesOf,
     position: Callable[[Any], int | None],
 ) -> Rows:
-    """Puts hits into the order of the driver's index.
+    """Returns hits in the order of an index.
 
     Args:
-        driver: What is read by.
+        driver: The filter that HAPI reads by.
         table: The snapshot.
-        hits: In load order.
-        ids: Gives the hits' logical ids.
-        values: Of one hit, all values of a parameter.
-        position: Of a reference, the place of what it points to in load order.
+        hits: The hits in load order.
+        ids: Returns the hits' logical ids.
+        values: Returns all values of a parameter in one hit.
+        position: Returns the place of a reference's target in load order.
     """
     if driver.kind == "target":
         driver = DrivingFilter(driver.wanted, position)
@@ -221,7 +221,7 @@ def arrange(
 
 
 def _index_keys(driver: DrivingFilter, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
-    """Numbers that sort as the index does."""
+    """Returns numbers that sort as the index does."""
     if driver.kind in _DATE_KEYS:
         fields = date_fields(table, hits, driver.wanted.parameter, _DATE_KEYS[driver.kind], values)
         if fields is not None:
@@ -230,10 +230,10 @@ def _index_keys(driver: DrivingFilter, table: BaseTable | None, hits: Rows, valu
 
 
 def _apart(fields: Sequence[Keys]) -> list[Keys]:
-    """Columns that sort as several dates do, in smaller numbers: the first, and how far each lies from the one before.
+    """Returns columns that sort as dates do, in smaller numbers: the first, and the distance of each to the one before.
 
-    Half a million periods of a second each then fit into one number a row, and none has to be ranked. The columns are
-    changed in their place: each takes megabytes.
+    Half a million short periods then fit into one number for each row, and none has to be ranked. The columns are
+    changed in place: each takes megabytes.
     """
     for field in fields:
         field[field == NO_PERIOD] = _NEVER
@@ -243,7 +243,7 @@ def _apart(fields: Sequence[Keys]) -> list[Keys]:
 
 
 def _least(driver: DrivingFilter, values: Sequence[Value]) -> list[Any]:
-    """The first of a resource's rows in the index, among those that the filter asks for."""
+    """Returns the least key of a resource in the index, among the values that the filter asks for."""
     wanted = driver.wanted
     keys = [driver.key(value) for value in values if any(predicate(value) for predicate in wanted.predicates)]
     return sorted(key for key in keys if key is not None)[:1]

@@ -30,11 +30,11 @@ def searchset(
     Args:
         bundle_id: The search's id.
         last_updated: When the search was made, as an instant with milliseconds.
-        total: The number of matches, or None where HAPI does not say it.
+        total: The number of matches, or None if HAPI does not give it.
         links: Relations and URLs.
-        entries: For each match its full URL and the resource's JSON, four blanks in.
-        subsetted: Whether to tag the Bundle as holding parts of resources only.
-        included: The same for resources that the matches bring along.
+        entries: The full URL of each match and its JSON, indented by four blanks.
+        subsetted: True if the Bundle is tagged as holding only parts of resources.
+        included: Full URLs and JSON of the resources that the matches bring along.
     """
     listed: list[str] = []
     for mode, found in (("match", entries), ("include", included)):
@@ -51,7 +51,7 @@ class HistoryEntry(NamedTuple):
         full_url: The resource's URL.
         name: Its type and id, as in ``Patient/S1``.
         version: The version, from 1.
-        text: Its JSON, four blanks in; empty where it is a deletion.
+        text: Its JSON, indented by four blanks; empty for a deletion.
     """
 
     full_url: str
@@ -73,11 +73,11 @@ def history_bundle(
 
     Args:
         bundle_id: The Bundle's id.
-        last_updated: When it was asked for.
+        last_updated: The time of the request, as an instant with milliseconds.
         links: Relations and URLs.
-        total: How many versions there are, or None where HAPI does not say it.
+        total: The number of versions, or None if HAPI does not give it.
         entries: The versions to show, the newest first.
-        subsetted: Whether to tag the Bundle as holding parts only.
+        subsetted: True if the Bundle is tagged as holding only parts of resources.
     """
     listed: list[str] = []
     for entry in entries:
@@ -95,9 +95,9 @@ def _bundle(
     *,
     subsetted: bool,
 ) -> str:
-    """Writes a Bundle around its entries, which are ready, in pieces, but for the braces at either end.
+    """Writes a Bundle around its entries, which are finished except for the braces at both ends.
 
-    The pieces are put together once: a large page is not to be held several times over.
+    The pieces are joined once, so that a large page is not held several times.
     """
     tag = f",\n    {_TAG.strip()}" if subsetted else ""
     parts = [

@@ -1,7 +1,7 @@
 """``GET metadata``: the CapabilityStatement, in the form in which HAPI FHIR 7.6 publishes its own.
 
 Source: FHIR R4, https://hl7.org/fhir/R4/capabilitystatement.html; order and wording are those of HAPI's
-``ServerCapabilityStatementProvider``. It says what this server does, which is less than what HAPI does.
+``ServerCapabilityStatementProvider``. It lists what this server does, which is less than HAPI does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SOFTWARE = "mab_gym embedded server"
 FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json")
 SYSTEM_INTERACTIONS = ("transaction", "history-system")
 INTERACTIONS = ("search-type", "update", "vread", "read", "history-instance", "delete", "history-type", "create")
-"""HAPI lists ``patch``, too."""
+"""HAPI lists ``patch`` as well."""
 
 _BEHAVIOUR = {
     "versioning": "versioned-update",
@@ -44,21 +44,21 @@ _OWN_PARAMETERS = {
     "_language": "The language of the resource",
     "_filter": "Search the contents of the resource's data using a filter",
 }
-"""What HAPI adds to the parameters that the specification defines."""
+"""The parameters that HAPI adds to those of the specification."""
 _REFUSED = ("_content", "_text", "_language")
-"""Parameters that HAPI lists and refuses none the less, as this server does (HAPI-1192, HAPI-1223)."""
+"""The parameters that HAPI lists but refuses, as this server does (HAPI-1192, HAPI-1223)."""
 _OPERATIONS: Mapping[str, Sequence[str]] = {
     "Encounter": ["everything"],
     "Observation": ["lastn"],
     "Patient": ["everything"],
 }
-"""The operations that single types have; every one has ``meta``, too."""
+"""The operations of single types; every type also has ``meta``."""
 
 _META = "Request a list of tags, profiles, and security labels for a specfic resource instance"
 
 
 def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerOrigin) -> Response:
-    """Answers ``GET metadata``; HAPI takes no notice of parameters that it does not know, ``mode`` among them.
+    """Answers ``GET metadata``; HAPI ignores parameters that it does not know, such as ``mode``.
 
     Raises:
         FhirError: HAPI refuses the request, or this server does not have the format.
@@ -93,7 +93,7 @@ def _text(base_url: str, instant: str) -> str:
 
 @follows_parameters
 def capability_statement(base_url: str, instant: str) -> dict[str, Any]:
-    """The server's CapabilityStatement; not to be changed, for it is remembered.
+    """Returns the server's CapabilityStatement; it is remembered, so do not change it.
 
     Args:
         base_url: The server's base, without a slash at its end.
@@ -123,7 +123,7 @@ def capability_statement(base_url: str, instant: str) -> dict[str, Any]:
 
 
 def answered_parameters(resource_type: str) -> dict[str, SearchParameter]:
-    """The search parameters of a type that searches really answer."""
+    """Returns the search parameters of a type that searches really answer."""
     return {
         name: parameter
         for name, parameter in search_parameters(resource_type).items()
@@ -169,7 +169,7 @@ def _resource(kind: str, pointing: list[str]) -> dict[str, Any]:
 
 
 def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[dict[str, str]]:
-    """``searchParam``, in the order of HAPI's map, which has been filled in the order of the specification."""
+    """Returns ``searchParam`` in the order of HAPI's hash map, filled in the order of the specification."""
     published = published_parameters()
     known = {**published["Resource"], **published["DomainResource"], **published.get(kind, {})}
     del known["_query"]

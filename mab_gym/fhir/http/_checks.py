@@ -1,6 +1,6 @@
-"""What HAPI FHIR 7.6 checks and changes before it stores a resource that a client sends.
+"""Checks and changes a resource that a client sends, as HAPI FHIR 7.6 does before it stores it.
 
-`read_body` reads what was sent, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
+`read_body` reads the body, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
 the body, the resource types that references name (422), amounts and dates that it cannot index (500), the references
 themselves (400), numbers that are too large for its database (409).
 """
@@ -24,16 +24,16 @@ from mab_gym.fhir.model._values import LARGEST_NUMBER, exact_numbers
 
 
 class Known(Protocol):
-    """What has to be known of the resources that are there to check another one's references."""
+    """The resources that references may point to."""
 
     def exists(self, key: Key) -> bool:
-        """Whether there is a resource with this type and id."""
+        """True if there is a resource with this type and id."""
 
     def was_deleted(self, key: Key) -> bool:
-        """Whether there was one."""
+        """True if there was such a resource, and it was deleted."""
 
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
-        """The number of resources that a search finds, and the id of the first one.
+        """Returns the number of resources that a search finds, and the id of the first one.
 
         Raises:
             FhirError: The search cannot be read.
@@ -56,7 +56,7 @@ _INSERT = (
     "sp_updated,sp_value,sp_id) values (?,?,?,?,?,?,?,?,?,?)"
 )
 _LONGEST_SHOWN = 80
-"""So much of a number does HAPI's database repeat."""
+"""The most characters of a number that HAPI's database repeats in its error."""
 _LOGICAL_BASES = (
     "http://hl7.org/fhir/ValueSet/",
     "http://hl7.org/fhir/CodeSystem/",
@@ -68,11 +68,11 @@ _LOGICAL_BASES = (
 
 
 class IndexingError(FhirError):
-    """HAPI's database does not take a resource; of an entry of a Bundle that is said in other words.
+    """A resource that HAPI's database cannot index; in a Bundle, HAPI reports it in other words.
 
     Attributes:
-        in_transaction: What is said where the resource is part of a transaction, with 500.
-        in_batch: The same of a batch.
+        in_transaction: The text of the error, with status 500, if the resource is part of a transaction.
+        in_batch: The text of the error, with status 500, if the resource is part of a batch.
     """
 
     def __init__(self, status: int, text: str, in_transaction: str, in_batch: str) -> None:
@@ -81,7 +81,7 @@ class IndexingError(FhirError):
 
 
 def _not_indexed(reason: str, updating: bool) -> IndexingError:
-    """The error that HAPI gives where it fails over a value that goes into an index."""
+    """Returns HAPI's error for a value that it fails to index."""
     if updating:
         return IndexingError(500, _NO_UPDATE + reason, _NO_UPDATE + reason, _NO_UPDATE + reason)
     return IndexingError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
@@ -114,11 +114,11 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
     Args:
         resource: As it was read.
         known: What its references may point to.
-        updating: Whether it was sent by PUT, which HAPI says some things otherwise to.
+        updating: True if it was sent by PUT, for which some of HAPI's errors have other words.
 
     Returns:
-        The resource as it is to be stored, without ``meta.versionId`` and ``meta.lastUpdated``. A ``meta.source`` that
-        the client sent is kept without its fragment, where the server adds its own.
+        The resource to store, without ``meta.versionId`` and ``meta.lastUpdated``. A ``meta.source`` that the client
+        sent is kept without its fragment; the server adds its own.
 
     Raises:
         FhirError: HAPI refuses it.
@@ -138,10 +138,10 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
 
 
 def media_type_of(content_type: str | None, operation: str) -> str:
-    """Whether a body is said to be ``json`` or ``xml``; the names of media types are compared with regard to case.
+    """Returns ``json`` or ``xml``, as the Content-Type says; upper and lower case are different.
 
     Raises:
-        FhirError: 400 for any other, or none.
+        FhirError: 400 for any other Content-Type, or none.
     """
     if not content_type or not content_type.strip():
         raise FhirError(400, _NO_CONTENT_TYPE.format(operation))
@@ -154,7 +154,7 @@ def media_type_of(content_type: str | None, operation: str) -> str:
 
 
 def _xml_error(body: str) -> FhirError:
-    """What HAPI says to a body that is no XML although it is said to be; XML itself is not supported here."""
+    """Returns the refusal of a body with an XML Content-Type: HAPI's own if it is not XML, else 501."""
     text = body.lstrip()
     if text.startswith("<"):
         return FhirError(501, Issue("Resources in XML are not supported; send application/fhir+json", "not-supported"))
@@ -174,7 +174,7 @@ def _xml_error(body: str) -> FhirError:
 
 
 def check_reference_types(resource: Mapping[str, Any]) -> None:
-    """Refuses references to resource types that the element does not allow; inner elements are looked at first.
+    """Refuses references to resource types that the element does not allow; inner elements are checked first.
 
     Raises:
         FhirError: 422 with HAPI-0931.
@@ -192,7 +192,7 @@ def _check_reference_types(type_name: str, value: Mapping[str, Any], path: str) 
         items = found if element.many else [found]
         for item in items:
             _check_reference_types(item.get("resourceType", element.type), item, inner)
-        # Of a choice HAPI's model does not say which types its references may point to.
+        # for a choice, HAPI's model does not say which types its references may point to
         if element.type == "Reference" and not element.choice and "Resource" not in element.reference_targets:
             for item in items:
                 _check_reference_type(element, item, inner)
@@ -211,9 +211,9 @@ def _check_reference_type(element: Element, reference: Mapping[str, Any], path: 
 
 
 def check_references(resource: Mapping[str, Any], known: Known) -> None:
-    """Refuses references that lead nowhere, where a search parameter would follow them.
+    """Refuses references to resources that do not exist, if a search parameter would follow them.
 
-    HAPI goes through them in no fixed order; here those of a plain path come first, then by name.
+    HAPI checks them in no fixed order; here those with a plain path come first, then by the parameter's name.
 
     Raises:
         FhirError: 400 with HAPI-0505 to 0508, 1094 or 1096, 422 with 1095.
@@ -249,7 +249,7 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
 
 @follows_parameters
 def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
-    """The references that search parameters follow: the expression, the allowed types, the paths."""
+    """Returns the references that search parameters follow: expression, allowed types and paths of each."""
     alternatives = [
         (alternative.strip(), parameter.targets)
         for parameter in search_parameters(resource_type).values()
@@ -264,7 +264,7 @@ def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tup
 
 @follows_parameters
 def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
-    """The paths at which search parameters of a kind find values."""
+    """Returns the paths at which search parameters of a kind find values."""
     return [
         path
         for parameter in search_parameters(resource_type).values()
@@ -274,14 +274,14 @@ def _indexed_paths(resource_type: str, kind: str) -> list[Path]:
 
 
 def _indexed_nodes(resource: Mapping[str, Any], kind: str) -> Iterator[Node]:
-    """Yields what search parameters of a kind find in a resource."""
+    """Yields the values that search parameters of a kind find in a resource."""
     for path in _indexed_paths(resource["resourceType"], kind):
         if path.top in resource:
             yield from path.nodes(resource[path.top])
 
 
 def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """The path, the allowed types and the text of each reference that a search parameter finds."""
+    """Yields the path, the allowed types and the text of each reference that a search parameter finds."""
     for expression, targets, paths in _reference_paths(resource["resourceType"]):
         for path in paths:
             if path.top not in resource:
@@ -293,12 +293,12 @@ def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tupl
 
 
 def _is_of_another_type(logical_id: str, known: Known) -> bool:
-    """Whether a number that the server has given out belongs to another type; such numbers are unique."""
+    """True if an id that the server has given out belongs to another type; such ids are unique over all types."""
     return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
 
 
 def _written_references(value: Json) -> Sequence[str]:
-    """The texts of all references, wherever they stand."""
+    """Returns the texts of all references in a resource."""
     found: list[str] = []
     inner = [value]
     while inner:
@@ -314,10 +314,10 @@ def _written_references(value: Json) -> Sequence[str]:
 
 
 def _with_searched_references(value: Json, known: Known) -> Json:
-    """Puts what they find in the place of references that are searches (``Patient?identifier=1``).
+    """Replaces references that are searches (``Patient?identifier=1``) by the resource that the search finds.
 
     Raises:
-        FhirError: 404 or 412 where that is not one resource.
+        FhirError: 404 or 412 if a search does not find exactly one resource.
     """
     if isinstance(value, list):
         return [_with_searched_references(item, known) for item in value]
@@ -339,7 +339,7 @@ def _with_searched_references(value: Json, known: Known) -> Json:
 
 
 def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
-    """Fails where HAPI fails: over dates with blanks around them that a search parameter reads.
+    """Fails as HAPI does over dates with blanks around them, if a search parameter reads them.
 
     Raises:
         IndexingError: 500.
@@ -355,7 +355,7 @@ def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
 
 
 def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> None:
-    """Fails where HAPI fails: over amounts that no double holds (above 1.8E308) and that a search parameter reads.
+    """Fails as HAPI does over amounts above 1.8E308 (too large for a double), if a search parameter reads them.
 
     Raises:
         IndexingError: 500.
@@ -369,7 +369,7 @@ def check_amounts(resource: Mapping[str, Any], *, updating: bool = False) -> Non
 
 
 def check_lengths(value: Json) -> None:
-    """Refuses numbers that HAPI stores where no search reads them, and then cannot read again.
+    """Refuses numbers with so many digits that HAPI would store them and could not read them again.
 
     Raises:
         FhirError: 400, as for any body that cannot be read.
@@ -386,7 +386,7 @@ def check_lengths(value: Json) -> None:
 
 
 def check_numbers(resource: Mapping[str, Any]) -> None:
-    """Refuses numbers that are too large for HAPI's column, where a search parameter reads them.
+    """Refuses numbers that are too large for HAPI's column, if a search parameter reads them.
 
     Raises:
         IndexingError: 409 with HAPI-0550; 500 in Bundles.
@@ -412,7 +412,7 @@ def _too_long_for_column(number: Decimal) -> IndexingError:
 
 
 def _canonical(node: Any) -> str | None:
-    """A canonical counts as a reference where it is relative (``Questionnaire/1``)."""
+    """Returns a canonical that counts as a reference because it is relative (``Questionnaire/1``), else None."""
     if node.type_name != "canonical":
         return None
     target = parse_id(node.value)
@@ -424,7 +424,7 @@ def _is_logical(target: ReferenceId) -> bool:
 
 
 def _without_versions(value: Json) -> Json:
-    """Takes ``/_history/n`` from all references: by default HAPI does not keep what version was meant."""
+    """Removes ``/_history/n`` from all references: by default HAPI does not keep the version."""
     if isinstance(value, list):
         return [_without_versions(item) for item in value]
     if not isinstance(value, dict):
@@ -438,7 +438,7 @@ def _without_versions(value: Json) -> Json:
 
 
 def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
-    """Leaves of ``meta`` what HAPI keeps: profiles, security labels and tags, sorted and each once."""
+    """Returns a resource with the part of ``meta`` that HAPI keeps; labels and profiles are sorted, without repeats."""
     meta: Mapping[str, Any] = resource.get("meta", {})
     kept: dict[str, Any] = {}
     for name in elements("Meta"):
@@ -461,7 +461,7 @@ def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def unique_labels(codings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Tags or security labels as HAPI stores them: without ids and extensions, each once, sorted."""
+    """Returns tags or security labels as HAPI stores them: without ids, extensions and repeats, sorted."""
     unique: dict[object, dict[str, Any]] = {}
     for coding in sorted_labels(codings):
         stored = {name: coding[name] for name in _LABEL_FIELDS if name in coding}
@@ -471,19 +471,19 @@ def unique_labels(codings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def sorted_labels(codings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Tags or security labels as HAPI shows them: by system and code, without those that have no code."""
+    """Returns tags or security labels as HAPI shows them: by system and code, without those that have neither."""
     named = (coding for coding in codings if "system" in coding or "code" in coding)
     return sorted(named, key=lambda coding: (coding.get("system", ""), coding.get("code", "")))
 
 
 def repeated_labels(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a new resource's profiles and labels HAPI repeats in its answer, although it does not keep it so.
+    """Returns the profiles and labels that HAPI's answer to a new resource shows in another form than it stores.
 
     Args:
-        resource: As it was sent and read.
+        resource: The resource as the client sent it, parsed.
 
     Returns:
-        By element of ``meta`` where it is other than what is stored: with what comes twice, with ids and extensions.
+        The elements of ``meta`` with their repeats, ids and extensions; only those that are stored differently.
     """
     meta: Mapping[str, Any] = resource.get("meta", {})
     repeated: dict[str, Any] = {}

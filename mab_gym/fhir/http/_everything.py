@@ -1,9 +1,9 @@
-"""``$everything``: a patient or an encounter, all that refers to it, and all that this refers to in turn.
+"""``$everything``: a patient or an encounter, the resources that refer to it, and those that they refer to in turn.
 
-Source: FHIR R4, https://hl7.org/fhir/R4/patient-operation-everything.html; what is found in which order is HAPI FHIR
-7.6's (``SearchBuilder``): the patients, what refers to them in load order, then the rest as HAPI includes it. HAPI
-takes ``_type``, ``_count``, ``_offset`` and, for all patients, ``_id``; ``start``, ``end`` and ``_since`` it does not
-know, and ``_lastUpdated``, ``_sort`` and ``_filter`` do not matter to it.
+Source: FHIR R4, https://hl7.org/fhir/R4/patient-operation-everything.html. The order is that of HAPI FHIR 7.6
+(``SearchBuilder``): the patients, the resources that refer to them in load order, then the rest as HAPI includes it.
+HAPI reads ``_type``, ``_count``, ``_offset`` and, for all patients, ``_id``. It does not know ``start``, ``end`` and
+``_since``, and ignores ``_lastUpdated``, ``_sort`` and ``_filter``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.search._includes import Include, Resources, included, pointing_here
 
 MOST_FOUND = 20_000
-"""More HAPI would answer; here an agent that asks for a whole hospital's charts is told to ask for fewer patients."""
+"""The most resources of one answer; HAPI has no limit. An agent that asks for more is told to name one patient."""
 _NOT_FOLLOWED = ("Provenance", "List", "Group")
 """From these one patient's ``$everything`` goes no further (``JpaConstants``, UNDESIRED_RESOURCE_LINKAGES)."""
 
 
 def read_types(text: str) -> list[str]:
-    """The types that ``_type`` asks for; none where it does not narrow anything down.
+    """Returns the types that ``_type`` asks for; an empty list stands for all.
 
     Raises:
-        FhirError: 404 where there is no such type.
+        FhirError: 404 if there is no such type.
     """
     types = [part.strip() for part in text.split(",")] if text else []
     for name in types:
@@ -36,26 +36,26 @@ def read_types(text: str) -> list[str]:
 
 
 def read_ids(values: Sequence[str]) -> list[str]:
-    """The ids that ``_id`` asks for, each value with commas, a type before an id left out."""
+    """Returns the ids that values of ``_id`` ask for, split at commas, without types."""
     return [part.rpartition("/")[2] for value in values if value.strip() for part in value.split(",")]
 
 
 def in_hash_order(starts: Sequence[Key], resources: Resources) -> list[Key]:
-    """Patients asked for by id in the order of HAPI's ``HashSet<Long>`` of their database ids."""
+    """Returns patients in the order of HAPI's ``HashSet<Long>`` of their database ids."""
     return java_set_order(starts, lambda key: resources.position(*key) or 0)
 
 
 def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources, *, one_patient: bool) -> list[Key]:
-    """The keys of all resources, in order.
+    """Returns the keys of all resources that belong to some patients or encounters, in order.
 
     Args:
         starts: The patients or encounters.
-        types: What may refer to them, and what to follow references from; all where empty.
+        types: The types that may refer to them, and from which references are followed; all if empty.
         resources: All resources.
-        one_patient: Whether it is about one patient, in which case references to patients lead nowhere.
+        one_patient: True for a single patient; references to other patients are then not followed.
 
     Raises:
-        FhirError: It would be too much.
+        FhirError: There would be more than `MOST_FOUND`.
     """
     first = set(starts)
     found = pointing_here(starts, resources, MOST_FOUND, types)

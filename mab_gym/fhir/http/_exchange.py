@@ -1,4 +1,4 @@
-"""HTTP without a socket: what a server is asked, and what it answers."""
+"""HTTP without a socket: requests and responses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Request:
 
     Attributes:
         method: ``GET``, ``POST``, ``PUT``, ``DELETE`` or another.
-        target: What follows the base URL and its slash, as in ``Observation?patient=S1234567&code=K``.
-        headers: By lower-case name.
+        target: The part of the URL behind the base URL and its slash, as in ``Observation?patient=S1234567&code=K``.
+        headers: Values by lower-case name.
         body: The request's text.
-        base_url: The address by which the client reaches the server, without a slash at its end; the server's own
-            where empty.
+        base_url: The address by which the client reaches the server, without a slash at its end; if empty, the
+            server's own.
     """
 
     method: str
@@ -30,12 +30,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the server answers.
+    """The server's answer to a request.
 
     Attributes:
         status: The HTTP status.
         body: The text, as sent.
-        headers: By lower-case name.
+        headers: Values by lower-case name.
     """
 
     status: int
@@ -45,12 +45,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ServerOrigin:
-    """Where and when answers are given.
+    """The address and the clock that answers name.
 
     Attributes:
-        base_url: The address under which the server believes to be reached, without a slash at its end.
-        instant: The simulated clock as a FHIR instant, to the millisecond.
-        http_date: The same as HTTP headers have it.
+        base_url: The address of the server, without a slash at its end.
+        instant: The simulated clock as a FHIR instant in UTC, to the millisecond.
+        http_date: The simulated clock in the form of HTTP headers.
     """
 
     base_url: str

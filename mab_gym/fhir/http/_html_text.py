@@ -1,4 +1,4 @@
-"""Answers as pages for people with a browser, where HAPI has its response highlighter (the page itself is our own)."""
+"""Writes answers as pages for people with a browser, as HAPI does; the page itself is our own."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _URL = re.compile(r"https?://[^\s\"&]+(?:&amp;[^\s\"&]+)*")
 
 
 def wants_html(formats: list[str], accept: str) -> bool:
-    """Whether an answer is to be a page.
+    """True if the client wants a page.
 
     Args:
-        formats: The values of ``_format``; the first counts, and before any header.
+        formats: The values of ``_format``; the first one decides, else the header.
         accept: The Accept header; browsers begin theirs with ``text/html``.
     """
     if formats and formats[0]:
@@ -42,7 +42,7 @@ def wants_html(formats: list[str], accept: str) -> bool:
 
 
 def to_html(text: str, status: int, url: str) -> str:
-    """A page that shows an answer, with its links to this server ready to be followed.
+    """Returns a page that shows an answer, with links where it names URLs of this server.
 
     Args:
         text: The answer.

@@ -1,7 +1,7 @@
 """Operations: ``$everything``, ``$lastn``, ``$meta``, ``$get-resource-counts`` (https://hl7.org/fhir/R4/operations.html).
 
-HAPI's ``$lastn`` needs a full-text index to look at the subject, the category, the code and the date. Without one,
-which is how it comes, it takes no notice of these nor of ``max``, and answers with every Observation, in order.
+HAPI's ``$lastn`` needs a full-text index to look at the subject, the category, the code and the date. By default it has
+none: then it ignores these and ``max``, and answers with every Observation, in order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _LAST_IGNORES = ("subject", "patient", "category", "code", "date", "max")
 def operate(
     request: Request, path: Sequence[str], parameters: Parameters, view: View, searches: Searches
 ) -> Response | None:
-    """Answers an operation on a type or on one resource; None where this server does not have it.
+    """Answers an operation on a type or on one resource.
+
+    Returns:
+        The answer, or None if this server does not have the operation.
 
     Raises:
         FhirError: HAPI refuses it.
@@ -58,7 +61,7 @@ def operate(
 
 
 def _posted(request: Request, operation: str) -> Parameters:
-    """The parameters of a ``POST``, which come as a Parameters resource."""
+    """Reads the parameters of a ``POST``, which come as a Parameters resource."""
     if media_type_of(request.headers.get("content-type"), operation) != "json":
         raise FhirError(501, "This server reads operations' parameters in JSON alone")
     resource = parse_resource(request.body, "Parameters")
@@ -112,7 +115,7 @@ def _last(path: str, parameters: Parameters, view: View, searches: Searches) -> 
     stems = [name.partition(":")[0].partition(".")[0] for name, _ in parameters]
     if "_offset" in control:
         raise FhirError(501, "This server does not answer $lastn with _offset yet")
-    # HAPI reads what it does not look at, and resolves the patients where it is given subjects.
+    # HAPI reads the parameters that it ignores, and looks up the patients that subjects name
     read_query("Observation", tuple(pair for pair in parameters if pair[0] in ("date", "code", "category")))
     if any(name == "subject" for name, _ in parameters):
         for wanted in ("patient", "subject"):
@@ -131,7 +134,7 @@ def _last(path: str, parameters: Parameters, view: View, searches: Searches) -> 
 
 
 def _checked(parameters: Parameters) -> dict[str, str]:
-    """The first value of each parameter; numbers must be some, and of how to show an answer all must be known."""
+    """Returns the first value of each parameter, once those that say how to show an answer have been checked."""
     control: dict[str, str] = {}
     for name, value in parameters:
         control.setdefault(name, value)
@@ -147,7 +150,7 @@ def _checked(parameters: Parameters) -> dict[str, str]:
 
 
 def _meta(key: Key, parameters: Parameters, view: View) -> Response:
-    """``[type]/[id]/$meta``: the tags, profiles and security labels of a resource, with its version."""
+    """Answers ``[type]/[id]/$meta``: the tags, profiles and security labels of a resource, with its version."""
     text = view.text(key)
     if text is None:
         raise FhirError(404, f"HAPI-2001: Resource {'/'.join(key)} is not known")

@@ -25,17 +25,17 @@ from mab_gym.fhir.store._budget import REWRITTEN, VERSION
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _AROUND_AN_ENTRY = 350
-"""Characters that a history adds to a resource."""
+"""The number of characters that a history adds to a resource."""
 _HISTORY_PAGE = 20
 _STAMP = re.compile(r'\n  "meta": \{\n    "versionId": "(\d+)",\n    "lastUpdated": "([^"\\]*)"')
-"""Where most resources say their version and when it was made."""
+"""The place of the version and its time in most resources."""
 
 
 class DeletedError(FhirError):
     """A resource that was deleted.
 
     Attributes:
-        location: The URL of the version that is the deletion.
+        location: The URL of the version that records the deletion.
     """
 
     def __init__(self, location: str, updated: str) -> None:
@@ -43,17 +43,17 @@ class DeletedError(FhirError):
         self.location = location
 
     def response(self) -> Response:
-        """The answer."""
+        """Returns the answer to a request for the resource."""
         return Response(
             410, pretty(operation_outcome(*self.issues)), {"location": self.location, "content-type": FHIR_JSON}
         )
 
 
 def current_text(world: World, key: Key) -> str:
-    """A resource's JSON.
+    """Returns a resource's JSON.
 
     Raises:
-        FhirError: 404 where there never was such a resource, 410 where it was deleted.
+        FhirError: 404 if there never was such a resource, 410 if it was deleted.
     """
     text = world.view().text(key)
     if text is None:
@@ -69,7 +69,7 @@ def read(world: World, key: Key, request: Request, parameters: Parameters) -> Re
     """Answers a read.
 
     Raises:
-        FhirError: There is no such resource, or HAPI refuses to answer so.
+        FhirError: There is no such resource, or this server does not have the format.
     """
     text = current_text(world, key)
     world.budget.show(len(text), rewritten=bool(parameters))
@@ -79,7 +79,7 @@ def read(world: World, key: Key, request: Request, parameters: Parameters) -> Re
 
 
 def not_modified(request: Request, text: str) -> bool:
-    """Whether the client says that it has this version, or one as new (``If-None-Match``, ``If-Modified-Since``)."""
+    """True if the client already has this version (``If-None-Match``, ``If-Modified-Since``)."""
     version, since = request.headers.get("if-none-match"), request.headers.get("if-modified-since")
     if version is None and since is None:
         return False
@@ -97,7 +97,7 @@ def read_version(world: World, key: Key, version: str, parameters: Parameters) -
     """Answers a read of one version.
 
     Raises:
-        FhirError: 404 where there is no such version, 410 where it is a deletion.
+        FhirError: 404 if there is no such version, 410 if it is a deletion.
     """
     versions = world.versions(key)
     if not versions:
@@ -143,13 +143,13 @@ def _stamp(resource: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def resource_headers(origin: ServerOrigin, key: Key, version: object, updated: str) -> dict[str, str]:
-    """The headers of an answer that shows a resource.
+    """Returns the headers of an answer that shows a resource.
 
     Args:
-        origin: Where and when answers are given.
+        origin: The server's address and clock.
         key: The resource's type and id.
         version: Its version.
-        updated: When that was made, as a FHIR instant; now where empty.
+        updated: The time of the version as a FHIR instant; now if empty.
     """
     return {
         "content-type": FHIR_JSON,
@@ -165,15 +165,15 @@ def _http_date(instant: str) -> str:
 
 
 def history(world: World, path: Sequence[str], parameters: Parameters) -> Response:
-    """Answers ``_history`` of a resource, of a type or of all, the newest version first.
+    """Answers ``_history`` of a resource, of a type or of all types, the newest version first.
 
     Args:
-        world: What there is.
+        world: The session's resources.
         path: The request's path.
-        parameters: Its parameters.
+        parameters: The request's parameters.
 
     Raises:
-        FhirError: There is no such resource, or this server does not know how.
+        FhirError: There is no such resource, or this server does not answer the parameters.
     """
     control = dict(parameters)
     check_format(control.get("_format", ""))
@@ -228,7 +228,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
 
 
 def _part(version: Version, control: Mapping[str, str]) -> Version:
-    """A version with the parts of the resource that are asked for."""
+    """Returns a version with the parts of the resource that are asked for."""
     names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
     summary = control.get("_summary", "")
     if not version.text or not (names or summary in ("true", "text", "data")):
@@ -238,7 +238,7 @@ def _part(version: Version, control: Mapping[str, str]) -> Version:
 
 def _entry(version: Version, base_url: str, *, of_all: bool) -> HistoryEntry:
     kind, logical_id = version.key
-    # In the history of all types HAPI puts the type where its base belongs, for ids that clients gave.
+    # in the history of all types, HAPI writes the type instead of its base URL for ids that clients gave
     base_url = kind if of_all and not logical_id.isdecimal() else base_url
     full_url = f"{base_url}/{kind}/{logical_id}"
     return HistoryEntry(full_url, f"{kind}/{logical_id}", version.number, version.text.replace("\n", "\n    "))

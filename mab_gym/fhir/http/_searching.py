@@ -1,4 +1,4 @@
-"""A session's searches: answering them, remembering them for paging and for being asked again (as HAPI does)."""
+"""Answers a session's searches, and remembers them for paging and for the same question, as HAPI does."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from mab_gym.fhir.store._table import Rows
 Links = Sequence[tuple[str, str]]
 """Relations and URLs."""
 Entries = Sequence[tuple[str, str]]
-"""Full URLs (or ids) and the JSON of resources as it stands in a Bundle."""
+"""Full URLs (or ids) and the JSON of resources, indented as in a Bundle."""
 
 MOST_SEARCHES = 1000
-"""How many searches a session remembers for paging and for asking them again."""
+"""The most searches that a session remembers."""
 MOST_HELD = 50_000
-"""How many resources it remembers to have been found by operations."""
+"""The most resources found by operations that a session remembers."""
 
 _AT_A_TIME = 500
 
@@ -41,7 +41,7 @@ _SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", 
 
 _keeping = Lock()
 _LIKE_A_KEY = 100
-"""Characters of a question that take as much memory as the key of a resource."""
+"""The number of characters of a question that take as much memory as the key of a resource."""
 
 
 @dataclass(slots=True)
@@ -50,23 +50,23 @@ class Kept:
 
     Attributes:
         saved: Searches that can be paged through, by id.
-        answered: By what was asked of how many writes, the search that answers it.
-        held: How many resources were found by operations; long questions count as some, too.
+        answered: The id of the search that answers a question, by the number of writes and the question.
+        held: The number of resources found by operations; long questions count, too.
     """
 
     saved: dict[str, SavedSearch] = field(default_factory=dict)
-    answered: dict[tuple[object, ...], str] | None = None  # thousands of sessions may hold nothing in it
+    answered: dict[tuple[object, ...], str] | None = None  # None saves memory in thousands of sessions
     held: int = 0
 
     def forget_answers(self) -> None:
-        """Makes repeated searches look anew; pages of earlier ones stay as they were.
+        """Makes repeated searches look again; pages of earlier searches stay as they were.
 
-        HAPI would go on answering from its cache for a minute; here what was written is seen at once.
+        HAPI would answer from its cache for a minute; here a write is seen at once.
         """
         self.answered = None
 
     def remember(self, search_id: str, search: SavedSearch, question: tuple[object, ...] | None = None) -> None:
-        """Keeps a search for its later pages, and for the same question where one is given."""
+        """Keeps a search for its later pages and, if a question is given, for the same question."""
         with _keeping:
             self.held += _weight(search)
             while self.saved and (len(self.saved) >= MOST_SEARCHES or self.held > MOST_HELD):
@@ -79,7 +79,7 @@ class Kept:
                 answered[question] = search_id
 
     def answer_to(self, question: tuple[object, ...]) -> tuple[str, SavedSearch] | None:
-        """The search that has answered a question, with its id."""
+        """Returns the search that has answered a question, with its id, or None."""
         search_id = (self.answered or {}).get(question, "")
         search = self.saved.get(search_id)
         return None if search is None else (search_id, search)
@@ -90,15 +90,15 @@ def _weight(search: SavedSearch) -> int:
 
 
 class Searches:
-    """The searches of a session.
+    """Answers the searches of a session.
 
     Args:
         counter_ids: Gives search ids.
-        kept: What is remembered.
-        origin: Where and when answers are given.
+        kept: The searches that the session remembers.
+        origin: The server's address and clock.
 
     Attributes:
-        origin: As above.
+        origin: The server's address and clock.
     """
 
     __slots__ = ("_counter_ids", "_kept", "origin")
@@ -114,14 +114,14 @@ class Searches:
         """Answers a search with its first page.
 
         Args:
-            view: What can be seen.
-            resource_type: What is searched.
+            view: The resources that the session sees.
+            resource_type: The type searched.
             parameters: Names and values, decoded.
             path: The request's path, for the link to itself.
-            posted: Whether the parameters came in a form, in which case the link leaves them out.
+            posted: True if the parameters came in a form; the link then leaves them out.
 
         Raises:
-            FhirError: HAPI refuses the search, or this server does not know how.
+            FhirError: HAPI refuses the search, or this server does not answer it.
         """
         base_url = self.origin.base_url
         view.budget.spend(reading_work(parameters))
@@ -140,7 +140,7 @@ class Searches:
             links = [("self", link), *offset_links(page, query.count, f"{base_url}/{path}", parameters)]
             entries = self._entries(query, view, shown)
             return self._show_entries(query, view, self._counter_ids.uuid(), page.total, links, entries, brought)
-        # The number of writes: who reads an earlier state beside a write does not answer for the later one.
+        # with the number of writes: the answer to an earlier state does not hold for a later one
         asked = (view.writes, *query.answers)
         known = self._kept.answer_to(asked) or self._kept.answer_to((view.writes, *query.question))
         if known is not None:
@@ -159,7 +159,7 @@ class Searches:
         """Answers a ``_getpages`` link.
 
         Raises:
-            FhirError: 410 where no such search is remembered.
+            FhirError: 410 if no such search is remembered.
         """
         control = dict(parameters)
         search_id = control["_getpages"]
@@ -189,15 +189,15 @@ class Searches:
         *,
         linked: bool = True,
     ) -> Response:
-        """Answers an operation with resources that have been found already, page by page.
+        """Answers an operation with the first page of the resources that it has found.
 
         Args:
-            view: What can be seen.
+            view: The resources that the session sees.
             resource_type: The type that was asked.
-            keys: All that was found, in order.
+            keys: All resources that were found, in order.
             path: The request's path.
-            parameters: Of the operation.
-            linked: Whether they came in the URL, so that the link to itself has them.
+            parameters: The operation's parameters.
+            linked: True if they came in the URL; the link to itself then has them.
         """
         base_url = self.origin.base_url
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING)
@@ -221,13 +221,13 @@ class Searches:
         return self._located(search_id, self._show_keys(query, view, search_id, keys, page, links))
 
     def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
-        """Answers ``Observation/$lastn``, a search of its own that can be paged through as any other.
+        """Answers ``Observation/$lastn`` with the first page of a search, which can be paged through as any other.
 
         Args:
-            view: What can be seen.
-            asked: The search that HAPI makes of it.
+            view: The resources that the session sees.
+            asked: The search that HAPI makes of the operation.
             path: The request's path.
-            parameters: How to show it.
+            parameters: The operation's parameters, of which some say how to show the page.
         """
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
         query = read_query("Observation", (*asked, *shown))
@@ -248,7 +248,7 @@ class Searches:
         return self._located(search_id, self._show(query, view, search_id, hits, page, link))
 
     def _located(self, search_id: str, response: Response) -> Response:
-        """The answer of an operation, or a later page, which say where their Bundle is."""
+        """Adds the URL of the Bundle, which answers of operations and later pages have."""
         location = f"{self.origin.base_url}/Bundle/{search_id}"
         return Response(response.status, response.body, {**response.headers, "content-location": location})
 
@@ -324,13 +324,13 @@ class Searches:
         return Response(200, body if query.pretty else compact(parse_element(body)), headers)
 
     def _brought(self, query: Query, view: View, hits: Rows, found_in: View) -> Entries:
-        """What ``_include`` and ``_revinclude`` add to a page."""
+        """Returns the resources that ``_include`` and ``_revinclude`` add to a page."""
         if not query.includes:
             return ()
         view.budget.spend(len(hits) * ID * (1 + len(query.includes)))
         ids = found_in.ids(query.resource_type, hits)
         matches = [(query.resource_type, logical_id) for logical_id in ids]
-        # Elements are those of the type searched; on later pages HAPI has forgotten which that was.
+        # _elements only hold for the type searched; on later pages HAPI has forgotten that type
         reduced = None if query.elements_of_all else query.resource_type
         return [
             self._entry(view, key, _part(query), query.elements if reduced in (None, key[0]) else ())
@@ -349,7 +349,7 @@ class Searches:
     def _entries(self, query: Query, view: View, hits: Rows) -> Entries:
         found: list[tuple[str, str]] = []
         for start in range(0, len(hits), _AT_A_TIME):
-            # Piece by piece, so that what would be too long is not made first.
+            # piece by piece, so that an answer that would be too long is refused before it is made
             part = hits[start : start + _AT_A_TIME]
             found += self._as_asked(query, view, view.entries(query.resource_type, part))
         return found
@@ -380,7 +380,7 @@ def _part(query: Query) -> str:
 
 
 def check_format(text: str) -> None:
-    """Refuses the format that HAPI has and this server does not; HAPI itself takes what it does not know for JSON.
+    """Refuses Turtle, which HAPI has and this server has not; like HAPI, it answers unknown formats in JSON.
 
     Raises:
         FhirError: 501.

@@ -39,7 +39,7 @@ from mab_gym.fhir.store._table import IntArray, Positions, Table
 
 _log = logging.getLogger(__name__)
 OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
-"""The text of an answer where the server itself is at fault."""
+"""The text of an answer if the server itself is at fault."""
 Path = tuple[str, ...]
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
@@ -49,19 +49,19 @@ DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
 class FhirServer:
-    """The record system's immutable part, shared by any number of sessions.
+    """The part of the record system that all sessions share and none changes.
 
     Args:
-        tables: The resources, a table for each type, with the places of its rows in the order of loading; where neither
-            they nor the table says those, one type counts as loaded after the other.
-        base_url: The address under which the server believes to be reached, without a slash at its end.
-        now: The simulated clock, timezone-aware. It stands still but for writes: each moves its session's clock on by a
-            millisecond, so that what was written later is later.
-        limits: What one request may cost.
-        check: Called before each request; raises where what lies under the tables is no more what it was.
+        tables: A table for each resource type, or a pair of a table and its rows' places in load order. Without places
+            the types count as loaded one after another.
+        base_url: The address of the server, without a slash at its end.
+        now: The simulated clock, timezone-aware. It stands still, except that each write moves its session's clock on
+            by a millisecond.
+        limits: The most that one request may cost.
+        check: Called before each request; raises if the file behind the tables was changed.
 
     Attributes:
-        pause: Called again and again by requests at work, so that others can go first; nothing where None.
+        pause: Called again and again during a request, so that other requests can go first; None for no pauses.
     """
 
     def __init__(
@@ -93,19 +93,19 @@ class FhirServer:
         self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
 
     def open(self) -> FhirSession:
-        """A new private view that begins at the snapshot."""
+        """Returns a new private view that begins at the snapshot."""
         return FhirSession(self)
 
 
 def _greatest(ids: IntArray | Sequence[str]) -> int:
-    """The greatest id that is a plain number, or 0."""
+    """Returns the greatest id that is a plain number, or 0."""
     if isinstance(ids, np.ndarray):
         return int(ids.max())
     return max((int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19), default=0)
 
 
 class FhirSession(World):
-    """One private view of a `FhirServer`; costs next to nothing until it writes."""
+    """One private view of a `FhirServer`; it takes little memory until it writes."""
 
     __slots__ = ("server",)
 
@@ -114,12 +114,12 @@ class FhirSession(World):
         super().__init__(server.tables, server.first_free_id, server.origin)
 
     def handle(self, request: Request) -> Response:
-        """Answers a request; never raises for anything that a request holds."""
+        """Answers a request; raises for no request, however broken."""
         before = self.written
         try:
             response = self._handled(request)
         except Exception as error:
-            # A fault of this server's own: whoever asked is told, others go on, and nothing stays half done.
+            # a fault of this server's own: the client is told, nothing stays half written
             _log.exception("%s %s", request.method, request.target)
             self.undo(before)
             response = self.failed(request, error)
@@ -128,7 +128,7 @@ class FhirSession(World):
         return response
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """The answer where this server itself is at fault, not the request; a subclass may raise instead."""
+        """Returns the answer to a request over which this server failed by its own fault; a subclass may raise."""
         return Response(500, pretty(operation_outcome(Issue(OWN_FAULT, "exception"))), {"content-type": FHIR_JSON})
 
     def _handled(self, request: Request) -> Response:
@@ -139,7 +139,7 @@ class FhirSession(World):
         if base_url != self.origin.base_url:
             self.origin = ServerOrigin(base_url, self.server.instant, self.server.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
-            # Half of a pair is no text that could be sent; Java, too, puts a question mark in its place.
+            # half a surrogate pair cannot be sent as UTF-8; like Java, put a question mark in its place
             request = replace(request, body=_SURROGATE.sub("?", request.body))
         self.budget = Budget(self.server.limits, self.server.pause)
         try:
@@ -148,7 +148,7 @@ class FhirSession(World):
             self.budget = UNLIMITED
 
     def read(self, resource_type: str, logical_id: str) -> dict[str, Any] | None:
-        """A resource as this session sees it, as Python values, or None."""
+        """Returns a resource as this session sees it, as Python values, or None."""
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
@@ -166,7 +166,7 @@ class FhirSession(World):
             return _refusal(request, error)
 
     def _in_format(self, request: Request, response: Response) -> Response:
-        """The response in the format that the request asks for."""
+        """Returns the response in the format that the request asks for."""
         if response.headers.get("content-type") != FHIR_JSON:
             return response
         accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
@@ -177,7 +177,7 @@ class FhirSession(World):
         return response
 
     def _as_html(self, request: Request, response: Response) -> Response:
-        """The response as a page, where a browser asks for that."""
+        """Returns the response as a page if a browser asks for it."""
         formats = [value for name, value in parse_target(request.target).parameters if name == "_format"]
         if request.method != "GET" or not response.body or not wants_html(formats, request.headers.get("accept", "")):
             return response
@@ -185,7 +185,7 @@ class FhirSession(World):
         return Response(response.status, text, {**response.headers, "content-type": HTML})
 
     def _as_xml(self, request: Request, response: Response) -> Response:
-        """The response in XML, where that is asked for: by ``_format``, Accept, or else the request's Content-Type."""
+        """Returns the response in XML if ``_format``, Accept or else the request's Content-Type asks for it."""
         parameters = parse_target(request.target).parameters
         formats = [value for name, value in parameters if name == "_format"]
         accept = request.headers.get("accept", "")
@@ -193,7 +193,7 @@ class FhirSession(World):
             accept = request.headers.get("content-type", "")
         if not response.body or not wants_xml(formats, accept):
             return response
-        if parse_target(request.target).path != ("metadata",):  # what the server can do, everybody may ask
+        if parse_target(request.target).path != ("metadata",):  # metadata costs nothing
             self.budget.spend(len(response.body) * AS_XML)
         plain = any(name == "_pretty" and value != "true" for name, value in parameters)
         text = to_xml(parse_element(response.body), pretty=not plain)
@@ -281,7 +281,7 @@ class FhirSession(World):
             raise FhirError(500, "HAPI-2223: The validated expression is false")
 
     def _pay_for(self, body: str) -> None:
-        """Reading a body costs by what is in it; one that cannot be read is refused for that."""
+        """Charges for reading a body, unless it nests too deeply to be read: that has a refusal of its own."""
         work = body_work(body)
         if not (work > self.server.limits.body and nests_too_deeply(body)):
             self.budget.read(work)
@@ -347,7 +347,7 @@ class FhirSession(World):
         return Response(done.status, pretty(done.outcome), headers)
 
     def _stored(self, done: Done, request: Request) -> Response:
-        """The answer to a create or an update."""
+        """Returns the answer to a create or an update."""
         assert done.key is not None
         headers = resource_headers(self.origin, done.key, done.version, done.updated)
         if request.method == "POST":
@@ -362,7 +362,7 @@ class FhirSession(World):
 
 
 def _version_in(path: Path) -> str:
-    """The version that a path names, or empty; HAPI overlooks whatever else follows an id."""
+    """Returns the version that a path names, or an empty text; HAPI ignores anything else behind an id."""
     return path[3] if len(path) == 4 and path[2] == "_history" else ""
 
 

@@ -11,16 +11,16 @@ from mab_gym.fhir.model._definitions import elements, resource_types
 _ALWAYS = ("resourceType", "id", "meta")
 
 Tree = dict[str, "Tree"]
-"""Elements to keep; an empty tree stands for all that lies below."""
+"""Elements to keep; an empty tree stands for everything below."""
 
 
 def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> dict[str, Any]:
-    """A resource with some of its elements, tagged as such.
+    """Returns a part of a resource, tagged as a part.
 
     Args:
-        resource: Whole.
-        summary: ``true``, ``text``, ``data`` or anything else for none.
-        names: ``_elements``, paths such as ``name.family`` or ``Patient.name.family``; empty where not asked for.
+        resource: The whole resource.
+        summary: ``_summary``: ``true``, ``text`` or ``data``; it counts only without ``names``.
+        names: ``_elements``: paths such as ``name.family`` or ``Patient.name.family``; empty if not asked for.
     """
     resource_type = str(resource["resourceType"])
     defined = elements(resource_type)
@@ -43,7 +43,7 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
 
 
 def _below(resource_type: str, name: str) -> list[str] | None:
-    """A path's steps below the resource, or None where it is about another type."""
+    """Returns a path's steps below the resource, or None if the path is about another type."""
     first, *rest = name.split(".")
     if first == resource_type:
         return rest
@@ -64,7 +64,7 @@ def _tree(paths: Sequence[Sequence[str]]) -> Tree:
 
 
 def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequence[str] = ("id",)) -> dict[str, Any]:
-    """What a tree keeps of an element, and its id."""
+    """Returns the part of an element that a tree keeps, and the element's id."""
     defined = elements(str(value.get("resourceType", type_name)))
     part: dict[str, Any] = {}
     for name, item in value.items():
@@ -80,7 +80,7 @@ def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequen
 
 
 def _meant(tree: Tree, name: str) -> Tree | None:
-    """What a tree says of an element; ``valueString`` means all of ``value[x]``, as HAPI reads it."""
+    """Returns the tree below an element, or None; as in HAPI, ``valueString`` means all of ``value[x]``."""
     for written, below in tree.items():
         if written == name or (written.startswith(name) and written[len(name)].isupper()):
             return below
@@ -88,7 +88,7 @@ def _meant(tree: Tree, name: str) -> Tree | None:
 
 
 def _summarized(value: Mapping[str, Any], type_name: str, always: Sequence[str] = ("id",)) -> dict[str, Any]:
-    """What ``_summary=true`` keeps: what is marked as such, and what must not be missing, all the way down."""
+    """Returns the part that ``_summary=true`` keeps: summary and mandatory elements, at every depth."""
     defined = elements(type_name)
     part: dict[str, Any] = {}
     for name, item in value.items():

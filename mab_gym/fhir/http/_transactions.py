@@ -1,8 +1,8 @@
 """Batches and transactions: Bundles of requests, as HAPI processes them (FHIR R4, https://hl7.org/fhir/R4/http.html).
 
-In a transaction deletes come first, then creates, then updates, then reads, and all writes happen or none. The entries
-of a batch stand for themselves; their reads come last, too. Resources may refer to one another by the ``fullUrl`` of
-their entries, whatever ids they get.
+In a transaction deletes come first, then creates, updates and reads, and either all writes happen or none. The entries
+of a batch are independent; their reads also come last. Resources may refer to one another by the ``fullUrl`` of their
+entries, whatever ids they get.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ STATUS_LINES = {
 _ORDER = ("DELETE", "POST", "PUT", "PATCH", "HEAD", "GET")
 _LIKELY_URNS = ("urn:uuid:", "urn:oid:")
 MOST_ENTRIES = 20_000
-"""The number of entries that a Bundle may have."""
+"""The most entries of a Bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class BundleEntry:
         place: Its place in the Bundle.
         method: The HTTP verb.
         url: The request's URL.
-        full_url: What others call its resource, or empty.
+        full_url: The name by which other entries refer to its resource, or empty.
         resource: The resource, or None.
         request: ``Bundle.entry.request``.
     """
@@ -76,19 +76,19 @@ class BundleEntry:
 
 
 def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool) -> tuple[str, str]:
-    """Does what a Bundle asks for and writes the Bundle that answers it.
+    """Processes a Bundle of requests and writes the Bundle that answers it.
 
     Args:
-        world: What to change.
-        bundle: As it was sent and read.
+        world: The session's resources.
+        bundle: The Bundle as the client sent it, parsed.
         answer: Answers a single request, for the entries that read.
-        representation: Whether to show the resources that were written (``Prefer: return=representation``).
+        representation: True if the answer shows the resources that were written (``Prefer: return=representation``).
 
     Returns:
-        The id of the Bundle that answers, and its JSON.
+        The id of the answer's Bundle, and its JSON.
 
     Raises:
-        FhirError: HAPI refuses it as a whole; nothing has changed then.
+        FhirError: HAPI refuses the Bundle as a whole; nothing is changed then.
     """
     kind = bundle.get("type", "transaction")
     if kind not in ("transaction", "batch"):
@@ -160,12 +160,12 @@ def _refused(error: FhirError) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A write as it is to be made.
+    """A write that a Bundle asks for.
 
     Attributes:
         entry: The entry.
-        resource: What it brings.
-        key: The resource that it makes or changes.
+        resource: The resource that the entry brings.
+        key: The type and id of the resource that it creates or changes.
         number: The id given out for a new resource, or None.
         url: The condition, or empty.
     """
@@ -178,7 +178,7 @@ class _Plan:
 
 
 class _Known:
-    """The targets of references in a Bundle: what is there, and what the Bundle makes."""
+    """The resources that references in a Bundle may point to: those that exist, and those that the Bundle creates."""
 
     def __init__(self, world: World, made: Iterable[Key]) -> None:
         self._world = world
@@ -205,7 +205,7 @@ def _transaction(
     deleted: set[str] = set()
     for entry in ordered:
         if entry.method == "DELETE":
-            # HAPI has nothing to say of a resource that the Bundle deletes twice.
+            # the second time a Bundle deletes a resource, HAPI says nothing about it
             answers[entry.place] = (
                 {"response": {"status": "204 No Content"}} if entry.url in deleted else _delete(world, entry)
             )
@@ -220,7 +220,7 @@ def _transaction(
         answers[plan.entry.place] = _written(done, world, representation)
     for entry in ordered:
         if entry.method == "GET":
-            world.budget.spend(PARAMETER)  # nothing is looked up any more once the budget is spent
+            world.budget.spend(PARAMETER)  # once the budget is spent, nothing more is looked up
             answers[entry.place] = _get(entry, answer)
     return [answers[entry.place] for entry in entries]
 
@@ -250,7 +250,7 @@ def _plan(world: World, entry: BundleEntry) -> _Plan:
 
 
 def _names(plans: Sequence[_Plan]) -> dict[str, str]:
-    """The names of resources within a Bundle, and their names from now on."""
+    """Returns the ``Type/id`` that each name of a resource within a Bundle stands for."""
     names: dict[str, str] = {}
     for plan in plans:
         called = parse_id(plan.entry.full_url)
@@ -260,15 +260,15 @@ def _names(plans: Sequence[_Plan]) -> dict[str, str]:
         if plan.entry.method == "POST" and "id" in plan.resource:
             own.append(f"{plan.key[0]}/{plan.resource['id']}")
         names.update(dict.fromkeys(own, "/".join(plan.key)))
-    # An absolute URL is no placeholder: HAPI takes it for another server's.
+    # an absolute URL is no placeholder: HAPI takes it for another server's
     return {name: there for name, there in names.items() if name and "://" not in name}
 
 
 def _resolved(value: Json, names: Mapping[str, str], resource_type: str, element: str = "") -> Json:
-    """Replaces the names that references use by what they stand for.
+    """Replaces the names in references by the ``Type/id`` that they stand for.
 
     Raises:
-        FhirError: 400 for a URN that nothing in the Bundle is called.
+        FhirError: 400 for a URN that names nothing in the Bundle.
     """
     if isinstance(value, list):
         return [_resolved(item, names, resource_type, element) for item in value]
@@ -345,7 +345,7 @@ def _get(entry: BundleEntry, answer: Answer) -> dict[str, Any]:
 
 
 def _shown(response: Response) -> dict[str, Any]:
-    """The resource of an answer, if it is one; most are printed already as the whole Bundle will be."""
+    """Returns the resource of an answer, if it is one; most are already printed in the Bundle's form."""
     if response.headers.get("content-type") != FHIR_JSON:
         return {}
     body = response.body
@@ -378,7 +378,7 @@ def _check(entry: BundleEntry) -> None:
 
 
 def _check_unique(entries: Sequence[BundleEntry]) -> None:
-    """Refuses two entries for one resource."""
+    """Refuses two entries that write the same resource."""
     seen: set[str] = set()
     for entry in entries:
         if entry.method not in ("POST", "PUT"):

@@ -1,4 +1,4 @@
-"""What one session sees and changes: the snapshot, its own writes, and what it has searched."""
+"""The resources of one session: the snapshot, the session's own writes on top, and its open searches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mab_gym.fhir.store._overlay import Overlay, Write
 from mab_gym.fhir.store._sorting import stable_order
 
 _Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
-"""A type, its table, and rows of it with the newest first."""
+"""A type, its table, and rows of the table, the newest first."""
 
 
 class Version(NamedTuple):
@@ -35,8 +35,8 @@ class Version(NamedTuple):
     Attributes:
         key: The resource's type and id.
         number: The version, from 1.
-        text: Its JSON at the left margin; empty where it is a deletion.
-        updated: When it was made, as a FHIR instant.
+        text: Its JSON without indentation; empty for a deletion.
+        updated: The time at which it was made, as a FHIR instant.
     """
 
     key: Key
@@ -46,17 +46,17 @@ class Version(NamedTuple):
 
 
 class World:
-    """A snapshot and what one session has made of it.
+    """A snapshot with the writes of one session.
 
     Args:
         tables: The snapshot.
         first_free: The id of the first resource that the session creates.
-        origin: Where and when answers are given.
+        origin: The server's address and clock.
 
     Attributes:
         counter_ids: Gives ids that look random.
-        origin: As above; a request may name another address of the same server.
-        budget: What the request at hand may cost; without limits between requests.
+        origin: The server's address and clock; a request may name another address of the same server.
+        budget: The allowance of the current request; without limits between requests.
     """
 
     __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "counter_ids", "origin")
@@ -69,20 +69,20 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Goes back to the snapshot: no write, no open search and no counter survives."""
+        """Goes back to the snapshot: all writes, open searches and counters are gone."""
         self._overlay: Overlay | None = None
         self._kept: Kept | None = None
         self.counter_ids = CounterIds()
 
     def release(self) -> None:
-        """Nothing to give back: what was written is this session's own, and can be read until it is reset."""
+        """Does nothing: the session's writes are its own and can be read until it is reset."""
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """Goes back to the snapshot and lays resources over it, which count as the snapshot's until the next reset.
+        """Goes back to the snapshot and adds resources that count as part of it until the next reset.
 
         Args:
-            resources: As they are to be stored, ``meta`` included; one with the type and id of another takes its place,
-                one without an id is given the next free number.
+            resources: The resources with their ``meta``. One with the type and id of another replaces it; one without
+                an id gets the next free number.
         """
         self.reset()
         overlay = self._written()
@@ -98,43 +98,43 @@ class World:
         overlay.prepared = len(overlay.writes)
 
     def _prepared(self) -> Collection[Key]:
-        """What was laid over the snapshot."""
+        """The resources that `prepare` has added."""
         if self._overlay is None or not self._overlay.prepared:
             return ()
         return {write.key for write in self._overlay.writes[: self._overlay.prepared]}
 
     @property
     def writes(self) -> Sequence[Write]:
-        """What this session has really written, in order."""
+        """The writes of the session, in order, without those of `prepare`."""
         return () if self._overlay is None else self._overlay.writes[self._overlay.prepared :]
 
     @property
     def written(self) -> int:
-        """How many changes there are in `writes`."""
+        """The number of `writes`."""
         return 0 if self._overlay is None else len(self._overlay.writes) - self._overlay.prepared
 
     def view(self) -> View:
-        """What can be seen now."""
+        """Returns the resources that the session sees now."""
         return View(self._tables, self._overlay, None if self._overlay is None else self._overlay.seen, self.budget)
 
     def searches(self) -> Searches:
-        """The session's searches."""
+        """Returns the part of the session that answers searches."""
         if self._kept is None:
             self._kept = Kept()
         return Searches(self.counter_ids, self._kept, self.origin)
 
     @property
     def held(self) -> int:
-        """The bytes of memory that what this session has written takes, all versions, about."""
+        """The memory that all versions written by the session take, in bytes, roughly."""
         return 0 if self._overlay is None else self._overlay.held
 
     def snapshot(self, known: Self | None = None) -> Self:
-        """The state as it is now, for other threads to read beside later writes; nothing may be written to it.
+        """Returns the present state, for other threads to read while this session writes on; do not write to it.
 
-        Searches are shared: what was found in one can be paged through in the next.
+        Searches are shared: a search that was made in one snapshot can be paged through in the next.
 
         Args:
-            known: An earlier one; it is given back where it shows all there is.
+            known: An earlier snapshot; it is returned if nothing has changed since.
         """
         self.fold()
         if known is not None and known._kept is self._kept and known._overlay_shown == self._overlay_shown:
@@ -146,25 +146,25 @@ class World:
 
     @property
     def _overlay_shown(self) -> tuple[int, int]:
-        """Tells two states of one session apart: by how many writes there are, and by which tables they lie over."""
+        """The number of writes and the identity of the tables below them; different for two states of a session."""
         return (0, 0) if self._overlay is None else (len(self._overlay.writes), id(self._overlay.tables))
 
     # --- what there is -------------------------------------------------------------------------------------------
 
     def exists(self, key: Key) -> bool:
-        """Whether there is such a resource."""
+        """True if there is such a resource."""
         return self.view().exists(key)
 
     def was_deleted(self, key: Key) -> bool:
-        """Whether there was such a resource, and it was deleted."""
+        """True if there was such a resource and it was deleted."""
         return self.view().was_deleted(key)
 
     def latest_write(self, key: Key) -> Write | None:
-        """The latest change to a resource, or None where the session has not touched it."""
+        """Returns the latest change to a resource, or None if the session has not changed it."""
         return None if self._overlay is None else self._overlay.find(key)
 
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
-        """The number of resources that a search finds, as in ``Patient?identifier=1``, and the id of the first one.
+        """Returns the number of resources that a search such as ``Patient?identifier=1`` finds, and the first one's id.
 
         Raises:
             FhirError: The search cannot be read.
@@ -175,18 +175,18 @@ class World:
         return len(found), next(iter(view.ids(resource_type, found.page(0, 1))), "")
 
     def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
-        """Whether a resource would be found by a search, as far as it alone can tell."""
+        """True if a search would find a resource, without its conditions on other resources."""
         self._pay_for_reading(url)
         return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
 
     def _pay_for_reading(self, url: str) -> None:
-        """Understanding a search that is a condition costs as understanding one that is asked."""
+        """Charges for reading a search that is a condition, as for any other search."""
         self.budget.spend(reading_work(parse_query(url.partition("?")[2])))
 
     def versions(self, key: Key) -> list[Version]:
-        """The versions of a resource, the newest first; none where there never was such a resource.
+        """Returns the versions of a resource, the newest first; none if there never was such a resource.
 
-        Of a resource of the snapshot, the version that the snapshot holds is the oldest known.
+        The oldest known version of a resource is the one in the snapshot.
         """
         written = [] if self._overlay is None else self._overlay.versions(key)
         found = [_written_version(write) for write in reversed(written)]
@@ -197,7 +197,7 @@ class World:
         return found
 
     def count(self, resource_type: str | None) -> int:
-        """The number of resources of a type, or of all, that the snapshot holds, and of the writes made, together."""
+        """Returns the number of resources in the snapshot (of a type, or of all) plus the number of writes."""
         tables = self._tables
         stored = sum(map(len, tables.values())) if resource_type is None else len(tables.get(resource_type, ()))
         return stored + self.written
@@ -205,16 +205,16 @@ class World:
     def history(
         self, resource_type: str | None, start: int, size: int, since: datetime | None = None
     ) -> tuple[int, list[Version]]:
-        """Versions of the resources of a type (or of all types), the newest first.
+        """Returns versions of the resources of a type (or of all types), the newest first.
 
         Args:
-            resource_type: The type, or None.
-            start: How many to pass over.
-            size: How many to give at most.
-            since: The earliest time of those that count; any where None.
+            resource_type: The type, or None for all.
+            start: The number of versions to skip.
+            size: The most versions to return.
+            since: The earliest time of a version, timezone-aware; None for any.
 
         Returns:
-            How many count, and those asked for.
+            The number of versions since that time, and those asked for.
         """
         self.budget.spend(self.written)
         written = [
@@ -236,7 +236,7 @@ class World:
         return total + sum(len(rows) for _, _, rows in stored), found
 
     def _stored_since(self, resource_type: str | None, since: datetime | None) -> list[_Stored]:
-        """What the snapshot holds of a type, or of all, less what the session has changed."""
+        """Returns the rows of the snapshot, of a type or of all, that `prepare` has not replaced."""
         names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
         stored = []
         for name in names:
@@ -255,7 +255,7 @@ class World:
     # --- changes -------------------------------------------------------------------------------------------------
 
     def fold(self) -> None:
-        """Makes many writes quick to search; to be called between requests."""
+        """Makes many writes fast to search; call it between requests."""
         if self._overlay is not None:
             self._overlay.fold()
 
@@ -263,7 +263,7 @@ class World:
         """Gives out the next free id."""
         overlay = self._written()
         number = overlay.take_number()
-        # No number of the snapshot is free, so only what was written can be in the way.
+        # the numbers of the snapshot are all below the first free one, so only a write can have taken this one
         while overlay.writes and any(self.exists((other, str(number))) for other in self._tables):
             number = overlay.take_number()
         return number
@@ -273,9 +273,9 @@ class World:
 
         Args:
             resource_type: Its type.
-            resource: What to store; its ``id`` and ``meta.versionId`` are replaced.
-            source: What names the request that it came with.
-            number: The id, where it was given out already.
+            resource: The resource to store; its ``id`` and ``meta.versionId`` are replaced.
+            source: The id of the request that it came with.
+            number: The resource's id, if it was given out already.
         """
         self.budget.read(STORED)
         if number is None:
@@ -285,7 +285,7 @@ class World:
         return self._written().add("create", resource_type, str(number), stored, 1, number, updated)
 
     def update(self, key: Key, resource: Mapping[str, Any], source: str) -> Write:
-        """Stores a resource under a given id: a new one, or the next version of one that was there."""
+        """Stores a resource under a given id, as a new one or as the next version."""
         self.budget.read(STORED)
         overlay = self._written()
         position = self.view().position(*key)
@@ -298,14 +298,14 @@ class World:
         return overlay.add(interaction, *key, stored, version, position, updated)
 
     def delete(self, key: Key) -> Write:
-        """Deletes a resource that is there."""
+        """Deletes a resource that exists."""
         self.budget.read(STORED)
         overlay = self._written()
         version = 1 + max(v.number for v in self.versions(key))
         return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
 
     def undo(self, writes: int) -> None:
-        """Takes back all changes but the first so many."""
+        """Takes back all writes after the first ``writes``."""
         if self._overlay is not None:
             self._overlay.undo(self._overlay.prepared + writes)
 
@@ -317,7 +317,7 @@ class World:
         return self._overlay
 
     def _tick(self) -> str:
-        """The time of the next write: the simulated clock, a millisecond later for each write before."""
+        """Returns the time of the next write: the simulated clock plus a millisecond for each earlier write."""
         if not self.written:
             return self.origin.instant
         moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
@@ -335,7 +335,7 @@ def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any]
 
 
 def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
-    """From the newest to the oldest, the rows from one place to before another, in runs of one type."""
+    """Yields the rows from one place to before another, from the newest to the oldest, in runs of one type."""
     ends = [table.places(rows[[0, -1]]) for _, table, rows in stored]
     if all(one[1] > other[0] for one, other in pairwise(ends)):
         passed = 0
@@ -353,7 +353,7 @@ def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[
 
 
 def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:
-    """The rows of a table that were stored since a time, the last one first."""
+    """Returns the rows of a table that were stored since a time, the last one first."""
     if since is None:
         return np.arange(len(table) - 1, -1, -1)
     name = table.table.resource_type

@@ -1,7 +1,6 @@
 """Creates, updates and deletes as HAPI does them, with and without conditions (FHIR R4, https://hl7.org/fhir/R4/http.html).
 
-These functions change a `World` and say what was done; ``_server`` and ``_transactions`` tell it to clients in their
-ways.
+These functions change a `World` and return a `Done`; ``_server`` and ``_transactions`` turn it into an answer.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ _UNSATISFIED = FhirError(
     400, "HAPI-0929: Failed to process conditional create. The supplied resource did not satisfy the conditional URL."
 )
 TOOK = "Took 0ms."
-"""HAPI says how long a write took; the simulated clock stands still."""
+"""HAPI reports how long a write took; on the simulated clock it takes no time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done.
+    """The result of a write.
 
     Attributes:
-        status: The HTTP status: 201 where a resource came into being, else 200.
-        key: The resource's type and id; None where a conditional delete has found several or none.
-        version: Its version now; 0 where there is no such resource.
+        status: The HTTP status: 201 for a new resource, else 200.
+        key: The resource's type and id; None for a conditional delete.
+        version: Its version now; 0 if there is no such resource.
         text: Its JSON as an answer shows it; empty after a delete.
-        updated: When this version was made, as a FHIR instant.
-        outcome: The OperationOutcome that says it.
+        updated: The time of this version, as a FHIR instant.
+        outcome: The OperationOutcome that reports the result.
     """
 
     status: int
@@ -55,13 +54,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How something is written.
+    """The settings of a write.
 
     Attributes:
-        known: What references may point to; the world itself where None.
-        source: What names the request; drawn where empty.
-        number: The id for a new resource, where it was given out already.
-        timed: Whether what is said about updates ends with the time they took.
+        known: The resources that references may point to; those of the world if None.
+        source: The id of the request; a new one if empty.
+        number: The id of a new resource, if it was given out already.
+        timed: True if the report of an update ends with the time that it took.
     """
 
     known: Known | None = None
@@ -77,8 +76,8 @@ def create(world: World, resource: Mapping[str, Any], condition: str = "") -> Do
     """Stores a new resource under an id of the server's.
 
     Args:
-        world: What to change.
-        resource: As it was sent and read.
+        world: The session's resources.
+        resource: The resource as the client sent it, parsed.
         condition: ``If-None-Exist``: a search that must not find anything, or empty.
 
     Raises:
@@ -97,11 +96,11 @@ def update(world: World, key: Key, resource: Mapping[str, Any], if_match: str = 
     """Stores a resource under a given id.
 
     Args:
-        world: What to change.
-        key: Its type and id.
-        resource: As it was sent and read.
+        world: The session's resources.
+        key: The resource's type and id.
+        resource: The resource as the client sent it, parsed.
         if_match: The version that it must have now, or empty.
-        manner: How.
+        manner: The settings of the write.
 
     Raises:
         FhirError: HAPI refuses it.
@@ -136,12 +135,12 @@ def update_matching(world: World, resource: Mapping[str, Any], url: str) -> Done
     """Updates the one resource that a search finds, or stores a new one.
 
     Args:
-        world: What to change.
-        resource: As it was sent and read.
+        world: The session's resources.
+        resource: The resource as the client sent it, parsed.
         url: The search, with the type before it.
 
     Raises:
-        FhirError: HAPI refuses it; 412 where several are found.
+        FhirError: HAPI refuses it; 412 if the search finds several resources.
     """
     found = find_one(world, str(resource["resourceType"]), url, "UPDATE")
     if found is not None:
@@ -152,14 +151,14 @@ def update_matching(world: World, resource: Mapping[str, Any], url: str) -> Done
 
 
 def find_one(world: World, resource_type: str, url: str, interaction: str) -> Key | None:
-    """What a condition finds.
+    """Returns the resource that a condition finds, or None.
 
     Raises:
-        FhirError: 412 where that is more than one resource.
+        FhirError: 412 if it finds more than one resource.
     """
     count, first = world.matching(resource_type, url)
     if count > 1:
-        # Only before a deletion does HAPI look for more than two.
+        # HAPI looks for more than two only before a deletion
         told = count if interaction == "DELETE" else 2
         raise FhirError(
             412,
@@ -172,7 +171,7 @@ def find_one(world: World, resource_type: str, url: str, interaction: str) -> Ke
 def store_new(
     world: World, resource: Mapping[str, Any], condition: str = "", manner: Manner = PLAIN, *, updating: bool = False
 ) -> Done:
-    """Stores a new resource, for a condition that has found nothing or for none."""
+    """Stores a new resource, after a condition that found nothing or without one."""
     resource_type = str(resource["resourceType"])
     checked = check_resource(resource, manner.known or world, updating=updating)
     write = world.create(resource_type, checked, manner.source or world.counter_ids.text(16), manner.number)
@@ -180,7 +179,7 @@ def store_new(
     if updating:
         code = "SUCCESSFUL_UPDATE_NO_CONDITIONAL_MATCH"
         text = f"Successfully conditionally updated resource {name}. Created resource because no existing resource "
-        # HAPI does not fill the placeholder in.
+        # HAPI does not fill in the placeholder
         text += 'matched URL "{1}".'
     elif condition:
         code = "SUCCESSFUL_CREATE_NO_CONDITIONAL_MATCH"
@@ -191,7 +190,7 @@ def store_new(
 
 
 def found_instead(world: World, key: Key, condition: str) -> Done:
-    """What a conditional create says of the resource that is there already."""
+    """Returns the result of a conditional create that found a resource."""
     view = world.view()
     text = view.text(key) or ""
     meta = parse_element(text).get("meta", {})
@@ -204,7 +203,7 @@ def found_instead(world: World, key: Key, condition: str) -> Done:
 
 
 def update_found(world: World, key: Key, resource: Mapping[str, Any], url: str, manner: Manner = PLAIN) -> Done:
-    """Updates the resource that a condition has found."""
+    """Updates the resource that a condition found."""
     write = _store(world, key, resource, manner)
     start = "Successfully conditionally updated resource"
     matched = f'Existing resource matched URL "{url}". {TOOK if manner.timed else ""}'.rstrip()
@@ -219,12 +218,12 @@ def delete(world: World, key: Key, if_match: str = "") -> Done:
     """Deletes a resource.
 
     Args:
-        world: What to change.
-        key: Its type and id.
+        world: The session's resources.
+        key: The resource's type and id.
         if_match: The version that it must have now, or empty.
 
     Raises:
-        FhirError: 409 where another resource refers to it, or where it has another version.
+        FhirError: 409 if another resource refers to it, or if it has another version.
     """
     name = "/".join(key)
     if not world.exists(key):
@@ -246,12 +245,12 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
     """Deletes the one resource that a search finds.
 
     Args:
-        world: What to change.
-        resource_type: Its type.
+        world: The session's resources.
+        resource_type: The resource's type.
         url: The search, with the type before it.
 
     Raises:
-        FhirError: 412 where several are found.
+        FhirError: 412 if the search finds several resources.
     """
     found = find_one(world, resource_type, url, "DELETE")
     if found is None:
@@ -262,7 +261,7 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
 
 
 def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
-    """Stores a version, unless it says what the one before says."""
+    """Stores a version and returns the write; None if the resource is the same as before."""
     checked = check_resource(resource, manner.known or world, updating=True)
     stored = world.view().read(key)
     if stored is not None:
@@ -273,7 +272,7 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
 
 
 def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds the tags and security labels of the version before: an update does not take them off."""
+    """Adds the tags and security labels of the previous version: an update does not remove them."""
     meta = dict(resource.get("meta", {}))
     for name in LABELS:
         codings = [*stored.get("meta", {}).get(name, ()), *meta.pop(name, ())]
@@ -283,14 +282,14 @@ def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> di
 
 
 def _content(resource: Mapping[str, Any]) -> str:
-    """What makes two versions the same: all but the ids, times and the source."""
+    """Returns the part of a resource that makes two versions the same: all but ids, times and source."""
     meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated", "source")}
     rest = {name: value for name, value in resource.items() if name not in ("id", "meta")}
     return pretty({"meta": meta, **rest})
 
 
 def _unchanged(world: World, key: Key, resource: Mapping[str, Any], code: str, text: str) -> Done:
-    """The answer to an update that says nothing new: what is stored, with the source that was sent."""
+    """Returns the result of an update without changes: the stored resource, with the source that was sent."""
     stored = dict(world.view().read(key) or {})
     meta = {name: value for name, value in stored.get("meta", {}).items() if name != "source"}
     if "source" in resource.get("meta", {}):
@@ -305,7 +304,7 @@ def _done(status: int, write: Write, code: str, text: str) -> Done:
 
 
 def _created(done: Done, write: Write, resource: Mapping[str, Any]) -> Done:
-    """The answer to what has stored something new, which shows profiles and labels as they were sent."""
+    """Returns the result of storing a new resource; it shows profiles and labels as they were sent."""
     repeated = repeated_labels(resource)
     if not repeated or write.resource is None:
         return done
@@ -332,7 +331,7 @@ def _not_current(code: str, interaction: str, key: Key, if_match: str) -> FhirEr
 
 
 def _check_unreferenced(world: World, key: Key) -> None:
-    """Refuses to delete what another resource refers to (HAPI's referential integrity)."""
+    """Refuses to delete a resource that another one refers to (HAPI's referential integrity)."""
     view = world.view()
     pointing = any_pointing_here(key, view)
     if pointing is not None:
@@ -345,7 +344,7 @@ def _check_unreferenced(world: World, key: Key) -> None:
 
 
 def _path_to(resource_type: str, resource: Mapping[str, Any], key: Key) -> str:
-    """The path by which a resource refers to another; of several, the one that HAPI's indexes hold first."""
+    """Returns the path by which a resource refers to another; of several, the first in HAPI's indexes."""
     for parameter in sorted(search_parameters(resource_type).values(), key=lambda p: "(" in p.expression):
         if parameter.type != "reference":
             continue

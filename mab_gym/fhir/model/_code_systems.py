@@ -16,11 +16,11 @@ from mab_gym.fhir.model._paths import compile_paths
 
 
 def code_system(binding: str | None, code: str) -> str:
-    """The system of a code, or empty where it is bound to none.
+    """Returns the system of a code, or an empty text for a code that is not bound.
 
     Args:
         binding: The enumeration, as in ``AdministrativeGender`` (`Element.binding`).
-        code: The code itself; a few enumerations draw on two systems.
+        code: The code itself; a few enumerations have codes of two systems.
     """
     if binding is None:
         return ""
@@ -36,7 +36,7 @@ def _systems() -> dict[str, str | dict[str, str]]:
 
 
 def bound_system(resource_type: str, expression: str, code: str) -> str:
-    """The system of a search parameter's codes, where they are bound and the code is one of them, else empty."""
+    """Returns the system of a code of a search parameter, or an empty text if it is none of the bound codes."""
     for path in compile_paths(resource_type, expression):
         if path.binding is not None and not path.steps:
             element = elements(resource_type)[path.top]

@@ -1,8 +1,8 @@
 """Dates as HAPI FHIR reads, indexes and compares them (FHIR R4 section 3.1.1.4.8; HAPI's ``DateParam``).
 
 A written date is a period: ``2023-11`` begins with the first millisecond of November and ends with the last. HAPI
-keeps both ends twice, as instants and as plain day numbers (20231112) read off the text as it is written; a query
-without a time of day is compared by day number, one with a time of day by instant. Texts without a zone are UTC.
+stores both ends twice: as instants, and as day numbers (20231112) of the text as it is written. A query without a time
+of day is compared by day number, one with a time of day by instant. Texts without a time zone are UTC.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "!": "ne
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 _EARLIEST, _LATEST = 41_400_000, 43_200_000
-"""How long before and after midnight in Greenwich a day begins elsewhere, in milliseconds (``DateUtils``)."""
+"""The time by which a day begins elsewhere before and after midnight UTC, in milliseconds (``DateUtils``)."""
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 
 
@@ -43,7 +43,7 @@ class Period(NamedTuple):
         high: Its last.
         low_day: Its first day as a number like 20231112, in the zone in which it is written.
         high_day: Its last day.
-        timed: Whether it is written with a time of day.
+        timed: True if it is written with a time of day.
     """
 
     low: int
@@ -54,13 +54,13 @@ class Period(NamedTuple):
 
 
 def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970-01-01T00:00:00Z of an aware datetime."""
+    """Returns the milliseconds from 1970-01-01T00:00:00Z to a timezone-aware datetime."""
     return (moment - _UNIX) // _MILLISECOND
 
 
 @lru_cache(maxsize=4096)
 def read_date(text: str) -> Period | None:
-    """Reads a FHIR date, dateTime or instant; None where the text is none (or names no day that exists)."""
+    """Reads a FHIR date, dateTime or instant; None if the text is not one, or names a day that does not exist."""
     match = _PARTS.fullmatch(text)
     if match is None:
         return None
@@ -93,9 +93,9 @@ def read_date(text: str) -> Period | None:
 
 
 def stored_period(value: object) -> Period | None:
-    """The period that HAPI indexes for a stored date, dateTime, instant (a text) or Period (a dict).
+    """Returns the period that HAPI indexes for a stored date, dateTime, instant (a text) or Period (a dict).
 
-    A dateTime to the second or finer is one instant; an open end of a Period lies at the end or beginning of time.
+    A dateTime to the second or finer is one instant. An open end of a Period lies at the beginning or end of time.
     """
     if isinstance(value, str):
         period = read_date(value)
@@ -113,13 +113,13 @@ def stored_period(value: object) -> Period | None:
 
 
 def timing_period(events: Sequence[str | None], bounds: Sequence[str | None]) -> Period | None:
-    """The period that HAPI indexes for a Timing: from its least to its greatest instant.
+    """Returns the period that HAPI indexes for a Timing: from its least to its greatest instant.
 
-    Days are those of the first and of the last event, as they are listed and written; without any, of the bounds, in
-    Greenwich.
+    Its days are those of the first and the last event in the list, as written; without events, those of the bounds, in
+    UTC.
 
     Args:
-        events: ``Timing.event``; None stands for one that has nothing but extensions.
+        events: ``Timing.event``; None stands for an event that has only extensions.
         bounds: Both ends of ``Timing.repeat.boundsPeriod``.
     """
     listed = [period for text in events if text and (period := read_date(text))]
@@ -137,23 +137,23 @@ def timing_period(events: Sequence[str | None], bounds: Sequence[str | None]) ->
 
 @dataclass(frozen=True, slots=True)
 class DateComparison:
-    """What a query asks of a date: a comparator and the period it is compared with."""
+    """One value of a date parameter: a comparator, and the period that a stored date is compared with."""
 
     comparator: str
     period: Period
 
     @property
     def bounds_low(self) -> bool:
-        """Whether it sets a lower bound alone (HAPI takes one of these a parameter)."""
+        """True if it only sets a lower bound (HAPI accepts one of these for each parameter)."""
         return self.comparator in ("gt", "ge", "sa")
 
     @property
     def bounds_high(self) -> bool:
-        """Whether it sets an upper bound alone (HAPI takes one of these a parameter)."""
+        """True if it only sets an upper bound (HAPI accepts one of these for each parameter)."""
         return self.comparator in ("lt", "le", "eb")
 
     def matches(self, stored: Period) -> bool:
-        """Whether a stored date answers the question."""
+        """True if a stored date satisfies the comparison."""
         if self.period.timed:
             low, high = self.period.low, self.period.high
             return bool(self._holds(stored.low, stored.high, low, high, low, high))
@@ -161,10 +161,10 @@ class DateComparison:
         return bool(self._holds(stored.low_day, stored.high_day, first, last, last, first))
 
     def matches_update(self, stored: Period) -> bool:
-        """Whether a resource was last updated when the question says.
+        """True if the time of a resource's last update satisfies the comparison.
 
-        ``_lastUpdated`` is compared by instants. A day or less begins with the first of its minutes anywhere on Earth
-        as HAPI reckons (at GMT+11:30); what is to end with it ends at noon, or a whole unit later where the day counts.
+        ``_lastUpdated`` is compared by instants. For HAPI a day begins where it begins first on Earth, at GMT+11:30. As
+        an upper bound it ends at noon UTC of that day, or a whole unit later if the day itself counts.
         """
         low, high = self._update_bounds()
         match self.comparator:
@@ -189,7 +189,7 @@ class DateComparison:
     def matches_array(
         self, low: npt.NDArray[Any], high: npt.NDArray[Any], low_day: npt.NDArray[Any], high_day: npt.NDArray[Any]
     ) -> npt.NDArray[np.bool_]:
-        """`matches` for arrays of stored dates, all of shape ``(n,)``."""
+        """Does the same as `matches` for arrays of stored dates, all of shape ``(n,)``."""
         if self.period.timed:
             result = self._holds(low, high, self.period.low, self.period.high, self.period.low, self.period.high)
         else:
@@ -198,10 +198,10 @@ class DateComparison:
         return np.asarray(result, dtype=np.bool_)
 
     def _holds(self, low: Any, high: Any, first: int, last: int, at_least: int, at_most: int) -> Any:
-        """The comparison itself, for numbers and arrays alike.
+        """Compares numbers, or arrays of numbers.
 
-        ``at_least`` and ``at_most`` are the ends that ``ge`` and ``le`` use: HAPI takes the far end of a year or
-        month there, so that ge2023 begins with its last day.
+        ``at_least`` and ``at_most`` are the ends that ``ge`` and ``le`` use: HAPI takes the far end of a year or month
+        there, so that ge2023 begins with the last day of 2023.
         """
         match self.comparator:
             case "ge":
@@ -224,7 +224,7 @@ class DateComparison:
 def parse_comparison(text: str) -> DateComparison:
     """Reads one value of a date parameter, such as ``ge2023-11-12T10:15:00+00:00``.
 
-    Blanks read as ``+``: that is what they were before URL decoding.
+    Blanks are read as ``+``, which URL decoding turns into blanks.
 
     Raises:
         FhirError: 400 with HAPI's words for what was wrong.
@@ -251,7 +251,7 @@ def unreadable_value(text: str) -> FhirError:
 
 
 def date_error(text: str) -> str:
-    """HAPI's complaint about a text that is no date: it names the first position that is wrong, where it can.
+    """Returns HAPI's error for a text that is no date; it names the first wrong position, if it can.
 
     Source: the order of the checks in HAPI FHIR 7.6's ``BaseDateTimeDt.parse``.
     """

@@ -1,7 +1,7 @@
-"""What FHIR R4 (4.0.1) defines, as HAPI FHIR 7.6 models it: resource types, their elements, their search parameters.
+"""The definitions of FHIR R4 (4.0.1), as HAPI FHIR 7.6 models them: resource types, elements and search parameters.
 
 The data in the folder ``r4`` comes from ``scripts/make_fhir_definitions.py``. Files are read and types are built when
-they are first asked for; what an ordinary session needs takes a few milliseconds.
+they are first needed; an ordinary session needs a few milliseconds for that.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Element:
     """One element of a resource, a datatype or a backbone element.
 
     Attributes:
-        name: As it stands in JSON; a choice is listed once for each of its types (``valueQuantity``, ``valueString``).
-        types: The names of its type, always one: ``string``, ``Quantity``, ``Observation.component``, or ``Resource``
-            where any resource may stand.
-        many: Whether JSON holds a list of them.
+        name: Its name in JSON; a choice is listed once for each of its types (``valueQuantity``, ``valueString``).
+        types: The name of its type, as a tuple of one: ``string``, ``Quantity``, ``Observation.component``, or
+            ``Resource`` for any resource.
+        many: True if JSON holds a list of them.
         binding: The enumeration in HAPI's model that checks a code, as in ``ObservationStatus``, or None.
-        codes: The codes which that enumeration allows; empty where ``binding`` is None.
+        codes: The codes which that enumeration allows; empty if ``binding`` is None.
         reference_targets: The resource types that a Reference may point to; ``("Resource",)`` for all of them.
-        summary: Whether it is part of ``_summary=true`` (``isSummary``).
+        summary: True if it is part of ``_summary=true`` (``isSummary``).
         choice: The choice it belongs to, as in ``value``; empty for ordinary elements.
-        mandatory: Whether FHIR demands it.
+        mandatory: True if FHIR requires it.
         type: The name of its type.
-        primitive: Whether its value is a plain JSON string, number or boolean.
+        primitive: True if its value is a plain JSON string, number or boolean.
     """
 
     name: str
@@ -64,8 +64,8 @@ class SearchParameter:
         name: As in ``value-quantity``.
         type: ``number``, ``date``, ``string``, ``token``, ``reference``, ``composite``, ``quantity``, ``uri`` or
             ``special``.
-        expression: The FHIRPath that finds its values, without alternatives for other resource types; empty where
-            there is none (``_text``).
+        expression: The FHIRPath that finds its values, without alternatives for other resource types; empty for
+            parameters without one (``_text``).
         targets: The resource types that a reference may point to; empty for all of them.
         components: For composites the pairs of a parameter's name and a FHIRPath relative to ``expression``.
     """
@@ -83,11 +83,11 @@ class SearchParameter:
 
 
 class Published(NamedTuple):
-    """What the specification's own SearchParameter resource says of a search parameter.
+    """The SearchParameter resource that the specification publishes for a search parameter.
 
     Attributes:
-        url: Its canonical URL; empty where it has none.
-        description: What it is for.
+        url: Its canonical URL; empty if it has none.
+        description: Its description.
         place: Its place in the specification's list.
     """
 
@@ -97,20 +97,20 @@ class Published(NamedTuple):
 
 
 def is_primitive(type_name: str) -> bool:
-    """Whether a FHIR type is primitive (https://hl7.org/fhir/R4/datatypes.html#primitive); ``xhtml`` counts as one."""
+    """True if a FHIR type is primitive (https://hl7.org/fhir/R4/datatypes.html#primitive); ``xhtml`` counts as one."""
     return type_name[:1].islower()
 
 
 @cache
 def resource_types() -> tuple[str, ...]:
-    """Every resource type of R4 in alphabetical order, which is the order in which HAPI lists them."""
+    """Returns every resource type of R4 in alphabetical order, as HAPI lists them."""
     structures = _structures()
     bases = ("Resource", "DomainResource")
     return tuple(name for name, (parent, _) in sorted(structures.items()) if parent in bases and name not in bases)
 
 
 def is_resource_type(name: str) -> bool:
-    """Whether HAPI takes a name for a resource type's; it compares them without regard to case."""
+    """True if HAPI takes a name for that of a resource type; it ignores upper and lower case."""
     return name.lower() in _lower_types()
 
 
@@ -121,7 +121,7 @@ def _lower_types() -> frozenset[str]:
 
 @cache
 def elements(type_name: str) -> Mapping[str, Element]:
-    """The elements of a type by name, inherited ones included, in the order in which HAPI writes them.
+    """Returns the elements of a type by name, with inherited ones, in the order in which HAPI writes them.
 
     Args:
         type_name: A resource type, a datatype or a backbone element (``Observation.component``).
@@ -140,17 +140,17 @@ def elements(type_name: str) -> Mapping[str, Element]:
 
 @cache
 def places(type_name: str) -> Mapping[str, int]:
-    """The place of each member of a type's JSON: its elements, and after each what adds to a primitive (``_name``)."""
+    """Returns the place of each member of a type's JSON: its elements, each followed by its ``_name`` member."""
     names = (name for element in elements(type_name) for name in (element, f"_{element}"))
     return {name: place for place, name in enumerate(names)}
 
 
 @follows_parameters
 def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
-    """The search parameters of a resource type by name, in alphabetical order, which is HAPI's.
+    """Returns the search parameters of a resource type by name, in alphabetical order, which is HAPI's.
 
-    HAPI 7.6 registers the specification's own bundle of search parameters; those of ``Resource`` and
-    ``DomainResource`` it gives to every type, but for ``_query``.
+    HAPI 7.6 registers the search parameters that the specification publishes. Every type also has those of
+    ``Resource`` and ``DomainResource``, except ``_query``.
 
     Raises:
         KeyError: FHIR R4 has no such resource type.
@@ -210,7 +210,7 @@ def check_own_parameters() -> None:
 
 
 def load_definitions(types: Iterable[str]) -> None:
-    """Reads what requests about some resource types will need, which takes some 40 ms the first time in a process."""
+    """Reads the definitions for requests about some resource types; about 40 ms the first time in a process."""
     _read("codes.json")
     for resource_type in types:
         search_parameters(resource_type)
@@ -219,7 +219,7 @@ def load_definitions(types: Iterable[str]) -> None:
 
 @follows_parameters
 def published_parameters() -> Mapping[str, Mapping[str, Published]]:
-    """What FHIR publishes about search parameters, by base (a resource type or its parent) and name."""
+    """Returns the published search parameters, by base (a resource type or its parent) and name."""
     found: dict[str, dict[str, Published]] = {}
     for place, (key, (name, bases, text)) in enumerate(_read("published.json").items()):
         known = Published(f"http://hl7.org/fhir/SearchParameter/{key}", text, place)
@@ -232,16 +232,16 @@ def published_parameters() -> Mapping[str, Mapping[str, Published]]:
 
 
 def value_set(url: str) -> Mapping[str, Sequence[str]] | None:
-    """The codes of a value set by system, or None where they are not known.
+    """Returns the codes of a value set by system, or None if they are not known.
 
-    Known are those of the specification to which it binds elements, unless they are too many.
+    The known ones are the value sets to which the specification binds elements, unless they have too many codes.
     """
     found: Mapping[str, Sequence[str]] | None = _read("valuesets.json").get(url)
     return found
 
 
 def _expand(name: str, types: list[str], flags: str, binding: str, targets: list[str]) -> list[Element]:
-    """The element of one row of ``elements.json``, or for a choice one element for each type."""
+    """Returns the element of one row of ``elements.json``; for a choice, one element for each type."""
     many, summary, mandatory = "*" in flags, "s" in flags, "!" in flags
     if not name.endswith("[x]"):
         codes = _codes(binding) if binding else frozenset[str]()

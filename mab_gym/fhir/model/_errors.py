@@ -1,4 +1,4 @@
-"""Errors that stay inside the FHIR engine; what it tells a client is a `FhirError` (see ``outcome``)."""
+"""Errors that stay inside the FHIR server; clients get a `FhirError` (in ``_outcome``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters: what one search parameter of a request asks of a resource, for stores to answer and searches to combine."""
+"""Filters: the conditions that single search parameters set; the store applies them, searches combine them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mab_gym.fhir.model._values import Reference, Text, Token, Value, read_value
 Predicate = Callable[[Any], bool]
 
 JAVA_BLANK = "".join(map(chr, range(0x21)))
-"""The characters that Java's ``String.trim`` takes off."""
+"""The characters that Java's ``String.trim`` removes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One search parameter with its alternatives, any of which may hold.
+    """The condition of one search parameter: one of its alternatives must hold.
 
     Attributes:
-        parameter: What is searched.
-        key: Equal for equal questions.
-        predicates: Each alternative, as a test of one indexed value.
-        comparisons: The alternatives of a date parameter, once more, for whole columns.
-        negated: Whether resources that satisfy an alternative are left out (``:not``).
-        missing: For ``:missing``, whether the element must be absent; else None.
+        parameter: The search parameter.
+        key: Equal for equal conditions.
+        predicates: The alternatives, as tests of one indexed value.
+        comparisons: The alternatives of a date parameter once more, to test whole columns.
+        negated: True if resources that satisfy an alternative are left out (``:not``).
+        missing: For ``:missing``, True if the element must be absent, False if it must be there; else None.
         ids: For ``_id``, the logical ids asked for.
-        either: For ``_filter``, groups of filters; those of one group must all hold.
-        ranks: Where HAPI's database reads by this filter, the place of each logical id (of the target, for a filter
-            on a reference); see `mab_gym.fhir.hapi._order`.
+        either: For ``_filter``, groups of filters; all filters of one group must hold.
+        ranks: For results of a search through references, the place of each id (or target) in the order in which HAPI's
+            database reads them; see `mab_gym.fhir.hapi._order`.
     """
 
     parameter: SearchParameter
@@ -46,12 +46,12 @@ class Filter:
 
     @property
     def modifier(self) -> str:
-        """What follows the colon, or empty."""
+        """The text behind the colon, or empty."""
         return self.key[2] if len(self.key) > 3 else ""
 
     @property
     def comparisons_each(self) -> int:
-        """The number of comparisons one element takes, about: a name has several parts, a concept several codes."""
+        """The number of comparisons for one element, roughly: a name has several parts, a concept several codes."""
         values = {"string": 6, "token": 2}.get(self.parameter.type, 1)
         return values * (1 + len(self.predicates))
 
@@ -62,7 +62,7 @@ class Filter:
 
     @property
     def target_ids(self) -> list[str] | None:
-        """The ids to one of which a reference must point, or None where that is not all that is asked."""
+        """The ids that a reference must point to one of, or None if the filter sets other conditions."""
         found = [predicate.target_ids for predicate in self.predicates if isinstance(predicate, PointsTo | PointsToAny)]
         if not found or len(found) < len(self.predicates) or self.missing is not None:
             return None
@@ -70,19 +70,19 @@ class Filter:
 
     @property
     def names(self) -> frozenset[str] | None:
-        """The references one of which a resource must hold, as in ``Patient/S1``, or None where others do, too."""
+        """The references that a resource must hold one of, as in ``Patient/S1``, or None for other conditions."""
         only = self.predicates[0] if len(self.predicates) == 1 else None
         return only.names if isinstance(only, PointsToAny) and self.missing is None and not self.negated else None
 
     @property
     def beginnings(self) -> list[str] | None:
-        """What a normalized text must begin with, one of these, or None where that is not all that is asked."""
+        """The beginnings of which a normalized text must have one, or None if the filter sets other conditions."""
         found = [predicate.text for predicate in self.predicates if isinstance(predicate, BeginsWith)]
         return found if found and len(found) == len(self.predicates) and self.missing is None else None
 
     @property
     def finds_several(self) -> bool:
-        """Whether a resource may well have several values that satisfy this."""
+        """True if a resource is likely to have several values that satisfy this filter."""
         if self.negated or self.missing is not None or self.either or self.ids is not None or self.ranks is not None:
             return False
         if self.parameter.type == "string":
@@ -92,13 +92,13 @@ class Filter:
         return len(self.predicates) > 1
 
     def matches_any(self, values: Iterable[Value]) -> bool:
-        """Whether any of the values satisfies any alternative (for ``:missing``: whether there is a value)."""
+        """True if any of the values satisfies any alternative; for ``:missing``, True if there is a value."""
         if self.missing is not None:
             return any(not isinstance(value, Token) or value.indexed for value in values)
         return any(predicate(value) for value in values for predicate in self.predicates)
 
     def accepts(self, resource: Mapping[str, Any]) -> bool:
-        """Whether a resource satisfies the filter."""
+        """True if a resource satisfies the filter."""
         if self.either:
             return any(all(wanted.accepts(resource) for wanted in group) for group in self.either)
         if self.ids is not None:
@@ -115,7 +115,7 @@ class Filter:
 
 
 def split_alternatives(text: str, separator: str = ",") -> list[str]:
-    """Splits at separators that no backslash escapes (the backslashes stay)."""
+    """Splits a text at separators without a backslash before them; the backslashes stay."""
     parts, current, escaped = [], "", False
     for character in text:
         if character == separator and not escaped:
@@ -128,14 +128,14 @@ def split_alternatives(text: str, separator: str = ",") -> list[str]:
 
 
 def unescape(text: str) -> str:
-    r"""Takes the backslashes off ``\,``, ``\|``, ``\$`` and ``\\``."""
+    r"""Removes the backslashes from ``\,``, ``\|``, ``\$`` and ``\\``."""
     for character in ",|$":
         text = text.replace("\\" + character, character)
     return text.replace("\\\\", "\\")
 
 
 def read_token(text: str, *, trimmed: bool = True) -> tuple[str | None, str]:
-    """A token value's system (None where no bar is written, empty before a bar that stands first) and code."""
+    """Returns the system and the code of a token's value; without a bar, the system is None."""
     bar = next((i for i, c in enumerate(text) if c == "|" and not (i and text[i - 1] == "\\")), -1)
     blank = JAVA_BLANK if trimmed else ""
     code = unescape(text[bar + 1 :]).strip(blank)
@@ -144,10 +144,10 @@ def read_token(text: str, *, trimmed: bool = True) -> tuple[str | None, str]:
 
 @dataclass(frozen=True, slots=True)
 class BeginsWith:
-    """Whether a text begins as another one, case and accents apart.
+    """A test for texts that begin with another one, ignoring case and accents.
 
     Attributes:
-        text: The other one, normalized.
+        text: The beginning, normalized.
     """
 
     text: str
@@ -158,10 +158,10 @@ class BeginsWith:
 
 @dataclass(frozen=True, slots=True)
 class PointsTo:
-    """Whether a reference points to a resource.
+    """A test for references to one resource.
 
     Attributes:
-        target_id: Its logical id.
+        target_id: The resource's logical id.
         target_type: Its type; empty for any.
         allowed: The types that the parameter may point to; empty for all.
     """
@@ -172,7 +172,7 @@ class PointsTo:
 
     @property
     def target_ids(self) -> Sequence[str]:
-        """The logical id, as the only one."""
+        """The logical id, in a tuple of one."""
         return (self.target_id,)
 
     def __call__(self, value: Reference) -> bool:
@@ -182,13 +182,13 @@ class PointsTo:
 
 
 class PointsToAny:
-    """Tells if a reference points to one of some resources.
+    """A test for references to any of some resources.
 
     Args:
-        keys: Their types and ids.
+        keys: The types and ids of the resources.
 
     Attributes:
-        names: The same, as references say them.
+        names: The resources as references name them, as in ``Patient/S1``.
     """
 
     __slots__ = ("_keys", "names")

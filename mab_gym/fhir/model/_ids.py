@@ -10,14 +10,14 @@ _HISTORY = "/_history/"
 
 
 class ReferenceId(NamedTuple):
-    """What ``Reference.reference`` or ``Resource.id`` says (https://hl7.org/fhir/R4/references.html#literal).
+    """The parts of ``Reference.reference`` or ``Resource.id`` (https://hl7.org/fhir/R4/references.html#literal).
 
     Attributes:
         text: As it was written.
         base: The server's base URL, empty for relative references.
-        resource_type: As in ``Patient``; empty where none is named. Not checked: it may be no type at all.
-        logical_id: The id itself, with its ``#`` or ``urn:`` where it begins with one.
-        version: What follows ``/_history/``.
+        resource_type: As in ``Patient``; empty if none is named. It may be no type at all.
+        logical_id: The id itself, with a ``#`` or ``urn:`` at its beginning.
+        version: The text behind ``/_history/``.
     """
 
     text: str
@@ -28,11 +28,11 @@ class ReferenceId(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether it points to a contained resource."""
+        """True if it points to a contained resource."""
         return self.logical_id.startswith("#")
 
     def without_version(self) -> str:
-        """The reference as HAPI stores and prints it; it forgets versions, and what stands before the type."""
+        """Returns the reference as HAPI stores and prints it, without its version."""
         if not self.logical_id.strip() or self.is_local or self.logical_id.startswith("urn:"):
             return self.text
         base = self.base if not self.base or self.base.endswith("/") else self.base + "/"
@@ -60,7 +60,7 @@ def parse_id(text: str) -> ReferenceId:
     if before > 0 and path[before - 1] == "/":
         before = path.find("/", before + 1)
     if before >= slash:
-        # As in http://example.org/foo: no room for both a type and an id.
+        # as in http://example.org/foo, which has no room for both a type and an id
         resource_type, logical_id = logical_id, ""
     else:
         resource_type = path[before + 1 : slash]

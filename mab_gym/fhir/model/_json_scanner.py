@@ -1,8 +1,8 @@
-r"""A JSON reader that agrees with Jackson 2.17 (as HAPI FHIR 7.6 sets it) character for character, errors included.
+r"""Reads JSON as Jackson 2.17 does with the settings of HAPI FHIR 7.6, to the character, errors included.
 
-It is the slow way, taken where Python's own reader refuses a text: for single quotes, a leading plus sign and ``\'``,
-which Jackson accepts here, and for the wording of what it refuses. It keeps its own stack, so that no depth of nesting
-can exhaust Python's. Source: Jackson's ``ReaderBasedJsonParser``.
+It is slow, and only used if Python's own reader refuses a text: for single quotes, a leading plus sign and ``\'``,
+which Jackson accepts here, and for the words of Jackson's errors. It has its own stack, so that no depth of nesting can
+exhaust Python's. Source: Jackson's ``ReaderBasedJsonParser``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_DEPTH = 1000
 MAX_NUMBER_LENGTH = 1000
 _MAX_TOKEN_LENGTH = 256
 GREATEST_EXPONENT = 2**31
-"""Java has no room for an exponent from here on."""
+"""The least exponent that is too large for Java."""
 _VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _TRAILING = (
     "Trailing token (of type {}) found after value (bound as `com.fasterxml.jackson.databind.JsonNode`): "
@@ -42,13 +42,13 @@ _LITERALS: dict[str, tuple[str, bool | None]] = {
 
 
 def number_length(literal: str) -> int:
-    """The length of a number as Jackson counts it: its digits, but for a zero alone before the point."""
+    """Returns the length of a number as Jackson counts it: its digits, without a single zero before the point."""
     digits = sum(map(str.isdecimal, literal))
     return digits - 1 if _LONE_ZERO.match(literal) else digits
 
 
 def too_long(length: int) -> str:
-    """The message that Jackson gives for a number of this length."""
+    """Returns Jackson's error for a number that is too long."""
     return (
         f"Number value length ({length}) exceeds the maximum allowed ({MAX_NUMBER_LENGTH}, "
         "from `StreamReadConstraints.getMaxNumberLength()`)"
@@ -88,7 +88,7 @@ def scan(text: str, decimal: Callable[[str], Json]) -> Json:
 
     Args:
         text: Begins with ``{``.
-        decimal: Makes a number of a literal with a fraction or an exponent; a ValueError of its own refuses the text.
+        decimal: Makes a number from a literal with a fraction or an exponent; raises ValueError to refuse it.
 
     Raises:
         JsonSyntaxError: Jackson refuses it.
@@ -144,7 +144,7 @@ class _Scanner:
                 finished = True
 
     def _begin_entry(self, outer: _Container, character: str) -> str:
-        """Reads the comma and, in an object, the name and the colon before a value; returns the value's beginning."""
+        """Reads the comma and, in an object, the name and the colon; returns the value's first character."""
         if outer.entries:
             if character != ",":
                 self._unexpected(character, f"was expecting comma to separate {outer.kind} entries")
@@ -169,7 +169,11 @@ class _Scanner:
         return character
 
     def _value(self, character: str) -> tuple[Json, str, bool]:
-        """One value, the name of its token and whether it is a container, of which only the bracket is read."""
+        """Reads one value; of a container only the bracket.
+
+        Returns:
+            The value, the name of its token, and True for a container.
+        """
         if character == "{":
             self.position += 1
             return {}, "START_OBJECT", True
@@ -207,7 +211,7 @@ class _Scanner:
         self.position += 1
 
     def _skip_space(self) -> str:
-        """Moves to the next character that means something and returns it, or an empty text at the end."""
+        """Moves to the next character that is no white space and returns it; an empty text at the end."""
         match = _SPACE.match(self.text, self.position)
         self.position = match.end() if match else self.position
         if self.position >= len(self.text):
@@ -285,7 +289,7 @@ class _Scanner:
             self.position = end
             self._fail("Invalid numeric value: Leading zeroes not allowed")
         if (following == "." and not match[2] and not match[3]) or (following in ("e", "E") and not match[3]):
-            # Where Jackson points to: the offending character after a zero, else the last mark it had fully read.
+            # the position that Jackson reports: the wrong character after a zero, else the last mark it had read
             fraction = start + match[0].index(".") if match[2] else end
             self._broken_number(end, None if match[1] == "0" else fraction)
         if (length := number_length(match[0])) > MAX_NUMBER_LENGTH:
@@ -304,7 +308,7 @@ class _Scanner:
             raise JsonSyntaxError(str(error)) from None
 
     def _no_number(self) -> NoReturn:
-        """A sign without a digit after it."""
+        """Refuses a sign without a digit after it."""
         negative = self.text[self.position] == "-"
         self.position += 1
         if self.position >= len(self.text):
@@ -320,7 +324,7 @@ class _Scanner:
         self._unexpected(character, "expected digit (0-9)" + follow, " in numeric value")
 
     def _broken_number(self, mark: int, blamed: int | None) -> NoReturn:
-        """A decimal point or an exponent without digits, at ``mark``."""
+        """Refuses a decimal point or an exponent without digits, at ``mark``."""
         exponent = self.text[mark] in "eE"
         after = mark + 1
         if exponent and self.text[after : after + 1] in ("+", "-"):
@@ -368,7 +372,7 @@ class _Scanner:
 
 
 def _joined(text: str) -> str:
-    r"""Surrogate pairs that were written as two ``\u`` escapes become one character."""
+    r"""Joins surrogate pairs that were written as two ``\u`` escapes."""
     if not any("\ud800" <= character <= "\udfff" for character in text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
@@ -387,5 +391,5 @@ def _is_name_start(character: str) -> bool:
 
 
 def _is_name_part(character: str) -> bool:
-    """Java's ``Character.isJavaIdentifierPart``, but for control characters."""
+    """Java's ``Character.isJavaIdentifierPart``, without control characters."""
     return _is_name_start(character) or unicodedata.category(character) in {"Nd", "Mc", "Mn", "Cf"}

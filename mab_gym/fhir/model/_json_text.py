@@ -1,7 +1,7 @@
-"""JSON as HAPI FHIR reads and writes it.
+"""Reads and writes JSON as HAPI FHIR does.
 
-HAPI writes with Jackson's default pretty printer (two blanks a level, ``[ {`` and ``} ]`` on one line) and reads with
-Jackson set to a few leniencies: single quotes, a leading plus sign, exact decimals. Source: HAPI FHIR 7.6,
+HAPI writes with Jackson's default pretty printer (two blanks a level, ``[ {`` and ``} ]`` on one line). Its reader also
+accepts single quotes and a leading plus sign, and keeps decimals exact. Source: HAPI FHIR 7.6,
 ``JacksonStructure`` and ``JacksonWriter``, with Jackson 2.17.
 """
 
@@ -26,7 +26,7 @@ from mab_gym.fhir.model._json_scanner import (
 __all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "Printed", "compact", "pretty", "read_json"]
 
 MAX_DECIMAL_DIGITS = 5000
-"""HAPI writes ``1e999999999`` out in full and dies of it; here such a number is refused."""
+"""The most digits of a decimal. HAPI writes ``1e999999999`` in full and fails; here such a number is refused."""
 
 _PLAIN_DECIMAL = re.compile(r"-?(?=.*[1-9])(?:0|[1-9][0-9]{0,400})\.[0-9]{1,400}|0\.0+", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
@@ -37,17 +37,17 @@ _ESCAPES = {
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LEADING_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in "\x85\xa0\u2007\u202f")
-"""What Java's ``Character.isWhitespace`` accepts: no non-breaking blanks."""
+"""The characters that Java's ``Character.isWhitespace`` accepts: no non-breaking blanks."""
 
 
 class TooManyDigitsError(ValueError):
-    """A number that would be written with thousands of digits."""
+    """A number that would need thousands of digits."""
 
 
 class DecimalNumber(float):
-    """A FHIR decimal, which keeps its digits: 4.0 and 4.00 are different things (R4 datatypes, decimal).
+    """A FHIR decimal, which keeps its digits: 4.0 and 4.00 are different (R4 datatypes, decimal).
 
-    As a float it is infinite beyond 1.8E308 and zero below 5E-324; its digits stay what they are.
+    As a float it is infinite beyond 1.8E308 and zero below 5E-324; the digits do not change.
 
     Attributes:
         text: The number as HAPI writes it, ``BigDecimal.toPlainString``: without an exponent, zeros kept.
@@ -62,7 +62,7 @@ class DecimalNumber(float):
 
         Raises:
             ValueError: It is no decimal number.
-            TooManyDigitsError: It is one of thousands of digits.
+            TooManyDigitsError: It has thousands of digits.
         """
         if _PLAIN_DECIMAL.fullmatch(literal):
             self = super().__new__(cls, literal)
@@ -84,7 +84,7 @@ class DecimalNumber(float):
 
     @classmethod
     def unchecked(cls, literal: str) -> Self:
-        """A number as it is written, however long: one from a store, or one that is refused later on."""
+        """Returns a number as it is written, however long: one from the store, or one that is refused later."""
         self = super().__new__(cls, literal)
         self.text = literal
         return self
@@ -103,10 +103,10 @@ class DecimalNumber(float):
 
 
 class Printed:
-    """JSON that is printed already, at the left margin; `pretty` only moves it to where it belongs.
+    """JSON that is already printed; `pretty` only indents it.
 
     Attributes:
-        text: The JSON.
+        text: The JSON, without indentation.
     """
 
     __slots__ = ("text",)
@@ -118,12 +118,12 @@ class Printed:
 def read_decimal(literal: str) -> DecimalNumber:
     """Reads a decimal that a client sends.
 
-    HAPI writes all digits out and cannot read more than a thousand again, so such a number would be lost. One that no
-    double holds is given back all the same, because HAPI says something else of it where it goes into an index
-    (see `mab_gym.fhir.http._checks`).
+    HAPI writes all digits and cannot read more than a thousand again, so that such a number would be lost. A number
+    that is too large for a double is returned all the same: HAPI refuses it later, in other words, if it is to be
+    indexed (`mab_gym.fhir.http._checks`).
 
     Raises:
-        JsonSyntaxError: It is that long.
+        JsonSyntaxError: It has more than a thousand digits.
         ValueError: It is no decimal number.
     """
     try:
@@ -140,7 +140,7 @@ def read_decimal(literal: str) -> DecimalNumber:
 def read_json(text: str) -> Json:
     """Reads one JSON object as leniently and as strictly as HAPI does.
 
-    Decimals become `DecimalNumber`; of keys that occur twice the last counts, at the place of the first.
+    Decimals become `DecimalNumber`; if a key occurs twice, the last value counts, at the place of the first.
 
     Args:
         text: The body of a request.
@@ -159,7 +159,7 @@ def read_json(text: str) -> Json:
     try:
         value = _DECODER.decode(body)
     except (ValueError, RecursionError):
-        # Not plain JSON: the slow reader says what HAPI takes none the less, and words the refusal.
+        # not plain JSON: the slow reader knows the texts that HAPI accepts, and its words for the others
         value = scan(body, read_decimal)
     if "\\u" not in body and _SURROGATE.search(body) is None:
         return value
@@ -170,7 +170,7 @@ def read_json(text: str) -> Json:
 
 
 def nests_too_deeply(text: str) -> bool:
-    """Tells if JSON goes deeper than can be read, which is quickly found out."""
+    """Tells if JSON nests deeper than can be read; it reads no further than that depth."""
     try:
         _DECODER.decode(text)
     except RecursionError:
@@ -181,11 +181,11 @@ def nests_too_deeply(text: str) -> bool:
 
 
 def pretty(value: Json | Printed, indent: int = 0) -> str:
-    """JSON in HAPI's pretty form.
+    """Returns JSON in HAPI's pretty form.
 
     Args:
-        value: What `read_json` or ``parse_resource`` gives: dict, list, str, bool, int, None or `DecimalNumber`.
-        indent: The level at which it stands; every line but the first is indented by two blanks for each level.
+        value: A value of `read_json` or ``parse_resource``: dict, list, str, bool, int, None or `DecimalNumber`.
+        indent: The level of the value; all lines except the first are indented by two blanks for each level.
     """
     parts: list[str] = []
     _write_pretty(value, "\n" + "  " * indent, parts)
@@ -193,7 +193,7 @@ def pretty(value: Json | Printed, indent: int = 0) -> str:
 
 
 def compact(value: Json) -> str:
-    """JSON without any white space, as HAPI writes it when asked not to print prettily."""
+    """Returns JSON without white space, as HAPI writes it for ``_pretty=false``."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{_scalar(key)}:{compact(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -254,7 +254,7 @@ def _read_float(literal: str) -> DecimalNumber:
 
 
 def _refuse(constant: str) -> NoReturn:
-    """NaN and the infinities, which Python reads and Jackson does not."""
+    """Refuses NaN and the infinities, which Python reads and Jackson does not."""
     raise ValueError(constant)
 
 
@@ -262,7 +262,7 @@ _DECODER: Final = json.JSONDecoder(parse_float=_read_float, parse_int=_read_int,
 
 
 def _without_lone_surrogates(value: Json) -> Json:
-    """Half of a surrogate pair cannot be written as UTF-8; Java puts a question mark in its place."""
+    """Replaces half surrogate pairs, which cannot be written as UTF-8, by question marks, as Java does."""
     if isinstance(value, str):
         return _SURROGATE.sub("?", value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""OperationOutcome: how the server says no (FHIR R4, https://hl7.org/fhir/R4/operationoutcome.html)."""
+"""OperationOutcome: the server's refusals and reports (FHIR R4, https://hl7.org/fhir/R4/operationoutcome.html)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Issue:
     """One ``OperationOutcome.issue``.
 
     Attributes:
-        diagnostics: What was wrong, in HAPI's own words and with its ``HAPI-nnnn`` code where it has one.
+        diagnostics: The error in HAPI's own words, with HAPI's ``HAPI-nnnn`` code if it has one.
         code: The issue type (https://hl7.org/fhir/R4/valueset-issue-type.html).
         severity: ``fatal``, ``error``, ``warning`` or ``information``.
     """
@@ -68,7 +68,7 @@ class FhirError(Exception):
 
 
 def operation_outcome(*issues: Issue) -> dict[str, Any]:
-    """The OperationOutcome resource that lists ``issues``."""
+    """Returns the OperationOutcome resource that lists ``issues``."""
     return {
         "resourceType": "OperationOutcome",
         "issue": [
@@ -97,19 +97,19 @@ STORAGE_DISPLAYS = {
     "SUCCESSFUL_DELETE_ALREADY_DELETED": "Delete succeeded: Resource was already deleted so no action was taken.",
     "SUCCESSFUL_DELETE_NOT_FOUND": "Delete succeeded: No existing resource was found so no action was taken.",
 }
-"""What HAPI says to a successful write, by its own codes."""
+"""HAPI's texts for successful writes, by HAPI's own codes."""
 
 
 def storage_outcome(
     code: str, diagnostics: str, severity: str = "information", kind: str = "informational"
 ) -> dict[str, Any]:
-    """The OperationOutcome that says what was done.
+    """Returns the OperationOutcome that reports a successful write.
 
     Args:
         code: One of `STORAGE_DISPLAYS`.
-        diagnostics: The same in more words.
-        severity: As in `Issue`.
-        kind: The issue type.
+        diagnostics: The report in more words.
+        severity: ``information`` or ``warning``.
+        kind: The issue type (https://hl7.org/fhir/R4/valueset-issue-type.html).
     """
     coding = {"system": STORAGE_RESPONSES, "code": code, "display": STORAGE_DISPLAYS[code]}
     issue = {"severity": severity, "code": kind, "details": {"coding": [coding]}, "diagnostics": diagnostics}

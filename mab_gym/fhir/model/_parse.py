@@ -1,9 +1,8 @@
-"""Resources from the JSON that a client sends, as HAPI FHIR 7.6's ``JsonParser`` reads them.
+"""Reads resources from the JSON that a client sends, as HAPI FHIR 7.6's ``JsonParser`` does.
 
-HAPI is lenient about shape and strict about values. Elements that FHIR does not define are dropped without a word; a
-list may stand where one value is wanted and one value where a list is; of several values for one element the first
-counts. But every value must be one of its type. What comes out is what HAPI would write: elements in the order in
-which FHIR defines them, nothing empty.
+HAPI is lenient about shape and strict about values. Elements that FHIR does not define are dropped silently. A list is
+accepted for a single value, and a single value for a list; if an element has several values, the first counts. But
+every value must be one of its type. The result is what HAPI would write: elements in FHIR's order, nothing empty.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.model._primitives import read_primitive, scalar_text
 
 MAX_DEPTH = 100
-"""How deep resources may nest here; HAPI stops at 1000 levels, which no record system needs."""
+"""The most levels of nesting in a resource; HAPI allows 1000, which no record system needs."""
 
 _TOO_DEEP = Issue(f"Resources that nest deeper than {MAX_DEPTH} levels are not supported", "not-supported")
 _NO_ARRAY = 'Cannot invoke "ca.uhn.fhir.parser.json.BaseJsonLikeArray.size()" because "theValues" is null'
@@ -43,8 +42,8 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
         The resource as HAPI would write it, ``resourceType`` first. An ``id`` is reduced to its last part.
 
     Raises:
-        FhirError: 400 where HAPI refuses the body, 500 where it fails over it (``"extension": null``), 501 where a
-            body nests deeper than this server goes.
+        FhirError: 400 if HAPI refuses the body, 500 if it fails over it (``"extension": null``), 501 if the body nests
+            deeper than `MAX_DEPTH`.
     """
     try:
         source = read_json(text)
@@ -57,20 +56,20 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
             )
         return _Parser().resource(stated, source)
     except RecursionError:
-        # Lists within lists, which mean no more than one list.
+        # lists within lists within lists
         raise FhirError(501, _TOO_DEEP) from None
     except DataFormatError as error:
         raise unreadable(error) from None
 
 
 def unreadable(error: DataFormatError) -> FhirError:
-    """The error that HAPI gives for a body that its parser refuses."""
+    """Returns HAPI's error for a body that its parser refuses."""
     return FhirError(400, f"HAPI-0450: Failed to parse request body as JSON resource. Error was: {error}")
 
 
 @dataclass(slots=True)
 class _Primitive:
-    """A primitive element: its value and what its ``_name`` sibling adds."""
+    """A primitive element: its value, and the id and extensions from its ``_name`` member."""
 
     value: Json = None
     id: str = ""
@@ -83,14 +82,14 @@ class _Primitive:
 
 
 class _Parser:
-    """Reads one resource; ``contained`` collects the contained resources of the one that is being read."""
+    """Reads one resource; ``contained`` collects the resources that it contains."""
 
     def __init__(self) -> None:
         self.depth = 0
         self.contained: list[Object] = []
 
     def resource(self, resource_type: str, source: Object) -> Object:
-        """A resource that stands on its own: the body itself, or one in a Bundle or in Parameters."""
+        """Reads a resource that is not contained: the body itself, or one in a Bundle or in Parameters."""
         outer, self.contained = self.contained, []
         found = self._composite(resource_type, source)
         contained, self.contained = self.contained, outer
@@ -104,18 +103,18 @@ class _Parser:
             found["meta"] = {name: item for name, item in found["meta"].items() if name != "versionId"}
         resource = _assemble(resource_type, head, found, [])
         if "id" not in resource:
-            # HAPI makes a random UUID; here equal resources get equal ones, so that equal requests give equal answers.
+            # HAPI draws a random UUID; here equal resources get equal ids, so that equal requests give equal answers
             made = str(uuid.uuid5(uuid.NAMESPACE_OID, compact(resource)))
             resource = {"resourceType": resource_type, "id": made, **resource}
         self.contained.append(resource)
 
     def _composite(self, type_name: str, source: Object, first: Object | None = None) -> Object:
-        """The elements of a resource, datatype or backbone element, without order, empty ones left out.
+        """Reads the elements of a resource, datatype or backbone element, in no order, without empty ones.
 
         Args:
             type_name: Its FHIR type.
-            source: What the client sent.
-            first: ``id`` and ``extension`` from a ``_name`` sibling.
+            source: The object that the client sent.
+            first: ``id`` and ``extension`` from a ``_name`` member.
         """
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -149,7 +148,7 @@ class _Parser:
         return {name: value for name, value in found.items() if value not in (None, [], {})}
 
     def _element(self, element: Element, value: Json, sibling: Json, found: Object, entered: set[str]) -> None:
-        """Adds what the client sent for one element: all of a list, else the first."""
+        """Adds the values that the client sent for one element: all for a list, else the first."""
         if element.name == "contained":
             for item in _flatten(value):
                 if isinstance(item, dict):
@@ -177,7 +176,7 @@ class _Parser:
                 found[element.name] = full if element.many else full[0]
 
     def _plain(self, element: Element, value: Json, found: Object) -> bool:
-        """Reads values of the kind that most are, and says whether they were."""
+        """Reads a value of the most common forms; False if it has another form."""
         if element.primitive:
             if element.many or isinstance(value, list | dict):
                 return False
@@ -203,7 +202,7 @@ class _Parser:
         return True
 
     def _occurrences(self, element: Element, value: Json, sibling: Json) -> Iterator[Any]:
-        """Each value for an element: a `_Primitive`, or the elements of a composite."""
+        """Yields each value for an element: a `_Primitive`, or the elements of a composite."""
         if isinstance(value, list):
             siblings = sibling if isinstance(sibling, list) else []
             for index, item in enumerate(value):
@@ -231,7 +230,7 @@ class _Parser:
         return primitive
 
     def _sibling(self, name: str, sibling: Json) -> _Primitive:
-        """What a ``_name`` member says of the element ``name``: an id and extensions."""
+        """Reads a ``_name`` member, which adds an id and extensions to the element ``name``."""
         found = _Primitive()
         if isinstance(sibling, list):
             if len(sibling) > 1:
@@ -249,7 +248,7 @@ class _Parser:
         return found
 
     def _extensions(self, values: Json) -> list[Object]:
-        """A list of extensions, each as HAPI writes it: id, url, then either extensions or a value."""
+        """Reads a list of extensions, each as HAPI writes it: id, url, then either extensions or a value."""
         if not isinstance(values, list):
             raise FhirError(500, _NO_ARRAY)
         self.depth += 1
@@ -282,13 +281,13 @@ class _Parser:
                 text = _first_scalar(item)
                 found = {"id": text, **found} if text.strip() else found
             elif element.choice:
-                # Unlike elsewhere the last value counts.
+                # here, unlike elsewhere, the last value counts
                 sent, sibling = (None, item) if is_orphan else (item, source.get(f"_{name}"))
                 for occurrence in self._occurrences(element, sent, sibling):
                     value = {}
                     if isinstance(occurrence, _Primitive):
                         occurrence.extension = [*filter(_has_content, occurrence.extension)]
-                        occurrence.id = ""  # HAPI does not write it here.
+                        occurrence.id = ""  # HAPI does not write it here
                         _add_primitives(element, [occurrence], value)
                     elif occurrence:
                         value[element.name] = occurrence
@@ -323,14 +322,14 @@ _texts: dict[str, str] = {}
 
 
 def _shared(text: str) -> str:
-    """An equal text that is there already: thousands of episodes write the same codes and systems."""
+    """Returns an equal text that is already in memory: thousands of episodes write the same codes and systems."""
     if len(_texts) < _MOST_SHARED and len(text) <= _LONGEST_SHARED:
         return _texts.setdefault(text, text)
     return _texts.get(text, text)
 
 
 def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained: list[Object]) -> Object:
-    """The elements in the order in which FHIR defines them."""
+    """Returns the elements in the order in which FHIR defines them, behind those of ``head``."""
     if contained:
         found = {**found, "contained": contained}
     order = places(type_name)
@@ -344,7 +343,7 @@ def _resource_id(found: Object) -> Object:
 
 
 def _stated_type(source: Object) -> str:
-    """The type of a resource inside a resource."""
+    """Returns the type of a resource inside a resource."""
     stated = source.get("resourceType")
     if not isinstance(stated, str):
         raise DataFormatError(
@@ -375,7 +374,7 @@ def _grab_array(name: str, value: Json) -> list[Any]:
 
 
 def _check_unknown(value: Json) -> None:
-    """Elements that FHIR does not define are dropped, but HAPI still stumbles over what it cannot walk through."""
+    """Fails where HAPI does, over an element that FHIR does not define; otherwise such an element is dropped."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -392,7 +391,7 @@ def _check_unknown(value: Json) -> None:
 
 
 def _has_content(extension: Object) -> bool:
-    """Whether HAPI writes an extension of a resource or of a composite: one with a url alone is dropped."""
+    """True if HAPI writes an extension of a resource or of a composite; one that only has a url is dropped."""
     return any(name not in ("id", "url") for name in extension)
 
 

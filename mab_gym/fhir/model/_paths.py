@@ -1,4 +1,4 @@
-"""The part of FHIRPath that R4's search parameters are written in, compiled to walks over parsed JSON.
+"""Compiles the part of FHIRPath that R4's search parameters use, to walk over parsed JSON.
 
 Supported: unions, element steps, ``as``/``ofType`` of choice elements, ``where(resolve() is T)``,
 ``where(element='text')``, ``exists()`` and indexing. Source of the expressions: the R4 SearchParameter resources.
@@ -39,8 +39,8 @@ class Path:
     Attributes:
         top: The resource's top-level element with which it begins, as JSON spells it.
         type_name: That element's FHIR type.
-        steps: What remains to be walked below it.
-        binding: That element's enumeration, where it is a bound code.
+        steps: The steps below that element: ``child`` or ``where``, and the argument.
+        binding: That element's enumeration, if it is a bound code.
         target: The resource type that a reference must point to, from ``where(resolve() is T)``.
     """
 
@@ -51,7 +51,7 @@ class Path:
     binding: str | None = None
 
     def nodes(self, element: Any) -> list[Node]:
-        """All values at this path below one top-level element's value, lists flattened."""
+        """Returns all values at this path below the value of its top-level element, with lists flattened."""
         found = [Node(item, self.type_name, self.binding) for item in _items(element)]
         for kind, argument in self.steps:
             found = [child for node in found for child in _step(node, kind, argument)]
@@ -61,7 +61,7 @@ class Path:
 
 
 def _points_to(value: Any, resource_type: str) -> bool:
-    """Whether a value is a reference to a type of resource, as ``resolve() is Patient`` asks."""
+    """True if a value is a reference to a type of resource, as ``resolve() is Patient`` asks."""
     text = value.get("reference") if isinstance(value, dict) else value
     return isinstance(text, str) and parse_id(text).resource_type == resource_type
 
@@ -87,7 +87,7 @@ def _step(node: Node, kind: str, argument: str) -> Iterator[Node]:
 
 @cache
 def _expand(type_name: str, name: str, as_type: str | None) -> tuple[tuple[str, str, str | None], ...]:
-    """The JSON names (with types and bindings) of the element ``name`` of a type: more than one for a choice."""
+    """Returns the JSON names, types and bindings of an element of a type: more than one for a choice."""
     defined = elements(type_name)
     if name in defined:
         return tuple((name, kind, defined[name].binding) for kind in defined[name].types[:1])
@@ -119,7 +119,7 @@ def compile_paths(resource_type: str, expression: str) -> tuple[Path, ...]:
 
     Args:
         resource_type: As in ``Observation``; alternatives for other types are left out.
-        expression: FHIRPath, as the SearchParameter resource has it.
+        expression: The FHIRPath of the SearchParameter resource.
     """
     compiled: list[Path] = []
     for alternative in _split_union(expression):

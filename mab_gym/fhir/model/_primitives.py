@@ -1,7 +1,7 @@
-"""Values of FHIR's primitive types, read as leniently as HAPI's R4 model reads them.
+"""Reads values of FHIR's primitive types, as leniently as HAPI's R4 model does.
 
-What stands between the quotes counts, not the JSON type: ``5`` is a string where a string is wanted, ``"5"`` a number
-where a number is. Source: ``org.hl7.fhir.r4.model`` 6.4 (``BaseDateTimeType``, ``DecimalType``, ``Enumeration`` ...).
+The text counts, not the JSON type: ``5`` is accepted for a string, and ``"5"`` for a number. Source:
+``org.hl7.fhir.r4.model`` 6.4 (``BaseDateTimeType``, ``DecimalType``, ``Enumeration`` and others).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _BAD_OFFSET = 'Timezone offset must be in the form "Z", "-HH:mm", or "+HH:mm"'
 _NO_DIGITS = "No digits found."
 _EXPONENT = re.compile(r"[eE][+-]?([0-9]+)\Z")
 _LONG_EXPONENT = 10
-"""Exponents of fewer digits fit into Java's ``int``."""
+"""The least number of digits of an exponent that may not fit into Java's ``int``."""
 
 
 class _BadValueError(ValueError):
-    """A text that is no value of the wanted type, in the words of HAPI's model."""
+    """A text that is no value of its type; the error's text is that of HAPI's model."""
 
 
 def scalar_text(value: Json) -> str:
-    """The text of a JSON string, number or boolean, as Jackson's ``asText`` gives it."""
+    """Returns the text of a JSON string, number or boolean, as Jackson's ``asText`` does."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -45,7 +45,7 @@ def read_primitive(element: Element, value: Json) -> Json:
         value: A JSON string, number or boolean.
 
     Returns:
-        The value as HAPI prints it again, or None where there is nothing to print (an empty or blank text).
+        The value as HAPI prints it, or None if there is nothing to print (an empty or blank text).
 
     Raises:
         DataFormatError: The text is no value of the element's type, or not one of its codes.
@@ -85,7 +85,7 @@ def _read_integer(text: str) -> int:
 
 
 def _no_decimal(literal: str) -> str:
-    """What Java's ``new BigDecimal(literal)`` says to a text that is no number; it stops at the first fault."""
+    """Returns the error of Java's ``new BigDecimal(literal)`` for a text that is no number: its first fault."""
     digits, mark, exponent = re.fullmatch(r"[+-]?([^eE]*)([eE]?)(.*)", literal, re.DOTALL).groups()  # type: ignore[union-attr]
     points = 0
     for character in digits:
@@ -127,12 +127,12 @@ def _read_base64(text: str) -> str | None:
         raise _BadValueError("")
     digits = re.sub(r"[=\s]", "", text).replace("-", "+").replace("_", "/")
     if len(digits) % 4 == 1:
-        digits = digits[:-1]  # A last digit that does not make a byte is dropped.
+        digits = digits[:-1]  # a last digit that does not make a byte is dropped
     return base64.b64encode(base64.b64decode(digits + "=" * (-len(digits) % 4))).decode() or None
 
 
 def _read_date(written: str) -> str:
-    """Checks a date, dateTime or instant: all three take any precision, and any text keeps its form."""
+    """Checks a date, dateTime or instant: all three accept any precision, and the text is not changed."""
     text = written.strip("".join(map(chr, range(33)))) if written[0] == " " or written[-1] == " " else written
     year = _field(text, text[:4] if len(text) >= 4 else "", 0, 9999)
     if len(text) > 4:
@@ -140,7 +140,7 @@ def _read_date(written: str) -> str:
         month = _field(text, text[5:7], 1, 12)
         if len(text) > 7:
             _expect(text, 7, "-", length=10)
-            # Java's calendar is Julian up to 1582: there every fourth year is a leap year.
+            # Java's calendar is Julian up to 1582: every fourth year is a leap year
             leap = year % 4 == 0 if year <= 1582 else calendar.isleap(year)
             last = 29 if month == 2 and leap else _LAST_DAYS[month - 1]
             _field(text, text[8:10], 1, last)

@@ -1,4 +1,4 @@
-"""What was found in tables that never change, kept so that it need not be looked for again."""
+"""A cache for results from tables that never change."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 LONGEST_KEY = 2000
-"""Characters of a question that is worth remembering; longer ones are asked once."""
+"""The most characters of a question that is worth remembering."""
 
 
 def is_short(question: tuple[tuple[str, ...], ...]) -> bool:
-    """Tells if a question, made of texts, is worth remembering."""
+    """Tells if a question, made of texts, is short enough to be remembered."""
     return sum(len(text) for part in question for text in part) <= LONGEST_KEY
 
 
@@ -19,11 +19,11 @@ _T = TypeVar("_T")
 
 
 class Remembered(Generic[_T]):
-    """A dict that forgets what came first as soon as it holds too much; threads may share it.
+    """A dict that drops its oldest entries when it holds too much; threads may share it.
 
     Args:
-        most: How many entries it holds at most.
-        most_rows: How many rows they may be about, all together.
+        most: The most entries.
+        most_rows: The most rows that all entries together may be about.
     """
 
     __slots__ = ("_found", "_lock", "_most", "_most_rows", "_rows")
@@ -36,12 +36,12 @@ class Remembered(Generic[_T]):
         self._lock = Lock()
 
     def get(self, key: Hashable) -> _T | None:
-        """What was put under a key, or None."""
+        """Returns the value of a key, or None."""
         found = self._found.get(key)
         return None if found is None else found[0]
 
     def put(self, key: Hashable, value: _T, rows: int) -> None:
-        """Keeps something that is about so many rows."""
+        """Keeps a value that is about a number of rows."""
         with self._lock:
             known = self._found.pop(key, None)
             self._rows += rows - (0 if known is None else known[1])

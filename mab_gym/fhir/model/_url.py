@@ -1,4 +1,4 @@
-"""Request targets: what follows the base URL, taken apart and put together as HAPI does it."""
+"""Reads and writes request targets, the parts of URLs behind the base URL, as HAPI does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Target(NamedTuple):
     """A request's target below the base.
 
     Attributes:
-        path: The segments of its path, decoded, empty ones left out.
+        path: The segments of its path, decoded, without empty ones.
         parameters: Names and values of its query in order, decoded.
     """
 
@@ -25,7 +25,7 @@ class Target(NamedTuple):
 
 
 def parse_target(target: str) -> Target:
-    """Takes a target such as ``Observation?patient=S1&code=K`` apart; a fragment is left out."""
+    """Reads a target such as ``Observation?patient=S1&code=K``; a fragment is ignored."""
     return _remembered_target(target) if len(target) <= LONGEST_KEY else _parse_target(target)
 
 
@@ -39,7 +39,7 @@ _remembered_target = lru_cache(maxsize=512)(_parse_target)
 
 
 def parse_query(query: str) -> Parameters:
-    """Names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank."""
+    """Returns the names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank."""
     pairs = []
     for part in query.split("&"):
         if part:
@@ -49,7 +49,7 @@ def parse_query(query: str) -> Parameters:
 
 
 def decode(text: str) -> str:
-    """Percent-decodes; bytes that are no UTF-8 become U+FFFD, and lone surrogates cannot come out."""
+    """Percent-decodes a text; bytes that are not UTF-8 become U+FFFD, and the result has no half surrogate pairs."""
     return unquote(text.encode("utf-8", "replace").decode("utf-8"), errors="replace")
 
 
@@ -59,7 +59,7 @@ def encode(text: str) -> str:
 
 
 def self_link(base_url: str, path: str, parameters: Parameters) -> str:
-    """The link to a search itself: parameters sorted by name, those of one name in the order given."""
+    """Returns the link to a search itself: its parameters sorted by name; those of one name keep their order."""
     write = _remembered_link if is_short(parameters) else _self_link
     return write(base_url, path, parameters)
 

@@ -1,6 +1,6 @@
-"""What a search compares: the values that a search parameter finds in a resource, one small class a kind.
+"""The values that search parameters find in a resource and compare: one small class for each type of parameter.
 
-Source: FHIR R4 section 3.1.1.4 (search parameter types) and HAPI's index tables, which this mirrors.
+Source: FHIR R4 section 3.1.1.4 (search parameter types) and HAPI's index tables.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mab_gym.fhir.model._paths import Node
 
 
 class Token(NamedTuple):
-    """A code in a system; ``system`` is empty where none is given.
+    """A code in a system; ``system`` is empty if none is given.
 
-    A ``code`` of None stands for a text that only ``:text`` searches, or for a Coding that names its system alone.
+    A ``code`` of None stands for a text that only ``:text`` searches, or for a Coding that only names its system.
     """
 
     system: str
@@ -28,19 +28,19 @@ class Token(NamedTuple):
 
     @property
     def indexed(self) -> bool:
-        """Whether HAPI has a row for it among the tokens, so that the parameter is not ``:missing``."""
+        """True if HAPI indexes it as a token, so that the parameter is not ``:missing``."""
         return self.code is not None or bool(self.system)
 
 
 class Text(NamedTuple):
-    """A string, as HAPI compares it (upper case, accents off) and as it is written."""
+    """A string, as HAPI compares it (upper case, without accents) and as it is written."""
 
     normalized: str
     exact: str
 
 
 class Reference(NamedTuple):
-    """What a reference points to; of a canonical URL that is the id, and ``target_type`` is empty."""
+    """The target of a reference; a canonical URL is the id of a target with an empty ``target_type``."""
 
     target_type: str
     target_id: str
@@ -59,7 +59,7 @@ Value = Token | Text | Reference | Quantity | Period | float | str
 
 
 def normalize(text: str) -> str:
-    """Upper case without accents: how HAPI indexes strings."""
+    """Returns a text in upper case without accents, as HAPI indexes strings."""
     if text.isascii():
         return text.upper()
     decomposed = unicodedata.normalize("NFD", text)
@@ -67,7 +67,7 @@ def normalize(text: str) -> str:
 
 
 def read_values(kind: str, node: Node) -> list[Value]:
-    """The values that a search parameter of this kind indexes at a node.
+    """Returns the values that a search parameter of a type indexes at a node.
 
     Args:
         kind: The parameter's type: token, string, reference, date, quantity, number or uri.
@@ -77,7 +77,7 @@ def read_values(kind: str, node: Node) -> list[Value]:
 
 
 def read_all_values(kind: str, nodes: Iterable[Node]) -> list[Value]:
-    """The values that a search parameter of this kind indexes at several nodes."""
+    """Returns the values that a search parameter of a type indexes at several nodes."""
     reader = _READERS.get(kind)
     if reader is None:
         return []
@@ -170,7 +170,7 @@ def _quantities(node: Node) -> Iterator[Quantity]:
             continue
         amount = float(value["value"])
         if not isfinite(amount):
-            continue  # Nothing that HAPI would have stored.
+            continue  # HAPI would not have stored it
         if node.type_name == "Money":
             yield Quantity(amount, _CURRENCIES, "", str(value.get("currency", "")))
         else:
@@ -178,12 +178,12 @@ def _quantities(node: Node) -> Iterator[Quantity]:
 
 
 LARGEST_NUMBER = 10**17
-"""HAPI's column for numbers takes what is less, either side of zero: ``DECIMAL(19, 2)``."""
+"""The least absolute number that is too large for HAPI's column for numbers, ``DECIMAL(19, 2)``."""
 _HUNDREDTH = Decimal("0.01")
 
 
 def exact_numbers(node: Node) -> Iterator[Decimal]:
-    """The number at a node, or both ends of a Range, before an index takes them."""
+    """Yields the number at a node, or both ends of a Range, exactly as written."""
     values = [node.value]
     if isinstance(node.value, dict):
         ends = (node.value.get(name) for name in ("low", "high"))
@@ -194,7 +194,7 @@ def exact_numbers(node: Node) -> Iterator[Decimal]:
 
 
 def _numbers(node: Node) -> Iterator[float]:
-    """Numbers to the hundredth, which is all that HAPI's column holds."""
+    """Yields numbers to the hundredth, the precision of HAPI's column."""
     for number in exact_numbers(node):
         if abs(number) < LARGEST_NUMBER:
             yield float(number.quantize(_HUNDREDTH, ROUND_HALF_UP))

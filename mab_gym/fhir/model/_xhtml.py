@@ -1,4 +1,4 @@
-"""``Narrative.div`` as HAPI keeps it: parsed as XML, given its namespace, and written anew (R4, narrative.html)."""
+"""Reads ``Narrative.div`` as HAPI does: parses it as XML, adds the namespace and writes it (R4, narrative.html)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _XML_ENTITIES = ("lt;", "gt;", "amp;", "quot;", "apos;")
 
 
 def clean_xhtml(text: str) -> str | None:
-    """The narrative as HAPI prints it.
+    """Returns the narrative as HAPI prints it.
 
     Args:
-        text: What a client sent as ``Narrative.div``; a text without a tag is put into a ``div``.
+        text: The ``Narrative.div`` that a client sent; a text without a tag is put into a ``div``.
 
     Returns:
-        The ``div``, or None where there is nothing in it.
+        The ``div``, or None if it is empty.
 
     Raises:
         DataFormatError: It is not well-formed XML.
-        FhirError: 500 where HAPI fails over it: it is blank, or no ``div``.
+        FhirError: 500 if HAPI fails over it: it is blank, or no ``div``.
     """
     source = text.strip()
     if not source:
@@ -105,7 +105,7 @@ def _escape(text: str) -> str:
 
 
 def _resolve_entities(source: str) -> str:
-    """HTML's named characters (``&nbsp;``), which XML alone does not know."""
+    """Replaces HTML's named characters (``&nbsp;``), which XML does not know."""
     pieces = source.split("&")
     for index, piece in enumerate(pieces[1:], 1):
         name = piece.partition(";")[0] + ";"

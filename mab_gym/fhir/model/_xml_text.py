@@ -1,6 +1,6 @@
-"""XML as HAPI FHIR writes it (FHIR R4 section 2.1.5.2): made from the same JSON that the server otherwise sends.
+"""Writes resources as XML, as HAPI FHIR does (FHIR R4 section 2.1.5.2), from the JSON that the server otherwise sends.
 
-HAPI indents by three blanks, writes values as attributes and gives every resource the FHIR namespace anew.
+HAPI indents by three blanks, writes values as attributes and repeats the FHIR namespace in every resource.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;
 
 
 Lines = list[tuple[int, str]]
-"""Levels, and what stands there."""
+"""Lines with their levels of indentation."""
 
 
 def wants_xml(formats: list[str], accept: str) -> bool:
-    """Whether an answer is to be XML.
+    """True if the client wants XML.
 
     Args:
-        formats: The values of ``_format``; the first counts, and before any header.
+        formats: The values of ``_format``; the first one decides, else the header.
         accept: The Accept header.
     """
     if formats and formats[0]:
@@ -43,11 +43,11 @@ def wants_xml(formats: list[str], accept: str) -> bool:
 
 
 def to_xml(resource: Mapping[str, Any], *, pretty: bool = True) -> str:
-    """A resource as XML.
+    """Returns a resource as XML.
 
     Args:
         resource: Parsed JSON, elements in FHIR's order, decimals with their digits.
-        pretty: Whether to write it on many lines.
+        pretty: True to write each element on a line of its own.
     """
     lines: Lines = []
     _resource(resource, 0, lines)
@@ -63,7 +63,7 @@ def _resource(resource: Mapping[str, Any], depth: int, lines: Lines) -> None:
 
 
 def _around(head: str, name: str, body: Mapping[str, Any], depth: int, lines: Lines) -> None:
-    """An element's tags around its children, or one tag where it has none."""
+    """Writes an element's tags around its children, or one tag if it has none."""
     place = len(lines)
     lines.append((depth, f"<{head}>"))
     _children(body, depth + 1, lines)
@@ -87,7 +87,7 @@ def _children(value: Mapping[str, Any], depth: int, lines: Lines) -> None:
 
 
 def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int, lines: Lines) -> None:
-    """One element: ``extra`` is what JSON says of a primitive value under its name with an underscore."""
+    """Writes one element; ``extra`` is the ``_name`` member that belongs to a primitive value in JSON."""
     if name == "div" and isinstance(value, str):
         lines.extend(_narrative(value, depth))
     elif isinstance(value, dict):
@@ -107,9 +107,9 @@ def _element(name: str, value: Any, extra: Mapping[str, Any], depth: int, lines:
 
 
 def _narrative(xhtml: str, depth: int) -> Iterator[tuple[int, str]]:
-    """A narrative as HAPI lays it out: elements on lines of their own, preformatted text as it is.
+    """Yields the lines of a narrative as HAPI writes it: one for each element; preformatted text is not changed.
 
-    Blank space at either end of a text becomes one blank.
+    White space at either end of a text becomes one blank.
     """
     line, outer = "", depth
     after_end = False
@@ -132,7 +132,7 @@ def _narrative(xhtml: str, depth: int) -> Iterator[tuple[int, str]]:
 
 
 def _attributes(name: str, body: Mapping[str, Any]) -> dict[str, str]:
-    """What stands as an attribute: the ids of elements, and the URLs of extensions."""
+    """Returns the members that are attributes in XML: the ids of elements, and the URLs of extensions."""
     named = ("id", "url") if name in ("extension", "modifierExtension") else ("id",)
     return {key: _attribute(key, body[key]) for key in named if isinstance(body.get(key), str)}
 

@@ -1,6 +1,6 @@
 """Searches through references: chains (``patient.name=Lee``) and ``_has`` (FHIR R4 sections 3.1.1.4.12 and 3.1.1.4.13).
 
-Both are answered by searching at the far end first; what that finds becomes a filter on the near end.
+Both are answered by a search at the far end first; its result becomes a filter at the near end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Chain:
     Attributes:
         reference: The parameter before the dot.
         targets: The types that have the parameter behind the dot.
-        parameters: What is asked of them.
+        parameters: The search at the far end.
         first: True if HAPI's database begins at the far end, which it does for a text or a date.
     """
 
@@ -40,12 +40,12 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """A search for what resources of another type, which satisfy something, point to.
+    """A search for the targets of other resources that satisfy a search.
 
     Attributes:
-        source_type: The type that points here.
-        reference: Its parameter that does so.
-        parameters: What is asked of it.
+        source_type: The type of the resources that point here.
+        reference: The parameter by which they do.
+        parameters: The search that they satisfy.
     """
 
     source_type: str
@@ -57,14 +57,14 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
     """Reads ``reference[:Type].parameter[:modifier]``.
 
     Raises:
-        FhirError: There is no such parameter, or it is none that points anywhere.
+        FhirError: There is no such parameter, or it is no reference.
     """
     parameter, found, rest = _read_link(resource_type, name)
     first, _, modifier = rest.partition(".")[0].partition(":")
     if first in ("_tag", "_security", "_profile") and modifier != "not":
         make_filter(found[0], search_parameters(found[0])[first], modifier, text)
         if len(found) > 1:
-            # HAPI joins the table of labels once for each type, always under the same name.
+            # HAPI joins the table of labels once for each type, always under the same name
             raise FhirError(500, 'Ambiguous column name "TAG_ID"')
     kind = search_parameters(found[0])[first].type
     if "." in rest:
@@ -78,10 +78,10 @@ def read_chain(resource_type: str, name: str, text: str) -> Chain:
 def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter, SearchParameter | None, list[Chain]]:
     """Reads ``reference.parameter:missing``.
 
-    HAPI looks at the searched resources' own values of the parameter, and demands that the reference is there.
+    HAPI looks at the searched resources' own values of the parameter, and requires the reference to be there.
 
     Returns:
-        The reference, the searched type's own parameter of the name (None where it has none), and what else must hold.
+        The reference, the searched type's own parameter of that name or None, and further conditions.
 
     Raises:
         FhirError: HAPI refuses it.
@@ -103,7 +103,7 @@ def read_missing_behind(resource_type: str, name: str) -> tuple[SearchParameter,
 
 
 def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[str, ...], str]:
-    """A chain's first reference, the types that it may lead to and that have what is asked, and what follows."""
+    """Returns a chain's first reference, the possible target types that have the next parameter, and the rest."""
     head, _, rest = name.partition(".")
     stem, _, target = head.partition(":")
     parameter = search_parameters(resource_type).get(stem)
@@ -141,7 +141,7 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
         raise FhirError(400, f"HAPI-1208: Invalid resource type: {source}")
     defined = search_parameters(source)
     reference = defined.get(stem)
-    # What is asked of the source has no modifiers.
+    # the source's parameter has no modifiers
     inner = rest.partition(".")[0]
     if rest.startswith("_has:"):
         read_has(source, rest, text)
@@ -157,7 +157,7 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
 
 
 def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> None:
-    """Refuses what HAPI refuses in other words or with another status where it is asked through a reference."""
+    """Refuses values that HAPI refuses in other words, or with another status, behind a reference."""
     if parameter.type not in ("date", "quantity", "number"):
         return
     for part in split_alternatives(text):
@@ -171,7 +171,7 @@ def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> N
 
 
 def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> None:
-    """Refuses a reference to an unknown type; HAPI takes the parameter's name for a modifier there."""
+    """Refuses a reference to an unknown type; behind ``_has``, HAPI blames the parameter's name as a modifier."""
     try:
         make_filter(resource_type, parameter, "", text)
     except FhirError as error:
@@ -180,11 +180,11 @@ def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> N
 
 
 def chain_filter(chain: Chain, found: Targets) -> Filter:
-    """A chain as a filter on its reference.
+    """Returns a chain as a filter on its reference.
 
     Args:
         chain: The chain.
-        found: What the searches at the far end have found, in their order.
+        found: The resources that the searches at the far end have found, in their order.
     """
 
     def points_there(value: Reference) -> bool:
@@ -195,7 +195,7 @@ def chain_filter(chain: Chain, found: Targets) -> Filter:
 
 
 class _Places(Mapping[str, int]):
-    """Of every resource its place in load order, by type and id."""
+    """The place of every resource in load order, by type and id."""
 
     def __init__(self, position: Callable[[str, str], int | None]) -> None:
         self._position = position
@@ -214,14 +214,14 @@ class _Places(Mapping[str, int]):
 
 
 def but_not_filter(chain: Chain, excluded: Targets, position: Callable[[str, str], int | None]) -> Filter:
-    """A chain that leaves some targets out, or asks nothing of them, as a filter on its reference.
+    """Returns a chain that excludes some targets, or asks for nothing, as a filter on its reference.
 
-    HAPI then looks at the reference alone, so that it may point to any type.
+    HAPI then only looks at the reference, so that it may point to any type.
 
     Args:
         chain: The chain.
-        excluded: What it must not point to.
-        position: The place of a resource in load order.
+        excluded: The resources that it must not point to.
+        position: Returns the place of a resource in load order.
     """
 
     def points_elsewhere(value: Reference) -> bool:
@@ -232,7 +232,7 @@ def but_not_filter(chain: Chain, excluded: Targets, position: Callable[[str, str
 
 
 def reverse_filter(resource_type: str, ids: Sequence[str]) -> Filter:
-    """A ``_has`` as a filter on the ids that it was found to point to, which come in the order of what points."""
+    """Returns a ``_has`` as a filter on the ids of its targets, in the order of the resources that point to them."""
     ranks = {logical_id: place for place, logical_id in enumerate(ids)}
     parameter = search_parameters(resource_type)["_id"]
     return Filter(parameter, ("chain", "first", "_id", _digest(ranks)), ids=frozenset(ranks), ranks=ranks)

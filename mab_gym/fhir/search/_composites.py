@@ -1,8 +1,7 @@
 """Composite search parameters, such as ``code-value-quantity=K$gt5`` (FHIR R4 section 3.1.1.4.15).
 
-HAPI's database joins the components' indexes by resource and by nothing else, so that a composite asks of a resource
-what its parts ask of it together: for ``component-code-value-quantity`` that any component has the code and any other
-(or the same) the value.
+HAPI's database joins the components' indexes only by resource, so that a composite is the same as its parts together:
+``component-code-value-quantity`` asks for a component with the code and any component, perhaps another, with the value.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _SWAPPED = "HAPI-1948: Invalid quantity type: class ca.uhn.fhir.rest.param.Token
 
 
 def read_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
-    """The filters that a composite stands for, all of which must hold; none where it asks for nothing.
+    """Returns the filters of a composite, which all must hold; none if it asks for nothing.
 
     Raises:
         FhirError: A component cannot be read.
@@ -34,9 +33,9 @@ def read_composite(resource_type: str, parameter: SearchParameter, text: str) ->
 
 
 def read_missing_composite(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
-    """What HAPI makes of ``:missing`` at a composite, be it true or false.
+    """Returns the filters of a composite with ``:missing``, for true and false the same, as in HAPI.
 
-    Nothing is asked of two codes; of a code and a text or a date, that the text or the date is there.
+    Two codes ask for nothing; a code with a text or a date asks for resources with a text or a date.
 
     Raises:
         FhirError: HAPI does not know how to look up one of the components.
@@ -62,7 +61,7 @@ def _no_component(kind: str) -> FhirError:
 
 
 def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Sequence[Filter]:
-    """The filters for one of a composite's values."""
+    """Returns the filters for one of a composite's values."""
     defined = search_parameters(resource_type)
     parts = split_alternatives(text, "$")
     if len(parts) > 2:
@@ -74,7 +73,7 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
         )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
     names = [name for name, _ in parameter.components]
-    # HAPI reads the parts in the order of the definition and looks them up in that of the components' names.
+    # HAPI reads the parts in the order of the definition, and looks them up in the order of the components' names
     kinds, sorted_kinds = ([defined[name].type for name in order] for order in (names, sorted(names)))
     parts += [""] * (len(names) - len(parts))
     if len(names) == 2 and sorted_kinds != kinds and not all(part.strip() for part in parts):
@@ -102,7 +101,7 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
 
 
 def inside(error: FhirError) -> FhirError:
-    """HAPI has other words for ``ap`` with a date that is not a search's own parameter."""
+    """Returns HAPI's error for a value inside a composite or behind a reference: ``ap`` has other words there."""
     if error.kind is Refusal.APPROXIMATE_DATE:
         return FhirError(400, "HAPI-1921: Invalid comparator for date range parameter:APPROXIMATE. This is a bug.")
     return error

@@ -1,7 +1,7 @@
-"""``_filter``: a condition written out, as in ``name co an and birthdate ge 1980`` (FHIR R4, filter syntax).
+"""``_filter``: a condition as a text, as in ``name co an and birthdate ge 1980`` (FHIR R4, filter syntax).
 
 Source: https://hl7.org/fhir/R4/search_filter.html, as HAPI FHIR 7.6 reads it (``SearchFilterParser``) and answers it
-(``QueryStack``): ``and`` and ``or`` bind alike, from right to left; of several filters the first counts.
+(``QueryStack``): ``and`` and ``or`` have the same precedence, from right to left; of several filters the first counts.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mab_gym.fhir.search._matching import LONGEST_REFUSAL, make_filter
 
 OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le", "pr", "po", "ss", "sb", "in", "re")
 MOST_GROUPS = 100
-"""How many alternatives a filter may come to once it is multiplied out."""
+"""The most alternatives of a filter, once its ``and`` and ``or`` are multiplied out."""
 MOST_WORDS = 150
-"""How many words and parentheses a filter may have; each may take the reader a level deeper."""
+"""The most words and parentheses of a filter; each may take the reader one level deeper."""
 
 _NAME = re.compile(r"[\s\S][a-zA-Z0-9_:-]*")
 _TOKEN = re.compile(r"[\s\S][^\x00-\x20)\]]*")
@@ -41,12 +41,12 @@ _ORDER: dict[str, Callable[[str, str], bool]] = {
     "le": lambda value, wanted: value <= wanted,
 }
 _NOT_INDEXED = ("_lastUpdated", "_tag", "_security", "_profile", "_text", "_content")
-"""Parameters that HAPI keeps elsewhere than where ``_filter`` looks: they match nothing."""
+"""The parameters that match nothing in a ``_filter``, because HAPI stores them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterTerm:
-    """One parameter, compared with a value."""
+    """One comparison of a parameter with a value."""
 
     name: str
     chain: str
@@ -56,7 +56,7 @@ class FilterTerm:
 
 @dataclass(frozen=True, slots=True)
 class Logical:
-    """Two conditions, joined by ``and``, ``or`` or what HAPI reads and then does not know, ``not``."""
+    """Two conditions, joined by ``and``, ``or`` or ``not``; HAPI reads ``not`` and then refuses it."""
 
     word: str
     left: Condition
@@ -68,10 +68,10 @@ Group = tuple[Filter, ...]
 
 
 def read_filter(resource_type: str, text: str) -> Filter | None:
-    """The filter that a ``_filter`` stands for, or None where it asks for nothing.
+    """Returns the filter for a ``_filter``, or None if it asks for nothing.
 
     Raises:
-        FhirError: HAPI refuses it, or this server does not know how.
+        FhirError: HAPI refuses it, or this server does not answer it.
     """
     text = split_alternatives(text)[0]
     if text.count("(") + text.count(" ") > MOST_WORDS:
@@ -85,7 +85,7 @@ def read_filter(resource_type: str, text: str) -> Filter | None:
 
 
 def _groups(resource_type: str, condition: Condition) -> Sequence[Group]:
-    """Alternatives, in each of which all filters must hold."""
+    """Returns alternatives; all filters of one alternative must hold."""
     if isinstance(condition, FilterTerm):
         return [(_compared(resource_type, condition),)]
     left, right = _groups(resource_type, condition.left), _groups(resource_type, condition.right)
@@ -136,7 +136,7 @@ def _compared(resource_type: str, asked: FilterTerm) -> Filter:
 
 
 def _ordered(asked: FilterTerm, read: Callable[[Any], str], form: Callable[[str], str]) -> Callable[[Any], bool]:
-    """A test of texts; what they are compared by and what with are put into the same form."""
+    """Returns a test of texts; the stored text and the wanted one are compared in the same form."""
     holds = _ORDER.get(asked.operator)
     if holds is None:
         raise FhirError(500, f"HAPI-1261: Don't yet know how to handle operation {asked.operator} on a string")
@@ -145,7 +145,7 @@ def _ordered(asked: FilterTerm, read: Callable[[Any], str], form: Callable[[str]
 
 
 def _negatable(resource_type: str, parameter: SearchParameter, asked: FilterTerm, key: tuple[str, ...]) -> Filter:
-    """A token or a reference: equal for every operator but ``ne``, which any other value satisfies."""
+    """Returns the filter for a token or a reference: every operator asks for equality, except ``ne``."""
     wanted = _made(resource_type, parameter, asked.value.replace(",", "\\,"))
     if asked.operator != "ne" or parameter.is_flag:
         return wanted
@@ -159,7 +159,7 @@ def _made(resource_type: str, parameter: SearchParameter, text: str) -> Filter:
 
 
 class _Reader:
-    """Reads a filter as HAPI does, its slips at the end of the text included."""
+    """Reads a filter as HAPI does, including its errors at the end of the text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -172,7 +172,7 @@ class _Reader:
         return found
 
     def _peek(self) -> str:
-        """The kind of what comes next: a letter, a digit, one of ``".()[]``, or nothing."""
+        """Returns the kind of the next character: ``a``, ``0``, one of ``".()[]``, or an empty text at the end."""
         while self._at < len(self._text) and self._text[self._at] == " ":
             self._at += 1
         if self._at >= len(self._text):
@@ -210,7 +210,7 @@ class _Reader:
         return self._joined(inner, "1058")
 
     def _joined(self, left: Condition | None, code: str) -> Condition | None:
-        """What may follow a condition: a word and another one, or the end."""
+        """Reads the rest after a condition: a word and another condition, or the end."""
         kind = self._peek()
         if kind in ("", ")", "]"):
             return left

@@ -1,7 +1,7 @@
-"""``_include`` and ``_revinclude``: what a page brings along (FHIR R4 section 3.1.1.5.4; errors as HAPI words them).
+"""``_include`` and ``_revinclude``: resources that come with a page (FHIR R4 section 3.1.1.5.4, with HAPI's errors).
 
-HAPI adds what a page's matches point to (or what points to them), each resource once and never a match again. Resources
-that do not exist are left out without a word.
+HAPI adds the resources that a page's matches point to, or that point to them: each once, and no match again. Resources
+that do not exist are left out silently.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._values import Reference, Value
 
 MOST_INCLUDES = 1000
-"""HAPI's limit a page."""
+"""HAPI's limit for each page."""
 
 Placed = tuple[int, Key]
-"""A resource with its place in the order in which all were loaded."""
+"""A resource behind its place in load order."""
 
 
 class Resources(Protocol):
-    """What has to be known of all resources to follow references among them."""
+    """All resources, to follow the references among them."""
 
     def exists(self, key: Key) -> bool:
-        """Whether there is such a resource."""
+        """True if there is such a resource."""
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterable[tuple[int, Value]]:
-        """What a resource refers to at some paths, with the paths' numbers."""
+        """The references of a resource at some paths, with the paths' numbers."""
 
     def read(self, key: Key) -> Mapping[str, Any] | None:
         """A resource, or None where there is none."""
@@ -58,12 +58,12 @@ class Include:
     """One ``_include`` or ``_revinclude``.
 
     Attributes:
-        reverse: Whether it asks for what points to the matches.
-        source_type: The type that points; empty for ``*``.
+        reverse: True for ``_revinclude``.
+        source_type: The type that has the reference; empty for ``*``.
         parameter: The reference's search parameter, or ``*``.
         target_type: The type pointed to, or empty for any.
-        iterate: Whether it holds for included resources, too.
-        text: As it was written.
+        iterate: True if it also holds for included resources.
+        text: The value as it was written.
     """
 
     reverse: bool
@@ -79,7 +79,7 @@ def read_include(name: str, modifier: str, text: str) -> Include:
 
     Args:
         name: ``_include`` or ``_revinclude``.
-        modifier: ``iterate`` or ``recurse`` where it repeats; HAPI ignores others.
+        modifier: ``iterate`` or ``recurse`` to repeat it; HAPI ignores others.
         text: The value.
 
     Raises:
@@ -117,18 +117,18 @@ def included(
     not_to: Collection[str] = (),
     most: int = MOST_INCLUDES,
 ) -> list[Key]:
-    """The resources that a page brings along, in HAPI's order.
+    """Returns the resources that come with a page, in HAPI's order.
 
-    HAPI takes four steps, each of which starts from all that was found before: what points to the matches, what they
+    HAPI takes four steps, and each starts from all resources found so far: those that point to them, those that they
     point to, and both again for the includes that repeat.
 
     Args:
-        includes: What is asked for.
+        includes: The includes of the request.
         matches: The page's matches.
         resources: All resources.
-        follow: Whether references from a type are followed; all are where None.
+        follow: Tells if references from a type are followed; None for all types.
         not_to: Types to which references are not followed.
-        most: How many at most.
+        most: The most resources to return.
     """
     known, left = list(matches), most
     for iterate in (False, True):
@@ -149,7 +149,7 @@ def _step(
     follow: Callable[[str], bool] | None,
     not_to: Collection[str],
 ) -> list[Key]:
-    """What one step adds; each round goes on from what the last one has found."""
+    """Returns the resources that one step adds; each round starts from those that the round before has found."""
     original, found, fresh = set(known), dict[Key, None](), list(known)
     while fresh and len(found) < most:
         ahead: dict[Key, None] = {}
@@ -161,7 +161,7 @@ def _step(
                 )
                 keys: Iterable[Key] = islice(found_by, most)
             elif include.reverse:
-                # HAPI's database gives the results of one parameter without doubles, sorted by id.
+                # HAPI's database returns the results of one parameter without repeats, sorted by id
                 keys = [key for _, key in _pointing(include, sources, resources, most)]
             else:
                 found_now = set(_pointed_to(include, sources, resources))
@@ -177,7 +177,7 @@ def _step(
 
 
 def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
-    """Includes as a ``java.util.HashSet<Include>`` gives them back."""
+    """Returns includes in the order of a ``java.util.HashSet<Include>``."""
     return java_set_order(includes, _include_hash)
 
 
@@ -186,24 +186,24 @@ def _include_hash(include: Include) -> int:
 
 
 def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
-    """The order in which a ``java.util.HashSet<JpaPid>`` gives back what was put into it."""
-    # Objects.hash(Objects.hash(null), id)
+    """Returns resources in the order of a ``java.util.HashSet<JpaPid>``."""
+    # the hash is Objects.hash(Objects.hash(null), id)
     return java_set_order(keys, lambda key: 1922 + (resources.position(*key) or 0))
 
 
 def pointing_here(
     keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()
 ) -> list[Key] | None:
-    """All resources, in load order, that refer to any of some others by any search parameter.
+    """Returns all resources, in load order, that refer to any of some others by any search parameter.
 
     Args:
         keys: The others.
         resources: All resources.
-        most: How many there may be.
-        types: Of which types; of all where empty.
+        most: The most resources to return.
+        types: The types to look at; all if empty.
 
     Returns:
-        The resources, or None where there are more.
+        The resources, or None if there are more.
     """
     found: set[Placed] = set()
     for kind in types or ("",):
@@ -215,7 +215,7 @@ def pointing_here(
 
 
 def any_pointing_here(key: Key, resources: Resources) -> Key | None:
-    """The first resource, in load order, that refers to another one by any search parameter; None without any."""
+    """Returns the first resource, in load order, that refers to another one by any search parameter, or None."""
     found = _pointing(Include(True, "", "*", "", False, "*"), [key], resources, 2)
     return next((other for _, other in found if other != key), None)  # it may refer to itself
 
@@ -227,12 +227,11 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
 
 
 def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
-    """What resources refer to: first by type and id, then by canonical URL."""
+    """Yields the resources that some others refer to: first by type and id, then by canonical URL."""
     called: list[Iterable[Key]] = []
     for key in keys:
         if include.parameter != "*" and include.source_type != key[0]:
-            # Of Type:* HAPI does not look at the type here.
-            continue
+            continue  # for Type:*, HAPI does not look at the type here
         paths, parameters = _links(key[0], include.parameter)
         for number, value in resources.references(key, paths):
             if not isinstance(value, Reference):
@@ -246,7 +245,7 @@ def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> 
 
 
 def _called(url: str, parameter: SearchParameter, include: Include, resources: Resources) -> Iterable[Key]:
-    """What a canonical URL, its version aside, is the ``url`` of."""
+    """Yields the resources that have a canonical URL, without its version, as their ``url``."""
     url = url.partition("|")[0]
     for kind in parameter.targets or tuple(resources.types()):
         defined = search_parameters(kind).get("url")
@@ -257,7 +256,7 @@ def _called(url: str, parameter: SearchParameter, include: Include, resources: R
 
 @follows_parameters
 def _links(source_type: str, name: str) -> tuple[tuple[Path, ...], tuple[SearchParameter, ...]]:
-    """The paths of a type's references, by one parameter or by all (``*``), and each path's parameter."""
+    """Returns the paths of a type's references, by one parameter or by all (``*``), and each path's parameter."""
     links = [(path, p) for p in _references(source_type, name) for path in compile_paths(source_type, p.expression)]
     return tuple(path for path, _ in links), tuple(parameter for _, parameter in links)
 
@@ -269,7 +268,7 @@ def _allowed(kind: str, parameter: SearchParameter, include: Include, target: st
 
 
 def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
-    """What points to resources by any parameter: for each of these in load order a row for each link to it."""
+    """Yields the resources that point to some others by any parameter: once for each link, by target in load order."""
     linked = {
         key
         for source_type in _source_types(include, resources)
@@ -281,7 +280,7 @@ def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterab
 
 
 def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
-    """The canonical URLs by which resources may be referred to."""
+    """Yields the canonical URLs by which resources may be referred to."""
     for key in keys:
         if "url" in search_parameters(key[0]):
             url = (resources.read(key) or {}).get("url")
@@ -290,12 +289,12 @@ def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
 
 
 def _pointing(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> list[Placed]:
-    """The first resources that point to any of some, each once, in load order."""
+    """Returns the first resources that point to any of some others, without repeats, in load order."""
     return sorted(set(_links_to(include, keys, resources, most)))[:most]
 
 
 def _links_to(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> Iterable[Placed]:
-    """Yields what points to any of some resources, the first of each type and parameter."""
+    """Yields resources that point to any of some others, at most so many for each type and parameter."""
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
     urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
     points_there = PointsToAny(wanted) if not urls else _points_to_any_of(wanted, urls)
@@ -321,5 +320,5 @@ def _source_types(include: Include, resources: Resources) -> Iterable[str]:
 
 @follows_parameters
 def _link_parameters(source_type: str, name: str) -> tuple[SearchParameter, ...]:
-    """The parameters by which a type refers to others; of those with the same expression, which share links, one."""
+    """Returns the parameters by which a type refers to others; one of those with the same expression."""
     return tuple({p.expression: p for p in _references(source_type, name)}.values())

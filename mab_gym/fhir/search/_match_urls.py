@@ -12,7 +12,7 @@ def read_match_url(resource_type: str, url: str) -> Query:
     """Reads a search such as ``Patient?identifier=1`` (or its parameters alone).
 
     Raises:
-        FhirError: 400 where it has no parameters, or one that the type does not have.
+        FhirError: 400 if it has no parameters, or one that the type does not have.
     """
     path, mark, query = url.partition("?")
     parameters = parse_query(query if mark else path)
@@ -33,5 +33,5 @@ def read_match_url(resource_type: str, url: str) -> Query:
 
 
 def match_filters(resource_type: str, url: str) -> tuple[Filter, ...]:
-    """What a search asks of a resource itself, chains left out."""
+    """Returns the conditions of a search on the resource itself, without chains."""
     return tuple(read_match_url(resource_type, url).filters)

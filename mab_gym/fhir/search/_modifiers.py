@@ -1,4 +1,4 @@
-"""Modifiers of search parameters: which of them mean something to HAPI, and what it says to the others.
+"""The modifiers of search parameters that HAPI knows, and its refusals of the others.
 
 Source: FHIR R4 section 3.1.1.4.5, HAPI FHIR 7.6's ``TokenPredicateBuilder`` and ``ResourceLinkPredicateBuilder``.
 """
@@ -26,13 +26,13 @@ _MEANT = {
 
 
 def blame_modifiers(resource_type: str, modifiers: Iterable[str]) -> str:
-    """HAPI's words for a search that fails over an unknown resource type, where one of its modifiers may be to blame.
+    """Returns HAPI's error for a search with an unknown resource type and modifiers that may be the reason.
 
-    Whatever the modifiers belong to, it names all that are not in a certain list; empty where none is to be named.
+    It names all modifiers that are not in a certain list; the result is empty if there is none to name.
 
     Args:
         resource_type: The type searched.
-        modifiers: Those of all parameters, in the order in which HAPI keeps these.
+        modifiers: The modifiers of all parameters, in the order in which HAPI keeps the parameters.
     """
     unknown = dict.fromkeys(modifier for modifier in modifiers if modifier and modifier not in _LISTED)
     if not unknown:
@@ -45,10 +45,10 @@ def blame_modifiers(resource_type: str, modifiers: Iterable[str]) -> str:
 
 
 def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> tuple[str, str]:
-    """The modifier that counts (HAPI ignores most of those that a type of parameter does not have) and the value.
+    """Returns the modifier that counts and the value; HAPI ignores most modifiers that a parameter does not have.
 
     Raises:
-        FhirError: HAPI refuses the modifier, or this server does not know it yet.
+        FhirError: HAPI refuses the modifier, or this server does not answer it.
     """
     if modifier in ("", "missing"):
         return modifier, text
@@ -80,7 +80,7 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
 
 
 def _codes(text: str, modifier: str) -> str:
-    """A value set's codes, as they stand in a token's value; what is written before a bar does not count."""
+    """Returns a value set's codes in the form of a token's value; a text before a bar does not count."""
     url = read_token(text)[1]
     if not url:
         raise FhirError(500, "theValueSetUrlToExpand must not be null or blank")
@@ -94,17 +94,17 @@ def _codes(text: str, modifier: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text as it stands in a token's value."""
+    """Escapes a text for a token's value."""
     for character in "\\,|$":
         text = text.replace(character, "\\" + character)
     return text
 
 
 def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> str:
-    """The value with the system that a bound code has: FHIR's own code systems are flat, nothing is below a code.
+    """Returns a value with the systems of bound codes: FHIR's own code systems are flat, no code is below another.
 
     Raises:
-        FhirError: The code has no system, or one of the specification's, which are not known here.
+        FhirError: The code has no system, or one of the specification's systems, which are not known here.
     """
     values = []
     start = f"Invalid token specified for parameter {parameter.name} -"
@@ -122,6 +122,6 @@ def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: st
         else:
             if system.startswith(_CORE_SYSTEMS):
                 raise FhirError(501, f"This server does not know what stands below codes of {system} yet")
-            # HAPI finds nothing where it does not know the code system, not even the code itself.
+            # HAPI does not know the code system and finds nothing, not even the code itself
             values.append(f"{_NOWHERE}|{code}")
     return ",".join(values)

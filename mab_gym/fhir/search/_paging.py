@@ -1,9 +1,9 @@
-"""What HAPI knows of a search while it is being paged through: when a Bundle has a ``total``, and a ``next`` link.
+"""Paging as HAPI does it: when a Bundle has a ``total`` and a ``next`` link.
 
-HAPI looks for results in passes: as many as a page needs and no fewer than 13, then 503, then 2003, then all
-(``searchPreFetchThresholds``). It knows the total only once a pass has come to the end. A page says what was known when
-it was asked for, unless it is not full, in which case HAPI looks again. A search that was asked before is answered from
-the same record. Source: HAPI FHIR 7.6's ``SearchTask``, ``PersistedJpaBundleProvider`` and ``ResponsePage``.
+HAPI looks for results in passes: as many as a page needs and at least 13, then 503, then 2003, then all
+(``searchPreFetchThresholds``). It knows the total only when a pass has reached the end. A page shows the total that was
+known when it was asked for; if the page is not full, HAPI looks again first. A repeated search goes on with the passes
+of the first. Source: HAPI FHIR 7.6's ``SearchTask``, ``PersistedJpaBundleProvider`` and ``ResponsePage``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _THRESHOLDS = (13, 503, 2003)
 
 
 class Page(NamedTuple):
-    """What to show of a search.
+    """The part of a search's matches that a page shows.
 
     Attributes:
-        start: The first match shown.
-        size: How many matches to show.
+        start: The place of the first match, from 0.
+        size: The number of matches.
         step: The size of the page as links name it.
-        total: The total as HAPI knows it, or None.
-        more: Whether there is a next page.
+        total: The total as far as HAPI knows it, or None.
+        more: True if there is a next page.
     """
 
     start: int
@@ -43,12 +43,12 @@ class Page(NamedTuple):
 
 @dataclass(slots=True)
 class SearchProgress:
-    """How far HAPI has looked.
+    """The passes that HAPI has made over a search.
 
     Attributes:
-        found: How many matches it has found so far.
+        found: The number of matches found so far.
         total: The total, once it is known.
-        passes: How many rows the last pass went up to.
+        passes: The number of rows up to which the last pass went.
     """
 
     found: int = 0
@@ -104,7 +104,7 @@ class SearchProgress:
         size = count if before is None else min(count, before - start)
         shown = max(0, min(size, self.found - start))
         fetched = max(0, min(size + 1, self.found - start))
-        # Of a page that cannot hold anything HAPI does not even ask for more.
+        # for a page of no size, HAPI does not ask if there are more
         more = start + size < total if total is not None else 0 < count < fetched
         return Page(start, shown, size, total, more)
 
@@ -114,12 +114,12 @@ class SavedSearch:
     """A search that can be paged through, or be asked again.
 
     Attributes:
-        resource_type: What was searched.
-        parameters: How.
-        found_in: What could be seen.
+        resource_type: The type searched.
+        parameters: The search's parameters.
+        found_in: The resources that the session saw when the search was made.
         count: The size of a page.
-        progress: How far HAPI has looked.
-        keys: What was found, for ``$everything`` alone; other searches are made again.
+        progress: The passes that HAPI has made.
+        keys: The resources that ``$everything`` has found; None for other searches, which are made again for each page.
     """
 
     resource_type: str
@@ -133,15 +133,15 @@ class SavedSearch:
 def page_links(
     query: Query, base_url: str, search_id: str, page: Page, link: str | None, count: int
 ) -> list[tuple[str, str]]:
-    """The links from a page of a search that HAPI keeps.
+    """Returns the links from a page of a search that HAPI keeps.
 
     Args:
-        query: The search, in the form in which it is to be shown.
-        base_url: The server's base.
+        query: The search, in the form in which it is shown.
+        base_url: The server's base URL.
         search_id: The search's id.
         page: The page.
-        link: The request's own link where it was a search, None where it was such a link.
-        count: The size of a page as the request had it, or 0 where it had the search's own.
+        link: The link to the request itself, or None for the page's own.
+        count: The size of a page in the request, or 0 for that of the search.
     """
     tail = f"&_format={encode(query.format)}" if query.format else ""
     tail += "&_pretty=true" if query.pretty else ""
@@ -163,17 +163,17 @@ def page_links(
 
 
 def offset_page(matches: int, count: int, start: int, *, counted: bool, included: int = 0) -> Page:
-    """A page asked for by ``_offset``, for which HAPI keeps no record.
+    """Returns a page asked for by ``_offset``, for which HAPI keeps no search.
 
-    It fetches one match more than the page holds; where there is none, it takes what it has for the end, included
-    resources too.
+    HAPI fetches one match more than the page holds. If there is none, it takes the number of resources on the page,
+    included ones too, for the end.
 
     Args:
-        matches: How many there are.
-        count: How many a page holds.
-        start: The first one's place, from 0.
-        counted: Whether the client asked for an accurate total.
-        included: How many resources come with the matches.
+        matches: The number of matches.
+        count: The size of a page.
+        start: The place of the first match, from 0.
+        counted: True if the client asks for an accurate total.
+        included: The number of resources that come with the matches.
     """
     shown = max(0, min(count, matches - start))
     more = matches > start + count
@@ -182,7 +182,7 @@ def offset_page(matches: int, count: int, start: int, *, counted: bool, included
 
 
 def offset_links(page: Page, count: int, url: str, parameters: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The links from a page to its neighbours."""
+    """Yields the links from a page to its neighbours."""
     kept = [(name, value) for name, value in parameters if name not in ("_offset", "_count")]
 
     def link(start: int) -> str:

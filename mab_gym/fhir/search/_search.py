@@ -1,4 +1,4 @@
-"""The evaluation of searches: the snapshot's columns and a session's own writes, filtered, ordered and joined."""
+"""Answers searches over the snapshot's columns and a session's own writes: filters, sorts and follows references."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ _NOTHING: Mapping[str, list[int]] = {}
 
 
 class View:
-    """The view of a session: the snapshot, and its own writes on top.
+    """The resources that a session sees: the snapshot with its own writes on top.
 
-    A *hit* is a row of the snapshot's table or, counted on from its size, the number of a write.
+    A *hit* is a row of the snapshot's table or, counted on from the table's size, the number of a write.
 
     Args:
         tables: The snapshot, by resource type.
         overlay: The session's writes, or None.
-        until: How many of the writes to look at in searches; all where None.
-        budget: What looking may cost.
+        until: The number of writes that searches look at; None for all.
+        budget: The request's allowance.
 
     Attributes:
-        budget: As above.
+        budget: The request's allowance.
     """
 
     __slots__ = ("_overlay", "_pending", "_tables", "_until", "budget")
@@ -79,11 +79,11 @@ class View:
         self.budget = budget
 
     def frozen(self) -> View:
-        """The same, whatever is written from now on; it holds no writes (see `over`), so that many can be kept."""
+        """Returns a view of the present state; it holds no writes itself (see `over`), so that many can be kept."""
         return self._as_of(self.writes, None, UNLIMITED)
 
     def over(self, now: View) -> View:
-        """Shows what a frozen view does, its writes looked up among those that another one knows, at its expense."""
+        """Returns what a frozen view shows, with the writes and the budget of the present view."""
         return self._as_of(self._until, now._overlay, now.budget)
 
     def _as_of(self, until: int | None, overlay: Overlay | None, budget: Budget) -> View:
@@ -92,7 +92,7 @@ class View:
         return view
 
     def hits(self, query: Query) -> Found:
-        """The matches in order."""
+        """Returns the matches of a search in order."""
         return self._hits(query, None)
 
     def _hits(self, query: Query, leading: FirstRows | None) -> Found:
@@ -144,7 +144,7 @@ class View:
         return Found(hits, leading)
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
-        """The hits that satisfy all filters, in the order in which the resources were first stored."""
+        """Returns the hits that satisfy all filters, in the order in which the resources were first stored."""
         table = self._tables.get(resource_type)
         rows = _NO_ROWS if table is None else table.search(filters, self.budget)
         numbers = self._pending.get(resource_type)
@@ -167,12 +167,12 @@ class View:
         if not extra and not replaced:
             return rows
         order = np.argsort(places, kind="stable").tolist()
-        # Rows and places rise together: the few writes are put between them.
+        # rows and places rise together: put the few writes between the rows
         after = [0 if table is None else bisect_right(table.positions, places[number]) for number in order]
         return _merged(rows, replaced, after, [extra[number] for number in order])
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
-        """The hits' logical ids."""
+        """Returns the hits' logical ids."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         stored = hits[hits < size]
@@ -183,7 +183,7 @@ class View:
         return [next(waiting) if hit < size else self._written(hit - size).logical_id for hit in hits.tolist()]
 
     def values(self, resource_type: str, hit: int, parameter: SearchParameter) -> list[Value]:
-        """All values that a search parameter finds in one hit."""
+        """Returns all values that a search parameter finds in one hit."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         if table is not None and hit < size:
@@ -197,7 +197,7 @@ class View:
         ]
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
-        """The references of a resource at some paths, with the paths' numbers; it need not be read to know them."""
+        """Yields the references of a resource at some paths, with the paths' numbers, from the indexes if possible."""
         table = self._tables.get(key[0])
         written = self._overlay is not None and self._overlay.find(key) is not None
         row = None if table is None or written else table.find(key[1])
@@ -211,7 +211,7 @@ class View:
                 yield from ((number, value) for node in nodes for value in read_values("reference", node))
 
     def read(self, key: Key) -> dict[str, Any] | None:
-        """A resource as Python values, or None where there is none."""
+        """Returns a resource as Python values, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource
         table = self._tables.get(key[0])
@@ -233,12 +233,12 @@ class View:
         return table is not None and table.find(key[1]) is not None
 
     def was_deleted(self, key: Key) -> bool:
-        """Tells if there was such a resource, and it was deleted."""
+        """Tells if there was such a resource and it was deleted."""
         write = None if self._overlay is None else self._overlay.find(key)
         return write is not None and write.resource is None
 
     def text(self, key: Key) -> str | None:
-        """A resource's JSON in HAPI's pretty form, or None where there is none."""
+        """Returns a resource's JSON in HAPI's pretty form, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.text or None
         table = self._tables.get(key[0])
@@ -246,7 +246,7 @@ class View:
         return None if table is None or row is None else table.text(row)
 
     def entries(self, resource_type: str, hits: Rows) -> list[tuple[str, str]]:
-        """The hits' ids, and their JSON as it stands in an entry of a Bundle, four blanks in."""
+        """Returns the hits' ids, and their JSON as in an entry of a Bundle, indented by four blanks."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         stored = hits[hits < size]
@@ -260,7 +260,7 @@ class View:
         return [next(waiting) if hit < size else _entry(self._written(hit - size)) for hit in hits.tolist()]
 
     def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
-        """The first resources of a type that satisfy a filter, in load order."""
+        """Returns the first resources of a type that satisfy a filter, in load order."""
         hits = self.filtered(resource_type, [wanted])[:most]
         self.budget.spend(len(hits))
         ids = self.ids(resource_type, hits)
@@ -270,7 +270,7 @@ class View:
         ]
 
     def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
-        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
+        """Returns the resources, among some, that a type may refer to by a parameter; perhaps too many."""
         table = self._tables.get(resource_type)
         pending = self._pending.get(resource_type, ())
         self.budget.spend((len(keys) + len(pending)) * MENTION_LOOKED_AT)
@@ -281,7 +281,7 @@ class View:
         return found
 
     def _places(self, resource_type: str, hits: Rows) -> list[int]:
-        """The places of hits in the order in which all resources were loaded."""
+        """Returns the places of hits in the load order of all resources."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         if table is not None and (not len(hits) or int(hits.max()) < size):
@@ -293,11 +293,11 @@ class View:
         ]
 
     def types(self) -> list[str]:
-        """The resource types of which there are any, in alphabetical order."""
+        """Returns the resource types that have resources, in alphabetical order."""
         return sorted({*self._tables, *self._pending})
 
     def position(self, resource_type: str, logical_id: str) -> int | None:
-        """HAPI's database id of a resource: its place in load order from 1; None for what is not."""
+        """Returns HAPI's database id of a resource, its place in load order from 1, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find((resource_type, logical_id))):
             return write.position
         table = self._tables.get(resource_type)
@@ -305,7 +305,7 @@ class View:
         return None if table is None or row is None else int(table.positions[row])
 
     def number(self, resource_type: str, logical_id: str) -> int | None:
-        """The hit that a resource is, or None where there is no such resource."""
+        """Returns the hit of a resource, or None if there is no such resource."""
         table = self._tables.get(resource_type)
         if self._overlay is not None:
             written = self._overlay.number((resource_type, logical_id), self._until)
@@ -314,7 +314,7 @@ class View:
         return None if table is None else table.find(logical_id)
 
     def named(self, resource_type: str, hits: Rows) -> bytes:
-        """A digest of hits in their order: the same for the same resources alone."""
+        """Returns a digest of hits in their order, which differs for different resources."""
         table = self._tables.get(resource_type)
         size = 0 if table is None else len(table)
         digest = hashlib.blake2b(str(None if table is None else table.serial).encode(), digest_size=16)
@@ -329,9 +329,9 @@ class View:
     def _first_rows(
         self, resource_type: str, filters: Sequence[Filter], driver: DrivingFilter | None, hits: Rows
     ) -> FirstRows | None:
-        """The rows in which HAPI's database finds hits, each once for every value that a filter asks for.
+        """Returns the rows in which HAPI's database finds hits: each once for every value that a filter asks for.
 
-        They come in the order of the driver's index; None where each hit has one row.
+        They come in the order of the driver's index; None if each hit has one row.
         """
         several = [wanted for wanted in filters if wanted.finds_several]
         if not several:
@@ -357,7 +357,7 @@ class View:
         return FirstRows(len(rows), [first[place] for place in range(len(hits))])
 
     def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
-        """The different values of a hit that satisfy a filter."""
+        """Returns the different values of a hit that satisfy a filter."""
         return {
             value
             for value in self.values(resource_type, hit, wanted.parameter)
@@ -365,7 +365,7 @@ class View:
         }
 
     def _row_counts(self, resource_type: str, filters: Sequence[Filter], hits: Rows) -> Rows | None:
-        """In how many rows the database finds each hit; None where that is one."""
+        """Returns the number of rows in which HAPI's database finds each hit; None if it is one for all."""
         several = [wanted for wanted in filters if wanted.finds_several]
         if not several or len(hits) > _MOST_COUNTED:
             return None
@@ -376,19 +376,19 @@ class View:
         return counts
 
     def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
-        """Looking at each hit's values costs by the values asked for."""
+        """Charges for looking at each hit's values, by the number of values asked for."""
         self.budget.spend(len(hits) * sum(ELEMENT + wanted.comparisons_each * COMPARISON for wanted in filters))
 
     def _spend_on_order(
         self, table: BaseTable | None, hits: Rows, parameter: SearchParameter, comparisons: int = 0
     ) -> None:
-        """Putting hits into order costs by the hit, and by the distinct elements among them.
+        """Charges for sorting hits, by their number and by the number of distinct elements among them.
 
         Args:
             table: The snapshot.
-            hits: What is put into order.
-            parameter: What it is ordered by.
-            comparisons: How many values each element is compared with before.
+            hits: The hits.
+            parameter: The parameter by which they are sorted.
+            comparisons: The number of values with which each element is compared before.
         """
         distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
         self.budget.spend(len(hits) * SORTED_ROW + distinct * (ELEMENT + comparisons * COMPARISON))
@@ -411,7 +411,7 @@ class View:
     def _resolve(
         self, resource_type: str, chain: Chain | Reverse, leading: FirstRows | None
     ) -> tuple[Filter, FirstRows | None]:
-        """A search through a reference as a filter on this side of it, and the rows that it leads through."""
+        """Returns a search through a reference as a filter at its near end, and the rows that it leads through."""
         if isinstance(chain, Chain):
             inner_queries = {kind: read_query(kind, chain.parameters, behind=True) for kind in chain.targets}
             if all(asks_for_others(query) for query in inner_queries.values()):
@@ -436,18 +436,18 @@ class View:
         return reverse_filter(resource_type, list(first)), found_first
 
     def _excluded(self, query: Query) -> tuple[str, Rows]:
-        """The type and the rows that a search leaves out which says what it does not want."""
+        """Returns the type and the hits that a search excludes which only says what it does not want."""
         kind = query.resource_type
         everything = self.filtered(kind, ())
         self.budget.spend(len(everything) * SORTED_ROW * (1 + len(query.filters)))
         out = np.zeros(len(everything), dtype=np.bool_)
         for wanted in query.filters:
-            if wanted.parameter.name not in LABEL_PARAMETERS:  # HAPI does not get as far as looking at them.
+            if wanted.parameter.name not in LABEL_PARAMETERS:  # HAPI ignores them here
                 out |= ~np.isin(everything, self.filtered(kind, [wanted]))
         return kind, everything[out]
 
     def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
-        """The ids of one type that hits point to, and the places of the (first) hits that do so, in their order."""
+        """Yields the ids of a type that hits point to, with the places of the first hits that do, in order."""
         kind, parameter = chain.source_type, chain.reference
         table = self._tables.get(kind)
         size = 0 if table is None else len(table)
@@ -476,18 +476,18 @@ class View:
         filters: Sequence[Filter],
         leading: FirstRows | None,
     ) -> Found:
-        """Sorts; matches without a value come last either way.
+        """Sorts hits; those without a value always come last.
 
-        HAPI's database gives a match once for each of its values (for each combination, where it sorts by several),
-        those that a filter asks for too.
+        HAPI's database returns a match once for each of its values that it sorts by or that a filter asks for, and for
+        each combination of such values.
         """
-        matches: Rows | None = None  # of each row, where some match has several
+        matches: Rows | None = None  # the match of each row, once some match has several
         counts = self._row_counts(query.resource_type, filters, hits)
         if counts is not None and int(counts.sum()) > len(hits):
             matches = np.repeat(np.arange(len(hits)), counts)
         columns: list[Keys] = []
         for place, (parameter, descending) in enumerate(query.sort):
-            if place > 1:  # numbers that go by several things seldom fit into one, and have to be ranked
+            if place > 1:  # the numbers of several columns seldom fit into one, and have to be ranked
                 self.budget.spend(len(hits) * 2 * SORTED_ROW)
             numbers, counts = self._sort_keys(query.resource_type, table, hits, parameter, descending)
             if counts is None:
@@ -505,7 +505,7 @@ class View:
     def _sort_keys(
         self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> RowKeys:
-        """The keys by which hits sort."""
+        """Returns the keys by which hits sort."""
         self._spend_on_order(table, hits, parameter)
         if parameter.is_flag and (wanted := make_filter(resource_type, parameter, "", "true")):
             flags = np.isin(hits, self.filtered(resource_type, [wanted])).astype(np.int64)
@@ -525,14 +525,14 @@ class View:
         def keys(values: Sequence[Value]) -> list[Any]:
             if parameter.type != "reference":
                 return sort_keys(values, descending=descending)
-            # HAPI sorts references by the database id of what they point to.
+            # HAPI sorts references by the database id of their targets
             places = {self.position(v.target_type, v.target_id) for v in values if isinstance(v, Reference)}
             return sorted((place for place in places if place is not None), reverse=descending)
 
         return ranked(table, hits, parameter, keys, values_of, descending=descending)
 
     def _id_keys(self, resource_type: str, table: BaseTable | None, hits: Rows) -> Keys:
-        """Numbers that sort as the hits' ids do."""
+        """Returns numbers that sort as the hits' ids do."""
         if table is None or not isinstance(table.table.ids, np.ndarray):
             return _ranks(self.ids(resource_type, hits))
         written = np.flatnonzero(hits >= len(table))
@@ -544,12 +544,12 @@ class View:
 
 
 def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Sequence[int]) -> Rows:
-    """Rows less some of them and with hits in between, copied once.
+    """Returns rows without some of them and with hits in between, copied once.
 
     Args:
-        rows: In rising order.
-        without: Those to leave out, where they are among them.
-        before: For each hit a number, in rising order: it comes before the rows from there on.
+        rows: The rows, rising.
+        without: The rows to leave out, if they are among the rows.
+        before: For each hit, the number of the row that it comes before; rising.
         hits: The hits.
     """
     cuts = [(int(place), 0, hit) for place, hit in zip(np.searchsorted(rows, before), hits, strict=True)]
@@ -565,7 +565,7 @@ def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Seq
 
 
 def _last_where_missing(numbers: Keys, descending: bool) -> Keys:
-    """Numbers to sort by, changed in their place, those that stand for nothing after all others."""
+    """Returns numbers to sort by, changed in place, with missing ones after all others."""
     missing = numbers == NO_PERIOD
     numbers[missing] = 0
     if descending:
@@ -575,7 +575,7 @@ def _last_where_missing(numbers: Keys, descending: bool) -> Keys:
 
 
 def _ranks(keys: Sequence[Any]) -> Keys:
-    """Numbers that sort as the keys do."""
+    """Returns numbers that sort as the keys do."""
     rank = {key: place for place, key in enumerate(sorted(set(keys)))}
     return np.array([rank[key] for key in keys], dtype=np.int64)
 

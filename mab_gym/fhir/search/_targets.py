@@ -1,4 +1,4 @@
-"""Looks up what a search at the far end of a chain has found, by what references say."""
+"""Looks up the results of a search at the far end of a chain by the texts of references."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Numbered(Protocol):
     """Knows the hit numbers of resources."""
 
     def number(self, resource_type: str, logical_id: str) -> int | None:
-        """The hit that a resource is, or None where there is no such resource."""
+        """Returns the hit of a resource, or None if there is no such resource."""
 
     def named(self, resource_type: str, hits: Rows) -> bytes:
-        """A digest of hits in their order: the same for the same resources alone."""
+        """Returns a digest of hits in their order, which differs for different resources."""
 
 
 class Targets(Mapping[str, int]):
-    """The places at which resources were found, by type and id, as in ``Patient/S1``.
+    """The places of found resources in the order of their search, by type and id, as in ``Patient/S1``.
 
-    No id is written down for it: half a million matches are kept as numbers, of which few are asked for.
+    It holds no ids: half a million matches are kept as numbers, and few of them are looked up.
 
     Args:
-        view: Where they were found.
+        view: The resources in which they were found.
         found: The types, and the hits of each.
     """
 
@@ -46,14 +46,14 @@ class Targets(Mapping[str, int]):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError("what was found is not listed")
+        raise NotImplementedError("the found resources are not listed by id")
 
     def __len__(self) -> int:
         return sum(map(len, self._found.values()))
 
     @property
     def digest(self) -> str:
-        """The same for the same resources in the same order alone."""
+        """A digest that differs for different resources or another order."""
         parts = [kind.encode() + self._view.named(kind, hits) for kind, hits in self._found.items()]
         return hashlib.blake2b(b"\n".join(parts), digest_size=16).hexdigest()
 

@@ -1,15 +1,14 @@
 """Archives: a whole record system in one file, verified by hash.
 
-Layout: 8 bytes of magic, 32 bytes of BLAKE2b digest over all that follows, 8 bytes with the manifest's length, the
-manifest (JSON), then the sections that it names, each aligned to 64 bytes. Numbers are little-endian.
+Layout: 8 bytes of magic, 32 bytes of BLAKE2b digest over the rest, 8 bytes with the manifest's length, the manifest
+(JSON), then the sections that it names, each aligned to 64 bytes. Numbers are little-endian.
 
-Archives are written beside their place and take it by a rename, so whoever has one open keeps what was opened. Other
-programs (`cp` onto an archive, an editor) write into the file itself. Where a file is mapped, what was read before
-changes with it, and where it becomes shorter, the next look kills the process (SIGBUS), which no check can rule out. So
-an archive is read into memory of the process's own, in the same time as its hash takes, as long as it is small: 28 MB
-for the named cohorts, which forked processes go on sharing. From `MAPPED_FROM` bytes on that would be too much for each
-process of a computer. Such a file is mapped, its descriptor is held, and it is looked at before each request
-(`Archive.check`, half a microsecond); only a file that becomes shorter in the middle of a request can still kill.
+An archive is written to a neighbouring file and then renamed, so that a process that has the old one open keeps it.
+Other programs (`cp` onto an archive, an editor) write into the file itself. If it is mapped into memory, its contents
+change under the reader, and if it becomes shorter, the next access kills the process (SIGBUS). A small archive is
+therefore read into the process's own memory, in the time that its hash takes: 28 MB for the named cohorts, shared with
+forked processes. A file of `MAPPED_FROM` bytes or more is mapped instead; it is checked for changes before each request
+(`Archive.check`, half a microsecond). Then only a file that becomes shorter during a request can kill the process.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from mab_gym.errors import ArchiveError, InfrastructureError
 from mab_gym.fhir.store._table import Column, InstantColumn, InstantForm, IntArray, PoolColumn, Table, TextPool
 
 CACHE_VARIABLE = "MAB_GYM_CACHE"
-"""Environment variable that names another folder for archives than the user's cache."""
+"""The environment variable that names a folder for archives, instead of the user's cache."""
 MAPPED_FROM = 64 * 1024 * 1024
-"""Bytes; larger archives are mapped, smaller ones read."""
+"""The size in bytes from which an archive is mapped; smaller ones are read."""
 MAGIC = b"MABARCH1"
 _ALIGNMENT = 64
 _HEAD = len(MAGIC) + 32 + 8
 _PART = ".part"
 _ABANDONED = 3600
-"""Seconds after which nobody writes to a temporary file any more."""
+"""The age in seconds after which nobody writes to a temporary file any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class Archive:
     """A record system as it was stored.
 
     Attributes:
-        tables: By resource type.
-        about: What the writer said of it: name, seed, counts, generator.
-        digest: Hex BLAKE2b-256 of the contents; equal archives have equal digests.
-        check: To be called before the tables are read; raises InfrastructureError where the file under them was
-            changed. None where nothing can change them.
+        tables: The tables by resource type.
+        about: The writer's description: name, seed, counts, generator.
+        digest: The BLAKE2b-256 of the contents in hex; equal archives have equal digests.
+        check: To be called before the tables are read; raises InfrastructureError if the file was changed. None if
+            nothing can change the tables.
     """
 
     tables: Mapping[str, Table]
@@ -66,7 +65,7 @@ class Archive:
 
 
 class _Sections:
-    """Collects byte sections and remembers where each will lie."""
+    """Collects byte sections and remembers the place of each."""
 
     def __init__(self) -> None:
         self.parts: list[bytes | memoryview] = []
@@ -99,10 +98,10 @@ def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any])
     """Writes an archive, whole or not at all, and returns its digest.
 
     Args:
-        path: Where it shall lie. What is written goes to a neighbouring temporary file first, so a reader never sees
-            half of it and two writers do no harm to each other.
+        path: The archive's file. A neighbouring temporary file is written first, so that no reader sees half an archive
+            and two writers do not disturb each other.
         tables: One for each resource type.
-        about: What to say of it; must be JSON.
+        about: The description; must be JSON.
 
     Raises:
         ArchiveError: It cannot be written; the text names the path and the reason.
@@ -125,14 +124,14 @@ def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any])
 
 @contextmanager
 def saying(what: str, path: Path) -> Iterator[None]:
-    """Turns what the file system refuses into one clear line.
+    """Turns an error of the file system into one clear line.
 
     Args:
-        what: What is being done, as in ``write``.
-        path: To which archive.
+        what: The attempted action, as in ``write``.
+        path: The archive's file.
 
     Raises:
-        ArchiveError: It was refused; the text names the path, the reason, and what moves the cache.
+        ArchiveError: The file system failed; the text names the path, the reason, and the variable for another cache.
     """
     try:
         yield
@@ -145,10 +144,10 @@ def saying(what: str, path: Path) -> Iterator[None]:
 
 
 def check_place(path: Path) -> None:
-    """Looks whether an archive could be written somewhere, before the work is done that it shall hold.
+    """Checks that an archive can be written to a place, before the work of making its contents.
 
     Raises:
-        ArchiveError: It could not; the text names the path and the reason.
+        ArchiveError: It cannot; the text names the path and the reason.
     """
     with saying("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,9 +159,9 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A neighbouring file to write to, which takes the name of ``path`` in the end, or goes away where that fails.
+    """Gives a neighbouring file to write to and renames it to ``path`` in the end; after a failure it is deleted.
 
-    What killed processes have left of the kind goes away, too, once it is an hour old.
+    Files that killed processes have left are deleted once they are an hour old.
     """
     for left in path.parent.glob(f"{glob.escape(path.name)}.*{_PART}"):
         with suppress(OSError):
@@ -179,12 +178,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    with suppress(OSError):  # a folder cannot be opened everywhere
+    with suppress(OSError):  # not every system can open a folder
         _flush(path.parent)
 
 
 def _flush(path: Path) -> None:
-    """Has a file or folder on the disk before what follows."""
+    """Waits until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -193,7 +192,7 @@ def _flush(path: Path) -> None:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file begins as an archive does; False where it cannot be read."""
+    """True if a file begins as an archive does; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -202,7 +201,7 @@ def is_archive(path: Path) -> bool:
 
 
 def read_about(path: Path) -> Mapping[str, Any]:
-    """Reads what the writer of an archive said of it, without the rest of the file, whose hash is not looked at.
+    """Reads an archive's description; the rest of the file is neither read nor verified.
 
     Raises:
         ArchiveError: The file is missing or is no archive.
@@ -215,11 +214,11 @@ def read_about(path: Path) -> Mapping[str, Any]:
 
 
 def open_archive(path: Path, *, verify: bool = True) -> Archive:
-    """Opens an archive: reads it, or maps it into memory where it is large.
+    """Opens an archive: reads it or, if it is large, maps it into memory.
 
     Args:
         path: The file.
-        verify: Whether to compare its hash (some 20 ms for the canonical cohort).
+        verify: True to compare its hash (about 20 ms for the canonical cohort).
 
     Raises:
         ArchiveError: The file is missing, is no archive, or is damaged.
@@ -253,10 +252,10 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _contents(path: Path, file: io.BufferedReader) -> tuple[memoryview, Callable[[], None] | None]:
-    """A file's bytes, and what is to be called before each look at them where they can still change."""
+    """Returns a file's bytes and, if they can still change, the check to call before each use of them."""
     size = os.fstat(file.fileno()).st_size
     if size < MAPPED_FROM:
-        memory = mmap.mmap(-1, size or 1)  # of no file; unlike bytes it begins at a page, as the columns like it
+        memory = mmap.mmap(-1, size or 1)  # not of a file; unlike bytes, its columns are aligned
         view = memoryview(memory)
         return view[: file.readinto(view[:size])].toreadonly(), None
     held = _Held(path, os.dup(file.fileno()))
@@ -267,9 +266,9 @@ def _contents(path: Path, file: io.BufferedReader) -> tuple[memoryview, Callable
 
 
 class _Held:
-    """The descriptor of a mapped file, by which a change under the mapping is noticed.
+    """The descriptor of a mapped file, to notice changes under the mapping.
 
-    A file that takes the mapped one's name leaves it as it is.
+    Another file that is renamed to the mapped one's path is no change.
     """
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -279,10 +278,10 @@ class _Held:
         weakref.finalize(self, os.close, handle)
 
     def check(self) -> None:
-        """Looks whether the file is as it was.
+        """Checks that the file has not changed.
 
         Raises:
-            InfrastructureError: It is not.
+            InfrastructureError: It has changed.
         """
         if self._now() != self._state:
             raise InfrastructureError(
@@ -300,12 +299,12 @@ def _check_magic(path: Path, head: bytes | memoryview) -> None:
 
 
 def _length(head: bytes | memoryview) -> int:
-    """The length of the manifest."""
+    """Returns the length of the manifest."""
     return int.from_bytes(head[_HEAD - 8 : _HEAD], "little")
 
 
 def _manifest(path: Path, text: bytes | memoryview) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-    """Reads what the writer said of an archive, and where its tables lie."""
+    """Reads an archive's description, and the places of its tables."""
     try:
         manifest = json.loads(bytes(text))
         return dict(manifest["about"]), list(manifest["tables"])

@@ -1,8 +1,8 @@
-"""The immutable part of a record system: tables made searchable and renderable, shared by all sessions of a process.
+"""The immutable part of a record system: tables that can be searched and printed, shared by all sessions of a process.
 
 Search parameters are indexed by distinct value, not by row: half a million Observations have a few dozen codes, so a
-question about a code is answered once for each of them and then looked up for the rows. Indexes come into being when
-first asked for and hold nothing that cannot be derived again.
+question about a code is answered once for each code and then looked up for the rows. An index is made when it is first
+needed, and can always be made again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Pos
 Mask = npt.NDArray[np.bool_]
 
 _ENTRY_INDENT = "    "
-# Bounds on what is remembered, so that a process stays small however long it runs.
+# bounds on what is remembered, so that a process stays small however long it runs
 _MOST_TEXTS = 16_384
 _MOST_ENTRIES = 4_000
 LONGEST_REMEMBERED = 8_192
@@ -40,7 +40,7 @@ _SECONDS = [f"{second:02d}" for second in range(60)]
 
 
 _LONGEST_INTEGER = 300
-"""Digits of a whole number that is sure to fit into a float; a longer one is a decimal that happens to be whole."""
+"""The most digits of a number that is read as an integer; a longer one may not fit into a float."""
 
 
 def _stored_decimal(literal: str) -> DecimalNumber:
@@ -56,16 +56,16 @@ def _stored_integer(literal: str) -> int | DecimalNumber:
 
 _ELEMENTS = json.JSONDecoder(parse_float=_stored_decimal, parse_int=_stored_integer)
 _SEARCHED = json.JSONDecoder(parse_int=_stored_integer)
-"""Quicker, and the same for whoever does not ask for a decimal's digits."""
+"""A faster reader, for values whose digits do not matter."""
 
 
 def parse_element(text: str) -> Any:
-    """An element's JSON text as Python values; decimals keep the digits in which they are written."""
+    """Parses an element's JSON; decimals keep the digits with which they are written."""
     return _ELEMENTS.decode(text)
 
 
 class _DayTexts(dict[int, str]):
-    """ISO dates by days since 1970-01-01, made when first asked for."""
+    """ISO dates by days since 1970-01-01, made when they are first needed."""
 
     def __missing__(self, day: int) -> str:
         text = self[day] = str(np.datetime64(day, "D"))
@@ -76,7 +76,7 @@ _DAYS = _DayTexts()
 
 
 class _ElementTexts(dict[int, str]):
-    """The contribution of a pool column to an entry of a Bundle, by code; code 0 contributes nothing."""
+    """The text that a pool column adds to an entry of a Bundle, by code; empty for code 0."""
 
     def __init__(self, column: PoolColumn) -> None:
         super().__init__({0: ""})
@@ -85,7 +85,7 @@ class _ElementTexts(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         if code == 0:
-            return ""  # another thread has just cleared it
+            return ""  # another thread has just cleared the texts
         if len(self) >= _MOST_TEXTS:
             self.clear()
             self[0] = ""
@@ -99,12 +99,12 @@ _LAST_CHARACTER = chr(0x10FFFF)
 
 
 class _InstantTexts:
-    """The contribution of an instant column to entries of a Bundle, many rows at a time."""
+    """Returns the texts that an instant column adds to entries of a Bundle, for many rows at a time."""
 
     def __init__(self, column: InstantColumn) -> None:
         self._column = column
         self._head = f',\n{_ENTRY_INDENT}  "{column.name}": "'
-        # By form: whether it is absent or written to the second.
+        # by form: true if it is absent or written to the second
         self._to_the_second = np.zeros(OTHER_FORM + 1, dtype=np.bool_)
         self._to_the_second[: len(column.known) + 1] = [True, *(known.length == 19 for known in column.known)]
         self._offsets = np.array([0, *(known.utc_offset for known in column.known)], dtype=np.int64)
@@ -130,7 +130,7 @@ class _InstantTexts:
 
 
 class PoolIndex:
-    """A pool column made searchable: which rows hold a code, and which values a search parameter finds in it."""
+    """A pool column that can be searched: the rows that hold a code, and the values that search parameters find."""
 
     def __init__(self, column: PoolColumn) -> None:
         self.column = column
@@ -140,7 +140,7 @@ class PoolIndex:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
-        """Shape ``(len(texts) + 1,)``: how many rows hold each code."""
+        """The number of rows that hold each code, of shape ``(len(texts) + 1,)``."""
         return np.bincount(self.column.codes, minlength=len(self.column.texts) + 1)
 
     @cached_property
@@ -151,7 +151,7 @@ class PoolIndex:
         return (None if in_order else np.argsort(codes, kind="stable"), ends)
 
     def rows_of(self, codes: Sequence[int]) -> Rows:
-        """The rows that hold any of the codes, in load order."""
+        """Returns the rows that hold any of the codes, in load order."""
         order, ends = self._postings
         spans = [(int(ends[code]), int(ends[code + 1])) for code in codes if ends[code] < ends[code + 1]]
         if not spans:
@@ -167,7 +167,7 @@ class PoolIndex:
         return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
-        """The values that a search parameter of this kind and path finds in the element with this code."""
+        """Returns the values that a search parameter of a kind and path finds in the element with a code."""
         found = self._known(kind, path)[code]
         if found is None:
             self.load((code,), kind, (path,))
@@ -175,7 +175,7 @@ class PoolIndex:
         return found
 
     def load(self, codes: Iterable[int], kind: str, paths: Iterable[Path]) -> None:
-        """Reads elements that will be asked for, all at once, which takes a fraction of the time."""
+        """Reads elements that will be needed, all at once, which takes a fraction of the time."""
         for path in paths:
             known = self._known(kind, path)
             unread = [code for code in codes if known[code] is None]
@@ -186,11 +186,11 @@ class PoolIndex:
                 known[code] = tuple(read_all_values(kind, path.nodes(element)))
 
     def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
-        """The values in every element, by code."""
+        """Returns the values in every element, by code."""
         return self.values_of(range(len(self.column.texts) + 1), kind, (path,))
 
     def values_of(self, codes: Sequence[int], kind: str, paths: Sequence[Path]) -> list[tuple[Value, ...]]:
-        """The values that some paths find in each of some elements."""
+        """Returns the values that some paths find in each of some elements."""
         self.load(codes, kind, paths)
         by_path = [self._known(kind, path) for path in paths]
         if len(by_path) == 1:
@@ -198,7 +198,7 @@ class PoolIndex:
         return [tuple(value for known in by_path for value in known[code] or ()) for code in codes]
 
     def occurring(self, codes: npt.NDArray[Any]) -> list[int]:
-        """The codes that occur among some, but for the one of rows without the element."""
+        """Returns the distinct codes among some, except 0, which stands for rows without the element."""
         found: list[int] = (np.flatnonzero(np.bincount(codes, minlength=1)[1:]) + 1).tolist()
         return found
 
@@ -209,11 +209,11 @@ class PoolIndex:
         return known
 
     def hits(self, wanted: Filter, path: Path) -> Mask:
-        """Shape ``(len(texts) + 1,)``: whether the element with each code satisfies the filter."""
+        """Returns True for each code if its element satisfies the filter, of shape ``(len(texts) + 1,)``."""
         kind = wanted.parameter.type
         size = len(self.column.texts) + 1
         if kind == "reference" and (targets := wanted.target_ids) is not None:
-            # However many people there are, few of their references are worth a look.
+            # however many people there are, few references point to the wanted ones
             known, mask = self._pointing(path), np.zeros(size, dtype=np.bool_)
             for code in {code for target in targets for code in known.get(target, ())}:
                 mask[code] = wanted.matches_any(self.values(code, kind, path))
@@ -227,7 +227,7 @@ class PoolIndex:
         return np.fromiter(map(wanted.matches_any, self.all_values(kind, path)), np.bool_, size)
 
     def _in_order(self, path: Path) -> tuple[list[str], list[int]]:
-        """The normalized texts in these elements in their order, and the code of the element that each stands in."""
+        """Returns the normalized texts in these elements, sorted, and the code of each one's element."""
         known = self._by_text.get(path)
         if known is None:
             pairs = sorted(
@@ -244,7 +244,7 @@ class PoolIndex:
         return logical_id in self._pointing(path)
 
     def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
-        """By target id, the codes of the elements that refer to it."""
+        """Returns the codes of the elements that refer to a target, by the target's id."""
         known = self._by_target.get(path)
         if known is None:
             known = {}
@@ -252,7 +252,7 @@ class PoolIndex:
                 for value in values:
                     if isinstance(value, Reference):
                         known.setdefault(value.target_id, []).append(code)
-            self._by_target[path] = known  # whole: other threads may read it at once
+            self._by_target[path] = known  # assigned whole: other threads may read it
         return known
 
 
@@ -261,11 +261,11 @@ class BaseTable:
 
     Attributes:
         table: The stored columns.
-        serial: No other table of the process has the same.
+        serial: A number that no other table of the process has.
         positions: HAPI's database ids of the rows.
         pools: The searchable pool columns, by element name.
         instants: The columns that hold points in time, by element name.
-        arranged: What searches have found, in their order; to be filled by whoever arranges it.
+        arranged: The results of searches, in their order; the room of searches fills it.
     """
 
     def __init__(self, table: Table, positions: Positions | None = None) -> None:
@@ -278,7 +278,7 @@ class BaseTable:
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
         self._tops: dict[str, dict[str, list[Path]]] = {}
         self._hits: Remembered[Mask] = Remembered(most=512)
-        # The attempts of a group at one case read the same pages one after another.
+        # many attempts at one case read the same pages one after another
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[tuple[Rows, Bill]] = Remembered()
         self.arranged: Remembered[Any] = Remembered()
@@ -291,7 +291,7 @@ class BaseTable:
         return {text: row for row, text in enumerate(self.table.ids)}
 
     def find(self, logical_id: str) -> int | None:
-        """The row of a resource, or None."""
+        """Returns the row of a resource, or None."""
         ids = self.table.ids
         if not isinstance(ids, np.ndarray):
             return self._row_by_text_id.get(logical_id)
@@ -313,23 +313,23 @@ class BaseTable:
         return None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
 
     def places(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """HAPI's database ids of rows."""
+        """Returns HAPI's database ids of rows."""
         if isinstance(self.positions, range):
             return np.asarray(rows, dtype=np.int64) * self.positions.step + self.positions.start
         return np.asarray(self.positions)[rows].astype(np.int64, copy=False)
 
     def ids(self, rows: Rows) -> list[str]:
-        """The logical ids of rows."""
+        """Returns the logical ids of rows."""
         ids = self.table.ids
         if isinstance(ids, np.ndarray):
             return [str(number) for number in ids[rows].tolist()]
         return [ids[row] for row in rows.tolist()]
 
     def entries(self, rows: Rows, ids: Sequence[str]) -> Sequence[str]:
-        """The resources' JSON as it stands in an entry of a searchset (HAPI's pretty form, four blanks in).
+        """Returns the JSON of resources as in an entry of a searchset (HAPI's pretty form, indented by four blanks).
 
         Args:
-            rows: Which.
+            rows: The rows.
             ids: Their logical ids.
         """
         key = rows.tobytes()
@@ -354,7 +354,7 @@ class BaseTable:
         return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
 
     def text(self, row: int) -> str:
-        """A resource's JSON in HAPI's pretty form, at the left margin."""
+        """Returns a resource's JSON in HAPI's pretty form, without indentation."""
         logical_id = self.table.ids[row]
         parts = [f'{{\n  "resourceType": "{self.table.resource_type}",\n  "id": "{logical_id}"']
         for column in self.table.columns:
@@ -368,18 +368,18 @@ class BaseTable:
         return "".join(parts)
 
     def resource(self, row: int) -> dict[str, Any]:
-        """A resource as Python values, decimals with their digits."""
+        """Returns a resource as Python values; decimals keep their digits."""
         resource: dict[str, Any] = parse_element(self.text(row))
         return resource
 
     def search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
-        """The rows that satisfy all filters, in load order.
+        """Returns the rows that satisfy all filters, in load order.
 
-        The base never changes, so what was found is remembered: pages of one search and episodes of one case ask again.
+        The base never changes, so results are remembered: pages of one search and episodes of one case ask again.
 
         Args:
-            filters: What is asked.
-            budget: What looking may cost; finding it again is charged as finding it was.
+            filters: The filters.
+            budget: The request's allowance; a remembered result costs as much as a new one.
         """
         if not filters:
             budget.spend(len(self) * ROW / 10)
@@ -401,11 +401,11 @@ class BaseTable:
 
     @property
     def _all_rows(self) -> Rows:
-        """Every row, made anew: kept, it would take megabytes beside whatever is done with it."""
+        """Every row; made again each time, as it takes megabytes."""
         return np.arange(len(self))
 
     def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
-        """The distinct elements have to be read once, and compared with every value that is asked for."""
+        """Charges for reading the distinct elements once, and for comparing them with every value asked for."""
         parts = [part for group in wanted.either for part in group] or [wanted]
         for part in parts:
             if part.ids is not None:
@@ -427,7 +427,7 @@ class BaseTable:
             rows = driver[1]
             budget.spend(len(rows) * ROW)
             remaining.remove(driver[0])
-        # Cheap look-ups first; dates, which compute, on what is left.
+        # cheap look-ups first; dates, which are computed, on the rows that are left
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = self._all_rows if rows is None else rows
             looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
@@ -442,12 +442,12 @@ class BaseTable:
         return not self.tops(wanted.parameter)
 
     def references(self, row: int, path: Path) -> Sequence[Value]:
-        """The references of a row at one path."""
+        """Returns the references of a row at one path."""
         index = self.pools.get(path.top)
         return () if index is None else index.values(int(index.column.codes[row]), "reference", path)
 
     def distinct(self, parameter: SearchParameter) -> int:
-        """The number of distinct elements that a parameter looks at."""
+        """Returns the number of distinct elements that a parameter looks at."""
         return sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
 
     def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
@@ -456,7 +456,7 @@ class BaseTable:
         return any(self.pools[path.top].refers_to(logical_id, path) for path in paths)
 
     def values(self, row: int, parameter: SearchParameter) -> list[Value]:
-        """All values that a search parameter finds in one row."""
+        """Returns all values that a search parameter finds in one row."""
         found: list[Value] = []
         for path in compile_paths(self.table.resource_type, parameter.expression):
             if path.top in self.pools:
@@ -469,22 +469,22 @@ class BaseTable:
         return found
 
     def period(self, top: str, seconds: int, form: int) -> Period | None:
-        """The period that a point in time stands for, None where there is none."""
+        """Returns the period that a point in time stands for, or None for an absent one."""
         return stored_period(_instant_text(self.instants[top], form, seconds)) if form else None
 
     def tops(self, parameter: SearchParameter) -> Mapping[str, Sequence[Path]]:
-        """The paths of a parameter by the top-level element with which they begin, where this table has such."""
+        """Returns the paths of a parameter by their top-level element, for the elements that this table has."""
         found = self._tops.get(parameter.expression)
         if found is None:
             found = {}
             for path in compile_paths(self.table.resource_type, parameter.expression):
                 if self._has(path.top):
                     found.setdefault(path.top, []).append(path)
-            self._tops[parameter.expression] = found  # whole: other threads may read it at once
+            self._tops[parameter.expression] = found  # assigned whole: other threads may read it
         return found
 
     def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:
-        """The filter that a list of rows answers best, and those rows: by id, else the fewest by pool postings."""
+        """Returns the filter with the fewest rows, and those rows: a filter by id first, else by an index."""
         best: tuple[int, Filter, PoolIndex, list[int]] | None = None
         for wanted in filters:
             if wanted.negated or wanted.missing is not None or wanted.either:
@@ -535,13 +535,13 @@ class BaseTable:
                 elif path.top in self.instants and wanted.parameter.type == "date":
                     mask |= _instant_mask(self.instants[path.top], rows, wanted)
                 elif path.top in self.instants and wanted.parameter.type == "token" and wanted.predicates:
-                    # Only a flag such as ``deceased`` asks this of a date: whether it is there.
+                    # only a flag such as ``deceased`` asks if a date is there
                     mask |= self.instants[path.top].forms[rows] != 0
         return ~mask if wanted.negated or wanted.missing else mask
 
 
 def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
-    """The keys by which HAPI's database sorts a resource with these values, one for each row of its index, in order."""
+    """Returns the keys by which HAPI's database sorts a resource with these values, one for each row of its index."""
     keys: dict[tuple[Any, str], Any] = {}
     for value in values:
         exact = ""
@@ -557,7 +557,7 @@ def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:
             case Quantity():
                 key = value.value
             case Token() if value.indexed:
-                # HAPI's database puts what has no system last, or no code, whichever way it sorts.
+                # HAPI's database puts tokens without system or code last, in either direction
                 bare, blank = value.system == "", value.code is None
                 key = (bare != descending, value.system, blank != descending, value.code or "")
             case _:

@@ -1,12 +1,11 @@
-"""Limits what one request may cost: work and characters, over all entries of a batch together.
+"""Limits the cost of one request: its work and its characters, over all entries of a batch together.
 
 Work is counted, not timed, so that equal requests are refused alike on every machine and in every process. One unit
-stands for about a microsecond of processor time (2023's server processors, one core). What has to be read first, such
-as the distinct elements of a column, counts in full, though a process that has read it before answers sooner: whether a
-request is refused must not depend on who asked before.
+stands for about a microsecond on one core of a server processor of 2023. Reading the distinct elements of a column
+counts in full even if the process has read them before: a refusal must not depend on earlier requests.
 
-HAPI as it is set up by default has no such limits; where it has one of its own (a page's included resources), that one
-holds. Nobody who asks about patients meets these: a search of one patient's chart costs a hundredth of what is allowed.
+HAPI with its default settings has no such limits; its own limit on included resources holds here, too. A search in one
+patient's chart costs a hundredth of the allowance.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ class RequestLimits:
     """The most that one request may cost.
 
     Attributes:
-        search: Units of work for finding and showing.
-        body: Units of work for reading and storing what was sent.
+        search: Units of work for finding and showing resources.
+        body: Units of work for reading and storing what the client sends.
         answer: Characters of the answer.
     """
 
@@ -35,34 +34,33 @@ class RequestLimits:
 
 
 DEFAULT_LIMITS = RequestLimits(search=40_000, body=40_000, answer=6_000_000)
-"""For agents: some forty milliseconds of either, and a page of four thousand ordinary resources."""
+"""The limits for agents: about forty milliseconds of either work, and a page of four thousand ordinary resources."""
 
 _NO_LIMIT = 1 << 62
 
-# What things cost, in units.
+# costs, in units of work
 ROW = 0.01
-"""Asking one row a question that small numbers answer."""
+"""Testing one row by a small number."""
 SORTED_ROW = 0.03
-"""Putting a row into order by one parameter."""
+"""Sorting one row by one parameter."""
 ELEMENT = 2.0
-"""Reading a distinct element and what a search parameter finds in it."""
+"""Reading a distinct element and the values that a search parameter finds in it."""
 ELEMENT_OF_A_PERSON = 0.1
-"""The same of what tells patients apart, or refers to them, which is read once in a process: people are looked up all
-the time, and a hospital may have thousands."""
+"""Reading an element of a patient, or a reference to one: a process reads these once, and a hospital has thousands."""
 COMPARISON = 0.2
-"""Comparing what was found in an element with one value."""
+"""Comparing an element's values with one value asked for."""
 PARAMETER = 20.0
-"""Understanding one parameter of a search."""
+"""Reading one parameter of a search."""
 ALTERNATIVE = 6.0
-"""Understanding one of several values of a parameter."""
+"""Reading one of several values of a parameter."""
 CONDITION = 2.0
-"""Understanding one character of a ``_filter``."""
+"""Reading one character of a ``_filter``."""
 WRITE_LOOKED_AT = 5.0
-"""Asking one of the session's own writes one question."""
+"""Testing one of the session's own writes with one filter."""
 MENTION_LOOKED_AT = 0.5
-"""Asking one of them no more than what it refers to."""
+"""Testing one of the session's own writes for the resources that it refers to."""
 ID = 0.2
-"""Writing down the id of one resource that was found."""
+"""Looking up the id of one resource that was found."""
 LINK = 6.0
 """Following one reference."""
 ENTRY = 4.0
@@ -70,21 +68,21 @@ ENTRY = 4.0
 CHARACTER = 0.002
 """Writing one character of an answer."""
 REWRITTEN = 0.04
-"""Reading a character of a resource and writing it otherwise: without white space, or in part."""
+"""Reading one character of a resource to write it in another form: without white space, or a part of it."""
 AS_XML = 0.08
-"""Reading a character of a resource and writing it as XML."""
+"""Reading one character of a resource to write it as XML."""
 VERSION = 16.0
 """Putting one version into a history."""
 BUNDLE_ENTRY = 80.0
-"""Seeing to one entry of a Bundle, whatever it asks for."""
+"""Processing one entry of a Bundle, without the request in it."""
 STORED = 100.0
 """Checking and storing one resource."""
 MARK = 1.0
-"""Reading one brace, bracket, colon, comma or tag of what was sent."""
+"""Reading one brace, bracket, colon, comma or tag of a body."""
 
 
 Bill = list[tuple[Hashable | None, float]]
-"""Work that was spent, with the key of what is done once in a request."""
+"""Amounts of work, each with a key if that work is done only once in a request."""
 
 
 class Budget:
@@ -92,7 +90,7 @@ class Budget:
 
     Args:
         limits: The allowance.
-        pause: Called again and again while work is done, so that others can go first.
+        pause: Called again and again during work, so that other requests can go first.
     """
 
     __slots__ = ("_bill", "_body", "_characters", "_limits", "_pause", "_seen", "_work", "_written")
@@ -109,7 +107,7 @@ class Budget:
 
     @contextmanager
     def recording(self) -> Iterator[Bill]:
-        """Writes down what is spent, so that whoever remembers a result can have it paid for again (`pay`)."""
+        """Records the work that is spent, so that a remembered result can be paid for again (`pay`)."""
         bill: Bill = []
         before, self._bill = self._bill, bill
         try:
@@ -120,10 +118,10 @@ class Budget:
                 before.extend(bill)
 
     def pay(self, bill: Bill) -> None:
-        """Spends what was spent before, for the same result.
+        """Spends the work of an earlier request, for the same result.
 
         Raises:
-            FhirError: As `spend`.
+            FhirError: 400, it is more than a request may take.
         """
         for key, work in bill:
             if key is None:
@@ -132,7 +130,7 @@ class Budget:
                 self.spend_once(key, work)
 
     def spend(self, work: float) -> None:
-        """Notes work that a search takes.
+        """Charges for the work of a search.
 
         Raises:
             FhirError: 400, it is more than a request may take.
@@ -149,7 +147,7 @@ class Budget:
             self._pause()
 
     def spend_once(self, key: Hashable, work: float) -> None:
-        """Notes work as `spend` does, but once in a request, however often it is needed."""
+        """Charges for work that is done only once in a request, however often it is needed."""
         if self._bill is not None:
             self._bill.append((key, work))
         if self._seen is None:
@@ -159,22 +157,22 @@ class Budget:
             self._spend(work)
 
     def write_twice(self) -> None:
-        """Lets half as many characters through from now on: each is held as an answer and in the answer around it."""
+        """Counts each character twice from now on: in a Bundle it is held in one answer and in the answer around it."""
         self._written = 2
 
     def show(self, characters: int, *, rewritten: bool = False) -> None:
-        """Notes that resources of so many characters become part of the answer.
+        """Charges for resources that become part of the answer.
 
         Args:
-            characters: How many.
-            rewritten: Whether they have to be read and written otherwise.
+            characters: The number of their characters.
+            rewritten: True if they have to be read and written in another form.
 
         Raises:
-            FhirError: 413, the answer becomes longer than allowed; or as `spend`.
+            FhirError: 413, the answer becomes longer than allowed; 400, the work is more than a request may take.
         """
         self._characters += characters * self._written
         if self._characters > self._limits.answer:
-            self._work = math.inf  # what else a Bundle asks for is refused at once
+            self._work = math.inf  # the rest of a Bundle is refused at once
             text = (
                 f"The answer would have more than {self._limits.answer // self._written:,} characters; ask for fewer "
                 "resources (a smaller _count, a patient, a code, a date) or for parts of them (_elements, _summary)"
@@ -183,7 +181,7 @@ class Budget:
         self.spend(characters * (REWRITTEN if rewritten else CHARACTER))
 
     def read(self, work: float) -> None:
-        """Notes work that reading and storing what was sent takes.
+        """Charges for reading and storing what the client sends.
 
         Raises:
             FhirError: 413, it is more than a request may bring.
@@ -196,7 +194,7 @@ class Budget:
 
 
 UNLIMITED = Budget(RequestLimits(search=_NO_LIMIT, body=_NO_LIMIT, answer=_NO_LIMIT))
-"""For what no client asks for."""
+"""A budget without limits, for work that no client asks for."""
 
 _TOO_MUCH_WORK = (
     "This request would take too much work; ask for less at a time: name a patient, a code or a date, sort or include "
@@ -209,14 +207,14 @@ _TOO_MUCH_SENT = (
 
 
 def reading_work(parameters: Sequence[tuple[str, str]]) -> float:
-    """The work of understanding a search, from what it asks; nobody looks as long at a text as at a ``_filter``."""
+    """Returns the work of reading a search's parameters, of which ``_filter`` is the longest to read."""
     values = sum(text.count(",") for _, text in parameters)
     conditions = sum(len(text) for name, text in parameters if name.startswith("_filter"))
     return len(parameters) * PARAMETER + values * ALTERNATIVE + conditions * CONDITION
 
 
 def body_work(text: str) -> float:
-    """The work of reading a body, from what makes it long to read."""
+    """Returns the work of reading a body, estimated by its length and its punctuation."""
     marks = sum(map(text.count, "{[:,<"))
     quoted = 3.0 if "'" in text[:2000] and text.lstrip()[:2] == "{'" else 1.0
     return (marks * quoted + len(text) * 0.01) * MARK

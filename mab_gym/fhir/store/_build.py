@@ -1,4 +1,4 @@
-"""Tables from resources one by one: for small sets, imports and what clients write (the cohort writes its columns)."""
+"""Makes tables from resources: for small sets and for what clients write (the cohort writes its columns itself)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build_tables(resources: Iterable[Resource]) -> list[Table]:
     """Makes tables from whole resources, each with its id, in load order.
 
     Args:
-        resources: Parsed resources in FHIR's element order, as `parse_resource` gives them.
+        resources: Parsed resources in FHIR's element order, as `parse_resource` returns them.
     """
     by_type: dict[str, list[Resource]] = {}
     for resource in resources:
@@ -39,10 +39,10 @@ def build_tables(resources: Iterable[Resource]) -> list[Table]:
 
 
 def build_positioned(resources: Iterable[Resource]) -> dict[str, tuple[Table, Positions]]:
-    """Makes tables from whole resources, and says for each row when it was loaded, counted over all types from 1.
+    """Makes tables from whole resources, with the place of each row in load order over all types, from 1.
 
     Args:
-        resources: As for `build_tables`.
+        resources: Parsed resources in FHIR's element order, as `parse_resource` returns them.
     """
     by_type: dict[str, tuple[list[Resource], list[int]]] = {}
     for position, resource in enumerate(resources, 1):
@@ -66,19 +66,19 @@ def extend_table(
     new_positions: Sequence[int],
     write: Callable[[Any], str] = lambda element: pretty(element, 1),
 ) -> tuple[Table, IntArray]:
-    """Makes a table from another one, less some of its rows, and further resources.
+    """Makes a table from another one, without some of its rows and with further resources.
 
     Args:
-        resource_type: The type.
+        resource_type: The resource type.
         table: The other table, or None.
-        positions: The places of its rows in the order of loading, over all types.
-        without: Its rows to leave out.
-        resources: Resources to add, each with its id.
+        positions: The places of its rows in load order, over all types.
+        without: The rows to leave out.
+        resources: The resources to add, each with its id.
         new_positions: Their places.
-        write: Gives an element's text as it stands in a resource at the left margin.
+        write: Returns an element's JSON as in a resource without indentation.
 
     Returns:
-        The new table and the places of its rows, which it is sorted by.
+        The new table and the places of its rows, by which it is sorted.
     """
     size = 0 if table is None else len(table)
     kept = np.delete(np.arange(size), np.asarray(without, dtype=np.intp))
@@ -96,7 +96,7 @@ def extend_table(
 
 
 def _ids(table: Table | None, rows: IntArray, added: Sequence[str], order: IntArray) -> IntArray | list[str]:
-    """The ids in order: as numbers where they were and all further ones are such."""
+    """Returns the ids in order: as numbers if they were numbers and all added ones are."""
     if table is not None and isinstance(table.ids, np.ndarray):
         numbers = table.ids[rows]
         if all(text.isascii() and text.isdecimal() and len(text) < 19 and text == str(int(text)) for text in added):
@@ -111,7 +111,7 @@ def _ids(table: Table | None, rows: IntArray, added: Sequence[str], order: IntAr
 def _extend_column(
     name: str, column: Column | None, size: int, kept: IntArray, texts: Sequence[str | None], order: IntArray
 ) -> Column:
-    """A column with rows left out and added, in a new order."""
+    """Returns a column without some rows, with added ones, in a new order."""
     if column is None:
         dated = name.endswith(("DateTime", "Date")) and all(text is None or _date_in(text) for text in texts)
         empty = np.zeros(size, dtype=np.uint8)
@@ -144,6 +144,6 @@ def _extend_column(
 
 
 def _date_in(text: str) -> str | None:
-    """The date that an element's JSON holds, or None."""
+    """Returns the date in an element's JSON, or None."""
     value = json.loads(text) if text.startswith('"') else None
     return value if value and read_date(value) else None

@@ -1,7 +1,7 @@
-"""Tables from resources that come one after another and are not kept: for imports of any length.
+"""Makes tables from resources that come one after another and are not kept: for imports of any length.
 
-What grows is what the table itself holds: each id, each distinct element once, and a small number for each row. Of a
-column whose distinct elements are many or long, these lie in a temporary file.
+Memory grows only by the table itself: each id, each distinct element once, and a small number for each row. If the
+distinct elements of a column are many or long, they lie in a temporary file.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from mab_gym.fhir.store._table import (
 )
 
 IN_MEMORY: Final = 8 * 1024 * 1024
-"""So many characters of a column's distinct elements are kept in memory."""
+"""The most characters of a column's distinct elements that are kept in memory."""
 
 
 class TableGatherer:
-    """Takes resources of one type and becomes a `Table` of them, in the order in which they came.
+    """Collects resources of one type into a `Table`, in the order in which they come.
 
     Args:
-        resource_type: The type.
+        resource_type: The resource type.
     """
 
     def __init__(self, resource_type: str) -> None:
@@ -58,10 +58,13 @@ class TableGatherer:
         return self._ids.row(logical_id) is not None
 
     def add(self, resource: Mapping[str, Any]) -> bool:
-        """Adds a resource; False, and nothing happens, where one with its id was added before.
+        """Adds a resource.
 
         Args:
-            resource: With its id, as `mab_gym.fhir.model._parse.parse_resource` gives it.
+            resource: The resource with its id, as `mab_gym.fhir.model._parse.parse_resource` returns it.
+
+        Returns:
+            False if a resource with its id was added before; then nothing changes.
         """
         row = len(self._ids)
         if not self._ids.add(str(resource["id"])):
@@ -77,10 +80,10 @@ class TableGatherer:
         return True
 
     def holds(self, resource: Mapping[str, Any]) -> bool:
-        """Tells if the resource of this id that was added says the same, element by element.
+        """Tells if a resource with the same id and the same elements was added.
 
         Args:
-            resource: As for `add`.
+            resource: The resource with its id.
         """
         row = self._ids.row(str(resource["id"]))
         texts = {name: pretty(value, 1) for name, value in resource.items() if name not in ("resourceType", "id")}
@@ -91,20 +94,20 @@ class TableGatherer:
         )
 
     def table(self) -> Table:
-        """The table of all that was added."""
+        """Returns the table of all resources that were added."""
         names = (name for element in elements(self.resource_type) for name in (element, f"_{element}"))
         columns = [self._columns[name].column(name, len(self)) for name in names if name in self._columns]
         return Table(self.resource_type, self._ids.column(), columns)
 
 
 class _Ids:
-    """Ids in their order, none twice: numbers while all of them are plain ones and rise, else texts."""
+    """Distinct ids in order: numbers as long as all are plain and rising, else texts."""
 
     def __init__(self) -> None:
         self._rising: array[int] | None = array("q")
         self._texts: dict[str, None] = {}
         self._rows: dict[str, int] | None = None
-        """By id the row, once somebody has asked for one that is no number."""
+        """The row of each id, made once a text id is looked up."""
 
     def __len__(self) -> int:
         return len(self._texts) if self._rising is None else len(self._rising)
@@ -128,7 +131,7 @@ class _Ids:
         return True
 
     def row(self, text: str) -> int | None:
-        """The row of an id that was added, or None."""
+        """Returns the row of an id that was added, or None."""
         if self._rising is not None:
             number = _number(text)
             place = bisect_left(self._rising, number) if number is not None else len(self._rising)
@@ -148,7 +151,7 @@ class _Ids:
 
 
 class _Pool:
-    """A column whose values repeat, while it grows."""
+    """A growing column whose values repeat."""
 
     def __init__(self) -> None:
         self._codes = array("I")
@@ -170,7 +173,7 @@ class _Pool:
 
 
 class _Texts:
-    """Distinct texts, numbered from 1; where they are many, they lie in a file and their digests in memory."""
+    """Distinct texts, numbered from 1; if they are many, they lie in a file and only their digests in memory."""
 
     def __init__(self) -> None:
         self._codes: dict[str | bytes, int] = {}
@@ -182,11 +185,11 @@ class _Texts:
         return len(self._codes)
 
     def find(self, text: str) -> int | None:
-        """The number of a text that is there, or None."""
+        """Returns the number of a known text, or None."""
         return self._codes.get(text if self._file is None else _digest(text))
 
     def code(self, text: str) -> int:
-        """The number of a text, which is there from now on."""
+        """Returns the number of a text, which is added if it is new."""
         code = self.find(text)
         if code is not None:
             return code
@@ -202,7 +205,7 @@ class _Texts:
         return code
 
     def texts(self) -> Sequence[str]:
-        """All of them in order."""
+        """Returns all texts in order."""
         if self._file is None:
             return [str(text) for text in self._codes]
         self._file.flush()
@@ -224,7 +227,7 @@ class _Texts:
 
 
 class _Instants:
-    """A column of points in time, while it grows."""
+    """A growing column of points in time."""
 
     def __init__(self) -> None:
         self._seconds, self._forms = array("q"), array("B")
@@ -273,6 +276,6 @@ def _digest(text: str) -> bytes:
 
 
 def _number(text: str) -> int | None:
-    """The number that a text is, written as numbers are."""
+    """Returns the number that a text is, if it is written without extra zeros, else None."""
     plain = text.isascii() and text.isdecimal() and len(text) < 19 and (text == "0" or text[0] != "0")
     return int(text) if plain else None

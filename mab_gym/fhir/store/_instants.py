@@ -1,7 +1,6 @@
-"""Columns of points in time, read as arrays: the ends of the period that each row stands for, many rows at once.
+"""Reads columns of points in time as arrays: the ends of the period that each row stands for, many rows at once.
 
-Half a million dates are searched and sorted by numbers alone; no text is written and none is read, but for the few that
-are kept as they were written.
+Half a million dates are searched and sorted as numbers; only the few that are stored as text are read as text.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, Rows, write_ins
 LOW, HIGH, LOW_DAY, HIGH_DAY = range(4)
 """The fields of a `Period` that are numbers."""
 NO_PERIOD = np.iinfo(np.int64).min
-"""Stands for a field of a row that has no period."""
+"""The value of a field of a row without a period."""
 _DAY = 86_400
 _TO_THE_SECOND, _TO_THE_DAY = 19, 10
 
@@ -27,15 +26,15 @@ Numbers = npt.NDArray[np.int64]
 
 
 def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> list[Numbers]:
-    """Fields of the rows' periods, as `Period` defines them.
+    """Returns fields of the rows' periods, as `Period` defines them.
 
     Args:
         column: The column.
-        rows: Which rows.
-        wanted: Which fields, as in `LOW`.
+        rows: The rows.
+        wanted: The fields: `LOW`, `HIGH`, `LOW_DAY` or `HIGH_DAY`.
 
     Returns:
-        An array of shape ``(len(rows),)`` for each field; `NO_PERIOD` where a row has none.
+        An array of shape ``(len(rows),)`` for each field; `NO_PERIOD` for a row without a period.
     """
     forms = column.forms[rows]
     seconds = column.seconds[rows].astype(np.int64, copy=False)
@@ -53,7 +52,7 @@ def period_fields(column: InstantColumn, rows: Rows, wanted: Sequence[int]) -> l
 
 
 def _fields_of_form(column: InstantColumn, form: int, seconds: Numbers, wanted: Sequence[int]) -> list[Numbers]:
-    """The fields of periods that are all written in one way."""
+    """Returns the fields of periods that are all written in one form."""
     if form == OTHER_FORM:
         return _fields_of_few(seconds, wanted, lambda number: stored_period(json.loads(column.others[number])))
     known = column.known[form - 1]
@@ -62,12 +61,12 @@ def _fields_of_form(column: InstantColumn, form: int, seconds: Numbers, wanted: 
     if known.length == _TO_THE_DAY:
         ends = {LOW: 0, HIGH: _DAY * 1000 - 1}
         return [seconds * 1000 + ends[field] if field in ends else _days(seconds) for field in wanted]
-    # Years and months: there are few.
+    # years and months: there are few different ones
     return _fields_of_few(seconds, wanted, lambda number: stored_period(write_instant(number, known)))
 
 
 def _fields_of_few(numbers: Numbers, wanted: Sequence[int], period_of: Callable[[int], Period | None]) -> list[Numbers]:
-    """The fields of periods of which few differ, each of these read once."""
+    """Returns the fields of periods with few different values, each read once."""
     distinct, back = np.unique(numbers, return_inverse=True)
     periods = [period_of(number) for number in distinct.tolist()]
     return [
@@ -77,7 +76,7 @@ def _fields_of_few(numbers: Numbers, wanted: Sequence[int], period_of: Callable[
 
 
 def _days(local_seconds: Numbers) -> Numbers:
-    """Days as numbers like 20231112, of seconds since 1970-01-01 on a local clock."""
+    """Returns days as numbers like 20231112, from seconds since 1970-01-01 on a local clock."""
     if not len(local_seconds):
         return local_seconds
     days = (local_seconds // _DAY).astype(np.int32)

@@ -1,7 +1,7 @@
-"""What one session has written on top of the shared, immutable base: copy on write, dropped at reset.
+"""The writes of one session on top of the shared, immutable base: copy on write, dropped at reset.
 
-A session of a few writes looks at them one by one. Where thousands are written (a server that clients load and share),
-the writes of a type are folded into a new table now and then; the base itself never changes, and what was begun on an
+A session with a few writes tests them one by one. With thousands of writes (a server that clients load and share), the
+writes of a type are folded into a new table now and then. The base itself never changes, and a search that began on an
 earlier table ends on it.
 """
 
@@ -20,40 +20,40 @@ from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._build import extend_table
 
 MOST_PENDING = 4096
-"""So many writes of a type are looked at one by one at most."""
+"""The most writes of a type that are tested one by one."""
 MOST_LOOKED_AT = 64
-"""So many are never folded for being many."""
+"""The number of writes below which they are not folded for their number."""
 GROWTH = 4
-"""The part of a table, one in so many, from which on folding writes costs little beside what writing them cost."""
+"""One write for so many rows of a table is enough to fold: it then costs little beside the writing itself."""
 WORTH_FOLDING = 16
-"""Looking at one write costs as much as folding so many rows."""
+"""The number of rows that are folded in the time of testing one write."""
 SCANS_FREE = 256
-"""So many looks are never worth a new table."""
+"""The number of tests of writes that are never worth a new table."""
 
 WRITE_OVERHEAD = 1000
-"""Bytes of memory that a write takes, whatever it holds."""
+"""The memory that a write takes besides its contents, in bytes."""
 LINE_OVERHEAD = 120
-"""Bytes of memory that each value of a resource takes beside its text, of which it is a line."""
+"""The memory that each line of a resource's text takes as a Python value, in bytes."""
 ITEM_OVERHEAD = 60
-"""The same of each further value on a line."""
+"""The memory that each further value on a line takes, in bytes."""
 
 _REFERENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]+/[A-Za-z0-9.-]+")
-"""Begins where a word does: else each letter of a long word would be tried as the first one."""
+"""It begins at the start of a word: otherwise each letter of a long word would be tried as the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One change that the record system has really made.
+    """One change that the record system has made.
 
     Attributes:
-        interaction: ``create``, ``update`` or ``delete``; ``prepare`` for what the session began with.
+        interaction: ``create``, ``update`` or ``delete``; ``prepare`` for a resource that the session began with.
         resource_type: As in ``MedicationRequest``.
         logical_id: The resource's id.
-        resource: What is stored now, meta included; None after a delete.
-        text: The same as HAPI prints it; empty after a delete.
-        version: The version that it made, from 1.
-        position: HAPI's database id of the resource: it says when the resource was first stored.
-        updated: When it was made, as a FHIR instant.
+        resource: The resource as it is stored now, with ``meta``; None after a delete.
+        text: The resource as HAPI prints it; empty after a delete.
+        version: The version that the change made, from 1.
+        position: HAPI's database id of the resource, which gives the order in which resources were first stored.
+        updated: The time of the change, as a FHIR instant.
     """
 
     interaction: str
@@ -79,12 +79,12 @@ class Overlay:
         first_free: The database id, and logical id, of the next resource.
 
     Attributes:
-        tables: The base, with what was folded into it.
-        pending: By type the numbers of the writes that were not.
+        tables: The base, with the writes that were folded into it.
+        pending: The numbers of the writes that were not folded, by type.
         writes: All writes.
-        prepared: How many of them, the first, belong to what the session began with.
-        held: The bytes of memory that all versions which were written take, about (see `_weight`).
-        seen: Of a snapshot, how many writes it shows; None where this is no snapshot.
+        prepared: The number of writes, at the beginning, with which the session began.
+        held: The memory that all written versions take, in bytes, roughly.
+        seen: The number of writes that a snapshot shows; None if this is no snapshot.
     """
 
     __slots__ = (
@@ -100,18 +100,18 @@ class Overlay:
         self.held = 0
         self.seen: int | None = None
         self._latest: dict[Key, int] = {}
-        # Most sessions need neither of these, and thousands may be alive.
-        self._versions: dict[Key, list[int]] | None = None  # of what was written more than once
-        self._scanned: dict[str, int] | None = None  # by type how often a search has looked at a pending write
-        self._mentioned: dict[int, frozenset[str]] | None = None  # by number, what a write may refer to
+        # most sessions need none of these, and thousands of sessions may be alive
+        self._versions: dict[Key, list[int]] | None = None  # of resources that were written more than once
+        self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type
+        self._mentioned: dict[int, frozenset[str]] | None = None  # the resources that a write may refer to, by number
         self._next = first_free
 
     def snapshot(self) -> Overlay:
-        """The same for other threads to read, whatever is written here from now on.
+        """Returns a copy for other threads to read while this overlay is written to.
 
-        Lists that only grow at their ends are shared: a snapshot does not look beyond what it has seen.
+        Lists that only grow at their ends are shared: a snapshot does not look beyond `seen`.
         """
-        self._scanned = self._scanned or {}  # shared: what many readers look at is worth folding, too
+        self._scanned = self._scanned or {}  # shared, so that the tests of all readers count
         shown = copy(self)
         shown.seen = len(self.writes)
         shown.writes = list(self.writes)
@@ -122,7 +122,7 @@ class Overlay:
         return shown
 
     def take_number(self) -> int:
-        """The next database id."""
+        """Returns the next database id."""
         number = self._next
         self._next += 1
         return number
@@ -152,12 +152,12 @@ class Overlay:
         return write
 
     def find(self, key: Key) -> Write | None:
-        """The latest change to a resource, or None where it was not touched."""
+        """Returns the latest change to a resource, or None if it was not changed."""
         number = self._latest.get(key)
         return None if number is None else self.writes[number]
 
     def number(self, key: Key, until: int | None) -> int | None:
-        """The number of the latest pending change to a resource, as far as writes are looked at; None without one."""
+        """Returns the number of the latest pending change to a resource before a number, or None."""
         pending = self.pending.get(key[0])
         if not pending or key not in self._latest:
             return None
@@ -165,7 +165,7 @@ class Overlay:
         return next((n for n in reversed(numbers) if n >= pending[0] and (until is None or n < until)), None)
 
     def mentions(self, number: int) -> frozenset[str]:
-        """The resources that a write may refer to, as in ``Patient/S1``, and perhaps other words of this form."""
+        """Returns the resources that a write may refer to, as in ``Patient/S1``, and perhaps other words like it."""
         self._mentioned = self._mentioned or {}
         known = self._mentioned.get(number)
         if known is None:
@@ -173,14 +173,14 @@ class Overlay:
         return known
 
     def versions(self, key: Key) -> list[Write]:
-        """All changes to a resource, the oldest first."""
+        """Returns all changes to a resource, the oldest first."""
         if self._versions and key in self._versions:
             known = len(self.writes)
             return [self.writes[number] for number in self._versions[key] if number < known]
         return [self.writes[self._latest[key]]] if key in self._latest else []
 
     def undo(self, count: int) -> None:
-        """Takes back all writes but the first ``count``; none of them may have been folded."""
+        """Takes back all writes after the first ``count``; none of them may have been folded."""
         versions = self._versions or {}
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
@@ -198,14 +198,14 @@ class Overlay:
                 del versions[write.key]
 
     def note_scan(self, resource_type: str, looks: int) -> None:
-        """Notes that a search has looked at so many pending writes of a type one by one."""
+        """Counts the pending writes of a type that a search has tested one by one."""
         self._scanned = self._scanned or {}
         self._scanned[resource_type] = self._scanned.get(resource_type, 0) + looks
 
     def fold(self) -> None:
-        """Folds the writes of a type into a table of its own, where that costs less than to look at them again."""
+        """Folds the writes of a type into a new table, if that costs less than testing them again."""
         if self.seen is not None:
-            return  # others read this snapshot at the same time
+            return  # other threads may be reading this snapshot
         scanned = self._scanned or {}
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)
@@ -215,18 +215,18 @@ class Overlay:
                 continue
             latest = {self.writes[number].logical_id: self.writes[number] for number in numbers}
             self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
-            # Views that are still in use hold the mapping and the lists as they were.
+            # a new mapping: views that are still in use keep the old one
             self.pending = {name: each for name, each in self.pending.items() if name != resource_type}
             scanned.pop(resource_type, None)
 
 
 def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:
-    """Numbers and states of the resources that were written, in order of their first writing.
+    """Yields the latest write of each resource, with its number, in the order of the first writes.
 
     Args:
         writes: All writes.
-        numbers: The ones to look at, rising.
-        until: Where to stop; nowhere where None.
+        numbers: The numbers of the writes to look at, rising.
+        until: The number before which to stop, or None.
     """
     latest: dict[str, int] = {}
     for number in numbers:
@@ -238,7 +238,7 @@ def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None =
 
 
 def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Write]) -> BaseTable:
-    """A table with the writes' outcome in it."""
+    """Returns a table with the latest writes in it."""
     changed = [] if table is None else [row for key in latest if (row := table.find(key)) is not None]
     stored = [write for write in latest.values() if write.resource is not None]
     resources = [write.resource for write in stored if write.resource is not None]
@@ -249,10 +249,9 @@ def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Wr
 
 
 def _weight(text: str) -> int:
-    """The bytes of memory that a version takes, about: its text, the same as Python values, and what those cost.
+    """Returns the memory that a version takes as text and as Python values, in bytes, rather too much than too little.
 
-    Many small values take ten times their text, one long one twice. Never far too little:
-    it keeps memory bounded.
+    Many small values take ten times their text, one long value twice its text.
     """
     values = LINE_OVERHEAD * text.count("\n") + ITEM_OVERHEAD * text.count('", "')
     return 2 * sys.getsizeof(text) + values + WRITE_OVERHEAD

@@ -1,7 +1,6 @@
-"""Numbers by which rows are put into order, each distinct element of the snapshot read once and each write by itself.
+"""The numbers by which rows are sorted: each distinct element of the snapshot is read once, each write by itself.
 
-A search of half a million rows then costs what it takes to look up half a million small numbers, whatever a session has
-written on top of them.
+Sorting half a million rows then costs half a million look-ups of small numbers, whatever a session has written.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from mab_gym.fhir.store._sorting import Keys, rank_in_place
 from mab_gym.fhir.store._table import Rows, blocks
 
 ValuesOf = Callable[[int, SearchParameter], Sequence[Value]]
-"""Of one hit, all values of a parameter."""
+"""Returns all values of a parameter in one hit."""
 KeysOf = Callable[[Sequence[Value]], Sequence[Any]]
-"""Of the values that a parameter finds in one resource, what it is sorted by: none, one or several, which compare."""
+"""Returns the keys that a resource sorts by, none or more, from the values that a parameter finds in it."""
 
 _MOST_CELLS = 1 << 22
-"""So many combinations of elements are counted in a table; more are sorted."""
+"""The most combinations of elements that are counted in a table; more are sorted."""
 
 
 class RowKeys(NamedTuple):
     """The keys by which hits sort.
 
     Attributes:
-        numbers: The keys of the first hit, then those of the second, and so on; without any, a hit has the greatest.
-        counts: How many each hit has; None where each has one.
+        numbers: The keys of the first hit, then those of the second, and so on. A hit without any has the greatest.
+        counts: The number of keys of each hit; None if each has one.
     """
 
     numbers: npt.NDArray[Any]
@@ -43,10 +42,10 @@ class RowKeys(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Rows that hold the same elements, as far as a parameter looks at them.
+    """Groups of rows with the same elements, as far as a parameter looks at them.
 
     Attributes:
-        values: What the parameter finds in each group.
+        values: The values that the parameter finds in each group.
         of_row: The group of each row.
     """
 
@@ -54,7 +53,7 @@ class Groups(NamedTuple):
     of_row: npt.NDArray[Any]
 
     def first_rows(self) -> Rows:
-        """The first row of each group."""
+        """Returns the first row of each group."""
         first = np.zeros(len(self.values), dtype=np.intp)
         for part in reversed(list(blocks(self.of_row))):
             groups = self.of_row[part][::-1]
@@ -71,15 +70,15 @@ def ranked(
     *,
     descending: bool = False,
 ) -> RowKeys:
-    """Numbers that sort as hits' keys do.
+    """Returns numbers that sort as hits' keys do.
 
     Args:
         table: The snapshot.
-        hits: Rows of it or, counted on from its size, writes.
-        parameter: What to look at.
-        keys_of: What to sort by, the first first; falling where descending.
-        values_of: Gives the values of a write.
-        descending: Whether greater keys come first; hits without a key come last either way.
+        hits: Rows of the snapshot or, counted on from its size, writes.
+        parameter: The parameter whose values are looked at.
+        keys_of: Returns the keys of a resource in order; falling if ``descending``.
+        values_of: Returns the values of a write.
+        descending: True if greater keys come first; hits without a key always come last.
     """
     size = 0 if table is None else len(table)
     stored, written = split(hits, size)
@@ -110,14 +109,14 @@ def ranked(
 def date_fields(
     table: BaseTable | None, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
 ) -> list[Keys] | None:
-    """Fields of hits' periods, `NO_PERIOD` where a hit has none; None where a hit has more than one.
+    """Returns fields of hits' periods, `NO_PERIOD` for a hit without one; None if a hit has more than one.
 
     Args:
         table: The snapshot.
-        hits: Rows of it or, counted on from its size, writes.
+        hits: Rows of the snapshot or, counted on from its size, writes.
         parameter: A date parameter.
-        fields: Which fields of `Period`.
-        values_of: Gives the values of a write.
+        fields: The fields of `Period`.
+        values_of: Returns the values of a write.
     """
     found = [np.empty(len(hits), dtype=np.int64) for _ in fields]
     for part in blocks(hits):
@@ -174,7 +173,7 @@ def _stored_fields(
 
 
 def _periods(index: PoolIndex, codes: npt.NDArray[Any], kind: str, paths: Sequence[Path]) -> Keys | None:
-    """Shape ``(4, elements + 1)``: the fields of each occurring element's period; None where one has several."""
+    """Returns the fields of each element's period, of shape ``(4, elements + 1)``; None if one has several."""
     known = np.full((4, len(index.column.texts) + 1), NO_PERIOD, dtype=np.int64)
     for code in index.occurring(codes):
         values = [value for path in paths for value in index.values(code, kind, path) if isinstance(value, Period)]
@@ -186,7 +185,7 @@ def _periods(index: PoolIndex, codes: npt.NDArray[Any], kind: str, paths: Sequen
 
 
 def grouped(table: BaseTable, rows: npt.NDArray[Any], parameter: SearchParameter) -> Groups:
-    """Rows by the elements that a parameter looks at."""
+    """Groups rows by the elements that a parameter looks at."""
     tops = table.tops(parameter)
     if len(tops) == 1 and (top := next(iter(tops))) in table.pools:
         return _grouped_by_pool(table.pools[top], rows, parameter.type, tops[top])
@@ -213,14 +212,14 @@ def grouped(table: BaseTable, rows: npt.NDArray[Any], parameter: SearchParameter
 
 
 def _grouped_by_pool(index: PoolIndex, rows: npt.NDArray[Any], kind: str, paths: Sequence[Path]) -> Groups:
-    """Rows by the one element that matters."""
+    """Groups rows by the only element that a parameter looks at."""
     codes = index.column.codes[rows]
     used, compact = _numbered(codes, len(index.column.texts) + 1)
     return Groups(index.values_of(used.tolist(), kind, paths), compact[codes])
 
 
 def _values_of(table: BaseTable, elements: Mapping[str, Any], parameter: SearchParameter) -> list[Value]:
-    """The values a parameter finds in elements: of pools given by code, of points in time by second and form."""
+    """Returns the values that a parameter finds in elements, given by code or, for points in time, second and form."""
     found: list[Value] = []
     for path in compile_paths(table.table.resource_type, parameter.expression):
         element = elements.get(path.top)
@@ -235,7 +234,7 @@ def _values_of(table: BaseTable, elements: Mapping[str, Any], parameter: SearchP
 def _joined(
     cells: npt.NDArray[Any], codes: npt.NDArray[Any], size: int, other: int
 ) -> tuple[npt.NDArray[Any], list[tuple[int, int]]]:
-    """Pairs of numbers as one number each, and the pairs that these stand for."""
+    """Returns one number for each pair of numbers, and the pairs that these stand for."""
     if size * other <= _MOST_CELLS:
         pairs = cells.astype(np.int32) * np.int32(other)
         pairs += codes.astype(np.int32)
@@ -247,7 +246,7 @@ def _joined(
 
 
 def _numbered(codes: npt.NDArray[Any], size: int) -> tuple[Rows, npt.NDArray[np.int32]]:
-    """Gives the codes that occur, and for each of ``size`` codes its place among them."""
+    """Returns the codes that occur, and for each of ``size`` codes its place among them."""
     occurs = np.zeros(size, dtype=np.bool_)
     for part in blocks(codes):
         occurs[codes[part]] = True
@@ -258,9 +257,9 @@ def _numbered(codes: npt.NDArray[Any], size: int) -> tuple[Rows, npt.NDArray[np.
 
 
 def together(columns: Sequence[npt.NDArray[Any]]) -> Keys:
-    """One number for each row that sorts as several do, the first column the strongest.
+    """Returns one number for each row that sorts as several columns do, the first column the strongest.
 
-    The columns may be changed in their place, which spares megabytes.
+    The columns may be changed in place, which saves megabytes.
     """
     keys: Keys = columns[0] if len(columns) == 1 else columns[0].astype(np.int64, copy=False)
     for column in columns[1:]:
@@ -269,7 +268,7 @@ def together(columns: Sequence[npt.NDArray[Any]]) -> Keys:
             if spans[0][1] * spans[1][1] >= _GREATEST:
                 rank_in_place(each)
                 spans[number] = _span(each)
-        if spans[1][1] == 1:  # it tells nothing
+        if spans[1][1] == 1:  # all equal
             continue
         keys -= spans[0][0]
         keys *= spans[1][1]
@@ -280,16 +279,16 @@ def together(columns: Sequence[npt.NDArray[Any]]) -> Keys:
 
 _GREATEST = 1 << 62
 _DIGITS = 15
-"""Longer ids are compared as the texts that they are."""
+"""The most digits of an id that is compared as a number; longer ones are compared as texts."""
 _POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
 
 
 def id_keys(numbers: npt.NDArray[Any], texts: Mapping[int, str]) -> Keys:
-    """Numbers that sort as ids do, which HAPI's database compares as texts: 10 comes before 9.
+    """Returns numbers that sort as ids do, which HAPI's database compares as texts: 10 comes before 9.
 
     Args:
-        numbers: Shape ``(ids,)``; ids that are plain numbers. They may be changed in their place.
-        texts: By place, the ids that need not be numbers; what ``numbers`` has there does not count.
+        numbers: The ids that are plain numbers, of shape ``(ids,)``; they may be changed in place.
+        texts: The ids that need not be numbers, by place; ``numbers`` does not count there.
 
     Returns:
         Keys of shape ``(ids,)``.
@@ -299,7 +298,7 @@ def id_keys(numbers: npt.NDArray[Any], texts: Mapping[int, str]) -> Keys:
         written = [texts.get(place, str(number)) for place, number in enumerate(numbers.tolist())]
         ranks = {text: rank for rank, text in enumerate(sorted(set(written)))}
         return np.array([ranks[text] for text in written], dtype=np.int64)
-    # As if every id had as many digits; equals then come by how many they really have.
+    # compare all ids as if they had the same number of digits, then by their real number of digits
     step = 4 * (longest + 2)
     keys: Keys = numbers.astype(np.int64, copy=False)
     for part in blocks(keys):
@@ -316,7 +315,7 @@ def id_keys(numbers: npt.NDArray[Any], texts: Mapping[int, str]) -> Keys:
 
 
 def _text_key(text: str, longest: int, step: int) -> int:
-    """The key of an id that need not be a number: it stands among those that begin with the same digits."""
+    """Returns the key of an id that need not be a number: it sorts among those that begin with the same digits."""
     digits = text[: len(text) - len(text.lstrip("0123456789"))]
     rest = text[len(digits) :]
     if len(digits) > longest:
@@ -327,24 +326,24 @@ def _text_key(text: str, longest: int, step: int) -> int:
 
 
 def _span(keys: Keys) -> tuple[int, int]:
-    """The least number, and how many there are from it to the greatest."""
+    """Returns the least number, and how many numbers there are from it to the greatest."""
     least = int(keys.min())
     return least, int(keys.max()) - least + 1
 
 
 def spread(starts: Rows, lengths: Rows) -> Rows:
-    """The numbers from each start on, as many as its length says, one run after another."""
+    """Returns one run of numbers after another, from each start on, as long as its length says."""
     ends = np.cumsum(lengths)
     return np.repeat(starts - ends + lengths, lengths) + np.arange(int(lengths.sum()), dtype=np.intp)
 
 
 def _rows_of(hits: Rows, stored: slice | npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """The hits that are stored, in as small numbers as will do where they have to be copied."""
+    """Returns the hits that are rows of the snapshot; a copy takes 32-bit numbers."""
     return hits if isinstance(stored, slice) else hits.astype(np.int32)[stored]
 
 
 def split(hits: Rows, size: int) -> tuple[slice | npt.NDArray[np.bool_], Rows]:
-    """Finds where hits are rows of the snapshot, and the places at which they are writes, counted on from its size."""
+    """Returns the places of hits that are rows of the snapshot, and of those that are writes (from ``size`` on)."""
     if not len(hits) or int(hits.max()) < size:
         return slice(None), np.empty(0, dtype=np.intp)
     stored = hits < size

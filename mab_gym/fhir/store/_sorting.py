@@ -63,9 +63,9 @@ def _least(keys: npt.NDArray[Any], count: int) -> Numbers:
 
 
 def stable_order(keys: npt.NDArray[Any]) -> Numbers:
-    """Gives what ``argsort(kind="stable")`` does; of many rows several times as fast, and with fewer arrays at once.
+    """Returns the same as ``argsort(kind="stable")``; several times as fast for many rows, and in less memory.
 
-    Each row's place is put behind its key, in one number, so that no two are equal and any sort will do.
+    Each row's key and place are packed into one number, so that no two are equal and any sort will do.
     """
     if len(keys) < _WORTH_PACKING:
         return np.argsort(keys, kind="stable")
@@ -77,7 +77,7 @@ def stable_order(keys: npt.NDArray[Any]) -> Numbers:
         for block in blocks(packed):
             part = packed[block]
             part += np.arange(block.start, block.start + len(part))
-    else:  # too great a number: the ranks of the keys instead, for one more sort
+    else:  # the numbers would be too great: use the ranks of the keys, which takes one more sort
         order, packed = _order_and_ranks(keys)
         packed *= len(keys)
         packed += order
@@ -88,7 +88,7 @@ def stable_order(keys: npt.NDArray[Any]) -> Numbers:
 
 
 def rank_in_place(keys: Keys) -> None:
-    """Puts small numbers in the place of great ones, which sort as they do."""
+    """Replaces keys by small numbers that sort as they do."""
     distinct = np.unique(keys)
     if len(distinct) > _FEW:
         del distinct
@@ -100,7 +100,7 @@ def rank_in_place(keys: Keys) -> None:
 
 
 def _order_and_ranks(keys: npt.NDArray[Any]) -> tuple[Numbers, Keys]:
-    """Gives the places of the keys in their order, and the number of each one's group of equals."""
+    """Returns the places of the keys in order, and the number of each one's group of equals."""
     order = np.argsort(keys)
     ordered = keys[order]
     differs = ordered[1:] != ordered[:-1]

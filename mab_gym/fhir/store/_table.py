@@ -1,11 +1,11 @@
-"""Resources of one type as columns: the shape in which a record system of any size stays small and quick.
+"""Resources of one type as columns: the form in which a record system of any size stays small and fast.
 
-A resource is cut at its top-level elements. Real charts repeat themselves (a hundred subjects, thirty codes, a
-thousand values), so each element's JSON is stored once in a pool and a row holds a small number that points there.
+A resource is cut into its top-level elements. Real charts repeat themselves (a hundred subjects, thirty codes, a
+thousand values), so each element's JSON is stored once in a pool, and a row holds a small number that points there.
 Elements that hold a point in time are stored as seconds. Nothing is lost: a row gives back its JSON to the character.
 
-Element texts are JSON in HAPI's pretty form, as they stand inside a resource at the left margin: the first line
-without indentation, further lines indented by four blanks and more, the closing bracket by two.
+Element texts are JSON in HAPI's pretty form, as in a resource without indentation: the first line is not indented,
+further lines by four blanks or more, the closing bracket by two.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
-"""Numbers of rows."""
+"""The numbers of rows."""
 Positions = IntArray | Sequence[int]
-"""The places of a table's rows in the order in which all resources were loaded, rising."""
+"""The places of a table's rows in the load order of all resources, rising."""
 _BLOCK = 1 << 16
 
 _EPOCH = datetime(1970, 1, 1)
@@ -35,17 +35,17 @@ _INSTANT = re.compile(
 )
 _LENGTH_OF_FIELDS = {1: 4, 2: 7, 3: 10, 7: 19}
 OTHER_FORM = 255
-"""The form of a row of an `InstantColumn` whose text is kept as it is; its ``seconds`` are the text's index."""
+"""The form of a row of an `InstantColumn` whose text is stored; its ``seconds`` are then the text's index."""
 
 
 def blocks(rows: IntArray) -> Iterator[slice]:
-    """Parts of many rows, so small that the arrays on the way to a result take little beside the result."""
+    """Yields parts of many rows, so small that temporary arrays take little memory beside the result."""
     for start in range(0, len(rows), _BLOCK):
         yield slice(start, start + _BLOCK)
 
 
 class TextPool(Sequence[str]):
-    """A sequence of texts that lies in one buffer of UTF-8 bytes and is decoded piece by piece, when asked for."""
+    """A sequence of texts in one buffer of UTF-8 bytes; each is decoded when it is needed."""
 
     __slots__ = ("_blob", "_cache", "_offsets")
 
@@ -59,7 +59,7 @@ class TextPool(Sequence[str]):
 
     @property
     def parts(self) -> tuple[IntArray, memoryview]:
-        """The places where each text begins and the last one ends, and the buffer."""
+        """The places at which the texts begin and the last one ends, and the buffer."""
         return self._offsets, self._blob
 
     @overload
@@ -85,7 +85,7 @@ class TextPool(Sequence[str]):
         return (self[i] for i in range(len(self)))
 
     def _run(self, start: int, stop: int) -> list[str]:
-        """Texts one after another, decoded together."""
+        """Returns texts that follow one another, decoded together."""
         ends: list[int] = self._offsets[start : stop + 1].tolist()
         blob = bytes(self._blob[ends[0] : ends[-1]])
         if blob.isascii():
@@ -100,8 +100,8 @@ class PoolColumn:
 
     Attributes:
         name: The element's name, as in ``code`` or ``valueQuantity``.
-        codes: Shape ``(rows,)``, unsigned; 0 where the element is absent, else 1 + the index of its text.
-        texts: The distinct values, as JSON (see the module's head for the form).
+        codes: Shape ``(rows,)``, unsigned; 0 if the element is absent, else 1 + the index of its text.
+        texts: The distinct values as JSON, in the form that the module's docstring describes.
     """
 
     name: str
@@ -111,7 +111,7 @@ class PoolColumn:
 
 @dataclass(frozen=True, slots=True)
 class InstantForm:
-    """The form of a point in time: ``length`` characters of local ISO time, then the ``suffix``.
+    """The written form of a point in time: ``length`` characters of local ISO time, then the ``suffix``.
 
     Lengths are 4 (a year), 7 (a month), 10 (a day) and 19 (a second, with ``Z`` or ``±hh:mm`` as suffix).
     """
@@ -136,11 +136,11 @@ class InstantColumn:
     Attributes:
         name: The element's name, as in ``effectiveDateTime``.
         seconds: Shape ``(rows,)``, int64; seconds since 1970-01-01T00:00:00Z at which the written period begins
-            (partial dates read as UTC).
-        forms: Shape ``(rows,)``, uint8; 0 where the element is absent, 1 + index into ``known`` for the way it is
-            written, or `OTHER_FORM` where ``seconds`` is an index into ``others``.
-        known: The ways of writing that occur.
-        others: Texts that none of them gives back to the character (fractions of a second and the like), as JSON.
+            (partial dates are read as UTC).
+        forms: Shape ``(rows,)``, uint8; 0 if the element is absent, 1 + the index of its form in ``known``, or
+            `OTHER_FORM` if ``seconds`` is an index into ``others``.
+        known: The forms that occur.
+        others: Texts that have none of these forms (fractions of a second and the like), as JSON.
     """
 
     name: str
@@ -159,10 +159,10 @@ class Table:
 
     Attributes:
         resource_type: As in ``Observation``.
-        ids: The logical ids: int64 of shape ``(rows,)`` where all of them are plain numbers, else texts.
-        columns: Every other element in the order in which FHIR defines them, ``meta`` first.
-        positions: The places of the rows in the order in which all resources were loaded, counted from 1; None where
-            one type was loaded after the other, as the tables follow one another.
+        ids: The logical ids: int64 of shape ``(rows,)`` if all of them are plain numbers, else texts.
+        columns: The other elements in the order in which FHIR defines them, ``meta`` first.
+        positions: The places of the rows in the load order of all resources, from 1; None if the types were loaded
+            one after another, in the order of the tables.
     """
 
     resource_type: str
@@ -176,17 +176,17 @@ class Table:
 
 @lru_cache(maxsize=65536)
 def write_instant(seconds: int, form: InstantForm) -> str:
-    """The text of a point in time.
+    """Returns the text of a point in time.
 
     Args:
         seconds: Seconds since 1970-01-01T00:00:00Z.
-        form: How to write it.
+        form: The form in which it is written.
     """
     return (_EPOCH + timedelta(seconds=seconds + form.utc_offset)).isoformat()[: form.length] + form.suffix
 
 
 def read_instant(text: str) -> tuple[int, InstantForm] | None:
-    """The inverse of `write_instant`, or None where the text has a form that it would not give back exactly."""
+    """Reverses `write_instant`; returns None if that would not give back the text exactly."""
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None
@@ -205,5 +205,5 @@ def read_instant(text: str) -> tuple[int, InstantForm] | None:
 
 
 def smallest_unsigned(count: int) -> np.dtype[Any]:
-    """The narrowest unsigned type that can number ``count`` values from 0."""
+    """Returns the smallest unsigned type that can number ``count`` values from 0."""
     return np.dtype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)
