@@ -9,7 +9,7 @@ A cohort is made in four steps.
 1. People (``_people``, ``_names``): names, dates of birth, addresses. Some people are easily taken for others.
 2. Histories. A person's conditions, drugs and usual values (``_profiles``, ``_conditions``, ``_medications``,
    ``_measurement``) decide when they meet the hospital (``_encounters``), what is measured then (``_observations``,
-   ``_series``), and what cannot be (``_limits``, ``_existence``). Scenarios (``_scenarios``, ``_current``,
+   ``_series``), and what cannot be (``_limits``, ``_existence``). Presentations (``_presentations``, ``_current``,
    ``_readings``) fix what a task asks for, so that every branch and every threshold of every task occurs.
 3. Rows: one class for each resource type writes columns block by block (``_condition_table``, ``_procedure_table``,
    ``_medication_table``, ``_observation_table``; ``_columns``, ``_elements``).
@@ -28,7 +28,7 @@ of draws within a stream decides the bytes.
 The room may import ``mab_gym.fhir`` (the tables of its store, the archive), ``mab_gym.errors`` and
 ``mab_gym._opening``; it knows nothing of tasks, episodes or agents.
 
-Begin reading with ``_spec``, then ``_generate``; for what tasks rely on, with ``_scenarios``.
+Begin reading with ``_spec``, then ``_generate``; for what tasks rely on, with ``_presentations``.
 """
 
 import lazy_loader

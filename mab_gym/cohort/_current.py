@@ -1,9 +1,9 @@
-"""The scenarios of each chart at the benchmark's present: the newest readings of what its tasks ask for.
+"""The presentations of each chart at the benchmark's present: the newest readings of what its tasks ask for.
 
 A task must be answered differently for different people, at every threshold and on both sides of it. So each profile
-gets one scenario of each analyte from ``tables/current.csv``. Low levels go rather to those whose usual level is low,
-frequent glucose readings and recent HbA1c results to diabetics. The readings replace what the ordinary chart
-(`mab_gym.cohort._observations`) would hold from the oldest of them on.
+gets one presentation of each analyte from ``tables/current.csv``. Low levels go rather to people with a low usual
+level, frequent glucose readings and recent HbA1c results to diabetics. The readings replace those of the ordinary chart
+(`mab_gym.cohort._observations`) from the oldest of them on.
 
 Every third of the newest readings was entered in error, and a valid one lies before it; a few others were amended.
 """
@@ -20,10 +20,10 @@ from numpy.random import RandomState
 from mab_gym.cohort._conditions import Traits
 from mab_gym.cohort._data import read_table
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
-from mab_gym.cohort._scenarios import assign, some
+from mab_gym.cohort._presentations import assign, some
 from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
-from mab_gym.cohort._streams import SCENARIOS, Bools, Floats, Ints, apportion, stream
+from mab_gym.cohort._streams import PRESENTATIONS, Bools, Floats, Ints, apportion, stream
 
 _MINUTES: Final = {"y": 365 * DAY_MINUTES, "d": DAY_MINUTES, "h": HOUR_MINUTES, "m": 1}
 
@@ -42,7 +42,7 @@ _NOW: Final = Age(0)
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A scenario of the newest readings of one analyte.
+    """A presentation of the newest readings of one analyte.
 
     Attributes:
         analyte: Its code.
@@ -53,7 +53,7 @@ class Current:
         greatest: The greatest; 0 where the newest reading is near the person's usual value.
         readings: How many there are within 24 hours; 0 where none is, -1 for one to four, mostly two or more.
         tied: True if the newest reading is there twice, written in two time zones.
-        rank: Its place in the order in which people get scenarios by their standing; -1 where it comes by chance.
+        rank: Its place in the order in which people get presentations by their standing; -1 where it comes by chance.
     """
 
     analyte: str
@@ -68,9 +68,9 @@ class Current:
 
 
 _ALL: Final = read_table("current.csv", Current)
-CODES: Final = tuple(dict.fromkeys(scenario.analyte for scenario in _ALL))
-TABLES: Final = tuple(tuple(scenario for scenario in _ALL if scenario.analyte == code) for code in CODES)
-"""The scenarios of each of the `CODES`."""
+CODES: Final = tuple(dict.fromkeys(presentation.analyte for presentation in _ALL))
+TABLES: Final = tuple(tuple(presentation for presentation in _ALL if presentation.analyte == code) for code in CODES)
+"""The presentations of each of the `CODES`."""
 _MOST_ALIKE = 5
 """Of a hundred people so many at most share a newest value that does not come from a list; our choice."""
 _CHANCE = 0.9
@@ -81,26 +81,26 @@ cases has one."""
 
 
 @dataclass(frozen=True, slots=True)
-class AssignedScenarios:
-    """The scenarios of all profiles; the second axis follows `CODES`.
+class AssignedPresentations:
+    """The presentations of all profiles; the second axis follows `CODES`.
 
     Attributes:
-        scenario: Shape ``(patients, 4)``; index into the analyte's table.
+        presentation: Shape ``(patients, 4)``; index into the analyte's table.
         newest: Shape ``(patients, 4)``; age of the newest reading in minutes.
         value: Shape ``(patients, 4)``; that reading, as a whole number of the last written digit.
         withdrawn: Shape ``(patients, 4)``; whether a reading that was entered in error comes after it.
         days: Shape ``(patients,)``; length of the stay that lasts today, 0 for those who are not in hospital.
     """
 
-    scenario: Ints
+    presentation: Ints
     newest: Ints
     value: Ints
     withdrawn: Bools
     days: Ints
 
 
-def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> AssignedScenarios:
-    """Assigns the scenarios to a cohort's profiles.
+def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> AssignedPresentations:
+    """Assigns the presentations to a cohort's profiles.
 
     Args:
         seed: The cohort's seed.
@@ -108,23 +108,23 @@ def assign_current(seed: int, patients: int, traits: Traits, usual: Floats) -> A
         traits: Their long-term conditions.
         usual: Their usual values.
     """
-    scenario, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
+    presentation, newest, value = (np.zeros((patients, len(CODES)), dtype=np.int64) for _ in range(3))
     withdrawn = np.zeros((patients, len(CODES)), dtype=np.bool_)
     for column, (code, table) in enumerate(zip(CODES, TABLES, strict=True)):
-        rng = stream(seed, SCENARIOS, column)
+        rng = stream(seed, PRESENTATIONS, column)
         standing = _standing(rng, code, traits, usual)
-        scenario[:, column] = _by_standing(rng, table, standing)
-        ages = np.array([(each.youngest, each.oldest) for each in table], dtype=np.int64)[scenario[:, column]]
+        presentation[:, column] = _by_standing(rng, table, standing)
+        ages = np.array([(each.youngest, each.oldest) for each in table], dtype=np.int64)[presentation[:, column]]
         # Recent ages are as likely as remote ones in proportion, so that windows differ in how soon they end.
         ratio = ages[:, 1] / np.maximum(ages[:, 0], 1)
         drawn = np.floor(ages[:, 0] * ratio ** rng.random_sample(patients)).astype(np.int64)
         newest[:, column] = np.clip(drawn, ages[:, 0], ages[:, 1])
-        value[:, column] = _newest_values(rng, code, [table[each] for each in scenario[:, column]], usual, standing)
-        withdrawn[:, column] = some(rng, scenario[:, column], _WITHDRAWN)
-    rng = stream(seed, SCENARIOS, len(CODES))
+        value[:, column] = _newest_values(rng, code, [table[each] for each in presentation[:, column]], usual, standing)
+        withdrawn[:, column] = some(rng, presentation[:, column], _WITHDRAWN)
+    rng = stream(seed, PRESENTATIONS, len(CODES))
     inside = (newest[:, :3] <= DAY_MINUTES).any(axis=1)
     days = np.where(inside, 3 + np.floor(-3.0 * np.log1p(-rng.random_sample(patients))).astype(np.int64), 0)
-    return AssignedScenarios(scenario, newest, value, withdrawn, days)
+    return AssignedPresentations(presentation, newest, value, withdrawn, days)
 
 
 def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Floats:
@@ -143,10 +143,10 @@ def _standing(rng: RandomState, code: str, traits: Traits, usual: Floats) -> Flo
 
 
 def _by_standing(rng: RandomState, table: Sequence[Current], standing: Floats) -> Ints:
-    """A scenario for each person, exactly as many of each as the table says; shape ``(patients,)``.
+    """A presentation for each person, exactly as many of each as the table says; shape ``(patients,)``.
 
     Those without a rank come by chance. A diabetic who never had an HbA1c would be a fault of care rather than a
-    chart, so that scenario has the lowest rank.
+    chart, so that presentation has the lowest rank.
     """
     counts = apportion(len(standing), np.array([each.per_hundred for each in table], dtype=np.int64))
     slots = rng.permutation(np.repeat(np.arange(len(table)), counts))
@@ -158,16 +158,16 @@ def _by_standing(rng: RandomState, table: Sequence[Current], standing: Floats) -
 
 
 def _newest_values(
-    rng: RandomState, code: str, scenarios: Sequence[Current], usual: Floats, standing: Floats
+    rng: RandomState, code: str, presentations: Sequence[Current], usual: Floats, standing: Floats
 ) -> list[int]:
     """The newest reading of each patient; of those who share a list, the higher ones go to who stands higher."""
-    patients = len(scenarios)
+    patients = len(presentations)
     values, used, sharing = [0] * patients, dict[int, int](), dict[range, list[int]]()
     limit, measurement = max(1, patients * _MOST_ALIKE // 100), MEASUREMENTS[NUMBER[code]]
     scatter = rng.standard_normal(patients)
-    for patient, scenario in enumerate(scenarios):
-        if scenario.greatest:
-            sharing.setdefault(range(scenario.least, scenario.greatest + 1), []).append(patient)
+    for patient, presentation in enumerate(presentations):
+        if presentation.greatest:
+            sharing.setdefault(range(presentation.least, presentation.greatest + 1), []).append(patient)
             continue
         level = rounded_level(usual, patient, code)
         spread = 0.28 * level if measurement.skewed else 3.0

@@ -31,8 +31,8 @@ from mab_gym.cohort._streams import (
     LOADING,
     MEDICATIONS,
     OBSERVATIONS,
+    PRESENTATIONS,
     PROCEDURES,
-    SCENARIOS,
     Ints,
     counted,
     integers,
@@ -88,7 +88,7 @@ def generate(spec: CohortSpec, progress: Progress | None = None) -> list[Table]:
         rows = {name: slice(int(start[first]), int(start[last])) for name, start in starts.items()}
         conditions.add(stream(spec.entropy, CONDITIONS, number), rows["Condition"], block)
         procedures.add(stream(spec.entropy, PROCEDURES, number), rows["Procedure"], block)
-        readings = draw_readings(stream(spec.entropy, SCENARIOS, 100 + number), assigned, first, part.usual)
+        readings = draw_readings(stream(spec.entropy, PRESENTATIONS, 100 + number), assigned, first, part.usual)
         rng = stream(spec.entropy, OBSERVATIONS, number)
         drawn = draw_observations(rng, block, factors[first:last], readings)
         observations.add(rows["Observation"], first, drawn, rng)

@@ -65,16 +65,16 @@ def write(
     seed: int,
     topic: Topic,
     people: Sequence[Someone],
-    scenarios: Mapping[int, S],
+    presentations: Mapping[int, S],
     rows: Callable[[RandomState, Someone, S, Layer], None],
     layer: Layer,
 ) -> None:
-    """Adds the rows of each person's scenario to a layer, drawn from a random stream of their own.
+    """Adds the rows of each person's presentation to a layer, drawn from a random stream of their own.
 
-    ``scenarios`` has them by the people's numbers, in the order in which they are written; ``rows`` adds those of one.
+    ``presentations`` are by the people's numbers, in the order in which they are written; ``rows`` adds those of one.
     """
-    for number, scenario in scenarios.items():
-        rows(stream(seed, LAYER, 10 + topic, number), people[number], scenario, layer)
+    for number, presentation in presentations.items():
+        rows(stream(seed, LAYER, 10 + topic, number), people[number], presentation, layer)
 
 
 def one(rng: RandomState, choices: Sequence[T]) -> T:

@@ -11,13 +11,13 @@ from numpy.random import RandomState
 from mab_gym.cohort._elements import HL7, RXNORM, concept, subject
 from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import Layer, Resource, Topic, between, one, write, written
-from mab_gym.cohort._scenarios import assign, by_chance
+from mab_gym.cohort._presentations import assign, by_chance
 from mab_gym.cohort._spec import DAY_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
 
 
 class _Allergies(NamedTuple):
-    """A scenario: the allergy in the person's own chart, and the one of somebody who is taken for them.
+    """A presentation: the allergy in the person's own chart, and the one of somebody who is taken for them.
 
     Attributes:
         own: ``confirmed``, ``void`` (entered in error or refuted), or empty for none.
@@ -32,7 +32,7 @@ _TABLE: Final = (
     _Allergies("void"), _Allergies("confirmed"), _Allergies("void", "same"), _Allergies("void"),
     _Allergies("confirmed", "other"), _Allergies("void", "same"), _Allergies("confirmed"), _Allergies(),
 )  # fmt: skip
-"""The scenarios of eight people; our choice: so that every branch occurs."""
+"""The presentations of eight people; our choice: so that every branch occurs."""
 _SUBSTANCES: Final = (
     ("723", "amoxicillin"), ("1191", "aspirin"), ("2670", "codeine"), ("5640", "ibuprofen"), ("2551", "ciprofloxacin"),
     ("11124", "vancomycin"), ("2180", "cefazolin"), ("21212", "clarithromycin"), ("7052", "morphine"),
@@ -46,14 +46,14 @@ def add_allergies(seed: int, profiles: Sequence[Someone], people: Sequence[Someo
     """Gives allergies to the profiles and to those who are easily taken for them."""
     alike = _alike(people)
 
-    def rows(rng: RandomState, someone: Someone, scenario: _Allergies, layer: Layer) -> None:
+    def rows(rng: RandomState, someone: Someone, presentation: _Allergies, layer: Layer) -> None:
         double = _double(someone, alike)
         first, second = (_SUBSTANCES[number] for number in rng.permutation(len(_SUBSTANCES))[:2].tolist())
-        if scenario.own:
-            verification = one(rng, _NOT_VALID) if scenario.own == "void" else scenario.own
+        if presentation.own:
+            verification = one(rng, _NOT_VALID) if presentation.own == "void" else presentation.own
             layer.add(someone, _allergy(rng, someone, first, verification))
-        if scenario.others and double is not None:
-            layer.add(double, _allergy(rng, double, first if scenario.others == "same" else second, "confirmed"))
+        if presentation.others and double is not None:
+            layer.add(double, _allergy(rng, double, first if presentation.others == "same" else second, "confirmed"))
 
     queue = by_chance(stream(seed, LAYER, Topic.ALLERGIES), len(profiles))
     write(seed, Topic.ALLERGIES, profiles, assign(cycle(_TABLE), queue), rows, layer)

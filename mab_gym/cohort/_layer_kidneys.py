@@ -20,7 +20,7 @@ from numpy.random import RandomState
 from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import WITHDRAWN, Layer, Topic, between, result, withdrawn, write
 from mab_gym.cohort._medications import CODES
-from mab_gym.cohort._scenarios import assign, by_fit, some
+from mab_gym.cohort._presentations import assign, by_fit, some
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, Floats, Ints, apportion, stream
 
@@ -80,8 +80,8 @@ def add_kidneys(seed: int, profiles: Sequence[Someone], layer: Layer) -> None:
         ages[place] = _TWO_DAYS
     steps = [_step(*each) for each in zip(profiles, weights, creatinines, strict=True)]
     void = some(rng, np.where(wanted == _NO_RECENT, 0, steps), WITHDRAWN).tolist()
-    scenarios = [_Kidneys(*each) for each in zip(weights, creatinines, ages, void, strict=True)]
-    write(seed, Topic.KIDNEYS, profiles, dict(enumerate(scenarios)), _rows, layer)
+    presentations = [_Kidneys(*each) for each in zip(weights, creatinines, ages, void, strict=True)]
+    write(seed, Topic.KIDNEYS, profiles, dict(enumerate(presentations)), _rows, layer)
 
 
 def _clearances(rng: RandomState, profiles: Sequence[Someone], weights: Sequence[int]) -> Ints:
@@ -95,13 +95,13 @@ def _clearances(rng: RandomState, profiles: Sequence[Someone], weights: Sequence
     return np.array([*assign(fitting, queue).values()], dtype=np.int64)
 
 
-def _rows(rng: RandomState, someone: Someone, scenario: _Kidneys, layer: Layer) -> None:
+def _rows(rng: RandomState, someone: Someone, presentation: _Kidneys, layer: Layer) -> None:
     layer.replace(someone, ("WT",), _TWO_DAYS)
     weighed = between(rng, 3 * HOUR_MINUTES, 40 * HOUR_MINUTES)
-    layer.add(someone, result(rng, someone, "WT", scenario.hectograms, weighed))
-    _creatinines(rng, someone, scenario.hundredths, scenario.age, layer)
-    if scenario.void:
-        _mistake(rng, someone, scenario, weighed, layer)
+    layer.add(someone, result(rng, someone, "WT", presentation.hectograms, weighed))
+    _creatinines(rng, someone, presentation.hundredths, presentation.age, layer)
+    if presentation.void:
+        _mistake(rng, someone, presentation, weighed, layer)
 
 
 def _step(someone: Someone, hectograms: int, hundredths: int) -> int:
@@ -164,9 +164,9 @@ def _creatinines(rng: RandomState, someone: Someone, hundredths: int, age: int, 
             layer.add(someone, result(rng, someone, "CREA", max(30, round(100 * value)), before))
 
 
-def _mistake(rng: RandomState, someone: Someone, scenario: _Kidneys, weighed: int, layer: Layer) -> None:
+def _mistake(rng: RandomState, someone: Someone, presentation: _Kidneys, weighed: int, layer: Layer) -> None:
     """Adds a newer creatinine of somebody else, or a newer weight in pounds, entered in error."""
-    hectograms, hundredths, age, _ = scenario
+    hectograms, hundredths, age, _ = presentation
     if age <= _TWO_DAYS and rng.random_sample() < 0.4:
         newer = between(rng, HOUR_MINUTES, weighed - HOUR_MINUTES)
         layer.add(someone, withdrawn(result(rng, someone, "WT", round(hectograms * _POUNDS), newer)))

@@ -13,7 +13,7 @@ from mab_gym.cohort._history import Someone
 from mab_gym.cohort._layer import PRESENT, ZONES, Layer, Resource, Topic, between, one, problem, write, written
 from mab_gym.cohort._medications import CODES, DRUGS, USES, Dose, Drug, codes_for, may_take
 from mab_gym.cohort._names import CLINICIANS
-from mab_gym.cohort._scenarios import assign
+from mab_gym.cohort._presentations import assign
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
 
@@ -38,7 +38,7 @@ _COMMON: Final = {"acetaminophen": ("M54.50", "Low back pain"), "cholecalciferol
                   "cetirizine": ("J30.9", "Allergic rhinitis"), "senna": ("K59.00", "Constipation")}  # fmt: skip
 """Drugs for people who have hardly any other reason for one, with the reason for it."""
 _PAIRS: Final = ("same_product", "other_coding", "stopped", "other_route", "same_product", "other_coding")
-"""The scenarios of six people: how the two orders of one drug differ. Our choice: so that every branch occurs."""
+"""The presentations of six people: how the two orders of one drug differ. Our choice: so that every branch occurs."""
 _WARFARIN_DOSES: Final = (4, 5, 6, 8, 10)
 """Daily doses in mg."""
 _BY_THE_WAY: Final = 0.12
@@ -58,8 +58,8 @@ def add_orders(seed: int, profiles: Sequence[Someone], takers: Mapping[str, int]
     ``takers`` says by MRN who takes warfarin, and for how many minutes.
     """
     pairs = _pairs(stream(seed, LAYER, Topic.ORDERS), profiles)
-    scenarios = {place: _List(pair, takers.get(profiles[place].mrn)) for place, pair in pairs.items()}
-    write(seed, Topic.ORDERS, profiles, scenarios, _rows, layer)
+    presentations = {place: _List(pair, takers.get(profiles[place].mrn)) for place, pair in pairs.items()}
+    write(seed, Topic.ORDERS, profiles, presentations, _rows, layer)
 
 
 def indicated(key: str, someone: Someone) -> bool:
@@ -79,7 +79,7 @@ def _chance(key: str, someone: Someone) -> float:
 
 
 def _pairs(rng: RandomState, profiles: Sequence[Someone]) -> dict[int, str]:
-    """Each person's scenario; a diuretic by two routes is for those who need one."""
+    """Each person's presentation; a diuretic by two routes is for those who need one."""
     wanted = [_PAIRS[turn % len(_PAIRS)] for turn in range(len(profiles))]
     order = rng.permutation(len(profiles)).tolist()
     need = [place for place in order if indicated("furosemide", profiles[place])][: wanted.count("other_route")]
@@ -88,8 +88,8 @@ def _pairs(rng: RandomState, profiles: Sequence[Someone]) -> dict[int, str]:
     return assign(["other_route"] * len(need) + rest, need + others)
 
 
-def _rows(rng: RandomState, someone: Someone, scenario: _List, layer: Layer) -> None:
-    pair, warfarin = scenario
+def _rows(rng: RandomState, someone: Someone, presentation: _List, layer: Layer) -> None:
+    pair, warfarin = presentation
     overnight = between(rng, 0, 3) == 0
     keys = [_HOME[place] for place in rng.permutation(len(_HOME)).tolist()]
     keys = [key for key in keys if indicated(key, someone) and rng.random_sample() < _chance(key, someone)]

@@ -30,7 +30,7 @@ from mab_gym.cohort._layer import (
     write,
 )
 from mab_gym.cohort._medications import CODES, codes_for, may_take
-from mab_gym.cohort._scenarios import assign, by_chance, some
+from mab_gym.cohort._presentations import assign, by_chance, some
 from mab_gym.cohort._spec import DAY_MINUTES, HOUR_MINUTES
 from mab_gym.cohort._streams import LAYER, stream
 
@@ -70,12 +70,12 @@ def add_ratios(seed: int, profiles: Sequence[Someone], takers: dict[str, int], l
     people = [each for each in profiles if each.mrn in takers]
     ratios = [*assign(cycle(_RATIOS), by_chance(rng, len(people))).values()]
     void = some(rng, [_course(tenths) for tenths in ratios], WITHDRAWN)
-    scenarios = zip([takers[each.mrn] for each in people], ratios, void.tolist(), strict=True)
-    write(seed, Topic.RATIOS, people, dict(enumerate(scenarios)), _ratio_rows, layer)
+    presentations = zip([takers[each.mrn] for each in people], ratios, void.tolist(), strict=True)
+    write(seed, Topic.RATIOS, people, dict(enumerate(presentations)), _ratio_rows, layer)
 
 
-def _ratio_rows(rng: RandomState, someone: Someone, scenario: tuple[int, int, bool], layer: Layer) -> None:
-    began, ratio, void = scenario
+def _ratio_rows(rng: RandomState, someone: Someone, presentation: tuple[int, int, bool], layer: Layer) -> None:
+    began, ratio, void = presentation
     if not set(codes_for("warfarin")) & someone.codes:
         code, display = one(rng, _CLOTS)
         layer.add(someone, problem(rng, someone, code, display, began + between(rng, 1, 3) * DAY_MINUTES))
@@ -126,29 +126,29 @@ def add_haemoglobins(seed: int, profiles: Sequence[Someone], share: float, layer
     for someone in profiles:
         layer.replace(someone, ("HGB", "HCT", "RBC", "MCV"), 2 * DAY_MINUTES)
     # Written from the lowest level on: the order decides where among their rows they are loaded.
-    scenarios = {place: reports[place]._replace(level=levels[place]) for place in lowest.tolist()}
-    write(seed, Topic.HAEMOGLOBINS, profiles, scenarios, _haemoglobin_rows, layer)
+    presentations = {place: reports[place]._replace(level=levels[place]) for place in lowest.tolist()}
+    write(seed, Topic.HAEMOGLOBINS, profiles, presentations, _haemoglobin_rows, layer)
 
 
-def _haemoglobin_rows(rng: RandomState, someone: Someone, scenario: _Report, layer: Layer) -> None:
-    age, level, stands = between(rng, 70, 10 * HOUR_MINUTES), 10 * scenario.level, scenario.stands
-    layer.add(someone, _reported(rng, result(rng, someone, "HGB", stands, age), scenario, age))
+def _haemoglobin_rows(rng: RandomState, someone: Someone, presentation: _Report, layer: Layer) -> None:
+    age, level, stands = between(rng, 70, 10 * HOUR_MINUTES), 10 * presentation.level, presentation.stands
+    layer.add(someone, _reported(rng, result(rng, someone, "HGB", stands, age), presentation, age))
     # A specimen of another patient leaves the person's own level as it was.
-    end = level if scenario.status == "entered-in-error" else stands
+    end = level if presentation.status == "entered-in-error" else stands
     for hours in (between(rng, 11, 16), between(rng, 22, 30)):
         value = end + (level - end) * min(1.0, hours / 34) + 2.0 * float(rng.standard_normal())
         whole = max(round(value), min(stands + 2, 90))
         layer.add(someone, result(rng, someone, "HGB", whole, age + hours * HOUR_MINUTES))
 
 
-def _reported(rng: RandomState, resource: Resource, scenario: _Report, age: int) -> Resource:
+def _reported(rng: RandomState, resource: Resource, presentation: _Report, age: int) -> Resource:
     """A result with its status, and a note on its earlier value."""
-    status = scenario.status
+    status = presentation.status
     if status == "final":
         return resource
     later = PRESENT - timedelta(minutes=between(rng, 5, age - 20))
     if status == "entered-in-error":
         note = "Withdrawn by the laboratory: specimen of another patient (wrong blood in tube)."
     else:
-        note = f"First reported as {scenario.reported / 10:.1f} g/dL; {status} after repeat analysis."
+        note = f"First reported as {presentation.reported / 10:.1f} g/dL; {status} after repeat analysis."
     return resource | {"status": status, "issued": later.isoformat(), "note": [{"text": note}]}

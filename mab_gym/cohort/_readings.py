@@ -1,4 +1,4 @@
-"""The rows of the current scenarios: the newest readings, what led to them, and what was entered in error later."""
+"""The rows of the current presentations: the newest readings, what led to them, and what was entered in error later."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.random import RandomState
 
-from mab_gym.cohort._current import CODES, TABLES, AssignedScenarios, Current
+from mab_gym.cohort._current import CODES, TABLES, AssignedPresentations, Current
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
 from mab_gym.cohort._series import rounded_level
 from mab_gym.cohort._spec import DAY, DAY_MINUTES, FIRST, HOUR, HOUR_MINUTES, MINUTE, NOW
@@ -72,12 +72,12 @@ class Readings(NamedTuple):
     since: Ints
 
 
-def draw_readings(rng: RandomState, assigned: AssignedScenarios, first: int, usual: Floats) -> Readings:
+def draw_readings(rng: RandomState, assigned: AssignedPresentations, first: int, usual: Floats) -> Readings:
     """The newest readings of a block of patients, some older ones before them included.
 
     Args:
         rng: The block's stream.
-        assigned: The scenarios of the whole cohort.
+        assigned: The presentations of the whole cohort.
         first: Number of the block's first patient in the cohort.
         usual: The usual values of the block's patients.
     """
@@ -85,24 +85,24 @@ def draw_readings(rng: RandomState, assigned: AssignedScenarios, first: int, usu
     since = np.zeros((len(usual), len(CODES)), dtype=np.int64)
     for patient in range(len(usual)):
         for column, (code, table) in enumerate(zip(CODES, TABLES, strict=True)):
-            scenario = table[assigned.scenario[first + patient, column]]
-            if not scenario.oldest:
+            presentation = table[assigned.presentation[first + patient, column]]
+            if not presentation.oldest:
                 continue
             newest, value = int(assigned.newest[first + patient, column]), int(assigned.value[first + patient, column])
             number = NUMBER[code]
             level = rounded_level(usual, patient, code)
-            ages = _ages(rng, code, scenario, newest)
+            ages = _ages(rng, code, presentation, newest)
             values = _earlier_values(rng, code, value, level, len(ages))
             since[patient, column] = max(NOW - ages[-1] * MINUTE, FIRST)
             for place, (age, reading) in enumerate(zip(ages, values, strict=True)):
                 written, status = _writing(rng, code, place)
                 rows.append((patient, number, NOW - age * MINUTE, reading, written, status))
-                if place == 0 and scenario.tied:
+                if place == 0 and presentation.tied:
                     rows[-1] = (*rows[-1][:4], 1, FINAL)
                     rows.append((*rows[-1][:4], 2, FINAL))
             lately, side, when = (float(chance) for chance in rng.random_sample(3))
             withdrawn = assigned.withdrawn[first + patient, column]
-            if withdrawn and newest > _LEAST_AGE_WITHDRAWN and not scenario.tied:
+            if withdrawn and newest > _LEAST_AGE_WITHDRAWN and not presentation.tied:
                 age = _age_withdrawn(code, newest, lately, when)
                 reading = _misleading(code, value, level, side)
                 rows.append((patient, number, NOW - age * MINUTE, reading, 1, VOID))
@@ -148,9 +148,9 @@ def _misleading(code: str, value: int, level: int, side: float) -> int:
     return wanted if measurement.lowest < wanted < measurement.highest else 2 * value - wanted
 
 
-def _ages(rng: RandomState, code: str, scenario: Current, newest: int) -> list[int]:
+def _ages(rng: RandomState, code: str, presentation: Current, newest: int) -> list[int]:
     """Ages of an analyte's newest readings in minutes, the newest first and no two alike."""
-    inside = scenario.readings
+    inside = presentation.readings
     if inside < 0:
         inside = int(integers(rng, 2, 5, 1)[0]) if rng.random_sample() < 0.85 else 1
     if code == "A1C":

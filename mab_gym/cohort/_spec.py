@@ -29,7 +29,7 @@ DAY_MINUTES: Final = 24 * HOUR_MINUTES
 """Ages of results are in minutes before `NOW`."""
 
 LEAST: Final = 100
-"""Fewer observations do not hold the scenarios of a chart."""
+"""Fewer observations do not hold the presentations of a chart."""
 
 LEAST_RECORDS: Final = 5
 """Every chart has so many procedures, conditions and medication requests."""

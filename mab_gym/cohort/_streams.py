@@ -17,7 +17,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-PEOPLE, PROFILES, SCENARIOS, ENCOUNTERS, OBSERVATIONS, CONDITIONS, PROCEDURES, MEDICATIONS, LOADING, LAYER = range(10)
+PEOPLE, PROFILES, PRESENTATIONS, ENCOUNTERS, OBSERVATIONS = range(5)
+CONDITIONS, PROCEDURES, MEDICATIONS, LOADING, LAYER = range(5, 10)
 """The streams' numbers: one for each part, so that a change in one part leaves the others' draws alone."""
 
 

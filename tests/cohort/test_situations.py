@@ -1,4 +1,4 @@
-"""Counts, from the tables alone, of the scenarios that the benchmark's tasks find at its present."""
+"""Counts, from the tables alone, of the presentations that the benchmark's tasks find at its present."""
 
 from __future__ import annotations
 

@@ -63,5 +63,5 @@ def test_weights_follow_the_values() -> None:
     assert status.weights["past"].tolist() == [1, 78, 15, 6, 0]
 
 
-def test_current_scenarios_are_a_hundred_of_each_analyte() -> None:
-    assert [sum(scenario.per_hundred for scenario in table) for table in TABLES] == [100] * 4
+def test_current_presentations_are_a_hundred_of_each_analyte() -> None:
+    assert [sum(presentation.per_hundred for presentation in table) for table in TABLES] == [100] * 4

@@ -1,11 +1,12 @@
-"""The mechanism by which people get scenarios, so that every branch and every threshold of the tasks occurs.
+"""The mechanism that assigns presentations, so that every branch and every threshold of the tasks occurs.
 
-Nothing that a task asks for is left to chance. A table lists scenarios and says how many people get each. The scenarios
-lie in slots, one for a person. The people stand in a queue, which says whom a scenario fits: by chance, by their own
-level among the others, by a reason for it, or by the best fit of all. `assign` gives the slots to the queue in order.
+A presentation is the state in which a person's chart stands today. Nothing that a task asks for is left to chance: a
+table lists presentations and says how many people get each. They lie in slots, one for a person. The people stand in a
+queue, which says whom a presentation fits: by chance, by their own level among the others, by a reason for it, or by
+the best fit of all. `assign` gives the slots to the queue in order.
 
-The rows follow from the scenario and the person. `mab_gym.cohort._readings` writes those of every cohort, as arrays,
-since there are thousands of people; `mab_gym.cohort._layer.write` writes those of a layer, resource by resource.
+The rows follow from the presentation and the person. `mab_gym.cohort._readings` writes those of every cohort, as
+arrays, since there are thousands of people; `mab_gym.cohort._layer.write` writes those of a layer, one by one.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def assign(slots: Iterable[S], queue: Ints | Sequence[int]) -> dict[int, S]:
     """Gives the first slot to the first in the queue, and so on.
 
     Args:
-        slots: Scenarios, at least as many as the queue is long.
+        slots: Presentations, at least as many as the queue is long.
         queue: Numbers of people, the first one first.
 
     Returns:
-        The scenarios by numbers of people, in the order of these.
+        The presentations by numbers of people, in the order of these.
     """
     return dict(sorted(zip(map(int, queue), slots, strict=False), key=itemgetter(0)))
 
@@ -78,13 +79,7 @@ def by_fit(cost: Floats) -> Ints:
 
 
 def some(rng: RandomState, groups: Sequence[int] | Ints, share: float) -> Bools:
-    """A share of people, as large of each group as of the others.
-
-    Args:
-        rng: The stream to draw from.
-        groups: Shape ``(people,)``; the group of each.
-        share: How many of them.
-    """
+    """Draws a share of people, as large in each group as in the others; both arrays have the shape ``(people,)``."""
     numbers = np.asarray(groups, dtype=np.int64)
     order = rng.permutation(len(numbers))
     order = order[np.argsort(numbers[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""The mechanism that assigns scenarios to people."""
+"""The mechanism that assigns presentations to people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mab_gym.cohort._scenarios import assign, by_chance, by_fit, some
+from mab_gym.cohort._presentations import assign, by_chance, by_fit, some
 from mab_gym.cohort._streams import stream
 
 
