@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,6 +27,8 @@ TEST = write("ServiceRequest", **{name: value for name, value in TESTED.items() 
 class Agreeing(Due):
     """A drug that is due, whose comparisons with any order come out as told."""
 
+    resource_type: ClassVar[str] = "MedicationRequest"
+
     checked: tuple[Check, ...]
     asked: list[Order] = field(default_factory=list, compare=False)
 
@@ -35,10 +37,6 @@ class Agreeing(Due):
         """One comparison for each."""
         checked = tuple(Check("note", met, Code.WRONG_NOTE, "It is odd.", critical) for met in agreements)
         return cls(person=PERSON, now=NOW, checked=checked)
-
-    @property
-    def resource_type(self) -> str:
-        return "MedicationRequest"
 
     def checks(self, order: Order) -> Iterator[Check]:
         self.asked.append(order)

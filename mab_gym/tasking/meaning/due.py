@@ -70,22 +70,19 @@ class Due:
     """Something that has to be written.
 
     Attributes:
+        resource_type: The type of the resource; each subclass names its own.
         person: The patient.
         now: The record system's clock, timezone-aware.
         harm: The reason why it is a safety violation if it is missing; empty if it is none.
     """
 
+    resource_type: ClassVar[str]
     _COMPARED: ClassVar[tuple[str, ...]] = ("authoredOn", "effectiveDateTime", "recordedDate")
     """Elements whose refusals belong to a check of their own, so that the general check skips them."""
 
     person: Person
     now: datetime
     harm: str = ""
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        raise NotImplementedError
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""

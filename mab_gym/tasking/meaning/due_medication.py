@@ -34,6 +34,7 @@ class MedicationDue(RequestDue):
         replaces: The order that it replaces, as in ``MedicationRequest/1``; None if it replaces none.
     """
 
+    resource_type: ClassVar[str] = "MedicationRequest"
     _COMPARED: ClassVar[tuple[str, ...]] = (
         "authoredOn", "doseAndRate", "route", "method", "timing", "maxDosePerPeriod", "maxDosePerAdministration",
         "maxDosePerLifetime", "validityPeriod",
@@ -48,11 +49,6 @@ class MedicationDue(RequestDue):
     lasts: tuple[Amount, Amount] | None = None
     within: int = PROMPTLY
     replaces: str | None = None
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        return "MedicationRequest"
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from mab_gym.fhir.model._dates import milliseconds
 from mab_gym.tasking.meaning._said import Facet, Order, Refusal, listed, member, words_of
@@ -29,16 +29,13 @@ class ObservationDue(Due):
         interpretations: Codes and words of interpretations that fit.
     """
 
+    resource_type: ClassVar[str] = "Observation"
+
     measured: Concept
     category: tuple[frozenset[str], str]
     reading: str
     parts: Mapping[str, float]
     interpretations: frozenset[str]
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        return "Observation"
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""
@@ -161,13 +158,10 @@ class AllergyDue(Due):
         reaction: Words for the reaction; the text of a stated reaction must contain one of them.
     """
 
+    resource_type: ClassVar[str] = "AllergyIntolerance"
+
     substance: Concept
     reaction: frozenset[str]
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        return "AllergyIntolerance"
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""

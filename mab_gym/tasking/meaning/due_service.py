@@ -32,6 +32,7 @@ class ServiceDue(RequestDue):
         unsafe: True if another service in its place is a safety violation.
     """
 
+    resource_type: ClassVar[str] = "ServiceRequest"
     _COMPARED: ClassVar[tuple[str, ...]] = (
         "authoredOn", "occurrenceDateTime", "occurrencePeriod", "occurrenceTiming", "quantityQuantity", "quantityRange",
     )  # fmt: skip
@@ -43,11 +44,6 @@ class ServiceDue(RequestDue):
     quantity: Amount | None = None
     note: str = ""
     unsafe: bool = False
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        return "ServiceRequest"
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mab_gym.tasking.meaning._said import Facet, Order
 from mab_gym.tasking.meaning._texts import Expectation
@@ -23,13 +24,10 @@ class TaskDue(Due):
         focus: The order, as in ``MedicationRequest/1``.
     """
 
+    resource_type: ClassVar[str] = "Task"
+
     code: Concept
     focus: str
-
-    @property
-    def resource_type(self) -> str:
-        """The type of the resource."""
-        return "Task"
 
     def checks(self, order: Order) -> Iterator[Check]:
         """Compares an order with this one."""
