@@ -11,5 +11,4 @@ answer in a thousand were removed; ``docs/fhir-server.md`` lists the differences
 It may use ``store`` and ``model``. A text of HAPI that only one place needs stands at that place, not here.
 """
 
-
 __all__: list[str] = []

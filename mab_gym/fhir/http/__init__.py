@@ -14,5 +14,4 @@ and ids come from counters, so that equal requests give equal bytes. It may hold
 sessions share lies in the store and never changes.
 """
 
-
 __all__: list[str] = []

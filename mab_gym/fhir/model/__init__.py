@@ -10,5 +10,4 @@ Begin with ``_definitions.py`` and ``_values.py``. This room uses no other room,
 not know whether a resource exists: everything here depends on its arguments and on FHIR's definitions alone.
 """
 
-
 __all__: list[str] = []

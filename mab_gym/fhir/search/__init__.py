@@ -15,5 +15,4 @@ before it is done. This room knows no HTTP: it raises `FhirError` and leaves ans
 ``hapi``, ``store`` and ``model``.
 """
 
-
 __all__: list[str] = []

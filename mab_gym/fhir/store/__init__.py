@@ -14,5 +14,4 @@ It knows filters and values, which are the model's, but no search parameters' sy
 It may use only ``model``.
 """
 
-
 __all__: list[str] = []
