@@ -7,7 +7,7 @@ themselves (400), numbers that are too large for its database (409).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
 from math import isinf
 from typing import Any, Protocol
@@ -126,14 +126,14 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
     check_reference_types(resource)
     written = _written_references(resource)
     if any("?" in text for text in written):
-        resource = _with_searched_references(resource, known)
+        resource = map_references(resource, lambda text, _: _found_by(text, known))
     check_amounts(resource, updating=updating)
     check_dates(resource, updating=updating)
     check_lengths(resource)
     check_references(resource, known)
     check_numbers(resource)
     if any(parse_id(text).without_version() != text for text in written):
-        resource = _without_versions(resource)
+        resource = map_references(resource, lambda text, _: parse_id(text).without_version())
     return _with_stored_meta(dict(resource))
 
 
@@ -173,25 +173,27 @@ def _xml_error(body: str) -> FhirError:
     )
 
 
-def check_reference_types(resource: Mapping[str, Any]) -> None:
+def check_reference_types(value: Mapping[str, Any], type_name: str = "", path: str = "") -> None:
     """Refuses references to resource types that the element does not allow; inner elements are checked first.
+
+    Args:
+        value: A resource, or a part of one.
+        type_name: The part's FHIR type; that of the resource if empty.
+        path: The part's path; the resource's type if empty.
 
     Raises:
         FhirError: 422 with HAPI-0931.
     """
-    _check_reference_types(resource["resourceType"], resource, resource["resourceType"])
-
-
-def _check_reference_types(type_name: str, value: Mapping[str, Any], path: str) -> None:
+    type_name = type_name or value["resourceType"]
     defined = elements(type_name)
     for name, found in value.items():
         element = defined.get(name)
         if element is None or element.primitive:
             continue
-        inner = f"{path}.{element.choice or name}"
+        inner = f"{path or type_name}.{element.choice or name}"
         items = found if element.many else [found]
         for item in items:
-            _check_reference_types(item.get("resourceType", element.type), item, inner)
+            check_reference_types(item, item.get("resourceType", element.type), inner)
         # for a choice, HAPI's model does not say which types its references may point to
         if element.type == "Reference" and not element.choice and "Resource" not in element.reference_targets:
             for item in items:
@@ -313,29 +315,38 @@ def _written_references(value: Json) -> Sequence[str]:
     return found
 
 
-def _with_searched_references(value: Json, known: Known) -> Json:
-    """Replaces references that are searches (``Patient?identifier=1``) by the resource that the search finds.
+def map_references(value: Json, change: Callable[[str, str], str], element: str = "") -> Json:
+    """Returns JSON with every reference changed.
 
-    Raises:
-        FhirError: 404 or 412 if a search does not find exactly one resource.
+    Args:
+        value: A resource, or a part of one.
+        change: Returns the new text of a reference from its text and the name of its element.
+        element: The name of the element that ``value`` stands in.
     """
     if isinstance(value, list):
-        return [_with_searched_references(item, known) for item in value]
-    if not isinstance(value, Mapping):
+        return [map_references(item, change, element) for item in value]
+    if not isinstance(value, dict):
         return value
-    found = {name: _with_searched_references(item, known) for name, item in value.items()}
-    text = found.get("reference")
-    if isinstance(text, str) and "?" in text:
-        resource_type = text.partition("?")[0]
-        if resource_type in resource_types():
-            count, logical_id = known.matching(resource_type, text)
-            if count != 1:
-                status, code, matches = (412, 1092, "Multiple") if count else (404, 1091, "No")
-                raise FhirError(
-                    status, f'HAPI-{code}: Invalid match URL "{text}" - {matches} resources match this search'
-                )
-            found["reference"] = f"{resource_type}/{logical_id}"
+    found = {name: map_references(item, change, name) for name, item in value.items()}
+    if isinstance(found.get("reference"), str):
+        found["reference"] = change(found["reference"], element)
     return found
+
+
+def _found_by(text: str, known: Known) -> str:
+    """Returns the resource that a reference finds which is a search (``Patient?identifier=1``).
+
+    Raises:
+        FhirError: 404 or 412 if the search does not find exactly one resource.
+    """
+    resource_type, mark, _ = text.partition("?")
+    if not mark or resource_type not in resource_types():
+        return text
+    count, logical_id = known.matching(resource_type, text)
+    if count != 1:
+        status, code, matches = (412, 1092, "Multiple") if count else (404, 1091, "No")
+        raise FhirError(status, f'HAPI-{code}: Invalid match URL "{text}" - {matches} resources match this search')
+    return f"{resource_type}/{logical_id}"
 
 
 def check_dates(resource: Mapping[str, Any], *, updating: bool = False) -> None:
@@ -421,20 +432,6 @@ def _canonical(node: Any) -> str | None:
 
 def _is_logical(target: ReferenceId) -> bool:
     return target.text.startswith(_LOGICAL_BASES)
-
-
-def _without_versions(value: Json) -> Json:
-    """Removes ``/_history/n`` from all references: by default HAPI does not keep the version."""
-    if isinstance(value, list):
-        return [_without_versions(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: parse_id(item).without_version()
-        if name == "reference" and isinstance(item, str)
-        else _without_versions(item)
-        for name, item in value.items()
-    }
 
 
 def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from mab_gym.fhir.hapi._hashes import java_set_order
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError, Issue
-from mab_gym.fhir.search._includes import Include, Resources, included, pointing_here
+from mab_gym.fhir.search._includes import Include, included, pointing_here
+from mab_gym.fhir.search._search import View
 
 MOST_FOUND = 20_000
 """The most resources of one answer; HAPI has no limit. An agent that asks for more is told to name one patient."""
@@ -40,25 +41,25 @@ def read_ids(values: Sequence[str]) -> list[str]:
     return [part.rpartition("/")[2] for value in values if value.strip() for part in value.split(",")]
 
 
-def in_hash_order(starts: Sequence[Key], resources: Resources) -> list[Key]:
+def in_hash_order(starts: Sequence[Key], view: View) -> list[Key]:
     """Returns patients in the order of HAPI's ``HashSet<Long>`` of their database ids."""
-    return java_set_order(starts, lambda key: resources.position(*key) or 0)
+    return java_set_order(starts, lambda key: view.position(*key) or 0)
 
 
-def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources, *, one_patient: bool) -> list[Key]:
+def everything(starts: Sequence[Key], types: Sequence[str], view: View, *, one_patient: bool) -> list[Key]:
     """Returns the keys of all resources that belong to some patients or encounters, in order.
 
     Args:
         starts: The patients or encounters.
         types: The types that may refer to them, and from which references are followed; all if empty.
-        resources: All resources.
+        view: All resources.
         one_patient: True for a single patient; references to other patients are then not followed.
 
     Raises:
         FhirError: There would be more than `MOST_FOUND`.
     """
     first = set(starts)
-    found = pointing_here(starts, resources, MOST_FOUND, types)
+    found = pointing_here(starts, view, MOST_FOUND, types)
     if found is None:
         text = f"This server answers $everything up to {MOST_FOUND} resources; ask for one patient at a time"
         raise FhirError(501, Issue(text, "too-costly"))
@@ -69,5 +70,5 @@ def everything(starts: Sequence[Key], types: Sequence[str], resources: Resources
 
     every = Include(False, "", "*", "", True, "*")
     not_to = ("Patient",) if one_patient else ()
-    rest = included([every], [*starts, *direct], resources, follow=follow, not_to=not_to, most=MOST_FOUND)
+    rest = included([every], [*starts, *direct], view, follow=follow, not_to=not_to, most=MOST_FOUND)
     return [*starts, *direct, *rest]

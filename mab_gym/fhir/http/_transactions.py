@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mab_gym.fhir.http._checks import IndexingError
+from mab_gym.fhir.http._checks import IndexingError, map_references
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import (
@@ -264,28 +264,23 @@ def _names(plans: Sequence[_Plan]) -> dict[str, str]:
     return {name: there for name, there in names.items() if name and "://" not in name}
 
 
-def _resolved(value: Json, names: Mapping[str, str], resource_type: str, element: str = "") -> Json:
+def _resolved(resource: Json, names: Mapping[str, str], resource_type: str) -> Json:
     """Replaces the names in references by the ``Type/id`` that they stand for.
 
     Raises:
         FhirError: 400 for a URN that names nothing in the Bundle.
     """
-    if isinstance(value, list):
-        return [_resolved(item, names, resource_type, element) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {name: _resolved(item, names, resource_type, name) for name, item in value.items()}
-    text = found.get("reference")
-    if isinstance(text, str):
-        if text in names:
-            found["reference"] = names[text]
-        elif text.startswith("urn:"):
-            raise FhirError(
-                400,
-                f"HAPI-0541: Unable to satisfy placeholder ID {text} found in element named '{element}' within "
-                f"resource of type: {resource_type}",
-            )
-    return found
+
+    def target(text: str, element: str) -> str:
+        if text in names or not text.startswith("urn:"):
+            return names.get(text, text)
+        raise FhirError(
+            400,
+            f"HAPI-0541: Unable to satisfy placeholder ID {text} found in element named '{element}' within "
+            f"resource of type: {resource_type}",
+        )
+
+    return map_references(resource, target)
 
 
 def _write(world: World, plan: _Plan, resource: dict[str, Any], manner: Manner) -> Done:

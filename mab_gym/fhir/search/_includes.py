@@ -6,11 +6,11 @@ that do not exist are left out silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
@@ -19,38 +19,16 @@ from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._paths import Path, compile_paths
-from mab_gym.fhir.model._values import Reference, Value
+from mab_gym.fhir.model._values import Reference
+
+if TYPE_CHECKING:
+    from mab_gym.fhir.search._search import View
 
 MOST_INCLUDES = 1000
 """HAPI's limit for each page."""
 
 Placed = tuple[int, Key]
 """A resource behind its place in load order."""
-
-
-class Resources(Protocol):
-    """All resources, to follow the references among them."""
-
-    def exists(self, key: Key) -> bool:
-        """True if there is such a resource."""
-
-    def references(self, key: Key, paths: Sequence[Path]) -> Iterable[tuple[int, Value]]:
-        """The references of a resource at some paths, with the paths' numbers."""
-
-    def read(self, key: Key) -> Mapping[str, Any] | None:
-        """A resource, or None where there is none."""
-
-    def pointing(self, resource_type: str, wanted: Filter, most: int) -> Sequence[Placed]:
-        """The first resources of a type that satisfy a filter, in load order."""
-
-    def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
-        """Those of some resources that resources of a type may refer to by a parameter, and perhaps others."""
-
-    def types(self) -> Iterable[str]:
-        """The resource types of which there are any."""
-
-    def position(self, resource_type: str, logical_id: str) -> int | None:
-        """A resource's database id: its place in the order in which all resources were loaded, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +40,7 @@ class Include:
         source_type: The type that has the reference; empty for ``*``.
         parameter: The reference's search parameter, or ``*``.
         target_type: The type pointed to, or empty for any.
-        iterate: True if it also holds for included resources.
+        iterate: True if it also holds for included view.
         text: The value as it was written.
     """
 
@@ -111,7 +89,7 @@ def read_include(name: str, modifier: str, text: str) -> Include:
 def included(
     includes: Iterable[Include],
     matches: Sequence[Key],
-    resources: Resources,
+    view: View,
     *,
     follow: Callable[[str], bool] | None = None,
     not_to: Collection[str] = (),
@@ -125,7 +103,7 @@ def included(
     Args:
         includes: The includes of the request.
         matches: The page's matches.
-        resources: All resources.
+        view: All resources.
         follow: Tells if references from a type are followed; None for all types.
         not_to: Types to which references are not followed.
         most: The most resources to return.
@@ -135,7 +113,7 @@ def included(
         for reverse in (True, False):
             chosen = in_hapis_order(i for i in includes if (i.iterate, i.reverse) == (iterate, reverse))
             if chosen and left > 0:
-                added = _step(chosen, known, resources, left, follow, not_to)
+                added = _step(chosen, known, view, left, follow, not_to)
                 left -= len(added)
                 known += added
     return known[len(matches) :]
@@ -144,7 +122,7 @@ def included(
 def _step(
     includes: Sequence[Include],
     known: Sequence[Key],
-    resources: Resources,
+    view: View,
     most: int,
     follow: Callable[[str], bool] | None,
     not_to: Collection[str],
@@ -156,24 +134,22 @@ def _step(
         sources = fresh if follow is None else [key for key in fresh if follow(key[0])]
         for include in includes:
             if include.parameter == "*":
-                found_by = (
-                    _rows(include, sources, resources) if include.reverse else _pointed_to(include, sources, resources)
-                )
+                found_by = _rows(include, sources, view) if include.reverse else _pointed_to(include, sources, view)
                 keys: Iterable[Key] = islice(found_by, most)
             elif include.reverse:
                 # HAPI's database returns the results of one parameter without repeats, sorted by id
-                keys = [key for _, key in _pointing(include, sources, resources, most)]
+                keys = [key for _, key in _pointing(include, sources, view, most)]
             else:
-                found_now = set(_pointed_to(include, sources, resources))
-                keys = sorted(found_now, key=lambda key: resources.position(*key) or 0)[:most]
-            ahead.update((key, None) for key in keys if key[0] not in not_to and resources.exists(key))
-        ahead = dict.fromkeys(_as_java_set(ahead, resources))
+                found_now = set(_pointed_to(include, sources, view))
+                keys = sorted(found_now, key=lambda key: view.position(*key) or 0)[:most]
+            ahead.update((key, None) for key in keys if key[0] not in not_to and view.exists(key))
+        ahead = dict.fromkeys(_as_java_set(ahead, view))
         fresh = [key for key in ahead if key not in original and key not in found]
         found.update(ahead)
         includes = [include for include in includes if include.iterate]
         if not includes:
             break
-    return [key for key in _as_java_set(found, resources) if key not in original][:most]
+    return [key for key in _as_java_set(found, view) if key not in original][:most]
 
 
 def in_hapis_order(includes: Iterable[Include]) -> list[Include]:
@@ -185,38 +161,36 @@ def _include_hash(include: Include) -> int:
     return 31 * (31 + (1231 if include.iterate else 1237)) + string_hash(include.text)
 
 
-def _as_java_set(keys: Iterable[Key], resources: Resources) -> list[Key]:
+def _as_java_set(keys: Iterable[Key], view: View) -> list[Key]:
     """Returns resources in the order of a ``java.util.HashSet<JpaPid>``."""
     # the hash is Objects.hash(Objects.hash(null), id)
-    return java_set_order(keys, lambda key: 1922 + (resources.position(*key) or 0))
+    return java_set_order(keys, lambda key: 1922 + (view.position(*key) or 0))
 
 
-def pointing_here(
-    keys: Sequence[Key], resources: Resources, most: int, types: Collection[str] = ()
-) -> list[Key] | None:
+def pointing_here(keys: Sequence[Key], view: View, most: int, types: Collection[str] = ()) -> list[Key] | None:
     """Returns all resources, in load order, that refer to any of some others by any search parameter.
 
     Args:
         keys: The others.
-        resources: All resources.
+        view: All resources.
         most: The most resources to return.
         types: The types to look at; all if empty.
 
     Returns:
-        The resources, or None if there are more.
+        The view, or None if there are more.
     """
     found: set[Placed] = set()
     for kind in types or ("",):
-        for placed in _links_to(Include(True, kind, "*", "", False, "*"), keys, resources, most + 1):
+        for placed in _links_to(Include(True, kind, "*", "", False, "*"), keys, view, most + 1):
             found.add(placed)
             if len(found) > most:
                 return None
     return [key for _, key in sorted(found)]
 
 
-def any_pointing_here(key: Key, resources: Resources) -> Key | None:
+def any_pointing_here(key: Key, view: View) -> Key | None:
     """Returns the first resource, in load order, that refers to another one by any search parameter, or None."""
-    found = _pointing(Include(True, "", "*", "", False, "*"), [key], resources, 2)
+    found = _pointing(Include(True, "", "*", "", False, "*"), [key], view, 2)
     return next((other for _, other in found if other != key), None)  # it may refer to itself
 
 
@@ -226,32 +200,32 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
     return [p for p in chosen if p.type == "reference"]
 
 
-def _pointed_to(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+def _pointed_to(include: Include, keys: Sequence[Key], view: View) -> Iterable[Key]:
     """Yields the resources that some others refer to: first by type and id, then by canonical URL."""
     called: list[Iterable[Key]] = []
     for key in keys:
         if include.parameter != "*" and include.source_type != key[0]:
             continue  # for Type:*, HAPI does not look at the type here
         paths, parameters = _links(key[0], include.parameter)
-        for number, value in resources.references(key, paths):
+        for number, value in view.references(key, paths):
             if not isinstance(value, Reference):
                 continue
             if not value.target_type:
-                called.append(_called(value.target_id, parameters[number], include, resources))
+                called.append(_called(value.target_id, parameters[number], include, view))
             elif _allowed(value.target_type, parameters[number], include, paths[number].target):
                 yield value.target_type, value.target_id
     for found in called:
         yield from found
 
 
-def _called(url: str, parameter: SearchParameter, include: Include, resources: Resources) -> Iterable[Key]:
+def _called(url: str, parameter: SearchParameter, include: Include, view: View) -> Iterable[Key]:
     """Yields the resources that have a canonical URL, without its version, as their ``url``."""
     url = url.partition("|")[0]
-    for kind in parameter.targets or tuple(resources.types()):
+    for kind in parameter.targets or tuple(view.types()):
         defined = search_parameters(kind).get("url")
         if defined is not None and _allowed(kind, parameter, include, None):
             wanted = Filter(defined, (kind, "url", "", url), (url.__eq__,))
-            yield from (key for _, key in resources.pointing(kind, wanted, MOST_INCLUDES))
+            yield from (key for _, key in view.pointing(kind, wanted, MOST_INCLUDES))
 
 
 @follows_parameters
@@ -267,42 +241,42 @@ def _allowed(kind: str, parameter: SearchParameter, include: Include, target: st
     return not parameter.targets or kind in parameter.targets
 
 
-def _rows(include: Include, keys: Sequence[Key], resources: Resources) -> Iterable[Key]:
+def _rows(include: Include, keys: Sequence[Key], view: View) -> Iterable[Key]:
     """Yields the resources that point to some others by any parameter: once for each link, by target in load order."""
     linked = {
         key
-        for source_type in _source_types(include, resources)
+        for source_type in _source_types(include, view)
         for parameter in _link_parameters(source_type, include.parameter)
-        for key in resources.pointed_to(source_type, parameter, keys)
+        for key in view.pointed_to(source_type, parameter, keys)
     }
-    for target in sorted(linked.intersection(keys), key=lambda key: resources.position(*key) or 0):
-        yield from (key for _, key in sorted(_links_to(include, [target], resources, MOST_INCLUDES)))
+    for target in sorted(linked.intersection(keys), key=lambda key: view.position(*key) or 0):
+        yield from (key for _, key in sorted(_links_to(include, [target], view, MOST_INCLUDES)))
 
 
-def _urls(keys: Iterable[Key], resources: Resources) -> Iterable[str]:
+def _urls(keys: Iterable[Key], view: View) -> Iterable[str]:
     """Yields the canonical URLs by which resources may be referred to."""
     for key in keys:
         if "url" in search_parameters(key[0]):
-            url = (resources.read(key) or {}).get("url")
+            url = (view.read(key) or {}).get("url")
             if url:
                 yield url
 
 
-def _pointing(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> list[Placed]:
+def _pointing(include: Include, keys: Sequence[Key], view: View, most: int) -> list[Placed]:
     """Returns the first resources that point to any of some others, without repeats, in load order."""
-    return sorted(set(_links_to(include, keys, resources, most)))[:most]
+    return sorted(set(_links_to(include, keys, view, most)))[:most]
 
 
-def _links_to(include: Include, keys: Sequence[Key], resources: Resources, most: int) -> Iterable[Placed]:
+def _links_to(include: Include, keys: Sequence[Key], view: View, most: int) -> Iterable[Placed]:
     """Yields resources that point to any of some others, at most so many for each type and parameter."""
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
-    urls = set() if include.parameter == "*" else set(_urls(wanted, resources))
+    urls = set() if include.parameter == "*" else set(_urls(wanted, view))
     points_there = PointsToAny(wanted) if not urls else _points_to_any_of(wanted, urls)
     digest = blake2b("\n".join(f"{a}/{b}" for a, b in sorted(wanted)).encode(), digest_size=16).hexdigest()
-    for source_type in _source_types(include, resources):
+    for source_type in _source_types(include, view):
         for parameter in _link_parameters(source_type, include.parameter):
             key = ("chain", "reference", parameter.name, digest)
-            yield from resources.pointing(source_type, Filter(parameter, key, (points_there,)), most)
+            yield from view.pointing(source_type, Filter(parameter, key, (points_there,)), most)
 
 
 def _points_to_any_of(keys: Collection[Key], urls: Collection[str]) -> Callable[[Reference], bool]:
@@ -314,8 +288,8 @@ def _points_to_any_of(keys: Collection[Key], urls: Collection[str]) -> Callable[
     return points_there
 
 
-def _source_types(include: Include, resources: Resources) -> Iterable[str]:
-    return [include.source_type] if include.source_type else resources.types()
+def _source_types(include: Include, view: View) -> Iterable[str]:
+    return [include.source_type] if include.source_type else view.types()
 
 
 @follows_parameters

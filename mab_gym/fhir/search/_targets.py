@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mab_gym.fhir.store._table import Rows
 
-
-class Numbered(Protocol):
-    """Knows the hit numbers of resources."""
-
-    def number(self, resource_type: str, logical_id: str) -> int | None:
-        """Returns the hit of a resource, or None if there is no such resource."""
-
-    def named(self, resource_type: str, hits: Rows) -> bytes:
-        """Returns a digest of hits in their order, which differs for different resources."""
+if TYPE_CHECKING:
+    from mab_gym.fhir.search._search import View
 
 
 class Targets(Mapping[str, int]):
@@ -31,7 +24,7 @@ class Targets(Mapping[str, int]):
         found: The types, and the hits of each.
     """
 
-    def __init__(self, view: Numbered, found: Sequence[tuple[str, Rows]]) -> None:
+    def __init__(self, view: View, found: Sequence[tuple[str, Rows]]) -> None:
         self._view = view
         self._found = dict(found)
         self._places: dict[str, Rows] = {}
