@@ -20,6 +20,7 @@ import pytest
 from mab_gym.backends.container import _backend as containers
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.backends.container._engine import ARCHIVE, Engine
+from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._process_lock import this_process
 from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
@@ -237,7 +238,7 @@ def test_an_engine_that_is_stopped_and_started_again(
     switch = Switch(tmp_path / "engine.sock")
     switch.on()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{switch.path}")
-    backend = ContainerBackend(STUB_ARCHIVE, image=stub_image)
+    backend = ContainerBackend(STUB_ARCHIVE, ContainerSettings(image=stub_image))
     session = backend.open()
     try:
         assert session.handle(Request("GET", "Patient")).status == 200

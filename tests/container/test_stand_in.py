@@ -13,6 +13,7 @@ import pytest
 
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.backends.container._engine import OWNER, Engine, Running
+from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._process_lock import is_alive, owners_folder, this_process
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import Request
@@ -24,9 +25,10 @@ READ = Request("GET", "Patient")
 HOLDER = f"""
 import sys, time
 from mab_gym.backends.container._backend import ContainerBackend
+from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.fhir.http._server import Request
 
-backend = ContainerBackend({STUB_ARCHIVE!r}, image={STUB!r}, servers=2, spares=1)
+backend = ContainerBackend({STUB_ARCHIVE!r}, ContainerSettings(image={STUB!r}, servers=2, spares=1))
 sessions = [backend.open(), backend.open()]
 for session in sessions:
     assert session.handle(Request("GET", "Patient")).status == 200
@@ -63,7 +65,7 @@ def test_without_a_snapshot_the_way_to_one_is_said(engine: Engine) -> None:
     with pytest.raises(UsageError, match="mab-gym hapi load"):
         ContainerBackend("0" * 64)
     with pytest.raises(UsageError, match="named nobody/nothing"):
-        ContainerBackend(STUB_ARCHIVE, image="nobody/nothing")
+        ContainerBackend(STUB_ARCHIVE, ContainerSettings(image="nobody/nothing"))
 
 
 def test_an_image_that_is_gone_is_said(stub_image: str, engine: Engine) -> None:
@@ -127,7 +129,7 @@ def test_a_server_that_died_between_episodes_is_replaced_unseen(
 
 
 def test_an_episode_whose_time_is_over_is_told_and_judged_by_nothing_of_another(stub_image: str) -> None:
-    backend = ContainerBackend(STUB_ARCHIVE, image=stub_image, lease=0.1)
+    backend = ContainerBackend(STUB_ARCHIVE, ContainerSettings(image=stub_image), lease=0.1)
     slow, other = backend.open(), backend.open()
     slow.handle(READ)
     assert other.handle(READ).status == 200

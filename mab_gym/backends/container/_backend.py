@@ -15,6 +15,7 @@ from typing import Any, Final
 from mab_gym.backends._live import PROBE
 from mab_gym.backends._state import read_state
 from mab_gym.backends.container._engine import POOL, STATE, Engine, Image
+from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._pool import Lease, Pool, tell
 from mab_gym.backends.container._process_lock import end_of_this_process, this_process
 from mab_gym.backends.container._server import Answering, SnapshotServer
@@ -23,6 +24,7 @@ from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, Request, Response
 from mab_gym.fhir.store._overlay import Write
 
+_USUAL: Final = ContainerSettings()
 POOL_ROLE: Final = "pool"
 QUICK: Final[Mapping[str, str]] = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 """Settings with which a server starts in a third less time and takes half the memory, at a lower top speed."""
@@ -138,10 +140,7 @@ class ContainerBackend:
 
     Args:
         digest: The archive's; its snapshot must have been made (``mab-gym hapi``).
-        strategy_name: The way back to the snapshot, a name in `_strategies.STRATEGIES`.
-        servers: The number of episodes that can be at work at once.
-        spares: The number of further servers that are kept ready; the strategy's own where None.
-        image: The snapshot's name or id, where the newest of the archive is not meant.
+        settings: The settings.
         now: The record system's clock, for verifiers.
         lease: Seconds after which an episode's server may be given to another that waits.
 
@@ -161,14 +160,11 @@ class ContainerBackend:
     def __init__(
         self,
         digest: str,
-        strategy_name: str = "undo",
-        servers: int = 1,
-        spares: int | None = None,
-        image: str | None = None,
+        settings: ContainerSettings = _USUAL,
         now: datetime = DEFAULT_NOW,
         lease: float = 900.0,
     ) -> None:
-        chosen = strategy(strategy_name)
+        chosen, servers, spares = strategy(settings.strategy), settings.servers, settings.spares
         if servers < 1 or (spares is not None and spares < 0):
             raise UsageError(
                 f"a pool has one server or more, and no negative number of spares, not {servers}, {spares}"
@@ -181,7 +177,7 @@ class ContainerBackend:
         self._name = str(uuid.uuid4())
         self._engine = Engine()
         try:
-            self._image = find_snapshot(self._engine, digest, image)
+            self._image = find_snapshot(self._engine, digest, settings.image)
             self._state = read_state(self._image.labels.get(STATE, ""))
             swept = self._engine.sweep()
         except BaseException:
@@ -254,20 +250,18 @@ def find_snapshot(engine: Engine, digest: str, image: str | None = None) -> Imag
     return found[0]
 
 
-_SHARED: dict[tuple[object, ...], ContainerBackend] = {}
+_SHARED: dict[tuple[int, str, ContainerSettings], ContainerBackend] = {}
 _GUARD = threading.Lock()
 
 
-def container_backend(
-    digest: str, strategy_name: str = "undo", servers: int = 1, spares: int | None = None, image: str | None = None
-) -> ContainerBackend:
+def container_backend(digest: str, settings: ContainerSettings) -> ContainerBackend:
     """Returns the backend that all environments of this process with the same settings share.
 
     One that was closed is made anew. The arguments are those of `ContainerBackend`.
     """
-    key = (os.getpid(), digest, strategy_name, servers, spares, image)
+    key = (os.getpid(), digest, settings)
     with _GUARD:
         found = _SHARED.get(key)
         if found is None or found.closed:
-            found = _SHARED[key] = ContainerBackend(digest, strategy_name, servers, spares, image)
+            found = _SHARED[key] = ContainerBackend(digest, settings)
         return found

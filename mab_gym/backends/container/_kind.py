@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mab_gym.backends._kinds import BackendKind
@@ -37,7 +37,7 @@ def _open(settings: ContainerSettings, archive: Backend) -> Backend:
         raise NotInstalledError(
             f"containers need what is missing here ({error.name}): pip install 'mab-gym[docker]'"
         ) from error
-    return container_backend(archive.digest, *astuple(settings))
+    return container_backend(archive.digest, settings)
 
 
 KIND = BackendKind("container", ContainerSettings, _open, portable=False, capacity=lambda settings: settings.servers)
