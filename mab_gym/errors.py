@@ -50,7 +50,7 @@ class InfrastructureError(MabGymError):
 
 
 class NotInstalledError(MabGymError):
-    """An optional package is needed but not installed; the text holds the command that installs it."""
+    """An optional package is needed but not installed; the text names the command that installs it."""
 
 
 class RecordsError(MabGymError):
@@ -63,6 +63,15 @@ class StorageError(MabGymError):
 
 class UsageError(MabGymError, ValueError):
     """A caller's argument is of the wrong type or names what does not exist."""
+
+
+def how_to_install(extra: str) -> str:
+    """Returns the commands that install an extra of this package: one for a release, one for a clone.
+
+    Args:
+        extra: The extra's name, as in ``llm``.
+    """
+    return f"pip install 'mab-gym[{extra}]' (in a clone: pip install -e '.[{extra}]')"
 
 
 def as_infrastructure(error: Exception, who: str = "mab_gym") -> InfrastructureError:

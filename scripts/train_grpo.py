@@ -10,7 +10,7 @@ training and at its end, both play held-out cases of another hospital greedily, 
 
 --out receives metrics.jsonl, learning_curves.png and .svg, and runs/warm, runs/grpo, runs/sft: the held-out episodes of
 each model, for `mab-gym report`. With several seeds, each has its own folder seed-N.
-It needs `pip install 'mab-gym[trl,report]'`.
+It needs `pip install -e '.[trl,report]'`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ try:
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 except ImportError as missing:
-    sys.exit(f"training needs what is missing here ({missing.name}): pip install 'mab-gym[trl,report]'")
+    sys.exit(f"training needs what is missing here ({missing.name}): pip install -e '.[trl,report]'")
 
 from mab_gym.agents._reference import Oracle
 from mab_gym.curriculum import CaseSampler, Curriculum, StagedCurriculum, strata

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains MaskablePPO on the menu of clinical choices, and tests the policy on other people's cases.
 
-    python scripts/train_sb3.py --seed 0 1 2 --out runs/sb3        # needs: pip install 'mab-gym[sb3]'
+    python scripts/train_sb3.py --seed 0 1 2 --out runs/sb3        # needs: pip install -e '.[sb3]'
     mab-gym report runs/sb3/seed-0 runs/sb3/random --out report.html
 
 Training draws cases of the Train hospital. At intervals the current policy plays the Validation cases, and the best

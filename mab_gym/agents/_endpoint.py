@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mab_gym.client._retry_after import retry_after
-from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, NotInstalledError, UsageError
+from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, NotInstalledError, UsageError, how_to_install
 
 ATTEMPTS = 6
 """How often a request is tried."""
@@ -123,7 +123,7 @@ class ChatEndpoint:
             import tenacity  # noqa: F401, PLC0415  (optional)
         except ImportError as error:
             raise NotInstalledError(
-                f"a model over HTTP needs what is missing here ({error.name}): pip install 'mab-gym[llm]'"
+                f"a model over HTTP needs what is missing here ({error.name}): {how_to_install('llm')}"
             ) from None
         self._url = _completions(httpx, self.base_url)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

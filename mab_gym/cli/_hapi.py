@@ -17,7 +17,7 @@ from rich.table import Table
 from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cli._console import errors, output, stages
 from mab_gym.cohort._locate import NAMED, named_archive
-from mab_gym.errors import NotInstalledError
+from mab_gym.errors import NotInstalledError, how_to_install
 from mab_gym.fhir.store._archive import read_about
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def down(
 def _check_installed() -> None:
     missing = [name for name in ("docker", "filelock", "httpx") if importlib.util.find_spec(name) is None]
     if missing:
-        raise NotInstalledError(f"containers need {', '.join(missing)}: pip install 'mab-gym[docker]'")
+        raise NotInstalledError(f"containers need {', '.join(missing)}: {how_to_install('docker')}")
 
 
 @contextmanager

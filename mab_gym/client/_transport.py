@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from mab_gym.errors import InfrastructureError, NotInstalledError, UsageError
+from mab_gym.errors import InfrastructureError, NotInstalledError, UsageError, how_to_install
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import Issue, operation_outcome
@@ -174,5 +174,5 @@ def import_httpx() -> ModuleType:
     try:
         import httpx  # noqa: PLC0415  (optional)
     except ImportError as error:
-        raise NotInstalledError("a FHIR server over HTTP needs httpx: pip install 'mab-gym[remote]'") from error
+        raise NotInstalledError(f"a FHIR server over HTTP needs httpx: {how_to_install('remote')}") from error
     return httpx

@@ -45,7 +45,7 @@ from typing import Any
 
 from mab_gym._content import bundled_folder
 from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend_names, find_kind
-from mab_gym.errors import ContentError, NotInstalledError, UsageError
+from mab_gym.errors import ContentError, NotInstalledError, UsageError, how_to_install
 from mab_gym.official._locate import OfficialFiles
 from mab_gym.tasking._difficulty import DIFFICULTIES
 from mab_gym.tasking._kinds import KINDS
@@ -155,8 +155,8 @@ class Environment:
         """
         missing = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if missing:
-            wanted = f"'mab-gym[{self.extra}]'" if self.extra else " ".join(missing)
-            raise NotInstalledError(f"{self.id} needs {', '.join(missing)}; install with: pip install {wanted}")
+            command = how_to_install(self.extra) if self.extra else f"pip install {' '.join(missing)}"
+            raise NotInstalledError(f"{self.id} needs {', '.join(missing)}: {command}")
 
 
 def read_environment(path: Path, overrides: Mapping[str, Any] | None = None) -> Environment:

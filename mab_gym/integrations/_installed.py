@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.errors import NotInstalledError, how_to_install
 
 
 @contextmanager
-def needing(extra: str, what: str, besides: str = "") -> Iterator[None]:
+def needing(extra: str, what: str) -> Iterator[None]:
     """Around imports of what an extra brings.
 
     Args:
         extra: The extra's name.
         what: Who needs it, with the verb, as in ``training with TRL needs``.
-        besides: What else to say.
 
     Raises:
         NotInstalledError: Something is missing; the text says what, and how to install it.
@@ -25,6 +24,4 @@ def needing(extra: str, what: str, besides: str = "") -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("mab_gym"):
             raise
-        raise NotInstalledError(
-            f"{what} what is missing here ({error.name}): pip install 'mab-gym[{extra}]'{besides}"
-        ) from None
+        raise NotInstalledError(f"{what} what is missing here ({error.name}): {how_to_install(extra)}") from None

@@ -16,7 +16,7 @@ from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import rows
 from mab_gym.integrations._sessions import Session, make_to_read
 
-with needing("nemo", "a server for NeMo Gym needs", " (Python 3.12 or newer)"):
+with needing("nemo", "a server for NeMo Gym needs Python 3.12 or newer, and"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
     from nemo_gym.openai_utils import NeMoGymResponse
     from resources_servers.gymnasium import GymnasiumServer, extract_text

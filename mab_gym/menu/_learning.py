@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 
 from mab_gym.curriculum import Curriculum, CurriculumWrapper, strata
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.menu._agent import MenuAgent, MenuPolicy
 from mab_gym.menu._env import MenuEnv
 from mab_gym.menu._orders_paid import OrdersPaid
@@ -271,5 +271,5 @@ def _needed(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise NotInstalledError(
-            f"learning the menu needs {error.name}, which is not installed: pip install 'mab-gym[sb3]'"
+            f"learning the menu needs {error.name}, which is not installed: {how_to_install('sb3')}"
         ) from error

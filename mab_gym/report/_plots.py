@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mab_gym.errors import NotInstalledError
+from mab_gym.errors import NotInstalledError, how_to_install
 from mab_gym.runs._ablation import SERIES, UNLIMITED, Dimension, Figures
 from mab_gym.runs._statistics import Estimate
 
@@ -73,7 +73,7 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
         from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415
     except ImportError as error:
         raise NotInstalledError(
-            f"a plot needs what is missing here ({error.name}): pip install 'mab-gym[report]'"
+            f"a plot needs what is missing here ({error.name}): {how_to_install('report')}"
         ) from None
     places = _places(varied, [each.setting for each in found])
     with rc_context(_LOOK):

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.serve._application import Application
 from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._turns import SWITCH_SECONDS
@@ -62,7 +62,7 @@ def run(
 
         from mab_gym.serve._connections import guarded  # noqa: PLC0415  (needs it)
     except ImportError as error:
-        raise NotInstalledError("serving needs uvicorn: pip install 'mab-gym[serve]'") from error
+        raise NotInstalledError(f"serving needs uvicorn: {how_to_install('serve')}") from error
 
     class Announcing(uvicorn.Server):
         """A server that tells when it answers requests."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mab_gym.backends.container._process_lock import is_alive
-from mab_gym.errors import InfrastructureError, NotInstalledError
+from mab_gym.errors import InfrastructureError, NotInstalledError, how_to_install
 
 PORT: Final = "8080/tcp"
 """The port at which HAPI listens in a container."""
@@ -98,7 +98,7 @@ class Engine:
             import docker.errors  # noqa: PLC0415
             from requests.exceptions import RequestException  # noqa: PLC0415  (the SDK brings it)
         except ImportError as error:
-            raise NotInstalledError("containers need the Docker SDK: pip install 'mab-gym[docker]'") from error
+            raise NotInstalledError(f"containers need the Docker SDK: {how_to_install('docker')}") from error
         self._docker: Any = docker
         self._faults = (docker.errors.DockerException, RequestException, OSError)
         with self._saying("reach a Docker engine (is one running, and may this user use it?)"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mab_gym.backends._kinds import BackendKind
-from mab_gym.errors import NotInstalledError
+from mab_gym.errors import NotInstalledError, how_to_install
 
 if TYPE_CHECKING:
     from mab_gym.backends._backend import Backend
@@ -35,7 +35,7 @@ def _open(settings: ContainerSettings, archive: Backend) -> Backend:
         from mab_gym.backends.container._backend import container_backend  # noqa: PLC0415  (optional)
     except ImportError as error:
         raise NotInstalledError(
-            f"containers need what is missing here ({error.name}): pip install 'mab-gym[docker]'"
+            f"containers need what is missing here ({error.name}): {how_to_install('docker')}"
         ) from error
     return container_backend(archive.digest, settings)
 

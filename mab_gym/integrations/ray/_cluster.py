@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.integrations.ray._guard import guarded
 
 LOCAL = "local"
@@ -83,7 +83,7 @@ def connected(address: str, workers: int, runtime_env: Mapping[str, Any]) -> Ite
 def _ray(address: str) -> Any:
     """Imports Ray, which reads its settings from the environment as it is imported."""
     if not is_installed():
-        raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
+        raise NotInstalledError(f"rollouts with Ray need it: {how_to_install('ray')}")
     if address == LOCAL:
         os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", _ON_LOOPBACK: "0"})
         if not any(name.startswith("RAY_AUTH_") for name in os.environ):

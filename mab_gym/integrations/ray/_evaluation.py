@@ -15,7 +15,7 @@ from mab_gym.agents import Agent
 from mab_gym.agents._chat_model import ChatModel
 from mab_gym.cohort._locate import CACHE_VARIABLE
 from mab_gym.envs._environment_file import environment_file, read_environment, sibling
-from mab_gym.errors import NotInstalledError, UsageError
+from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.integrations.ray._cluster import LOCAL, is_installed
 from mab_gym.integrations.ray._dispatch import RayWorkers
 from mab_gym.integrations.ray._worker import Job
@@ -52,7 +52,7 @@ def evaluate_on_ray(
         AgentLostError: What carries the agent has failed for good; what was finished is kept.
     """
     if not is_installed():
-        raise NotInstalledError("rollouts with Ray need it: pip install 'mab-gym[ray]'")
+        raise NotInstalledError(f"rollouts with Ray need it: {how_to_install('ray')}")
     watcher = Watcher() if watcher is None else watcher
     wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
     if not wanted.backend_kind.portable:
