@@ -61,6 +61,12 @@ def told_of(golds: Mapping[str, EpisodeRecord]) -> dict[str, Actions]:
     return {case: SCRIPTS[script_of(case)](record.actions) for case, record in golds.items()}
 
 
+def half_right(actions: Sequence[str]) -> list[str]:
+    """Gold actions, but for the first of several items of the answer."""
+    answer = json.loads(actions[-1].removeprefix("FINISH(").removesuffix(")"))
+    return [*actions[:-1], f"FINISH({json.dumps([-999, *answer[1:]] if len(answer) > 1 else answer)})"]
+
+
 def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
     found = [(reason["code"], reason["critical"], reason["text"]) for reason in verdict["reasons"]]
     return verdict["success"], verdict["failure"], verdict["credit"], verdict["unsafe"], found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -110,12 +109,6 @@ def test_training_draws_fresh_cases_and_evaluation_has_the_canonical_ones() -> N
     assert len({task.data.case for task in cases}) == len(cases) == 300
     assert not {task.data.prompt for task in cases} & {task.data.prompt for task in drawn}
     assert len(list(load_environment(split="train", limit=7, family="patient_age").taskset)) == 7
-
-
-def half_right(actions: Sequence[str]) -> list[str]:
-    """Gold actions, but for the first of several items of the answer."""
-    answer = json.loads(actions[-1].removeprefix("FINISH(").removesuffix(")"))
-    return [*actions[:-1], f"FINISH({json.dumps([-999, *answer[1:]] if len(answer) > 1 else answer)})"]
 
 
 def test_partial_credit_is_the_reward_where_it_is_asked_for(
