@@ -14,7 +14,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from tests.evaluation.scripted import KEY, TOO_LONG, Endpoint, Fails, Speaks, calls_tools, endpoint, refuses
-from tests.integrations.scripts import BASE, FORMS, SCRIPTS, judged, own_record, says, speaks, told_of
+from tests.integrations.scripts import BASE, FORMS, SCRIPTS, half_right, judged, own_record, says, speaks, told_of
 
 pytest.importorskip("verifiers.v1")
 
