@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mab_gym.tasking.meaning.units import TIMES
+
 __all__ = ["Often", "every"]
 
 
@@ -56,8 +58,7 @@ _NUMBERS: Final = {
 }  # fmt: skip
 _N: Final = r"(\d+(?:\.\d+)?|" + "|".join(_NUMBERS) + ")"
 _A_DAY: Final = r"(?:/ ?d(?:ay)?|daily|(?:a|per|each|every|in a) day|(?:in|per|every|each) 24 ?h(?:ours|rs?)?)"
-_UNIT: Final = r"(s(?:econds?|ecs?)|min(?:ute)?s?|h(?:ou)?rs?|h|days?|d|w(?:ee)?ks?|months?|years?)"
-_UNIT_CODE: Final = {"s": "s", "m": "min", "h": "h", "d": "d", "w": "wk", "y": "a"}
+_UNIT: Final = f"({'|'.join(sorted(TIMES, key=len, reverse=True))})"
 _RULES: Final = tuple(
     (re.compile(rf"(?<![\w.])(?:{pattern})(?![\w])", re.IGNORECASE), kind)
     for pattern, kind in (
@@ -122,6 +123,5 @@ def _meant(kind: str, groups: list[str]) -> Often | None:
             return every(24.0 / count)
         if kind == "hours":
             return every(count)
-        unit = groups[1].lower()
-        return every(count * HOURS_OF_UNIT["mo" if unit.startswith("mo") else _UNIT_CODE[unit[0]]])
+        return every(count * HOURS_OF_UNIT[TIMES[groups[1].lower()]])
     return every(float(kind))

@@ -22,7 +22,7 @@ _WORDS: Final = {
     "milliliter": "mL", "milliliters": "mL", "millilitre": "mL", "millilitres": "mL", "ml": "mL", "mls": "mL",
     "cc": "mL", "liter": "L", "liters": "L", "litre": "L", "litres": "L", "l": "L",
     "second": "s", "seconds": "s", "sec": "s", "secs": "s", "minute": "min", "minutes": "min", "mins": "min",
-    "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "day": "d", "days": "d", "week": "wk", "weeks": "wk",
+    "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "day": "d", "days": "d", "week": "wk", "weeks": "wk", "wks": "wk",
     "month": "mo", "months": "mo", "year": "a", "years": "a", "yr": "a", "yrs": "a",
     "unit": "{unit}", "units": "{unit}", "iu": "[iU]", "tablet": "{tablet}", "tablets": "{tablet}",
     "tab": "{tablet}", "tabs": "{tablet}", "tbl": "{tablet}", "capsule": "{capsule}", "capsules": "{capsule}",
@@ -31,6 +31,8 @@ _WORDS: Final = {
     "mmhg": "mm[Hg]", "pound": "[lb_av]", "pounds": "[lb_av]", "lb": "[lb_av]", "lbs": "[lb_av]",
 }  # fmt: skip
 """UCUM codes by the words, in lower case, that people write for them."""
+TIMES: Final = {word: code for word, code in _WORDS.items() if code in ("s", "min", "h", "d", "wk", "mo", "a")}
+"""The words of `_WORDS` for units of time, and their codes: schedules read the same ones."""
 _ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
 _COUNTED: Final = re.compile(r"\{[a-z]+\}")
 UCUM: Final = "http://unitsofmeasure.org"

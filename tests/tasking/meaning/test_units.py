@@ -41,7 +41,7 @@ WORDS: list[tuple[str, float, str]] = [
     ("min|minute|minutes|mins|Min", 60.0, "[time]"),
     ("h|hour|hours|hr|hrs|H", 3600.0, "[time]"),
     ("d|day|days|D", DAY, "[time]"),
-    ("wk|week|weeks|WK", 7 * DAY, "[time]"),
+    ("wk|week|weeks|wks|WK", 7 * DAY, "[time]"),
     ("mo|month|months|MO", MONTH, "[time]"),
     ("a|year|years|yr|yrs", YEAR, "[time]"),
     ("unit|units|Units|{unit}", 1.0, "{unit}"),
