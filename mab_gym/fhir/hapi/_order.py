@@ -193,7 +193,7 @@ def _amount(value: Any) -> float:
 
 def arrange(
     driver: DrivingFilter,
-    table: BaseTable | None,
+    table: BaseTable,
     hits: Rows,
     ids: Callable[[], Sequence[str]],
     values: ValuesOf,
@@ -220,7 +220,7 @@ def arrange(
     return hits
 
 
-def _index_keys(driver: DrivingFilter, table: BaseTable | None, hits: Rows, values: ValuesOf) -> Keys:
+def _index_keys(driver: DrivingFilter, table: BaseTable, hits: Rows, values: ValuesOf) -> Keys:
     """Returns numbers that sort as the index does."""
     if driver.kind in _DATE_KEYS:
         fields = date_fields(table, hits, driver.wanted.parameter, _DATE_KEYS[driver.kind], values)

@@ -20,7 +20,7 @@ from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._match_urls import match_filters, read_match_url
 from mab_gym.fhir.search._matching import make_filter
 from mab_gym.fhir.search._search import View
-from mab_gym.fhir.store._base import BaseTable, parse_element
+from mab_gym.fhir.store._base import BaseTable, empty_table, parse_element
 from mab_gym.fhir.store._budget import ROW, STORED, UNLIMITED, Budget, reading_work
 from mab_gym.fhir.store._overlay import Overlay, Write
 from mab_gym.fhir.store._sorting import stable_order
@@ -190,9 +190,9 @@ class World:
         """
         written = [] if self._overlay is None else self._overlay.versions(key)
         found = [_written_version(write) for write in reversed(written)]
-        table = self._tables.get(key[0])
-        row = None if table is None or key in self._prepared() else table.find(key[1])
-        if table is not None and row is not None:
+        table = self._tables.get(key[0]) or empty_table(key[0])
+        row = None if key in self._prepared() else table.find(key[1])
+        if row is not None:
             found.append(_stored_version(key, table.text(row)))
         return found
 

@@ -23,7 +23,7 @@ from mab_gym.fhir.search._includes import Placed
 from mab_gym.fhir.search._matching import LABEL_PARAMETERS, make_filter
 from mab_gym.fhir.search._query import Query, asks_for_others, read_query
 from mab_gym.fhir.search._targets import Targets
-from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, sort_keys
+from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, empty_table, sort_keys
 from mab_gym.fhir.store._budget import (
     COMPARISON,
     ELEMENT,
@@ -91,6 +91,9 @@ class View:
         view._tables, view._pending = self._tables, self._pending
         return view
 
+    def _table(self, resource_type: str) -> BaseTable:
+        return self._tables.get(resource_type) or empty_table(resource_type)
+
     def hits(self, query: Query) -> Found:
         """Returns the matches of a search in order."""
         return self._hits(query, None)
@@ -102,8 +105,8 @@ class View:
             query: The search.
             leading: The rows in which HAPI's database finds what leads here, for a search through references.
         """
-        table = self._tables.get(query.resource_type)
-        if table is None or self._overlay is not None or query.chains or leading is not None:
+        table = self._table(query.resource_type)
+        if not len(table) or self._overlay is not None or query.chains or leading is not None:
             return self._looked_up(query, leading)
         asked = tuple(wanted.key for wanted in query.filters)
         key = (asked, tuple((by.name, down) for by, down in query.sort))
@@ -119,7 +122,7 @@ class View:
 
     def _looked_up(self, query: Query, leading: FirstRows | None) -> Found:
         resource_type = query.resource_type
-        table = self._tables.get(resource_type)
+        table = self._table(resource_type)
         filters: Sequence[Filter] = query.filters
         for wanted in filters:
             if wanted.negated and wanted.ids and not any(self.exists((resource_type, key)) for key in wanted.ids):
@@ -145,8 +148,8 @@ class View:
 
     def filtered(self, resource_type: str, filters: Sequence[Filter]) -> Rows:
         """Returns the hits that satisfy all filters, in the order in which the resources were first stored."""
-        table = self._tables.get(resource_type)
-        rows = _NO_ROWS if table is None else table.search(filters, self.budget)
+        table = self._table(resource_type)
+        rows = table.search(filters, self.budget)
         numbers = self._pending.get(resource_type)
         if not numbers or self._overlay is None:
             return rows
@@ -154,29 +157,27 @@ class View:
         looks = len(numbers) * max(1, len(filters))
         self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
         self._overlay.note_scan(resource_type, len(numbers))
-        size = 0 if table is None else len(table)
         extra, places, replaced = [], [], []
         for number, write in touched(self._overlay.writes, numbers, self._until):
-            if table is not None and (row := table.find(write.logical_id)) is not None:
+            if (row := table.find(write.logical_id)) is not None:
                 replaced.append(row)
             if names is not None and names.isdisjoint(self._overlay.mentions(number)):
                 continue
             if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
-                extra.append(size + number)
+                extra.append(len(table) + number)
                 places.append(write.position)
         if not extra and not replaced:
             return rows
         order = np.argsort(places, kind="stable").tolist()
         # rows and places rise together: put the few writes between the rows
-        after = [0 if table is None else bisect_right(table.positions, places[number]) for number in order]
+        after = [bisect_right(table.positions, places[number]) for number in order]
         return _merged(rows, replaced, after, [extra[number] for number in order])
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
         """Returns the hits' logical ids."""
-        table = self._tables.get(resource_type)
-        size = 0 if table is None else len(table)
-        stored = hits[hits < size]
-        found = table.ids(stored) if table is not None and len(stored) else []
+        table = self._table(resource_type)
+        size = len(table)
+        found = table.ids(hits[hits < size])
         if len(found) == len(hits):
             return found
         waiting = iter(found)
@@ -184,11 +185,10 @@ class View:
 
     def values(self, resource_type: str, hit: int, parameter: SearchParameter) -> list[Value]:
         """Returns all values that a search parameter finds in one hit."""
-        table = self._tables.get(resource_type)
-        size = 0 if table is None else len(table)
-        if table is not None and hit < size:
+        table = self._table(resource_type)
+        if hit < len(table):
             return table.values(hit, parameter)
-        resource = self._written(hit - size).resource or {}
+        resource = self._written(hit - len(table)).resource or {}
         return [
             value
             for path in compile_paths(resource_type, parameter.expression)
@@ -198,13 +198,13 @@ class View:
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
         """Yields the references of a resource at some paths, with the paths' numbers, from the indexes if possible."""
-        table = self._tables.get(key[0])
+        table = self._table(key[0])
         written = self._overlay is not None and self._overlay.find(key) is not None
-        row = None if table is None or written else table.find(key[1])
-        resource = (self.read(key) or {}) if row is None or table is None else {}
+        row = None if written else table.find(key[1])
+        resource = (self.read(key) or {}) if row is None else {}
         self.budget.spend(LINK + len(paths))
         for number, path in enumerate(paths):
-            if table is not None and row is not None:
+            if row is not None:
                 yield from ((number, value) for value in table.references(row, path))
             else:
                 nodes = path.nodes(resource.get(path.top))
@@ -214,9 +214,9 @@ class View:
         """Returns a resource as Python values, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource
-        table = self._tables.get(key[0])
-        row = None if table is None else table.find(key[1])
-        return None if table is None or row is None else table.resource(row)
+        table = self._table(key[0])
+        row = table.find(key[1])
+        return None if row is None else table.resource(row)
 
     @property
     def writes(self) -> int:
@@ -229,8 +229,7 @@ class View:
         """Tells if there is such a resource."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.resource is not None
-        table = self._tables.get(key[0])
-        return table is not None and table.find(key[1]) is not None
+        return self._table(key[0]).find(key[1]) is not None
 
     def was_deleted(self, key: Key) -> bool:
         """Tells if there was such a resource and it was deleted."""
@@ -241,19 +240,17 @@ class View:
         """Returns a resource's JSON in HAPI's pretty form, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find(key)):
             return write.text or None
-        table = self._tables.get(key[0])
-        row = None if table is None else table.find(key[1])
-        return None if table is None or row is None else table.text(row)
+        table = self._table(key[0])
+        row = table.find(key[1])
+        return None if row is None else table.text(row)
 
     def entries(self, resource_type: str, hits: Rows) -> list[tuple[str, str]]:
         """Returns the hits' ids, and their JSON as in an entry of a Bundle, indented by four blanks."""
-        table = self._tables.get(resource_type)
-        size = 0 if table is None else len(table)
+        table = self._table(resource_type)
+        size = len(table)
         stored = hits[hits < size]
-        ready: list[tuple[str, str]] = []
-        if table is not None and len(stored):
-            ids = table.ids(stored)
-            ready = list(zip(ids, table.entries(stored, ids), strict=True))
+        ids = table.ids(stored)
+        ready = list(zip(ids, table.entries(stored, ids), strict=True)) if ids else []
         if len(stored) == len(hits):
             return ready
         waiting = iter(ready)
@@ -271,10 +268,10 @@ class View:
 
     def pointed_to(self, resource_type: str, parameter: SearchParameter, keys: Collection[Key]) -> Collection[Key]:
         """Returns the resources, among some, that a type may refer to by a parameter; perhaps too many."""
-        table = self._tables.get(resource_type)
+        table = self._table(resource_type)
         pending = self._pending.get(resource_type, ())
         self.budget.spend((len(keys) + len(pending)) * MENTION_LOOKED_AT)
-        found = set() if table is None else {key for key in keys if table.may_refer_to(key[1], parameter)}
+        found = {key for key in keys if table.may_refer_to(key[1], parameter)}
         if pending and self._overlay is not None:
             mentioned = frozenset().union(*map(self._overlay.mentions, pending))
             found.update(key for key in keys if "/".join(key) in mentioned)
@@ -282,14 +279,13 @@ class View:
 
     def _places(self, resource_type: str, hits: Rows) -> list[int]:
         """Returns the places of hits in the load order of all resources."""
-        table = self._tables.get(resource_type)
-        size = 0 if table is None else len(table)
-        if table is not None and (not len(hits) or int(hits.max()) < size):
+        table = self._table(resource_type)
+        size = len(table)
+        if not len(hits) or int(hits.max()) < size:
             places: list[int] = table.places(hits).tolist()
             return places
         return [
-            int(table.positions[hit]) if table is not None and hit < size else self._written(hit - size).position
-            for hit in hits.tolist()
+            int(table.positions[hit]) if hit < size else self._written(hit - size).position for hit in hits.tolist()
         ]
 
     def types(self) -> list[str]:
@@ -300,24 +296,24 @@ class View:
         """Returns HAPI's database id of a resource, its place in load order from 1, or None if there is none."""
         if self._overlay is not None and (write := self._overlay.find((resource_type, logical_id))):
             return write.position
-        table = self._tables.get(resource_type)
-        row = None if table is None else table.find(logical_id)
-        return None if table is None or row is None else int(table.positions[row])
+        table = self._table(resource_type)
+        row = table.find(logical_id)
+        return None if row is None else int(table.positions[row])
 
     def number(self, resource_type: str, logical_id: str) -> int | None:
         """Returns the hit of a resource, or None if there is no such resource."""
-        table = self._tables.get(resource_type)
+        table = self._table(resource_type)
         if self._overlay is not None:
             written = self._overlay.number((resource_type, logical_id), self._until)
             if written is not None:
-                return (0 if table is None else len(table)) + written
-        return None if table is None else table.find(logical_id)
+                return len(table) + written
+        return table.find(logical_id)
 
     def named(self, resource_type: str, hits: Rows) -> bytes:
         """Returns a digest of hits in their order, which differs for different resources."""
-        table = self._tables.get(resource_type)
-        size = 0 if table is None else len(table)
-        digest = hashlib.blake2b(str(None if table is None else table.serial).encode(), digest_size=16)
+        table = self._table(resource_type)
+        size = len(table)
+        digest = hashlib.blake2b(str(table.serial).encode(), digest_size=16)
         digest.update(np.where(hits < size, hits, -1).tobytes())
         digest.update("\n".join(self.ids(resource_type, hits[hits >= size])).encode())
         return digest.digest()
@@ -379,9 +375,7 @@ class View:
         """Charges for looking at each hit's values, by the number of values asked for."""
         self.budget.spend(len(hits) * sum(ELEMENT + wanted.comparisons_each * COMPARISON for wanted in filters))
 
-    def _spend_on_order(
-        self, table: BaseTable | None, hits: Rows, parameter: SearchParameter, comparisons: int = 0
-    ) -> None:
+    def _spend_on_order(self, table: BaseTable, hits: Rows, parameter: SearchParameter, comparisons: int = 0) -> None:
         """Charges for sorting hits, by their number and by the number of distinct elements among them.
 
         Args:
@@ -390,10 +384,10 @@ class View:
             parameter: The parameter by which they are sorted.
             comparisons: The number of values with which each element is compared before.
         """
-        distinct = len(hits) if table is None else min(len(hits), table.distinct(parameter))
+        distinct = min(len(hits), table.distinct(parameter)) if len(table) else len(hits)
         self.budget.spend(len(hits) * SORTED_ROW + distinct * (ELEMENT + comparisons * COMPARISON))
 
-    def _arranged(self, resource_type: str, driver: DrivingFilter, table: BaseTable | None, hits: Rows) -> Rows:
+    def _arranged(self, resource_type: str, driver: DrivingFilter, table: BaseTable, hits: Rows) -> Rows:
         for each in (driver, driver.then):
             if each is not None:
                 self._spend_on_order(table, hits, each.wanted.parameter, each.wanted.comparisons_each)
@@ -449,18 +443,16 @@ class View:
     def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
         """Yields the ids of a type that hits point to, with the places of the first hits that do, in order."""
         kind, parameter = chain.source_type, chain.reference
-        table = self._tables.get(kind)
-        size = 0 if table is None else len(table)
+        table = self._table(kind)
         self._spend_on_order(table, hits, parameter)
-        stored, written = split(hits, size)
+        stored, written = split(hits, len(table))
         found: list[tuple[int, Sequence[Value]]] = [
             (place, self.values(kind, int(hits[place]), parameter)) for place in written.tolist()
         ]
-        if table is not None:
-            groups = grouped(table, hits[stored], parameter)
-            first = groups.first_rows()
-            places = first if isinstance(stored, slice) else np.flatnonzero(stored)[first]
-            found += zip(places.tolist(), groups.values, strict=True)
+        groups = grouped(table, hits[stored], parameter)
+        first = groups.first_rows()
+        places = first if isinstance(stored, slice) else np.flatnonzero(stored)[first]
+        found += zip(places.tolist(), groups.values, strict=True)
         for place, values in sorted(found, key=itemgetter(0)):
             for value in values:
                 if isinstance(value, Reference) and value.target_type == resource_type:
@@ -471,7 +463,7 @@ class View:
     def _sorted(
         self,
         query: Query,
-        table: BaseTable | None,
+        table: BaseTable,
         hits: Rows,
         filters: Sequence[Filter],
         leading: FirstRows | None,
@@ -503,7 +495,7 @@ class View:
         return Found(hits, leading, SortedRows(together(columns)), several)
 
     def _sort_keys(
-        self, resource_type: str, table: BaseTable | None, hits: Rows, parameter: SearchParameter, descending: bool
+        self, resource_type: str, table: BaseTable, hits: Rows, parameter: SearchParameter, descending: bool
     ) -> RowKeys:
         """Returns the keys by which hits sort."""
         self._spend_on_order(table, hits, parameter)
@@ -531,9 +523,9 @@ class View:
 
         return ranked(table, hits, parameter, keys, values_of, descending=descending)
 
-    def _id_keys(self, resource_type: str, table: BaseTable | None, hits: Rows) -> Keys:
+    def _id_keys(self, resource_type: str, table: BaseTable, hits: Rows) -> Keys:
         """Returns numbers that sort as the hits' ids do."""
-        if table is None or not isinstance(table.table.ids, np.ndarray):
+        if not len(table) or not isinstance(table.table.ids, np.ndarray):
             return _ranks(self.ids(resource_type, hits))
         written = np.flatnonzero(hits >= len(table))
         numbers = np.empty(len(hits), dtype=np.int64)

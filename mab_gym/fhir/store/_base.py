@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any
 
@@ -381,6 +381,8 @@ class BaseTable:
             filters: The filters.
             budget: The request's allowance; a remembered result costs as much as a new one.
         """
+        if not len(self):
+            return self._all_rows
         if not filters:
             budget.spend(len(self) * ROW / 10)
             return self._all_rows
@@ -538,6 +540,12 @@ class BaseTable:
                     # only a flag such as ``deceased`` asks if a date is there
                     mask |= self.instants[path.top].forms[rows] != 0
         return ~mask if wanted.negated or wanted.missing else mask
+
+
+@cache
+def empty_table(resource_type: str) -> BaseTable:
+    """Returns a table without rows, for a type of which the snapshot has no resources."""
+    return BaseTable(Table(resource_type, np.empty(0, dtype=np.int64), ()))
 
 
 def sort_keys(values: Iterable[Value], *, descending: bool) -> list[Any]:

@@ -62,7 +62,7 @@ class Groups(NamedTuple):
 
 
 def ranked(
-    table: BaseTable | None,
+    table: BaseTable,
     hits: Rows,
     parameter: SearchParameter,
     keys_of: KeysOf,
@@ -80,11 +80,8 @@ def ranked(
         values_of: Returns the values of a write.
         descending: True if greater keys come first; hits without a key always come last.
     """
-    size = 0 if table is None else len(table)
-    stored, written = split(hits, size)
-    groups = Groups((), np.empty(0, dtype=np.int32))
-    if table is not None:
-        groups = grouped(table, _rows_of(hits, stored), parameter)
+    stored, written = split(hits, len(table))
+    groups = grouped(table, _rows_of(hits, stored), parameter)
     keys = [list(keys_of(values)) for values in groups.values]
     of_hit = groups.of_row
     if len(written):
@@ -107,7 +104,7 @@ def ranked(
 
 
 def date_fields(
-    table: BaseTable | None, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
+    table: BaseTable, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
 ) -> list[Keys] | None:
     """Returns fields of hits' periods, `NO_PERIOD` for a hit without one; None if a hit has more than one.
 
@@ -129,16 +126,15 @@ def date_fields(
 
 
 def _fields_of_block(
-    table: BaseTable | None, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
+    table: BaseTable, hits: Rows, parameter: SearchParameter, fields: Sequence[int], values_of: ValuesOf
 ) -> list[Keys] | None:
-    stored, written = split(hits, 0 if table is None else len(table))
-    of_rows = [] if table is None else _stored_fields(table, hits[stored], parameter, fields)
-    if of_rows is None or (of_rows and not len(written)):
+    stored, written = split(hits, len(table))
+    of_rows = _stored_fields(table, hits[stored], parameter, fields)
+    if of_rows is None or not len(written):
         return of_rows
     found = [np.full(len(hits), NO_PERIOD, dtype=np.int64) for _ in fields]
-    if of_rows:
-        for field, numbers in zip(found, of_rows, strict=True):
-            field[stored] = numbers
+    for field, numbers in zip(found, of_rows, strict=True):
+        field[stored] = numbers
     for place in written.tolist():
         periods = [value for value in values_of(int(hits[place]), parameter) if isinstance(value, Period)]
         if len(periods) > 1:
