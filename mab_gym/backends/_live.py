@@ -33,6 +33,10 @@ _EXPUNGE: Final = compact(
 )
 
 
+def _transaction(entries: list[Any]) -> Request:
+    return Request("POST", "", _SENT, compact({"resourceType": "Bundle", "type": "transaction", "entry": entries}))
+
+
 class LiveServer:
     """The conversation of one episode with a server.
 
@@ -86,8 +90,7 @@ class LiveServer:
             name, given = str(resource["resourceType"]), resource.get("id")
             asked = {"method": "PUT", "url": f"{name}/{given}"} if given else {"method": "POST", "url": name}
             entries.append({"resource": dict(resource), "request": asked})
-        body = compact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        request = Request("POST", "", _SENT, body)
+        request = _transaction(entries)
         self.known = False
         response = self._transport.send(request)
         effect = effect_of(request, response)
@@ -127,9 +130,8 @@ class LiveServer:
         """Deletes resources together, so that those that refer to one another can go."""
         if len(addresses) == 1:
             return self._transport.send(Request("DELETE", addresses[0])).status < 300
-        entries: list[Any] = [{"request": {"method": "DELETE", "url": address}} for address in addresses]
-        body = compact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        return self._transport.send(Request("POST", "", _SENT, body)).status == 200
+        request = _transaction([{"request": {"method": "DELETE", "url": address}} for address in addresses])
+        return self._transport.send(request).status == 200
 
     def _answer(self, request: Request, writing: bool) -> Response:
         response = self._transport.send(request)

@@ -103,9 +103,14 @@ def _official(environment: Environment) -> Scenario:
     tasks_path, functions_path = environment.official.wanted(environment.id)
     tasks = read_tasks(tasks_path)
     functions = read_functions(functions_path)
-    backend = open_records(environment.official, tasks.values(), environment.id)
-    chart = _chart(environment.official, backend)
-    if environment.backend_kind.needs_archive:
+    needs_archive, files = environment.backend_kind.needs_archive, environment.official
+    if needs_archive or files.address is not None:
+        backend = open_records(files, tasks.values(), environment.id)
+        chart = _chart(files, backend)
+    else:
+        backend = _backend(environment, None)
+        chart = _chart(environment.settings, backend)
+    if needs_archive:
         backend = _backend(environment, backend)
     families = _chosen(official_families(tasks), environment)
     base_url = backend.base_url

@@ -15,6 +15,8 @@ from gymnasium.utils.env_checker import check_env
 
 from mab_gym.agents._official import OfficialGold
 from mab_gym.agents._reference import InstantFinish, Oracle
+from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._environment_file import read_environment
 from mab_gym.errors import ContentError, UsageError
 from mab_gym.fhir.store._archive import write_archive
 from mab_gym.official import _solution as solution
@@ -257,6 +259,13 @@ def test_a_running_server_may_hold_the_records(files: dict[str, Path], tmp_path:
         records = list(play_all(env, OfficialGold(), assignments(unwrapped(env))))
         assert [record.case for record in records if record.reward != 1.0] == []
         assert base in begin(env, "task4_3")
+        file = tmp_path / "remote.toml"
+        file.write_text(
+            f'id = "a/Remote-v0"\n[episode]\nprotocol = "official"\nbackend = "remote"\n[remote]\nserver = "{base}"\n'
+        )
+        assert base in begin(MedicalRecordEnv(read_environment(file, files)), "task4_3")
+    with pytest.raises(UsageError, match=r"named by server="):
+        make(files, backend="remote")
     with pytest.raises(UsageError, match="not both"):
         make(files, server=base, chart=tmp_path / "chart.ndjson.gz")
 

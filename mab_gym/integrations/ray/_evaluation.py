@@ -57,8 +57,8 @@ def evaluate_on_ray(
     wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
     if not wanted.backend_kind.portable:
         raise UsageError(
-            f"{wanted.id} plays on a {wanted.backend} backend, and each node would need its own; play it without "
-            '--ray, or on a server that is there already (backend = "remote")'
+            f"{wanted.id} plays on a {wanted.backend} backend, which the nodes cannot open (containers need Docker "
+            'and a snapshot on each); play it without --ray, or on a server that is there already (backend = "remote")'
         )
     run = prepare(plan)
     environment = run.scenario.environment
