@@ -204,10 +204,10 @@ def test_a_saved_curriculum_goes_on_as_if_nothing_had_been(kind: type[CaseSample
         (lambda _: Curriculum(STRATA, focus=-1.0), "focus is a number from 0, not -1"),
         (lambda _: StagedCurriculum(STRATA, least=0), "least is a whole number from 1"),
         (lambda c: c(STRATA).record({"cost": 0.0}), "the last info of an episode"),
-        (lambda c: c(STRATA).load_state_dict({"curriculum": "Other"}), "no state of a"),
+        (lambda c: c(STRATA).load_state_dict({"curriculum": "Other"}), "not saved by a"),
         (lambda c: c(STRATA).load_state_dict({**c(STRATA).state_dict(), "records": {"x/y/z": []}}), "x/y/z"),
         (lambda c: c(STRATA).load_state_dict({**c(STRATA).state_dict(), "records": {"easy/age/a": [1]}}), "damaged"),
-        (lambda c: c(STRATA).load("/nowhere/state.json"), "holds no state"),
+        (lambda c: c(STRATA).load("/nowhere/state.json"), "cannot be read as the state"),
         (lambda _: strata(gymnasium.make("CartPole-v1")), "CartPoleEnv"),
     ],
 )

@@ -356,7 +356,7 @@ def test_wrong_arguments_are_told(wrap: Callable[[Any], Any], words: str) -> Non
 
 def test_official_tasks_have_no_criteria() -> None:
     for wrap in (PartialCredit, PotentialShaping):
-        with pytest.raises(UsageError, match="official grading"):
+        with pytest.raises(UsageError, match="graded officially"):
             wrap(make(OFFICIAL))
     with pytest.raises(UsageError, match="official rules"):
         InvalidActionPenalty(make(OFFICIAL))

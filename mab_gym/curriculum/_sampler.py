@@ -101,7 +101,7 @@ class CaseSampler(ABC):
             UsageError: The state is from another kind of curriculum, has other strata, or is damaged.
         """
         if not isinstance(state, Mapping) or state.get("curriculum") != type(self).__name__:
-            raise UsageError(f"this is no state of a {type(self).__name__}")
+            raise UsageError(f"this state was not saved by a {type(self).__name__}")
         names = {str(stratum): stratum for stratum in self.strata}
         records = state.get("records")
         unknown = sorted(set(records) - set(names)) if isinstance(records, Mapping) else ["no records"]
@@ -129,7 +129,7 @@ class CaseSampler(ABC):
         try:
             state = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path} holds no state of a curriculum: {error}") from None
+            raise UsageError(f"{path} cannot be read as the state of a curriculum: {error}") from None
         self.load_state_dict(state)
 
 

@@ -57,7 +57,7 @@ def write_report(
         UsageError: There is no run, or the file cannot be written.
     """
     if not runs:
-        raise UsageError("a report is of at least one run")
+        raise UsageError("a report needs at least one run")
     part = path.with_name(f"{path.name}.part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)

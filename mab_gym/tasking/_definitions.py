@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mab_gym.cohort._measurement import MEASUREMENTS, NUMBER
+from mab_gym.tasking.meaning.terms import LOINC, NDC, SNOMED
 
-_NDC, _LOINC, _SNOMED = "http://hl7.org/fhir/sid/ndc", "http://loinc.org", "http://snomed.info/sct"
-_LOCAL = _LOINC
+_LOCAL = LOINC
 """The system under which the record system keeps its own short names."""
 
 
@@ -46,9 +46,9 @@ CATALOGUE: tuple[Mapping[str, Any], ...] = (
     _result("A1C", "Haemoglobin A1c"),
     _result("NA", "Sodium"),
     _result("CREA", "Creatinine"),
-    _order("magnesium-iv", "Magnesium sulfate, IV", "MedicationRequest", _NDC, "0338-1715-40"),
-    _order("potassium-oral", "Potassium chloride, oral", "MedicationRequest", _NDC, "40032-917-01"),
-    _order("potassium-serum", "Potassium, serum", "ServiceRequest", _LOINC, "2823-3"),
-    _order("haemoglobin-a1c", "Haemoglobin A1c", "ServiceRequest", _LOINC, "4548-4"),
-    _order("orthopaedics", "Referral to orthopaedic surgery", "ServiceRequest", _SNOMED, "306181000000106"),
+    _order("magnesium-iv", "Magnesium sulfate, IV", "MedicationRequest", NDC, "0338-1715-40"),
+    _order("potassium-oral", "Potassium chloride, oral", "MedicationRequest", NDC, "40032-917-01"),
+    _order("potassium-serum", "Potassium, serum", "ServiceRequest", LOINC, "2823-3"),
+    _order("haemoglobin-a1c", "Haemoglobin A1c", "ServiceRequest", LOINC, "4548-4"),
+    _order("orthopaedics", "Referral to orthopaedic surgery", "ServiceRequest", SNOMED, "306181000000106"),
 )

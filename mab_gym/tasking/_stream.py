@@ -45,9 +45,11 @@ class CaseStream(Iterator[Case]):
         if not families:
             raise UsageError("a stream of cases needs at least one task family")
         if not 0 <= worker < workers:
-            raise UsageError(f"a shard is a worker's number from 0 and how many there are, as in (0, 8), not {shard!r}")
+            raise UsageError(
+                f"a shard is a worker's number, from 0, and the number of workers, as in (0, 8), not {shard!r}"
+            )
         if position < 0:
-            raise UsageError(f"a stream begins at position 0, not at {position}")
+            raise UsageError(f"the position of a stream is 0 or more, not {position}")
         self._families = tuple(families)
         self._chart = chart
         self._seed = seed

@@ -126,5 +126,5 @@ def _with_branch(families: Sequence[Family], branch: object) -> list[Family]:
     having = [family for family in families if branch in family.branches]
     if not having:
         there = "; ".join(f"{family.name}: {', '.join(family.branches)}" for family in families)
-        raise UsageError(f"no family that fits has a branch {branch!r}; there are: {there}")
+        raise UsageError(f"none of the families has a branch {branch!r}; there are: {there}")
     return having

@@ -132,7 +132,7 @@ class _Crawl:
             if self._pages(resource_type, state, tell):
                 return
             self._state["types"].pop(resource_type)
-        raise RecordsError(f"{self._base} forgets its pages of {resource_type} faster than they can be fetched")
+        raise RecordsError(f"{self._base} drops its search pages of {resource_type} before they can be fetched")
 
     def discard(self) -> None:
         """Removes the folder."""
@@ -147,7 +147,9 @@ class _Crawl:
             file.truncate(state["bytes"])
             while state["next"] is not None:
                 if state["next"] in asked:
-                    raise RecordsError(f"the pages of {resource_type} at {self._base} lead back to one another")
+                    raise RecordsError(
+                        f"the pages of {resource_type} at {self._base} repeat: a next link leads to an earlier page"
+                    )
                 asked.add(state["next"])
                 bundle = self._asking.get(state["next"], gone=begun)
                 if bundle is None:

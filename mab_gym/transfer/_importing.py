@@ -103,7 +103,7 @@ def finish(
     counts = gathering.counts
     if not counts:
         first = f"; the first of {problems.count} problems: {problems.first[0]}" if problems.count else ""
-        raise RecordsError(f"there was no resource to take{first}")
+        raise RecordsError(f"no resource could be imported{first}")
     tables, order = gathering.tables(), ""
     if from_server:
         tables, order = in_order_of_server(tables, not gathering.undated)

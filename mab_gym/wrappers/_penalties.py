@@ -59,7 +59,7 @@ class InvalidActionPenalty(Rewarding, RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, penalty=penalty, none=none, refused=refused, client_error=client_error)
         super().__init__(env)
         if text_env(env, "InvalidActionPenalty").scenario.environment.protocol == OFFICIAL:
-            raise UsageError("InvalidActionPenalty is not for the official rules, by which no POST is ever sent")
+            raise UsageError("InvalidActionPenalty does not fit the official rules, which never send a POST")
         weights = {"none": none, "refused": refused, "client_error": client_error}
         self._penalty = amount("penalty", penalty)
         self._weights = {kind: amount(kind, weight) for kind, weight in weights.items()}

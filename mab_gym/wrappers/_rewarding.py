@@ -63,9 +63,9 @@ def judged_env(env: gymnasium.Env[Any, Any], who: str) -> MedicalRecordEnv:
     inner = text_env(env, who)
     rules = inner.scenario.environment
     if not inner.episode.rules.by_criteria:
-        raise UsageError(f"{who} needs verdicts by criteria; {rules.id} has the official grading, right or wrong")
+        raise UsageError(f"{who} needs verdicts by criteria; {rules.id} is graded officially, only as right or wrong")
     if not inner.scenario.backend.in_process:
-        raise UsageError(f"{who} plays the gold solution beside the agent, on the embedded server alone")
+        raise UsageError(f"{who} plays the gold solution beside the agent, which works only on the embedded server")
     return inner
 
 

@@ -9,14 +9,15 @@ from typing import Any, Final
 
 from mab_gym.tasking.meaning._names import others_in
 from mab_gym.tasking.meaning._said import Refusal, Said
+from mab_gym.tasking.meaning.terms import LOINC, NDC, RXNORM, SNOMED
 
 __all__ = ["Concept"]
 
 _BY_OID: Final = {
-    "urn:oid:2.16.840.1.113883.6.1": "http://loinc.org",
-    "urn:oid:2.16.840.1.113883.6.96": "http://snomed.info/sct",
-    "urn:oid:2.16.840.1.113883.6.88": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "urn:oid:2.16.840.1.113883.6.69": "http://hl7.org/fhir/sid/ndc",
+    "urn:oid:2.16.840.1.113883.6.1": LOINC,
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
+    "urn:oid:2.16.840.1.113883.6.69": NDC,
 }
 """HL7's object identifiers of code systems (https://terminology.hl7.org, external code systems)."""
 _DENIES: Final = re.compile(

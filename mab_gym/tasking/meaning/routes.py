@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from mab_gym.tasking.meaning.terms import SNOMED
+
 __all__ = ["INTRAVENOUS", "ORAL"]
 
 ORAL: Final = "oral"
@@ -48,7 +50,6 @@ _ROUTES: Final[dict[str, tuple[str, str, str]]] = {
     "gastrostomy": ("127490009", "GT", "peg|gastrostomy|g-tube"),
 }  # fmt: skip
 
-SNOMED: Final = "http://snomed.info/sct"
 HL7: Final = frozenset(
     f"http://{place}" for place in (
         "terminology.hl7.org/CodeSystem/v3-RouteOfAdministration", "hl7.org/fhir/v3/RouteOfAdministration",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mab_gym.tasking.meaning.routes import HL7, INTRAVENOUS, ORAL, SNOMED, route_of_code, route_of_words, routes_in
+from mab_gym.tasking.meaning.routes import HL7, INTRAVENOUS, ORAL, route_of_code, route_of_words, routes_in
+from mab_gym.tasking.meaning.terms import SNOMED
 
 V3 = "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration"
 SYSTEMS = (
