@@ -9,6 +9,7 @@ import gymnasium
 import pytest
 from typer.testing import CliRunner
 
+import mab_gym
 from mab_gym.agents._reference import Oracle
 from mab_gym.cli.app import app
 from mab_gym.envs._environment_file import environment_files
@@ -68,6 +69,20 @@ def test_folders_named_by_the_environment_variables_are_found(tmp_path: Path, mo
     monkeypatch.setenv("MAB_GYM_ENVS", str(environment_file.parent))
     assert len(load_catalogue()) == 11
     assert environment_file in environment_files()
+
+
+def test_a_program_registers_a_folder_of_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mab_gym.tasking._catalogue._REGISTERED", [])
+    follow_recipe(tmp_path)
+    mab_gym.register_families(tmp_path / "my_tasks")
+    mab_gym.register_families(str(tmp_path / "my_tasks"))
+    assert list(load_catalogue())[-1] == "latest_haemoglobin"
+    assert len(load_catalogue()) == 11
+    with pytest.raises(ContentError, match="there is no folder of task families"):
+        mab_gym.register_families(tmp_path / "nowhere")
+    (tmp_path / "my_tasks/latest_haemoglobin/cases.py").write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(ContentError, match="BRANCHES"):
+        mab_gym.register_families(tmp_path / "my_tasks")
 
 
 @pytest.mark.parametrize(
