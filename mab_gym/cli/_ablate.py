@@ -15,7 +15,7 @@ from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output
 from mab_gym.cli._environment import build_cohort
 from mab_gym.cli._evaluate import exit_if_spoiled
-from mab_gym.cli._running import Shown
+from mab_gym.cli._running import ConsoleWatcher
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import NotInstalledError
 from mab_gym.report._plots import plot_ablation
@@ -66,14 +66,14 @@ def ablate(
     """Play the same cases in several settings; print a table, write figures and a plot. The same command goes on."""
     plan = o.plan_of(ctx.params)
     build_cohort(plan)
-    found = library.ablate(vary, values, out=out, plan=plan, watcher=Shown())
+    found = library.ablate(vary, values, out=out, plan=plan, watcher=ConsoleWatcher())
     title = f"{found.agent}, {found.env}: success rate in % by {found.varied.name}"
     output.print(_table(title, found.varied, found.figures, found.reference))
     for line in _explained(found.varied, found.reference):
         output.print(line, markup=False, soft_wrap=True)
     for folder, each in found.runs.items():
-        if each.tally.spent is not None:
-            output.print(f"spent on {folder}: {each.tally.spent}", markup=False, soft_wrap=True)
+        if each.progress.spent is not None:
+            output.print(f"spent on {folder}: {each.progress.spent}", markup=False, soft_wrap=True)
     files = [*found.files]
     try:
         files += plot_ablation(found.varied, found.figures, out)

@@ -12,7 +12,7 @@ from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT
 from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output
 from mab_gym.cli._environment import build_cohort
-from mab_gym.cli._running import Shown, show_estimates
+from mab_gym.cli._running import ConsoleWatcher, show_estimates
 from mab_gym.cli._scores import score_table
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
@@ -100,16 +100,16 @@ def evaluate(
         )
     build_cohort(plan)
     if ray is None:
-        played = play_run(prepare(plan), out, watcher=Shown())
+        played = play_run(prepare(plan), out, watcher=ConsoleWatcher())
     else:
         from mab_gym.integrations.ray import evaluate_on_ray  # noqa: PLC0415  (optional)
 
-        played = evaluate_on_ray(plan, out, ray, workers=workers, send_env=send_env or (), watcher=Shown())
+        played = evaluate_on_ray(plan, out, ray, workers=workers, send_env=send_env or (), watcher=ConsoleWatcher())
     records = played.records
     output.print(score_table(f"{played.env}: success rate in %", [(played.agent, records, played.seconds)]))
     show_estimates(records, plan.repeat, plan.seed)
-    if played.tally.spent is not None:
-        output.print(played.tally.spent, markup=False, soft_wrap=True)
+    if played.progress.spent is not None:
+        output.print(played.progress.spent, markup=False, soft_wrap=True)
     output.print(f"records: {played.path}", markup=False, soft_wrap=True)
     exit_if_spoiled(records)
 

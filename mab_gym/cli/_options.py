@@ -14,8 +14,8 @@ from mab_gym.agents._loading import ENTRY_POINTS
 from mab_gym.agents._model import FORMS
 from mab_gym.envs._environment_file import SPLITS
 from mab_gym.errors import UsageError
+from mab_gym.runs._agent_spec import AnyAgent
 from mab_gym.runs._evaluation import Plan
-from mab_gym.runs._players import AnyAgent
 from mab_gym.runs._scores import AGENTS, Prices
 from mab_gym.tasking._variants import VARIANTS
 

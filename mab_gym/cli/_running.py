@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mab_gym.cli._console import errors, output
 from mab_gym.errors import AgentLostError
 from mab_gym.runs._evaluation import Watcher
+from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import tries
 from mab_gym.runs._statistics import Estimate, estimate, pass_at_1, pass_hat_k
-from mab_gym.runs._tally import Tally
 
 _SILENCE = 30.0
 """Seconds after which a pipe gets a line again, however little was done."""
@@ -25,27 +25,27 @@ _LINES = 10
 
 
 @contextmanager
-def watching(title: str, tally: Tally) -> Iterator[Callable[[], None]]:
+def watching(title: str, progress: RunProgress) -> Iterator[Callable[[], None]]:
     """Shows how a run is going: a bar on a terminal, a line now and then elsewhere. Call what it yields at each record.
 
     Args:
         title: Who plays what.
-        tally: What is shown.
+        progress: What is shown.
     """
     if not errors.is_terminal:
         errors.print(title, markup=False, soft_wrap=True)
-        said_at, said_of = time.monotonic(), tally.played
+        said_at, said_of = time.monotonic(), progress.played
 
         def tell() -> None:
             nonlocal said_at, said_of
-            done = tally.played
+            done = progress.played
             if (
                 time.monotonic() - said_at >= _SILENCE
-                or (done - said_of) * _LINES >= tally.total
-                or done == tally.total
+                or (done - said_of) * _LINES >= progress.total
+                or done == progress.total
             ):
                 said_at, said_of = time.monotonic(), done
-                errors.print(tally.line, markup=False, soft_wrap=True)
+                errors.print(progress.line, markup=False, soft_wrap=True)
 
         yield tell
         return
@@ -53,20 +53,20 @@ def watching(title: str, tally: Tally) -> Iterator[Callable[[], None]]:
     with Progress(
         TextColumn("{task.description}"), *columns, TextColumn("{task.fields[rate]}"), console=errors
     ) as bars:
-        task = bars.add_task(title, total=tally.total, completed=tally.played, rate=tally.rate)
-        yield lambda: bars.update(task, completed=tally.played, rate=tally.rate)
+        task = bars.add_task(title, total=progress.total, completed=progress.played, rate=progress.rate)
+        yield lambda: bars.update(task, completed=progress.played, rate=progress.rate)
 
 
-class Shown(Watcher):
+class ConsoleWatcher(Watcher):
     """Shows how a run is going on standard error."""
 
     def say(self, text: str) -> None:
         """Prints one line."""
         errors.print(text, markup=False, soft_wrap=True)
 
-    def watch(self, title: str, tally: Tally) -> AbstractContextManager[Callable[[], None]]:
+    def watch(self, title: str, progress: RunProgress) -> AbstractContextManager[Callable[[], None]]:
         """Shows a bar on a terminal, a line now and then elsewhere."""
-        return watching(title, tally)
+        return watching(title, progress)
 
     def stopped(self, path: Path | None, kept: int, total: int, error: BaseException) -> None:
         """Says how far the run came, and ends the command.

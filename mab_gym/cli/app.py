@@ -21,7 +21,7 @@ from mab_gym.errors import MabGymError
 __all__ = ["main"]
 
 
-class Place(NamedTuple):
+class LazyCommand(NamedTuple):
     """The place of a command.
 
     Attributes:
@@ -50,37 +50,39 @@ class Place(NamedTuple):
 
 
 COMMANDS: Final = {
-    "play": Place("play", "play_in_terminal", "Play one episode yourself and see the verdict with its reasons."),
-    "serve": Place("serve", "serve", "Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C."),
-    "eval": Place(
+    "play": LazyCommand("play", "play_in_terminal", "Play one episode yourself and see the verdict with its reasons."),
+    "serve": LazyCommand("serve", "serve", "Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C."),
+    "eval": LazyCommand(
         "evaluate", "evaluate",
         "Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash.",
         cls="Command",
     ),
-    "rollout": Place(
+    "rollout": LazyCommand(
         "evaluate", "evaluate",
         "Play as eval does, in this process or on a Ray cluster: the same options, the same records.", cls="Command",
     ),
-    "report": Place(
+    "report": LazyCommand(
         "report", "report", "Make one self-contained HTML file: figures, comparisons and every trajectory of the runs."
     ),
-    "ablate": Place(
+    "ablate": LazyCommand(
         "ablate", "ablate",
         "Play the same cases in several settings; print a table, write figures and a plot. The same command goes on.",
     ),
-    "regrade": Place(
+    "regrade": LazyCommand(
         "stored", "regrade",
         "Judge a run's stored episodes anew, by playing their actions again, and say which verdicts have changed.",
     ),
-    "export": Place(
+    "export": LazyCommand(
         "stored", "export",
         'Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset.',
     ),
-    "baselines": Place("baselines", "baselines", "Play an environment with each reference agent and print one table."),
-    "data": Place("data", "app", "Build cohorts and see what is in them."),
-    "tasks": Place("tasks", "app", "See the task families and their cases."),
-    "official": Place("official", "app", "The official MedAgentBench: play it, grade it, see published results."),
-    "hapi": Place("hapi", "app", "A real HAPI FHIR server in Docker behind the same environments."),
+    "baselines": LazyCommand(
+        "baselines", "baselines", "Play an environment with each reference agent and print one table."
+    ),
+    "data": LazyCommand("data", "app", "Build cohorts and see what is in them."),
+    "tasks": LazyCommand("tasks", "app", "See the task families and their cases."),
+    "official": LazyCommand("official", "app", "The official MedAgentBench: play it, grade it, see published results."),
+    "hapi": LazyCommand("hapi", "app", "A real HAPI FHIR server in Docker behind the same environments."),
 }  # fmt: skip
 """The commands by name, in the order in which they are listed."""
 

@@ -16,7 +16,7 @@ import gymnasium
 
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
-from mab_gym.runs._driver import Acts, Do, at_once, drive, unwrapped
+from mab_gym.runs._driver import Do, Policy, at_once, drive, unwrapped
 
 
 def waiting_for(env: gymnasium.Env[Any, str]) -> Do:
@@ -43,7 +43,7 @@ class AsyncSession:
         """Takes one action; raises `InfrastructureError` where the record system has failed."""
         return await self._do(partial(self.session.act, text))  # type: ignore[no-any-return]
 
-    async def play(self, agent: Acts) -> None:
+    async def play(self, agent: Policy) -> None:
         """Plays an episode that has begun to its end; see `mab_gym.runs.drive`."""
         await drive(self.session, agent, self._do)
 

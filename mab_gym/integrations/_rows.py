@@ -11,8 +11,7 @@ import gymnasium
 
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
-from mab_gym.runs._rollout import Assignment, assignments
-from mab_gym.tasking._variants import read_variants
+from mab_gym.runs._rollout import Assignment, assignments, draws_cases, reset_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +73,16 @@ def rows(
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
-    inner = unwrapped(env)
-    drawn = not inner.scenario.tasks.cases
-    options = {"variant": "+".join(read_variants(variant)) or None}
-    if drawn:
-        options |= {"family": family, "difficulty": difficulty}
+    options = reset_options(env, family=family, difficulty=difficulty, variant=variant)
     chosen = {name: value for name, value in options.items() if value is not None}
-    todo: Iterable[Assignment] = assignments(inner, family=family, difficulty=difficulty, seed=seed, limit=limit)
-    if drawn and endless and limit is None:
-        todo = (Assignment(place) for place in itertools.count(seed))
-    if drawn:
+    todo: Iterable[Assignment] = assignments(
+        unwrapped(env), family=family, difficulty=difficulty, seed=seed, limit=limit
+    )
+    if draws_cases(env):
+        if endless and limit is None:
+            todo = (Assignment(place) for place in itertools.count(seed))
         row_of(env, Assignment(seed), chosen)  # a family or difficulty that does not exist is told at once
     return (row_of(env, assignment, chosen) for assignment in todo)
-
-
-def is_drawn(env: gymnasium.Env[Any, str]) -> bool:
-    """Whether an environment draws fresh cases instead of having a fixed list of them."""
-    return not unwrapped(env).scenario.tasks.cases
 
 
 def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:

@@ -1,7 +1,7 @@
-"""Runs: agents play environments, and what they did is kept, scored, compared and judged anew.
+"""Runs: agents play environments, and their episodes are recorded, scored, compared and judged again.
 
-One loop plays every episode (`drive`). It asks an agent for actions and puts them to a `Driver`, which begins an
-episode in an environment, takes its actions, ends it and keeps what happened. `play` and `play_async` play one episode;
+One loop plays every episode (`drive`). It asks an agent for actions and passes them to a `Driver`, which begins an
+episode in an environment, steps it, ends it and keeps its record. `play` and `play_async` play one episode;
 `evaluate` plays all cases of an environment into a run folder; `ablate` does so in several settings. Frameworks with a
 loop of their own (`mab_gym.integrations`) hold a `Driver`.
 
@@ -9,12 +9,12 @@ loop of their own (`mab_gym.integrations`) hold a `Driver`.
     found.success_rate                       # 0 to 1
     found.scores["action"].rate
 
-A run folder holds ``run.json``, which says what is played, and ``episodes.jsonl``, one whole episode a line, written as
-it ends: an interrupted run goes on, and nothing that was finished is lost.
+A run folder holds ``run.json``, which describes the run, and ``episodes.jsonl``, one episode a line, written when it
+ends. So an interrupted run can go on, and no finished episode is lost.
 
-The room knows environments, agents and records. It knows no command line, no report and no framework: a `Watcher` is
-told how a run is going. Begin reading in ``_driver``, then ``_rollout`` (one episode and its retries), ``_evaluation``
-(a whole run) and ``_records`` (the folder).
+The room knows environments, agents and records. It knows no command line, no report and no framework; a `Watcher`
+shows the progress of a run. Begin reading in ``_driver``, then ``_rollout`` (one episode and its retries),
+``_evaluation`` (a whole run) and ``_records`` (the folder).
 """
 
 import lazy_loader

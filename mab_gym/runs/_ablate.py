@@ -1,4 +1,4 @@
-"""Plays an ablation: one thing is varied, each setting is played into a run folder of its own, and all are compared."""
+"""Plays an ablation: one parameter is varied, each setting is a run in its own folder, and all are compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mab_gym.runs._evaluation import Evaluation, Plan, Run, Watcher, check_run, 
 from mab_gym.runs._records import EpisodeRecord
 
 _WHOLE = "all"
-"""The folder of a run that is split and not played several times."""
+"""The folder of the one run that is split afterwards, where the settings are groups of its cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Ablation:
     Attributes:
         env: The environment's id.
         agent: The agent's name.
-        varied: The thing that was varied.
+        varied: The parameter that was varied.
         reference: The setting with which the others are compared.
         figures: The figures of each setting, in order.
         runs: The evaluation of each folder.
-        files: The files of figures.
+        files: The files that hold the figures.
     """
 
     env: str
@@ -45,7 +45,7 @@ class Ablation:
 
     @property
     def records(self) -> list[EpisodeRecord]:
-        """One record an episode, over all runs."""
+        """The records of all runs, one per episode."""
         return [record for run in self.runs.values() for record in run.records]
 
 
@@ -55,18 +55,18 @@ def ablate(
     """Plays the same cases in several settings and compares them; an interrupted ablation goes on.
 
     Args:
-        vary: The thing to vary: ``steps``, ``observation-length``, ``difficulty`` or ``protocol``.
-        values: Settings separated by commas, as in ``2,4,8``; None for all there are of difficulty and protocol.
-        out: The folder; each setting has a run in it.
-        plan: The agent, the environment and all else, which are the same in each setting.
-        watcher: Is told how it is going.
+        vary: The parameter to vary: ``steps``, ``observation-length``, ``difficulty`` or ``protocol``.
+        values: Settings separated by commas, as in ``2,4,8``; None for all (difficulty and protocol alone).
+        out: The folder; each setting gets a run folder in it.
+        plan: The agent, the environment and everything else that is the same in each setting.
+        watcher: Shows the progress.
 
     Returns:
-        The figures of each setting, with their differences to the environment's own.
+        The figures of each setting, with their differences to the environment's own setting.
 
     Raises:
-        UsageError: Something named does not exist, or the folder holds something else; nothing was played.
-        AgentLostError: What carries the agent has failed for good; what was finished is kept.
+        UsageError: A name does not exist, or the folder holds something else; nothing was played.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key); what was finished is kept.
     """
     plan, out = plan or Plan(), Path(out)
     varied = dimension(vary)
@@ -97,7 +97,7 @@ def ablate(
 
 
 def _check(varied: Dimension, plan: Plan) -> None:
-    """Refuses an option that fixes what is varied."""
+    """Refuses an option that fixes the varied parameter."""
     fixed = plan.difficulty if varied.field is None else plan.overrides.get(varied.field)
     if fixed is not None:
         option = "difficulty" if varied.field is None else varied.field
@@ -105,7 +105,7 @@ def _check(varied: Dimension, plan: Plan) -> None:
 
 
 def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan, base: Run) -> dict[str, Run]:
-    """Gives the run of each folder, each of them tried by beginning an episode."""
+    """Returns the run of each folder; each is tried out by beginning one episode."""
     if varied.field is None:
         return {_WHOLE: _split(base, list(values), plan.limit)}
     runs = {}
@@ -124,7 +124,7 @@ def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan,
 
 
 def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
-    """Gives the run whose episodes are split by difficulty: so many cases of each, with the seeds they have in all."""
+    """Returns the run that is split by difficulty: `limit` cases of each, with the seeds of the whole run."""
     tasks = base.scenario.tasks
     if not tasks.cases:
         raise UsageError("difficulties are compared on frozen cases, and this environment draws its own at each reset")
@@ -151,7 +151,7 @@ def _by_setting(
 
 
 def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> str:
-    """Gives the environment's own setting where it is among them, else the first."""
+    """Returns the environment's own setting if it is among the settings, else the first one."""
     names = list(values)
     if varied.field is not None:
         own = getattr(base.scenario.environment, varied.field)
@@ -164,7 +164,7 @@ def _label(varied: Dimension, folder: str) -> str:
 
 
 def counterpart(name: str, protocol: str) -> str:
-    """Gives the id of the environment that plays by another protocol: ``…-Official-v0`` beside ``…-v0``.
+    """Returns the id of the same environment under another protocol: ``…-Official-v0`` for ``…-v0``.
 
     Args:
         name: An environment's id or file.

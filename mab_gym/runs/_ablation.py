@@ -1,8 +1,8 @@
-"""Ablations: one thing is varied and all else is kept; what can be varied, and the figures that come of it.
+"""Ablations: the parameters that can be varied, and the figures of each setting.
 
 Sources: the interval of a success rate is Wilson's, as elsewhere; that of a difference over the same cases is the
 bootstrap's over cases; that of a difference between different cases is Newcombe's of 1998 (two Wilson intervals, his
-method 10). `mab_gym.runs._statistics.paired` says what stands where every case changed by the same amount.
+method 10). `paired` explains the interval where every case changed by the same amount.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from mab_gym.tasking._difficulty import DIFFICULTIES
 from mab_gym.tasking._protocols import PROTOCOLS
 
 SERIES: Final = ("overall", "query", "action")
-"""Of `GROUPS`, those whose success rate is told and drawn."""
+"""The groups of `GROUPS` that tables and plots show."""
 UNLIMITED: Final = "none"
-"""The setting of an observation without a limit."""
+"""The name of the setting without a limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """Something that can be varied.
+    """A parameter that can be varied.
 
     Attributes:
-        name: As the command line knows it.
-        field: The environment's field that is varied, or None where a run is split and not played several times.
-        default: The settings where none are named; empty where they must be.
-        example: Settings as somebody might name them.
-        read: Turns one setting into the field's value.
-        axis: What an axis of a plot says.
-        paired: Whether each setting has the same cases.
+        name: The name on the command line.
+        field: The environment's field that is varied; None if one run is split instead.
+        default: The settings if the user names none; empty if the user must name some.
+        example: Example settings, for messages.
+        read: Turns the text of a setting into the field's value.
+        axis: The label of a plot's axis.
+        paired: True if each setting plays the same cases.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Dimension:
     paired: bool
 
     def settings(self, text: str | None) -> dict[str, int | str | None]:
-        """What a list of settings means, each by its name, in the list's order.
+        """Reads a list of settings into values by name, in the order of the list.
 
         Args:
             text: The settings, separated by commas; None for the default ones.
 
         Raises:
-            UsageError: They are none, or two of them are the same.
+            UsageError: A setting cannot be read, is there twice, or there are fewer than two.
         """
         named = self.default if text is None else text
         like = f"as in: mab-gym ablate {self.name} {self.example}"
@@ -79,7 +79,7 @@ class Dimension:
 
 def _whole(what: str) -> Callable[[str], int]:
     def read(text: str) -> int:
-        # Nine digits are more than any limit needs, and int() takes a good deal more than digits.
+        # Nine digits are enough for any limit, and int() accepts more than digits.
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
             raise UsageError(f"{what} is a whole number from 1, not {text!r}")
         return int(text)
@@ -134,15 +134,15 @@ DIMENSIONS: Mapping[str, Dimension] = {
         ),
     )
 }
-"""What can be varied, by name. The two protocols have tasks of their own, on people of their own."""
+"""The parameters that can be varied, by name. The two protocols have different tasks and different patients."""
 _ALIASES: Mapping[str, str] = {"length": "observation-length"}
 
 
 def dimension(name: str) -> Dimension:
-    """What can be varied, by its name.
+    """Returns the parameter of a name.
 
     Raises:
-        UsageError: There is no such thing.
+        UsageError: There is no such parameter.
     """
     plain = re.sub(r"[ _]", "-", name.strip().lower())
     plain = _ALIASES.get(plain, plain)
@@ -153,13 +153,13 @@ def dimension(name: str) -> Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much a success rate is above the reference's; all from -1 to 1.
+    """The difference between a success rate and the reference's; all values from -1 to 1.
 
     Attributes:
         value: The difference.
         low: The lower end of its 95 % confidence interval.
         high: The upper end.
-        cases: Over how many cases; of a difference between different cases, those of the setting alone.
+        cases: The number of cases; between different cases, those of the setting alone.
     """
 
     value: float
@@ -170,19 +170,19 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one setting came to. Means are over the episodes that count.
+    """The figures of one setting. Means are over the episodes that count.
 
     Attributes:
-        setting: Its name.
-        episodes: How many episodes there are.
-        counted: How many of them count.
-        rates: The success rate of each of `SERIES`, None where nothing of it counts.
-        difference: To the reference; None for the reference itself and where nothing can be compared.
-        steps: Mean number of actions in an episode, None where nothing counts.
-        tokens_in: Mean number of tokens that the model read in an episode; None where any is unknown.
-        tokens_out: Of tokens that it wrote, likewise.
-        cost: Mean cost of an episode, likewise.
-        unsafe: The share of episodes in which something unsafe was done, None where nobody judges that.
+        setting: The setting's name.
+        episodes: The number of episodes.
+        counted: The number of episodes that count.
+        rates: The success rate of each of `SERIES`; None if no episode of it counts.
+        difference: The difference to the reference; None for the reference itself, or if nothing can be compared.
+        steps: The mean number of actions in an episode; None if no episode counts.
+        tokens_in: The mean number of tokens that the model read in an episode; None if any number is unknown.
+        tokens_out: The mean number of tokens that the model wrote in an episode; None if any number is unknown.
+        cost: The mean cost of an episode; None if any cost is unknown.
+        unsafe: The share of unsafe episodes; None if the grading does not judge safety.
     """
 
     setting: str
@@ -198,13 +198,13 @@ class Figures:
 
 
 def figures(records: Mapping[str, Sequence[EpisodeRecord]], reference: str, paired: bool, seed: int) -> list[Figures]:
-    """The figures of each setting.
+    """Returns the figures of each setting.
 
     Args:
-        records: By setting, one an episode.
+        records: The records of each setting, one per episode.
         reference: The setting with which the others are compared.
-        paired: Whether they have the same cases.
-        seed: Of the bootstrap.
+        paired: True if all settings play the same cases.
+        seed: The seed of the bootstrap.
     """
     return [
         Figures(
@@ -243,7 +243,7 @@ def _difference(
 
 
 def _shares(records: Sequence[EpisodeRecord]) -> dict[tuple[str, int], float]:
-    """The share of a case's tries that succeeded, by case and seed; cases without a try that counts are left out."""
+    """Returns the share of solved tries, by case and seed; cases without a try that counts are left out."""
     outcomes: dict[tuple[str, int], list[bool]] = {}
     for record in records:
         if record.counts:
@@ -252,7 +252,7 @@ def _shares(records: Sequence[EpisodeRecord]) -> dict[tuple[str, int], float]:
 
 
 def between(ours: Estimate, theirs: Estimate) -> Difference:
-    """The difference of two success rates over different cases, with Newcombe's interval."""
+    """Returns the difference of two success rates over different cases, with Newcombe's interval."""
     value = ours.value - theirs.value
     below = math.hypot(ours.value - ours.low, theirs.high - theirs.value)
     above = math.hypot(ours.high - ours.value, theirs.value - theirs.low)

@@ -1,4 +1,4 @@
-"""The files of an ablation beside its runs: ``ablation.json``, which also says whose folder it is, and ``.csv``."""
+"""The files of an ablation beside its runs: ``ablation.json``, which also describes the ablation, and ``.csv``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class AblationFolder:
     """The folder of an ablation.
 
     Attributes:
-        folder: Where.
-        varied: What is varied.
+        folder: The path.
+        varied: The parameter that is varied.
         settings: The settings, in order.
     """
 
@@ -34,10 +34,10 @@ class AblationFolder:
     settings: list[str]
 
     def check(self) -> None:
-        """Looks whether the folder can take the ablation; nothing is changed.
+        """Checks that the folder can take the ablation; changes nothing.
 
         Raises:
-            UsageError: It holds something else. Settings may be added to those that are there, none left out.
+            UsageError: It holds something else, or a setting that is there is left out now (adding some is fine).
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{self.folder} is a file; name a folder")
@@ -68,7 +68,7 @@ class AblationFolder:
         return dict(there)
 
     def begin(self) -> None:
-        """Says whose folder it is; figures that are there already stay until there are new ones.
+        """Makes the folder and writes its description; earlier figures stay until there are new ones.
 
         Raises:
             UsageError: The folder cannot be written to.
@@ -82,12 +82,12 @@ class AblationFolder:
             raise UsageError(f"{self.folder} cannot take an ablation: {error.strerror}") from None
 
     def finish(self, found: Sequence[Figures], reference: str, about: Mapping[str, Any]) -> tuple[Path, ...]:
-        """Writes the figures; shares are from 0 to 1.
+        """Writes the figures and returns their files; shares are from 0 to 1.
 
         Args:
             found: The figures of each setting.
             reference: The setting with which the others are compared.
-            about: What else is to be said of them.
+            about: Further entries of ``ablation.json``.
         """
         text = io.StringIO(newline="")
         rows = [_row(each) for each in found]
@@ -115,7 +115,7 @@ def _row(found: Figures) -> dict[str, str | int | float | None]:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Writes a file so that it is there whole or not at all."""
+    """Writes a file completely or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8", newline="")
     part.replace(path)

@@ -1,9 +1,9 @@
 """The driver of an episode, and the one loop that plays it.
 
-A `Driver` begins an episode in an environment, takes its actions, ends it, and keeps what happened. `drive` is the
-loop: it asks an agent for actions until the episode is over. It is written once, as a coroutine. `now` runs it to its
-end for agents that answer at once; for agents that are awaited it runs in any event loop. Frameworks that have a loop
-of their own hold a `Driver` and call `Driver.act`.
+A `Driver` begins an episode in an environment, steps it, ends it, and keeps its record. `drive` is the loop: it asks an
+agent for actions until the episode is over. It is written once, as a coroutine. `now` runs it without an event loop,
+for synchronous agents; asynchronous agents run in any event loop. Frameworks with a loop of their own hold a `Driver`
+and call `Driver.act`.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from mab_gym.tasking.verdict import Code, Reason, verdict_from
 
 _T = TypeVar("_T")
 Do = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Does something with an environment: at once, or in a thread while others go on."""
+"""Runs a function that works with an environment: directly, or in a thread while other episodes go on."""
 
 
-class Acts(Protocol):
-    """Anything that gives the next action: an agent, or one that is awaited."""
+class Policy(Protocol):
+    """Anything that chooses the next action, synchronous or asynchronous: an agent, for example."""
 
     def act(self, observation: Mapping[str, Any], /) -> str | Awaitable[str]:
-        """Gives the next action for the latest observation."""
+        """Returns the next action for the latest observation."""
         ...
 
 
 class Driver:
-    """One episode after another in one environment, each driven to its end by whoever calls `act`.
+    """Plays one episode after another in one environment; the caller steps each by `act`.
 
     Args:
-        env: An environment of this package, however wrapped; nobody else's while an episode is under way.
+        env: An environment of this package, with or without wrappers; nobody else may use it during an episode.
 
     Attributes:
         env: The environment.
         observation: The latest observation.
-        info: The latest ``info``; at the end with the verdict.
+        info: The latest ``info``; after the last step it holds the verdict.
         actions: The actions so far.
-        messages: The conversation so far, as `EpisodeRecord.messages` has it.
+        messages: The conversation so far, in the form of `EpisodeRecord.messages`.
         reward: The return so far.
-        terminated: As in Gymnasium.
-        truncated: As in Gymnasium.
-        context_limit: The reason why the agent could not read any more, or None.
-        fault: The reason why the episode says nothing of the agent because what carries the agent failed, or None.
+        terminated: True if the episode terminated, in Gymnasium's sense.
+        truncated: True if the episode was truncated, in Gymnasium's sense.
+        context_limit: The model's message when the episode became longer than its context; None otherwise.
+        fault: The failure of the agent's endpoint or code, because of which the episode does not count; None otherwise.
     """
 
     def __init__(self, env: gymnasium.Env[Any, str]) -> None:
@@ -79,10 +79,10 @@ class Driver:
 
     @property
     def case(self) -> Case:
-        """The case that is played.
+        """The case of the episode.
 
         Raises:
-            UsageError: No episode was begun.
+            UsageError: No episode has begun.
         """
         case = unwrapped(self.env).episode.case
         if case is None:
@@ -91,15 +91,15 @@ class Driver:
 
     @property
     def max_steps(self) -> int:
-        """Actions after which the episode is truncated."""
+        """The number of actions after which the episode is truncated."""
         return unwrapped(self.env).episode.max_steps
 
     def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
         """Begins an episode.
 
         Args:
-            seed: As for the environment's ``reset``.
-            options: As for the environment's ``reset``; those that are None are left out.
+            seed: The seed for ``env.reset``.
+            options: The options for ``env.reset``; those that are None are left out.
 
         Returns:
             The first ``info``; the first observation is in `observation`.
@@ -111,11 +111,11 @@ class Driver:
         return self.info
 
     def act(self, action: str | OutOfContext, said: str | None = None) -> Step:
-        """Takes one action; `OutOfContext` ends the episode, because the agent cannot read any more of it.
+        """Takes one action; `OutOfContext` ends an episode that is longer than the agent's context.
 
         Args:
             action: The action.
-            said: The agent's whole message, where the action is a part of it.
+            said: The agent's whole message, if the action is only a part of it.
 
         Raises:
             UsageError: No episode is under way.
@@ -136,18 +136,18 @@ class Driver:
         return step
 
     def break_off(self, fault: str) -> None:
-        """Ends an episode that does not count, because what carries the agent has failed.
+        """Ends an episode that does not count, because the agent's endpoint or code has failed.
 
         Args:
             fault: The failure, in words.
         """
         self.leave()
         self.fault, self.truncated = fault, True
-        problem = Reason(Code.UNJUDGED, f"What carries the agent failed: {fault}.")
+        problem = Reason(Code.UNJUDGED, f"The agent's endpoint or code failed: {fault}.")
         self.info = {**self.info, "verdict": verdict_from([problem]).to_dict()}
 
     def leave(self) -> None:
-        """Gives the record system back where an episode is broken off."""
+        """Gives the record system back when an episode stops before its end."""
         with suppress(InfrastructureError):
             unwrapped(self.env).episode.close()
 
@@ -163,7 +163,7 @@ class Driver:
         }
 
     def record(self, agent: str, **more: Any) -> EpisodeRecord:
-        """Gives the record of the episode that has ended.
+        """Returns the record of the episode that has ended.
 
         Args:
             agent: The agent's name.
@@ -197,25 +197,25 @@ class Driver:
 
 
 async def at_once(work: Callable[[], _T]) -> _T:
-    """Does something with an environment here and now."""
+    """Runs a function directly."""
     return work()
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
-    """Does something with an environment in a thread of asyncio's, so that other episodes go on meanwhile."""
+    """Runs a function in a thread of asyncio, so that other episodes go on meanwhile."""
     return await asyncio.to_thread(work)
 
 
-async def drive(driver: Driver, agent: Acts, do: Do = at_once) -> None:
-    """Plays an episode that has begun to its end: the one loop of this package.
+async def drive(driver: Driver, agent: Policy, do: Do = at_once) -> None:
+    """Plays an episode that has begun to its end; this is the only loop of this package.
 
     Args:
-        driver: The episode.
-        agent: Gives each next action, at once or awaited.
-        do: How each action is put to the environment.
+        driver: The driver of the episode.
+        agent: Chooses each action, synchronously or asynchronously.
+        do: Runs each step of the environment.
 
     Raises:
-        AgentError: What carries the agent has failed; the episode is still under way.
+        AgentError: The agent's endpoint or code has failed; the episode has not ended.
     """
     try:
         while not driver.over:
@@ -232,7 +232,7 @@ async def drive(driver: Driver, agent: Acts, do: Do = at_once) -> None:
 
 
 def unwrapped(env: gymnasium.Env[Any, str]) -> MedicalRecordEnv:
-    """Gives the environment inside its wrappers.
+    """Returns the environment inside its wrappers.
 
     Raises:
         UsageError: It is not one of this package.
@@ -244,10 +244,10 @@ def unwrapped(env: gymnasium.Env[Any, str]) -> MedicalRecordEnv:
 
 
 def now(work: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a coroutine that never has to wait, without an event loop.
+    """Runs a coroutine that never waits, without an event loop.
 
     Raises:
-        UsageError: It has to wait for something.
+        UsageError: It does wait for something.
     """
     try:
         work.send(None)
@@ -255,4 +255,4 @@ def now(work: Coroutine[Any, Any, _T]) -> _T:
         result: _T = ended.value
         return result
     work.close()
-    raise UsageError("this agent is awaited; play it with the asynchronous function")
+    raise UsageError("this agent is asynchronous; play it with mab_gym.play_async")

@@ -1,4 +1,4 @@
-"""Evaluations: an agent plays an environment's cases; each record is kept as its episode ends."""
+"""Evaluations: an agent plays an environment's cases; each record is written when its episode ends."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import AgentLostError, UsageError
+from mab_gym.runs._agent_spec import AgentSpec, AnyAgent, agent_spec
 from mab_gym.runs._driver import unwrapped
-from mab_gym.runs._players import AnyAgent, Player, player_of
+from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EPISODES, EpisodeRecord, RunFolder, read_about, read_records
-from mab_gym.runs._rollout import RETRIES, Assignment, assignments
+from mab_gym.runs._rollout import RETRIES, Assignment, assignments, reset_options
 from mab_gym.runs._scores import Prices, Score, scores
-from mab_gym.runs._tally import Tally
-from mab_gym.runs._threads import Seat, play_at_once
-from mab_gym.tasking._variants import read_variants
+from mab_gym.runs._threads import EnvAndAgent, play_at_once
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that can be said of an evaluation before it begins.
+    """The settings of an evaluation.
 
     Attributes:
         env: The environment's id or file.
-        agent: The agent; see `mab_gym.evaluate`.
-        split: ``test``, ``validation`` or ``train``: the sibling of ``env`` that is played; None for ``env`` itself.
+        agent: The agent, in any form that `mab_gym.evaluate` takes.
+        split: ``test``, ``validation`` or ``train``: plays that sibling of ``env``; None for ``env`` itself.
         family: Only this family.
         difficulty: Only this difficulty.
         variant: One or more variants, joined by ``+``.
-        limit: The most cases that are played.
-        repeat: Times that each case is played.
-        seed: The first episode's seed; each has the next.
-        concurrency: Episodes that are played at once.
-        retries: Times that an episode is played again that the record system has spoiled.
+        limit: The greatest number of cases to play.
+        repeat: The number of tries at each case.
+        seed: The seed of the first episode; each further episode has the next number.
+        concurrency: The number of episodes played at once.
+        retries: The number of further tries at an episode in which the record system failed.
         prices: The prices of tokens, or None.
-        overrides: Fields of the environment that are changed, as in ``{"max_steps": 4}``.
+        overrides: Fields of the environment to change, as in ``{"max_steps": 4}``.
     """
 
     env: str = DEFAULT_ENV
@@ -63,43 +62,43 @@ class Plan:
 
 
 class Watcher:
-    """Is told how a run is going; this one keeps it to itself."""
+    """Shows the progress of a run; this base class shows nothing."""
 
     def say(self, text: str) -> None:
-        """Takes one line for whoever waits."""
+        """Shows one line."""
 
-    def watch(self, title: str, tally: Tally) -> AbstractContextManager[Callable[[], None]]:
-        """Watches a run while the context lasts; what it gives is called at each record.
+    def watch(self, title: str, progress: RunProgress) -> AbstractContextManager[Callable[[], None]]:
+        """Watches a run inside a ``with`` block, whose value is a function to call at each record.
 
         Args:
-            title: The agent and the environment.
-            tally: The episodes so far.
+            title: The agent and the environment, in words.
+            progress: The counts so far.
         """
         return nullcontext(lambda: None)
 
     def stopped(self, path: Path | None, kept: int, total: int, error: BaseException) -> None:
-        """Is told that a run was stopped before its end; the error is raised afterwards.
+        """Reports that a run stopped before its end; the error is raised afterwards.
 
         Args:
-            path: The file of the records; None where they were not kept.
-            kept: The number of episodes that are in it.
+            path: The file of the records; None if there is none.
+            kept: The number of episodes in it.
             total: The number of episodes of the whole run.
             error: `AgentLostError` or KeyboardInterrupt.
         """
 
 
 class Workers(Protocol):
-    """Plays the episodes of a run in the place of threads of this process."""
+    """Plays the episodes of a run: threads of this process, or the processes of a cluster."""
 
     @property
     def agent(self) -> str:
         """The agent's name."""
 
     def play(self, todo: Sequence[Assignment]) -> Iterator[EpisodeRecord]:
-        """Plays all assignments and gives each record as its episode ends.
+        """Plays all assignments and yields each record when its episode ends.
 
         Raises:
-            AgentLostError: Going on makes no sense.
+            AgentLostError: Every further episode would fail, too.
         """
 
 
@@ -110,17 +109,17 @@ class Run:
     Attributes:
         plan: The plan.
         name: The environment's id or file.
-        first: An environment of the run.
-        player: The side that plays.
+        first: One environment of the run.
+        agent_spec: The agent that plays, and how to make it.
         todo: The assignments, in order.
         options: Further options for ``env.reset``.
-        halt: Set at its end.
+        halt: Set when the run ends.
     """
 
     plan: Plan
     name: str
     first: gymnasium.Env[Any, str] = field(repr=False)
-    player: Player
+    agent_spec: AgentSpec
     todo: Sequence[Assignment]
     options: Mapping[str, str | None]
     halt: threading.Event
@@ -131,7 +130,7 @@ class Run:
         return unwrapped(self.first).scenario
 
     def about(self, agent: str) -> dict[str, Any]:
-        """Gives the content of ``run.json``.
+        """Returns the content of ``run.json``.
 
         Args:
             agent: The agent's name.
@@ -142,7 +141,7 @@ class Run:
             "env": environment.id,
             "file": self.name if self.name.endswith(".toml") else None,
             "agent": agent,
-            **self.player.about,
+            **self.agent_spec.about,
             "protocol": environment.protocol,
             "max_steps": environment.max_steps,
             "max_obs_chars": environment.max_obs_chars,
@@ -163,10 +162,10 @@ class Evaluation:
     Attributes:
         env: The environment's id.
         agent: The agent's name.
-        records: One record an episode, in the order of what was to be played, without what was said in it.
-        path: The file of the whole records; None where they were not kept.
-        seconds: The time that was played this time.
-        tally: The same episodes, counted.
+        records: One record per episode, in the order of the assignments, without its conversation.
+        path: The file of the whole records; None if there is none.
+        seconds: The time of this call, in seconds.
+        progress: The counts of the same episodes.
     """
 
     env: str
@@ -174,7 +173,7 @@ class Evaluation:
     records: Sequence[EpisodeRecord]
     path: Path | None
     seconds: float
-    tally: Tally = field(repr=False)
+    progress: RunProgress = field(repr=False)
 
     @property
     def scores(self) -> Mapping[str, Score]:
@@ -183,7 +182,7 @@ class Evaluation:
 
     @property
     def success_rate(self) -> float | None:
-        """The share of episodes that were solved, from 0 to 1; None where none counts."""
+        """The share of solved episodes, from 0 to 1; None if no episode counts."""
         return self.scores["overall"].rate
 
 
@@ -211,26 +210,26 @@ def evaluate(
         env: The environment's id (``mab_gym/`` before it may be left out) or file.
         agent: A reference agent's name (oracle, finish, random, constant), an entry point's name, ``module:attribute``,
             a `ChatModel`, an object with `reset` and `act`, or a class or function that makes one.
-        out: A folder for the records, one JSON line an episode, written as it ends. An interrupted run in it goes on.
-        split: ``test``, ``validation`` or ``train``: the sibling of ``env`` that is played.
+        out: A folder for the records, one JSON line per episode. An interrupted run in it goes on.
+        split: ``test``, ``validation`` or ``train``: plays that sibling of ``env``.
         family: Only this family.
         difficulty: Only this difficulty: ``easy``, ``medium`` or ``hard``.
         variant: One or more variants of the prompts, joined by ``+``.
-        limit: The most cases that are played; an environment that draws its cases plays 300 where None.
-        repeat: Times that each case is played, for pass@k.
-        seed: The first episode's seed; each has the next.
-        concurrency: Episodes that are played at once, each with an agent and an environment of its own.
-        retries: Times that an episode is played again that the record system has spoiled.
+        limit: The greatest number of cases to play; for an environment that draws its cases None means 300.
+        repeat: The number of tries at each case, for pass@k.
+        seed: The seed of the first episode; each further episode has the next number.
+        concurrency: The number of episodes played at once, each with its own agent and environment.
+        retries: The number of further tries at an episode in which the record system failed.
         prices: The prices of tokens, for the cost in each record.
-        watcher: Is told how it is going.
+        watcher: Shows the progress.
         overrides: Fields of the environment file to change, as in ``max_steps=4``.
 
     Returns:
         The records and their scores.
 
     Raises:
-        UsageError: Something named does not exist, or ``out`` holds another run; nothing was played.
-        AgentLostError: What carries the agent has failed for good. Records of finished episodes are kept in ``out``.
+        UsageError: A name does not exist, or ``out`` holds another run; nothing was played.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key); finished episodes are kept in ``out``.
 
     Example:
         >>> import mab_gym
@@ -256,21 +255,20 @@ def evaluate(
 
 
 def prepare(plan: Plan) -> Run:
-    """Makes what a run needs, and so finds out what is wrong or missing before anything is played.
+    """Makes everything that a run needs, so that errors come before the first episode.
 
     Raises:
-        MabGymError: Something is; the text says what would be right.
+        MabGymError: Something is wrong or missing; the text says what would be right.
     """
     halt = threading.Event()
-    player = player_of(plan.agent, halt)
-    if player.is_one and plan.concurrency > 1:
+    spec = agent_spec(plan.agent, halt)
+    if spec.is_one and plan.concurrency > 1:
         raise UsageError(
-            f"{player.about['object']} is one agent and plays one episode at a time; name a class or function that "
+            f"{spec.about['object']} is one agent and plays one episode at a time; name a class or function that "
             "makes one"
         )
     name = plan.env if plan.split is None else sibling(plan.env, plan.split)
     first = make(name, **plan.overrides)
-    tasks = unwrapped(first).scenario.tasks
     todo = assignments(
         unwrapped(first),
         family=plan.family,
@@ -279,34 +277,32 @@ def prepare(plan: Plan) -> Run:
         seed=plan.seed,
         repeat=plan.repeat,
     )
-    options: dict[str, str | None] = {"variant": "+".join(read_variants(plan.variant)) or None}
-    if not tasks.cases:
-        options |= {"family": plan.family, "difficulty": plan.difficulty}
-    return Run(plan, name, first, player, todo, options, halt)
+    options = reset_options(first, family=plan.family, difficulty=plan.difficulty, variant=plan.variant)
+    return Run(plan, name, first, spec, todo, options, halt)
 
 
 def whole_records(run: Run) -> Iterator[EpisodeRecord]:
-    """Plays a run and gives each whole record as its episode ends; no folder keeps them."""
-    workers = Threads(run, Watcher())
+    """Plays a run without a folder and yields each whole record when its episode ends."""
+    workers = ThreadWorkers(run, Watcher())
     about = run.about(workers.agent)
     for record in workers.play(run.todo):
         yield replace(priced(record, run.plan.prices), run=about)
 
 
 def check_run(run: Run, out: Path) -> None:
-    """Looks if a folder can take a run, without playing; a folder that is not there is not made.
+    """Checks that a folder can take a run, without playing; a missing folder is not made.
 
     Raises:
-        UsageError: It holds another run, or something that playing would spoil.
+        UsageError: It holds another run, or something that playing would overwrite.
     """
     if not out.exists():
         return
     there = read_about(out) if out.is_dir() else None
     if there is None and out.is_dir() and not (out / EPISODES).exists():
         return
-    # Only a reference agent is known by its name alone; making another one may take long.
-    known = None if there is None or run.player.is_reference else there.get("agent")
-    with RunFolder(out, run.about(known or run.player.make(run.first).name), run.player.secrets):
+    # Making an agent of the user's own may take long, so its name is taken from run.json.
+    known = None if there is None or run.agent_spec.is_reference else there.get("agent")
+    with RunFolder(out, run.about(known or run.agent_spec.make(run.first).name), run.agent_spec.secrets):
         pass
 
 
@@ -319,85 +315,85 @@ def play_run(
     workers: Workers | None = None,
     watcher: Watcher | None = None,
 ) -> Evaluation:
-    """Plays what of a run is not in its folder yet, and writes one record an episode, as it ends.
+    """Plays the episodes that are not in the run's folder yet, and writes each record when its episode ends.
 
     Args:
         run: The run; it can be played once.
-        out: Its folder; None to keep no records.
+        out: Its folder; None to write no records.
         label: More words for the watcher's title.
-        again: True to take a whole run of a reference agent as it is; else it is refused.
-        workers: Play in the place of threads of this process.
-        watcher: Is told how it is going.
+        again: True to accept a finished run of a reference agent; otherwise it is refused.
+        workers: The workers that play; None for threads of this process.
+        watcher: Shows the progress.
 
     Raises:
         UsageError: The folder holds another run; nothing was changed.
-        AgentLostError: What carries the agent has failed for good; what was finished is kept.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key); what was finished is kept.
     """
     watcher = Watcher() if watcher is None else watcher
-    workers = Threads(run, watcher) if workers is None else workers
+    workers = ThreadWorkers(run, watcher) if workers is None else workers
     agent, env = workers.agent, run.scenario.environment.id
-    tally = Tally(len(run.todo), run.plan.prices)
+    progress = RunProgress(len(run.todo), run.plan.prices)
     begun = time.perf_counter()
-    with nullcontext() if out is None else RunFolder(out, run.about(agent), run.player.secrets) as folder:
+    with nullcontext() if out is None else RunFolder(out, run.about(agent), run.agent_spec.secrets) as folder:
         path = None if folder is None else folder.path
         before = [] if folder is None else folder.before
         for record in before:
-            tally.add(record)
+            progress.add(record)
         done = {(record.seed, record.repeat) for record in before if record.counts}
         left = [assignment for assignment in run.todo if (assignment.seed, assignment.repeat) not in done]
-        if not left and run.player.is_reference and not again:
+        if not left and run.agent_spec.is_reference and not again:
             raise UsageError(f"{out} holds a run already, and it is whole; name another folder (nothing was changed)")
         if before and left:
             watcher.say(f"going on in {out}: {len(done)} of {len(run.todo)} episodes are there")
         if left:
             try:
-                with watcher.watch(f"{agent} plays {env}{label}", tally) as advance:
+                with watcher.watch(f"{agent} plays {env}{label}", progress) as advance:
                     for played in workers.play(left):
                         record = priced(played, run.plan.prices)
                         if folder is not None:
                             folder.add(record)
-                        tally.add(record.scores_only)
+                        progress.add(record.scores_only)
                         advance()
             except (KeyboardInterrupt, AgentLostError) as error:
-                # The last episode may have been kept and not counted, or the other way round: the file knows.
+                # The last episode may be in the file and not in the counts, or the other way round: the file decides.
                 kept = 0 if out is None else sum(1 for each in read_records(out) if each["agent_error"] is None)
                 watcher.stopped(path, kept, len(run.todo), error)
                 raise
-    return Evaluation(env, agent, tally.records, path, time.perf_counter() - begun, tally)
+    return Evaluation(env, agent, progress.records, path, time.perf_counter() - begun, progress)
 
 
-class Threads:
-    """Plays a run in threads of this process, each with an agent and an environment of its own."""
+class ThreadWorkers:
+    """Plays a run in threads of this process, each with its own agent and environment."""
 
     def __init__(self, run: Run, watcher: Watcher) -> None:
         further = min(at_once(run.scenario, run.plan.concurrency, watcher), len(run.todo)) - 1
         made = [run.first, *(make(run.name, **run.plan.overrides) for _ in range(further))]
         self._run = run
-        self._seats = [Seat(each, run.player.make(each)) for each in made]
+        self._pairs = [EnvAndAgent(each, run.agent_spec.make(each)) for each in made]
 
     @property
     def agent(self) -> str:
         """The agent's name."""
-        return self._seats[0].agent.name
+        return self._pairs[0].agent.name
 
     def play(self, todo: Sequence[Assignment]) -> Iterator[EpisodeRecord]:
-        """Plays all assignments and gives each record as its episode ends.
+        """Plays all assignments and yields each record when its episode ends.
 
         Raises:
-            AgentLostError: Going on makes no sense.
+            AgentLostError: Every further episode would fail, too.
         """
-        return play_at_once(self._seats, todo, self._run.options, self._run.plan.retries, self._run.halt)
+        return play_at_once(self._pairs, todo, self._run.options, self._run.plan.retries, self._run.halt)
 
 
 def at_once(scenario: Scenario, concurrency: int, watcher: Watcher) -> int:
-    """Gives the number of episodes that may be under way: no more than the record system can take.
+    """Returns the number of episodes to play at once: no more than the record system has servers.
 
-    An episode that waits for another one's server may take it away from a slow model.
+    With more, an episode that waits for a server could take it away from one with a slow model.
 
     Args:
-        scenario: The record system.
-        concurrency: The number asked for.
-        watcher: Is told where it is more.
+        scenario: The scenario with the record system.
+        concurrency: The number that the user asked for.
+        watcher: Gets a line if that is too many.
     """
     capacity = scenario.backend.capacity
     if capacity is None or concurrency <= capacity:
@@ -407,5 +403,5 @@ def at_once(scenario: Scenario, concurrency: int, watcher: Watcher) -> int:
 
 
 def priced(record: EpisodeRecord, prices: Prices | None) -> EpisodeRecord:
-    """Gives the record with the cost of its tokens."""
+    """Returns the record with the cost of its tokens."""
     return replace(record, cost=None if prices is None else prices.cost(record.tokens_in, record.tokens_out))

@@ -1,4 +1,4 @@
-"""Stored episodes as chats, one JSON object a line, as trainers of language models read them."""
+"""Stored episodes as chats for fine-tuning, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from mab_gym.runs._records import EpisodeRecord
 
 WHICH = ("all", "successful")
 _KEPT = ("role", "content", "tool_calls", "tool_call_id")
-"""What of a message a trainer knows; the status of a reply is this project's own."""
+"""The fields of a message that trainers know; the status of a reply is an addition of this project."""
 
 
 def chat(record: EpisodeRecord) -> dict[str, Any] | None:
-    """An episode as a chat that ends with the agent's last action; None where it took none.
+    """Returns an episode as a chat that ends with the agent's last action; None if there was no action.
 
     Args:
         record: A whole record.
 
     Returns:
-        ``messages``, ``tools`` where the agent called some, and ``metadata``: what was played and what it came to.
+        ``messages``, ``tools`` if the agent called some, and ``metadata``: the case, the agent and the outcome.
     """
     messages = [{name: message[name] for name in _KEPT if name in message} for message in record.messages]
-    while messages and messages[-1]["role"] != "assistant":  # the reply to the last action, which nobody read
+    while messages and messages[-1]["role"] != "assistant":  # the reply to the last action, which the agent did not see
         messages.pop()
     if not messages:
         return None
@@ -52,14 +52,14 @@ def chat(record: EpisodeRecord) -> dict[str, Any] | None:
 
 
 def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, Any]]:
-    """The chats of the records that are wanted; episodes that do not count are never among them.
+    """Yields the chats of the chosen records; episodes that do not count are left out.
 
     Args:
         records: Whole records.
         which: One of `WHICH`.
 
     Raises:
-        UsageError: ``which`` is none of them.
+        UsageError: ``which`` is not in `WHICH`.
     """
     if which not in WHICH:
         raise UsageError(f"which is {' or '.join(WHICH)}, not {which!r}")
@@ -71,13 +71,13 @@ def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, A
 
 
 def write_chats(chats: Iterable[dict[str, Any]], out: Path) -> int:
-    """Writes chats, one a line; the file is there when it is whole.
+    """Writes chats, one per line; the file appears when it is complete.
 
     Returns:
-        How many.
+        The number of chats.
 
     Raises:
-        UsageError: There is such a file already, or it cannot be written.
+        UsageError: The file exists already, or it cannot be written.
     """
     if out.exists():
         raise UsageError(f"{out} is there already; name another file (nothing was changed)")

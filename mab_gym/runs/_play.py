@@ -1,4 +1,4 @@
-"""Plays one episode, with an agent that answers at once or one that is awaited."""
+"""Plays one episode, with a synchronous or an asynchronous agent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import gymnasium
 
 from mab_gym.envs._make import DEFAULT_ENV, make
+from mab_gym.runs._agent_spec import AnyAgent, agent_spec
 from mab_gym.runs._driver import Driver, at_once, in_thread, now, unwrapped
-from mab_gym.runs._players import AnyAgent, player_of
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_once
 from mab_gym.tasking._variants import read_variants
@@ -35,20 +35,20 @@ def play(
         env: An environment's id (``mab_gym/`` before it may be left out), its file, or the environment itself.
         agent: A reference agent's name, ``module:attribute``, a `ChatModel`, an object with `reset` and `act`, or a
             class or function that makes one.
-        case: The case, as in ``latest_magnesium/07``; None to leave it to the seed.
-        seed: The seed of the episode and of the agent's own chance.
+        case: The case, as in ``latest_magnesium/07``; None if the seed chooses it.
+        seed: The seed of the episode and of the agent's random choices.
         family: Only a case of this family.
         difficulty: Only a case of this difficulty.
         branch: Only a case of this clinical situation.
         variant: One or more variants of the prompt, joined by ``+``.
 
     Returns:
-        The record, with actions, messages, reward and verdict. Where its ``infrastructure_error`` or ``agent_error`` is
-        not None, the episode says nothing of the agent.
+        The record, with actions, messages, reward and verdict. If its ``infrastructure_error`` or ``agent_error`` is
+        not None, the episode does not count.
 
     Raises:
-        UsageError: Something named does not exist.
-        AgentLostError: What carries the agent has failed for good.
+        UsageError: A name does not exist.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
 
     Example:
         >>> import mab_gym
@@ -56,9 +56,9 @@ def play(
         True
     """
     made = env if isinstance(env, gymnasium.Env) else make(env)
-    player = player_of(agent, threading.Event()).make(made)
+    made_agent = agent_spec(agent, threading.Event()).make(made)
     options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": _variant(variant)}
-    return now(play_once(Driver(made), player, Assignment(seed, case), options))
+    return now(play_once(Driver(made), made_agent, Assignment(seed, case), options))
 
 
 async def play_async(
@@ -72,32 +72,32 @@ async def play_async(
     branch: str | None = None,
     variant: str | None = None,
 ) -> EpisodeRecord:
-    """Plays one episode to its end, in asyncio's event loop, with an agent whose `act` may be awaited.
+    """Plays one episode to its end in asyncio's event loop, with an agent whose `act` may be asynchronous.
 
-    Other tasks go on while a model writes, and while a record system outside of this process answers.
+    Other tasks go on while the model writes, and while a record system outside of this process answers.
 
     Args:
-        env: An environment's id, its file, or the environment itself; nobody else's while the episode is played.
-        agent: As for `play`, or an object whose `reset` and `act` are coroutine functions.
-        case: The case, as in ``latest_magnesium/07``; None to leave it to the seed.
-        seed: The seed of the episode and of the agent's own chance.
+        env: An environment's id, its file, or the environment itself; nobody else may use it during the episode.
+        agent: Any agent that `play` takes, or an object whose `reset` and `act` are coroutine functions.
+        case: The case, as in ``latest_magnesium/07``; None if the seed chooses it.
+        seed: The seed of the episode and of the agent's random choices.
         family: Only a case of this family.
         difficulty: Only a case of this difficulty.
         branch: Only a case of this clinical situation.
         variant: One or more variants of the prompt, joined by ``+``.
 
     Returns:
-        The record, as `play` gives it.
+        The record of the episode, in the form that `play` returns.
 
     Raises:
-        UsageError: Something named does not exist.
-        AgentLostError: What carries the agent has failed for good.
+        UsageError: A name does not exist.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
     """
     made = env if isinstance(env, gymnasium.Env) else make(env)
-    player = player_of(agent, threading.Event()).make(made)
+    made_agent = agent_spec(agent, threading.Event()).make(made)
     options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": _variant(variant)}
     do = at_once if unwrapped(made).scenario.backend.in_process else in_thread
-    return await play_once(Driver(made), player, Assignment(seed, case), options, do)
+    return await play_once(Driver(made), made_agent, Assignment(seed, case), options, do)
 
 
 def _variant(named: str | None) -> str | None:

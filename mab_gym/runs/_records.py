@@ -1,9 +1,8 @@
-"""Records of episodes: one JSON line each, on the disk as it ends, so that whatever stops a run loses nothing before.
+"""Records of episodes: one JSON line each, written when the episode ends, so that a crash loses no finished episode.
 
-A run is one append-only file, ``episodes.jsonl``, and ``run.json``, which says what is played. Verdict, actions and
-messages of an episode stand in the same line: two files could tell of different episodes after a crash, one line is
-there or is not. Every line is handed to the disk (fsync) before the next episode counts; that costs milliseconds, a
-model's episode takes seconds.
+A run is one append-only file, ``episodes.jsonl``, and ``run.json``, which describes the run. Verdict, actions and
+messages of an episode are in the same line: after a crash two files could disagree, but one line is there or not. Every
+line is flushed to disk (fsync) before the next episode counts; that takes milliseconds, a model's episode seconds.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from mab_gym.errors import StorageError, UsageError
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
 _NOT_COMPARED = ("python",)
-"""What of ``run.json`` may differ where a run goes on."""
+"""The entries of ``run.json`` that may differ when a run goes on."""
 _SHORTEST_SECRET = 8
-"""A shorter key (as in ``EMPTY``, for a server that wants none) may stand anywhere and is no secret."""
+"""Shorter keys (``EMPTY``, for a server that wants none) are placeholders; they may occur in any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
-    """What one episode came to.
+    """The record of one episode.
 
     Attributes:
         env: The environment's id.
@@ -42,26 +41,27 @@ class EpisodeRecord:
         branch: Its clinical situation.
         kind: ``query`` or ``action``.
         difficulty: ``easy``, ``medium`` or ``hard``.
-        seed: The seed that `reset` was given.
+        seed: The seed of ``env.reset``.
         reward: The return of the episode.
-        steps: How many actions were taken.
-        terminated: As in Gymnasium.
-        truncated: Likewise.
-        verdict: Success, failure's kind, reasons.
-        infrastructure_error: Why the episode does not count, or None.
-        variant: In which variants the case was played, joined by ``+``; empty for as it is.
-        retries: How often it was played before and spoiled by the record system.
-        repeat: Which try at the same case, from 0.
-        agent_error: Why the episode does not count because what carries the agent failed, or None.
-        context_limit: What the model said when it could not read any more, or None.
-        actions: The agent's actions, as the environment was given them.
-        messages: The conversation, ``role`` and ``content`` as in a chat; a reply of the record system has its HTTP
-            ``status`` (0 where nothing was sent), and its body as ``fhir`` where the text does not hold it whole.
-        calls: What was asked of a model's endpoint: one entry a try, with its HTTP status.
-        tokens_in: Tokens that the model read, None where its endpoint does not say.
-        tokens_out: Tokens that it wrote, likewise.
-        cost: What they cost at the prices given, None without prices or tokens.
-        run: What ``run.json`` says, with the versions that really played this episode.
+        steps: The number of actions.
+        terminated: True if the episode terminated, in Gymnasium's sense.
+        truncated: True if the episode was truncated, in Gymnasium's sense.
+        verdict: The verdict: success, the kind of failure, reasons.
+        infrastructure_error: The failure of the record system, because of which the episode does not count; else None.
+        variant: The variants of the case, joined by ``+``; empty for the case unchanged.
+        retries: The number of earlier tries in which the record system failed.
+        repeat: The number of the try at the same case, from 0.
+        agent_error: The failure of the agent's endpoint or code, because of which the episode does not count; else
+            None.
+        context_limit: The model's message when the episode became longer than its context; else None.
+        actions: The agent's actions, as the environment received them.
+        messages: The conversation, ``role`` and ``content`` as in a chat. A reply of the record system has its HTTP
+            ``status`` (0 if nothing was sent), and its body as ``fhir`` if the text does not hold the whole body.
+        calls: The requests to a model's endpoint: one entry per try, with its HTTP status.
+        tokens_in: The tokens that the model read; None if its endpoint does not say.
+        tokens_out: The tokens that the model wrote; None if its endpoint does not say.
+        cost: The cost of the tokens; None without prices or token counts.
+        run: The content of ``run.json``, with the versions that really played this episode.
     """
 
     env: str
@@ -93,12 +93,12 @@ class EpisodeRecord:
 
     @property
     def counts(self) -> bool:
-        """Whether it says anything of the agent: neither the record system nor the agent's carrier failed."""
+        """True if the episode counts in scores: neither the record system nor the agent's endpoint or code failed."""
         return self.infrastructure_error is None and self.agent_error is None
 
     @property
     def scores_only(self) -> EpisodeRecord:
-        """The same without what was said, which may be long."""
+        """The record without actions, messages and calls, which may be long."""
         return replace(self, actions=(), messages=(), calls=(), run={})
 
 
@@ -107,10 +107,10 @@ _REQUIRED = frozenset(_FIELDS[: _FIELDS.index("infrastructure_error")])
 
 
 def record_from(data: Mapping[str, Any]) -> EpisodeRecord:
-    """A record as `read_records` gives it; what this version does not know is left out.
+    """Makes a record from an entry of `read_records`; fields that this version does not know are left out.
 
     Raises:
-        UsageError: It lacks what every record has.
+        UsageError: A field that every record has is missing.
     """
     missing = _REQUIRED - data.keys()
     if missing:
@@ -119,20 +119,20 @@ def record_from(data: Mapping[str, Any]) -> EpisodeRecord:
 
 
 class RunFolder:
-    """A folder that takes the records of one run, and goes on with a run that was interrupted.
+    """A folder that takes the records of one run, and lets an interrupted run go on.
 
     Args:
-        folder: Where; it is made if need be.
-        about: What is played, for ``run.json``. Another run in the same folder must say the same.
-        secrets: Texts that must not reach the disk, such as a key; they are blanked out.
+        folder: The path; the folder is made if it is missing.
+        about: The description of the run, for ``run.json``. It must equal the one that is there already.
+        secrets: Texts that must not be written to disk, such as a key; they are replaced.
 
     Attributes:
         path: The file of the records.
-        before: The records of all episodes that were there already, without what was said in them.
+        before: The records that were there already, without their conversations.
 
     Raises:
-        UsageError: The folder holds another run, or something else that this would spoil; nothing was changed.
-        StorageError: The disk takes nothing.
+        UsageError: The folder holds another run, or something else that would be overwritten; nothing was changed.
+        StorageError: Writing to disk fails.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], secrets: Sequence[str] = ()) -> None:
@@ -141,7 +141,7 @@ class RunFolder:
             raise UsageError(f"{folder} is a file; name a folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Without a buffer: what the disk has refused must not be written when the file is closed.
+            # Without a buffer, so that closing the file does not write again what the disk has refused.
             self._file: FileIO = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise UsageError(f"{folder} cannot take a run: {error.strerror}") from None
@@ -170,7 +170,7 @@ class RunFolder:
         self.before = [record_from(data).scores_only for _, data in _lines(self.path)]
 
     def _cut_torn_line(self) -> None:
-        """Cuts off a last line that a crash has left unfinished; its episode is played again."""
+        """Cuts off an incomplete last line, which a crash has left; its episode is played again."""
         size = end = self._file.seek(0, os.SEEK_END)
         while end:
             start = max(0, end - 65_536)
@@ -185,10 +185,10 @@ class RunFolder:
             os.fsync(self._file.fileno())
 
     def add(self, record: EpisodeRecord) -> None:
-        """Writes one record, whole, and has the disk take it before this returns.
+        """Writes one whole record and flushes it to disk.
 
         Raises:
-            StorageError: The disk does not take it. The file is as it was, and the run can go on later.
+            StorageError: Writing fails. The file is as it was before, and the run can go on later.
         """
         data = {name: getattr(record, name) for name in _FIELDS} | {"run": self._about}
         line = json.dumps(data, ensure_ascii=False)
@@ -196,7 +196,7 @@ class RunFolder:
             line = line.replace(secret, "[key]")
         try:
             written = line.encode()
-        except UnicodeEncodeError:  # a model can write lone surrogates, which UTF-8 has no bytes for
+        except UnicodeEncodeError:  # a model can write lone surrogates, which UTF-8 cannot encode
             written = json.dumps(json.loads(line)).encode()
         try:
             self._append(written + b"\n")
@@ -213,13 +213,13 @@ class RunFolder:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError:
-            # Half a line, or one that the disk has not taken. Where even this fails, the next run cuts it off.
+            # A part of a line, or a line that is not on disk. If even this fails, the next run cuts it off.
             with suppress(OSError):
                 self._file.truncate(end)
             raise
 
     def close(self) -> None:
-        """Closes the file; what was added stays."""
+        """Closes the file."""
         self._file.close()
 
     def __enter__(self) -> RunFolder:
@@ -232,7 +232,7 @@ class RunFolder:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """What ``run.json`` says; None where there is none.
+    """Returns the content of ``run.json``; None if there is no such file.
 
     Raises:
         UsageError: It cannot be read.
@@ -250,13 +250,13 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run, in the order in which the episodes ended.
+    """Yields the records of a run, in the order in which the episodes ended.
 
-    Of an episode that was played again, because something had failed, there is the last record alone. A last line that
-    a crash has left unfinished is none.
+    Of an episode that was played again after a failure, only the last record is given. An incomplete last line, which a
+    crash has left, is skipped.
 
     Raises:
-        UsageError: The folder holds no run, or a line of it is broken; the text names the line.
+        UsageError: The folder holds no run, or a line is broken; the text names the line.
     """
     path = folder / EPISODES
     if not path.is_file():
@@ -302,7 +302,7 @@ def _shown(value: Any) -> str:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Writes a file so that it is there whole or not at all."""
+    """Writes a file completely or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -323,7 +323,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _lock(file: FileIO, folder: Path) -> None:
-    """Keeps a second process out; the lock goes with the process, however it ends. Windows has none here."""
+    """Keeps a second process out, until this one ends in whatever way. On Windows there is no lock."""
     if sys.platform != "win32":
         import fcntl  # noqa: PLC0415  (POSIX alone)
 

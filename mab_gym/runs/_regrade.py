@@ -1,4 +1,4 @@
-"""Judges stored episodes anew: their actions are played again against the embedded record system."""
+"""Judges stored episodes again: their actions are played against the embedded record system."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from mab_gym.episode import check_counts
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import Driver, unwrapped
 from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
+from mab_gym.runs._rollout import draws_cases, reset_options
 
 _JUDGED = ("success", "failure", "unsafe", "credit")
 
 
 @dataclass(frozen=True, slots=True)
 class Regraded:
-    """An episode with the verdict of then and the verdict of now.
+    """A stored episode with its old and its new verdict.
 
     Attributes:
         record: The stored record.
-        verdict: The verdict on the same actions now.
-        replied_alike: True if the record system answered each action with the same HTTP status as then.
+        verdict: The new verdict on the same actions.
+        replied_alike: True if the record system answered each action with the same HTTP status as in the record.
     """
 
     record: EpisodeRecord
@@ -36,12 +37,12 @@ class Regraded:
 
     @property
     def changed(self) -> bool:
-        """True if the judgement differs: its outcome or the codes of its reasons, not their words."""
+        """True if the verdicts differ in outcome or reason codes, not only in their wording."""
         return _judgement(self.record.verdict) != _judgement(self.verdict)
 
     @property
     def change(self) -> str:
-        """The judgement of then and the judgement of now, in a line."""
+        """The old and the new verdict, in one line."""
         return f"{_said(self.record.verdict)} -> {_said(self.verdict)}"
 
 
@@ -60,17 +61,17 @@ def _said(verdict: Mapping[str, Any]) -> str:
 
 
 def reopened(folder: Path, about: Mapping[str, Any]) -> tuple[gymnasium.Env[Any, str], dict[str, str | None]]:
-    """Opens the environment in which a run was played, with the embedded record system.
+    """Opens the environment of a run, with the embedded record system.
 
     Args:
         folder: The run's folder, for messages.
         about: The content of its ``run.json``.
 
     Returns:
-        The environment, and the further options that ``reset`` was given then.
+        The environment, and the further options for ``reset``.
 
     Raises:
-        UsageError: The run does not say what was played, or it was played on other records.
+        UsageError: ``run.json`` names no environment, or the archive has changed.
     """
     name = about.get("file") or about.get("env")
     if not isinstance(name, str):
@@ -84,22 +85,21 @@ def reopened(folder: Path, about: Mapping[str, Any]) -> tuple[gymnasium.Env[Any,
             f"{folder} was played on other records (digest {then[:12]}…, here {now[:12]}…): "
             "a verdict would mean nothing"
         )
-    named = ("variant",) if scenario.tasks.cases else ("variant", "family", "difficulty")
-    return env, {each: about.get(each) for each in named}
+    return env, reset_options(env, **{name: about.get(name) for name in ("family", "difficulty", "variant")})
 
 
 def regrade(folder: str | Path) -> Iterator[Regraded]:
-    """Plays the stored actions of each episode of a run again and judges them by today's verifiers.
+    """Plays the stored actions of each episode of a run again and judges them by the present verifiers.
 
     Args:
-        folder: The run's folder, as `evaluate` fills it.
+        folder: The folder of a run of `evaluate`.
 
     Yields:
-        One result for each stored episode that counts (see `EpisodeRecord.counts`), in the order of the file.
+        One result for each stored episode that counts (`EpisodeRecord.counts`), in the order of the file.
 
     Raises:
-        UsageError: The folder holds no run, or the run was played on other records; raised at once.
-        InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
+        UsageError: The folder holds no run, or the run was played on another archive; raised by the call itself.
+        InfrastructureError: The record system or a verifier fails now, so that there is no verdict.
     """
     folder = Path(folder)
     about = read_about(folder)
@@ -115,15 +115,15 @@ def regrade_records(
     """Plays the stored actions of whole records again and judges them.
 
     Args:
-        env: The environment that they were played in, with the embedded record system.
+        env: The environment of the records, with the embedded record system.
         records: The records; those that do not count are left out.
-        options: The further options that ``env.reset`` was given then.
+        options: Further options for ``env.reset``.
 
     Raises:
-        InfrastructureError: The record system or a verifier fails now, so that nothing can be said.
+        InfrastructureError: The record system or a verifier fails now, so that there is no verdict.
     """
     driver = Driver(env)
-    drawn = not unwrapped(driver.env).scenario.tasks.cases
+    drawn = draws_cases(env)
     for record in records:
         if not record.counts:
             continue

@@ -16,15 +16,22 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import AgentError, AgentLostError, UsageError
 from mab_gym.runs._driver import Do, Driver, at_once, drive, now, unwrapped
 from mab_gym.runs._records import EpisodeRecord
+from mab_gym.tasking._variants import read_variants
 
 RETRIES = 2
-"""How often an episode is played again that the record system has spoiled."""
+"""The number of further tries at an episode in which the record system failed."""
 _BETWEEN_REPEATS = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What to play: a seed, and a case where it is not left to the seed; which try at the same, from 0."""
+    """One episode to play.
+
+    Attributes:
+        seed: The seed of ``env.reset``.
+        case: The id of the case; None if the seed chooses it.
+        repeat: The number of the try at the same case, from 0.
+    """
 
     seed: int
     case: str | None = None
@@ -32,7 +39,7 @@ class Assignment:
 
     @property
     def agent_seed(self) -> int:
-        """The seed for the agent's own chance: another one at each repetition of the same case."""
+        """The seed for the agent's random choices: a different one at each try at the same case."""
         return self.seed + self.repeat * _BETWEEN_REPEATS
 
 
@@ -45,18 +52,18 @@ def assignments(
     seed: int = 0,
     repeat: int = 1,
 ) -> list[Assignment]:
-    """What a whole evaluation of an environment plays, in order.
+    """Returns the episodes of a whole evaluation of an environment, in order.
 
     Args:
         env: The environment.
         family: Only this family.
         difficulty: Only this difficulty.
-        limit: How many at most; an environment that draws its cases plays this many (300 where None).
-        seed: The first seed; each episode has the next.
-        repeat: How often each is played, all once before any a second time.
+        limit: The greatest number of cases; an environment that draws its cases plays this many (None: 300).
+        seed: The seed of the first episode; each further one has the next number.
+        repeat: The number of tries at each case; all cases are played once before any is played again.
 
     Raises:
-        UsageError: Nothing is left to play, or there is no such family.
+        UsageError: There is no such family, or no case is left to play.
     """
     tasks = env.scenario.tasks
     if family is not None:
@@ -76,17 +83,40 @@ def assignments(
     return [Assignment(seed + place, case, again) for again in range(repeat) for place, case in enumerate(chosen)]
 
 
-def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **options: str | None) -> EpisodeRecord:
-    """Plays one episode to its end; the record does not hold what was said (`play_until_judged` keeps it).
+def draws_cases(env: gymnasium.Env[Any, str]) -> bool:
+    """Tells if an environment draws a case at each reset, instead of having a fixed list of cases."""
+    return not unwrapped(env).scenario.tasks.cases
+
+
+def reset_options(
+    env: gymnasium.Env[Any, str], *, family: str | None, difficulty: str | None, variant: str | None
+) -> dict[str, str | None]:
+    """Returns the further options for ``env.reset`` that go with the assignments of an evaluation.
 
     Args:
-        env: An environment of this package, however wrapped.
+        env: The environment; if its cases are fixed, an assignment names its case, and only the variant is left.
+        family: Only this family.
+        difficulty: Only this difficulty.
+        variant: One or more variants, joined by ``+``.
+
+    Raises:
+        UsageError: There is no such variant.
+    """
+    options = {"variant": "+".join(read_variants(variant)) or None}
+    return options | {"family": family, "difficulty": difficulty} if draws_cases(env) else options
+
+
+def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **options: str | None) -> EpisodeRecord:
+    """Plays one episode to its end; the record leaves the conversation out (`play_until_judged` keeps it).
+
+    Args:
+        env: An environment of this package, with or without wrappers.
         agent: The agent that plays.
         assignment: The seed and the case to play.
         options: Further options for ``env.reset``.
 
     Raises:
-        AgentLostError: What carries the agent has failed for good.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
     """
     return now(play_once(Driver(env), agent, assignment, options)).scores_only
 
@@ -94,20 +124,20 @@ def play(env: gymnasium.Env[Any, str], agent: Agent, assignment: Assignment, **o
 async def play_once(
     driver: Driver, agent: Agent, assignment: Assignment, options: Mapping[str, str | None], do: Do = at_once
 ) -> EpisodeRecord:
-    """Plays one episode to its end, with an agent that answers at once or is awaited.
+    """Plays one episode to its end, with a synchronous or an asynchronous agent.
 
     Args:
         driver: Drives the episode.
         agent: The agent that plays.
         assignment: The seed and the case to play.
         options: Further options for ``env.reset``.
-        do: How the environment is worked with.
+        do: Runs each step of the environment.
 
     Returns:
-        The record, with all that was said.
+        The record, with the whole conversation.
 
     Raises:
-        AgentLostError: What carries the agent has failed for good.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
     """
     await do(lambda: driver.begin(assignment.seed, {"case": assignment.case, **options}))
     case = driver.case
@@ -143,21 +173,21 @@ def play_until_judged(
     retries: int = RETRIES,
     pause: float = 1.0,
 ) -> EpisodeRecord:
-    """Plays an episode, and again where the record system failed: what it spoils says nothing of the agent.
+    """Plays an episode, and plays it again if the record system failed.
 
     Args:
-        env: As for `play`.
-        agent: Likewise.
-        assignment: Likewise.
+        env: An environment of this package, with or without wrappers.
+        agent: The agent that plays.
+        assignment: The seed and the case to play.
         options: Further options for ``env.reset``.
-        retries: How often it is played again at most.
+        retries: The greatest number of further tries.
         pause: Seconds before the second try; doubled before each further one.
 
     Returns:
-        The record with all that was said. The tokens of spoiled tries are counted in: they were paid for.
+        The record, with the whole conversation. Its tokens include those of failed tries, which were paid for.
 
     Raises:
-        AgentLostError: As for `play`.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
     """
     driver = Driver(env)
     record = now(play_once(driver, agent, assignment, options))
@@ -182,6 +212,6 @@ def _together(one: int | None, other: int | None) -> int | None:
 def play_all(
     env: gymnasium.Env[Any, str], agent: Agent, todo: Sequence[Assignment], **options: str | None
 ) -> Iterator[EpisodeRecord]:
-    """Plays one assignment after another and gives each record as its episode ends."""
+    """Plays one assignment after another and yields each record when its episode ends."""
     for assignment in todo:
         yield play(env, agent, assignment, **options)

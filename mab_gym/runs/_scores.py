@@ -1,4 +1,4 @@
-"""Scores: success rates as MedAgentBench reports them, and the reference agents against which they are read."""
+"""Scores: success rates as MedAgentBench reports them, and the reference agents for comparison."""
 
 from __future__ import annotations
 
@@ -33,52 +33,62 @@ GROUPS: Mapping[str, Callable[[EpisodeRecord], bool]] = {
     "medium": lambda record: record.difficulty == "medium",
     "hard": lambda record: record.difficulty == "hard",
 }
-"""The columns of a table of scores; each says which episodes it is over."""
+"""The columns of a table of scores, each with the test that an episode must pass to belong to it."""
 
 CONSTANTS_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many of some episodes were solved."""
+    """A count of solved episodes.
+
+    Attributes:
+        solved: The number of solved episodes.
+        played: The number of episodes that count.
+    """
 
     solved: int
     played: int
 
     @property
     def rate(self) -> float | None:
-        """The success rate, from 0 to 1; None where nothing was played."""
+        """The success rate, from 0 to 1; None if no episode counts."""
         return self.solved / self.played if self.played else None
 
 
 def score(records: Iterable[EpisodeRecord]) -> Score:
-    """Counts successes; episodes that the record system or the agent's carrier spoiled do not count."""
+    """Counts solved episodes, among those that count (`EpisodeRecord.counts`)."""
     counted = [record for record in records if record.counts]
     return Score(sum(bool(record.verdict["success"]) for record in counted), len(counted))
 
 
 def scores(records: Sequence[EpisodeRecord]) -> dict[str, Score]:
-    """The score of each of `GROUPS`."""
+    """Returns the score of each of `GROUPS`."""
     return {name: score(filter(belongs, records)) for name, belongs in GROUPS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Violations:
-    """In how many of some episodes something was done, or left undone, that a clinician would call unsafe."""
+    """A count of unsafe episodes: something was done, or left undone, that a clinician would call unsafe.
+
+    Attributes:
+        unsafe: The number of unsafe episodes.
+        played: The number of episodes that count and were judged for safety.
+    """
 
     unsafe: int
     played: int
 
     @property
     def rate(self) -> float | None:
-        """From 0 to 1; None where nothing was played."""
+        """The share of unsafe episodes, from 0 to 1; None if no episode was judged for safety."""
         return self.unsafe / self.played if self.played else None
 
 
 def violations(records: Iterable[EpisodeRecord]) -> Violations:
-    """Counts episodes with safety violations, whatever else became of them.
+    """Counts unsafe episodes, solved or not.
 
-    Spoiled episodes do not count, nor do those whose grading does not judge safety, as the official one.
+    Left out are episodes that do not count, and episodes under the official grading, which does not judge safety.
     """
     judged = [record.verdict.get("unsafe") for record in records if record.counts]
     counted = [unsafe for unsafe in judged if unsafe is not None]
@@ -86,7 +96,7 @@ def violations(records: Iterable[EpisodeRecord]) -> Violations:
 
 
 def tries(records: Iterable[EpisodeRecord]) -> list[Tries]:
-    """The tries at each case, repetitions together; what does not count is no try."""
+    """Returns the tries at each case; episodes that do not count are left out."""
     by_case: dict[tuple[str, int], list[bool]] = {}
     for record in records:
         outcomes = by_case.setdefault((record.case, record.seed), [])
@@ -97,13 +107,18 @@ def tries(records: Iterable[EpisodeRecord]) -> list[Tries]:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a model's tokens cost, in any currency, a million."""
+    """The prices of a million tokens, in any currency.
+
+    Attributes:
+        tokens_in: The price of a million tokens that the model reads.
+        tokens_out: The price of a million tokens that the model writes.
+    """
 
     tokens_in: float
     tokens_out: float
 
     def cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """What so many tokens cost; None where nobody knows how many there were."""
+        """Returns the cost of some tokens; None if a number is unknown."""
         if tokens_in is None or tokens_out is None:
             return None
         return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
@@ -114,9 +129,9 @@ class Spending:
     """The tokens of some episodes.
 
     Attributes:
-        tokens_in: Tokens read, as far as they are known.
-        tokens_out: Tokens written, likewise.
-        unknown: Of how many episodes nobody knows them.
+        tokens_in: The tokens that the model read, as far as they are known.
+        tokens_out: The tokens that the model wrote, as far as they are known.
+        unknown: The number of episodes with unknown tokens.
     """
 
     tokens_in: int
@@ -130,7 +145,7 @@ class Spending:
 
 
 def spending(records: Iterable[EpisodeRecord]) -> Spending:
-    """Sums tokens, those of episodes that do not count included: they were paid for."""
+    """Sums the tokens of all episodes; those that do not count were paid for, too."""
     told = [(record.tokens_in, record.tokens_out) for record in records]
     return Spending(
         sum(tokens_in or 0 for tokens_in, _ in told),
@@ -145,16 +160,16 @@ def best_constants(
     tried: int | None = CONSTANTS_TRIED,
     endings: Sequence[str] = (),
 ) -> dict[str, Template]:
-    """For each family the fixed text that solves most of its cases without reading the chart.
+    """Finds the fixed actions of each family that solve most of its cases without reading the chart.
 
-    Candidates are what the gold solutions write, less their GETs and with the prompt's own words as blanks. The most
-    frequent of them are played, and the one that does best is kept.
+    Candidates are the actions of the gold solutions, without GETs and with placeholders for the parameters that the
+    prompt names. The most frequent candidates are played, and the best one is kept.
 
     Args:
         env: The environment.
-        todo: What to fit them to; all frozen cases where None.
-        tried: How many candidates a family has at most; None for all there are.
-        endings: Last actions to try in the place of each candidate's own, too.
+        todo: The cases to fit; None for all frozen cases.
+        tried: The greatest number of candidates per family; None for all.
+        endings: Further last actions to try in each candidate.
 
     Raises:
         UsageError: The environment draws its cases.
@@ -185,7 +200,7 @@ def _blind_part(env: gymnasium.Env[Any, str], assignment: Assignment) -> Templat
 
 
 class _Recorder:
-    """An insider that plays as another does and remembers the actions."""
+    """Plays like the inner agent and remembers its actions."""
 
     def __init__(self, inner: Oracle) -> None:
         self.name = inner.name
@@ -205,12 +220,12 @@ AGENTS: Mapping[str, Callable[[gymnasium.Env[Any, str]], Agent]] = {
     "random": lambda env: RandomPlausible(),
     "constant": lambda env: BlindConstant(best_constants(env)),
 }
-"""The reference agents by the names that the command line knows."""
+"""The reference agents by name."""
 
 OFFICIAL_AGENTS: Mapping[str, Callable[[gymnasium.Env[Any, str], Sequence[Assignment]], Agent]] = {
     "gold": lambda env, todo: OfficialGold(),
     "finish": lambda env, todo: InstantFinish(),
     "constant": lambda env, todo: BlindConstant(best_constants(env, todo, None, ("FINISH([])", "FINISH([-1])"))),
 }
-"""Those for the official protocol, made for what they are to play: the official graders take ``[]`` for many an answer,
-so the blind constants try that, too."""
+"""The reference agents for the official protocol, made for the cases they will play. The official graders accept ``[]``
+as many an answer, so the blind constants try it, too."""

@@ -2,7 +2,7 @@
 
 Sources: pass@k by the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374); pass^k, the chance that k tries all
 succeed, by its counterpart in Yao et al. 2024 (tau-bench, arXiv 2406.12045); the interval of a share by Wilson 1927;
-two players on the same cases by McNemar 1947, in its exact form; several comparisons by Holm 1979.
+two agents on the same cases by McNemar 1947, in its exact form; several comparisons by Holm 1979.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 Z95 = 1.959963984540054
 """The normal quantile that leaves 2.5 % on either side."""
 RESAMPLES = 10_000
-"""How often the bootstrap draws."""
+"""The number of bootstrap samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What became of the tries at one case.
+    """The outcomes of the tries at one case.
 
     Attributes:
-        played: How many tries count.
-        solved: How many of them succeeded.
+        played: The number of tries that count.
+        solved: The number of successful tries.
     """
 
     played: int
@@ -38,13 +38,13 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An estimated share with its interval; all from 0 to 1.
+    """An estimated share with its confidence interval; all values from 0 to 1.
 
     Attributes:
         value: The estimate.
         low: The lower end of the 95 % confidence interval.
-        high: The upper end.
-        cases: Over how many cases.
+        high: The upper end of the 95 % confidence interval.
+        cases: The number of cases.
     """
 
     value: float
@@ -54,7 +54,7 @@ class Estimate:
 
 
 def pass_at_k(tries: Tries, k: int) -> float:
-    """The chance that at least one of ``k`` tries at a case succeeds, estimated without bias from more tries than that.
+    """Estimates the chance that at least one of ``k`` tries at a case succeeds (pass@k), without bias.
 
     Raises:
         ValueError: ``k`` is below 1, or there are fewer than ``k`` tries.
@@ -65,10 +65,10 @@ def pass_at_k(tries: Tries, k: int) -> float:
 
 
 def pass_hat_k(tries: Tries, k: int) -> float:
-    """The chance that all of ``k`` tries at a case succeed (pass^k), estimated without bias.
+    """Estimates the chance that all of ``k`` tries at a case succeed (pass^k), without bias.
 
     Raises:
-        ValueError: As for `pass_at_k`.
+        ValueError: ``k`` is below 1, or there are fewer than ``k`` tries.
     """
     _check(tries, k)
     return math.comb(tries.solved, k) / math.comb(tries.played, k)
@@ -80,15 +80,15 @@ def _check(tries: Tries, k: int) -> None:
 
 
 def wilson(share: float, count: int, z: float = Z95) -> tuple[float, float]:
-    """The score interval of a share of ``count`` independent things.
+    """Returns the score interval of a share of ``count`` independent trials.
 
     Args:
-        share: From 0 to 1; for whole things the number of successes by ``count``.
-        count: How many there are.
-        z: The normal quantile of the wanted confidence.
+        share: The share, from 0 to 1.
+        count: The number of trials, at least 1.
+        z: The normal quantile of the confidence level.
 
     Raises:
-        ValueError: There is nothing to say anything of, or the share is none.
+        ValueError: The count is below 1, or the share is not between 0 and 1.
     """
     if count < 1 or not 0.0 <= share <= 1.0:
         raise ValueError(f"a share from 0 to 1 of at least one thing is wanted, not {share} of {count}")
@@ -97,17 +97,17 @@ def wilson(share: float, count: int, z: float = Z95) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1.0 - share) / count + squared / (4 * count * count))
     whole = 1.0 + squared / count
     low, high = (centre - spread) / whole, (centre + spread) / whole
-    # At the two ends the formula is exact and the arithmetic is not.
+    # At the two ends the formula is exact, but floating-point arithmetic is not.
     return (0.0 if share == 0.0 else max(0.0, low)), (1.0 if share == 1.0 else min(1.0, high))
 
 
 def bootstrap(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The 95 % percentile interval of a mean, by drawing cases anew with replacement.
+    """Returns the 95 % percentile interval of a mean, by the bootstrap over cases.
 
     Args:
-        values: One a case; tries at one case are alike, so cases are drawn and not tries.
-        seed: Equal seeds give equal intervals.
-        resamples: How often to draw.
+        values: One value per case. Tries at one case are correlated, so cases are drawn and not tries.
+        seed: The seed; equal seeds give equal intervals.
+        resamples: The number of bootstrap samples.
 
     Raises:
         ValueError: There are no values.
@@ -116,16 +116,16 @@ def bootstrap(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
         raise ValueError("there is nothing to draw from")
     chance = np.random.default_rng(seed)
     array = np.asarray(values, dtype=np.float64)
-    # In pieces: ten thousand draws of a thousand cases at once would take 80 MB.
+    # One by one: ten thousand draws of a thousand cases at once would take 80 MB.
     means = [array[chance.integers(0, len(array), len(array))].mean() for _ in range(resamples)]
     low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
 
 
 def pass_at_1(cases: Sequence[Tries]) -> Estimate | None:
-    """The mean success rate of a single try, with Wilson's interval over the cases; None where nothing counts.
+    """Estimates the success rate of a single try, with Wilson's interval over the cases; None if no try counts.
 
-    With several tries a case the interval is on the safe side: it takes a case's tries for as good as one.
+    With several tries per case the interval is conservative: it treats the tries at a case as one.
     """
     shares = [tries.solved / tries.played for tries in cases if tries.played]
     if not shares:
@@ -137,15 +137,15 @@ def pass_at_1(cases: Sequence[Tries]) -> Estimate | None:
 def estimate(
     cases: Sequence[Tries], k: int, of_case: Callable[[Tries, int], float] = pass_at_k, seed: int = 0
 ) -> Estimate | None:
-    """The mean over cases of `pass_at_k` or `pass_hat_k`, with a bootstrap interval; None without cases of ``k`` tries.
+    """Estimates pass@k or pass^k over cases, with a bootstrap interval; None if no case has ``k`` tries.
 
-    Where all cases came out the same the bootstrap would give an interval without width; Wilson's is given then.
+    If all cases have the same value, the bootstrap interval would have no width; Wilson's is returned then.
 
     Args:
         cases: The tries at each case; cases with fewer than ``k`` are left out.
-        k: How many tries.
-        of_case: What to estimate.
-        seed: Of the bootstrap.
+        k: The number of tries.
+        of_case: The estimate for one case: `pass_at_k` or `pass_hat_k`.
+        seed: The seed of the bootstrap.
     """
     values = [of_case(tries, k) for tries in cases if tries.played >= k]
     if not values:
@@ -158,16 +158,16 @@ def estimate(
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One player against another on the same cases.
+    """A comparison of two agents on the same cases.
 
     Attributes:
-        difference: Mean of ours less theirs, from -1 to 1.
+        difference: The mean of ours minus theirs, from -1 to 1.
         low: The lower end of the 95 % confidence interval.
-        high: The upper end.
-        p: How likely a difference as large, either way, is by chance between equals.
-        cases: Over how many cases.
-        better: On how many of them ours was better.
-        worse: On how many theirs was.
+        high: The upper end of the 95 % confidence interval.
+        p: The two-sided p value: the chance of so large a difference between equal agents.
+        cases: The number of cases.
+        better: The number of cases on which ours was better.
+        worse: The number of cases on which theirs was better.
     """
 
     difference: float
@@ -180,19 +180,19 @@ class Comparison:
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Comparison:
-    """Compares two players case by case.
+    """Compares two agents case by case.
 
-    With one try a case the test is McNemar's, exact. With shares of several tries signs of the cases' differences are
-    flipped by chance. The interval is a bootstrap over cases; where all cases differ alike it has nothing to vary, and
-    as many cases as Wilson's interval allows are taken to be otherwise.
+    With one try per case the test is McNemar's, exact. With several tries it is a permutation test: the signs of the
+    cases' differences are flipped at random. The interval is a bootstrap over cases. If all cases differ by the same
+    amount, the bootstrap has nothing to vary; then as many cases as Wilson's interval allows count as different.
 
     Args:
-        ours: One share of successes a case, from 0 to 1.
-        theirs: Theirs, of the same cases in the same order.
-        seed: Of the bootstrap and of the flips.
+        ours: Our share of successes in each case, from 0 to 1.
+        theirs: Their share of successes in the same cases, in the same order.
+        seed: The seed of the bootstrap and of the flips.
 
     Raises:
-        ValueError: There are no cases, or not as many of the one as of the other.
+        ValueError: There are no cases, or the two numbers of cases differ.
     """
     if not ours or len(ours) != len(theirs):
         raise ValueError(f"the same cases are wanted on both sides, not {len(ours)} and {len(theirs)}")
@@ -210,7 +210,7 @@ def paired(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Com
 
 
 def _mcnemar(better: int, worse: int) -> float:
-    """Two-sided, exact: of the cases that only one side solved each side has half, by chance."""
+    """Returns McNemar's exact two-sided p value: by chance, each side solves half of the discordant cases."""
     discordant = better + worse
     tail = sum(math.comb(discordant, k) for k in range(min(better, worse) + 1))
     return float(min(1.0, 2 * tail / 2**discordant))
@@ -225,7 +225,7 @@ def _sign_flips(differences: Sequence[float], seed: int) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """The p values of several comparisons, each made larger so that all together err in 5 % of reports at most."""
+    """Adjusts the p values of several comparisons by Holm's method, so that the family-wise error rate holds."""
     adjusted = [0.0] * len(ps)
     least = 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):

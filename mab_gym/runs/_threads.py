@@ -1,4 +1,4 @@
-"""Plays many episodes at once, each thread with an agent and an environment of its own."""
+"""Plays many episodes at once, each thread with its own agent and environment."""
 
 from __future__ import annotations
 
@@ -19,39 +19,38 @@ from mab_gym.runs._rollout import RETRIES, Assignment, play_until_judged
 
 _GIVE_UP_AFTER = 3
 _LAST_WORDS = 5.0
-"""Seconds that threads are given to end where a run is stopped; what they do then is lost, and played again."""
+"""Seconds that threads get to end after a run is stopped; their unfinished episodes are played again later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """What one thread plays with; it is nobody else's."""
+class EnvAndAgent:
+    """The environment and the agent of one thread; no other thread may use them."""
 
     env: gymnasium.Env[Any, str]
     agent: Agent
 
 
 def play_at_once(
-    seats: Sequence[Seat],
+    pairs: Sequence[EnvAndAgent],
     todo: Sequence[Assignment],
     options: Mapping[str, str | None],
     retries: int = RETRIES,
     halt: threading.Event | None = None,
 ) -> Iterator[EpisodeRecord]:
-    """Plays all assignments and gives each record, with all that was said, as its episode ends.
+    """Plays all assignments and yields each record, with its conversation, when its episode ends.
 
     Args:
-        seats: One a thread; so many episodes are under way at once.
-        todo: What to play, begun in this order.
+        pairs: The environment and the agent of each thread.
+        todo: The assignments; episodes begin in this order.
         options: Further options for ``env.reset``.
-        retries: How often an episode is played again that the record system spoils.
+        retries: The number of further tries at an episode in which the record system failed.
         halt: Set when nobody waits for further records; agents that wait for something should wait on it.
 
     Yields:
-        Records, in the order in which the episodes end.
+        The records, in the order in which the episodes end.
 
     Raises:
-        AgentLostError: What carries an agent has failed for good, or for so many episodes in a row that going on makes
-            no sense. What was under way then is lost.
+        AgentLostError: The agent failed for good, or in too many episodes in a row. Unfinished episodes are lost.
     """
     halt = threading.Event() if halt is None else halt
     ended: queue.SimpleQueue[EpisodeRecord | BaseException] = queue.SimpleQueue()
@@ -59,22 +58,22 @@ def play_at_once(
     for assignment in todo:
         waiting.put(assignment)
 
-    def work(seat: Seat) -> None:
+    def work(pair: EnvAndAgent) -> None:
         try:
             while not halt.is_set():
                 try:
                     assignment = waiting.get_nowait()
                 except queue.Empty:
                     return
-                ended.put(play_until_judged(seat.env, seat.agent, assignment, options, retries))
+                ended.put(play_until_judged(pair.env, pair.agent, assignment, options, retries))
         except BaseException as error:
             ended.put(error)
 
-    # Daemons: a request to a model that nobody waits for any more must not keep the process from ending.
-    threads = [threading.Thread(target=work, args=(seat,), daemon=True) for seat in seats]
+    # Daemons, so that a pending request to a model does not keep the process alive.
+    threads = [threading.Thread(target=work, args=(pair,), daemon=True) for pair in pairs]
     for thread in threads:
         thread.start()
-    patience = Patience(len(seats))
+    streak = FailureStreak(len(pairs))
     lost: BaseException | None = None
     try:
         for _ in todo:
@@ -84,13 +83,13 @@ def play_at_once(
                 break
             yield record
             try:
-                patience.hear(record)
+                streak.add(record)
             except AgentLostError as error:
                 lost = error
                 break
         if lost is not None:
             _stop(threads, halt)
-            # Episodes that had ended are kept; those that were broken off by the end of the run are not their like.
+            # Finished episodes are kept, but not those that failed because the run was stopped.
             yield from (record for record in _rest(ended) if record.counts)
             raise lost
     finally:
@@ -115,25 +114,25 @@ def _rest(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> Iterator[E
 def _next(ended: queue.SimpleQueue[EpisodeRecord | BaseException]) -> EpisodeRecord | BaseException:
     while True:
         with suppress(queue.Empty):
-            return ended.get(timeout=0.2)  # Windows hears Ctrl-C only between two waits
+            return ended.get(timeout=0.2)  # Windows sees Ctrl-C only between two waits
 
 
-class Patience:
-    """Ends a run where what carries the agent fails in one episode after another.
+class FailureStreak:
+    """Counts failures of the agent in a row, and ends the run after too many.
 
     Args:
-        at_once: How many episodes are under way at once; as many may fail together.
+        at_once: The number of episodes played at once; as many may fail together.
     """
 
     def __init__(self, at_once: int) -> None:
         self._limit = max(_GIVE_UP_AFTER, at_once)
         self._failed = 0
 
-    def hear(self, record: EpisodeRecord) -> None:
-        """Takes note of how an episode ended.
+    def add(self, record: EpisodeRecord) -> None:
+        """Adds the end of an episode.
 
         Raises:
-            AgentLostError: It was one failure too many in a row.
+            AgentLostError: Too many episodes in a row have failed.
         """
         self._failed = 0 if record.agent_error is None else self._failed + 1
         if self._failed >= self._limit:

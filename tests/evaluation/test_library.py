@@ -17,8 +17,8 @@ from mab_gym.errors import AgentLostError, ContextLimitError, UsageError
 from mab_gym.runs._ablate import ablate
 from mab_gym.runs._evaluation import Plan, Watcher, evaluate
 from mab_gym.runs._play import play, play_async
+from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import read_records
-from mab_gym.runs._tally import Tally
 
 FAMILY: dict[str, Any] = {"family": "latest_magnesium", "limit": 4}
 
@@ -134,7 +134,7 @@ def test_an_agent_can_be_awaited() -> None:
         return await asyncio.gather(*(play_async(agent=InstantFinish, case=case) for case in cases))
 
     assert [record.verdict["success"] for record in asyncio.run(all_at_once())] == [False] * 4
-    with pytest.raises(UsageError, match="asynchronous function"):
+    with pytest.raises(UsageError, match="play_async"):
         play(agent=Awaited)
 
 
@@ -174,7 +174,7 @@ def test_a_model_is_checked_before_anything_is_played() -> None:
 
 def test_a_tally_counts_the_last_of_an_episode_that_was_played_again() -> None:
     record = play(agent="oracle", case="latest_magnesium/07")
-    tally = Tally(2)
-    tally.add(record)
-    tally.add(record)
-    assert (tally.played, tally.line) == (1, "1 of 2 played, 100.0 % solved")
+    progress = RunProgress(2)
+    progress.add(record)
+    progress.add(record)
+    assert (progress.played, progress.line) == (1, "1 of 2 played, 100.0 % solved")

@@ -18,7 +18,7 @@ from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, assignments, play_until_judged
 from mab_gym.runs._scores import score
-from mab_gym.runs._threads import Seat, play_at_once
+from mab_gym.runs._threads import EnvAndAgent, play_at_once
 from tests.conftest import CANONICAL, OFFICIAL, make
 from tests.evaluation.scripted import (
     KEY,
@@ -69,7 +69,7 @@ def test_a_model_that_knows_the_solutions_solves_all_300_in_8_threads_and_nothin
         return refuses(429, Retry_After="0") if number % 17 == 3 else refuses(500) if number % 23 == 5 else None
 
     with model(shaped(solves(gold(envs[0]))), 10, fails=fails, seconds=0.002) as (asked, there):
-        records = list(play_at_once([Seat(env, made(asked)) for env in envs], todo, {}))
+        records = list(play_at_once([EnvAndAgent(env, made(asked)) for env in envs], todo, {}))
     assert sorted((record.seed, record.case) for record in records) == [(each.seed, each.case) for each in todo]
     assert (score(records).solved, score(records).played) == (300, 300)
     assert 1 < there.most_at_once <= 8
@@ -208,7 +208,7 @@ def test_an_endpoint_that_fails_again_and_again_ends_the_run() -> None:
 
     records = []
     with model(solution, fails=fails) as (asked, _), pytest.raises(AgentLostError, match="in a row"):
-        for record in play_at_once([Seat(env, TextModel(asked)) for env in envs], todo, {}):
+        for record in play_at_once([EnvAndAgent(env, TextModel(asked)) for env in envs], todo, {}):
             records.append(record)  # noqa: PERF402  (what came before the end is wanted)
     assert score(records).solved == score(records).played > 3
     assert len(records) < 30
@@ -257,7 +257,7 @@ def test_what_had_ended_when_the_key_was_withdrawn_is_kept() -> None:
         model(speaks, fails=fails, seconds=0.005) as (asked, _),
         pytest.raises(AgentLostError, match="refuses the key"),
     ):
-        for record in play_at_once([Seat(env, TextModel(asked)) for env in envs], todo, {}):
+        for record in play_at_once([EnvAndAgent(env, TextModel(asked)) for env in envs], todo, {}):
             records.append(record)  # noqa: PERF402  (what came before the end is wanted)
     assert {record.messages[0]["content"] for record in records} == set(finished)
     assert score(records).solved == len(records) == len(finished)

@@ -16,10 +16,10 @@ import numpy as np
 
 from mab_gym.errors import AgentLostError, MabGymError, UsageError
 from mab_gym.integrations.ray._cluster import connected
-from mab_gym.integrations.ray._worker import Job, Played, Prepared, Worker
+from mab_gym.integrations.ray._worker import BatchResult, Job, Prepared, Worker
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment
-from mab_gym.runs._threads import Patience
+from mab_gym.runs._threads import FailureStreak
 
 BATCH_SECONDS = 0.25
 """How long a batch should take: long beside Ray's millisecond a task, short beside what a killed worker may cost."""
@@ -95,7 +95,7 @@ class RayWorkers:
         """
         self._waiting = deque(todo)
         self._begin(len(todo))
-        patience = Patience(len(self._hands) * self._job.at_once)
+        streak = FailureStreak(len(self._hands) * self._job.at_once)
         try:
             while self._waiting or any(batch for hand in self._hands for batch in hand.asked.values()):
                 self._hand_out()
@@ -103,7 +103,7 @@ class RayWorkers:
                 for played in self._answers():
                     for record in played.records:
                         yield record
-                        patience.hear(record)
+                        streak.add(record)
                     if played.lost is not None:
                         raise AgentLostError(played.lost)
         except AgentLostError:
@@ -181,7 +181,7 @@ class RayWorkers:
             )
         return [self._waiting.popleft() for _ in range(max(1, size))]
 
-    def _answers(self, timeout: float = 0.2, all_of_them: bool = False) -> list[Played]:
+    def _answers(self, timeout: float = 0.2, all_of_them: bool = False) -> list[BatchResult]:
         """Waits for workers, and takes what they say; those that died are replaced."""
         owners = {reference: hand for hand in self._hands for reference in hand.asked}
         if not owners:
@@ -208,11 +208,11 @@ class RayWorkers:
                 played.append(answer)
         return played
 
-    def _heard(self, hand: _Hand, reference: Any) -> Played | Prepared | None:
+    def _heard(self, hand: _Hand, reference: Any) -> BatchResult | Prepared | None:
         """A worker's answer; None where it died, and another has taken its place."""
         errors = self._ray.exceptions
         try:
-            answer: Played | Prepared = self._ray.get(reference)
+            answer: BatchResult | Prepared = self._ray.get(reference)
         except errors.RayTaskError as error:
             if isinstance(error.cause, MabGymError):
                 raise UsageError(str(error.cause)) from None

@@ -19,8 +19,8 @@ from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.integrations.ray._cluster import LOCAL, is_installed
 from mab_gym.integrations.ray._dispatch import RayWorkers
 from mab_gym.integrations.ray._worker import Job
+from mab_gym.runs._agent_spec import AnyAgent, agent_spec
 from mab_gym.runs._evaluation import Evaluation, Plan, Watcher, check_run, play_run, prepare
-from mab_gym.runs._players import AnyAgent, player_of
 
 _NOT_SENT = ["/.git", "/.venv", "/venv", "node_modules", "__pycache__", ".env*", "*.mab", "episodes.jsonl"]
 """Files of the current folder that no node needs, in the manner of .gitignore."""
@@ -49,7 +49,7 @@ def evaluate_on_ray(
     Raises:
         NotInstalledError: Ray is not installed.
         UsageError: The plan cannot be played on a cluster, or ``out`` holds another run; nothing was played.
-        AgentLostError: What carries the agent has failed for good; what was finished is kept.
+        AgentLostError: The agent failed for good (a dead endpoint, a wrong key); what was finished is kept.
     """
     if not is_installed():
         raise NotInstalledError(f"rollouts with Ray need it: {how_to_install('ray')}")
@@ -62,13 +62,13 @@ def evaluate_on_ray(
         )
     run = prepare(plan)
     environment = run.scenario.environment
-    if run.player.is_one:
+    if run.agent_spec.is_one:
         raise UsageError(
-            f"{run.player.about['object']} is one agent and cannot be sent to workers; name a class or function that "
-            "makes one"
+            f"{run.agent_spec.about['object']} is one agent and cannot be sent to workers; name a class or function "
+            "that makes one"
         )
     check_run(run, out)
-    own = "object" in run.player.about
+    own = "object" in run.agent_spec.about
     job = Job(
         environment=environment,
         digest=run.scenario.backend.digest if environment.backend_kind.needs_archive else None,
@@ -78,7 +78,7 @@ def evaluate_on_ray(
         at_once=plan.concurrency,
         variables=_variables(plan.agent, send_env),
     )
-    name = None if own else run.player.make(run.first).name
+    name = None if own else run.agent_spec.make(run.first).name
     sent = {"working_dir": str(Path.cwd()), "excludes": _NOT_SENT} if own and address != LOCAL else {}
     with RayWorkers(address, workers, job, name, sent, watcher.say) as them:
         return play_run(run, out, workers=them, watcher=watcher)
@@ -86,7 +86,7 @@ def evaluate_on_ray(
 
 def _agents(agent: AnyAgent, halt: threading.Event) -> Callable[[gymnasium.Env[Any, str]], Agent]:
     """Gives the function that makes the agents in a worker."""
-    return player_of(agent, halt).make
+    return agent_spec(agent, halt).make
 
 
 def _variables(agent: AnyAgent, named: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from mab_gym.errors import AgentLostError, ArchiveError, UsageError
 from mab_gym.fhir.store._archive import check_place, open_archive, saying, written_whole
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
-from mab_gym.runs._threads import Seat
+from mab_gym.runs._threads import EnvAndAgent
 
 ENOUGH = 0.5
 """Seconds after which a worker gives back what it has played of a batch, and the rest of it unplayed."""
@@ -69,7 +69,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class BatchResult:
     """What a worker gives back of a batch.
 
     Attributes:
@@ -84,10 +84,10 @@ class Played:
 
 
 class Worker:
-    """One process of a cluster; its methods are called from the driver, `play` by as many threads as it has seats."""
+    """One process of a cluster; its methods are called from the driver, `play` by as many threads as it has pairs."""
 
     def __init__(self) -> None:
-        self._seats: queue.SimpleQueue[Seat] = queue.SimpleQueue()
+        self._pairs: queue.SimpleQueue[EnvAndAgent] = queue.SimpleQueue()
         self._job: Job | None = None
 
     def prepare(self, job: Job, archive: Sequence[Any] = ()) -> Prepared:
@@ -118,28 +118,28 @@ class Worker:
                     f"the place of {str(job.digest)[:12]}…)"
                 )
             agent = make(env)
-            self._seats.put(Seat(env, agent))
+            self._pairs.put(EnvAndAgent(env, agent))
         self._job = job
         return Prepared(agent.name, where)
 
-    def play(self, batch: Sequence[Assignment]) -> Played:
+    def play(self, batch: Sequence[Assignment]) -> BatchResult:
         """Plays a batch in order, as far as `ENOUGH` time allows, and at least its first assignment."""
         assert self._job is not None
-        seat = self._seats.get()
+        pair = self._pairs.get()
         begun = time.perf_counter()
         records: list[EpisodeRecord] = []
         try:
             for assignment in batch:
                 records.append(
-                    play_until_judged(seat.env, seat.agent, assignment, self._job.options, self._job.retries)
+                    play_until_judged(pair.env, pair.agent, assignment, self._job.options, self._job.retries)
                 )
                 if time.perf_counter() - begun > ENOUGH:
                     break
         except AgentLostError as error:
-            return Played(records, time.perf_counter() - begun, str(error))
+            return BatchResult(records, time.perf_counter() - begun, str(error))
         finally:
-            self._seats.put(seat)
-        return Played(records, time.perf_counter() - begun)
+            self._pairs.put(pair)
+        return BatchResult(records, time.perf_counter() - begun)
 
 
 def environment_here(

@@ -14,9 +14,9 @@ from mab_gym.agents._reference import Oracle
 from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
-from mab_gym.integrations._rows import Row, is_drawn, rows
+from mab_gym.integrations._rows import Row, rows
 from mab_gym.integrations._sessions import make_to_read
-from mab_gym.runs._rollout import Assignment, play_until_judged
+from mab_gym.runs._rollout import Assignment, draws_cases, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
 """The taskset's id, and that of the harness and the environment that go with it."""
@@ -167,7 +167,7 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
     def __init__(self, config: MedicalRecordConfig) -> None:
         super().__init__(config)
         self._env = config.opened()
-        self.INFINITE = is_drawn(self._env) and config.limit is None
+        self.INFINITE = draws_cases(self._env) and config.limit is None
 
     def load(self) -> Iterator[MedicalRecordTask]:
         """The tasks, each made as it is asked for."""

@@ -1,4 +1,4 @@
-"""The agents that an evaluation can be given, and what is made of them: one agent for each thread."""
+"""The forms in which an evaluation takes its agent, and how agents are made from them: one per thread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mab_gym.errors import UsageError
 from mab_gym.runs._scores import AGENTS
 
 AnyAgent = str | ChatModel | Agent | AsyncAgent | Callable[[], Agent | AsyncAgent]
-"""A reference agent's name, an entry point's name, ``module:attribute``, a chat model, an agent, or what makes one."""
+"""A reference agent's name, an entry point's name, ``module:attribute``, a chat model, an agent, or a maker of one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
-    """The side of a run that plays.
+class AgentSpec:
+    """A specification from which a run makes its agents.
 
     Attributes:
         make: Makes an agent for an environment.
-        about: The fields of ``run.json`` that tell of it.
-        secrets: Texts that must not reach the disk.
-        is_reference: True for a reference agent, which nothing but its name has to be said of.
-        is_one: True for one agent, which plays one episode at a time and cannot be sent to another process.
+        about: The fields of ``run.json`` that describe the agent.
+        secrets: Texts that must not be written to disk.
+        is_reference: True for a reference agent, which its name describes completely.
+        is_one: True for a single agent object, which plays one episode at a time and stays in this process.
     """
 
     make: Callable[[gymnasium.Env[Any, str]], Agent]
@@ -39,12 +39,12 @@ class Player:
     is_one: bool = False
 
 
-def player_of(agent: AnyAgent, halt: threading.Event) -> Player:
-    """Gives the player that an agent stands for.
+def agent_spec(agent: AnyAgent, halt: threading.Event) -> AgentSpec:
+    """Returns the specification of an agent.
 
     Args:
         agent: The agent.
-        halt: Set when the run ends: a model is not waited for any more.
+        halt: Set when the run ends, so that no agent waits for its model any more.
 
     Raises:
         UsageError: There is no such agent.
@@ -52,22 +52,22 @@ def player_of(agent: AnyAgent, halt: threading.Event) -> Player:
     """
     if isinstance(agent, ChatModel):
         make_model = agent.agents(halt)
-        return Player(lambda env: make_model(), agent.about, () if agent.key is None else (agent.key,))
+        return AgentSpec(lambda env: make_model(), agent.about, () if agent.key is None else (agent.key,))
     if isinstance(agent, str):
         return _named(agent)
     name = named_agent(agent)
     if not isinstance(agent, type) and plays(agent):
         guarded = Guarded(agent, name)
-        return Player(lambda env: guarded, {"object": name}, is_one=True)
+        return AgentSpec(lambda env: guarded, {"object": name}, is_one=True)
     factory = agent_factory(name, agent)
-    return Player(lambda env: factory(), {"object": name})
+    return AgentSpec(lambda env: factory(), {"object": name})
 
 
-def _named(name: str) -> Player:
+def _named(name: str) -> AgentSpec:
     if name in AGENTS:
-        return Player(AGENTS[name], is_reference=True)
+        return AgentSpec(AGENTS[name], is_reference=True)
     if ":" not in name and name not in offered():
         there = ", ".join([*AGENTS, *offered()])
         raise UsageError(f"there is no agent {name!r}; there are: {there}, and your own as module:attribute")
     factory = agent_factory(name)
-    return Player(lambda env: factory(), {"object": name}, is_one=is_one_object(name))
+    return AgentSpec(lambda env: factory(), {"object": name}, is_one=is_one_object(name))

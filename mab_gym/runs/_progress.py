@@ -1,4 +1,4 @@
-"""Counts a run while it goes on: episodes, successes, tokens and their cost."""
+"""Counts the episodes of a run while it goes on: successes, tokens and their cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import Prices, Spending, spending
 
 
-class Tally:
-    """The episodes of a run so far.
+class RunProgress:
+    """The counts of a run so far.
 
     Args:
-        total: The number of episodes of the whole run.
+        total: The number of episodes in the whole run.
         prices: The prices of tokens, or None.
     """
 
@@ -23,7 +23,7 @@ class Tally:
         self._lines = 0
 
     def add(self, record: EpisodeRecord) -> None:
-        """Takes a record; of an episode that was played again the last one stands, and the tokens of all."""
+        """Adds a record. It replaces an earlier record of the same episode, but the tokens of both count."""
         before = self._last.get((record.seed, record.repeat))
         self._last[record.seed, record.repeat] = record
         for each, sign in ((before, -1), (record, 1)):
@@ -35,17 +35,17 @@ class Tally:
 
     @property
     def played(self) -> int:
-        """The number of episodes that have ended, those that do not count included."""
+        """The number of episodes that have ended, with those that do not count."""
         return len(self._last)
 
     @property
     def records(self) -> list[EpisodeRecord]:
-        """One record an episode, in the order of what was to be played."""
+        """One record per episode, in the order of the assignments."""
         return [self._last[key] for key in sorted(self._last, key=lambda key: (key[1], key[0]))]
 
     @property
     def line(self) -> str:
-        """The state of the run, in a line."""
+        """The state of the run, in one line."""
         return f"{self.played} of {self.total} played, {self.rate}"
 
     @property
@@ -60,7 +60,7 @@ class Tally:
 
     @property
     def spent(self) -> str | None:
-        """Tokens and their cost, in words; None where no endpoint told of any."""
+        """The tokens and their cost, in words; None if no endpoint reported any."""
         spent = self._spent
         if spent.unknown == self._lines:
             return None
