@@ -118,7 +118,7 @@ def main() -> None:
     row("memory of a live episode that has read a page", "B", "≤ 4096", median(live_episodes, 3))
 
     load = "import time; b=time.perf_counter(); from mab_gym.backends.embedded._backend import embedded_backend as e; "
-    load += "from mab_gym.cohort._locate import *; e(archive_path(CANONICAL)); print(time.perf_counter()-b)"
+    load += "from mab_gym.cohort import existing_archive as a; e(a('canonical')); print(time.perf_counter()-b)"
 
     def loading() -> float:
         done = subprocess.run([sys.executable, "-c", load], check=True, capture_output=True, text=True)

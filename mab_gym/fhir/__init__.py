@@ -5,11 +5,11 @@ recordings of a real HAPI in the tests measure how well. Agents work in it, and 
 A server is the immutable part, which any number of sessions share; a session sees its own writes and can be reset in
 microseconds.
 
-    from mab_gym.fhir.http._server import FhirServer, Request
-    from mab_gym.fhir.store._build import build_positioned
+    from mab_gym.fhir import FhirServer, Request, build_tables
 
     patient = {"resourceType": "Patient", "id": "S1", "name": [{"family": "Lee"}]}
-    session = FhirServer(build_positioned([patient])).open()
+    server = FhirServer({table.resource_type: table for table in build_tables([patient])})
+    session = server.open()
     print(session.handle(Request("GET", "Patient?name=lee")).body)  # a searchset Bundle
     session.reset()
 
