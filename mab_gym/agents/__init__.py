@@ -1,7 +1,7 @@
 """Agents: they read observations and write actions.
 
 An `Agent` is any object with ``reset(observation, info, seed)`` and ``act(observation)``, an `AsyncAgent` one whose two
-methods are awaited. An agent may keep an `Account` of tokens and messages for the record of its episode.
+methods are coroutine functions. An agent may keep an `Account` of tokens and messages for the record of its episode.
 
     class Searches:
         name = "searches"
@@ -11,12 +11,12 @@ methods are awaited. An agent may keep an `Account` of tokens and messages for t
         def act(self, observation):
             return "GET http://localhost:8080/fhir/Patient?_count=1"
 
-Reference agents say what a score means and need no model: `Oracle` plays the gold solution, `InstantFinish` answers
-nothing at once, `RandomPlausible` acts by chance, `BlindConstant` writes one text and never reads. `ChatModel` stands
-for a model behind an OpenAI-compatible endpoint, which acts by text or by tool calls.
+Reference agents show what a score means and need no model: `Oracle` plays the gold solution, `InstantFinish` ends at
+once with an empty answer, `RandomPlausible` acts at random, `BlindConstant` writes fixed texts and never reads.
+`ChatModel` describes a model behind an OpenAI-compatible endpoint, which acts by text or by tool calls.
 
 The room knows environments and actions, and nothing of runs, scores or commands. Begin reading in ``_agent``; then
-``_model`` (a chat as an agent) and ``_endpoint`` (one request, with everything that can go wrong).
+``_model`` (a chat model as an agent) and ``_endpoint`` (one request, and every way in which it can fail).
 """
 
 import lazy_loader

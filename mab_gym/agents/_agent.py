@@ -1,4 +1,4 @@
-"""What the rollout needs of an agent."""
+"""The protocols of agents, as rollouts use them."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from mab_gym.tasking.case import Case
 
 
 class Agent(Protocol):
-    """Plays an episode: reads observations, writes actions.
+    """An agent: it reads observations and writes actions.
 
     Attributes:
-        name: For tables and records.
+        name: The name in tables and records.
     """
 
     name: str
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """A new episode begins with this observation.
+        """Begins an episode.
 
         Args:
-            observation: What ``env.reset`` gave.
-            info: Likewise.
-            seed: For an agent that acts by chance; equal seeds should give equal play.
+            observation: The observation of ``env.reset``.
+            info: The info of ``env.reset``.
+            seed: The seed for an agent that acts at random; equal seeds should give equal actions.
         """
         ...
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The next action, given the latest observation.
+        """Returns the next action for the latest observation.
 
         Raises:
-            AgentError: What carries the agent has failed; the episode does not count.
-            ContextLimitError: The episode has become longer than the agent can read; it is not solved.
+            AgentError: The agent's endpoint or code has failed; the episode does not count.
+            ContextLimitError: The episode is longer than the model's context; it is not solved.
         """
         ...
 
 
 class AsyncAgent(Protocol):
-    """An `Agent` that is awaited: its `reset` and `act` are coroutine functions."""
+    """An asynchronous `Agent`: its `reset` and `act` are coroutine functions."""
 
     async def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
         """Begins an episode."""
         ...
 
     async def act(self, observation: Mapping[str, Any]) -> str:
-        """Gives the next action for the latest observation."""
+        """Returns the next action for the latest observation."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What an agent tells of an episode that it has played.
+    """An agent's report on an episode that it has played.
 
     Attributes:
-        messages: The conversation as its model saw it; empty where it is the observations and actions.
-        calls: One entry a request to the model's endpoint, with its HTTP ``status``.
-        tokens_in: Tokens that the model read, None where nobody knows.
-        tokens_out: Tokens that it wrote, likewise.
+        messages: The conversation as the model saw it; empty if it equals the observations and actions.
+        calls: One entry per request to the model's endpoint, with its HTTP ``status``.
+        tokens_in: The tokens that the model read; None if unknown.
+        tokens_out: The tokens that the model wrote; None if unknown.
     """
 
     messages: Sequence[Mapping[str, Any]] = ()
@@ -73,30 +73,30 @@ class Accountable(Protocol):
     """An agent that keeps an account, for the record of the episode."""
 
     def account(self, last: Mapping[str, Any] | None) -> Account:
-        """The account of the episode that has just ended.
+        """Returns the account of the episode that has just ended.
 
         Args:
-            last: The observation after the agent's last action, which it has not seen; None where it saw all.
+            last: The observation after the last action, which the agent has not seen; None if there is none.
         """
         ...
 
 
 @runtime_checkable
 class Insider(Protocol):
-    """An agent that is told the case behind the prompt: reference agents alone, nothing that is evaluated."""
+    """An agent that knows the case behind the prompt. Reference agents do; agents under evaluation must not."""
 
     def brief(self, scenario: Scenario, case: Case) -> None:
-        """Tells which case begins."""
+        """Tells the agent the case that begins."""
         ...
 
 
 def reply_message(role: str, observation: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """The record system's reply as a message of a chat, with its HTTP ``status`` beside the text.
+    """Returns the record system's reply as a chat message, with its HTTP ``status``.
 
     Args:
-        role: Who says it in this chat: ``user``, or ``tool`` for the result of a tool call.
-        observation: What ``env.step`` gave; its body goes along as ``fhir`` where the text does not hold it whole.
-        more: Further fields.
+        role: The role: ``user``, or ``tool`` for the result of a tool call.
+        observation: The observation of ``env.step``; its body is added as ``fhir`` if the text does not hold it whole.
+        more: Further fields of the message.
     """
     body = str(observation["fhir"])
     extra = {} if body in observation["text"] else {"fhir": body}

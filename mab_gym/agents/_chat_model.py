@@ -1,4 +1,4 @@
-"""A chat model as an agent: all that has to be said of it, as plain data that a process can send to another."""
+"""The description of a chat model as an agent: plain data that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class ChatModel:
 
     Attributes:
         model: The model's name at its endpoint.
-        base_url: The endpoint, as in ``https://api.openai.com/v1``.
-        key_env: The environment variable that holds the key.
+        base_url: The endpoint's base URL, as in ``https://api.openai.com/v1``.
+        key_env: The name of the environment variable that holds the API key.
         form: ``text``, the official form (the reply is the action), or ``tools``: get, post and finish.
         settings: Further fields of each request, as in ``{"max_tokens": 2000, "temperature": 0.0}``.
-        attempts: Tries of one request, at most.
+        attempts: The greatest number of tries of one request.
         pause: Seconds before the second try; doubled before each further one.
-        timeout: Seconds without a word from the endpoint after which a try has failed.
-        send_seed: True to send the episode's seed along, which not every endpoint takes.
+        timeout: Seconds without data from the endpoint after which a try fails.
+        send_seed: True to send the episode's seed in each request; not every endpoint accepts it.
     """
 
     model: str
@@ -59,12 +59,12 @@ class ChatModel:
 
     @property
     def key(self) -> str | None:
-        """The key, from its environment variable; None where there is none."""
+        """The API key, from its environment variable; None if that is not set."""
         return os.environ.get(self.key_env, "").strip() or None
 
     @property
     def about(self) -> dict[str, Any]:
-        """The fields of ``run.json`` that tell how the model was asked."""
+        """The fields of ``run.json`` that describe the model and its requests."""
         return {
             "model": self.model,
             "base_url": self.base_url,
@@ -74,10 +74,10 @@ class ChatModel:
         }
 
     def agents(self, halt: threading.Event) -> Callable[[], Agent]:
-        """Gives the function that makes agents, all of which ask one endpoint.
+        """Returns a function that makes agents; they share one endpoint.
 
         Args:
-            halt: Set when the run ends: no agent waits for the model any more.
+            halt: Set when the run ends, so that no agent waits for the model any more.
         """
         endpoint = ChatEndpoint(
             self.base_url, self.model, self.key, self.settings, self.attempts, self.pause, self.timeout, halt

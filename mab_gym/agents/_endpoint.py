@@ -1,8 +1,8 @@
-"""A chat model behind an OpenAI-compatible endpoint: one question, one answer, with everything that can go wrong.
+"""A chat model behind an OpenAI-compatible endpoint: one request, one answer, and every way in which it can fail.
 
-What passes by itself (429, 5xx, timeouts, cut connections, broken answers) is tried again with growing pauses, or with
-the pause that the endpoint asks for; what cannot pass is told apart as the errors of `ChatEndpoint.ask` say. The key is
-sent to this endpoint and kept out of every text that is made here.
+Passing failures (429, 5xx, timeouts, cut connections, broken answers) are retried with growing pauses, or with the
+pause that the endpoint asks for. Lasting failures raise the errors that `ChatEndpoint.ask` lists. The API key is sent
+to this endpoint and left out of every text.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from mab_gym.client._retry_after import retry_after
 from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, NotInstalledError, UsageError, how_to_install
 
 ATTEMPTS = 6
-"""How often a request is tried."""
+"""The greatest number of tries of one request."""
 PAUSE = 1.0
-"""Seconds before the second try; doubled before each further one, with some chance added."""
+"""Seconds before the second try; doubled before each further one, plus a random part."""
 TIMEOUT = 120.0
-"""Seconds without a word from the endpoint after which a try has failed."""
+"""Seconds without data from the endpoint after which a try fails."""
 LONGEST_PAUSE = 60.0
-"""Seconds; more than this only where the endpoint asks for it."""
+"""Seconds; the pause is longer only if the endpoint asks for it."""
 LONGEST_WISH = 600.0
-"""Seconds; an endpoint that asks for a longer pause is not waited for."""
+"""Seconds; a request whose endpoint asks for a longer pause fails instead."""
 _SHOWN_CHARS = 300
 
 _TOO_LONG = re.compile(
@@ -37,7 +37,7 @@ _TOO_LONG = re.compile(
     r"|input token count .{0,40}exceeds|`inputs` tokens",
     re.IGNORECASE,
 )
-"""How OpenAI, vLLM, llama.cpp, Anthropic, Mistral, Groq, Gemini and TGI say that a chat is too long."""
+"""The words by which OpenAI, vLLM, llama.cpp, Anthropic, Mistral, Groq, Gemini and TGI say that a chat is too long."""
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 _NOTHING_WILL_HELP = {
     401: "refuses the key",
@@ -51,12 +51,12 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered.
+    """The answer of a model.
 
     Attributes:
         message: The message as the endpoint sent it.
-        tokens_in: Tokens that the model read, None where the endpoint does not say.
-        tokens_out: Tokens that it wrote, likewise.
+        tokens_in: The tokens that the model read; None if the endpoint does not say.
+        tokens_out: The tokens that the model wrote; None if the endpoint does not say.
     """
 
     message: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The message's text, untouched; empty where there is none."""
+        """The text of the message, unchanged; empty if there is none."""
         content = self.message.get("content")
         if isinstance(content, list):  # some endpoints send their text in parts
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
@@ -73,11 +73,11 @@ class Answer:
 
 
 class _PassingError(Exception):
-    """A try that failed and may do better next time.
+    """A failed try that is worth a retry.
 
     Attributes:
-        pause: Seconds that the endpoint asks for, None where it does not.
-        dead: Whether nobody was there.
+        pause: The pause that the endpoint asks for, in seconds; None if it asks for none.
+        dead: True if no connection could be made.
     """
 
     def __init__(self, text: str, pause: float | None = None, dead: bool = False) -> None:
@@ -88,21 +88,21 @@ class _PassingError(Exception):
 
 @dataclass(slots=True, weakref_slot=True)
 class ChatEndpoint:
-    """An OpenAI-compatible chat-completions endpoint; any number of threads may ask at once.
+    """An OpenAI-compatible chat-completions endpoint; any number of threads may use it at once.
 
     Attributes:
-        base_url: As in ``https://api.openai.com/v1``.
+        base_url: The base URL, as in ``https://api.openai.com/v1``.
         model: The model's name.
-        key: Sent as a bearer token, None where the endpoint wants none.
+        key: The API key, sent as a bearer token; None if the endpoint wants none.
         settings: Further fields of each request, as in ``{"temperature": 0.0}``.
-        attempts: How often a request is tried.
+        attempts: The greatest number of tries of one request.
         pause: Seconds before the second try.
-        timeout: Seconds without a word after which a try has failed.
-        halt: Set when answers are not wanted any more: pauses end at once, and nothing is tried again.
+        timeout: Seconds without data after which a try fails.
+        halt: Set when answers are not wanted any more: pauses end at once, and nothing is retried.
 
     Raises:
         NotInstalledError: The extra ``llm`` is missing.
-        UsageError: The URL is none or holds a password, or the key cannot be sent.
+        UsageError: The URL is invalid or holds a password, or the key cannot be sent.
     """
 
     base_url: str
@@ -132,13 +132,13 @@ class ChatEndpoint:
             if not self.key.isascii() or not self.key.isprintable():
                 raise UsageError("the key holds characters that cannot be sent (it is one line of plain letters)")
             headers["Authorization"] = f"Bearer {self.key}"
-        # As many connections as there are threads.
+        # No limit on connections, so that each thread has one.
         self._client = httpx.Client(
             timeout=httpx.Timeout(self.timeout, connect=min(10.0, self.timeout)),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
             headers=headers,
         )
-        # When nobody can ask any more, at the latest at the end of the process.
+        # Closed when the endpoint is no longer referenced, at the latest when the process ends.
         self._closing = weakref.finalize(self, self._client.close)
 
     def close(self) -> None:
@@ -151,23 +151,23 @@ class ChatEndpoint:
         calls: list[dict[str, Any]],
         further: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Sends a chat and gives the model's answer.
+        """Sends a chat and returns the model's answer.
 
         Args:
             messages: The chat so far.
-            calls: Takes an entry for each try: its HTTP ``status`` (0 where there was no answer), ``seconds``, and the
-                ``message`` with what else the endpoint told, or the ``error``.
+            calls: A list that gets an entry for each try: its HTTP ``status`` (0 if there was no answer), ``seconds``,
+                and the ``message`` with further fields of the answer, or the ``error``.
             further: Further fields of this request.
 
         Raises:
-            ContextLimitError: The chat is longer than the model can read.
-            AgentLostError: Nobody is there, the key is refused, or there is no such model.
+            ContextLimitError: The chat is longer than the model's context.
+            AgentLostError: The endpoint cannot be reached, refuses the key, or knows no such model.
             AgentError: No try succeeded, or the endpoint refuses this request.
         """
         import tenacity  # noqa: PLC0415  (optional)
 
         body = {"model": self.model, "messages": list(messages), **self.settings, **(further or {})}
-        # ASCII, because a model may have written lone surrogates, which have no UTF-8.
+        # ASCII, because a model may have written lone surrogates, which UTF-8 cannot encode.
         content = json.dumps(body).encode("ascii")
         growing = tenacity.wait_exponential(multiplier=self.pause, max=LONGEST_PAUSE) + tenacity.wait_random(
             0, self.pause
@@ -222,11 +222,11 @@ class ChatEndpoint:
         try:
             data = json.loads(response.content)
         except ValueError:
-            raise _PassingError(f"answered what is no JSON: {self._clean(response.text)}") from None
+            raise _PassingError(f"sent an answer that is not JSON: {self._clean(response.text)}") from None
         return self._read(data, call)
 
     def _refused(self, status: int, text: str, wish: str | None) -> None:
-        """Raises what a status other than success means; ``wish`` is its ``Retry-After``."""
+        """Raises the error for a status other than success; ``wish`` is its ``Retry-After``."""
         said = f"(HTTP {status}): {self._clean(text)}"
         if status in (400, 413, 422) and _TOO_LONG.search(text):
             raise ContextLimitError(self._clean(text))
@@ -246,7 +246,7 @@ class ChatEndpoint:
 
     def _read(self, data: Any, call: dict[str, Any]) -> Answer:
         if isinstance(data, dict) and isinstance(data.get("error"), dict) and not data.get("choices"):
-            # Some endpoints that stand before others say 200 and tell of the error inside.
+            # Some gateways send errors with status 200.
             code = data["error"].get("code")
             self._refused(code if isinstance(code, int) and code >= 400 else 502, json.dumps(data["error"]), None)
         choices = data.get("choices") if isinstance(data, dict) else None
@@ -262,7 +262,7 @@ class ChatEndpoint:
         return Answer(message, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
 
     def _clean(self, text: str) -> str:
-        """A text for people: one line, not too long, without the key."""
+        """Shortens a text to one line for messages, without the key."""
         if self.key and len(self.key) >= _SHORTEST_SECRET:
             text = text.replace(self.key, "[key]")
         text = " ".join(text.split())
@@ -270,7 +270,7 @@ class ChatEndpoint:
 
 
 def _completions(httpx: Any, base_url: str) -> str:
-    """The address of chat completions below a base."""
+    """Returns the URL of chat completions for a base URL."""
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:

@@ -1,4 +1,4 @@
-"""A player of graded skill: each step of the gold solution is right with a probability, else a mistake."""
+"""An agent of graded skill: each step of the gold solution is right with some probability, else a mistake."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mab_gym.errors import UsageError
 from mab_gym.tasking.case import Case
 
 LOST = "FINISH([-1])"
-"""What a solution says that was misled and does not know any further."""
+"""The answer after a mistake that leaves the gold solution without a next step."""
 
 
 class Fallible:
-    """Follows the gold solution and slips; a stand-in for a stochastic policy, for studies of rewards.
+    """Follows the gold solution and makes mistakes: a stand-in for a stochastic policy, for studies of rewards.
 
     Args:
-        skill: The probability of each step to be right, from 0 to 1.
+        skill: The probability that a step is right, from 0 to 1.
 
     Raises:
-        UsageError: The skill is no probability.
+        UsageError: The skill is not between 0 and 1.
     """
 
     def __init__(self, skill: float = 0.5) -> None:
@@ -40,24 +40,24 @@ class Fallible:
         self._oracle.brief(scenario, case)
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """Throws the dice anew."""
+        """Seeds the random choices."""
         self._slips = WeakPlayer(self._skill, random.Random(f"fallible/{self._skill}/{seed}"))
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The solution's next action, or what came out in its place."""
+        """Returns the solution's next action, or a mistake in its place."""
         try:
             action = self._oracle.act(observation)
-        except Exception:  # what it was shown is not what it asked for
+        except Exception:  # after a mistake the reply may not be the one that the solution expects
             action = LOST
         return self._slips.instead_of(action)
 
 
 class WeakPlayer:
-    """Makes mistakes that a weak player makes.
+    """Replaces actions by typical mistakes of a weak agent.
 
     Args:
-        skill: The probability of each step to be right.
-        rng: Its chance.
+        skill: The probability that a step is right.
+        rng: The random generator.
     """
 
     def __init__(self, skill: float, rng: random.Random) -> None:
@@ -65,7 +65,7 @@ class WeakPlayer:
         self._rng = rng
 
     def instead_of(self, action: str) -> str:
-        """The action, or what came out in its place."""
+        """Returns the action, or a mistake in its place."""
         if self._rng.random() < self._skill:
             return action
         kind = next((kind for kind in _SLIPS if action.startswith(kind)), "FINISH")
@@ -74,7 +74,7 @@ class WeakPlayer:
 
 
 def _unsorted(action: str, rng: random.Random) -> str:
-    """Reads the first page as it comes."""
+    """Reads the first page, without sorting."""
     return re.sub(r"&?_(?:sort|count)=[^&]*", "", action)
 
 
@@ -104,7 +104,7 @@ def _without_a_field(action: str, rng: random.Random) -> str:
 
 
 def _left_out(action: str, rng: random.Random) -> str:
-    """Looks something up in place of writing."""
+    """Searches instead of writing."""
     return "GET " + action.partition("\n")[0].removeprefix("POST ") + "?_count=1"
 
 

@@ -1,6 +1,6 @@
 """A user's own agent: any Python object with `reset` and `act`, named by an entry point or by ``module:attribute``.
 
-What is named is imported, so its code runs in this process with all its rights.
+The named module is imported, so its code runs in this process with all its rights.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ ENTRY_POINTS = "mab_gym.agents"
 
 
 def offered() -> list[str]:
-    """The names under which installed packages offer agents."""
+    """Returns the names under which installed packages offer agents."""
     return sorted(entry_points(group=ENTRY_POINTS).names)
 
 
 def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
-    """Gives the function that makes a user's agents, one for each thread.
+    """Returns a function that makes a user's agents, one for each thread.
 
     Args:
-        name: An entry point's name, or ``module:attribute``; modules are looked for in the current folder, too.
-        found: What the name stands for, where it need not be looked for. A class or function is called without
-            arguments for each agent; any other object is the agent itself.
+        name: An entry point's name, or ``module:attribute``; modules in the current folder are found, too.
+        found: The object of that name, if it is already known. A class or function is called without arguments for
+            each agent; any other object is the agent itself.
 
     Raises:
-        UsageError: There is no such thing, importing it failed, or it is no agent.
+        UsageError: Nothing has this name, its import failed, or it is not an agent.
     """
     found = _find(name) if found is None else found
     if not isinstance(found, type) and plays(found):
@@ -54,18 +54,18 @@ def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
 
 
 def is_one_object(name: str) -> bool:
-    """Tells if a name stands for one agent, which cannot play in several threads at once."""
+    """Tells if a name stands for one agent object, which cannot play in several threads at once."""
     found = _find(name)
     return not isinstance(found, type) and plays(found)
 
 
 def plays(thing: Any) -> bool:
-    """Tells if something has the methods of an agent."""
+    """Tells if an object has the methods of an agent."""
     return callable(getattr(thing, "reset", None)) and callable(getattr(thing, "act", None))
 
 
 def named_agent(thing: Any) -> str:
-    """Gives a name for an agent, or for what makes one: ``module:name`` where it has both."""
+    """Returns ``module:name`` for an agent, for its class, or for a function that makes it."""
     named = thing if callable(thing) and hasattr(thing, "__qualname__") else type(thing)
     return f"{named.__module__}:{named.__qualname__}"
 
@@ -92,11 +92,11 @@ def _find(name: str) -> Any:
 
 
 class Guarded:
-    """A user's agent whose own failures are told apart from what it does in the record.
+    """A user's agent; exceptions that it raises become `AgentError`.
 
     Args:
         inner: The agent.
-        name: What it is called where it has no name of its own.
+        name: The name to use if the agent has none.
     """
 
     def __init__(self, inner: Any, name: str) -> None:
@@ -105,26 +105,26 @@ class Guarded:
         self._inner = inner
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> Any:
-        """Resets the agent; gives what is to be awaited, where the agent is.
+        """Resets the agent; returns an awaitable if the agent is asynchronous.
 
         Raises:
-            AgentError: It raised.
+            AgentError: The agent raised an exception.
         """
         begun = self._call(self._inner.reset, observation, info, seed)
         return self._awaited(begun) if isawaitable(begun) else None
 
     def act(self, observation: Mapping[str, Any]) -> Any:
-        """Gives the agent's next action, or what is to be awaited for it.
+        """Returns the agent's next action, or an awaitable for it if the agent is asynchronous.
 
         Raises:
-            AgentError: It raised, or gave no text.
+            AgentError: The agent raised an exception, or its action is not a text.
         """
         action = self._call(self._inner.act, observation)
         return self._text_of(action) if isawaitable(action) else self._text(action)
 
     def _text(self, action: Any) -> str:
         if not isinstance(action, str):
-            raise AgentError(f"the agent {self.name} gave {type(action).__name__} in the place of an action's text")
+            raise AgentError(f"the agent {self.name} returned {type(action).__name__}, not an action's text")
         return action
 
     async def _text_of(self, action: Awaitable[Any]) -> str:
@@ -139,7 +139,7 @@ class Guarded:
             raise self._failed(error) from error
 
     def account(self, last: Mapping[str, Any] | None) -> Account:
-        """The agent's own account where it keeps one, else an empty one."""
+        """Returns the agent's account if it keeps one, else an empty one."""
         if not isinstance(self._inner, Accountable):
             return Account()
         told = self._call(self._inner.account, last)

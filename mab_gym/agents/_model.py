@@ -1,4 +1,4 @@
-"""Agents whose actions a chat model writes: as plain text, the official form, or as calls of three tools."""
+"""Agents that a chat model plays: by plain text (the official form), or by calls of three tools."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mab_gym.agents._agent import Account, reply_message
 from mab_gym.agents._endpoint import Answer, ChatEndpoint
 
 FORMS = ("text", "tools")
-"""How a model may act."""
+"""The forms in which a model may act."""
 
 
 class _Asking:
-    """What both forms share: the chat, what was asked of the endpoint, and the tokens."""
+    """The part that both forms share: the chat, the requests to the endpoint, and the tokens."""
 
     further: Mapping[str, Any] = {}
 
@@ -47,7 +47,7 @@ class _Asking:
         raise NotImplementedError
 
     def account(self, last: Mapping[str, Any] | None) -> Account:
-        """The chat, every call of the endpoint, and the tokens."""
+        """Returns the chat, every request to the endpoint, and the tokens."""
         if last is not None and last["text"]:
             self._hear(last)
         return Account(
@@ -59,21 +59,21 @@ class _Asking:
 
 
 def _sum(counts: list[int | None]) -> int | None:
-    """The sum; unknown where any of them is, or where there is none."""
+    """Returns the sum; None if a count is unknown, or if there is none."""
     known = [count for count in counts if count is not None]
     return sum(known) if counts and len(known) == len(counts) else None
 
 
 class TextModel(_Asking):
-    """The official form: the model is sent the whole chat, and its reply is the action, untouched.
+    """The official form: the model gets the whole chat, and its reply is the action, unchanged.
 
     Args:
-        endpoint: Where the model is.
-        seeded: Whether the episode's seed is sent along (not every endpoint takes one).
+        endpoint: The model's endpoint.
+        seeded: True to send the episode's seed in each request; not every endpoint accepts it.
     """
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The model's reply; empty where it says nothing, which is no action."""
+        """Returns the model's reply. An empty reply is an invalid action."""
         self._hear(observation)
         text = self._ask().text
         self._messages.append({"role": "assistant", "content": text})
@@ -115,13 +115,13 @@ TOOLS = (
 
 
 class ToolModel(_Asking):
-    """Plays by tool calls; each becomes the text of the same action. Several in one message are taken one by one.
+    """Acts by tool calls; each becomes the text of the same action. Several calls in a message are several steps.
 
-    A call that cannot be read is no action, and so is a message with neither call nor action in its text.
+    A call that cannot be read is an invalid action. A message without a call is an action by its text.
 
     Args:
-        endpoint: Where the model is.
-        seeded: As for `TextModel`.
+        endpoint: The model's endpoint.
+        seeded: True to send the episode's seed in each request; not every endpoint accepts it.
     """
 
     further: Mapping[str, Any] = {"tools": TOOLS}
@@ -137,7 +137,7 @@ class ToolModel(_Asking):
         self._waiting, self._answering = [], None
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The action of the next tool call."""
+        """Returns the action of the next tool call."""
         self._hear(observation)
         if not self._waiting:
             answer = self._ask()
@@ -166,7 +166,7 @@ class ToolModel(_Asking):
 
 
 def _calls(message: Mapping[str, Any], turn: int) -> list[Mapping[str, Any]]:
-    """The tool calls of a message, each with an id, a name and its arguments as text."""
+    """Returns the tool calls of a message, each with an id, a name and its arguments as text."""
     given = message.get("tool_calls")
     calls: list[Mapping[str, Any]] = []
     for place, each in enumerate(given if isinstance(given, list) else []):
@@ -182,11 +182,11 @@ def _calls(message: Mapping[str, Any], turn: int) -> list[Mapping[str, Any]]:
 
 
 def action_of(name: str, arguments: str) -> str:
-    """The action's text that a tool call stands for; what cannot be read becomes text that is no action.
+    """Returns the action's text for a tool call; a call that cannot be read becomes the text of an invalid action.
 
     Args:
-        name: The tool's.
-        arguments: JSON, as the model wrote it.
+        name: The name of the tool.
+        arguments: The arguments as JSON, as the model wrote them.
     """
     try:
         given = json.loads(arguments)
@@ -204,5 +204,5 @@ def action_of(name: str, arguments: str) -> str:
 
 
 def json_text(value: Any) -> str:
-    """A tool's argument as JSON; what a model has written as text already stays as it is."""
+    """Returns a tool's argument as JSON; an argument that is already a text stays as it is."""
     return value if isinstance(value, str) else json.dumps(value)

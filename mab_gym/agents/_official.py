@@ -1,4 +1,4 @@
-"""The gold agent of the official protocol: it reads messages and writes messages, and is told nothing else."""
+"""The gold agent of the official protocol, which knows nothing but the messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mab_gym.tasking.solving import Desk, Reply, Solution
 
 
 class OfficialGold:
-    """Plays the gold solution from the text of the messages alone, as a model's agent would have to."""
+    """Plays the gold solution from the text of the messages alone, as a model would have to."""
 
     name = "gold"
 
@@ -25,14 +25,14 @@ class OfficialGold:
         """Reads the opening message.
 
         Raises:
-            UsageError: It is none of the official protocol.
+            UsageError: The message is not an opening of the official protocol.
         """
         base_url, context, question = read_opening(str(observation["text"]))
         self._solution = solve(context, question, Desk(base_url, datetime.fromisoformat(NOW)))
         self._begun = False
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The next action; a FINISH without answer where the solution has none left."""
+        """Returns the next action; a FINISH without answer once the solution has ended."""
         if self._solution is None:
             raise RuntimeError("the agent has to be reset before it plays")
         try:

@@ -1,4 +1,4 @@
-"""The reference agents: what a perfect, a lazy, a random and a blind player score."""
+"""The reference agents: a perfect, a lazy, a random and a blind one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
 Template = tuple[str, ...]
-"""Actions in order, with ``{{name}}`` where a case's parameter stands."""
+"""Actions in order, with ``{{name}}`` as the placeholder of a case's parameter."""
 
 
 class Oracle:
-    """Plays each family's gold solution, through the environment like anybody else.
+    """Plays each family's gold solution through the environment, like any agent.
 
-    It reads whole replies: one that was cut off (``max_obs_chars``) ends its work.
+    It needs whole replies: after one that was cut off (``max_obs_chars``) it gives up.
     """
 
     name = "oracle"
@@ -37,10 +37,10 @@ class Oracle:
         self._begun = False
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """The gold solution was opened by `brief`."""
+        """Does nothing: `brief` has opened the gold solution."""
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The solution's next action; a FINISH without answer where it has none left."""
+        """Returns the solution's next action; a FINISH without answer once it has ended."""
         if self._solution is None:
             raise RuntimeError("the oracle has to be briefed before it plays")
         try:
@@ -58,15 +58,15 @@ class InstantFinish:
     name = "instant FINISH([])"
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """Nothing to prepare."""
+        """Does nothing."""
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """Always the same."""
+        """Returns FINISH([])."""
         return "FINISH([])"
 
 
 class RandomPlausible:
-    """Writes actions that look right, by chance, about the right patient where the case names one."""
+    """Writes plausible actions at random, about the case's patient if it has one."""
 
     name = "random plausible"
 
@@ -76,23 +76,24 @@ class RandomPlausible:
         self._mrn: str | None = None
 
     def brief(self, scenario: Scenario, case: Case) -> None:
-        """Learns the address and the patient, both of which the prompt names too."""
+        """Takes the base URL and the patient, which the prompt names, too."""
         self._base_url = scenario.backend.base_url
         self._mrn = case.params.get("mrn")
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """Throws the dice anew."""
+        """Seeds the random choices."""
         self._random = np.random.default_rng(seed)
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The next throw."""
+        """Returns a random action."""
         return plausible_action(self._random, self._base_url, self._mrn)
 
 
 class BlindConstant:
-    """Plays one fixed text a family, with what the prompt itself says filled in; it never reads the chart.
+    """Plays fixed actions for each family, with the prompt's own parameters filled in; it never reads the chart.
 
-    `mab_gym.runs._scores.best_constants` finds the text that does best, so this is the most that not reading can earn.
+    `mab_gym.runs._scores.best_constants` finds the best such actions, so this is the most that an agent can earn
+    without reading.
     """
 
     name = "blind constant"
@@ -102,19 +103,19 @@ class BlindConstant:
         self._actions: list[str] = []
 
     def brief(self, scenario: Scenario, case: Case) -> None:
-        """Fills in what the prompt says."""
+        """Fills in the case's parameters."""
         self._actions = [fill_in(action, case) for action in self._templates[case.family]]
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """The text was made by `brief`."""
+        """Does nothing: `brief` has made the actions."""
 
     def act(self, observation: Mapping[str, Any]) -> str:
-        """The next of the fixed actions."""
+        """Returns the next of the fixed actions."""
         return self._actions.pop(0) if self._actions else "FINISH([])"
 
 
 def abstract(actions: Sequence[str], case: Case) -> Template:
-    """What remains of a solution for somebody who does not read: no GETs, and the prompt's own words as blanks."""
+    """Returns a solution without its GETs, with placeholders for the case's parameters."""
     kept = [action for action in actions if not action.startswith("GET")]
     for name, value in sorted(case.params.items(), key=lambda item: -len(str(item[1]))):
         kept = [action.replace(str(value), f"{{{{{name}}}}}") for action in kept]
@@ -122,12 +123,12 @@ def abstract(actions: Sequence[str], case: Case) -> Template:
 
 
 def fill_in(action: str, case: Case) -> str:
-    """The inverse of `abstract` for one action and another case."""
+    """Fills the parameters of a case into an action of a template."""
     for name, value in case.params.items():
         action = action.replace(f"{{{{{name}}}}}", str(value))
     return action
 
 
 def most_common(templates: Sequence[Template], count: int | None) -> list[Template]:
-    """The ``count`` templates (None for all) that occur most often, and the empty answer."""
+    """Returns the ``count`` most frequent templates (None for all), and the empty answer."""
     return [template for template, _ in Counter(templates).most_common(count)] + [("FINISH([])",)]

@@ -152,7 +152,7 @@ def test_what_fails_while_it_is_awaited_is_the_agents_own_failure() -> None:
     assert "ValueError: no" in broken.agent_error
     silent = asyncio.run(play_async(agent=Silent))
     assert silent.agent_error is not None
-    assert "NoneType in the place of an action's text" in silent.agent_error
+    assert "NoneType, not an action's text" in silent.agent_error
 
 
 def test_an_ablation_is_a_call(tmp_path: Path) -> None:
