@@ -23,7 +23,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.verdict import Code, Verdict
 
-__all__ = ["Begun", "End", "Episode", "Observation", "Reply", "Ruleset", "Step"]
+__all__ = ["Begun", "End", "Episode", "Exchange", "Observation", "Ruleset", "Step"]
 
 DEFAULT_MAX_STEPS = 8
 
@@ -72,7 +72,7 @@ class Begun:
     chart: Chart = field(compare=False)
 
 
-class Reply(NamedTuple):
+class Exchange(NamedTuple):
     """The answer to a message after which the episode goes on.
 
     Attributes:
@@ -126,7 +126,7 @@ class Ruleset(Protocol):
         """
         ...
 
-    def answer(self, text: str) -> Reply | End:
+    def answer(self, text: str) -> Exchange | End:
         """Answers an agent's message; nothing that it holds raises.
 
         Raises:
@@ -317,7 +317,7 @@ class Episode:
         if self._fault:
             raise InfrastructureError(self._fault)
 
-    def _observed(self, reply: Reply) -> Observation:
+    def _observed(self, reply: Exchange) -> Observation:
         limit, response = self._max_obs_chars, reply.response
         return Observation(
             text=capped(reply.text, limit),

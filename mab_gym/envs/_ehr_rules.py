@@ -8,7 +8,7 @@ from typing import Any
 
 from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.episode import Begun, End, Reply
+from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import InfrastructureError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._overlay import Write
@@ -66,7 +66,7 @@ class EhrRules:
             base_url=self._backend.base_url, max_steps=max_steps, context=context, question=question
         )
 
-    def answer(self, text: str) -> Reply | End:
+    def answer(self, text: str) -> Exchange | End:
         """Executes a GET or POST; FINISH and what is no action end the episode."""
         match parse_action(text):
             case Get(url):
@@ -79,14 +79,14 @@ class EhrRules:
                 return End(Code.INVALID_ACTION, f"The message was no action: {reason}.")
         raise AssertionError("parse_action knows four actions")
 
-    def _exchange(self, verb: str, url: str, body: str) -> Reply:
+    def _exchange(self, verb: str, url: str, body: str) -> Exchange:
         try:
             target = resolve(url, self._backend.base_url)
             _check_body(body)
         except RefusedTargetError as refusal:
-            return Reply(self._wording.refused.format(reason=refusal))
+            return Exchange(self._wording.refused.format(reason=refusal))
         response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
-        return Reply(self._wording.reply(verb, response), response, response.body)
+        return Exchange(self._wording.reply(verb, response), response, response.body)
 
     def told(self, begun: Begun) -> dict[str, Any]:
         """Returns the cost of what the last action wrote, as far as it can be judged before the end."""

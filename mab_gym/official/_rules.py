@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mab_gym.backends import RecordSession
-from mab_gym.episode import Begun, End, Reply
+from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import UsageError
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.official._conversation import Conversation, Status, opening
@@ -61,7 +61,7 @@ class OfficialRules:
         self.conversation = Conversation(session, text, self._base_url, max_steps)
         return text
 
-    def answer(self, text: str) -> Reply | End:
+    def answer(self, text: str) -> Exchange | End:
         """Takes a turn. The turn that reaches the limit is answered, though nobody reads that any more."""
         said = self.conversation
         said.step(text)
@@ -70,7 +70,7 @@ class OfficialRules:
         response = said.response
         # The official agent never sees the body of a refusal.
         body = "" if response is None or response.status >= 400 else response.body
-        return Reply(said.messages[-1].content, response, body)
+        return Exchange(said.messages[-1].content, response, body)
 
     def told(self, begun: Begun) -> dict[str, Any]:
         """Returns nothing: the official grading does not judge safety."""

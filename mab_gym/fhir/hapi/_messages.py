@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from mab_gym.fhir.model._definitions import search_parameters
-from mab_gym.fhir.model._outcome import FhirError, Refusal, sanitized
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind, sanitized
 
 
 def unknown_parameter(resource_type: str, name: str) -> FhirError:
     """Returns HAPI's refusal of a search parameter that the resource type does not have."""
     text = unknown_parameter_text(resource_type, name, "HAPI-0524")
-    return FhirError(400, text, kind=Refusal.UNKNOWN_PARAMETER, name=sanitized(name))
+    return FhirError(400, text, kind=RefusalKind.UNKNOWN_PARAMETER, name=sanitized(name))
 
 
 def unknown_type(name: str) -> FhirError:
     """Returns HAPI's refusal of a reference to a resource type that does not exist."""
-    return FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{name}"', kind=Refusal.UNKNOWN_TYPE)
+    return FhirError(400, f'HAPI-1250: Invalid/unsupported resource type: "{name}"', kind=RefusalKind.UNKNOWN_TYPE)
 
 
 def unknown_parameter_text(resource_type: str, name: str, code: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -241,13 +241,13 @@ def parse_comparison(text: str) -> DateComparison:
     if period is None:
         raise unreadable_value(date_error(rest))
     if comparator == "ap":
-        raise FhirError(400, "HAPI-1925: Unknown comparator: APPROXIMATE", kind=Refusal.APPROXIMATE_DATE)
+        raise FhirError(400, "HAPI-1925: Unknown comparator: APPROXIMATE", kind=RefusalKind.APPROXIMATE_DATE)
     return DateComparison(comparator, period)
 
 
 def unreadable_value(text: str) -> FhirError:
     """Returns the refusal of a search value that cannot be read, in HAPI's words."""
-    return FhirError(400, text, kind=Refusal.UNREADABLE_VALUE)
+    return FhirError(400, text, kind=RefusalKind.UNREADABLE_VALUE)
 
 
 def date_error(text: str) -> str:

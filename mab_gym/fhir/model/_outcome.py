@@ -29,7 +29,7 @@ class Issue:
     severity: str = "error"
 
 
-class Refusal(Enum):
+class RefusalKind(Enum):
     """The kinds of refusals that the server's own code has to tell apart; most are `OTHER`."""
 
     UNKNOWN_PARAMETER = auto()
@@ -59,7 +59,9 @@ class FhirError(Exception):
         name: The search parameter that is unknown, as HAPI repeats it; empty for other kinds.
     """
 
-    def __init__(self, status: int, *issues: Issue | str, kind: Refusal = Refusal.OTHER, name: str = "") -> None:
+    def __init__(
+        self, status: int, *issues: Issue | str, kind: RefusalKind = RefusalKind.OTHER, name: str = ""
+    ) -> None:
         self.status = status
         self.kind = kind
         self.name = name

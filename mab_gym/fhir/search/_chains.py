@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_type
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
-from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.model._values import Reference
 from mab_gym.fhir.search._composites import inside
@@ -164,7 +164,7 @@ def _check_value(resource_type: str, parameter: SearchParameter, text: str) -> N
         try:
             make_filter(resource_type, parameter, "", part)
         except FhirError as error:
-            if error.kind is Refusal.UNREADABLE_VALUE:
+            if error.kind is RefusalKind.UNREADABLE_VALUE:
                 raise FhirError(500, *error.issues, kind=error.kind) from None
             if (other := inside(error)) is not error:
                 raise other from None
@@ -175,7 +175,7 @@ def _check_types(resource_type: str, parameter: SearchParameter, text: str) -> N
     try:
         make_filter(resource_type, parameter, "", text)
     except FhirError as error:
-        if error.kind is Refusal.UNKNOWN_TYPE:
+        if error.kind is RefusalKind.UNKNOWN_TYPE:
             raise FhirError(400, blame_modifiers(resource_type, [parameter.name])) from None
 
 

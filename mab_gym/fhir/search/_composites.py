@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter, split_alternatives
-from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.search._matching import make_filter
 
 _ESCAPED_COMMA = "\\,"
@@ -69,7 +69,7 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
             400,
             "HAPI-1947: Invalid value for composite parameter (only one '$' is valid for this parameter, others must "
             f"be escaped). Value was: {text.replace(_ESCAPED_COMMA, ',')}",
-            kind=Refusal.TOO_MANY_COMPONENTS,
+            kind=RefusalKind.TOO_MANY_COMPONENTS,
         )
     nothing = Filter(parameter, (resource_type, parameter.name, "", text), ids=frozenset())
     names = [name for name, _ in parameter.components]
@@ -91,7 +91,7 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
         try:
             make_filter(resource_type, defined[name], "", part)
         except FhirError as error:
-            if sorted_kinds == kinds or error.kind is not Refusal.UNSUPPORTED_PREFIX:
+            if sorted_kinds == kinds or error.kind is not RefusalKind.UNSUPPORTED_PREFIX:
                 raise inside(error) from None
         if sorted_kinds == kinds and (wanted := make_filter(resource_type, defined[looked_up], "", part)) is not None:
             found.append(wanted)
@@ -102,6 +102,6 @@ def _read_value(resource_type: str, parameter: SearchParameter, text: str) -> Se
 
 def inside(error: FhirError) -> FhirError:
     """Returns HAPI's error for a value inside a composite or behind a reference: ``ap`` has other words there."""
-    if error.kind is Refusal.APPROXIMATE_DATE:
+    if error.kind is RefusalKind.APPROXIMATE_DATE:
         return FhirError(400, "HAPI-1921: Invalid comparator for date range parameter:APPROXIMATE. This is a bug.")
     return error

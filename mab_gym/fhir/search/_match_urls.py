@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mab_gym.fhir.model._filter import Filter
-from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._query import Query, read_query
 
@@ -23,7 +23,7 @@ def read_match_url(resource_type: str, url: str) -> Query:
     try:
         return read_query(resource_type, parameters)
     except FhirError as error:
-        if error.kind is not Refusal.UNKNOWN_PARAMETER:
+        if error.kind is not RefusalKind.UNKNOWN_PARAMETER:
             raise
         raise FhirError(
             400,

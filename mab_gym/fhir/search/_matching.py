@@ -28,7 +28,7 @@ from mab_gym.fhir.model._filter import (
 )
 from mab_gym.fhir.model._ids import parse_id
 from mab_gym.fhir.model._json_text import DecimalNumber
-from mab_gym.fhir.model._outcome import FhirError, Refusal
+from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.model._values import Quantity, Reference, Token, Value, normalize
 
 _LEADING = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
@@ -359,7 +359,7 @@ def _dates(asked: _Asked) -> Filter | None:
 
 def _several_dates() -> FhirError:
     text = "HAPI-1930: DateRange parameter does not support OR queries"
-    return FhirError(400, text, kind=Refusal.SEVERAL_DATES)
+    return FhirError(400, text, kind=RefusalKind.SEVERAL_DATES)
 
 
 def dates_filter(parameter: SearchParameter, key: tuple[str, ...], values: Sequence[str]) -> Filter:
@@ -398,7 +398,7 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
         written = f"{comparator}{DecimalNumber(number).text if _DECIMAL.fullmatch(number) else number}"
         written += f"|{system}|{unit}" if parameter.type == "quantity" else ""
         text = f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}'
-        raise FhirError(400, text, kind=Refusal.UNSUPPORTED_PREFIX)
+        raise FhirError(400, text, kind=RefusalKind.UNSUPPORTED_PREFIX)
     if not _DECIMAL.fullmatch(number):
         raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
     amount: float | Decimal = float(number)

@@ -12,7 +12,7 @@ from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_parameter_tex
 from mab_gym.fhir.hapi._order import DrivingFilter, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
 from mab_gym.fhir.model._filter import Filter
-from mab_gym.fhir.model._outcome import FhirError, Issue, Refusal
+from mab_gym.fhir.model._outcome import FhirError, Issue, RefusalKind
 from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.model._url import Parameters
@@ -39,10 +39,10 @@ _TOLD_APART = ("missing", "not", "not-in", "text", "exact", "contains", "above",
 _SEVERAL_DATES = "HAPI-1922: Can not have multiple date range parameters for the same param without a qualifier"
 _PART_SUMMARIES = ("true", "text", "data", "count")
 _AT_ONCE = (
-    Refusal.UNREADABLE_VALUE,
-    Refusal.APPROXIMATE_DATE,
-    Refusal.SEVERAL_DATES,
-    Refusal.TOO_MANY_COMPONENTS,
+    RefusalKind.UNREADABLE_VALUE,
+    RefusalKind.APPROXIMATE_DATE,
+    RefusalKind.SEVERAL_DATES,
+    RefusalKind.TOO_MANY_COMPONENTS,
 )
 """The refusals that HAPI gives while it reads the parameters, before it looks up what they ask for."""
 
@@ -239,7 +239,7 @@ def _sort_out(resource_type: str, parameters: Parameters, *, behind: bool) -> _P
             except FhirError as error:
                 if error.kind in _AT_ONCE:
                     raise
-                if error.kind is Refusal.UNKNOWN_TYPE and "." not in name:
+                if error.kind is RefusalKind.UNKNOWN_TYPE and "." not in name:
                     error = _blamed(resource_type, parameters, error)
                 parts.refusals.setdefault("label" if stem in LABEL_PARAMETERS else "condition", error)
             else:
