@@ -1,6 +1,6 @@
-"""Sessions for frameworks that play many episodes at once in one event loop: none blocks the others.
+"""Sessions for frameworks that play many episodes at once in one event loop, without blocking it.
 
-For asyncio and trio, by anyio, which these frameworks bring along.
+They work in asyncio and trio, by anyio, which these frameworks install.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mab_gym.runs._driver import Do, Policy, at_once, drive, unwrapped
 
 
 def waiting_for(env: gymnasium.Env[Any, str]) -> Do:
-    """Gives the way to work with an environment: at once where its records are in this process, else in a thread."""
+    """Returns a function that runs work on an environment: in a thread, unless its records are in this process."""
     return at_once if unwrapped(env).scenario.backend.in_process else anyio.to_thread.run_sync
 
 
 class AsyncSession:
-    """A `Session` with methods that are awaited.
+    """A `Session` whose methods are coroutine functions.
 
     Args:
         session: The session.
@@ -36,31 +36,31 @@ class AsyncSession:
         self._do = waiting_for(session.env)
 
     async def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Begins an episode and gives the first ``info``."""
+        """Begins an episode and returns the first ``info``."""
         return await self._do(partial(self.session.begin, seed, options))  # type: ignore[no-any-return]
 
     async def act(self, text: str) -> Step:
-        """Takes one action; raises `InfrastructureError` where the record system has failed."""
+        """Takes one action; raises `InfrastructureError` if the record system has failed."""
         return await self._do(partial(self.session.act, text))  # type: ignore[no-any-return]
 
     async def play(self, agent: Policy) -> None:
-        """Plays an episode that has begun to its end; see `mab_gym.runs.drive`."""
+        """Plays an episode that has begun to its end, by `mab_gym.runs.drive`."""
         await drive(self.session, agent, self._do)
 
     async def stop(self, why: str, **more: Any) -> Step | None:
-        """Ends an episode that is still under way; see `Session.stop`."""
+        """Ends an episode that is still under way, by `Session.stop`."""
         return await self._do(partial(self.session.stop, why, **more))  # type: ignore[no-any-return]
 
     async def leave(self) -> None:
-        """Gives the record system back where an episode is broken off."""
+        """Gives the record system back when an episode stops before its end."""
         await self._do(self.session.leave)
 
 
 class AsyncSessions:
-    """Sessions for the episodes of a task: made as they are needed, used again when they are free.
+    """A pool of sessions: made when they are needed, and used again.
 
     Args:
-        open_env: Makes a further environment.
+        open_env: Makes a new environment.
     """
 
     def __init__(self, open_env: Callable[[], gymnasium.Env[Any, str]]) -> None:
@@ -70,7 +70,7 @@ class AsyncSessions:
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[AsyncSession]:
-        """Gives a session for as long as the context lasts."""
+        """Yields a session for the time of the ``async with`` block."""
         env = self._free.pop() if self._free else self._open()
         capacity = unwrapped(env).scenario.backend.capacity
         try:
@@ -80,7 +80,7 @@ class AsyncSessions:
                 return
             if self._places is None:
                 self._places = anyio.Semaphore(capacity)
-            # Episodes that wait here hold no server; one that waited inside could take it from a slow model.
+            # An episode that waits here holds no server. Inside, it could take the server from one with a slow model.
             async with self._places:
                 yield session
         finally:

@@ -1,4 +1,4 @@
-"""What the adapters share: the import of a framework that may be missing."""
+"""The import of a framework that may be missing, for all adapters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mab_gym.errors import NotInstalledError, how_to_install
 
 @contextmanager
 def needing(extra: str, what: str) -> Iterator[None]:
-    """Around imports of what an extra brings.
+    """Wraps the imports of packages that an extra installs.
 
     Args:
         extra: The extra's name.
-        what: Who needs it, with the verb, as in ``training with TRL needs``.
+        what: The beginning of the error, with its verb, as in ``training with TRL needs``.
 
     Raises:
-        NotInstalledError: Something is missing; the text says what, and how to install it.
+        NotInstalledError: A package is missing; the text names it, and the command that installs it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The episodes of an environment as the rows of a data set: what a framework shows, and what it needs to begin one."""
+"""The episodes of an environment as the rows of a dataset: opening message, seed, options and labels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mab_gym.runs._rollout import Assignment, assignments, draws_cases, reset_op
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One episode to be played. Nothing in it tells the answer.
+    """An episode to play. Nothing in it reveals the answer.
 
     Attributes:
-        id: The case's (``replace_potassium/07``); a drawn case has its seed behind it (``replace_potassium/01@7``).
-        opening: The message that the episode begins with.
-        seed: For ``reset``.
-        options: Likewise.
+        id: The case's id (``replace_potassium/07``), with the seed if the case is drawn (``replace_potassium/01@7``).
+        opening: The first message of the episode.
+        seed: The seed for ``env.reset``.
+        options: The options for ``env.reset``.
         case: The case's id.
         family: Its family.
         kind: ``query`` or ``action``.
         difficulty: ``easy``, ``medium`` or ``hard``.
-        branch: Its clinical situation, which a model must not be shown.
-        variant: In which variants it is played.
+        branch: Its clinical situation, which the model must not see.
+        variant: The variants of the case, joined by ``+``.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Row:
     variant: str
 
     def about(self) -> dict[str, Any]:
-        """All but the opening and the id, as plain data."""
+        """Returns all fields except the opening and the id, as plain data."""
         return {name: value for name, value in asdict(self).items() if name not in ("id", "opening")}
 
 
@@ -57,19 +57,19 @@ def rows(
     limit: int | None = None,
     endless: bool = False,
 ) -> Iterator[Row]:
-    """The rows of an environment, in the order of an evaluation; each is made as it is asked for.
+    """Returns the rows of an environment, in the order of an evaluation; each is made when it is asked for.
 
     Args:
         env: The environment; it is reset for each row.
         family: Only this family.
         difficulty: Only this difficulty.
-        variant: One or more variants, joined by ``+``; see `mab_gym.tasking._variants`.
-        seed: The first row's; each has the next. It chooses cases that are drawn, and the chance of variants.
-        limit: How many at most; an environment that draws its cases has this many, or 300.
-        endless: Whether one that draws its cases has rows without end where there is no limit.
+        variant: One or more variants, joined by ``+``.
+        seed: The seed of the first row; each further one has the next number. It chooses drawn cases, too.
+        limit: The greatest number of rows; an environment that draws its cases has this many (None: 300).
+        endless: True to give rows without end, if the environment draws its cases and there is no limit.
 
     Raises:
-        UsageError: Something named does not exist; raised at once.
+        UsageError: A name does not exist; raised by the call itself.
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
@@ -81,16 +81,16 @@ def rows(
     if draws_cases(env):
         if endless and limit is None:
             todo = (Assignment(place) for place in itertools.count(seed))
-        row_of(env, Assignment(seed), chosen)  # a family or difficulty that does not exist is told at once
+        row_of(env, Assignment(seed), chosen)  # raises now if the family or difficulty does not exist
     return (row_of(env, assignment, chosen) for assignment in todo)
 
 
 def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:
-    """The row of one assignment.
+    """Returns the row of one assignment.
 
     Args:
         env: The environment; it is reset.
-        assignment: What is played.
+        assignment: The seed and the case to play.
         options: Further options for ``reset``.
     """
     if assignment.case is not None:
@@ -100,7 +100,7 @@ def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[s
     if case is None:
         raise RuntimeError("reset began no case")
     return Row(
-        # Drawn cases are all number one of their family.
+        # All drawn cases have the number 01 of their family.
         id=case.id if assignment.case is not None else f"{case.id}@{assignment.seed}",
         opening=observation["text"],
         seed=assignment.seed,

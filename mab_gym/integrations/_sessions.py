@@ -1,4 +1,4 @@
-"""Sessions of frameworks that have a loop of their own: a driver that raises the record system's failures."""
+"""Sessions for frameworks with a loop of their own: a driver that raises an error if the record system fails."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mab_gym.runs._driver import Driver, unwrapped
 
 
 def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
-    """Makes an environment to read openings from: no container is started for them.
+    """Makes an environment to read opening messages from; it starts no container.
 
     Args:
         name: The id, or the path of a TOML file.
-        overrides: Fields of the environment file.
+        overrides: Fields of the environment file to change.
 
     Raises:
         UsageError: There is no such id or file.
@@ -33,17 +33,17 @@ def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
 
 
 class Session(Driver):
-    """A driver whose end is plain data for a framework's own log.
+    """A driver that gives the outcome as plain data, for a framework's log.
 
     Attributes:
-        result: None until the episode has ended; then its verdict and what led to it, or an ``error``, where the
-            episode says nothing of the model.
+        result: None until the episode has ended; then the verdict, reward, steps and actions, or an ``error`` if the
+            episode does not count.
     """
 
     result: dict[str, Any] | None = None
 
     def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Begins an episode and gives the first ``info``."""
+        """Begins an episode and returns the first ``info``."""
         self.result = None
         return super().begin(seed, options)
 
@@ -51,7 +51,7 @@ class Session(Driver):
         """Takes one action.
 
         Raises:
-            InfrastructureError: The record system has failed; the episode says nothing of the model.
+            InfrastructureError: The record system has failed; the episode does not count.
         """
         step = super().act(action, said)
         if self.over:
@@ -70,17 +70,17 @@ class Session(Driver):
         return step
 
     def stop(self, why: str, **more: Any) -> Step | None:
-        """Ends an episode that is still under way, as one that became too long for the model.
+        """Ends an episode that is still under way, as one that is longer than the model's context.
 
         Args:
             why: The reason, from the model or the framework.
             more: Further entries of `result`.
 
         Returns:
-            The last step; None where the episode had ended before.
+            The last step; None if the episode had ended before.
 
         Raises:
-            InfrastructureError: The record system has failed; the episode says nothing of the model.
+            InfrastructureError: The record system has failed; the episode does not count.
         """
         if self.result is not None:
             return None

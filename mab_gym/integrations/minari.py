@@ -29,11 +29,11 @@ ALL, SUCCESSFUL = WHICH
 
 
 def episode(record: EpisodeRecord) -> EpisodeBuffer | None:
-    """One episode as Minari keeps it; None where no action was taken.
+    """Returns an episode in Minari's form; None if there was no action.
 
-    Observations are the texts that the agent was shown, with the HTTP status, one more than there are actions; the last
-    is empty where the last action had no reply. The reward comes with the last action. ``infos`` have the verdict as
-    JSON, at the end. Seed and options are those that ``reset`` takes.
+    Observations are the texts that the agent saw, with the HTTP status. There is one more than there are actions; the
+    last is empty if the last action had no reply. The reward comes with the last action. The last entry of ``infos``
+    holds the verdict as JSON. Seed and options are those for ``env.reset``.
 
     Args:
         record: A whole record.
@@ -59,7 +59,7 @@ def episode(record: EpisodeRecord) -> EpisodeBuffer | None:
 
 
 def about(record: EpisodeRecord) -> dict[str, Any]:
-    """What an episode's metadata say: what was played, by whom, and what it came to."""
+    """Returns the metadata of an episode: the case, the agent and the outcome."""
     return {
         "env": record.env,
         "agent": record.agent,
@@ -74,21 +74,21 @@ def about(record: EpisodeRecord) -> dict[str, Any]:
 
 
 def write_dataset(records: Iterable[EpisodeRecord], dataset_id: str, which: str = ALL) -> minari.MinariDataset | None:
-    """Writes a dataset where Minari keeps datasets: the folder that ``MINARI_DATASETS_PATH`` names, or its own.
+    """Writes a dataset to Minari's folder: the one that ``MINARI_DATASETS_PATH`` names, or its default.
 
-    Its spaces hold exactly the characters that occur, up to the greatest length, so that whoever reads it needs nothing
-    of this package. Nothing is uploaded.
+    The spaces hold exactly the characters that occur, up to the greatest length, so that readers do not need this
+    package. Nothing is uploaded.
 
     Args:
         records: Whole records; those that do not count are left out.
-        dataset_id: As in ``medagentbench/oracle-v0``.
-        which: One of `mab_gym.runs._fine_tuning.WHICH`.
+        dataset_id: The id, as in ``medagentbench/oracle-v0``.
+        which: ``all`` or ``successful``.
 
     Returns:
-        The dataset; None where there was nothing to write.
+        The dataset; None if there was nothing to write.
 
     Raises:
-        UsageError: There is such a dataset already, or the id or ``which`` is none.
+        UsageError: The dataset exists already, or the id or ``which`` is invalid.
     """
     if which not in WHICH:
         raise UsageError(f"which is {' or '.join(WHICH)}, not {which!r}")
@@ -112,7 +112,7 @@ def write_dataset(records: Iterable[EpisodeRecord], dataset_id: str, which: str 
     agents, envs = (sorted({getattr(record, name) for record, _ in told}) for name in ("agent", "env"))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # it would like an author, an address and so on
+            warnings.simplefilter("ignore", UserWarning)  # about a missing author, e-mail address and so on
             dataset = minari.create_dataset_from_buffers(
                 dataset_id,
                 buffers,
@@ -130,7 +130,7 @@ def write_dataset(records: Iterable[EpisodeRecord], dataset_id: str, which: str 
             )
         dataset.storage.update_episode_metadata([about(record) for record, _ in told])
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # whole or not at all
+        shutil.rmtree(folder, ignore_errors=True)  # a dataset is complete or not there
         raise
     return dataset
 
@@ -141,5 +141,5 @@ def _space(texts: Sequence[str]) -> spaces.Text:
 
 
 def _storable(text: str) -> str:
-    """The same, but for what HDF5 has no room for: lone surrogates and NUL are written as escapes."""
+    """Returns a text that HDF5 can store: lone surrogates and NUL become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

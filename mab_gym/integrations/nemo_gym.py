@@ -1,6 +1,6 @@
-"""The environments for NeMo Gym: a resources server in the Gymnasium style, and the rows of its data sets.
+"""The environments for NeMo Gym: a resources server in the Gymnasium style, and the rows of its datasets.
 
-It goes with NeMo Gym's own ``gymnasium_agent``; docs/integrations.md shows the small files of a server.
+The server works with NeMo Gym's own ``gymnasium_agent``; docs/integrations.md shows its configuration files.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ __all__ = ["MedicalRecordServer", "MedicalRecordServerConfig", "dataset"]
 
 _TEXT, _TOOL_CALLS = FORMS
 AGENT = "mab_gym_gymnasium_agent"
-"""The agent that rows ask for, by its name in the server's configuration."""
+"""The name of the agent in the server's configuration, which the rows refer to."""
 
 
 class MedicalRecordServerConfig(BaseResourcesServerConfig):
-    """The server's part of the configuration; None for the environment's own."""
+    """The server's configuration; None stands for the environment's own value."""
 
     max_steps: int | None = None
     reward: str | None = None
 
 
 class MedicalRecordServer(GymnasiumServer):
-    """Each rollout has an environment of its own, from ``/reset`` to the end of its episode."""
+    """A resources server; each rollout has an environment of its own, from ``/reset`` to the end of its episode."""
 
     config: MedicalRecordServerConfig
 
     async def reset(self, metadata: dict[str, Any], session_id: str | None = None) -> tuple[str | None, dict[str, Any]]:
-        """Begins the episode of a row, whose opening message is the observation.
+        """Begins the episode of a row; the observation is its opening message.
 
         Args:
-            metadata: The row's columns; ``mab_gym`` is read.
-            session_id: The rollout's.
+            metadata: The columns of the row; ``mab_gym`` is used.
+            session_id: The id of the rollout.
 
         Raises:
-            UsageError: The row is none of `dataset`, or names what does not exist.
+            UsageError: The row is not one of `dataset`, or a name in it does not exist.
         """
         row = metadata.get("mab_gym")
         if not isinstance(row, dict) or not {"env", "seed", "options"} <= set(row):
@@ -62,16 +62,16 @@ class MedicalRecordServer(GymnasiumServer):
     async def step(
         self, action: NeMoGymResponse, metadata: dict[str, Any], session_id: str | None = None
     ) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
-        """Takes what a model's response says to do: its tool calls one by one, each a step, or its text.
+        """Takes the actions of a model's response: each tool call is a step, or the text is one.
 
         Args:
             action: The response.
-            metadata: The row's columns.
-            session_id: The rollout's.
+            metadata: The columns of the row.
+            session_id: The id of the rollout.
 
         Raises:
-            InfrastructureError: The record system has failed; the rollout says nothing of the model.
-            UsageError: There is no episode under way.
+            InfrastructureError: The record system has failed; the rollout does not count.
+            UsageError: No episode is under way.
         """
         session = self.session_state.get(str(session_id))
         if session is None:
@@ -87,7 +87,7 @@ class MedicalRecordServer(GymnasiumServer):
         return step.observation["text"] or None, step.reward, step.terminated, step.truncated, step.info
 
     async def close_session(self, session_id: str | None) -> None:
-        """Forgets a rollout and gives its record system back."""
+        """Ends a rollout and gives its record system back."""
         session = self.session_state.pop(str(session_id), None)
         if session is not None:
             await session.leave()
@@ -105,15 +105,15 @@ async def _called(session: AsyncSession, calls: list[Any]) -> tuple[str | None, 
 
 
 def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a data set for NeMo Gym, to be written as JSON lines. None tells an answer.
+    """Yields the rows of a dataset for NeMo Gym, for a file of JSON lines. No row reveals an answer.
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
-        form: ``text``, the official one (the reply is the action), or ``tools``: get, post and finish.
-        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations._rows.rows`.
+        form: ``text``, the official form (the reply is the action), or ``tools``: get, post and finish.
+        which: ``family``, ``difficulty``, ``variant`` (joined by ``+``), ``seed`` (of the first row), ``limit``.
 
     Raises:
-        UsageError: Something named does not exist.
+        UsageError: A name does not exist.
     """
     if form not in FORMS:
         raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
@@ -121,7 +121,7 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
     by_tools: dict[str, Any] = {"input": [{"role": "system", "content": SYSTEM}], "tools": tools}
     for row in rows(make_to_read(env), **which):
         yield {
-            # The server gives the opening message itself, so that it is always the one of the episode that is played.
+            # The server sends the opening message itself, so that it always belongs to the episode.
             "responses_create_params": by_tools if form == _TOOL_CALLS else {"input": []},
             "agent_ref": {"type": "responses_api_agents", "name": AGENT},
             "mab_gym": {**row.about(), "id": row.id, "env": env, "form": form},

@@ -1,4 +1,4 @@
-"""The environments for SkyRL: a text environment of SkyRL-Gym, and the rows of its data sets.
+"""The environments for SkyRL: a text environment of SkyRL-Gym, and the rows of its datasets.
 
 skyrl_gym.register(id="mab_gym", entry_point="mab_gym.integrations.skyrl_gym:MedicalRecordTextEnv")
 """
@@ -21,19 +21,19 @@ with needing("skyrl", "an environment for SkyRL needs"):
 __all__ = ["MedicalRecordTextEnv", "dataset"]
 
 ENV_CLASS = "mab_gym"
-"""The id under which rows ask for the environment."""
+"""The id of the environment in the rows."""
 
 
 class MedicalRecordTextEnv(BaseTextEnv):
     """One episode; SkyRL makes an environment for each.
 
     Args:
-        env_config: ``max_steps`` and ``reward``, or nothing for the environment's own.
-        extras: A row's columns. ``extra_info`` says what is played. ``max_turns`` is SkyRL's own limit: an episode ends
-            at the lower of the two, so that each has its verdict.
+        env_config: ``max_steps`` and ``reward``; without them the environment's own values hold.
+        extras: The columns of a row. ``extra_info`` names the episode. ``max_turns`` is SkyRL's own limit: an episode
+            ends at the lower of the two limits, so that each has its verdict.
 
     Raises:
-        UsageError: The row is none of `dataset`, or there is no such environment.
+        UsageError: The row is not one of `dataset`, or there is no such environment.
     """
 
     def __init__(self, env_config: Any = None, extras: Mapping[str, Any] | None = None) -> None:
@@ -50,12 +50,12 @@ class MedicalRecordTextEnv(BaseTextEnv):
         self.max_turns = min(self._session.max_steps, int((extras or {}).get("max_turns") or self._session.max_steps))
 
     def init(self, prompt: ConversationType) -> tuple[ConversationType, dict[str, Any]]:
-        """Begins the episode; the prompt comes back as it is.
+        """Begins the episode and returns the prompt unchanged.
 
         Raises:
-            UsageError: The prompt is another task's.
+            UsageError: The prompt belongs to another task.
         """
-        # A column of a data set has the same names in every row.
+        # A column of a dataset has the same keys in every row; the missing ones are None.
         options = {name: value for name, value in self._row["options"].items() if value is not None}
         info = self._session.begin(int(self._row["seed"]), options)
         self.turns = 0
@@ -67,7 +67,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
         """Takes the model's reply as an action.
 
         Raises:
-            InfrastructureError: The record system has failed; the episode says nothing of the model.
+            InfrastructureError: The record system has failed; the episode does not count.
         """
         self.turns += 1
         step = self._session.act(action)
@@ -83,7 +83,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
         )
 
     def get_metrics(self) -> dict[str, Any]:
-        """Whether it was solved, the credit, whether something unsafe was done, and how many actions were taken."""
+        """Returns ``solved``, ``credit``, ``unsafe`` and ``steps`` of the episode; empty before its end."""
         outcome = self._session.result
         if outcome is None or "verdict" not in outcome:
             return {}
@@ -93,20 +93,20 @@ class MedicalRecordTextEnv(BaseTextEnv):
         return {**known, "steps": float(outcome["steps"])}
 
     def close(self) -> None:
-        """Ends what is under way and gives the record system back."""
+        """Ends the episode and gives the record system back."""
         self._session.leave()
 
 
 def dataset(env: str = "MedAgentBench-Train-v0", **which: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a data set for SkyRL's trainer, to be written as JSON lines or Parquet. None tells an answer.
+    """Yields the rows of a dataset for SkyRL's trainer, for a file of JSON lines or Parquet. No row reveals an answer.
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
-        which: ``family``, ``difficulty``, ``variant``, ``seed``, ``limit``; see `mab_gym.integrations._rows.rows`. And
-            ``max_steps``, where the environment is given it, too, because the opening says it.
+        which: ``family``, ``difficulty``, ``variant`` (joined by ``+``), ``seed`` (of the first row), ``limit``; also
+            ``max_steps``, if ``env_config`` has it, because the opening message names it.
 
     Raises:
-        UsageError: Something named does not exist.
+        UsageError: A name does not exist.
     """
     opened = make_to_read(env, max_steps=which.pop("max_steps", None))
     source = unwrapped(opened).scenario.environment.id

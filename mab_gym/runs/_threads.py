@@ -29,6 +29,10 @@ class EnvAndAgent:
     env: gymnasium.Env[Any, str]
     agent: Agent
 
+    def play(self, assignment: Assignment, options: Mapping[str, str | None], retries: int) -> EpisodeRecord:
+        """Plays an episode, by `play_until_judged`."""
+        return play_until_judged(self.env, self.agent, assignment, options, retries)
+
 
 def play_at_once(
     pairs: Sequence[EnvAndAgent],
@@ -65,7 +69,7 @@ def play_at_once(
                     assignment = waiting.get_nowait()
                 except queue.Empty:
                     return
-                ended.put(play_until_judged(pair.env, pair.agent, assignment, options, retries))
+                ended.put(pair.play(assignment, options, retries))
         except BaseException as error:
             ended.put(error)
 

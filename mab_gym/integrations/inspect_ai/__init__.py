@@ -1,4 +1,4 @@
-"""The tasks as an inspect_ai task set: ``inspect eval mab_gym/medagentbench --model openai/...``.
+"""The tasks for inspect_ai: ``inspect eval mab_gym/medagentbench --model openai/...``.
 
 Inspect finds them through the entry point group ``inspect_ai``, which names this package.
 """

@@ -1,4 +1,4 @@
-"""The solver: the model that inspect evaluates plays an episode, as plain text or by tool calls."""
+"""The solver: the model under evaluation plays an episode, by plain text or by tool calls."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _TOO_LONG = "model_length"
 
 @solver
 def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int | None = None) -> Solver:
-    """Plays the episode that a sample of `medagentbench` stands for, to its end.
+    """Plays the episode of a sample of `medagentbench` to its end.
 
     Args:
         env: The environment's id or file.
-        form: ``text``, the official one (the whole chat is sent, the reply is the action), or ``tools``.
-        max_steps: Actions after which an episode is truncated; the environment's own number where None.
+        form: ``text``, the official form (the model gets the whole chat, its reply is the action), or ``tools``.
+        max_steps: Actions after which an episode is truncated; None for the environment's own number.
 
     Raises:
         UsageError: There is no such form.
@@ -56,7 +56,7 @@ def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int
                 await session.stop(f"inspect stopped the sample: {error.message}")
                 raise
             except anyio.get_cancelled_exc_class():
-                # A limit of inspect's, or a person at its display; the sample may be scored all the same.
+                # A limit of inspect's, or a person at its display, stops the sample; it may be scored all the same.
                 with anyio.CancelScope(shield=True):
                     await session.stop("inspect stopped the sample")
                 raise
@@ -74,7 +74,7 @@ def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int
 
 
 async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
-    """Plays an episode to its end; what was said is added to the sample's messages."""
+    """Plays an episode to its end and adds the conversation to the sample's messages."""
     sample = state.metadata
     await session.begin(sample["seed"], sample["options"])
     if session.session.observation["text"] != state.input_text:
@@ -84,7 +84,7 @@ async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
     if form == TOOL_CALLS:
         state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
     turn = _act_by_tools if form == TOOL_CALLS else _act_by_text
-    # Each message is a step, or several, but for tool calls that an approver of inspect's rejects.
+    # Each message is one step or several, except for tool calls that an approver of inspect rejects.
     for _ in range(session.session.max_steps):
         state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
         if state.output.empty:
@@ -107,7 +107,7 @@ async def _act_by_text(session: AsyncSession, state: TaskState) -> None:
 
 
 async def _act_by_tools(session: AsyncSession, state: TaskState) -> None:
-    """Takes the tool calls of a message one by one, each a step; a message without any is an action as it stands."""
+    """Takes the tool calls of a message, each as a step; the text of a message without calls is the action."""
     message = state.output.message
     if not message.tool_calls:
         return await _act_by_text(session, state)
@@ -121,14 +121,14 @@ async def _act_by_tools(session: AsyncSession, state: TaskState) -> None:
 async def _call(
     session: AsyncSession, message: ChatMessageAssistant, call: ToolCall, said: list[Any]
 ) -> ChatMessageTool:
-    """Takes one tool call through inspect, so that its approvers and its log see it, and gives the tool's message."""
+    """Takes one tool call through inspect, so that its approvers and log see it; returns the tool's message."""
     action = _action(call, call.arguments)
     if isinstance(parse_action(action), Invalid):
         step = await session.act(action)
         return ChatMessageTool(content=step.observation["text"], tool_call_id=call.id, function=call.function)
 
-    # The arguments go through as they are, without inspect's own schema check: what is refused, the record system
-    # refuses. Replies are never cut off, unless the environment's max_obs_chars says so.
+    # The arguments skip inspect's schema check: the record system alone decides which to refuse. Replies are cut off
+    # only by the environment's max_obs_chars.
     async def take(**kwargs: Any) -> str:
         return (await session.act(_action(call, kwargs))).observation["text"]
 
@@ -140,12 +140,12 @@ async def _call(
 
 
 def _action(call: ToolCall, arguments: dict[str, Any]) -> str:
-    """The text of the action that a tool call stands for; no action where its arguments could not be read."""
+    """Returns the action's text for a tool call; an invalid action if its arguments cannot be read."""
     return action_of(call.function, json.dumps(arguments) if call.parse_error is None else call.parse_error)
 
 
 def _text(output: ModelOutput) -> str:
-    """The reply's text, untouched; what a model thinks before it is no part of it."""
+    """Returns the text of the reply, unchanged, without the model's reasoning."""
     content = output.message.content
     return content if isinstance(content, str) else "".join(part.text for part in content if part.type == "text")
 

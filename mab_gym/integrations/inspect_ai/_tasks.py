@@ -1,6 +1,8 @@
-"""The tasks: which environment, which of its cases, and how the model plays them."""
+"""The tasks of inspect_ai: each plays cases of one environment."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
@@ -34,16 +36,17 @@ def medagentbench(
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
         split: ``test``, ``validation`` or ``train``: that sibling of the environment.
         family: Only this family's cases.
-        difficulty: Only ``easy``, ``medium`` or ``hard`` ones.
-        variant: One or more variants, joined by ``+``; see `mab_gym.tasking._variants`.
-        form: ``text``, the official one, or ``tools``.
-        max_steps: Actions after which an episode is truncated; the environment's own number where None.
-        seed: The first case's; each case has the next. It chooses cases that are drawn, and the chance of variants.
+        difficulty: Only ``easy``, ``medium`` or ``hard`` cases.
+        variant: One or more variants, joined by ``+``.
+        form: ``text``, the official form, or ``tools``.
+        max_steps: Actions after which an episode is truncated; None for the environment's own number.
+        seed: The seed of the first case; each further one has the next number. It chooses drawn cases, too.
 
     Raises:
-        UsageError: An argument names what does not exist.
+        UsageError: An argument names something that does not exist.
     """
-    return _task(env, split, family, difficulty, variant, form, max_steps, seed)
+    which = {"family": family, "difficulty": difficulty, "variant": variant, "seed": seed}
+    return _task(env, split, form, max_steps, **which)
 
 
 @task
@@ -56,45 +59,38 @@ def medagentbench_beyond(
     max_steps: int | None = None,
     seed: int = 0,
 ) -> Task:
-    """Five families of clinical work beyond MedAgentBench's ten, 150 frozen cases.
+    """MedAgentBench-Beyond: five families of clinical work beyond MedAgentBench's ten, 150 frozen cases.
 
     Args:
-        split: As for `medagentbench`; so are the others.
-        family: See there.
-        difficulty: See there.
-        variant: See there.
-        form: See there.
-        max_steps: See there.
-        seed: See there.
+        split: ``test``, ``validation`` or ``train``: that sibling of the environment.
+        family: Only this family's cases.
+        difficulty: Only ``easy``, ``medium`` or ``hard`` cases.
+        variant: One or more variants, joined by ``+``.
+        form: ``text``, the official form, or ``tools``.
+        max_steps: Actions after which an episode is truncated; None for the environment's own number.
+        seed: The seed of the first case; each further one has the next number. It chooses drawn cases, too.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
     """
-    return _task("MedAgentBench-Beyond-v0", split, family, difficulty, variant, form, max_steps, seed)
+    which = {"family": family, "difficulty": difficulty, "variant": variant, "seed": seed}
+    return _task("MedAgentBench-Beyond-v0", split, form, max_steps, **which)
 
 
 class ParameterError(UsageError, PrerequisiteError):
-    """A task's parameter is wrong, or what it needs is missing; inspect prints the text and no traceback."""
+    """A parameter of a task is wrong, or a package is missing; inspect prints the text without a traceback."""
 
     def __init__(self, error: MabGymError) -> None:
         super().__init__(str(error))
         self.message = escape(str(error))
 
 
-def _task(
-    env: str,
-    split: str | None,
-    family: str | None,
-    difficulty: str | None,
-    variant: str | None,
-    form: str,
-    max_steps: int | None,
-    seed: int,
-) -> Task:
+def _task(env: str, split: str | None, form: str, max_steps: int | None, **which: Any) -> Task:
     try:
         name = env if split is None else sibling(env, split)
         solver = play_episode(name, form, max_steps)
-        # A dataset is made before anything is played.
         opened = make_to_read(name, max_steps=max_steps)
-        chosen = rows(opened, family=family, difficulty=difficulty, variant=variant, seed=seed)
-        samples = [_sample(row) for row in chosen]
+        samples = [_sample(row) for row in rows(opened, **which)]
         environment = unwrapped(opened).scenario.environment
     except MabGymError as error:
         raise ParameterError(error) from error
@@ -115,7 +111,7 @@ def _task(
 def _sample(row: Row) -> Sample:
     return Sample(
         input=row.opening,
-        # The answers stay out of it: logs are passed on, and a target is read by people and by no scorer here.
+        # Not the answer: logs are shared, and no scorer here reads the target.
         target=f"what the verifier of {row.family} wants",
         id=row.id,
         metadata=row.about(),

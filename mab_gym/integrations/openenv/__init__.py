@@ -1,8 +1,8 @@
-"""The environments behind an OpenEnv server, and the client to it.
+"""An OpenEnv server for the environments, and its client.
 
     python -m mab_gym.integrations.openenv --env MedAgentBench-Train-v0
 
-OpenEnv, whose import takes seconds, is imported when something of this is asked for.
+OpenEnv takes seconds to import, so it is imported when a name of this package is first used.
 """
 
 from __future__ import annotations

@@ -12,15 +12,17 @@ from mab_gym.errors import MabGymError
 
 def serve(
     env: Annotated[
-        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+        str, typer.Option(help="An environment's id or file; task code that a file names is executed.")
     ] = "MedAgentBench-v0",
-    host: Annotated[str, typer.Option(help="The address; the default is this computer alone.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; the default serves this computer alone.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8000,
-    sessions: Annotated[int, typer.Option(help="How many sessions at once.")] = 256,
+    sessions: Annotated[int, typer.Option(help="The greatest number of sessions at once.")] = 256,
     max_steps: Annotated[int | None, typer.Option(help="Actions after which an episode is truncated.")] = None,
     reward: Annotated[str | None, typer.Option(help="sparse or partial.")] = None,
 ) -> None:
-    """Serve an environment to OpenEnv clients, until Ctrl-C. There is no password: serve networks that you trust."""
+    """Serve an environment to OpenEnv clients until Ctrl-C. There is no password: serve only trusted networks."""
     try:
         from mab_gym.integrations.openenv import create_app  # noqa: PLC0415  (optional)
         from mab_gym.serve._running import listen  # noqa: PLC0415  (optional)
@@ -34,7 +36,7 @@ def serve(
 
     with listening:
         print(f"{env} at http://{host}:{listening.getsockname()[1]}", flush=True)
-        # To compress a page takes as long as to find it.
+        # Without compression: compressing a page takes as long as finding it.
         uvicorn.Server(uvicorn.Config(app, log_level="warning", ws_per_message_deflate=False)).run(sockets=[listening])
 
 

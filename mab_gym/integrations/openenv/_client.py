@@ -1,4 +1,4 @@
-"""The client: one session with a server."""
+"""The OpenEnv client: one session with a server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRec
 
 
 class MedicalRecordClient(EnvClient[MedicalRecordAction | str, MedicalRecordObservation, MedicalRecordState]):
-    """One session; an action may be given as its text.
+    """A client with one session; an action may be a plain text.
 
-    As in ``async with MedicalRecordClient(base_url="http://127.0.0.1:8000") as env``, or ``.sync()`` for code without
-    ``await``. ``reset`` takes ``seed``, ``case``, ``family``, ``difficulty`` and ``variant``.
+    Use it as in ``async with MedicalRecordClient(base_url="http://127.0.0.1:8000") as env``, or by ``.sync()`` in code
+    without ``await``. ``reset`` takes ``seed``, ``case``, ``family``, ``difficulty`` and ``variant``.
     """
 
     def _step_payload(self, action: MedicalRecordAction | str) -> dict[str, Any]:

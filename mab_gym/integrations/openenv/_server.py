@@ -1,4 +1,4 @@
-"""The server: each session has an environment of its own, all of them one snapshot of the records."""
+"""The OpenEnv server: each session has an environment of its own; all share one snapshot of the records."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRec
 from mab_gym.runs._driver import Driver, unwrapped
 
 SESSIONS = 256
-"""Sessions at once, unless another number is asked for."""
+"""The default number of sessions at once."""
 
 
 class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObservation, MedicalRecordState]):
-    """One session's environment.
+    """The environment of one session.
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
-        overrides: Fields of `mab_gym.envs._environment_file.Environment`, as in ``max_steps=4``.
+        overrides: Fields of the environment file to change, as in ``max_steps=4``.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS = True
@@ -44,15 +44,15 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         """Begins an episode.
 
         Args:
-            seed: See `mab_gym.envs._env.MedicalRecordEnv.reset`.
-            episode_id: Comes back in the state.
-            options: ``case``, ``family``, ``difficulty``, ``variant``; see there.
+            seed: The seed for ``env.reset``; None for a random one.
+            episode_id: The caller's id of the episode, which the state returns.
+            options: The options for ``env.reset``: ``case``, ``family``, ``difficulty``, ``variant``.
         """
         begun: MedicalRecordObservation = await self._do(partial(self.reset, seed, episode_id, **options))
         return begun
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **options: Any) -> MedicalRecordObservation:
-        """As `reset_async`."""
+        """Begins an episode; the synchronous form of `reset_async`."""
         info = self._driver.begin(seed, options)
         self._episode_id = episode_id
         return _observed(self._driver.observation, info, None, False, False)
@@ -63,9 +63,9 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         """Takes an action.
 
         Args:
-            action: What to do.
-            timeout_s: Not heeded: what is too slow ends by itself, as the record system's failure.
-            more: Not heeded.
+            action: The action.
+            timeout_s: Ignored: a record system that is too slow ends the episode by its own timeout.
+            more: Ignored.
         """
         observed: MedicalRecordObservation = await self._do(partial(self.step, action))
         return observed
@@ -73,14 +73,14 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
     def step(
         self, action: MedicalRecordAction, timeout_s: float | None = None, **more: Any
     ) -> MedicalRecordObservation:
-        """As `step_async`."""
+        """Takes an action; the synchronous form of `step_async`."""
         taken = action.text if action.context_limit is None else OutOfContext(action.context_limit)
         step = self._driver.act(taken)
         return _observed(step.observation, step.info, step.reward, step.terminated, step.truncated)
 
     @property
     def state(self) -> MedicalRecordState:
-        """The episode under way."""
+        """The state of the episode."""
         inner = unwrapped(self._driver.env)
         case = inner.episode.case
         return MedicalRecordState(
@@ -93,7 +93,7 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         )
 
     def get_metadata(self) -> EnvironmentMetadata:
-        """What OpenEnv shows of an environment."""
+        """Returns the name, description and version that OpenEnv shows."""
         environment = unwrapped(self._driver.env).scenario.environment
         return EnvironmentMetadata(name=environment.id, description=environment.summary, version=__version__)
 
@@ -103,18 +103,18 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
 
 def create_app(env: str = "MedAgentBench-v0", sessions: int = SESSIONS, **overrides: Any) -> FastAPI:
-    """The server's application, for uvicorn or any other that speaks ASGI.
+    """Returns the ASGI application of the server, for uvicorn or another ASGI server.
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
-        sessions: How many sessions at once; one more is told that there is no place.
-        overrides: Fields of `mab_gym.envs._environment_file.Environment`, as in ``max_steps=4``.
+        sessions: The greatest number of sessions at once; any further one is refused.
+        overrides: Fields of the environment file to change, as in ``max_steps=4``.
 
     Raises:
         UsageError: There is no such environment, or a field is wrong.
     """
     open_env = partial(MedicalRecordEnvironment, env, **overrides)
-    first = open_env()  # what is wrong is told now, and the records are open when the first session comes
+    first = open_env()  # errors come now, and the records are open before the first session
     name = first.state.env
     first.close()
     app: FastAPI = openenv_app(
@@ -144,7 +144,7 @@ def _observed(
 
 
 def _sendable(value: Any) -> Any:
-    """The same without lone surrogates, for which there is no UTF-8; an agent's own words may come back in a reply."""
+    """Replaces lone surrogates, which UTF-8 cannot encode; an agent's own text may come back in a reply."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, Mapping):

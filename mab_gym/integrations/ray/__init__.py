@@ -1,6 +1,6 @@
-"""Rollouts spread over a Ray cluster: worker processes play, one driver hands out and keeps the records.
+"""Rollouts on a Ray cluster: worker processes play; one driver distributes the episodes and writes the records.
 
-The driver imports Ray when it needs a cluster, not before; what a worker runs (`worker`) knows nothing of the driver.
+The driver imports Ray only when it needs a cluster. The code of a worker (``_worker``) does not know the driver.
 """
 
 from mab_gym.integrations.ray._cluster import LOCAL, is_installed

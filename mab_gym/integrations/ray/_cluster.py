@@ -1,4 +1,4 @@
-"""A Ray cluster to play on: one of our own on this computer, gone with us, or one that is joined and left as it is."""
+"""Connections to a Ray cluster: a temporary one on this computer, or an existing one, which stays as it is."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from mab_gym.errors import NotInstalledError, UsageError, how_to_install
 from mab_gym.integrations.ray._guard import guarded
 
 LOCAL = "local"
-"""In the place of an address: a cluster of our own on this computer."""
+"""The address that stands for a temporary cluster on this computer."""
 _AUTO = "auto"
 _ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Set to 0, Ray listens at 127.0.0.1 alone, on every system; it is read when Ray is imported."""
+"""If this variable is 0, Ray listens at 127.0.0.1 alone on every system. Ray reads it when it is imported."""
 _STORE = 128 * 2**20
-"""Bytes of shared memory for a cluster of our own: episodes' records pass through it, no archives."""
+"""Bytes of shared memory for a temporary cluster: records pass through it, archives do not."""
 _PATIENCE = 5.0
-"""Seconds in which a cluster's address must answer."""
+"""Seconds in which the address of a cluster must answer."""
 
 
 def is_installed() -> bool:
-    """Whether Ray is."""
+    """Tells if Ray is installed."""
     try:
         return find_spec("ray") is not None
-    except ValueError:  # as Python says it of a module that is blocked
+    except ValueError:  # find_spec raises it for a module that is blocked in sys.modules
         return False
 
 
 @contextmanager
 def connected(address: str, workers: int, runtime_env: Mapping[str, Any]) -> Iterator[Any]:
-    """Connects this process to a cluster, and leaves nothing running that it has started.
+    """Connects this process to a cluster, and stops everything that it has started.
 
     Args:
         address: `LOCAL`, ``auto`` for the cluster that runs on this computer, or HOST:PORT of a cluster's head.
-        workers: How many worker processes a cluster of our own has place for.
-        runtime_env: What nodes of a joined cluster are sent, as in ``{"working_dir": "."}``.
+        workers: The number of worker processes that a temporary cluster has room for.
+        runtime_env: Ray's runtime environment for the nodes of an existing cluster, as in ``{"working_dir": "."}``.
 
     Yields:
         The module ``ray``, connected.
 
     Raises:
         NotInstalledError: Ray is not installed.
-        UsageError: There is no such cluster, or it does not take us.
+        UsageError: There is no such cluster, or it refuses the connection.
     """
     ray = _ray(address)
     quiet = {"log_to_driver": False, "logging_level": "error"}
     scratch = None
     try:
         if address == LOCAL:
-            # Short, since paths of sockets are cut at some hundred characters; and ours, so that nothing is left.
+            # A short path, since paths of sockets are limited to about a hundred characters; removed at the end.
             scratch = tempfile.mkdtemp(prefix="mab_gym_ray_", dir="/tmp" if Path("/tmp").is_dir() else None)
             ray.init(
                 "local",
@@ -87,11 +87,11 @@ def _ray(address: str) -> Any:
     if address == LOCAL:
         os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", _ON_LOOPBACK: "0"})
         if not any(name.startswith("RAY_AUTH_") for name in os.environ):
-            # A token of this run's own keeps others out; Ray would write one to the user's home.
+            # A token of this run alone keeps others out; Ray would write one to the user's home.
             os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
-    # Where something else than a cluster answers, Ray would otherwise try for a quarter of an hour.
+    # If something else than a cluster answers, Ray would otherwise try for a quarter of an hour.
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
-    # The driver tells of lost workers in its own words; Ray would print a paragraph on each amid the results.
+    # The driver reports lost workers itself; Ray would print a paragraph on each.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     import ray  # noqa: PLC0415  (optional, and slow)
 
@@ -111,7 +111,7 @@ def _join(ray: Any, address: str, runtime_env: Mapping[str, Any], quiet: Mapping
 
 
 def _check_answers(address: str) -> None:
-    """Looks whether anybody listens; Ray itself would try for long, and say much."""
+    """Checks that something listens at an address; Ray itself would try for long and print much."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(

@@ -23,7 +23,7 @@ from mab_gym.runs._agent_spec import AnyAgent, agent_spec
 from mab_gym.runs._evaluation import Evaluation, Plan, Watcher, check_run, play_run, prepare
 
 _NOT_SENT = ["/.git", "/.venv", "/venv", "node_modules", "__pycache__", ".env*", "*.mab", "episodes.jsonl"]
-"""Files of the current folder that no node needs, in the manner of .gitignore."""
+"""Files of the current folder that no node needs, as patterns of .gitignore."""
 
 
 def evaluate_on_ray(
@@ -40,11 +40,11 @@ def evaluate_on_ray(
     Args:
         plan: The plan; each worker plays ``concurrency`` episodes at once.
         out: The folder for the records. An interrupted run in it goes on.
-        address: ``HOST:PORT`` of the cluster's head, ``auto`` for the one that runs here, or ``local`` for one of our
-            own on this computer.
-        workers: The number of worker processes; None for one a CPU of the cluster.
-        send_env: Environment variables that an agent of your own needs on the nodes; a model's key is sent in any case.
-        watcher: Is told how it is going.
+        address: ``HOST:PORT`` of the cluster's head, ``auto`` for the cluster that runs on this computer, or ``local``
+            for a temporary one on this computer.
+        workers: The number of worker processes; None for one per CPU of the cluster.
+        send_env: Environment variables that your own agent needs on the nodes; a model's key is always sent.
+        watcher: Shows the progress.
 
     Raises:
         NotInstalledError: Ray is not installed.
@@ -85,15 +85,15 @@ def evaluate_on_ray(
 
 
 def _agents(agent: AnyAgent, halt: threading.Event) -> Callable[[gymnasium.Env[Any, str]], Agent]:
-    """Gives the function that makes the agents in a worker."""
+    """Returns the function that makes the agents in a worker."""
     return agent_spec(agent, halt).make
 
 
 def _variables(agent: AnyAgent, named: Sequence[str]) -> dict[str, str]:
-    """Gives the variables of this process that workers need: where content lies, a model's key, and those named.
+    """Returns the environment variables for the workers: paths of content, a model's key, and the named ones.
 
     Raises:
-        UsageError: One that is named is not set here.
+        UsageError: A named variable is not set in this process.
     """
     missing = [name for name in named if name not in os.environ]
     if missing:

@@ -1,8 +1,8 @@
-"""Clears away what a killed driver leaves of its own cluster.
+"""Cleans up after a driver that was killed while it had a temporary cluster.
 
-On Linux Ray's processes end with the driver, whatever ends it, but for two agents that wait for what is gone, too. This
-program, which needs nothing but Python, is given their numbers on its standard input; when that closes, the driver is
-gone, and so shall they be, and the folder that is named on the command line.
+On Linux Ray's processes end with the driver, except for two that go on waiting. This program, which needs nothing but
+Python, gets their process ids on its standard input. When that closes, the driver has ended; then the program kills
+these processes and removes the folder that its command line names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PROCESSES = Path("/proc")
 
 @contextmanager
 def guarded(scratch: str) -> Iterator[None]:
-    """Has all processes that this one has started by now ended after it, and the folder removed."""
+    """Makes sure that all processes started so far end with this one, and that the folder is removed."""
     if not _PROCESSES.is_dir():
         yield
         return
@@ -39,7 +39,7 @@ def guarded(scratch: str) -> Iterator[None]:
 
 
 def _stat(pid: int | str) -> tuple[int, int] | None:
-    """A process's parent, and when it began, which tells it from a later one of its number; None where it is gone."""
+    """Returns a process's parent and its start time, which tells reused ids apart; None if the process has ended."""
     try:
         fields = (_PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -48,7 +48,7 @@ def _stat(pid: int | str) -> tuple[int, int] | None:
 
 
 def _descendants(pid: int) -> dict[int, int]:
-    """All that a process has started, directly or not, and when they began."""
+    """Returns all descendants of a process, with their start times."""
     known = {int(path.name): _stat(path.name) for path in _PROCESSES.iterdir() if path.name.isdecimal()}
     found: dict[int, int] = {}
     parents = {pid}

@@ -1,4 +1,4 @@
-"""What a worker process does: it opens the node's archive, makes its agents, and plays what it is handed."""
+"""The worker's side: it opens the node's archive, makes its agents, and plays batches of assignments."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import AgentLostError, ArchiveError, UsageError
 from mab_gym.fhir.store._archive import check_place, open_archive, saying, written_whole
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, play_until_judged
+from mab_gym.runs._rollout import Assignment
 from mab_gym.runs._threads import EnvAndAgent
 
 ENOUGH = 0.5
-"""Seconds after which a worker gives back what it has played of a batch, and the rest of it unplayed."""
+"""Seconds after which a worker returns the played part of a batch, and leaves the rest unplayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all workers of a run are told.
+    """The job that all workers of a run get.
 
     Attributes:
-        environment: What is played.
-        digest: Of the driver's archive; None where the record system is none.
-        make_agents: Gives what makes an agent for an environment, told what is set when the run ends. It is sent to the
-            workers, so it must be a module's function or a `functools.partial` of one.
+        environment: The environment to play.
+        digest: The digest of the driver's archive; None if the record system needs no archive.
+        make_agents: Returns the function that makes an agent for an environment; its argument is set when the run ends.
+            It is sent to the workers, so it must be a function of a module, or a `functools.partial` of one.
         options: Further options for ``env.reset``.
-        retries: How often an episode is played again that the record system spoils.
-        at_once: Episodes under way at once in one worker.
+        retries: The number of further tries at an episode in which the record system failed.
+        at_once: The number of episodes played at once in one worker.
         variables: Environment variables for the workers; they may hold keys.
-        version: Of this package, at the driver.
+        version: The version of this package at the driver.
     """
 
     environment: Environment
@@ -57,10 +57,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A worker can play.
+    """A worker's answer after its preparation.
 
     Attributes:
-        agent: Its agent's name; None where the node lacks the archive, which must be sent along.
+        agent: The agent's name; None if the node lacks the archive, which the driver must send.
         where: The process and its node, in words.
     """
 
@@ -70,12 +70,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What a worker gives back of a batch.
+    """The result of a batch.
 
     Attributes:
-        records: Of the batch's first assignments; the others were not played.
-        seconds: What they took.
-        lost: Why every further episode would fail, too, or None.
+        records: The records of the first assignments of the batch; the others were not played.
+        seconds: The time for these episodes, in seconds.
+        lost: The reason why every further episode would fail, too; None if there is none.
     """
 
     records: Sequence[EpisodeRecord]
@@ -84,22 +84,22 @@ class BatchResult:
 
 
 class Worker:
-    """One process of a cluster; its methods are called from the driver, `play` by as many threads as it has pairs."""
+    """A worker process; the driver calls its methods, `play` in as many threads as there are pairs."""
 
     def __init__(self) -> None:
         self._pairs: queue.SimpleQueue[EnvAndAgent] = queue.SimpleQueue()
         self._job: Job | None = None
 
     def prepare(self, job: Job, archive: Sequence[Any] = ()) -> Prepared:
-        """Opens what the job needs.
+        """Makes the environments and agents of a job.
 
         Args:
-            job: What will be played.
-            archive: The driver's archive, a reference to its bytes in the cluster's object store; empty where the node
-                is thought to have it.
+            job: The job.
+            archive: A reference to the driver's archive in the cluster's object store; empty if the node should have
+                it already.
 
         Raises:
-            MabGymError: Something is missing here or not as at the driver.
+            MabGymError: Something is missing on this node, or differs from the driver.
         """
         where = f"process {os.getpid()} on {_node()}"
         if job.version != __version__:
@@ -123,16 +123,14 @@ class Worker:
         return Prepared(agent.name, where)
 
     def play(self, batch: Sequence[Assignment]) -> BatchResult:
-        """Plays a batch in order, as far as `ENOUGH` time allows, and at least its first assignment."""
+        """Plays a batch in order until `ENOUGH` seconds have passed, at least its first assignment."""
         assert self._job is not None
         pair = self._pairs.get()
         begun = time.perf_counter()
         records: list[EpisodeRecord] = []
         try:
             for assignment in batch:
-                records.append(
-                    play_until_judged(pair.env, pair.agent, assignment, self._job.options, self._job.retries)
-                )
+                records.append(pair.play(assignment, self._job.options, self._job.retries))
                 if time.perf_counter() - begun > ENOUGH:
                     break
         except AgentLostError as error:
@@ -145,18 +143,18 @@ class Worker:
 def environment_here(
     environment: Environment, digest: str | None, fetch: Callable[[], memoryview] | None
 ) -> Environment | None:
-    """The environment with the archive as this node has it, built or stored first where the node has none.
+    """Returns the environment with the path of the archive on this node; builds or stores the archive if it is missing.
 
     Args:
-        environment: As the driver has it.
-        digest: Of the driver's archive, or None.
-        fetch: Gives the driver's archive, or None where it was not sent along.
+        environment: The environment at the driver.
+        digest: The digest of the driver's archive, or None.
+        fetch: Returns the driver's archive; None if it was not sent.
 
     Returns:
-        None where the archive must be sent.
+        The environment; None if the driver must send the archive.
 
     Raises:
-        ArchiveError: What was sent is damaged.
+        ArchiveError: The archive that was sent is damaged.
     """
     if not environment.backend_kind.needs_archive or environment.protocol == OFFICIAL:
         return environment
@@ -179,7 +177,7 @@ def environment_here(
 
 
 def _alone(path: Path) -> Any:
-    """Lets one process of this node at a time make a file; the others find it made."""
+    """Returns a lock by which one process of this node makes a file, and the others wait for it."""
     from filelock import FileLock  # noqa: PLC0415  (comes with Ray)
 
     check_place(path)
@@ -187,7 +185,7 @@ def _alone(path: Path) -> Any:
 
 
 def _digest(path: Path) -> str | None:
-    """What an archive says its digest is; opening it for play looks whether that is true."""
+    """Returns the digest that an archive names, without verifying it; opening it for play does that."""
     try:
         return open_archive(path, verify=False).digest
     except ArchiveError:
@@ -195,7 +193,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _store(path: Path, archive: memoryview) -> None:
-    """Writes an archive whole, and only where its hash is right."""
+    """Writes an archive completely, after verifying its hash."""
     with saying("write", path), written_whole(path) as temporary:
         temporary.write_bytes(archive)
         open_archive(temporary)

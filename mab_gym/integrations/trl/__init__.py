@@ -1,11 +1,11 @@
-"""TRL: what its GRPOTrainer needs to train a language model here, and chats as tokens for its SFTTrainer.
+"""Training with TRL: rollouts, prompts and rewards for its GRPOTrainer, and tokenized chats for its SFTTrainer.
 
     rollouts = Rollouts("MedAgentBench-Train-v0", reward="partial")
     trainer = GRPOTrainer(
         model, episode_return, args, task_prompts("MedAgentBench-Train-v0", limit=1000), rollout_func=rollouts, ...
     )
 
-plays the official text form; with `environment_factory` TRL's own loop plays by tool calls. docs/trl.md tells the rest.
+plays in the official text form. With `environment_factory`, TRL's own loop plays by tool calls. See docs/trl.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plays episodes of a language model side by side, as tokens: what it wrote, what it was told, and which is which."""
+"""Plays episodes of a language model as tokens, in a batch, with a mask for the tokens of the model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mab_gym.runs._records import EpisodeRecord
 
 Sampled = tuple[list[list[int]], list[list[float]] | None]
 Sample = Callable[[list[list[int]], int], Sampled]
-"""Writes a turn for each prompt, of so many tokens at most; its log probabilities, too, where it knows them."""
+"""Generates a turn for each prompt, with at most the given number of tokens; and log probabilities, if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What to play.
+    """The beginning of an episode.
 
     Attributes:
         seed: The seed for ``env.reset``.
         options: The options for ``env.reset``.
-        messages: The messages before the case's opening message, such as one of the system.
+        messages: The messages before the case's opening message, such as a system message.
     """
 
     seed: int
@@ -36,16 +36,16 @@ class Track(Driver):
     """An episode as tokens.
 
     Args:
-        env: The environment; nobody else's until the episode has ended.
-        start: What to play.
-        tokens: How a chat becomes tokens.
+        env: The environment; nobody else may use it during the episode.
+        start: The beginning of the episode.
+        tokens: Tokenizes the chat.
 
     Attributes:
-        start: What is played.
-        prompt_ids: The tokens of the opening.
-        completion_ids: All further ones.
-        env_mask: For each of these 1 where the model wrote it, 0 where the environment did.
-        logprobs: The log probability of each token that the model wrote, 0.0 for the others; None where unknown.
+        start: The beginning of the episode.
+        prompt_ids: The tokens of the opening messages.
+        completion_ids: All further tokens.
+        env_mask: 1 for each token of `completion_ids` that the model wrote, 0 for those of the environment.
+        logprobs: The log probability of each token that the model wrote, 0.0 for the others; None if unknown.
     """
 
     def __init__(self, env: TextEnv, start: Start, tokens: ChatTokens) -> None:
@@ -63,8 +63,8 @@ class Track(Driver):
 
         Args:
             ids: The tokens.
-            wrote: 1 where the model wrote them, 0 where the environment did.
-            logprobs: The log probability of each; None where unknown.
+            wrote: 1 if the model wrote them, 0 if the environment did.
+            logprobs: The log probability of each token; None if unknown.
         """
         self.completion_ids += ids
         self.env_mask += [wrote] * len(ids)
@@ -72,7 +72,7 @@ class Track(Driver):
             self.logprobs = (self.logprobs or []) + logprobs
 
     def record(self, agent: str, **more: Any) -> EpisodeRecord:
-        """Gives the record of the episode, for a run folder, with its tokens counted.
+        """Returns the record of the episode, for a run folder, with its token counts.
 
         Args:
             agent: The name of the model that played.
@@ -84,19 +84,19 @@ class Track(Driver):
 
 
 class Player:
-    """Plays episodes in the official text form, all together turn by turn.
+    """Plays a batch of episodes in the official text form, turn by turn.
 
-    An episode ends as the environment says, or as ``context_limit``, the model's failure, where the next turn would
-    not fit any more. What was left unread is not among its tokens.
+    An episode ends in the environment, or as ``context_limit`` (a failure of the model) if the next turn would not fit.
+    A reply that does not fit is not among its tokens.
 
     Args:
-        make: Makes an environment; each episode that is under way has one, and they are used again.
-        tokens: How a chat becomes tokens.
-        sample: Who writes.
-        budget: Most tokens of an episode after its opening, those of the replies included.
-        turn: Most tokens of one turn.
-        context: Most tokens of an episode with its opening; None for no limit.
-        thoughts_end: Text up to which a turn is the model's thinking and no part of its action, as in ``</think>``.
+        make: Makes an environment; each episode of a batch has one, and the next batch uses them again.
+        tokens: Tokenizes chats.
+        sample: Generates the turns of the model.
+        budget: The greatest number of tokens of an episode after its opening, with those of the replies.
+        turn: The greatest number of tokens of one turn.
+        context: The greatest number of tokens of an episode with its opening; None for no limit.
+        thoughts_end: The text that ends the model's reasoning in a turn, as in ``</think>``; the action comes after it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Player:
         self._spare: list[TextEnv] = []
 
     def play(self, starts: Sequence[Start]) -> list[Track]:
-        """Plays all of them to their ends, in order."""
+        """Plays a batch of episodes to their ends and returns them in order."""
         while len(self._spare) < len(starts):
             self._spare.append(self._make())
         tracks = [Track(env, start, self._tokens) for env, start in zip(self._spare, starts, strict=False)]
@@ -134,7 +134,7 @@ class Player:
         return tracks
 
     def _room(self, track: Track) -> int:
-        """How many tokens may still come."""
+        """Returns the number of tokens that still fit."""
         written = len(track.completion_ids)
         left = self._budget - written
         return left if self._context is None else min(left, self._context - len(track.prompt_ids) - written)

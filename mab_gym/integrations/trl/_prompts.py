@@ -1,4 +1,4 @@
-"""Data sets of prompts: the opening messages of cases, with all that is needed to play them."""
+"""Datasets of prompts: the opening messages of cases, with everything that is needed to play them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from mab_gym.runs._rollout import Assignment
 
 TextEnv = gymnasium.Env[dict[str, Any], str]
 Maker = str | Callable[[], TextEnv]
-"""An environment's id or file, or what makes one: for wrappers."""
+"""An environment's id or file, or a function that makes one, as for wrappers."""
 EPISODE = "episode"
-"""The key of a prompt's last message that says what to play; chat templates pass it over."""
+"""The key in a prompt's last message that holds seed and options; chat templates ignore it."""
 
 
 def make_env(env: Maker, **overrides: Any) -> TextEnv:
-    """An environment by its id (the part before the slash may be left out), by its file, or from its maker.
+    """Makes an environment from its id (without ``mab_gym/``, too), from its file, or by a function.
 
     Args:
-        env: Which.
-        overrides: Fields of `mab_gym.envs._environment_file.Environment`; those that are None are left as they are.
+        env: The id, the file or the function.
+        overrides: Fields of the environment file to change; those that are None are left as they are.
 
     Raises:
-        UsageError: There is no such id, or overrides were given for a maker, which takes none.
+        UsageError: There is no such id, or there are overrides for a function, which takes none.
     """
     chosen = {name: value for name, value in overrides.items() if value is not None}
     if not isinstance(env, str):
@@ -56,22 +56,22 @@ def task_prompts(
     form: str = "text",
     **overrides: Any,
 ) -> Dataset:
-    """The prompts of an environment's cases, in order.
+    """Returns the prompts of an environment's cases, in order.
 
     Args:
         env: The environment. Train on the training split; the canonical cases are for evaluation.
-        limit: How many at most; an environment that draws its cases gives so many fresh ones (300 where None).
-        seed: The first case's seed; each has the next.
+        limit: The greatest number of prompts; an environment that draws its cases gives so many (None: 300).
+        seed: The seed of the first case; each further one has the next number.
         family: Only this family.
         difficulty: Only this difficulty.
-        variant: In which variants, joined by ``+``.
+        variant: One or more variants of the cases, joined by ``+``.
         form: ``text`` for `Rollouts`, ``tools`` for `environment_factory`.
-        overrides: As for `make_env`; those that change what is played belong in the rollouts, too.
+        overrides: Fields of the environment file to change. Give the rollouts the same ones.
 
     Returns:
         Columns: ``prompt`` (messages), ``case``, ``family``, ``kind``, ``difficulty``, ``seed``, and ``options`` for
-        ``reset`` as JSON. The prompt's last message holds seed and options, too, as ``episode``: TRL hands rollouts
-        nothing but the prompt.
+        ``env.reset`` as JSON. The prompt's last message holds seed and options, too, as ``episode``, because TRL gives
+        rollouts nothing but the prompt.
 
     Raises:
         UsageError: An argument is wrong, or nothing is left to play.
@@ -89,23 +89,23 @@ def curriculum_prompts(
     form: str = "text",
     **overrides: Any,
 ) -> IterableDataset:
-    """Prompts without end, each chosen by a curriculum at the moment when the trainer asks for it.
+    """Returns an endless dataset of prompts; a curriculum chooses each when the trainer asks for it.
 
-    Somebody has to tell the curriculum how the episodes ended: `Rollouts` and `environment_factory` do, where they are
-    given the same one. A trainer reads a batch or so ahead, and wants ``max_steps`` and ``shuffle_dataset=False``.
+    The curriculum must learn how the episodes ended: give the same one to `Rollouts` or `environment_factory`. A
+    trainer reads about a batch ahead, and needs ``max_steps`` and ``shuffle_dataset=False``.
 
     Args:
-        curriculum: Who chooses.
-        env: The environment, as for `task_prompts`; one that draws its cases.
-        seed: The first case's.
-        form: See there.
-        overrides: See there.
+        curriculum: The curriculum, which chooses the cases.
+        env: An environment that draws its cases.
+        seed: The seed of the first case; each further one has the next number.
+        form: ``text`` for `Rollouts`, ``tools`` for `environment_factory`.
+        overrides: Fields of the environment file to change. Give the rollouts the same ones.
     """
     return IterableDataset.from_generator(_Stream(curriculum, make_env(env, **overrides), seed, form))
 
 
 class _Stream:
-    """Rows without end. They are of this process: copies are the same stream, and no other process gets one."""
+    """An endless stream of rows. It stays in this process: a copy is the same stream, and it cannot be pickled."""
 
     def __init__(self, curriculum: CaseSampler, env: TextEnv, seed: int, form: str) -> None:
         self._curriculum, self._env, self._seed, self._form = curriculum, env, seed, form
@@ -121,7 +121,7 @@ class _Stream:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Asked for by datasets, to name a cache by it; what it leads to cannot be made again elsewhere.
+        # The library datasets pickles it for the name of a cache; unpickling it raises an error.
         return _elsewhere, (id(self),)
 
 
@@ -133,7 +133,7 @@ def _columns(row: Row, form: str) -> dict[str, Any]:
     if form not in FORMS:
         raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
     episode = json.dumps({"seed": row.seed, "options": row.options})
-    # Each message has the same keys: a table's rows do.
+    # Each message has the same keys, as the rows of a table need.
     system = [{"role": "system", "content": SYSTEM, EPISODE: ""}] if form == "tools" else []
     return {
         "prompt": [*system, {"role": "user", "content": row.opening, EPISODE: episode}],

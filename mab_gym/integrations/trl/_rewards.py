@@ -1,4 +1,4 @@
-"""Reward functions for GRPOTrainer; they read what the episodes came to, in both forms of play."""
+"""Reward functions for GRPOTrainer; they read the outcomes of episodes, in both forms of play."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Outcome = Mapping[str, Any]
 def episode_return(
     outcome: Sequence[Outcome] | None = None, environments: Sequence[Any] | None = None, **further: Any
 ) -> list[float | None]:
-    """What the environments paid: sparse or partial, and whatever their wrappers made of it.
+    """Returns the returns of the episodes: sparse or partial rewards, after any wrappers.
 
-    None, which TRL leaves out of the group, where the record system failed. Where the trainer takes metrics, the rates
-    of solved and unsafe episodes and their steps are told, too.
+    The value is None if the record system failed; TRL leaves that episode out of its group. If the trainer takes
+    metrics, the function also logs the rates of solved and unsafe episodes and the mean number of steps.
 
     Args:
-        outcome: What `mab_gym.integrations.trl.Rollouts` gave.
-        environments: Those of an ``environment_factory``.
-        further: What else a trainer hands over.
+        outcome: The outcomes from `mab_gym.integrations.trl.Rollouts`.
+        environments: The environments of an ``environment_factory``.
+        further: Further arguments of the trainer.
     """
     found = _outcomes(outcome, environments)
     log = further.get("log_metric")
@@ -39,14 +39,14 @@ def episode_return(
 def solved(
     outcome: Sequence[Outcome] | None = None, environments: Sequence[Any] | None = None, **further: Any
 ) -> list[float | None]:
-    """1.0 where the case was solved, whatever the environment pays."""
+    """Returns 1.0 for each solved case, else 0.0; independent of the environment's reward."""
     return _paid(_outcomes(outcome, environments), _solved)
 
 
 def unsafe(
     outcome: Sequence[Outcome] | None = None, environments: Sequence[Any] | None = None, **further: Any
 ) -> list[float | None]:
-    """-1.0 where anything unsafe was done or left undone, else 0.0: to be added to another reward, with a weight."""
+    """Returns -1.0 for each unsafe episode, else 0.0; add it to another reward with a weight."""
     return _paid(_outcomes(outcome, environments), lambda each: -_unsafe(each))
 
 
@@ -67,5 +67,5 @@ def _unsafe(outcome: Outcome) -> float:
 
 
 def _paid(outcomes: Sequence[Outcome], reward: Callable[[Outcome], float]) -> list[float | None]:
-    """A reward for each episode; None for what the record system has spoiled."""
+    """Returns a reward for each episode; None if the record system failed."""
     return [None if each["infrastructure_error"] is not None else reward(each) for each in outcomes]

@@ -1,4 +1,4 @@
-"""The ``rollout_func`` of TRL's GRPOTrainer: whole episodes in the official text form; what was told is masked."""
+"""The ``rollout_func`` of TRL's GRPOTrainer: whole episodes in the official text form, with masked replies."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Message = Mapping[str, Any]
 
 
 class Rollouts:
-    """A ``rollout_func``: plays an episode for each prompt of `task_prompts`, the tries of a group on the same case.
+    """A ``rollout_func``: it plays an episode for each prompt of `task_prompts`; a group plays the same case.
 
-    TRL hands over each prompt as often as its group has tries, and takes back ``prompt_ids``, ``completion_ids``,
-    ``logprobs`` (None but with vLLM, as TRL's own generation has it), ``env_mask``, and for reward functions
-    ``outcome``; see `mab_gym.integrations.trl.episode_return`.
+    TRL passes each prompt once for each try of its group. It gets back ``prompt_ids``, ``completion_ids``,
+    ``logprobs`` (only with vLLM, else None, as in TRL's own generation), ``env_mask``, and ``outcome`` for reward
+    functions such as `episode_return`.
 
     Args:
-        env: The environment, the same as the prompts'.
-        turn: Most tokens of one message of the model; the trainer's ``max_completion_length`` bounds all of them, with
-            the replies, together.
-        curriculum: Is told how each episode ended.
-        thoughts_end: As for `mab_gym.integrations.trl.Player`.
-        overrides: As for `make_env`, such as ``reward="partial"`` or ``max_obs_chars=4000``.
+        env: The environment of the prompts.
+        turn: The greatest number of tokens of one message; the trainer's ``max_completion_length`` is the limit for
+            all messages and replies together.
+        curriculum: The curriculum, which learns how each episode ended.
+        thoughts_end: The text that ends the model's reasoning in a turn, as in ``</think>``; the action comes after it.
+        overrides: Fields of the environment file to change, such as ``reward="partial"`` or ``max_obs_chars=4000``.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Rollouts:
         self._players: tuple[Any, Player] | None = None
 
     def __call__(self, prompts: Sequence[Sequence[Message]], trainer: Any) -> dict[str, Any]:
-        """Plays.
+        """Plays an episode for each prompt.
 
         Args:
-            prompts: From `task_prompts`.
-            trainer: TRL's.
+            prompts: The prompts, from `task_prompts`.
+            trainer: The GRPOTrainer.
 
         Raises:
-            UsageError: The prompts are of another origin, or the trainer's processes would wait for one another.
+            UsageError: The prompts are not from `task_prompts`, or the trainer's processes would wait for one another.
         """
         tracks = self._player(trainer).play([_start(prompt) for prompt in prompts])
         if self._curriculum is not None:
@@ -110,7 +110,7 @@ def _context(trainer: Any) -> int | None:
 
 
 def _by_trainer(trainer: Any, prompts: list[list[int]], most: int) -> Sampled:
-    """A turn for each prompt by the trainer's own means: vLLM where it uses that, else the model in training."""
+    """Generates a turn for each prompt as the trainer does: by vLLM, or by the model in training."""
     if trainer.use_vllm:
         vllm = trainer.vllm_generation
         before, vllm.max_completion_length = vllm.max_completion_length, most
@@ -129,12 +129,12 @@ def _by_trainer(trainer: Any, prompts: list[list[int]], most: int) -> Sampled:
 
 
 def sampler(model: Any, ends: Sequence[int] | frozenset[int], **settings: Any) -> Sample:
-    """What lets a model of transformers write turns for a `Player`, outside of a trainer.
+    """Returns a function by which a model of transformers generates turns for a `Player`, without a trainer.
 
     Args:
         model: The model.
-        ends: Tokens that end a turn.
-        settings: For its ``generate``, as in ``do_sample=False``.
+        ends: The tokens that end a turn.
+        settings: Generation settings of the model, as in ``do_sample=False``.
     """
     config = type(model.generation_config)(**settings)
 
@@ -145,7 +145,7 @@ def sampler(model: Any, ends: Sequence[int] | frozenset[int], **settings: Any) -
 
 
 def _generate(model: Any, prompts: list[list[int]], most: int, ends: Sequence[int], config: Any) -> Sampled:
-    pad, longest = ends[0], max(map(len, prompts))  # behind a mask any token will do
+    pad, longest = ends[0], max(map(len, prompts))  # masked, so any token will do
     ids = torch.tensor([[pad] * (longest - len(each)) + each for each in prompts], device=model.device)
     mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=model.device)
     config = copy.deepcopy(config)
@@ -159,6 +159,6 @@ def _generate(model: Any, prompts: list[list[int]], most: int, ends: Sequence[in
 
 
 def _until_end(turn: list[int], ends: frozenset[int]) -> list[int]:
-    """A turn up to its end; what a batch has filled up behind it is none of it."""
+    """Returns a turn up to its end, without the padding of the batch."""
     end = next((place for place, token in enumerate(turn) if token in ends), len(turn))
     return turn[: end + 1]

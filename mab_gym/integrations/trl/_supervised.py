@@ -1,4 +1,4 @@
-"""Chats as rows for TRL's SFTTrainer: tokens as a rollout would have them, and a loss on the model's own alone."""
+"""Chats as rows for TRL's SFTTrainer: the tokens of a rollout, with a loss on the model's own tokens alone."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from mab_gym.errors import UsageError
 from mab_gym.integrations.trl._tokens import ChatTokens
 
 IGNORED = -100
-"""The label of a token that is not to be learnt, as in PyTorch's cross entropy."""
+"""The label of a token without loss, as in PyTorch's cross entropy."""
 
 
 def supervised_rows(
     chats: Iterable[Mapping[str, Any]], tokens: ChatTokens, longest: int | None = None, told: float = 0.0, seed: int = 0
 ) -> Dataset:
-    """Rows of ``input_ids`` and ``labels``, with the chat's ``case`` where it says.
+    """Returns rows of ``input_ids`` and ``labels``, with the chat's ``case`` if it names one.
 
     Args:
-        chats: As `mab_gym.runs._fine_tuning.chat` gives them and ``mab-gym export`` writes them, in the text form.
-        tokens: How a chat becomes tokens.
-        longest: Chats of more tokens are left out: cut off, they would teach to read no further.
-        told: The share of the tokens that the model is told, drawn by chance, which are to be learnt, too: 0 but for
-            one that knows nothing yet.
-        seed: For that chance.
+        chats: Chats in the text form, as ``mab-gym export`` writes them.
+        tokens: Tokenizes the chats.
+        longest: The greatest number of tokens of a chat; longer chats are left out, because a cut one would teach the
+            model to stop reading.
+        told: The share of the environment's tokens that also have a loss, drawn at random; 0 except for a model that
+            knows nothing yet.
+        seed: The seed of that draw.
 
     Raises:
         UsageError: No chat is left, or one was played by tool calls.

@@ -1,4 +1,4 @@
-"""A chat as tokens, piece by piece: what a model wrote stays the tokens that it wrote; the rest is tokenised once."""
+"""A chat as tokens, piece by piece: the model's own tokens stay as they are; the rest is tokenized once."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from mab_gym.errors import UsageError
 
 _MARK = "\u2402MODEL\u2403"
-"""Stands for a model's turn in a rendered template; nobody writes it."""
+"""A placeholder for a model's turn in a rendered template; no text contains it."""
 
 
 class ChatTokens:
     """Turns a chat into tokens by a tokenizer's chat template.
 
-    A chat is its opening, and then turns of the model and replies in turn. The template renders each reply once, behind
-    a stand-in for the model's turn, so that templates which drop or change earlier turns change nothing here.
+    A chat is an opening, then turns of the model and replies by turns. The template renders each reply once, after a
+    placeholder for the model's turn. So it does not matter if a template drops or changes earlier turns.
 
     Args:
         tokenizer: A tokenizer of transformers with a chat template.
-        ends: Tokens that end a model's turn, besides the tokenizer's own; a trainer knows them as ``eos_token_ids``.
-        settings: Further arguments for the chat template, as in ``{"enable_thinking": False}``.
+        ends: Tokens that end a model's turn, besides the tokenizer's own; a trainer has them as ``eos_token_ids``.
+        settings: Further arguments of the chat template, as in ``{"enable_thinking": False}``.
 
     Attributes:
         ends: All tokens that end a model's turn.
@@ -43,34 +43,34 @@ class ChatTokens:
         self.ends = frozenset({*ends, self._closing, self.tokenizer.eos_token_id} - {None})
 
     def opening(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
-        """The tokens up to where the model begins to write."""
+        """Returns the tokens before the model's first turn."""
         return self._ids(self._render([_plain(each) for each in messages], begin=True))
 
     def reply(self, text: str, turn: Sequence[int] = ()) -> list[int]:
-        """The tokens between two turns of the model: the end of one, what it is told, the beginning of the next.
+        """Returns the tokens between two turns of the model: the end of one, the reply, the beginning of the next.
 
         Args:
-            text: What the model is told.
-            turn: The tokens of its turn before; where they hold its end already, that does not come twice.
+            text: The reply.
+            turn: The tokens of the turn before; if they hold its end already, that is not repeated.
         """
         ids = self._ids(self._after_turn([{"role": "user", "content": text}], begin=True))
         return ids[1:] if turn and ids and turn[-1] == ids[0] else ids
 
     def text(self, turn: Sequence[int]) -> str:
-        """What a model's turn says."""
+        """Returns the text of a model's turn."""
         return str(self.tokenizer.decode(list(turn), skip_special_tokens=True))
 
     def chat(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[int]]:
-        """A whole chat, for supervised training: token by token as in a rollout in which the model writes the same.
+        """Returns a whole chat for supervised training, with the same tokens as in a rollout with these turns.
 
         Args:
-            messages: Up to the first of the ``assistant`` the opening; then its turns and replies by ``user``.
+            messages: The opening, then by turns messages of ``assistant`` and replies of ``user``.
 
         Returns:
-            The tokens, and 1 for each that the model has to write (the end of its turn included), else 0.
+            The tokens, and a mask: 1 for each token of the model, with the end of its turn, else 0.
 
         Raises:
-            UsageError: The messages are no such chat.
+            UsageError: The messages are not such a chat.
         """
         roles = [each["role"] for each in messages]
         first = roles.index("assistant") if "assistant" in roles else 0
@@ -90,7 +90,7 @@ class ChatTokens:
         return ids, mask
 
     def _after_turn(self, messages: list[dict[str, Any]], begin: bool = False) -> str:
-        """What the template puts behind a turn of the model."""
+        """Returns the text that the template puts after a turn of the model."""
         chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _MARK}, *messages]
         _, mark, behind = self._render(chat, begin=begin).partition(_MARK)
         if not mark:

@@ -1,4 +1,4 @@
-"""TRL's ``environment_factory``: its own loop plays, by tool calls, and masks what the tools answer."""
+"""TRL's ``environment_factory``: its own loop plays by tool calls and masks the tools' answers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _OVER = "The task has ended. Nothing more can be done."
 
 
 class MedicalRecordTools:
-    """One episode after another, played by tool calls; TRL makes one for each try of a batch.
+    """Episodes played by tool calls, one after another; TRL makes one object for each try of a batch.
 
-    Whatever is public here is a tool to TRL, but for ``reset`` and ``get_reward``.
+    TRL takes every public method as a tool, except ``reset`` and ``get_reward``.
 
     Args:
         make: Makes the environment.
-        curriculum: Is told how each episode ended.
+        curriculum: The curriculum, which learns how each episode ended.
     """
 
     def __init__(self, make: Callable[[], TextEnv], curriculum: CaseSampler | None = None) -> None:
@@ -32,15 +32,15 @@ class MedicalRecordTools:
         self._curriculum = curriculum
 
     def reset(self, *, seed: int | None = None, options: str = "{}", **columns: Any) -> None:
-        """Begins the episode of a row of `task_prompts`; its prompt holds the opening message already.
+        """Begins the episode of a row of `task_prompts`, whose prompt holds the opening message already.
 
         Args:
-            seed: The row's.
-            options: Likewise.
-            columns: What else the row has.
+            seed: The seed of the row.
+            options: The options of the row, as JSON.
+            columns: The other columns of the row.
 
         Raises:
-            UsageError: The row does not say what to play.
+            UsageError: The row has no seed.
         """
         if seed is None:
             raise UsageError("the rows do not say what to play: make them with mab_gym.integrations.trl.task_prompts")
@@ -81,12 +81,12 @@ class MedicalRecordTools:
         return self._take(render(Finish(json_text(answer))))
 
     def get_reward(self) -> float | None:
-        """Gives the return; None where the record system failed. An episode that was not finished ends here."""
+        """Returns the return of the episode; None if the record system failed. An unfinished episode ends here."""
         return None if self.outcome["infrastructure_error"] is not None else self._driver.reward
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """The outcome of the episode; see `mab_gym.integrations.trl.Track`."""
+        """The outcome of the episode: reward, verdict, cost, steps, infrastructure_error."""
         if not self._driver.over:
             self._take(OutOfContext("the model called no tool, or had no tokens left"))
         return self._driver.outcome
@@ -110,11 +110,11 @@ class MedicalRecordTools:
 def environment_factory(
     env: Maker = "MedAgentBench-Train-v0", *, curriculum: CaseSampler | None = None, **overrides: Any
 ) -> Callable[[], MedicalRecordTools]:
-    """What GRPOTrainer takes as ``environment_factory``, beside `task_prompts` with ``form="tools"``.
+    """Returns the ``environment_factory`` for GRPOTrainer, for `task_prompts` with ``form="tools"``.
 
     Args:
-        env: The environment, the same as the prompts'.
-        curriculum: Is told how each episode ended.
-        overrides: As for `make_env`, such as ``reward="partial"``.
+        env: The environment of the prompts.
+        curriculum: The curriculum, which learns how each episode ended.
+        overrides: Fields of the environment file to change, such as ``reward="partial"``.
     """
     return partial(MedicalRecordTools, partial(make_env, env, **overrides), curriculum)

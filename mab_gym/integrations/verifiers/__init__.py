@@ -1,7 +1,7 @@
-"""The tasks for verifiers: a taskset, and a harness that plays an episode in this process.
+"""The tasks for verifiers: a taskset, and a harness that plays episodes in this process.
 
-``vf-eval mab-gym-verifiers`` finds them through the module `mab_gym_verifiers`, since verifiers finds tasksets by the
-name of a top-level module.
+verifiers finds tasksets by the name of a top-level module. ``vf-eval mab-gym-verifiers`` finds these by the module
+`mab_gym_verifiers`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The environment: one agent, played in this process; nothing is started for it."""
+"""The environment for verifiers: one agent, which plays in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mab_gym.runs._rollout import RETRIES
 
 
 class MedicalRecordEnvConfig(vf.EnvConfig):
-    """One seat, ``agent``. It needs no sandbox; what the record system spoils is played again, as in `mab-gym eval`."""
+    """The configuration: one agent without a sandbox. If the record system fails, the episode is played again."""
 
     agent: vf.AgentConfig = vf.AgentConfig(
         runtime=vf.SubprocessConfig(),
@@ -22,7 +22,7 @@ class MedicalRecordEnvConfig(vf.EnvConfig):
 
 
 class MedicalRecordVerifiersEnv(vf.Env[MedicalRecordEnvConfig]):
-    """One agent plays one task."""
+    """An environment in which one agent plays one task."""
 
     async def run(self, task: vf.Task, agents: vf.Agents) -> None:
         """Plays an episode."""
@@ -30,13 +30,13 @@ class MedicalRecordVerifiersEnv(vf.Env[MedicalRecordEnvConfig]):
 
 
 def load_environment(**fields: Any) -> vf.Env:
-    """The environment as verifiers' trainers take it: the taskset, and one agent that the in-process harness plays.
+    """Returns the environment for verifiers' trainers: the taskset, and one agent in the in-process harness.
 
     Args:
-        fields: Fields of the taskset's config, as in ``split="train", form="tools"``.
+        fields: Fields of the taskset's configuration, as in ``split="train", form="tools"``.
 
     Raises:
-        UsageError: There is no such field, or it names what does not exist.
+        UsageError: There is no such field, or its value names something that does not exist.
     """
     try:
         config = vf.resolve_env_config({"taskset": {"id": TASKSET, **fields}})

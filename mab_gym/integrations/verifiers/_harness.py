@@ -1,4 +1,4 @@
-"""The harness: the model that verifiers serves plays an episode, in verifiers' own process and loop."""
+"""The harness: the model that verifiers serves plays an episode, in verifiers' own process and event loop."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _CONTEXT_LIMIT = "context_limit"
 
 
 class MedicalRecordHarnessConfig(vf.HarnessConfig):
-    """What every harness has, and nothing more."""
+    """The configuration of the harness; it adds no field."""
 
 
 class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
-    """Plays episodes without starting any program: each has an environment of its own while it lasts."""
+    """A harness that starts no program; each episode has an environment of its own."""
 
     APPENDS_SYSTEM_PROMPT = True
     EXECUTES_CODE = False
@@ -44,11 +44,11 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         mcp_urls: dict[str, str],
         data: vf.TaskData,
     ) -> vf.ProgramResult:
-        """Plays one episode to its end; its outcome goes to the trace's ``info``.
+        """Plays one episode to its end; the outcome goes to the trace's ``info``.
 
         Raises:
-            InfrastructureError: The record system has failed: an error of the rollout, which has no reward.
-            UsageError: The task is none of these, or is another one here than where its taskset was made.
+            InfrastructureError: The record system has failed; the rollout has no reward.
+            UsageError: The task is not one of this taskset, or differs here from the place where its taskset was made.
         """
         if not isinstance(data, MedicalRecordData):
             raise UsageError("this harness plays the taskset mab-gym-verifiers and no other")
@@ -63,7 +63,7 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
             try:
                 await self._play(session, partial(self._ask, client, ctx.model, data.form), trace, data)
             except asyncio.CancelledError:
-                # The time for the agent may be over; such a trace is scored all the same.
+                # A timeout of verifiers, for example; such a trace is scored all the same.
                 await session.stop("verifiers stopped the rollout")
                 raise
             except BaseException:
@@ -100,10 +100,10 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
 
 
 class _ServedModel:
-    """The model that verifiers serves, as an agent that is awaited; tool calls in one message are taken one by one.
+    """The model that verifiers serves, as an asynchronous agent; each tool call of a message is a step.
 
     Args:
-        ask: Sends a chat and gives the model's message.
+        ask: Sends a chat and returns the model's message.
         form: ``text`` or ``tools``.
         messages: The chat so far.
     """
@@ -114,7 +114,7 @@ class _ServedModel:
         self._reply: dict[str, Any] | None = None
 
     async def act(self, observation: Mapping[str, Any]) -> str:
-        """Gives the action of the next tool call, or of the next message."""
+        """Returns the action of the next tool call, or of the next message."""
         if self._reply is not None:
             self._messages.append({**self._reply, "content": observation["text"]})
         if not self._calls:
@@ -132,11 +132,11 @@ class _ServedModel:
 
 @cache
 def _sessions(env: str, overrides: tuple[tuple[str, Any], ...]) -> AsyncSessions:
-    """AsyncSessions in an environment, shared by whatever plays it in this process."""
+    """Returns the pool of sessions of an environment, one for this process."""
     return AsyncSessions(partial(make, env, **dict(overrides)))
 
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """Whom to trust; to read that from the disk takes longer than an episode."""
+    """Returns the TLS context, made once: reading the certificates takes longer than an episode."""
     return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""The taskset: which episodes there are, and how a trace is scored by the environment's own verdict."""
+"""The taskset: the episodes, and the scores of a trace by the environment's own verdict."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from mab_gym.integrations._sessions import make_to_read
 from mab_gym.runs._rollout import Assignment, draws_cases, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
-"""The taskset's id, and that of the harness and the environment that go with it."""
+"""The id of the taskset, and of its harness and environment."""
 OUTCOME = "mab_gym"
-"""Where in a trace's ``info`` the outcome of its episode lies."""
+"""The key of the outcome in a trace's ``info``."""
 _TOOL_CALLS = FORMS[1]
 _UNTOUCHED: dict[str, Any] = {"reward": 0.0, "steps": 0, "verdict": {"success": False}}
-"""What a task that nobody has begun comes to; ``vf-validate`` asks for it."""
+"""The outcome of a task that was not played, for ``vf-validate``."""
 
 
 class MedicalRecordConfig(vf.TasksetConfig):
-    """Which episodes: ``--env.taskset.FIELD``, or arguments of `load_environment`."""
+    """The configuration of the taskset: ``--env.taskset.FIELD``, or arguments of `load_environment`."""
 
     env: str = "MedAgentBench-v0"
     """An environment's id, with or without ``mab_gym/``, or the path of an environment file."""
@@ -37,19 +37,19 @@ class MedicalRecordConfig(vf.TasksetConfig):
     family: str | None = None
     """Only this family's cases."""
     difficulty: str | None = None
-    """Only ``easy``, ``medium`` or ``hard`` ones."""
+    """Only ``easy``, ``medium`` or ``hard`` cases."""
     variant: str | None = None
     """One or more variants, joined by ``+``."""
     form: str = FORMS[0]
-    """``text``, the official one (the reply is the action), or ``tools``: get, post and finish."""
+    """``text``, the official form (the reply is the action), or ``tools``: get, post and finish."""
     max_steps: int | None = None
-    """Actions after which an episode is truncated; the environment's own number where None."""
+    """Actions after which an episode is truncated; None for the environment's own number."""
     reward: str | None = None
-    """``sparse`` or ``partial``; the environment's own where None."""
+    """``sparse`` or ``partial``; None for the environment's own reward."""
     seed: int = Field(0, ge=0)
-    """The first episode's seed; each has the next."""
+    """The seed of the first episode; each further one has the next number."""
     limit: int | None = None
-    """So many episodes at most."""
+    """The greatest number of episodes."""
 
     @model_validator(mode="after")
     def _names_what_exists(self) -> MedicalRecordConfig:
@@ -63,17 +63,17 @@ class MedicalRecordConfig(vf.TasksetConfig):
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """What of the environment's file is replaced."""
+        """The fields of the environment file to change."""
         return {"max_steps": self.max_steps, "reward": self.reward}
 
     def opened(self) -> gymnasium.Env[Any, str]:
-        """The environment, to read openings from."""
+        """Returns the environment, to read opening messages from."""
         if self.form not in FORMS:
             raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {self.form!r}")
         return make_to_read(self.played, **self.overrides)
 
     def rows(self, env: gymnasium.Env[Any, str]) -> Iterator[Row]:
-        """Its rows, without end where it draws its cases and no limit is given."""
+        """Returns the rows of an environment; they are endless if it draws its cases and there is no limit."""
         return rows(
             env,
             family=self.family,
@@ -86,7 +86,7 @@ class MedicalRecordConfig(vf.TasksetConfig):
 
 
 class MedicalRecordData(vf.TaskData):
-    """One episode. All of it travels to where it is played; the model is shown the prompts alone."""
+    """An episode to play, as it is sent to the harness; the model sees the prompts alone."""
 
     env: str
     form: str
@@ -102,16 +102,16 @@ class MedicalRecordData(vf.TaskData):
 
 
 class MedicalRecordTask(vf.Task[MedicalRecordData, vf.State, vf.TaskConfig]):
-    """A clinical task; the reward is the environment's, from the verdict at the episode's end."""
+    """A clinical task; its reward is the return of the episode."""
 
     @property
     def key(self) -> str:
-        """The same for the same episode, in whatever run."""
+        """The identity of the episode, equal in all runs."""
         data = self.data
         return f"{data.env}:{data.case}:{data.seed}:{data.variant}:{data.form}"
 
     async def validate(self, runtime: vf.Runtime) -> bool | None:
-        """Whether the gold solution solves it."""
+        """Returns True if the gold solution solves the task."""
         data = self.data
         options = {name: value for name, value in data.options.items() if name != "case"}
         record = play_until_judged(
@@ -121,27 +121,27 @@ class MedicalRecordTask(vf.Task[MedicalRecordData, vf.State, vf.TaskConfig]):
 
     @vf.reward
     async def verdict(self, trace: vf.Trace) -> float:
-        """The return of the episode: 1 where it is solved, or partial credit where that is asked for."""
+        """Returns the return of the episode: 1 if it is solved; with ``reward="partial"`` also partial credit."""
         return float(_outcome(trace)["reward"])
 
     @vf.metric
     async def solved(self, trace: vf.Trace) -> float:
-        """Whether the verifier was satisfied."""
+        """Returns 1 if the case was solved, else 0."""
         return float(_outcome(trace)["verdict"]["success"])
 
     @vf.metric
     async def credit(self, trace: vf.Trace) -> float | dict[str, float]:
-        """The verdict's partial credit, whatever the reward is; the official grading knows none."""
+        """Returns the partial credit, independent of the reward; nothing under the official grading, which has none."""
         return _known(trace, "credit")
 
     @vf.metric
     async def unsafe(self, trace: vf.Trace) -> float | dict[str, float]:
-        """Whether something unsafe was done; the official grading does not judge that."""
+        """Returns 1 if the episode was unsafe, else 0; nothing under the official grading, which does not judge it."""
         return _known(trace, "unsafe")
 
     @vf.metric
     async def steps(self, trace: vf.Trace) -> float:
-        """How many actions were taken."""
+        """Returns the number of actions."""
         return float(_outcome(trace)["steps"])
 
 
@@ -162,7 +162,7 @@ def _outcome(trace: vf.Trace) -> dict[str, Any]:
 
 
 class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
-    """Clinical tasks in a hospital's FHIR record system: 300 canonical cases, or fresh ones without end."""
+    """Clinical tasks in a hospital's FHIR record system: 300 canonical cases, or new ones without end."""
 
     def __init__(self, config: MedicalRecordConfig) -> None:
         super().__init__(config)
@@ -170,7 +170,7 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
         self.INFINITE = draws_cases(self._env) and config.limit is None
 
     def load(self) -> Iterator[MedicalRecordTask]:
-        """The tasks, each made as it is asked for."""
+        """Yields the tasks; each is made when it is asked for."""
         return map(self._task, self.config.rows(self._env))
 
     def _task(self, row: Row) -> MedicalRecordTask:

@@ -1,4 +1,4 @@
-"""What verifiers imports as the taskset ``mab-gym-verifiers``; the wheel carries this file as `mab_gym_verifiers`."""
+"""The module that verifiers imports for ``mab-gym-verifiers``; the wheel contains it as `mab_gym_verifiers`."""
 
 from mab_gym.integrations.verifiers import (
     MedicalRecordHarness,
