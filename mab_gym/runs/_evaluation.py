@@ -237,19 +237,19 @@ def evaluate(
         1.0
     """
     plan = Plan(
-        str(env),
-        agent,
-        split,
-        family,
-        difficulty,
-        variant,
-        limit,
-        repeat,
-        seed,
-        concurrency,
-        retries,
-        prices,
-        overrides,
+        env=str(env),
+        agent=agent,
+        split=split,
+        family=family,
+        difficulty=difficulty,
+        variant=variant,
+        limit=limit,
+        repeat=repeat,
+        seed=seed,
+        concurrency=concurrency,
+        retries=retries,
+        prices=prices,
+        overrides=overrides,
     )
     return play_run(prepare(plan), None if out is None else Path(out), watcher=watcher)
 
