@@ -9,17 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from mab_gym.audit._alike import Hashes, nearly_the_same, sketches
 from mab_gym.charts._elements import full_name
+from mab_gym.cohort._locate import archive_path, named_spec
 from mab_gym.cohort._names import folded
-from mab_gym.fhir.store._archive import Archive
+from mab_gym.envs._scenario import Scenario
+from mab_gym.fhir.store._archive import Archive, open_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.tasking._family import Family
 from mab_gym.tasking.case import Case
 
 EXAMPLES: Final = 3
+_STREAMED: Final = 1000
+"""The number of cases that are compared of an environment that draws them."""
 _LEAST_WORDS: Final = 8
 """From so many words on, a text in a case should be unique; shorter ones, such as a blood pressure, need not."""
 
@@ -83,6 +88,20 @@ def material(
             facts["texts in cases"].update(_plain(text) for text in texts if len(text.split()) >= _LEAST_WORDS)
     frozen = {what: frozenset(found) for what, found in facts.items()}
     return Material(name, frozen, sketches(archive.tables.get("Observation")))
+
+
+def environment_material(name: str, scenario: Scenario) -> Material:
+    """Reads the material of an environment: its archive, and its cases or the first of an endless stream.
+
+    Args:
+        name: The name of this side.
+        scenario: The environment's scenario.
+    """
+    environment, tasks = scenario.environment, scenario.tasks
+    path = environment.archive or archive_path(named_spec(environment.cohort))
+    cases = tasks.cases or islice(tasks.stream(), _STREAMED)
+    paired = [(tasks.catalogue[case.family], case) for case in cases]
+    return material(name, open_archive(path), paired, scenario.backend.now.isoformat())
 
 
 def compare(first: Material, second: Material) -> list[Overlap]:

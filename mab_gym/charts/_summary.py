@@ -13,6 +13,7 @@ import numpy as np
 from mab_gym.charts._chart import when
 from mab_gym.charts._elements import Elements, amount_of, code_of, full_name, spoken
 from mab_gym.charts._owners import owners
+from mab_gym.cohort._names import folded
 from mab_gym.fhir.store._archive import Archive
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Table, write_instant
@@ -105,16 +106,23 @@ def summarize(archive: Archive, now: datetime) -> Summary:
     )
 
 
-def patients(archive: Archive) -> Iterable[tuple[str, str, str, str, int]]:
-    """Yields id, name, gender, date of birth and number of observations of each Patient, in load order."""
+def patients(archive: Archive, find: str = "") -> Iterable[tuple[str, str, str, str, int]]:
+    """Yields id, name, gender, date of birth and number of observations of each Patient, in load order.
+
+    Args:
+        archive: The archive.
+        find: Only people whose id or name contains this text, without regard to case and accents.
+    """
     table = archive.tables.get("Patient")
     if table is None:
         return
     names, genders, births = _all(table).values("name"), _all(table).values("gender"), _births(table)
     counts = owners(archive.tables.get("Observation")).counts()
+    wanted = folded(find)
     for row, logical_id in enumerate(table.ids):
-        mrn = str(logical_id)
-        yield mrn, full_name(names[row]), str(genders[row] or ""), births[row] or "", counts.get(mrn, 0)
+        mrn, name = str(logical_id), full_name(names[row])
+        if wanted in folded(f"{mrn} {name}"):
+            yield mrn, name, str(genders[row] or ""), births[row] or "", counts.get(mrn, 0)
 
 
 def _people(table: Table | None, only: set[str] | None, now: datetime) -> People:

@@ -1,4 +1,4 @@
-"""``mab-gym ablate``: varies one thing and shows the settings beside each other."""
+"""``mab-gym ablate``: varies one parameter and shows the settings side by side."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ from mab_gym.runs._statistics import Estimate
 
 def ablate(
     ctx: typer.Context,
-    vary: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to vary: {', '.join(DIMENSIONS)}.")],
+    vary: Annotated[str, typer.Argument(metavar="WHAT", help=f"The parameter to vary: {', '.join(DIMENSIONS)}.")],
     values: Annotated[
         str | None,
         typer.Argument(
             metavar="VALUES",
-            help="Separated by commas, as in 2,4,8 (steps) or 1000,4000,none (observation-length). (default: all there "
-            "are of difficulty and protocol)",
+            help="The settings, separated by commas, as in 2,4,8 (steps) or 1000,4000,none (observation-length). "
+            "(default: all of difficulty and protocol)",
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="The folder: a run in it for each setting. An interrupted one goes on.")],
+    out: Annotated[
+        Path, typer.Option(help="The folder, with a run in it for each setting. An interrupted one goes on.")
+    ],
     env: o.Env = DEFAULT_ENV,
     split: o.Split = None,
     family: o.Family = None,
@@ -98,7 +100,7 @@ def _explained(varied: Dimension, reference: str) -> list[str]:
 def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: str) -> Table:
     told = any(each.tokens_in is not None for each in found)
     cost = any(each.cost is not None for each in found)
-    # With tokens and costs the columns have to stand close for 120 characters to hold them.
+    # With tokens and costs the table fits into 120 characters only without padding.
     padding = (0, 0) if told else (0, 1)
     table = Table(title=title, title_justify="left", padding=padding, pad_edge=False, box=SIMPLE_HEAD)
     table.add_column(varied.name.replace("-", "\n"), no_wrap=True)

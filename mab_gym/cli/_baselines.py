@@ -1,4 +1,4 @@
-"""``mab-gym baselines``: the reference agents against each other, in one table."""
+"""``mab-gym baselines``: the scores of the reference agents, in one table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mab_gym.runs._scores import AGENTS
 
 def baselines(
     env: Annotated[
-        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+        str, typer.Option(help="An environment's id or file; task code that a file names is executed.")
     ] = DEFAULT_ENV,
 ) -> None:
     """Play an environment with each reference agent and print one table."""

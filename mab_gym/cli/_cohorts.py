@@ -1,4 +1,4 @@
-"""Finds the archive that the commands of ``mab-gym data`` are told of: by a cohort's name or a file's path."""
+"""Finds the archive that a command of ``mab-gym data`` names: by a cohort's name or a file's path."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CohortOption = Annotated[str | None, typer.Option("--cohort", help="The same, as
 
 
 def meant(*named: str | None) -> str:
-    """The one cohort that is meant, where it may be said in several ways.
+    """Returns the cohort that a command names, as an argument or an option, or the default one.
 
     Raises:
-        UsageError: Two different ones are named.
+        UsageError: It names two different cohorts.
     """
     said = list(dict.fromkeys(name for name in named if name is not None))
     if len(said) > 1:
@@ -32,7 +32,7 @@ def meant(*named: str | None) -> str:
 
 
 def cohort_and_patient(words: Sequence[str], option: str | None) -> tuple[str, str]:
-    """The meaning of ``[COHORT] MRN``, in whichever order the two come.
+    """Reads ``[COHORT] MRN``, in either order.
 
     Raises:
         UsageError: There are more than two words, or two cohorts.
@@ -46,42 +46,39 @@ def cohort_and_patient(words: Sequence[str], option: str | None) -> tuple[str, s
 
 
 def existing_archive(cohort: str) -> Path:
-    """The path at which an archive lies or would lie; nothing is built.
+    """Returns the path of an archive that is there; builds nothing.
 
     Raises:
         UsageError: There is neither a cohort nor a file of this name.
+        ArchiveError: The cohort is not built.
     """
-    return Path(cohort) if _is_file(cohort) else _located(cohort) or check_archive(named_spec(cohort))
+    return _located(cohort) or check_archive(named_spec(cohort))
 
 
 def opened(cohort: str) -> Archive:
-    """The archive of a cohort, which is built first where it is not there yet, or of a file.
+    """Opens the archive of a file, or of a cohort, which is built first if it is missing.
 
     Raises:
         UsageError: There is neither a cohort nor a file of this name.
-        ArchiveError: The file is no whole archive.
+        ArchiveError: The file is not a complete archive.
     """
     with stages(f"building the {cohort} cohort") as tell:
         return open_archive(_located(cohort) or named_archive(cohort, tell))
 
 
 def _located(cohort: str) -> Path | None:
-    """The file that is named; None for a cohort's name.
+    """Returns the path of a file; None for a cohort's name.
 
     Raises:
-        UsageError: What looks like a path leads to no file.
+        UsageError: The name looks like a path, but there is no such file.
     """
-    if _is_file(cohort):
+    if cohort not in NAMED and is_file(cohort):
         return Path(cohort)
     if cohort not in NAMED and Path(cohort).is_dir():
         raise UsageError(f"{cohort} is a folder, not an archive; `mab-gym data import` makes an archive of its files")
     if cohort.endswith(".mab") or len(Path(cohort).parts) > 1:
         raise UsageError(f"there is no file {cohort}; name an archive, or a cohort: {', '.join(NAMED)}")
     return None
-
-
-def _is_file(cohort: str) -> bool:
-    return cohort not in NAMED and is_file(cohort)
 
 
 def _is_cohort(word: str) -> bool:

@@ -19,17 +19,20 @@ def _bars() -> Progress:
 
 
 def _plainly(text: str) -> None:
-    """Says in a line what a bar would show, where nobody could see a bar move (a file, a pipe)."""
+    """Prints a line in place of a bar, if standard error is not a terminal (a file, a pipe)."""
     if not errors.is_terminal:
         errors.print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for work in stages; yields what is to be told of each stage, what is done and what there is.
+    """Shows a progress bar for each stage of some work.
 
     Args:
-        title: What is being done.
+        title: The work, in words.
+
+    Yields:
+        A function to call with the stage's name, the work done and the whole work.
     """
     with _bars() as bars:
         shown: dict[str, TaskID] = {}
@@ -45,7 +48,7 @@ def stages(title: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def counting(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar that advances by one at each call of what it yields."""
+    """Shows a progress bar; yields a function that advances it by one."""
     _plainly(title)
     with _bars() as bars:
         task = bars.add_task(title, total=total)

@@ -1,27 +1,21 @@
-"""``mab-gym data audit``: whether two sets of people, charts and cases have anything in common."""
+"""``mab-gym data audit``: checks that two sets of people, charts and cases have nothing in common."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mab_gym.audit._leakage import Material, Overlap, compare, material
+from mab_gym.audit._leakage import Material, Overlap, compare, environment_material, material
 from mab_gym.cli._cohorts import MEANT, opened
 from mab_gym.cli._console import output
 from mab_gym.cli._environment import make
-from mab_gym.cohort._locate import archive_path, named_spec
 from mab_gym.envs._environment_file import environment_files, read_environment
-from mab_gym.fhir.store._archive import open_archive
 from mab_gym.runs._driver import unwrapped
-
-_STREAMED = 1000
-"""So many cases are looked at where they come without end."""
 
 Side = Annotated[str, typer.Argument(help=f"{MEANT} Or an environment's id or file.")]
 
@@ -33,8 +27,8 @@ def audit(
 ) -> None:
     """Prove that two sets have nobody and nothing in common; exit with 1 where they do.
 
-    Compared are Patient ids, identifiers, names, people, phone with address, and whole charts, which are found even
-    where names, dates and some values were changed; of environments the cases' prompts and texts, too.
+    It compares Patient ids, identifiers, names, people, phone with address, and whole charts, which it finds even if
+    names, dates and some values were changed; for environments also the cases' prompts and texts.
     """
     lines = compare(_material(first), _material(second))
     if as_json:
@@ -52,12 +46,7 @@ def audit(
 def _material(name: str) -> Material:
     ids = {read_environment(path).id for path in environment_files()}
     if name in ids or f"mab_gym/{name}" in ids or name.endswith(".toml"):
-        place = unwrapped(make(name)).scenario
-        environment = place.environment
-        path = environment.archive or archive_path(named_spec(environment.cohort))
-        cases = place.tasks.cases or list(islice(place.tasks.stream(), _STREAMED))
-        paired = [(place.tasks.catalogue[case.family], case) for case in cases]
-        return material(name, open_archive(path), paired, place.backend.now.isoformat())
+        return environment_material(name, unwrapped(make(name)).scenario)
     return material(name, opened(name))
 
 

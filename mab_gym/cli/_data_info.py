@@ -1,4 +1,4 @@
-"""``mab-gym data info``: what an archive holds."""
+"""``mab-gym data info``: the contents of an archive, in figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mab-gym data show`` and ``mab-gym data patients``: a chart as people read it, and whose there are."""
+"""``mab-gym data show`` and ``mab-gym data patients``: one patient's chart for people, and the list of patients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from mab_gym.charts._summary import patients
 from mab_gym.charts._terminal import rendered
 from mab_gym.cli._cohorts import DEFAULT, MEANT, Cohort, CohortOption, cohort_and_patient, meant, opened
 from mab_gym.cli._console import output
-from mab_gym.cohort._names import folded
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import DEFAULT_NOW
 
@@ -26,7 +25,7 @@ def show(
         list[str],
         typer.Argument(
             metavar="[COHORT] MRN",
-            help=f"{MEANT} [default: {DEFAULT}] Then whose chart; `mab-gym data patients` lists them.",
+            help=f"{MEANT} [default: {DEFAULT}] Then the MRN of the patient; `mab-gym data patients` lists them.",
         ),
     ],
     option: CohortOption = None,
@@ -51,13 +50,13 @@ def show(
 def list_patients(
     cohort: Cohort = None,
     option: CohortOption = None,
-    find: Annotated[str, typer.Option(help="Only those whose name or MRN holds this, case and accents apart.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    find: Annotated[
+        str, typer.Option(help="Only people whose name or MRN contains this, without regard to case and accents.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="The greatest number of people.")] = 50,
 ) -> None:
     """List the people of a cohort."""
-    wanted = folded(find)
-    found = (each for each in patients(opened(meant(cohort, option))) if wanted in folded(f"{each[0]} {each[1]}"))
-    shown = list(islice(found, limit + 1))
+    shown = list(islice(patients(opened(meant(cohort, option)), find), limit + 1))
     table = Table("MRN", "name", "sex", "born")
     table.add_column("observations", justify="right")
     for mrn, name, gender, born, count in shown[:limit]:

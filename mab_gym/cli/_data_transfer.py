@@ -1,4 +1,4 @@
-"""``mab-gym data import`` and ``mab-gym data export``: records from elsewhere, and to elsewhere."""
+"""``mab-gym data import`` and ``mab-gym data export``: records from files or servers, and to files."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def import_(
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="The archive to write. [default: NAME.mab in the cache]")] = None,
-    name: Annotated[str | None, typer.Option(help="What to call it. [default: the file's name]")] = None,
+    name: Annotated[str | None, typer.Option(help="The name of the cohort. [default: the file's name]")] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Of a server, only this resource type; may be repeated.")
+        list[str] | None, typer.Option("--type", help="From a server, only this resource type; may be repeated.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 where anything was left out or changed.")
     ] = False,
 ) -> None:
-    """Import records into an archive, as they came: ids, order and values.
+    """Import records into an archive, with their ids, order and values unchanged.
 
-    What cannot be taken is named, with its line, and counted; all of it stands in ARCHIVE.problems.jsonl. An import
-    from a server goes on where it was cut off when the same command is given again.
+    Resources that cannot be imported are counted and listed, with their lines, in ARCHIVE.problems.jsonl. To go on with
+    an interrupted import from a server, give the same command again.
     """
     if out is None and name is None:
         raise UsageError("say where the archive goes, with --out FILE.mab, or what it is called, with --name")
@@ -64,10 +64,10 @@ def export(
     bundles: Annotated[Path | None, typer.Option(help="A new folder for transaction Bundles.")] = None,
     size: Annotated[int, typer.Option(help="Resources in a Bundle.")] = 500,
     ids: Annotated[
-        str, typer.Option(help="In Bundles: 'prefix' puts the type before ids of digits alone, 'keep' leaves them.")
+        str, typer.Option(help="In Bundles: 'prefix' puts the type before ids of digits alone, 'keep' keeps all ids.")
     ] = "prefix",
     patients: Annotated[
-        str | None, typer.Option(help="Only these people: MRN or Patient/MRN, with commas between them.")
+        str | None, typer.Option(help="Only these people: MRN or Patient/MRN, separated by commas.")
     ] = None,
 ) -> None:
     """Export records as Bulk Data NDJSON, or as transaction Bundles that a FHIR server loads."""

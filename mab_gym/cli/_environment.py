@@ -1,4 +1,4 @@
-"""Makes an environment for a command, with a progress bar where its cohort has to be built first."""
+"""Makes an environment for a command, with a progress bar if its cohort has to be built first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mab_gym.runs._evaluation import Plan
 
 
 def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
-    """Makes an environment by its id (``mab_gym/`` before it may be left out) or by its file.
+    """Makes an environment by its id (with or without ``mab_gym/``) or by its file.
 
     Raises:
         UsageError: There is no such id or file.
@@ -25,7 +25,7 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
 
 
 def build_cohort(plan: Plan) -> None:
-    """Builds the cohort that a plan plays on, where it is not there yet."""
+    """Builds the cohort that a plan plays on, if it is missing."""
     _build(plan.env if plan.split is None else sibling(plan.env, plan.split))
 
 

@@ -1,4 +1,4 @@
-"""``mab-gym eval`` and ``mab-gym rollout``: play an environment with an agent and write a record an episode."""
+"""``mab-gym eval`` and ``mab-gym rollout``: play an environment with an agent and write a record per episode."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import RETRIES
 
 LOCAL = "local"
-"""The address that stands for a cluster of our own, on this computer."""
+"""The address that stands for a temporary cluster on this computer."""
 _RAY = "A Ray cluster"
 
 
 class Command(TyperCommand):
-    """Takes ``--ray`` with an address or without one, as no option of typer's can be."""
+    """Accepts ``--ray`` with or without an address, which an option of typer cannot."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """Parses the arguments; ``--ray`` without an address stands for a cluster of our own."""
+        """Parses the arguments; ``--ray`` without an address stands for a temporary cluster."""
         whole = [
             f"--ray={LOCAL}" if arg == "--ray" and (following is None or following.startswith("-")) else arg
             for arg, following in zip(args, [*args[1:], None], strict=True)
@@ -70,14 +70,14 @@ def evaluate(
         typer.Option(
             metavar="[ADDRESS]",
             help="Play on a Ray cluster: HOST:PORT of its head, auto for the one that runs here, or without an address "
-            "one of our own on this computer.",
+            "a temporary one on this computer.",
             rich_help_panel=_RAY,
         ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Worker processes; with --concurrency N each plays N at once. (default: one a CPU)",
+            help="Worker processes; with --concurrency N each plays N episodes at once. (default: one per CPU)",
             min=1,
             rich_help_panel=_RAY,
         ),
@@ -86,13 +86,13 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="An environment variable that an agent of your own needs on the nodes; can be given several times. "
-            "A model's key is sent in any case.",
+            help="An environment variable that your own agent needs on the nodes; may be repeated. A model's key is "
+            "always sent.",
             rich_help_panel=_RAY,
         ),
     ] = None,
 ) -> None:
-    """Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash."""
+    """Play an environment and write one JSON line as each episode ends. The same command goes on after a crash."""
     plan = o.plan_of(ctx.params)
     if ray is None and (workers is not None or send_env):
         raise UsageError(
@@ -115,14 +115,14 @@ def evaluate(
 
 
 def exit_if_spoiled(records: Sequence[EpisodeRecord]) -> None:
-    """Says how many episodes do not count, and why.
+    """Prints how many episodes do not count, and why.
 
     Raises:
-        typer.Exit: There are such.
+        typer.Exit: Some episodes do not count.
     """
     spoiled = [record.infrastructure_error for record in records if record.infrastructure_error is not None]
     failed = [record.agent_error for record in records if record.agent_error is not None]
-    for what, faults in (("the record system failed", spoiled), ("what carries the agent failed", failed)):
+    for what, faults in (("the record system failed", spoiled), ("the agent's endpoint or code failed", failed)):
         if faults:
             errors.print(
                 f"{len(faults)} of {len(records)} episodes do not count, because {what}: {faults[0]}; "

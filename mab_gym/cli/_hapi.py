@@ -1,4 +1,4 @@
-"""``mab-gym hapi``: a real HAPI FHIR server in Docker, loaded once, from whose snapshot episodes begin."""
+"""``mab-gym hapi``: a real HAPI FHIR server in Docker; it is loaded once, and episodes begin from its snapshot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 Cohort = Annotated[str, typer.Argument(help=f"A cohort ({', '.join(NAMED)}) or an archive's file.")]
 _EVERY = 20.0
-"""Seconds between the lines that say how far a load has come, where no bar can be shown."""
+"""Seconds between two lines about the progress of a load, if standard error is not a terminal."""
 
 
 @app.command()
@@ -38,7 +38,7 @@ def up(
     ] = None,
     port: Annotated[int, typer.Option(help="The port of this machine's loopback interface.", min=1, max=65535)] = 8080,
 ) -> None:
-    """Start a HAPI FHIR server in a container, empty, on this machine alone."""
+    """Start an empty HAPI FHIR server in a container; it listens on this machine alone."""
     _check_installed()
     from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
 
@@ -50,9 +50,9 @@ def up(
 @app.command()
 def load(
     cohort: Cohort = "canonical",
-    workers: Annotated[int, typer.Option(help="Bundles put at a time.", min=1, max=64)] = 2,
+    workers: Annotated[int, typer.Option(help="The number of Bundles loaded at once.", min=1, max=64)] = 2,
 ) -> None:
-    """Load a cohort or an archive into it; the same command goes on where it was cut off."""
+    """Load a cohort or an archive into the server. The same command goes on after an interruption."""
     _check_installed()
     from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
     from mab_gym.backends.container._loading import load as put  # noqa: PLC0415
@@ -74,7 +74,7 @@ def load(
 
 @app.command()
 def snapshot(cohort: Cohort = "canonical") -> None:
-    """Keep what the server holds as an image that episodes begin from; the server is stopped for it."""
+    """Stop the server and save its records as an image, from which episodes begin."""
     _check_installed()
     from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
 
@@ -126,7 +126,7 @@ def status() -> None:
 def down(
     snapshots: Annotated[bool, typer.Option("--snapshots", help="Remove the snapshot images, too.")] = False,
 ) -> None:
-    """Remove the container, and what processes that are no more have left."""
+    """Remove the container, and everything that ended processes have left."""
     _check_installed()
     from mab_gym.backends.container import _hospital as hospital  # noqa: PLC0415
 
@@ -154,7 +154,7 @@ def _engine() -> Iterator[Engine]:
 
 
 def _archive(cohort: str) -> tuple[Mapping[str, Any], str, str]:
-    """An archive's tables, its digest and its name."""
+    """Returns an archive's tables, its digest and its name."""
     with stages(f"building the {cohort} cohort") as tell:
         path = named_archive(cohort, tell)
     backend = embedded_backend(path)
@@ -163,7 +163,7 @@ def _archive(cohort: str) -> tuple[Mapping[str, Any], str, str]:
 
 @contextmanager
 def _starting() -> Iterator[tuple[Callable[[Mapping[str, Any]], None], Callable[[float], None]]]:
-    """Tells of an image that is fetched, then of a server that starts."""
+    """Shows the download of an image, then the start of a server."""
     with errors.status("starting a container") as shown:
         told: set[str] = set()
 
@@ -185,7 +185,7 @@ def _starting() -> Iterator[tuple[Callable[[Mapping[str, Any]], None], Callable[
 
 @contextmanager
 def _loading(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with the time that is left, by the pace of this run; else lines now and then."""
+    """Shows a bar with the remaining time, by the pace of this run; without a terminal a line from time to time."""
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left:"), TimeRemainingColumn(compact=True),

@@ -1,7 +1,8 @@
-"""``mab-gym official``: what the official MedAgentBench measures and what has been published with it."""
+"""``mab-gym official``: the official MedAgentBench, to play, to grade, and with its published results."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,21 +10,15 @@ import typer
 from rich.table import Table
 
 from mab_gym.cli._console import counting, errors, output
-from mab_gym.cli._environment import make
-from mab_gym.episode import Ruleset
-from mab_gym.errors import UsageError
-from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE, OfficialFiles
+from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE
 from mab_gym.official._published import LATER, PAPER, PUBLISHED
 from mab_gym.official._records import open_chart
-from mab_gym.official._regrade import read_trajectories, trajectory_line
+from mab_gym.official._regrade import read_trajectories
 from mab_gym.official._regrade import regrade as regrade_all
-from mab_gym.official._rules import OfficialRules
 from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import read_tasks
-from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._official import CHART, play_official
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, assignments
-from mab_gym.runs._rollout import play as play_one
 from mab_gym.runs._scores import OFFICIAL_AGENTS, scores
 
 app = typer.Typer(
@@ -32,20 +27,17 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ENV = "mab_gym/MedAgentBench-Official-v0"
-CHART = "chart.ndjson.gz"
-
 Tasks = Annotated[Path, typer.Option(envvar=TASKS_VARIABLE, help="The official task file, test_data_v2.json.")]
-Seed = Annotated[int, typer.Option(help="Which stand-in chart.")]
+Seed = Annotated[int, typer.Option(help="The seed of the stand-in chart.")]
 
 
 @app.command()
 def chart(
     tasks: Tasks,
-    out: Annotated[Path, typer.Option(help="The file to write; gzipped where its name ends in .gz.")],
+    out: Annotated[Path, typer.Option(help="The file to write; gzipped if its name ends in .gz.")],
     seed: Seed = 0,
 ) -> None:
-    """Make a stand-in chart for the people whom the official tasks name: one FHIR resource a line."""
+    """Make a stand-in chart for the people whom the official tasks name: one FHIR resource per line."""
     known = read_tasks(tasks)
     made = stand_in(known.values(), seed)
     for unread in made.unread:
@@ -69,43 +61,26 @@ def play(
         str | None, typer.Option(help="The base URL of a FHIR server with the official records, to be read from.")
     ] = None,
     agent: Annotated[
-        str | None, typer.Option(help=f"Who plays: {', '.join(OFFICIAL_AGENTS)}. [default: all of them]")
+        str | None, typer.Option(help=f"The agent: {', '.join(OFFICIAL_AGENTS)}. [default: all of them]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A folder for trajectories, one file an agent.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many tasks, the categories in turn.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for trajectories, one file per agent.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The greatest number of tasks, the categories by turns.")] = None,
     seed: Seed = 0,
 ) -> None:
     """Play the official tasks with reference agents, and show their scores beside the published ones."""
-    if agent is not None and agent not in OFFICIAL_AGENTS:
-        raise UsageError(f"there is no agent {agent!r} here; there are: {', '.join(OFFICIAL_AGENTS)}")
     names = list(OFFICIAL_AGENTS) if agent is None else [agent]
-    named = OfficialFiles(chart=chart, server=server)
-    server = None if chart is not None and server is None else named.address
-    chart = None if server is not None and chart is None else named.chart_path
-    made = make(ENV, tasks=tasks, functions=functions, chart=chart, chart_seed=seed, server=server)
-    todo = _in_turn(assignments(unwrapped(made)), limit)
-    if out is not None:
-        _prepare(out, names, None if chart is not None or server is not None else (tasks, seed))
-    rows = []
-    for name in names:
-        player = OFFICIAL_AGENTS[name](made, todo)
-        records = []
-        with counting(f"{player.name} plays {len(todo)} official tasks", len(todo)) as advance:
-            for assignment in todo:
-                records.append(play_one(made, player, assignment))
-                if out is not None:
-                    _keep(out / f"{name}.jsonl", unwrapped(made).episode.rules, records[-1])
-                advance()
-        rows.append((player.name, records))
-    output.print(_table(rows))
+    played = play_official(
+        tasks, functions, names, chart=chart, server=server, out=out, limit=limit, seed=seed, counting=counting
+    )
+    output.print(_table(played.records))
     stand_in_chart = f"the stand-in chart of seed {seed}, which is not the official one"
-    where = f"on {server or chart or stand_in_chart}"
-    output.print(f"here: played {where}", markup=False, soft_wrap=True)
+    where = played.server or played.chart or stand_in_chart
+    output.print(f"here: played on {where}", markup=False, soft_wrap=True)
     _say_sources()
-    if out is not None and server is not None:
+    if out is not None and played.server is not None:
         output.print(f"trajectories: {out}", markup=False, soft_wrap=True)
     elif out is not None:
-        on = chart if chart is not None else out / CHART
+        on = played.chart or out / CHART
         output.print(
             f"trajectories: {out}; check with: mab-gym official regrade --chart {on} --tasks {tasks} "
             f"{out / names[0]}.jsonl",
@@ -114,47 +89,10 @@ def play(
         )
 
 
-def _in_turn(todo: list[Assignment], limit: int | None) -> list[Assignment]:
-    """So many of all assignments, one of each category before the second of any; all in their order without a limit."""
-    if limit is None:
-        return todo
-    if limit < 1:
-        raise UsageError(f"a limit is a whole number from 1, not {limit}")
-    places: dict[str, int] = {}
-    turns = []
-    for assignment in todo:
-        category = str(assignment.case).partition("_")[0]
-        places[category] = places.get(category, 0) + 1
-        turns.append(places[category])
-    chosen = sorted(range(len(todo)), key=lambda number: (turns[number], number))[:limit]
-    return [todo[number] for number in sorted(chosen)]
-
-
-def _prepare(out: Path, names: list[str], standing_in: tuple[Path, int] | None) -> None:
-    """Makes the folder, and checks before anybody plays that nothing in it would be overwritten."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder")
-    for name in (*(f"{name}.jsonl" for name in names), *([CHART] if standing_in else [])):
-        if (out / name).exists():
-            raise UsageError(f"{out} holds {name} already; name another folder (nothing was changed)")
-    out.mkdir(parents=True, exist_ok=True)
-    if standing_in is not None:
-        tasks, seed = standing_in
-        write_chart(stand_in(read_tasks(tasks).values(), seed), out / CHART)
-
-
-def _keep(path: Path, rules: Ruleset, record: EpisodeRecord) -> None:
-    """Adds an episode to its file, whole."""
-    assert isinstance(rules, OfficialRules)
-    line = trajectory_line(record.case, rules.conversation, bool(record.verdict["success"]))
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(line + "\n")
-
-
-def _table(rows: list[tuple[str, list[EpisodeRecord]]]) -> Table:
-    """Success rates in percent: who played here, then whatever is published."""
+def _table(played: Mapping[str, Sequence[EpisodeRecord]]) -> Table:
+    """Returns a table of success rates in percent: the agents that played here, then the published ones."""
     table = _empty_table("MedAgentBench by the official grading: success rate in %, pass@1", "agent or model")
-    for name, records in rows:
+    for name, records in played.items():
         by_group = scores(records)
         rates = (by_group[group].rate for group in ("overall", "query", "action"))
         solved = by_group["overall"]

@@ -1,4 +1,4 @@
-"""The options that ``eval``, ``rollout`` and ``ablate`` share, and the plan that they come to."""
+"""The options that ``eval``, ``rollout`` and ``ablate`` share, and the plan that is made from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mab_gym.runs._evaluation import Plan
 from mab_gym.runs._scores import AGENTS, Prices
 from mab_gym.tasking._variants import VARIANTS
 
-_MODEL, _CASES = "A chat model", "What to play"
+_MODEL, _CASES = "A chat model", "Cases"
 
 
 def _case(text: str) -> Any:
@@ -31,53 +31,51 @@ def _model(text: str, **more: Any) -> Any:
 
 
 Out = Annotated[Path, typer.Option(help="The folder for the records. An interrupted run in it goes on.")]
-Env = Annotated[str, _case("An environment's id or file; task code that a file names runs.")]
+Env = Annotated[str, _case("An environment's id or file; task code that a file names is executed.")]
 Split = Annotated[str | None, _case(f"{', '.join(SPLITS)}: the sibling of --env.")]
 Family = Annotated[str | None, _case("Only this family.")]
 Difficulty = Annotated[str | None, _case("Only this difficulty.")]
 Variant = Annotated[str | None, _case(f"One or more of {', '.join(VARIANTS)}, joined by +.")]
-Limit = Annotated[int | None, _case("At most so many cases.")]
-Repeat = Annotated[int, _case("How often each is played, for pass@k.")]
+Limit = Annotated[int | None, _case("The greatest number of cases.")]
+Repeat = Annotated[int, _case("The number of tries at each case, for pass@k.")]
 MaxSteps = Annotated[int | None, _case("Actions after which an episode is truncated.")]
 MaxObsChars = Annotated[int | None, _case("Characters after which an observation is cut off.")]
 Seed = Annotated[
     int | None,
-    typer.Option(help="The first episode's seed; named here, it is sent to a model, too. (default: 0)", min=0),
+    typer.Option(help="The seed of the first episode; if you give it, a model gets it, too. (default: 0)", min=0),
 ]
 Agent = Annotated[
     str | None,
     typer.Option(
-        help=f"Who plays: {', '.join(AGENTS)}, a name of the entry point group {ENTRY_POINTS}, or "
-        "module:attribute, which is imported and runs. (default: oracle)"
+        help=f"The agent: {', '.join(AGENTS)}, a name of the entry point group {ENTRY_POINTS}, or "
+        "module:attribute, which is imported and executed. (default: oracle)"
     ),
 ]
 Model = Annotated[str | None, _model("The model that plays.")]
 BaseUrl = Annotated[str | None, _model("Its OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL")]
 KeyEnv = Annotated[str, _model("The environment variable that holds the key.")]
-Form = Annotated[str, _model("How it acts: text (the official form) or tools.")]
-Temperature = Annotated[float | None, _model("Sent where it is named.", min=0.0)]
+Form = Annotated[str, _model("The form of its actions: text (the official form) or tools.")]
+Temperature = Annotated[float | None, _model("The temperature; sent only if you give it.", min=0.0)]
 Settings = Annotated[str | None, _model("Further fields of each request, as in '{\"max_tokens\": 2000}'.")]
-Attempts = Annotated[int, _model("How often a request is tried.", min=1)]
-Pause = Annotated[float, _model("Seconds before the second try; they double.", min=0.0)]
-Timeout = Annotated[float, _model("Seconds without a word from the endpoint.", min=0.001)]
+Attempts = Annotated[int, _model("The greatest number of tries of one request.", min=1)]
+Pause = Annotated[float, _model("Seconds before the second try; doubled before each further one.", min=0.0)]
+Timeout = Annotated[float, _model("Seconds without data from the endpoint after which a try fails.", min=0.001)]
 PriceIn = Annotated[float | None, _model("Price of a million tokens read.", min=0.0)]
 PriceOut = Annotated[float | None, _model("Price of a million tokens written.", min=0.0)]
-Concurrency = Annotated[int, typer.Option(help="Episodes that are played at once.", min=1)]
-Retries = Annotated[
-    int, typer.Option(help="How often an episode is played again that the record system spoils.", min=0)
-]
+Concurrency = Annotated[int, typer.Option(help="The number of episodes played at once.", min=1)]
+Retries = Annotated[int, typer.Option(help="Further tries at an episode in which the record system failed.", min=0)]
 
 FORM, KEY_ENV = FORMS[0], KEY_VARIABLE
 
 
 def plan_of(given: Mapping[str, Any]) -> Plan:
-    """Gives the plan of a command.
+    """Returns the plan of a command.
 
     Args:
-        given: Its parameters by name, as typer has parsed them.
+        given: The parameters of the command by name, as typer has parsed them.
 
     Raises:
-        UsageError: Two of them do not go together, or one cannot be read.
+        UsageError: Two of them exclude each other, or one cannot be read.
     """
     same = ("env", "split", "family", "difficulty", "variant", "limit", "repeat", "concurrency", "retries")
     rules = {name: given[name] for name in ("max_steps", "max_obs_chars") if given[name] is not None}
@@ -111,7 +109,7 @@ def _settings(text: str | None) -> Any:
     try:
         return json.loads(text or "{}")
     except ValueError:
-        return None  # refused as a list would be, with what is right
+        return None  # ChatModel refuses it, with the right form
 
 
 def _prices(price_in: float | None, price_out: float | None) -> Prices | None:

@@ -17,7 +17,7 @@ _HELP = "Type an action; after POST the JSON on further lines and an empty line 
 
 def play_in_terminal(
     env: Annotated[
-        str, typer.Option(help="An environment's id or file; task code that a file names runs.")
+        str, typer.Option(help="An environment's id or file; task code that a file names is executed.")
     ] = DEFAULT_ENV,
     case: Annotated[str | None, typer.Option(help="A case, as in latest_magnesium/07.")] = None,
     family: Annotated[str | None, typer.Option(help="Any case of this family.")] = None,

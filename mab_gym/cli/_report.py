@@ -18,7 +18,7 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, as `mab-gym eval` makes them.")],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
-    expected: Annotated[bool, typer.Option(help="Show what the gold solutions do; they are played for it.")] = True,
+    expected: Annotated[bool, typer.Option(help="Play the gold solutions and show their actions, too.")] = True,
 ) -> None:
     """Make one self-contained HTML file: figures, comparisons and every trajectory of the runs."""
     if out.is_dir():
@@ -32,7 +32,7 @@ def report(
 
 
 def _gold(run: ReportedRun) -> Expected:
-    """Gives the actions of the gold solutions; none, with a line that says why, where they cannot be played."""
+    """Returns the actions of the gold solutions; none, after a line that says why, if they cannot be played."""
     try:
         return expected_of(run)
     except MabGymError as error:

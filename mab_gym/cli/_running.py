@@ -1,4 +1,4 @@
-"""Shows how a run is going, and its estimates at the end."""
+"""Shows the progress of a run, and its estimates at the end."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from mab_gym.runs._scores import tries
 from mab_gym.runs._statistics import Estimate, estimate, pass_at_1, pass_hat_k
 
 _SILENCE = 30.0
-"""Seconds after which a pipe gets a line again, however little was done."""
+"""Seconds after which a pipe gets the next line, however few episodes have ended."""
 _LINES = 10
-"""Lines that a pipe gets otherwise."""
+"""The number of lines that a pipe gets in a whole run otherwise."""
 
 
 @contextmanager
 def watching(title: str, progress: RunProgress) -> Iterator[Callable[[], None]]:
-    """Shows how a run is going: a bar on a terminal, a line now and then elsewhere. Call what it yields at each record.
+    """Shows the progress of a run: a bar on a terminal, else a line from time to time.
 
     Args:
-        title: Who plays what.
-        progress: What is shown.
+        title: The agent and the environment, in words.
+        progress: The counts of the run.
+
+    Yields:
+        A function to call at each record.
     """
     if not errors.is_terminal:
         errors.print(title, markup=False, soft_wrap=True)
@@ -58,18 +61,18 @@ def watching(title: str, progress: RunProgress) -> Iterator[Callable[[], None]]:
 
 
 class ConsoleWatcher(Watcher):
-    """Shows how a run is going on standard error."""
+    """Shows the progress of a run on standard error."""
 
     def say(self, text: str) -> None:
         """Prints one line."""
         errors.print(text, markup=False, soft_wrap=True)
 
     def watch(self, title: str, progress: RunProgress) -> AbstractContextManager[Callable[[], None]]:
-        """Shows a bar on a terminal, a line now and then elsewhere."""
+        """Shows a bar on a terminal, else a line from time to time."""
         return watching(title, progress)
 
     def stopped(self, path: Path | None, kept: int, total: int, error: BaseException) -> None:
-        """Says how far the run came, and ends the command.
+        """Prints how far the run came, and ends the command.
 
         Raises:
             typer.Exit: Always; with 130 after Ctrl-C.
@@ -81,12 +84,12 @@ class ConsoleWatcher(Watcher):
 
 
 def show_estimates(records: Sequence[EpisodeRecord], repeat: int, seed: int) -> None:
-    """Prints pass@1, and pass@k and pass^k where cases were played several times.
+    """Prints pass@1, and pass@k and pass^k if cases were played several times.
 
     Args:
-        records: One an episode.
-        repeat: How often each case was played.
-        seed: Of the bootstrap.
+        records: The records, one per episode.
+        repeat: The number of tries at each case.
+        seed: The seed of the bootstrap.
     """
     cases = tries(records)
     _show("pass@1", pass_at_1(cases))

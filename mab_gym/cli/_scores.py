@@ -12,11 +12,11 @@ from mab_gym.runs._scores import GROUPS, scores, violations
 
 
 def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], float]]) -> Table:
-    """Success rates in percent, a row an agent, and in how many percent something unsafe was done.
+    """Returns a table with a row per agent: success rates and the rate of unsafe episodes, in percent.
 
     Args:
-        title: What was played.
-        rows: Each agent's name, its records, and the seconds they took.
+        title: The title.
+        rows: The name of each agent, its records, and their time in seconds.
     """
     table = Table(title=title, title_justify="left", padding=(0, 0), pad_edge=False, box=SIMPLE_HEAD)
     table.add_column("agent", no_wrap=True)

@@ -28,13 +28,13 @@ from mab_gym.serve import (
 )
 from mab_gym.serve._limits import BODY_WORK
 
-_WHO = "Who may ask"
-_HOW_MUCH = "How much"
+_WHO = "Access"
+_HOW_MUCH = "Limits"
 _SIZE = re.compile(r"(\d{1,15}) ?([KMG]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 
 
 class Sessions(StrEnum):
-    """Who shares a record system with whom."""
+    """The choices of ``--sessions``: one record system for all clients, or one for each session."""
 
     SHARED = "shared"
     OWN = "own"
@@ -46,7 +46,7 @@ def serve(
     archive: Annotated[
         str | None, typer.Option(help=f"A cohort ({', '.join(NAMED)}) or an archive's file. [default: canonical]")
     ] = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Begin with no records at all.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Begin without records.")] = False,
     records: Annotated[Path | None, typer.Option(help="A file of resources, one a line (.ndjson, .ndjson.gz).")] = None,
     sessions: Annotated[
         Sessions,
@@ -58,8 +58,8 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="A further name under which clients reach it; may be repeated. [default: localhost, loopback "
-            "addresses and the one that it listens at]",
+            help="A further host name by which clients may reach the server; may be repeated. [default: localhost, "
+            "loopback addresses and the address that it listens at]",
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -74,23 +74,23 @@ def serve(
     base_url: Annotated[
         str | None,
         typer.Option(
-            help="The address that all links name, where a proxy stands before it, as in https://app.example.org/fhir.",
+            help="The base URL in all links, if the server is behind a proxy, as in https://app.example.org/fhir.",
             rich_help_panel=_WHO,
         ),
     ] = None,
-    body_bytes: Annotated[str, typer.Option(help="The longest body.", rich_help_panel=_HOW_MUCH)] = "8MB",
+    body_bytes: Annotated[str, typer.Option(help="The longest request body.", rich_help_panel=_HOW_MUCH)] = "8MB",
     session_bytes: Annotated[
         str,
-        typer.Option(help="Memory that one session may take (with --sessions own).", rich_help_panel=_HOW_MUCH),
+        typer.Option(help="The memory of one session (with --sessions own).", rich_help_panel=_HOW_MUCH),
     ] = "128MB",
     stored_bytes: Annotated[
-        str, typer.Option(help="The same of all sessions together.", rich_help_panel=_HOW_MUCH)
+        str, typer.Option(help="The memory of all sessions together.", rich_help_panel=_HOW_MUCH)
     ] = "1024MB",
 ) -> None:
     """Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C.
 
-    Nothing that clients write outlives the process. POST /reset takes a session back to where it began, DELETE /session
-    ends it. docs/fhir-server.md names all limits.
+    Writes of clients are lost when the process ends. POST /reset takes a session back to its beginning, DELETE /session
+    ends it. docs/fhir-server.md lists all limits.
     """
     if sum([archive is not None, empty, records is not None]) > 1:
         raise UsageError("give one of --archive, --empty and --records")
@@ -115,10 +115,10 @@ def serve(
 
 
 def _limits(body: str, session: str, stored: str) -> ServeLimits:
-    """The limits with the sizes that the command line names.
+    """Returns the limits with the sizes of the command line.
 
     Raises:
-        UsageError: One is no size, or they do not fit together.
+        UsageError: One is not a size, or they contradict each other.
     """
     body_bytes, session_bytes, stored_bytes = (
         _read_size(option, text)

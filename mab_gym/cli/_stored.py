@@ -1,4 +1,4 @@
-"""``mab-gym regrade`` and ``mab-gym export``: what can be done with the stored episodes of a run."""
+"""``mab-gym regrade`` and ``mab-gym export``: work on the stored episodes of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Annotated[Path, typer.Argument(help="The folder of a run, as `mab-gym eval
 
 
 def regrade(run: Run) -> None:
-    """Judge a run's stored episodes anew, by playing their actions again, and say which verdicts have changed."""
+    """Judge a run's stored episodes again, by playing their actions, and list the verdicts that have changed."""
     about = read_about(run)
     if about is not None and isinstance(name := about.get("file") or about.get("env"), str):
         build_cohort(Plan(env=name))
@@ -54,13 +54,13 @@ def _whole(run: Path) -> Iterator[EpisodeRecord]:
 
 def export(
     run: Annotated[Path | None, typer.Argument(help="The folder of a run, as `mab-gym eval` makes it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write: one chat a line.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write, one chat per line.")] = None,
     minari: Annotated[str | None, typer.Option(help="A Minari dataset to write instead, as in lab/name-v0.")] = None,
-    which: Annotated[str, typer.Option(help=f"Which episodes: {' or '.join(WHICH)}.")] = WHICH[0],
-    oracle: Annotated[bool, typer.Option("--oracle", help="Gold solutions of --env instead of a run.")] = False,
+    which: Annotated[str, typer.Option(help=f"The episodes: {' or '.join(WHICH)}.")] = WHICH[0],
+    oracle: Annotated[bool, typer.Option("--oracle", help="Export gold solutions of --env instead of a run.")] = False,
     env: Annotated[str | None, typer.Option(help="With --oracle: an environment's id or file.")] = None,
-    limit: Annotated[int | None, typer.Option(help="With --oracle: at most so many.")] = None,
-    seed: Annotated[int, typer.Option(help="With --oracle: the first episode's seed.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="With --oracle: the greatest number of episodes.")] = None,
+    seed: Annotated[int, typer.Option(help="With --oracle: the seed of the first episode.")] = 0,
 ) -> None:
     """Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset."""
     if (out is None) == (minari is None):
@@ -94,7 +94,7 @@ def _write_minari(records: Iterator[EpisodeRecord], dataset_id: str, which: str)
 
 
 def _gold(env: str, limit: int | None, seed: int) -> Iterator[EpisodeRecord]:
-    """Gives the oracle's episodes, and shows how far it has come."""
+    """Yields the oracle's episodes, and shows the progress."""
     plan = Plan(env=env, limit=limit, seed=seed)
     build_cohort(plan)
     run = prepare(plan)

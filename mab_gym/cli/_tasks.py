@@ -1,11 +1,10 @@
-"""``mab-gym tasks``: what there is to play."""
+"""``mab-gym tasks``: the task families and their cases."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,6 @@ from mab_gym.audit._auditing import AUDITED
 from mab_gym.audit._findings import MOST_BLIND, MOST_CONSTANT
 from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS
 from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT
-from mab_gym.backends import Backend
 from mab_gym.cli._console import counting, output
 from mab_gym.cli._environment import make
 from mab_gym.envs._environment_file import environment_files, read_environment
@@ -26,22 +24,18 @@ from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._catalogue import load_catalogue
-from mab_gym.tasking._family import Family
-from mab_gym.tasking._gold import GoldRun, play_gold
+from mab_gym.tasking._freeze import CASES_A_FAMILY, FREEZING_SEED
+from mab_gym.tasking._freeze import freeze as freeze_cases
 from mab_gym.tasking._variants import VARIANTS, idle_variants
-from mab_gym.tasking.case import Case
-from mab_gym.tasking.solving import Desk
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True, add_completion=False)
 
-FREEZING_SEED = 300
-CASES_A_FAMILY = 30
 _SHORT = 72
 """Characters of an action that are shown in a table."""
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--folder", help="A folder of task families instead of the installed ones; the code in it runs."),
+    typer.Option("--folder", help="A folder of task families instead of the installed ones; its code is executed."),
 ]
 
 
@@ -65,11 +59,11 @@ def list_tasks(
 @app.command()
 def show(
     case: Annotated[str, typer.Argument(help="A case's id, as in latest_magnesium/07.")],
-    env: Annotated[str, typer.Option(help="The environment that plays it.")] = DEFAULT_ENV,
+    env: Annotated[str, typer.Option(help="The environment.")] = DEFAULT_ENV,
     variant: Annotated[str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.")] = None,
-    seed: Annotated[int, typer.Option(help="Chance of the variants.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the variants.")] = 0,
 ) -> None:
-    """Show a case as an agent is given it."""
+    """Show a case as an agent sees it."""
     made = make(env)
     observation, info = made.reset(seed=seed, options={"case": case, "variant": variant})
     current = unwrapped(made).episode.case
@@ -87,17 +81,17 @@ def show(
 @app.command()
 def audit(
     env: Annotated[
-        str, typer.Option("--env", "--id", help="The environment whose cases are looked at, or all.")
+        str, typer.Option("--env", "--id", help="The environment whose cases are audited, or all.")
     ] = DEFAULT_ENV,
-    seed: Annotated[int, typer.Option(help="Chance of the graded players.")] = 0,
-    rollouts: Annotated[int, typer.Option(help="Episodes a case and skill that they play.", min=1)] = 2,
+    seed: Annotated[int, typer.Option(help="The seed of the agents of graded skill.")] = 0,
+    rollouts: Annotated[int, typer.Option(help="Their episodes for each case and skill.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show what can be won without reading the chart, and whether weak players are told apart.
+    """Show what an agent can win without reading the chart, and if scores tell weak agents apart.
 
-    Where cases are drawn at every reset, show how many different ones there are.
+    If cases are drawn at every reset, show how many different ones there are.
 
-    Exits with 1 where a limit is not kept.
+    Exits with 1 if a limit is not kept.
     """
     rules = [read_environment(path) for path in environment_files()] if env == "all" else []
     skipped = {each.id: why for each in rules if (why := auditable(each)) is not None}
@@ -120,7 +114,7 @@ def audit(
 
 
 def _print_audit(found: Audit) -> None:
-    """An audit for people."""
+    """Prints an audit."""
     output.rule(found.environment)
     if found.distinct:
         output.print(_table_of_distinct(found))
@@ -150,7 +144,7 @@ def _print_faults(found: Audit) -> None:
 
 
 def _table_of_distinct(found: Audit) -> Table:
-    """The different cases of each family, for people."""
+    """Returns a table of the number of different cases in each family."""
     limit = f" (limit: {found.wanted:,} at least)" if found.wanted else ""
     table = Table(title=f"Different cases that can be drawn{limit}", title_justify="left")
     table.add_column("family", no_wrap=True)
@@ -161,7 +155,7 @@ def _table_of_distinct(found: Audit) -> Table:
 
 
 def audit_tables(found: Audit) -> Iterator[Table]:
-    """An audit as tables for people."""
+    """Yields the tables of an audit."""
     table = Table(title="Branches", title_justify="left")
     table.add_column("family", no_wrap=True)
     table.add_column("cases of each branch")
@@ -200,7 +194,7 @@ def audit_tables(found: Audit) -> Iterator[Table]:
 
 
 def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
-    """Tables of rules that bite, of shortcuts, and of the credit of careless policies."""
+    """Yields tables of rules that matter, of shortcuts, and of the credit of careless policies."""
     title = f"Cases lost by who breaks a rule (at least {LEAST_BITE:.0%}), and won by a shortcut (at most "
     table = Table(title=f"{title}{MOST_BY_SHORTCUT:.0%})", title_justify="left")
     table.add_column("family", no_wrap=True)
@@ -222,45 +216,33 @@ def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
 
 
 def _idle(found: Audit) -> str:
-    """Variants that change nothing, for people."""
+    """Returns a line about variants that change nothing."""
     told = [f"{family}: {', '.join(idle)}" for family, idle in found.idle.items() if idle]
     return f"variants that change nothing: {'; '.join(told) or 'none'}"
 
 
 def _in_short(text: Sequence[str]) -> str:
-    """A text with its orders' bodies left out."""
+    """Shortens actions to their first lines, without the bodies of orders."""
     heads = (re.sub(r"^POST \S*/", "POST ", action.partition("\n")[0]) for action in text)
     return ", ".join(head if len(head) <= _SHORT else head[:_SHORT] + "…" for head in heads)
 
 
 @app.command()
 def freeze(
-    family: Annotated[str, typer.Argument(help="The family whose cases.jsonl and gold.jsonl are to be written anew.")],
+    family: Annotated[str, typer.Argument(help="The family whose cases.jsonl and gold.jsonl are written again.")],
     folder: Folder = None,
-    count: Annotated[int, typer.Option(help="How many cases.")] = CASES_A_FAMILY,
+    count: Annotated[int, typer.Option(help="The number of cases.")] = CASES_A_FAMILY,
     seed: Annotated[int, typer.Option(help="Equal seeds freeze equal cases.")] = FREEZING_SEED,
-    env: Annotated[str, typer.Option(help="The environment on whose chart they are drawn.")] = DEFAULT_ENV,
+    env: Annotated[str, typer.Option(help="The environment from whose chart the cases are drawn.")] = DEFAULT_ENV,
 ) -> None:
-    """Draw a family's canonical cases and write them, and what solves them, into its folder (for authors)."""
+    """Draw a family's canonical cases and write them, with their gold runs, into its folder (for authors)."""
     from mab_gym._content import bundled_folder  # noqa: PLC0415
 
     place = (folder or bundled_folder("tasks")) / family
     if not place.is_dir():
         raise UsageError(f"there is no family folder {place}")
-    made = make(env)
-    scenario = unwrapped(made).scenario
+    scenario = unwrapped(make(env)).scenario
     chosen = load_catalogue(folder).family(family)
-    cases, gold = "", ""
-    for case in chosen.draw_cases(scenario.chart, seed, count):
-        run = _gold(scenario.backend, chosen, case)
-        cases += replace(case, steps=run.steps).to_json() + "\n"
-        gold += run.to_json(case) + "\n"
-    for name, text in (("cases.jsonl", cases), ("gold.jsonl", gold)):
-        (place / name).write_text(text, encoding="utf-8", newline="\n")
-        output.print(f"{count} cases written to {place / name}", markup=False, soft_wrap=True)
+    for path in freeze_cases(chosen, place, scenario.backend, scenario.chart, count=count, seed=seed):
+        output.print(f"{count} cases written to {path}", markup=False, soft_wrap=True)
     output.print("gold.jsonl holds what the gold solutions do: read it before you trust it, tests compare with it")
-
-
-def _gold(backend: Backend, family: Family, case: Case) -> GoldRun:
-    """The gold run of a case."""
-    return play_gold(family.solve, case, Desk(backend.base_url, backend.now), backend.open())

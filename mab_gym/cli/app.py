@@ -1,6 +1,6 @@
-"""The command ``mab-gym`` itself: gathers its commands, and turns this package's errors into one clear line.
+"""The program ``mab-gym``: lists its commands, and turns this package's errors into one clear line.
 
-A command's module is imported when that command is run or asked for its help, so that none waits for what others need.
+A command's module is imported when the command or its help is run, so that none waits for the imports of others.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["main"]
 
 
 class LazyCommand(NamedTuple):
-    """The place of a command.
+    """A command that is imported when it is needed.
 
     Attributes:
-        module: The module.
-        name: A function in it, or a group of commands.
-        summary: What ``mab-gym --help`` says of it: the first line of its own help.
-        cls: The name of a class in the module that parses its arguments in a way of its own; empty for the usual one.
+        module: The module, without ``mab_gym.cli._``.
+        name: The name of a function in it, or of a group of commands.
+        summary: The line in ``mab-gym --help``: the first line of its own help.
+        cls: The name of a class in the module that parses the arguments; empty for the default class.
     """
 
     module: str
@@ -37,7 +37,7 @@ class LazyCommand(NamedTuple):
     cls: str = ""
 
     def load(self, name: str) -> Any:
-        """The command itself, under a name."""
+        """Imports the command and returns it under a name."""
         module = import_module(f"mab_gym.cli._{self.module}")
         found = getattr(module, self.name)
         if not isinstance(found, typer.Typer):
@@ -54,7 +54,7 @@ COMMANDS: Final = {
     "serve": LazyCommand("serve", "serve", "Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C."),
     "eval": LazyCommand(
         "evaluate", "evaluate",
-        "Play an environment and write one JSON line an episode, as it ends. The same command goes on after a crash.",
+        "Play an environment and write one JSON line as each episode ends. The same command goes on after a crash.",
         cls="Command",
     ),
     "rollout": LazyCommand(
@@ -70,7 +70,7 @@ COMMANDS: Final = {
     ),
     "regrade": LazyCommand(
         "stored", "regrade",
-        "Judge a run's stored episodes anew, by playing their actions again, and say which verdicts have changed.",
+        "Judge a run's stored episodes again, by playing their actions, and list the verdicts that have changed.",
     ),
     "export": LazyCommand(
         "stored", "export",
@@ -84,20 +84,20 @@ COMMANDS: Final = {
     "official": LazyCommand("official", "app", "The official MedAgentBench: play it, grade it, see published results."),
     "hapi": LazyCommand("hapi", "app", "A real HAPI FHIR server in Docker behind the same environments."),
 }  # fmt: skip
-"""The commands by name, in the order in which they are listed."""
+"""The commands by name, in the order of the list."""
 
 
 class Commands(TyperGroup):
-    """The commands, each loaded when it is needed; a list of them needs none."""
+    """The group of all commands; each is imported when it is needed, and a list of them imports none."""
 
     _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of all commands."""
+        """Returns the names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command by its name; while they are listed, no more of it than its summary."""
+        """Returns a command by its name; while commands are listed, one with its summary alone."""
         place = COMMANDS.get(cmd_name)
         if place is None:
             return None
@@ -105,7 +105,7 @@ class Commands(TyperGroup):
 
     @contextmanager
     def _in_short(self) -> Iterator[None]:
-        """While this lasts, commands are their summaries."""
+        """Lists commands by their summaries inside a ``with`` block."""
         self._listing = True
         try:
             yield
@@ -149,7 +149,7 @@ def _main(
 
 
 def main() -> None:
-    """Runs the command line; what this package refuses is one line on standard error and exit code 2."""
+    """Runs the command line; an error of this package is one line on standard error and exit code 2."""
     try:
         app()
     except MabGymError as error:

@@ -9,6 +9,8 @@ from ._evaluation import Evaluation as Evaluation
 from ._evaluation import Plan as Plan
 from ._evaluation import Watcher as Watcher
 from ._evaluation import evaluate as evaluate
+from ._official import OfficialPlay as OfficialPlay
+from ._official import play_official as play_official
 from ._play import play as play
 from ._play import play_async as play_async
 from ._records import EpisodeRecord as EpisodeRecord

@@ -2,6 +2,7 @@ from ._catalogue import Catalogue as Catalogue
 from ._catalogue import load_catalogue as load_catalogue
 from ._catalogue import register_families as register_families
 from ._family import Family as Family
+from ._freeze import freeze as freeze
 from ._taskset import TaskSet as TaskSet
 from .case import Case as Case
 from .chart import Chart as Chart

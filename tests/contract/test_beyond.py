@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from mab_gym.agents._reference import BlindConstant, InstantFinish, Oracle
 from mab_gym.cli._scores import score_table
-from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import best_constants, violations
 from mab_gym.tasking._catalogue import load_catalogue
+from mab_gym.tasking._freeze import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from tests.conftest import ROOT

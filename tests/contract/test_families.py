@@ -10,12 +10,12 @@ import gymnasium
 import pytest
 
 from mab_gym.agents._reference import InstantFinish, Oracle
-from mab_gym.cli._tasks import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play, play_all
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._difficulty import rated
+from mab_gym.tasking._freeze import CASES_A_FAMILY, FREEZING_SEED
 from mab_gym.tasking._gold import play_gold
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk

@@ -1,0 +1,69 @@
+"""Cohorts of other sizes and seeds, and the room that a large one needs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Final
+
+from mab_gym.cohort._locate import CACHE_VARIABLE, Spec, archive_path, cache_folder, named_spec
+from mab_gym.cohort._spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
+from mab_gym.errors import UsageError
+from mab_gym.fhir.store._archive import check_place
+
+_BYTES_A_PERSON, _MEMORY_A_PERSON, _SECONDS_A_PERSON = 300_000, 620_000, 0.0065
+"""Measured with 100 to 10,000 people."""
+_VARIED: Final = (CANONICAL.name, TRAIN.name, VALIDATION.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """An estimate of what it takes to build a cohort.
+
+    Attributes:
+        disk: The size of the archive, in bytes.
+        memory: The memory while it is built, in bytes.
+        seconds: The time, in seconds.
+    """
+
+    disk: int
+    memory: int
+    seconds: float
+
+
+def varied_spec(cohort: str, patients: int | None = None, seed: int | None = None) -> Spec:
+    """Returns the specification of a cohort, with another number of people or another seed.
+
+    Args:
+        cohort: The cohort's name.
+        patients: The number of people with a chart; None for the cohort's own.
+        seed: The seed; None for the cohort's own.
+
+    Raises:
+        UsageError: There is no such cohort, or it cannot be varied.
+    """
+    spec = named_spec(cohort)
+    if patients is None and seed is None:
+        return spec
+    if cohort not in _VARIED or not isinstance(spec, CohortSpec):
+        raise UsageError(f"patients and seed make other cohorts of canonical, train and validation, not of {cohort}")
+    return scaled(spec.patients if patients is None else patients, spec, seed)
+
+
+def check_room(spec: CohortSpec) -> Needs:
+    """Estimates what it takes to build a cohort, and checks that the cache folder's disk has room for it.
+
+    Raises:
+        UsageError: The disk has too little room.
+        ArchiveError: The cache folder cannot be written to.
+    """
+    needs = Needs(spec.patients * _BYTES_A_PERSON, spec.patients * _MEMORY_A_PERSON, spec.patients * _SECONDS_A_PERSON)
+    folder = cache_folder()
+    check_place(archive_path(spec))
+    free = shutil.disk_usage(folder).free
+    if free < needs.disk:
+        raise UsageError(
+            f"{spec.patients:,} people take some {needs.disk / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left; "
+            f"{CACHE_VARIABLE} names another folder"
+        )
+    return needs
