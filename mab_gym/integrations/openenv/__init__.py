@@ -2,6 +2,10 @@
 
     python -m mab_gym.integrations.openenv --env MedAgentBench-Train-v0
 
+Each session of the server (``_server``) has an environment of its own, over one snapshot of the records, and drives it
+with a `Driver`. ``_models`` holds the messages between server and client: an action is a text, or the reason why the
+agent cannot read any more; an observation is everything that ``gymnasium.Env.step`` returns. ``_client`` is the client.
+
 OpenEnv takes seconds to import, so it is imported when a name of this package is first used.
 """
 
