@@ -1,9 +1,10 @@
 """The tasks for inspect_ai: ``inspect eval mab_gym/medagentbench --model openai/...``.
 
-Inspect finds them through the entry point group ``inspect_ai``, which names this package. A task set (``_tasks``) makes
-one sample of each case, with the opening message as its input. The solver (``_playing``) plays the sample's episode with
-inspect's own model, as plain text or by tool calls that pass inspect's approvers. The scorers (``_scoring``) read the
-verdict that the episode left in the sample's store; a sample in which the record system failed has no score.
+Inspect finds them through the entry point group ``inspect_ai``, which names this package. A task set (``_tasks``)
+makes one sample of each case, with the opening message as its input. The solver (``_playing``) plays the sample's
+episode with inspect's own model, as plain text or by tool calls that pass inspect's approvers. The scorers
+(``_scoring``) read the verdict that the episode left in the sample's store; a sample in which the record system failed
+has no score.
 
 The folder imports inspect_ai, and of mab_gym what every adapter uses: `mab_gym.runs` and the shared sessions.
 docs/integrations.md shows the options.

@@ -3,9 +3,9 @@
     plan = mab_gym.Plan(env="MedAgentBench-Train-v0", agent="my_module:MyAgent", limit=10_000)
     evaluate_on_ray(plan, Path("runs/mine"), "auto")
 
-``_evaluation`` is `mab_gym.evaluate` on a cluster. ``_cluster`` starts or joins one, ``_dispatch`` hands out batches and
-replaces workers that die, ``_worker`` is the code of a worker: it opens the node's archive, makes its agents and plays.
-A worker that dies takes nothing with it: its episodes are played again by another.
+``_evaluation`` is `mab_gym.evaluate` on a cluster. ``_cluster`` starts or joins one, ``_dispatch`` hands out batches
+and replaces workers that die, ``_worker`` is the code of a worker: it opens the node's archive, makes its agents and
+plays. A worker that dies takes nothing with it: its episodes are played again by another.
 
 The driver imports Ray only when it needs a cluster. The code of a worker does not know the driver.
 """
