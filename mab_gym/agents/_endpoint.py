@@ -41,10 +41,10 @@ _TOO_LONG = re.compile(
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 _NOTHING_WILL_HELP = {
     401: "refuses the key",
-    402: "wants to be paid first",
+    402: "asks for payment first",
     403: "refuses the key",
     404: "knows no such address or model",
-    405: "is no chat-completions endpoint",
+    405: "is not a chat-completions endpoint",
 }
 _SHORTEST_SECRET = 8
 
@@ -235,7 +235,9 @@ class ChatEndpoint:
         if status in _WORTH_ANOTHER_TRY or status >= 500:
             pause = retry_after(wish)
             if pause is not None and pause > LONGEST_WISH:
-                raise AgentError(f"the endpoint {self.base_url} wants to be left alone for {pause:,.0f} s {said}")
+                raise AgentError(
+                    f"the endpoint {self.base_url} asks for a pause of {pause:,.0f} s, which is too long, {said}"
+                )
             raise _PassingError(f"fails {said}", pause)
         if status in _NOTHING_WILL_HELP:
             missing = " (no key was given)" if self.key is None and status in (401, 403) else ""

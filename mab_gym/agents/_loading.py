@@ -39,7 +39,7 @@ def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
     if not isinstance(found, type) and plays(found):
         return lambda: Guarded(found, name)
     if not callable(found):
-        raise UsageError(f"{name} is no agent: it has no reset and act, and cannot be called to make one")
+        raise UsageError(f"{name} is not an agent: it has no reset and act, and cannot be called to make one")
 
     def make() -> Agent:
         try:
@@ -47,7 +47,7 @@ def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
         except Exception as error:
             raise UsageError(f"{name} could not be made: {type(error).__name__}: {error}") from error
         if not plays(made):
-            raise UsageError(f"{name} makes no agent: what it gives has no reset and act")
+            raise UsageError(f"{name} does not make an agent: its result has no reset and act")
         return Guarded(made, name)
 
     return make

@@ -68,4 +68,4 @@ def build(
     size = path.stat().st_size / 1e6
     output.print(f"{path} ({size:.1f} MB) in {time.perf_counter() - begun:.1f} s", markup=False, soft_wrap=True)
     if spec.name not in NAMED:
-        output.print(f"It goes by the name {spec.name}.", markup=False)
+        output.print(f"Its name is {spec.name}.", markup=False)

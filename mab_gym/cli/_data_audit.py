@@ -25,7 +25,7 @@ def audit(
     second: Side,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prove that two sets have nobody and nothing in common; exit with 1 where they do.
+    """Prove that two sets have no patient and nothing else in common; exit with 1 if they have.
 
     It compares Patient ids, identifiers, names, people, phone with address, and whole charts, which it finds even if
     names, dates and some values were changed; for environments also the cases' prompts and texts.

@@ -91,11 +91,11 @@ def write_dataset(records: Iterable[EpisodeRecord], dataset_id: str, which: str 
         UsageError: The dataset exists already, or the id or ``which`` is invalid.
     """
     if which not in WHICH:
-        raise UsageError(f"which is {' or '.join(WHICH)}, not {which!r}")
+        raise UsageError(f"the episodes to export are {' or '.join(WHICH)}, not {which!r}")
     try:
         parse_dataset_id(dataset_id)
     except ValueError as error:
-        raise UsageError(f"{dataset_id!r} is no id of a dataset, as in medagentbench/oracle-v0: {error}") from None
+        raise UsageError(f"{dataset_id!r} is not the id of a dataset, as in medagentbench/oracle-v0: {error}") from None
     folder = get_dataset_path(dataset_id)
     if folder.exists():
         raise UsageError(

@@ -101,7 +101,7 @@ def _check(varied: Dimension, plan: Plan) -> None:
     fixed = plan.difficulty if varied.field is None else plan.overrides.get(varied.field)
     if fixed is not None:
         option = "difficulty" if varied.field is None else varied.field
-        raise UsageError(f"{varied.name} is what is varied; leave --{option.replace('_', '-')} out")
+        raise UsageError(f"{varied.name} is the parameter that is varied; leave --{option.replace('_', '-')} out")
 
 
 def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan, base: Run) -> dict[str, Run]:
@@ -137,7 +137,7 @@ def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
             there.append(case)
     lacking = [difficulty for difficulty, cases in chosen.items() if not cases]
     if lacking:
-        raise UsageError(f"no case of {base.scenario.environment.id} that is to be played is {' or '.join(lacking)}")
+        raise UsageError(f"none of the chosen cases of {base.scenario.environment.id} is {' or '.join(lacking)}")
     played = {case for cases in chosen.values() for case in cases}
     return replace(whole, todo=[assignment for assignment in whole.todo if assignment.case in played])
 

@@ -64,7 +64,7 @@ class AblationFolder:
         except (OSError, ValueError, TypeError, KeyError):
             known = False
         if not known:
-            raise UsageError(f"{path} is no description of an ablation; name another folder (nothing was changed)")
+            raise UsageError(f"{path} does not describe an ablation; name another folder (nothing was changed)")
         return dict(there)
 
     def begin(self) -> None:

@@ -62,7 +62,7 @@ def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, A
         UsageError: ``which`` is not in `WHICH`.
     """
     if which not in WHICH:
-        raise UsageError(f"which is {' or '.join(WHICH)}, not {which!r}")
+        raise UsageError(f"the episodes to export are {' or '.join(WHICH)}, not {which!r}")
     for record in records:
         if record.counts and (which == "all" or record.verdict["success"]):
             told = chat(record)

@@ -67,4 +67,4 @@ class RunProgress:
         text = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"
         cost = None if self._prices is None else self._prices.cost(spent.tokens_in, spent.tokens_out)
         text += "" if cost is None else f", cost {cost:,.4f}"
-        return text if not spent.unknown else f"{text} (and those of {spent.unknown} episodes that nobody counted)"
+        return text if not spent.unknown else f"{text} (without {spent.unknown} episodes of unknown tokens)"

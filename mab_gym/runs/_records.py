@@ -114,7 +114,7 @@ def record_from(data: Mapping[str, Any]) -> EpisodeRecord:
     """
     missing = _REQUIRED - data.keys()
     if missing:
-        raise UsageError(f"this is no record of an episode: it has no {', '.join(sorted(missing))}")
+        raise UsageError(f"this is not a record of an episode: it has no {', '.join(sorted(missing))}")
     return EpisodeRecord(**{name: data[name] for name in _FIELDS if name in data})
 
 
@@ -245,7 +245,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         about = None
     if not isinstance(about, dict):
-        raise UsageError(f"{path} is no description of a run")
+        raise UsageError(f"{path} does not describe a run")
     return about
 
 
@@ -281,7 +281,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except ValueError:
                 data = None
             if not isinstance(data, dict):
-                raise UsageError(f"{path}, line {number}: this is no record")
+                raise UsageError(f"{path}, line {number}: this is not a record")
             yield number, data
 
 

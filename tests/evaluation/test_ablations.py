@@ -333,4 +333,4 @@ def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed
         assert words in only_line(done)
         assert everything(out) == before
     (out / "ablation.json").write_text("{}")
-    assert "is no description of an ablation" in one_line(typed("ablate", "steps", "2,4", *steps))
+    assert "does not describe an ablation" in one_line(typed("ablate", "steps", "2,4", *steps))
