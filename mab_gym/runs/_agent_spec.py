@@ -59,6 +59,11 @@ def agent_spec(agent: AnyAgent, halt: threading.Event) -> AgentSpec:
     if not isinstance(agent, type) and plays(agent):
         guarded = Guarded(agent, name)
         return AgentSpec(lambda env: guarded, {"object": name}, is_one=True)
+    if not callable(agent):
+        raise UsageError(
+            f"{agent!r} is no agent; an agent is a name, a ChatModel, an object with reset and act, or a class or "
+            "function that makes one"
+        )
     factory = agent_factory(name, agent)
     return AgentSpec(lambda env: factory(), {"object": name})
 

@@ -97,6 +97,11 @@ def test_one_agent_plays_one_episode_at_a_time() -> None:
         evaluate(agent=InstantFinish(), concurrency=2, **FAMILY)
 
 
+def test_what_is_no_agent_is_told(agent: Any = 42) -> None:
+    with pytest.raises(UsageError, match=r"42 is no agent; an agent is a name, a ChatModel"):
+        evaluate(agent=agent, **FAMILY)
+
+
 def test_rules_are_changed_by_name_and_none_is_the_environments_own(tmp_path: Path) -> None:
     found = evaluate(agent="oracle", max_steps=1, max_obs_chars=None, out=tmp_path / "run", **FAMILY)
     assert found.success_rate == 0.0
