@@ -235,9 +235,7 @@ class ChatEndpoint:
         if status in _WORTH_ANOTHER_TRY or status >= 500:
             pause = retry_after(wish)
             if pause is not None and pause > LONGEST_WISH:
-                raise AgentError(
-                    f"the endpoint {self.base_url} asks for a pause of {pause:,.0f} s, which is too long, {said}"
-                )
+                raise AgentError(f"the endpoint {self.base_url} asks for too long a pause, {pause:,.0f} s {said}")
             raise _PassingError(f"fails {said}", pause)
         if status in _NOTHING_WILL_HELP:
             missing = " (no key was given)" if self.key is None and status in (401, 403) else ""

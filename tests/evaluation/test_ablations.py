@@ -293,7 +293,7 @@ def test_without_matplotlib_there_is_the_table_and_one_line(tmp_path: Path, monk
         (("steps", "2,4", "--max-steps", "3"), "leave --max-steps out"),
         (("length", "1000,none", "--max-obs-chars", "3"), "leave --max-obs-chars out"),
         (("difficulty", "--difficulty", "hard"), "leave --difficulty out"),
-        (("difficulty", "--family", "patient_age"), "to be played is easy or hard"),
+        (("difficulty", "--family", "patient_age"), "is easy or hard"),
         (("difficulty", "--env", "MedAgentBench-Train-v0"), "frozen cases"),
         (("protocol",), "protocol official cannot be played here: mab_gym/MedAgentBench-Official-v0 needs"),
         (("protocol", "--env", "MedAgentBench-Beyond-v0"), "protocol official cannot be played here"),
