@@ -23,6 +23,9 @@ from tests.conftest import OUR_OFFICIAL_FILES, ROOT
 from tests.docs.pages import PAGES, registrations_undone, title, written_by
 
 
+pytestmark = pytest.mark.once
+
+
 class Page:
     """A page whose blocks are run one after another, each of them once."""
 

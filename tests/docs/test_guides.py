@@ -24,6 +24,9 @@ DOCS = ROOT / "docs"
 GUIDES = [DOCS / "quickstart.md", *sorted((DOCS / "guides").glob("*.md"))]
 
 
+pytestmark = pytest.mark.once
+
+
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A reader's folder with the files of a guide."""
