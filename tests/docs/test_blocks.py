@@ -22,7 +22,6 @@ from mab_gym.errors import InfrastructureError, NotInstalledError
 from tests.conftest import OUR_OFFICIAL_FILES, ROOT
 from tests.docs.pages import PAGES, registrations_undone, title, written_by
 
-
 pytestmark = pytest.mark.once
 
 
