@@ -20,7 +20,7 @@ from mab_gym.backends._state import State
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.backends.container._engine import ARCHIVE, OURS, ROLE, STATE, Engine, Image
 from mab_gym.backends.container._hospital import IMAGE_VARIABLE, SNAPSHOTS, chosen_image, main_container
-from mab_gym.backends.container._kind import ContainerSettings
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.store._archive import open_archive

@@ -20,8 +20,8 @@ import pytest
 from mab_gym.backends.container import _backend as containers
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.backends.container._engine import ARCHIVE, Engine
-from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._process_lock import this_process
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request

@@ -13,8 +13,8 @@ import pytest
 
 from mab_gym.backends.container._backend import ContainerBackend
 from mab_gym.backends.container._engine import OWNER, Engine, Running
-from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._process_lock import is_alive, owners_folder, this_process
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import Request
 from tests.conftest import hear_ctrl_c
@@ -25,7 +25,7 @@ READ = Request("GET", "Patient")
 HOLDER = f"""
 import sys, time
 from mab_gym.backends.container._backend import ContainerBackend
-from mab_gym.backends.container._kind import ContainerSettings
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.fhir.http._server import Request
 
 backend = ContainerBackend({STUB_ARCHIVE!r}, ContainerSettings(image={STUB!r}, servers=2, spares=1))

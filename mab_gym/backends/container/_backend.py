@@ -15,10 +15,10 @@ from typing import Any, Final
 from mab_gym.backends._live import PROBE
 from mab_gym.backends._state import read_state
 from mab_gym.backends.container._engine import POOL, STATE, Engine, Image
-from mab_gym.backends.container._kind import ContainerSettings
 from mab_gym.backends.container._pool import Lease, Pool, tell
 from mab_gym.backends.container._process_lock import end_of_this_process, this_process
 from mab_gym.backends.container._server import Answering, SnapshotServer
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.backends.container._strategies import strategy
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL, DEFAULT_NOW, Request, Response

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mab_gym.backends._kinds import BackendKind
+from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.errors import NotInstalledError, how_to_install
 
 if TYPE_CHECKING:
     from mab_gym.backends._backend import Backend
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSettings:
-    """The settings of a pool of containers.
-
-    Attributes:
-        strategy: How a container goes back to its snapshot, ``undo`` or ``snapshot``.
-        servers: The number of episodes that can be at work at once.
-        spares: The number of containers more that are kept ready; as the strategy has it where None.
-        image: The snapshot image's name or id, where there are several of the archive.
-    """
-
-    strategy: str = "undo"
-    servers: int = 1
-    spares: int | None = None
-    image: str | None = None
 
 
 def _open(settings: ContainerSettings, archive: Backend) -> Backend:

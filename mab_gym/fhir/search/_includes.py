@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.model._definitions import SearchParameter, resource_types, search_parameters
@@ -20,15 +19,10 @@ from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._values import Reference
-
-if TYPE_CHECKING:
-    from mab_gym.fhir.search._search import View
+from mab_gym.fhir.search._resources import Placed, Resources
 
 MOST_INCLUDES = 1000
 """HAPI's limit for each page."""
-
-Placed = tuple[int, Key]
-"""A resource behind its place in load order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ def read_include(name: str, modifier: str, text: str) -> Include:
 def included(
     includes: Iterable[Include],
     matches: Sequence[Key],
-    view: View,
+    view: Resources,
     *,
     follow: Callable[[str], bool] | None = None,
     not_to: Collection[str] = (),
@@ -122,7 +116,7 @@ def included(
 def _step(
     includes: Sequence[Include],
     known: Sequence[Key],
-    view: View,
+    view: Resources,
     most: int,
     follow: Callable[[str], bool] | None,
     not_to: Collection[str],
@@ -161,13 +155,13 @@ def _include_hash(include: Include) -> int:
     return 31 * (31 + (1231 if include.iterate else 1237)) + string_hash(include.text)
 
 
-def _as_java_set(keys: Iterable[Key], view: View) -> list[Key]:
+def _as_java_set(keys: Iterable[Key], view: Resources) -> list[Key]:
     """Returns resources in the order of a ``java.util.HashSet<JpaPid>``."""
     # the hash is Objects.hash(Objects.hash(null), id)
     return java_set_order(keys, lambda key: 1922 + (view.position(*key) or 0))
 
 
-def pointing_here(keys: Sequence[Key], view: View, most: int, types: Collection[str] = ()) -> list[Key] | None:
+def pointing_here(keys: Sequence[Key], view: Resources, most: int, types: Collection[str] = ()) -> list[Key] | None:
     """Returns all resources, in load order, that refer to any of some others by any search parameter.
 
     Args:
@@ -188,7 +182,7 @@ def pointing_here(keys: Sequence[Key], view: View, most: int, types: Collection[
     return [key for _, key in sorted(found)]
 
 
-def any_pointing_here(key: Key, view: View) -> Key | None:
+def any_pointing_here(key: Key, view: Resources) -> Key | None:
     """Returns the first resource, in load order, that refers to another one by any search parameter, or None."""
     found = _pointing(Include(True, "", "*", "", False, "*"), [key], view, 2)
     return next((other for _, other in found if other != key), None)  # it may refer to itself
@@ -200,7 +194,7 @@ def _references(source_type: str, parameter: str) -> list[SearchParameter]:
     return [p for p in chosen if p.type == "reference"]
 
 
-def _pointed_to(include: Include, keys: Sequence[Key], view: View) -> Iterable[Key]:
+def _pointed_to(include: Include, keys: Sequence[Key], view: Resources) -> Iterable[Key]:
     """Yields the resources that some others refer to: first by type and id, then by canonical URL."""
     called: list[Iterable[Key]] = []
     for key in keys:
@@ -218,7 +212,7 @@ def _pointed_to(include: Include, keys: Sequence[Key], view: View) -> Iterable[K
         yield from found
 
 
-def _called(url: str, parameter: SearchParameter, include: Include, view: View) -> Iterable[Key]:
+def _called(url: str, parameter: SearchParameter, include: Include, view: Resources) -> Iterable[Key]:
     """Yields the resources that have a canonical URL, without its version, as their ``url``."""
     url = url.partition("|")[0]
     for kind in parameter.targets or tuple(view.types()):
@@ -241,7 +235,7 @@ def _allowed(kind: str, parameter: SearchParameter, include: Include, target: st
     return not parameter.targets or kind in parameter.targets
 
 
-def _rows(include: Include, keys: Sequence[Key], view: View) -> Iterable[Key]:
+def _rows(include: Include, keys: Sequence[Key], view: Resources) -> Iterable[Key]:
     """Yields the resources that point to some others by any parameter: once for each link, by target in load order."""
     linked = {
         key
@@ -253,7 +247,7 @@ def _rows(include: Include, keys: Sequence[Key], view: View) -> Iterable[Key]:
         yield from (key for _, key in sorted(_links_to(include, [target], view, MOST_INCLUDES)))
 
 
-def _urls(keys: Iterable[Key], view: View) -> Iterable[str]:
+def _urls(keys: Iterable[Key], view: Resources) -> Iterable[str]:
     """Yields the canonical URLs by which resources may be referred to."""
     for key in keys:
         if "url" in search_parameters(key[0]):
@@ -262,12 +256,12 @@ def _urls(keys: Iterable[Key], view: View) -> Iterable[str]:
                 yield url
 
 
-def _pointing(include: Include, keys: Sequence[Key], view: View, most: int) -> list[Placed]:
+def _pointing(include: Include, keys: Sequence[Key], view: Resources, most: int) -> list[Placed]:
     """Returns the first resources that point to any of some others, without repeats, in load order."""
     return sorted(set(_links_to(include, keys, view, most)))[:most]
 
 
-def _links_to(include: Include, keys: Sequence[Key], view: View, most: int) -> Iterable[Placed]:
+def _links_to(include: Include, keys: Sequence[Key], view: Resources, most: int) -> Iterable[Placed]:
     """Yields resources that point to any of some others, at most so many for each type and parameter."""
     wanted = {key for key in keys if include.parameter == "*" or include.target_type in ("", key[0])}
     urls = set() if include.parameter == "*" else set(_urls(wanted, view))
@@ -288,7 +282,7 @@ def _points_to_any_of(keys: Collection[Key], urls: Collection[str]) -> Callable[
     return points_there
 
 
-def _source_types(include: Include, view: View) -> Iterable[str]:
+def _source_types(include: Include, view: Resources) -> Iterable[str]:
     return [include.source_type] if include.source_type else view.types()
 
 

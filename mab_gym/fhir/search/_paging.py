@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mab_gym.fhir.model._url import Parameters, encode, self_link
 from mab_gym.fhir.search._found import Found
 from mab_gym.fhir.search._includes import in_hapis_order
 from mab_gym.fhir.search._query import Query
-
-if TYPE_CHECKING:
-    from mab_gym.fhir.search._search import View
+from mab_gym.fhir.search._search import View
 
 _THRESHOLDS = (13, 503, 2003)
 

@@ -19,9 +19,9 @@ from mab_gym.fhir.model._remembered import is_short
 from mab_gym.fhir.model._values import Reference, Value, read_values
 from mab_gym.fhir.search._chains import Chain, Reverse, but_not_filter, chain_filter, reverse_filter
 from mab_gym.fhir.search._found import FirstRows, Found
-from mab_gym.fhir.search._includes import Placed
 from mab_gym.fhir.search._matching import LABEL_PARAMETERS, make_filter
 from mab_gym.fhir.search._query import Query, asks_for_others, read_query
+from mab_gym.fhir.search._resources import Placed
 from mab_gym.fhir.search._targets import Targets
 from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, empty_table, sort_keys
 from mab_gym.fhir.store._budget import (

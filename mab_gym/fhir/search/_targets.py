@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mab_gym.fhir.search._resources import Resources
 from mab_gym.fhir.store._table import Rows
-
-if TYPE_CHECKING:
-    from mab_gym.fhir.search._search import View
 
 
 class Targets(Mapping[str, int]):
@@ -24,7 +21,7 @@ class Targets(Mapping[str, int]):
         found: The types, and the hits of each.
     """
 
-    def __init__(self, view: View, found: Sequence[tuple[str, Rows]]) -> None:
+    def __init__(self, view: Resources, found: Sequence[tuple[str, Rows]]) -> None:
         self._view = view
         self._found = dict(found)
         self._places: dict[str, Rows] = {}
