@@ -1,4 +1,4 @@
-"""What agents write, and which addresses they may reach."""
+"""Actions as agents write them, and the addresses that they may reach."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def ended(stratum: Stratum, success: float, **more: Any) -> dict[str, Any]:
 
 
 def drawn(curriculum: CaseSampler, count: int = 2000, seed: int = 0) -> Counter[str]:
-    """How often each branch is chosen."""
+    """Counts how often each branch is chosen."""
     rng = np.random.default_rng(seed)
     return Counter(curriculum.next_options(rng)["branch"] for _ in range(count))
 

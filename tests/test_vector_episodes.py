@@ -89,7 +89,7 @@ def test_cases_are_chosen_for_each_episode_or_for_all() -> None:
 
 
 def test_equal_cases_are_separate_episodes(three: MedicalRecordVectorEnv) -> None:
-    """What one writes, no other sees."""
+    """One episode's writes are seen by no other."""
     three.reset(options={"case": "record_blood_pressure/01"})
     resource = {
         "resourceType": "Observation",

@@ -26,7 +26,7 @@ Env = gymnasium.Env[Any, str]
 
 
 def gold(env: Env, **options: Any) -> list[str]:
-    """What the oracle does in an episode of a bare environment."""
+    """Returns the oracle's actions in an episode of a bare environment."""
     oracle, actions = Oracle(), []
     observation, _ = env.reset(seed=3, options=options)
     inner = unwrapped(env)
@@ -159,7 +159,7 @@ HORIZON, GAMMA = 4, 0.9
 
 
 def menu(case: str) -> list[str]:
-    """What a small agent can choose from in a real case: right, wrong and idle actions."""
+    """Returns the choices of a small agent in a real case: right, wrong and idle actions."""
     actions = gold(gymnasium.make(CANONICAL), case=case)
     posts = [action for action in actions if action.startswith("POST")]
     return [*actions, changed(posts[0], status="draft") if posts else f"GET {BASE}/Patient", "FINISH([1])"]
@@ -205,7 +205,7 @@ def test_shaping_leaves_the_optimal_actions_of_every_state_as_they_are(family: s
 
 
 def test_a_bonus_for_progress_that_is_not_taken_back_moves_the_optimum() -> None:
-    """What the test above would show of a shaping that is not potential-based."""
+    """The test above would notice a shaping that is not potential-based."""
 
     class Bonus(PotentialShaping):
         def pay(self, action: str | None, step: Any) -> float:

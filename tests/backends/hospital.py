@@ -19,7 +19,7 @@ CUT = "cut"
 
 @dataclass
 class Hospital:
-    """What a test sees of the server.
+    """The server as a test sees it.
 
     Attributes:
         base: Its FHIR base.

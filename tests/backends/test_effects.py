@@ -1,4 +1,4 @@
-"""What a request to a server over HTTP changed, and what could not be taken back."""
+"""The changes of a request to a server over HTTP, and those that could not be taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests with a Docker engine share: the engine, and an image of a stand-in server that starts at once."""
+"""The engine that tests with Docker share, and an image of a stand-in server that starts at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mab_gym.fhir.store._archive import open_archive
 
 STUB = "mab-gym-test/stub:latest"
 STUB_ARCHIVE = "5" * 64
-"""What stands for an archive's digest."""
+"""A text in the place of an archive's digest."""
 _ANSWER = Path(__file__).parent / "stub" / "answer"
 
 
@@ -94,7 +94,7 @@ def stub_backend(stub_image: str, engine: Engine) -> Iterator[ContainerBackend]:
 
 
 def command(*words: str, code: int = 0) -> str:
-    """What a command line prints, on standard error too."""
+    """Returns everything that a command line prints, on standard error too."""
     done = subprocess.run([sys.executable, "-m", "mab_gym.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr

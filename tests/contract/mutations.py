@@ -1,4 +1,4 @@
-"""What can be done to a gold solution: changes that a verifier must notice, and others that mean the same.
+"""Changes of a gold solution: those that a verifier must notice, and others that mean the same.
 
 A solution is the list of an episode's actions. Every function yields a label and a changed list.
 """
@@ -24,7 +24,7 @@ def posts(actions: Sequence[str]) -> list[int]:
 
 
 def body(action: str) -> dict[str, Any]:
-    """What a POST sends."""
+    """The resource that a POST sends."""
     read: dict[str, Any] = json.loads(action.partition("\n")[2])
     return read
 

@@ -35,7 +35,7 @@ ODD = (
     ["POST {base}/Observation/_search\n", "FINISH([1])"],
     ["GET {base}/Patient?_count=1"] * 8,
 )
-"""What agents write, too."""
+"""Actions that agents write, too."""
 
 
 def sequences(env: gymnasium.Env[Any, str], case: str, wrong: int, same: int) -> Iterator[list[str]]:
@@ -51,7 +51,7 @@ def sequences(env: gymnasium.Env[Any, str], case: str, wrong: int, same: int) ->
 
 
 def verdict(env: gymnasium.Env[Any, str], case: str, actions: Sequence[str]) -> dict[str, Any]:
-    """What an episode came to, but for how the record system words its answers."""
+    """Returns the outcome of an episode, without the record system's words."""
     base = unwrapped(env).scenario.backend.base_url
     env.reset(seed=1, options={"case": case})
     info: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def verdict(env: gymnasium.Env[Any, str], case: str, actions: Sequence[str]) -> 
 def differences(
     one: gymnasium.Env[Any, str], other: gymnasium.Env[Any, str], cases: Sequence[str], wrong: int, same: int
 ) -> list[Any]:
-    """Where two record systems do not lead to the same verdict, and how many episodes were compared."""
+    """Returns the episodes in which two record systems lead to other verdicts, and how many were compared."""
     found: list[Any] = []
     for number, case in enumerate(cases):
         odd = [action.format(base="http://localhost:8080/fhir") for action in ODD[number % len(ODD)]]

@@ -1,4 +1,4 @@
-"""What every task family must keep, whoever wrote it."""
+"""The rules that every task family must keep, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_finishing_at_once_never_scores() -> None:
 
 
 def gold_actions(env: gymnasium.Env[Any, str], case_id: str) -> list[str]:
-    """What the oracle writes for a case."""
+    """Returns the writes of the oracle for a case."""
     oracle, actions = Oracle(), []
     observation, info = env.reset(seed=0, options={"case": case_id})
     inner = unwrapped(env)

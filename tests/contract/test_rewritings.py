@@ -24,7 +24,7 @@ WRITING = writing_families()
 
 @cache
 def outcomes(family: str) -> list[tuple[Case, Played]]:
-    """What became of a family's rewritings."""
+    """The outcomes of a family's rewritings."""
     return list(played(family))
 
 

@@ -28,7 +28,7 @@ def env() -> gymnasium.Env[Any, str]:
 
 
 def harmless(family: str, label: str, actions: list[str]) -> bool:
-    """Whether a change that is wrong elsewhere is none in this family."""
+    """Tells if a change that is wrong elsewhere is none in this family."""
     if family == "mean_glucose" and label == "answer 0.8":
         return True  # a tenth is what rounding may cost
     return any(part in label for part in MEANS_THE_SAME) or (

@@ -1,4 +1,4 @@
-"""What must not tell: where, when and under which id a result was loaded; and what must: its status, who it is about.
+"""Hints that must not tell: place, time and id of a loaded result; and those that must: its status, its patient.
 
 Each test plays a shortcut on the frozen cases and counts how often it finds what is wanted.
 """
@@ -70,7 +70,7 @@ def test_a_fifth_of_cases_turn_on_a_status(name: str, places: dict[str, Scenario
 
 
 def misled(place: Scenario, name: str, case: Case) -> bool:
-    """Who takes what was entered in error for valid has another value, or another mean and count."""
+    """A player who takes a result in error for valid has another value, or another mean and count."""
     code = LATEST.get(name, "GLU")
     everything = results(place, case["mrn"], code)
     if name == "mean_glucose":

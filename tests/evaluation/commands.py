@@ -33,7 +33,7 @@ def evaluation(there: Endpoint | str, out: Path, *more: str) -> list[str]:
 
 
 def told(folder: Path) -> list[dict[str, Any]]:
-    """What a run came to, without what differs between two runs of the same: ids and times of the endpoint."""
+    """Returns the records of a run, without the ids and times of the endpoint, which differ between two runs."""
     return sorted(
         ({name: value for name, value in record.items() if name != "calls"} for record in read_records(folder)),
         key=lambda record: (int(record["seed"]), int(record["repeat"])),

@@ -1,4 +1,4 @@
-"""What the tests of evaluations share."""
+"""Fixtures that the tests of evaluations share."""
 
 from __future__ import annotations
 

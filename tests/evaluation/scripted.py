@@ -32,7 +32,7 @@ TOO_LONG = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with one request: ``status``, ``hang``, ``cut``, or ``body`` with an odd answer."""
+    """The fault of one request: ``status``, ``hang``, ``cut``, or ``body`` with an odd answer."""
 
     kind: str
     status: int = 200

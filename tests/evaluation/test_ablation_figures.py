@@ -1,4 +1,4 @@
-"""What an ablation's settings mean, and the figures that come of records: differences with their intervals."""
+"""The meaning of an ablation's settings, and the figures that come of records: differences with their intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored of a run, and what can be done with it: regrading, exporting."""
+"""The stored episodes of a run, and work on them: regrading, exporting."""
 
 from __future__ import annotations
 

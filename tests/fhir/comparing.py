@@ -113,7 +113,7 @@ def _following(send: Send, answer: Answer) -> Iterator[Answer]:
 
 @dataclass
 class Scores:
-    """How much is the same.
+    """The number of equal answers, by level.
 
     Attributes:
         asked: The number of requests.
@@ -140,7 +140,7 @@ class Scores:
 
 
 def agreement(theirs: Mapping[str, Any], ours: Mapping[str, Any], base: str = BASE) -> list[bool]:
-    """Whether the statuses, the bodies as JSON and the bodies to the character are the same, in all parts of a row."""
+    """Tells if the statuses, the bodies as JSON and the bodies to the character are the same, in all parts of a row."""
     pairs = [(theirs.get(part), ours.get(part)) for part in PARTS]
     our_pages, their_pages = list(ours.get("pages", ())), list(theirs.get("pages", ()))
     longest = max(len(our_pages), len(their_pages))
@@ -157,7 +157,7 @@ def _at(answers: Sequence[Answer], place: int) -> Answer | None:
 
 
 def _views(answer: Answer | None, base: str) -> tuple[Any, Any, Any]:
-    """What is compared: the status, the body as JSON, and the body and its type to the character."""
+    """The levels of comparison: the status, the body as JSON, and the body and its type to the character."""
     if answer is None:
         return None, None, None
     text = _mask(answer["body"], base)

@@ -1,4 +1,4 @@
-"""What is asked behind references, of value sets and of several things at once: HAPI FHIR 7.6's answers and refusals.
+"""Searches behind references, by value sets and by several things at once: HAPI FHIR 7.6's answers and refusals.
 
 Every expectation is what that server answered to the same resources.
 """

@@ -120,7 +120,7 @@ def _noting(fold: Any, looked: list[str]) -> Any:
 
 
 def test_pages_go_on_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was found stays found; what was changed is shown as it is now, what was deleted is left out."""
+    """A match stays found; a changed one is shown as it is now, a deleted one is left out."""
     monkeypatch.setattr(overlay, "MOST_PENDING", 1)
     session = FhirServer({}).open()
     for number in range(9):

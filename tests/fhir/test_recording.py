@@ -18,7 +18,7 @@ LEAST = {
     # Random requests over random records (`scripts/differential`'s): what differs is told in docs/fhir-server.md.
     "random": (99.6, 97.8, 97.2),
 }
-"""What is reached of each recording, in percent: status, body, exact."""
+"""The least share of equal answers to each recording, in percent: status, body, exact."""
 
 
 @pytest.mark.parametrize("recording", LEAST)

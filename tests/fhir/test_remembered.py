@@ -1,4 +1,4 @@
-"""What is remembered of the snapshot is bounded, and never hides what a session has written."""
+"""Memories of the snapshot are bounded, and never hide a session's writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of all frameworks share."""
+"""Fixtures that the tests of all frameworks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripted models play in every framework, and what the project's own rollout makes of the same."""
+"""The actions that scripted models play in every framework, and the project's own record of the same."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ class Endpoint:
 
 
 def own_record(env: gymnasium.Env[Any, str], case: str, actions: Actions, form: str = "text") -> EpisodeRecord:
-    """What the project's own rollout makes of a model that takes these actions."""
+    """Returns the project's own record of a model that takes these actions."""
     endpoint = cast(ChatEndpoint, Endpoint(actions, form))
     return play_until_judged(env, (TextModel if form == "text" else ToolModel)(endpoint), Assignment(0, case))

@@ -100,7 +100,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture(scope="module")
 def in_one_process(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What `WHAT` comes to without Ray."""
+    """The records of `WHAT` without Ray."""
     place = place_at(tmp_path_factory.mktemp("one"))
     assert place.run("eval", *WHAT, "--out", "one").returncode == 0
     return told(place.folder / "one")

@@ -125,7 +125,7 @@ class Expert:
 
 
 def wins(env: MenuEnv, policy: Any, case: str, **options: Any) -> bool:
-    """Whether a policy solves a case through the menu."""
+    """Tells if a policy solves a case through the menu."""
     features, info = env.reset(seed=5, options={"case": case, **options})
     ended = False
     while not ended:

@@ -145,7 +145,7 @@ def test_a_further_page_adds_to_what_was_returned(menu: MenuEnv) -> None:
 
 
 def told_before_reading(menu: MenuEnv, case: str, **options: Any) -> tuple[Any, ...]:
-    """What the menu tells at reset: features, mask, and the text of every possible choice."""
+    """Returns the menu's state at reset: features, mask, and the text of every possible choice."""
     features, _ = menu.reset(seed=0, options={"case": case, **options})
     return features.tolist(), menu.action_masks().tolist(), [text and text() for text in menu.menu.texts]
 

@@ -20,7 +20,7 @@ def paying() -> MenuEnv:
 
 
 def paid(env: MenuEnv, case: str, *names: str) -> list[float]:
-    """What each choice is paid."""
+    """Returns the pay of each choice."""
     env.reset(seed=0, options={"case": case})
     return [float(env.step(PLACE[name])[1]) for name in names]
 

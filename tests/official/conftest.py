@@ -1,4 +1,4 @@
-"""What the tests of the official protocol share: one short chart, and a way to play turns on it."""
+"""The short chart that tests of the official protocol share, and a way to play turns on it."""
 
 from __future__ import annotations
 

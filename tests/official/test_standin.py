@@ -91,7 +91,7 @@ def test_a_laboratory_result_has_the_shape_of_the_official_ones(made: StandIn) -
 
 
 def branches(chart: StandIn, tasks: list[OfficialTask]) -> dict[int, set[str]]:
-    """What occurs in each category, read from the results themselves."""
+    """Returns the situations in each category, read from the results themselves."""
     found = results(chart)
     seen: dict[int, set[str]] = defaultdict(set)
     for each in tasks:

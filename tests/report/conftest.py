@@ -1,4 +1,4 @@
-"""What the tests of reports share: small runs, really played, and one report of them."""
+"""The small runs that tests of reports share, really played, and one report of them."""
 
 from __future__ import annotations
 

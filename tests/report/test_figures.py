@@ -1,4 +1,4 @@
-"""What a report says in numbers, against what can be counted by hand."""
+"""The numbers of a report, against those counted by hand."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.report.conftest import HOSTILE, make_report, play_run
 
 
 class Page(HTMLParser):
-    """What a browser would find in a page."""
+    """The content that a browser would find in a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

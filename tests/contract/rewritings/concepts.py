@@ -1,4 +1,4 @@
-"""What codes mean: drugs, tests and procedures, what else they are called, and what they may be mistaken for.
+"""The meaning of codes: drugs, tests and procedures, their other names, and those they may be mistaken for.
 
 Sources: RxNorm (ingredients), LOINC 2.76 (long common names), SNOMED CT International (preferred terms), HL7
 terminology (code system task-code). A code that is not here still gets every rewriting that needs no names.
@@ -32,7 +32,7 @@ class Code(NamedTuple):
 
 
 class Concept(NamedTuple):
-    """What a code stands for.
+    """The thing that a code stands for.
 
     Attributes:
         kind: ``drug``, ``test``, ``procedure``, ``referral``, ``task``, ``vital`` or ``status``.
@@ -248,7 +248,7 @@ _KINDS = {RXNORM: "drug", NDC: "drug", LOINC: "test", SNOMED: "procedure", TASK_
 
 
 def concept_of(value: dict[str, Any]) -> Concept | None:
-    """What a CodeableConcept of a gold write stands for, None where that is not known."""
+    """Returns the thing that a CodeableConcept of a gold write stands for, None where that is not known."""
     coding = next(iter(value.get("coding", ())), {"code": value.get("text", "")})
     return CONCEPTS.get((coding.get("system", ""), coding.get("code", "")))
 

@@ -70,7 +70,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where and when a case plays.
+    """The place and the time of a case.
 
     Attributes:
         now: The record system's clock.
@@ -146,7 +146,7 @@ def filled(resource: Json) -> Iterator[Spot]:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at a place, None for nothing."""
+    """Returns the value at a place, None for nothing."""
     for name in path:
         if isinstance(name, int):
             value = value[name] if isinstance(value, list) and len(value) > name else None
@@ -199,5 +199,5 @@ def listed(spot: Spot, value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are written alike; 1 and 1.0 are."""
+    """Tells if two values are written alike; 1 and 1.0 are."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,4 +1,4 @@
-"""What a gold write asks for, as far as rewritings need to know it: when, how often, how much, by which route."""
+"""The request of a gold write, as far as rewritings need to know it: when, how often, how much, by which route."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Ask:
 
     @property
     def concept(self) -> Concept | None:
-        """What is asked for, where its code is known."""
+        """Returns the thing that is asked for, where its code is known."""
         return concept_of(self.what[1]) if self.what else None
 
     @property
@@ -72,13 +72,13 @@ class Ask:
 
     @property
     def due(self) -> datetime:
-        """When it is to be done: at its occurrence, or now."""
+        """Returns the time at which it is to be done: its occurrence, or now."""
         told = self.resource.get("occurrenceDateTime") or at(self.resource, ("occurrencePeriod", "start"))
         return moment_of(told) or self.now
 
     @property
     def is_order(self) -> bool:
-        """Whether something is to be done, and not recorded."""
+        """Tells if something is to be done, and not recorded."""
         return self.type in ("MedicationRequest", "ServiceRequest", "Task", "DeviceRequest", "CommunicationRequest")
 
     @property

@@ -24,12 +24,12 @@ from tests.contract.rewritings.grammar import Json, filled
 BEYOND = "mab_gym/MedAgentBench-Beyond-v0"
 FOLDERS = {path.parent.name: path.parent for path in sorted((ROOT / "tasks").glob("**/gold.jsonl"))}
 _ASSIGNED = ("id", "meta")
-"""What the server writes into whatever it stores."""
+"""The elements that the server writes into every resource."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a rewriting.
+    """The outcome of a rewriting.
 
     Attributes:
         rewriting: The rewriting.
@@ -41,7 +41,7 @@ class Played:
 
     @property
     def disputed(self) -> bool:
-        """Whether the judge sees it otherwise."""
+        """True if the judge sees it otherwise."""
         wanted, verdict = self.rewriting.right, self.verdict
         if verdict is None or wanted is None:
             return False
@@ -50,7 +50,7 @@ class Played:
 
 @cache
 def scenario(family: str) -> Scenario:
-    """Where a family is played."""
+    """The place where a family is played."""
     beyond = FOLDERS[family].parent.name == "beyond"
     return unwrapped(gymnasium.make(BEYOND if beyond else CANONICAL)).scenario
 
@@ -72,7 +72,7 @@ def writing_families() -> list[str]:
 
 
 def scene_of(family: str, case: Case, record: Json) -> Scene:
-    """Where and when a case plays, with somebody else than its patient."""
+    """Returns the place and the time of a case, with somebody else than its patient."""
     place = scenario(family)
     session = place.backend.open()
 
@@ -104,7 +104,7 @@ def _patient_of(resource: Json) -> str:
 
 
 def strays_for(family: str, mrn: str) -> list[Json]:
-    """What is due in other branches and families, made out for a patient."""
+    """Returns the writes that are due in other branches and families, made out for a patient."""
     made: dict[str, Json] = {}
     for name in writing_families():
         for _, record in gold(name).values():
@@ -150,7 +150,7 @@ def played(family: str) -> Iterator[tuple[Case, Played]]:
 
 
 def _served(place: Scenario, writes: list[Json]) -> list[Write] | None:
-    """What the server stores, None where it refuses one."""
+    """Returns the resources that the server stores, None where it refuses one."""
     session = place.backend.open()
     for resource in writes:
         headers = {"content-type": "application/fhir+json"}
@@ -165,7 +165,7 @@ def _unserved(writes: list[Json]) -> list[Write]:
 
 
 def stored_text(writes: list[Write]) -> str:
-    """What was stored, without what the server adds to it."""
+    """Returns a stored resource without the elements that the server adds."""
     kept = [
         {name: value for name, value in (write.resource or {}).items() if name not in _ASSIGNED} for write in writes
     ]

@@ -13,7 +13,7 @@ from tests.contract.rewritings.wrong_elements import owners
 ACTORS = {"requester": "Dr. Greta Gustafson", "performer": "Night shift nurse", "recorder": "Dr. Greta Gustafson",
           "asserter": "Dr. Greta Gustafson", "owner": "Ward pharmacy", "insurance": "Health plan of the patient",
           "locationReference": "Ward 4B", "location": "Ward 4B"}  # fmt: skip
-"""Who did something, and where, in words."""
+"""The person who did something, and the place, in words."""
 LOGICAL = ("requester", "performer", "recorder", "owner")
 
 

@@ -57,7 +57,7 @@ def _anything(ask: Ask) -> Iterator[Rule]:
 
 
 def _orders(ask: Ask) -> Iterator[Rule]:
-    """What MedicationRequest, ServiceRequest and Task share."""
+    """The elements that MedicationRequest, ServiceRequest and Task share."""
     if "priority" not in ask.resource:
         for priority in ("routine", "urgent", "asap", "stat"):
             right = True if ask.due == ask.now or priority == "routine" else None

@@ -127,7 +127,7 @@ MORE_THAN_ONCE = {
 """The codes of HL7's TimingAbbreviation (v3-GTSAbbreviation), which all say that something is done again and again."""
 HOURS = {"BID": 12.0, "TID": 8.0, "QID": 6.0, "QD": 24.0, "QOD": 48.0, "Q1H": 1.0, "Q2H": 2.0, "Q3H": 3.0, "Q4H": 4.0,
          "Q6H": 6.0, "Q8H": 8.0, "WK": 168.0, "MO": 730.0, "AM": 24.0, "PM": 24.0, "BED": 24.0}  # fmt: skip
-"""How many hours lie between two times, as far as a code says."""
+"""The hours between two times, as far as a code says."""
 
 RETRACTED = (
     "Disregard this.", "Cancelled.", "CANCELLED - entered in error", "Wrong patient.", "This entry is void.",
@@ -137,20 +137,20 @@ RETRACTED = (
     "Please delete this.", "To be ignored", "no longer required", "Declined by the patient", "not indicated",
     "Void - duplicate entry", "Retracted by the author", "invalid",
 )  # fmt: skip
-"""What takes back whatever was written."""
+"""Words that take back whatever was written."""
 PUT_OFF = (
     "Do not carry this out until the attending has agreed.",
     "Start next year.",
     "Postpone by one week",
     "Only if the patient asks for it",
 )
-"""What puts off whatever is to be done, or makes it conditional."""
+"""Words that put off whatever is to be done, or make it conditional."""
 NOT_GIVEN = (
     "Do not give.", "do not order", "On hold", "Discontinued.", "D/C", "Contraindicated in this patient",
     "Not for this patient", "Cancel this order", "Don't.", "DO  NOT  GIVE", "no administrar", "stop", "hold if drowsy",
     "unless the patient bleeds", "after dialysis only", "Hold until further notice.",
 )  # fmt: skip
-"""What takes back an order, and goes with a request to stop one, and with an allergy."""
+"""Words that take back an order, and go with a request to stop one, and with an allergy."""
 AGAINST: dict[str, tuple[str, ...]] = {
     "drug": (
         "Give ten times the dose.",
@@ -230,6 +230,6 @@ AGAINST: dict[str, tuple[str, ...]] = {
         "Only after discharge.",
     ),
 }
-"""What speaks against an order of a kind."""
+"""Words that speak against an order of a kind."""
 HARMLESS_NOTES = ("Please.", "Thank you.", "As discussed with the patient.", "Ordered as requested.")
-"""What changes nothing."""
+"""Words that change nothing."""

@@ -114,7 +114,7 @@ def _both(ask: Ask) -> Iterator[Change]:
 
 
 def _references(ask: Ask, spot: Spot) -> Iterator[Change]:
-    """What belongs to somebody else."""
+    """Elements that belong to somebody else."""
     if spot.element.type != "Reference":
         return
     other = ask.scene.other

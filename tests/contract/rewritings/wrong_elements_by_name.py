@@ -176,7 +176,7 @@ def _observation(ask: Ask) -> Iterator[Rule]:
 
 
 def _misread(reading: str) -> tuple[str, ...]:
-    """What nobody would call a blood pressure."""
+    """Codes that nobody would call a blood pressure."""
     high, _, low = reading.partition(" ")[0].partition("/")
     if not (high.isdigit() and low.isdigit()):
         return ()

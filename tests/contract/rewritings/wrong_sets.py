@@ -76,7 +76,7 @@ def for_another(resource: Json, scene: Scene) -> Json:
 
 
 def with_strays(writes: Sequence[Json], strays: Sequence[Json]) -> Iterator[Rewriting]:
-    """What was asked for with what is due in another case, too."""
+    """Yields the right writes together with one that is due in another case."""
     for number, stray in enumerate(strays):
         if not any(stray == resource for resource in writes):
             label = f"{stray['resourceType']} of another case {number}"

@@ -12,7 +12,7 @@ from tests.contract.rewritings.meaning import Ask, moment_of
 IMPLIED = {"frequency"}
 """1 where nothing is said (FHIR R4, Timing.repeat)."""
 IN_WORDS = {"display"}
-"""What a code is called; the prompts may ask for it, and it means nothing beside the code."""
+"""The names of codes; the prompts may ask for them, and they mean nothing beside the code."""
 SUBTYPES = {"original-order", "reflex-order", "filler-order", "instance-order"}
 """Kinds of orders (FHIR R4, code system request-intent)."""
 

@@ -45,7 +45,7 @@ def changes(ask: Ask) -> Iterator[Change]:
 
 
 def retractions(ask: Ask) -> list[str]:
-    """What takes back a write of this type."""
+    """Returns the words that take back a write of this type."""
     given = NOT_GIVEN if ask.type in ("MedicationRequest", "ServiceRequest") else ()
     later = "Hold until tomorrow."
     return [*RETRACTED, *(PUT_OFF if ask.is_order else ()), *given, *([later] if given and ask.due == ask.now else [])]

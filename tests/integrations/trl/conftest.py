@@ -1,4 +1,4 @@
-"""What the tests of TRL share. TRL is imported by the fixtures alone: where it is missing, each module is skipped."""
+"""Fixtures that the tests of TRL share. They alone import TRL: where it is missing, each module is skipped."""
 
 from __future__ import annotations
 
