@@ -24,19 +24,17 @@ def offered() -> list[str]:
     return sorted(entry_points(group=ENTRY_POINTS).names)
 
 
-def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
+def agent_factory(name: str, found: Any) -> Callable[[], Agent]:
     """Returns a function that makes a user's agents, one for each thread.
 
     Args:
-        name: An entry point's name, or ``module:attribute``; modules in the current folder are found, too.
-        found: The object of that name, if it is already known. A class or function is called without arguments for
-            each agent; any other object is the agent itself.
+        name: The name of the agent, for messages.
+        found: The agent, or a class or function that is called without arguments for each agent.
 
     Raises:
-        UsageError: Nothing has this name, its import failed, or it is not an agent.
+        UsageError: It is not an agent.
     """
-    found = _find(name) if found is None else found
-    if not isinstance(found, type) and plays(found):
+    if is_one_object(found):
         return lambda: Guarded(found, name)
     if not callable(found):
         raise UsageError(f"{name} is not an agent: it has no reset and act, and cannot be called to make one")
@@ -53,9 +51,8 @@ def agent_factory(name: str, found: Any = None) -> Callable[[], Agent]:
     return make
 
 
-def is_one_object(name: str) -> bool:
-    """Tells if a name stands for one agent object, which cannot play in several threads at once."""
-    found = _find(name)
+def is_one_object(found: Any) -> bool:
+    """Tells if an object is an agent itself, which plays in one thread at a time, and not a maker of agents."""
     return not isinstance(found, type) and plays(found)
 
 
@@ -70,7 +67,15 @@ def named_agent(thing: Any) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-def _find(name: str) -> Any:
+def find_agent(name: str) -> Any:
+    """Returns the object of a name.
+
+    Args:
+        name: An entry point's name, or ``module:attribute``; modules in the current folder are found, too.
+
+    Raises:
+        UsageError: Nothing has this name, or its import failed.
+    """
     if ":" not in name:
         if name not in offered():
             there = ", ".join(offered()) or "none"

@@ -26,7 +26,7 @@ def make(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
 
 def build_cohort(plan: Plan) -> None:
     """Builds the cohort that a plan plays on, if it is missing."""
-    _build(plan.env if plan.split is None else sibling(plan.env, plan.split))
+    _build(sibling(plan.env, plan.split))
 
 
 def _build(name: str, cohort: str | None = None) -> None:

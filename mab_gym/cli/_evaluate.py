@@ -20,8 +20,6 @@ from mab_gym.runs._evaluation import play_run, prepare
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import RETRIES
 
-LOCAL = "local"
-"""The address that stands for a temporary cluster on this computer."""
 _RAY = "A Ray cluster"
 
 
@@ -30,11 +28,14 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Parses the arguments; ``--ray`` without an address stands for a temporary cluster."""
-        whole = [
-            f"--ray={LOCAL}" if arg == "--ray" and (following is None or following.startswith("-")) else arg
-            for arg, following in zip(args, [*args[1:], None], strict=True)
-        ]
-        return super().parse_args(ctx, whole)
+        if "--ray" in args:
+            from mab_gym.integrations.ray import LOCAL  # noqa: PLC0415  (optional)
+
+            args = [
+                f"--ray={LOCAL}" if arg == "--ray" and (following is None or following.startswith("-")) else arg
+                for arg, following in zip(args, [*args[1:], None], strict=True)
+            ]
+        return super().parse_args(ctx, args)
 
 
 def evaluate(

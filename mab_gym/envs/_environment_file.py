@@ -258,35 +258,42 @@ def environment_file(name: str) -> Path:
     if name.endswith(".toml"):
         read_environment(Path(name))
         return Path(name)
-    files = _files_by_id()
+    files = files_by_id()
     found = files.get(name) or files.get(f"mab_gym/{name}")
     if found is None:
         raise UsageError(f"there is no environment {name!r}; there are: {', '.join(files)}")
     return found
 
 
-def sibling(name: str, split: str) -> str:
+def sibling(name: str, split: str | None) -> str:
     """Returns the id of the environment with another split of the same tasks: ``…-Train-v0`` beside ``…-v0``.
 
     Args:
-        name: An environment's id, with or without ``mab_gym/`` before it.
-        split: One of `SPLITS`; ``test`` is the environment without a split in its id.
+        name: An environment's id, with or without ``mab_gym/`` before it; without a split also a file.
+        split: One of `SPLITS`; ``test`` is the environment without a split in its id. None for the environment itself.
 
     Raises:
         UsageError: There is no such split, or this environment has none such.
     """
+    if split is None:
+        return name
     if split not in SPLITS:
         raise UsageError(f"a split is {', '.join(SPLITS)}, not {split!r}")
     whole = re.fullmatch(r"(.+?)(?:-Train|-Validation)?(-v\d+)", name)
     if name.endswith(".toml") or whole is None:
         raise UsageError(f"a split goes with an environment's id, not with {name!r}")
     wanted = f"{whole[1]}{'' if split == 'test' else f'-{split.capitalize()}'}{whole[2]}"
-    files = _files_by_id()
+    files = files_by_id()
     for each in (wanted, f"mab_gym/{wanted}"):
         if each in files:
             return each
     raise UsageError(f"there is no {wanted}; there are: {', '.join(files)}")
 
 
-def _files_by_id() -> dict[str, Path]:
+def files_by_id() -> dict[str, Path]:
+    """Returns the files of all environments at hand by their ids.
+
+    Raises:
+        ContentError: One of them is not as it should be.
+    """
     return {read_environment(path).id: path for path in environment_files()}

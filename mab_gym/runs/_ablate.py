@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mab_gym.envs._environment_file import environment_files, read_environment
+from mab_gym.envs._environment_file import files_by_id, read_environment
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import MabGymError, UsageError
@@ -173,7 +173,7 @@ def counterpart(name: str, protocol: str) -> str:
     Raises:
         UsageError: There is no such environment.
     """
-    files = {read_environment(path).id: path for path in environment_files()}
+    files = files_by_id()
     path = Path(name) if name.endswith(".toml") else files.get(name, files.get(f"mab_gym/{name}"))
     if path is not None and read_environment(path).protocol == protocol:
         return name

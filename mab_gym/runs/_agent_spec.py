@@ -12,7 +12,7 @@ import gymnasium
 from mab_gym.agents import Agent
 from mab_gym.agents._agent import AsyncAgent
 from mab_gym.agents._chat_model import ChatModel
-from mab_gym.agents._loading import Guarded, agent_factory, is_one_object, named_agent, offered, plays
+from mab_gym.agents._loading import agent_factory, find_agent, is_one_object, named_agent, offered, plays
 from mab_gym.errors import UsageError
 from mab_gym.runs._scores import AGENTS
 
@@ -54,25 +54,18 @@ def agent_spec(agent: AnyAgent, halt: threading.Event) -> AgentSpec:
         make_model = agent.agents(halt)
         return AgentSpec(lambda env: make_model(), agent.about, () if agent.key is None else (agent.key,))
     if isinstance(agent, str):
-        return _named(agent)
-    name = named_agent(agent)
-    if not isinstance(agent, type) and plays(agent):
-        guarded = Guarded(agent, name)
-        return AgentSpec(lambda env: guarded, {"object": name}, is_one=True)
-    if not callable(agent):
-        raise UsageError(
-            f"{agent!r} is no agent; an agent is a name, a ChatModel, an object with reset and act, or a class or "
-            "function that makes one"
-        )
-    factory = agent_factory(name, agent)
-    return AgentSpec(lambda env: factory(), {"object": name})
-
-
-def _named(name: str) -> AgentSpec:
-    if name in AGENTS:
-        return AgentSpec(AGENTS[name], is_reference=True)
-    if ":" not in name and name not in offered():
-        there = ", ".join([*AGENTS, *offered()])
-        raise UsageError(f"there is no agent {name!r}; there are: {there}, and your own as module:attribute")
-    factory = agent_factory(name)
-    return AgentSpec(lambda env: factory(), {"object": name}, is_one=is_one_object(name))
+        if agent in AGENTS:
+            return AgentSpec(AGENTS[agent], is_reference=True)
+        if ":" not in agent and agent not in offered():
+            there = ", ".join([*AGENTS, *offered()])
+            raise UsageError(f"there is no agent {agent!r}; there are: {there}, and your own as module:attribute")
+        name, found = agent, find_agent(agent)
+    else:
+        name, found = named_agent(agent), agent
+        if not (plays(agent) or callable(agent)):
+            raise UsageError(
+                f"{agent!r} is no agent; an agent is a name, a ChatModel, an object with reset and act, or a class or "
+                "function that makes one"
+            )
+    factory = agent_factory(name, found)
+    return AgentSpec(lambda env: factory(), {"object": name}, is_one=is_one_object(found))

@@ -267,7 +267,7 @@ def prepare(plan: Plan) -> Run:
             f"{spec.about['object']} is one agent and plays one episode at a time; name a class or function that "
             "makes one"
         )
-    name = plan.env if plan.split is None else sibling(plan.env, plan.split)
+    name = sibling(plan.env, plan.split)
     first = make(name, **plan.overrides)
     todo = assignments(
         unwrapped(first),

@@ -8,12 +8,12 @@ from typing import Any
 
 import gymnasium
 
+from mab_gym.agents import Agent
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.runs._agent_spec import AnyAgent, agent_spec
 from mab_gym.runs._driver import Driver, at_once, in_thread, now, unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_once
-from mab_gym.tasking._variants import read_variants
 
 AnyEnv = str | Path | gymnasium.Env[Any, str]
 
@@ -55,10 +55,9 @@ def play(
         >>> mab_gym.play(agent="oracle", case="latest_magnesium/07").verdict["success"]
         True
     """
-    made = env if isinstance(env, gymnasium.Env) else make(env)
-    made_agent = agent_spec(agent, threading.Event()).make(made)
-    options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": _variant(variant)}
-    return now(play_once(Driver(made), made_agent, Assignment(seed, case), options))
+    driver, made_agent = _made(env, agent)
+    options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": variant}
+    return now(play_once(driver, made_agent, Assignment(seed, case), options))
 
 
 async def play_async(
@@ -93,12 +92,12 @@ async def play_async(
         UsageError: A name does not exist.
         AgentLostError: The agent failed for good (a dead endpoint, a wrong key).
     """
+    driver, made_agent = _made(env, agent)
+    options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": variant}
+    do = at_once if unwrapped(driver.env).scenario.backend.in_process else in_thread
+    return await play_once(driver, made_agent, Assignment(seed, case), options, do)
+
+
+def _made(env: AnyEnv, agent: AnyAgent) -> tuple[Driver, Agent]:
     made = env if isinstance(env, gymnasium.Env) else make(env)
-    made_agent = agent_spec(agent, threading.Event()).make(made)
-    options = {"family": family, "difficulty": difficulty, "branch": branch, "variant": _variant(variant)}
-    do = at_once if unwrapped(made).scenario.backend.in_process else in_thread
-    return await play_once(Driver(made), made_agent, Assignment(seed, case), options, do)
-
-
-def _variant(named: str | None) -> str | None:
-    return "+".join(read_variants(named)) or None
+    return Driver(made), agent_spec(agent, threading.Event()).make(made)

@@ -87,7 +87,7 @@ class ParameterError(UsageError, PrerequisiteError):
 
 def _task(env: str, split: str | None, form: str, max_steps: int | None, **which: Any) -> Task:
     try:
-        name = env if split is None else sibling(env, split)
+        name = sibling(env, split)
         solver = play_episode(name, form, max_steps)
         opened = make_to_read(name, max_steps=max_steps)
         samples = [_sample(row) for row in rows(opened, **which)]

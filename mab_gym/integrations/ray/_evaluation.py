@@ -54,7 +54,7 @@ def evaluate_on_ray(
     if not is_installed():
         raise NotInstalledError(f"rollouts with Ray need it: {how_to_install('ray')}")
     watcher = Watcher() if watcher is None else watcher
-    wanted = read_environment(environment_file(plan.env if plan.split is None else sibling(plan.env, plan.split)))
+    wanted = read_environment(environment_file(sibling(plan.env, plan.split)))
     if not wanted.backend_kind.portable:
         raise UsageError(
             f"{wanted.id} plays on a {wanted.backend} backend, which the nodes cannot open (containers need Docker "

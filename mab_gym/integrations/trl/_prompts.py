@@ -39,9 +39,6 @@ def make_env(env: Maker, **overrides: Any) -> TextEnv:
         if chosen:
             raise UsageError(f"a maker of environments sets {', '.join(sorted(chosen))} itself")
         return env()
-    if env in gymnasium.registry:  # by a user's own code, too
-        made: TextEnv = gymnasium.make(env, **chosen)
-        return made
     return make(env, **chosen)
 
 

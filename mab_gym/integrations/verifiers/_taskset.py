@@ -59,7 +59,7 @@ class MedicalRecordConfig(vf.TasksetConfig):
     @property
     def played(self) -> str:
         """The id or file of the environment that is played."""
-        return self.env if self.split is None else sibling(self.env, self.split)
+        return sibling(self.env, self.split)
 
     @property
     def overrides(self) -> dict[str, Any]:
