@@ -1,4 +1,4 @@
-"""An agent of one's own, without a model: it reads the task with regular expressions and evaluates itself."""
+"""An agent of your own, without a model: it reads the task with regular expressions and evaluates itself."""
 
 import json
 import re

@@ -105,7 +105,7 @@ def speed(folder: Path) -> None:
     for seed, each in enumerate(files):
         in_new_process("write", str(seed), str(each))
     told = [json.loads(in_new_process("fresh", str(each))) for each in files]
-    named = ("training cases never played before", "likewise, eight attempts at each")
+    named = ("training cases never played before", "training cases, eight attempts at each")
     for name, values in zip(named, zip(*told, strict=True), strict=True):
         row(f"steps a second, {name}", "/s", "–", (min(values), statistics.median(values), max(values)))
 

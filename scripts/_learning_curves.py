@@ -61,7 +61,7 @@ def draw(runs: Sequence[Rows], path: Path, title: str) -> None:
         right.plot(steps, rewards, color="#0072B2", linewidth=0.7, alpha=0.35)
         right.plot(steps, _smooth(rewards), color="#0072B2", label=f"mean reward, of {_SPAN} steps")
         telling = _smooth([1 - fmean(row["frac_reward_zero_std"] for row in rows) for rows in together])
-        right.plot(steps, telling, "--", color="#CC79A7", label="groups whose rewards differ, likewise")
+        right.plot(steps, telling, "--", color="#CC79A7", label=f"groups whose rewards differ, of {_SPAN} steps")
     right.set(xlabel="optimizer steps of GRPO", ylim=(-0.03, 1.25))
     right.set_title("GRPO on training cases", loc="left", fontsize=9)
     right.grid(alpha=0.25)

@@ -104,7 +104,7 @@ class Person:
 
 
 def _person(chart: Chart, mrn: str) -> Person:
-    # Not read by `Chart.patient`: variants watch its calls to learn whose data the task is about.
+    # Not read by `Chart.patient`: variants watch its calls to learn which patient the task is about.
     patient = next(chart.search("Patient", _id=mrn), None) or {}
     texts = [text for name in listed(patient.get("name")) for text in _texts_of(name)]
     words = frozenset(word.lower() for text in texts for word in _WORD.findall(text))
