@@ -11,8 +11,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+from mab_gym.actions import OutOfContext
 from mab_gym.envs._scenario import Scenario
-from mab_gym.envs._vector import MedicalRecordVectorEnv, OutOfContext
+from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import Request, Response
 from tests.backends.hospital import hospital

@@ -55,7 +55,6 @@ class Backend(Protocol):
         now: The record system's clock, timezone-aware.
         digest: Identifies the snapshot's contents.
         capacity: The number of episodes that can be under way at once; None for no limit.
-        deterministic: True if equal requests from the snapshot on give equal answers, byte for byte.
         in_process: True if answers come from this process's own memory, in microseconds: a thread that waits for them
             gains nothing.
     """
@@ -64,7 +63,6 @@ class Backend(Protocol):
     now: datetime
     digest: str
     capacity: int | None
-    deterministic: bool
     in_process: bool
 
     def open(self) -> RecordSession:

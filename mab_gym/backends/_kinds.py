@@ -40,7 +40,8 @@ class BackendKind(Generic[_S]):
             environments shall share, it has to keep. What it raises for wrong settings is a `UsageError`.
         needs_archive: True if it plays on the environment's archive. Verifiers then read the archive in memory; without
             one they read through the backend itself.
-        deterministic: True if equal actions give equal bytes; see `Backend.deterministic`.
+        deterministic: True if equal requests from the snapshot on give equal answers, byte for byte. A real server's
+            clock goes on, and it draws ids by lot.
         portable: True if other machines can open it as well, from the same settings and archive.
         capacity: Tells from the settings how many episodes can be under way at once, None for no limit.
     """

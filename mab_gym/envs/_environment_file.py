@@ -66,6 +66,8 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "requires": ("modules", "extra"),
 }
 """The tables whose keys are fields of `Environment`."""
+_OWN_KEYS = ("id", "summary", *(key for keys in _TABLES.values() for key in keys))
+"""The keys of `Environment` itself."""
 _CHOICES: Mapping[str, Iterable[str]] = {
     "kind": KINDS,
     "difficulty": DIFFICULTIES,
@@ -76,7 +78,6 @@ _OFFICIAL = "official"
 """The table whose keys are the fields of `OfficialFiles`."""
 _PATHS = (("tasks", "folder"), ("data", "archive"), *((_OFFICIAL, key) for key in ("tasks", "functions", "chart")))
 """The tables and keys that name files and folders, from the environment file's own folder on."""
-_NOT_KEYS = ("official", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def read_environment(path: Path, overrides: Mapping[str, Any] | None = None) -> 
     told.update({name: tuple(told[name]) for name in ("families", "modules") if name in told})
     overrides = overrides or {}
     _check_names(overrides)
-    told.update({key: value for key, value in overrides.items() if key in _keys(Environment)})
+    told.update({key: value for key, value in overrides.items() if key in _OWN_KEYS})
     kind = find_kind(told.get("backend", EMBEDDED))
 
     def record(of: Callable[..., Any], table: str) -> Any:
@@ -207,15 +208,17 @@ def read_environment(path: Path, overrides: Mapping[str, Any] | None = None) -> 
 
 def _keys(of: Any) -> list[str]:
     """The keys that files and overrides have for the fields of a record."""
-    return [field.name for field in fields(of) if field.name not in _NOT_KEYS]
+    return [field.name for field in fields(of)]
 
 
 def _table_keys(name: str) -> Iterable[str]:
     """The keys of a table; none where there is no such table."""
     if name in _TABLES:
         return _TABLES[name]
+    if name == _OFFICIAL:
+        return _keys(OfficialFiles)
     kind = find_kind(name)
-    return _keys(OfficialFiles if kind is None else kind.settings) if kind or name == _OFFICIAL else ()
+    return () if kind is None else _keys(kind.settings)
 
 
 def _check_table(path: Path, name: str, table: object) -> None:
@@ -228,7 +231,7 @@ def _check_table(path: Path, name: str, table: object) -> None:
 
 
 def _check_names(overrides: Mapping[str, Any]) -> None:
-    names = {*_keys(Environment), *_keys(OfficialFiles)}
+    names = {*_OWN_KEYS, *_keys(OfficialFiles)}
     if set(overrides) <= names:
         return
     names.update(*(_keys(backend_kind(name).settings) for name in backend_names()))

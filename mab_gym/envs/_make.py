@@ -33,7 +33,8 @@ def make(env: str | Path = DEFAULT_ENV, **overrides: Any) -> gymnasium.Env[Any, 
     """
     name = str(env)
     chosen = {field: value for field, value in overrides.items() if value is not None}
-    env_id = name if name in gymnasium.registry else register_file(environment_file(name))
+    known = next((each for each in (name, f"mab_gym/{name}") if each in gymnasium.registry), None)
+    env_id = known or register_file(environment_file(name))
     if env_id is None:
         raise UsageError(f"{name} holds no id")
     made: gymnasium.Env[Any, str] = gymnasium.make(env_id, **chosen)

@@ -23,7 +23,7 @@ from mab_gym.official._tasks import read_tasks
 from mab_gym.official._taskset import OfficialTaskSet, official_families
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import Family
-from mab_gym.tasking._protocols import PROTOCOLS, protocol
+from mab_gym.tasking._protocols import PROTOCOLS
 from mab_gym.tasking._taskset import DRAW, FROZEN, TaskSet
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.verdict import REWARDS
@@ -89,7 +89,7 @@ def open_scenario(environment: Environment, progress: Progress | None = None) ->
         tasks = _tasks(_chosen(load_catalogue(folder).values(), environment), chart, environment)
         if environment.archive is not None and kind.needs_archive:
             _check_people(tasks, chart, environment)
-        wording = protocol(environment.protocol)
+        wording = PROTOCOLS[environment.protocol]
         return Scenario(
             environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, environment.reward)
         )

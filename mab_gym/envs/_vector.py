@@ -37,8 +37,6 @@ from mab_gym.envs._vector_memory import LastSeen, Streams
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.tasking.case import Case
 
-__all__ = ["MedicalRecordVectorEnv", "OutOfContext", "make_vector_environment"]
-
 _MOST_THREADS = 32
 _Plan = tuple[Case, tuple[str, ...], int]
 _Told = list[tuple[int, Mapping[str, Any]]]

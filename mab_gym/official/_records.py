@@ -41,7 +41,7 @@ def open_records(files: OfficialFiles, tasks: Iterable[OfficialTask], wanting: s
     if files.address is not None:
         if files.chart is not None:
             raise UsageError(f"{wanting}: name a chart or a server, not both")
-        return open_remote(RemoteSettings(files.address))
+        return open_remote(RemoteSettings(files.address), None)
     chart = files.chart_path
     return _stand_in(tuple(tasks), files.chart_seed) if chart is None else open_chart(chart)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import Response
 
 
@@ -81,14 +80,3 @@ Task: {question}""",
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {EHR.name: EHR}
-
-
-def protocol(name: str) -> Protocol:
-    """Returns a protocol by name.
-
-    Raises:
-        UsageError: There is no protocol of this name.
-    """
-    if name not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {name!r}; there are: {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]

@@ -154,7 +154,6 @@ class ContainerBackend:
         InfrastructureError: No Docker engine answers.
     """
 
-    deterministic = False  # its clock goes on, and it draws ids by lot
     in_process = False
 
     def __init__(

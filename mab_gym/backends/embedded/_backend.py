@@ -55,7 +55,6 @@ class EmbeddedBackend:
     """A `FhirServer` over an archive or over tables in memory, as a `Backend`."""
 
     capacity: int | None = None
-    deterministic = True
     in_process = True
 
     def __init__(

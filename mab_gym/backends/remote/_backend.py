@@ -111,7 +111,6 @@ class RemoteBackend:
     """
 
     capacity: int | None = None
-    deterministic = False  # its clock goes on, and it draws ids by lot
     in_process = False
 
     def __init__(

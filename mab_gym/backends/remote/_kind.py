@@ -27,7 +27,7 @@ class RemoteSettings:
 
 
 @lru_cache(maxsize=4)
-def open_remote(settings: RemoteSettings, archive: None = None) -> Backend:
+def open_remote(settings: RemoteSettings, archive: None) -> Backend:
     """Opens the backend that all environments of this process with the same settings share.
 
     Raises:
