@@ -52,6 +52,16 @@ def test_it_is_the_same_whenever_it_is_asked_for(session: FhirSession) -> None:
     )
 
 
+def test_few_are_kept_however_many_addresses_a_client_names() -> None:
+    first = capability_statement("http://h:1/fhir", INSTANT)
+    assert capability_statement("http://h:1/fhir", INSTANT) is first
+
+    for port in range(2, 12):
+        capability_statement(f"http://h:{port}/fhir", INSTANT)
+
+    assert capability_statement("http://h:1/fhir", INSTANT) is not first
+
+
 @pytest.mark.parametrize("kind", ["Patient", "Observation", "MedicationRequest", "ValueSet", "Location", "Binary"])
 def test_every_parameter_that_it_lists_is_answered(session: FhirSession, kind: str) -> None:
     refused = {}

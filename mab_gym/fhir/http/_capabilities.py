@@ -86,13 +86,11 @@ def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerO
     return Response(200, body, {"content-type": FHIR_JSON, "content-location": location})
 
 
-@follows_parameters
-def _text(base_url: str, instant: str) -> str:
+def _write(base_url: str, instant: str) -> str:
     return pretty(capability_statement(base_url, instant))
 
 
-@follows_parameters
-def capability_statement(base_url: str, instant: str) -> dict[str, Any]:
+def _state(base_url: str, instant: str) -> dict[str, Any]:
     """Returns the server's CapabilityStatement; it is remembered, so do not change it.
 
     Args:
@@ -120,6 +118,11 @@ def capability_statement(base_url: str, instant: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+_text = follows_parameters(_write, 4)
+capability_statement = follows_parameters(_state, 4)
+"""`_state`, remembered for few bases only: a client's Host header can name any port."""
 
 
 def answered_parameters(resource_type: str) -> dict[str, SearchParameter]:
