@@ -1,10 +1,14 @@
-"""The content beside the code: environment files and task families.
+"""The places of content: beside the code, in folders that a user names, and in installed packages.
 
-In an installed wheel it is inside the package (``mab_gym/_bundled``), in a checkout at the top level.
+Environment files and task families are bundled: in an installed wheel inside the package (``mab_gym/_bundled``), in a
+checkout at the top level.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from mab_gym.errors import ContentError
@@ -22,3 +26,13 @@ def bundled_folder(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise ContentError(f"this installation has no folder {name!r}; install the wheel, or run from a whole checkout")
+
+
+def named_places(variable: str) -> Iterator[Path]:
+    """Yields the files and folders that an environment variable names, separated as in PATH."""
+    return (Path(name) for name in os.environ.get(variable, "").split(os.pathsep) if name)
+
+
+def offered_places(group: str) -> Iterator[Path]:
+    """Yields the files and folders that installed packages offer under an entry point group."""
+    return (Path(str(point.load())) for point in entry_points(group=group))

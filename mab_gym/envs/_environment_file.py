@@ -34,16 +34,14 @@ extra = "docker"
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mab_gym._content import bundled_folder
+from mab_gym._content import bundled_folder, named_places, offered_places
 from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend_names, find_kind
 from mab_gym.errors import ContentError, NotInstalledError, UsageError, how_to_install
 from mab_gym.official._locate import OfficialFiles
@@ -243,8 +241,8 @@ def _check_names(overrides: Mapping[str, Any]) -> None:
 def environment_files() -> list[Path]:
     """Returns all environment files: bundled, of installed packages, and in folders of the environment variable."""
     folders = [bundled_folder("envs")]
-    folders.extend(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
-    folders.extend(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
+    folders.extend(offered_places(ENTRY_POINTS))
+    folders.extend(named_places(FOLDERS_VARIABLE))
     return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from mab_gym._content import bundled_folder
+from mab_gym._content import bundled_folder, named_places, offered_places
 from mab_gym._opening import Opened
 from mab_gym.errors import ContentError, UsageError
 from mab_gym.tasking._family import Family, Stamps, load_family, stamps
@@ -124,7 +123,10 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     Raises:
         ContentError: A folder does not exist, or a family is incomplete or wrong.
     """
-    folders = (folder,) if folder is not None else (bundled_folder("tasks"), *_offered(), *_named(), *_REGISTERED)
+    if folder is None:
+        folders = (bundled_folder("tasks"), *_offered(), *named_places(FOLDERS_VARIABLE), *_REGISTERED)
+    else:
+        folders = (folder,)
     state = tuple(found for each in folders for found in _families(each))
     return _LOADED.get(folders, state, lambda: Catalogue(family for each in folders for family in load_folder(each)))
 
@@ -132,8 +134,4 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
 @cache
 def _offered() -> tuple[Path, ...]:
     """The folders that installed packages offer."""
-    return tuple(Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
-
-
-def _named() -> tuple[Path, ...]:
-    return tuple(Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name)
+    return tuple(offered_places(ENTRY_POINTS))

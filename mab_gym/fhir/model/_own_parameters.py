@@ -8,14 +8,13 @@ standard ones do: in searches, sorts, chains, includes and ``metadata``.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
+from mab_gym._content import named_places, offered_places
 from mab_gym.errors import ContentError
 
 VARIABLE: Final = "MAB_GYM_SEARCH_PARAMETERS"
@@ -91,7 +90,7 @@ def own_parameters() -> tuple[OwnParameter, ...]:
         ContentError: A file is not as it should be; the text names the file and what would be right.
     """
     found: dict[tuple[str, str], OwnParameter] = {}
-    for place in (*_named(), *_offered(), *_REGISTERED):
+    for place in (*named_places(VARIABLE), *offered_places(ENTRY_POINTS), *_REGISTERED):
         for file in sorted(place.glob("*.json")) if place.is_dir() else (place,):
             for parameter in _read(file):
                 for base in parameter.bases:
@@ -99,14 +98,6 @@ def own_parameters() -> tuple[OwnParameter, ...]:
                     if first is not parameter:
                         raise ContentError(f"{file}: {first.file} defines {parameter.name} of {base}, too")
     return tuple(dict.fromkeys(found.values()))
-
-
-def _named() -> Iterator[Path]:
-    return (Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name)
-
-
-def _offered() -> Iterator[Path]:
-    return (Path(str(point.load())) for point in entry_points(group=ENTRY_POINTS))
 
 
 def _read(file: Path) -> Iterator[OwnParameter]:
