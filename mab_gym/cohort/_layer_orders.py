@@ -84,7 +84,8 @@ def _pairs(rng: RandomState, profiles: Sequence[Someone]) -> dict[int, str]:
     order = rng.permutation(len(profiles)).tolist()
     need = [place for place in order if indicated("furosemide", profiles[place])][: wanted.count("other_route")]
     rest = [pair for pair in wanted if pair != "other_route"] + ["stopped"] * (wanted.count("other_route") - len(need))
-    others = [place for place in order if place not in set(need)]
+    needing = set(need)
+    others = [place for place in order if place not in needing]
     return assign(["other_route"] * len(need) + rest, need + others)
 
 

@@ -11,7 +11,7 @@ from mab_gym.cohort._current import CODES
 from mab_gym.cohort._data import choices
 from mab_gym.cohort._encounters import EMERGENCY, SETTINGS, Contacts
 from mab_gym.cohort._existence import ANALYTES_SINCE
-from mab_gym.cohort._measurement import ANALYTES, BP, LABORATORY_PANELS, NUMBER, PANELS
+from mab_gym.cohort._measurement import ANALYTES, LABORATORY_PANELS, NUMBER, PANELS
 from mab_gym.cohort._profiles import Block, Profiles
 from mab_gym.cohort._readings import Readings, Rows, lower_earlier
 from mab_gym.cohort._series import draw_values
@@ -31,7 +31,7 @@ _SIZES = np.array([len(panel.codes) for panel in PANELS], dtype=np.int64)
 _RATES = np.array([panel.rates for panel in PANELS])
 _MEMBERS = np.array([NUMBER[code] for panel in PANELS for code in panel.codes], dtype=np.int64)
 _STARTS = np.cumsum(_SIZES) - _SIZES
-_FILLER = next(place for place, panel in enumerate(PANELS) if panel.codes[0] == BP)
+_FILLER = LABORATORY_PANELS
 """The panel that can be charted at any time."""
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import Final
 
-from mab_gym.cohort._locate import CACHE_VARIABLE, Spec, archive_path, cache_folder, named_spec
-from mab_gym.cohort._spec import CANONICAL, TRAIN, VALIDATION, CohortSpec, scaled
+from mab_gym.cohort._locate import CACHE_VARIABLE, NAMED, Spec, archive_path, cache_folder, named_spec
+from mab_gym.cohort._spec import CohortSpec, scaled
 from mab_gym.errors import UsageError
 from mab_gym.fhir.store._archive import check_place
 
 _BYTES_A_PERSON, _MEMORY_A_PERSON, _SECONDS_A_PERSON = 300_000, 620_000, 0.0065
 """Measured with 100 to 10,000 people."""
-_VARIED: Final = (CANONICAL.name, TRAIN.name, VALIDATION.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def varied_spec(cohort: str, patients: int | None = None, seed: int | None = Non
     spec = named_spec(cohort)
     if patients is None and seed is None:
         return spec
-    if cohort not in _VARIED or not isinstance(spec, CohortSpec):
+    if cohort not in NAMED or not isinstance(spec, CohortSpec):
         raise UsageError(f"patients and seed make other cohorts of canonical, train and validation, not of {cohort}")
     return scaled(spec.patients if patients is None else patients, spec, seed)
 

@@ -127,7 +127,7 @@ def _read_link(resource_type: str, name: str) -> tuple[SearchParameter, tuple[st
     return parameter, found, rest
 
 
-def read_has(resource_type: str, name: str, text: str) -> Reverse:
+def read_has(name: str, text: str) -> Reverse:
     """Reads ``_has:Type:reference:parameter``.
 
     Raises:
@@ -144,7 +144,7 @@ def read_has(resource_type: str, name: str, text: str) -> Reverse:
     # the source's parameter has no modifiers
     inner = rest.partition(".")[0]
     if rest.startswith("_has:"):
-        read_has(source, rest, text)
+        read_has(rest, text)
     elif inner not in defined:
         raise FhirError(400, f"HAPI-1209: Unknown parameter name: {source}:{inner}")
     if reference is None:

@@ -35,14 +35,14 @@ def read_conditions(resource_type: str, name: str, text: str, *, behind: bool) -
     """
     stem, colon, modifier = name.partition(":")
     if stem == "_has":
-        return (), [read_has(resource_type, name, text)]
+        return (), [read_has(name, text)]
     if stem == "_filter":
         condition = read_filter(resource_type, text)
         return ([] if condition is None else [condition]), ()
     if stem == "_list":
         if colon or not text.strip():
             raise FhirError(501, "This server answers _list with the ids of lists alone")
-        return (), [read_has(resource_type, "_has:List:item:_id", text)]
+        return (), [read_has("_has:List:item:_id", text)]
     if "." not in name:
         return _read_filter(resource_type, search_parameters(resource_type)[stem], modifier, text, behind=behind), ()
     if not name.endswith(":missing"):

@@ -13,6 +13,7 @@ from mab_gym.fhir.model._definitions import SearchParameter, is_resource_type, v
 from mab_gym.fhir.model._filter import read_token, split_alternatives
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._url import encode
+from mab_gym.fhir.search._matching import LABEL_PARAMETERS
 
 _LISTED = ("contains", "exact", "in", "iterate", "missing", "not-in", "of-type", "recurse", "text")
 _CORE_VALUE_SETS = ("http://hl7.org/fhir/ValueSet/", "http://terminology.hl7.org/ValueSet/")
@@ -56,9 +57,9 @@ def check_modifier(resource_type: str, parameter: SearchParameter, modifier: str
         if is_resource_type(modifier):
             return modifier, text
         raise unknown_type(modifier)
-    if parameter.type == "token" and parameter.name not in ("_tag", "_security"):
+    if parameter.type == "token" and parameter.name not in LABEL_PARAMETERS:
         return _check_token_modifier(resource_type, parameter, modifier, text)
-    if parameter.name in ("_tag", "_security", "_source"):
+    if parameter.name in (*LABEL_PARAMETERS, "_source"):
         return modifier, text
     if (parameter.type, modifier) == ("string", "nickname"):
         raise FhirError(501, f"This server does not answer searches with :{modifier} yet")
@@ -75,7 +76,7 @@ def _check_token_modifier(resource_type: str, parameter: SearchParameter, modifi
             listed = [_codes(part, modifier) for part in split_alternatives(text) if part.strip()]
             return ("not-in" if modifier == "not-in" else ""), ",".join(codes for codes in listed if codes)
         case "above" | "below":
-            return "", _of_flat_system(resource_type, parameter, modifier, text)
+            return "", _of_flat_system(resource_type, parameter, text)
     return (modifier if modifier in _MEANT["token"] else ""), text
 
 
@@ -100,7 +101,7 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _of_flat_system(resource_type: str, parameter: SearchParameter, modifier: str, text: str) -> str:
+def _of_flat_system(resource_type: str, parameter: SearchParameter, text: str) -> str:
     """Returns a value with the systems of bound codes: FHIR's own code systems are flat, no code is below another.
 
     Raises:

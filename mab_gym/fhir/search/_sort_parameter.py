@@ -45,7 +45,7 @@ def read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> l
         if name not in defined:
             raise _unknown_sort(resource_type, name)
         if chain:
-            raise _refused_chain(resource_type, defined[name], chain, target)
+            raise _refused_chain(defined[name], chain, target)
         if defined[name].type == "special":
             raise FhirError(
                 400,
@@ -74,7 +74,7 @@ def _unknown_sort(resource_type: str, name: str, code: str = "1194") -> FhirErro
     return FhirError(400, refusal[:LONGEST_REFUSAL])
 
 
-def _refused_chain(resource_type: str, parameter: SearchParameter, chain: str, target: str) -> FhirError:
+def _refused_chain(parameter: SearchParameter, chain: str, target: str) -> FhirError:
     """Returns the refusal of a sort through a reference; HAPI sorts only where it leads to one type."""
     name = parameter.name
     if parameter.type != "reference":
