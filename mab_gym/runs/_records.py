@@ -54,6 +54,7 @@ class EpisodeRecord:
         agent_error: The failure of the agent's endpoint or code, because of which the episode does not count; else
             None.
         context_limit: The model's message when the episode became longer than its context; else None.
+        cause: The reason for which the message that ended the episode holds no action, as in ``refused``; else None.
         actions: The agent's actions, as the environment received them.
         messages: The conversation, ``role`` and ``content`` as in a chat. A reply of the record system has its HTTP
             ``status`` (0 if nothing was sent), and its body as ``fhir`` if the text does not hold the whole body.
@@ -83,6 +84,7 @@ class EpisodeRecord:
     repeat: int = 0
     agent_error: str | None = None
     context_limit: str | None = None
+    cause: str | None = None
     actions: Sequence[str] = ()
     messages: Sequence[Mapping[str, Any]] = ()
     calls: Sequence[Mapping[str, Any]] = ()
