@@ -18,6 +18,7 @@ __all__ = [
     "Finish",
     "Get",
     "Invalid",
+    "NoAction",
     "OutOfContext",
     "Post",
     "RefusedTargetError",
@@ -77,6 +78,35 @@ class OutOfContext:
     """
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAction:
+    """In an action's place: the agent's message holds no action. It counts as one.
+
+    Attributes:
+        why: The reason, in words.
+        ends: True if the episode ends here, as by any text that is not an action; False if the agent is told, and goes
+            on: a tool call that cannot be carried out.
+    """
+
+    why: str
+    ends: bool = True
+
+    def __str__(self) -> str:
+        """Returns the text that stands for it in records, which `no_action_from` reads back."""
+        return f"{_ENDED if self.ends else _TOLD}{self.why}]"
+
+
+_ENDED, _TOLD = "[no action, ended: ", "[no action, told: "
+
+
+def no_action_from(text: str) -> NoAction | None:
+    """Reads a `NoAction` from its text in a record; None if the text is another one."""
+    for mark, ends in ((_ENDED, True), (_TOLD, False)):
+        if text.startswith(mark) and text.endswith("]"):
+            return NoAction(text[len(mark) : -1], ends)
+    return None
 
 
 class RefusedTargetError(ValueError):

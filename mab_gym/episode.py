@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypedDict
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Response
@@ -126,7 +126,7 @@ class Ruleset(Protocol):
         """
         ...
 
-    def answer(self, text: str) -> Exchange | End:
+    def answer(self, text: str | NoAction) -> Exchange | End:
         """Answers an agent's message; nothing that it holds raises.
 
         Raises:
@@ -258,16 +258,17 @@ class Episode:
         text = self.rules.begin(begun, self.session, staging.words, self.max_steps)
         return Observation(text=text, fhir="", status=0), self._info(begun, 0, self.rules.told(begun))
 
-    def step(self, action: str | OutOfContext) -> Step:
+    def step(self, action: str | NoAction | OutOfContext) -> Step:
         """Takes one action. Any text is one; nothing an agent writes raises.
 
         Args:
-            action: The agent's message; or `OutOfContext`, which ends the episode, unsolved, and counts as no action.
+            action: The agent's message; `NoAction` for a message that holds none, which counts as an action; or
+                `OutOfContext`, which ends the episode, unsolved, and does not count.
 
         Raises:
             UsageError: There is no episode under way, or the action is no text.
         """
-        if not isinstance(action, str | OutOfContext):
+        if not isinstance(action, str | NoAction | OutOfContext):
             raise UsageError(f"an action is a text, not {action!r}")
         begun = self._under_way()
         try:

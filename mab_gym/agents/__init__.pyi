@@ -4,6 +4,9 @@ from ._agent import Agent as Agent
 from ._agent import AsyncAgent as AsyncAgent
 from ._agent import Insider as Insider
 from ._chat_model import ChatModel as ChatModel
+from ._reading import Reading as Reading
+from ._reading import read_call as read_call
+from ._reading import read_message as read_message
 from ._reference import BlindConstant as BlindConstant
 from ._reference import InstantFinish as InstantFinish
 from ._reference import Oracle as Oracle

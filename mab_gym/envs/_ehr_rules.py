@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mab_gym.actions import MAX_BODY_CHARS, Finish, Get, Invalid, Post, RefusedTargetError, parse_action, resolve
+from mab_gym.actions import (
+    MAX_BODY_CHARS,
+    Finish,
+    Get,
+    Invalid,
+    NoAction,
+    Post,
+    RefusedTargetError,
+    parse_action,
+    resolve,
+)
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import InfrastructureError, UsageError, as_infrastructure
@@ -66,8 +76,12 @@ class EhrRules:
             base_url=self._backend.base_url, max_steps=max_steps, context=context, question=question
         )
 
-    def answer(self, text: str) -> Exchange | End:
+    def answer(self, text: str | NoAction) -> Exchange | End:
         """Executes a GET or POST; FINISH and what is no action end the episode."""
+        if isinstance(text, NoAction):
+            if text.ends:
+                return End(Code.INVALID_ACTION, f"The message was no action: {text.why}.")
+            return Exchange(self._wording.refused.format(reason=text.why))
         match parse_action(text):
             case Get(url):
                 return self._exchange("GET", url, "")

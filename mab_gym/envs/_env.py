@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.envs._environment_file import Environment, read_environment
 from mab_gym.envs._random_actions import plausible_action
 from mab_gym.envs._scenario import Scenario, open_scenario
@@ -141,12 +141,12 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         self._transcript = [observation["text"]]
         return as_sampled(observation), info
 
-    def step(self, action: str | OutOfContext) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: str | NoAction | OutOfContext) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Takes one action.
 
         Args:
-            action: The agent's message; or `mab_gym.OutOfContext`, which ends the episode because the agent cannot read
-                any more of it.
+            action: The agent's message; `mab_gym.actions.NoAction` for a message that holds none; or
+                `mab_gym.OutOfContext`, which ends the episode because the agent cannot read any more of it.
 
         Raises:
             gymnasium.error.ResetNeeded: There is no episode under way.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.backends import Backend
 from mab_gym.envs._env import (
     MedicalRecordEnv,
@@ -50,10 +50,11 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
     autoreset modes, at a fraction of the memory. Rewards, episode end and info are those of `MedicalRecordEnv`.
 
     ## Action Space
-    ``AnyTexts(num_envs)``: a list, tuple or array of ``num_envs`` texts. Two other values may stand in a text's place:
+    ``AnyTexts(num_envs)``: a list, tuple or array of ``num_envs`` texts. Three other values may stand for a text:
 
     - None, with autoreset ``DISABLED``, leaves an episode alone: its observation stays, its reward is 0, and it has no
       info. An episode that has ended takes nothing else until it is reset.
+    - `NoAction` stands for a message that holds no action.
     - `OutOfContext` ends an episode whose agent cannot read any more of it.
 
     A wrong batch is refused before anything happens.
@@ -229,7 +230,7 @@ class MedicalRecordVectorEnv(VectorEnv[dict[str, Any], Sequence[Action], npt.NDA
     def _choose(self, streams: Streams, place: int, options: Mapping[str, Any]) -> _Plan:
         return streams.draw(place, lambda random: choose_case(self.scenario.tasks, random, options))
 
-    def _play(self, place: int, action: str | OutOfContext) -> _Told:
+    def _play(self, place: int, action: str | NoAction | OutOfContext) -> _Told:
         if self._terminated[place] or self._truncated[place]:  # with NEXT_STEP, where the action is ignored
             self._terminated[place] = self._truncated[place] = False
             return self._begin_by_chance(place)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.envs._env import check_seed
 from mab_gym.envs._spaces import is_sequence
 from mab_gym.errors import UsageError
@@ -21,7 +21,7 @@ _AS_THEY_ARE = ("final_obs",)
 """Keys whose values stay whole."""
 
 
-Action = str | OutOfContext | None
+Action = str | NoAction | OutOfContext | None
 
 
 def moves(
@@ -45,7 +45,7 @@ def moves(
     places: list[int] = []
     chosen: list[Any] = []
     for place, action in enumerate(actions):
-        if isinstance(action, str | OutOfContext) or (ignored and ended[place]):
+        if isinstance(action, str | NoAction | OutOfContext) or (ignored and ended[place]):
             places.append(place)
             chosen.append(action)
         elif action is not None or mode is not AutoresetMode.DISABLED:

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import gymnasium
 
+from mab_gym.agents import Reading
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
 from mab_gym.runs._driver import Do, Policy, at_once, drive, unwrapped
@@ -39,9 +40,9 @@ class AsyncSession:
         """Begins an episode and returns the first ``info``."""
         return await self._do(partial(self.session.begin, seed, options))  # type: ignore[no-any-return]
 
-    async def act(self, text: str) -> Step:
+    async def act(self, action: str | Reading) -> Step:
         """Takes one action; raises `InfrastructureError` if the record system has failed."""
-        return await self._do(partial(self.session.act, text))  # type: ignore[no-any-return]
+        return await self._do(partial(self.session.act, action))  # type: ignore[no-any-return]
 
     async def play(self, agent: Policy) -> None:
         """Plays an episode that has begun to its end, by `mab_gym.runs.drive`."""

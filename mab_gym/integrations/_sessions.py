@@ -7,7 +7,8 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
+from mab_gym.agents import Reading
 from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._make import make
 from mab_gym.episode import Step
@@ -47,13 +48,13 @@ class Session(Driver):
         self.result = None
         return super().begin(seed, options)
 
-    def act(self, action: str | OutOfContext, said: str | None = None) -> Step:
+    def act(self, action: str | NoAction | Reading | OutOfContext) -> Step:
         """Takes one action.
 
         Raises:
             InfrastructureError: The record system has failed; the episode does not count.
         """
-        step = super().act(action, said)
+        step = super().act(action)
         if self.over:
             fault = step.info.get("infrastructure_error")
             if fault is not None:

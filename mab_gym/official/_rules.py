@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mab_gym.actions import NoAction
 from mab_gym.backends import RecordSession
 from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import UsageError
@@ -61,10 +62,10 @@ class OfficialRules:
         self.conversation = Conversation(session, text, self._base_url, max_steps)
         return text
 
-    def answer(self, text: str) -> Exchange | End:
+    def answer(self, text: str | NoAction) -> Exchange | End:
         """Takes a turn. The turn that reaches the limit is answered, though nobody reads that any more."""
         said = self.conversation
-        said.step(text)
+        said.step(str(text))
         if said.status in (Status.COMPLETED, Status.AGENT_INVALID_ACTION):
             return End(None if said.status is Status.COMPLETED else Code.INVALID_ACTION, said.result or "")
         response = said.response

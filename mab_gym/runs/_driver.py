@@ -16,8 +16,9 @@ from typing import Any, Protocol, TypeVar
 
 import gymnasium
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.agents._agent import reply_message
+from mab_gym.agents._reading import LENIENT, Reading, read_message
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.episode import Step
 from mab_gym.errors import ContextLimitError, InfrastructureError, UsageError
@@ -33,8 +34,8 @@ Do = Callable[[Callable[[], Any]], Awaitable[Any]]
 class Policy(Protocol):
     """Anything that chooses the next action, synchronous or asynchronous: an agent, for example."""
 
-    def act(self, observation: Mapping[str, Any], /) -> str | Awaitable[str]:
-        """Returns the next action for the latest observation."""
+    def act(self, observation: Mapping[str, Any], /) -> str | Reading | Awaitable[str | Reading]:
+        """Returns the next action for the latest observation, as text or as a message that was read."""
         ...
 
 
@@ -54,6 +55,7 @@ class Driver:
         terminated: True if the episode terminated, in Gymnasium's sense.
         truncated: True if the episode was truncated, in Gymnasium's sense.
         context_limit: The model's message when the episode became longer than its context; None otherwise.
+        cause: The reason for which the message that ended the episode holds no action; None otherwise.
         fault: The failure of the agent's endpoint or code, because of which the episode does not count; None otherwise.
     """
 
@@ -69,6 +71,7 @@ class Driver:
         self.reward = 0.0
         self.terminated = self.truncated = False
         self.context_limit: str | None = None
+        self.cause: str | None = None
         self.fault: str | None = None
         self.unread: Mapping[str, Any] | None = None
 
@@ -110,30 +113,50 @@ class Driver:
         self.messages.append({"role": "user", "content": self.observation["text"]})
         return self.info
 
-    def act(self, action: str | OutOfContext, said: str | None = None) -> Step:
+    def hear(self, message: str | Mapping[str, Any], rule: str = LENIENT, finish_reason: str | None = None) -> Step:
+        """Reads a model's message by `mab_gym.agents.read_message`, and takes its action.
+
+        Args:
+            message: The text, or an assistant message in the form of chat completions.
+            rule: ``strict`` or ``lenient``.
+            finish_reason: The reason for which the model stopped, as its endpoint says it.
+
+        Raises:
+            UsageError: No episode is under way, or there is no such rule.
+        """
+        return self.act(read_message(message, rule, finish_reason))
+
+    def act(self, action: str | NoAction | Reading | OutOfContext) -> Step:
         """Takes one action; `OutOfContext` ends an episode that is longer than the agent's context.
 
         Args:
-            action: The action.
-            said: The agent's whole message, if the action is only a part of it.
+            action: The action, or a message as it was read.
 
         Raises:
             UsageError: No episode is under way.
         """
         self.unread = None
-        observation, reward, terminated, truncated, info = self.env.step(action)  # type: ignore[arg-type]
-        step = Step(observation, float(reward), terminated, truncated, info)
         if isinstance(action, OutOfContext):
+            step = self._step(action)
             self.context_limit = action.why
         else:
-            self.actions.append(action)
-            self.observation = self.unread = observation
-            self.messages.append({"role": "assistant", "content": action if said is None else said})
-            if observation["text"]:  # the last action may have no reply
-                self.messages.append(reply_message("user", observation))
+            reading = action if isinstance(action, Reading) else Reading(action, str(action))
+            step = self._step(reading.action, reading.note)
+            self.actions.append(str(reading.action))
+            self.observation = self.unread = step.observation
+            self.messages.append(reading.message)
+            if step.observation["text"]:  # the last action may have no reply
+                self.messages.append(reply_message("user", step.observation))
+            self.cause = reading.cause if step.terminated else None
         self.terminated, self.truncated, self.info = step.terminated, step.truncated, step.info
         self.reward += step.reward
         return step
+
+    def _step(self, action: str | NoAction | OutOfContext, note: str = "") -> Step:
+        observation, reward, terminated, truncated, info = self.env.step(action)  # type: ignore[arg-type]
+        if note and observation["text"]:
+            observation = {**observation, "text": f"{note}\n\n{observation['text']}"}
+        return Step(observation, float(reward), terminated, truncated, info)
 
     def break_off(self, fault: str) -> None:
         """Ends an episode that does not count, because the agent's endpoint or code has failed.
@@ -191,6 +214,7 @@ class Driver:
             truncated=self.truncated,
             agent_error=self.fault,
             context_limit=self.context_limit,
+            cause=self.cause,
             actions=self.actions,
             **told,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import OutOfContext, no_action_from
 from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._make import make
 from mab_gym.episode import check_counts
@@ -129,7 +129,7 @@ def regrade_records(
             continue
         driver.begin(record.seed, {**options, "case": None if drawn else record.case})
         for action in record.actions:
-            driver.act(action)
+            driver.act(no_action_from(action) or action)
             if driver.over:
                 break
         if not driver.over:

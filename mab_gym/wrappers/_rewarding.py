@@ -7,7 +7,7 @@ from typing import Any, SupportsFloat
 
 import gymnasium
 
-from mab_gym.actions import OutOfContext
+from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._spaces import AnyText
 from mab_gym.episode import Step
@@ -19,7 +19,9 @@ TextEnv = gymnasium.Env[dict[str, Any], str]
 class Rewarding(gymnasium.Wrapper[dict[str, Any], str, dict[str, Any], str]):
     """Changes the reward of each step, and of an end without an action (a full context)."""
 
-    def step(self, action: str | OutOfContext) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: str | NoAction | OutOfContext
+    ) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """Takes one action; `mab_gym.OutOfContext` ends the episode."""
         observation, reward, terminated, truncated, info = self.env.step(action)  # type: ignore[arg-type]
         text = action if isinstance(action, str) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mab_gym.actions import OutOfContext
+from mab_gym.agents._reading import LENIENT, check_rule
 from mab_gym.integrations.trl._prompts import TextEnv
 from mab_gym.integrations.trl._tokens import ChatTokens
 from mab_gym.runs._driver import Driver
@@ -96,7 +97,7 @@ class Player:
         budget: The greatest number of tokens of an episode after its opening, with those of the replies.
         turn: The greatest number of tokens of one turn.
         context: The greatest number of tokens of an episode with its opening; None for no limit.
-        thoughts_end: The text that ends the model's reasoning in a turn, as in ``</think>``; the action comes after it.
+        reading: The rule by which messages are read: ``lenient`` or ``strict``; see `mab_gym.agents.read_message`.
     """
 
     def __init__(
@@ -108,13 +109,13 @@ class Player:
         budget: int,
         turn: int | None = None,
         context: int | None = None,
-        thoughts_end: str | None = None,
+        reading: str = LENIENT,
     ) -> None:
         self._make = make
         self._tokens = tokens
         self._sample = sample
         self._budget, self._turn, self._context = budget, turn or budget, context
-        self._thoughts_end = thoughts_end
+        self._reading = check_rule(reading)
         self._spare: list[TextEnv] = []
 
     def play(self, starts: Sequence[Start]) -> list[Track]:
@@ -148,8 +149,7 @@ class Player:
             track.messages.append({"role": "assistant", "content": text})
             track.act(OutOfContext("its tokens were used up in the middle of a message"))
             return
-        action = text if self._thoughts_end is None else text.rpartition(self._thoughts_end)[2]
-        observation = track.act(action, said=text).observation
+        observation = track.hear(text, self._reading, None if whole else "length").observation
         if track.over:
             return
         reply = self._tokens.reply(observation["text"], turn)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from trl.models import unwrap_model_for_generation
 
+from mab_gym.agents._reading import LENIENT
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
 from mab_gym.integrations.trl._playing import Player, Sample, Sampled, Start
@@ -32,7 +33,7 @@ class Rollouts:
         turn: The greatest number of tokens of one message; the trainer's ``max_completion_length`` is the limit for
             all messages and replies together.
         curriculum: The curriculum, which learns how each episode ended.
-        thoughts_end: The text that ends the model's reasoning in a turn, as in ``</think>``; the action comes after it.
+        reading: The rule by which messages are read: ``lenient`` or ``strict``; see `mab_gym.agents.read_message`.
         overrides: Fields of the environment file to change, such as ``reward="partial"`` or ``max_obs_chars=4000``.
     """
 
@@ -42,11 +43,11 @@ class Rollouts:
         *,
         turn: int | None = None,
         curriculum: CaseSampler | None = None,
-        thoughts_end: str | None = None,
+        reading: str = LENIENT,
         **overrides: Any,
     ) -> None:
         self._make = partial(make_env, env, **overrides)
-        self._turn, self._curriculum, self._thoughts_end = turn, curriculum, thoughts_end
+        self._turn, self._curriculum, self._reading = turn, curriculum, reading
         self._players: tuple[Any, Player] | None = None
 
     def __call__(self, prompts: Sequence[Sequence[Message]], trainer: Any) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Rollouts:
                 budget=trainer.max_completion_length,
                 turn=self._turn,
                 context=_context(trainer),
-                thoughts_end=self._thoughts_end,
+                reading=self._reading,
             )
             self._players = (trainer, player)
         return self._players[1]

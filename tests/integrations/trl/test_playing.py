@@ -70,7 +70,7 @@ def test_thoughts_are_no_part_of_an_action(golds: Mapping[str, EpisodeRecord], t
     record = golds["patient_age/01"]
     thought = [f"<think>Let me see.</think>\n\n{action}" for action in record.actions]
     start = [Start(0, {"case": record.case})]
-    (track,) = scripted_player(tokenizer, [thought], thoughts_end="</think>").play(start)
+    (track,) = scripted_player(tokenizer, [thought]).play(start)
     assert track.reward == 1.0
     (track,) = scripted_player(tokenizer, [thought]).play(start)
     assert track.reward == 0.0
