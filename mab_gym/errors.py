@@ -7,6 +7,7 @@ import logging
 __all__ = [
     "AgentError",
     "AgentLostError",
+    "AgentSettingsError",
     "ArchiveError",
     "ContentError",
     "ContextLimitError",
@@ -31,6 +32,14 @@ class AgentError(MabGymError):
 
 class AgentLostError(AgentError):
     """The agent failed in a way in which every further episode would fail too: a dead endpoint, a wrong key."""
+
+
+class UsageError(MabGymError, ValueError):
+    """A caller's argument is of the wrong type or names what does not exist."""
+
+
+class AgentSettingsError(AgentLostError, UsageError):
+    """The model's endpoint refuses a setting of the user's, such as ``max_tokens``; nothing but another one helps."""
 
 
 class ContextLimitError(MabGymError):
@@ -59,10 +68,6 @@ class RecordsError(MabGymError):
 
 class StorageError(MabGymError):
     """Writing to disk failed, as when it is full; everything written before is kept."""
-
-
-class UsageError(MabGymError, ValueError):
-    """A caller's argument is of the wrong type or names what does not exist."""
 
 
 def how_to_install(extra: str) -> str:

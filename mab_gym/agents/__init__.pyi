@@ -3,6 +3,7 @@ from ._agent import Accountable as Accountable
 from ._agent import Agent as Agent
 from ._agent import AsyncAgent as AsyncAgent
 from ._agent import Insider as Insider
+from ._chat_function import ChatFunction as ChatFunction
 from ._chat_model import ChatModel as ChatModel
 from ._reading import Reading as Reading
 from ._reading import read_call as read_call

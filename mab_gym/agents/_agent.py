@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from mab_gym.agents._reading import Reading
 from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking.case import Case
 
@@ -29,8 +30,8 @@ class Agent(Protocol):
         """
         ...
 
-    def act(self, observation: Mapping[str, Any]) -> str:
-        """Returns the next action for the latest observation.
+    def act(self, observation: Mapping[str, Any]) -> str | Reading:
+        """Returns the next action for the latest observation, as text or as a message that was read.
 
         Raises:
             AgentError: The agent's endpoint or code has failed; the episode does not count.
@@ -46,7 +47,7 @@ class AsyncAgent(Protocol):
         """Begins an episode."""
         ...
 
-    async def act(self, observation: Mapping[str, Any]) -> str:
+    async def act(self, observation: Mapping[str, Any]) -> str | Reading:
         """Returns the next action for the latest observation."""
         ...
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mab_gym.agents._agent import Agent
-from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT, ChatEndpoint
-from mab_gym.agents._model import FORMS, TextModel, ToolModel
+from mab_gym.agents._endpoint import APIS, ATTEMPTS, PAUSE, TIMEOUT, ChatEndpoint
+from mab_gym.agents._model import FORMS, AsyncChatAgent, ChatAgent, check_form
+from mab_gym.agents._reading import LENIENT, STRICT, check_rule
 from mab_gym.errors import UsageError
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -29,8 +29,13 @@ class ChatModel:
         settings: Further fields of each request, as in ``{"max_tokens": 2000, "temperature": 0.0}``.
         attempts: The greatest number of tries of one request.
         pause: Seconds before the second try; doubled before each further one.
-        timeout: Seconds without data from the endpoint after which a try fails.
+        timeout: Seconds after which a try fails whose answer is not whole.
         send_seed: True to send the episode's seed in each request; not every endpoint accepts it.
+        reading: The rule by which messages are read, ``strict`` or ``lenient`` (see `mab_gym.agents.read_message`);
+            None for ``strict`` under the official protocol, which has no other, and ``lenient`` elsewhere.
+        api: The form of the requests: ``chat``, ``stream`` (chat completions in pieces), ``responses``,
+            ``responses-stream``, or ``auto``: ``chat``, until the endpoint asks for another one.
+        api_key: The API key itself, in place of its variable. It is written nowhere.
     """
 
     model: str
@@ -42,15 +47,19 @@ class ChatModel:
     pause: float = PAUSE
     timeout: float = TIMEOUT
     send_seed: bool = False
+    reading: str | None = None
+    api: str = APIS[0]
+    api_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Checks the form and the settings.
+        """Checks the form, the rule and the settings.
 
         Raises:
             UsageError: One of them is wrong.
         """
-        if self.form not in FORMS:
-            raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {self.form!r}")
+        check_form(self.form)
+        if self.reading is not None:
+            check_rule(self.reading)
         if not isinstance(self.settings, Mapping) or self.settings.keys() & _NOT_FOR_CALLERS:
             raise UsageError(
                 'settings are a JSON object of further fields, as in {"max_tokens": 2000}; model, messages, tools, '
@@ -59,8 +68,8 @@ class ChatModel:
 
     @property
     def key(self) -> str | None:
-        """The API key, from its environment variable; None if that is not set."""
-        return os.environ.get(self.key_env, "").strip() or None
+        """The API key, given or from its environment variable; None if there is none."""
+        return self.api_key or os.environ.get(self.key_env, "").strip() or None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -69,22 +78,47 @@ class ChatModel:
             "model": self.model,
             "base_url": self.base_url,
             "form": self.form,
+            "reading": self.reading,
+            "api": self.api,
             "settings": dict(self.settings),
             "seed_sent": self.send_seed,
         }
 
-    def agents(self, halt: threading.Event) -> Callable[[], Agent]:
+    def for_protocol(self, official: bool) -> ChatModel:
+        """Returns the model with the rule by which its messages are read in an environment.
+
+        Args:
+            official: True if the environment follows the official protocol.
+
+        Raises:
+            UsageError: The official protocol is to be read by another rule than its own.
+        """
+        return replace(self, reading=rule_for(self.reading, official))
+
+    def agents(self, halt: threading.Event, asynchronous: bool = False) -> Callable[[], Any]:
         """Returns a function that makes agents; they share one endpoint.
 
         Args:
             halt: Set when the run ends, so that no agent waits for the model any more.
+            asynchronous: True for agents whose methods are coroutine functions.
         """
         endpoint = ChatEndpoint(
-            self.base_url, self.model, self.key, self.settings, self.attempts, self.pause, self.timeout, halt
+            self.base_url, self.model, self.key, self.settings, self.attempts, self.pause, self.timeout, halt, self.api
         )
-        made: type[TextModel | ToolModel] = TextModel if self.form == FORMS[0] else ToolModel
+        made = AsyncChatAgent if asynchronous else ChatAgent
+        return lambda: made(endpoint, self.form, self.reading or LENIENT, self.send_seed)
 
-        def make() -> Agent:
-            return made(endpoint, self.send_seed)
 
-        return make
+def rule_for(reading: str | None, official: bool) -> str:
+    """Returns the rule by which messages are read: ``strict`` under the official protocol, else ``lenient``.
+
+    Args:
+        reading: The rule that the user wants; None for the usual one.
+        official: True if the environment follows the official protocol.
+
+    Raises:
+        UsageError: There is no such rule, or the official protocol is to be read by another rule than its own.
+    """
+    if official and reading == LENIENT:
+        raise UsageError("the official protocol reads messages by the rule strict; leave the reading out")
+    return check_rule(reading or (STRICT if official else LENIENT))

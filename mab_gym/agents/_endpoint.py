@@ -1,5 +1,9 @@
 """A chat model behind an OpenAI-compatible endpoint: one request, one answer, and every way in which it can fail.
 
+The client is OpenAI's own SDK, which speaks to every endpoint of this kind, by chat completions with and without
+streaming and by Responses. litellm would also translate other protocols, and hides the endpoint's own message and words
+behind its own; both are kept here.
+
 Passing failures (429, 5xx, timeouts, cut connections, broken answers) are retried with growing pauses, or with the
 pause that the endpoint asks for. Lasting failures raise the errors that `ChatEndpoint.ask` lists. The API key is sent
 to this endpoint and left out of every text.
@@ -7,69 +11,65 @@ to this endpoint and left out of every text.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import re
+import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
+from mab_gym.agents._answers import Answer, chat_answer, responses_answer, responses_request
+from mab_gym.agents._refusals import (
+    says_responses_only,
+    says_stream_only,
+    says_too_long,
+    says_wrong_setting,
+    words_in,
+)
 from mab_gym.client._retry_after import retry_after
-from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, NotInstalledError, UsageError, how_to_install
+from mab_gym.errors import (
+    AgentError,
+    AgentLostError,
+    AgentSettingsError,
+    ContextLimitError,
+    NotInstalledError,
+    UsageError,
+    how_to_install,
+)
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 ATTEMPTS = 6
 """The greatest number of tries of one request."""
 PAUSE = 1.0
 """Seconds before the second try; doubled before each further one, plus a random part."""
 TIMEOUT = 120.0
-"""Seconds without data from the endpoint after which a try fails."""
+"""Seconds after which a try fails whose answer is not whole."""
+APIS = ("auto", "chat", "stream", "responses", "responses-stream")
+"""The forms of a request; ``auto`` begins with ``chat`` and takes another one if the endpoint asks for it."""
 LONGEST_PAUSE = 60.0
 """Seconds; the pause is longer only if the endpoint asks for it."""
 LONGEST_WISH = 600.0
 """Seconds; a request whose endpoint asks for a longer pause fails instead."""
 _SHOWN_CHARS = 300
+_PATHS = {"chat": "/chat/completions", "stream": "/chat/completions"}
 
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|(maximum|available|model'?s?) context (length|size|window)|context window"
-    r"|prompt is too long|input is too long|reduce the length of (the|your) (messages|prompt|input)"
-    r"|input token count .{0,40}exceeds|`inputs` tokens",
-    re.IGNORECASE,
-)
-"""The words by which OpenAI, vLLM, llama.cpp, Anthropic, Mistral, Groq, Gemini and TGI say that a chat is too long."""
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 _NOTHING_WILL_HELP = {
     401: "refuses the key",
     402: "asks for payment first",
     403: "refuses the key",
     404: "knows no such address or model",
-    405: "is not a chat-completions endpoint",
+    405: "does not take such requests",
 }
 _SHORTEST_SECRET = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer of a model.
-
-    Attributes:
-        message: The message as the endpoint sent it.
-        tokens_in: The tokens that the model read; None if the endpoint does not say.
-        tokens_out: The tokens that the model wrote; None if the endpoint does not say.
-    """
-
-    message: Mapping[str, Any]
-    tokens_in: int | None
-    tokens_out: int | None
-
-    @property
-    def text(self) -> str:
-        """The text of the message, unchanged; empty if there is none."""
-        content = self.message.get("content")
-        if isinstance(content, list):  # some endpoints send their text in parts
-            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-        return content if isinstance(content, str) else ""
+_T = TypeVar("_T")
 
 
 class _PassingError(Exception):
@@ -86,9 +86,13 @@ class _PassingError(Exception):
         self.dead = dead
 
 
+class _OtherApiError(Exception):
+    """The endpoint wants its requests in another form, which is taken from now on."""
+
+
 @dataclass(slots=True, weakref_slot=True)
 class ChatEndpoint:
-    """An OpenAI-compatible chat-completions endpoint; any number of threads may use it at once.
+    """An OpenAI-compatible endpoint; any number of threads and event loops may use it at once.
 
     Attributes:
         base_url: The base URL, as in ``https://api.openai.com/v1``.
@@ -97,12 +101,13 @@ class ChatEndpoint:
         settings: Further fields of each request, as in ``{"temperature": 0.0}``.
         attempts: The greatest number of tries of one request.
         pause: Seconds before the second try.
-        timeout: Seconds without data after which a try fails.
+        timeout: Seconds after which a try fails whose answer is not whole.
         halt: Set when answers are not wanted any more: pauses end at once, and nothing is retried.
+        api: The form of the requests, one of `APIS`.
 
     Raises:
         NotInstalledError: The extra ``llm`` is missing.
-        UsageError: The URL is invalid or holds a password, or the key cannot be sent.
+        UsageError: The URL is invalid or holds a password, the key cannot be sent, or there is no such form.
     """
 
     base_url: str
@@ -113,39 +118,56 @@ class ChatEndpoint:
     pause: float = PAUSE
     timeout: float = TIMEOUT
     halt: threading.Event = field(default_factory=threading.Event)
-    _client: Any = field(init=False, repr=False)
-    _url: str = field(init=False)
+    api: str = APIS[0]
+    _client: AsyncOpenAI = field(init=False, repr=False)
+    _options: Any = field(init=False, repr=False)
     _closing: Any = field(init=False, repr=False)
+    _form: str = field(init=False)
 
     def __post_init__(self) -> None:
         try:
-            import httpx  # noqa: PLC0415  (optional)
+            import openai  # noqa: PLC0415  (optional)
             import tenacity  # noqa: F401, PLC0415  (optional)
         except ImportError as error:
             raise NotInstalledError(
                 f"a model over HTTP needs what is missing here ({error.name}): {how_to_install('llm')}"
             ) from None
-        self._url = _completions(httpx, self.base_url)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.api not in APIS:
+            raise UsageError(f"an endpoint's api is {', '.join(APIS)}, not {self.api!r}")
+        self._form = "chat" if self.api == "auto" else self.api
         if self.key is not None:
             self.key = self.key.strip()
             if not self.key.isascii() or not self.key.isprintable():
                 raise UsageError("the key holds characters that cannot be sent (it is one line of plain letters)")
-            headers["Authorization"] = f"Bearer {self.key}"
-        # No limit on connections, so that each thread has one.
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(self.timeout, connect=min(10.0, self.timeout)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-            headers=headers,
+        # Tries and their pauses are counted here, so that each is recorded and `halt` ends them.
+        self._client = openai.AsyncOpenAI(
+            base_url=_checked(self.base_url),
+            api_key=self.key or "none",
+            organization="",
+            project="",
+            max_retries=0,
+            timeout=self.timeout,
+            http_client=openai.DefaultAioHttpClient(timeout=None, follow_redirects=False),
         )
+        self._options = {} if self.key else {"headers": {"Authorization": openai.Omit()}}
         # Closed when the endpoint is no longer referenced, at the latest when the process ends.
-        self._closing = weakref.finalize(self, self._client.close)
+        self._closing = weakref.finalize(self, _close, self._client, os.getpid())
 
     def close(self) -> None:
         """Closes the connections."""
         self._closing()
 
-    def ask(
+    def ask_now(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        calls: list[dict[str, Any]],
+        further: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Sends a chat and waits for the model's answer; the synchronous form of `ask`."""
+        answer: Answer = _in_loop(self._ask(messages, calls, further)).result()
+        return answer
+
+    async def ask(
         self,
         messages: Sequence[Mapping[str, Any]],
         calls: list[dict[str, Any]],
@@ -154,21 +176,25 @@ class ChatEndpoint:
         """Sends a chat and returns the model's answer.
 
         Args:
-            messages: The chat so far.
+            messages: The chat so far, in the form of chat completions.
             calls: A list that gets an entry for each try: its HTTP ``status`` (0 if there was no answer), ``seconds``,
                 and the ``message`` with further fields of the answer, or the ``error``.
             further: Further fields of this request.
 
         Raises:
             ContextLimitError: The chat is longer than the model's context.
+            AgentSettingsError: The endpoint refuses a setting.
             AgentLostError: The endpoint cannot be reached, refuses the key, or knows no such model.
             AgentError: No try succeeded, or the endpoint refuses this request.
         """
+        return await asyncio.wrap_future(_in_loop(self._ask(messages, calls, further)))
+
+    async def _ask(
+        self, messages: Sequence[Mapping[str, Any]], calls: list[dict[str, Any]], further: Mapping[str, Any] | None
+    ) -> Answer:
         import tenacity  # noqa: PLC0415  (optional)
 
         body = {"model": self.model, "messages": list(messages), **self.settings, **(further or {})}
-        # ASCII, because a model may have written lone surrogates, which UTF-8 cannot encode.
-        content = json.dumps(body).encode("ascii")
         growing = tenacity.wait_exponential(multiplier=self.pause, max=LONGEST_PAUSE) + tenacity.wait_random(
             0, self.pause
         )
@@ -178,57 +204,135 @@ class ChatEndpoint:
             wish = failed.pause if isinstance(failed, _PassingError) else None
             return max(float(growing(state)), wish or 0.0)
 
-        tries = tenacity.Retrying(
+        tries = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_PassingError),
             stop=tenacity.stop_after_attempt(self.attempts) | tenacity.stop_when_event_set(self.halt),
             wait=wait,
-            sleep=tenacity.sleep_using_event(self.halt),
+            sleep=self._sleep,
             reraise=True,
         )
         try:
-            return tries(self._try, content, calls)
+            return await tries(self._try, body, calls)
         except _PassingError as failed:
             text = f"the endpoint {self.base_url} {failed}"
             raise (AgentLostError if failed.dead else AgentError)(text) from None
 
-    def _try(self, content: bytes, calls: list[dict[str, Any]]) -> Answer:
-        begun = time.perf_counter()
-        call: dict[str, Any] = {"status": 0, "seconds": 0.0}
-        calls.append(call)
-        try:
-            return self._exchange(content, call)
-        except (_PassingError, AgentError, ContextLimitError) as error:
-            call["error"] = str(error)
-            raise
-        finally:
-            call["seconds"] = round(time.perf_counter() - begun, 3)
+    async def _sleep(self, seconds: float) -> None:
+        """Waits until the time is over or the run is halted."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.halt.is_set():
+            await asyncio.sleep(min(left, 0.1))
 
-    def _exchange(self, content: bytes, call: dict[str, Any]) -> Answer:
-        import httpx  # noqa: PLC0415  (optional)
+    async def _try(self, body: Mapping[str, Any], calls: list[dict[str, Any]]) -> Answer:
+        while True:
+            begun = time.perf_counter()
+            call: dict[str, Any] = {"status": 0, "seconds": 0.0, "api": self._form}
+            calls.append(call)
+            try:
+                async with asyncio.timeout(self.timeout):
+                    return await self._exchange(body, call)
+            except _OtherApiError as error:
+                call["error"] = str(error)
+            except TimeoutError:
+                call["error"] = f"gave no whole answer within {self.timeout:g} s"
+                raise _PassingError(call["error"]) from None
+            except (_PassingError, AgentError, ContextLimitError) as error:
+                call["error"] = str(error)
+                raise
+            finally:
+                call["seconds"] = round(time.perf_counter() - begun, 3)
 
-        try:
-            response = self._client.post(self._url, content=content)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _PassingError(f"cannot be reached: {self._clean(str(error))}", dead=True) from None
-        except httpx.TimeoutException:
-            raise _PassingError(f"said nothing for {self.timeout:g} s") from None
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
-            raise AgentLostError(f"{self.base_url} cannot be asked: {self._clean(str(error))}") from None
-        except httpx.HTTPError as error:
-            raise _PassingError(f"broke off: {type(error).__name__}") from None
-        call["status"] = response.status_code
-        if not response.is_success:
-            self._refused(response.status_code, response.text, response.headers.get("retry-after"))
-        try:
-            data = json.loads(response.content)
-        except ValueError:
-            raise _PassingError(f"sent an answer that is not JSON: {self._clean(response.text)}") from None
-        return self._read(data, call)
+    async def _exchange(self, body: Mapping[str, Any], call: dict[str, Any]) -> Answer:
+        import openai  # noqa: PLC0415  (optional)
 
-    def _refused(self, status: int, text: str, wish: str | None) -> None:
+        form = self._form
+        try:
+            data = await self._sent(body, form)
+        except openai.APIStatusError as error:
+            call["status"] = error.status_code
+            response = error.response
+            words = words_in(response.text)
+            self._change_form(form, error.status_code, words)
+            return self._refused(error.status_code, words, response.headers.get("retry-after"))
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            if _never_connected(error):
+                raise _PassingError(f"cannot be reached: {self._clean(str(cause))}", dead=True) from None
+            if isinstance(error, openai.APITimeoutError):
+                raise TimeoutError from None
+            raise _PassingError(f"broke off: {type(cause).__name__}") from None
+        except (openai.OpenAIError, ValueError, RecursionError) as error:
+            call["status"] = 200
+            raise _PassingError(f"sent an answer that cannot be read: {self._clean(str(error))}") from None
+        call["status"] = 200
+        return self._read(data, call, form)
+
+    async def _sent(self, body: Mapping[str, Any], form: str) -> Any:
+        """Sends a request and returns the body of its answer; a stream's pieces are put together."""
+        responses = form.startswith("responses")
+        told = dict(responses_request(body)) if responses else dict(body)
+        path = self._path("/responses" if responses else "/chat/completions")
+        if not form.endswith("stream"):
+            return json.loads(await self._client.post(path, cast_to=str, body=_sendable(told), options=self._options))
+        return await self._streamed(path, told, responses)
+
+    def _path(self, path: str) -> str:
+        """Returns the address of a path; a base URL may name the one of chat completions itself."""
+        base = self.base_url.rstrip("/").removesuffix("/chat/completions").removesuffix("/responses")
+        return f"{base}{path}"
+
+    async def _streamed(self, path: str, body: dict[str, Any], responses: bool) -> Any:
+        from openai import AsyncStream  # noqa: PLC0415  (optional)
+        from openai.lib.streaming.chat import ChatCompletionStreamState  # noqa: PLC0415
+        from openai.types.chat import ChatCompletionChunk  # noqa: PLC0415
+
+        told = {**body, "stream": True}
+        if responses:
+            last: Any = None
+            async for event in await self._client.post(
+                path,
+                cast_to=object,
+                body=_sendable(told),
+                options=self._options,
+                stream=True,
+                stream_cls=AsyncStream[Any],
+            ):
+                last = event.get("response", last) if isinstance(event, dict) else last
+            return last
+        told.setdefault("stream_options", {"include_usage": True})
+        state = ChatCompletionStreamState()
+        async for chunk in await self._client.post(
+            path,
+            cast_to=ChatCompletionChunk,
+            body=_sendable(told),
+            options=self._options,
+            stream=True,
+            stream_cls=AsyncStream[Any],
+        ):
+            state.handle_chunk(chunk)
+        return state.current_completion_snapshot.to_dict(mode="json")
+
+    def _change_form(self, form: str, status: int, words: str) -> None:
+        """Takes another form of requests if the endpoint asks for it.
+
+        Raises:
+            _OtherApiError: It does.
+        """
+        if self.api != "auto" or status not in (400, 404, 405, 422):
+            return
+        other = form
+        if not form.endswith("stream") and status in (400, 422) and says_stream_only(words):
+            other = "stream" if form == "chat" else "responses-stream"
+        elif form in _PATHS and (says_responses_only(words) or (status in (404, 405) and "model" not in words.lower())):
+            other = "responses"
+        if other != form:
+            self._form = other
+            raise _OtherApiError(f"the endpoint wants {other} (HTTP {status}): {self._clean(words)}")
+
+    def _refused(self, status: int, text: str, wish: str | None) -> Answer:
         """Raises the error for a status other than success; ``wish`` is its ``Retry-After``."""
         said = f"(HTTP {status}): {self._clean(text)}"
-        if status in (400, 413, 422) and _TOO_LONG.search(text):
+        if status >= 400 and status not in (401, 403, 404, 429) and says_too_long(text):
             raise ContextLimitError(self._clean(text))
         if status == 429 and "insufficient_quota" in text:
             raise AgentLostError(f"the endpoint {self.base_url} has no quota left {said}")
@@ -242,24 +346,26 @@ class ChatEndpoint:
             raise AgentLostError(f"the endpoint {self.base_url} {_NOTHING_WILL_HELP[status]}{missing} {said}")
         if status < 400:
             raise AgentLostError(f"the endpoint {self.base_url} is elsewhere (HTTP {status}); give its own address")
+        if says_wrong_setting(text, self.settings):
+            raise AgentSettingsError(f"the endpoint {self.base_url} refuses a setting {said}")
         raise AgentError(f"the endpoint {self.base_url} refuses the request {said}")
 
-    def _read(self, data: Any, call: dict[str, Any]) -> Answer:
-        if isinstance(data, dict) and isinstance(data.get("error"), dict) and not data.get("choices"):
+    def _read(self, data: Any, call: dict[str, Any], form: str) -> Answer:
+        error = data.get("error") if isinstance(data, dict) else None
+        if isinstance(error, dict) and not data.get("choices"):
             # Some gateways send errors with status 200.
-            code = data["error"].get("code")
-            self._refused(code if isinstance(code, int) and code >= 400 else 502, json.dumps(data["error"]), None)
-        choices = data.get("choices") if isinstance(data, dict) else None
-        first = choices[0] if isinstance(choices, list) and choices else None
-        first = first if isinstance(first, dict) else {}
-        message = first.get("message")
-        if not isinstance(message, dict):
+            code = error.get("code")
+            self._refused(code if isinstance(code, int) and code >= 400 else 502, json.dumps(error), None)
+        answer = responses_answer(data) if form.startswith("responses") else chat_answer(data)
+        if answer is None:
             raise _PassingError(f"answered without a message: {self._clean(json.dumps(data))}")
-        usage: Any = data.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        call |= {"message": message, "usage": usage or None, "finish_reason": first.get("finish_reason")}
+        call |= {
+            "message": answer.message,
+            "usage": data.get("usage") or None,
+            "finish_reason": answer.finish_reason,
+        }
         call |= {name: data[name] for name in ("id", "model", "system_fingerprint") if data.get(name) is not None}
-        return Answer(message, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+        return answer
 
     def _clean(self, text: str) -> str:
         """Shortens a text to one line for messages, without the key."""
@@ -269,19 +375,62 @@ class ChatEndpoint:
         return f"{text[:_SHOWN_CHARS]} ..." if len(text) > _SHOWN_CHARS else text or "(empty)"
 
 
-def _completions(httpx: Any, base_url: str) -> str:
-    """Returns the URL of chat completions for a base URL."""
+def _never_connected(error: BaseException) -> bool:
+    """Tells if no connection could be made; the transport's own errors (aiohttp's) say it, behind those of the SDK."""
+    causes = {type(error).__name__}
+    while (cause := error.__cause__) is not None:
+        causes.add(type(cause).__name__)
+        error = cause
+    return any(name.startswith(("ClientConnector", "ConnectionTimeout")) for name in causes)
+
+
+def _checked(base_url: str) -> str:
+    """Returns a base URL that can be asked.
+
+    Raises:
+        UsageError: It cannot, or holds a secret.
+    """
     try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.userinfo or url.query:
+        url = urlsplit(base_url)
+        host = url.hostname
+    except ValueError:
+        url, host = urlsplit(""), None
+    if url.username or url.password or url.query:
         raise UsageError("a base URL is kept with the run and holds neither password nor key; name a variable for it")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise UsageError(f"an endpoint is named by its base URL, as in https://api.openai.com/v1, not {base_url!r}")
-    path = base_url.rstrip("/")
-    return path if path.endswith("/chat/completions") else f"{path}/chat/completions"
+    return base_url
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _sendable(body: Any) -> Any:
+    """Returns a body without lone surrogates, which UTF-8 cannot encode; a model can write them."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return body
+
+
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+"""The event loop in which a process sends all its requests, by the process's number: a fork has none yet."""
+_lock = threading.Lock()
+
+
+def _in_loop(work: Coroutine[Any, Any, _T]) -> Any:
+    """Starts work in the event loop of requests and returns its future, which any thread may wait for."""
+    with _lock:
+        loop = _loops.get(os.getpid())
+        if loop is None:
+            loop = _loops[os.getpid()] = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="mab_gym requests", daemon=True).start()
+    return asyncio.run_coroutine_threadsafe(work, loop)
+
+
+def _close(client: AsyncOpenAI, process: int) -> None:
+    """Closes a client. Python may call it in any thread, even in the loop's own, which must not wait for itself."""
+    if process == os.getpid() and process in _loops:
+        closing = _in_loop(client.close())
+        if threading.current_thread() is threading.main_thread():
+            with suppress(Exception):
+                closing.result(timeout=2.0)

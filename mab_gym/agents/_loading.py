@@ -13,6 +13,7 @@ from inspect import isawaitable
 from typing import Any
 
 from mab_gym.agents._agent import Account, Accountable, Agent
+from mab_gym.agents._reading import Reading
 from mab_gym.errors import AgentError, MabGymError, UsageError
 
 ENTRY_POINTS = "mab_gym.agents"
@@ -127,12 +128,12 @@ class Guarded:
         action = self._call(self._inner.act, observation)
         return self._text_of(action) if isawaitable(action) else self._text(action)
 
-    def _text(self, action: Any) -> str:
-        if not isinstance(action, str):
+    def _text(self, action: Any) -> str | Reading:
+        if not isinstance(action, str | Reading):
             raise AgentError(f"the agent {self.name} returned {type(action).__name__}, not an action's text")
         return action
 
-    async def _text_of(self, action: Awaitable[Any]) -> str:
+    async def _text_of(self, action: Awaitable[Any]) -> str | Reading:
         return self._text(await self._awaited(action))
 
     async def _awaited(self, given: Awaitable[Any]) -> Any:

@@ -1,88 +1,28 @@
-"""Agents that a chat model plays: by plain text (the official form), or by calls of three tools."""
+"""A chat model as an agent: it acts by text, in the official form, or by tool calls."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
-from mab_gym.actions import Finish, Get, Post, render
 from mab_gym.agents._agent import Account, reply_message
-from mab_gym.agents._endpoint import Answer, ChatEndpoint
+from mab_gym.agents._answers import Answer, calls_of, sent_back
+from mab_gym.agents._reading import LENIENT, STRICT, Reading, read_call, read_message
+from mab_gym.errors import UsageError
 
 FORMS = ("text", "tools")
 """The forms in which a model may act."""
 
 
-class _Asking:
-    """The part that both forms share: the chat, the requests to the endpoint, and the tokens."""
+def check_form(form: str) -> str:
+    """Returns a form that exists.
 
-    further: Mapping[str, Any] = {}
-
-    def __init__(self, endpoint: ChatEndpoint, seeded: bool = False) -> None:
-        self.name = endpoint.model
-        self._endpoint = endpoint
-        self._seeded = seeded
-        self._seed = 0
-        self._messages: list[dict[str, Any]] = []
-        self._calls: list[dict[str, Any]] = []
-        self._answers: list[Answer] = []
-
-    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
-        """Begins a new chat."""
-        self._seed = seed
-        self._messages, self._calls, self._answers = [], [], []
-
-    def _ask(self) -> Answer:
-        chat = [
-            {name: value for name, value in message.items() if name not in ("status", "fhir")}
-            for message in self._messages
-        ]
-        further = {**self.further, **({"seed": self._seed} if self._seeded else {})}
-        answer = self._endpoint.ask(chat, self._calls, further)
-        self._answers.append(answer)
-        return answer
-
-    def _hear(self, observation: Mapping[str, Any]) -> None:
-        raise NotImplementedError
-
-    def account(self, last: Mapping[str, Any] | None) -> Account:
-        """Returns the chat, every request to the endpoint, and the tokens."""
-        if last is not None and last["text"]:
-            self._hear(last)
-        return Account(
-            tuple(self._messages),
-            tuple(self._calls),
-            _sum([answer.tokens_in for answer in self._answers]),
-            _sum([answer.tokens_out for answer in self._answers]),
-        )
-
-
-def _sum(counts: list[int | None]) -> int | None:
-    """Returns the sum; None if a count is unknown, or if there is none."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if counts and len(known) == len(counts) else None
-
-
-class TextModel(_Asking):
-    """The official form: the model gets the whole chat, and its reply is the action, unchanged.
-
-    Args:
-        endpoint: The model's endpoint.
-        seeded: True to send the episode's seed in each request; not every endpoint accepts it.
+    Raises:
+        UsageError: There is no such form.
     """
-
-    def act(self, observation: Mapping[str, Any]) -> str:
-        """Returns the model's reply. An empty reply is an invalid action."""
-        self._hear(observation)
-        text = self._ask().text
-        self._messages.append({"role": "assistant", "content": text})
-        return text
-
-    def _hear(self, observation: Mapping[str, Any]) -> None:
-        self._messages.append(
-            reply_message("user", observation) if self._messages else {"role": "user", "content": observation["text"]}
-        )
+    if form not in FORMS:
+        raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
+    return form
 
 
 SYSTEM = (
@@ -114,95 +54,190 @@ TOOLS = (
 """The three actions as tools."""
 
 
-class ToolModel(_Asking):
-    """Acts by tool calls; each becomes the text of the same action. Several calls in a message are several steps.
+class Chat:
+    """The chat of an episode between a model and the record system, whoever asks the model.
 
-    A call that cannot be read is an invalid action. A message without a call is an action by its text.
+    Each tool call of a message is an action; a message without a call is an action by its text.
 
     Args:
-        endpoint: The model's endpoint.
-        seeded: True to send the episode's seed in each request; not every endpoint accepts it.
+        form: ``text`` or ``tools``.
+        rule: The rule by which messages are read.
+        opening: The messages that open the episode, if the caller has made them; the first observation is then among
+            them.
+
+    Attributes:
+        sent: The messages so far, as the model gets them; its own are as they came.
+        kept: The same messages for the record, with what was read in them and the status of replies.
     """
 
-    further: Mapping[str, Any] = {"tools": TOOLS}
-
-    def __init__(self, endpoint: ChatEndpoint, seeded: bool = False) -> None:
-        super().__init__(endpoint, seeded)
-        self._waiting: list[Mapping[str, Any]] = []
+    def __init__(self, form: str, rule: str, opening: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._tools = form != FORMS[0]
+        self._rule = rule
+        self.sent: list[dict[str, Any]] = [dict(message) for message in opening]
+        self.kept: list[dict[str, Any]] = [dict(message) for message in opening]
+        self._opened = not opening
+        self._waiting: list[dict[str, Any]] = []
         self._answering: str | None = None
+        self._answers = 0
+
+    @property
+    def further(self) -> Mapping[str, Any]:
+        """The further fields of a request."""
+        return {"tools": TOOLS} if self._tools else {}
+
+    @property
+    def next_call(self) -> Reading | None:
+        """The next tool call of the last message, as it was read; None if the model has to be asked."""
+        if not self._waiting:
+            return None
+        call, *self._waiting = self._waiting
+        self._answering = str(call["id"])
+        return read_call(call["function"]["name"], call["function"]["arguments"], self._rule)
+
+    def hear(self, observation: Mapping[str, Any]) -> None:
+        """Adds an observation: the opening of the episode, or the reply to the last action."""
+        if not self._opened:
+            self._opened = True
+        elif not self.sent:
+            if self._tools:
+                self._add({"role": "system", "content": SYSTEM})
+            self._add({"role": "user", "content": observation["text"]})
+        elif self._answering is None:
+            self._add(reply_message("user", observation))
+        else:
+            self._add(reply_message("tool", observation, tool_call_id=self._answering))
+
+    def take(self, answer: Answer) -> Reading:
+        """Adds the model's answer and reads its first action."""
+        message = sent_back(answer.message)
+        # By the official rule calls mean nothing where none were offered.
+        calls = calls_of(message, self._answers) if self._tools or self._rule != STRICT else []
+        self._answers += 1
+        if calls:
+            message["tool_calls"] = calls
+        self.sent.append(message)
+        reading = read_message(message, self._rule, answer.finish_reason)
+        if calls:
+            reading = Reading("", reading.said, reading.thoughts)
+        self.kept.append({**message, **({"thoughts": reading.thoughts} if calls and reading.thoughts else {})})
+        self._waiting, self._answering = [*calls], None
+        called = self.next_call
+        if called is not None:
+            return called
+        self.kept[-1] |= reading.apart
+        return reading
+
+    def _add(self, message: dict[str, Any]) -> None:
+        self.kept.append(message)
+        self.sent.append({name: value for name, value in message.items() if name not in ("status", "fhir")})
+
+
+class Asked(Protocol):
+    """A model that can be asked while other work goes on."""
+
+    model: str
+
+    async def ask(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        calls: list[dict[str, Any]],
+        further: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Returns the model's answer to a chat."""
+        ...
+
+
+class AskedNow(Protocol):
+    """A model that can be asked and waited for."""
+
+    model: str
+
+    def ask_now(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        calls: list[dict[str, Any]],
+        further: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Returns the model's answer to a chat."""
+        ...
+
+
+_Model = TypeVar("_Model", Asked, AskedNow)
+
+
+class _ChatPlayer(Generic[_Model]):
+    """The part that synchronous and asynchronous agents share.
+
+    Args:
+        endpoint: The model.
+        form: ``text``, in which the message is the action, or ``tools``.
+        rule: The rule by which messages are read, ``strict`` or ``lenient``.
+        seeded: True to send the episode's seed in each request; not every endpoint accepts it.
+        opening: The messages that open the episode, if the caller has made them; see `Chat`.
+    """
+
+    def __init__(
+        self,
+        endpoint: _Model,
+        form: str = FORMS[0],
+        rule: str = LENIENT,
+        seeded: bool = False,
+        opening: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.name = endpoint.model
+        self._endpoint: _Model = endpoint
+        self._form, self._rule, self._seeded, self._opening = form, rule, seeded, opening
+        self._begin(0)
+
+    def _begin(self, seed: int) -> None:
+        self._chat = Chat(self._form, self._rule, self._opening)
+        self._further = {**self._chat.further, **({"seed": seed} if self._seeded else {})}
+        self._calls: list[dict[str, Any]] = []
+        self._answers: list[Answer] = []
+
+    def _take(self, answer: Answer) -> Reading:
+        self._answers.append(answer)
+        return self._chat.take(answer)
+
+    def account(self, last: Mapping[str, Any] | None) -> Account:
+        """Returns the chat, every request to the endpoint, and the tokens."""
+        if last is not None and last["text"]:
+            self._chat.hear(last)
+        return Account(
+            tuple(self._chat.kept),
+            tuple(self._calls),
+            _sum([answer.tokens_in for answer in self._answers]),
+            _sum([answer.tokens_out for answer in self._answers]),
+        )
+
+
+class ChatAgent(_ChatPlayer[AskedNow]):
+    """A model that plays by text or by tool calls."""
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
         """Begins a new chat."""
-        super().reset(observation, info, seed)
-        self._waiting, self._answering = [], None
+        self._begin(seed)
 
-    def act(self, observation: Mapping[str, Any]) -> str:
-        """Returns the action of the next tool call."""
-        self._hear(observation)
-        if not self._waiting:
-            answer = self._ask()
-            self._waiting = _calls(answer.message, len(self._answers))
-            said: dict[str, Any] = {"role": "assistant", "content": answer.text}
-            if self._waiting:
-                said["tool_calls"] = list(self._waiting)
-            self._messages.append(said)
-            if not self._waiting:
-                self._answering = None
-                return answer.text
-        call, *self._waiting = self._waiting
-        self._answering = call["id"]
-        return action_of(call["function"]["name"], call["function"]["arguments"])
-
-    def _hear(self, observation: Mapping[str, Any]) -> None:
-        if not self._messages:
-            self._messages += [
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": observation["text"]},
-            ]
-        elif self._answering is None:
-            self._messages.append(reply_message("user", observation))
-        else:
-            self._messages.append(reply_message("tool", observation, tool_call_id=self._answering))
+    def act(self, observation: Mapping[str, Any]) -> Reading:
+        """Returns the next action. A message without one is returned as such."""
+        self._chat.hear(observation)
+        return self._chat.next_call or self._take(self._endpoint.ask_now(self._chat.sent, self._calls, self._further))
 
 
-def _calls(message: Mapping[str, Any], turn: int) -> list[Mapping[str, Any]]:
-    """Returns the tool calls of a message, each with an id, a name and its arguments as text."""
-    given = message.get("tool_calls")
-    calls: list[Mapping[str, Any]] = []
-    for place, each in enumerate(given if isinstance(given, list) else []):
-        call = each if isinstance(each, dict) else {}
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
-        arguments = function.get("arguments")
-        if not isinstance(arguments, str):
-            arguments = json.dumps({} if arguments is None else arguments)
-        named = {"name": str(function.get("name") or ""), "arguments": arguments}
-        calls.append({"id": str(call.get("id") or f"call_{turn}_{place}"), "type": "function", "function": named})
-    return calls
+class AsyncChatAgent(_ChatPlayer[Asked]):
+    """A `ChatAgent` for an event loop: other episodes go on while the model writes."""
+
+    async def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        """Begins a new chat."""
+        self._begin(seed)
+
+    async def act(self, observation: Mapping[str, Any]) -> Reading:
+        """Returns the next action. A message without one is returned as such."""
+        self._chat.hear(observation)
+        return self._chat.next_call or self._take(await self._endpoint.ask(self._chat.sent, self._calls, self._further))
 
 
-def action_of(name: str, arguments: str) -> str:
-    """Returns the action's text for a tool call; a call that cannot be read becomes the text of an invalid action.
-
-    Args:
-        name: The name of the tool.
-        arguments: The arguments as JSON, as the model wrote them.
-    """
-    try:
-        given = json.loads(arguments)
-    except (ValueError, RecursionError):
-        given = None
-    if isinstance(given, dict):
-        url, body, answer = (given.get(part) for part in ("url", "body", "answer"))
-        if name == "get" and isinstance(url, str):
-            return render(Get(url))
-        if name == "post" and isinstance(url, str):
-            return render(Post(url, json_text(body)))
-        if name == "finish" and "answer" in given:
-            return render(Finish(json_text(answer)))
-    return f"[no action: the tool call {name}({arguments}) cannot be read]"
-
-
-def json_text(value: Any) -> str:
-    """Returns a tool's argument as JSON; an argument that is already a text stays as it is."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _sum(counts: Sequence[int | None]) -> int | None:
+    """Returns the sum; None if a count is unknown, or if there is none."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if counts and len(known) == len(counts) else None

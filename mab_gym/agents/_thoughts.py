@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -144,15 +144,18 @@ def said_in(message: Mapping[str, Any]) -> str:
 
 def thoughts_beside(message: Mapping[str, Any]) -> str:
     """Returns the thoughts in a message's fields and in the parts of its content."""
-    found = [text for name in _FIELDS for text in _texts(message.get(name))]
     content = message.get("content")
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, dict) and part.get("type") in _PARTS:
-            found += _texts(part)
-    return _joined(dict.fromkeys(found))  # some endpoints send the same thoughts by two names
+    parts = content if isinstance(content, list) else []
+    thought = [part for part in parts if isinstance(part, dict) and part.get("type") in _PARTS]
+    return joined_texts([message.get(name) for name in _FIELDS] + thought)
 
 
-def _texts(value: Any, depth: int = 4) -> Iterator[str]:
+def joined_texts(value: Any) -> str:
+    """Returns all texts in a field of thoughts, each once: some endpoints send the same ones by two names."""
+    return _joined(dict.fromkeys(_texts(value)))
+
+
+def _texts(value: Any, depth: int = 6) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list) and depth:
@@ -160,5 +163,5 @@ def _texts(value: Any, depth: int = 4) -> Iterator[str]:
             yield from _texts(each, depth - 1)
 
 
-def _joined(texts: Any) -> str:
+def _joined(texts: Iterable[str]) -> str:
     return "\n\n".join(text for text in map(str.strip, texts) if text)

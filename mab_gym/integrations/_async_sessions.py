@@ -44,6 +44,14 @@ class AsyncSession:
         """Takes one action; raises `InfrastructureError` if the record system has failed."""
         return await self._do(partial(self.session.act, action))  # type: ignore[no-any-return]
 
+    async def hear(self, message: str | Mapping[str, Any], finish_reason: str | None = None) -> Step:
+        """Reads a model's message and takes its action, by `mab_gym.runs.Driver.hear`."""
+        return await self._do(partial(self.session.hear, message, finish_reason))  # type: ignore[no-any-return]
+
+    async def call(self, name: str, arguments: Any) -> Step:
+        """Reads a tool call and takes its action, by `mab_gym.runs.Driver.call`."""
+        return await self._do(partial(self.session.call, name, arguments))  # type: ignore[no-any-return]
+
     async def play(self, agent: Policy) -> None:
         """Plays an episode that has begun to its end, by `mab_gym.runs.drive`."""
         await drive(self.session, agent, self._do)
@@ -62,10 +70,12 @@ class AsyncSessions:
 
     Args:
         open_env: Makes a new environment.
+        reading: The rule by which messages are read; None for the usual one.
     """
 
-    def __init__(self, open_env: Callable[[], gymnasium.Env[Any, str]]) -> None:
+    def __init__(self, open_env: Callable[[], gymnasium.Env[Any, str]], reading: str | None = None) -> None:
         self._open = open_env
+        self._reading = reading
         self._free: list[gymnasium.Env[Any, str]] = []
         self._places: anyio.Semaphore | None = None
 
@@ -75,7 +85,7 @@ class AsyncSessions:
         env = self._free.pop() if self._free else self._open()
         capacity = unwrapped(env).scenario.backend.capacity
         try:
-            session = AsyncSession(Session(env))
+            session = AsyncSession(Session(env, self._reading))
             if capacity is None:
                 yield session
                 return

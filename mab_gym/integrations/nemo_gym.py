@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.agents._model import FORMS, SYSTEM, TOOLS
 from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.integrations._async_sessions import AsyncSession
@@ -33,6 +33,7 @@ class MedicalRecordServerConfig(BaseResourcesServerConfig):
 
     max_steps: int | None = None
     reward: str | None = None
+    reading: str | None = None
 
 
 class MedicalRecordServer(GymnasiumServer):
@@ -53,7 +54,9 @@ class MedicalRecordServer(GymnasiumServer):
         row = metadata.get("mab_gym")
         if not isinstance(row, dict) or not {"env", "seed", "options"} <= set(row):
             raise UsageError("mab_gym lacks env, seed or options; mab_gym.integrations.nemo_gym.dataset makes rows")
-        session = AsyncSession(Session(make(row["env"], max_steps=self.config.max_steps, reward=self.config.reward)))
+        session = AsyncSession(
+            Session(make(row["env"], max_steps=self.config.max_steps, reward=self.config.reward), self.config.reading)
+        )
         info = await session.begin(row["seed"], {name: value for name, value in row["options"].items() if value})
         await self.close_session(session_id)
         self.session_state[str(session_id)] = session
@@ -80,7 +83,7 @@ class MedicalRecordServer(GymnasiumServer):
         try:
             if metadata["mab_gym"].get("form") == _TOOL_CALLS and calls:
                 return await _called(session, calls)
-            step = await session.act(extract_text(action))
+            step = await session.hear(extract_text(action))
         except InfrastructureError:
             await self.close_session(session_id)
             raise
@@ -96,7 +99,7 @@ class MedicalRecordServer(GymnasiumServer):
 async def _called(session: AsyncSession, calls: list[Any]) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
     outputs, total = [], 0.0
     for call in calls:
-        step = await session.act(action_of(call.name, call.arguments))
+        step = await session.call(call.name, call.arguments)
         total += step.reward
         outputs.append({"call_id": call.call_id, "output": step.observation["text"]})
         if session.session.result is not None:

@@ -28,7 +28,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
     """One episode; SkyRL makes an environment for each.
 
     Args:
-        env_config: ``max_steps`` and ``reward``; without them the environment's own values hold.
+        env_config: ``max_steps``, ``reward`` and ``reading``; without them the environment's own values hold.
         extras: The columns of a row. ``extra_info`` names the episode. ``max_turns`` is SkyRL's own limit: an episode
             ends at the lower of the two limits, so that each has its verdict.
 
@@ -46,7 +46,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
         config = dict(env_config or {})
         self._row = row
         env = make(str(row["env"]), max_steps=config.get("max_steps"), reward=config.get("reward"))
-        self._session = Session(env)
+        self._session = Session(env, config.get("reading"))
         self.max_turns = min(self._session.max_steps, int((extras or {}).get("max_turns") or self._session.max_steps))
 
     def init(self, prompt: ConversationType) -> tuple[ConversationType, dict[str, Any]]:
@@ -70,7 +70,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
             InfrastructureError: The record system has failed; the episode does not count.
         """
         self.turns += 1
-        step = self._session.act(action)
+        step = self._session.hear(action)
         if self.turns >= self.max_turns and self._session.result is None:
             step = self._session.stop("no turn is left") or step
         over = self._session.result is not None

@@ -18,8 +18,10 @@ import gymnasium
 
 from mab_gym.actions import NoAction, OutOfContext
 from mab_gym.agents._agent import reply_message
-from mab_gym.agents._reading import LENIENT, Reading, read_message
+from mab_gym.agents._chat_model import rule_for
+from mab_gym.agents._reading import Reading, read_call, read_message
 from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.episode import Step
 from mab_gym.errors import ContextLimitError, InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord
@@ -44,9 +46,11 @@ class Driver:
 
     Args:
         env: An environment of this package, with or without wrappers; nobody else may use it during an episode.
+        reading: The rule by which `hear` and `call` read, ``strict`` or ``lenient``; None for the usual one.
 
     Attributes:
         env: The environment.
+        reading: As given.
         observation: The latest observation.
         info: The latest ``info``; after the last step it holds the verdict.
         actions: The actions so far.
@@ -59,8 +63,9 @@ class Driver:
         fault: The failure of the agent's endpoint or code, because of which the episode does not count; None otherwise.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, str]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, str], reading: str | None = None) -> None:
         self.env = env
+        self.reading = reading
         self.seed = 0
         self._clear({}, {})
 
@@ -113,18 +118,38 @@ class Driver:
         self.messages.append({"role": "user", "content": self.observation["text"]})
         return self.info
 
-    def hear(self, message: str | Mapping[str, Any], rule: str = LENIENT, finish_reason: str | None = None) -> Step:
+    @property
+    def rule(self) -> str:
+        """The rule by which messages are read: `reading`, or if it is None the usual one of the environment.
+
+        Raises:
+            UsageError: The official protocol is to be read by another rule than its own.
+        """
+        return rule_for(self.reading, is_official(self.env))
+
+    def hear(self, message: str | Mapping[str, Any], finish_reason: str | None = None) -> Step:
         """Reads a model's message by `mab_gym.agents.read_message`, and takes its action.
 
         Args:
             message: The text, or an assistant message in the form of chat completions.
-            rule: ``strict`` or ``lenient``.
             finish_reason: The reason for which the model stopped, as its endpoint says it.
 
         Raises:
-            UsageError: No episode is under way, or there is no such rule.
+            UsageError: No episode is under way.
         """
-        return self.act(read_message(message, rule, finish_reason))
+        return self.act(read_message(message, self.rule, finish_reason))
+
+    def call(self, name: str, arguments: Any) -> Step:
+        """Reads a tool call by `mab_gym.agents.read_call`, and takes its action.
+
+        Args:
+            name: The tool: get, post or finish.
+            arguments: Its arguments, as an object or as JSON.
+
+        Raises:
+            UsageError: No episode is under way.
+        """
+        return self.act(read_call(name, arguments, self.rule))
 
     def act(self, action: str | NoAction | Reading | OutOfContext) -> Step:
         """Takes one action; `OutOfContext` ends an episode that is longer than the agent's context.
@@ -265,6 +290,11 @@ def unwrapped(env: gymnasium.Env[Any, str]) -> MedicalRecordEnv:
     if not isinstance(inner, MedicalRecordEnv):
         raise UsageError(f"{type(inner).__name__} is not an environment of mab_gym")
     return inner
+
+
+def is_official(env: gymnasium.Env[Any, str]) -> bool:
+    """Tells if an environment follows the official protocol."""
+    return unwrapped(env).scenario.environment.protocol == OFFICIAL
 
 
 def now(work: Coroutine[Any, Any, _T]) -> _T:

@@ -18,7 +18,7 @@ from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.runs._agent_spec import AgentSpec, AnyAgent, agent_spec
-from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._driver import is_official, unwrapped
 from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EPISODES, EpisodeRecord, RunFolder, read_about, read_records
 from mab_gym.runs._rollout import RETRIES, Assignment, assignments, reset_options
@@ -261,14 +261,14 @@ def prepare(plan: Plan) -> Run:
         MabGymError: Something is wrong or missing; the text says what would be right.
     """
     halt = threading.Event()
-    spec = agent_spec(plan.agent, halt)
+    name = sibling(plan.env, plan.split)
+    first = make(name, **plan.overrides)
+    spec = agent_spec(plan.agent, halt, is_official(first))
     if spec.is_one and plan.concurrency > 1:
         raise UsageError(
             f"{spec.about['object']} is one agent and plays one episode at a time; name a class or function that "
             "makes one"
         )
-    name = sibling(plan.env, plan.split)
-    first = make(name, **plan.overrides)
     todo = assignments(
         unwrapped(first),
         family=plan.family,

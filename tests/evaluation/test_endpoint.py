@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mab_gym.agents._endpoint import ChatEndpoint
+from mab_gym.agents._thoughts import said_in
 from mab_gym.errors import AgentError, AgentLostError, ContextLimitError, UsageError
 from tests.evaluation.scripted import (
     CUT,
@@ -45,8 +46,8 @@ def asking(base_url: str, **settings: Any) -> ChatEndpoint:
 def test_what_passes_is_tried_again_and_every_try_is_told(fault: Fault) -> None:
     calls: list[dict[str, Any]] = []
     with endpoint(speaks, lambda number, _: fault if number < 2 else None) as there:
-        answer = asking(there.base_url).ask(QUESTION, calls)
-    assert answer.text == " fine\n"
+        answer = asking(there.base_url).ask_now(QUESTION, calls)
+    assert said_in(answer.message) == " fine\n"
     assert (answer.tokens_in, answer.tokens_out) == (100, 10)
     assert len(calls) == 3
     assert all(call["error"] for call in calls[:2])
@@ -58,7 +59,7 @@ def test_what_passes_is_tried_again_and_every_try_is_told(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", [refuses(429), refuses(500), HANG, CUT, MALFORMED, EMPTY_CHOICES])
 def test_what_does_not_pass_is_the_endpoints_failure_and_not_the_end(fault: Fault) -> None:
     with endpoint(speaks, lambda number, _: fault) as there, pytest.raises(AgentError) as caught:
-        asking(there.base_url, attempts=2, timeout=0.2).ask(QUESTION, [])
+        asking(there.base_url, attempts=2, timeout=0.2).ask_now(QUESTION, [])
     assert not isinstance(caught.value, AgentLostError)
     assert "\n" not in str(caught.value)
     assert len(there.requests) == 2
@@ -71,7 +72,7 @@ def test_a_pause_that_the_endpoint_asks_for_is_kept(form: str) -> None:
         return refuses(429, Retry_After="1" if form == "seconds" else moment) if number == 0 else None
 
     with endpoint(speaks, fails) as there:
-        asking(there.base_url).ask(QUESTION, [])
+        asking(there.base_url).ask_now(QUESTION, [])
     assert there.times[1] - there.times[0] >= 0.95
 
 
@@ -80,7 +81,7 @@ def test_an_endpoint_that_wants_to_be_left_alone_for_hours_is_not_waited_for() -
         endpoint(speaks, lambda number, _: refuses(429, Retry_After="7200")) as there,
         pytest.raises(AgentError, match="7,200 s"),
     ):
-        asking(there.base_url).ask(QUESTION, [])
+        asking(there.base_url).ask_now(QUESTION, [])
     assert len(there.requests) == 1
 
 
@@ -98,7 +99,7 @@ def test_an_endpoint_that_wants_to_be_left_alone_for_hours_is_not_waited_for() -
 )
 def test_a_chat_that_is_too_long_is_told_apart(status: int, body: Mapping[str, Any]) -> None:
     with endpoint(speaks, lambda number, _: refuses(status, body)) as there, pytest.raises(ContextLimitError):
-        asking(there.base_url).ask(QUESTION, [])
+        asking(there.base_url).ask_now(QUESTION, [])
     assert len(there.requests) == 1
 
 
@@ -108,7 +109,7 @@ def test_another_refusal_is_not_taken_for_a_chat_that_is_too_long() -> None:
         endpoint(speaks, lambda number, _: refuses(400, wrong)) as there,
         pytest.raises(AgentError, match="9000"),
     ):
-        asking(there.base_url).ask(QUESTION, [])
+        asking(there.base_url).ask_now(QUESTION, [])
     assert len(there.requests) == 1
 
 
@@ -128,14 +129,14 @@ def test_what_no_further_try_can_mend_ends_the_run(status: int, body: Any) -> No
         endpoint(speaks, lambda number, _: refuses(status, body)) as there,
         pytest.raises(AgentLostError, match=str(status)),
     ):
-        asking(there.base_url).ask(QUESTION, [])
+        asking(there.base_url).ask_now(QUESTION, [])
     assert len(there.requests) == 1
 
 
 def test_nobody_there_ends_the_run_after_all_tries() -> None:
     calls: list[dict[str, Any]] = []
     with pytest.raises(AgentLostError, match="cannot be reached"):
-        asking(dead_url()).ask(QUESTION, calls)
+        asking(dead_url()).ask_now(QUESTION, calls)
     assert [call["status"] for call in calls] == [0, 0, 0]
 
 
@@ -145,7 +146,7 @@ def test_the_key_is_in_no_text_that_is_made_of_it() -> None:
     with endpoint(speaks) as there:
         asked = asking(there.base_url, key=wrong)
         with pytest.raises(AgentLostError) as caught:
-            asked.ask(QUESTION, calls)
+            asked.ask_now(QUESTION, calls)
     assert "[key]" in str(caught.value)
     for text in (str(caught.value), repr(calls), repr(asked)):
         assert wrong not in text
@@ -157,7 +158,7 @@ def test_pauses_end_when_nobody_waits_for_the_answer() -> None:
         threading.Timer(0.2, halt.set).start()
         begun = time.monotonic()
         with pytest.raises(AgentError):
-            asking(there.base_url, halt=halt).ask(QUESTION, [])
+            asking(there.base_url, halt=halt).ask_now(QUESTION, [])
     assert time.monotonic() - begun < 5
 
 
@@ -166,8 +167,8 @@ def test_pauses_end_when_nobody_waits_for_the_answer() -> None:
 )
 def test_text_in_whatever_shape_it_comes(content: Any, text: str) -> None:
     with endpoint(lambda messages: {"role": "assistant", "content": content}, usage=False) as there:
-        answer = asking(there.base_url).ask(QUESTION, [])
-    assert answer.text == text
+        answer = asking(there.base_url).ask_now(QUESTION, [])
+    assert said_in(answer.message) == text
     assert (answer.tokens_in, answer.tokens_out) == (None, None)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import gymnasium
 import pytest
 
 from mab_gym.agents._endpoint import ChatEndpoint
-from mab_gym.agents._model import TextModel, ToolModel, action_of
+from mab_gym.agents._model import ChatAgent
+from mab_gym.agents._reading import read_call
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import AgentLostError
 from mab_gym.runs._driver import unwrapped
@@ -36,6 +38,8 @@ from tests.evaluation.scripted import (
 )  # fmt: skip
 
 BASE = "http://localhost:8080/fhir"
+TextModel = partial(ChatAgent, rule="strict")
+ToolModel = partial(ChatAgent, form="tools", rule="strict")
 FORMS: dict[str, tuple[Any, Any]] = {"text": (TextModel, lambda speaks: speaks), "tools": (ToolModel, with_tools)}
 
 
@@ -165,6 +169,9 @@ def test_several_calls_in_one_message_are_taken_one_by_one(env: MedicalRecordEnv
 
 
 def test_tools_become_the_texts_of_the_same_actions() -> None:
+    def action_of(name: str, arguments: str) -> str:
+        return str(read_call(name, arguments).action)
+
     assert action_of("get", '{"url": "u"}') == "GET u"
     assert json_of(action_of("post", '{"url": "u", "body": {"a": 1}}')) == ("POST u", {"a": 1})
     assert action_of("post", '{"url": "u", "body": "{broken"}') == "POST u\n{broken"

@@ -9,8 +9,9 @@ from typing import Any, cast
 import gymnasium
 
 from mab_gym.actions import Finish, Get, Post, parse_action, render
-from mab_gym.agents._endpoint import Answer, ChatEndpoint
-from mab_gym.agents._model import TextModel, ToolModel
+from mab_gym.agents._answers import Answer
+from mab_gym.agents._endpoint import ChatEndpoint
+from mab_gym.agents._model import ChatAgent
 from mab_gym.errors import ContextLimitError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
@@ -120,4 +121,4 @@ class Endpoint:
 def own_record(env: gymnasium.Env[Any, str], case: str, actions: Actions, form: str = "text") -> EpisodeRecord:
     """Returns the project's own record of a model that takes these actions."""
     endpoint = cast(ChatEndpoint, Endpoint(actions, form))
-    return play_until_judged(env, (TextModel if form == "text" else ToolModel)(endpoint), Assignment(0, case))
+    return play_until_judged(env, ChatAgent(endpoint, form), Assignment(0, case))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -20,8 +19,9 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolCall, ToolDef, ToolInfo, ToolParams
 from inspect_ai.util import LimitExceededError
 
-from mab_gym.actions import Invalid, parse_action
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, action_of
+from mab_gym.actions import NoAction
+from mab_gym.agents import Reading, read_call
+from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, check_form
 from mab_gym.envs._make import make
 from mab_gym.errors import AgentError, UsageError
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
@@ -33,20 +33,22 @@ _TOO_LONG = "model_length"
 
 
 @solver
-def play_episode(env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int | None = None) -> Solver:
+def play_episode(
+    env: str = "MedAgentBench-v0", form: str = TEXT, max_steps: int | None = None, reading: str | None = None
+) -> Solver:
     """Plays the episode of a sample of `medagentbench` to its end.
 
     Args:
         env: The environment's id or file.
         form: ``text``, the official form (the model gets the whole chat, its reply is the action), or ``tools``.
         max_steps: Actions after which an episode is truncated; None for the environment's own number.
+        reading: The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one.
 
     Raises:
         UsageError: There is no such form.
     """
-    if form not in FORMS:
-        raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
-    sessions = AsyncSessions(partial(make, env, max_steps=max_steps))
+    check_form(form)
+    sessions = AsyncSessions(partial(make, env, max_steps=max_steps), reading)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         async with sessions.taken() as session:
@@ -101,7 +103,7 @@ async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
 
 
 async def _act_by_text(session: AsyncSession, state: TaskState) -> None:
-    observation = (await session.act(_text(state.output))).observation
+    observation = (await session.hear(_message(state.output), state.output.stop_reason)).observation
     if observation["text"]:
         state.messages.append(_reply(observation))
 
@@ -122,15 +124,15 @@ async def _call(
     session: AsyncSession, message: ChatMessageAssistant, call: ToolCall, said: list[Any]
 ) -> ChatMessageTool:
     """Takes one tool call through inspect, so that its approvers and log see it; returns the tool's message."""
-    action = _action(call, call.arguments)
-    if isinstance(parse_action(action), Invalid):
-        step = await session.act(action)
+    reading = _reading(session, call, call.arguments)
+    if isinstance(reading.action, NoAction) or reading.cause is not None:
+        step = await session.act(reading)
         return ChatMessageTool(content=step.observation["text"], tool_call_id=call.id, function=call.function)
 
     # The arguments skip inspect's schema check: the record system alone decides which to refuse. Replies are cut off
     # only by the environment's max_obs_chars.
     async def take(**kwargs: Any) -> str:
-        return (await session.act(_action(call, kwargs))).observation["text"]
+        return (await session.act(_reading(session, call, kwargs))).observation["text"]
 
     tool = ToolDef(take, call.function, call.function, parameters=ToolParams(additionalProperties=True), max_output=0)
     alone = message.model_copy(update={"tool_calls": [call]})
@@ -139,15 +141,15 @@ async def _call(
     return ChatMessageTool.model_validate(answer.model_dump())
 
 
-def _action(call: ToolCall, arguments: dict[str, Any]) -> str:
-    """Returns the action's text for a tool call; an invalid action if its arguments cannot be read."""
-    return action_of(call.function, json.dumps(arguments) if call.parse_error is None else call.parse_error)
+def _reading(session: AsyncSession, call: ToolCall, arguments: dict[str, Any]) -> Reading:
+    """Reads a tool call; arguments that inspect could not read are passed on as they are."""
+    return read_call(call.function, arguments if call.parse_error is None else call.parse_error, session.session.rule)
 
 
-def _text(output: ModelOutput) -> str:
-    """Returns the text of the reply, unchanged, without the model's reasoning."""
-    content = output.message.content
-    return content if isinstance(content, str) else "".join(part.text for part in content if part.type == "text")
+def _message(output: ModelOutput) -> dict[str, Any]:
+    """Returns the message in the form of chat completions."""
+    message: dict[str, Any] = output.message.model_dump(include={"content"})
+    return message
 
 
 def _reply(observation: Any) -> ChatMessageUser:

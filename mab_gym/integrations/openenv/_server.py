@@ -27,14 +27,15 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
+        reading: The rule by which texts are read, ``lenient`` or ``strict``; None for the usual one.
         overrides: Fields of the environment file to change, as in ``max_steps=4``.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS = True
 
-    def __init__(self, env: str, **overrides: Any) -> None:
+    def __init__(self, env: str, reading: str | None = None, **overrides: Any) -> None:
         super().__init__()
-        self._driver = Driver(make(env, **overrides))
+        self._driver = Driver(make(env, **overrides), reading)
         self._do = waiting_for(self._driver.env)
         self._episode_id: str | None = None
 
@@ -74,8 +75,8 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         self, action: MedicalRecordAction, timeout_s: float | None = None, **more: Any
     ) -> MedicalRecordObservation:
         """Takes an action; the synchronous form of `step_async`."""
-        taken = action.text if action.context_limit is None else OutOfContext(action.context_limit)
-        step = self._driver.act(taken)
+        limit = action.context_limit
+        step = self._driver.hear(action.text) if limit is None else self._driver.act(OutOfContext(limit))
         return _observed(step.observation, step.info, step.reward, step.terminated, step.truncated)
 
     @property
@@ -102,18 +103,21 @@ class MedicalRecordEnvironment(Environment[MedicalRecordAction, MedicalRecordObs
         self._driver.env.close()
 
 
-def create_app(env: str = "MedAgentBench-v0", sessions: int = SESSIONS, **overrides: Any) -> FastAPI:
+def create_app(
+    env: str = "MedAgentBench-v0", sessions: int = SESSIONS, reading: str | None = None, **overrides: Any
+) -> FastAPI:
     """Returns the ASGI application of the server, for uvicorn or another ASGI server.
 
     Args:
         env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
         sessions: The greatest number of sessions at once; any further one is refused.
+        reading: The rule by which texts are read, ``lenient`` or ``strict``; None for the usual one.
         overrides: Fields of the environment file to change, as in ``max_steps=4``.
 
     Raises:
         UsageError: There is no such environment, or a field is wrong.
     """
-    open_env = partial(MedicalRecordEnvironment, env, **overrides)
+    open_env = partial(MedicalRecordEnvironment, env, reading, **overrides)
     first = open_env()  # errors come now, and the records are open before the first session
     name = first.state.env
     first.close()

@@ -72,7 +72,7 @@ def evaluate_on_ray(
     job = Job(
         environment=environment,
         digest=run.scenario.backend.digest if environment.backend_kind.needs_archive else None,
-        make_agents=functools.partial(_agents, plan.agent),
+        make_agents=functools.partial(_agents, run.agent_spec.agent),
         options=run.options,
         retries=plan.retries,
         at_once=plan.concurrency,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mab_gym.actions import OutOfContext
-from mab_gym.agents._reading import LENIENT, check_rule
 from mab_gym.integrations.trl._prompts import TextEnv
 from mab_gym.integrations.trl._tokens import ChatTokens
 from mab_gym.runs._driver import Driver
@@ -40,6 +39,7 @@ class Track(Driver):
         env: The environment; nobody else may use it during the episode.
         start: The beginning of the episode.
         tokens: Tokenizes the chat.
+        reading: The rule by which messages are read; None for the usual one.
 
     Attributes:
         start: The beginning of the episode.
@@ -49,8 +49,8 @@ class Track(Driver):
         logprobs: The log probability of each token that the model wrote, 0.0 for the others; None if unknown.
     """
 
-    def __init__(self, env: TextEnv, start: Start, tokens: ChatTokens) -> None:
-        super().__init__(env)
+    def __init__(self, env: TextEnv, start: Start, tokens: ChatTokens, reading: str | None = None) -> None:
+        super().__init__(env, reading)
         self.start = start
         self.begin(start.seed, start.options)
         self.messages[:0] = map(dict, start.messages)
@@ -97,7 +97,7 @@ class Player:
         budget: The greatest number of tokens of an episode after its opening, with those of the replies.
         turn: The greatest number of tokens of one turn.
         context: The greatest number of tokens of an episode with its opening; None for no limit.
-        reading: The rule by which messages are read: ``lenient`` or ``strict``; see `mab_gym.agents.read_message`.
+        reading: The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one.
     """
 
     def __init__(
@@ -109,20 +109,22 @@ class Player:
         budget: int,
         turn: int | None = None,
         context: int | None = None,
-        reading: str = LENIENT,
+        reading: str | None = None,
     ) -> None:
         self._make = make
         self._tokens = tokens
         self._sample = sample
         self._budget, self._turn, self._context = budget, turn or budget, context
-        self._reading = check_rule(reading)
+        self._reading = reading
         self._spare: list[TextEnv] = []
 
     def play(self, starts: Sequence[Start]) -> list[Track]:
         """Plays a batch of episodes to their ends and returns them in order."""
         while len(self._spare) < len(starts):
             self._spare.append(self._make())
-        tracks = [Track(env, start, self._tokens) for env, start in zip(self._spare, starts, strict=False)]
+        tracks = [
+            Track(env, start, self._tokens, self._reading) for env, start in zip(self._spare, starts, strict=False)
+        ]
         for track in tracks:
             if self._room(track) < 1:
                 track.act(OutOfContext("there is no room for a single token after the opening"))
@@ -149,7 +151,7 @@ class Player:
             track.messages.append({"role": "assistant", "content": text})
             track.act(OutOfContext("its tokens were used up in the middle of a message"))
             return
-        observation = track.hear(text, self._reading, None if whole else "length").observation
+        observation = track.hear(text, None if whole else "length").observation
         if track.over:
             return
         reply = self._tokens.reply(observation["text"], turn)

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from trl.models import unwrap_model_for_generation
 
-from mab_gym.agents._reading import LENIENT
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
 from mab_gym.integrations.trl._playing import Player, Sample, Sampled, Start
@@ -33,7 +32,7 @@ class Rollouts:
         turn: The greatest number of tokens of one message; the trainer's ``max_completion_length`` is the limit for
             all messages and replies together.
         curriculum: The curriculum, which learns how each episode ended.
-        reading: The rule by which messages are read: ``lenient`` or ``strict``; see `mab_gym.agents.read_message`.
+        reading: The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one.
         overrides: Fields of the environment file to change, such as ``reward="partial"`` or ``max_obs_chars=4000``.
     """
 
@@ -43,7 +42,7 @@ class Rollouts:
         *,
         turn: int | None = None,
         curriculum: CaseSampler | None = None,
-        reading: str = LENIENT,
+        reading: str | None = None,
         **overrides: Any,
     ) -> None:
         self._make = partial(make_env, env, **overrides)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mab_gym.actions import Finish, Get, OutOfContext, Post, render
-from mab_gym.agents._model import json_text
+from mab_gym.actions import OutOfContext
 from mab_gym.curriculum import CaseSampler
+from mab_gym.episode import Step
 from mab_gym.errors import UsageError
 from mab_gym.integrations.trl._prompts import Maker, TextEnv, make_env
 from mab_gym.runs._driver import Driver
@@ -55,7 +55,7 @@ class MedicalRecordTools:
         Returns:
             What the record system answers.
         """
-        return self._take(render(Get(str(url))))
+        return self._take(self._driver.call, "get", {"url": str(url)})
 
     def post(self, url: str, body: dict[str, Any]) -> str:
         """Creates a resource in the record; it is stored, or refused with a reason.
@@ -67,7 +67,7 @@ class MedicalRecordTools:
         Returns:
             What the record system answers.
         """
-        return self._take(render(Post(str(url), json_text(body))))
+        return self._take(self._driver.call, "post", {"url": str(url), "body": body})
 
     def finish(self, answer: list[Any]) -> str:
         """Ends the task with the answer.
@@ -78,7 +78,7 @@ class MedicalRecordTools:
         Returns:
             A word that the task has ended.
         """
-        return self._take(render(Finish(json_text(answer))))
+        return self._take(self._driver.call, "finish", {"answer": answer})
 
     def get_reward(self) -> float | None:
         """Returns the return of the episode; None if the record system failed. An unfinished episode ends here."""
@@ -88,7 +88,7 @@ class MedicalRecordTools:
     def outcome(self) -> dict[str, Any]:
         """The outcome of the episode: reward, verdict, cost, steps, infrastructure_error."""
         if not self._driver.over:
-            self._take(OutOfContext("the model called no tool, or had no tokens left"))
+            self._take(self._driver.act, OutOfContext("the model called no tool, or had no tokens left"))
         return self._driver.outcome
 
     @property
@@ -96,10 +96,10 @@ class MedicalRecordTools:
         """The actions, as texts."""
         return tuple(self._driver.actions)
 
-    def _take(self, action: str | OutOfContext) -> str:
+    def _take(self, take: Callable[..., Step], *action: Any) -> str:
         if self._driver.over:
             return _OVER
-        step = self._driver.act(action)
+        step = take(*action)
         if not (step.terminated or step.truncated):
             return str(step.observation["text"])
         if self._curriculum is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -13,13 +13,13 @@ import verifiers.v1 as vf
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 from verifiers.v1.harnesses.utils.compaction import is_context_overflow
 
-from mab_gym.agents._model import FORMS, TOOLS, action_of
+from mab_gym.agents._answers import Answer
+from mab_gym.agents._model import AsyncChatAgent
 from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
 from mab_gym.integrations.verifiers._taskset import OUTCOME, MedicalRecordData
 
-_TOOL_CALLS = FORMS[1]
 _CONTEXT_LIMIT = "context_limit"
 
 
@@ -55,13 +55,13 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         if mcp_urls:
             raise UsageError("these tasks have no tools beside get, post and finish; take the toolsets away")
         async with (
-            _sessions(data.env, tuple(data.overrides.items())).taken() as session,
+            _sessions(data.env, tuple(data.overrides.items()), data.reading).taken() as session,
             AsyncOpenAI(
                 base_url=endpoint, api_key=secret, timeout=None, http_client=DefaultAsyncHttpxClient(verify=_trust())
             ) as client,
         ):
             try:
-                await self._play(session, partial(self._ask, client, ctx.model, data.form), trace, data)
+                await self._play(session, _ServedModel(client, ctx.model), trace, data)
             except asyncio.CancelledError:
                 # A timeout of verifiers, for example; such a trace is scored all the same.
                 await session.stop("verifiers stopped the rollout")
@@ -73,7 +73,9 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
                 trace.info[OUTCOME] = session.session.result
         return vf.ProgramResult(exit_code=0, stdout="", stderr="")
 
-    async def _play(self, session: AsyncSession, ask: Any, trace: vf.Trace, data: MedicalRecordData) -> None:
+    async def _play(
+        self, session: AsyncSession, served: _ServedModel, trace: vf.Trace, data: MedicalRecordData
+    ) -> None:
         await session.begin(data.seed, data.options)
         if session.session.observation["text"] != trace.task.data.prompt:
             raise UsageError(f"{data.id} is another task than its taskset says: were the two made with other settings?")
@@ -81,7 +83,7 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
         messages.append({"role": "user", "content": prompt})
         try:
-            await session.play(_ServedModel(ask, data.form, messages))
+            await session.play(AsyncChatAgent(served, data.form, session.session.rule, opening=messages))
         except APIStatusError as error:
             if trace.stop_condition is not None:
                 await session.stop(f"verifiers stopped the rollout: {trace.stop_condition}")
@@ -91,49 +93,36 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
             else:
                 raise
 
-    @staticmethod
-    async def _ask(client: AsyncOpenAI, model: str, form: str, messages: list[Any]) -> dict[str, Any]:
-        further: dict[str, Any] = {"tools": TOOLS} if form == _TOOL_CALLS else {}
-        completion = await client.chat.completions.create(model=model, messages=messages, **further)
-        message: dict[str, Any] = completion.choices[0].message.model_dump(exclude_none=True)
-        return message
-
 
 class _ServedModel:
-    """The model that verifiers serves, as an asynchronous agent; each tool call of a message is a step.
+    """The model that verifiers serves, in the place of an endpoint.
 
     Args:
-        ask: Sends a chat and returns the model's message.
-        form: ``text`` or ``tools``.
-        messages: The chat so far.
+        client: The client of verifiers' endpoint.
+        model: The model's name.
     """
 
-    def __init__(self, ask: Callable[[list[Any]], Awaitable[dict[str, Any]]], form: str, messages: list[Any]) -> None:
-        self._ask, self._form, self._messages = ask, form, messages
-        self._calls: list[dict[str, Any]] = []
-        self._reply: dict[str, Any] | None = None
+    def __init__(self, client: AsyncOpenAI, model: str) -> None:
+        self.model = model
+        self._client = client
 
-    async def act(self, observation: Mapping[str, Any]) -> str:
-        """Returns the action of the next tool call, or of the next message."""
-        if self._reply is not None:
-            self._messages.append({**self._reply, "content": observation["text"]})
-        if not self._calls:
-            message = await self._ask(self._messages)
-            self._messages.append(message)
-            self._calls = list(message.get("tool_calls") or ()) if self._form == _TOOL_CALLS else []
-            if not self._calls:
-                self._reply = {"role": "user"}
-                return str(message.get("content") or "")
-        call = self._calls.pop(0)
-        self._reply = {"role": "tool", "tool_call_id": call["id"]}
-        function = call.get("function") or {}
-        return action_of(str(function.get("name", "")), str(function.get("arguments", "")))
+    async def ask(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        calls: list[dict[str, Any]],
+        further: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Returns the model's answer to a chat."""
+        create: Any = self._client.chat.completions.create
+        completion = await create(model=self.model, messages=list(messages), **(further or {}))
+        choice = completion.choices[0]
+        return Answer(choice.message.model_dump(exclude_none=True), finish_reason=choice.finish_reason)
 
 
 @cache
-def _sessions(env: str, overrides: tuple[tuple[str, Any], ...]) -> AsyncSessions:
+def _sessions(env: str, overrides: tuple[tuple[str, Any], ...], reading: str | None) -> AsyncSessions:
     """Returns the pool of sessions of an environment, one for this process."""
-    return AsyncSessions(partial(make, env, **dict(overrides)))
+    return AsyncSessions(partial(make, env, **dict(overrides)), reading)
 
 
 @cache

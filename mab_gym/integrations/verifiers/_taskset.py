@@ -42,6 +42,8 @@ class MedicalRecordConfig(vf.TasksetConfig):
     """One or more variants, joined by ``+``."""
     form: str = FORMS[0]
     """``text``, the official form (the reply is the action), or ``tools``: get, post and finish."""
+    reading: str | None = None
+    """The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one."""
     max_steps: int | None = None
     """Actions after which an episode is truncated; None for the environment's own number."""
     reward: str | None = None
@@ -90,6 +92,7 @@ class MedicalRecordData(vf.TaskData):
 
     env: str
     form: str
+    reading: str | None
     overrides: dict[str, Any]
     seed: int
     options: dict[str, Any]
@@ -181,6 +184,7 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
             system_prompt=SYSTEM if self.config.form == _TOOL_CALLS else None,
             env=self.config.played,
             form=self.config.form,
+            reading=self.config.reading,
             overrides=self.config.overrides,
             **row.about(),
         )
