@@ -1,6 +1,7 @@
 from .actions import OutOfContext as OutOfContext
 from .agents._agent import Agent as Agent
 from .agents._agent import AsyncAgent as AsyncAgent
+from .agents._chat_function import ChatFunction as ChatFunction
 from .agents._chat_model import ChatModel as ChatModel
 from .backends._kinds import register_backend as register_backend
 from .envs._env import MedicalRecordEnv as MedicalRecordEnv
@@ -11,6 +12,7 @@ from .episode import Episode as Episode
 from .episode import Observation as Observation
 from .episode import Step as Step
 from .errors import MabGymError as MabGymError
+from .integrations._rows import task_rows as task_rows
 from .runs._ablate import Ablation as Ablation
 from .runs._ablate import ablate as ablate
 from .runs._evaluation import Evaluation as Evaluation

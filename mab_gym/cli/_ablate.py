@@ -55,6 +55,8 @@ def ablate(
     base_url: o.BaseUrl = None,
     key_env: o.KeyEnv = o.KEY_ENV,
     form: o.Form = o.FORM,
+    reading: o.Reading = None,
+    api: o.Api = o.API,
     temperature: o.Temperature = None,
     settings: o.Settings = None,
     attempts: o.Attempts = ATTEMPTS,

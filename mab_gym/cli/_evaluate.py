@@ -57,6 +57,8 @@ def evaluate(
     base_url: o.BaseUrl = None,
     key_env: o.KeyEnv = o.KEY_ENV,
     form: o.Form = o.FORM,
+    reading: o.Reading = None,
+    api: o.Api = o.API,
     temperature: o.Temperature = None,
     settings: o.Settings = None,
     attempts: o.Attempts = ATTEMPTS,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mab_gym.agents._chat_model import KEY_VARIABLE, ChatModel
+from mab_gym.agents._endpoint import APIS
 from mab_gym.agents._loading import ENTRY_POINTS
 from mab_gym.agents._model import FORMS
 from mab_gym.envs._environment_file import SPLITS
@@ -55,17 +56,22 @@ Model = Annotated[str | None, _model("The model that plays.")]
 BaseUrl = Annotated[str | None, _model("Its OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL")]
 KeyEnv = Annotated[str, _model("The environment variable that holds the key.")]
 Form = Annotated[str, _model("The form of its actions: text (the official form) or tools.")]
+Reading = Annotated[
+    str | None,
+    _model("The rule by which its messages are read: lenient, or strict. (default: lenient; strict if official)"),
+]
+Api = Annotated[str, _model(f"The form of the requests: {', '.join(APIS)}.")]
 Temperature = Annotated[float | None, _model("The temperature; sent only if you give it.", min=0.0)]
 Settings = Annotated[str | None, _model("Further fields of each request, as in '{\"max_tokens\": 2000}'.")]
 Attempts = Annotated[int, _model("The greatest number of tries of one request.", min=1)]
 Pause = Annotated[float, _model("Seconds before the second try; doubled before each further one.", min=0.0)]
-Timeout = Annotated[float, _model("Seconds without data from the endpoint after which a try fails.", min=0.001)]
+Timeout = Annotated[float, _model("Seconds after which a try fails whose answer is not whole.", min=0.001)]
 PriceIn = Annotated[float | None, _model("Price of a million tokens read.", min=0.0)]
 PriceOut = Annotated[float | None, _model("Price of a million tokens written.", min=0.0)]
 Concurrency = Annotated[int, typer.Option(help="The number of episodes played at once.", min=1)]
 Retries = Annotated[int, typer.Option(help="Further tries at an episode in which the record system failed.", min=0)]
 
-FORM, KEY_ENV = FORMS[0], KEY_VARIABLE
+FORM, KEY_ENV, API = FORMS[0], KEY_VARIABLE, APIS[0]
 
 
 def plan_of(given: Mapping[str, Any]) -> Plan:
@@ -97,7 +103,7 @@ def _agent(given: Mapping[str, Any]) -> AnyAgent:
     if given["base_url"] is None:
         raise UsageError("a model is reached by --base-url, as in https://api.openai.com/v1")
     temperature = {} if given["temperature"] is None else {"temperature": given["temperature"]}
-    same = ("model", "base_url", "key_env", "form", "attempts", "pause", "timeout")
+    same = ("model", "base_url", "key_env", "form", "reading", "api", "attempts", "pause", "timeout")
     return ChatModel(
         **{name: given[name] for name in same},
         settings={**settings, **temperature} if isinstance(settings, dict) else settings,

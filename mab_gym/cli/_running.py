@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mab_gym.cli._console import errors, output
-from mab_gym.errors import AgentLostError
+from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.runs._evaluation import Watcher
 from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EpisodeRecord
@@ -78,9 +78,10 @@ class ConsoleWatcher(Watcher):
             typer.Exit: Always; with 130 after Ctrl-C.
         """
         lost = isinstance(error, AgentLostError)
-        why = f", because {error}; the same command goes on from there" if lost else ""
+        again = "" if isinstance(error, UsageError) else "; the same command goes on from there"
+        why = f", because {error}{again}" if lost else ""
         self.say(f"stopped after {kept} of {total} episodes{why}; their records are in {path}")
-        raise typer.Exit(1 if lost else 130)
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1 if lost else 130)
 
 
 def show_estimates(records: Sequence[EpisodeRecord], repeat: int, seed: int) -> None:

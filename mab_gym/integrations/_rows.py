@@ -9,7 +9,9 @@ from typing import Any
 
 import gymnasium
 
+from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
+from mab_gym.integrations._sessions import make_to_read
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import Assignment, assignments, draws_cases, reset_options
 
@@ -83,6 +85,40 @@ def rows(
             todo = (Assignment(place) for place in itertools.count(seed))
         row_of(env, Assignment(seed), chosen)  # raises now if the family or difficulty does not exist
     return (row_of(env, assignment, chosen) for assignment in todo)
+
+
+def task_rows(
+    env: str = DEFAULT_ENV,
+    *,
+    family: str | None = None,
+    difficulty: str | None = None,
+    variant: str | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    **overrides: Any,
+) -> Iterator[dict[str, Any]]:
+    """Yields the episodes of an environment as plain data, for the datasets of trainers; `mab_gym.play` plays a row.
+
+    Args:
+        env: An environment's id, with or without ``mab_gym/``, or the path of an environment file.
+        family: Only this family.
+        difficulty: Only this difficulty.
+        variant: One or more variants, joined by ``+``.
+        seed: The seed of the first row; each further one has the next number. It chooses drawn cases, too.
+        limit: The greatest number of rows; an environment that draws its cases has this many (None: 300).
+        overrides: Fields of the environment file to change, as in ``max_steps=4``.
+
+    Yields:
+        ``prompt`` (the first message, as a chat), ``env``, ``overrides``, ``seed`` and ``options``, and the labels
+        ``id``, ``case``, ``family``, ``kind``, ``difficulty``, ``branch`` and ``variant``. Nothing reveals the answer.
+
+    Raises:
+        UsageError: A name does not exist.
+    """
+    opened = make_to_read(env, **overrides)
+    for row in rows(opened, family=family, difficulty=difficulty, variant=variant, seed=seed, limit=limit):
+        prompt = [{"role": "user", "content": row.opening}]
+        yield {"id": row.id, "prompt": prompt, "env": env, "overrides": overrides, **row.about()}
 
 
 def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:

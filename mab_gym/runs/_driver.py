@@ -240,6 +240,7 @@ class Driver:
             agent_error=self.fault,
             context_limit=self.context_limit,
             cause=self.cause,
+            episode_cost=self.info.get("episode_cost"),
             actions=self.actions,
             **told,
         )

@@ -62,6 +62,7 @@ class EpisodeRecord:
         tokens_in: The tokens that the model read; None if its endpoint does not say.
         tokens_out: The tokens that the model wrote; None if its endpoint does not say.
         cost: The cost of the tokens; None without prices or token counts.
+        episode_cost: The cost of the episode in the sense of safe RL; None under the official grading, which has none.
         run: The content of ``run.json``, with the versions that really played this episode.
     """
 
@@ -91,6 +92,7 @@ class EpisodeRecord:
     tokens_in: int | None = None
     tokens_out: int | None = None
     cost: float | None = None
+    episode_cost: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
