@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from mab_gym.charts._elements import Elements, amount_of, code_of, full_name, spoken
+from mab_gym.charts._elements import Elements, amount_of, code_of, full_name, named, seconds_of, spoken
+from mab_gym.charts._importance import importance
 from mab_gym.charts._owners import owners
+from mab_gym.charts._ranges import RESULTS, Range, Reference, reference_range
 from mab_gym.errors import UsageError
 from mab_gym.fhir.model._definitions import elements as defined_elements
 from mab_gym.fhir.store._archive import Archive
 from mab_gym.fhir.store._base import BaseTable
 
-VOID: Final = ("entered-in-error", "cancelled")
+VOID: Final = ("entered-in-error", "cancelled", "refuted")
+_ADULT: Final = 18
+_DAY: Final = 86400
+_CLASSES: Final = {
+    "AMB": "ambulatory", "EMER": "emergency", "FLD": "field", "HH": "home visit", "IMP": "inpatient",
+    "ACUTE": "inpatient, acute", "NONAC": "inpatient, not acute", "OBSENC": "observation", "PRENC": "before admission",
+    "SS": "short stay", "VR": "virtual",
+}  # fmt: skip
+"""The classes of encounters by their code in HL7's v3 ActCode."""
+_MARITAL: Final = {
+    "A": "annulled", "D": "divorced", "I": "interlocutory", "L": "legally separated", "M": "married",
+    "P": "polygamous", "S": "never married", "T": "domestic partner", "U": "unmarried", "W": "widowed",
+    "UNK": "not known",
+}  # fmt: skip
+"""The marital states by their code in HL7's v3 MaritalStatus."""
 _PRESSURE: Final = re.compile(r"\s*(\d{2,3})\s*/\s*(\d{2,3})\s*(mm\s?\[?Hg\]?)?\s*")
 _LONGEST_NUMBER: Final = 24
 _NAMING: Final = (
@@ -24,6 +41,8 @@ _NAMING: Final = (
     "title", "name",
 )  # fmt: skip
 """Elements that name a resource, the best first."""
+_TOLD: Final = ("category", "verificationStatus", "criticality", "reaction", "dosageInstruction")
+"""Elements of which the detail of a row is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +69,16 @@ class Series:
     Attributes:
         code: The code, as in ``K``.
         name: The name for people.
-        unit: The unit as displayed.
+        unit: The unit as recorded.
         points: The results.
+        stated: The reference range that the record states with the last result that has one; None if none has.
     """
 
     code: str
     name: str
     unit: str
     points: list[ResultPoint] = field(default_factory=list)
+    stated: Range | None = None
 
     @property
     def valid(self) -> list[ResultPoint]:
@@ -77,6 +98,8 @@ class ChartEntry:
         last: The time of the last record in seconds since 1970, or None.
         status: The status of the last record.
         detail: A detail of the last record, such as a dose.
+        void: True if it was entered in error or refuted.
+        listed: True if it stands on the problem list, False if it was diagnosed at an encounter alone.
     """
 
     name: str
@@ -86,6 +109,8 @@ class ChartEntry:
     last: int | None = None
     status: str = ""
     detail: str = ""
+    void: bool = False
+    listed: bool = False
 
     def add(self, time: int | None, status: str, detail: str = "") -> None:
         """Counts one more."""
@@ -108,8 +133,12 @@ class PatientChart:
         birth: The date of birth; None if no day is known.
         born: The date of birth as written, which may be only a year.
         facts: Other demographics, by label.
-        conditions: The problem list and diagnoses, the latest first.
-        medications: The medications by drug, the latest first.
+        allergies: The allergies, those entered in error or refuted last.
+        conditions: The problem list and diagnoses by importance (`mab_gym.charts._importance`).
+        encounters: The encounters, the latest first.
+        contacts: Days on which something was recorded, where there are no encounters: runs of days without a gap as
+            first day, last day (in days since 1970) and number of records, the latest first.
+        medications: The medications by drug, those in use first, then the latest.
         procedures: The procedures by kind, the most frequent first.
         series: Numeric results by code; a blood pressure makes two of them.
         texts: Other results by name, with the text of the last one as detail.
@@ -123,7 +152,10 @@ class PatientChart:
     birth: date | None = None
     born: str = ""
     facts: dict[str, str] = field(default_factory=dict)
+    allergies: list[ChartEntry] = field(default_factory=list)
     conditions: list[ChartEntry] = field(default_factory=list)
+    encounters: list[ChartEntry] = field(default_factory=list)
+    contacts: list[tuple[int, int, int]] = field(default_factory=list)
     medications: list[ChartEntry] = field(default_factory=list)
     procedures: list[ChartEntry] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
@@ -135,6 +167,16 @@ class PatientChart:
         if self.birth is None:
             return None
         return now.year - self.birth.year - ((now.month, now.day) < (self.birth.month, self.birth.day))
+
+    def reference(self, series: Series) -> Reference | None:
+        """Returns the reference range of a series: the record's own, else the one for adults; None if there is none."""
+        if series.stated is not None:
+            return Reference(series.stated, "record")
+        if self.birth is not None and series.points:
+            last = datetime.fromtimestamp(series.points[-1].time, UTC)
+            if (self.age(last) or 0) < _ADULT:
+                return None
+        return reference_range(series.code, series.unit, self.female)
 
 
 def read_chart(archive: Archive, mrn: str) -> PatientChart:
@@ -150,11 +192,19 @@ def read_chart(archive: Archive, mrn: str) -> PatientChart:
         hint = f"; nearly the same: {', '.join(near)}" if near else ""
         raise UsageError(f"there is no Patient {mrn!r} here{hint}; `mab-gym data patients` lists them")
     chart = _person(mrn, BaseTable(table).resource(ids.index(mrn)))
+    days: Counter[int] = Counter()
     for name, other in archive.tables.items():
         if len(rows := owners(other).rows_of(mrn)):
-            _fill(chart, name, Elements(other, rows))
-    for listed in (chart.conditions, chart.medications):
+            elements = Elements(other, rows)
+            _fill(chart, name, elements)
+            days.update(time // _DAY for time in elements.times() if time is not None)
+    if not chart.encounters:
+        chart.contacts = _contacts(days)
+    for listed in (chart.encounters, chart.medications, chart.allergies):
         listed.sort(key=lambda entry: -(entry.last or 0))
+    chart.allergies.sort(key=lambda entry: entry.void)
+    chart.medications.sort(key=lambda entry: entry.status not in ("active", "on-hold", "draft"))
+    chart.conditions.sort(key=_importance)
     chart.procedures.sort(key=lambda entry: -entry.count)
     for series in chart.series.values():
         series.points.sort(key=lambda point: point.time)
@@ -170,6 +220,21 @@ def when(seconds: int | None, to: str = "minutes") -> str:
     except (OverflowError, ValueError, OSError):
         return "–"
     return moment.strftime("%Y-%m-%d %H:%M" if to == "minutes" else "%Y-%m-%d")
+
+
+def _importance(entry: ChartEntry) -> tuple[float, ...]:
+    return *importance(entry.status, entry.code, entry.name, entry.void), not entry.listed, -(entry.last or 0)
+
+
+def _contacts(days: Mapping[int, int]) -> list[tuple[int, int, int]]:
+    """Returns runs of days without a gap: first day, last day and number of records, the latest first."""
+    found: list[tuple[int, int, int]] = []
+    for day in sorted(days):
+        if found and found[-1][1] == day - 1:
+            found[-1] = (found[-1][0], day, found[-1][2] + days[day])
+        else:
+            found.append((day, day, days[day]))
+    return found[::-1]
 
 
 def _person(mrn: str, resource: Mapping[str, Any]) -> PatientChart:
@@ -191,8 +256,8 @@ def _person(mrn: str, resource: Mapping[str, Any]) -> PatientChart:
         label = str(extension.get("url") or "").rpartition("us-core-")[2]
         if label in ("race", "ethnicity"):
             chart.facts.setdefault(label, _origin(extension))
-    if spoken(resource.get("maritalStatus")):
-        chart.facts["marital status"] = spoken(resource["maritalStatus"])
+    if status := spoken(resource.get("maritalStatus")):
+        chart.facts["marital status"] = _MARITAL.get(status, status)
     return chart
 
 
@@ -214,14 +279,19 @@ def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
     match resource_type:
         case "Observation":
             _observations(chart, elements)
+        case "AllergyIntolerance":
+            chart.allergies += _grouped(elements, ("code",), "clinicalStatus", _allergy)
         case "Condition":
-            chart.conditions += _grouped(elements, "code", "clinicalStatus")
+            chart.conditions += _grouped(elements, ("code",), "clinicalStatus")
+        case "Encounter":
+            chart.encounters += _encounters(elements)
         case "MedicationRequest":
-            chart.medications += _grouped(elements, "medicationCodeableConcept", "status", "dosageInstruction")
+            names = ("medicationCodeableConcept", "medicationReference")
+            chart.medications += _grouped(elements, names, "status", _dosage)
         case "Procedure":
-            chart.procedures += _grouped(elements, "code", "status")
+            chart.procedures += _grouped(elements, ("code",), "status")
         case _:
-            chart.others[resource_type] = _grouped(elements, _naming(resource_type), "status")
+            chart.others[resource_type] = _grouped(elements, (_naming(resource_type),), "status")
 
 
 def _naming(resource_type: str) -> str:
@@ -230,41 +300,104 @@ def _naming(resource_type: str) -> str:
     return next((name for name in _NAMING if name in defined), "code")
 
 
-def _grouped(elements: Elements, concept: str, status: str, dosage: str = "") -> list[ChartEntry]:
-    entries: dict[tuple[str, str], ChartEntry] = {}
-    details = elements.values(dosage) if dosage else [None] * len(elements)
-    statuses = elements.values(status)
-    for each, time, state, detail in zip(elements.values(concept), elements.times(), statuses, details, strict=True):
-        name = spoken(each) or "(not coded)"
-        entry = entries.setdefault((name, code_of(each)), ChartEntry(name, code_of(each)))
-        entry.add(time, spoken(state), _dosage(detail))
+def _grouped(
+    elements: Elements,
+    names: Sequence[str],
+    status: str,
+    tell: Callable[[Mapping[str, Any]], str] = lambda row: "",
+) -> list[ChartEntry]:
+    """Returns one entry for each thing that some rows name.
+
+    A status on the problem list counts before that of a diagnosis at an encounter, which is over when the encounter is.
+
+    Args:
+        elements: The rows.
+        names: The elements that name the thing, the best first.
+        status: The element with its status.
+        tell: Tells the detail of a row, of which it is given the elements in `_TOLD`.
+    """
+    entries: dict[tuple[str, str, bool], ChartEntry] = {}
+    columns = {name: elements.values(name) for name in (*names, status, *_TOLD)}
+    for place, time in enumerate(elements.times()):
+        row = {name: column[place] for name, column in columns.items()}
+        concept = next((row[name] for name in names if named(row[name])), None)
+        verified = spoken(row["verificationStatus"])
+        void = verified in VOID
+        listed = "problem-list-item" in map(code_of, _dicts(row["category"]))
+        key = (named(concept) or "(not coded)", code_of(concept), void)
+        entry = entries.setdefault(key, ChartEntry(*key[:2], void=void))
+        before, known = entry.listed, entry.status
+        said = [spoken(row[status]), verified if verified not in ("", "confirmed") else ""]
+        entry.add(time, ", ".join(each for each in said if each), tell(row))
+        entry.listed = before or listed
+        if before and not listed:
+            entry.status = known
+        elif listed and not before:
+            entry.status = ", ".join(each for each in said if each)
     return list(entries.values())
 
 
-def _dosage(value: Any) -> str:
-    first = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}
-    return str(first.get("text") or "")
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _dosage(row: Mapping[str, Any]) -> str:
+    return next((str(each.get("text") or "") for each in _dicts(row["dosageInstruction"])), "")
+
+
+def _allergy(row: Mapping[str, Any]) -> str:
+    signs = [named(sign) for each in _dicts(row["reaction"]) for sign in _dicts(each.get("manifestation"))]
+    severe = [str(each["severity"]) for each in _dicts(row["reaction"]) if each.get("severity")]
+    risk = {"high": "high risk", "low": "low risk"}.get(str(row["criticality"]), "")
+    return ", ".join(dict.fromkeys(each for each in (risk, *signs, *severe) if each))
+
+
+def _encounters(elements: Elements) -> list[ChartEntry]:
+    """Returns an entry for each encounter: what it was, its reasons, its beginning and its end."""
+    columns = [elements.values(name) for name in ("type", "class", "reasonCode", "status", "period")]
+    found = []
+    for kind, group, reasons, status, period, time in zip(*columns, elements.times(), strict=True):
+        setting = group if isinstance(group, dict) else {}
+        where = str(setting.get("display") or _CLASSES.get(str(setting.get("code") or "").upper(), ""))
+        end = seconds_of(period.get("end")) if isinstance(period, dict) else None
+        why = ", ".join(said for each in _dicts(reasons) if (said := named(each)))
+        entry = ChartEntry(named(kind) or where or "(not coded)", code_of(kind), 1, time, end or time)
+        entry.status, entry.void = str(status or ""), status in VOID
+        entry.detail = "; ".join(each for each in (where if entry.name != where else "", why) if each)
+        found.append(entry)
+    return found
 
 
 def _observations(chart: PatientChart, elements: Elements) -> None:
-    names = ("code", "valueQuantity", "valueString", "valueCodeableConcept", "component", "status")
+    names = ("code", "valueQuantity", "valueString", "valueCodeableConcept", "component", "status", "referenceRange")
     columns: list[list[Any]] = [elements.values(name) for name in names]
     columns.append(list(elements.times()))
-    for code, quantity, text, concept, parts, status, time in zip(*columns, strict=True):
-        kind, name, state = code_of(code) or spoken(code), spoken(code) or "(not coded)", str(status or "")
+    for code, quantity, text, concept, parts, status, stated, time in zip(*columns, strict=True):
+        kind, name, state = code_of(code) or spoken(code), named(code) or "(not coded)", str(status or "")
         pressure = _PRESSURE.fullmatch(text) if isinstance(text, str) else None
         if isinstance(quantity, dict) and _add(chart, kind, name, quantity, state, time):
+            _state_range(chart.series[kind], stated)
             continue
         if pressure:
             for place, part in enumerate(("systolic", "diastolic"), 1):
-                _add(chart, part, part, {"value": float(pressure[place]), "unit": "mmHg"}, state, time)
+                _add(chart, part, RESULTS[part].name, {"value": float(pressure[place]), "unit": "mmHg"}, state, time)
             continue
         for each in (p for p in parts or () if isinstance(p, dict)):
             if isinstance(each.get("valueQuantity"), dict):
                 kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
-                _add(chart, kind_of_part, spoken(each.get("code")), each["valueQuantity"], state, time)
-        said = text if isinstance(text, str) else spoken(concept) or _amount_in_words(quantity)
+                if _add(chart, kind_of_part, named(each.get("code")), each["valueQuantity"], state, time):
+                    _state_range(chart.series[kind_of_part], each.get("referenceRange"))
+        said = text if isinstance(text, str) else named(concept) or _amount_in_words(quantity)
         chart.texts.setdefault(name, ChartEntry(name, kind)).add(time, state, said)
+
+
+def _state_range(series: Series, stated: Any) -> None:
+    """Keeps the reference range that a result states: the first one that is for everybody."""
+    for each in (range_ for range_ in _dicts(stated) if not range_.get("appliesTo") and not range_.get("age")):
+        low, high = (amount_of(each.get(end)) for end in ("low", "high"))
+        if low is not None or high is not None:
+            series.stated = (low, high)
+            return
 
 
 def _amount_in_words(quantity: Any) -> str:

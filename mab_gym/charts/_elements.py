@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mab_gym.charts._ranges import RESULTS
 from mab_gym.fhir.model._dates import read_date
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, IntArray, PoolColumn, Table, read_instant
@@ -51,10 +52,10 @@ class Elements:
         if isinstance(column, InstantColumn):
             found = zip(column.forms[self.rows].tolist(), column.seconds[self.rows].tolist(), strict=True)
             return [
-                None if not form else _seconds(json.loads(column.others[second])) if form == OTHER_FORM else second
+                None if not form else seconds_of(json.loads(column.others[second])) if form == OTHER_FORM else second
                 for form, second in found
             ]
-        return [_seconds(value) for value in self.values(name)]
+        return [seconds_of(value) for value in self.values(name)]
 
     def times(self) -> list[int | None]:
         """Returns the time of each row from the first element that has one, in seconds since 1970."""
@@ -74,6 +75,19 @@ def spoken(concept: Any) -> str:
     codings = [*(each for each in concept.get("coding") or () if isinstance(each, dict)), concept]
     texts = [concept.get("text"), *(coding.get(key) for coding in codings for key in ("display", "code"))]
     return next((str(text) for text in texts if text), "")
+
+
+def named(concept: Any) -> str:
+    """Returns a CodeableConcept, Coding or Reference in words, and never a bare code; empty if there is nothing."""
+    if isinstance(concept, list):
+        return next((said for each in concept if (said := named(each))), "")
+    said, code = spoken(concept), code_of(concept)
+    if isinstance(concept, dict) and not code:
+        code = str(concept.get("code") or "")
+    known = RESULTS.get(code or said)
+    if known is not None and said in ("", code, known.code):
+        return known.name
+    return "(code without a name)" if said and said == code else said
 
 
 def code_of(concept: Any) -> str:
@@ -101,7 +115,7 @@ def amount_of(quantity: Any) -> float | None:
     return float(value) if not value or _LEAST <= abs(value) <= _GREATEST else None
 
 
-def _seconds(value: Any) -> int | None:
+def seconds_of(value: Any) -> int | None:
     """Returns the start of a date, a time or a Period in seconds since 1970."""
     if isinstance(value, dict):
         value = value.get("start") or value.get("end")

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from importlib.resources import files
-from typing import Final
+from typing import Final, TypeVar
 
 from mab_gym.charts._chart import ChartEntry, PatientChart, Series, when
 from mab_gym.charts._plots import Line, plot
-from mab_gym.charts._ranges import Range, flag, reference_range
+from mab_gym.charts._ranges import RESULTS, SOURCES, Range, flag, readable_unit
 
+_T = TypeVar("_T")
 _DAY: Final = 86400
 _SPANS: Final = (("5 years", 1826 * _DAY), ("1 year", 365 * _DAY), ("30 days", 30 * _DAY), ("24 hours", _DAY))
 _FIRST: Final = (
     "K", "MG", "GLU", "A1C", "CREA", "EGFR", "NA", "HGB", "WBC", "PLT", "INR",
-    "systolic", "HR", "T", "SPO2", "RR", "WT",
+    "systolic", "diastolic", "HR", "T", "SPO2", "RR", "WT",
 )  # fmt: skip
 """The order of well-known series; others follow."""
+_PRESSURES: Final = ("systolic", "diastolic")
+"""The two series of a blood pressure; these are no codes of the record."""
+_RULE: Final = (
+    "Active before inactive before resolved; within these what threatens life, then serious lasting diseases, other "
+    "diseases, symptoms and minor complaints, and examinations (by ICD-10 code)."
+)
 
 
 def page(chart: PatientChart, now: datetime) -> str:
@@ -37,14 +45,19 @@ def page(chart: PatientChart, now: datetime) -> str:
             f"<title>{escape(title)}</title><style>{_bundled('page.css')}</style></head><body>",
             *_banner(chart, now),
             "<main>",
-            *_overview(chart),
-            *_plots(chart, int(now.timestamp())),
+            *_allergies(chart),
+            '<div class="two">',
+            *_table("Problems", _problems(chart), "status", 14, _RULE),
+            *_table("Medications", chart.medications, "last order", 14),
+            "</div>",
+            *_encounters(chart),
             *_results(chart),
+            *_plots(chart, int(now.timestamp())),
             *_more(chart),
             "</main>",
-            f"<footer>Shown as of {when(int(now.timestamp()))} UTC. Shaded: adult reference ranges "
-            "(ABIM, January 2023; vital signs: NEWS2). Long series are drawn by the least and greatest value of "
-            "each stretch of time, the last day point by point. Crosses were entered in error.</footer>",
+            f"<footer>Shown as of {when(int(now.timestamp()))} UTC; times are in UTC. Shaded: the reference range. "
+            "Long series are drawn by the least and greatest value of each stretch of time, the last day point by "
+            "point. Crosses were entered in error.</footer>",
             f"<script>{script}</script></body></html>",
         )
     )
@@ -69,35 +82,80 @@ def _banner(chart: PatientChart, now: datetime) -> Iterator[str]:
     yield "</dl></header>"
 
 
-def _overview(chart: PatientChart) -> Iterator[str]:
-    yield '<div class="two">'
-    yield from _table("Conditions", chart.conditions, "status", 12)
-    yield from _table("Medications", chart.medications, "last order", 12)
-    yield "</div>"
+def _allergies(chart: PatientChart) -> Iterator[str]:
+    valid = [entry for entry in chart.allergies if not entry.void]
+    kind = "alert" if valid else ""
+    yield f'<section class="{kind}"><h2>Allergies <small>{len(valid)}</small></h2>'
+    if not valid:
+        yield "<p>None is recorded. This does not say that there are none.</p>"
+    if chart.allergies:
+        yield from _rows(chart.allergies, "reaction and status", "recorded")
+    yield "</section>"
 
 
-def _table(title: str, entries: Sequence[ChartEntry], label: str, most: int) -> Iterator[str]:
+def _problems(chart: PatientChart) -> list[ChartEntry]:
+    return [replace(entry, status=_said(entry)) for entry in chart.conditions]
+
+
+def _said(entry: ChartEntry) -> str:
+    """Returns a problem's status, with the source of one that is not on the problem list."""
+    return entry.status if entry.listed or not entry.status else f"{entry.status}; of an encounter"
+
+
+def _encounters(chart: PatientChart) -> Iterator[str]:
+    if chart.encounters or not chart.contacts:
+        yield from _table("Encounters", chart.encounters, "reason and status", 8)
+        return
+    yield f"<section><h2>Contacts <small>{len(chart.contacts)}</small></h2>"
+    yield '<p class="note">No Encounter is recorded; these are the runs of days on which anything was.</p>'
+    yield from _folded(chart.contacts, 6, _contact_rows)
+    yield "</section>"
+
+
+def _contact_rows(contacts: Sequence[tuple[int, int, int]]) -> Iterator[str]:
+    yield '<div class="wide"><table><thead><tr><th>from</th><th>to</th><th class="n">days</th>'
+    yield '<th class="n">records</th></tr></thead><tbody>'
+    for first, last, records in contacts:
+        yield f"<tr><td>{when(first * _DAY, 'days')}</td><td>{when(last * _DAY, 'days')}</td>"
+        yield f'<td class="n">{last - first + 1}</td><td class="n">{records:,}</td></tr>'
+    yield "</tbody></table></div>"
+
+
+def _folded(items: Sequence[_T], most: int, rows: Callable[[Sequence[_T]], Iterator[str]]) -> Iterator[str]:
+    """Yields the first rows, and the others under a line that unfolds them."""
+    yield from rows(items[:most])
+    if len(items) > most:
+        yield f"<details><summary>{len(items) - most} more</summary>"
+        yield from rows(items[most:])
+        yield "</details>"
+
+
+def _table(title: str, entries: Sequence[ChartEntry], label: str, most: int, note: str = "") -> Iterator[str]:
     yield f"<section><h2>{escape(title)} <small>{len(entries)}</small></h2>"
     if not entries:
         yield "<p>None.</p></section>"
         return
-    yield from _rows(entries[:most], label)
-    if len(entries) > most:
-        yield f"<details><summary>{len(entries) - most} more</summary>"
-        yield from _rows(entries[most:], label)
-        yield "</details>"
+    if note:
+        yield f'<p class="note">{note}</p>'
+    yield from _folded(entries, most, lambda some: _rows(some, label))
     yield "</section>"
 
 
-def _rows(entries: Sequence[ChartEntry], label: str) -> Iterator[str]:
-    yield f'<div class="wide"><table><thead><tr><th>what</th><th>{escape(label)}</th>'
-    yield '<th class="n">times</th><th>last</th></tr></thead><tbody>'
+def _rows(entries: Sequence[ChartEntry], label: str, last: str = "last") -> Iterator[str]:
+    counted = any(entry.count > 1 for entry in entries)
+    times = '<th class="n">times</th>' if counted else ""
+    yield f'<div class="wide"><table><thead><tr><th>what</th><th>{escape(label)}</th>{times}<th>{last}</th></tr>'
+    yield "</thead><tbody>"
     for entry in entries:
         said = ", ".join(part for part in (entry.detail, entry.status) if part)
-        code = f' <span class="code">{escape(entry.code)}</span>' if entry.code and entry.code != entry.name else ""
-        yield f'<tr><td>{escape(entry.name)}{code}</td><td>{escape(said)}</td><td class="n">{entry.count:,}</td>'
-        yield f"<td>{when(entry.last, 'days')}</td></tr>"
+        number = f'<td class="n">{entry.count:,}</td>' if counted else ""
+        yield f"<tr{' class=void' if entry.void else ''}><td>{_named(entry.name, entry.code)}</td>"
+        yield f"<td>{escape(said)}</td>{number}<td>{when(entry.last, 'days')}</td></tr>"
     yield "</tbody></table></div>"
+
+
+def _named(name: str, code: str) -> str:
+    return escape(name) + (f' <span class="code">{escape(code)}</span>' if code and code != name else "")
 
 
 def _plots(chart: PatientChart, now: int) -> Iterator[str]:
@@ -110,9 +168,10 @@ def _plots(chart: PatientChart, now: int) -> Iterator[str]:
         yield f'<button type="button" data-span="{number}" aria-pressed="{pressed}">{name}</button>'
     yield '</div><div class="plots" data-span="0">'
     for group in groups:
-        lines = [Line(s.name, s.unit, s.points, reference_range(s.code, chart.female)) for s in group]
-        title = " / ".join(series.name for series in group)
-        yield f"<figure><figcaption><b>{escape(title)}</b> <span>{escape(group[0].unit)}</span> {_last(group, chart)}"
+        lines = [Line(s.name, s.unit, s.points, _limits(chart, s)) for s in group]
+        title = "Blood pressure" if len(group) > 1 else group[0].name
+        unit = escape(readable_unit(group[0].unit))
+        yield f"<figure><figcaption><b>{escape(title)}</b> <span>{unit}</span> {_last(group, chart)}"
         yield "</figcaption>"
         for number, (name, span) in enumerate(_SPANS):
             drawn = plot(lines, now - span, now) or f'<p class="none">none in {name}</p>'
@@ -124,21 +183,21 @@ def _plots(chart: PatientChart, now: int) -> Iterator[str]:
 def _groups(chart: PatientChart) -> list[list[Series]]:
     """Returns the series of each plot, in the order of plots."""
     order = {code: place for place, code in enumerate(_FIRST)}
-    codes = sorted(chart.series, key=lambda code: order.get(code, len(order)))
-    groups = []
-    for code in codes:
-        if code == "systolic" and "diastolic" in chart.series:
-            groups.append([chart.series["systolic"], chart.series["diastolic"]])
-        elif code != "diastolic" or "systolic" not in chart.series:
-            groups.append([chart.series[code]])
-    return groups
+    local = {code: RESULTS[code].code if code in RESULTS else code for code in chart.series}
+    groups: dict[str, list[Series]] = {}
+    for code in sorted(chart.series, key=lambda code: order.get(local[code], len(order))):
+        groups.setdefault("BP" if local[code] in _PRESSURES else code, []).append(chart.series[code])
+    return list(groups.values())
+
+
+def _limits(chart: PatientChart, series: Series) -> Range | None:
+    reference = chart.reference(series)
+    return None if reference is None else reference.limits
 
 
 def _last(group: Sequence[Series], chart: PatientChart) -> str:
-    lasts = [(series.valid[-1].value, reference_range(series.code, chart.female)) for series in group if series.valid]
-    if not lasts:
-        return ""
-    return '<span class="last">' + "/".join(_marked(value, limits) for value, limits in lasts) + "</span>"
+    lasts = [_marked(series.valid[-1].value, _limits(chart, series)) for series in group if series.valid]
+    return f'<span class="last">{" / ".join(lasts)}</span>' if lasts else ""
 
 
 def _marked(value: float, limits: Range | None) -> str:
@@ -148,23 +207,33 @@ def _marked(value: float, limits: Range | None) -> str:
 
 
 def _results(chart: PatientChart) -> Iterator[str]:
-    yield "<section><h2>Latest results</h2>"
-    yield '<div class="wide"><table><thead><tr><th>result</th><th class="n">value</th><th>unit</th><th>taken (UTC)</th>'
-    yield '<th class="n">before</th><th>reference</th><th class="n">results</th><th></th></tr></thead><tbody>'
-    for group in _groups(chart):
-        for series in group:
-            if not (valid := series.valid):
-                continue
-            limits = reference_range(series.code, chart.female)
-            span = "" if limits is None else "–".join("" if end is None else f"{end:g}" for end in limits)
-            before = f"{valid[-2].value:g}" if len(valid) > 1 else ""
-            note = "a later one was entered in error" if series.points[-1].void else ""
-            note = note or (valid[-1].status if valid[-1].status not in ("", "final") else "")
-            yield f'<tr><th scope="row">{escape(series.name)}</th><td class="n">{_marked(valid[-1].value, limits)}</td>'
-            yield f"<td>{escape(series.unit)}</td><td>{when(valid[-1].time)}</td>"
-            yield f'<td class="n">{before}</td><td>{span}</td><td class="n">{len(series.points):,}</td>'
-            yield f"<td>{escape(note)}</td></tr>"
-    yield "</tbody></table></div></section>"
+    named = [series for group in _groups(chart) for series in group if series.valid]
+    sources = {reference.source: None for series in named if (reference := chart.reference(series))}
+    yield f"<section><h2>Latest results <small>{len(named)}</small></h2>"
+    if not named:
+        yield "<p>None.</p></section>"
+        return
+    yield from _folded(named, 20, lambda some: _result_rows(some, chart))
+    told = "; ".join(f"<b>{escape(each)}</b> {escape(SOURCES[each])}" for each in sources)
+    yield f'<p class="note">Reference ranges of adults. {told}.</p></section>'
+
+
+def _result_rows(some: Sequence[Series], chart: PatientChart) -> Iterator[str]:
+    yield '<div class="wide"><table class="results"><thead><tr><th>result</th><th>value</th>'
+    yield '<th>reference</th><th>taken</th><th class="n">before</th><th class="n">results</th></tr></thead><tbody>'
+    for series in some:
+        valid, reference = series.valid, chart.reference(series)
+        before = f"{valid[-2].value:g}" if len(valid) > 1 else ""
+        note = "a later one was entered in error" if series.points[-1].void else ""
+        note = note or (valid[-1].status if valid[-1].status not in ("", "final") else "")
+        span = "" if reference is None else f"{reference} <small>{escape(reference.source)}</small>"
+        code = "" if series.code in _PRESSURES else series.code
+        yield f'<tr><th scope="row">{_named(series.name, code)}</th>'
+        yield f"<td>{_marked(valid[-1].value, reference.limits if reference else None)} "
+        yield f"<small>{escape(readable_unit(series.unit))}</small></td><td>{span}</td>"
+        yield f"<td>{when(valid[-1].time)}{f' <small>{escape(note)}</small>' if note else ''}</td>"
+        yield f'<td class="n">{before}</td><td class="n">{len(series.points):,}</td></tr>'
+    yield "</tbody></table></div>"
 
 
 def _more(chart: PatientChart) -> Iterator[str]:

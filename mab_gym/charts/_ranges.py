@@ -1,39 +1,113 @@
-"""Adult reference ranges, to mark values outside them.
+"""Names of results, and adult reference ranges with their sources; the figures stand in ``results.csv``.
 
-Laboratory: American Board of Internal Medicine, Laboratory Test Reference Ranges, January 2023. Vital signs: the limits
-of the National Early Warning Score 2 (Royal College of Physicians, 2017) at which it gives no points; temperature in
-degrees Fahrenheit.
+A chart shows a range that a record states itself (``Observation.referenceRange``) before any of these.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import csv
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final, NamedTuple
 
 Range = tuple[float | None, float | None]
 
-WHOEVER: Final[dict[str, Range]] = {
-    "NA": (136, 145), "K": (3.5, 5.0), "CL": (98, 106), "CO2": (23, 28), "AGAP": (7, 13), "BUN": (8, 20),
-    "EGFR": (60, None), "CA": (8.6, 10.2), "MG": (1.6, 2.6), "PHOS": (3.0, 4.5), "GLU": (70, 140), "A1C": (4.0, 5.6),
-    "WBC": (4, 11), "MCV": (80, 98), "RDW": (9, 14.5), "PLT": (150, 450), "AST": (10, 40), "ALT": (10, 40),
-    "ALP": (30, 120), "TBIL": (0.3, 1.0), "ALB": (3.5, 5.5), "TP": (5.5, 9.0), "TSH": (0.5, 5.0), "PTT": (25, 35),
-    "INR": (0.8, 1.2), "PT": (11, 13), "CHOL": (None, 200), "LDL": (None, 130), "TRIG": (None, 150),
-    "PHA": (7.38, 7.44), "HR": (51, 90), "RR": (12, 20), "SPO2": (96, None), "T": (96.9, 100.4),
-    "systolic": (111, 219), "diastolic": (None, 90),
-}  # fmt: skip
-"""The ranges that are the same for both sexes."""
-_WOMEN: Final[dict[str, Range]] = {
-    "HGB": (12, 16), "HCT": (37, 47), "CREA": (0.5, 1.1), "RBC": (4.2, 5.4), "HDL": (50, None),
-}  # fmt: skip
-_MEN: Final[dict[str, Range]] = {
-    "HGB": (14, 18), "HCT": (42, 50), "CREA": (0.7, 1.3), "RBC": (4.7, 6.1), "HDL": (40, None),
+SOURCES: Final = {
+    "ABIM": "American Board of Internal Medicine, Laboratory Test Reference Ranges, 2025",
+    "ABIM glucose": "ABIM: from the lower limit fasting to the upper limit two hours after a meal",
+    "KDIGO": "KDIGO 2024: below 60 for three months is chronic kidney disease",
+    "ATP III": "National Cholesterol Education Program, Adult Treatment Panel III: desirable values",
+    "ACC/AHA": "blood pressure: from 130/80 hypertension (ACC/AHA 2017), below 90/60 hypotension (NIH, MedlinePlus)",
+    "NIH": "NIH, MedlinePlus: vital signs and pulse oximetry of adults at rest",
+    "ACCP/SCCM": "limits of the systemic inflammatory response (ACCP/SCCM 1992); breaths from 12 a minute (NIH)",
+    "record": "stated by the record itself",
+}
+"""The sources of ranges by the short name that stands beside a range."""
+_UNITS: Final = {
+    "{INR}": "", "[pH]": "", "degF": "°F", "[degF]": "°F", "Cel": "°C", "10*3/uL": "10³/µL", "10*6/uL": "10⁶/µL",
+    "mm Hg": "mmHg", "mm[Hg]": "mmHg", "/min": "per minute", "mL/min/1.73m2": "mL/min/1.73 m²",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
 }  # fmt: skip
 
 
-def reference_range(code: str, female: bool | None) -> Range | None:
-    """Returns the range of a result's code; None if there is none, or it depends on a sex that is not known."""
-    if code in WHOEVER:
-        return WHOEVER[code]
-    return None if female is None else (_WOMEN if female else _MEN).get(code)
+class Reference(NamedTuple):
+    """A reference range.
+
+    Attributes:
+        limits: Its two ends, None for an open one.
+        source: A key of `SOURCES`.
+    """
+
+    limits: Range
+    source: str
+
+    def __str__(self) -> str:
+        low, high = self.limits
+        if low is None:
+            return f"to {high:g}"
+        return f"from {low:g}" if high is None else f"{low:g} – {high:g}"
+
+
+class KnownResult(NamedTuple):
+    """A kind of result.
+
+    Attributes:
+        code: Its local code.
+        name: Its name for people.
+        units: The units for which its ranges hold.
+        ranges: Its ranges for women and men; None if there is none.
+        source: The key of their source.
+    """
+
+    code: str
+    name: str
+    units: frozenset[str]
+    ranges: tuple[Range, Range] | None
+    source: str
+
+
+def _range(cell: str) -> Range:
+    low, _, high = cell.partition("-")
+    return (float(low) if low else None), (float(high) if high else None)
+
+
+def _read() -> dict[str, KnownResult]:
+    lines = files("mab_gym.charts").joinpath("results.csv").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        ranges = (_range(row["women"]), _range(row["men"] or row["women"])) if row["women"] else None
+        known = KnownResult(row["code"], row["name"], frozenset(row["units"].split()), ranges, row["source"])
+        found.update(dict.fromkeys((row["code"], *row["loinc"].split()), known))
+    return found
+
+
+RESULTS: Final[Mapping[str, KnownResult]] = _read()
+"""The kinds of results by local and by LOINC code."""
+
+
+def reference_range(code: str, unit: str, female: bool | None) -> Reference | None:
+    """Returns the adult range of a result.
+
+    Args:
+        code: The result's code.
+        unit: The unit of the values, as recorded.
+        female: The person's sex; None if it is not known.
+
+    Returns:
+        The range; None if there is none in this unit, or if it depends on a sex that is not known.
+    """
+    known = RESULTS.get(code)
+    if known is None or known.ranges is None or unit.replace("mm Hg", "mmHg") not in known.units:
+        return None
+    women, men = known.ranges
+    if female is None and women != men:
+        return None
+    return Reference(men if female is False else women, known.source)
+
+
+def readable_unit(unit: str) -> str:
+    """Returns a unit as people write it."""
+    return _UNITS.get(unit, unit)
 
 
 def flag(value: float, limits: Range | None) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mab_gym.charts._chart import ChartEntry, PatientChart, ResultPoint, when
-from mab_gym.charts._ranges import flag, reference_range
+from mab_gym.charts._ranges import flag, readable_unit
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARKS: Final = 16
@@ -34,11 +34,13 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
     yield Text(head + (f" ({age} years)" if age is not None else ""), style="bold")
     if chart.facts:
         yield Text("  ".join(f"{label}: {fact}" for label, fact in chart.facts.items()), style="dim")
+    yield _entries("Allergies", chart.allergies, "status", whole)
     yield _entries("Conditions", chart.conditions, "status", whole)
     yield _entries("Medications", chart.medications, "last order", whole)
     yield _results(chart)
     texts = sorted(chart.texts.values(), key=lambda entry: -(entry.last or 0))
     yield _entries("Other results", texts, "last result", whole)
+    yield _entries("Encounters", chart.encounters, "status", whole)
     yield _entries("Procedures", chart.procedures, "status", whole)
     for name, entries in chart.others.items():
         yield _entries(name, entries, "status", whole)
@@ -71,16 +73,16 @@ def _results(chart: PatientChart) -> RenderableType:
     table.add_column("count", justify="right")
     for series in chart.series.values():
         if valid := series.valid:
-            limits = reference_range(series.code, chart.female)
+            reference = chart.reference(series)
             last = valid[-1]
-            mark = flag(last.value, limits)
+            mark = flag(last.value, reference.limits if reference else None)
             value = Text(f"{series.name} {last.value:g} {mark}".rstrip(), style=_STYLES.get(mark, ""))
             before = f"{valid[-2].value:g}" if len(valid) > 1 else ""
-            span = "" if limits is None else f"{_end(limits[0])}–{_end(limits[1])}"
+            span = str(reference or "")
             note = "a later one was entered in error" if series.points[-1].void else ""
             note = note or (last.status if last.status not in ("final", "") else "")
-            row = (escape(series.unit), when(last.time), before, span, spark(valid), note, f"{len(series.points):,}")
-            table.add_row(value, *row)
+            row = (escape(readable_unit(series.unit)), when(last.time), before, span, spark(valid), note)
+            table.add_row(value, *row, f"{len(series.points):,}")
     return table if table.row_count else Text("Results: none", style="dim")
 
 
@@ -91,7 +93,3 @@ def spark(points: Sequence[ResultPoint]) -> str:
     if low == high:
         return _BLOCKS[3] * len(values)
     return "".join(_BLOCKS[int((value - low) / (high - low) * (len(_BLOCKS) - 1))] for value in values)
-
-
-def _end(limit: float | None) -> str:
-    return "" if limit is None else f"{limit:g}"
