@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from urllib.parse import urlencode
 
@@ -15,16 +15,53 @@ _WIDEST = 42
 
 
 def rate(found: Estimate | None, run: int) -> str:
-    """Returns a success rate in percent, with its interval drawn and in words."""
+    """Returns a success rate in percent with its interval, in figures and drawn."""
     if found is None:
         return '<span class="rate none">–</span>'
-    words = f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}, {count(found.cases, 'case')}"
-    place = f"--v:{found.value:.4f};--l:{found.low:.4f};--h:{found.high:.4f}"
+    span = interval(found)
+    words = f"95 % interval {span}, {count(found.cases, 'case')}"
     return (
         f'<span class="rate r{run % 8}" title="{words}"><b>{100 * found.value:.1f}</b>'
-        f'<span class="track" style="{place}" role="img" aria-label="{words}"></span>'
-        f"<small>{found.cases}</small></span>"
+        f"<small>{span}</small>{track(found, words)}</span>"
     )
+
+
+def track(found: Estimate, words: str) -> str:
+    """Returns a rate and its interval, drawn from 0 to 100 %."""
+    place = f"--v:{found.value:.4f};--l:{found.low:.4f};--h:{found.high:.4f}"
+    return f'<span class="track" style="{place}" role="img" aria-label="{words}"></span>'
+
+
+def interval(found: Estimate) -> str:
+    """Returns an interval in percent, as in "55.7 to 66.7"."""
+    return f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+
+
+def dot(run: int, runs: int) -> str:
+    """Returns the mark of a run: its colour, and its number where there are several runs."""
+    return f'<i class="dot r{run % 8}">{run + 1 if runs > 1 else ""}</i>'
+
+
+def matrix(first: str, runs: Sequence[tuple[int, str]], of: int, lines: Iterable[str]) -> Iterator[str]:
+    """Yields lines with one cell for each run, under a line that names the runs.
+
+    Args:
+        first: The heading of the lines.
+        runs: The numbers and names of the runs.
+        of: The number of runs in the report.
+        lines: The lines, from `line`.
+    """
+    yield f'<div class="matrix{" many" if len(runs) > 2 else ""}" style="--n:{len(runs)}">'
+    marks = [f'<span title="{escape(name)}">{dot(number, of)}<i>{escape(name)}</i></span>' for number, name in runs]
+    yield line(first, marks, "names")
+    yield from lines
+    yield "</div>"
+
+
+def line(label: str, cells: Iterable[str], kind: str = "") -> str:
+    """Returns a line of a matrix; label and cells are HTML."""
+    told = "".join(f"<div>{cell}</div>" for cell in cells)
+    return f'<div class="line {kind}"><div class="label">{label}</div>{told}</div>'
 
 
 def count(number: int, what: str) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.report._runs import CaseKey, ReportedRun
+from mab_gym.runs._causes import cause_of
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import tries
 from mab_gym.runs._statistics import Comparison, Estimate, estimate, holm, paired, pass_at_1, pass_hat_k
@@ -46,12 +48,56 @@ def repeated(run: ReportedRun) -> list[tuple[int, Estimate, Estimate]]:
     return [(k, at, hat) for k, at, hat in rows if at is not None and hat is not None]
 
 
+NARROWED = ("family", "difficulty", "variant", "form")
+"""The entries of ``run.json`` that leave some of an environment's cases out or change them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Runs whose success rates can stand on one axis: of one environment, its records and its choice of cases.
+
+    Attributes:
+        title: The environment, and the choice of cases if it is narrowed.
+        official: True if the official protocol was played; published results are by it.
+        runs: The runs with their numbers in the report.
+    """
+
+    title: str
+    official: bool
+    runs: Sequence[tuple[int, ReportedRun]]
+
+    @property
+    def ranked(self) -> list[tuple[int, ReportedRun, Estimate]]:
+        """The runs that have a success rate, the best first."""
+        found = [(number, run, rate) for number, run in self.runs if (rate := success(run.episodes)) is not None]
+        return sorted(found, key=lambda each: -each[2].value)
+
+
+def settings(runs: Sequence[ReportedRun]) -> list[Setting]:
+    """Groups runs that can be compared, the largest group first."""
+    groups: dict[tuple[str, ...], list[tuple[int, ReportedRun]]] = {}
+    for number, run in enumerate(runs):
+        narrowed = ", ".join(f"{name} {run.about[name]}" for name in NARROWED if run.about.get(name))
+        key = (run.protocol, run.env, narrowed, str(run.about.get("archive") or ""))
+        groups.setdefault(key, []).append((number, run))
+    titles = [_title(key) for key in groups]
+    found = [
+        Setting(title if titles.count(title) == 1 else f"{title}, records {key[3][:8]}", key[0] == OFFICIAL, members)
+        for title, (key, members) in zip(titles, groups.items(), strict=True)
+    ]
+    return sorted(found, key=lambda each: -len(each.runs))
+
+
+def _title(key: tuple[str, ...]) -> str:
+    return ", ".join(part for part in (key[1].removeprefix("mab_gym/"), key[2]) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class FailureKind:
     """Episodes that failed in the same way.
 
     Attributes:
-        kind: The kind, by its name in verdicts.
+        kind: The cause, a key of `mab_gym.runs._causes.CAUSES`.
         count: The number of episodes.
         examples: Some of them, from different families if possible.
         reasons: The codes of their reasons with the number of episodes, the most frequent first.
@@ -64,11 +110,11 @@ class FailureKind:
 
 
 def failures(records: Sequence[EpisodeRecord]) -> list[FailureKind]:
-    """Groups the failed episodes that count by kind, the most frequent first."""
+    """Groups the failed episodes that count by cause, the most frequent first."""
     by_kind: dict[str, list[EpisodeRecord]] = {}
     for record in records:
-        if record.counts and not record.verdict["success"]:
-            by_kind.setdefault(str(record.verdict.get("failure") or "other"), []).append(record)
+        if (cause := cause_of(record)) is not None:
+            by_kind.setdefault(cause, []).append(record)
     found = [
         FailureKind(
             kind,
@@ -114,9 +160,11 @@ class Pair:
 
 
 def pairs(runs: Sequence[ReportedRun]) -> list[Pair]:
-    """Compares every two runs that have cases in common, the earlier one first."""
+    """Compares every two runs of one protocol that have cases in common, the earlier one first."""
     found = []
     for ours, theirs in combinations(runs, 2):
+        if ours.protocol != theirs.protocol:
+            continue
         one, other = _shares(ours), _shares(theirs)
         common = [key for key in one if key in other]
         if common:

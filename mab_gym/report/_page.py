@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mab_gym import __version__
-from mab_gym.charts._ranges import WHOEVER
+from mab_gym.charts._ranges import RESULTS
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import UsageError
 from mab_gym.report._expected import Expected
-from mab_gym.report._overview import overview
+from mab_gym.report._overview import MEANING, overview
 from mab_gym.report._runs import ReportedRun
 from mab_gym.report._trajectories import index_entry, packed
+from mab_gym.runs._causes import CAUSES
 
 BLOCK: Final = 50
 """The number of episodes in one script element of the page."""
@@ -25,11 +26,14 @@ _KEYS: Final = {
     "j  k": "next and previous episode",
     "n  p": "next and previous step",
     "r": "shows and hides what is raw",
+    "t": "shows and hides the thoughts",
     "/": "searches",
     "o": "overview",
     "Esc": "leaves the search",
     "?": "this list",
 }
+_NAMED: Final = 3
+"""Up to so many runs the title names them."""
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """The page's content security policy: it may load nothing."""
 
@@ -73,7 +77,7 @@ def write_report(
 
 
 def _title(runs: Sequence[ReportedRun]) -> str:
-    return "Report: " + ", ".join(run.label for run in runs)
+    return f"Report of {len(runs)} runs" if len(runs) > _NAMED else "Report: " + ", ".join(run.label for run in runs)
 
 
 def _page(
@@ -97,10 +101,15 @@ def _page(
         "runs": [run.label for run in runs],
         "block": BLOCK,
         "repeats": any(entry["try"] > 1 for entry in entries),
+        "causes": {cause: (label, MEANING[cause]) for cause, label in CAUSES.items()},
         "episodes": entries,
     }
+    kinds = {
+        code: (known.name, known.ranges[0] if known.ranges and known.ranges[0] == known.ranges[1] else None)
+        for code, known in RESULTS.items()
+    }
     yield f'<script type="application/json" id="index">{_inert(index)}</script>'
-    yield f"<script>const RANGES = {_inert(WHOEVER)};\n{_bundled('fhir.js')}\n{_bundled('viewer.js')}</script>"
+    yield f"<script>const KINDS = {_inert(kinds)};\n{_bundled('fhir.js')}\n{_bundled('viewer.js')}</script>"
     for block in blocks:
         yield '\n<script type="text/plain" class="block">' + "\n".join(block) + "</script>"
     yield "</body></html>\n"

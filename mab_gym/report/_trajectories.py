@@ -11,10 +11,13 @@ from typing import Any
 from mab_gym.actions import Finish, Get, Post, parse_action
 from mab_gym.official._conversation import clean
 from mab_gym.report._expected import Expected
+from mab_gym.runs._causes import cause_of
 from mab_gym.runs._records import EpisodeRecord
 
 SEARCHED = 3_000
 """Characters of an episode's reasons and actions that the page's search covers."""
+_THOUGHTS = ("thoughts", "reasoning_content", "reasoning")
+"""The fields of a message in which its thoughts may stand, the best first; the later two are of older records."""
 _ASKED = ("\nTask: ", "\nQuestion: ")
 """The marks before the task itself in the opening message."""
 
@@ -38,7 +41,7 @@ def index_entry(run: int, record: EpisodeRecord) -> dict[str, Any]:
         "seed": record.seed,
         "try": record.repeat + 1,
         "solved": bool(verdict["success"]),
-        "failure": verdict.get("failure"),
+        "failure": cause_of(record),
         "unsafe": bool(verdict.get("unsafe")),
         "counts": record.counts,
         "steps": record.steps,
@@ -88,14 +91,24 @@ def _opening(record: EpisodeRecord) -> str:
 
 
 def _steps(record: EpisodeRecord, official: bool) -> Iterator[dict[str, Any]]:
-    """Yields each action with the agent's words around it and the reply."""
-    said, replies = _conversation(record.messages)
-    for place, action in enumerate(record.actions):
-        reply = replies[place] if place < len(replies) else {}
-        thought = said.get(place, "")
+    """Yields each action with the agent's whole message, its thoughts, and the reply."""
+    talks = _conversation(record.messages)
+    for place in range(max(len(talks), len(record.actions))):
+        message, reply = talks[place] if place < len(talks) else ({}, {})
+        said = _text(message) or str(message.get("refusal") or "")
+        taken = record.actions[place] if place < len(record.actions) else said
+        if "action" in message:
+            taken = str(message["action"] or "")
+        action = _action(taken, official)
+        if action["kind"] == "none":
+            last = place == max(len(talks), len(record.actions)) - 1
+            cause = record.cause if last and record.cause else "wrong_tool_use" if taken.strip() else "empty"
+            taken = taken if taken.strip() else said  # such as the words of a refusal
+            action = {"kind": "none", "text": taken, "cause": cause}
         yield {
-            "action": _action(action, official),
-            "said": "" if thought.strip() == action.strip() else thought,
+            "action": action,
+            "said": "" if said.strip() == taken.strip() else said,
+            "thoughts": next((text for name in _THOUGHTS if isinstance(text := message.get(name), str) and text), ""),
             "status": reply.get("status", 0),
             "reply": _text(reply) if reply else "",
             "fhir": reply.get("fhir"),
@@ -114,16 +127,15 @@ def _action(text: str, official: bool) -> dict[str, str]:
             return {"kind": "none", "text": text}
 
 
-def _conversation(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], list[Mapping[str, Any]]]:
-    """Returns the agent's message for each action by its number, and the replies in order."""
-    said: dict[int, str] = {}
-    replies: list[Mapping[str, Any]] = []
+def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Returns each of the agent's messages with the first reply to it; an empty one where there is none."""
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for message in messages:
         if message.get("role") == "assistant":
-            said[len(replies)] = _text(message)
-        elif said and message.get("role") in ("user", "tool"):
-            replies.append(message)
-    return said, replies
+            found.append((message, {}))
+        elif found and not found[-1][1] and message.get("role") in ("user", "tool"):
+            found[-1] = (found[-1][0], message)
+    return found
 
 
 def _text(message: Mapping[str, Any]) -> str:

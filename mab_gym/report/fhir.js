@@ -27,19 +27,22 @@ const when = (value) => {
   return `${parts[1]} ${parts[2]}${seconds}${offset}`;
 };
 
-/** Names of codes that agents order by, for codings that come without one (LOINC, SNOMED CT). */
-const NAMES = { "4548-4": "HbA1c", "2823-3": "Potassium, serum or plasma", "306181000000106": "Referral to orthopaedics" };
+/** Names of codes that agents order by, for codings that come without one (SNOMED CT); KINDS has those of results. */
+const NAMES = { "306181000000106": "Referral to orthopaedics" };
+const nameOf = (code) => NAMES[code] ?? KINDS[code]?.[0];
 const concept = (value) => {
   const one = list(value)[0];
   if (typeof one === "string") return one;
   if (!isObject(one)) return "";
   const codings = list(one.coding).filter(isObject);
-  return String(first(one.text, ...codings.map((c) => c.display), ...codings.map((c) => NAMES[c.code]), ...codings.map((c) => c.code), one.display, one.reference) ?? "");
+  return String(first(one.text, ...codings.map((c) => c.display), ...codings.map((c) => nameOf(c.code)), ...codings.map((c) => c.code), one.display, one.reference) ?? "");
 };
 const code = (value) => {
   const coding = list(list(value)[0]?.coding)[0];
   return isObject(coding) && coding.code ? String(coding.code) : "";
 };
+/** The words for a concept; the name of a local code that stands for its own text. */
+const named = (value) => nameOf(concept(value)) ?? concept(value);
 const quantity = (value) =>
   isObject(value) ? [value.comparator, value.value, first(value.unit, value.code)].filter((part) => part !== undefined && part !== "").join(" ") : "";
 const reference = (value) => (isObject(value) ? String(first(value.display, value.reference, "")) : "");
@@ -52,12 +55,12 @@ const value = (resource) => {
   if (resource.valueQuantity) return quantity(resource.valueQuantity);
   const found = Object.entries(resource).find(([key]) => /^value[A-Z]/.test(key));
   if (found) return isObject(found[1]) ? concept(found[1]) || quantity(found[1]) || JSON.stringify(found[1]) : String(found[1]);
-  const parts = list(resource.component).map((part) => `${concept(part.code)} ${value(part)}`);
+  const parts = list(resource.component).map((part) => `${named(part.code)} ${value(part)}`);
   return parts.length ? parts.join(", ") : concept(resource.dataAbsentReason);
 };
 /** H or L beside a value outside of its reference range; nothing where the range depends on a sex that is not known. */
 const flag = (resource) => {
-  const range = RANGES[code(resource.code)];
+  const range = KINDS[code(resource.code)]?.[1];
   const number = resource.valueQuantity?.value;
   if (!range || typeof number !== "number") return "";
   return range[1] !== null && number > range[1] ? "H" : range[0] !== null && number < range[0] ? "L" : "";
@@ -113,7 +116,7 @@ const subject = (resource) => reference(first(resource.subject, resource.patient
 
 const cell = (column, shown, resource) => {
   if (column === "what") {
-    const text = concept(shown);
+    const text = named(shown);
     const short = code(shown);
     return make("td", {}, text, short && short !== text ? make("span", { class: "code" }, ` ${short}`) : "");
   }
@@ -160,8 +163,8 @@ const card = (resource) => {
   const what = columns.what ? columns.what(resource) : null;
   const short = code(what);
   return make("div", { class: "card" },
-    make("p", { class: "title" }, make("span", { class: "type" }, type), " ", concept(what),
-      short && short !== concept(what) ? make("span", { class: "code" }, ` ${short}`) : ""),
+    make("p", { class: "title" }, make("span", { class: "type" }, type), " ", named(what),
+      short && short !== named(what) ? make("span", { class: "code" }, ` ${short}`) : ""),
     make("dl", {}, facts.map(([column, shown]) => make("div", {}, make("dt", {}, column), make("dd", {}, String(shown))))));
 };
 

@@ -5,8 +5,9 @@ const INDEX = JSON.parse(document.getElementById("index").textContent);
 const { runs: RUNS, episodes: EPISODES } = INDEX;
 const $ = (id) => document.getElementById(id);
 const spoken = (text) => String(text ?? "").replaceAll("_", " ");
+const causeOf = (key) => INDEX.causes[key]?.[0] ?? spoken(key);
 const haystacks = EPISODES.map((e) =>
-  [e.case, e.case.replaceAll("_", " "), e.branch, e.kind, e.difficulty, spoken(e.failure), e.unsafe ? "unsafe" : "", RUNS[e.run], e.task, e.text].join("\n").toLowerCase());
+  [e.case, e.case.replaceAll("_", " "), e.branch, e.kind, e.difficulty, causeOf(e.failure), spoken(e.failure), e.unsafe ? "unsafe" : "", RUNS[e.run], e.task, e.text].join("\n").toLowerCase());
 
 // ---- the address says all that is shown: #run=…&case=…&seed=…&try=…&step=…  or  #view=list&q=…&outcome=…
 
@@ -39,7 +40,7 @@ let shownRows = 0;
 let current = -1;
 const PAGE = 120;
 
-const outcomeOf = (e) => (!e.counts ? "does not count" : e.solved ? "solved" : spoken(e.failure ?? "not solved"));
+const outcomeOf = (e) => (!e.counts ? "does not count" : e.solved ? "solved" : causeOf(e.failure ?? "not solved"));
 const marks = (e) => [make("span", { class: `mark ${!e.counts ? "off" : e.solved ? "yes" : "no"}` }, !e.counts ? "–" : e.solved ? "✓" : "✗"), e.unsafe ? make("span", { class: "unsafe" }, "unsafe") : ""];
 
 const row = (place) => {
@@ -71,12 +72,13 @@ const filter = () => {
 };
 const choices = (name, values, label) => {
   const chosen = [...new Set(values)].filter(Boolean);
-  $(`f-${name}`).append(make("option", { value: "" }, label), ...chosen.map((each) => make("option", { value: each }, spoken(each))));
+  $(`f-${name}`).append(make("option", { value: "" }, label), ...chosen.map((each) => make("option", { value: each }, name === "failure" ? causeOf(each) : spoken(each))));
 };
 
 // ---- one episode
 
-const raw = (title, text) => make("details", { class: "raw" }, make("summary", {}, title), make("pre", {}, text));
+const folded = (kind, title, text) => make("details", { class: kind }, make("summary", {}, title), make("pre", {}, text));
+const raw = (title, text) => folded("raw", title, text);
 const pretty = (text) => { try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; } };
 const read = (text) => { try { return JSON.parse(text); } catch { return undefined; } };
 const bodyOf = (step) => {
@@ -109,7 +111,7 @@ const deed = (action) => {
       return [make("span", { class: "verb" }, "writes"), " ", isObject(resource) ? card(resource) : make("pre", {}, action.body)];
     }
     case "finish": return [make("span", { class: "verb" }, "answers"), " ", items(action.answer)];
-    default: return [make("span", { class: "verb bad" }, "no action"), " ", make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : ""))];
+    default: return [make("span", { class: "verb bad" }, "no action"), " ", make("b", {}, INDEX.causes[action.cause]?.[1] ?? ""), action.text.trim() ? make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : "")) : ""];
   }
 };
 const answered = (step) => {
@@ -123,7 +125,7 @@ const answered = (step) => {
 };
 const stepCard = (episode, step, number) =>
   make("li", { class: "step", id: `step-${number}`, tabindex: "-1" },
-    make("div", { class: "head" }, make("a", { class: "number", href: addressOf(episode, number), title: "link to this step" }, String(number)), make("div", { class: "deed" }, step.said ? make("p", { class: "words said" }, step.said) : "", deed(step.action))),
+    make("div", { class: "head" }, make("a", { class: "number", href: addressOf(episode, number), title: "link to this step" }, String(number)), make("div", { class: "deed" }, step.thoughts ? folded("thoughts", `thoughts (${step.thoughts.length.toLocaleString("en")} characters)`, step.thoughts) : "", deed(step.action), step.said ? folded("whole", "the whole message", step.said) : "")),
     answered(step),
     raw("raw", [step.action.text, step.reply || "(no reply)", step.fhir ? `(body as sent)\n${step.fhir}` : ""].filter(Boolean).join("\n\n――――\n\n")));
 
@@ -138,7 +140,7 @@ const facts = (e, told) => {
   return [
     RUNS[e.run], `seed ${e.seed}`, e.try > 1 || INDEX.repeats ? `try ${e.try}` : "", told.variant, `reward ${told.reward}`,
     told.verdict.credit !== undefined && !e.solved ? `credit ${told.verdict.credit}` : "", told.ended,
-    tokensIn === null ? "" : `${tokensIn.toLocaleString("en")} tokens in, ${(tokensOut ?? 0).toLocaleString("en")} out`, told.cost === null ? "" : `cost ${told.cost}`,
+    tokensIn === null ? "" : `${tokensIn.toLocaleString("en")} tokens in, ${(tokensOut ?? 0).toLocaleString("en")} out`, told.cost === null ? "" : `cost ${Number(told.cost.toPrecision(4))}`,
     told.calls.length ? `${told.calls.length} requests to the model` : "",
   ].filter(Boolean).join(" · ");
 };
@@ -165,7 +167,7 @@ const showEpisode = async (place, step) => {
     make("p", { class: "facts" }, facts(e, told)), others(e, place),
     make("blockquote", {}, told.task, make("details", { class: "raw" }, make("summary", {}, "all that the agent was told"), make("pre", {}, told.opening))),
     make("div", { class: "two" },
-      make("section", { class: `verdict ${!e.counts ? "off" : e.solved ? "yes" : "no"}` }, make("h3", {}, e.counts ? (e.solved ? "Solved" : `Not solved: ${spoken(e.failure)}`) : "Does not count"), told.trouble ? make("p", { class: "words" }, told.trouble) : "", make("ul", {}, reasons)),
+      make("section", { class: `verdict ${!e.counts ? "off" : e.solved ? "yes" : "no"}` }, make("h3", {}, e.counts ? (e.solved ? "Solved" : `Not solved: ${causeOf(e.failure)}`) : "Does not count"), told.trouble ? make("p", { class: "words" }, told.trouble) : "", make("ul", {}, reasons)),
       make("section", {}, make("h3", {}, "What was expected"), expectation(told))),
     make("ol", { class: "steps" }, told.steps.map((each, number) => stepCard(e, each, number + 1))),
     told.calls.length ? make("details", { class: "raw" }, make("summary", {}, "requests to the model"), make("table", {}, make("tbody", {}, told.calls.map((call, number) => make("tr", {}, make("td", {}, String(number + 1)), make("td", {}, `HTTP ${call.status ?? "–"}`), make("td", {}, call.seconds === null ? "" : `${call.seconds} s`), make("td", {}, call.tokens.map((n) => n ?? "–").join(" / ") + " tokens"), make("td", {}, call.error ?? "")))))) : "");
@@ -228,12 +230,18 @@ const remember = () => {
   document.body.dataset.view = "list";
   filter();
 };
+const unfold = (kind) => {
+  const all = [...document.querySelectorAll(`#episode details.${kind}`)];
+  const open = !all.some((each) => each.open);
+  all.forEach((each) => { each.open = open; });
+};
 const KEYS = {
   j: () => { const { after } = neighbours(current); const to = current < 0 ? matches[0] : after; if (to !== undefined) location.hash = addressOf(EPISODES[to]); },
   k: () => { const { before } = neighbours(current); if (before !== undefined) location.hash = addressOf(EPISODES[before]); },
   n: () => toStep(at + 1),
   p: () => toStep(Math.max(1, at - 1)),
-  r: () => { const all = [...document.querySelectorAll("#episode details.raw")]; const open = !all.some((each) => each.open); all.forEach((each) => { each.open = open; }); },
+  r: () => unfold("raw"),
+  t: () => unfold("thoughts"),
   "/": () => { if (document.body.dataset.view === "overview") location.hash = "#view=list"; setTimeout(() => $("q").focus()); },
   o: () => { location.hash = "#"; },
   "?": () => $("keys").showModal(),

@@ -178,13 +178,7 @@ def test_in_a_whole_hospital_no_code_stands_alone(scenario: Scenario) -> None:
     archive = open_archive(archive_path(CANONICAL))
     for mrn in [each[0] for each in patients(archive) if each[4]][::25]:
         chart = read_chart(archive, mrn)
-        named = [
-            *chart.conditions,
-            *chart.medications,
-            *chart.procedures,
-            *chart.texts.values(),
-            *chart.series.values(),
-        ]
-        assert [
-            each.name for each in named if each.name in (each.code, "(code without a name)") and each.code != "INR"
-        ] == []
+        named: list[Any] = [*chart.conditions, *chart.medications, *chart.procedures, *chart.texts.values()]
+        for each in (*named, *chart.series.values()):
+            assert each.name not in ("", "(code without a name)")
+            assert each.name != each.code or each.code == "INR"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mab_gym.agents import Agent
 from mab_gym.agents._reference import InstantFinish, Oracle
 from mab_gym.cli.app import app
 from mab_gym.runs._driver import unwrapped
-from mab_gym.runs._records import RunFolder
+from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records, record_from
 from mab_gym.runs._rollout import Assignment, assignments, play_until_judged
 from tests.conftest import CANONICAL
 
@@ -93,3 +94,23 @@ def make_report(folders: Sequence[Path], out: Path, *more: str) -> Path:
 def report(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One report of all of them."""
     return make_report(runs, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def eight(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of eight runs with long names, of which one thinks and refuses."""
+    folder = tmp_path_factory.mktemp("eight")
+    for number in range(8):
+        played = list(map(record_from, read_records(runs[number % 2])))
+        about = {"env": CANONICAL, "agent": "a", "protocol": "ehr", "archive": "d"}
+        with RunFolder(folder / f"a-model-with-a-long-name-{number}", about) as run:
+            for record in played[: 30 - number]:
+                run.add(refusing(record) if number == 7 else record)
+    return make_report(sorted(folder.iterdir()), folder / "report.html", "--no-expected")
+
+
+def refusing(record: EpisodeRecord) -> EpisodeRecord:
+    """An episode that ends at a first message with thoughts, a refusal and no action."""
+    message = {"role": "assistant", "content": "", "refusal": "I won't <b>do</b> that.", "thoughts": "Hmm. " * 50}
+    verdict = {**record.verdict, "success": False, "failure": "wrong_tool_use"}
+    return replace(record, cause="refused", actions=[""], messages=[record.messages[0], message], verdict=verdict)

@@ -67,6 +67,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser, report: Path) -> Iterator[Window]:
+    yield from opened(browser, report)
+
+
+@pytest.fixture
+def window_of_eight(browser: Browser, eight: Path) -> Iterator[Window]:
+    yield from opened(browser, eight)
+
+
+def opened(browser: Browser, report: Path) -> Iterator[Window]:
     page = browser.new_page(viewport={"width": 1300, "height": 860})
     page.set_default_timeout(15_000)
     window = Window(page, report)
@@ -77,7 +86,7 @@ def window(browser: Browser, report: Path) -> Iterator[Window]:
 
 
 def test_the_overview_leads_to_episodes(window: Window) -> None:
-    assert "Beside published results" in window.words("#overview")
+    assert "oracle solved most, 100.0 % of 30 cases" in window.words(".headline")
     assert not window.page.is_visible("#browser")
     window.page.click("#failures tr:has-text('gave up') td:last-child a >> nth=0")
     window.see(".verdict")
@@ -188,3 +197,42 @@ def test_a_phone_shows_one_thing_at_a_time_and_nothing_beyond_its_edge(window: W
     window.page.click(".back")
     window.see("aside")
     assert not window.page.is_visible("#episode")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_screen_has_the_result_and_the_plot_of_eight_runs(
+    window_of_eight: Window, width: int, height: int
+) -> None:
+    page = window_of_eight.page
+    page.set_viewport_size({"width": width, "height": height})
+    for seen in (".headline", *(f".forest .row >> nth={n} >> b" for n in range(8)), "#causes h2"):
+        box = page.locator(seen).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height, seen
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_all_eight_runs_stand_in_one_row(window_of_eight: Window, width: int) -> None:
+    page = window_of_eight.page
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for line in ("#success .line.all", "#families summary .line >> nth=0", "#causes .line.names"):
+        boxes = [cell.bounding_box() for cell in page.locator(f"{line} >> xpath=./div[not(@class)]").all()]
+        assert len(boxes) == 8
+        assert len({round(box["y"]) for box in boxes if box}) == 1
+        assert all(box and box["x"] + box["width"] <= width for box in boxes)
+
+
+def test_thoughts_are_folded_and_a_refusal_is_said_in_words(window_of_eight: Window) -> None:
+    window_of_eight.go("#run=a-model-with-a-long-name-7&case=patient_lookup/01")
+    assert "Not solved: the model refused" in window_of_eight.words(".verdict")
+    step = window_of_eight.words("#step-1")
+    assert "no action The model said that it would not do the task." in step.replace("\n", " ")
+    assert "I won't <b>do</b> that." in step
+    assert "Hmm." not in step
+    window_of_eight.page.keyboard.press("t")
+    assert "Hmm. Hmm." in window_of_eight.words("#step-1")
+    window_of_eight.go("#failure=refused")
+    assert window_of_eight.words("#count") == "23 of 212 episodes"
