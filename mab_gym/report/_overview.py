@@ -30,7 +30,7 @@ from mab_gym.runs._scores import spending, violations
 from mab_gym.runs._statistics import Estimate
 from mab_gym.tasking.verdict import Failure
 
-MEANING = {
+MEANING: Mapping[str, str] = {
     "refused": "The model said that it would not do the task.",
     "filtered": "The endpoint's filter kept the message back.",
     "empty": "The message was empty.",
@@ -382,8 +382,9 @@ def _failures(runs: Sequence[ReportedRun]) -> Iterator[str]:
         found = failures(run.episodes)
         failed = sum(each.count for each in found)
         yield f"<details{' open' if len(runs) <= _OPEN else ''}><summary><h3>{dot(number, len(runs))}"
-        yield f"{escape(run.label)} <small>{failed:,} of {count(len(run.counted), 'episode')} failed</small></h3></summary>"
-        yield '<div class="wide"><table><thead><tr><th>failure</th><th class="n">episodes</th><th>what was found</th>'
+        yield f"{escape(run.label)} <small>{failed:,} of {count(len(run.counted), 'episode')} failed</small></h3>"
+        yield '</summary><div class="wide"><table><thead><tr><th>failure</th><th class="n">episodes</th>'
+        yield "<th>what was found</th>"
         yield "<th>examples</th></tr></thead><tbody>"
         for each in found:
             reasons = ", ".join(f"{code.replace('_', ' ')} ({number_of:,})" for code, number_of in each.reasons[:4])

@@ -15,7 +15,7 @@ from mab_gym.charts._ranges import RESULTS
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import UsageError
 from mab_gym.report._expected import Expected
-from mab_gym.report._overview import MEANING, overview
+from mab_gym.report._overview import overview
 from mab_gym.report._runs import ReportedRun
 from mab_gym.report._trajectories import index_entry, packed
 from mab_gym.runs._causes import CAUSES
@@ -101,7 +101,7 @@ def _page(
         "runs": [run.label for run in runs],
         "block": BLOCK,
         "repeats": any(entry["try"] > 1 for entry in entries),
-        "causes": {cause: (label, MEANING[cause]) for cause, label in CAUSES.items()},
+        "causes": CAUSES,
         "episodes": entries,
     }
     kinds = {

@@ -8,16 +8,16 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.actions import Finish, Get, Post, no_action_from, parse_action
+from mab_gym.agents._thoughts import thoughts_beside, words_of
 from mab_gym.official._conversation import clean
 from mab_gym.report._expected import Expected
+from mab_gym.report._overview import MEANING
 from mab_gym.runs._causes import cause_of
 from mab_gym.runs._records import EpisodeRecord
 
 SEARCHED = 3_000
 """Characters of an episode's reasons and actions that the page's search covers."""
-_THOUGHTS = ("thoughts", "reasoning_content", "reasoning")
-"""The fields of a message in which its thoughts may stand, the best first; the later two are of older records."""
 _ASKED = ("\nTask: ", "\nQuestion: ")
 """The marks before the task itself in the opening message."""
 
@@ -93,7 +93,8 @@ def _opening(record: EpisodeRecord) -> str:
 def _steps(record: EpisodeRecord, official: bool) -> Iterator[dict[str, Any]]:
     """Yields each action with the agent's whole message, its thoughts, and the reply."""
     talks = _conversation(record.messages)
-    for place in range(max(len(talks), len(record.actions))):
+    count = max(len(talks), len(record.actions))
+    for place in range(count):
         message, reply = talks[place] if place < len(talks) else ({}, {})
         said = _text(message) or str(message.get("refusal") or "")
         taken = record.actions[place] if place < len(record.actions) else said
@@ -101,18 +102,25 @@ def _steps(record: EpisodeRecord, official: bool) -> Iterator[dict[str, Any]]:
             taken = str(message["action"] or "")
         action = _action(taken, official)
         if action["kind"] == "none":
-            last = place == max(len(talks), len(record.actions)) - 1
-            cause = record.cause if last and record.cause else "wrong_tool_use" if taken.strip() else "empty"
-            taken = taken if taken.strip() else said  # such as the words of a refusal
-            action = {"kind": "none", "text": taken, "cause": cause}
+            none = no_action_from(taken)
+            text = words_of(said).said.strip() if none or not taken.strip() else taken
+            cause = record.cause if place == count - 1 else None
+            why = f"{none.why}." if none else MEANING["wrong_tool_use" if text.strip() else "empty"]
+            action = {"kind": "none", "text": text, "why": MEANING.get(cause or "", why)}
         yield {
             "action": action,
-            "said": "" if said.strip() == taken.strip() else said,
-            "thoughts": next((text for name in _THOUGHTS if isinstance(text := message.get(name), str) and text), ""),
+            "said": "" if said.strip() in (taken.strip(), action["text"].strip()) else said,
+            "thoughts": _thoughts(message),
             "status": reply.get("status", 0),
             "reply": _text(reply) if reply else "",
             "fhir": reply.get("fhir"),
         }
+
+
+def _thoughts(message: Mapping[str, Any]) -> str:
+    """Returns a message's thoughts: those that were read from it, or else those in its fields."""
+    thoughts = message.get("thoughts")
+    return thoughts if isinstance(thoughts, str) else thoughts_beside(message)
 
 
 def _action(text: str, official: bool) -> dict[str, str]:

@@ -5,7 +5,7 @@ const INDEX = JSON.parse(document.getElementById("index").textContent);
 const { runs: RUNS, episodes: EPISODES } = INDEX;
 const $ = (id) => document.getElementById(id);
 const spoken = (text) => String(text ?? "").replaceAll("_", " ");
-const causeOf = (key) => INDEX.causes[key]?.[0] ?? spoken(key);
+const causeOf = (key) => INDEX.causes[key] ?? spoken(key);
 const haystacks = EPISODES.map((e) =>
   [e.case, e.case.replaceAll("_", " "), e.branch, e.kind, e.difficulty, causeOf(e.failure), spoken(e.failure), e.unsafe ? "unsafe" : "", RUNS[e.run], e.task, e.text].join("\n").toLowerCase());
 
@@ -111,17 +111,20 @@ const deed = (action) => {
       return [make("span", { class: "verb" }, "writes"), " ", isObject(resource) ? card(resource) : make("pre", {}, action.body)];
     }
     case "finish": return [make("span", { class: "verb" }, "answers"), " ", items(action.answer)];
-    default: return [make("span", { class: "verb bad" }, "no action"), " ", make("b", {}, INDEX.causes[action.cause]?.[1] ?? ""), action.text.trim() ? make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : "")) : ""];
+    default: return [make("span", { class: "verb bad" }, "no action"), " ", make("b", {}, action.why[0].toUpperCase() + action.why.slice(1)), action.text.trim() ? make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : "")) : ""];
   }
 };
-const answered = (step) => {
+const answered = (whole) => {
+  const told = /^\[[^\n]*\]\n\n/.exec(whole.reply)?.[0] ?? "";
+  const step = { ...whole, reply: whole.reply.slice(told.length) };
+  const note = told ? make("p", { class: "words" }, told.trim().slice(1, -1)) : "";
   if (!step.reply && !step.fhir) return "";
   const body = bodyOf(step);
   const status = step.status ? make("span", { class: `status ${step.status < 400 ? "" : "bad"}` }, `HTTP ${step.status}`) : "";
   const stored = /stored as (\S+)/.exec(step.reply.split("\n", 1)[0]);
-  if (step.action.kind === "post" && step.status === 201) return make("div", { class: "reply" }, status, ` stored as ${stored ? addressIn(stored[1]).below : body?.resourceType ?? "new"}`);
+  if (step.action.kind === "post" && step.status === 201) return make("div", { class: "reply" }, status, note, ` stored as ${stored ? addressIn(stored[1]).below : body?.resourceType ?? "new"}`);
   const view = body === undefined ? null : shown(body);
-  return make("div", { class: "reply" }, status, view ?? make("p", { class: "words" }, step.reply.slice(0, 1500)));
+  return make("div", { class: "reply" }, status, note, view ?? make("p", { class: "words" }, step.reply.slice(0, 1500)));
 };
 const stepCard = (episode, step, number) =>
   make("li", { class: "step", id: `step-${number}`, tabindex: "-1" },

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mab_gym.actions import NoAction
 from mab_gym.report._figures import pairs, settings
 from mab_gym.report._overview import MEANING, headline, overview
 from mab_gym.report._runs import ReportedRun
@@ -17,6 +18,9 @@ from mab_gym.report._trajectories import index_entry, packed
 from mab_gym.runs._causes import CAUSES
 from tests.report.test_figures import episode, run
 from tests.report.test_page import unpacked
+
+NO = str(NoAction("it is empty"))
+TOLD = str(NoAction("there is no tool 'put'", ends=False))
 
 
 def told(html: Iterable[str]) -> str:
@@ -139,13 +143,20 @@ def test_thoughts_of_older_records_are_found(field: str) -> None:
 @pytest.mark.parametrize(
     ("message", "actions", "cause", "shown"),
     [
-        ({"content": ""}, [""], None, ("", "empty")),
-        ({"content": None}, [], None, ("", "empty")),
-        ({"content": "", "action": None, "refusal": "I won't."}, [""], "refused", ("I won't.", "refused")),
-        ({"content": None, "refusal": "I won't."}, [], "refused", ("I won't.", "refused")),
-        ({"content": "Hello."}, ["Hello."], None, ("Hello.", "wrong_tool_use")),
-        ({"content": "Hello."}, [], "no_action", ("Hello.", "no_action")),
-        ({"content": "", "thoughts": "Wait."}, [], "endless_thoughts", ("", "endless_thoughts")),
+        ({"content": ""}, [""], None, ("", MEANING["empty"])),
+        ({"content": None}, [], None, ("", MEANING["empty"])),
+        ({"content": None, "refusal": "I won't."}, [], "refused", ("I won't.", MEANING["refused"])),
+        ({"content": "Hello."}, ["Hello."], None, ("Hello.", MEANING["wrong_tool_use"])),
+        ({"content": "Hello."}, [], "no_action", ("Hello.", MEANING["no_action"])),
+        ({"content": "Hello.", "action": NO}, [NO], "no_action", ("Hello.", MEANING["no_action"])),
+        (
+            {"content": "", "thoughts": "Wait.", "action": NO},
+            [NO],
+            "endless_thoughts",
+            ("", MEANING["endless_thoughts"]),
+        ),
+        ({"content": "", "refusal": "I won't.", "action": NO}, [NO], "refused", ("I won't.", MEANING["refused"])),
+        ({"content": 'put({"url": 1})', "action": TOLD}, [TOLD], None, ('put({"url": 1})', "there is no tool 'put'.")),
     ],
 )
 def test_a_message_without_an_action_says_its_cause(
@@ -153,17 +164,27 @@ def test_a_message_without_an_action_says_its_cause(
 ) -> None:
     (step,) = steps([{"role": "assistant", **message}], actions, cause)
     assert step["action"]["kind"] == "none"
-    assert (step["action"]["text"], step["action"]["cause"]) == shown
+    assert (step["action"]["text"], step["action"]["why"]) == shown
     assert step["said"] == ""
+
+
+def test_thoughts_in_the_text_are_not_shown_as_words() -> None:
+    (step,) = steps(
+        [{"role": "assistant", "content": "<think>Hmm.</think>\nNo.", "thoughts": "Hmm.", "action": NO}],
+        [NO],
+        "no_action",
+    )
+    assert (step["action"]["text"], step["thoughts"]) == ("No.", "Hmm.")
+    assert "Hmm." in step["said"]
 
 
 def test_an_earlier_message_without_an_action_is_a_step_with_its_own_reply() -> None:
     messages = [
-        {"role": "assistant", "content": "Hello.", "action": ""}, {"role": "user", "content": "That was no action."},
+        {"role": "assistant", "content": "put()", "action": TOLD}, {"role": "user", "content": "That was no action."},
         {"role": "assistant", "content": "FINISH([])"},
     ]  # fmt: skip
-    first, last = steps(messages, ["", "FINISH([])"], "refused")
-    assert (first["action"]["cause"], first["reply"]) == ("empty", "That was no action.")
+    first, last = steps(messages, [TOLD, "FINISH([])"], "refused")
+    assert (first["action"]["why"], first["reply"]) == ("there is no tool 'put'.", "That was no action.")
     assert last["action"]["kind"] == "finish"
 
 
