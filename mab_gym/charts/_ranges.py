@@ -65,6 +65,11 @@ class KnownResult(NamedTuple):
     ranges: tuple[Range, Range] | None
     source: str
 
+    @property
+    def everybody(self) -> Range | None:
+        """The range if it is the same for women and men, else None."""
+        return self.ranges[0] if self.ranges is not None and self.ranges[0] == self.ranges[1] else None
+
 
 def _range(cell: str) -> Range:
     low, _, high = cell.partition("-")
@@ -99,10 +104,8 @@ def reference_range(code: str, unit: str, female: bool | None) -> Reference | No
     known = RESULTS.get(code)
     if known is None or known.ranges is None or unit.replace("mm Hg", "mmHg") not in known.units:
         return None
-    women, men = known.ranges
-    if female is None and women != men:
-        return None
-    return Reference(men if female is False else women, known.source)
+    limits = known.everybody if female is None else known.ranges[0 if female else 1]
+    return None if limits is None else Reference(limits, known.source)
 
 
 def readable_unit(unit: str) -> str:

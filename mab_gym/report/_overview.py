@@ -52,7 +52,7 @@ MEANING: Mapping[str, str] = {
 _PAIRS = 7
 """The comparisons that are shown before the others are unfolded."""
 _OPEN = 3
-"""Up to so many runs their failures are unfolded."""
+"""Up to so many runs their failures and histograms are unfolded."""
 _LEAST_P = 0.001
 """Smaller values of p are not told apart."""
 _SURE = 0.05
@@ -415,7 +415,8 @@ def _effort(runs: Sequence[ReportedRun]) -> Iterator[str]:
         yield f'<td class="n">{f"{fmean(tokens):,.0f}" if tokens else "–"}</td>'
         yield f'<td class="n">{f"{fmean(costs):.5f}" if costs else "–"}</td>'
         yield f'<td class="n">{f"{sum(costs) / len(solved):.5f}" if costs and solved else "–"}</td></tr>'
-    yield '</tbody></table></div><div class="plots">'
+    yield f"</tbody></table></div><details{' open' if len(runs) <= _OPEN else ''}><summary>histograms</summary>"
+    yield '<div class="plots">'
     for number, run in enumerate(runs):
         limit = max([*(record.steps for record in run.episodes), int(run.about.get("max_steps") or 0)])
         by_steps = {step: Counter[str]() for step in range(1, limit + 1)}
@@ -429,7 +430,7 @@ def _effort(runs: Sequence[ReportedRun]) -> Iterator[str]:
             if spread:
                 labelled = [(brief(round(low, 9)), {"episodes": number_of}) for low, _, number_of in spread]
                 yield bars(run.label, what, labelled, ("episodes",), number)
-    yield "</div></section>"
+    yield "</div></details></section>"
 
 
 def _tokens(run: ReportedRun) -> list[float]:

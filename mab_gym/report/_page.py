@@ -104,10 +104,7 @@ def _page(
         "causes": CAUSES,
         "episodes": entries,
     }
-    kinds = {
-        code: (known.name, known.ranges[0] if known.ranges and known.ranges[0] == known.ranges[1] else None)
-        for code, known in RESULTS.items()
-    }
+    kinds = {code: (known.name, known.everybody, [*known.units]) for code, known in RESULTS.items()}
     yield f'<script type="application/json" id="index">{_inert(index)}</script>'
     yield f"<script>const KINDS = {_inert(kinds)};\n{_bundled('fhir.js')}\n{_bundled('viewer.js')}</script>"
     for block in blocks:

@@ -58,11 +58,11 @@ const value = (resource) => {
   const parts = list(resource.component).map((part) => `${named(part.code)} ${value(part)}`);
   return parts.length ? parts.join(", ") : concept(resource.dataAbsentReason);
 };
-/** H or L beside a value outside of its reference range; nothing where the range depends on a sex that is not known. */
+/** H or L beside a value outside of its reference range; nothing in other units, or where it depends on the sex. */
 const flag = (resource) => {
-  const range = KINDS[code(resource.code)]?.[1];
-  const number = resource.valueQuantity?.value;
-  if (!range || typeof number !== "number") return "";
+  const [, range, units] = KINDS[code(resource.code)] ?? [];
+  const { value: number, unit } = resource.valueQuantity ?? {};
+  if (!range || typeof number !== "number" || !units.includes(String(unit).replace("mm Hg", "mmHg"))) return "";
   return range[1] !== null && number > range[1] ? "H" : range[0] !== null && number < range[0] ? "L" : "";
 };
 const overTime = (rate) => (/^(h|hr|hours?|min|minutes?|d|days?)$/i.test(first(rate?.unit, rate?.code) ?? "") ? "over" : "at");
