@@ -99,7 +99,7 @@ class ChartEntry:
         status: The status of the last record.
         detail: A detail of the last record, such as a dose.
         void: True if it was entered in error or refuted.
-        listed: True if it stands on the problem list, False if it was diagnosed at an encounter alone.
+        listed: True if it stands on the problem list, False if it was a diagnosis of encounters alone.
     """
 
     name: str
@@ -323,7 +323,7 @@ def _grouped(
         concept = next((row[name] for name in names if named(row[name])), None)
         verified = spoken(row["verificationStatus"])
         void = verified in VOID
-        listed = "problem-list-item" in map(code_of, _dicts(row["category"]))
+        listed = "encounter-diagnosis" not in map(code_of, _dicts(row["category"]))
         key = (named(concept) or "(not coded)", code_of(concept), void)
         entry = entries.setdefault(key, ChartEntry(*key[:2], void=void))
         before, known = entry.listed, entry.status
@@ -382,13 +382,15 @@ def _observations(chart: PatientChart, elements: Elements) -> None:
             for place, part in enumerate(("systolic", "diastolic"), 1):
                 _add(chart, part, RESULTS[part].name, {"value": float(pressure[place]), "unit": "mmHg"}, state, time)
             continue
-        for each in (p for p in parts or () if isinstance(p, dict)):
-            if isinstance(each.get("valueQuantity"), dict):
-                kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
-                if _add(chart, kind_of_part, named(each.get("code")), each["valueQuantity"], state, time):
-                    _state_range(chart.series[kind_of_part], each.get("referenceRange"))
+        drawn = False
+        for each in (p for p in parts or () if isinstance(p, dict) and isinstance(p.get("valueQuantity"), dict)):
+            kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
+            if _add(chart, kind_of_part, named(each.get("code")), each["valueQuantity"], state, time):
+                _state_range(chart.series[kind_of_part], each.get("referenceRange"))
+                drawn = True
         said = text if isinstance(text, str) else named(concept) or _amount_in_words(quantity)
-        chart.texts.setdefault(name, ChartEntry(name, kind)).add(time, state, said)
+        if said or not drawn:
+            chart.texts.setdefault(name, ChartEntry(name, kind)).add(time, state, said)
 
 
 def _state_range(series: Series, stated: Any) -> None:

@@ -87,7 +87,7 @@ def named(concept: Any) -> str:
     known = RESULTS.get(code or said)
     if known is not None and said in ("", code, known.code):
         return known.name
-    return "(code without a name)" if said and said == code else said
+    return f"(code {code} without a name)" if said and said == code else said
 
 
 def code_of(concept: Any) -> str:

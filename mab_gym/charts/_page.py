@@ -25,7 +25,7 @@ _PRESSURES: Final = ("systolic", "diastolic")
 """The two series of a blood pressure; these are no codes of the record."""
 _RULE: Final = (
     "Active before inactive before resolved; within these what threatens life, then serious lasting diseases, other "
-    "diseases, symptoms and minor complaints, and examinations (by ICD-10 code)."
+    "diseases, symptoms and minor complaints, and examinations (by code)."
 )
 
 
@@ -104,7 +104,7 @@ def _said(entry: ChartEntry) -> str:
 
 def _encounters(chart: PatientChart) -> Iterator[str]:
     if chart.encounters or not chart.contacts:
-        yield from _table("Encounters", chart.encounters, "reason and status", 8)
+        yield from _table("Encounters", chart.encounters, "reason and status", 8, last="when")
         return
     yield f"<section><h2>Contacts <small>{len(chart.contacts)}</small></h2>"
     yield '<p class="note">No Encounter is recorded; these are the runs of days on which anything was.</p>'
@@ -130,14 +130,16 @@ def _folded(items: Sequence[_T], most: int, rows: Callable[[Sequence[_T]], Itera
         yield "</details>"
 
 
-def _table(title: str, entries: Sequence[ChartEntry], label: str, most: int, note: str = "") -> Iterator[str]:
+def _table(
+    title: str, entries: Sequence[ChartEntry], label: str, most: int, note: str = "", last: str = "last"
+) -> Iterator[str]:
     yield f"<section><h2>{escape(title)} <small>{len(entries)}</small></h2>"
     if not entries:
         yield "<p>None.</p></section>"
         return
     if note:
         yield f'<p class="note">{note}</p>'
-    yield from _folded(entries, most, lambda some: _rows(some, label))
+    yield from _folded(entries, most, lambda some: _rows(some, label, last))
     yield "</section>"
 
 
@@ -150,12 +152,14 @@ def _rows(entries: Sequence[ChartEntry], label: str, last: str = "last") -> Iter
         said = ", ".join(part for part in (entry.detail, entry.status) if part)
         number = f'<td class="n">{entry.count:,}</td>' if counted else ""
         yield f"<tr{' class=void' if entry.void else ''}><td>{_named(entry.name, entry.code)}</td>"
-        yield f"<td>{escape(said)}</td>{number}<td>{when(entry.last, 'days')}</td></tr>"
+        ends = (entry.first, entry.last) if last == "when" else (entry.last,)
+        days = " – ".join(dict.fromkeys(when(end, "days") for end in ends))
+        yield f"<td>{escape(said)}</td>{number}<td>{days}</td></tr>"
     yield "</tbody></table></div>"
 
 
 def _named(name: str, code: str) -> str:
-    return escape(name) + (f' <span class="code">{escape(code)}</span>' if code and code != name else "")
+    return escape(name) + (f' <span class="code">{escape(code)}</span>' if code and code not in name.split() else "")
 
 
 def _plots(chart: PatientChart, now: int) -> Iterator[str]:
