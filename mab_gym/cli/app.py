@@ -52,6 +52,7 @@ class LazyCommand(NamedTuple):
 COMMANDS: Final = {
     "play": LazyCommand("play", "play_in_terminal", "Play one episode yourself and see the verdict with its reasons."),
     "serve": LazyCommand("serve", "serve", "Serve FHIR R4 at http://HOST:PORT/fhir until Ctrl-C."),
+    "mcp": LazyCommand("mcp", "serve", "Serve an environment to MCP clients; a session is an episode."),
     "eval": LazyCommand(
         "evaluate", "evaluate",
         "Play an environment and write one JSON line as each episode ends. The same command goes on after a crash.",

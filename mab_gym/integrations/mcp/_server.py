@@ -1,0 +1,257 @@
+"""The MCP server: tools, resources and a prompt over the low-level server of the package ``mcp``.
+
+Its own sessions are used over HTTP: one object of the package for each, which holds the session's episode and ends it
+with the session. Over standard input and output the process is the session.
+
+The revision 2026-07-28 of the protocol has no sessions over HTTP. A request of it is refused there with the versions
+that have them, and clients that know both fall back to those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import mcp_types as types
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from mab_gym import __version__
+from mab_gym.errors import InfrastructureError, MabGymError
+from mab_gym.integrations.mcp._episodes import CHOICES, Answer, Episodes, SessionEpisode
+from mab_gym.integrations.mcp._pipes import standard_pipes
+from mab_gym.integrations.mcp._tools import TOOLS
+
+Context = ServerRequestContext[Any, Any]
+EpisodeOf = Callable[[Context], SessionEpisode]
+
+SESSIONS = 10_000
+"""The default number of sessions at once over HTTP."""
+IDLE_SECONDS = 3600.0
+"""The default time after which a session without a request ends."""
+TASK = "mab-gym://task"
+METADATA = "mab-gym://metadata"
+OUTCOME = "mab-gym/outcome"
+"""The key of an episode's outcome in the ``_meta`` of a tool's result."""
+_HEADER = "x-mab-"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_JSON = "application/fhir+json"
+_INSTRUCTIONS = (
+    f"One clinical task in a hospital's FHIR R4 record system. Read the task first: it is the resource {TASK}, and the "
+    "prompt named task. Then act by the tools of this server, and end with finish."
+)
+
+
+def http_app(episodes: Episodes, host: str, sessions: int, idle_seconds: float) -> Starlette:
+    """Returns the ASGI application of a server over streamable HTTP.
+
+    Args:
+        episodes: The episodes.
+        host: The address at which it will listen.
+        sessions: The greatest number of sessions at once.
+        idle_seconds: The time after which a session without a request ends.
+    """
+    key = "episode"
+
+    def episode_of(context: Context) -> SessionEpisode:
+        # A handler of the low-level server has no other way to what belongs to its session (mcp 2.3).
+        connection = context.session._connection
+        if key not in connection.state:
+            episode = connection.state[key] = SessionEpisode(episodes, asked_of(context))
+            connection.exit_stack.push_async_callback(episode.leave)
+        held: SessionEpisode = connection.state[key]
+        return held
+
+    async def check(ctx: Context, call_next: CallNext) -> HandlerResult:
+        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            supported = {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": ctx.protocol_version}
+            words = "over HTTP this server plays an episode for each session, and this version has no sessions"
+            raise MCPError(code=types.UNSUPPORTED_PROTOCOL_VERSION, message=words, data=supported)
+        if ctx.method == "initialize":
+            with _told():
+                episodes.choose(asked_of(ctx), 0)
+        return await call_next(ctx)
+
+    server = _server(episodes, episode_of)
+    server.middleware.append(check)
+    manager = StreamableHTTPSessionManager(
+        server,
+        json_response=True,  # a call has one answer, and nothing is sent of the server's own accord
+        security_settings=_security(host),
+        session_idle_timeout=idle_seconds,
+        max_sessions=sessions,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with manager.run():
+            try:
+                yield
+            finally:
+                episodes.stopping = True
+
+    async def health(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    # Without GET no stream stays open for each client: nothing would ever come on it.
+    routes = [Route("/mcp", StreamableHTTPASGIApp(manager), methods=["POST", "DELETE"]), Route("/health", health)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def serve_stdio(episodes: Episodes) -> None:
+    """Serves one session over standard input and output, until the client closes them."""
+    episode = SessionEpisode(episodes, {})
+    server = _server(episodes, lambda context: episode)
+    stdin, stdout = await standard_pipes()
+    async with stdio_server(stdin, stdout) as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+    await episode.leave()
+
+
+def asked_of(context: Context) -> dict[str, str]:
+    """Returns a session's own choices, from the query of its address and from its headers.
+
+    The official client opens every session with a request at the same address and with the same headers as later.
+    """
+    request = context.request
+    if not isinstance(request, Request):
+        return {}
+    headers = {name: request.headers[_HEADER + name] for name in CHOICES if _HEADER + name in request.headers}
+    return {**headers, **request.query_params}
+
+
+def _security(host: str) -> TransportSecuritySettings:
+    if host not in _LOOPBACK:
+        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    names = [f"[{name}]" if ":" in name else name for name in _LOOPBACK]
+    return TransportSecuritySettings(
+        allowed_hosts=[each for name in names for each in (name, f"{name}:*")],
+        allowed_origins=[f"http://{name}:*" for name in names],
+    )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns this package's errors into errors of the protocol, inside a ``with`` block."""
+    try:
+        yield
+    except MabGymError as error:
+        code = types.INTERNAL_ERROR if isinstance(error, InfrastructureError) else types.INVALID_PARAMS
+        raise MCPError(code=code, message=_sendable(str(error))) from None
+
+
+def _server(episodes: Episodes, episode_of: EpisodeOf) -> Server[Any]:
+    tools = [
+        types.Tool(
+            name=name,
+            description=tool.description,
+            input_schema=tool.schema,
+            annotations=types.ToolAnnotations(
+                read_only_hint=name in ("search", "read"), destructive_hint=False, open_world_hint=False
+            ),
+        )
+        for name, tool in TOOLS.items()
+    ]
+
+    async def list_tools(context: Context, params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=tools)
+
+    async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        with _told():
+            return _result(await episode_of(context).call(params.name, params.arguments or {}))
+
+    async def list_resources(context: Context, params: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(
+            resources=[
+                types.Resource(uri=TASK, name="task", description="The task of this session.", mime_type="text/plain"),
+                types.Resource(
+                    uri=METADATA,
+                    name="metadata",
+                    description=f"The CapabilityStatement in short; {METADATA}/TYPE is that of one resource type.",
+                    mime_type=_JSON,
+                ),
+            ]
+        )
+
+    async def list_templates(context: Context, params: Any) -> types.ListResourceTemplatesResult:
+        template = types.ResourceTemplate(
+            uri_template=f"{METADATA}/{{type}}",
+            name="metadata of a type",
+            description="What the CapabilityStatement says of one resource type: its search parameters.",
+            mime_type=_JSON,
+        )
+        return types.ListResourceTemplatesResult(resource_templates=[template])
+
+    async def read_resource(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        uri = str(params.uri)
+        with _told():
+            episode = episode_of(context)
+            if uri == TASK:
+                return _resource(uri, "text/plain", await episode.task())
+            if uri == METADATA or uri.startswith(f"{METADATA}/"):
+                found = _part(await episode.metadata(), uri[len(METADATA) + 1 :])
+                if found is not None:
+                    return _resource(uri, _JSON, json.dumps(found))
+        raise MCPError(code=types.INVALID_PARAMS, message=f"there is no resource {_sendable(uri[:300])}")
+
+    async def list_prompts(context: Context, params: Any) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=[types.Prompt(name="task", description="The task of this session.")])
+
+    async def get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        if params.name != "task":
+            raise MCPError(code=types.INVALID_PARAMS, message="there is one prompt, task")
+        with _told():
+            text = types.TextContent(type="text", text=_sendable(await episode_of(context).task()))
+        return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=text)])
+
+    return Server(
+        "mab-gym",
+        version=__version__,
+        title=episodes.name,
+        instructions=_INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_templates,
+        on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+    )
+
+
+def _result(answer: Answer) -> types.CallToolResult:
+    content: list[Any] = [types.TextContent(type="text", text=_sendable(answer.text))]
+    meta = None if answer.outcome is None else {OUTCOME: json.loads(_sendable(json.dumps(answer.outcome)))}
+    return types.CallToolResult(content=content, is_error=answer.wrong, _meta=meta)
+
+
+def _resource(uri: str, kind: str, text: str) -> types.ReadResourceResult:
+    return types.ReadResourceResult(
+        contents=[types.TextResourceContents(uri=uri, mime_type=kind, text=_sendable(text))]
+    )
+
+
+def _part(statement: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """Returns a CapabilityStatement in short, which is a megabyte and a half whole, or the part on one type."""
+    listed = statement["rest"][0]["resource"]
+    if kind:
+        return next((each for each in listed if each.get("type") == kind), None)
+    names = ("resourceType", "status", "date", "kind", "software", "fhirVersion", "format")
+    short = {name: statement[name] for name in names if name in statement}
+    return {**short, "rest": [{"mode": "server", "resource": [{"type": each.get("type")} for each in listed]}]}
+
+
+def _sendable(text: str) -> str:
+    """Replaces lone surrogates, which UTF-8 cannot encode; an agent's own text may come back in a reply."""
+    return text.encode("utf-8", "backslashreplace").decode()
