@@ -72,7 +72,8 @@ def serve(
         import uvicorn  # noqa: PLC0415  (optional)
 
         from mab_gym.integrations.mcp._episodes import Episodes  # noqa: PLC0415  (optional)
-        from mab_gym.integrations.mcp._server import http_app, serve_stdio  # noqa: PLC0415  (optional)
+        from mab_gym.integrations.mcp._http import episode_of, http_app  # noqa: PLC0415  (optional)
+        from mab_gym.integrations.mcp._server import new_server, serve_stdio  # noqa: PLC0415  (optional)
 
     episodes = Episodes(
         lambda: make(env, max_steps=max_steps),
@@ -95,6 +96,13 @@ def serve(
                 errors.print(f"anybody who reaches {host} can play", markup=False)
             shown = f"[{host}]" if ":" in host else host
             output.print(f"{episodes.name} at http://{shown}:{listening.getsockname()[1]}/mcp", markup=False)
-            app = http_app(episodes, host, sessions, idle)
-            config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=5)
+            app = http_app(new_server(episodes, episode_of), episodes, host, sessions, idle)
+            config = uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                ws="none",
+                timeout_keep_alive=60,  # longer than clients keep a connection, so that none is closed as it is used
+                timeout_graceful_shutdown=5,
+            )
             uvicorn.Server(config).run(sockets=[listening])

@@ -241,8 +241,8 @@ class SessionEpisode:
             UsageError: The session chooses a case that does not exist.
         """
         async with self._lock:
-            await self._begun()
-            return self._task
+            session = await self._begun()
+            return self._task if session is None else _task(session)
 
     async def metadata(self) -> dict[str, Any]:
         """Returns the record system's CapabilityStatement.
@@ -301,9 +301,7 @@ class SessionEpisode:
             except BaseException:
                 await self._given_back()
                 raise
-            driver = session.session
-            driver.messages.insert(0, {"role": "system", "content": GUIDE})
-            self._task = f"{GUIDE}\n\n{driver.observation['text']}"
+            session.session.messages.insert(0, {"role": "system", "content": GUIDE})
             self._session = session
         return self._session
 
@@ -328,6 +326,7 @@ class SessionEpisode:
 
     async def _ended(self, session: AsyncSession) -> None:
         driver = session.session
+        self._task = _task(session)
         self._outcome = {"case": driver.info["case"], **driver.outcome, "calls_after_end": 0}
         await self._episodes.keep(session)
         await self._given_back()
@@ -354,6 +353,10 @@ class SessionEpisode:
         verdict = self._outcome["verdict"]
         reasons = " ".join(reason["text"] for reason in verdict["reasons"])
         return f"{_ENDED} {'Solved' if verdict['success'] else 'Not solved'}. {reasons}"
+
+
+def _task(session: AsyncSession) -> str:
+    return "\n\n".join(message["content"] for message in session.session.messages[:2])
 
 
 def _seed(text: str) -> int:

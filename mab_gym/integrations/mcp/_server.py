@@ -1,51 +1,30 @@
-"""The MCP server: tools, resources and a prompt over the low-level server of the package ``mcp``.
-
-Its own sessions are used over HTTP: one object of the package for each, which holds the session's episode and ends it
-with the session. Over standard input and output the process is the session.
-
-The revision 2026-07-28 of the protocol has no sessions over HTTP. A request of it is refused there with the versions
-that have them, and clients that know both fall back to those.
-"""
+"""The MCP server: tools, resources and a prompt over the low-level server of the package ``mcp``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import mcp_types as types
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
-from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from mab_gym import __version__
 from mab_gym.errors import InfrastructureError, MabGymError
-from mab_gym.integrations.mcp._episodes import CHOICES, Answer, Episodes, SessionEpisode
+from mab_gym.integrations.mcp._episodes import Answer, Episodes, SessionEpisode
 from mab_gym.integrations.mcp._pipes import standard_pipes
 from mab_gym.integrations.mcp._tools import TOOLS
 
 Context = ServerRequestContext[Any, Any]
-EpisodeOf = Callable[[Context], SessionEpisode]
 
-SESSIONS = 10_000
-"""The default number of sessions at once over HTTP."""
-IDLE_SECONDS = 3600.0
-"""The default time after which a session without a request ends."""
 TASK = "mab-gym://task"
 METADATA = "mab-gym://metadata"
 OUTCOME = "mab-gym/outcome"
 """The key of an episode's outcome in the ``_meta`` of a tool's result."""
-_HEADER = "x-mab-"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _JSON = "application/fhir+json"
 _INSTRUCTIONS = (
     f"One clinical task in a hospital's FHIR R4 record system. Read the task first: it is the resource {TASK}, and the "
@@ -53,92 +32,14 @@ _INSTRUCTIONS = (
 )
 
 
-def http_app(episodes: Episodes, host: str, sessions: int, idle_seconds: float) -> Starlette:
-    """Returns the ASGI application of a server over streamable HTTP.
-
-    Args:
-        episodes: The episodes.
-        host: The address at which it will listen.
-        sessions: The greatest number of sessions at once.
-        idle_seconds: The time after which a session without a request ends.
-    """
-    key = "episode"
-
-    def episode_of(context: Context) -> SessionEpisode:
-        # A handler of the low-level server has no other way to what belongs to its session (mcp 2.3).
-        connection = context.session._connection
-        if key not in connection.state:
-            episode = connection.state[key] = SessionEpisode(episodes, asked_of(context))
-            connection.exit_stack.push_async_callback(episode.leave)
-        held: SessionEpisode = connection.state[key]
-        return held
-
-    async def check(ctx: Context, call_next: CallNext) -> HandlerResult:
-        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            supported = {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": ctx.protocol_version}
-            words = "over HTTP this server plays an episode for each session, and this version has no sessions"
-            raise MCPError(code=types.UNSUPPORTED_PROTOCOL_VERSION, message=words, data=supported)
-        if ctx.method == "initialize":
-            with _told():
-                episodes.choose(asked_of(ctx), 0)
-        return await call_next(ctx)
-
-    server = _server(episodes, episode_of)
-    server.middleware.append(check)
-    manager = StreamableHTTPSessionManager(
-        server,
-        json_response=True,  # a call has one answer, and nothing is sent of the server's own accord
-        security_settings=_security(host),
-        session_idle_timeout=idle_seconds,
-        max_sessions=sessions,
-    )
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with manager.run():
-            try:
-                yield
-            finally:
-                episodes.stopping = True
-
-    async def health(request: Request) -> PlainTextResponse:
-        return PlainTextResponse("ok")
-
-    # Without GET no stream stays open for each client: nothing would ever come on it.
-    routes = [Route("/mcp", StreamableHTTPASGIApp(manager), methods=["POST", "DELETE"]), Route("/health", health)]
-    return Starlette(routes=routes, lifespan=lifespan)
-
-
 async def serve_stdio(episodes: Episodes) -> None:
     """Serves one session over standard input and output, until the client closes them."""
     episode = SessionEpisode(episodes, {})
-    server = _server(episodes, lambda context: episode)
+    server = new_server(episodes, lambda context: episode)
     stdin, stdout = await standard_pipes()
     async with stdio_server(stdin, stdout) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
     await episode.leave()
-
-
-def asked_of(context: Context) -> dict[str, str]:
-    """Returns a session's own choices, from the query of its address and from its headers.
-
-    The official client opens every session with a request at the same address and with the same headers as later.
-    """
-    request = context.request
-    if not isinstance(request, Request):
-        return {}
-    headers = {name: request.headers[_HEADER + name] for name in CHOICES if _HEADER + name in request.headers}
-    return {**headers, **request.query_params}
-
-
-def _security(host: str) -> TransportSecuritySettings:
-    if host not in _LOOPBACK:
-        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    names = [f"[{name}]" if ":" in name else name for name in _LOOPBACK]
-    return TransportSecuritySettings(
-        allowed_hosts=[each for name in names for each in (name, f"{name}:*")],
-        allowed_origins=[f"http://{name}:*" for name in names],
-    )
 
 
 @contextmanager
@@ -151,7 +52,13 @@ def _told() -> Iterator[None]:
         raise MCPError(code=code, message=_sendable(str(error))) from None
 
 
-def _server(episodes: Episodes, episode_of: EpisodeOf) -> Server[Any]:
+def new_server(episodes: Episodes, episode_of: Callable[[Context], SessionEpisode]) -> Server[Any]:
+    """Returns a server, without a transport.
+
+    Args:
+        episodes: The episodes.
+        episode_of: Returns the episode of a request's session.
+    """
     tools = [
         types.Tool(
             name=name,
@@ -220,6 +127,7 @@ def _server(episodes: Episodes, episode_of: EpisodeOf) -> Server[Any]:
         version=__version__,
         title=episodes.name,
         instructions=_INSTRUCTIONS,
+        get_tool_input_schema=lambda name: None,  # no argument comes by a header
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         on_list_resources=list_resources,
