@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from _bench import RUNS, row
 CALLS = 500
 SESSIONS = 1_000
 CASE = "latest_magnesium/07"
-SEARCH = {"type": "Observation", "params": {"patient": "S6315806", "code": "MG", "_sort": "-date", "_count": 5}}
+SEARCH = {"type": "Observation", "params": {"patient": "S3732812", "code": "MG", "_sort": "-date", "_count": 5}}
 COMMAND = (sys.executable, "-m", "mab_gym.cli", "mcp", "--max-steps", "100000")
 HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 
@@ -41,12 +41,12 @@ def timed(call: Callable[[], Any], count: int = CALLS) -> float:
 def in_process() -> float:
     """Returns the median microseconds of the same step in this process."""
     import mab_gym
-    from mab_gym.integrations.mcp._tools import action_of
+    from mab_gym.integrations.mcp._tools import reading_of
 
     env = mab_gym.make("MedAgentBench-v0", max_steps=100_000)
     env.reset(options={"case": CASE})
     base = env.unwrapped.scenario.backend.base_url
-    return timed(lambda: env.step(action_of("search", SEARCH, base)))
+    return timed(lambda: env.step(str(reading_of("search", SEARCH, base).action)))
 
 
 def request(method: str, number: int | None, **params: Any) -> dict[str, Any]:
@@ -96,7 +96,7 @@ async def official() -> float:
 
 
 @contextmanager
-def serving():
+def serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Starts a server over HTTP in its own process; yields the process and its address."""
     with subprocess.Popen([*COMMAND, "--http", "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -113,7 +113,7 @@ def resident(server: subprocess.Popen[str]) -> float:
 
 
 def memory() -> tuple[float, float]:
-    """Returns the MB that live sessions add to those of one, each with an episode that was begun, and that a read adds."""
+    """Returns the MB that live sessions with an episode each add to those of one, and those of a search in each."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -157,7 +157,9 @@ def main() -> None:
     share = statistics.median(client) - statistics.median(lines)
     print(f"{'of these the official client itself':58} {share:10.1f} µs\n")
     kept = [memory() for _ in range(3)]
-    row(f"{SESSIONS:,} live sessions over HTTP, each an episode begun", "MB", "≤ 50", spread([each[0] for each in kept]))
+    row(
+        f"{SESSIONS:,} live sessions over HTTP, each an episode begun", "MB", "≤ 50", spread([each[0] for each in kept])
+    )
     row("the same after one search in each: further memory", "MB", "–", spread([each[1] for each in kept]))
 
 

@@ -18,11 +18,13 @@ import gymnasium
 import numpy as np
 
 from mab_gym import __version__
+from mab_gym.actions import NoAction
+from mab_gym.agents import Reading
 from mab_gym.envs._env import check_seed
 from mab_gym.errors import InfrastructureError, StorageError, UsageError
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions, waiting_for
-from mab_gym.integrations.mcp._tools import GUIDE, BrokenCallError, action_of, broken_action
+from mab_gym.integrations.mcp._tools import GUIDE, reading_of
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord, RunFolder
 from mab_gym.runs._rollout import assignments, draws_cases, reset_options
@@ -31,7 +33,7 @@ CHOICES = ("case", "seed", "family", "difficulty")
 """The names by which a session can choose its case."""
 AGENT = "mcp"
 """The agent's name in records, unless another is given."""
-_LEFT = "[no action: the session ended before finish was called]"
+_LEFT = Reading(NoAction("the session ended before finish was called"), cause="no_action")
 _ENDED = "The task has ended."
 
 
@@ -306,17 +308,11 @@ class SessionEpisode:
         return self._session
 
     async def _step(self, session: AsyncSession, name: str, arguments: Mapping[str, Any]) -> Answer:
-        driver, why = session.session, ""
-        try:
-            action = action_of(name, arguments, self._episodes.base_url)
-        except BrokenCallError as error:
-            why = f"The call cannot be read, and counts as a message: {error}."
-            action = broken_action(name, arguments, str(error))
+        driver = session.session
+        reading = reading_of(name, arguments, self._episodes.base_url)
         with suppress(InfrastructureError):
-            await session.act(action)
-        if why and driver.messages[-1]["role"] == "user":
-            driver.messages[-1]["content"] = why
-        text, status = why or driver.observation["text"], int(driver.observation["status"])
+            await session.act(reading)
+        text, status = driver.observation["text"], int(driver.observation["status"])
         finished = not text and driver.info.get("infrastructure_error") is None
         wrong = not finished and not 0 < status < 400
         if not driver.over:

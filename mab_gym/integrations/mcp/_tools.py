@@ -13,7 +13,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from mab_gym.actions import Finish, Get, Post, read_answer, render
+from mab_gym.actions import Finish, Get, NoAction, Post, read_answer, render
+from mab_gym.agents import Reading
+from mab_gym.agents._reading import json_text
 
 GUIDE = (
     "You act by calling the tools of this server, one call after another. Wherever the task speaks of writing GET, "
@@ -24,8 +26,8 @@ GUIDE = (
 """The words before a task: they say what the tools stand for."""
 
 _NO_LINK = re.compile(r"[\s\x00-\x1f\x7f]")
-_LONGEST_SHOWN = 300
-"""The longest part of a call that cannot be read which is kept in the record."""
+_LONGEST_SHOWN = 1_000
+"""The longest call that cannot be read; of a longer one the record keeps the beginning."""
 _VALUE: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
 _TYPE: Mapping[str, Any] = {"type": "string", "description": "The resource type, as in Observation."}
 
@@ -61,42 +63,31 @@ class ToolSpec(NamedTuple):
         }
 
 
-def action_of(name: str, arguments: Mapping[str, Any], base_url: str) -> str:
-    """Returns the text of the action that a call stands for.
+def reading_of(name: str, arguments: Mapping[str, Any], base_url: str) -> Reading:
+    """Reads a call: the action that it stands for, or why it stands for none, which the agent is told.
 
     Args:
         name: The tool's name.
         arguments: The arguments, as the model passed them.
         base_url: The FHIR base, without a slash at its end.
-
-    Raises:
-        BrokenCallError: There is no such tool, or an argument is missing, unknown or of a wrong type.
     """
+    try:
+        action = _action(name, arguments, base_url)
+    except BrokenCallError as error:
+        return Reading(NoAction(str(error), ends=False), f"{name}({json_text(arguments)})"[:_LONGEST_SHOWN])
+    return Reading(action, action)
+
+
+def _action(name: str, arguments: Mapping[str, Any], base_url: str) -> str:
     tool = TOOLS.get(name)
     if tool is None:
-        raise BrokenCallError(f"there is no such tool; there are {', '.join(TOOLS)}")
+        raise BrokenCallError(f"there is no tool {name[:100]!r}; there are {', '.join(TOOLS)}")
     for unknown in arguments.keys() - tool.properties.keys():
-        raise BrokenCallError(f"{unknown[:_LONGEST_SHOWN]!r} is no argument; there are {', '.join(tool.properties)}")
+        raise BrokenCallError(f"{name} has no argument {unknown[:100]!r}; it has {', '.join(tool.properties)}")
     try:
         return tool.action(arguments, base_url)
     except (UnicodeEncodeError, RecursionError):
         raise BrokenCallError("an argument holds broken Unicode, or is nested too deeply") from None
-
-
-def broken_action(name: str, arguments: Any, why: str) -> str:
-    """Returns an action that stands for a call that cannot be read: it counts as a step, and nothing is sent.
-
-    Args:
-        name: The tool's name, as the model wrote it.
-        arguments: The arguments, as the model passed them.
-        why: The reason why the call cannot be read.
-    """
-    try:
-        given = json.dumps(arguments)
-    except (ValueError, RecursionError):
-        given = "…"
-    call = f"{json.dumps(name)[1:-1][:_LONGEST_SHOWN]}({given[:_LONGEST_SHOWN]})"
-    return render(Get(f"[no address: the call {call} cannot be read: {why}]"))
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
@@ -144,7 +135,7 @@ def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for each in value if isinstance(value, list) else [value]:
             if not isinstance(each, str | int | float):
                 raise BrokenCallError(
-                    f"the value of the parameter {name[:_LONGEST_SHOWN]!r} is a text, a number, a boolean or a list "
+                    f"the value of the parameter {name[:100]!r} is a text, a number, a boolean or a list "
                     f"of them, not {_shown(each)}"
                 )
             yield name, each if isinstance(each, str) else _json(each)
