@@ -41,6 +41,7 @@ def test_without_its_framework_one_line_names_the_extra(
     ("framework", "module", "words"),
     [
         ("openenv", "mab_gym.integrations.openenv", ()),
+        ("mcp", "mab_gym.cli", ("mcp",)),
         ("minari", "mab_gym.cli", ("export", "--oracle", "--env", "MedAgentBench-v0", "--minari", "lab/x-v0")),
     ],
 )

@@ -98,9 +98,19 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "null or left out"
-    return f"a {type(value).__name__}" if not isinstance(value, str) else "an empty one"
+    """Returns what a value is, in words for a model."""
+    match value:
+        case None:
+            return "null or left out"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "an empty one"
+        case list():
+            return "a list"
+    return "an object"
 
 
 def _json(value: Any) -> str:
