@@ -115,7 +115,7 @@ def reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         (error,) = error.exceptions
     assert isinstance(error, MCPError)
-    return error.error.message
+    return str(error.error.message)
 
 
 async def refused(address: str, **more: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
@@ -19,7 +19,7 @@ from mab_gym.integrations.mcp._episodes import Answer, Episodes, SessionEpisode
 from mab_gym.integrations.mcp._pipes import standard_pipes
 from mab_gym.integrations.mcp._tools import TOOLS
 
-Context = ServerRequestContext[Any, Any]
+Context: TypeAlias = "ServerRequestContext[Any, Any]"
 
 TASK = "mab-gym://task"
 METADATA = "mab-gym://metadata"
