@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 
 from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.cli.app import COMMANDS
-from mab_gym.errors import UsageError
+from mab_gym.errors import StorageError, UsageError
 from mab_gym.runs._causes import cause_of
-from mab_gym.runs._records import EpisodeRecord, read_records, record_from
+from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records, record_from
 from mab_gym.runs._regrade import regrade
 from tests.integrations.scripts import BASE, judged, own_record, script_of, told_of
 from tests.processes import first_line, started, until
@@ -460,3 +461,42 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_the_command_listens_at_loopback_unless_told_otherwise() -> None:
     defaults = {each.name: each.default for each in COMMANDS["mcp"].load("mcp").params}
     assert (defaults["host"], defaults["port"], defaults["show_verdict"]) == ("127.0.0.1", 8000, False)
+
+
+def test_a_session_waits_where_the_record_system_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmbeddedBackend, "capacity", 1)
+
+    async def play() -> list[str]:
+        episodes = Episodes(make, case=CASE)
+        one, other = SessionEpisode(episodes, {}), SessionEpisode(episodes, {})
+        await one.task()
+        order: list[str] = []
+
+        async def wait() -> None:
+            await other.task()
+            order.append("begun")
+
+        waiting = asyncio.create_task(wait())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        order.append("left")
+        await one.leave()
+        await waiting
+        await other.leave()
+        return order
+
+    assert asyncio.run(play()) == ["left", "begun"]
+
+
+def test_a_record_that_cannot_be_written_hides_no_verdict_and_is_an_error_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: RunFolder, record: EpisodeRecord) -> None:
+        raise StorageError("no space left on device")
+
+    monkeypatch.setattr(RunFolder, "add", full)
+    episodes = Episodes(make, case=CASE, out=tmp_path / "run", show_verdict=True)
+    answer = asyncio.run(SessionEpisode(episodes, {}).call("finish", {"answer": []}))
+    assert answer.outcome is not None and answer.outcome["reward"] == 0.0
+    with pytest.raises(StorageError, match="no space left"):
+        episodes.close()
