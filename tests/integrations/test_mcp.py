@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import gymnasium
 import pytest
 
 from mab_gym.actions import Finish, Get, Post, parse_action
@@ -19,9 +20,10 @@ from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.cli.app import COMMANDS
 from mab_gym.errors import StorageError, UsageError
 from mab_gym.runs._causes import cause_of
+from mab_gym.runs._driver import Driver
 from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records, record_from
 from mab_gym.runs._regrade import regrade
-from tests.integrations.scripts import BASE, judged, own_record, script_of, told_of
+from tests.integrations.scripts import BASE, judged, script_of, told_of
 from tests.processes import first_line, started, until
 
 pytest.importorskip("mcp")
@@ -119,6 +121,16 @@ def reason(error: BaseException) -> str:
     return str(error.error.message)
 
 
+def by_text(env: gymnasium.Env[Any, str], case: str, actions: list[str]) -> EpisodeRecord:
+    """The project's own record of the same actions as texts."""
+    driver = Driver(env)
+    driver.begin(0, {"case": case})
+    for action in actions:
+        if not driver.over:
+            driver.act(action)
+    return driver.record("text")
+
+
 async def refused(address: str, **more: Any) -> str:
     """The reason for which a server refuses a client."""
     with pytest.raises((ExceptionGroup, MCPError)) as raised:
@@ -148,7 +160,7 @@ def test_whole_episodes_have_the_same_verdicts_many_sessions_at_once(
         records = {record.case: record for record in kept(tmp_path / "run")}
     assert len(records) == len(scripts) == 80
     for case, actions in scripts.items():
-        own, theirs, last = own_record(env, case, actions), records[case], seen[case][-1]
+        own, theirs, last = by_text(env, case, actions), records[case], seen[case][-1]
         assert judged(theirs.verdict) == judged(own.verdict), case
         assert (theirs.reward, theirs.steps, theirs.terminated, theirs.truncated) == (
             own.reward,
