@@ -93,7 +93,7 @@ class Episodes:
     ) -> None:
         check_seed(seed)
         first = open_env()
-        self._first, self._open = first, open_env
+        self._first = first
         self._seed = seed
         self._given = {"case": case, "family": family, "difficulty": difficulty}
         self._variant = reset_options(first, family=None, difficulty=None, variant=variant)["variant"]
