@@ -114,7 +114,7 @@ class RayWorkers:
                         yield record
                         streak.add(record)
                     if played.lost is not None:
-                        raise AgentLostError(played.lost)
+                        raise played.lost
         except AgentLostError:
             self._waiting.clear()
             for played in self._answers(_LAST_WORDS, all_of_them=True):

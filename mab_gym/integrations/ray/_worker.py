@@ -75,12 +75,12 @@ class BatchResult:
     Attributes:
         records: The records of the first assignments of the batch; the others were not played.
         seconds: The time for these episodes, in seconds.
-        lost: The reason why every further episode would fail, too; None if there is none.
+        lost: The error because of which every further episode would fail, too; None if there is none.
     """
 
     records: Sequence[EpisodeRecord]
     seconds: float
-    lost: str | None = None
+    lost: AgentLostError | None = None
 
 
 class Worker:
@@ -134,7 +134,7 @@ class Worker:
                 if time.perf_counter() - begun > ENOUGH:
                     break
         except AgentLostError as error:
-            return BatchResult(records, time.perf_counter() - begun, str(error))
+            return BatchResult(records, time.perf_counter() - begun, error)
         finally:
             self._pairs.put(pair)
         return BatchResult(records, time.perf_counter() - begun)
