@@ -23,9 +23,9 @@ class ChatFunction:
     """A function that plays as a chat model.
 
     Attributes:
-        function: Gets the chat (messages in the form of chat completions) and returns the model's message. An exception
-            is the agent's failure, and its episode does not count; `mab_gym.errors.ContextLimitError` says that the
-            chat is too long.
+        function: Gets the chat (messages in the form of chat completions) and returns the model's message, which may
+            have a ``finish_reason`` beside its content. An exception is the agent's failure, and its episode does not
+            count; `mab_gym.errors.ContextLimitError` says that the chat is too long.
         form: ``text`` or ``tools``; with ``tools`` the messages may hold ``tool_calls`` of get, post and finish.
         reading: The rule by which messages are read; see `ChatModel.reading`.
         name: The name in tables and records; None for the function's own.
@@ -124,7 +124,9 @@ def _answer(said: Any) -> Answer:
     if isinstance(said, str):
         return Answer({"role": "assistant", "content": said})
     if isinstance(said, Mapping):
-        return Answer(said, finish_reason=said.get("finish_reason"))
+        message = dict(said)
+        reason = message.pop("finish_reason", None)  # no field of a message: some endpoints would refuse it
+        return Answer(message, finish_reason=reason if isinstance(reason, str) else None)
     raise AgentError(f"the function returned {type(said).__name__}; a message is a text or a dict with its content")
 
 

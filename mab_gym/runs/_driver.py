@@ -252,8 +252,21 @@ async def at_once(work: Callable[[], _T]) -> _T:
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
-    """Runs a function in a thread of asyncio, so that other episodes go on meanwhile."""
-    return await asyncio.to_thread(work)
+    """Runs a function in a thread of asyncio, so that other episodes go on meanwhile.
+
+    A thread cannot be stopped. If the caller is cancelled, the function ends first, so that nothing works with the
+    environment any more.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()  # nobody else asks for it
+        raise
 
 
 async def drive(driver: Driver, agent: Policy, do: Do = at_once) -> None:

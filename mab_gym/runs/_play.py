@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -148,6 +149,7 @@ class _Game:
             driver.leave()
             raise
         finally:
+            # Nothing works with it any more: `in_thread` waits for its thread, even if it is cancelled.
             spare.append(made)
 
 
@@ -161,12 +163,24 @@ def _game(env: AnyEnv, case: AnyCase | None, seed: int, options: Mapping[str, st
     missing = {"env", "seed", "options"} - case.keys()
     if missing:
         raise UsageError(f"a row has {', '.join(sorted(missing))} as well; mab_gym.task_rows makes rows")
-    # A column of a dataset has the same keys in every row; the missing ones are None.
-    told = {name: value for name, value in dict(case["options"]).items() if value is not None}
+    try:
+        seed = operator.index(case["seed"])  # a dataset may hold it as a number of NumPy's
+    except TypeError:
+        raise UsageError(f"the seed of a row is a whole number, not {case['seed']!r}") from None
+    told, overrides = _column(case, "options"), _column(case, "overrides")
     named = told.pop("case", None)
     played = case["env"] if env == DEFAULT_ENV else env
-    overrides = {name: value for name, value in dict(case.get("overrides") or {}).items() if value is not None}
-    return _Game(played, overrides, Assignment(int(case["seed"]), named), {**options, **told})
+    return _Game(played, overrides, Assignment(seed, named), {**options, **told})
+
+
+def _column(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Returns a row's object. A column of a dataset has the same keys in every row; the missing ones are None."""
+    found = row.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise UsageError(f"the {name} of a row are an object, not {found!r}; mab_gym.task_rows makes rows")
+    return {key: value for key, value in found.items() if value is not None}
 
 
 _endpoints: OrderedDict[str, Callable[[], Any]] = OrderedDict()
