@@ -124,15 +124,20 @@ class Endpoint:
 
 @contextmanager
 def endpoint(
-    speaks: Speaks, fails: Fails = lambda number, messages: None, usage: bool = True, seconds: float = 0.0
+    speaks: Speaks,
+    fails: Fails = lambda number, messages: None,
+    usage: bool = True,
+    seconds: float = 0.0,
+    key: str = KEY,
 ) -> Iterator[Endpoint]:
-    """Runs an endpoint that wants `KEY`.
+    """Runs an endpoint that wants a key.
 
     Args:
         speaks: The model.
         fails: What goes wrong.
         usage: Whether answers tell of tokens.
         seconds: How long an answer takes.
+        key: The key.
     """
     lock = threading.Lock()
     over = threading.Event()
@@ -156,7 +161,7 @@ def endpoint(
                     here.at_once -= 1
 
         def _answer(self, number: int, body: Mapping[str, Any]) -> None:
-            if self.headers.get("authorization") != f"Bearer {KEY}":
+            if self.headers.get("authorization") != f"Bearer {key}":
                 # As a careless endpoint does, it says the key that it was given.
                 return self._send(401, json.dumps({"error": f"bad key {self.headers.get('authorization')}"}))
             if self.path != "/v1/chat/completions":

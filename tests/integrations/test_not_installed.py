@@ -21,6 +21,8 @@ from mab_gym.errors import NotInstalledError
         ("skyrl_gym", "skyrl_gym", "skyrl", "dataset"),
         ("nemo_gym", "nemo_gym", "nemo", "dataset"),
         ("minari", "minari", "minari", "write_dataset"),
+        ("art", "art", "art", "rollout"),
+        ("agent_lightning", "httpx", "llm", "Rollout"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
