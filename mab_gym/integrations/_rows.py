@@ -48,6 +48,11 @@ class Row:
         """Returns all fields except the opening and the id, as plain data."""
         return {name: value for name, value in asdict(self).items() if name not in ("id", "opening")}
 
+    def columns(self) -> dict[str, Any]:
+        """Returns the same with the id, for a table: each row has all options, as None if they are not set."""
+        options = {name: self.options.get(name) for name in ("case", "family", "difficulty", "variant")}
+        return {**self.about(), "id": self.id, "options": options}
+
 
 def rows(
     env: gymnasium.Env[Any, str],
@@ -111,6 +116,7 @@ def task_rows(
     Yields:
         ``prompt`` (the first message, as a chat), ``env``, ``overrides``, ``seed`` and ``options``, and the labels
         ``id``, ``case``, ``family``, ``kind``, ``difficulty``, ``branch`` and ``variant``. Nothing reveals the answer.
+        All rows have the same keys, and so has each object in them, as tables want it.
 
     Raises:
         UsageError: A name does not exist.
@@ -118,7 +124,8 @@ def task_rows(
     opened = make_to_read(env, **overrides)
     for row in rows(opened, family=family, difficulty=difficulty, variant=variant, seed=seed, limit=limit):
         prompt = [{"role": "user", "content": row.opening}]
-        yield {"id": row.id, "prompt": prompt, "env": env, "overrides": overrides, **row.about()}
+        # None in the place of an empty object, which Parquet cannot hold.
+        yield {"prompt": prompt, "env": env, "overrides": overrides or None, **row.columns()}
 
 
 def row_of(env: gymnasium.Env[Any, str], assignment: Assignment, options: dict[str, Any]) -> Row:

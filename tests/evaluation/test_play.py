@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,19 @@ def test_the_oracle_solves_each_kind_of_row(which: dict[str, Any]) -> None:
     assert [record.messages[0]["content"] for record in found] == [
         row["prompt"][0]["content"] for row in mab_gym.task_rows(**which)
     ]
+
+
+@pytest.mark.parametrize("env", ["MedAgentBench-v0", "MedAgentBench-Train-v0"])
+def test_rows_fit_into_a_table(env: str, tmp_path: Path) -> None:
+    found = list(mab_gym.task_rows(env, limit=3))
+    assert len({(*row, *row["options"]) for row in found}) == 1
+    assert found[0]["options"], "Parquet cannot hold an empty object"
+    assert {row["overrides"] for row in found} == {None}
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.Table.from_pylist(found), tmp_path / "rows.parquet")
+    for row in parquet.read_table(tmp_path / "rows.parquet").to_pylist():
+        assert mab_gym.play(case=row, agent="oracle").verdict["success"]
 
 
 def test_columns_of_a_dataset_may_be_none(rows: list[Row]) -> None:
