@@ -1,22 +1,24 @@
-"""Shows a chart in the terminal."""
+"""Shows a chart in the terminal, as tables."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from mab_gym.charts._chart import ChartEntry, PatientChart, ResultPoint, when
-from mab_gym.charts._ranges import flag, readable_unit
+from mab_gym import _tables as t
+from mab_gym.charts._chart import ChartEntry, PatientChart, when
+from mab_gym.charts._ranges import Reference, flag, readable_unit
 
+_RESULTS: Final = "results"
+_MOST_ROWS: Final = 15
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARKS: Final = 16
-_MOST_ROWS: Final = 15
 _STYLES: Final = {"H": "bold red", "L": "bold blue"}
 
 
@@ -34,61 +36,76 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
     yield Text(head + (f" ({age} years)" if age is not None else ""), style="bold")
     if chart.facts:
         yield Text("  ".join(f"{label}: {fact}" for label, fact in chart.facts.items()), style="dim")
-    yield _entries("Allergies", chart.allergies, "status", whole)
-    yield _entries("Conditions", chart.conditions, "status", whole)
-    yield _entries("Medications", chart.medications, "last order", whole)
+    for table in chart_tables(chart):
+        if not table.rows:
+            yield Text(f"{table.title.partition(' (')[0]}: none", style="dim")
+        elif whole or table.key == _RESULTS or len(table.rows) <= _MOST_ROWS:
+            yield table
+        else:
+            note = f"and {len(table.rows) - _MOST_ROWS} more (--all)"
+            yield replace(table, rows=table.rows[:_MOST_ROWS], note=note)
+
+
+def chart_tables(chart: PatientChart) -> Iterator[t.Table]:
+    """Yields the tables of a chart, with all their rows."""
+    yield _entries("Allergies", chart.allergies, "status")
+    yield _entries("Conditions", chart.conditions, "status")
+    yield _entries("Medications", chart.medications, "last order")
     yield _results(chart)
     texts = sorted(chart.texts.values(), key=lambda entry: -(entry.last or 0))
-    yield _entries("Other results", texts, "last result", whole)
-    yield _entries("Encounters", chart.encounters, "status", whole)
-    yield _entries("Procedures", chart.procedures, "status", whole)
+    yield _entries("Other results", texts, "last result")
+    yield _entries("Encounters", chart.encounters, "status")
+    yield _entries("Procedures", chart.procedures, "status")
     for name, entries in chart.others.items():
-        yield _entries(name, entries, "status", whole)
+        yield _entries(name, entries, "status")
 
 
-def _entries(title: str, entries: Sequence[ChartEntry], label: str, whole: bool) -> RenderableType:
-    if not entries:
-        return Text(f"{title}: none", style="dim")
-    table = Table(title=title, title_justify="left")
-    for column in ("what", "code", label):
-        table.add_column(column)
-    table.add_column("times", justify="right")
-    table.add_column("first")
-    table.add_column("last")
-    shown = entries if whole else entries[:_MOST_ROWS]
-    for entry in shown:
+def _entries(title: str, entries: Sequence[ChartEntry], label: str) -> t.Table:
+    columns = [
+        t.Column("what", "name", t.PROSE),
+        t.Column("code", "code"),
+        t.Column(label, "said", t.PROSE),
+        t.Column("times", "count", t.COUNT),
+        t.Column("first", "first"),
+        t.Column("last", "last"),
+    ]
+    rows = []
+    for entry in entries:
         said = ", ".join(part for part in (entry.detail, entry.status) if part)
         span = (when(entry.first, "days"), when(entry.last, "days"))
-        table.add_row(escape(entry.name), escape(entry.code), escape(said), f"{entry.count:,}", *span)
-    if len(shown) < len(entries):
-        table.add_row(f"and {len(entries) - len(shown)} more (--all)", "", "", "", "", "", style="dim")
-    return table
+        rows.append((entry.name, entry.code, said, entry.count, *span))
+    return t.Table(re.sub(r"\W+", "_", title.lower()), title, columns, rows)
 
 
-def _results(chart: PatientChart) -> RenderableType:
-    table = Table(title="Latest results (of those not entered in error; times in UTC)", title_justify="left")
-    for column in ("result", "unit", "when", "before", "range", "course", ""):
-        table.add_column(column)
-    table.columns[0].no_wrap = True
-    table.add_column("count", justify="right")
+def _results(chart: PatientChart) -> t.Table:
+    columns = [
+        t.Column("result", "name"),
+        t.Column("value", "value", t.NUMBER),
+        t.Column("", "flag", t.Kind(right=False, style=lambda mark: _STYLES.get(mark, ""))),
+        t.Column("unit", "unit"),
+        t.Column("when", "time"),
+        t.Column("before", "before", t.NUMBER),
+        t.Column("range", "range", t.Kind(lambda limits: str(Reference(limits, "")), right=False)),
+        t.Column("course", "course", t.Kind(spark, right=False)),
+        t.Column("note", "note", t.PROSE),
+        t.Column("count", "count", t.COUNT),
+    ]
+    rows = []
     for series in chart.series.values():
         if valid := series.valid:
-            reference = chart.reference(series)
-            last = valid[-1]
-            mark = flag(last.value, reference.limits if reference else None)
-            value = Text(f"{series.name} {last.value:g} {mark}".rstrip(), style=_STYLES.get(mark, ""))
-            before = f"{valid[-2].value:g}" if len(valid) > 1 else ""
-            span = str(reference or "")
+            last, reference = valid[-1], chart.reference(series)
+            limits = reference.limits if reference else None
+            before = valid[-2].value if len(valid) > 1 else None
+            course = [point.value for point in valid[-_SPARKS:]]
             note = "a later one was entered in error" if series.points[-1].void else ""
             note = note or (last.status if last.status not in ("final", "") else "")
-            row = (escape(readable_unit(series.unit)), when(last.time), before, span, spark(valid), note)
-            table.add_row(value, *row, f"{len(series.points):,}")
-    return table if table.row_count else Text("Results: none", style="dim")
+            found = (series.name, last.value, flag(last.value, limits), readable_unit(series.unit), when(last.time))
+            rows.append((*found, before, limits, course, note, len(series.points)))
+    return t.Table(_RESULTS, "Latest results (of those not entered in error; times in UTC)", columns, rows)
 
 
-def spark(points: Sequence[ResultPoint]) -> str:
-    """Returns the last values as a row of block characters."""
-    values = [point.value for point in points[-_SPARKS:]]
+def spark(values: Sequence[float]) -> str:
+    """Returns values as a row of block characters."""
     low, high = min(values), max(values)
     if low == high:
         return _BLOCKS[3] * len(values)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
+from mab_gym import _tables as t
 from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT
 from mab_gym.cli import _options as o
-from mab_gym.cli._console import errors, output
+from mab_gym.cli._console import errors
 from mab_gym.cli._environment import build_cohort
 from mab_gym.cli._evaluate import exit_if_spoiled
+from mab_gym.cli._output import present
 from mab_gym.cli._running import ConsoleWatcher
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import NotInstalledError
@@ -22,7 +22,6 @@ from mab_gym.report._plots import plot_ablation
 from mab_gym.runs import _ablate as library
 from mab_gym.runs._ablation import DIMENSIONS, SERIES, UNLIMITED, Difference, Dimension, Figures
 from mab_gym.runs._rollout import RETRIES
-from mab_gym.runs._statistics import Estimate
 
 
 def ablate(
@@ -66,24 +65,33 @@ def ablate(
     price_out: o.PriceOut = None,
     concurrency: o.Concurrency = 1,
     retries: o.Retries = RETRIES,
+    as_json: o.Json = False,
 ) -> None:
     """Play the same cases in several settings; print a table, write figures and a plot. The same command goes on."""
     plan = o.plan_of(ctx.params)
     build_cohort(plan)
     found = library.ablate(vary, values, out=out, plan=plan, watcher=ConsoleWatcher())
     title = f"{found.agent}, {found.env}: success rate in % by {found.varied.name}"
-    output.print(_table(title, found.varied, found.figures, found.reference))
-    for line in _explained(found.varied, found.reference):
-        output.print(line, markup=False, soft_wrap=True)
+    lines = _explained(found.varied, found.reference)
     for folder, each in found.runs.items():
         if each.progress.spent is not None:
-            output.print(f"spent on {folder}: {each.progress.spent}", markup=False, soft_wrap=True)
+            lines.append(f"spent on {folder}: {each.progress.spent}")
     files = [*found.files]
     try:
         files += plot_ablation(found.varied, found.figures, out)
     except NotInstalledError as missing:
         errors.print(f"there is no plot: {missing}", markup=False, soft_wrap=True)
-    output.print(f"figures: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
+    present(
+        _table(title, found.varied, found.figures, found.reference),
+        as_json=as_json,
+        lines=[*lines, f"figures: {', '.join(map(str, files))}"],
+        env=found.env,
+        agent=found.agent,
+        dimension=found.varied.name,
+        reference=found.reference,
+        paired=found.varied.paired,
+        files=files,
+    )
     exit_if_spoiled(found.records)
 
 
@@ -99,38 +107,35 @@ def _explained(varied: Dimension, reference: str) -> list[str]:
     ]
 
 
-def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: str) -> Table:
+def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: str) -> t.Table:
     told = any(each.tokens_in is not None for each in found)
     cost = any(each.cost is not None for each in found)
-    # With tokens and costs the table fits into 120 characters only without padding.
-    padding = (0, 0) if told else (0, 1)
-    table = Table(title=title, title_justify="left", padding=padding, pad_edge=False, box=SIMPLE_HEAD)
-    table.add_column(varied.name.replace("-", "\n"), no_wrap=True)
-    columns = [*SERIES, f"vs {reference}", "unsafe", "episodes", "actions"]
-    columns += ["tokens in", "out"] if told else []
-    columns += ["cost"] if cost else []
-    for heading in columns:
-        table.add_column(heading, justify="right")
+    columns = [
+        t.Column(varied.name.replace("-", "\n"), "setting", t.Kind(_setting, right=False)),
+        *(t.Column(name, name, t.ESTIMATE) for name in SERIES),
+        t.Column(f"vs {reference}", "difference", t.Kind(_difference)),
+        t.Column("unsafe", "unsafe", t.PERCENT),
+        t.Column("episodes", "counted", t.COUNT),
+        t.Column("spoiled", "spoiled", t.COUNT),
+        t.Column("actions", "steps", t.TWO),
+        *((t.Column("tokens in", "tokens_in", _TOKENS), t.Column("out", "tokens_out", _TOKENS)) if told else ()),
+        *((t.Column("cost", "cost", t.FOUR),) if cost else ()),
+    ]
+    rows = []
     for each in found:
-        cells = [*(_rate(each.rates[name]) for name in SERIES), _difference(each.difference)]
-        cells += [_number(None if each.unsafe is None else 100 * each.unsafe, ".1f")]
-        spoiled = each.episodes - each.counted
-        cells += [f"{each.counted}" + (f"\n+ {spoiled} spoiled" if spoiled else ""), _number(each.steps, ".2f")]
-        cells += [_number(each.tokens_in, ",.0f"), _number(each.tokens_out, ",.0f")] if told else []
-        cells += [_number(each.cost, ",.4f")] if cost else []
-        table.add_row("no limit" if each.setting == UNLIMITED else each.setting, *cells)
-    return table
+        row = [each.setting, *(each.rates[name] for name in SERIES), each.difference, each.unsafe]
+        row += [each.counted, each.episodes - each.counted, each.steps]
+        row += [each.tokens_in, each.tokens_out] if told else []
+        rows.append([*row, each.cost] if cost else row)
+    return t.Table("figures", title, columns, rows)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+_TOKENS = t.Kind("{:,.0f}".format)
 
 
-def _rate(rate: Estimate | None) -> str:
-    return "–" if rate is None else f"{100 * rate.value:.1f}\n{100 * rate.low:.1f}–{100 * rate.high:.1f}"
+def _setting(name: str) -> str:
+    return "no limit" if name == UNLIMITED else name
 
 
-def _difference(found: Difference | None) -> str:
-    if found is None:
-        return ""
+def _difference(found: Difference) -> str:
     return f"{100 * found.value:+.1f}\n{100 * found.low:+.1f} to {100 * found.high:+.1f}"

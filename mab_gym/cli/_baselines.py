@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mab_gym.cli._console import counting, output
+from mab_gym.cli import _options as o
+from mab_gym.cli._console import counting
 from mab_gym.cli._environment import make
+from mab_gym.cli._output import present
 from mab_gym.cli._scores import score_table
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.runs._driver import unwrapped
@@ -20,6 +22,7 @@ def baselines(
     env: Annotated[
         str, typer.Option(help="An environment's id or file; task code that a file names is executed.")
     ] = DEFAULT_ENV,
+    as_json: o.Json = False,
 ) -> None:
     """Play an environment with each reference agent and print one table."""
     made = make(env)
@@ -34,4 +37,5 @@ def baselines(
                 records.append(record)
                 advance()
         rows.append((agent.name, records, time.perf_counter() - begun))
-    output.print(score_table(f"{unwrapped(made).scenario.environment.id}: success rate in %", rows))
+    name = unwrapped(made).scenario.environment.id
+    present(score_table(f"{name}: success rate in %", rows), as_json=as_json, env=name)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from mab_gym import _tables as t
 from mab_gym.audit._leakage import Material, Overlap, compare, environment_material, material
+from mab_gym.cli import _options as o
 from mab_gym.cli._cohorts import MEANT, opened
-from mab_gym.cli._console import output
 from mab_gym.cli._environment import make
+from mab_gym.cli._output import present, write_json
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.runs._driver import unwrapped
 
@@ -23,7 +22,7 @@ Side = Annotated[str, typer.Argument(help=f"{MEANT} Or an environment's id or fi
 def audit(
     first: Side,
     second: Side,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: o.Json = False,
 ) -> None:
     """Prove that two sets have no patient and nothing else in common; exit with 1 if they have.
 
@@ -31,16 +30,14 @@ def audit(
     names, dates and some values were changed; for environments also the cases' prompts and texts.
     """
     lines = compare(_material(first), _material(second))
+    shared = any(line.shared for line in lines)
     if as_json:
-        output.print_json(json.dumps([dataclasses.asdict(line) for line in lines]))
+        write_json([dataclasses.asdict(line) for line in lines])
     else:
-        output.print(_table(first, second, lines))
-    if any(line.shared for line in lines):
-        if not as_json:
-            output.print(f"{first} and {second} are not disjoint", markup=False)
+        said = "are not disjoint" if shared else "have nothing in common"
+        present(_table(first, second, lines), as_json=False, lines=[f"{first} and {second} {said}"])
+    if shared:
         raise typer.Exit(1)
-    if not as_json:
-        output.print(f"{first} and {second} have nothing in common", markup=False)
 
 
 def _material(name: str) -> Material:
@@ -50,10 +47,13 @@ def _material(name: str) -> Material:
     return material(name, opened(name))
 
 
-def _table(first: str, second: str, lines: list[Overlap]) -> Table:
-    sides = (escape(first), escape(second))
-    table = Table("compared", *sides, "shared", "for instance", title="What two sets have in common")
-    for line in lines:
-        shared = f"[red]{line.shared:,}[/]" if line.shared else "0"
-        table.add_row(line.what, f"{line.first:,}", f"{line.second:,}", shared, escape("; ".join(line.examples)))
-    return table
+def _table(first: str, second: str, lines: list[Overlap]) -> t.Table:
+    columns = [
+        t.Column("compared", "what"),
+        t.Column(first, "first", t.COUNT),
+        t.Column(second, "second", t.COUNT),
+        t.Column("shared", "shared", t.COUNT._replace(style=lambda count: "red" if count else "")),
+        t.Column("for instance", "examples", t.Kind("; ".join, right=False, prose=True)),
+    ]
+    rows = [(line.what, line.first, line.second, line.shared, line.examples) for line in lines]
+    return t.Table("overlaps", "What two sets have in common", columns, rows)

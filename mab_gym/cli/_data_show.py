@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from mab_gym import _tables as t
 from mab_gym.charts._chart import read_chart
 from mab_gym.charts._page import page
 from mab_gym.charts._summary import patients
-from mab_gym.charts._terminal import rendered
+from mab_gym.charts._terminal import chart_tables, rendered
+from mab_gym.cli import _options as o
 from mab_gym.cli._cohorts import DEFAULT, MEANT, Cohort, CohortOption, cohort_and_patient, meant, opened
 from mab_gym.cli._console import output
+from mab_gym.cli._output import present
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._server import DEFAULT_NOW
 
@@ -31,11 +32,17 @@ def show(
     option: CohortOption = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file instead.")] = None,
     whole: Annotated[bool, typer.Option("--all", help="Show long lists to their ends.")] = False,
+    as_json: o.Json = False,
 ) -> None:
     """Show a patient's chart: conditions, medications, latest results, procedures."""
     cohort, mrn = cohort_and_patient(words, option)
     chart = read_chart(opened(cohort), mrn)
     if html is None:
+        if as_json:
+            age = chart.age(DEFAULT_NOW)
+            person = {"mrn": chart.mrn, "name": chart.name, "gender": chart.gender, "born": chart.born, "age": age}
+            present(*chart_tables(chart), as_json=True, patient=person, facts=chart.facts)
+            return
         for piece in rendered(chart, DEFAULT_NOW, whole=whole):
             output.print(piece)
         return
@@ -54,13 +61,19 @@ def list_patients(
         str, typer.Option(help="Only people whose name or MRN contains this, without regard to case and accents.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="The greatest number of people.")] = 50,
+    as_json: o.Json = False,
 ) -> None:
     """List the people of a cohort."""
     shown = list(islice(patients(opened(meant(cohort, option)), find), limit + 1))
-    table = Table("MRN", "name", "sex", "born")
-    table.add_column("observations", justify="right")
-    for mrn, name, gender, born, count in shown[:limit]:
-        table.add_row(escape(mrn), escape(name), escape(gender), born, f"{count:,}" if count else "–")
-    output.print(table if shown else f"nobody's name or MRN holds {find!r}", markup=False)
-    if len(shown) > limit:
-        output.print(f"and more (--limit, --find); these are the first {limit}")
+    columns = [
+        t.Column("MRN", "mrn"),
+        t.Column("name", "name", t.PROSE),
+        t.Column("sex", "gender"),
+        t.Column("born", "born"),
+        t.Column("observations", "observations", t.COUNT),
+    ]
+    table = t.Table("patients", "", columns, shown[:limit])
+    lines = [] if shown else [f"nobody's name or MRN holds {find!r}"]
+    more = len(shown) > limit
+    lines += [f"and more (--limit, --find); these are the first {limit}"] if more else []
+    present(*([table] if shown or as_json else ()), as_json=as_json, lines=lines, more=more)

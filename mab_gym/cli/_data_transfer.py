@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from mab_gym import _tables as t
+from mab_gym.cli import _options as o
 from mab_gym.cli._cohorts import Cohort, CohortOption, meant, opened
 from mab_gym.cli._console import output, stages
+from mab_gym.cli._output import present
 from mab_gym.cohort._locate import cache_folder
 from mab_gym.errors import UsageError
 from mab_gym.fhir.store._archive import check_place, saying
@@ -34,6 +36,7 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 where anything was left out or changed.")
     ] = False,
+    as_json: o.Json = False,
 ) -> None:
     """Import records into an archive, with their ids, order and values unchanged.
 
@@ -52,7 +55,7 @@ def import_(
             if types:
                 raise UsageError("--type chooses among what a server has; a file or folder is imported whole")
             imported = import_files(Path(source), path, called, tell)
-    _say(imported)
+    _say(imported, as_json)
     if strict and (imported.problems.count or imported.problems.changed):
         raise typer.Exit(1)
 
@@ -94,30 +97,38 @@ def export(
         )
 
 
-def _say(imported: Imported) -> None:
-    table = Table("resource type", "taken", title=f"imported: {imported.path}", title_justify="left")
-    for name, count in imported.counts.items():
-        table.add_row(name, f"{count:,}")
-    output.print(table)
-    for count, what in (
-        (imported.conditional, "references by a search, which stay as they came"),
-        (imported.dangling, "references to entries that their Bundle does not have, which stay as they came"),
-        (imported.repeated, "came again, equal in all that they say; each is taken once"),
-        (imported.named, "had no id and were given one"),
-        (imported.problems.count, f"left out; all are in {imported.problems.path}"),
-    ):
-        if count:
-            output.print(f"{count:,} {what}", markup=False, soft_wrap=True)
-    if imported.order:
-        output.print(f"order between types: {imported.order}", soft_wrap=True)
-    for problem in imported.problems.first:
-        output.print(f"  {problem}", markup=False, soft_wrap=True)
-    if imported.problems.changed:
-        output.print(
-            f"{imported.problems.changed:,} taken, but not whole; all are in {imported.problems.path}",
-            markup=False,
-            soft_wrap=True,
+def _say(imported: Imported, as_json: bool) -> None:
+    problems = imported.problems
+    columns = [t.Column("resource type", "type"), t.Column("taken", "taken", t.COUNT)]
+    table = t.Table("taken", f"imported: {imported.path}", columns, list(imported.counts.items()))
+    lines = [
+        f"{count:,} {what}"
+        for count, what in (
+            (imported.conditional, "references by a search, which stay as they came"),
+            (imported.dangling, "references to entries that their Bundle does not have, which stay as they came"),
+            (imported.repeated, "came again, equal in all that they say; each is taken once"),
+            (imported.named, "had no id and were given one"),
+            (problems.count, f"left out; all are in {problems.path}"),
         )
-    for problem in imported.problems.first_changed:
-        output.print(f"  {problem}", markup=False, soft_wrap=True)
-    output.print(f"digest: {imported.digest}", soft_wrap=True)
+        if count
+    ]
+    lines += [f"order between types: {imported.order}"] if imported.order else []
+    lines += [f"  {problem}" for problem in problems.first]
+    lines += [f"{problems.changed:,} taken, but not whole; all are in {problems.path}"] if problems.changed else []
+    lines += [f"  {problem}" for problem in problems.first_changed]
+    lines.append(f"digest: {imported.digest}")
+    present(
+        table,
+        as_json=as_json,
+        lines=lines,
+        path=imported.path,
+        digest=imported.digest,
+        conditional_references=imported.conditional,
+        dangling_references=imported.dangling,
+        repeated=imported.repeated,
+        named=imported.named,
+        left_out=problems.count,
+        changed=problems.changed,
+        problems=problems.path if problems.count or problems.changed else None,
+        order=imported.order,
+    )

@@ -12,13 +12,15 @@ from mab_gym.agents._endpoint import ATTEMPTS, PAUSE, TIMEOUT
 from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output
 from mab_gym.cli._environment import build_cohort
-from mab_gym.cli._running import ConsoleWatcher, show_estimates
-from mab_gym.cli._scores import score_table
+from mab_gym.cli._output import write_json
+from mab_gym.cli._running import ConsoleWatcher
+from mab_gym.cli._scores import estimates, failure_table, score_table
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
 from mab_gym.runs._evaluation import play_run, prepare
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import RETRIES
+from mab_gym.runs._summary import SUMMARY
 
 _RAY = "A Ray cluster"
 
@@ -94,6 +96,7 @@ def evaluate(
             rich_help_panel=_RAY,
         ),
     ] = None,
+    as_json: o.Json = False,
 ) -> None:
     """Play an environment and write one JSON line as each episode ends. The same command goes on after a crash."""
     plan = o.plan_of(ctx.params)
@@ -108,12 +111,21 @@ def evaluate(
         from mab_gym.integrations.ray import evaluate_on_ray  # noqa: PLC0415  (optional)
 
         played = evaluate_on_ray(plan, out, ray, workers=workers, send_env=send_env or (), watcher=ConsoleWatcher())
-    records = played.records
-    output.print(score_table(f"{played.env}: success rate in %", [(played.agent, records, played.seconds)]))
-    show_estimates(records, plan.repeat, plan.seed)
-    if played.progress.spent is not None:
-        output.print(played.progress.spent, markup=False, soft_wrap=True)
-    output.print(f"records: {played.path}", markup=False, soft_wrap=True)
+    records, summary = played.records, played.summary
+    if as_json:
+        write_json({**summary, "records": played.path})
+    else:
+        output.print(score_table(f"{played.env}: success rate in %", [(played.agent, records, played.seconds)]))
+        if summary["failures"]:
+            output.print(failure_table(summary))
+        for line in estimates(summary):
+            output.print(line, markup=False)
+        if played.progress.spent is not None:
+            output.print(played.progress.spent, markup=False, soft_wrap=True)
+        output.print(f"records: {played.path}", markup=False, soft_wrap=True)
+        output.print(f"summary: {out / SUMMARY}", markup=False, soft_wrap=True)
+    for warning in summary["warnings"]:
+        errors.print(f"warning: {warning}", markup=False, soft_wrap=True)
     exit_if_spoiled(records)
 
 

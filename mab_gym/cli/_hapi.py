@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import platformdirs
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
+from mab_gym import _tables as t
 from mab_gym.backends.embedded._backend import embedded_backend
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output, stages
+from mab_gym.cli._output import present
 from mab_gym.cohort._locate import NAMED, named_archive
 from mab_gym.errors import NotInstalledError, how_to_install
 from mab_gym.fhir.store._archive import read_about
@@ -91,35 +93,40 @@ def snapshot(cohort: Cohort = "canonical") -> None:
 
 
 @app.command()
-def status() -> None:
+def status(as_json: o.Json = False) -> None:
     """Show the engine, the containers and the snapshots."""
     _check_installed()
     from mab_gym.backends.container._engine import ARCHIVE, OWNER, ROLE  # noqa: PLC0415
     from mab_gym.backends.container._process_lock import is_alive  # noqa: PLC0415
 
     with _engine() as engine:
-        containers, images = engine.containers(), engine.images(role="snapshot")
-        output.print(f"Docker engine {engine.version}", markup=False)
-        if containers:
-            table = Table("container", "for", "state", "address", "owner")
-            for each in containers:
-                owner = each.labels.get(OWNER, "")
-                whose = "" if not owner else "alive" if is_alive(owner) else "gone (the next start removes it)"
-                address = each.base_url if each.port else ""
-                table.add_row(each.name, each.labels.get(ROLE, ""), each.status, address, whose)
-            output.print(table)
-        else:
-            output.print("no containers: mab-gym hapi up starts one", markup=False)
-        if images:
-            table = Table("snapshot", "archive", "size", "made")
-            for image in images:
-                made = image.created.partition(".")[0]
-                table.add_row(
-                    ", ".join(image.tags), image.labels.get(ARCHIVE, "")[:12], f"{image.size / 1e6:,.0f} MB", made
-                )
-            output.print(table)
-        else:
-            output.print("no snapshots: mab-gym hapi load and mab-gym hapi snapshot make one", markup=False)
+        version, containers, images = engine.version, engine.containers(), engine.images(role="snapshot")
+    there, lines = [], [f"Docker engine {version}"]
+    rows: list[tuple[Any, ...]] = []
+    for each in containers:
+        owner = each.labels.get(OWNER, "")
+        whose = "" if not owner else "alive" if is_alive(owner) else "gone (the next start removes it)"
+        rows.append((each.name, each.labels.get(ROLE, ""), each.status, each.base_url if each.port else "", whose))
+    headings = (("container", "name"), ("for", "role"), ("state", "state"), ("address", "address"), ("owner", "owner"))
+    if rows or as_json:
+        there.append(t.Table("containers", "", [t.Column(*names) for names in headings], rows))
+    else:
+        lines.append("no containers: mab-gym hapi up starts one")
+    rows = [
+        (image.tags, image.labels.get(ARCHIVE, "")[:12], image.size, image.created.partition(".")[0])
+        for image in images
+    ]
+    columns = [
+        t.Column("snapshot", "tags", t.LIST),
+        t.Column("archive", "archive"),
+        t.Column("size", "bytes", t.Kind(lambda size: f"{size / 1e6:,.0f} MB")),
+        t.Column("made", "made"),
+    ]
+    if rows or as_json:
+        there.append(t.Table("snapshots", "", columns, rows))
+    else:
+        lines.append("no snapshots: mab-gym hapi load and mab-gym hapi snapshot make one")
+    present(*there, as_json=as_json, lines=lines, engine=version)
 
 
 @app.command()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from mab_gym import _tables as t
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import counting, errors, output
+from mab_gym.cli._output import present
 from mab_gym.official._locate import FUNCTIONS_VARIABLE, TASKS_VARIABLE
-from mab_gym.official._published import LATER, PAPER, PUBLISHED
+from mab_gym.official._published import LATER, PAPER, PUBLISHED, TASKS
 from mab_gym.official._records import open_chart
 from mab_gym.official._regrade import read_trajectories
 from mab_gym.official._regrade import regrade as regrade_all
@@ -66,41 +68,34 @@ def play(
     out: Annotated[Path | None, typer.Option(help="A folder for trajectories, one file per agent.")] = None,
     limit: Annotated[int | None, typer.Option(help="The greatest number of tasks, the categories by turns.")] = None,
     seed: Seed = 0,
+    as_json: o.Json = False,
 ) -> None:
     """Play the official tasks with reference agents, and show their scores beside the published ones."""
     names = list(OFFICIAL_AGENTS) if agent is None else [agent]
     played = play_official(
         tasks, functions, names, chart=chart, server=server, out=out, limit=limit, seed=seed, counting=counting
     )
-    output.print(_table(played.records))
     stand_in_chart = f"the stand-in chart of seed {seed}, which is not the official one"
-    where = played.server or played.chart or stand_in_chart
-    output.print(f"here: played on {where}", markup=False, soft_wrap=True)
-    _say_sources()
+    where = str(played.server or played.chart or stand_in_chart)
+    lines = [f"here: played on {where}", *_SOURCES]
     if out is not None and played.server is not None:
-        output.print(f"trajectories: {out}", markup=False, soft_wrap=True)
+        lines.append(f"trajectories: {out}")
     elif out is not None:
         on = played.chart or out / CHART
-        output.print(
-            f"trajectories: {out}; check with: mab-gym official regrade --chart {on} --tasks {tasks} "
-            f"{out / names[0]}.jsonl",
-            markup=False,
-            soft_wrap=True,
-        )
+        check = f"mab-gym official regrade --chart {on} --tasks {tasks} {out / names[0]}.jsonl"
+        lines.append(f"trajectories: {out}; check with: {check}")
+    title = "MedAgentBench by the official grading: success rate in %, pass@1"
+    rows = [*_played(played.records), *_PUBLISHED]
+    results = t.Table("results", title, _columns("agent or model"), rows)
+    present(results, as_json=as_json, lines=lines, played_on=where, trajectories=out)
 
 
-def _table(played: Mapping[str, Sequence[EpisodeRecord]]) -> Table:
-    """Returns a table of success rates in percent: the agents that played here, then the published ones."""
-    table = _empty_table("MedAgentBench by the official grading: success rate in %, pass@1", "agent or model")
+def _played(played: Mapping[str, Sequence[EpisodeRecord]]) -> Iterator[tuple[Any, ...]]:
+    """Yields a row for each agent that played here."""
     for name, records in played.items():
         by_group = scores(records)
         rates = (by_group[group].rate for group in ("overall", "query", "action"))
-        solved = by_group["overall"]
-        shown = ["–" if rate is None else f"{100 * rate:.2f}" for rate in rates]
-        table.add_row(name, *shown, f"{solved.solved}/{solved.played}", "here")
-    table.add_section()
-    _add_published(table)
-    return table
+        yield name, *rates, by_group["overall"].solved, by_group["overall"].played, "here"
 
 
 @app.command()
@@ -108,6 +103,7 @@ def regrade(
     trajectories: Annotated[Path, typer.Argument(help="Recorded episodes, one JSON object a line, or gzipped.")],
     chart: Annotated[Path, typer.Option(help="The chart they were judged on: one FHIR resource a line, or gzipped.")],
     tasks: Tasks,
+    as_json: o.Json = False,
 ) -> None:
     """Play recorded official episodes again, grade them, and say where the grades differ from the recorded ones."""
     known = read_tasks(tasks)
@@ -116,40 +112,53 @@ def regrade(
     with counting(f"regrading {trajectories.name}", len(recorded)) as advance:
         comparisons = regrade_all(backend, known, recorded, advance)
     apart = [comparison for comparison in comparisons if not comparison.agrees]
-    output.print(f"agree {len(comparisons) - len(apart)} of {len(comparisons)}")
-    for comparison in apart:
-        at = f"{comparison.trajectory.task} (line {comparison.trajectory.line})"
-        output.print(f"{at}: {'; '.join(comparison.differences)}", markup=False, soft_wrap=True)
+    columns = [
+        t.Column("task", "task"),
+        t.Column("line", "line", t.COUNT),
+        t.Column("differs in", "differences", _DIFFER),
+    ]
+    rows = [(each.trajectory.task, each.trajectory.line, each.differences) for each in apart]
+    table = t.Table("apart", "Grades that differ from the recorded ones", columns, rows)
+    agree = len(comparisons) - len(apart)
+    said = [f"agree {agree} of {len(comparisons)}"]
+    present(*([table] if apart or as_json else ()), as_json=as_json, lines=said, agree=agree, graded=len(comparisons))
     if apart:
         raise typer.Exit(1)
 
 
 @app.command()
-def published() -> None:
+def published(as_json: o.Json = False) -> None:
     """Show published success rates in percent (pass@1), those of the paper and later ones."""
-    table = _empty_table("MedAgentBench, published: success rate in %, pass@1", "model")
-    _add_published(table)
-    output.print(table)
-    _say_sources()
+    title = "MedAgentBench, published: success rate in %, pass@1"
+    present(t.Table("results", title, _columns("model"), _PUBLISHED), as_json=as_json, lines=_SOURCES)
 
 
-def _empty_table(title: str, who: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(who, no_wrap=True)
-    for heading in ("overall", "query", "action", "of 300"):
-        table.add_column(heading, justify="right")
-    table.add_column("reported")
-    return table
+_DIFFER = t.Kind("; ".join, right=False, prose=True)
+_RATE = t.Kind(lambda share: f"{100 * share:.2f}")
+_SOURCES = (
+    f"in the paper: {PAPER}",
+    f"self-reported: {LATER}",
+    "–: not published, or not known to this package",
+)
 
 
-def _add_published(table: Table) -> None:
-    for result in PUBLISHED:
-        rates = ["–" if rate is None else f"{rate:.2f}" for rate in (result.overall, result.query, result.action)]
-        correct = "–" if result.correct is None else str(result.correct)
-        table.add_row(result.model, *rates, correct, "self-reported" if result.self_reported else "in the paper")
+def _columns(who: str) -> list[t.Column]:
+    rates = (t.Column(heading, heading, _RATE) for heading in ("overall", "query", "action"))
+    counts = (t.Column("solved", "solved", t.COUNT), t.Column("of", "played", t.COUNT))
+    return [t.Column(who, "name"), *rates, *counts, t.Column("reported", "reported")]
 
 
-def _say_sources() -> None:
-    output.print(f"in the paper: {PAPER}", markup=False, soft_wrap=True)
-    output.print(f"self-reported: {LATER}", markup=False, soft_wrap=True)
-    output.print("–: not published, or not known to this package")
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
+
+
+_PUBLISHED = [
+    (
+        result.model,
+        *map(_share, (result.overall, result.query, result.action)),
+        result.correct,
+        TASKS,
+        "self-reported" if result.self_reported else "in the paper",
+    )
+    for result in PUBLISHED
+]

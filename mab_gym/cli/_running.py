@@ -1,22 +1,19 @@
-"""Shows the progress of a run, and its estimates at the end."""
+"""Shows the progress of a run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mab_gym.cli._console import errors, output
+from mab_gym.cli._console import errors
 from mab_gym.errors import AgentLostError, UsageError
 from mab_gym.runs._evaluation import Watcher
 from mab_gym.runs._progress import RunProgress
-from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._scores import tries
-from mab_gym.runs._statistics import Estimate, estimate, pass_at_1, pass_hat_k
 
 _SILENCE = 30.0
 """Seconds after which a pipe gets the next line, however few episodes have ended."""
@@ -82,26 +79,3 @@ class ConsoleWatcher(Watcher):
         why = f", because {error}{again}" if lost else ""
         self.say(f"stopped after {kept} of {total} episodes{why}; their records are in {path}")
         raise typer.Exit(2 if isinstance(error, UsageError) else 1 if lost else 130)
-
-
-def show_estimates(records: Sequence[EpisodeRecord], repeat: int, seed: int) -> None:
-    """Prints pass@1, and pass@k and pass^k if cases were played several times.
-
-    Args:
-        records: The records, one per episode.
-        repeat: The number of tries at each case.
-        seed: The seed of the bootstrap.
-    """
-    cases = tries(records)
-    _show("pass@1", pass_at_1(cases))
-    for k in sorted({k for k in (2, 3, 4, 5, 8, 16, 32, 64) if k < repeat} | {repeat} - {1}):
-        _show(f"pass@{k}", estimate(cases, k, seed=seed))
-        _show(f"pass^{k}", estimate(cases, k, pass_hat_k, seed))
-
-
-def _show(name: str, found: Estimate | None) -> None:
-    if found is None:
-        output.print(f"{name}: –")
-        return
-    between = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-    output.print(f"{name}: {100 * found.value:.1f} % (95 % interval {between}, {found.cases} cases)", markup=False)

@@ -1,30 +1,54 @@
-"""The table of scores that commands print."""
+"""The tables of scores that commands print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
+from mab_gym import _tables as t
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import GROUPS, scores, violations
 
 
-def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], float]]) -> Table:
-    """Returns a table with a row per agent: success rates and the rate of unsafe episodes, in percent.
+def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], float]]) -> t.Table:
+    """Returns a table with a row per agent: success rates and the rate of unsafe episodes, shown in percent.
 
     Args:
         title: The title.
         rows: The name of each agent, its records, and their time in seconds.
     """
-    table = Table(title=title, title_justify="left", padding=(0, 0), pad_edge=False, box=SIMPLE_HEAD)
-    table.add_column("agent", no_wrap=True)
-    for heading in (*GROUPS, "unsafe", "played", "steps", "time"):
-        table.add_column(heading, justify="right")
+    columns = [
+        t.Column("agent", "agent"),
+        *(t.Column(name, name, t.PERCENT) for name in (*GROUPS, "unsafe")),
+        t.Column("played", "played", t.COUNT),
+        t.Column("steps", "steps", t.TWO),
+        t.Column("time", "seconds", t.SECONDS),
+    ]
+    found = []
     for name, records, seconds in rows:
-        rates = [*(s.rate for s in scores(records).values()), violations(records).rate]
-        shown = ["–" if rate is None else f"{100 * rate:.1f}" for rate in rates]
-        steps = sum(record.steps for record in records) / len(records) if records else 0.0
-        table.add_row(name, *shown, str(len(records)), f"{steps:.2f}", f"{seconds:.1f} s")
-    return table
+        rates = [*(score.rate for score in scores(records).values()), violations(records).rate]
+        steps = sum(record.steps for record in records) / len(records) if records else None
+        found.append((name, *rates, len(records), steps, seconds))
+    return t.Table("scores", title, columns, found)
+
+
+def failure_table(summary: Mapping[str, Any]) -> t.Table:
+    """Returns the table of failures by their cause, of a run's summary."""
+    columns = [
+        t.Column("not solved because", "label", t.PROSE),
+        t.Column("episodes", "episodes", t.COUNT),
+        t.Column("%", "share", t.PERCENT),
+    ]
+    rows = [[each[column.key] for column in columns] for each in summary["failures"]]
+    return t.Table("failures", "", columns, rows)
+
+
+def estimates(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a line for each estimate of a run's summary: pass@1, pass@k, pass^k."""
+    for each in summary["pass_at_k"]:
+        if each["value"] is None:
+            yield f"{each['name']}: –"
+        else:
+            between = f"{100 * each['low']:.1f} to {100 * each['high']:.1f}"
+            told = f"{each['name']}: {100 * each['value']:.1f} %"
+            yield f"{told} (95 % interval {between}, {each['cases']} cases)"

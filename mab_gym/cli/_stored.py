@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mab_gym import __version__
+from mab_gym import _tables as t
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import build_cohort
+from mab_gym.cli._output import present
 from mab_gym.errors import UsageError
 from mab_gym.runs._evaluation import Plan, prepare, whole_records
 from mab_gym.runs._fine_tuning import WHICH, chosen, write_chats
@@ -20,30 +23,43 @@ from mab_gym.runs._regrade import regrade as regrade_run
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `mab-gym eval` makes it.")]
 
 
-def regrade(run: Run) -> None:
+def regrade(run: Run, as_json: o.Json = False) -> None:
     """Judge a run's stored episodes again, by playing their actions, and list the verdicts that have changed."""
     about = read_about(run)
     if about is not None and isinstance(name := about.get("file") or about.get("env"), str):
         build_cohort(Plan(env=name))
     results = regrade_run(run)
     total = sum(1 for _ in read_records(run))
-    regraded = changed = otherwise = 0
+    changed: list[tuple[Any, ...]] = []
+    regraded = otherwise = 0
     with counting(f"regrading {total} episodes of {run}", total) as advance:
         for found in results:
             regraded += 1
             otherwise += not found.replied_alike
             if found.changed:
-                changed += 1
-                record = found.record
-                at = f"{record.case} (seed {record.seed}, try {record.repeat + 1})"
-                output.print(f"{at}: {found.change}", markup=False, soft_wrap=True)
+                changed.append((found.record.case, found.record.seed, found.record.repeat + 1, found.change))
             advance()
     then = (about or {}).get("mab_gym")
-    output.print(f"{changed} of {regraded} verdicts changed (mab_gym {then} then, {__version__} now)")
+    lines = [f"{len(changed)} of {regraded} verdicts changed (mab_gym {then} then, {__version__} now)"]
     if otherwise:
-        output.print(f"in {otherwise} episodes the record system answered an action with another HTTP status than then")
+        lines.append(f"in {otherwise} episodes the record system answered an action with another HTTP status than then")
     if total > regraded:
-        output.print(f"{total - regraded} episodes do not count and have no verdict")
+        lines.append(f"{total - regraded} episodes do not count and have no verdict")
+    columns = [
+        t.Column("case", "case"),
+        t.Column("seed", "seed", t.NUMBER),
+        t.Column("try", "try", t.NUMBER),
+        t.Column("change", "change", t.PROSE),
+    ]
+    present(
+        *([t.Table("changed", "Verdicts that have changed", columns, changed)] if changed or as_json else ()),
+        as_json=as_json,
+        lines=lines,
+        regraded=regraded,
+        answered_otherwise=otherwise,
+        not_counted=total - regraded,
+        mab_gym={"then": then, "now": __version__},
+    )
     if changed:
         raise typer.Exit(1)
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from mab_gym import _tables as t
 from mab_gym.audit import Audit, Auditor, Memory, auditable, to_json
 from mab_gym.audit._auditing import AUDITED
 from mab_gym.audit._findings import MOST_BLIND, MOST_CONSTANT
 from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS
 from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import counting, output
 from mab_gym.cli._environment import make
+from mab_gym.cli._output import present, write_json
 from mab_gym.envs._environment_file import environment_files, read_environment
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
@@ -30,30 +30,49 @@ from mab_gym.tasking._variants import VARIANTS, idle_variants
 
 app = typer.Typer(help="See the task families and their cases.", no_args_is_help=True, add_completion=False)
 
-_SHORT = 72
-"""Characters of an action that are shown in a table."""
-
 Folder = Annotated[
     Path | None,
     typer.Option("--folder", help="A folder of task families instead of the installed ones; its code is executed."),
 ]
 
 
+def _pairs(form: str) -> t.Kind:
+    """Returns the kind of a column of names with values."""
+    return t.Kind(lambda pairs: ", ".join(form.format(*pair) for pair in pairs.items()), right=False, prose=True)
+
+
+_FAMILY = t.Column("family", "family")
+
+
 @app.command(name="list")
 def list_tasks(
-    family: Annotated[str | None, typer.Argument(help="List this family's cases.")] = None, folder: Folder = None
+    family: Annotated[str | None, typer.Argument(help="List this family's cases.")] = None,
+    folder: Folder = None,
+    as_json: o.Json = False,
 ) -> None:
     """List the task families, or one family's cases."""
     catalogue = load_catalogue(folder)
     if family is None:
-        table = Table("#", "family", "kind", "difficulty", "cases", "asks")
-        for each in catalogue.values():
-            table.add_row(str(each.number), each.name, each.kind, each.difficulty, str(len(each.cases)), each.summary)
+        columns = [
+            t.Column("#", "number", t.COUNT),
+            *(t.Column(name, name) for name in ("family", "kind", "difficulty")),
+            t.Column("cases", "cases", t.COUNT),
+            t.Column("asks", "summary", t.PROSE),
+        ]
+        rows: list[tuple[Any, ...]] = [
+            (each.number, each.name, each.kind, each.difficulty, len(each.cases), each.summary)
+            for each in catalogue.values()
+        ]
+        table = t.Table("families", "", columns, rows, names=2)
     else:
-        table = Table("case", "branch", "parameters")
-        for case in catalogue.family(family).cases:
-            table.add_row(case.id, case.branch, ", ".join(f"{name}={value}" for name, value in case.params.items()))
-    output.print(table)
+        columns = [
+            t.Column("case", "case"),
+            t.Column("branch", "branch"),
+            t.Column("parameters", "params", _pairs("{}={}")),
+        ]
+        rows = [(case.id, case.branch, dict(case.params)) for case in catalogue.family(family).cases]
+        table = t.Table("cases", "", columns, rows)
+    present(table, as_json=as_json)
 
 
 @app.command()
@@ -85,7 +104,7 @@ def audit(
     ] = DEFAULT_ENV,
     seed: Annotated[int, typer.Option(help="The seed of the agents of graded skill.")] = 0,
     rollouts: Annotated[int, typer.Option(help="Their episodes for each case and skill.", min=1)] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: o.Json = False,
 ) -> None:
     """Show what an agent can win without reading the chart, and if scores tell weak agents apart.
 
@@ -105,7 +124,7 @@ def audit(
             _print_audit(audits[-1])
     found = [to_json(each) for each in audits]
     if as_json:
-        output.print_json(json.dumps({"environments": found, "skipped": skipped} if rules else found[0]))
+        write_json({"environments": found, "skipped": skipped} if rules else found[0])
     else:
         for name, why in skipped.items():
             output.print(f"not audited: {name}: {why}", markup=False)
@@ -143,76 +162,59 @@ def _print_faults(found: Audit) -> None:
         output.print(f"not kept: {fault}", markup=False)
 
 
-def _table_of_distinct(found: Audit) -> Table:
+def _table_of_distinct(found: Audit) -> t.Table:
     """Returns a table of the number of different cases in each family."""
     limit = f" (limit: {found.wanted:,} at least)" if found.wanted else ""
-    table = Table(title=f"Different cases that can be drawn{limit}", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    table.add_column("cases", justify="right")
-    for family, count in found.distinct.items():
-        table.add_row(family, f"{count:,}")
-    return table
+    columns = [_FAMILY, t.Column("cases", "cases", t.COUNT)]
+    return t.Table("distinct", f"Different cases that can be drawn{limit}", columns, list(found.distinct.items()))
 
 
-def audit_tables(found: Audit) -> Iterator[Table]:
+def audit_tables(found: Audit) -> Iterator[t.Table]:
     """Yields the tables of an audit."""
-    table = Table(title="Branches", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    table.add_column("cases of each branch")
-    for family, shares in found.branches.items():
-        table.add_row(family, ", ".join(f"{branch} {count}" for branch, count in shares.items()))
-    yield table
-    table = Table(title="What can be won without a GET", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    table.add_column("solved", justify="right", no_wrap=True)
-    table.add_column("credit", justify="right")
-    table.add_column("texts tried", justify="right")
-    table.add_column("the best of them")
+    columns = [_FAMILY, t.Column("cases of each branch", "branches", _pairs("{} {}"))]
+    yield t.Table("branches", "Branches", columns, list(found.branches.items()))
+    columns = [
+        _FAMILY,
+        t.Column("solved", "solved"),
+        t.Column("credit", "credit", t.TWO),
+        t.Column("texts tried", "tried", t.COUNT),
+        t.Column("the best of them", "text", t.Kind(_in_short, right=False, prose=True)),
+    ]
+    rows: list[tuple[Any, ...]] = []
     for blind in found.blind:
         solved = f"{blind.bound} of {blind.played}" + ("" if blind.needs_reading else " *")
-        table.add_row(blind.family, solved, f"{blind.credit:.2f}", f"{blind.tried:,}", escape(_in_short(blind.text)))
-    if len(found.reading) < len(found.blind):
-        table.caption = "* needs no reading: all that is asked for stands in the prompt"
-    yield table
-    table = Table(title="Solved by players who get each step right with a probability, in %", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    for skill in SKILLS:
-        table.add_column(f"{skill:g}", justify="right")
-    for each in found.graded:
-        table.add_row(each.family, *(f"{100 * each.success[skill]:.0f}" for skill in SKILLS))
-    yield table
-    table = Table(title=f"Groups of {GROUP} rollouts whose rewards are not all equal, in %", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    for kind in ("sparse", "partial"):
-        for skill in GROUP_SKILLS:
-            table.add_column(f"{kind}\nat {skill:g}", justify="right")
-    for each in found.graded:
-        telling = [each.telling[kind][skill] for kind in ("sparse", "partial") for skill in GROUP_SKILLS]
-        table.add_row(each.family, *(f"{100 * share:.0f}" for share in telling))
-    yield table
+        rows.append((blind.family, solved, blind.credit, blind.tried, blind.text))
+    note = "* needs no reading: all that is asked for stands in the prompt"
+    some = len(found.reading) < len(found.blind)
+    yield t.Table("blind", "What can be won without a GET", columns, rows, note=note if some else "")
+    columns = [_FAMILY, *(t.Column(f"{skill:g}", f"{skill:g}", t.WHOLE_PERCENT) for skill in SKILLS)]
+    title = "Solved by players who get each step right with a probability, in %"
+    rows = [(each.family, *(each.success[skill] for skill in SKILLS)) for each in found.graded]
+    yield t.Table("graded", title, columns, rows)
+    skills = [(kind, skill) for kind in ("sparse", "partial") for skill in GROUP_SKILLS]
+    columns = [
+        _FAMILY,
+        *(t.Column(f"{kind}\nat {skill:g}", f"{kind}_{skill:g}", t.WHOLE_PERCENT) for kind, skill in skills),
+    ]
+    rows = [(each.family, *(each.telling[kind][skill] for kind, skill in skills)) for each in found.graded]
+    yield t.Table("groups", f"Groups of {GROUP} rollouts whose rewards are not all equal, in %", columns, rows)
     yield from _tables_of_the_careless(found)
 
 
-def _tables_of_the_careless(found: Audit) -> Iterator[Table]:
+def _tables_of_the_careless(found: Audit) -> Iterator[t.Table]:
     """Yields tables of rules that matter, of shortcuts, and of the credit of careless policies."""
     title = f"Cases lost by who breaks a rule (at least {LEAST_BITE:.0%}), and won by a shortcut (at most "
-    table = Table(title=f"{title}{MOST_BY_SHORTCUT:.0%})", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    table.add_column("lost without the rule")
-    table.add_column("won by the shortcut")
-    for rules in found.rules:
-        shown = [", ".join(f"{name} {count}" for name, count in part.items()) for part in (rules.lost, rules.won)]
-        table.add_row(f"{rules.family} ({rules.played})", *shown)
-    yield table
-    if not any(policies.credit for policies in found.policies):
-        return
-    table = Table(title="Mean partial credit of policies, the most first", title_justify="left")
-    table.add_column("family", no_wrap=True)
-    table.add_column("policies")
-    for policies in found.policies:
-        if policies.credit:
-            table.add_row(policies.family, ", ".join(f"{name} {share:.2f}" for name, share in policies.credit.items()))
-    yield table
+    columns = [
+        _FAMILY,
+        t.Column("lost without the rule", "lost", _pairs("{} {}")),
+        t.Column("won by the shortcut", "won", _pairs("{} {}")),
+    ]
+    rows: list[tuple[Any, ...]] = [(f"{each.family} ({each.played})", each.lost, each.won) for each in found.rules]
+    yield t.Table("rules", f"{title}{MOST_BY_SHORTCUT:.0%})", columns, rows)
+    credited = [(policies.family, policies.credit) for policies in found.policies if policies.credit]
+    if credited:
+        columns = [_FAMILY, t.Column("policies", "credit", _pairs("{} {:.2f}"))]
+        yield t.Table("policies", "Mean partial credit of policies, the most first", columns, credited)
 
 
 def _idle(found: Audit) -> str:
@@ -223,8 +225,7 @@ def _idle(found: Audit) -> str:
 
 def _in_short(text: Sequence[str]) -> str:
     """Shortens actions to their first lines, without the bodies of orders."""
-    heads = (re.sub(r"^POST \S*/", "POST ", action.partition("\n")[0]) for action in text)
-    return ", ".join(head if len(head) <= _SHORT else head[:_SHORT] + "…" for head in heads)
+    return ", ".join(re.sub(r"^POST \S*/", "POST ", action.partition("\n")[0]) for action in text)
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,16 +14,17 @@ from typing import Any, Protocol
 import gymnasium
 
 from mab_gym import __version__
-from mab_gym.envs._environment_file import sibling
+from mab_gym.envs._environment_file import environment_file, sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import Scenario
-from mab_gym.errors import AgentLostError, UsageError
+from mab_gym.errors import AgentLostError, StorageError, UsageError
 from mab_gym.runs._agent_spec import AgentSpec, AnyAgent, agent_spec
 from mab_gym.runs._driver import is_official, unwrapped
 from mab_gym.runs._progress import RunProgress
-from mab_gym.runs._records import EPISODES, EpisodeRecord, RunFolder, read_about, read_records
+from mab_gym.runs._records import EPISODES, EpisodeRecord, RunFolder, read_about, record_from, record_lines
 from mab_gym.runs._rollout import RETRIES, Assignment, assignments, reset_options
 from mab_gym.runs._scores import Prices, Score, scores
+from mab_gym.runs._summary import sum_up, summarize
 from mab_gym.runs._threads import EnvAndAgent, play_at_once
 
 
@@ -149,6 +151,8 @@ class Run:
             "difficulty": self.plan.difficulty,
             "variant": self.options["variant"],
             "archive": self.scenario.backend.digest,
+            "cases": self.scenario.tasks.digest(self.scenario.backend.now.isoformat()),
+            "environment": hashlib.sha256(environment_file(self.name).read_text("utf-8").encode()).hexdigest(),
             "seed": self.plan.seed,
             "repeat": self.plan.repeat,
             "episodes": len(self.todo),
@@ -166,6 +170,7 @@ class Evaluation:
         path: The file of the whole records; None if there is none.
         seconds: The time of this call, in seconds.
         progress: The counts of the same episodes.
+        summary: The content of ``summary.json``.
     """
 
     env: str
@@ -174,6 +179,7 @@ class Evaluation:
     path: Path | None
     seconds: float
     progress: RunProgress = field(repr=False)
+    summary: Mapping[str, Any] = field(repr=False)
 
     @property
     def scores(self) -> Mapping[str, Score]:
@@ -332,9 +338,10 @@ def play_run(
     watcher = Watcher() if watcher is None else watcher
     workers = ThreadWorkers(run, watcher) if workers is None else workers
     agent, env = workers.agent, run.scenario.environment.id
+    about = run.about(agent)
     progress = RunProgress(len(run.todo), run.plan.prices)
     begun = time.perf_counter()
-    with nullcontext() if out is None else RunFolder(out, run.about(agent), run.agent_spec.secrets) as folder:
+    with nullcontext() if out is None else RunFolder(out, about, run.agent_spec.secrets) as folder:
         path = None if folder is None else folder.path
         before = [] if folder is None else folder.before
         for record in before:
@@ -354,12 +361,27 @@ def play_run(
                             folder.add(record)
                         progress.add(record.scores_only)
                         advance()
-            except (KeyboardInterrupt, AgentLostError) as error:
-                # The last episode may be in the file and not in the counts, or the other way round: the file decides.
-                kept = 0 if out is None else sum(1 for each in read_records(out) if each["agent_error"] is None)
-                watcher.stopped(path, kept, len(run.todo), error)
+            except BaseException as error:
+                kept = 0
+                if folder is not None:
+                    kept = _sum_up_stopped(folder, progress, begun)
+                if isinstance(error, KeyboardInterrupt | AgentLostError):
+                    watcher.stopped(path, kept, len(run.todo), error)
                 raise
-    return Evaluation(env, agent, progress.records, path, time.perf_counter() - begun, progress)
+        seconds = time.perf_counter() - begun
+        summary = summarize(about, progress, seconds) if folder is None else sum_up(folder, progress, seconds)
+    return Evaluation(env, agent, progress.records, path, seconds, progress, summary)
+
+
+def _sum_up_stopped(folder: RunFolder, progress: RunProgress, begun: float) -> int:
+    """Writes the summary of a run that stops, as far as it can be written; returns the number of episodes kept."""
+    # The last episode may be in the file and not in the counts, or the other way round: the file decides.
+    counts = RunProgress(progress.total)
+    for data in record_lines(folder.path.parent):
+        counts.add(record_from(data).scores_only)
+    with suppress(StorageError):
+        sum_up(folder, counts, time.perf_counter() - begun)
+    return sum(record.agent_error is None for record in counts.records)
 
 
 class ThreadWorkers:

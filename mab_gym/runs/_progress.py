@@ -12,6 +12,10 @@ class RunProgress:
     Args:
         total: The number of episodes in the whole run.
         prices: The prices of tokens, or None.
+
+    Attributes:
+        total: As given.
+        cost: The sum of the costs that the records state; None if none does.
     """
 
     def __init__(self, total: int, prices: Prices | None = None) -> None:
@@ -21,6 +25,7 @@ class RunProgress:
         self._counted = self._solved = 0
         self._spent = Spending(0, 0, 0)
         self._lines = 0
+        self.cost: float | None = None
 
     def add(self, record: EpisodeRecord) -> None:
         """Adds a record. It replaces an earlier record of the same episode, but the tokens of both count."""
@@ -32,6 +37,13 @@ class RunProgress:
                 self._solved += sign * bool(each.verdict["success"])
         self._spent += spending([record])
         self._lines += 1
+        if record.cost is not None:
+            self.cost = (self.cost or 0.0) + record.cost
+
+    @property
+    def spending(self) -> Spending | None:
+        """The tokens of all records; None if no endpoint reported any."""
+        return None if self._spent.unknown == self._lines else self._spent
 
     @property
     def played(self) -> int:
@@ -61,8 +73,8 @@ class RunProgress:
     @property
     def spent(self) -> str | None:
         """The tokens and their cost, in words; None if no endpoint reported any."""
-        spent = self._spent
-        if spent.unknown == self._lines:
+        spent = self.spending
+        if spent is None:
             return None
         text = f"{spent.tokens_in:,} tokens in, {spent.tokens_out:,} out"
         cost = None if self._prices is None else self._prices.cost(spent.tokens_in, spent.tokens_out)

@@ -167,7 +167,7 @@ class RunFolder:
         if there is None:
             if self.path.stat().st_size:
                 raise UsageError(f"{folder} holds episodes and no {RUN}; name another folder (nothing was changed)")
-            _write_whole(folder / RUN, json.dumps(self._about, indent=2, ensure_ascii=False) + "\n")
+            write_whole(folder / RUN, json.dumps(self._about, indent=2, ensure_ascii=False) + "\n")
             return
         _compare(folder, there, json.loads(json.dumps(self._about)))
         self._cut_torn_line()
@@ -222,6 +222,25 @@ class RunFolder:
                 self._file.truncate(end)
             raise
 
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """Writes a further file of the folder, completely or not at all.
+
+        Args:
+            name: Its name.
+            data: Its content.
+
+        Raises:
+            StorageError: Writing fails; a file of this name that was there before is as it was.
+        """
+        text = json.dumps(data, indent=2)
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
+        path = self.path.with_name(name)
+        try:
+            write_whole(path, text + "\n")
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error.strerror}; the records are kept") from None
+
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
@@ -275,6 +294,15 @@ def _identity(data: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*(data.get(name) for name in ("env", "agent", "case", "variant", "seed")), data.get("repeat", 0))
 
 
+def record_lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yields every whole line of a run's records, also those of episodes that were played again later.
+
+    Raises:
+        UsageError: A line is broken; the text names it.
+    """
+    return (data for _, data in _lines(folder / EPISODES))
+
+
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -305,7 +333,7 @@ def _shown(value: Any) -> str:
     return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Writes a file completely or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Sequence
 from typing import Protocol
@@ -48,6 +50,22 @@ class TaskSet:
     def cases(self) -> list[Case]:
         """The frozen cases of all families, in order; empty if cases are drawn."""
         return [case for family in self.catalogue.values() for case in family.cases] if self.source == FROZEN else []
+
+    def digest(self, now: str) -> str:
+        """Returns a SHA-256 of what is asked for: the families' words, and the frozen cases with their prompts.
+
+        Args:
+            now: The record system's clock, for the prompts.
+        """
+        families = [
+            (each.name, each.kind, each.difficulty, each.context, each.question, each.without_codes)
+            for each in self.catalogue.values()
+        ]
+        cases = [
+            (case.id, case.branch, dict(case.params), *self.catalogue[case.family].prompt(case, now))
+            for case in self.cases
+        ]
+        return hashlib.sha256(json.dumps([families, cases], sort_keys=True, default=str).encode()).hexdigest()
 
     def pick(
         self, chooser: Chooser, family: str | None = None, difficulty: str | None = None, branch: str | None = None

@@ -367,8 +367,7 @@ def test_a_run_shows_a_rate_of_its_own_for_what_was_unsafe(env: gymnasium.Env[An
     assert found.rate == len(waiting) / len(records)
     assert found.unsafe == sum(record.verdict["unsafe"] for record in waiting) == 8
     table = score_table("x", [("finish", records, 1.0)])
-    headings = [str(column.header) for column in table.columns]
-    assert list(table.columns[headings.index("unsafe")].cells) == [f"{100 * 8 / 30:.1f}"]
+    assert [row["unsafe"] for row in table.data] == [8 / 30]
 
 
 @pytest.mark.parametrize("left_out", ["/Task\n", "/MedicationRequest\n"])
