@@ -8,7 +8,7 @@ is a list of objects with raw values (`Table.data`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -129,7 +129,7 @@ class Table:
 
     def _paragraph(self, row: Sequence[Any]) -> Text:
         said = ((column, shown(column.kind, value)) for column, value in zip(self.columns, row, strict=True))
-        lines = [f"{_in_one(column.heading)}: {_in_one(text)}" for column, text in said if text]
+        lines = [f"{_in_one(column.heading)}: {_in_one(text)}" for column, text in said]
         return Text("\n".join(lines) + "\n", overflow="fold")
 
 
@@ -175,3 +175,8 @@ def shown(kind: Kind, value: Any) -> str:
 
 def _in_one(text: str) -> str:
     return " ".join(text.split())
+
+
+def plain(value: Any) -> Any:
+    """Turns a value that JSON does not know into one that it knows: for ``json.dumps(…, default=plain)``."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

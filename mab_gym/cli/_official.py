@@ -21,7 +21,7 @@ from mab_gym.official._synthetic_chart import stand_in, write_chart
 from mab_gym.official._tasks import read_tasks
 from mab_gym.runs._official import CHART, play_official
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._scores import OFFICIAL_AGENTS, scores
+from mab_gym.runs._scores import OFFICIAL_AGENTS, Score, scores
 
 app = typer.Typer(
     help="The official MedAgentBench: play it, grade it, see published results.",
@@ -95,7 +95,7 @@ def _played(played: Mapping[str, Sequence[EpisodeRecord]]) -> Iterator[tuple[Any
     for name, records in played.items():
         by_group = scores(records)
         rates = (by_group[group].rate for group in ("overall", "query", "action"))
-        yield name, *rates, by_group["overall"].solved, by_group["overall"].played, "here"
+        yield name, *rates, by_group["overall"], "here"
 
 
 @app.command()
@@ -134,6 +134,7 @@ def published(as_json: o.Json = False) -> None:
 
 
 _DIFFER = t.Kind("; ".join, right=False, prose=True)
+_SCORE = t.Kind(lambda score: f"{score.solved}/{score.played}")
 _RATE = t.Kind(lambda share: f"{100 * share:.2f}")
 _SOURCES = (
     f"in the paper: {PAPER}",
@@ -144,8 +145,7 @@ _SOURCES = (
 
 def _columns(who: str) -> list[t.Column]:
     rates = (t.Column(heading, heading, _RATE) for heading in ("overall", "query", "action"))
-    counts = (t.Column("solved", "solved", t.COUNT), t.Column("of", "played", t.COUNT))
-    return [t.Column(who, "name"), *rates, *counts, t.Column("reported", "reported")]
+    return [t.Column(who, "name"), *rates, t.Column("solved", "score", _SCORE), t.Column("reported", "reported")]
 
 
 def _share(percent: float | None) -> float | None:
@@ -156,8 +156,7 @@ _PUBLISHED = [
     (
         result.model,
         *map(_share, (result.overall, result.query, result.action)),
-        result.correct,
-        TASKS,
+        None if result.correct is None else Score(result.correct, TASKS),
         "self-reported" if result.self_reported else "in the paper",
     )
     for result in PUBLISHED

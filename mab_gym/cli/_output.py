@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Any
 
 import typer
 
-from mab_gym._tables import Table
+from mab_gym._tables import Table, plain
 from mab_gym.cli._console import output
 
 
@@ -33,8 +32,4 @@ def present(*tables: Table, as_json: bool, lines: Iterable[str] = (), **facts: A
 
 def write_json(data: Any) -> None:
     """Writes data as JSON to standard output."""
-    typer.echo(json.dumps(data, indent=2, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else str(value)
+    typer.echo(json.dumps(data, indent=2, default=plain))
