@@ -219,3 +219,31 @@ def read_answer(text: str) -> list[Any]:
     if any(isinstance(item, float) and not math.isfinite(item) for item in answer):
         raise ValueError("the answer holds a number that is not finite")
     return answer
+
+
+def slip_in(text: str, base_url: str) -> str | None:
+    """Returns what is wrong in an action that a person has typed, and what would be right; None if nothing is.
+
+    A slip of the keyboard should cost a person no step. Agents have no such rule: their text is sent as it is.
+
+    Args:
+        text: The action.
+        base_url: The only base that may be reached.
+    """
+    try:
+        match parse_action(text):
+            case Invalid(reason):
+                return f"{reason}; as in GET {base_url}/Patient?family=Smith"
+            case Finish(answer):
+                read_answer(answer)
+            case Get(url):
+                resolve(url, base_url)
+            case Post(url, body):
+                resolve(url, base_url)
+                if not isinstance(json.loads(body), dict):
+                    return 'the JSON is no resource; write {"resourceType": "…", …} on the lines below POST'
+    except json.JSONDecodeError as error:
+        return f"the JSON cannot be read: {error.msg} at line {error.lineno}, column {error.colno} of it"
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return None

@@ -144,6 +144,38 @@ def test_a_person_plays_an_episode() -> None:
     assert "solved: Everything asked for was done" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ("get http://localhost:8080/fhir/Patient", "begins with GET, POST or FINISH("),
+        ("FINISH [1]", "begins with GET, POST or FINISH("),
+        ("FINISH([1)", "FINISH([...])"),
+        ("FINISH([Jane])", "text in double quotes"),
+        ("FINISH(1)", "the brackets even around one value"),
+        ("GET http://localhost:8080/Patient", "outside the FHIR base"),
+        ("GET", "begins with GET, POST or FINISH("),
+        ("POST http://localhost:8080/fihr/Observation", "outside the FHIR base"),
+        ('POST http://localhost:8080/fhir/Observation\n{"resourceType": "Observation",}\n', "at line 1, column"),
+        ("POST http://localhost:8080/fhir/Observation\n[1]\n", "no resource"),
+        ("POST http://localhost:8080/fhir/Observation\n", "cannot be read"),
+    ],
+)
+def test_a_slip_of_the_keyboard_costs_a_person_nothing(slip: str, said: str) -> None:
+    done = run("play", "--case", "patient_lookup/01", typed=f"{slip}\n{slip}\nFINISH([0])\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Not sent, no step is counted") == 2
+    assert said in done.stdout
+    assert "1 steps" in done.stdout
+    assert "not solved: misread_chart" in done.stdout
+
+
+def test_a_person_who_leaves_after_a_slip_has_no_verdict() -> None:
+    for typed in ("FINISH [1]\n", "FINISH [1]\n\n", "POST x"):
+        done = run("play", "--case", "patient_lookup/01", typed=typed)
+        assert done.returncode == 0, done.stderr
+        assert "there is no verdict" in done.stdout
+
+
 def run_case(case_id: str) -> str:
     from mab_gym.tasking._catalogue import load_catalogue
 

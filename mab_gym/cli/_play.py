@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
+from mab_gym.actions import slip_in
 from mab_gym.cli._console import output
 from mab_gym.cli._environment import make
 from mab_gym.envs._make import DEFAULT_ENV
+from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._variants import VARIANTS
 
-_HELP = "Type an action; after POST the JSON on further lines and an empty line to send it. An empty first line quits."
+_HELP = (
+    "Type an action; after POST the JSON on further lines and an empty line to send it. An empty first line quits. "
+    "After a slip you are asked again."
+)
 
 
 def play_in_terminal(
@@ -33,9 +39,10 @@ def play_in_terminal(
     output.print(observation["text"], markup=False, soft_wrap=True)
     output.rule(f"{info['case']} · {info['kind']} · {info['difficulty']}")
     output.print(_HELP, style="dim")
+    base_url = unwrapped(made).scenario.backend.base_url
     terminated = truncated = False
     while not (terminated or truncated):
-        action = _read_action()
+        action = _read_action(base_url)
         if action is None:
             output.print("You left before the end; there is no verdict.")
             return
@@ -57,15 +64,21 @@ def show_verdict(info: Mapping[str, Any]) -> None:
     output.print(f"{info['step']} steps", style="dim")
 
 
-def _read_action() -> str | None:
-    lines: list[str] = []
-    try:
-        lines.append(input("> "))
-        if not lines[0].strip():
+def _read_action(base_url: str) -> str | None:
+    """Reads an action, and asks again after a slip; None if the person leaves."""
+    while True:
+        lines: list[str] = []
+        slip = None
+        with suppress(EOFError):
+            lines.append(input("> "))
+            if lines[0].startswith("POST"):
+                slip = slip_in(f"{lines[0]}\n{{}}", base_url)  # before the JSON is typed in vain
+                while slip is None and (line := input("  ")):
+                    lines.append(line)
+        if not lines or not lines[0].strip():
             return None
-        if lines[0].startswith("POST"):
-            while line := input("  "):
-                lines.append(line)
-    except EOFError:
-        return None if not lines or not lines[0].strip() else "\n".join(lines)
-    return "\n".join(lines)
+        text = "\n".join(lines)
+        slip = slip or slip_in(text, base_url)
+        if slip is None:
+            return text
+        output.print(f"Not sent, no step is counted: {slip}.", markup=False, soft_wrap=True)
