@@ -79,7 +79,7 @@ TABLES = {
     "official published": Typed("official published"),
     "hapi status": Typed("hapi status"),
 }
-"""The commands that print tables."""
+"""The commands that print tables, or, as both `regrade` do, lists."""
 _TIMES = ("seconds",)
 """Keys whose values differ between two calls."""
 
@@ -205,7 +205,7 @@ def test_no_value_is_cut_and_json_has_them_all(name: str, typed: Callable[..., A
     tables: list[t.Table] = []
     for width in WIDTHS:
         done, tables = typed(name, width=width)
-        assert tables
+        assert tables or "regrade" in name
         for table in tables:
             assert_whole(table, done.stdout, width)
     done, none = typed(name, "--json", width=80)

@@ -112,16 +112,14 @@ def regrade(
     with counting(f"regrading {trajectories.name}", len(recorded)) as advance:
         comparisons = regrade_all(backend, known, recorded, advance)
     apart = [comparison for comparison in comparisons if not comparison.agrees]
-    columns = [
-        t.Column("task", "task"),
-        t.Column("line", "line", t.COUNT),
-        t.Column("differs in", "differences", _DIFFER),
-    ]
-    rows = [(each.trajectory.task, each.trajectory.line, each.differences) for each in apart]
-    table = t.Table("apart", "Grades that differ from the recorded ones", columns, rows)
     agree = len(comparisons) - len(apart)
-    said = [f"agree {agree} of {len(comparisons)}"]
-    present(*([table] if apart or as_json else ()), as_json=as_json, lines=said, agree=agree, graded=len(comparisons))
+    lines = [f"agree {agree} of {len(comparisons)}"]
+    found = []
+    for each in apart:
+        at = each.trajectory
+        found.append({"task": at.task, "line": at.line, "differences": each.differences})
+        lines.append(f"{at.task} (line {at.line}): {'; '.join(each.differences)}")
+    present(as_json=as_json, lines=lines, agree=agree, graded=len(comparisons), apart=found)
     if apart:
         raise typer.Exit(1)
 
@@ -133,7 +131,6 @@ def published(as_json: o.Json = False) -> None:
     present(t.Table("results", title, _columns("model"), _PUBLISHED), as_json=as_json, lines=_SOURCES)
 
 
-_DIFFER = t.Kind("; ".join, right=False, prose=True)
 _SCORE = t.Kind(lambda score: f"{score.solved}/{score.played}")
 _RATE = t.Kind(lambda share: f"{100 * share:.2f}")
 _SOURCES = (

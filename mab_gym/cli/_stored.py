@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from mab_gym import __version__
-from mab_gym import _tables as t
 from mab_gym.cli import _options as o
 from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import build_cohort
@@ -30,31 +29,29 @@ def regrade(run: Run, as_json: o.Json = False) -> None:
         build_cohort(Plan(env=name))
     results = regrade_run(run)
     total = sum(1 for _ in read_records(run))
-    changed: list[tuple[Any, ...]] = []
+    changed: list[dict[str, Any]] = []
+    lines: list[str] = []
     regraded = otherwise = 0
     with counting(f"regrading {total} episodes of {run}", total) as advance:
         for found in results:
             regraded += 1
             otherwise += not found.replied_alike
             if found.changed:
-                changed.append((found.record.case, found.record.seed, found.record.repeat + 1, found.change))
+                record = found.record
+                stored = {"case": record.case, "seed": record.seed, "repeat": record.repeat}
+                changed.append({**stored, "then": record.verdict, "now": found.verdict})
+                lines.append(f"{record.case} (seed {record.seed}, try {record.repeat + 1}): {found.change}")
             advance()
     then = (about or {}).get("mab_gym")
-    lines = [f"{len(changed)} of {regraded} verdicts changed (mab_gym {then} then, {__version__} now)"]
+    lines.append(f"{len(changed)} of {regraded} verdicts changed (mab_gym {then} then, {__version__} now)")
     if otherwise:
         lines.append(f"in {otherwise} episodes the record system answered an action with another HTTP status than then")
     if total > regraded:
         lines.append(f"{total - regraded} episodes do not count and have no verdict")
-    columns = [
-        t.Column("case", "case"),
-        t.Column("seed", "seed", t.NUMBER),
-        t.Column("try", "try", t.NUMBER),
-        t.Column("change", "change", t.PROSE),
-    ]
     present(
-        *([t.Table("changed", "Verdicts that have changed", columns, changed)] if changed or as_json else ()),
         as_json=as_json,
         lines=lines,
+        changed=changed,
         regraded=regraded,
         answered_otherwise=otherwise,
         not_counted=total - regraded,

@@ -73,6 +73,7 @@ COMMANDS: Final = {
         "stored", "regrade",
         "Judge a run's stored episodes again, by playing their actions, and list the verdicts that have changed.",
     ),
+    "submit": LazyCommand("submit", "app", "Prove that a run can be believed, and pack it."),
     "export": LazyCommand(
         "stored", "export",
         'Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset.',

@@ -33,3 +33,7 @@ from ._statistics import estimate as estimate
 from ._statistics import paired as paired
 from ._statistics import pass_at_1 as pass_at_1
 from ._statistics import pass_hat_k as pass_hat_k
+from ._submission import Check as Check
+from ._submission import Submission as Submission
+from ._submission import check_submission as check_submission
+from ._submission import pack_submission as pack_submission

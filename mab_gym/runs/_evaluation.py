@@ -150,13 +150,26 @@ class Run:
             "family": self.plan.family,
             "difficulty": self.plan.difficulty,
             "variant": self.options["variant"],
-            "archive": self.scenario.backend.digest,
-            "cases": self.scenario.tasks.digest(self.scenario.backend.now.isoformat()),
-            "environment": hashlib.sha256(environment_file(self.name).read_text("utf-8").encode()).hexdigest(),
+            **digests(self.scenario, self.name),
             "seed": self.plan.seed,
             "repeat": self.plan.repeat,
             "episodes": len(self.todo),
         }
+
+
+def digests(scenario: Scenario, name: str) -> dict[str, str]:
+    """Returns what tells an environment from any other: SHA-256 of its records, its cases and its file.
+
+    Args:
+        scenario: The environment's record system and tasks.
+        name: Its id or file.
+    """
+    file = environment_file(name).read_text("utf-8").encode()
+    return {
+        "archive": scenario.backend.digest,
+        "cases": scenario.tasks.digest(scenario.backend.now.isoformat()),
+        "environment": hashlib.sha256(file).hexdigest(),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def reopened(folder: Path, about: Mapping[str, Any]) -> tuple[gymnasium.Env[Any,
     name = about.get("file") or about.get("env")
     if not isinstance(name, str):
         raise UsageError(f"{folder} does not say which environment was played")
-    rules = {"max_steps": about["max_steps"]} if isinstance(about.get("max_steps"), int) else {}
+    rules = {limit: about[limit] for limit in ("max_steps", "max_obs_chars") if isinstance(about.get(limit), int)}
     env = make(name, backend=EMBEDDED, **rules)
     scenario = unwrapped(env).scenario
     then, now = str(about.get("archive")), scenario.backend.digest
@@ -127,16 +127,28 @@ def regrade_records(
     for record in records:
         if not record.counts:
             continue
-        driver.begin(record.seed, {**options, "case": None if drawn else record.case})
-        for action in record.actions:
-            driver.act(no_action_from(action) or action)
-            if driver.over:
-                break
-        if not driver.over:
-            driver.act(OutOfContext(record.context_limit or "the stored actions end here"))
+        replay(driver, record, options, drawn)
         check_counts(driver.info)
         now = [message["status"] for message in driver.messages if message.get("status")]
         yield Regraded(record, driver.info["verdict"], _statuses(record) in ([], now))
+
+
+def replay(driver: Driver, record: EpisodeRecord, options: Mapping[str, str | None], drawn: bool) -> None:
+    """Plays the stored actions of one record again, to the episode's end.
+
+    Args:
+        driver: Drives the episode, in the record's environment.
+        record: The record.
+        options: Further options for ``env.reset``.
+        drawn: True if the seed chooses the case.
+    """
+    driver.begin(record.seed, {**options, "case": None if drawn else record.case})
+    for action in record.actions:
+        driver.act(no_action_from(action) or action)
+        if driver.over:
+            break
+    if not driver.over:
+        driver.act(OutOfContext(record.context_limit or "the stored actions end here"))
 
 
 def _statuses(record: EpisodeRecord) -> list[int]:
