@@ -64,6 +64,7 @@ TABLES = {
     "rollout": Typed("rollout --agent random --family latest_glucose --out {tmp}/run", rows=False),
     "ablate": Typed("ablate observation-length 1000,2000,none --family mean_glucose --out {tmp}/ablation"),
     "regrade": Typed("regrade {run}", exits=1),
+    "submit check": Typed("submit check {run}", exits=1),
     "baselines": Typed("baselines"),
     "data info": Typed("data info {archive}", rows=False),
     "data show": Typed("data show {archive} p1"),

@@ -222,8 +222,8 @@ class RunFolder:
                 self._file.truncate(end)
             raise
 
-    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
-        """Writes a further file of the folder, completely or not at all.
+    def write_json(self, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Writes a further file of the folder, completely or not at all, and returns its content.
 
         Args:
             name: Its name.
@@ -240,6 +240,8 @@ class RunFolder:
             write_whole(path, text + "\n")
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}; the records are kept") from None
+        written: dict[str, Any] = json.loads(text)
+        return written
 
     def close(self) -> None:
         """Closes the file."""

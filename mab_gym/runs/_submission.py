@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -22,6 +23,7 @@ from typing import Any, Final
 import gymnasium
 
 from mab_gym import __version__
+from mab_gym.agents._reading import RULES, read_call
 from mab_gym.envs._environment_file import files_by_id, read_environment
 from mab_gym.errors import MabGymError, StorageError, UsageError
 from mab_gym.runs._driver import Driver, unwrapped
@@ -40,6 +42,7 @@ _SHOWN: Final = 3
 _FIELDS: Final = frozenset(each.name for each in fields(EpisodeRecord))
 _REPLAYED: Final = ("case", "family", "kind", "difficulty", "branch", "variant", "steps", "reward", "terminated")
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
+_NOTE: Final = re.compile(r"\A\[Your message held \d+ actions\. [^\]]*\]\n\n")
 _MOST_BYTES: Final = 4_000_000_000
 
 
@@ -335,14 +338,24 @@ def _apart(driver: Driver, record: EpisodeRecord) -> Iterator[str]:
     told = [_reply(message) for message in record.messages if message["role"] in ("user", "tool")]
     if told != [_reply(message) for message in driver.messages if message["role"] == "user"]:
         yield "the record system answers otherwise"
-    said = [message for message in record.messages if message["role"] == "assistant"]
-    written = [message.get("action", message.get("content")) for message in said]
-    if not any(message.get("tool_calls") for message in said) and [*record.actions] != written[: len(record.actions)]:
+    if not _says(record):
         yield "its actions are not those of its messages"
 
 
 def _reply(message: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(message.get(name) for name in ("content", "status", "fhir"))
+    """Returns what the record system answered, without the note on a message of several actions."""
+    return (_NOTE.sub("", message["content"]), message.get("status"), message.get("fhir"))
+
+
+def _says(record: EpisodeRecord) -> bool:
+    """Tells if the actions of a record stand in its messages: in order, or, among tool calls, somewhere."""
+    said = [message for message in record.messages if message["role"] == "assistant"]
+    calls = [call["function"] for message in said for call in message.get("tool_calls") or ()]
+    written = [message.get("action", message.get("content")) for message in said]
+    if not calls:
+        return [*record.actions] == written[: len(record.actions)]
+    called = {str(read_call(call["name"], call["arguments"], rule).action) for call in calls for rule in RULES}
+    return all(action in called or action in written for action in record.actions)
 
 
 def _summary(about: Mapping[str, Any], records: Sequence[EpisodeRecord], told: Mapping[str, Any]) -> Check:

@@ -77,9 +77,7 @@ def sum_up(folder: RunFolder, progress: RunProgress, seconds: float) -> dict[str
     place = folder.path.parent
     before = (read_summary(place) or {}).get(SECONDS)
     seconds += before if isinstance(before, int | float) else 0.0
-    data = summarize(read_about(place) or {}, progress, seconds)
-    folder.write_json(SUMMARY, data)
-    return data
+    return folder.write_json(SUMMARY, summarize(read_about(place) or {}, progress, seconds))
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

@@ -14,8 +14,12 @@ from typer.testing import CliRunner
 
 from mab_gym.cli.app import app
 from mab_gym.errors import UsageError
-from mab_gym.runs._evaluation import evaluate
+from mab_gym.runs._driver import Driver
+from mab_gym.runs._evaluation import Plan, evaluate, prepare
+from mab_gym.runs._progress import RunProgress
+from mab_gym.runs._records import RunFolder
 from mab_gym.runs._submission import check_submission, pack_submission
+from mab_gym.runs._summary import sum_up
 from tests.evaluation.commands import evaluation
 from tests.evaluation.commands import run as command
 from tests.evaluation.scripted import Speaks, endpoint, with_tools
@@ -163,6 +167,26 @@ def test_a_model_plays_and_hands_on(form: str, solution: Speaks, tmp_path: Path)
     again = command("submit", "check", str(packed))
     assert again.returncode == 0
     assert "this run can be believed" in again.stdout
+
+    folder = spoiled(tmp_path / "run", tmp_path / "changed", change_action)
+    assert "not those of its messages" in wrong(folder)["verdicts"]
+
+
+def test_messages_with_thoughts_prose_and_several_actions_pass(tmp_path: Path) -> None:
+    run = prepare(Plan(agent="finish", family="patient_age", limit=2))
+    driver, progress = Driver(run.first), RunProgress(len(run.todo))
+    with RunFolder(tmp_path / "run", run.about("talks")) as folder:
+        for each in run.todo:
+            driver.begin(each.seed, {"case": each.case})
+            driver.hear("<think>hm</think>First:\nGET http://localhost:8080/fhir/Patient?_count=1\n\nFINISH([1])")
+            assert "Only the first was carried out" in driver.observation["text"]
+            driver.hear("I would say: FINISH([1])" if each.seed else "I give up.")
+            record = driver.record("talks", run=run.about("talks"))
+            folder.add(record)
+            progress.add(record)
+        sum_up(folder, progress, 1.0)
+    found = check_submission(tmp_path / "run")
+    assert found.ok, found.checks
 
 
 def test_the_command_refuses_packs_nothing_and_says_why(run: Path, tmp_path: Path) -> None:
