@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from mab_gym.cli._console import errors
 from mab_gym.errors import AgentLostError, UsageError
@@ -49,12 +51,19 @@ def watching(title: str, progress: RunProgress) -> Iterator[Callable[[], None]]:
 
         yield tell
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(
-        TextColumn("{task.description}"), *columns, TextColumn("{task.fields[rate]}"), console=errors
-    ) as bars:
-        task = bars.add_task(title, total=progress.total, completed=progress.played, rate=progress.rate)
+    errors.print(title, markup=False, soft_wrap=True)
+    with _Bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=errors) as bars:
+        task = bars.add_task("", total=progress.total, completed=progress.played, rate=progress.rate)
         yield lambda: bars.update(task, completed=progress.played, rate=progress.rate)
+
+
+class _Bar(Progress):
+    """A bar with the rate in a line of its own, so that nothing is cut in a narrow terminal."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yields the bar and the line."""
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text(str(task.fields["rate"]), overflow="fold") for task in self.tasks)
 
 
 class ConsoleWatcher(Watcher):

@@ -32,7 +32,7 @@ def regrade(run: Run, as_json: o.Json = False) -> None:
     changed: list[dict[str, Any]] = []
     lines: list[str] = []
     regraded = otherwise = 0
-    with counting(f"regrading {total} episodes of {run}", total) as advance:
+    with counting(f"regrading {total} episodes of {run.name}", total) as advance:
         for found in results:
             regraded += 1
             otherwise += not found.replied_alike

@@ -39,7 +39,7 @@ def check(
         if isinstance(name := about.get("env"), str) and about.get("file") is None:
             build_cohort(Plan(env=name))
         total = sum(1 for _ in record_lines(folder))
-        with counting(f"judging {total} episodes of {run}", total) as advance:
+        with counting(f"judging {total} episodes of {run.name}", total) as advance:
             found = check_submission(folder, advance)
     columns = [t.Column("check", "name"), t.Column("", "ok", _OK), t.Column("found", "said", t.PROSE)]
     table = t.Table("checks", f"{run}", columns, [(each.name, each.ok, each.said) for each in found.checks])

@@ -192,7 +192,7 @@ class Evaluation:
     path: Path | None
     seconds: float
     progress: RunProgress = field(repr=False)
-    summary: Mapping[str, Any] = field(repr=False)
+    summary: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def scores(self) -> Mapping[str, Score]:
