@@ -70,7 +70,6 @@ PriceIn = Annotated[float | None, _model("Price of a million tokens read.", min=
 PriceOut = Annotated[float | None, _model("Price of a million tokens written.", min=0.0)]
 Concurrency = Annotated[int, typer.Option(help="The number of episodes played at once.", min=1)]
 Retries = Annotated[int, typer.Option(help="Further tries at an episode in which the record system failed.", min=0)]
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with raw numbers, and nothing else.")]
 
 FORM, KEY_ENV, API = FORMS[0], KEY_VARIABLE, APIS[0]

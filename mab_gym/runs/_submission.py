@@ -24,6 +24,7 @@ import gymnasium
 
 from mab_gym import __version__
 from mab_gym.agents._reading import RULES, read_call
+from mab_gym.agents._thoughts import said_in
 from mab_gym.envs._environment_file import files_by_id, read_environment
 from mab_gym.errors import MabGymError, StorageError, UsageError
 from mab_gym.runs._driver import Driver, unwrapped
@@ -40,7 +41,18 @@ FORMAT: Final = 1
 FILES: Final = (RUN, EPISODES, SUMMARY)
 _SHOWN: Final = 3
 _FIELDS: Final = frozenset(each.name for each in fields(EpisodeRecord))
-_REPLAYED: Final = ("case", "family", "kind", "difficulty", "branch", "variant", "steps", "reward", "terminated")
+_REPLAYED: Final = (
+    "case",
+    "family",
+    "kind",
+    "difficulty",
+    "branch",
+    "variant",
+    "steps",
+    "reward",
+    "terminated",
+    "episode_cost",
+)
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
 _NOTE: Final = re.compile(r"\A\[Your message held \d+ actions\. [^\]]*\]\n\n")
 _MOST_BYTES: Final = 4_000_000_000
@@ -351,7 +363,7 @@ def _says(record: EpisodeRecord) -> bool:
     """Tells if the actions of a record stand in its messages: in order, or, among tool calls, somewhere."""
     said = [message for message in record.messages if message["role"] == "assistant"]
     calls = [call["function"] for message in said for call in message.get("tool_calls") or ()]
-    written = [message.get("action", message.get("content")) for message in said]
+    written = [message["action"] if "action" in message else said_in(message) for message in said]
     if not calls:
         return [*record.actions] == written[: len(record.actions)]
     called = {str(read_call(call["name"], call["arguments"], rule).action) for call in calls for rule in RULES}
