@@ -29,6 +29,7 @@ WIDTHS = (80, 120)
 PLAIN = {
     "play": "the episode itself",
     "serve": "a line when it listens",
+    "mcp": "the protocol's messages",
     "report": "the file that it has written",
     "export": "the file that it has written",
     "data build": "the file that it has written",

@@ -42,17 +42,8 @@ FILES: Final = (RUN, EPISODES, SUMMARY)
 _SHOWN: Final = 3
 _FIELDS: Final = frozenset(each.name for each in fields(EpisodeRecord))
 _REPLAYED: Final = (
-    "case",
-    "family",
-    "kind",
-    "difficulty",
-    "branch",
-    "variant",
-    "steps",
-    "reward",
-    "terminated",
-    "episode_cost",
-)
+    "case", "family", "kind", "difficulty", "branch", "variant", "steps", "reward", "terminated", "episode_cost",
+)  # fmt: skip
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
 _NOTE: Final = re.compile(r"\A\[Your message held \d+ actions\. [^\]]*\]\n\n")
 _MOST_BYTES: Final = 4_000_000_000
