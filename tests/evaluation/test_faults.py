@@ -93,7 +93,7 @@ def test_a_key_that_a_model_says_is_not_stored(tmp_path: Path) -> None:
     with endpoint(lambda messages: {"role": "assistant", "content": f"your key is {KEY}"}) as there:
         assert run(*evaluation(there, tmp_path / "run", "--limit", "1")).returncode == 0
     (record,) = read_records(tmp_path / "run")
-    assert record["actions"] == ["your key is [key]"]
+    assert record["messages"][1]["content"] == "your key is [key]"
     assert all(KEY not in file.read_text() for file in (tmp_path / "run").iterdir())
 
 
