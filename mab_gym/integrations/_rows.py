@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,18 +78,42 @@ def rows(
     Raises:
         UsageError: A name does not exist; raised by the call itself.
     """
+    todo, chosen = plan(env, family=family, difficulty=difficulty, variant=variant, seed=seed, limit=limit)
+    if draws_cases(env) and endless and limit is None:
+        return (row_of(env, Assignment(place), chosen) for place in itertools.count(seed))
+    return (row_of(env, assignment, chosen) for assignment in todo)
+
+
+def plan(
+    env: gymnasium.Env[Any, str],
+    *,
+    family: str | None = None,
+    difficulty: str | None = None,
+    variant: str | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+) -> tuple[Sequence[Assignment], dict[str, Any]]:
+    """Returns the episodes of `rows` without their cases, and the options of each, for `row_of`.
+
+    Args:
+        env: The environment; it is reset if it draws its cases.
+        family: Only this family.
+        difficulty: Only this difficulty.
+        variant: One or more variants, joined by ``+``.
+        seed: The seed of the first episode; each further one has the next number.
+        limit: The greatest number of episodes; an environment that draws its cases has this many (None: 300).
+
+    Raises:
+        UsageError: A name does not exist.
+    """
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"a seed is a whole number from 0, not {seed!r}")
     options = reset_options(env, family=family, difficulty=difficulty, variant=variant)
     chosen = {name: value for name, value in options.items() if value is not None}
-    todo: Iterable[Assignment] = assignments(
-        unwrapped(env), family=family, difficulty=difficulty, seed=seed, limit=limit
-    )
+    todo = list(assignments(unwrapped(env), family=family, difficulty=difficulty, seed=seed, limit=limit))
     if draws_cases(env):
-        if endless and limit is None:
-            todo = (Assignment(place) for place in itertools.count(seed))
         row_of(env, Assignment(seed), chosen)  # raises now if the family or difficulty does not exist
-    return (row_of(env, assignment, chosen) for assignment in todo)
+    return todo, chosen
 
 
 def task_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
@@ -12,24 +12,46 @@ from mab_gym.agents import Reading
 from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._make import make
 from mab_gym.episode import Step
-from mab_gym.errors import InfrastructureError
+from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.runs._driver import Driver, unwrapped
 
+TextEnv = gymnasium.Env[dict[str, Any], str]
+Maker = str | Callable[[], TextEnv]
+"""An environment's id or file, or a function that makes one, as for wrappers."""
 
-def make_to_read(name: str, **overrides: Any) -> gymnasium.Env[Any, str]:
-    """Makes an environment to read opening messages from; it starts no container.
+
+def make_env(env: Maker, **overrides: Any) -> TextEnv:
+    """Makes an environment from its id (without ``mab_gym/``, too), from its file, or by a function.
 
     Args:
-        name: The id, or the path of a TOML file.
+        env: The id, the file or the function.
+        overrides: Fields of the environment file to change; those that are None are left as they are.
+
+    Raises:
+        UsageError: There is no such id, or there are overrides for a function, which takes none.
+    """
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    if not isinstance(env, str):
+        if chosen:
+            raise UsageError(f"a maker of environments sets {', '.join(sorted(chosen))} itself")
+        return env()
+    return make(env, **chosen)
+
+
+def make_to_read(env: Maker, **overrides: Any) -> TextEnv:
+    """Makes an environment to read opening messages from; of one with an id or a file it starts no container.
+
+    Args:
+        env: The id, the file or the function.
         overrides: Fields of the environment file to change.
 
     Raises:
-        UsageError: There is no such id or file.
+        UsageError: There is no such id or file, or there are overrides for a function.
     """
-    made = make(name, **overrides)
+    made = make_env(env, **overrides)
     scenario = unwrapped(made).scenario
-    if scenario.environment.backend_kind.needs_archive and not scenario.backend.in_process:
-        made = make(name, **overrides, backend=EMBEDDED)
+    if isinstance(env, str) and scenario.environment.backend_kind.needs_archive and not scenario.backend.in_process:
+        made = make_env(env, **overrides, backend=EMBEDDED)
     return made
 
 
@@ -69,6 +91,16 @@ class Session(Driver):
                 "actions": list(self.actions),
             }
         return step
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers for a trainer's log: solved, credit, unsafe and steps; empty unless the episode has ended."""
+        if self.result is None or "verdict" not in self.result:
+            return {}
+        verdict = self.result["verdict"]
+        judged = {"solved": verdict["success"], "credit": verdict.get("credit"), "unsafe": verdict.get("unsafe")}
+        known = {name: float(value) for name, value in judged.items() if value is not None}
+        return {**known, "steps": float(self.result["steps"])}
 
     def stop(self, why: str, **more: Any) -> Step | None:
         """Ends an episode that is still under way, as one that is longer than the model's context.

@@ -84,13 +84,7 @@ class MedicalRecordTextEnv(BaseTextEnv):
 
     def get_metrics(self) -> dict[str, Any]:
         """Returns ``solved``, ``credit``, ``unsafe`` and ``steps`` of the episode; empty before its end."""
-        outcome = self._session.result
-        if outcome is None or "verdict" not in outcome:
-            return {}
-        verdict = outcome["verdict"]
-        judged = {"solved": verdict["success"], "credit": verdict.get("credit"), "unsafe": verdict.get("unsafe")}
-        known = {name: float(value) for name, value in judged.items() if value is not None}
-        return {**known, "steps": float(outcome["steps"])}
+        return self._session.metrics
 
     def close(self) -> None:
         """Ends the episode and gives the record system back."""

@@ -112,7 +112,7 @@ class Endpoint:
     def __init__(self, actions: Actions, form: str) -> None:
         self._messages = [says(action, form) for action in actions]
 
-    def ask(self, messages: Any, calls: Any, further: Any = None) -> Answer:
+    def ask_now(self, messages: Any, calls: Any, further: Any = None) -> Answer:
         if not self._messages:
             raise ContextLimitError("full")
         return Answer(self._messages.pop(0), None, None)

@@ -23,6 +23,7 @@ from mab_gym.errors import NotInstalledError
         ("minari", "minari", "minari", "write_dataset"),
         ("art", "art", "art", "rollout"),
         ("agent_lightning", "httpx", "llm", "Rollout"),
+        ("tinker", "tinker", "tinker", "MedicalRecordDataset"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(

@@ -13,8 +13,9 @@ from __future__ import annotations
 from mab_gym.integrations._installed import needing
 
 with needing("trl", "training with TRL needs"):
+    from mab_gym.integrations._sessions import make_env
     from mab_gym.integrations.trl._playing import Player, Start, Track
-    from mab_gym.integrations.trl._prompts import curriculum_prompts, make_env, task_prompts
+    from mab_gym.integrations.trl._prompts import curriculum_prompts, task_prompts
     from mab_gym.integrations.trl._rewards import episode_return, solved, unsafe
     from mab_gym.integrations.trl._rollouts import Rollouts, sampler
     from mab_gym.integrations.trl._supervised import supervised_rows

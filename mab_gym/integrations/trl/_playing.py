@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mab_gym.actions import OutOfContext
-from mab_gym.integrations.trl._prompts import TextEnv
+from mab_gym.integrations._sessions import TextEnv
 from mab_gym.integrations.trl._tokens import ChatTokens
 from mab_gym.runs._driver import Driver
 from mab_gym.runs._records import EpisodeRecord

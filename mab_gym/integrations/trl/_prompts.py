@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import gymnasium
 import numpy as np
 from datasets import Dataset, IterableDataset
 
 from mab_gym.agents._model import FORMS, SYSTEM
 from mab_gym.curriculum import CaseSampler
-from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, row_of, rows
+from mab_gym.integrations._sessions import Maker, TextEnv, make_env
 from mab_gym.runs._rollout import Assignment
 
-TextEnv = gymnasium.Env[dict[str, Any], str]
-Maker = str | Callable[[], TextEnv]
-"""An environment's id or file, or a function that makes one, as for wrappers."""
 EPISODE = "episode"
 """The key in a prompt's last message that holds seed and options; chat templates ignore it."""
-
-
-def make_env(env: Maker, **overrides: Any) -> TextEnv:
-    """Makes an environment from its id (without ``mab_gym/``, too), from its file, or by a function.
-
-    Args:
-        env: The id, the file or the function.
-        overrides: Fields of the environment file to change; those that are None are left as they are.
-
-    Raises:
-        UsageError: There is no such id, or there are overrides for a function, which takes none.
-    """
-    chosen = {name: value for name, value in overrides.items() if value is not None}
-    if not isinstance(env, str):
-        if chosen:
-            raise UsageError(f"a maker of environments sets {', '.join(sorted(chosen))} itself")
-        return env()
-    return make(env, **chosen)
 
 
 def task_prompts(

@@ -13,8 +13,9 @@ from trl.models import unwrap_model_for_generation
 
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
+from mab_gym.integrations._sessions import Maker, make_env
 from mab_gym.integrations.trl._playing import Player, Sample, Sampled, Start
-from mab_gym.integrations.trl._prompts import EPISODE, Maker, make_env
+from mab_gym.integrations.trl._prompts import EPISODE
 from mab_gym.integrations.trl._tokens import ChatTokens
 
 Message = Mapping[str, Any]

@@ -11,7 +11,7 @@ from mab_gym.actions import OutOfContext
 from mab_gym.curriculum import CaseSampler
 from mab_gym.episode import Step
 from mab_gym.errors import UsageError
-from mab_gym.integrations.trl._prompts import Maker, TextEnv, make_env
+from mab_gym.integrations._sessions import Maker, TextEnv, make_env
 from mab_gym.runs._driver import Driver
 
 _OVER = "The task has ended. Nothing more can be done."
