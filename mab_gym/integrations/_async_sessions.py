@@ -15,6 +15,7 @@ import anyio.to_thread
 import gymnasium
 
 from mab_gym.agents import Reading
+from mab_gym.agents._model import Chat
 from mab_gym.episode import Step
 from mab_gym.integrations._sessions import Session
 from mab_gym.runs._driver import Do, Policy, at_once, drive, unwrapped
@@ -51,6 +52,26 @@ class AsyncSession:
     async def call(self, name: str, arguments: Any) -> Step:
         """Reads a tool call and takes its action, by `mab_gym.runs.Driver.call`."""
         return await self._do(partial(self.session.call, name, arguments))  # type: ignore[no-any-return]
+
+    async def converse(self, chat: Chat, first: Reading) -> list[dict[str, Any]]:
+        """Takes all actions of a message, one after another, and returns the replies as messages.
+
+        Args:
+            chat: The chat of the episode, which took the message.
+            first: The first action, as the chat read it; its further tool calls follow.
+
+        Raises:
+            InfrastructureError: The record system has failed; the episode does not count.
+        """
+        replies = []
+        reading: Reading | None = first
+        while reading is not None and self.session.result is None:
+            observation = (await self.act(reading)).observation
+            if observation["text"]:
+                chat.hear(observation)
+                replies.append(chat.sent[-1])
+            reading = chat.next_call
+        return replies
 
     async def play(self, agent: Policy) -> None:
         """Plays an episode that has begun to its end, by `mab_gym.runs.drive`."""

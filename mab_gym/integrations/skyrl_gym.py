@@ -105,12 +105,10 @@ def dataset(env: str = "MedAgentBench-Train-v0", **which: Any) -> Iterator[dict[
     opened = make_to_read(env, max_steps=which.pop("max_steps", None))
     source = unwrapped(opened).scenario.environment.id
     for row in rows(opened, **which):
-        about = row.about()
-        options = {name: about["options"].get(name) for name in ("case", "family", "difficulty", "variant")}
         yield {
             "data_source": source,
             "env_class": ENV_CLASS,
             "prompt": [{"role": "user", "content": row.opening}],
             "reward_spec": {"method": "rule", "ground_truth": ""},
-            "extra_info": {**about, "id": row.id, "env": env, "options": options},
+            "extra_info": {**row.columns(), "env": env},
         }

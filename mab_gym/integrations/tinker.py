@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from mab_gym.actions import NoAction
-from mab_gym.agents import Reading
 from mab_gym.agents._answers import Answer
 from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, Chat, check_form
 from mab_gym.curriculum import CaseSampler
@@ -135,13 +134,7 @@ class MedicalRecordMessages(MessageEnv):
             why = NoAction(f"a tool call cannot be read: {broken[0].error}", ends=False)
             first = replace(first, action=why, cause=None)
         self._messages.append(message)
-        reading: Reading | None = first
-        while reading is not None and self.session.result is None:
-            observation = (await self._acting.act(reading)).observation
-            if observation["text"]:
-                self._chat.hear(observation)
-                self._messages.append(_reply(self._chat.sent[-1], calls))
-            reading = self._chat.next_call
+        self._messages += [_reply(each, calls) for each in await self._acting.converse(self._chat, first)]
         return self._result(before)
 
     async def stop(self, why: str, unheard: Message | None = None) -> MessageStepResult:

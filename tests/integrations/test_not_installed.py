@@ -24,6 +24,7 @@ from mab_gym.errors import NotInstalledError
         ("art", "art", "art", "rollout"),
         ("agent_lightning", "httpx", "llm", "Rollout"),
         ("tinker", "tinker", "tinker", "MedicalRecordDataset"),
+        ("verl", "verl", "verl", "dataset"),
     ],
 )
 def test_without_its_framework_one_line_names_the_extra(
