@@ -75,8 +75,8 @@ COMMANDS: Final = {
     ),
     "submit": LazyCommand("submit", "app", "Prove that a run can be believed, and pack it."),
     "export": LazyCommand(
-        "stored", "export",
-        'Write episodes as chats for fine-tuning, {"messages": [...], "metadata": {...}}, or as a Minari dataset.',
+        "export", "export",
+        "Write episodes as chats for fine-tuning or as a Minari dataset, or cases as tasks for Harbor.",
     ),
     "baselines": LazyCommand(
         "baselines", "baselines", "Play an environment with each reference agent and print one table."

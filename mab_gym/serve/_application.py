@@ -1,8 +1,10 @@
 """An ASGI application (https://asgi.readthedocs.io) that passes HTTP requests to the embedded server.
 
 ``/fhir`` is the FHIR base. Outside it, ``POST /reset`` resets the caller's session to the snapshot and
-``DELETE /session`` ends it; agents, which reach only the FHIR base, can do neither. The event loop only reads, waits
-and sends. Worker threads do everything that touches records or the text of a body (see `mab_gym.serve._turns`).
+``DELETE /session`` ends it; agents, which reach only the FHIR base, can do neither. A server may have further paths.
+
+The event loop only reads, waits and sends. Worker threads do everything that touches records or the text of a body (see
+`mab_gym.serve._turns`).
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from mab_gym.fhir.http._exchange import FHIR_JSON, Request
+from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL, OWN_FAULT
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
@@ -59,10 +62,19 @@ class Application:
         worlds: Gives requests their sessions.
         gate: Admits or refuses requests.
         limits: The limits for clients.
+        further: What answers the body of a request outside the FHIR base, by method and path; it takes its turn among
+            requests that write.
     """
 
-    def __init__(self, worlds: Worlds, gate: Gate | None = None, limits: ServeLimits | None = None) -> None:
+    def __init__(
+        self,
+        worlds: Worlds,
+        gate: Gate | None = None,
+        limits: ServeLimits | None = None,
+        further: Mapping[tuple[str, str], Callable[[str], Response]] = MappingProxyType({}),
+    ) -> None:
         self._worlds = worlds
+        self._further = further
         self._gate = gate or Gate(DEFAULT_BASE_URL)
         self._bodies = Bodies(limits or ServeLimits())
         self._turns = Turns(limits or ServeLimits())
@@ -129,6 +141,11 @@ class Application:
             alone = {place.turn(reading=reading), _LARGE if len(body) >= LARGE_BODY else None}
             answer: _Answer = await self._work(work, place, like, alone, receive)
             return answer
+        if (method, path) in self._further:
+            place, _ = self._worlds.place(headers, reading=False)
+            work = partial(_call, self._further[method, path], body)
+            answer = await self._work(work, place, (who, path), {place.turn(reading=False)}, receive)
+            return answer
         if (method, path) in (("POST", "/reset"), ("DELETE", "/session")):
             named = self._worlds.named(headers)
             if named is not None:
@@ -184,6 +201,12 @@ def _ask(
     response = place.answer(Request(method, target, headers, body.decode("utf-8", "replace"), base_url))
     cookie = {} if name is None else {"set-cookie": f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"}
     return _Answer(response.status, {**response.headers, **cookie}, response.body.encode("utf-8", "replace"))
+
+
+def _call(further: Callable[[str], Response], body: bytes) -> _Answer:
+    """Answers a request outside the FHIR base; runs in a worker thread."""
+    response = further(body.decode("utf-8", "replace"))
+    return _Answer(response.status, response.headers, response.body.encode("utf-8", "replace"))
 
 
 def _headers(scope: Scope) -> dict[str, str]:
