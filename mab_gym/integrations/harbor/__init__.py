@@ -12,6 +12,6 @@ in the others:
 Nothing here imports Harbor. Reading begins in ``_tasks``.
 """
 
-from mab_gym.integrations.harbor._tasks import write_tasks
+import lazy_loader
 
-__all__ = ["write_tasks"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from ._tasks import write_tasks as write_tasks
