@@ -15,11 +15,12 @@ from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.integrations.harbor._evidence import Evidence, Start
 from mab_gym.runs._driver import unwrapped
-from mab_gym.serve import Application, Gate, ServeLimits, listen, run
+from mab_gym.serve import Application, Gate, listen, run
 from mab_gym.serve._places import SessionPlace
 
 PORT = 8080
 """The port, since the texts of all tasks name the record system at ``http://localhost:8080/fhir``."""
+READY = "ready"
 _PLAIN = {"content-type": "text/plain;charset=UTF-8"}
 
 
@@ -29,14 +30,17 @@ class EpisodePlace:
     Args:
         start: The episode.
         evidence: Keeps the actions.
+
+    Attributes:
+        driver: Plays it.
     """
 
     queue = 64
 
     def __init__(self, start: Start, evidence: Evidence) -> None:
-        self._driver = start.begin()
+        self.driver = start.begin()
         self._evidence = evidence
-        self.base_url = str(unwrapped(self._driver.env).scenario.backend.base_url)
+        self._base_url = unwrapped(self.driver.env).scenario.backend.base_url
 
     def turn(self, *, reading: bool) -> Hashable | None:
         """Returns the place itself: an episode's actions take turns."""
@@ -48,7 +52,7 @@ class EpisodePlace:
         Raises:
             FhirError: It is neither, or the episode is over.
         """
-        url = f"{self.base_url}/{request.target}" if request.target else self.base_url
+        url = f"{self._base_url}/{request.target}" if request.target else self._base_url
         match request.method:
             case "GET":
                 shown = self._act(render(Get(url)))
@@ -78,10 +82,10 @@ class EpisodePlace:
         raise FhirError(403, Issue("An episode cannot begin again", "forbidden"))
 
     def _act(self, action: str) -> Observation:
-        if self._driver.over:
+        if self.driver.over:
             raise FhirError(410, Issue("The task is over; nothing was done", "expired"))
         self._evidence.action(action)
-        step = self._driver.act(action)
+        step = self.driver.act(action)
         fault = step.info.get("infrastructure_error")
         if fault is not None:
             self._evidence.fault(str(fault))
@@ -118,7 +122,7 @@ def serve_episode(
 
     Args:
         start: The episode.
-        kept: The file that keeps its actions; made when requests are answered, so that it tells readiness, too.
+        kept: The file that keeps its actions. Beside it a file named ``ready`` is made when requests are answered.
         host: The address to listen at.
         port: The port; 0 takes any that is free.
         ready: Called once requests are answered, with the FHIR base and a function that stops the server.
@@ -128,15 +132,22 @@ def serve_episode(
         NotInstalledError: uvicorn is missing.
     """
     listening = listen(host, port)
-    url = f"http://{host}:{listening.getsockname()[1]}/fhir"
+    url = f"http://{host}:{listening.getsockname()[1]}"
     with listening:
-        limits = ServeLimits()
-        evidence = Evidence(kept.with_name(f"{kept.name}.part"), start)
-        place = EpisodePlace(start, evidence)
-        application = Application(EpisodeWorld(place), Gate(url), limits, {("POST", "/finish"): place.finish})
+        application = application_of(EpisodePlace(start, Evidence(kept, start)), url)
 
         def told(stop: Callable[[], None]) -> None:
-            kept.with_name(f"{kept.name}.part").rename(kept)
-            ready(url, stop)
+            kept.with_name(READY).touch()
+            ready(f"{url}/fhir", stop)
 
-        run(application, listening, told, limits)
+        run(application, listening, told)
+
+
+def application_of(place: EpisodePlace, url: str) -> Application:
+    """Returns the ASGI application of an episode.
+
+    Args:
+        place: The episode.
+        url: The address at which it is served, without a path.
+    """
+    return Application(EpisodeWorld(place), Gate(f"{url}/fhir"), further={("POST", "/finish"): place.finish})

@@ -72,19 +72,24 @@ class Evidence:
     """
 
     def __init__(self, path: Path, start: Start) -> None:
+        self._path = path
         try:
-            self._file = path.open("x", encoding="ascii", buffering=1)
+            with path.open("x", encoding="ascii") as file:
+                file.write(start.text + "\n")
         except OSError as error:
             raise UsageError(f"{path} cannot take an episode: {error.strerror}") from None
-        self._file.write(start.text + "\n")
 
     def action(self, text: str) -> None:
         """Keeps an action."""
-        self._file.write(json.dumps({"action": text}) + "\n")
+        self._add({"action": text})
 
     def fault(self, text: str) -> None:
         """Keeps the failure of the record system, because of which the episode does not count."""
-        self._file.write(json.dumps({"infrastructure_error": text}) + "\n")
+        self._add({"infrastructure_error": text})
+
+    def _add(self, line: Mapping[str, str]) -> None:
+        with self._path.open("a", encoding="ascii") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def read_evidence(path: Path) -> tuple[Start, Sequence[str], str | None]:
@@ -100,6 +105,6 @@ def read_evidence(path: Path) -> tuple[Start, Sequence[str], str | None]:
         first, *lines = path.read_text(encoding="ascii").splitlines()
         kept = [json.loads(line) for line in lines]
         fault = next((each["infrastructure_error"] for each in kept if "infrastructure_error" in each), None)
-        return read_start(first), [each["action"] for each in kept if "action" in each], fault
+        return read_start(first), [each["action"] for each in kept if "infrastructure_error" not in each], fault
     except (OSError, TypeError, ValueError, KeyError) as error:
         raise UsageError(f"{path} holds no episode of a Harbor task: {error}") from None

@@ -62,6 +62,7 @@ user = "agent"
 
 [verifier]
 timeout_sec = 120.0
+user = "record"
 environment_mode = "separate"
 
 [environment.healthcheck]
@@ -84,7 +85,7 @@ services:
     security_opt: ["no-new-privileges:true"]
     network_mode: "service:main"
     healthcheck:
-      test: ["CMD", "test", "-f", "{kept}"]
+      test: ["CMD", "test", "-f", "/episode/ready"]
       interval: 0.25s
       retries: 240
 """
@@ -123,7 +124,7 @@ COPY *.whl /opt/
 RUN python3 -m venv /opt/mab_gym && for wheel in /opt/*.whl; do \\
     /opt/mab_gym/bin/pip install --no-cache-dir --disable-pip-version-check "$wheel[serve]"; done && rm /opt/*.whl
 COPY --chmod=644 *.mab /opt/archives/
-RUN useradd record && mkdir /episode && chown record /episode
+RUN useradd --system record && mkdir /episode && chown record /episode
 """
 
 _BUILD = """\

@@ -1,8 +1,13 @@
-"""The verifier of a task: plays the kept actions again, and writes the reward and the record of the episode."""
+"""The verifier of a task: plays the kept actions again, and writes the reward and the record of the episode.
+
+The folder that it writes into was the agent's before, who may have left anything there: files, folders, links. So what
+stands in the way is removed, and nothing is read from there.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +21,11 @@ from mab_gym.runs._records import RunFolder
 
 AGENT = "harbor"
 """The agent's name in records: a task does not learn which agent plays it."""
-REWARD = "reward.json"
+REWARD, RUN = "reward.json", "run"
 
 
 def judge(kept: Path, out: Path) -> dict[str, float]:
-    """Judges an episode, and writes ``reward.json`` and a run of this one episode.
+    """Judges an episode, and writes ``reward.json``, and ``run``, a run of this one episode.
 
     Args:
         kept: The file that the server has written.
@@ -54,12 +59,21 @@ def judge(kept: Path, out: Path) -> dict[str, float]:
         "variant": start.options.get("variant"),
         "archive": scenario.backend.digest,
     }
-    with RunFolder(out, about) as run:
-        run.add(driver.record(AGENT))
     reward = {
         "reward": driver.reward,
         "steps": float(driver.info["step"]),
         "unsafe": float(driver.info["verdict"]["unsafe"]),
     }
-    (out / REWARD).write_text(json.dumps(reward) + "\n", encoding="utf-8")
+    _clear(out / REWARD).write_text(json.dumps(reward) + "\n", encoding="utf-8")
+    with RunFolder(_clear(out / RUN), about) as run:
+        run.add(driver.record(AGENT))
     return reward
+
+
+def _clear(path: Path) -> Path:
+    """Removes what is at a path, and returns the path."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    return path

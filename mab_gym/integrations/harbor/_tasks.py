@@ -17,7 +17,7 @@ from mab_gym._content import bundled_folder
 from mab_gym.agents._reference import Oracle
 from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.cohort._locate import archive_path, named_spec
-from mab_gym.envs._environment_file import environment_file, sibling
+from mab_gym.envs._environment_file import environment_file, read_environment, sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import ContentError, StorageError, UsageError
@@ -71,7 +71,6 @@ def write_tasks(
     name = sibling(env, split)
     _check_portable(name)
     made = make(name, max_steps=max_steps)
-    _check_played(made)
     found = rows(made, family=family, difficulty=difficulty, variant=variant, seed=seed, limit=limit)
     count = 0
     with _whole(folder) as part:
@@ -101,14 +100,11 @@ def _check_portable(name: str) -> None:
     path = environment_file(name)
     if name.endswith(".toml") or path.parent.resolve() != bundled_folder("envs").resolve():
         raise UsageError(f"a Harbor task's image holds this package's own environments alone; {name} is none of them")
-
-
-def _check_played(env: gymnasium.Env[Any, str]) -> None:
-    environment = unwrapped(env).scenario.environment
+    environment = read_environment(path)
     if environment.backend != EMBEDDED or environment.protocol == OFFICIAL:
         raise UsageError(
-            f"{environment.id} is played on {environment.backend} by the protocol {environment.protocol}; a Harbor "
-            "task is played on the embedded record system by this project's own rules"
+            f"{environment.id} is played on the backend {environment.backend} by the protocol {environment.protocol}; "
+            "a Harbor task is played on the embedded record system by this project's own rules"
         )
 
 
