@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mab_gym.integrations.harbor._wheel import write_wheel
 from tests.conftest import ROOT
 from tests.contract.test_user_content import follow_recipe
 
@@ -59,6 +60,30 @@ def test_wheel_carries_the_content(wheel: Path) -> None:
     assert {"mab_gym/charts/page.css", "mab_gym/charts/page.js"} <= set(names)
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
+
+
+def test_the_wheel_for_images_is_the_same(wheel: Path, tmp_path: Path) -> None:
+    """It is put together from what is installed here, and holds what the built one holds."""
+    ours, built = (zipfile.ZipFile(path) for path in (write_wheel(tmp_path), wheel))
+    assert ours.filename is not None and Path(ours.filename).name == wheel.name
+    apart = {name for name in {*ours.namelist()} ^ {*built.namelist()} if "/licenses/" not in name}
+    moved = {"mab_gym_verifiers.py", "mab_gym/integrations/verifiers/plugin.py"}  # for verifiers alone
+    assert apart == moved, "this checkout holds more or less than a build takes"
+    for name in {*ours.namelist()} & {*built.namelist()}:
+        if not name.endswith(("/RECORD", "/METADATA", "/WHEEL", "/entry_points.txt")):
+            assert ours.read(name) == built.read(name), name
+    again = write_wheel(tmp_path / "again")
+    assert again.read_bytes() == Path(ours.filename).read_bytes()
+
+
+def test_the_wheel_for_images_can_be_installed(python: Path, tmp_path: Path) -> None:
+    found = ("-m", "pip") if shutil.which("uv") is None else None
+    target = tmp_path / "target"
+    command = [str(python), *found, "install"] if found else ["uv", "pip", "install", "--python", str(python)]
+    quiet = [*command, "--quiet", "--no-deps", "--target", str(target), str(write_wheel(tmp_path))]
+    subprocess.run(quiet, check=True)
+    code = f"import sys; sys.path.insert(0, {str(target)!r}); import mab_gym; print(mab_gym.__file__); mab_gym.play()"
+    assert run(python, tmp_path, "-c", code).startswith(str(target))
 
 
 def test_installed_wheel_plays_all_tasks_in_an_empty_folder(python: Path, tmp_path: Path) -> None:

@@ -109,6 +109,11 @@ def test_regrading_on_other_records_is_refused(stored: Path) -> None:
         ("export", "missing", "--out", "x.jsonl"),
         ("export", "--out", "x.jsonl"),
         ("export", "--oracle", "--out", "x.jsonl"),
+        ("export", "--harbor", "x", "--out", "x.jsonl"),
+        ("export", "--harbor", "x", "--oracle"),
+        ("export", "--harbor", "x", "--env", "MedAgentBench-HAPI-v0"),
+        ("export", "--harbor", "x", "--family", "no_such"),
+        ("export", "--oracle", "--env", "MedAgentBench-v0", "--image", "x", "--out", "x.jsonl"),
     ],
 )
 def test_what_is_no_run_is_one_clear_line(command: tuple[str, ...], tmp_path: Path) -> None:
@@ -116,6 +121,13 @@ def test_what_is_no_run_is_one_clear_line(command: tuple[str, ...], tmp_path: Pa
     assert done.returncode == 2
     assert one_line(done).startswith("mab-gym:")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_writes_harbor_tasks(tmp_path: Path) -> None:
+    done = run("export", "--harbor", "tasks", "--family", "latest_magnesium", "--limit", "2", folder=tmp_path)
+    assert done.returncode == 0
+    assert "2 tasks in tasks; build their images: tasks/image/build.sh" in done.stdout
+    assert len(list((tmp_path / "tasks" / "tasks").iterdir())) == 2
 
 
 def test_export_writes_chats_that_a_trainer_can_read(stored: Path, tmp_path: Path) -> None:

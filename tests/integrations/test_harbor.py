@@ -171,10 +171,11 @@ def test_equal_datasets_have_equal_bytes(dataset: Path, tmp_path: Path) -> None:
 
 def test_drawn_cases_variants_and_limits_travel(tmp_path: Path) -> None:
     folder = tmp_path / "dataset"
-    write_tasks(folder, split="validation", limit=2, seed=5, variant="reworded", max_steps=3, image="lab.test/x")
+    write_tasks(folder, split="train", limit=2, seed=5, variant="reworded", max_steps=3, image="lab.test/x")
     (first, second) = tasks_of(folder)
     assert (start_of(first).seed, start_of(second).seed) == (5, 6)
     assert start_of(first).max_steps == 3
+    assert first.name.endswith(("-5-reworded", "-6-reworded"))
     assert "You have 3 requests" in (first / "instruction.md").read_text(encoding="utf-8")
     assert (first / "environment/Dockerfile").read_text().startswith("FROM lab.test/x-desk:")
     game = Game(start_of(first), tmp_path)

@@ -22,7 +22,7 @@ _TAG = "Wheel-Version: 1.0\nGenerator: mab_gym\nRoot-Is-Purelib: true\nTag: py3-
 
 
 def write_wheel(folder: Path) -> Path:
-    """Writes the wheel into a folder and returns its path.
+    """Writes the wheel into a folder, which is made if it is missing, and returns its path.
 
     Raises:
         ContentError: This mab_gym was never installed, so that nothing says what it needs.
@@ -31,6 +31,7 @@ def write_wheel(folder: Path) -> Path:
         installed = distribution("mab-gym")
     except PackageNotFoundError:
         raise ContentError("mab_gym is not installed here; install it: pip install -e . in a clone") from None
+    folder.mkdir(exist_ok=True)
     info = f"mab_gym-{installed.version}.dist-info"
     described = {f"{info}/WHEEL": _TAG.encode()}
     for name in ("METADATA", "entry_points.txt"):

@@ -95,8 +95,9 @@ def _spoken(text: str) -> str | None:
 def _by_ucum(code: str) -> Unit | None:
     if not code:
         return None
+    registry = _registry()
     try:
-        quantity = _registry().from_ucum(code).to_base_units()
+        quantity = registry.from_ucum(code).to_base_units()
         return Unit(float(quantity.magnitude), str(quantity.dimensionality))
     except Exception:  # the parser may raise anything for texts that are not UCUM
         return None
