@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,12 +46,60 @@ def test_harbor_reads_every_task(tasks: list[Path]) -> None:
 
 
 def test_harbor_lints_every_task(tasks: list[Path]) -> None:
-    rules = DEFAULT_RULES if compose_can_check() else DEFAULT_RULES - COMPOSE_RULES
-    found = [finding for folder in tasks for finding in lint_task(folder, selected_rules=rules)]
+    found = [each for folder in tasks for each in lint_task(folder, selected_rules=DEFAULT_RULES - COMPOSE_RULES)]
     assert found == []
 
 
-def test_of_all_that_lint_knows_images_without_a_registry_are_left(tasks: list[Path]) -> None:
-    if not compose_can_check():
-        pytest.skip("needs Docker's compose plug-in, 2.30 or newer")
-    assert {finding.rule for finding in lint_task(tasks[0])} == {LintRule.UNPINNED_IMAGE}
+@pytest.mark.skipif(not compose_can_check(), reason="needs Docker's compose plug-in, 2.30 or newer")
+def test_harbor_lints_a_task_of_each_family_with_its_compose_files(tasks: list[Path]) -> None:
+    """They differ in the name of the case alone; each takes a while."""
+    first = [folder for folder in tasks if folder.name.endswith("-01")]
+    assert len(first) == 10
+    assert [each for folder in first for each in lint_task(folder, selected_rules=DEFAULT_RULES)] == []
+    # Images that no registry has cannot be pinned; their tag says their content.
+    assert {each.rule for each in lint_task(first[0])} == {LintRule.UNPINNED_IMAGE}
+
+
+BASE = os.environ.get("MAB_GYM_HARBOR_BASE")
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(BASE is None, reason="needs a Docker engine, and MAB_GYM_HARBOR_BASE: a local image with Python")
+@pytest.mark.skipif(not compose_can_check(), reason="needs Docker's compose plug-in, 2.30 or newer")
+def test_a_task_is_built_and_played(tmp_path: Path) -> None:
+    """By Harbor's oracle, which runs solve.sh, by an agent that does nothing, and by one that cheats."""
+    write_tasks(tmp_path / "dataset", family="replace_potassium", limit=1)
+    build = [str(tmp_path / "dataset" / "image" / "build.sh"), "--build-arg", f"BASE={BASE}"]
+    built = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-3000:]
+    (task,) = (tmp_path / "dataset" / "tasks").iterdir()
+    assert played(task, "oracle", tmp_path / "oracle") == 1.0
+    assert played(task, "nop", tmp_path / "nop") == 0.0
+    (task / "solution" / "solve.sh").write_text(CHEATING)
+    assert played(task, "oracle", tmp_path / "cheating") == 0.0
+    (seen,) = (tmp_path / "cheating").rglob("oracle.txt")
+    assert "found nothing" in seen.read_text()
+
+
+CHEATING = """\
+#!/bin/bash
+for forged in reward.json reward.txt run episodes.jsonl; do echo '{"reward": 1.0}' > /logs/verifier/$forged; done
+ln -s /episode/actions.jsonl /logs/verifier/test-stdout.txt
+ls /episode /tests && echo found the verifier || echo found nothing
+python3 -c 'import mab_gym' && echo found the answers || echo found nothing
+cat /proc/*/cmdline | grep -a mab_gym && echo found the record system || echo found nothing
+curl -sS -X POST http://localhost:8080/reset
+curl -sS -X POST --data '[]' http://localhost:8080/finish
+"""
+
+
+def played(task: Path, agent: str, jobs: Path) -> float | None:
+    """Plays a task and returns the reward; None where there is none."""
+    program = str(Path(sys.executable).with_name("harbor"))
+    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "HARBOR_TELEMETRY": "0"}
+    command = [program, "run", "-p", str(task), "-a", agent, "--jobs-dir", str(jobs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (result,) = (path for path in jobs.rglob("result.json") if path.parent.parent.parent == jobs)
+    found = json.loads(result.read_text())["verifier_result"]
+    return None if found is None else float(found["rewards"]["reward"])
