@@ -7,10 +7,11 @@ import ctypes
 import gc
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from mab_gym.errors import NotInstalledError, UsageError, how_to_install
-from mab_gym.serve._application import Application
+from mab_gym.serve._application import Scope, Send
+from mab_gym.serve._bodies import Receive
 from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._turns import SWITCH_SECONDS
 
@@ -41,7 +42,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(
-    application: Application,
+    application: Callable[[Scope, Receive, Send], Awaitable[None]],
     listening: socket.socket,
     ready: Callable[[Callable[[], None]], None] = lambda stop: None,
     limits: ServeLimits | None = None,
@@ -49,7 +50,7 @@ def run(
     """Serves until SIGINT or SIGTERM.
 
     Args:
-        application: The application.
+        application: An ASGI application.
         listening: The socket from `listen`; it is closed at the end.
         ready: Called once requests are answered, with a function that stops the server.
         limits: The limits of connections.

@@ -21,9 +21,10 @@ import yaml
 
 from mab_gym.errors import InfrastructureError, MabGymError, StorageError, UsageError
 from mab_gym.integrations.harbor import write_tasks
-from mab_gym.integrations.harbor._episode import EpisodePlace, application_of
+from mab_gym.integrations.harbor._episode import EpisodePlace
 from mab_gym.integrations.harbor._evidence import Evidence, Start, read_evidence, read_start
 from mab_gym.integrations.harbor._judge import judge
+from mab_gym.integrations.harbor._server import application_of
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import read_records
 from tests.processes import first_line, started, until

@@ -4,8 +4,8 @@
 in the others:
 
 - ``main`` is the agent's. It has a shell and curl, and reaches the record system at ``http://localhost:8080/fhir``.
-- ``record`` holds the episode (``_episode``). Each request of the agent is one action; it is kept in a file that the
-  agent can neither read nor write.
+- ``record`` holds the episode (``_episode``, ``_server``). Each request of the agent is one action; it is kept in a
+  file that the agent can neither read nor write.
 - the verifier starts when both have ended. It is given that file, has no network, plays the actions again and writes
   the reward (``_judge``).
 

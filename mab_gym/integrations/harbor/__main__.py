@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _serve(given: argparse.Namespace) -> None:
-    from mab_gym.integrations.harbor._episode import serve_episode  # noqa: PLC0415  (the server)
+    from mab_gym.integrations.harbor._server import serve_episode  # noqa: PLC0415  (the server)
 
     def ready(url: str, stop: Callable[[], None]) -> None:
         print(url, flush=True)

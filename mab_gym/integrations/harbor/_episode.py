@@ -1,31 +1,31 @@
-"""The server of one episode: FHIR over HTTP, each request an action.
+"""The episode that a server serves: each request over FHIR is an action.
 
 ``GET`` and ``POST`` below ``/fhir`` are actions, word for word as a chat agent writes them. ``POST /finish`` with a
-JSON list is the last one. All the rest is refused and counts as nothing. Nothing that is answered tells the verdict.
+JSON list is the last one. Tools by MCP do the same (``_mcp``), where the package ``mcp`` is installed. All the rest is
+refused and counts as nothing. Nothing that is answered tells the verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from pathlib import Path
+import json
+from collections.abc import Hashable, Mapping
+from threading import Lock
+from typing import Any
 
 from mab_gym.actions import Finish, Get, Post, read_answer, render
-from mab_gym.episode import Observation
+from mab_gym.episode import Observation, Step
+from mab_gym.errors import MabGymError, as_infrastructure
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.integrations.harbor._evidence import Evidence, Start
 from mab_gym.runs._driver import unwrapped
-from mab_gym.serve import Application, Gate, listen, run
 from mab_gym.serve._places import SessionPlace
 
-PORT = 8080
-"""The port, since the texts of all tasks name the record system at ``http://localhost:8080/fhir``."""
-READY = "ready"
 _PLAIN = {"content-type": "text/plain;charset=UTF-8"}
 
 
 class EpisodePlace:
-    """The one place where all requests are answered, one at a time.
+    """The one place where all requests are answered, one at a time; its methods may be called from any thread.
 
     Args:
         start: The episode.
@@ -33,6 +33,8 @@ class EpisodePlace:
 
     Attributes:
         driver: Plays it.
+        opening: The message that opens it for a chat agent.
+        base_url: The FHIR base in its texts.
     """
 
     queue = 64
@@ -40,7 +42,14 @@ class EpisodePlace:
     def __init__(self, start: Start, evidence: Evidence) -> None:
         self.driver = start.begin()
         self._evidence = evidence
-        self._base_url = unwrapped(self.driver.env).scenario.backend.base_url
+        self._lock = Lock()
+        self.opening: str = self.driver.observation["text"]
+        self.base_url = unwrapped(self.driver.env).scenario.backend.base_url
+
+    @property
+    def name(self) -> str:
+        """The environment's id."""
+        return unwrapped(self.driver.env).scenario.environment.id
 
     def turn(self, *, reading: bool) -> Hashable | None:
         """Returns the place itself: an episode's actions take turns."""
@@ -52,7 +61,7 @@ class EpisodePlace:
         Raises:
             FhirError: It is neither, or the episode is over.
         """
-        url = f"{self._base_url}/{request.target}" if request.target else self._base_url
+        url = f"{self.base_url}/{request.target}" if request.target else self.base_url
         match request.method:
             case "GET":
                 shown = self._act(render(Get(url)))
@@ -81,14 +90,37 @@ class EpisodePlace:
         """
         raise FhirError(403, Issue("An episode cannot begin again", "forbidden"))
 
+    def take(self, action: str) -> Step | None:
+        """Keeps and takes an action; does nothing and returns None if the episode is over."""
+        with self._lock:
+            if self.driver.over:
+                return None
+            self._evidence.action(action)
+            step = self.driver.act(action)
+            fault = step.info.get("infrastructure_error")
+            if fault is not None:
+                self._evidence.fault(str(fault))
+            return step
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns the record system's CapabilityStatement; this is no action.
+
+        Raises:
+            InfrastructureError: The record system failed.
+        """
+        with self._lock:
+            try:
+                read = unwrapped(self.driver.env).scenario.backend.open().handle(Request("GET", "metadata"))
+                found: dict[str, Any] = json.loads(read.body)
+            except (MabGymError, ValueError) as error:
+                raise as_infrastructure(error) from None
+            return found
+
     def _act(self, action: str) -> Observation:
-        if self.driver.over:
+        step = self.take(action)
+        if step is None:
             raise FhirError(410, Issue("The task is over; nothing was done", "expired"))
-        self._evidence.action(action)
-        step = self.driver.act(action)
-        fault = step.info.get("infrastructure_error")
-        if fault is not None:
-            self._evidence.fault(str(fault))
+        if "infrastructure_error" in step.info:
             raise FhirError(500, Issue("The record system failed; the task is over", "exception"))
         return step.observation
 
@@ -109,45 +141,3 @@ class EpisodeWorld:
 
     def end(self, headers: Mapping[str, str]) -> None:
         """Does nothing: an episode ends by its last action."""
-
-
-def serve_episode(
-    start: Start,
-    kept: Path,
-    host: str = "127.0.0.1",
-    port: int = PORT,
-    ready: Callable[[str, Callable[[], None]], None] = lambda url, stop: None,
-) -> None:
-    """Serves one episode until SIGINT or SIGTERM.
-
-    Args:
-        start: The episode.
-        kept: The file that keeps its actions. Beside it a file named ``ready`` is made when requests are answered.
-        host: The address to listen at.
-        port: The port; 0 takes any that is free.
-        ready: Called once requests are answered, with the FHIR base and a function that stops the server.
-
-    Raises:
-        UsageError: There is no such case, the file is there already, or the port is in use.
-        NotInstalledError: uvicorn is missing.
-    """
-    listening = listen(host, port)
-    url = f"http://{host}:{listening.getsockname()[1]}"
-    with listening:
-        application = application_of(EpisodePlace(start, Evidence(kept, start)), url)
-
-        def told(stop: Callable[[], None]) -> None:
-            kept.with_name(READY).touch()
-            ready(f"{url}/fhir", stop)
-
-        run(application, listening, told)
-
-
-def application_of(place: EpisodePlace, url: str) -> Application:
-    """Returns the ASGI application of an episode.
-
-    Args:
-        place: The episode.
-        url: The address at which it is served, without a path.
-    """
-    return Application(EpisodeWorld(place), Gate(f"{url}/fhir"), further={("POST", "/finish"): place.finish})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mab_gym.actions import Finish, Get, Post, parse_action
-from mab_gym.integrations.harbor._episode import PORT
+from mab_gym.integrations.harbor._server import PORT
 
 SERVER = f"http://localhost:{PORT}"
 KEPT = "/episode/actions.jsonl"
@@ -26,6 +26,8 @@ curl -sS -X POST -H 'Content-Type: application/fhir+json' --data '{{"resourceTyp
 
 curl -sS -X POST --data '[item, ...]' {server}/finish
     ends the task with your answer, a JSON list. Text goes in double quotes. Without this the task has failed.
+
+Where you have tools named search, read, create and finish, they do the same: each call is one of these requests.
 
 You have {max_steps} requests, the last one to /finish included; after them the task is over. Write nothing to the \
 record that the task does not ask for. Nothing that you leave on this machine counts.
@@ -64,6 +66,11 @@ user = "agent"
 timeout_sec = 120.0
 user = "record"
 environment_mode = "separate"
+
+[[environment.mcp_servers]]
+name = "record"
+transport = "streamable-http"
+url = "{server}/mcp"
 
 [environment.healthcheck]
 command = "curl -sS {server}/"
@@ -122,7 +129,7 @@ FROM ${BASE} AS record
 ENV MAB_GYM_CACHE=/opt/archives PATH=/opt/mab_gym/bin:$PATH
 COPY *.whl /opt/
 RUN python3 -m venv /opt/mab_gym && for wheel in /opt/*.whl; do \\
-    /opt/mab_gym/bin/pip install --no-cache-dir --disable-pip-version-check "$wheel[serve]"; done && rm /opt/*.whl
+    /opt/mab_gym/bin/pip install --no-cache-dir --disable-pip-version-check "$wheel[serve,mcp]"; done && rm /opt/*.whl
 COPY --chmod=644 *.mab /opt/archives/
 RUN useradd --system record && mkdir /episode && chown record /episode
 """

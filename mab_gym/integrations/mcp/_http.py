@@ -75,7 +75,7 @@ class HttpSessions:
     def __init__(self, server: Server[Any], episodes: Episodes, host: str, most: int, idle_seconds: float) -> None:
         server.middleware.append(self._check)
         self._manager = StreamableHTTPSessionManager(
-            server, json_response=True, stateless=True, security_settings=_security(host)
+            server, json_response=True, stateless=True, security_settings=security(host)
         )
         self._episodes, self._most, self._idle = episodes, most, idle_seconds
         self._live: dict[str, HttpSession] = {}
@@ -198,7 +198,7 @@ def _scope(context: ServerRequestContext[Any, Any]) -> dict[str, Any]:
     return scope
 
 
-def _security(host: str) -> TransportSecuritySettings:
+def security(host: str) -> TransportSecuritySettings:
     """Returns the names by which clients may ask: at a loopback address its names alone, else any."""
     if host not in ("127.0.0.1", "localhost", "::1"):
         return TransportSecuritySettings(enable_dns_rebinding_protection=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
@@ -35,7 +35,7 @@ _INSTRUCTIONS = (
 async def serve_stdio(episodes: Episodes) -> None:
     """Serves one session over standard input and output, until the client closes them."""
     episode = SessionEpisode(episodes, {})
-    server = new_server(episodes, lambda context: episode)
+    server = new_server(episodes.name, lambda context: episode)
     stdin, stdout = await standard_pipes()
     async with stdio_server(stdin, stdout) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
@@ -52,11 +52,24 @@ def _told() -> Iterator[None]:
         raise MCPError(code=code, message=_sendable(str(error))) from None
 
 
-def new_server(episodes: Episodes, episode_of: Callable[[Context], SessionEpisode]) -> Server[Any]:
+class Playable(Protocol):
+    """The episode of a session, as the server plays it; see `SessionEpisode`."""
+
+    async def task(self) -> str:
+        """Returns the task, with the words that say what the tools stand for."""
+
+    async def metadata(self) -> dict[str, Any]:
+        """Returns the record system's CapabilityStatement."""
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Answer:
+        """Takes the step that a tool call stands for."""
+
+
+def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[Any]:
     """Returns a server, without a transport.
 
     Args:
-        episodes: The episodes.
+        title: The title that clients show: the environment's id.
         episode_of: Returns the episode of a request's session.
     """
     tools = [
@@ -125,7 +138,7 @@ def new_server(episodes: Episodes, episode_of: Callable[[Context], SessionEpisod
     return Server(
         "mab-gym",
         version=__version__,
-        title=episodes.name,
+        title=title,
         instructions=_INSTRUCTIONS,
         get_tool_input_schema=lambda name: None,  # no argument comes by a header
         on_list_tools=list_tools,
