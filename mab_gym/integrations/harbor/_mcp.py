@@ -7,7 +7,7 @@ are already answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -80,8 +80,13 @@ class WithMcp:
         """Answers one request."""
         if scope["type"] == "lifespan":
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._open)
-                await self._application(scope, receive, send)
+
+                async def told(message: MutableMapping[str, Any]) -> None:
+                    await send(message)
+                    if message["type"] == "lifespan.startup.complete":
+                        tasks.start_soon(self._open)
+
+                await self._application(scope, receive, told)
                 tasks.cancel_scope.cancel()
         elif scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
             await self._opened.wait()
