@@ -51,9 +51,9 @@ def test_tools_and_http_play_one_episode(server: str, kept: Path, tmp_path: Path
         async with Client(f"{server}/mcp") as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == ["search", "read", "create", "finish"]
             (task,) = (await client.read_resource("mab-gym://task")).contents
-            assert "Task: What is the most recent magnesium level" in task.text  # type: ignore[union-attr]
+            assert "Task: What is the most recent magnesium level" in task.text
             (metadata,) = (await client.read_resource("mab-gym://metadata")).contents
-            assert json.loads(metadata.text)["resourceType"] == "CapabilityStatement"  # type: ignore[union-attr]
+            assert json.loads(metadata.text)["resourceType"] == "CapabilityStatement"
             broken = await client.call_tool("search", {"kind": "Observation"})
             assert broken.is_error
             assert told(broken).startswith("Nothing was done: ")
