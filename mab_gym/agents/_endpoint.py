@@ -69,6 +69,15 @@ _NOTHING_WILL_HELP = {
     405: "does not take such requests",
 }
 _SHORTEST_SECRET = 8
+_NEVER_SENT = (
+    "OpenAI-Organization",
+    "OpenAI-Project",
+    *(
+        f"X-Stainless-{name}"
+        for name in ("Arch", "Async", "Lang", "OS", "Package-Version", "Runtime", "Runtime-Version")
+    ),
+)
+"""Headers by which the SDK would tell an endpoint of this machine, or of variables that are meant for OpenAI."""
 _T = TypeVar("_T")
 
 
@@ -143,13 +152,13 @@ class ChatEndpoint:
         self._client = openai.AsyncOpenAI(
             base_url=_checked(self.base_url),
             api_key=self.key or "none",
-            organization="",
-            project="",
             max_retries=0,
             timeout=self.timeout,
             http_client=openai.DefaultAioHttpClient(timeout=None, follow_redirects=False),
         )
-        self._options = {} if self.key else {"headers": {"Authorization": openai.Omit()}}
+        self._options = {
+            "headers": dict.fromkeys(_NEVER_SENT if self.key else (*_NEVER_SENT, "Authorization"), openai.Omit())
+        }
         # Closed when the endpoint is no longer referenced, at the latest when the process ends.
         self._closing = weakref.finalize(self, _close, self._client, os.getpid())
 

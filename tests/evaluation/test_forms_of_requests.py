@@ -230,11 +230,17 @@ def test_a_wrong_setting_is_told_as_one() -> None:
     assert len(requests) == 1
 
 
-def test_a_key_stays_out_of_records_and_descriptions() -> None:
+def test_a_key_goes_to_its_endpoint_alone_and_nothing_else_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "for somebody else")
 
     def handles(handler: Handler, body: Mapping[str, Any]) -> None:
         seen.append(handler.headers["authorization"])
+        sent = str(handler.headers).lower()
+        assert "somebody else" not in sent
+        assert "linux" not in sent
+        assert "cpython" not in sent
         handler.send(200, whole({"role": "assistant", "content": "FINISH([1])"}))
 
     with server(handles) as (base_url, _):
