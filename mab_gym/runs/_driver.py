@@ -48,6 +48,9 @@ class Driver:
         env: An environment of this package, with or without wrappers; nobody else may use it during an episode.
         reading: The rule by which `hear` and `call` read, ``strict`` or ``lenient``; None for the usual one.
 
+    Raises:
+        UsageError: There is no such rule, or the official protocol is to be read by another rule than its own.
+
     Attributes:
         env: The environment.
         reading: As given.
@@ -65,7 +68,7 @@ class Driver:
 
     def __init__(self, env: gymnasium.Env[Any, str], reading: str | None = None) -> None:
         self.env = env
-        self.reading = reading
+        self.reading = None if reading is None else rule_for(reading, is_official(env))
         self.seed = 0
         self._clear({}, {})
 
@@ -120,11 +123,7 @@ class Driver:
 
     @property
     def rule(self) -> str:
-        """The rule by which messages are read: `reading`, or if it is None the usual one of the environment.
-
-        Raises:
-            UsageError: The official protocol is to be read by another rule than its own.
-        """
+        """The rule by which messages are read: `reading`, or if it is None the usual one of the environment."""
         return rule_for(self.reading, is_official(self.env))
 
     def hear(self, message: str | Mapping[str, Any], finish_reason: str | None = None) -> Step:

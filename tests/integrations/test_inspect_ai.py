@@ -267,11 +267,21 @@ def test_tool_calls_pass_inspects_approvers(
         ToolCall(id="c", function="finish", arguments={}, parse_error="Error parsing: {"),
     ],
 )
-def test_a_tool_call_that_cannot_be_read_is_no_action(call: ToolCall, evaluate: Callable[..., EvalLog]) -> None:
-    log = evaluate(medagentbench(form="tools"), lambda messages: says("", call), sample_id="patient_age/04")
-    (sample,) = samples(log)
-    assert score(sample).metadata["verdict"]["reasons"][0]["code"] == "invalid_action"
-    assert score(sample).metadata["steps"] == 1
+def test_a_tool_call_that_cannot_be_read_is_told_and_ends_the_episode_by_the_strict_rule(
+    call: ToolCall, evaluate: Callable[..., EvalLog]
+) -> None:
+    def outcome(reading: str | None) -> tuple[Any, ...]:
+        task = medagentbench(form="tools", reading=reading, max_steps=2)
+        (sample,) = samples(evaluate(task, lambda messages: says("", call), sample_id="patient_age/04"))
+        told = [message for message in sample.messages if message.role == "tool"]
+        assert all(message.tool_call_id == "c" for message in told)
+        outcome = score(sample).metadata
+        return outcome["verdict"]["reasons"][0]["code"], outcome["steps"], told[0].text
+
+    assert outcome("strict")[:2] == ("invalid_action", 1)
+    code, steps, text = outcome(None)
+    assert (code, steps) == ("step_limit", 2)
+    assert text.startswith("Not sent: ")
 
 
 def test_max_steps_is_the_environments(golds: Mapping[str, EpisodeRecord], evaluate: Callable[..., EvalLog]) -> None:
@@ -353,6 +363,7 @@ def test_a_failing_record_system_is_an_error_of_the_sample_and_no_failure(
         ({"difficulty": "impossible"}, "difficulty"),
         ({"variant": "backwards"}, "perturbed"),
         ({"form": "song"}, "text or tools"),
+        ({"reading": "aloud"}, "strict or lenient"),
         ({"max_steps": 0}, "max_steps"),
         ({"seed": "seven"}, "whole number"),
         ({"seed": -1}, "whole number"),

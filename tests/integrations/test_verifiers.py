@@ -218,10 +218,16 @@ def test_a_failing_record_system_is_an_error_and_no_failure_after_two_more_tries
     "arguments",
     [("delete", "{}"), ("get", "{}"), ("get", '{"url": 3}'), ("finish", "{")],
 )
-def test_a_tool_call_that_cannot_be_read_is_no_action(arguments: tuple[str, str], evaluate: Evaluate) -> None:
-    played = load_environment(form="tools")
-    (trace,) = evaluate(played, lambda messages: calls_tools(arguments), chosen(played, ["patient_age/04"]))
-    assert (trace.ok, verdict(trace)["reasons"][0]["code"]) == (True, "invalid_action")
+def test_a_tool_call_that_cannot_be_read_is_told_and_ends_the_episode_by_the_strict_rule(
+    arguments: tuple[str, str], evaluate: Evaluate
+) -> None:
+    def outcome(reading: str | None) -> tuple[Any, ...]:
+        played = load_environment(form="tools", reading=reading, max_steps=2)
+        (trace,) = evaluate(played, lambda messages: calls_tools(arguments), chosen(played, ["patient_age/04"]))
+        return trace.ok, verdict(trace)["reasons"][0]["code"], trace.metrics["steps"]
+
+    assert outcome("strict") == (True, "invalid_action", 1)
+    assert outcome(None) == (True, "step_limit", 2)
 
 
 def test_several_tool_calls_in_one_message_are_taken_one_by_one_until_the_end(evaluate: Evaluate) -> None:
@@ -242,6 +248,7 @@ def test_several_tool_calls_in_one_message_are_taken_one_by_one_until_the_end(ev
         ({"difficulty": "impossible"}, "difficulty"),
         ({"variant": "backwards"}, "perturbed"),
         ({"form": "song"}, "text or tools"),
+        ({"reading": "aloud"}, "strict or lenient"),
         ({"max_steps": 0}, "max_steps"),
         ({"seed": -1}, "seed"),
         ({"colour": "red"}, "colour"),

@@ -22,6 +22,7 @@ from inspect_ai.util import LimitExceededError
 from mab_gym.actions import NoAction
 from mab_gym.agents import Reading, read_call
 from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, check_form
+from mab_gym.agents._reading import STRICT
 from mab_gym.envs._make import make
 from mab_gym.errors import AgentError, UsageError
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
@@ -85,7 +86,8 @@ async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
         )
     if form == TOOL_CALLS:
         state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
-    turn = _act_by_tools if form == TOOL_CALLS else _act_by_text
+    # By the official rule calls mean nothing where none were offered.
+    turn = _act_by_tools if form == TOOL_CALLS or session.session.rule != STRICT else _act_by_text
     # Each message is one step or several, except for tool calls that an approver of inspect rejects.
     for _ in range(session.session.max_steps):
         state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
@@ -147,9 +149,11 @@ def _reading(session: AsyncSession, call: ToolCall, arguments: dict[str, Any]) -
 
 
 def _message(output: ModelOutput) -> dict[str, Any]:
-    """Returns the message in the form of chat completions."""
+    """Returns the message in the form of chat completions; inspect marks a refusal in the parts of its content."""
     message: dict[str, Any] = output.message.model_dump(include={"content"})
-    return message
+    parts = output.message.content if isinstance(output.message.content, list) else []
+    refused = "\n".join(part.text for part in parts if part.type == "text" and part.refusal)
+    return message | ({"refusal": refused} if refused else {})
 
 
 def _reply(observation: Any) -> ChatMessageUser:

@@ -10,13 +10,14 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from rich.markup import escape
 
 from mab_gym import __version__
+from mab_gym.agents._chat_model import rule_for
 from mab_gym.envs._environment_file import sibling
 from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations._rows import Row, rows
 from mab_gym.integrations._sessions import make_to_read
 from mab_gym.integrations.inspect_ai._playing import play_episode
 from mab_gym.integrations.inspect_ai._scoring import solved, unsafe
-from mab_gym.runs._driver import unwrapped
+from mab_gym.runs._driver import is_official, unwrapped
 
 
 @task
@@ -27,6 +28,7 @@ def medagentbench(
     difficulty: str | None = None,
     variant: str | None = None,
     form: str = "text",
+    reading: str | None = None,
     max_steps: int | None = None,
     seed: int = 0,
 ) -> Task:
@@ -39,6 +41,7 @@ def medagentbench(
         difficulty: Only ``easy``, ``medium`` or ``hard`` cases.
         variant: One or more variants, joined by ``+``.
         form: ``text``, the official form, or ``tools``.
+        reading: The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one.
         max_steps: Actions after which an episode is truncated; None for the environment's own number.
         seed: The seed of the first case; each further one has the next number. It chooses drawn cases, too.
 
@@ -46,7 +49,7 @@ def medagentbench(
         UsageError: An argument names something that does not exist.
     """
     which = {"family": family, "difficulty": difficulty, "variant": variant, "seed": seed}
-    return _task(env, split, form, max_steps, **which)
+    return _task(env, split, form, reading, max_steps, **which)
 
 
 @task
@@ -56,6 +59,7 @@ def medagentbench_beyond(
     difficulty: str | None = None,
     variant: str | None = None,
     form: str = "text",
+    reading: str | None = None,
     max_steps: int | None = None,
     seed: int = 0,
 ) -> Task:
@@ -67,6 +71,7 @@ def medagentbench_beyond(
         difficulty: Only ``easy``, ``medium`` or ``hard`` cases.
         variant: One or more variants, joined by ``+``.
         form: ``text``, the official form, or ``tools``.
+        reading: The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one.
         max_steps: Actions after which an episode is truncated; None for the environment's own number.
         seed: The seed of the first case; each further one has the next number. It chooses drawn cases, too.
 
@@ -74,7 +79,7 @@ def medagentbench_beyond(
         UsageError: An argument names something that does not exist.
     """
     which = {"family": family, "difficulty": difficulty, "variant": variant, "seed": seed}
-    return _task("MedAgentBench-Beyond-v0", split, form, max_steps, **which)
+    return _task("MedAgentBench-Beyond-v0", split, form, reading, max_steps, **which)
 
 
 class ParameterError(UsageError, PrerequisiteError):
@@ -85,11 +90,12 @@ class ParameterError(UsageError, PrerequisiteError):
         self.message = escape(str(error))
 
 
-def _task(env: str, split: str | None, form: str, max_steps: int | None, **which: Any) -> Task:
+def _task(env: str, split: str | None, form: str, reading: str | None, max_steps: int | None, **which: Any) -> Task:
     try:
         name = sibling(env, split)
-        solver = play_episode(name, form, max_steps)
+        solver = play_episode(name, form, max_steps, reading)
         opened = make_to_read(name, max_steps=max_steps)
+        rule = rule_for(reading, is_official(opened))
         samples = [_sample(row) for row in rows(opened, **which)]
         environment = unwrapped(opened).scenario.environment
     except MabGymError as error:
@@ -102,6 +108,7 @@ def _task(env: str, split: str | None, form: str, max_steps: int | None, **which
         metadata={
             "env": environment.id,
             "protocol": environment.protocol,
+            "reading": rule,
             "max_steps": environment.max_steps,
             "archive": unwrapped(opened).scenario.backend.digest,
         },

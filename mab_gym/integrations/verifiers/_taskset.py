@@ -9,6 +9,7 @@ import gymnasium
 import verifiers.v1 as vf
 from pydantic import Field, model_validator
 
+from mab_gym.agents._chat_model import rule_for
 from mab_gym.agents._model import FORMS, SYSTEM
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._environment_file import sibling
@@ -16,6 +17,7 @@ from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, rows
 from mab_gym.integrations._sessions import make_to_read
+from mab_gym.runs._driver import is_official
 from mab_gym.runs._rollout import Assignment, draws_cases, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
@@ -55,7 +57,9 @@ class MedicalRecordConfig(vf.TasksetConfig):
 
     @model_validator(mode="after")
     def _names_what_exists(self) -> MedicalRecordConfig:
-        self.rows(self.opened())
+        env = self.opened()
+        rule_for(self.reading, is_official(env))
+        self.rows(env)
         return self
 
     @property
