@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mab_gym.actions import Finish, Get, Post, parse_action, render
 
@@ -26,19 +26,40 @@ class Found(NamedTuple):
 _LABEL = r"(?:(?:final|next|my|the)[ ])?(?:action|answer|command|request|call|step|output|response|reply)(?:[ ]?\d+)?"
 _LEAD = rf"(?:[ \t>*_`#•→\"'(-]|\d{{1,3}}[.)][ \t]|</?\w{{1,20}}>|{_LABEL}[*_`]{{0,3}}[ \t]?:)*+"
 _AT_LINE = re.compile(
-    rf"^(?P<lead>{_LEAD})(?:(?P<verb>GET|POST)[ \t]+(?=<?(?:https?://|/))|FINISH[ \t]*\()", re.MULTILINE | re.IGNORECASE
+    rf"^(?P<lead>{_LEAD})(?:(?P<verb>GET|POST)[*_`]{{0,3}}[ \t]+(?P<quote>[<`\"']?)(?=https?://|/)"
+    r"|FINISH[*_`]{0,3}[ \t]*\()",
+    re.MULTILINE | re.IGNORECASE,
 )
 """An action at the beginning of a line, behind the marks and labels that models like to write."""
 _IN_SENTENCE = re.compile(
-    r"(?P<lead>(?<![\w/])[`\"'*(]{0,3})(?:\b(?P<verb>GET|POST)[ \t]+(?=<?https?://)|\bFINISH\((?=\s*\[))",
+    r"(?P<lead>(?<![\w/])[`\"'*(]{0,3})"
+    r"(?:\b(?P<verb>GET|POST)[ \t]+(?P<quote>[<`\"']?)(?=https?://)|\bFINISH\((?=\s*\[))",
     re.IGNORECASE,
 )
 """An action in the middle of a sentence."""
 _BODY = re.compile(r"\s*(?:```[\w+/-]*[ \t]*\n\s*)?(?=[{\[])")
 """The way from a POST's address to its JSON, if nothing stands between."""
-_LATER_BODY = re.compile(r"^[ \t]*(?:```[\w+/-]*[ \t]*\n\s*)?(?=\{)", re.MULTILINE)
-"""The beginning of a POST's JSON, if words stand between."""
+_LATER_BODY = re.compile(
+    r"(?:^[ \t*_`]*(?:[A-Za-z][\w -]{0,30}:[*_` \t]{0,6})?(?:```[\w+/-]*[ \t]*\n\s*)?"
+    r"|\s(?:-d|--data[\w-]{0,10})[ =]['\"]?)(?=\{)",
+    re.MULTILINE,
+)
+"""The beginning of a POST's JSON, if words stand between, or headers, or options of curl."""
 _URL_END = re.compile(r"[\s`\"'<>]|\*\*")
+_VERSION = re.compile(r"[ \t]HTTP/\d(?:\.\d)?[ \t\r]*$")
+_CALL = re.compile(
+    r"(?<!\w)(?P<name>get|post|finish)(?::\d{1,4})?(?:<[|｜][^<>]{1,40}[|｜]>|\[ARGS\]|>|[ ]json)?"
+    r"\s*(?:```(?:json)?\s*)?(?=\{)"
+    r"|(?P<whole>\{\s*\"(?:name|type|function|arguments|parameters|tool_name|tool_call_id)\"\s*:)"
+    r"|(?:<function=|\binvoke name=\"|<tool_call>\s*)(?P<marked>get|post|finish)\b(?!>\s*\{)",
+    re.IGNORECASE,
+)
+"""A tool call written as text: its name before the JSON of its arguments, or in it, or marks round each argument."""
+_ARGUMENT = re.compile(
+    r"(?:<arg_key>\s*(?P<key>url|body|answer)\s*</arg_key>\s*<arg_value>"
+    r"|parameter(?:=| name=\")(?P<named>url|body|answer)\b[^<>]{0,40}>)"
+)
+_ARGUMENT_END = re.compile(r"</[^<>]{0,8}(?:parameter|arg_value)>")
 _JSON = json.JSONDecoder(strict=False)
 _MOST = 10
 """Actions in one text; further ones are not looked for, since only the first counts."""
@@ -88,13 +109,15 @@ def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, 
     body_at = re.search(r"\s[{\[]", line) if start["verb"].upper() == "POST" else None
     if body_at is not None:
         line = line[: body_at.start()]
-    if whole_line:
+    if whole_line or start["quote"]:
         marks = [mark for mark in ("`", "**", '"', "'", "<") if mark in start["lead"]]
-        ends = [place for place in map(line.lstrip("<").find, marks) if place >= 0]
+        if start["quote"]:
+            marks.append(start["quote"].replace("<", ">"))
+        ends = [place for place in map(line.find, marks) if place >= 0]
         closed = bool(ends)
-        url = line.lstrip("<")[: min(ends)] if ends else line.lstrip("<").rstrip("`*> \t\r")
+        url = line[: min(ends)] if ends else _VERSION.sub("", line.rstrip("`*> \t\r"))
     else:
-        url = _URL_END.split(line.lstrip("<"), maxsplit=1)[0].rstrip(".,;:!?)")
+        url = _URL_END.split(line, maxsplit=1)[0].rstrip(".,;:!?)")
         closed = True
     url = url.strip()
     if start["verb"].upper() == "GET":
@@ -146,13 +169,42 @@ def _finish(text: str, place: int) -> tuple[Found, int]:
 
 
 def _calls_in(text: str, read_call: Callable[[str, object], str | None]) -> Iterator[Found]:
-    for each in text.split("<tool_call>", _MOST)[1:]:
-        try:
-            call = json.loads(each.partition("</tool_call>")[0], strict=False)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(call, dict):
-            continue
-        action = read_call(str(call.get("name")), call.get("arguments"))
+    """Reads tool calls that are written as text; see `_CALL`."""
+    place = 0
+    for _ in range(_MOST):
+        start = _CALL.search(text, place)
+        if start is None:
+            return
+        place = start.end()
+        call: tuple[str, object]
+        if start["marked"] is not None:
+            call = start["marked"], _marked_arguments(text, place)
+        else:
+            try:
+                found, place = _JSON.raw_decode(text, place if start["whole"] is None else start.start())
+            except (ValueError, RecursionError):
+                continue
+            call = (start["name"], found) if start["whole"] is None else _named(found)
+        action = read_call(*call)
         if action is not None:
             yield Found(action, True)
+
+
+def _named(call: dict[str, Any]) -> tuple[str, object]:
+    """Returns the name and the arguments of a call that is one JSON object."""
+    inner = call.get("function")
+    call = inner if isinstance(inner, dict) else call
+    return str(call.get("name", call.get("tool_name"))), call.get("arguments", call.get("parameters"))
+
+
+def _marked_arguments(text: str, place: int) -> dict[str, str]:
+    """Returns the arguments of a call each of which stands between marks of its own."""
+    arguments: dict[str, str] = {}
+    for _ in range(2):  # no tool has more
+        start = _ARGUMENT.search(text, place)
+        end = None if start is None else _ARGUMENT_END.search(text, start.end())
+        if start is None or end is None:
+            break
+        arguments[start["key"] or start["named"]] = text[start.end() : end.start()].strip()
+        place = end.end()
+    return arguments

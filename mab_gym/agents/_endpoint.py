@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from mab_gym.agents._answers import Answer, chat_answer, responses_answer, responses_request
+from mab_gym.agents._pieces import ChatPieces, ResponsePieces
 from mab_gym.agents._refusals import (
     says_responses_only,
     says_stream_only,
@@ -294,34 +295,21 @@ class ChatEndpoint:
 
     async def _streamed(self, path: str, body: dict[str, Any], responses: bool) -> Any:
         from openai import AsyncStream  # noqa: PLC0415  (optional)
-        from openai.lib.streaming.chat import ChatCompletionStreamState  # noqa: PLC0415
-        from openai.types.chat import ChatCompletionChunk  # noqa: PLC0415
 
         told = {**body, "stream": True}
-        if responses:
-            last: Any = None
-            async for event in await self._client.post(
-                path,
-                cast_to=object,
-                body=_sendable(told),
-                options=self._options,
-                stream=True,
-                stream_cls=AsyncStream[Any],
-            ):
-                last = event.get("response", last) if isinstance(event, dict) else last
-            return last
-        told.setdefault("stream_options", {"include_usage": True})
-        state = ChatCompletionStreamState()
-        async for chunk in await self._client.post(
+        if not responses:
+            told.setdefault("stream_options", {"include_usage": True})
+        pieces = ResponsePieces() if responses else ChatPieces()
+        async for piece in await self._client.post(
             path,
-            cast_to=ChatCompletionChunk,
+            cast_to=object,
             body=_sendable(told),
             options=self._options,
             stream=True,
             stream_cls=AsyncStream[ChatCompletionChunk],
         ):
-            state.handle_chunk(chunk)
-        return state.current_completion_snapshot.to_dict(mode="json")
+            pieces.add(piece)
+        return pieces.whole()
 
     def _change_form(self, form: str, status: int, words: str) -> None:
         """Takes another form of requests if the endpoint asks for it.

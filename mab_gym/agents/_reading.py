@@ -115,9 +115,9 @@ def _is_whole(action: Action) -> bool:
     """Tells if a text that was read as one action holds nothing else."""
     match action:
         case Get(url):
-            return "://" in url and len(url.split()) == 1
+            return "://" in url and _is_word(url)
         case Post(url, body):
-            return len(url.split()) == 1 and _object(body, STRICT) is not None
+            return _is_word(url) and _object(body, STRICT) is not None
         case Finish(answer):
             try:
                 read_answer(answer)
@@ -125,6 +125,10 @@ def _is_whole(action: Action) -> bool:
                 return False
             return True
     return False
+
+
+def _is_word(url: str) -> bool:
+    return len(url.split()) == 1 and url[0] not in "`\"'<*"
 
 
 def _called(name: str, arguments: object) -> str | None:

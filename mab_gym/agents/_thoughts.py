@@ -22,11 +22,11 @@ _MARK = re.compile(
 )
 """A mark that opens thoughts or closes them, as reasoning models and their chat templates write them."""
 _CHANNEL = re.compile(
-    r"<\|channel\|>\s?(?P<name>\w{1,20})[^<]{0,40}?(?:to=functions\.(?P<tool>\w{1,60})[^<]{0,40})?"
+    r"(?:to=functions\.(?P<called>\w{1,60})\s?)?<\|channel\|>\s?(?P<name>\w{1,20})[^<]{0,40}?(?:to=functions\.(?P<tool>\w{1,60})[^<]{0,40})?"
     r"(?:<\|constrain\|>[^<]{0,40})?<\|message\|>"
 )
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>|<\|start\|>")
-_STRIPPED_CHANNELS = re.compile(r"\s*analysis(?P<thoughts>.*?)assistant\s?final(?P<said>.*)", re.DOTALL)
+_STRIPPED_CHANNELS = re.compile(r"\s*analysis(?P<thoughts>.*?)assistant\s?(?:final|commentary)(?P<said>.*)", re.DOTALL)
 """gpt-oss without its special tokens: the names of the channels stand in the text."""
 _HEADINGS = re.compile(
     r"\s*Here(?:'s| is) my thought process:(?P<thoughts>.*?)Here(?:'s| is) my response:(?P<said>.*)", re.DOTALL
@@ -116,8 +116,9 @@ def _by_channels(text: str) -> Words:
         limit = len(text) if following is None else following.start()
         end = _CHANNEL_END.search(text, channel.end(), limit)
         content = text[channel.end() : limit if end is None else end.start()]
-        if channel["tool"]:
-            said.append(as_call(channel["tool"], content))
+        tool = channel["tool"] or channel["called"]
+        if tool:
+            said.append(as_call(tool, content))
         elif channel["name"] in ("final", "commentary"):
             said.append(content)
         else:

@@ -105,6 +105,103 @@ def calls_tools(*calls: tuple[str, str]) -> Mapping[str, Any]:
     }
 
 
+def completion(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A chat completion with a message, which may say its ``finish_reason``."""
+    said = {name: value for name, value in message.items() if name != "finish_reason"}
+    reason = message.get("finish_reason") or ("tool_calls" if message.get("tool_calls") else "stop")
+    return {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "finish_reason": reason, "message": said}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+    }
+
+
+def chunks(answer: Mapping[str, Any]) -> Iterator[str]:
+    """A chat completion as a stream: texts and the arguments of calls in pieces, one after another."""
+    (choice,) = answer["choices"]
+    message = dict(choice["message"])
+    calls = message.pop("tool_calls", None) or []
+    deltas: list[Mapping[str, Any]] = [{"role": message.pop("role")}]
+    for name, value in message.items():
+        deltas += [{name: piece} for piece in _pieces(value)] if isinstance(value, str) else [{name: value}]
+    for place, call in enumerate(calls):
+        function = call.get("function") or {}
+        arguments = function.get("arguments")
+        deltas.append({"tool_calls": [{**call, "index": place, "function": {**function, "arguments": ""}}]})
+        deltas += [
+            {"tool_calls": [{"index": place, "function": {"arguments": piece}}]} for piece in _pieces(arguments or "")
+        ]
+    shared = {"id": answer["id"], "object": "chat.completion.chunk", "created": 0, "model": answer["model"]}
+    for delta in deltas:
+        yield _event({**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    yield _event({**shared, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})
+    if "usage" in answer:
+        yield _event({**shared, "choices": [], "usage": answer["usage"]})
+    yield "data: [DONE]\n\n"
+
+
+def _pieces(text: str) -> list[str]:
+    """A text in three pieces; an empty one is one piece."""
+    step = len(text) // 3 + 1
+    return [text[place : place + step] for place in range(0, len(text), step)] or [""]
+
+
+def _event(data: Mapping[str, Any]) -> str:
+    named = f"event: {data['type']}\n" if "type" in data else ""
+    return f"{named}data: {json.dumps(data)}\n\n"
+
+
+def response(message: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer of Responses with a message in the form of chat completions."""
+    items: list[dict[str, Any]] = []
+    thoughts = message.get("reasoning_content") or message.get("reasoning")
+    if thoughts:
+        summary = [{"type": "summary_text", "text": thoughts}]
+        items.append({"type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": "sealed"})
+    parts: list[dict[str, Any]] = []
+    if message.get("content"):
+        parts.append({"type": "output_text", "text": message["content"], "annotations": []})
+    if message.get("refusal"):
+        parts.append({"type": "refusal", "refusal": message["refusal"]})
+    if parts:
+        items.append({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": parts})
+    items += [
+        {"type": "function_call", "id": f"fc_{call['id']}", "call_id": call["id"], **call["function"]}
+        for call in message.get("tool_calls") or ()
+    ]
+    ended = {"length": "max_output_tokens"}.get(message.get("finish_reason", ""), message.get("finish_reason"))
+    cut = ended in ("max_output_tokens", "content_filter")
+    return {
+        "object": "response",
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": ended} if cut else None,
+        "output": items,
+        "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110},
+    }
+
+
+def response_events(answer: Mapping[str, Any]) -> Iterator[str]:
+    """An answer of Responses as a stream; its pieces are left out, as the last event holds all."""
+    begun = {**answer, "status": "in_progress", "output": []}
+    yield _event({"type": "response.created", "sequence_number": 0, "response": begun})
+    kind = "incomplete" if answer["status"] == "incomplete" else "completed"
+    yield _event({"type": f"response.{kind}", "sequence_number": 1, "response": answer})
+
+
+def chat_of(items: Messages) -> list[Mapping[str, Any]]:
+    """The items of a Responses request as a chat: those that the model wrote in one answer are one message."""
+    chat: list[Mapping[str, Any]] = []
+    for item in items:
+        if item.get("type") == "function_call_output":
+            chat.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
+        elif item.get("type") in ("reasoning", "function_call") or item.get("role") == "assistant":
+            if not chat or chat[-1]["role"] != "assistant":
+                chat.append({"role": "assistant"})
+        else:
+            chat.append(item)
+    return chat
+
+
 @dataclass
 class Endpoint:
     """A running endpoint.
@@ -164,20 +261,20 @@ def endpoint(
             if self.headers.get("authorization") != f"Bearer {key}":
                 # As a careless endpoint does, it says the key that it was given.
                 return self._send(401, json.dumps({"error": f"bad key {self.headers.get('authorization')}"}))
-            if self.path != "/v1/chat/completions":
+            if self.path not in ("/v1/chat/completions", "/v1/responses"):
                 return self._send(404, "there is nothing here")
-            fault = fails(number, body["messages"])
+            responses = self.path == "/v1/responses"
+            chat = chat_of(body["input"]) if responses else body["messages"]
+            fault = fails(number, chat)
             if fault is None:
                 over.wait(seconds)
-                answer: dict[str, Any] = {
-                    "id": f"answer-{number}",
-                    "object": "chat.completion",
-                    "created": 0,
-                    "model": body["model"],
-                    "choices": [{"index": 0, "finish_reason": "stop", "message": speaks(body["messages"])}],
-                }
-                if usage:
-                    answer["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+                made = response if responses else completion
+                answer = {"id": f"answer-{number}", "created": 0, "model": body["model"], **made(speaks(chat))}
+                if not usage:
+                    del answer["usage"]
+                if body.get("stream"):
+                    events = response_events(answer) if responses else chunks(answer)
+                    return self._send(200, "".join(events), {"Content-Type": "text/event-stream"})
                 return self._send(200, json.dumps(answer))
             if fault.kind == "hang":
                 over.wait(30)
