@@ -120,7 +120,8 @@ def speaker(scripts: Mapping[str, Sequence[Message]]) -> Callable[[Sequence[Mess
 
     def speak(messages: Sequence[Message]) -> Message:
         opening = next(str(message["content"]) for message in messages if message["role"] == "user")
-        return scripts[opening][sum(message["role"] == "assistant" for message in messages)]
+        said = sum(str(message["role"]) == "assistant" for message in messages)
+        return scripts[opening][said]
 
     return speak
 
@@ -289,7 +290,13 @@ PROSE = _texts(
     a_heading="### Action\n\n{}",
     answer_tags="<answer>{}</answer>",
     action_tags="<action>\n{}\n</action>",
-    boxed=lambda action: _finish(action, "\\boxed{FINISH({answer})}"),
+    boxed="\\boxed{{}}",
+    brackets="[{}]",
+    an_end_token="{}<|im_end|>",
+    an_end_tag="{}</s>",
+    a_role_token="<|assistant|>\n{}<|end|>",
+    words_of_another_script="我将查询病历：{}",
+    a_sign="🔍 {}",
     lower_case=lambda action: action.replace("GET ", "get ").replace("POST ", "post ").replace("FINISH(", "finish("),
     title_case=lambda action: action.replace("GET ", "Get ").replace("POST ", "Post ").replace("FINISH(", "Finish("),
     spaces_around="\n\n   {}   \n\n",
@@ -325,6 +332,7 @@ SHAPES = _texts(
         _post(action, "```bash\ncurl -X POST '{url}' -H 'Content-Type: application/json' -d '{body}'\n```"),
         "```bash\ncurl -X GET '{url}'\n```",
     ),
+    a_colon_after_the_verb=lambda action: _get(_post(action, "POST: {url}\n{body}"), "GET: {url}"),
     a_verb_in_bold=lambda action: _finish(
         _get(_post(action, "**POST** {url}\n{body}"), "**GET** {url}"), "**FINISH**({answer})"
     ),

@@ -26,7 +26,7 @@ class Found(NamedTuple):
 _LABEL = r"(?:(?:final|next|my|the)[ ])?(?:action|answer|command|request|call|step|output|response|reply)(?:[ ]?\d+)?"
 _LEAD = rf"(?:[ \t>*_`#•→\"'(-]|\d{{1,3}}[.)][ \t]|</?\w{{1,20}}>|{_LABEL}[*_`]{{0,3}}[ \t]?:)*+"
 _AT_LINE = re.compile(
-    rf"^(?P<lead>{_LEAD})(?:(?P<verb>GET|POST)[*_`]{{0,3}}[ \t]+(?P<quote>[<`\"']?)(?=https?://|/)"
+    rf"^(?P<lead>{_LEAD})(?:(?P<verb>GET|POST)[*_`]{{0,3}}:?[*_`]{{0,3}}[ \t]+(?P<quote>[<`\"']?)(?=https?://|/)"
     r"|FINISH[*_`]{0,3}[ \t]*\()",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -34,7 +34,7 @@ _AT_LINE = re.compile(
 _IN_SENTENCE = re.compile(
     r"(?P<lead>(?<![\w/])[`\"'*(]{0,3})"
     r"(?:\b(?P<verb>GET|POST)[ \t]+(?P<quote>[<`\"']?)(?=https?://)|\bFINISH\((?=\s*\[))",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a word of another script may stand right before it
 )
 """An action in the middle of a sentence."""
 _BODY = re.compile(r"\s*(?:```[\w+/-]*[ \t]*\n\s*)?(?=[{\[])")
@@ -46,7 +46,8 @@ _LATER_BODY = re.compile(
 )
 """The beginning of a POST's JSON, if words stand between, or headers, or options of curl."""
 _URL_END = re.compile(r"[\s`\"'<>]|\*\*")
-_VERSION = re.compile(r"[ \t]HTTP/\d(?:\.\d)?[ \t\r]*$")
+_TOKEN = re.compile(r"<[|/a-zA-Z]")
+_VERSION = re.compile(r"[ \t]HTTP/\d(?:\.\d)?$")
 _CALL = re.compile(
     r"(?<!\w)(?P<name>get|post|finish)(?::\d{1,4})?(?:<[|｜][^<>]{1,40}[|｜]>|\[ARGS\]|>|[ ]json)?"
     r"\s*(?:```(?:json)?\s*)?(?=\{)"
@@ -115,9 +116,9 @@ def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, 
             marks.append(start["quote"].replace("<", ">"))
         ends = [place for place in map(line.find, marks) if place >= 0]
         closed = bool(ends)
-        url = line[: min(ends)] if ends else _VERSION.sub("", line.rstrip("`*> \t\r"))
+        url = line[: min(ends)] if ends else _bare(line)
     else:
-        url = _URL_END.split(line, maxsplit=1)[0].rstrip(".,;:!?)")
+        url = _URL_END.split(line, maxsplit=1)[0].rstrip(".,;:!?)]}")
         closed = True
     url = url.strip()
     if start["verb"].upper() == "GET":
@@ -127,6 +128,12 @@ def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, 
         after += 1
     body, complete, end = _body(text, after)
     return Found(render(Post(url, body)), complete), end
+
+
+def _bare(line: str) -> str:
+    """Returns an address that fills its line, without marks, a version, and tokens such as ``<|im_end|>`` behind it."""
+    token = _TOKEN.search(line)
+    return _VERSION.sub("", line[: None if token is None else token.start()].rstrip("`*> \t\r"))
 
 
 def _body(text: str, after: int) -> tuple[str, bool, int]:

@@ -128,7 +128,7 @@ def _is_whole(action: Action) -> bool:
 
 
 def _is_word(url: str) -> bool:
-    return len(url.split()) == 1 and url[0] not in "`\"'<*"
+    return len(url.split()) == 1 and "<" not in url and url[0] not in "`\"'*"
 
 
 def _called(name: str, arguments: object) -> str | None:

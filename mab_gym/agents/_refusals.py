@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|context_window_exceeded|prompt_too_long|input_too_long"
@@ -22,7 +23,7 @@ _TOO_LONG = re.compile(
     r"(?:exceed|longer than|greater than|larger than|limit is)|sum of prompt length.{0,80}exceed"
     r"|(?:prompt|decoder prompt) [^.]{0,60}longer than|(?:prompt|inputs?|messages) exceeds?\b"
     r"|range of input length"
-    r"|(?:number of tokens|tokens) in the (?:prompt|request|input|messages)[^.]{0,60}(?:exceed|cannot|more than)"
+    r"|(?:number of tokens|tokens) in (?:the )?(?:prompt|request|input|messages)[^.]{0,60}(?:exceed|cannot|more than)"
     r"|maximum (?:prompt|input|sequence) (?:length|tokens)|(?:larger|longer|greater) than (?:the )?max(?:imum)?[ _]"
     r"|exceed\w* (?:the )?(?:model(?:'s)? )?(?:token|input|prompt) limit|exceed\w* model token limit"
     r"|reduce (?:the )?(?:length|size|number of tokens) (?:of|in) (?:the |your )?(?:input|prompt|message|request|chat)"
@@ -37,12 +38,14 @@ _TOO_MUCH_WANTED = re.compile(
     rf"{_OUTPUT}[\"'`]?(?: or [\"'`]?{_OUTPUT}[\"'`]?)?:?(?: \w+)? (?:is|are) too (?:large|big|high)"
     rf"|(?<!and ){_OUTPUT}[\"'`]?[^.+]{{0,40}}"
     rf"\b(?:must be|should be|exceeds|cannot exceed|larger than|greater than the max)"
-    rf"|{_OUTPUT}[\"'`]?: \d+ >|range of {_OUTPUT}|supports at most \d[\d,]* (?:completion|output) tokens",
+    rf"|{_OUTPUT}[\"'`]?: \d+ >|range of {_OUTPUT}|supports at most \d[\d,]{0, 15} (?:completion|output) tokens",
     re.IGNORECASE,
 )
 """More tokens are wanted for the answer than the model can write: a wrong setting, and no chat that is too long."""
-_WINDOW = re.compile(r"(?:context (?:length|size|window|limit)\D{0,20}|window of )(\d[\d,]*)", re.IGNORECASE)
-_WANTED = re.compile(r"(\d[\d,]*) (?:tokens )?(?:output tokens|(?:in|for) the (?:completion|output))", re.IGNORECASE)
+_WINDOW = re.compile(r"(?:context (?:length|size|window|limit)\D{0,20}|window of )(\d[\d,]{0,15})", re.IGNORECASE)
+_WANTED = re.compile(
+    r"(?<![\d,])(\d[\d,]{0,15}) (?:tokens )?(?:output tokens|(?:in|for) the (?:completion|output))", re.IGNORECASE
+)
 _WRONG_SETTING = re.compile(
     r"(?:unsupported|unknown|unrecognized|unexpected|invalid|extra)[ _](?:request )?"
     r"(?:parameter|argument|field|key|value|keyword|input|property)s?"
@@ -94,12 +97,10 @@ def says_responses_only(text: str) -> bool:
 
 
 def words_in(body: str) -> str:
-    """Returns the words of an error's body: its message, type and code if it is JSON, else the body."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return body
-    return json.dumps(data, ensure_ascii=False)[:20_000]
+    """Returns the beginning of an error's body, in which no character is written as an escape."""
+    with suppress(ValueError, RecursionError):
+        body = json.dumps(json.loads(body), ensure_ascii=False)
+    return body[:20_000]
 
 
 def _number(text: str) -> int:
