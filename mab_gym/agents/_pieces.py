@@ -42,8 +42,10 @@ class ChatPieces:
         if self._reason is None:
             raise ValueError("the stream ended before the answer did")
         message = {"role": "assistant", **_joined(self._message)}
-        for call in message.get("tool_calls") or ():
-            call.pop("index", None)  # it belongs to the stream, and endpoints refuse it in a request
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else []:
+            if isinstance(call, dict):
+                call.pop("index", None)  # it belongs to the stream, and endpoints refuse it in a request
         return {**self._about, "choices": [{"index": 0, "finish_reason": self._reason, "message": message}]}
 
 

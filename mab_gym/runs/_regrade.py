@@ -143,8 +143,12 @@ def replay(driver: Driver, record: EpisodeRecord, options: Mapping[str, str | No
         drawn: True if the seed chooses the case.
     """
     driver.begin(record.seed, {**options, "case": None if drawn else record.case})
-    for action in record.actions:
-        driver.act(no_action_from(action) or action)
+    for place, action in enumerate(record.actions, 1):
+        slip = no_action_from(action)
+        # A text that ended its episode is no slip that was told, even if its agent wrote it in this form.
+        if slip is not None and not slip.ends and record.terminated and place == len(record.actions):
+            slip = None
+        driver.act(slip or action)
         if driver.over:
             break
     if not driver.over:
