@@ -20,6 +20,7 @@ from mab_gym.runs._rollout import Assignment, play_until_judged
 
 CASES = ("latest_magnesium/01", "replace_magnesium/01")
 """A query (search, answer) and an action (search, order, answer)."""
+FAMILIES = tuple(case.partition("/")[0] for case in CASES)
 BASE = "http://localhost:8080/fhir"
 Message = Mapping[str, Any]
 """An assistant message in the form of chat completions, perhaps with its ``finish_reason``."""
@@ -113,6 +114,38 @@ def golds() -> dict[str, EpisodeRecord]:
     """Returns the gold solutions of `CASES`."""
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     return {case: play_until_judged(env, Oracle(), Assignment(0, case)) for case in CASES}
+
+
+Dealt = Mapping[str, tuple[Kind, EpisodeRecord]]
+"""By case, the kind that plays it, and the gold solution."""
+
+
+def dealt(kinds: Sequence[Kind], families: Sequence[str] = FAMILIES) -> list[Dealt]:
+    """Deals kinds to the cases of each family, one a case, so that many of them are played at once."""
+    env = gymnasium.make("mab_gym/MedAgentBench-v0")
+    hands: list[Dealt] = []
+    for family in families:
+        solved = [play_until_judged(env, Oracle(), Assignment(0, f"{family}/{number:02d}")) for number in range(1, 31)]
+        for begin in range(0, len(kinds), len(solved)):
+            some = kinds[begin : begin + len(solved)]
+            hands.append({gold.case: (kind, gold) for kind, gold in zip(some, solved, strict=False)})
+    return hands
+
+
+def dealer(hand: Dealt) -> Callable[[Sequence[Message]], Message]:
+    """Returns a model that plays each case in the way of its kind."""
+    return speaker({gold.messages[0]["content"]: kind.script(gold.actions) for kind, gold in hand.values()})
+
+
+def check(hand: Dealt, found: Mapping[str, Wanted]) -> None:
+    """Checks that every case ended as it should."""
+    wrong = {
+        kind.name: (case, found.get(case), kind.wanted(gold.actions))
+        for case, (kind, gold) in hand.items()
+        if found.get(case) != kind.wanted(gold.actions)
+    }
+    assert not wrong, wrong
+    assert len(found) == len(hand)
 
 
 def speaker(scripts: Mapping[str, Sequence[Message]]) -> Callable[[Sequence[Message]], Message]:
@@ -452,3 +485,15 @@ TEXTS: Sequence[Kind] = (*THOUGHTS, *PROSE, *SHAPES, *WRITTEN_CALLS, *ENDS)
 """The kinds that are texts: every door takes them."""
 KINDS: Sequence[Kind] = (*TEXTS, *FIELDS, *FIELD_ENDS, *CALLS)
 """All kinds."""
+
+
+def kinds_for(form: str, broken_text: bool = True) -> list[Kind]:
+    """Returns the kinds for a form.
+
+    Args:
+        form: ``text`` or ``tools``.
+        broken_text: False to leave out texts that are no Unicode, where a framework cannot carry them.
+    """
+    return [
+        kind for kind in KINDS if kind.tools == (form == "tools") and (broken_text or kind.name != "lone surrogates")
+    ]

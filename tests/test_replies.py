@@ -8,16 +8,12 @@ import pytest
 
 import mab_gym
 from mab_gym.agents import ChatFunction
-from mab_gym.agents._reference import Oracle
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.runs import Driver
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests import replies
 from tests.evaluation.scripted import KEY, endpoint
-from tests.replies import CASES, KINDS, Kind
-
-FAMILIES = [case.partition("/")[0] for case in CASES]
+from tests.replies import CASES, FAMILIES, KINDS, Kind
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +25,7 @@ def test_there_are_enough_of_them() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS) > 100
 
 
-def check(record: EpisodeRecord, kind: Kind, gold: EpisodeRecord) -> None:
+def _check(record: EpisodeRecord, kind: Kind, gold: EpisodeRecord) -> None:
     assert replies.of(record) == kind.wanted(gold.actions)
     if record.verdict["success"]:
         assert replies.meant(record.actions[-len(gold.actions) :]) == replies.meant(gold.actions)
@@ -47,7 +43,7 @@ def test_a_driver_hears_them(case: str, kind: Kind, golds: Mapping[str, EpisodeR
         if not called:
             driver.hear(message, message.get("finish_reason"))
     assert driver.over
-    check(driver.record("x"), kind, golds[case])
+    _check(driver.record("x"), kind, golds[case])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -58,28 +54,17 @@ def test_a_function_plays_them(
     for case, gold in golds.items():
         speak = replies.speaker({gold.messages[0]["content"]: kind.script(gold.actions)})
         record = mab_gym.play(env, ChatFunction(speak, form=form), case=case)
-        check(record, kind, gold)
+        _check(record, kind, gold)
 
 
-@pytest.mark.parametrize("tools", [False, True])
+@pytest.mark.parametrize("form", ["text", "tools"])
 @pytest.mark.parametrize("api", ["chat", "stream", "responses", "responses-stream"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_at_an_endpoint_plays_them(
-    family: str, api: str, tools: bool, env: MedicalRecordEnv, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_at_an_endpoint_plays_them(family: str, api: str, tools: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    golds = [play_until_judged(env, Oracle(), Assignment(0, f"{family}/{number:02d}")) for number in range(1, 31)]
-    kinds = [kind for kind in KINDS if kind.tools == tools]
-    for begin in range(0, len(kinds), len(golds)):
-        some = kinds[begin : begin + len(golds)]
-        played = dict(zip((gold.case for gold in golds), zip(some, golds, strict=False), strict=False))
-        scripts = {gold.messages[0]["content"]: kind.script(gold.actions) for kind, gold in played.values()}
-        with endpoint(replies.speaker(scripts)) as there:
-            form = "tools" if tools else "text"
+    for hand in replies.dealt(replies.kinds_for(form), [family]):
+        with endpoint(replies.dealer(hand)) as there:
             model = mab_gym.ChatModel("scripted", there.base_url, api=api, form=form, attempts=1)
-            found = mab_gym.evaluate("MedAgentBench-v0", model, family=family, limit=len(some))
-        assert len(found.records) == len(some)
-        for record in found.records:
-            kind, gold = played[record.case]
-            assert (kind.name, record.agent_error) == (kind.name, None)
-            assert (kind.name, replies.of(record)) == (kind.name, kind.wanted(gold.actions))
+            found = mab_gym.evaluate("MedAgentBench-v0", model, family=family, limit=len(hand))
+        assert not [record.agent_error for record in found.records if record.agent_error]
+        replies.check(hand, {record.case: replies.of(record) for record in found.records})

@@ -85,6 +85,7 @@ class Session(Driver):
             self.result = {
                 "verdict": step.info["verdict"],
                 "reward": self.reward,
+                "cause": self.cause,
                 "steps": step.info["step"],
                 "terminated": step.terminated,
                 "truncated": step.truncated,

@@ -94,7 +94,14 @@ def test_the_items_of_responses_are_sent_back_as_they_came(api: str) -> None:
 
 
 def test_what_says_nothing_is_not_sent_back_where_endpoints_refuse_it() -> None:
-    message: dict[str, Any] = {"content": None, "function_call": None, "refusal": None, "tool_calls": [], "audio": None, "odd": None}
+    message: dict[str, Any] = {
+        "content": None,
+        "function_call": None,
+        "refusal": None,
+        "tool_calls": [],
+        "audio": None,
+        "odd": None,
+    }
     assert sent_back(message) == {"role": "assistant", "content": None, "odd": None}
 
 

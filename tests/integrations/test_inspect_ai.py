@@ -20,6 +20,8 @@ from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
+from tests import replies
+from tests.evaluation.scripted import KEY, endpoint
 from tests.integrations import scripts
 from tests.integrations.scripts import BASE, FORMS, SCRIPTS, Actions, judged, own_record, script_of, told_of
 
@@ -46,6 +48,7 @@ pytestmark = [
     # inspect_ai asks tenacity for its pauses by an old name, and leaves its streams to the garbage collector.
     pytest.mark.filterwarnings("ignore:The 'initial' parameter is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 Speaks = Callable[[list[ChatMessage]], ModelOutput]
 
@@ -373,6 +376,37 @@ def test_wrong_parameters_are_told_for_what_they_are(arguments: dict[str, Any], 
     with pytest.raises(UsageError, match=says_what) as raised:
         medagentbench(**arguments)
     assert isinstance(raised.value, PrerequisiteError), "inspect would print a traceback"
+
+
+# --- what models write ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_models_write_means_the_same_as_elsewhere(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for hand in replies.dealt(replies.kinds_for(form, broken_text=False)):  # inspect cannot write such a log
+        with endpoint(replies.dealer(hand)) as here:
+            model = get_model(
+                "openai/scripted", base_url=here.base_url, api_key=KEY, responses_api=False, memoize=False
+            )
+            (log,) = inspect_ai.eval(
+                medagentbench(form=form),
+                model=model,
+                display="none",
+                log_dir=str(tmp_path),
+                sample_id=list(hand),
+                fail_on_error=False,
+            )
+        outcomes = {str(sample.id): score(sample).metadata for sample in samples(log) if sample.scores}
+        replies.check(
+            hand,
+            {
+                case: replies.told_by(outcome["verdict"], outcome["cause"], outcome["steps"])
+                for case, outcome in outcomes.items()
+            },
+        )
 
 
 # --- how inspect finds them -------------------------------------------------------------------------------------------
