@@ -60,7 +60,7 @@ def test_a_function_plays_them(
 @pytest.mark.parametrize("form", ["text", "tools"])
 @pytest.mark.parametrize("api", ["chat", "stream", "responses", "responses-stream"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_at_an_endpoint_plays_them(family: str, api: str, tools: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_at_an_endpoint_plays_them(family: str, api: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     for hand in replies.dealt(replies.kinds_for(form), [family]):
         with endpoint(replies.dealer(hand)) as there:

@@ -12,6 +12,7 @@ import pytest
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord
+from tests import replies
 from tests.integrations.scripts import BASE, SCRIPTS, half_right, own_record, told_of
 
 pytest.importorskip("skyrl_gym")
@@ -72,6 +73,16 @@ def test_the_same_actions_have_the_same_verdicts(
         heard = [{"role": each["role"], "content": each["content"]} for each in record.messages]
         assert said == heard[: len(said)]
         assert len(heard) - len(said) in (0, 1), "the reply to the last action may be left out: nobody reads it"
+
+
+def test_what_models_write_means_the_same_as_elsewhere(canonical: Mapping[str, Any]) -> None:
+    for hand in replies.dealt(replies.TEXTS):
+        found = {}
+        for case, (kind, gold) in hand.items():
+            texts = [message["content"] for message in kind.script(gold.actions)]
+            _, last, metrics = played(canonical[case], texts)
+            found[case] = replies.told_by(last["metadata"]["verdict"], kind.cause, int(metrics["steps"]))
+        replies.check(hand, found)
 
 
 def test_episodes_in_threads_do_not_see_each_others_writes(

@@ -13,6 +13,7 @@ import pytest
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
+from tests import replies
 from tests.evaluation.scripted import KEY, TOO_LONG, Endpoint, Fails, Speaks, calls_tools, endpoint, refuses
 from tests.integrations.scripts import BASE, FORMS, SCRIPTS, half_right, judged, own_record, says, speaks, told_of
 
@@ -139,6 +140,21 @@ def test_an_untouched_task_earns_nothing_and_another_harness_is_told() -> None:
     trace.nodes.append(vf.MessageNode(message=vf.AssistantMessage(content="FINISH([])"), sampled=True))
     with pytest.raises(vf.TaskError, match="mab-gym-verifiers"):
         asyncio.run(task.score(trace))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_models_write_means_the_same_as_elsewhere(form: str, evaluate: Evaluate) -> None:
+    played = load_environment(form=form)
+    for hand in replies.dealt(replies.kinds_for(form, broken_text=False)):  # verifiers cannot read such a reply
+        traces = evaluate(played, replies.dealer(hand), chosen(played, list(hand)))
+        found = {trace.task.data.case: trace.info["mab_gym"] for trace in traces}
+        replies.check(
+            hand,
+            {
+                case: replies.told_by(outcome["verdict"], outcome["cause"], outcome["steps"])
+                for case, outcome in found.items()
+            },
+        )
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
