@@ -16,7 +16,9 @@ import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
+from mab_gym.runs import Driver
 from mab_gym.runs._records import EpisodeRecord
+from tests import replies
 from tests.integrations.scripts import BASE, SCRIPTS, told_of
 from tests.processes import first_line, started, until
 
@@ -60,14 +62,15 @@ def address() -> Iterator[str]:
 
 def in_process(env: MedicalRecordEnv, actions: list[str], **options: Any) -> list[tuple[Any, ...]]:
     """All that an episode gives, in plain data."""
-    observation, info = env.reset(seed=5, options=options)
+    driver = Driver(env)  # the server reads texts by the same rule
+    info = driver.begin(5, options)
+    observation = driver.observation
     seen: list[tuple[Any, ...]] = [(observation["text"], observation["fhir"], 0, None, False, False, info)]
     for action in actions:
-        observation, reward, terminated, truncated, info = env.step(action)
-        seen.append(
-            (observation["text"], observation["fhir"], observation["status"], reward, terminated, truncated, info)
-        )
-        if terminated or truncated:
+        step = driver.hear(action)
+        text, fhir, status = (step.observation[name] for name in ("text", "fhir", "status"))
+        seen.append((text, fhir, status, step.reward, step.terminated, step.truncated, step.info))
+        if driver.over:
             break
     return seen
 
@@ -102,6 +105,20 @@ def test_whole_episodes_are_the_same(golds: Mapping[str, EpisodeRecord], env: Me
         own = in_process(env, list(actions), case=case)
         assert json.dumps(own, default=int) == json.dumps(seen[case]), case
     assert {bool(each[-1][-1]["verdict"]["success"]) for each in seen.values()} == {True, False}
+
+
+def test_what_models_write_means_the_same_as_elsewhere(address: str) -> None:
+    async def play(hand: replies.Dealt) -> dict[str, replies.Wanted]:
+        found = {}
+        async with MedicalRecordClient(base_url=address) as client:
+            for case, (kind, gold) in hand.items():
+                texts = [message["content"] for message in kind.script(gold.actions)]
+                seen = await remotely(client, texts, case=case)
+                found[case] = replies.told_by(seen[-1][-1]["verdict"], kind.cause, seen[-1][-1]["step"])
+        return found
+
+    for hand in replies.dealt(replies.TEXTS):
+        replies.check(hand, asyncio.run(play(hand)))
 
 
 def test_sessions_at_once_do_not_see_each_others_writes(
