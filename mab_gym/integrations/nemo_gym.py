@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mab_gym.agents._answers import responses_answer
 from mab_gym.agents._model import FORMS, SYSTEM, TOOLS
+from mab_gym.agents._reading import STRICT
 from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.integrations._async_sessions import AsyncSession
@@ -19,7 +21,7 @@ from mab_gym.integrations._sessions import Session, make_to_read
 with needing("nemo", "a server for NeMo Gym needs Python 3.12 or newer, and"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
     from nemo_gym.openai_utils import NeMoGymResponse
-    from resources_servers.gymnasium import GymnasiumServer, extract_text
+    from resources_servers.gymnasium import GymnasiumServer
 
 __all__ = ["MedicalRecordServer", "MedicalRecordServerConfig", "dataset"]
 
@@ -79,11 +81,16 @@ class MedicalRecordServer(GymnasiumServer):
         session = self.session_state.get(str(session_id))
         if session is None:
             raise UsageError("there is no episode under way: call /reset first")
-        calls = [item for item in action.output if item.type == "function_call"]
+        answer = responses_answer(action.model_dump(mode="json"))
+        if answer is None:
+            raise UsageError("the model's response holds no output")
+        # By the official rule calls mean nothing where none were offered.
+        offered = metadata["mab_gym"].get("form") == _TOOL_CALLS or session.session.rule != STRICT
+        calls = answer.message.get("tool_calls") if offered else None
         try:
-            if metadata["mab_gym"].get("form") == _TOOL_CALLS and calls:
+            if calls:
                 return await _called(session, calls)
-            step = await session.hear(extract_text(action))
+            step = await session.hear(answer.message, answer.finish_reason)
         except InfrastructureError:
             await self.close_session(session_id)
             raise
@@ -96,12 +103,14 @@ class MedicalRecordServer(GymnasiumServer):
             await session.leave()
 
 
-async def _called(session: AsyncSession, calls: list[Any]) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
+async def _called(
+    session: AsyncSession, calls: list[dict[str, Any]]
+) -> tuple[str | None, float, bool, bool, dict[str, Any]]:
     outputs, total = [], 0.0
     for call in calls:
-        step = await session.call(call.name, call.arguments)
+        step = await session.call(**call["function"])
         total += step.reward
-        outputs.append({"call_id": call.call_id, "output": step.observation["text"]})
+        outputs.append({"call_id": call["id"], "output": step.observation["text"]})
         if session.session.result is not None:
             break
     return None, total, step.terminated, step.truncated, {**step.info, "tool_outputs": outputs}

@@ -21,7 +21,9 @@ from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from tests.integrations.scripts import FORMS, Actions, judged, own_record, says, told_of
+from tests import replies
+from tests.evaluation.scripted import Speaks, chat_of, response
+from tests.integrations.scripts import FORMS, Actions, judged, own_record, speaks, told_of
 from tests.processes import PATIENCE
 
 pytest.importorskip("nemo_gym")
@@ -47,30 +49,20 @@ SERVERS = {
 }
 
 
-def scripted(scripts: Mapping[str, Actions], form: str) -> FastAPI:
-    """A model server that plays a script for each opening message."""
+def scripted(speak: Speaks) -> FastAPI:
+    """A model server that says what a model says."""
     app = FastAPI()
 
     @app.post("/v1/responses")
     async def responses(request: Request) -> dict[str, Any]:
         body = await request.json()
-        opening = next(item["content"] for item in body["input"] if item.get("role") == "user")
-        said = sum(item.get("type") == "function_call" or item.get("role") == "assistant" for item in body["input"])
-        message = says(scripts[opening][said], form)
-        output: list[dict[str, Any]] = [
-            {"type": "function_call", "call_id": f"c{said}", **call["function"]}
-            for call in message.get("tool_calls", ())
-        ] or [
-            {
-                "type": "message",
-                "id": f"m{said}",
-                "role": "assistant",
-                "status": "completed",
-                "content": [{"type": "output_text", "text": message["content"], "annotations": []}],
-            }
-        ]
+        answer = response(speak(chat_of(body["input"])))
+        for item in answer["output"]:
+            for part in item.get("content", ()):
+                part.setdefault("annotations", [])
+        del answer["usage"]
         return {
-            "id": "r", "created_at": 0.0, "model": "scripted", "object": "response", "output": output,
+            "id": "r", "created_at": 0.0, "model": "scripted", **answer,
             "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
         }  # fmt: skip
 
@@ -145,7 +137,7 @@ def test_the_same_actions_have_the_same_verdicts(
 ) -> None:
     by_opening = {golds[case].messages[0]["content"]: actions for case, actions in few.items()}
     rows = canonical(form, list(few))
-    answers = run(rows, scripted(by_opening, form))
+    answers = run(rows, scripted(speaks(by_opening, form)))
     assert len(answers) == len(few)
     for row, answer in zip(rows, answers, strict=True):
         assert answer.status_code == 200, answer.text
@@ -158,10 +150,24 @@ def test_the_same_actions_have_the_same_verdicts(
         assert told["info"]["step"] == record.steps
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_what_models_write_means_the_same_as_elsewhere(form: str) -> None:
+    for hand in replies.dealt(replies.kinds_for(form, broken_text=False)):  # its servers cannot carry such a text
+        rows = canonical(form, list(hand))
+        answers = run(rows, scripted(replies.dealer(hand)))
+        found = {}
+        for row, answer in zip(rows, answers, strict=True):
+            case = row["mab_gym"]["case"]
+            assert answer.status_code == 200, (hand[case][0].name, answer.text)
+            info = answer.json()["info"]
+            found[case] = replies.told_by(info["verdict"], hand[case][0].cause, info["step"])
+        replies.check(hand, found)
+
+
 def test_rollouts_of_one_case_at_once_do_not_see_each_others_writes(golds: Mapping[str, EpisodeRecord]) -> None:
     record = golds["replace_potassium/01"]
     rows = canonical("text", [record.case]) * 12
-    answers = run(rows, scripted({record.messages[0]["content"]: record.actions}, "text"))
+    answers = run(rows, scripted(speaks({record.messages[0]["content"]: record.actions}, "text")))
     assert [answer.json()["reward"] for answer in answers] == [1.0] * 12
 
 
@@ -177,7 +183,7 @@ def test_training_rows_are_json_and_tell_no_answer() -> None:
 def test_a_failing_record_system_fails_the_rollout_and_gives_no_reward(nobody_there: str) -> None:
     base = unwrapped(make(nobody_there)).scenario.backend.base_url
     look: defaultdict[str, Actions] = defaultdict(lambda: [f"GET {base}/Patient?_count=1"] * 9)
-    (answer,) = run(list(dataset(nobody_there, limit=1)), scripted(look, "text"))
+    (answer,) = run(list(dataset(nobody_there, limit=1)), scripted(speaks(look, "text")))
     assert (answer.status_code, "reward" in answer.text) == (500, False)
 
 
