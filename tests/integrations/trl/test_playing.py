@@ -14,6 +14,7 @@ import pytest
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records
 from mab_gym.wrappers import StepPenalty
+from tests import replies
 from tests.conftest import CANONICAL, ROOT
 
 pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing
@@ -58,12 +59,17 @@ def test_what_does_not_fit_ends_an_episode(golds: Mapping[str, EpisodeRecord], t
     assert (track.actions, track.completion_ids) == ([], [])
 
 
-def test_a_turn_that_is_cut_off_is_the_action_that_it_is(golds: Mapping[str, EpisodeRecord], tokenizer: Any) -> None:
+def test_an_address_that_is_cut_off_is_no_action_and_by_the_strict_rule_the_action_that_it_is(
+    golds: Mapping[str, EpisodeRecord], tokenizer: Any
+) -> None:
+    """By the lenient rule it might have gone on, so it is not sent."""
     record = golds["patient_age/01"]
-    (track,) = scripted_player(tokenizer, [record.actions], turn=4).play([Start(0, {"case": record.case})])
-    tokens = ChatTokens(tokenizer)
-    assert track.actions[0] == tokens.text(track.completion_ids[:4])
-    assert track.over
+    for reading, cause in ((None, "length"), ("strict", None)):
+        player = scripted_player(tokenizer, [record.actions], turn=4, reading=reading)
+        (track,) = player.play([Start(0, {"case": record.case})])
+        said = ChatTokens(tokenizer).text(track.completion_ids[:4])
+        assert (track.actions[0] == said) == (reading == "strict")
+        assert (track.over, track.cause) == (True, cause)
 
 
 def test_thoughts_are_no_part_of_an_action(golds: Mapping[str, EpisodeRecord], tokenizer: Any) -> None:
@@ -72,8 +78,22 @@ def test_thoughts_are_no_part_of_an_action(golds: Mapping[str, EpisodeRecord], t
     start = [Start(0, {"case": record.case})]
     (track,) = scripted_player(tokenizer, [thought]).play(start)
     assert track.reward == 1.0
-    (track,) = scripted_player(tokenizer, [thought]).play(start)
+    (track,) = scripted_player(tokenizer, [thought], reading="strict").play(start)
     assert track.reward == 0.0
+
+
+def test_what_models_write_means_the_same_as_elsewhere(tokenizer: Any) -> None:
+    """But for texts that are no Unicode, which no tokens are, and a story that fills any context."""
+    texts = [
+        kind
+        for kind in replies.kinds_for("text", broken_text=False)
+        if kind in replies.TEXTS and replies.LONG not in str(kind.writes(replies.EXAMPLE)["content"])
+    ]
+    for hand in replies.dealt(texts):
+        scripts = [[message["content"] for message in kind.script(gold.actions)] for kind, gold in hand.values()]
+        player = scripted_player(tokenizer, scripts, budget=30_000)
+        tracks = player.play([Start(0, {"case": case}) for case in hand])
+        replies.check(hand, {track.case.id: replies.of(track.record("x")) for track in tracks})
 
 
 def test_tries_of_a_group_do_not_see_one_another(golds: Mapping[str, EpisodeRecord], tokenizer: Any) -> None:
