@@ -21,13 +21,14 @@ def serve(
     sessions: Annotated[int, typer.Option(help="The greatest number of sessions at once.")] = 256,
     max_steps: Annotated[int | None, typer.Option(help="Actions after which an episode is truncated.")] = None,
     reward: Annotated[str | None, typer.Option(help="sparse or partial.")] = None,
+    reading: Annotated[str | None, typer.Option(help="The rule by which texts are read: lenient or strict.")] = None,
 ) -> None:
     """Serve an environment to OpenEnv clients until Ctrl-C. There is no password: serve only trusted networks."""
     try:
         from mab_gym.integrations.openenv import create_app  # noqa: PLC0415  (optional)
         from mab_gym.serve._running import listen  # noqa: PLC0415  (optional)
 
-        app = create_app(env, sessions, max_steps=max_steps, reward=reward)
+        app = create_app(env, sessions, reading, max_steps=max_steps, reward=reward)
         listening = listen(host, port)
     except MabGymError as error:
         print(f"mab_gym: {error}", file=sys.stderr)
