@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.docs.pages import PAGES, title
 
 FILES = [*PAGES, *sorted((ROOT / "examples").rglob("*.*")), *sorted((ROOT / "scripts").glob("*"))]
-_LINE = re.compile(r"pip install [^\n#]*")
+_LINE = re.compile(r"pip install [^\n#`]*")
 _EXTRAS = re.compile(r"\.\[([\w, -]+)\]")
 
 
