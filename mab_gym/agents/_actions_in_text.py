@@ -17,10 +17,15 @@ class Found(NamedTuple):
     Attributes:
         action: The action, as `mab_gym.actions.parse_action` reads it.
         complete: False if more of it might have followed in a message that was cut off.
+        sure: False if it may be a mention and no action: a POST without its JSON, or one that the words before it
+            decline, or a FINISH without a list.
+        unclear: The reason for which it cannot be carried out as it is, for the agent; empty if it can.
     """
 
     action: str
     complete: bool
+    sure: bool = True
+    unclear: str = ""
 
 
 _LABEL = r"(?:(?:final|next|my|the)[ ])?(?:action|answer|command|request|call|step|output|response|reply)(?:[ ]?\d+)?"
@@ -39,12 +44,15 @@ _IN_SENTENCE = re.compile(
 """An action in the middle of a sentence."""
 _BODY = re.compile(r"\s*(?:```[\w+/-]*[ \t]*\n\s*)?(?=[{\[])")
 """The way from a POST's address to its JSON, if nothing stands between."""
-_LATER_BODY = re.compile(
-    r"(?:^[ \t*_`]*(?:[A-Za-z][\w -]{0,30}:[*_` \t]{0,6})?(?:```[\w+/-]*[ \t]*\n\s*)?"
-    r"|\s(?:-d|--data[\w-]{0,10})[ =]['\"]?)(?=\{)",
-    re.MULTILINE,
+_HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,40}: *[^\s{][^{]{0,200}|HTTP/\d(?:\.\d)?")
+_CURL = re.compile(r"(?:^|\s)(?:-d|--data[\w-]{0,10})[ =]['\"]?(?=\{)")
+_BODY_LABEL = re.compile(r"[^{}\n.!?]{0,60}:")
+_DECLINED = re.compile(
+    r"\b(?:not|never|no need|instead of|rather than|considered|avoid|without|should i|could have|would have)\b|n't\b",
+    re.IGNORECASE,
 )
-"""The beginning of a POST's JSON, if words stand between, or headers, or options of curl."""
+"""Words before a POST that is not meant."""
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _URL_END = re.compile(r"[\s`\"'<>]|\*\*")
 _TOKEN = re.compile(r"<[|/a-zA-Z]")
 _VERSION = re.compile(r"[ \t]HTTP/\d(?:\.\d)?$")
@@ -70,16 +78,19 @@ def actions_in(text: str, read_call: Callable[[str, object], str | None]) -> lis
     """Returns the actions that stand in a text, in order.
 
     Those at the beginning of a line count. Only if there are none, tool calls written as text count; then actions in
-    the middle of a sentence; then a text that has the form of an action, though without a whole address.
+    the middle of a sentence; then what may be a mention; then a text that has the form of an action, though without a
+    whole address.
 
     Args:
         text: The text, without thoughts.
         read_call: Returns the action of a tool call by its name and arguments; None if there is none.
     """
+    at_lines = list(islice(_scan(text, _AT_LINE), _MOST))
     found = (
-        list(islice(_scan(text, _AT_LINE), _MOST))
-        or list(_calls_in(text, read_call))
-        or list(islice(_scan(text, _IN_SENTENCE), _MOST))
+        [each for each in at_lines if each.sure]
+        or _ending_last(list(_calls_in(text, read_call)))
+        or _ending_last([each for each in islice(_scan(text, _IN_SENTENCE), _MOST) if each.sure])
+        or [each for each in at_lines if each.action.startswith("FINISH") or each.action.partition("\n")[2]][:1]
     )
     if found:
         return found
@@ -89,6 +100,18 @@ def actions_in(text: str, read_call: Callable[[str, object], str | None]) -> lis
     first = text.strip().partition("\n")[0]
     line = parse_action(first)
     return [Found(first, True)] if isinstance(line, Get) and len(line.url.split()) == 1 else []
+
+
+def _ending_last(found: list[Found]) -> list[Found]:
+    """Returns actions in prose without each FINISH that others follow: that is a plan or an example."""
+    last = len(found) - 1
+    return [each for place, each in enumerate(found) if place == last or not each.action.startswith("FINISH")]
+
+
+def _declined(text: str, place: int) -> bool:
+    """Tells if the sentence that leads to a place says that its action is not meant."""
+    before = text[max(0, place - 300) : place].rstrip("\n \t`*\"'(").rpartition("\n")[2]
+    return bool(_DECLINED.search(_SENTENCE_END.split(before)[-1]))
 
 
 def _scan(text: str, pattern: re.Pattern[str]) -> Iterator[Found]:
@@ -107,27 +130,33 @@ def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, 
     newline = text.find("\n", begin)
     line_end = len(text) if newline < 0 else newline
     line = text[begin:line_end]
-    body_at = re.search(r"\s[{\[]", line) if start["verb"].upper() == "POST" else None
+    posts = start["verb"].upper() == "POST"
+    body_at = re.search(r"\s[{\[]", line) if posts else None
     if body_at is not None:
         line = line[: body_at.start()]
     if whole_line or start["quote"]:
         marks = [mark for mark in ("`", "**", '"', "'", "<") if mark in start["lead"]]
-        if start["quote"]:
-            marks.append(start["quote"].replace("<", ">"))
-        ends = [place for place in map(line.find, marks) if place >= 0]
+        # A name in an address may hold a quote, so that the last one closes what began before the verb.
+        ends = [place for mark in marks if (place := (line.rfind if mark in "\"'" else line.find)(mark)) >= 0]
+        if start["quote"] and (place := line.find(start["quote"].replace("<", ">"))) >= 0:
+            ends.append(place)
         closed = bool(ends)
         url = line[: min(ends)] if ends else _bare(line)
     else:
-        url = _URL_END.split(line, maxsplit=1)[0].rstrip(".,;:!?)]}")
+        url = _URL_END.split(line, maxsplit=1)[0].rstrip(".,;:!?]}")
+        while url.endswith(")") and url.count(")") > url.count("("):
+            url = url[:-1].rstrip(".,;:!?]}")
         closed = True
     url = url.strip()
-    if start["verb"].upper() == "GET":
+    if not posts:
         return Found(render(Get(url)), closed or newline >= 0), line_end
+    url = url.split(maxsplit=1)[0] if url else url
     after = begin + line.find(url) + len(url)
     while text[after : after + 1] in ("`", "*", '"', "'", ">") and text[after : after + 3] != "```":
         after += 1
-    body, complete, end = _body(text, after)
-    return Found(render(Post(url, body)), complete), end
+    found, end = _body(text, url, after)
+    declined = _declined(text, start.end("lead"))
+    return found._replace(sure=found.sure and not declined), end
 
 
 def _bare(line: str) -> str:
@@ -136,22 +165,74 @@ def _bare(line: str) -> str:
     return _VERSION.sub("", line[: None if token is None else token.start()].rstrip("`*> \t\r"))
 
 
-def _body(text: str, after: int) -> tuple[str, bool, int]:
-    """Reads the body of a POST: the JSON that follows, as it is written, or all the text that may belong to it."""
+def _body(text: str, url: str, after: int) -> tuple[Found, int]:
+    """Reads the body of a POST: the JSON that follows, as it is written, or all the text that may belong to it.
+
+    Args:
+        text: The whole text.
+        url: The address.
+        after: The place behind it.
+    """
     further = _AT_LINE.search(text, after)
     limit = len(text) if further is None else further.start()
-    begin = _BODY.match(text, after) or _LATER_BODY.search(text, after, limit)
-    place = after if begin is None else begin.end()
-    if begin is not None:
+    place = _json_place(text, after, limit)
+    if place is not None:
         try:
             _, end = _JSON.raw_decode(text, place)
         except (ValueError, RecursionError):
             pass
         else:
-            return text[place:end], True, end
+            again = re.compile(r"^[ \t]*\{", re.MULTILINE).search(text, end, limit)
+            unclear = "" if again is None or not _is_json(text, again.end() - 1) else _TWO_BODIES
+            return Found(render(Post(url, text[place:end])), True, unclear=unclear), end
+    if place is None:
+        return Found(render(Post(url, "")), False, sure=False), after
     fence = text.find("```", place)
     end = limit if fence < 0 else min(fence, limit)
-    return text[place:end].strip(), end < len(text), max(end, after)
+    return Found(render(Post(url, text[place:end].strip())), end < len(text), sure=False), max(end, after)
+
+
+_TWO_BODIES = "more than one JSON object follows the POST; write the one that is meant, alone"
+
+
+def _is_json(text: str, place: int) -> bool:
+    try:
+        _JSON.raw_decode(text, place)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _json_place(text: str, after: int, limit: int) -> int | None:
+    """Returns the place at which a POST's JSON begins; None if it cannot be told.
+
+    Between the address and the JSON may stand nothing, headers, options of curl, or one label such as ``Body:``.
+    """
+    found = _BODY.match(text, after)
+    if found is not None:
+        return found.end()
+    place, labels = after, 0
+    while place < limit and labels < 2:
+        newline = text.find("\n", place, limit)
+        line_end = limit if newline < 0 else newline
+        option = _CURL.search(text, place, line_end)
+        line = text[place:line_end].strip(" \t*_`\\")
+        if option is not None and (place == after or line.startswith("-")):
+            return option.end()
+        if line and not (_HEADER.fullmatch(line) or line.startswith("-")):
+            labelled = _BODY_LABEL.match(line)
+            if labelled is None:
+                return None
+            labels += 1
+            if line[labelled.end() :].strip(" *_`").startswith("{"):
+                return text.index("{", place)
+            if labelled.end() != len(line):
+                return None
+        place = line_end + 1
+        found = _BODY.match(text, line_end)
+        if found is not None and labels < 2:
+            return found.end()
+    return None
 
 
 def _finish(text: str, place: int) -> tuple[Found, int]:
@@ -164,15 +245,15 @@ def _finish(text: str, place: int) -> tuple[Found, int]:
     behind = text[end:].lstrip()
     if isinstance(answer, list) or behind.startswith(")"):
         closing = end + text[end:].find(")") + 1 if behind.startswith(")") else end
-        return Found(render(Finish(text[begin:end])), True), closing
+        return Found(render(Finish(text[begin:end])), True, isinstance(answer, list)), closing
     newline = text.find("\n", place)
     line_end = len(text) if newline < 0 else newline
     closing = text.rfind(")", place, line_end)
     if closing < 0:
         closing = text.rfind(")", place)
     if closing < 0:
-        return Found(f"FINISH({text[place:]}", False), len(text)
-    return Found(render(Finish(text[place:closing])), True), closing + 1
+        return Found(f"FINISH({text[place:]}", False, False), len(text)
+    return Found(render(Finish(text[place:closing])), False, False), closing + 1
 
 
 def _calls_in(text: str, read_call: Callable[[str, object], str | None]) -> Iterator[Found]:

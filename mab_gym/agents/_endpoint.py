@@ -129,7 +129,7 @@ class ChatEndpoint:
     timeout: float = TIMEOUT
     halt: threading.Event = field(default_factory=threading.Event)
     api: str = APIS[0]
-    _client: AsyncOpenAI = field(init=False, repr=False)
+    _clients: dict[int, AsyncOpenAI] = field(init=False, repr=False, default_factory=dict)
     _options: Any = field(init=False, repr=False)
     _closing: Any = field(init=False, repr=False)
     _form: str = field(init=False)
@@ -149,19 +149,28 @@ class ChatEndpoint:
             self.key = self.key.strip()
             if not self.key.isascii() or not self.key.isprintable():
                 raise UsageError("the key holds characters that cannot be sent (it is one line of plain letters)")
-        # Tries and their pauses are counted here, so that each is recorded and `halt` ends them.
-        self._client = openai.AsyncOpenAI(
-            base_url=_checked(self.base_url),
-            api_key=self.key or "none",
-            max_retries=0,
-            timeout=self.timeout,
-            http_client=openai.DefaultAioHttpClient(timeout=None, follow_redirects=False),
-        )
+        _check_address(self.base_url)
         self._options = {
             "headers": dict.fromkeys(_NEVER_SENT if self.key else (*_NEVER_SENT, "Authorization"), openai.Omit())
         }
         # Closed when the endpoint is no longer referenced, at the latest when the process ends.
-        self._closing = weakref.finalize(self, _close, self._client, os.getpid())
+        self._closing = weakref.finalize(self, _close, self._clients)
+
+    def _client(self) -> AsyncOpenAI:
+        """The client of this process; a fork has connections of its own, and leaves its parent's alone."""
+        import openai  # noqa: PLC0415  (optional)
+
+        client = self._clients.get(os.getpid())
+        if client is None:
+            # Tries and their pauses are counted here, so that each is recorded and `halt` ends them.
+            client = self._clients[os.getpid()] = openai.AsyncOpenAI(
+                base_url=self.base_url,
+                api_key=self.key or "none",
+                max_retries=0,
+                timeout=self.timeout,
+                http_client=openai.DefaultAioHttpClient(timeout=None, follow_redirects=False),
+            )
+        return client
 
     def close(self) -> None:
         """Closes the connections."""
@@ -285,7 +294,7 @@ class ChatEndpoint:
         told = dict(responses_request(body)) if responses else dict(body)
         path = self._path("/responses" if responses else "/chat/completions")
         if not form.endswith("stream"):
-            return json.loads(await self._client.post(path, cast_to=str, body=_sendable(told), options=self._options))
+            return json.loads(await self._client().post(path, cast_to=str, body=_sendable(told), options=self._options))
         return await self._streamed(path, told, responses)
 
     def _path(self, path: str) -> str:
@@ -300,7 +309,7 @@ class ChatEndpoint:
         if not responses:
             told.setdefault("stream_options", {"include_usage": True})
         pieces = ResponsePieces() if responses else ChatPieces()
-        async for piece in await self._client.post(
+        async for piece in await self._client().post(
             path,
             cast_to=object,
             body=_sendable(told),
@@ -383,8 +392,8 @@ def _never_connected(error: BaseException) -> bool:
     return any(name.startswith(("ClientConnector", "ConnectionTimeout")) for name in causes)
 
 
-def _checked(base_url: str) -> str:
-    """Returns a base URL that can be asked.
+def _check_address(base_url: str) -> None:
+    """Checks that a base URL can be asked.
 
     Raises:
         UsageError: It cannot, or holds a secret.
@@ -398,7 +407,6 @@ def _checked(base_url: str) -> str:
         raise UsageError("a base URL is kept with the run and holds neither password nor key; name a variable for it")
     if url.scheme not in ("http", "https") or not host:
         raise UsageError(f"an endpoint is named by its base URL, as in https://api.openai.com/v1, not {base_url!r}")
-    return base_url
 
 
 def _sendable(body: Any) -> Any:
@@ -413,7 +421,18 @@ def _sendable(body: Any) -> Any:
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 """The event loop in which a process sends all its requests, by the process's number: a fork has none yet."""
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finalizer may come in a thread that holds it
+
+
+def _forget() -> None:
+    """Leaves the loop of the parent alone, in the child of a fork."""
+    global _lock  # noqa: PLW0603  (another thread of the parent may have held it)
+    _lock = threading.RLock()
+    _loops.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _in_loop(work: Coroutine[Any, Any, _T]) -> Any:
@@ -426,9 +445,10 @@ def _in_loop(work: Coroutine[Any, Any, _T]) -> Any:
     return asyncio.run_coroutine_threadsafe(work, loop)
 
 
-def _close(client: AsyncOpenAI, process: int) -> None:
+def _close(clients: dict[int, AsyncOpenAI]) -> None:
     """Closes a client. Python may call it in any thread, even in the loop's own, which must not wait for itself."""
-    if process == os.getpid() and process in _loops:
+    client = clients.pop(os.getpid(), None)
+    if client is not None:
         closing = _in_loop(client.close())
         if threading.current_thread() is threading.main_thread():
             with suppress(Exception):

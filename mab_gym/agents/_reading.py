@@ -17,7 +17,7 @@ from typing import Any
 
 from mab_gym.actions import Action, Finish, Get, Invalid, NoAction, Post, parse_action, read_answer, render
 from mab_gym.agents._actions_in_text import actions_in
-from mab_gym.agents._thoughts import said_in, thoughts_beside, words_of
+from mab_gym.agents._thoughts import said_in, thoughts_beside, without_stray_end, words_of
 from mab_gym.errors import UsageError
 
 STRICT, LENIENT = "strict", "lenient"
@@ -101,12 +101,15 @@ def read_message(message: str | Mapping[str, Any], rule: str = LENIENT, finish_r
     if rule == STRICT or (_is_whole(plain) and not (cut and isinstance(plain, Get))):
         cause = _cause(message, finish_reason, text, bool(beside)) if isinstance(plain, Invalid) else None
         return Reading(text, text, beside, cause=cause)
-    words = words_of(text)
+    stray = without_stray_end(text)
+    words = words_of(stray if _is_whole(parse_action(stray)) else text)
     thoughts = "\n\n".join(filter(None, (beside, words.thoughts)))
-    found = [each.action for each in actions_in(words.said, _called) if each.complete or not cut]
+    found = [each for each in actions_in(words.said, _called) if each.complete or not cut]
+    if found and found[0].unclear:
+        return Reading(NoAction(found[0].unclear, ends=False), text, thoughts)
     if found:
-        count = len(set(found))
-        return Reading(found[0], text, thoughts, _SEVERAL.format(count=count) if count > 1 else "")
+        count = len({each.action for each in found})
+        return Reading(found[0].action, text, thoughts, _SEVERAL.format(count=count) if count > 1 else "")
     cause = _cause(message, finish_reason, words.said, bool(thoughts))
     return Reading(NoAction(_WHY[cause]), text, thoughts, cause=cause)
 
@@ -175,27 +178,69 @@ def read_call(name: str, arguments: Any, rule: str = LENIENT) -> Reading:
     said = f"{name}({shown})"
     tool = name.strip().rpartition(".")[2].lower() if rule == LENIENT else name
     given = _object(arguments, rule)
-    if given is not None:
-        url, body = given.get("url"), given.get("body")
+    if given is not None and (rule == STRICT or _wrong_call(tool, name, given) is None):
+        # As the model wrote it: numbers keep their digits, as FHIR wants it.
+        written = _members(arguments) if isinstance(arguments, str) else {}
+        url = given.get("url")
         if tool == "get" and isinstance(url, str):
             return Reading(render(Get(url)), said)
         if tool == "post" and isinstance(url, str):
-            return Reading(render(Post(url, json_text(body))), said)
+            return Reading(render(Post(url, _as_written(given.get("body"), written.get("body")))), said)
         if tool == "finish" and "answer" in given:
-            return Reading(render(Finish(json_text(given["answer"]))), said)
+            return Reading(render(Finish(_as_written(given["answer"], written.get("answer")))), said)
     if rule == STRICT:
         return Reading(f"[no action: the tool call {said} cannot be read]", said, cause="no_action")
-    return Reading(NoAction(_wrong_call(tool, name, given), ends=False), said)
+    return Reading(NoAction(_wrong_call(tool, name, given) or "the call cannot be read", ends=False), said)
 
 
-def _wrong_call(tool: str, name: str, given: Mapping[str, Any] | None) -> str:
-    """Returns the words on a call that cannot be carried out."""
+def _wrong_call(tool: str, name: str, given: Mapping[str, Any] | None) -> str | None:
+    """Returns the reason for which a call cannot be carried out; None if it can."""
     if tool not in TOOL_NAMES:
         return f"there is no tool {name[:100]!r}; the tools are get, post and finish"
     if given is None:
         return f"the arguments of {tool} are not a JSON object"
-    wanted = {"get": "a url", "post": "a url and a body", "finish": "an answer, a list"}[tool]
-    return f"{tool} needs {wanted}, as its description says"
+    if tool == "finish":
+        if "answer" not in given:
+            return "finish needs an answer, a list, as its description says"
+        try:
+            read_answer(json_text(given["answer"]))
+        except ValueError as error:
+            return str(error)
+        return None
+    url = given.get("url")
+    if not isinstance(url, str) or not url.strip() or len(url.splitlines()) != 1:
+        return f"{tool} needs a url, in one line, as its description says"
+    return "post needs a body, the resource" if tool == "post" and given.get("body") is None else None
+
+
+def _as_written(value: Any, written: str | None) -> str:
+    return json_text(value) if written is None or isinstance(value, str) else written
+
+
+def _members(text: str) -> dict[str, str]:
+    """Returns the members of a JSON object, which is known to be one, as they are written."""
+    members: dict[str, str] = {}
+    place = text.find("{") + 1
+    try:
+        while True:
+            name, place = _JSON.raw_decode(text, _after_space(text, place))
+            begin = _after_space(text, _after_space(text, place) + 1)  # behind the colon
+            _, end = _JSON.raw_decode(text, begin)
+            members[name] = text[begin:end]
+            place = _after_space(text, end) + 1
+            if text[place - 1] != ",":
+                return members
+    except (ValueError, RecursionError, IndexError):  # the object is empty
+        return {}
+
+
+def _after_space(text: str, place: int) -> int:
+    while text[place].isspace():
+        place += 1
+    return place
+
+
+_JSON = json.JSONDecoder(strict=False)
 
 
 def _object(arguments: Any, rule: str) -> Mapping[str, Any] | None:

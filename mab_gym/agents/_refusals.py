@@ -38,7 +38,7 @@ _TOO_MUCH_WANTED = re.compile(
     rf"{_OUTPUT}[\"'`]?(?: or [\"'`]?{_OUTPUT}[\"'`]?)?:?(?: \w+)? (?:is|are) too (?:large|big|high)"
     rf"|(?<!and ){_OUTPUT}[\"'`]?[^.+]{{0,40}}"
     rf"\b(?:must be|should be|exceeds|cannot exceed|larger than|greater than the max)"
-    rf"|{_OUTPUT}[\"'`]?: \d+ >|range of {_OUTPUT}|supports at most \d[\d,]{0, 15} (?:completion|output) tokens",
+    rf"|{_OUTPUT}[\"'`]?: \d+ >|range of {_OUTPUT}|supports at most \d[\d,]{{0,15}} (?:completion|output) tokens",
     re.IGNORECASE,
 )
 """More tokens are wanted for the answer than the model can write: a wrong setting, and no chat that is too long."""

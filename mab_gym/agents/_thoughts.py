@@ -21,6 +21,7 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 """A mark that opens thoughts or closes them, as reasoning models and their chat templates write them."""
+_STRAY_END = re.compile(rf"(?:</(?:{_TAGS})\s{{0,3}}>|\[/THINK\]|◁/think▷)\s*\Z", re.IGNORECASE)
 _CHANNEL = re.compile(
     r"(?:to=functions\.(?P<called>\w{1,60})\s?)?<\|channel\|>\s?(?P<name>\w{1,20})[^<]{0,40}?(?:to=functions\.(?P<tool>\w{1,60})[^<]{0,40})?"
     r"(?:<\|constrain\|>[^<]{0,40})?<\|message\|>"
@@ -72,7 +73,7 @@ def _by_tags(text: str) -> Words:
             if mark["open"] is None:
                 thoughts.append(text[begun : mark.start()])
                 begun, place = None, mark.end()
-        elif quoted.at(mark.start()):
+        elif quoted.at(mark.start()) or _is_mention(text, place, mark):
             continue
         elif mark["open"] is None:  # the chat template has opened it, so all before it are thoughts
             thoughts.append(said + text[place : mark.start()])
@@ -85,6 +86,21 @@ def _by_tags(text: str) -> Words:
     else:
         thoughts.append(text[begun:])
     return Words(said, _joined(thoughts), begun is not None)
+
+
+def _is_mention(text: str, place: int, mark: re.Match[str]) -> bool:
+    """Tells if a mark only names a tag, as in "I should not use <think>": one that opens thoughts begins its line."""
+    if mark["open"] is None or "|" in mark[0] or not mark[0].startswith("<"):
+        return False
+    line = text.rfind("\n", 0, mark.start()) + 1
+    return bool(text[max(place, line) : mark.start()].strip(" \t>*"))
+
+
+def without_stray_end(text: str) -> str:
+    """Returns a text without marks that close thoughts at its end, with nothing behind them."""
+    while (mark := _STRAY_END.search(text)) is not None:
+        text = text[: mark.start()].rstrip()
+    return text
 
 
 class _Quotes:
@@ -138,7 +154,7 @@ def said_in(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
         return "".join(
-            str(part.get("text") or "") for part in content if isinstance(part, dict) and part.get("type") not in _PARTS
+            str(part.get("text") or "") for part in content if isinstance(part, dict) and not _is_thought(part)
         )
     return content if isinstance(content, str) else ""
 
@@ -147,8 +163,12 @@ def thoughts_beside(message: Mapping[str, Any]) -> str:
     """Returns the thoughts in a message's fields and in the parts of its content."""
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    thought = [part for part in parts if isinstance(part, dict) and part.get("type") in _PARTS]
+    thought = [part for part in parts if isinstance(part, dict) and _is_thought(part)]
     return joined_texts([message.get(name) for name in _FIELDS] + thought)
+
+
+def _is_thought(part: Mapping[str, Any]) -> bool:
+    return part.get("type") in _PARTS or part.get("thought") is True
 
 
 def joined_texts(value: Any) -> str:
