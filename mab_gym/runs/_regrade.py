@@ -38,7 +38,7 @@ class Regraded:
     @property
     def changed(self) -> bool:
         """True if the verdicts differ in outcome or reason codes, not only in their wording."""
-        return _judgement(self.record.verdict) != _judgement(self.verdict)
+        return judgement(self.record.verdict) != judgement(self.verdict)
 
     @property
     def change(self) -> str:
@@ -50,7 +50,8 @@ def _codes(verdict: Mapping[str, Any]) -> list[str]:
     return [reason["code"] for reason in verdict.get("reasons", ())]
 
 
-def _judgement(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
+def judgement(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Returns the outcome and the reason codes of a verdict, without its words."""
     return (*(verdict.get(name) for name in _JUDGED), _codes(verdict))
 
 

@@ -1,8 +1,9 @@
 """Checks that a run can be believed, and packs it to be handed on.
 
 Each check compares the run's files with what can be known without them: the installed environment, its records and
-cases, the assignments that follow from ``run.json``, and a replay of every stored action. So one changed entry shows
-itself. Nobody can prove by files alone which model wrote the actions.
+cases, the assignments that follow from ``run.json``, a replay of every stored action, and the model's messages, which
+are read again. Some fields follow from nothing (docs/leaderboard.md names them), and nobody can prove by files alone
+which model wrote the messages.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from typing import Any, Final
 import gymnasium
 
 from mab_gym import __version__
-from mab_gym.agents._reading import RULES, read_call
 from mab_gym.agents._thoughts import said_in
+from mab_gym.backends._kinds import EMBEDDED
 from mab_gym.envs._environment_file import files_by_id, read_environment
 from mab_gym.errors import MabGymError, StorageError, UsageError
 from mab_gym.runs._driver import Driver, unwrapped
 from mab_gym.runs._evaluation import digests
 from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EPISODES, RUN, EpisodeRecord, read_about, record_from, record_lines
-from mab_gym.runs._regrade import reopened, replay
+from mab_gym.runs._regrade import judgement, reopened, replay
+from mab_gym.runs._rereading import Rereading
 from mab_gym.runs._rollout import Assignment, assignments, draws_cases
 from mab_gym.runs._summary import SECONDS, SUMMARY, read_summary, summarize
 
@@ -110,7 +112,7 @@ def check_submission(path: str | Path, advance: Callable[[], None] = lambda: Non
                 _digests(env, about),
                 _description(env, about, records),
                 *_whole(env, about, records),
-                _verdicts(env, options, records, advance),
+                _verdicts(env, options, about, records, advance),
                 _summary(about, records, summary),
             ]
             return Submission(checks, _covered(env, about), summary)
@@ -310,55 +312,93 @@ def _whole(env: gymnasium.Env[Any, str], about: Mapping[str, Any], records: Sequ
 def _verdicts(
     env: gymnasium.Env[Any, str],
     options: Mapping[str, str | None],
+    about: Mapping[str, Any],
     records: Sequence[EpisodeRecord],
     advance: Callable[[], None],
 ) -> Check:
-    """Plays every episode's actions again, and compares all that follows from them."""
+    """Plays every episode's actions again, and compares all that follows from them and from the messages."""
     driver, drawn, wrong = Driver(env), draws_cases(env), []
+    rereading = Rereading.of(about)
+    elsewhere = read_environment(files_by_id()[str(about["env"])]).backend != EMBEDDED
     for record in records:
         if record.counts:
             try:
                 replay(driver, record, options, drawn)
-                apart = list(_apart(driver, record))
+                again = driver.record(record.agent)
+                apart = [
+                    *_verdict_apart(again, record, elsewhere),
+                    *_replies_apart(again, record, elsewhere, rereading.is_own),
+                    *rereading.apart(record),
+                ]
             except MabGymError as error:
                 apart = [str(error)]
             if apart:
                 wrong.append(f"{record.case} (seed {record.seed}, try {record.repeat + 1}): {', '.join(apart)}")
         advance()
-    return _checked("verdicts", wrong, f"{len(records)} episodes were judged anew, with the same verdicts")
+    said = [f"{len(records)} episodes were judged anew, with the same verdicts"]
+    if elsewhere:
+        said.append(_ELSEWHERE)
+    if rereading.is_own:
+        said.append(_OWN)
+    return _checked("verdicts", wrong, "; ".join(said))
 
 
-def _apart(driver: Driver, record: EpisodeRecord) -> Iterator[str]:
-    """Yields what is not as the replay has it."""
-    again = driver.record(record.agent)
-    if json.loads(json.dumps(again.verdict)) != record.verdict:
+_ELSEWHERE: Final = (
+    "not compared: the texts of verdicts and replies, because another record system than the embedded one answered "
+    "(outcomes, reason codes and HTTP statuses were compared)"
+)
+_OWN: Final = (
+    "not compared: messages with actions, cause and tokens, because the agent is one's own code and may make its "
+    "messages itself (the record system's replies were found in them, in order)"
+)
+
+
+def _verdict_apart(again: EpisodeRecord, record: EpisodeRecord, elsewhere: bool) -> Iterator[str]:
+    """Yields what the replay judges otherwise."""
+    same = (
+        judgement(again.verdict) == judgement(record.verdict)
+        if elsewhere
+        else json.loads(json.dumps(again.verdict)) == record.verdict
+    )
+    if not same:
         yield "another verdict"
     for name in _REPLAYED:
         if getattr(again, name) != getattr(record, name):
             yield f"{name} is {getattr(again, name)!r}, not {getattr(record, name)!r}"
-    if (again.truncated, len(driver.actions)) != (record.truncated, len(record.actions)):
+    if (again.truncated, len(again.actions)) != (record.truncated, len(record.actions)):
         yield "it ends elsewhere"
-    told = [_reply(message) for message in record.messages if message["role"] in ("user", "tool")]
-    if told != [_reply(message) for message in driver.messages if message["role"] == "user"]:
+
+
+def _replies_apart(again: EpisodeRecord, record: EpisodeRecord, elsewhere: bool, is_own: bool) -> Iterator[str]:
+    """Yields a sentence if the replay gets other replies than the record has."""
+    replies = [message for message in again.messages if message["role"] == "user"]
+    if is_own:
+        told = (message for message in record.messages if message.get("role") != "assistant")
+        # Of the last reply, after which the agent has not acted, it need not give an account.
+        seen = replies[: max(len(record.actions), 1)]
+        if not all(any(_holds(message, reply, elsewhere) for message in told) for reply in seen):
+            yield "its messages do not hold the record system's replies in order"
+        return
+    kept = [message for message in record.messages if message["role"] in ("user", "tool")]
+    if [_reply(message, elsewhere) for message in kept] != [_reply(message, elsewhere) for message in replies]:
         yield "the record system answers otherwise"
-    if not _says(record):
-        yield "its actions are not those of its messages"
 
 
-def _reply(message: Mapping[str, Any]) -> tuple[Any, ...]:
+def _reply(message: Mapping[str, Any], elsewhere: bool) -> tuple[Any, ...]:
     """Returns what the record system answered, without the note on a message of several actions."""
+    if elsewhere:
+        return (message.get("status"),)
     return (_NOTE.sub("", message["content"]), message.get("status"), message.get("fhir"))
 
 
-def _says(record: EpisodeRecord) -> bool:
-    """Tells if the actions of a record stand in its messages: in order, or, among tool calls, somewhere."""
-    said = [message for message in record.messages if message["role"] == "assistant"]
-    calls = [call["function"] for message in said for call in message.get("tool_calls") or ()]
-    written = [message["action"] if "action" in message else said_in(message) for message in said]
-    if not calls:
-        return [*record.actions] == written[: len(record.actions)]
-    called = {str(read_call(call["name"], call["arguments"], rule).action) for call in calls for rule in RULES}
-    return all(action in called or action in written for action in record.actions)
+def _holds(message: Mapping[str, Any], reply: Mapping[str, Any], elsewhere: bool) -> bool:
+    """Tells if a message that an agent has made holds a reply; its status and body count if the agent has kept them."""
+    if any(name in message and message[name] != reply.get(name) for name in _KEPT[: 1 if elsewhere else 2]):
+        return False
+    return elsewhere or reply["content"] in said_in(message)
+
+
+_KEPT: Final = ("status", "fhir")
 
 
 def _summary(about: Mapping[str, Any], records: Sequence[EpisodeRecord], told: Mapping[str, Any]) -> Check:
