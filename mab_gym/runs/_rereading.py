@@ -62,7 +62,7 @@ class Rereading:
         readings = [each for message in taken for each in message]
         actions = list(record.actions)
         # Calls of the last message may be left when the episode ends; those of earlier ones were all carried out.
-        fit = len(readings) - len(taken[-1] if taken else ()) <= len(actions) <= len(readings)
+        fit = len(readings) - len(taken[-1]) < len(actions) <= len(readings) if taken else not actions
         possible = [
             [each for each in alike if str(each.action) == action]
             for alike, action in zip(readings, actions, strict=False)

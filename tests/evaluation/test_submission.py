@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mab_gym.agents import Account, ChatFunction, ChatModel
 from mab_gym.cli.app import app
+from mab_gym.envs._environment_file import environment_file
 from mab_gym.errors import UsageError
 from mab_gym.runs._driver import Driver
 from mab_gym.runs._evaluation import Plan, evaluate, prepare
@@ -22,7 +25,7 @@ from mab_gym.runs._submission import check_submission, pack_submission
 from mab_gym.runs._summary import sum_up
 from tests.evaluation.commands import evaluation
 from tests.evaluation.commands import run as command
-from tests.evaluation.scripted import Speaks, endpoint, with_tools
+from tests.evaluation.scripted import KEY, Messages, Speaks, calls_tools, endpoint, with_tools
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +173,167 @@ def test_a_model_plays_and_hands_on(form: str, solution: Speaks, tmp_path: Path)
 
     folder = spoiled(tmp_path / "run", tmp_path / "changed", change_action)
     assert "not those of its messages" in wrong(folder)["verdicts"]
+
+
+def talking(solution: Speaks) -> Speaks:
+    """A model that thinks and talks before each action, and whose answer has a field called action."""
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        said = f"<think>GET nothing</think>I go on.\n\n{solution(messages)['content']}"
+        return {"role": "assistant", "content": said, "reasoning_content": "So be it.", "action": "wave"}
+
+    return speak
+
+
+def two_at_once(solution: Speaks) -> Speaks:
+    """A model that first makes two calls in one message, the second of which is the first action of the solution."""
+    calls = with_tools(solution)
+    first = ("get", json.dumps({"url": "http://localhost:8080/fhir/Patient?_count=1"}))
+
+    def speak(messages: Messages) -> Mapping[str, Any]:
+        said = sum(message["role"] == "assistant" for message in messages)
+        (call,) = calls(messages)["tool_calls"]
+        return calls_tools(*([] if said else [first]), (call["function"]["name"], call["function"]["arguments"]))
+
+    return speak
+
+
+@pytest.fixture(scope="module")
+def spoken(solution: Speaks, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Runs of models in all forms of requests."""
+    folder = tmp_path_factory.mktemp("spoken")
+    models = {
+        "text": (talking(solution), {}),
+        "tools": (two_at_once(solution), {"form": "tools"}),
+        "responses": (solution, {"api": "responses"}),
+        "cut": (lambda messages: {**talking(solution)(messages), "finish_reason": "length"}, {}),
+        "refused": (lambda messages: {"role": "assistant", "content": None, "refusal": "No."}, {}),
+    }
+    for name, (speaks, settings) in models.items():
+        with endpoint(speaks) as there:
+            model = ChatModel("scripted", there.base_url, api_key=KEY, pause=0.01, **settings)
+            evaluate(agent=model, limit=12, out=folder / name)
+    for name, reason in (("function", "stop"), ("cut function", "length")):
+        asked = ChatFunction(lambda chat, reason=reason: {**talking(solution)(chat), "finish_reason": reason})
+        evaluate(agent=asked, limit=12, out=folder / name)
+    return {each.name: each for each in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["text", "tools", "responses", "cut", "refused", "function", "cut function"])
+def test_what_models_write_is_read_again_and_passes(name: str, spoken: Mapping[str, Path]) -> None:
+    found = check_submission(spoken[name])
+    assert found.ok, found.checks
+    assert "not compared" not in str(found.checks)
+
+
+def beside(lines: Lines) -> None:
+    """Another action, beside the message and in the actions; the message itself stays as it is."""
+    for line in lines:
+        change_action([line])
+        next(m for m in reversed(line["messages"]) if m["role"] == "assistant")["action"] = line["actions"][-1]
+
+
+def in_the_message(lines: Lines) -> None:
+    """Another action in the message and in the actions; what the endpoint sent stays as it is."""
+    change_action(lines[:1])
+    message = next(m for m in reversed(lines[0]["messages"]) if m["role"] == "assistant")
+    message["content"] = message["action"] = lines[0]["actions"][-1]
+
+
+def in_another_order(lines: Lines) -> None:
+    line = next(line for line in lines if len(line["actions"]) > 2)
+    line["actions"][:2] = reversed(line["actions"][:2])
+
+
+READ_AGAIN: Mapping[str, tuple[str, Callable[[Lines], Any], str]] = {
+    "an action beside its message": ("text", beside, "its actions are not those of its messages"),
+    "an action beside a function's message": ("function", beside, "its actions are not those of its messages"),
+    "a message": ("text", in_the_message, "its messages are not those of its calls"),
+    "thoughts": (
+        "text", lambda lines: lines[0]["messages"][1].update(thoughts="Ha!"), "its messages are not those of its calls",
+    ),
+    "a call less": ("text", lambda lines: lines[0]["calls"].pop(), "its messages are not those of its calls"),
+    "an action less": ("text", lambda lines: lines[0]["actions"].pop(), "its actions are not those of its messages"),
+    "the order of calls": ("tools", in_another_order, "its actions are not those of its messages"),
+    "a cause": ("text", lambda lines: lines[0].update(cause="refused"), "its cause is not 'refused'"),
+    "a cause less": ("refused", lambda lines: lines[0].update(cause=None), "its cause is not None"),
+    "the tokens": ("text", lambda lines: lines[0].update(tokens_in=1), "by its calls, not 1"),
+    "the tokens of responses": ("responses", lambda lines: lines[0].update(tokens_out=1), "by its calls, not 1"),
+    "tokens that nobody counted": ("function", lambda lines: lines[0].update(tokens_out=1), "None by its calls, not 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READ_AGAIN)
+def test_what_does_not_follow_from_the_messages_is_named(what: str, spoken: Mapping[str, Path], tmp_path: Path) -> None:
+    name, change, said = READ_AGAIN[what]
+    found = wrong(spoiled(spoken[name], tmp_path / "run", change))
+    assert said in found["verdicts"], found
+
+
+def test_earlier_tries_may_have_cost_more_tokens_than_the_calls_say(spoken: Mapping[str, Path], tmp_path: Path) -> None:
+    for tokens, refused in ((1_000_000, False), (1, True), (None, False)):
+        folder = tmp_path / str(tokens)
+        changed = spoiled(spoken["text"], folder, lambda lines: lines[0].update(retries=1, tokens_in=tokens))  # noqa: B023
+        assert ("verdicts" in wrong(changed)) == refused
+
+
+class Scaffold:
+    """An agent of one's own that makes its messages itself: an example, and thoughts before each action."""
+
+    name = "scaffold"
+
+    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        self._messages: list[dict[str, Any]] = [
+            {"role": "user", "content": "Question: 1 + 1"},
+            {"role": "assistant", "content": "Thought: easy.\nAction: FINISH([2])"},
+        ]
+
+    def act(self, observation: Mapping[str, Any]) -> str:
+        self._messages.append({"role": "user", "content": f"Observation: {observation['text']}"})
+        action = "FINISH([7])" if len(self._messages) > 3 else "GET http://localhost:8080/fhir/Patient?_count=1"
+        self._messages.append({"role": "assistant", "content": f"Thought: hm.\nAction: {action}"})
+        return action
+
+    def account(self, last: Mapping[str, Any] | None) -> Account:
+        return Account(tuple(self._messages), tokens_in=77, tokens_out=7)
+
+
+def test_runs_of_scaffolds_pass_and_the_check_says_how_far_it_goes(tmp_path: Path) -> None:
+    evaluate(agent=Scaffold, limit=3, out=tmp_path / "run")
+    found = check_submission(tmp_path / "run")
+    assert found.ok, found.checks
+    assert "not compared: messages with actions" in str(found.checks)
+
+    def change(lines: Lines) -> None:
+        lines[0]["messages"][4]["content"] = "Observation: all is well."
+
+    assert "replies in order" in wrong(spoiled(tmp_path / "run", tmp_path / "changed", change))["verdicts"]
+
+
+def test_runs_on_another_record_system_are_compared_by_outcomes_and_statuses(
+    spoken: Mapping[str, Path], tmp_path: Path
+) -> None:
+    name = "mab_gym/MedAgentBench-HAPI-v0"
+    digest = hashlib.sha256(environment_file(name).read_text("utf-8").encode()).hexdigest()
+
+    def elsewhere(lines: Lines) -> None:
+        for line in lines:
+            line["env"] = name
+            line["run"] |= {"env": name, "environment": digest}
+            line["messages"][2]["content"] += " (in another order)"
+            line["verdict"]["reasons"][0]["text"] += " (in other words)"
+
+    folder = spoiled(spoken["text"], tmp_path / "run", elsewhere)
+    for file in ("run.json", "summary.json"):
+        told = json.loads((folder / file).read_text())
+        told.get("run", told).update(env=name, environment=digest)
+        (folder / file).write_text(json.dumps(told))
+    found = check_submission(folder)
+    assert found.ok, found.checks
+    assert "another record system than the embedded one" in str(found.checks)
+
+    changed = spoiled(folder, tmp_path / "changed", lambda lines: lines[0]["messages"][2].update(status=404))
+    assert "answers otherwise" in wrong(changed)["verdicts"]
 
 
 def test_messages_with_thoughts_prose_and_several_actions_pass(tmp_path: Path) -> None:
