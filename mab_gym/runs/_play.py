@@ -137,7 +137,7 @@ class _Game:
         if isinstance(self.env, gymnasium.Env):
             yield Driver(self.env)
             return
-        spare = _spare[json.dumps([str(self.env), dict(self.overrides)], sort_keys=True, default=str)]
+        spare = _spare[json.dumps([_identity(str(self.env)), dict(self.overrides)], sort_keys=True, default=str)]
         try:
             made = spare.pop()
         except IndexError:
@@ -151,6 +151,18 @@ class _Game:
         finally:
             # Nothing works with it any more: `in_thread` waits for its thread, even if it is cancelled.
             spare.append(made)
+
+
+def _identity(env: str) -> Any:
+    """Returns what tells an environment from others: its id, or its file with size and time of the last change."""
+    if not env.endswith(".toml"):
+        return env
+    path = Path(env).resolve()
+    try:
+        about = path.stat()
+    except OSError:
+        return str(path)
+    return [str(path), about.st_size, about.st_mtime_ns]
 
 
 _spare: defaultdict[str, list[gymnasium.Env[Any, str]]] = defaultdict(list)

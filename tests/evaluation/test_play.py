@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 
 import mab_gym
 from mab_gym.agents import ChatFunction
-from mab_gym.errors import ContextLimitError, UsageError
+from mab_gym.errors import ContextLimitError, MabGymError, UsageError
 from mab_gym.runs import _play
 from mab_gym.runs._driver import in_thread
 from mab_gym.runs._records import EpisodeRecord
@@ -276,6 +278,30 @@ def test_an_environment_is_given_back_after_an_error(monkeypatch: pytest.MonkeyP
     ((spare,),) = _play._spare.values()
     assert mab_gym.play(case=rows[0], agent="oracle").verdict["success"]
     assert list(_play._spare.values()) == [[spare]]
+
+
+def test_a_file_that_was_edited_is_played_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "edited.toml"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_play, "_spare", type(_play._spare)(list))
+
+    def steps(env: str | Path = file) -> int:
+        return mab_gym.play(env, lambda chat: "GET http://localhost:8080/fhir/metadata").steps
+
+    def edit(max_steps: int, moment: int) -> None:
+        file.write_text(f'id = "tests/Edited-v0"\n[episode]\nmax_steps = {max_steps}\n', encoding="utf-8")
+        os.utime(file, ns=(moment, moment))
+
+    edit(2, 10)
+    assert (steps(), steps("edited.toml"), len(_play._spare)) == (2, 2, 1)
+    edit(3, 11)
+    assert (steps(), steps()) == (3, 3)
+    edit(12, 11)
+    assert steps("edited.toml") == 12
+    file.unlink()
+    del gymnasium.registry["tests/Edited-v0"]
+    with pytest.raises(MabGymError, match=r"edited\.toml"):
+        steps()
 
 
 def test_a_cancelled_task_gives_the_record_system_back(monkeypatch: pytest.MonkeyPatch, rows: list[Row]) -> None:
