@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from tests.processes import first_line, started
 
 pytest.importorskip("mcp")
 
+import anyio
 import httpx
 from mcp import Client
+
+from mab_gym.integrations.harbor._mcp import WithMcp
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -86,3 +90,42 @@ def test_no_stream_stays_open_and_pages_of_others_are_refused(server: str, kept:
     headers = {"host": "evil.test", "accept": "application/json", "content-type": "application/json"}
     assert httpx.post(f"{server}/mcp", json=call, headers=headers, trust_env=False).status_code in (403, 421)
     assert read_evidence(kept)[1] == []
+
+
+def test_requests_are_answered_where_the_server_of_tools_cannot_be_opened() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await anyio.sleep_forever()
+
+    class Broken(WithMcp):
+        def _new_manager(self) -> Any:
+            waits.wait(30)
+            raise ImportError("mcp is of another version")
+
+    waits = threading.Event()
+    asked: Any = {"type": "http", "path": "/mcp", "method": "POST"}
+    broken = Broken(application, Any)  # type: ignore[arg-type]
+
+    async def answer() -> tuple[int, str]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await broken(asked, Any, send)  # type: ignore[arg-type]
+        return sent[0]["status"], json.loads(sent[1]["body"])["error"]["message"]
+
+    async def main() -> None:
+        async def send(message: Any) -> None:
+            pass
+
+        lives = asyncio.create_task(broken({"type": "lifespan"}, Any, send))  # type: ignore[arg-type]
+        early = asyncio.create_task(answer())
+        await asyncio.sleep(0)
+        waits.set()
+        for status, words in (await asyncio.wait_for(early, 30), await asyncio.wait_for(answer(), 30)):
+            assert (status, "mcp is of another version" in words) == (500, True)
+        assert not lives.done(), "the episode goes on over HTTP"
+        lives.cancel()
+
+    asyncio.run(main())

@@ -6,7 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,16 @@ from tests.processes import first_line, started, until
 
 pytest.importorskip("mcp")
 
+import anyio
 import httpx2
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.lowlevel import Server
 
 from mab_gym.envs._make import make
+from mab_gym.integrations.mcp import _server
 from mab_gym.integrations.mcp._episodes import Episodes, SessionEpisode
+from mab_gym.integrations.mcp._http import HttpSession, HttpSessions
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -401,6 +406,68 @@ def test_sessions_are_bounded_and_idle_ones_end(tmp_path: Path) -> None:
         until(lambda: unused(address), server)
     (record,) = kept(tmp_path / "run")  # the other session has begun no episode
     assert (record.steps, cause_of(record)) == (2, "no_action")
+
+
+def test_a_session_that_is_used_while_another_one_ends_goes_on() -> None:
+    class Episode:
+        def __init__(self, left: Callable[[], None]) -> None:
+            self._left = left
+
+        async def leave(self) -> None:
+            await anyio.sleep(0)
+            self._left()
+
+    async def main() -> None:
+        swept = anyio.Event()
+
+        def used() -> None:
+            sessions._live["second"].used = time.monotonic() + 1_000
+
+        sessions = HttpSessions(Server("test"), Any, "127.0.0.1", 9, 0.01)  # type: ignore[arg-type]
+        for name, left in (("first", used), ("second", lambda: None), ("third", swept.set)):
+            session = sessions._live[name] = HttpSession(Episode(left))  # type: ignore[arg-type]
+            session.used -= 1
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sessions._sweep)
+            with anyio.fail_after(30):
+                await swept.wait()
+            tasks.cancel_scope.cancel()
+        assert list(sessions._live) == ["second"]
+
+    anyio.run(main)
+
+
+def test_a_server_over_stdio_that_fails_gives_its_environment_back_and_records_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    @asynccontextmanager
+    async def pipes(*streams: Any) -> AsyncIterator[tuple[None, None]]:
+        yield None, None
+
+    class Fails:
+        def __init__(self, title: str, episode_of: Callable[[Any], SessionEpisode]) -> None:
+            self._episode = episode_of(None)
+            begun.append(self._episode)
+
+        def create_initialization_options(self) -> None: ...
+
+        async def run(self, *given: Any) -> None:
+            assert "Task: " in await self._episode.task()
+            raise ConnectionError("the pipe is broken")
+
+    async def standard() -> tuple[None, None]:
+        return None, None
+
+    begun: list[SessionEpisode] = []
+    monkeypatch.setattr(_server, "standard_pipes", standard)
+    monkeypatch.setattr(_server, "stdio_server", pipes)
+    monkeypatch.setattr(_server, "new_server", Fails)
+    episodes = Episodes(lambda: make("MedAgentBench-v0"), out=tmp_path / "run")
+    with pytest.raises(ConnectionError):
+        anyio.run(_server.serve_stdio, episodes)
+    episodes.close()
+    assert begun[0]._session is None
+    assert kept(tmp_path / "run") == []
 
 
 def test_an_episode_under_way_when_the_server_stops_is_not_recorded(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ are already answered.
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +77,7 @@ class WithMcp:
         self._application, self._place = application, place
         self._opened = anyio.Event()
         self._manager: Any = None
+        self._fault: Exception | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -90,15 +93,23 @@ class WithMcp:
                 tasks.cancel_scope.cancel()
         elif scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
             await self._opened.wait()
+            if self._fault is not None:
+                await _failed(send, self._fault)
+                return
             await self._manager.asgi_app(scope, receive, send)
         else:
             await self._application(scope, receive, send)
 
     async def _open(self) -> None:
-        self._manager = await anyio.to_thread.run_sync(self._new_manager)
-        async with self._manager.run():
+        try:
+            self._manager = await anyio.to_thread.run_sync(self._new_manager)
+            async with self._manager.run():
+                self._opened.set()
+                await anyio.sleep_forever()
+        except Exception as error:  # the episode goes on over HTTP; those who wait for this are told
+            logging.getLogger(__name__).exception(f"{PATH} cannot be served")
+            self._fault = error
             self._opened.set()
-            await anyio.sleep_forever()
 
     def _new_manager(self) -> Any:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415  (see above)
@@ -111,3 +122,12 @@ class WithMcp:
         return StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, security_settings=security("127.0.0.1")
         )
+
+
+async def _failed(send: Send, fault: Exception) -> None:
+    """Answers that there is no MCP server, in the form of its protocol."""
+    words = f"the MCP server could not be opened ({type(fault).__name__}: {fault}); act over HTTP"
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32603, "message": words}}
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(error).encode()})

@@ -151,9 +151,10 @@ class HttpSessions:
     async def _sweep(self) -> None:
         while True:
             await anyio.sleep(min(_SWEEP_SECONDS, self._idle / 4))
-            late = time.monotonic() - self._idle
-            for name in [name for name, each in self._live.items() if not each.busy and each.used < late]:
-                await self._end(name)
+            for name in list(self._live):
+                session = self._live.get(name)  # while another one ended, it may have been used, or ended itself
+                if session is not None and not session.busy and session.used < time.monotonic() - self._idle:
+                    await self._end(name)
 
 
 def http_app(server: Server[Any], episodes: Episodes, host: str, most: int, idle_seconds: float) -> Starlette:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
+import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -36,10 +37,16 @@ async def serve_stdio(episodes: Episodes) -> None:
     """Serves one session over standard input and output, until the client closes them."""
     episode = SessionEpisode(episodes, {})
     server = new_server(episodes.name, lambda context: episode)
-    stdin, stdout = await standard_pipes()
-    async with stdio_server(stdin, stdout) as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
-    await episode.leave()
+    try:
+        stdin, stdout = await standard_pipes()
+        async with stdio_server(stdin, stdout) as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+    except BaseException:
+        episodes.stopping = True  # the server fails or is stopped, and not by the client: nothing is recorded
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await episode.leave()
 
 
 @contextmanager
