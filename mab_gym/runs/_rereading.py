@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,12 +30,14 @@ class Rereading:
         rule: The rule by which a model's messages were read; None if the agent is no model.
         usual: The rule that is usual for the run's protocol.
         form: The model's form, ``text`` or ``tools``.
+        asked: True for a model behind an endpoint, each of whose messages answers a call.
         is_own: True for an agent of the user's own. It may have made its messages itself, so nothing follows from them.
     """
 
     rule: str | None
     usual: str
     form: str
+    asked: bool
     is_own: bool
 
     @classmethod
@@ -45,9 +48,14 @@ class Rereading:
             UsageError: Its rule does not exist, or is not that of its protocol.
         """
         official = about.get("protocol") == OFFICIAL
-        rule = about.get("reading")
-        read = None if rule is None else rule_for(rule, official)
-        return cls(read, rule_for(None, official), about.get("form", FORMS[0]), rule is None and "object" in about)
+        rule, has_object = about.get("reading"), "object" in about
+        return cls(
+            None if rule is None else rule_for(rule, official),
+            rule_for(None, official),
+            about.get("form", FORMS[0]),
+            asked=rule is not None and not has_object,
+            is_own=rule is None and has_object,
+        )
 
     def apart(self, record: EpisodeRecord) -> Iterator[str]:
         """Yields what does not follow from the messages; nothing for an agent of the user's own."""
@@ -55,7 +63,7 @@ class Rereading:
             return
         said = [message for message in record.messages if message["role"] == "assistant"]
         answers = list(_answers(record.calls))
-        told = answers if record.calls else [None] * len(said)
+        told = answers if self.asked else [None] * len(said)
         if len(told) != len(said) or not all(map(self._is_kept, said, told, range(len(said)))):
             yield "its messages are not those of its calls"
         taken = [self._read(message, answer) for message, answer in zip(said, told, strict=False)]
@@ -104,7 +112,8 @@ class Rereading:
         if calls:
             sent["tool_calls"] = calls
             reading = replace(reading, action=reading.said)
-        return message == {**sent, **reading.apart}
+        kept = {**sent, **reading.apart}
+        return json.dumps(message, sort_keys=True) == json.dumps(kept, sort_keys=True)  # NaN is not equal to itself
 
 
 _NOTHING = Reading("")

@@ -202,7 +202,7 @@ def two_at_once(solution: Speaks) -> Speaks:
 def spoken(solution: Speaks, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Runs of models in all forms of requests."""
     folder = tmp_path_factory.mktemp("spoken")
-    models = {
+    models: Mapping[str, tuple[Speaks, Mapping[str, Any]]] = {
         "text": (talking(solution), {}),
         "tools": (two_at_once(solution), {"form": "tools"}),
         "responses": (solution, {"api": "responses"}),
@@ -213,9 +213,8 @@ def spoken(solution: Speaks, tmp_path_factory: pytest.TempPathFactory) -> Mappin
         with endpoint(speaks) as there:
             model = ChatModel("scripted", there.base_url, api_key=KEY, pause=0.01, **settings)
             evaluate(agent=model, limit=12, out=folder / name)
-    for name, reason in (("function", "stop"), ("cut function", "length")):
-        asked = ChatFunction(lambda chat, reason=reason: {**talking(solution)(chat), "finish_reason": reason})
-        evaluate(agent=asked, limit=12, out=folder / name)
+    evaluate(agent=ChatFunction(talking(solution)), limit=12, out=folder / "function")
+    evaluate(agent=ChatFunction(models["cut"][0]), limit=12, out=folder / "cut function")
     return {each.name: each for each in folder.iterdir()}
 
 
@@ -253,6 +252,9 @@ READ_AGAIN: Mapping[str, tuple[str, Callable[[Lines], Any], str]] = {
         "text", lambda lines: lines[0]["messages"][1].update(thoughts="Ha!"), "its messages are not those of its calls",
     ),
     "a call less": ("text", lambda lines: lines[0]["calls"].pop(), "its messages are not those of its calls"),
+    "no call at all": (
+        "text", lambda lines: lines[0].update(calls=[]), "its messages are not those of its calls",
+    ),
     "an action less": ("text", lambda lines: lines[0]["actions"].pop(), "its actions are not those of its messages"),
     "the order of calls": ("tools", in_another_order, "its actions are not those of its messages"),
     "a cause": ("text", lambda lines: lines[0].update(cause="refused"), "its cause is not 'refused'"),
