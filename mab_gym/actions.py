@@ -22,6 +22,7 @@ __all__ = [
     "OutOfContext",
     "Post",
     "RefusedTargetError",
+    "no_action_from",
     "parse_action",
     "read_answer",
     "render",

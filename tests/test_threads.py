@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -145,3 +146,27 @@ print(ended.count(0))
 def test_a_fork_takes_no_lock_along(scenario: Scenario) -> None:
     done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout == "25\n", done.stderr
+
+
+def test_units_are_the_same_however_many_threads_read_the_first_ones() -> None:
+    """In a process of its own, as the table of units is made once in each."""
+    code = """
+    import sys, threading
+    from mab_gym.tasking.meaning.units import amount
+
+    sys.setswitchinterval(1e-5)
+    units, found, together = ("meq", "mg/dL", "mmol/L", "g/h", "mL", "ug", "L/min"), [], threading.Barrier(8)
+
+    def read():
+        together.wait()
+        found.append([amount(1, unit) for unit in units])
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(found) == 8 and all(each == found[0] for each in found), found
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

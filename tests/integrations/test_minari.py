@@ -22,6 +22,7 @@ pytest.importorskip("h5py")
 
 import minari
 
+from mab_gym.actions import no_action_from
 from mab_gym.integrations.minari import write_dataset
 
 
@@ -38,7 +39,7 @@ def replayed(env: MedicalRecordEnv, metadata: Mapping[str, Any], episode: Any) -
     texts, codes = episode.observations["text"], episode.observations["status"]
     assert (texts[0], codes[0]) == (observation["text"], 0)
     for place, action in enumerate(episode.actions):
-        observation, reward, terminated, truncated, info = env.step(action)
+        observation, reward, terminated, truncated, info = env.step(no_action_from(action) or action)
         assert (texts[place + 1], codes[place + 1]) == (observation["text"], observation["status"])
         assert (episode.rewards[place], episode.terminations[place], episode.truncations[place]) == (
             reward, terminated, truncated,

@@ -6,6 +6,7 @@ ucumvert and pint read the codes. A table maps the other words that people write
 from __future__ import annotations
 
 import re
+import threading
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -95,12 +96,17 @@ def _spoken(text: str) -> str | None:
 def _by_ucum(code: str) -> Unit | None:
     if not code:
         return None
-    registry = _registry()
-    try:
-        quantity = registry.from_ucum(code).to_base_units()
-        return Unit(float(quantity.magnitude), str(quantity.dimensionality))
-    except Exception:  # the parser may raise anything for texts that are not UCUM
-        return None
+    with _one_at_a_time:
+        registry = _registry()
+        try:
+            quantity = registry.from_ucum(code).to_base_units()
+            return Unit(float(quantity.magnitude), str(quantity.dimensionality))
+        except Exception:  # the parser may raise anything for texts that are not UCUM
+            return None
+
+
+_one_at_a_time = threading.Lock()
+"""Neither the making of the registry nor its use is made for threads: a verdict of the first could find half of it."""
 
 
 @lru_cache(maxsize=1)
