@@ -22,7 +22,7 @@ pytest.importorskip("h5py")
 
 import minari
 
-from mab_gym.actions import no_action_from
+from mab_gym.actions import OutOfContext, no_action_from
 from mab_gym.integrations.minari import write_dataset
 
 
@@ -41,6 +41,8 @@ def replayed(env: MedicalRecordEnv, metadata: Mapping[str, Any], episode: Any) -
     for place, action in enumerate(episode.actions):
         observation, reward, terminated, truncated, info = env.step(no_action_from(action) or action)
         assert (texts[place + 1], codes[place + 1]) == (observation["text"], observation["status"])
+        if episode.truncations[place] and not truncated:  # the model was at the end of its context
+            _, reward, terminated, truncated, info = env.step(OutOfContext("full"))
         assert (episode.rewards[place], episode.terminations[place], episode.truncations[place]) == (
             reward, terminated, truncated,
         )  # fmt: skip
