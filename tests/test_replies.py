@@ -1,4 +1,4 @@
-"""What models write means the same through every door of this package; tests/integrations plays it through others."""
+"""Messages of models mean the same through every door of this package; tests/integrations plays them through others."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_tables_are_built_in_one_place() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What commands work on: a run with a wrong verdict, and a small archive."""
+    """The places that commands work on: a run with a wrong verdict, and a small archive."""
     folder = tmp_path_factory.mktemp("made")
     evaluate(agent="random", family="replace_potassium", limit=2, out=folder / "run")
     path = folder / "run" / "episodes.jsonl"

@@ -215,9 +215,7 @@ def _version(about: Mapping[str, Any]) -> Check:
 def _environment(about: Mapping[str, Any]) -> Check:
     name, wrong = about.get("env"), []
     if about.get("file") is not None:
-        wrong.append(
-            f"{about['file']} is an environment file of one's own; runs of installed environments are compared"
-        )
+        wrong.append(f"{about['file']} is your own environment file; runs of installed environments are compared")
     elif not isinstance(name, str) or name not in files_by_id():
         wrong.append(f"no environment {name!r} is installed here")
     return _checked("environment", wrong, str(name))

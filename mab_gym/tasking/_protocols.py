@@ -41,6 +41,20 @@ class Protocol:
         return self.got.format(status=response.status, body=response.body)
 
 
+HINTS_AND_TASK = """\
+What is often needed:
+- Patient?family=…&given=…&birthdate=YYYY-MM-DD finds a person; a Patient's id is the medical record number (MRN).
+- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and \
+a link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
+address is written %2B.
+- Condition, Procedure, MedicationRequest and ServiceRequest can be searched by patient as well.
+- A result with the status entered-in-error does not count.
+
+Context: {context}
+
+Task: {question}"""
+"""The end of a first text: hints on the record system, which no protocol changes, and the task."""
+
 EHR = Protocol(
     name="ehr",
     opening="""\
@@ -62,17 +76,8 @@ FINISH([item, ...])
 You have {max_steps} messages, FINISH included. Write nothing to the record that the task does not ask for. Any other \
 message ends the task as failed.
 
-What is often needed:
-- Patient?family=…&given=…&birthdate=YYYY-MM-DD finds a person; a Patient's id is the medical record number (MRN).
-- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and \
-a link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
-address is written %2B.
-- Condition, Procedure, MedicationRequest and ServiceRequest can be searched by patient as well.
-- A result with the status entered-in-error does not count.
-
-Context: {context}
-
-Task: {question}""",
+"""
+    + HINTS_AND_TASK,
     got="HTTP {status}\n{body}",
     stored="HTTP {status}, stored as {location}\n{body}",
     failed="HTTP {status}: the {verb} was refused and changed nothing.\n{body}",

@@ -280,7 +280,7 @@ def test_earlier_tries_may_have_cost_more_tokens_than_the_calls_say(spoken: Mapp
 
 
 class Scaffold:
-    """An agent of one's own that makes its messages itself: an example, and thoughts before each action."""
+    """A user's agent that makes its messages itself: an example, and thoughts before each action."""
 
     name = "scaffold"
 

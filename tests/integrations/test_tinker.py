@@ -113,7 +113,7 @@ def play(tokenizer: Any) -> Callable[..., tuple[Any, Any]]:
 
 
 def learnt(tokenizer: Any, trajectory: Any) -> list[tuple[str, str]]:
-    """What the trainer would learn from: the pieces of each datum by turns, environment and model, as texts."""
+    """Data that the trainer would learn from: the pieces of each datum by turns, environment and model, as texts."""
     found = []
     for datum in trajectory_to_data(trajectory, 1.0):
         mask = [0.0, *datum.loss_fn_inputs["mask"].to_torch().tolist()]

@@ -9,11 +9,13 @@ from typing import Any
 
 from mab_gym.actions import Finish, Get, Post, parse_action
 from mab_gym.integrations.harbor._server import PORT
+from mab_gym.tasking._protocols import HINTS_AND_TASK
 
 SERVER = f"http://localhost:{PORT}"
 KEPT = "/episode/actions.jsonl"
 
-INSTRUCTION = """\
+INSTRUCTION = (
+    """\
 You work in a hospital's electronic health record, which speaks FHIR R4. Its base address is {base_url}/ and this \
 machine reaches it, with curl for example:
 
@@ -32,18 +34,10 @@ Where you have tools named search, read, create and finish, they do the same: ea
 You have {max_steps} requests, the last one to /finish included; after them the task is over. Write nothing to the \
 record that the task does not ask for. Nothing that you leave on this machine counts.
 
-What is often needed:
-- Patient?family=…&given=…&birthdate=YYYY-MM-DD finds a person; a Patient's id is the medical record number (MRN).
-- Observation?patient=MRN&code=CODE finds results and vital signs. Pages hold 20 entries, in no particular order, and \
-a link named next leads on; FHIR's search parameters (_count, _sort, date with ge, lt and so on) work. A '+' inside an \
-address is written %2B.
-- Condition, Procedure, MedicationRequest and ServiceRequest can be searched by patient as well.
-- A result with the status entered-in-error does not count.
-
-Context: {context}
-
-Task: {question}
 """
+    + HINTS_AND_TASK
+    + "\n"
+)
 
 _TASK = """\
 schema_version = "1.4"
