@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from mab_gym.agents._answers import Answer, chat_answer, responses_answer, responses_request
@@ -59,7 +59,7 @@ LONGEST_PAUSE = 60.0
 LONGEST_WISH = 600.0
 """Seconds; a request whose endpoint asks for a longer pause fails instead."""
 _SHOWN_CHARS = 300
-_PATHS = {"chat": "/chat/completions", "stream": "/chat/completions"}
+_PATHS = dict(zip(APIS[1:], ("/chat/completions", "/chat/completions", "/responses", "/responses"), strict=True))
 
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})
 _NOTHING_WILL_HELP = {
@@ -272,7 +272,7 @@ class ChatEndpoint:
             response = error.response
             words = words_in(response.text)
             self._change_form(form, error.status_code, words)
-            return self._refused(error.status_code, words, response.headers.get("retry-after"))
+            self._refused(error.status_code, words, response.headers.get("retry-after"))
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             if _never_connected(error):
@@ -292,15 +292,12 @@ class ChatEndpoint:
         """Sends a request and returns the body of its answer; a stream's pieces are put together."""
         responses = form.startswith("responses")
         told = dict(responses_request(body)) if responses else dict(body)
-        path = self._path("/responses" if responses else "/chat/completions")
+        # A base URL may name the whole address itself.
+        base = self.base_url.rstrip("/").removesuffix("/chat/completions").removesuffix("/responses")
+        path = f"{base}{_PATHS[form]}"
         if not form.endswith("stream"):
             return json.loads(await self._client().post(path, cast_to=str, body=_sendable(told), options=self._options))
         return await self._streamed(path, told, responses)
-
-    def _path(self, path: str) -> str:
-        """Returns the address of a path; a base URL may name the one of chat completions itself."""
-        base = self.base_url.rstrip("/").removesuffix("/chat/completions").removesuffix("/responses")
-        return f"{base}{path}"
 
     async def _streamed(self, path: str, body: dict[str, Any], responses: bool) -> Any:
         from openai import AsyncStream  # noqa: PLC0415  (optional)
@@ -331,13 +328,15 @@ class ChatEndpoint:
         other = form
         if not form.endswith("stream") and status in (400, 422) and says_stream_only(words):
             other = "stream" if form == "chat" else "responses-stream"
-        elif form in _PATHS and (says_responses_only(words) or (status in (404, 405) and "model" not in words.lower())):
+        elif not form.startswith("responses") and (
+            says_responses_only(words) or (status in (404, 405) and "model" not in words.lower())
+        ):
             other = "responses"
         if other != form:
             self._form = other
             raise _OtherApiError(f"the endpoint wants {other} (HTTP {status}): {self._clean(words)}")
 
-    def _refused(self, status: int, text: str, wish: str | None) -> Answer:
+    def _refused(self, status: int, text: str, wish: str | None) -> NoReturn:
         """Raises the error for a status other than success; ``wish`` is its ``Retry-After``."""
         said = f"(HTTP {status}): {self._clean(text)}"
         if status >= 400 and status not in (401, 403, 404, 429) and says_too_long(text):

@@ -85,9 +85,8 @@ class Chat:
         """The further fields of a request."""
         return {"tools": TOOLS} if self._tools else {}
 
-    @property
     def next_call(self) -> Reading | None:
-        """The next tool call of the last message, as it was read; None if the model has to be asked."""
+        """Reads the next tool call of the last message; None if the model has to be asked."""
         if not self._waiting:
             return None
         call, *self._waiting = self._waiting
@@ -117,15 +116,12 @@ class Chat:
             message["tool_calls"] = calls
         self.sent.append(message)
         reading = read_message(message, self._rule, answer.finish_reason)
-        if calls:
-            reading = Reading("", reading.said, reading.thoughts)
-        self.kept.append({**message, **({"thoughts": reading.thoughts} if calls and reading.thoughts else {})})
+        apart = reading.apart
+        if calls:  # they are the actions, and not the text
+            apart.pop("action", None)
+        self.kept.append({**message, **apart})
         self._waiting, self._answering = [*calls], None
-        called = self.next_call
-        if called is not None:
-            return called
-        self.kept[-1] |= reading.apart
-        return reading
+        return self.next_call() or reading
 
     def _add(self, message: dict[str, Any]) -> None:
         self.kept.append(message)
@@ -221,7 +217,7 @@ class ChatAgent(_ChatPlayer[AskedNow]):
     def act(self, observation: Mapping[str, Any]) -> Reading:
         """Returns the next action. A message without one is returned as such."""
         self._chat.hear(observation)
-        return self._chat.next_call or self._take(self._endpoint.ask_now(self._chat.sent, self._calls, self._further))
+        return self._chat.next_call() or self._take(self._endpoint.ask_now(self._chat.sent, self._calls, self._further))
 
 
 class AsyncChatAgent(_ChatPlayer[Asked]):
@@ -234,7 +230,9 @@ class AsyncChatAgent(_ChatPlayer[Asked]):
     async def act(self, observation: Mapping[str, Any]) -> Reading:
         """Returns the next action. A message without one is returned as such."""
         self._chat.hear(observation)
-        return self._chat.next_call or self._take(await self._endpoint.ask(self._chat.sent, self._calls, self._further))
+        return self._chat.next_call() or self._take(
+            await self._endpoint.ask(self._chat.sent, self._calls, self._further)
+        )
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:

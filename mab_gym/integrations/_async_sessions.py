@@ -70,7 +70,7 @@ class AsyncSession:
             if observation["text"]:
                 chat.hear(observation)
                 replies.append(chat.sent[-1])
-            reading = chat.next_call
+            reading = chat.next_call()
         return replies
 
     async def play(self, agent: Policy) -> None:
