@@ -290,29 +290,28 @@ class ChatEndpoint:
 
     async def _sent(self, body: Mapping[str, Any], form: str) -> Any:
         """Sends a request and returns the body of its answer; a stream's pieces are put together."""
-        responses = form.startswith("responses")
-        told = dict(responses_request(body)) if responses else dict(body)
         # A base URL may name the whole address itself.
         base = self.base_url.rstrip("/").removesuffix("/chat/completions").removesuffix("/responses")
-        path = f"{base}{_PATHS[form]}"
-        if not form.endswith("stream"):
-            return json.loads(await self._client().post(path, cast_to=str, body=_sendable(told), options=self._options))
-        return await self._streamed(path, told, responses)
+        told = responses_request(body) if form.startswith("responses") else dict(body)
+        post = self._streamed if form.endswith("stream") else self._posted
+        try:
+            return await post(f"{base}{_PATHS[form]}", told)
+        except UnicodeEncodeError:  # a model has written lone surrogates, which UTF-8 cannot encode
+            return await post(f"{base}{_PATHS[form]}", _without_surrogates(told))
 
-    async def _streamed(self, path: str, body: dict[str, Any], responses: bool) -> Any:
+    async def _posted(self, url: str, body: Mapping[str, Any]) -> Any:
+        return json.loads(await self._client().post(url, cast_to=str, body=body, options=self._options))
+
+    async def _streamed(self, url: str, body: Mapping[str, Any]) -> Any:
         from openai import AsyncStream  # noqa: PLC0415  (optional)
 
         told = {**body, "stream": True}
-        if not responses:
+        chat = "messages" in body
+        if chat:
             told.setdefault("stream_options", {"include_usage": True})
-        pieces = ResponsePieces() if responses else ChatPieces()
+        pieces = ChatPieces() if chat else ResponsePieces()
         async for piece in await self._client().post(
-            path,
-            cast_to=object,
-            body=_sendable(told),
-            options=self._options,
-            stream=True,
-            stream_cls=AsyncStream[Any],
+            url, cast_to=object, body=told, options=self._options, stream=True, stream_cls=AsyncStream[Any]
         ):
             pieces.add(piece)
         return pieces.whole()
@@ -408,14 +407,10 @@ def _check_address(base_url: str) -> None:
         raise UsageError(f"an endpoint is named by its base URL, as in https://api.openai.com/v1, not {base_url!r}")
 
 
-def _sendable(body: Any) -> Any:
-    """Returns a body without lone surrogates, which UTF-8 cannot encode; a model can write them."""
+def _without_surrogates(body: Any) -> Any:
+    """Returns a body whose lone surrogates are replaced."""
     text = json.dumps(body, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return body
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
