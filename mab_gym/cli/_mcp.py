@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from mab_gym.cli import _options as o
 from mab_gym.cli._console import errors, output
 from mab_gym.cli._environment import make
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.integrations._installed import needing
 from mab_gym.serve import listen
-from mab_gym.tasking._variants import VARIANTS
 
 _HTTP, _CASES = "Over HTTP", "Cases"
 
@@ -46,11 +46,9 @@ def serve(
             rich_help_panel=_CASES,
         ),
     ] = None,
-    family: Annotated[str | None, typer.Option(help="Only this family.", rich_help_panel=_CASES)] = None,
-    difficulty: Annotated[str | None, typer.Option(help="Only this difficulty.", rich_help_panel=_CASES)] = None,
-    variant: Annotated[
-        str | None, typer.Option(help=f"One or more of {', '.join(VARIANTS)}, joined by +.", rich_help_panel=_CASES)
-    ] = None,
+    family: o.Family = None,
+    difficulty: o.Difficulty = None,
+    variant: o.Variant = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Calls after which an episode is truncated.", rich_help_panel=_CASES)
     ] = None,

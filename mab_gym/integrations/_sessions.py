@@ -55,6 +55,28 @@ def make_to_read(env: Maker, **overrides: Any) -> TextEnv:
     return made
 
 
+def metrics_of(verdict: Mapping[str, Any], **counts: float | None) -> dict[str, float]:
+    """Returns the numbers for a trainer's log: solved, credit, unsafe and further ones, without those that are unknown.
+
+    Args:
+        verdict: The verdict, as plain data.
+        counts: Further numbers, such as ``steps``.
+    """
+    judged = {"solved": verdict["success"], "credit": verdict.get("credit"), "unsafe": verdict.get("unsafe")}
+    return {name: float(value) for name, value in {**judged, **counts}.items() if value is not None}
+
+
+def sendable(value: Any) -> Any:
+    """Replaces lone surrogates, which UTF-8 cannot encode; an agent's own text may come back in a reply."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {name: sendable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [sendable(each) for each in value]
+    return value
+
+
 class Session(Driver):
     """A driver that gives the outcome as plain data, for a framework's log.
 
@@ -98,10 +120,7 @@ class Session(Driver):
         """The numbers for a trainer's log: solved, credit, unsafe and steps; empty unless the episode has ended."""
         if self.result is None or "verdict" not in self.result:
             return {}
-        verdict = self.result["verdict"]
-        judged = {"solved": verdict["success"], "credit": verdict.get("credit"), "unsafe": verdict.get("unsafe")}
-        known = {name: float(value) for name, value in judged.items() if value is not None}
-        return {**known, "steps": float(self.result["steps"])}
+        return metrics_of(self.result["verdict"], steps=self.result["steps"])
 
     def stop(self, why: str, **more: Any) -> Step | None:
         """Ends an episode that is still under way, as one that is longer than the model's context.

@@ -17,6 +17,7 @@ from mab_gym.agents._model import TOOLS
 from mab_gym.agents._refusals import says_too_long
 from mab_gym.errors import AgentError, ContextLimitError, InfrastructureError, UsageError
 from mab_gym.integrations._installed import needing
+from mab_gym.integrations._sessions import metrics_of
 from mab_gym.runs import play_async
 
 with needing("art", "a rollout for ART needs"):
@@ -62,12 +63,9 @@ async def rollout(
             answer = await client.chat.completions.create(messages=list(chat), model=name, **further)
             choice = answer.choices[0]
             return {**choice.message.model_dump(exclude_none=True), "finish_reason": choice.finish_reason}
-        except openai.BadRequestError as error:
-            if says_too_long(error.response.text):
-                raise ContextLimitError(str(error)) from None
-            failed.append(error)
-            raise
         except Exception as error:
+            if isinstance(error, openai.BadRequestError) and says_too_long(error.response.text):
+                raise ContextLimitError(str(error)) from None
             failed.append(error)
             raise
 
@@ -80,10 +78,7 @@ async def rollout(
         raise InfrastructureError(record.infrastructure_error)
     if record.agent_error is not None:
         raise AgentError(record.agent_error)
-    verdict = record.verdict
-    judged = {"solved": verdict["success"], "credit": verdict.get("credit"), "unsafe": verdict.get("unsafe")}
-    counted = {**judged, "steps": record.steps, "episode_cost": record.episode_cost}
     trajectory.reward = record.reward
-    trajectory.metrics |= {key: float(value) for key, value in counted.items() if value is not None}
-    trajectory.metadata |= {"case": record.case, "family": record.family, "failure": verdict["failure"] or ""}
+    trajectory.metrics |= metrics_of(record.verdict, steps=record.steps, episode_cost=record.episode_cost)
+    trajectory.metadata |= {"case": record.case, "family": record.family, "failure": record.verdict["failure"] or ""}
     return trajectory

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mab_gym.agents._answers import responses_answer
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS
+from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, check_form
 from mab_gym.agents._reading import STRICT
 from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
@@ -127,8 +127,7 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
     Raises:
         UsageError: A name does not exist.
     """
-    if form not in FORMS:
-        raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
+    check_form(form)
     tools = [{"type": "function", "strict": False, **tool["function"]} for tool in TOOLS]
     by_tools: dict[str, Any] = {"input": [{"role": "system", "content": SYSTEM}], "tools": tools}
     for row in rows(make_to_read(env), **which):

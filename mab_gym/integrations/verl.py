@@ -136,9 +136,7 @@ class _Episode:
     async def begin(self, about: Mapping[str, Any]) -> None:
         """Begins the episode and makes its prompt."""
         driver = self._session.session
-        # A column of a table has the same keys in every row; the missing ones are None.
-        options = {name: value for name, value in about["options"].items() if value is not None}
-        await self._session.begin(int(about["seed"]), options)
+        await self._session.begin(int(about["seed"]), about["options"])
         opening = driver.observation["text"]
         if not any(message["content"] == opening for message in self._messages):
             raise UsageError(f"{driver.case.id} is another task than its row says: were they made with other settings?")
@@ -307,4 +305,4 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
 @cache
 def _sessions(env: str, overrides: tuple[tuple[str, Any], ...], reading: str | None) -> AsyncSessions:
     """Returns the pool of sessions of an environment, one for this process."""
-    return AsyncSessions(partial(make, env, **{name: value for name, value in overrides if value is not None}), reading)
+    return AsyncSessions(partial(make, env, **dict(overrides)), reading)

@@ -13,7 +13,16 @@ from mab_gym.report._runs import CaseKey, ReportedRun
 from mab_gym.runs._causes import cause_of
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import tries
-from mab_gym.runs._statistics import Comparison, Estimate, estimate, holm, paired, pass_at_1, pass_hat_k
+from mab_gym.runs._statistics import (
+    Comparison,
+    Estimate,
+    estimate,
+    holm,
+    numbers_of_tries,
+    paired,
+    pass_at_1,
+    pass_hat_k,
+)
 
 GROUPINGS: Mapping[str, Callable[[EpisodeRecord], str]] = {
     "kind": lambda record: record.kind,
@@ -43,8 +52,7 @@ def repeated(run: ReportedRun) -> list[tuple[int, Estimate, Estimate]]:
     """Returns k, pass@k and pass^k for k up to the number of tries of a case; empty if each was played once."""
     cases = tries(run.episodes)
     most = max((each.played for each in cases), default=0)
-    wanted = sorted({k for k in (2, 3, 4, 5, 8, 16, 32, 64) if k < most} | ({most} if most > 1 else set()))
-    rows = [(k, estimate(cases, k), estimate(cases, k, pass_hat_k)) for k in wanted]
+    rows = [(k, estimate(cases, k), estimate(cases, k, pass_hat_k)) for k in numbers_of_tries(most)]
     return [(k, at, hat) for k, at, hat in rows if at is not None and hat is not None]
 
 

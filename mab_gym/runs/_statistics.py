@@ -122,6 +122,15 @@ def bootstrap(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
     return float(low), float(high)
 
 
+def numbers_of_tries(most: int) -> list[int]:
+    """Returns the k for which pass@k and pass^k are shown, beside pass@1.
+
+    Args:
+        most: The number of tries at each case.
+    """
+    return sorted({k for k in (2, 3, 4, 5, 8, 16, 32, 64) if k < most} | ({most} if most > 1 else set()))
+
+
 def pass_at_1(cases: Sequence[Tries]) -> Estimate | None:
     """Estimates the success rate of a single try, with Wilson's interval over the cases; None if no try counts.
 

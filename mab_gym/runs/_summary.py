@@ -13,7 +13,7 @@ from mab_gym.runs._causes import CAUSES, cause_of, causes
 from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EpisodeRecord, RunFolder, read_about
 from mab_gym.runs._scores import score, tries, violations
-from mab_gym.runs._statistics import Estimate, estimate, pass_at_1, pass_hat_k
+from mab_gym.runs._statistics import Estimate, estimate, numbers_of_tries, pass_at_1, pass_hat_k
 
 SUMMARY: Final = "summary.json"
 FORMAT: Final = 1
@@ -21,7 +21,6 @@ FORMAT: Final = 1
 SECONDS: Final = "seconds"
 """The one key whose value does not follow from the records."""
 
-_KS = (2, 3, 4, 5, 8, 16, 32, 64)
 _WITHOUT_ACTION = ("refused", "filtered", "empty", "length", "endless_thoughts", "no_action", "wrong_tool_use")
 _AT_LENGTH = ("length", "endless_thoughts")
 
@@ -120,7 +119,7 @@ def _pass_at_k(records: Sequence[EpisodeRecord], repeat: int, seed: int) -> Iter
     """Yields pass@1, and pass@k and pass^k if cases were played several times."""
     cases = tries(records)
     yield {"name": "pass@1", "k": 1, **_interval(pass_at_1(cases))}
-    for k in sorted({k for k in _KS if k < repeat} | {repeat} - {1}):
+    for k in numbers_of_tries(repeat):
         yield {"name": f"pass@{k}", "k": k, **_interval(estimate(cases, k, seed=seed))}
         yield {"name": f"pass^{k}", "k": k, **_interval(estimate(cases, k, pass_hat_k, seed))}
 

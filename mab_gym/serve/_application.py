@@ -62,8 +62,8 @@ class Application:
         worlds: Gives requests their sessions.
         gate: Admits or refuses requests.
         limits: The limits for clients.
-        further: What answers the body of a request outside the FHIR base, by method and path; it takes its turn among
-            requests that write.
+        further: Functions that answer the body of a request outside the FHIR base, by method and path; they take their
+            turn among requests that write.
     """
 
     def __init__(

@@ -157,7 +157,7 @@ def task_files(
         images: The names of the images ``desk`` and ``record``.
         name: The task's name, as in ``mab-gym/latest_magnesium-07``.
         description: A few words on what it is.
-        metadata: What stands in the table ``metadata``.
+        metadata: The entries of the table ``metadata``.
         start: The episode, as the server reads it.
         actions: The actions that solve it.
     """

@@ -177,7 +177,7 @@ class Episodes:
         driver = session.session
         case, variant = driver.info["case"], driver.info.get("variant", "")
         key = (case, variant, driver.seed)
-        record = driver.record(self._agent, branch=driver.case.branch, repeat=self._tries[key])
+        record = driver.record(self._agent, repeat=self._tries[key])
         self._tries[key] += 1
         if self._folder is not None:
             await self._write(self._folder, record)

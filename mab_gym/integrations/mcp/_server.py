@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from mab_gym import __version__
 from mab_gym.errors import InfrastructureError, MabGymError
+from mab_gym.integrations._sessions import sendable
 from mab_gym.integrations.mcp._episodes import Answer, Episodes, SessionEpisode
 from mab_gym.integrations.mcp._pipes import standard_pipes
 from mab_gym.integrations.mcp._tools import TOOLS
@@ -56,7 +57,7 @@ def _told() -> Iterator[None]:
         yield
     except MabGymError as error:
         code = types.INTERNAL_ERROR if isinstance(error, InfrastructureError) else types.INVALID_PARAMS
-        raise MCPError(code=code, message=_sendable(str(error))) from None
+        raise MCPError(code=code, message=sendable(str(error))) from None
 
 
 class Playable(Protocol):
@@ -130,7 +131,7 @@ def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[
                 found = _part(await episode.metadata(), uri[len(METADATA) + 1 :])
                 if found is not None:
                     return _resource(uri, _JSON, json.dumps(found))
-        raise MCPError(code=types.INVALID_PARAMS, message=f"there is no resource {_sendable(uri[:300])}")
+        raise MCPError(code=types.INVALID_PARAMS, message=f"there is no resource {sendable(uri[:300])}")
 
     async def list_prompts(context: Context, params: Any) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=[types.Prompt(name="task", description="The task of this session.")])
@@ -139,7 +140,7 @@ def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[
         if params.name != "task":
             raise MCPError(code=types.INVALID_PARAMS, message="there is one prompt, task")
         with _told():
-            text = types.TextContent(type="text", text=_sendable(await episode_of(context).task()))
+            text = types.TextContent(type="text", text=sendable(await episode_of(context).task()))
         return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=text)])
 
     return Server(
@@ -159,15 +160,13 @@ def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[
 
 
 def _result(answer: Answer) -> types.CallToolResult:
-    content: list[Any] = [types.TextContent(type="text", text=_sendable(answer.text))]
-    meta = None if answer.outcome is None else {OUTCOME: json.loads(_sendable(json.dumps(answer.outcome)))}
+    content: list[Any] = [types.TextContent(type="text", text=sendable(answer.text))]
+    meta = None if answer.outcome is None else {OUTCOME: sendable(answer.outcome)}
     return types.CallToolResult(content=content, is_error=answer.wrong, _meta=meta)
 
 
 def _resource(uri: str, kind: str, text: str) -> types.ReadResourceResult:
-    return types.ReadResourceResult(
-        contents=[types.TextResourceContents(uri=uri, mime_type=kind, text=_sendable(text))]
-    )
+    return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type=kind, text=sendable(text))])
 
 
 def _part(statement: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
@@ -178,8 +177,3 @@ def _part(statement: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     names = ("resourceType", "status", "date", "kind", "software", "fhirVersion", "format")
     short = {name: statement[name] for name in names if name in statement}
     return {**short, "rest": [{"mode": "server", "resource": [{"type": each.get("type")} for each in listed]}]}
-
-
-def _sendable(text: str) -> str:
-    """Replaces lone surrogates, which UTF-8 cannot encode; an agent's own text may come back in a reply."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -15,6 +15,7 @@ from mab_gym import __version__
 from mab_gym.actions import OutOfContext
 from mab_gym.envs._make import make
 from mab_gym.integrations._async_sessions import waiting_for
+from mab_gym.integrations._sessions import sendable
 from mab_gym.integrations.openenv._models import MedicalRecordAction, MedicalRecordObservation, MedicalRecordState
 from mab_gym.runs._driver import Driver, unwrapped
 
@@ -136,23 +137,12 @@ def _observed(
     observation: Mapping[str, Any], info: Mapping[str, Any], reward: float | None, terminated: bool, truncated: bool
 ) -> MedicalRecordObservation:
     return MedicalRecordObservation(
-        text=_sendable(observation["text"]),
-        fhir=_sendable(observation["fhir"]),
+        text=sendable(observation["text"]),
+        fhir=sendable(observation["fhir"]),
         status=int(observation["status"]),
         terminated=terminated,
         truncated=truncated,
-        info=_sendable(dict(info)),
+        info=sendable(dict(info)),
         reward=reward,
         done=terminated or truncated,
     )
-
-
-def _sendable(value: Any) -> Any:
-    """Replaces lone surrogates, which UTF-8 cannot encode; an agent's own text may come back in a reply."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {name: _sendable(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sendable(each) for each in value]
-    return value

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, IterableDataset
 
-from mab_gym.agents._model import FORMS, SYSTEM
+from mab_gym.agents._model import SYSTEM, check_form
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, row_of, rows
@@ -105,8 +105,7 @@ def _elsewhere(number: int) -> _Stream:
 
 
 def _columns(row: Row, form: str) -> dict[str, Any]:
-    if form not in FORMS:
-        raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {form!r}")
+    check_form(form)
     episode = json.dumps({"seed": row.seed, "options": row.options})
     # Each message has the same keys, as the rows of a table need.
     system = [{"role": "system", "content": SYSTEM, EPISODE: ""}] if form == "tools" else []

@@ -10,7 +10,7 @@ import verifiers.v1 as vf
 from pydantic import Field, model_validator
 
 from mab_gym.agents._chat_model import rule_for
-from mab_gym.agents._model import FORMS, SYSTEM
+from mab_gym.agents._model import FORMS, SYSTEM, check_form
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._make import make
@@ -74,8 +74,7 @@ class MedicalRecordConfig(vf.TasksetConfig):
 
     def opened(self) -> gymnasium.Env[Any, str]:
         """Returns the environment, to read opening messages from."""
-        if self.form not in FORMS:
-            raise UsageError(f"a model's form is {' or '.join(FORMS)}, not {self.form!r}")
+        check_form(self.form)
         return make_to_read(self.played, **self.overrides)
 
     def rows(self, env: gymnasium.Env[Any, str]) -> Iterator[Row]:
