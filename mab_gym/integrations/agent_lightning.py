@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mab_gym.agents import ChatModel
-from mab_gym.errors import AgentError, InfrastructureError, MabGymError, UsageError
+from mab_gym.errors import MabGymError, UsageError
 from mab_gym.integrations._installed import needing
 from mab_gym.runs import EpisodeRecord, play
 
@@ -77,10 +77,7 @@ class Rollout:
         with httpx.Client(headers=self._headers, transport=httpx.HTTPTransport(retries=3), timeout=60) as client:
             try:
                 record = play(case=self._row, agent=self._model)
-                if record.infrastructure_error is not None:
-                    raise InfrastructureError(record.infrastructure_error)
-                if record.agent_error is not None:
-                    raise AgentError(record.agent_error)
+                record.check_counts()
                 told = "solved" if record.verdict["success"] else str(record.verdict["failure"])
                 self._post(client, "reward", {"value": record.reward, "source": "mab_gym", "message": told})
             except BaseException:

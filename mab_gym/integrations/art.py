@@ -15,7 +15,7 @@ from typing import Any
 from mab_gym.agents import ChatFunction
 from mab_gym.agents._model import TOOLS
 from mab_gym.agents._refusals import says_too_long
-from mab_gym.errors import AgentError, ContextLimitError, InfrastructureError, UsageError
+from mab_gym.errors import ContextLimitError, UsageError
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._sessions import metrics_of
 from mab_gym.runs import play_async
@@ -74,10 +74,7 @@ async def rollout(
         record = await play_async(case=scenario, agent=speaker)
     if failed:
         raise failed[0]
-    if record.infrastructure_error is not None:
-        raise InfrastructureError(record.infrastructure_error)
-    if record.agent_error is not None:
-        raise AgentError(record.agent_error)
+    record.check_counts()
     trajectory.reward = record.reward
     trajectory.metrics |= metrics_of(record.verdict, steps=record.steps, episode_cost=record.episode_cost)
     trajectory.metadata |= {"case": record.case, "family": record.family, "failure": record.verdict["failure"] or ""}

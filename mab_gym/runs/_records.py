@@ -19,11 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mab_gym.errors import StorageError, UsageError
+from mab_gym.errors import AgentError, InfrastructureError, StorageError, UsageError
 
 EPISODES = "episodes.jsonl"
 RUN = "run.json"
-_NOT_COMPARED = ("python",)
+NOT_COMPARED = ("python",)
 """The entries of ``run.json`` that may differ when a run goes on."""
 _SHORTEST_SECRET = 8
 """Shorter keys (``EMPTY``, for a server that wants none) are placeholders; they may occur in any text."""
@@ -100,14 +100,26 @@ class EpisodeRecord:
         """True if the episode counts in scores: neither the record system nor the agent's endpoint or code failed."""
         return self.infrastructure_error is None and self.agent_error is None
 
+    def check_counts(self) -> None:
+        """Checks that the episode says something about the agent.
+
+        Raises:
+            InfrastructureError: The record system failed.
+            AgentError: The agent's endpoint or code failed.
+        """
+        if self.infrastructure_error is not None:
+            raise InfrastructureError(self.infrastructure_error)
+        if self.agent_error is not None:
+            raise AgentError(self.agent_error)
+
     @property
     def scores_only(self) -> EpisodeRecord:
         """The record without actions, messages and calls, which may be long."""
         return replace(self, actions=(), messages=(), calls=(), run={})
 
 
-_FIELDS = tuple(each.name for each in fields(EpisodeRecord))
-_REQUIRED = frozenset(_FIELDS[: _FIELDS.index("infrastructure_error")])
+FIELDS = tuple(each.name for each in fields(EpisodeRecord))
+_REQUIRED = frozenset(FIELDS[: FIELDS.index("infrastructure_error")])
 
 
 def record_from(data: Mapping[str, Any]) -> EpisodeRecord:
@@ -119,7 +131,7 @@ def record_from(data: Mapping[str, Any]) -> EpisodeRecord:
     missing = _REQUIRED - data.keys()
     if missing:
         raise UsageError(f"this is not a record of an episode: it has no {', '.join(sorted(missing))}")
-    return EpisodeRecord(**{name: data[name] for name in _FIELDS if name in data})
+    return EpisodeRecord(**{name: data[name] for name in FIELDS if name in data})
 
 
 class RunFolder:
@@ -194,7 +206,7 @@ class RunFolder:
         Raises:
             StorageError: Writing fails. The file is as it was before, and the run can go on later.
         """
-        data = {name: getattr(record, name) for name in _FIELDS} | {"run": self._about}
+        data = {name: getattr(record, name) for name in FIELDS} | {"run": self._about}
         line = json.dumps(data, ensure_ascii=False)
         for secret in self._secrets:
             line = line.replace(secret, "[key]")
@@ -323,7 +335,7 @@ def _compare(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
     apart = [
         f"{name} is {_shown(there.get(name))} there and {_shown(here.get(name))} here"
         for name in dict.fromkeys((*here, *there))
-        if name not in _NOT_COMPARED and there.get(name) != here.get(name)
+        if name not in NOT_COMPARED and there.get(name) != here.get(name)
     ]
     if apart:
         raise UsageError(

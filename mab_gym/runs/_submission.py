@@ -16,7 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -31,7 +31,16 @@ from mab_gym.errors import MabGymError, StorageError, UsageError
 from mab_gym.runs._driver import Driver, unwrapped
 from mab_gym.runs._evaluation import digests
 from mab_gym.runs._progress import RunProgress
-from mab_gym.runs._records import EPISODES, RUN, EpisodeRecord, read_about, record_from, record_lines
+from mab_gym.runs._records import (
+    EPISODES,
+    FIELDS,
+    NOT_COMPARED,
+    RUN,
+    EpisodeRecord,
+    read_about,
+    record_from,
+    record_lines,
+)
 from mab_gym.runs._regrade import judgement, reopened, replay
 from mab_gym.runs._rereading import Rereading
 from mab_gym.runs._rollout import Assignment, assignments, draws_cases
@@ -42,7 +51,6 @@ FORMAT: Final = 1
 """The version of the archive's form."""
 FILES: Final = (RUN, EPISODES, SUMMARY)
 _SHOWN: Final = 3
-_FIELDS: Final = frozenset(each.name for each in fields(EpisodeRecord))
 _REPLAYED: Final = (
     "case", "family", "kind", "difficulty", "branch", "variant", "steps", "reward", "terminated", "episode_cost",
 )  # fmt: skip
@@ -225,12 +233,12 @@ def _fields(lines: Sequence[Mapping[str, Any]]) -> Check:
     """Checks that each record has the fields that a record has, and no others."""
     wrong = []
     for number, line in enumerate(lines, start=1):
-        added, missing = sorted(line.keys() - _FIELDS), sorted(_FIELDS - line.keys())
+        added, missing = sorted(line.keys() - set(FIELDS)), sorted(set(FIELDS) - line.keys())
         if added or missing:
             said = [f"has {', '.join(added)}, which no record has"] if added else []
             said += [f"lacks {', '.join(missing)}"] if missing else []
             wrong.append(f"line {number} {' and '.join(said)}")
-    return _checked("records", wrong, f"{len(lines)} records, each with its {len(_FIELDS)} fields")
+    return _checked("records", wrong, f"{len(lines)} records, each with its {len(FIELDS)} fields")
 
 
 def _digests(env: gymnasium.Env[Any, str], about: Mapping[str, Any]) -> Check:
@@ -252,9 +260,9 @@ def _description(env: gymnasium.Env[Any, str], about: Mapping[str, Any], records
         for name, value in same.items()
         if about.get(name) != value
     ]
-    shared = {name: value for name, value in about.items() if name != "python"}
+    shared = {name: value for name, value in about.items() if name not in NOT_COMPARED}
     for number, record in enumerate(records, start=1):
-        told = {name: value for name, value in record.run.items() if name != "python"}
+        told = {name: value for name, value in record.run.items() if name not in NOT_COMPARED}
         if told != shared:
             apart = sorted(name for name in told.keys() | shared.keys() if told.get(name) != shared.get(name))
             wrong.append(f"line {number} was played by another run: {', '.join(apart)} differ from {RUN}")
