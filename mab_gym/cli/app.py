@@ -70,7 +70,7 @@ COMMANDS: Final = {
         "Play the same cases in several settings; print a table, write figures and a plot. The same command goes on.",
     ),
     "regrade": LazyCommand(
-        "stored", "regrade",
+        "regrade", "regrade",
         "Judge a run's stored episodes again, by playing their actions, and list the verdicts that have changed.",
     ),
     "submit": LazyCommand("submit", "app", "Prove that a run can be believed, and pack it."),
