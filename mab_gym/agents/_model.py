@@ -202,8 +202,8 @@ class _ChatPlayer(Generic[_Model]):
         return Account(
             tuple(self._chat.kept),
             tuple(self._calls),
-            _sum([answer.tokens_in for answer in self._answers]),
-            _sum([answer.tokens_out for answer in self._answers]),
+            total([answer.tokens_in for answer in self._answers]),
+            total([answer.tokens_out for answer in self._answers]),
         )
 
 
@@ -235,7 +235,7 @@ class AsyncChatAgent(_ChatPlayer[Asked]):
         )
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
+def total(counts: Sequence[int | None]) -> int | None:
     """Returns the sum; None if a count is unknown, or if there is none."""
     known = [count for count in counts if count is not None]
     return sum(known) if counts and len(known) == len(counts) else None

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mab_gym.agents._answers import Answer, calls_of, chat_answer, responses_answer, sent_back
+from mab_gym.agents._answers import Answer, calls_of, chat_answer, responses_answer
 from mab_gym.agents._chat_model import rule_for
-from mab_gym.agents._model import FORMS
+from mab_gym.agents._model import FORMS, Chat, total
 from mab_gym.agents._reading import STRICT, Reading, read_call, read_message
 from mab_gym.agents._thoughts import said_in
 from mab_gym.envs._scenario import OFFICIAL
@@ -64,7 +64,8 @@ class Rereading:
         said = [message for message in record.messages if message["role"] == "assistant"]
         answers = list(_answers(record.calls))
         told = answers if self.asked else [None] * len(said)
-        if len(told) != len(said) or not all(map(self._is_kept, said, told, range(len(said)))):
+        # As texts, since NaN is not equal to itself.
+        if self.asked and json.dumps(said, sort_keys=True) != json.dumps(self._kept(answers), sort_keys=True):
             yield "its messages are not those of its calls"
         taken = [self._read(message, answer) for message, answer in zip(said, told, strict=False)]
         readings = [each for message in taken for each in message]
@@ -86,10 +87,6 @@ class Rereading:
             if said_count != count and not (record.retries and (said_count is None or (known and said_count > count))):
                 yield f"{name} is {count!r} by its calls, not {said_count!r}"
 
-    def _calls(self, message: Mapping[str, Any], turn: int) -> Sequence[Mapping[str, Any]]:
-        """Returns the calls of a message that count."""
-        return calls_of(message, turn) if self.form != FORMS[0] or self.rule != STRICT else []
-
     def _read(self, message: Mapping[str, Any], answer: Answer | None) -> Sequence[Readings]:
         """Returns the readings of each action in a message."""
         reasons = _UNKNOWN if answer is None else (answer.finish_reason,)
@@ -97,23 +94,17 @@ class Rereading:
             if "action" in message:
                 return [[read_message(message, self.usual, reason) for reason in reasons]]
             return [[Reading(said_in(message))]]
-        calls = [call["function"] for call in self._calls(message, 0)]
+        calls = calls_of(message, 0) if self.form != FORMS[0] or self.rule != STRICT else []
         if calls:
-            return [[read_call(call["name"], call["arguments"], self.rule)] for call in calls]
+            return [[read_call(call["function"]["name"], call["function"]["arguments"], self.rule)] for call in calls]
         return [[read_message(message, self.rule, reason) for reason in reasons]]
 
-    def _is_kept(self, message: Mapping[str, Any], answer: Answer | None, turn: int) -> bool:
-        """Tells if a message is the one that its endpoint sent, with what was read in it."""
-        if answer is None:
-            return True
-        sent = sent_back(answer.message)
-        calls = self._calls(sent, turn)
-        reading = read_message(sent, self.rule or self.usual, answer.finish_reason)
-        if calls:
-            sent["tool_calls"] = calls
-            reading = replace(reading, action=reading.said)
-        kept = {**sent, **reading.apart}
-        return json.dumps(message, sort_keys=True) == json.dumps(kept, sort_keys=True)  # NaN is not equal to itself
+    def _kept(self, answers: Sequence[Answer]) -> Sequence[Mapping[str, Any]]:
+        """Returns the model's messages as an agent keeps them that has got these answers."""
+        chat = Chat(self.form, self.rule or self.usual)
+        for answer in answers:
+            chat.take(answer)
+        return chat.kept
 
 
 _NOTHING = Reading("")
@@ -138,8 +129,4 @@ def _is_of_responses(call: Mapping[str, Any]) -> bool:
 
 def _tokens(answers: Sequence[Answer]) -> Mapping[str, int | None]:
     """Returns the sums of tokens; None where an answer does not say its own."""
-    sums: dict[str, int | None] = {}
-    for name in ("tokens_in", "tokens_out"):
-        counts = [getattr(answer, name) for answer in answers]
-        sums[name] = sum(counts) if counts and None not in counts else None
-    return sums
+    return {name: total([getattr(answer, name) for answer in answers]) for name in ("tokens_in", "tokens_out")}
