@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from mab_gym.runs._agent_spec import AnyAgent, agent_spec
 from mab_gym.runs._driver import Driver, at_once, in_thread, is_official, now, unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_once
+from mab_gym.tasking._catalogue import registered_families
 
 AnyEnv = str | Path | gymnasium.Env[Any, str]
 AnyCase = str | Mapping[str, Any]
@@ -137,7 +139,7 @@ class _Game:
         if isinstance(self.env, gymnasium.Env):
             yield Driver(self.env)
             return
-        spare = _spare[json.dumps([_identity(str(self.env)), dict(self.overrides)], sort_keys=True, default=str)]
+        spare = _spare[json.dumps([*_identity(str(self.env)), dict(self.overrides)], sort_keys=True, default=str)]
         try:
             made = spare.pop()
         except IndexError:
@@ -153,16 +155,17 @@ class _Game:
             spare.append(made)
 
 
-def _identity(env: str) -> Any:
-    """Returns what tells an environment from others: its id, or its file with size and time of the last change."""
+def _identity(env: str) -> list[Any]:
+    """Returns everything that tells an environment from others: its id or its file, and the content known besides."""
+    known = [sorted(each for each in os.environ.items() if each[0].startswith("MAB_GYM_")), registered_families()]
     if not env.endswith(".toml"):
-        return env
+        return [env, *known]
     path = Path(env).resolve()
     try:
         about = path.stat()
     except OSError:
-        return str(path)
-    return [str(path), about.st_size, about.st_mtime_ns]
+        return [str(path), *known]
+    return [str(path), about.st_size, about.st_mtime_ns, *known]
 
 
 _spare: defaultdict[str, list[gymnasium.Env[Any, str]]] = defaultdict(list)

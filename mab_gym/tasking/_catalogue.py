@@ -40,6 +40,11 @@ def register_families(folder: str | Path) -> None:
         _REGISTERED.append(path)
 
 
+def registered_families() -> tuple[Path, ...]:
+    """Returns the folders that were made known in this process."""
+    return tuple(_REGISTERED)
+
+
 class Catalogue(Mapping[str, Family]):
     """Families by name, in the order of their numbers."""
 

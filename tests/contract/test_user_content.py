@@ -85,6 +85,24 @@ def test_a_program_registers_a_folder_of_families(tmp_path: Path, monkeypatch: p
         mab_gym.register_families(tmp_path / "my_tasks")
 
 
+@pytest.mark.parametrize("way", ["registered", "variable"])
+def test_families_that_become_known_between_two_episodes_are_played(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mab_gym.tasking._catalogue._REGISTERED", [])
+    follow_recipe(tmp_path)
+    which = "MedAgentBench-Train-v0", "oracle"
+    before = [mab_gym.play(*which, seed=seed).family for seed in range(12)]
+    if way == "registered":
+        mab_gym.register_families(tmp_path / "my_tasks")
+    else:
+        monkeypatch.setenv("MAB_GYM_TASKS", str(tmp_path / "my_tasks"))
+    made = mab_gym.make(which[0])
+    wanted = [made.reset(seed=seed)[1]["family"] for seed in range(12)]
+    assert [mab_gym.play(*which, seed=seed).family for seed in range(12)] == wanted
+    assert set(before) <= set(load_catalogue()) - {"latest_haemoglobin"}
+
+
 @pytest.mark.parametrize(
     ("part", "text", "words"),
     [
