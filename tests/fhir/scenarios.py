@@ -1,4 +1,4 @@
-"""Scenarios of what agents and tools send, played against a server over HTTP and compared with what HAPI answered.
+"""Scenarios of what agents and tools send, played against a server and compared with what HAPI answered.
 
 A scenario is a line of ``group`` and ``steps``; a step asks (``method``, ``target``, ``headers``, ``body``, ``raw``)
 and has the ``answer`` of a real HAPI FHIR 7.6. It may use what an earlier step was told, as in ``«id0»``, the id that
@@ -12,12 +12,13 @@ import gzip
 import http.client
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tests.fhir.comparing import Answer, lines, soften
+from mab_gym.fhir.http._server import FhirSession, Request
+from tests.fhir.comparing import RECORDINGS, Answer, lines, soften
 
 RECORDED_AT = "http://127.0.0.1:8290/fhir"
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -111,15 +112,29 @@ def _sent(told: Told, body: Any) -> bytes | None:
     return told.fill(body).encode("utf-8", "surrogatepass")
 
 
-def ask(told: Told, step: Mapping[str, Any]) -> Answer:
-    """Asks a server what a step asks, byte for byte as it stands there."""
+def _target(told: Told, step: Mapping[str, Any]) -> str:
+    """What stands behind the base URL, byte for byte as it is sent."""
+    return told.fill(step["target"] if step.get("raw") else quote(step["target"], safe=_SAFE)).partition("#")[0]
+
+
+def _headers(told: Told, step: Mapping[str, Any]) -> dict[str, str]:
+    return {name: told.fill(value) for name, value in step["headers"].items()}
+
+
+Ask = Callable[[Told, Mapping[str, Any]], Answer]
+"""Asks a server what a step asks."""
+
+
+def over_http(told: Told, step: Mapping[str, Any]) -> Answer:
+    """Asks the server at the told base URL."""
     where = urlsplit(told.base)
-    target = told.fill(step["target"] if step.get("raw") else quote(step["target"], safe=_SAFE)).partition("#")[0]
+    target = _target(told, step)
+    path = target[4:] if target.startswith("ABS:") else f"{where.path}/{target}"
     data = _sent(told, step["body"])
     link = http.client.HTTPConnection(where.netloc, timeout=120)
     try:
-        link.putrequest(step["method"], f"{where.path}/{target}", skip_accept_encoding=True)
-        sent = {name: told.fill(value) for name, value in step["headers"].items()}
+        link.putrequest(step["method"], path, skip_accept_encoding=True)
+        sent = _headers(told, step)
         if data is not None or step["method"] in ("POST", "PUT", "PATCH"):
             sent.setdefault("Content-Length", str(len(data or b"")))
         for name, value in sent.items():
@@ -135,11 +150,30 @@ def ask(told: Told, step: Mapping[str, Any]) -> Answer:
         link.close()
 
 
-def play(base: str) -> Iterator[tuple[str, list[bool]]]:
-    """Plays all scenarios against an empty server, to which the records are put first.
+def in_process(session: FhirSession) -> Ask:
+    """Asks a session, without a socket."""
+
+    def ask(told: Told, step: Mapping[str, Any]) -> Answer:
+        headers = {name.lower(): value for name, value in _headers(told, step).items()}
+        body = (_sent(told, step["body"]) or b"").decode("utf-8", "replace")
+        answer = session.handle(Request(step["method"], _target(told, step), headers, body))
+        return {"status": answer.status, "headers": answer.headers, "body": answer.body}
+
+    return ask
+
+
+def recorded() -> list[str]:
+    """The files of scenarios."""
+    return sorted(path.name for path in (RECORDINGS / "agents").glob("*.jsonl.*"))
+
+
+def play(file: str, base: str, ask: Ask) -> Iterator[tuple[str, list[bool]]]:
+    """Plays a file of scenarios against an empty server, to which the records are put first.
 
     Args:
-        base: Its base URL.
+        file: Its name.
+        base: The server's base URL.
+        ask: Asks the server.
 
     Yields:
         Of each step what was asked, and whether status, body and text are HAPI's.
@@ -150,7 +184,7 @@ def play(base: str) -> Iterator[tuple[str, list[bool]]]:
         target = f"{resource['resourceType']}/{resource['id']}"
         put = {"method": "PUT", "target": target, "headers": {"Content-Type": "application/fhir+json"}, "body": line}
         assert ask(ours, put)["status"] == 201, target
-    for number, line in enumerate(lines("agents", "scenarios.jsonl.xz")):
+    for number, line in enumerate(lines("agents", file)):
         scenario = json.loads(line)
         ours.names, theirs.names = {}, {}
         for place, step in enumerate(scenario["steps"]):
