@@ -24,6 +24,7 @@ from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import REWRITTEN, VERSION
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_FRACTION = re.compile(r"\.\d+", re.ASCII)
 _AROUND_AN_ENTRY = 350
 """The number of characters that a history adds to a resource."""
 _HISTORY_PAGE = 20
@@ -155,7 +156,7 @@ def resource_headers(origin: ServerOrigin, key: Key, version: object, updated: s
         "content-type": FHIR_JSON,
         "content-location": f"{origin.base_url}/{key[0]}/{key[1]}/_history/{version}",
         "etag": f'W/"{version}"',
-        "last-modified": _http_date(updated or origin.instant),
+        "last-modified": _http_date(_FRACTION.sub("", updated)) if updated else origin.http_date,
     }
 
 

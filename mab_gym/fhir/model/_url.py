@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from mab_gym.fhir.model._remembered import LONGEST_KEY, is_short
 
+_UNCHANGED = re.compile(r"[A-Za-z0-9_.*~-]*")
+"""Texts that are written in a query as they are."""
 Parameters = tuple[tuple[str, str], ...]
 """Names and values of a query, decoded, in order."""
 
@@ -50,12 +53,14 @@ def parse_query(query: str) -> Parameters:
 
 def decode(text: str) -> str:
     """Percent-decodes a text; bytes that are not UTF-8 become U+FFFD, and the result has no half surrogate pairs."""
+    if text.isascii() and "%" not in text:
+        return text
     return unquote(text.encode("utf-8", "replace").decode("utf-8"), errors="replace")
 
 
 def encode(text: str) -> str:
     """Percent-encodes a query's name or value as HAPI writes it in links."""
-    return quote(text, safe="-_.*~")
+    return text if _UNCHANGED.fullmatch(text) else quote(text, safe="-_.*~")
 
 
 def self_link(base_url: str, path: str, parameters: Parameters) -> str:

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ _ENTRY_INDENT = "    "
 _MOST_TEXTS = 16_384
 _MOST_ENTRIES = 4_000
 LONGEST_REMEMBERED = 8_192
+_MOST_CODES = 64
+"""The most codes of an index by which a search begins."""
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
 
@@ -135,6 +137,7 @@ class PoolIndex:
     def __init__(self, column: PoolColumn) -> None:
         self.column = column
         self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
+        self._complete: set[tuple[str, Path]] = set()  # of which every element was read
         self._by_target: dict[Path, dict[str, list[int]]] = {}
         self._by_text: dict[Path, tuple[list[str], list[int]]] = {}
 
@@ -187,7 +190,11 @@ class PoolIndex:
 
     def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
         """Returns the values in every element, by code."""
-        return self.values_of(range(len(self.column.texts) + 1), kind, (path,))
+        known = self._known(kind, path)
+        if (kind, path) not in self._complete:
+            self.load(range(len(known)), kind, (path,))
+            self._complete.add((kind, path))
+        return cast("Sequence[tuple[Value, ...]]", known)
 
     def values_of(self, codes: Sequence[int], kind: str, paths: Sequence[Path]) -> list[tuple[Value, ...]]:
         """Returns the values that some paths find in each of some elements."""
@@ -278,6 +285,8 @@ class BaseTable:
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
         self._tops: dict[str, dict[str, list[Path]]] = {}
         self._hits: Remembered[Mask] = Remembered(most=512)
+        self._codes: Remembered[tuple[list[int], int]] = Remembered(most=4096)
+        self._distinct: dict[str, int] = {}
         # many attempts at one case read the same pages one after another
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[tuple[Rows, Bill]] = Remembered()
@@ -450,7 +459,11 @@ class BaseTable:
 
     def distinct(self, parameter: SearchParameter) -> int:
         """Returns the number of distinct elements that a parameter looks at."""
-        return sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
+        found = self._distinct.get(parameter.expression)
+        if found is None:
+            found = sum(len(self.pools[top].column.texts) for top in self.tops(parameter) if top in self.pools)
+            self._distinct[parameter.expression] = found
+        return found
 
     def may_refer_to(self, logical_id: str, parameter: SearchParameter) -> bool:
         """Tells if any row refers to a resource with this id by a parameter."""
@@ -500,9 +513,8 @@ class BaseTable:
             if len(paths) != 1 or paths[0].top not in self.pools:
                 continue
             index = self.pools[paths[0].top]
-            codes = np.flatnonzero(self._hits_of(wanted, index, paths[0])).tolist()
-            size = sum(int(index.counts[code]) for code in codes) if len(codes) <= 64 else len(self)
-            if len(codes) <= 64 and (best is None or size < best[0]):
+            codes, size = self._codes_of(wanted, index, paths[0])
+            if len(codes) <= _MOST_CODES and (best is None or size < best[0]):
                 best = (size, wanted, index, codes)
         if best is None:
             return None
@@ -520,6 +532,20 @@ class BaseTable:
                 self._hits.put(key, hits, 1)
         return hits
 
+    def _codes_of(self, wanted: Filter, index: PoolIndex, path: Path) -> tuple[list[int], int]:
+        """Returns the codes of an index that satisfy a filter, and the number of rows that hold them.
+
+        Of too many codes the first are returned, and no number.
+        """
+        key = (wanted.key, path)
+        known = self._codes.get(key)
+        if known is None:
+            codes = np.flatnonzero(self._hits_of(wanted, index, path))[: _MOST_CODES + 1].tolist()
+            known = codes, int(index.counts[codes].sum()) if len(codes) <= _MOST_CODES else 0
+            if is_short((wanted.key,)):
+                self._codes.put(key, known, 1)
+        return known
+
     def _mask(self, wanted: Filter, rows: Rows) -> Mask:
         if wanted.either:
             mask = np.zeros(len(rows), dtype=np.bool_)
@@ -533,7 +559,9 @@ class BaseTable:
             for path in compile_paths(self.table.resource_type, wanted.parameter.expression):
                 if path.top in self.pools:
                     index = self.pools[path.top]
-                    mask |= self._hits_of(wanted, index, path)[index.column.codes[rows]]
+                    codes = index.column.codes[rows]
+                    if codes.any():
+                        mask |= self._hits_of(wanted, index, path)[codes]
                 elif path.top in self.instants and wanted.parameter.type == "date":
                     mask |= _instant_mask(self.instants[path.top], rows, wanted)
                 elif path.top in self.instants and wanted.parameter.type == "token" and wanted.predicates:

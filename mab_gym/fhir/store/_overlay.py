@@ -88,7 +88,7 @@ class Overlay:
     """
 
     __slots__ = (
-        "_latest", "_mentioned", "_next", "_scanned", "_versions", "held", "pending", "prepared", "seen", "tables",
+        "_latest", "_mentioned", "_next", "_scanned", "_settled", "_versions", "held", "pending", "prepared", "seen", "tables",
         "writes",
     )  # fmt: skip
 
@@ -102,7 +102,8 @@ class Overlay:
         self._latest: dict[Key, int] = {}
         # most sessions need none of these, and thousands of sessions may be alive
         self._versions: dict[Key, list[int]] | None = None  # of resources that were written more than once
-        self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type
+        self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type; of all by ""
+        self._settled = (0, 0)  # the numbers of writes and of tests after which nothing was to be folded
         self._mentioned: dict[int, frozenset[str]] | None = None  # the resources that a write may refer to, by number
         self._next = first_free
 
@@ -201,12 +202,17 @@ class Overlay:
         """Counts the pending writes of a type that a search has tested one by one."""
         self._scanned = self._scanned or {}
         self._scanned[resource_type] = self._scanned.get(resource_type, 0) + looks
+        self._scanned[""] = self._scanned.get("", 0) + looks
 
     def fold(self) -> None:
         """Folds the writes of a type into a new table, if that costs less than testing them again."""
         if self.seen is not None:
             return  # other threads may be reading this snapshot
         scanned = self._scanned or {}
+        state = (len(self.writes), scanned.get("", 0))
+        if state == self._settled:
+            return
+        self._settled = state
         for resource_type, numbers in list(self.pending.items()):
             table = self.tables.get(resource_type)
             worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)

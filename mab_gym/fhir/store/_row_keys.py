@@ -115,8 +115,11 @@ def date_fields(
         fields: The fields of `Period`.
         values_of: Returns the values of a write.
     """
+    parts = list(blocks(hits))
+    if len(parts) == 1:
+        return _fields_of_block(table, hits, parameter, fields, values_of)
     found = [np.empty(len(hits), dtype=np.int64) for _ in fields]
-    for part in blocks(hits):
+    for part in parts:
         these = _fields_of_block(table, hits[part], parameter, fields, values_of)
         if these is None:
             return None
@@ -154,6 +157,8 @@ def _stored_fields(
         else:
             index = table.pools[top]
             codes = index.column.codes[rows]
+            if not codes.any():
+                continue  # none of the rows has this element
             periods = _periods(index, codes, parameter.type, paths)
             if periods is None:
                 return None
