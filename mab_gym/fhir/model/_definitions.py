@@ -19,6 +19,10 @@ from mab_gym.errors import ContentError
 from mab_gym.fhir.model._own_parameters import _REGISTERED, follows_parameters, forget_parameters, own_parameters
 
 
+_FREE_TEXT = ("string", "code", "uri", "url", "canonical", "markdown", "id", "oid", "uuid")
+"""The types of which HAPI's model takes any text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
     """One element of a resource, a datatype or a backbone element.
@@ -36,6 +40,7 @@ class Element:
         mandatory: True if FHIR requires it.
         type: The name of its type.
         primitive: True if its value is a plain JSON string, number or boolean.
+        only_text: True for a single one of which any text is a value: no choice, no code, no date.
     """
 
     name: str
@@ -50,10 +55,14 @@ class Element:
 
     type: str = field(init=False)
     primitive: bool = field(init=False)
+    only_text: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "type", self.types[0])
-        object.__setattr__(self, "primitive", is_primitive(self.types[0]))
+        kind = self.types[0]
+        object.__setattr__(self, "type", kind)
+        object.__setattr__(self, "primitive", is_primitive(kind))
+        free = kind in _FREE_TEXT and not (self.many or self.choice or self.binding)
+        object.__setattr__(self, "only_text", free)
 
 
 @dataclass(frozen=True, slots=True)

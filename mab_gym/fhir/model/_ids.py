@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 Key = tuple[str, str]
 """A resource type and a logical id."""
 _HISTORY = "/_history/"
+_LONGEST_REMEMBERED = 200
 
 
 class ReferenceId(NamedTuple):
@@ -40,11 +42,15 @@ class ReferenceId(NamedTuple):
 
 
 def parse_id(text: str) -> ReferenceId:
-    """Cuts an id or a reference into its parts.
+    """Cuts an id or a reference into its parts; short ones, which come again and again, are remembered.
 
     Args:
         text: As in ``Patient/1``, ``http://example.org/fhir/Patient/1/_history/2``, ``#contained`` or ``1``.
     """
+    return _remembered_id(text) if len(text) <= _LONGEST_REMEMBERED else _parse_id(text)
+
+
+def _parse_id(text: str) -> ReferenceId:
     if not text.strip():
         return ReferenceId("")
     if (text[0] == "#" and len(text) > 1) or text.startswith("urn:"):
@@ -66,3 +72,6 @@ def parse_id(text: str) -> ReferenceId:
         resource_type = path[before + 1 : slash]
     base = path[:before] if before > 4 else ""
     return ReferenceId(text, base, resource_type, logical_id, version)
+
+
+_remembered_id = lru_cache(maxsize=4096)(_parse_id)

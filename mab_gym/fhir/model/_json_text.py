@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import isinf
 from typing import Final, NoReturn, Self
 
@@ -209,11 +210,13 @@ def _write_pretty(value: Json | Printed, newline: str, parts: list[str]) -> None
         inner = newline + "  "
         separator = "{" + inner
         for key, item in value.items():
-            if isinstance(item, dict | list | Printed):
-                parts.append(f"{separator}{_scalar(key)}: ")
+            if type(item) is str and _ESCAPED.search(item) is None:
+                parts.append(f'{separator}{_name(key)}"{item}"')
+            elif isinstance(item, dict | list | Printed):
+                parts.append(separator + _name(key))
                 _write_pretty(item, inner, parts)
             else:
-                parts.append(f"{separator}{_scalar(key)}: {_scalar(item)}")
+                parts.append(f"{separator}{_name(key)}{_scalar(item)}")
             separator = "," + inner
         parts.append(newline + "}")
     elif isinstance(value, list):
@@ -227,6 +230,12 @@ def _write_pretty(value: Json | Printed, newline: str, parts: list[str]) -> None
         parts.append(value.text.replace("\n", newline))
     else:
         parts.append(_scalar(value))
+
+
+@lru_cache(maxsize=4096)
+def _name(key: str) -> str:
+    """Returns the name of a member as it stands before its value."""
+    return f"{_scalar(key)}: "
 
 
 def _scalar(value: Json) -> str:

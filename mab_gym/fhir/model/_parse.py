@@ -122,30 +122,37 @@ class _Parser:
         defined = elements(type_name)
         found: Object = dict(first or {})
         entered: set[str] = set()
+        siblings: list[str] = []
         for name, value in source.items():
-            if not name:
+            element = defined.get(name)
+            if element is not None and element.only_text and type(value) is str and f"_{name}" not in source:
+                if value.strip():
+                    found[name] = _shared(value)
+            elif not name:
                 raise FhirError(500, "String index out of range: 0")
-            if name in ("extension", "modifierExtension"):
+            elif name in ("extension", "modifierExtension"):
                 items = self._extensions(_grab_array(name, value))
-                if name in defined:
+                if element is not None:
                     kept = items if name == "modifierExtension" else filter(_has_content, items)
                     found[name] = [*found.get(name, []), *kept]
-            elif name in defined:
-                self._element(defined[name], value, source.get(f"_{name}"), found, entered)
+            elif element is not None:
+                self._element(element, value, source.get(f"_{name}"), found, entered)
+            elif name[0] == "_":
+                siblings.append(name)
             elif name.endswith("[x]") and any(element.choice == name[:-3] for element in defined.values()):
                 valid = ", ".join(element.name for element in defined.values() if element.choice == name[:-3])
                 raise DataFormatError(
                     f"HAPI-1809: Found unexpected element '{name}' in parent element '{type_name}'. "
                     f"Valid names are: [{valid}]"
                 )
-            elif name[0] != "_":
+            else:
                 _check_unknown(value)
-        for name, sibling in source.items():
-            element = defined.get(name[1:]) if name[:1] == "_" else None
-            if element is not None and element.name not in source and isinstance(sibling, dict):
-                self._element(element, None, sibling, found, entered)
+        for name in siblings:
+            element = defined.get(name[1:])
+            if element is not None and element.name not in source and isinstance(source[name], dict):
+                self._element(element, None, source[name], found, entered)
         self.depth -= 1
-        return {name: value for name, value in found.items() if value not in (None, [], {})}
+        return {name: value for name, value in found.items() if value or value not in (None, [], {})}
 
     def _element(self, element: Element, value: Json, sibling: Json, found: Object, entered: set[str]) -> None:
         """Adds the values that the client sent for one element: all for a list, else the first."""

@@ -21,6 +21,11 @@ from mab_gym.fhir.model._xhtml import clean_xhtml
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s_-]*")
+_USUAL_TIME = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+"""The form of most times; it needs no look at the calendar."""
 _BAD_OFFSET = 'Timezone offset must be in the form "Z", "-HH:mm", or "+HH:mm"'
 _NO_DIGITS = "No digits found."
 _EXPONENT = re.compile(r"[eE][+-]?([0-9]+)\Z")
@@ -133,6 +138,8 @@ def _read_base64(text: str) -> str | None:
 
 def _read_date(written: str) -> str:
     """Checks a date, dateTime or instant: all three accept any precision, and the text is not changed."""
+    if _USUAL_TIME.fullmatch(written):
+        return written
     text = written.strip("".join(map(chr, range(33)))) if written[0] == " " or written[-1] == " " else written
     year = _field(text, text[:4] if len(text) >= 4 else "", 0, 9999)
     if len(text) > 4:
