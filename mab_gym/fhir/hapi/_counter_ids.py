@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from itertools import count
 
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+"""The letter or digit for each byte."""
 
 
 class CounterIds:
@@ -27,7 +29,7 @@ class CounterIds:
 
     def text(self, length: int) -> str:
         """Returns an id of up to 16 letters and digits."""
-        return "".join(_ALPHABET[byte % 62] for byte in self._next())[:length]
+        return self._next().translate(_LETTERS)[:length].decode("ascii")
 
     def _next(self) -> bytes:
         return hashlib.blake2b(next(self._drawn).to_bytes(8, "big"), digest_size=16, person=b"mab_gym").digest()

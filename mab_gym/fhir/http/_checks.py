@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from math import isinf
 from typing import Any, Protocol
 
-from mab_gym.fhir.model._definitions import Element, elements, resource_types, search_parameters
+from mab_gym.fhir.model._definitions import Element, elements, resource_types, search_parameters, type_names
 from mab_gym.fhir.model._ids import Key, ReferenceId, parse_id
 from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
@@ -124,12 +124,13 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
         FhirError: HAPI refuses it.
     """
     check_reference_types(resource)
-    written = _written_references(resource)
+    written, immense = _references_and_immense(resource)
     if any("?" in text for text in written):
         resource = map_references(resource, lambda text, _: _found_by(text, known))
     check_amounts(resource, updating=updating)
     check_dates(resource, updating=updating)
-    check_lengths(resource)
+    if immense:
+        check_lengths(resource)
     check_references(resource, known)
     check_numbers(resource)
     if any(parse_id(text).without_version() != text for text in written):
@@ -227,7 +228,7 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
         where = f"Invalid resource reference found at path[{path}]"
         if not target.resource_type.strip():
             raise FhirError(400, f"HAPI-0505: {where} - Does not contain resource type - {reference}")
-        if target.resource_type not in resource_types():
+        if target.resource_type not in type_names():
             unknown = "Resource type is unknown or not supported on this server"
             raise FhirError(400, f"HAPI-0506: {where} - {unknown} - {reference}")
         if targets and target.resource_type not in targets:
@@ -250,8 +251,8 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
 
 
 @follows_parameters
-def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tuple[Path, ...]]]:
-    """Returns the references that search parameters follow: expression, allowed types and paths of each."""
+def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], Path]]:
+    """Returns the references that search parameters follow: expression, allowed types and path of each."""
     alternatives = [
         (alternative.strip(), parameter.targets)
         for parameter in search_parameters(resource_type).values()
@@ -259,8 +260,9 @@ def _reference_paths(resource_type: str) -> list[tuple[str, tuple[str, ...], tup
         for alternative in parameter.expression.split(" | ")
     ]
     return [
-        (expression, targets, tuple(compile_paths(resource_type, expression)))
+        (expression, targets, path)
         for expression, targets in sorted(alternatives, key=lambda pair: "(" in pair[0])
+        for path in compile_paths(resource_type, expression)
     ]
 
 
@@ -284,14 +286,13 @@ def _indexed_nodes(resource: Mapping[str, Any], kind: str) -> Iterator[Node]:
 
 def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """Yields the path, the allowed types and the text of each reference that a search parameter finds."""
-    for expression, targets, paths in _reference_paths(resource["resourceType"]):
-        for path in paths:
-            if path.top not in resource:
-                continue
-            for node in path.nodes(resource[path.top]):
-                text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
-                if text and (path.target is None or parse_id(text).resource_type == path.target):
-                    yield expression, targets, text
+    for expression, targets, path in _reference_paths(resource["resourceType"]):
+        if path.top not in resource:
+            continue
+        for node in path.nodes(resource[path.top]):
+            text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
+            if text and (path.target is None or parse_id(text).resource_type == path.target):
+                yield expression, targets, text
 
 
 def _is_of_another_type(logical_id: str, known: Known) -> bool:
@@ -299,20 +300,24 @@ def _is_of_another_type(logical_id: str, known: Known) -> bool:
     return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
 
 
-def _written_references(value: Json) -> Sequence[str]:
-    """Returns the texts of all references in a resource."""
+def _references_and_immense(resource: Mapping[str, Any]) -> tuple[Sequence[str], bool]:
+    """Returns the texts of all references in a resource, and True if it has a number too large for a double."""
     found: list[str] = []
-    inner = [value]
+    immense = False
+    inner: list[Any] = [resource]
     while inner:
         value = inner.pop()
-        if isinstance(value, list):
-            inner += [item for item in value if isinstance(item, dict | list)]
-            continue
-        text = value.get("reference")
-        if isinstance(text, str):
-            found.append(text)
-        inner += [item for item in value.values() if isinstance(item, dict | list)]
-    return found
+        items = value
+        if isinstance(value, dict):
+            items = value.values()
+            if isinstance(text := value.get("reference"), str):
+                found.append(text)
+        for item in items:
+            if isinstance(item, dict | list):
+                inner.append(item)
+            elif isinstance(item, float) and isinf(item):
+                immense = True
+    return found, immense
 
 
 def map_references(value: Json, change: Callable[[str, str], str], element: str = "") -> Json:
@@ -340,7 +345,7 @@ def _found_by(text: str, known: Known) -> str:
         FhirError: 404 or 412 if the search does not find exactly one resource.
     """
     resource_type, mark, _ = text.partition("?")
-    if not mark or resource_type not in resource_types():
+    if not mark or resource_type not in type_names():
         return text
     count, logical_id = known.matching(resource_type, text)
     if count != 1:
@@ -435,8 +440,13 @@ def _is_logical(target: ReferenceId) -> bool:
 
 
 def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
-    """Returns a resource with the part of ``meta`` that HAPI keeps; labels and profiles are sorted, without repeats."""
-    meta: Mapping[str, Any] = resource.get("meta", {})
+    """Returns a resource with the part of ``meta`` that HAPI keeps; labels and profiles are sorted, without repeats.
+
+    The resource given is changed.
+    """
+    meta: Mapping[str, Any] = resource.pop("meta", {})
+    if not meta:
+        return resource
     kept: dict[str, Any] = {}
     for name in elements("Meta"):
         if name not in meta or name in ("versionId", "lastUpdated"):
@@ -450,11 +460,10 @@ def _with_stored_meta(resource: dict[str, Any]) -> dict[str, Any]:
         else:
             kept[name] = meta[name]
     kept = {name: value for name, value in kept.items() if value}
-    without = {name: value for name, value in resource.items() if name != "meta"}
     if not kept:
-        return without
-    head: dict[str, Any] = {name: without.pop(name) for name in ("resourceType", "id") if name in without}
-    return {**head, "meta": kept, **without}
+        return resource
+    head: dict[str, Any] = {name: resource.pop(name) for name in ("resourceType", "id") if name in resource}
+    return {**head, "meta": kept, **resource}
 
 
 def unique_labels(codings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -263,8 +264,8 @@ class World:
         """Gives out the next free id."""
         overlay = self._written()
         number = overlay.take_number()
-        # the numbers of the snapshot are all below the first free one, so only a write can have taken this one
-        while overlay.writes and any(self.exists((other, str(number))) for other in self._tables):
+        # the numbers of the snapshot are all below the first free one, and clients cannot choose a number as an id
+        while overlay.prepared and any(self.exists((other, str(number))) for other in self._tables):
             number = overlay.take_number()
         return number
 
@@ -320,8 +321,13 @@ class World:
         """Returns the time of the next write: the simulated clock plus a millisecond for each earlier write."""
         if not self.written:
             return self.origin.instant
-        moment = datetime.fromisoformat(self.origin.instant) + timedelta(milliseconds=self.written)
+        moment = _moment(self.origin.instant) + timedelta(milliseconds=self.written)
         return moment.isoformat(timespec="milliseconds")
+
+
+@lru_cache(maxsize=16)
+def _moment(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
 
 
 def _with_meta(key: Key, version: int, updated: str, resource: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -118,6 +118,12 @@ def resource_types() -> tuple[str, ...]:
     return tuple(name for name, (parent, _) in sorted(structures.items()) if parent in bases and name not in bases)
 
 
+@cache
+def type_names() -> frozenset[str]:
+    """Returns the names of all resource types of R4, to look one up."""
+    return frozenset(resource_types())
+
+
 def is_resource_type(name: str) -> bool:
     """True if HAPI takes a name for that of a resource type; it ignores upper and lower case."""
     return name.lower() in _lower_types()

@@ -152,7 +152,9 @@ class _Parser:
             if element is not None and element.name not in source and isinstance(source[name], dict):
                 self._element(element, None, source[name], found, entered)
         self.depth -= 1
-        return {name: value for name, value in found.items() if value or value not in (None, [], {})}
+        if all(found.values()):
+            return found
+        return {name: value for name, value in found.items() if value not in (None, [], {})}
 
     def _element(self, element: Element, value: Json, sibling: Json, found: Object, entered: set[str]) -> None:
         """Adds the values that the client sent for one element: all for a list, else the first."""
@@ -339,6 +341,8 @@ def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained:
     """Returns the elements in the order in which FHIR defines them, behind those of ``head``."""
     if contained:
         found = {**found, "contained": contained}
+    if not head and len(found) == 1:
+        return dict(found)
     order = places(type_name)
     return {**head, **{name: found[name] for name in sorted(found, key=order.__getitem__) if name not in head}}
 

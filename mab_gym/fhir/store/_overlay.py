@@ -88,8 +88,8 @@ class Overlay:
     """
 
     __slots__ = (
-        "_latest", "_mentioned", "_next", "_scanned", "_settled", "_versions", "held", "pending", "prepared", "seen", "tables",
-        "writes",
+        "_latest", "_mentioned", "_next", "_scanned", "_tested", "_unsettled", "_versions", "held", "pending",
+        "prepared", "seen", "tables", "writes",
     )  # fmt: skip
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
@@ -103,7 +103,8 @@ class Overlay:
         # most sessions need none of these, and thousands of sessions may be alive
         self._versions: dict[Key, list[int]] | None = None  # of resources that were written more than once
         self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type; of all by ""
-        self._settled = (0, 0)  # the numbers of writes and of tests after which nothing was to be folded
+        self._tested = 0  # the number of tests after which nothing was to be folded
+        self._unsettled: set[str] | None = None  # the types that were written since
         self._mentioned: dict[int, frozenset[str]] | None = None  # the resources that a write may refer to, by number
         self._next = first_free
 
@@ -150,6 +151,8 @@ class Overlay:
             self._versions.setdefault(write.key, [before]).append(number)
         self._latest[write.key] = number
         self.pending.setdefault(resource_type, []).append(number)
+        self._unsettled = self._unsettled or set()
+        self._unsettled.add(resource_type)
         return write
 
     def find(self, key: Key) -> Write | None:
@@ -209,11 +212,13 @@ class Overlay:
         if self.seen is not None:
             return  # other threads may be reading this snapshot
         scanned = self._scanned or {}
-        state = (len(self.writes), scanned.get("", 0))
-        if state == self._settled:
+        tested = scanned.get("", 0)
+        looked_at = self.pending if tested != self._tested else self._unsettled
+        if not looked_at:
             return
-        self._settled = state
-        for resource_type, numbers in list(self.pending.items()):
+        self._tested, self._unsettled = tested, None
+        for resource_type in list(looked_at):
+            numbers = self.pending.get(resource_type, ())
             table = self.tables.get(resource_type)
             worth = SCANS_FREE + (0 if table is None else len(table) // WORTH_FOLDING)
             few = len(numbers) < max(MOST_LOOKED_AT, 0 if table is None else len(table) // GROWTH)
