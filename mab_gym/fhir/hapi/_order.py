@@ -77,7 +77,10 @@ def choose_driver(resource_type: str, filters: Sequence[Filter]) -> DrivingFilte
     ]
     if prefixes:
         return DrivingFilter(prefixes[0], _itself)
-    by_kind = {kind: [f for f in filters if f.ranks is None and f.parameter.type == kind] for kind in _KINDS}
+    by_kind: dict[str, list[Filter]] = {kind: [] for kind in _KINDS}
+    for f in filters:
+        if f.ranks is None and f.parameter.type in by_kind:
+            by_kind[f.parameter.type].append(f)
     strings = by_kind["string"] + [f for f in by_kind["token"] if f.modifier == "text"]
     tokens = [f for f in by_kind["token"] if f.modifier != "text"]
     ranges = [f for f in strings if f.modifier in ("", "text", "exact") and len(f.alternatives) == 1]

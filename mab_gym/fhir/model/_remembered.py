@@ -12,7 +12,11 @@ LONGEST_KEY = 2000
 
 def is_short(question: tuple[tuple[str, ...], ...]) -> bool:
     """Tells if a question, made of texts, is short enough to be remembered."""
-    return sum(len(text) for part in question for text in part) <= LONGEST_KEY
+    length = 0
+    for part in question:
+        for text in part:
+            length += len(text)
+    return length <= LONGEST_KEY
 
 
 _T = TypeVar("_T")

@@ -322,12 +322,14 @@ def _check_date_bounds(resource_type: str, parameters: Parameters, filters: Sequ
 
     A date without a prefix is both bounds. With ``:missing``, or with an empty value, nothing else may be asked of it.
     """
-    defined = search_parameters(resource_type)
     asked = {name.partition(":")[0] for name, _ in parameters}
     dates = [wanted for wanted in filters if wanted.comparisons and wanted.parameter.name in asked]
-    stems = (
+    stems = [
         name.removesuffix(":missing") for name, text in parameters if name.endswith(":missing") or not text.strip()
-    )
+    ]
+    if len(dates) + len(stems) < 2:
+        return
+    defined = search_parameters(resource_type)
     missing = [stem for stem in stems if stem in defined and defined[stem].type == "date"]
     named = [*missing, *(wanted.parameter.name for wanted in dates)]
     if any(named.count(name) > 1 for name in missing):

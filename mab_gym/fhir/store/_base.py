@@ -417,14 +417,14 @@ class BaseTable:
 
     def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
         """Charges for reading the distinct elements once, and for comparing them with every value asked for."""
-        parts = [part for group in wanted.either for part in group] or [wanted]
+        parts = [part for group in wanted.either for part in group] if wanted.either else (wanted,)
         for part in parts:
             if part.ids is not None:
                 continue
+            name = part.parameter.name
             distinct = self.distinct(part.parameter)
-            of_people = self.table.resource_type == "Patient" or part.parameter.name in ("patient", "subject")
-            price = ELEMENT_OF_A_PERSON if of_people else ELEMENT
-            budget.spend_once((self.serial, part.parameter.name), distinct * price)
+            of_people = name in ("patient", "subject") or self.table.resource_type == "Patient"
+            budget.spend_once((self.serial, name), distinct * (ELEMENT_OF_A_PERSON if of_people else ELEMENT))
             if part.target_ids is None and part.beginnings is None:
                 budget.spend(distinct * part.comparisons_each * COMPARISON)
 
@@ -441,7 +441,7 @@ class BaseTable:
         # cheap look-ups first; dates, which are computed, on the rows that are left
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = self._all_rows if rows is None else rows
-            looks = len(chosen) * (1 + (sum(map(len, wanted.either)) or 1))
+            looks = len(chosen) * (1 + (sum(map(len, wanted.either)) if wanted.either else 1))
             budget.spend(looks * ROW)
             rows = chosen[self._mask(wanted, chosen)]
         return self._all_rows if rows is None else rows
@@ -626,6 +626,8 @@ def _instant_mask(column: InstantColumn, rows: Rows, wanted: Filter) -> Mask:
         found = dict(zip(fields, period_fields(column, rows[part], fields), strict=True))
         some = found[fields[0]]
         low, high, low_day, high_day = (found.get(field, some) for field in (LOW, HIGH, LOW_DAY, HIGH_DAY))
-        matching = [comparison.matches_array(low, high, low_day, high_day) for comparison in wanted.comparisons]
-        mask[part] = np.logical_or.reduce(matching) & (some != NO_PERIOD)
+        matching = np.zeros(len(some), dtype=np.bool_)
+        for comparison in wanted.comparisons:
+            matching |= comparison.matches_array(low, high, low_day, high_day)
+        mask[part] = matching & (some != NO_PERIOD)
     return mask
