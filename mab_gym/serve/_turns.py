@@ -167,7 +167,9 @@ class Turns:
         one many times.
         """
         job: _Job | None = getattr(_at_work, "job", None)
-        if job is None or job.paused > MOST_PAUSED or job.worked() < LANES[0].young:
+        if job is None or job.paused > MOST_PAUSED or time.monotonic() - (job.began or 0.0) < LANES[0].young:
+            return  # a clock of processor time takes far longer to read than this one, and cannot have gone further
+        if job.worked() < LANES[0].young:
             return
         while job.paused < MOST_PAUSED and any(
             other.lane < _UNKNOWN and other.worked() < LANES[0].young for other in tuple(self._running)

@@ -192,3 +192,18 @@ def test_a_long_word_in_a_write_is_looked_through_once() -> None:
     begun = time.process_time()
     assert ids(session, "Patient/p0/$everything") == ["p0"]
     assert time.process_time() - begun < 5
+
+
+def test_writes_that_readers_test_again_and_again_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers look at snapshots; their tests count, so that the writes become rows of a table, as in one session."""
+    monkeypatch.setattr(overlay, "SCANS_FREE", 10)
+    session = FhirServer({}).open()
+    for number in range(4):
+        put(session, f"p{number}", active=number < 2)
+    shown = session.snapshot()
+    for _ in range(3):
+        assert ids(shown, "Patient?active=true") == ["p0", "p1"]
+    shown = session.snapshot(shown)
+    assert session._overlay is not None
+    assert not session._overlay.pending
+    assert ids(shown, "Patient?active=true") == ["p0", "p1"]

@@ -113,7 +113,8 @@ class Overlay:
 
         Lists that only grow at their ends are shared: a snapshot does not look beyond `seen`.
         """
-        self._scanned = self._scanned or {}  # shared, so that the tests of all readers count
+        if self._scanned is None:
+            self._scanned = {}  # shared, so that the tests of all readers count
         shown = copy(self)
         shown.seen = len(self.writes)
         shown.writes = list(self.writes)
@@ -203,7 +204,8 @@ class Overlay:
 
     def note_scan(self, resource_type: str, looks: int) -> None:
         """Counts the pending writes of a type that a search has tested one by one."""
-        self._scanned = self._scanned or {}
+        if self._scanned is None:
+            self._scanned = {}
         self._scanned[resource_type] = self._scanned.get(resource_type, 0) + looks
         self._scanned[""] = self._scanned.get("", 0) + looks
 
