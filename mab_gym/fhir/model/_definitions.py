@@ -16,8 +16,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mab_gym.errors import ContentError
-from mab_gym.fhir.model._own_parameters import _REGISTERED, follows_parameters, forget_parameters, own_parameters
-
+from mab_gym.fhir.model._own_parameters import (
+    _REGISTERED,
+    OwnParameter,
+    follows_parameters,
+    forget_parameters,
+    own_parameters,
+)
 
 _FREE_TEXT = ("string", "code", "uri", "url", "canonical", "markdown", "id", "oid", "uuid")
 """The types of which HAPI's model takes any text."""
@@ -185,10 +190,31 @@ def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
         if unknown:
             raise ContentError(f"{own.file}: FHIR R4 has no resource type {unknown[0]!r}")
         if resource_type in own.bases:
-            if own.name in found:
-                raise ContentError(f"{own.file}: FHIR has a search parameter {own.name} of {resource_type} already")
-            found[own.name] = SearchParameter(own.name, own.type, own.expression, own.targets, ())
+            _add_own(found, own, resource_type)
     return MappingProxyType(dict(sorted(found.items())))
+
+
+def _add_own(found: dict[str, SearchParameter], own: OwnParameter, resource_type: str) -> None:
+    """Adds a user's search parameter to those of a type; one that says what the standard one says changes nothing.
+
+    Raises:
+        ContentError: The type has another one of this name, or lacks a component.
+    """
+    if own.name in found:
+        if (found[own.name].type, found[own.name].expression) == (own.type, own.expression):
+            return
+        raise ContentError(f"{own.file}: FHIR has a search parameter {own.name} of {resource_type} already")
+    published = published_parameters()
+    by_url = {
+        known.url: name for base in (resource_type, "DomainResource", "Resource")
+        for name, known in published.get(base, {}).items()
+    }  # fmt: skip
+    missing = [url for url, _ in own.components if by_url.get(url) not in found]
+    if missing:
+        text = f"{own.file}: {resource_type} has no search parameter {missing[0]}, a component of {own.name}"
+        raise ContentError(text)
+    components = tuple((by_url[url], expression) for url, expression in own.components)
+    found[own.name] = SearchParameter(own.name, own.type, own.expression, own.targets, components)
 
 
 def register_search_parameters(path: str | Path) -> None:
@@ -242,7 +268,7 @@ def published_parameters() -> Mapping[str, Mapping[str, Published]]:
             found.setdefault(base, {})[name] = known
     for place, own in enumerate(own_parameters(), start=len(_read("published.json"))):
         for base in own.bases:
-            found.setdefault(base, {})[own.name] = Published(own.url, own.description, place)
+            found.setdefault(base, {}).setdefault(own.name, Published(own.url, own.description, place))
     return found
 
 

@@ -22,7 +22,7 @@ VARIABLE: Final = "MAB_GYM_SEARCH_PARAMETERS"
 ENTRY_POINTS: Final = "mab_gym.search_parameters"
 """The entry point group under which installed packages offer files or folders: ``name = "module:PATH"``."""
 
-_TYPES = ("number", "date", "string", "token", "reference", "quantity", "uri")
+_TYPES = ("number", "date", "string", "token", "reference", "quantity", "uri", "composite")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _PART = "|".join(
     (
@@ -30,8 +30,10 @@ _PART = "|".join(
         r"(?:as|ofType)\(\w+\)",
         r"where\(\w+\s*=\s*'[^']*'\)",
         r"where\(resolve\(\)\s+is\s+\w+\)",
+        r"extension\('[^']*'\)",
     )
 )
+_EXTENSION = re.compile(r"extension\('([^']*)'\)")
 _EXPRESSION = re.compile(rf"\(?(?:[A-Z]\w*)(?:\.(?:{_PART}))+(?:\s+as\s+\w+)?\)?")
 
 
@@ -45,6 +47,8 @@ class OwnParameter(NamedTuple):
         type: The kind of search, as in ``token``.
         expression: The FHIRPath that finds its values.
         targets: The resource types that a reference may point to; empty for all.
+        components: For a composite, the URL of each component's own search parameter, and its FHIRPath below
+            ``expression``.
         description: The sentence that ``metadata`` shows.
         file: The file that holds it.
     """
@@ -55,6 +59,7 @@ class OwnParameter(NamedTuple):
     type: str
     expression: str
     targets: tuple[str, ...]
+    components: tuple[tuple[str, str], ...]
     description: str
     file: Path
 
@@ -124,16 +129,27 @@ def _checked(file: Path, resource: dict[str, Any]) -> OwnParameter:
         raise ContentError(f"{file}: the type of {name} is one of {', '.join(_TYPES)}, not {kind!r}")
     expression = resource.get("expression")
     parts = expression.split("|") if isinstance(expression, str) else [""]
+    components = _components(file, name, resource.get("component")) if kind == "composite" else ()
     for part in parts:
-        if not _EXPRESSION.fullmatch(part.strip()):
+        if not (_EXPRESSION.fullmatch(part.strip()) or (components and part.strip() in bases)):
             raise ContentError(
-                f"{file}: the expression of {name} is FHIRPath of element steps, as(), ofType(), where(element='text') "
-                f"and where(resolve() is Type), joined by |, not {part.strip()!r}"
+                f"{file}: the expression of {name} is FHIRPath of element steps, as(), ofType(), extension('url'), "
+                f"where(element='text') and where(resolve() is Type), joined by |, not {part.strip()!r}"
             )
     targets = resource.get("target") or []
     if not isinstance(targets, list) or not all(isinstance(target, str) for target in targets):
         raise ContentError(f"{file}: the target of {name} is a list of resource types")
     told = resource.get("description") or resource.get("name") or name
-    return OwnParameter(
-        str(resource.get("url") or ""), name, tuple(bases), kind, str(expression), tuple(targets), str(told), file
-    )
+    url, written = str(resource.get("url") or ""), _EXTENSION.sub(r"extension.where(url='\1')", str(expression))
+    return OwnParameter(url, name, tuple(bases), kind, written, tuple(targets), components, str(told), file)
+
+
+def _components(file: Path, name: str, given: Any) -> tuple[tuple[str, str], ...]:
+    listed = given if isinstance(given, list) else []
+    pairs = [(each.get("definition"), each.get("expression")) for each in listed if isinstance(each, dict)]
+    if len(pairs) != 2 or not all(isinstance(text, str) and text for pair in pairs for text in pair):
+        raise ContentError(
+            f"{file}: the composite {name} has two components, each with a definition (the URL of another search "
+            "parameter) and an expression"
+        )
+    return tuple(pairs)
