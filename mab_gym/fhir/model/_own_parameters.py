@@ -146,10 +146,12 @@ def _checked(file: Path, resource: dict[str, Any]) -> OwnParameter:
 
 def _components(file: Path, name: str, given: Any) -> tuple[tuple[str, str], ...]:
     listed = given if isinstance(given, list) else []
-    pairs = [(each.get("definition"), each.get("expression")) for each in listed if isinstance(each, dict)]
-    if len(pairs) != 2 or not all(isinstance(text, str) and text for pair in pairs for text in pair):
+    pairs = tuple(
+        (str(each.get("definition")), str(each.get("expression"))) for each in listed if isinstance(each, dict)
+    )
+    if len(pairs) != 2 or "None" in (*pairs[0], *pairs[1]):
         raise ContentError(
             f"{file}: the composite {name} has two components, each with a definition (the URL of another search "
             "parameter) and an expression"
         )
-    return tuple(pairs)
+    return pairs
