@@ -17,6 +17,9 @@ class Known:
     def was_deleted(self, key: tuple[str, str]) -> bool:
         return key == ("Patient", "gone")
 
+    def numbered(self, number: int) -> tuple[str, str] | None:
+        return next((key for key in KNOWN if key[1] == str(number)), None)
+
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
         return (1, "p1") if url.endswith("=1") else (2, "p1") if url.endswith("=2") else (0, "")
 

@@ -7,7 +7,7 @@ a signed number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -93,3 +93,8 @@ def java_set_order(items: Iterable[Item], hash_code: Callable[[Item], int]) -> l
         return (code ^ code >> 16) & (buckets - 1)
 
     return sorted(distinct, key=bucket)
+
+
+def parameter_order(names: Sequence[str]) -> list[str]:
+    """Returns the names of a request's parameters in the order of HAPI's map, which the last one enters first."""
+    return java_set_order(reversed(names), string_hash)

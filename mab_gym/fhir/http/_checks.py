@@ -12,7 +12,8 @@ from decimal import Decimal, localcontext
 from math import isinf
 from typing import Any, Protocol
 
-from mab_gym.fhir.model._definitions import Element, elements, resource_types, search_parameters, type_names
+from mab_gym.fhir.http._numbered import is_number, read_number
+from mab_gym.fhir.model._definitions import Element, elements, search_parameters, type_names
 from mab_gym.fhir.model._ids import Key, ReferenceId, parse_id
 from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
@@ -32,6 +33,9 @@ class Known(Protocol):
     def was_deleted(self, key: Key) -> bool:
         """True if there was such a resource, and it was deleted."""
 
+    def numbered(self, number: int) -> Key | None:
+        """Returns the resource with a number in HAPI's database, also if it was deleted; None if there is none."""
+
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
         """Returns the number of resources that a search finds, and the id of the first one.
 
@@ -42,6 +46,7 @@ class Known(Protocol):
 
 _JSON_TYPES = ("application/fhir+json", "application/json+fhir", "application/json", "text/json", "json")
 _XML_TYPES = ("application/fhir+xml", "application/xml+fhir", "application/xml", "text/xml", "xml")
+_STORED_BUNDLES = ("document", "collection", "message")
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _NOT_FHIR = (
     'HAPI-{}: Incorrect Content-Type header value of "{}" was provided in the request. '
@@ -123,6 +128,7 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
     Raises:
         FhirError: HAPI refuses it.
     """
+    check_bundle(resource)
     check_reference_types(resource)
     written, immense = _references_and_immense(resource)
     if any("?" in text for text in written):
@@ -131,7 +137,7 @@ def check_resource(resource: Mapping[str, Any], known: Known, *, updating: bool 
     check_dates(resource, updating=updating)
     if immense:
         check_lengths(resource)
-    check_references(resource, known)
+    check_references(resource, known, updating=updating)
     check_numbers(resource)
     if any(parse_id(text).without_version() != text for text in written):
         resource = map_references(resource, lambda text, _: parse_id(text).without_version())
@@ -174,6 +180,22 @@ def _xml_error(body: str) -> FhirError:
     )
 
 
+def check_bundle(resource: Mapping[str, Any]) -> None:
+    """Refuses Bundles that are messages to a server and no records.
+
+    Raises:
+        FhirError: 422 with HAPI-0522.
+    """
+    kind = resource.get("type", "(missing)")
+    if resource["resourceType"] == "Bundle" and kind not in _STORED_BUNDLES:
+        raise FhirError(
+            422,
+            f"HAPI-0522: Unable to store a Bundle resource on this server with a Bundle.type value of: {kind}. Note "
+            "that if you are trying to perform a FHIR transaction or batch operation you should POST the Bundle "
+            "resource to the Base URL of the server, not to the /Bundle endpoint.",
+        )
+
+
 def check_reference_types(value: Mapping[str, Any], type_name: str = "", path: str = "") -> None:
     """Refuses references to resource types that the element does not allow; inner elements are checked first.
 
@@ -213,7 +235,7 @@ def _check_reference_type(element: Element, reference: Mapping[str, Any], path: 
         )
 
 
-def check_references(resource: Mapping[str, Any], known: Known) -> None:
+def check_references(resource: Mapping[str, Any], known: Known, *, updating: bool = False) -> None:
     """Refuses references to resources that do not exist, if a search parameter would follow them.
 
     HAPI checks them in no fixed order; here those with a plain path come first, then by the parameter's name.
@@ -245,9 +267,17 @@ def check_references(resource: Mapping[str, Any], known: Known) -> None:
         if known.was_deleted(key):
             raise FhirError(400, f"HAPI-1096: Resource {'/'.join(key)} is deleted, specified in path: {path}")
         if not known.exists(key):
-            if _is_of_another_type(target.logical_id, known):
-                raise FhirError(422, f"HAPI-1095: Resource contains reference to unknown resource ID {reference}")
+            if is_number(target.logical_id):
+                owner = known.numbered(read_number(target.logical_id, _NO_UPDATE if updating else _NO_CREATE))
+                if owner is not None and owner[0] != key[0] and target.logical_id == str(int(target.logical_id)):
+                    raise FhirError(422, f"HAPI-1095: Resource contains reference to unknown resource ID {reference}")
             raise FhirError(400, f"HAPI-1094: Resource {'/'.join(key)} not found, specified in path: {path}")
+
+
+def refers_to_resources(resource: Mapping[str, Any]) -> bool:
+    """True if a search parameter finds a reference to a resource of this server."""
+    found = (parse_id(text) for _, _, text in _indexed_references(resource))
+    return any(target.resource_type and not (target.base or target.is_local) for target in found)
 
 
 @follows_parameters
@@ -293,11 +323,6 @@ def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tupl
             text = node.value.get("reference") if isinstance(node.value, dict) else _canonical(node)
             if text and (path.target is None or parse_id(text).resource_type == path.target):
                 yield expression, targets, text
-
-
-def _is_of_another_type(logical_id: str, known: Known) -> bool:
-    """True if an id that the server has given out belongs to another type; such ids are unique over all types."""
-    return logical_id.isdecimal() and any(known.exists((other, logical_id)) for other in resource_types())
 
 
 def _references_and_immense(resource: Mapping[str, Any]) -> tuple[Sequence[str], bool]:

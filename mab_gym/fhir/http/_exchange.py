@@ -19,6 +19,7 @@ class Request:
         body: The request's text.
         base_url: The address by which the client reaches the server, without a slash at its end; if empty, the
             server's own.
+        nested: True for an entry of a Bundle, for which HAPI shows whole resources.
     """
 
     method: str
@@ -26,6 +27,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     base_url: str = ""
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

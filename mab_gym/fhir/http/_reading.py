@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
 from mab_gym.fhir.http._bundle import HistoryEntry, history_bundle
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
 from mab_gym.fhir.http._html_text import HTML
+from mab_gym.fhir.http._numbered import unknown_resource
+from mab_gym.fhir.http._preconditions import not_modified
 from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.http._world import Version, World
@@ -20,6 +22,7 @@ from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
 from mab_gym.fhir.model._url import Parameters, self_link
 from mab_gym.fhir.search._query import LARGEST_PAGE
+from mab_gym.fhir.search._shape import Shape, check_shape, read_elements, read_modes, read_shape, summary_of
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import REWRITTEN, VERSION
 
@@ -62,7 +65,7 @@ def current_text(world: World, key: Key) -> str:
         if write is not None:
             url = f"{world.origin.base_url}/{key[0]}/{key[1]}/_history/{write.version}"
             raise DeletedError(url, write.updated)
-        raise FhirError(404, f"HAPI-2001: Resource {key[0]}/{key[1]} is not known")
+        raise unknown_resource(world, key)
     return text
 
 
@@ -74,27 +77,10 @@ def read(world: World, key: Key, request: Request, parameters: Parameters) -> Re
     """
     text = current_text(world, key)
     world.budget.show(len(text), rewritten=bool(parameters))
-    if not_modified(request, text):
-        return Response(304, "", {})
-    return _shown(world.origin, key, text, dict(parameters))
+    return _shown(world.origin, key, text, request, parameters)
 
 
-def not_modified(request: Request, text: str) -> bool:
-    """True if the client already has this version (``If-None-Match``, ``If-Modified-Since``)."""
-    version, since = request.headers.get("if-none-match"), request.headers.get("if-modified-since")
-    if version is None and since is None:
-        return False
-    meta = parse_element(text).get("meta", {})
-    if version is not None and version.removeprefix("W/").strip('"') == str(meta.get("versionId", "1")):
-        return True
-    try:
-        limit = parsedate_to_datetime(since or "").astimezone(UTC)
-        return datetime.fromisoformat(str(meta["lastUpdated"])) <= limit
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return False
-
-
-def read_version(world: World, key: Key, version: str, parameters: Parameters) -> Response:
+def read_version(world: World, key: Key, version: str, request: Request, parameters: Parameters) -> Response:
     """Answers a read of one version.
 
     Raises:
@@ -102,14 +88,14 @@ def read_version(world: World, key: Key, version: str, parameters: Parameters) -
     """
     versions = world.versions(key)
     if not versions:
-        raise FhirError(404, f"HAPI-2001: Resource {key[0]}/{key[1]} is not known")
+        raise unknown_resource(world, key, version)
     if not re.fullmatch(r"[0-9]{1,18}", version, re.ASCII):
         raise FhirError(404, f'HAPI-0978: Version "{version}" is not valid for resource {key[0]}/{key[1]}')
     for known in versions:
         if known.number == int(version):
             if not known.text:
                 raise DeletedError(_version_url(world.origin, known), known.updated)
-            return _shown(world.origin, key, known.text, dict(parameters))
+            return _shown(world.origin, key, known.text, request, parameters)
     raise FhirError(404, f'HAPI-0979: Version "{version}" is not valid for resource {key[0]}/{key[1]}')
 
 
@@ -117,25 +103,31 @@ def _version_url(origin: ServerOrigin, version: Version) -> str:
     return f"{origin.base_url}/{version.key[0]}/{version.key[1]}/_history/{version.number}"
 
 
-def _shown(origin: ServerOrigin, key: Key, text: str, control: Mapping[str, str]) -> Response:
+def _shown(origin: ServerOrigin, key: Key, text: str, request: Request, parameters: Parameters) -> Response:
+    if not_modified(request.headers, text):
+        return Response(304, "", {})
+    control = dict(parameters)
     check_format(control.get("_format", ""))
     found = _STAMP.search(text, 0, 1000)
     headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
-    if not control:
+    if not control or request.nested:
         return Response(200, text, headers)
     resource = parse_element(text)
-    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
-    summary = control.get("_summary", "")
+    modes, names = read_modes(parameters), read_elements(parameters)
+    summary, status = summary_of(modes), 200
     if summary == "text":
         # HAPI gives the narrative alone.
         narrative = str(resource.get("text", {}).get("div", "null"))
         return Response(200, narrative, {**headers, "content-type": HTML})
-    if names or summary in ("true", "text", "data"):
-        resource = subset(resource, summary, names)
-        text = pretty(resource)
-    if control.get("_pretty", "true") != "true":
-        text = compact(resource)
-    return Response(200, text, headers)
+    try:
+        check_shape(modes, names)
+    except FhirError as error:  # HAPI has written the headers by then
+        resource, status = operation_outcome(*error.issues), 400
+    else:
+        if names or summary in ("true", "data"):
+            resource = subset(resource, summary, names)
+    text = pretty(resource) if control.get("_pretty", "true") == "true" else compact(resource)
+    return Response(status, text, headers)
 
 
 def _stamp(resource: Mapping[str, Any]) -> tuple[str, str]:
@@ -165,13 +157,14 @@ def _http_date(instant: str) -> str:
     return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
 
 
-def history(world: World, path: Sequence[str], parameters: Parameters) -> Response:
+def history(world: World, path: Sequence[str], parameters: Parameters, *, nested: bool = False) -> Response:
     """Answers ``_history`` of a resource, of a type or of all types, the newest version first.
 
     Args:
         world: The session's resources.
         path: The request's path.
         parameters: The request's parameters.
+        nested: True for an entry of a Bundle: HAPI shows whole resources there.
 
     Raises:
         FhirError: There is no such resource, or this server does not answer the parameters.
@@ -186,7 +179,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         versions = world.versions((path[0], path[1]))
         world.budget.spend(len(versions) * VERSION)
         if not versions:
-            raise FhirError(404, f"HAPI-2001: Resource {path[0]}/{path[1]} is not known")
+            raise unknown_resource(world, (path[0], path[1]))
         if since is not None:
             versions = [each for each in versions if datetime.fromisoformat(each.updated) >= since]
         total, page = len(versions), versions[start : start + size]
@@ -206,16 +199,16 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
         links.append(("next", at(start + size)))
     if size and start > 0:
         links.append(("previous", at(max(0, start - size))))
-    if control.get("_summary") == "count":
-        page = []
-    partly = bool(control.get("_elements") or control.get("_summary"))
+    shape = Shape() if nested else read_shape(parameters)
+    if shape.summary == "count":
+        page, links = [], []
     shown = []
     for version in page:
-        entry = _entry(_part(version, control), base_url, of_all=len(path) == 1)
-        world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=partly)
+        entry = _entry(_part(version, shape), base_url, of_all=len(path) == 1)
+        world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=shape != Shape())
         shown.append(entry)
     bundle_id = world.counter_ids.uuid()
-    subsetted = not size or control.get("_summary", "") in ("true", "data")
+    subsetted = not size or shape.summary in ("true", "data", "count")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
     plain = control.get("_pretty", "true") != "true"
     if plain:
@@ -228,13 +221,11 @@ def history(world: World, path: Sequence[str], parameters: Parameters) -> Respon
     return Response(200, compact(parse_element(body)) if plain else body, headers)
 
 
-def _part(version: Version, control: Mapping[str, str]) -> Version:
+def _part(version: Version, shape: Shape) -> Version:
     """Returns a version with the parts of the resource that are asked for."""
-    names = tuple(part for part in control.get("_elements", "").split(",") if part.strip())
-    summary = control.get("_summary", "")
-    if not version.text or not (names or summary in ("true", "text", "data")):
+    if not version.text or not (shape.elements or shape.summary):
         return version
-    return version._replace(text=pretty(subset(parse_element(version.text), summary, names)))
+    return version._replace(text=pretty(subset(parse_element(version.text), *shape)))
 
 
 def _entry(version: Version, base_url: str, *, of_all: bool) -> HistoryEntry:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mab_gym.fhir.hapi._counter_ids import CounterIds
 from mab_gym.fhir.http._bundle import searchset
 from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
+from mab_gym.fhir.http._numbered import with_names
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
@@ -20,6 +21,7 @@ from mab_gym.fhir.search._includes import included
 from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search._search import View
+from mab_gym.fhir.search._shape import without_shape
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import ENTRY, ID, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.store._table import Rows
@@ -109,7 +111,15 @@ class Searches:
         self.origin = origin
 
     def search(
-        self, view: View, resource_type: str, parameters: Parameters, path: str, *, posted: bool = False
+        self,
+        view: View,
+        resource_type: str,
+        parameters: Parameters,
+        path: str,
+        *,
+        posted: bool = False,
+        nested: bool = False,
+        at_once: int | None = None,
     ) -> Response:
         """Answers a search with its first page.
 
@@ -119,18 +129,24 @@ class Searches:
             parameters: Names and values, decoded.
             path: The request's path, for the link to itself.
             posted: True if the parameters came in a form; the link then leaves them out.
+            nested: True for an entry of a Bundle, where HAPI shows whole resources.
+            at_once: The most matches of a search that is not kept; None to keep it.
 
         Raises:
             FhirError: HAPI refuses the search, or this server does not answer it.
         """
         base_url = self.origin.base_url
         view.budget.spend(reading_work(parameters))
-        query = read_query(resource_type, parameters)
-        check_format(query.format)
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
+        parameters = with_names(resource_type, parameters, view)
+        asked_for = without_shape(parameters) if nested else parameters
+        query = read_query(resource_type, asked_for)
+        check_format(query.format)
         if query.summary == "count":
             total = len(view.hits(replace(query, sort=(), driver=None)))
             return self._show_count(query, view, self._counter_ids.uuid(), total)
+        if at_once is not None:
+            return self._show_at_once(query, view, link, f"{base_url}/{path}", parameters, at_once)
         if query.offset is not None:
             hits = view.hits(query)
             shown = hits.page(query.offset, query.offset + query.count)
@@ -147,7 +163,7 @@ class Searches:
             return self._answer_saved(query, view, *known, query.count, query.start, link)
         search_id = self._counter_ids.uuid()
         hits = view.hits(query)
-        saved = SavedSearch(resource_type, parameters, view.frozen(), query.count)
+        saved = SavedSearch(resource_type, asked_for, view.frozen(), query.count)
         counted = query.total == "accurate"
         page = saved.progress.first_page(hits, query.count, counted=counted)
         self._kept.remember(search_id, saved, asked)
@@ -251,6 +267,23 @@ class Searches:
         """Adds the URL of the Bundle, which answers of operations and later pages have."""
         location = f"{self.origin.base_url}/Bundle/{search_id}"
         return Response(response.status, response.body, {**response.headers, "content-location": location})
+
+    def _show_at_once(
+        self, query: Query, view: View, link: str, address: str, parameters: Parameters, limit: int
+    ) -> Response:
+        """Answers a search that is not kept: what was looked up is all that there is, and counts as the total."""
+        hits = view.hits(query)
+        start, size = query.offset or 0, query.count
+        shown = hits.page(start, start + max(1, min(size, limit)))
+        entries, brought = self._entries(query, view, shown), self._brought(query, view, shown, view)
+        found = len(entries) + len(brought)
+        total = len(hits) if query.total == "accurate" else start + found if limit > found else None
+        page = offset_page(len(hits), size, start, counted=False)
+        before = [each for each in offset_links(page, size, address, parameters) if each[0] != "next"]
+        first, last = query.start, query.start + size
+        included = brought[max(0, first - len(entries)) : max(0, last - len(entries))]
+        links = [("self", link), *before]
+        return self._show_entries(query, view, self._counter_ids.uuid(), total, links, entries[first:last], included)
 
     def _show_keys(
         self, query: Query, view: View, search_id: str, keys: Sequence[Key], page: Page, links: Links

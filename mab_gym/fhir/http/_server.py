@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from mab_gym.fhir.hapi._hashes import parameter_order
 from mab_gym.fhir.http._capabilities import metadata
 from mab_gym.fhir.http._checks import media_type_of, read_body
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
 from mab_gym.fhir.http._html_text import HTML, to_html, wants_html
 from mab_gym.fhir.http._operations import operate
+from mab_gym.fhir.http._preconditions import most_at_once
 from mab_gym.fhir.http._reading import DeletedError, history, read, read_version, resource_headers
 from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._transactions import process
@@ -44,6 +46,8 @@ Path = tuple[str, ...]
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_READ = ("_contained", "_count", "_include", "_revinclude", "_sort", "_total")
+"""The beginnings of parameters that HAPI takes for a search only, in upper or lower case."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
@@ -211,7 +215,7 @@ class FhirSession(World):
         if path[0] == "metadata":
             return metadata(request.method, parameters, self.origin)
         if path == ("_history",) and request.method in ("GET", "HEAD"):
-            return history(self, path, parameters)
+            return history(self, path, parameters, nested=request.nested)
         if path[-1].startswith("$") and request.method in ("GET", "POST"):
             self._pay_for(request.body)
             answer = operate(request, path, parameters, self.view(), self.searches())
@@ -260,12 +264,19 @@ class FhirSession(World):
         if request.method == "HEAD" and (len(path) == 1 or path[1] == "_search"):
             raise _unknown_operation(request, path, parameters)
         if len(path) == 1 or path[1:] == ("_search",):
-            return self.searches().search(self.view(), path[0], parameters, request.target.partition("?")[0])
+            return self.searches().search(
+                self.view(),
+                path[0],
+                parameters,
+                request.target.partition("?")[0],
+                nested=request.nested,
+                at_once=most_at_once(request.headers),
+            )
         if path[1:] == ("_history",) or (len(path) == 3 and path[2] == "_history" and path[1][:1] != "$"):
-            return history(self, path, parameters)
+            return history(self, path, parameters, nested=request.nested)
         if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
-            self._check_read(request, path[:2], parameters)
-            return read_version(self, (path[0], path[1]), path[3], parameters)
+            self._check_read(request, path, parameters)
+            return read_version(self, (path[0], path[1]), path[3], request, parameters)
         if path[1].startswith("$") or len(path) > 2:
             if path[-1] in ("$validate", "$meta") or "_history" in path:
                 raise FhirError(501, f"This server does not answer {path[-1]} yet")
@@ -276,6 +287,10 @@ class FhirSession(World):
     def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:
         if any(not name.startswith("_") for name, _ in parameters):
             raise _unknown_operation(request, path, parameters)
+        if any(name.lower().startswith(_NO_READ) for name, _ in parameters):
+            names = parameter_order([name for name, _ in parameters])
+            refused = ", ".join(name for name in names if name.lower().startswith(_NO_READ))
+            raise FhirError(400, f'HAPI-0384: Invalid query parameter(s) for this request: "[{refused}]"')
         check_format(dict(parameters).get("_format", ""))
         if not path[1].strip():
             raise FhirError(500, "HAPI-2223: The validated expression is false")
@@ -367,7 +382,7 @@ def _version_in(path: Path) -> str:
 
 
 def _unknown_operation(request: Request, path: Sequence[str], parameters: Parameters) -> FhirError:
-    names = ", ".join(dict.fromkeys(name for name, _ in parameters))
+    names = ", ".join(parameter_order([name for name, _ in parameters]))
     return FhirError(
         400,
         Issue(

@@ -24,7 +24,9 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
     """
     resource_type = str(resource["resourceType"])
     defined = elements(resource_type)
-    if names:
+    if "*" in names:
+        part = dict(resource)
+    elif names:
         paths = [path for path in (_below(resource_type, name) for name in names) if path is not None]
         if not paths:
             return dict(resource)  # they are all about other types

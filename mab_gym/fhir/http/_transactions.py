@@ -190,6 +190,9 @@ class _Known:
     def was_deleted(self, key: Key) -> bool:
         return key not in self._made and self._world.was_deleted(key)
 
+    def numbered(self, number: int) -> Key | None:
+        return self._world.numbered(number)
+
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
         return self._world.matching(resource_type, url)
 
@@ -202,20 +205,26 @@ def _transaction(
     _check_unique(entries)
     answers: dict[int, dict[str, Any]] = {}
     ordered = sorted(entries, key=lambda entry: _ORDER.index(entry.method))
+    written = {_path_of(entry) for entry in entries if entry.method == "PUT"}
     deleted: set[str] = set()
     for entry in ordered:
         if entry.method == "DELETE":
             # the second time a Bundle deletes a resource, HAPI says nothing about it
+            before = world.written
             answers[entry.place] = (
                 {"response": {"status": "204 No Content"}} if entry.url in deleted else _delete(world, entry)
             )
+            if _path_of(entry) in written:
+                world.undo(before)
             deleted.add(entry.url)
+    revived = written.intersection(url.removeprefix("/") for url in deleted)
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
     names = _names(plans)
     known = _Known(world, [plan.key for plan in plans])
     source = world.counter_ids.text(16)
     for plan in plans:
-        manner = Manner(known, source, plan.number, timed=False)
+        again = "/".join(plan.key) in revived and world.exists(plan.key)
+        manner = Manner(known, source, plan.number, timed=False, again=again)
         done = _write(world, plan, _resolved(plan.resource, names, plan.key[0]), manner)
         answers[plan.entry.place] = _written(done, world, representation)
     for entry in ordered:
@@ -225,13 +234,17 @@ def _transaction(
     return [answers[entry.place] for entry in entries]
 
 
+def _path_of(entry: BundleEntry) -> str:
+    return entry.url.removeprefix("/")
+
+
 def _plan(world: World, entry: BundleEntry) -> _Plan:
     resource = entry.resource or {}
     resource_type = str(resource["resourceType"])
     condition = str(entry.request.get("ifNoneExist", "")) if entry.method == "POST" else ""
     interaction = "CREATE"
     if entry.method == "PUT":
-        path, mark, query = entry.url.removeprefix("/").partition("?")
+        path, mark, query = _path_of(entry).partition("?")
         target = parse_id(path)
         if target.resource_type and not mark:
             return _Plan(entry, resource, (target.resource_type, target.logical_id))
@@ -302,7 +315,7 @@ def _written(done: Done, world: World, representation: bool) -> dict[str, Any]:
         "location": f"{'/'.join(done.key)}/_history/{done.version}",
         "etag": str(done.version),
     }
-    if done.status == 201:
+    if done.status == 201 and not done.revived:
         write = world.latest_write(done.key)
         response["lastModified"] = world.origin.instant if write is None else write.updated
     response["outcome"] = done.outcome
@@ -311,7 +324,7 @@ def _written(done: Done, world: World, representation: bool) -> dict[str, Any]:
 
 
 def _delete(world: World, entry: BundleEntry) -> dict[str, Any]:
-    path, mark, query = entry.url.removeprefix("/").partition("?")
+    path, mark, query = _path_of(entry).partition("?")
     target = parse_id(path)
     response: dict[str, Any] = {"status": "204 No Content"}
     if target.resource_type and not mark:
@@ -325,12 +338,9 @@ def _delete(world: World, entry: BundleEntry) -> dict[str, Any]:
 
 
 def _get(entry: BundleEntry, answer: Answer) -> dict[str, Any]:
-    headers = {
-        header: str(entry.request[name])
-        for name, header in (("ifNoneMatch", "if-none-match"), ("ifModifiedSince", "if-modified-since"))
-        if name in entry.request
-    }
-    response = answer(Request("GET", entry.url.removeprefix("/"), headers))
+    # HAPI passes on no other condition
+    headers = {"if-none-match": str(entry.request["ifNoneMatch"])} if "ifNoneMatch" in entry.request else {}
+    response = answer(Request("GET", _path_of(entry), headers, nested=True))
     if response.status < 300:
         return {**_shown(response), "response": {"status": STATUS_LINES[response.status]}}
     if response.status == 304:
@@ -367,7 +377,7 @@ def _check(entry: BundleEntry) -> None:
     if entry.method in ("PUT", "DELETE") and not entry.url.strip():
         raise FhirError(400, f"HAPI-0545: Unable to perform {entry.method}, no URL provided.")
     if entry.method != "GET" and entry.url:
-        path = entry.url.removeprefix("/").partition("?")[0].split("/")
+        path = _path_of(entry).partition("?")[0].split("/")
         if path[0] not in resource_types():
             raise FhirError(400, f"HAPI-2006: Unable to perform {entry.method}, URL provided is invalid: {entry.url}")
 
@@ -385,7 +395,7 @@ def _check_unique(entries: Sequence[BundleEntry]) -> None:
                 )
             seen.add(entry.full_url)
         if entry.method == "PUT" and "?" not in entry.url:
-            name = entry.url.removeprefix("/")
+            name = _path_of(entry)
             if name in seen:
                 raise FhirError(400, f"HAPI-0535: Transaction bundle contains multiple resources with ID: {name}")
             seen.add(name)

@@ -160,6 +160,10 @@ class World:
         """True if there was such a resource and it was deleted."""
         return self.view().was_deleted(key)
 
+    def numbered(self, number: int) -> Key | None:
+        """Returns the resource with a number in HAPI's database, also if it was deleted; None if there is none."""
+        return self.view().numbered(number)
+
     def latest_write(self, key: Key) -> Write | None:
         """Returns the latest change to a resource, or None if the session has not changed it."""
         return None if self._overlay is None else self._overlay.find(key)
@@ -178,6 +182,7 @@ class World:
     def satisfies(self, resource: Mapping[str, Any], url: str) -> bool:
         """True if a search would find a resource, without its conditions on other resources."""
         self._pay_for_reading(url)
+        resource = {name: value for name, value in resource.items() if name != "id"}  # it is not its id yet
         return all(wanted.accepts(resource) for wanted in match_filters(str(resource["resourceType"]), url))
 
     def _pay_for_reading(self, url: str) -> None:
@@ -285,12 +290,19 @@ class World:
         stored = _with_meta((resource_type, str(number)), 1, updated, resource, source)
         return self._written().add("create", resource_type, str(number), stored, 1, number, updated)
 
-    def update(self, key: Key, resource: Mapping[str, Any], source: str) -> Write:
-        """Stores a resource under a given id, as a new one or as the next version."""
+    def update(self, key: Key, resource: Mapping[str, Any], source: str, skipped: int = 0) -> Write:
+        """Stores a resource under a given id, as a new one or as the next version.
+
+        Args:
+            key: The resource's type and id.
+            resource: The resource to store.
+            source: The id of the request that it came with.
+            skipped: The number of versions to leave out.
+        """
         self.budget.read(STORED)
         overlay = self._written()
         position = self.view().position(*key)
-        version = 1 + max((v.number for v in self.versions(key)), default=0)
+        version = 1 + skipped + max((v.number for v in self.versions(key)), default=0)
         interaction = "update" if self.exists(key) else "create"
         if position is None:
             position = overlay.take_number()

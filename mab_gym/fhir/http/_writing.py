@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mab_gym.fhir.http._checks import LABELS, Known, check_resource, repeated_labels, unique_labels
+from mab_gym.fhir.http._checks import (
+    LABELS,
+    Known,
+    check_bundle,
+    check_resource,
+    refers_to_resources,
+    repeated_labels,
+    unique_labels,
+)
+from mab_gym.fhir.http._numbered import is_number, read_number
+from mab_gym.fhir.http._preconditions import etag_version, version_number
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._definitions import search_parameters
 from mab_gym.fhir.model._ids import Key
@@ -42,6 +52,7 @@ class Done:
         text: Its JSON as an answer shows it; empty after a delete.
         updated: The time of this version, as a FHIR instant.
         outcome: The OperationOutcome that reports the result.
+        revived: True if a resource that was deleted came again.
     """
 
     status: int
@@ -50,6 +61,7 @@ class Done:
     text: str
     updated: str
     outcome: dict[str, Any]
+    revived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +73,14 @@ class Manner:
         source: The id of the request; a new one if empty.
         number: The id of a new resource, if it was given out already.
         timed: True if the report of an update ends with the time that it took.
+        again: True if the same transaction deletes the resource: HAPI makes one version of both.
     """
 
     known: Known | None = None
     source: str = ""
     number: int | None = None
     timed: bool = True
+    again: bool = False
 
 
 PLAIN = Manner()
@@ -83,6 +97,7 @@ def create(world: World, resource: Mapping[str, Any], condition: str = "") -> Do
     Raises:
         FhirError: HAPI refuses it.
     """
+    check_bundle(resource)
     if condition:
         found = find_one(world, str(resource["resourceType"]), condition, "CREATE")
         if found is not None:
@@ -108,9 +123,17 @@ def update(world: World, key: Key, resource: Mapping[str, Any], if_match: str = 
     if not _VALID_ID.fullmatch(key[1]):
         raise FhirError(400, f"HAPI-0521: Can not process entity with ID[{key[1]}], this is not a valid FHIR ID")
     existing = world.versions(key)
-    if if_match and existing and existing[0].number != _version_number(if_match):
-        raise _not_current("0989", "update", key, if_match)
-    if not existing and key[1].isdecimal():
+    version = etag_version(if_match)
+    if version and existing and existing[0].number != version_number(version):
+        raise _not_current("0989", "update", key, version)
+    if not existing and is_number(key[1]):
+        owner = world.numbered(read_number(key[1]))
+        if owner is not None and owner[1] == key[1]:
+            raise FhirError(
+                422,
+                f"HAPI-0930: Existing resource ID[{'/'.join(owner)}] is of type[{owner[0]}] - Cannot update with "
+                f"[{key[0]}]",
+            )
         raise FhirError(
             400,
             f"HAPI-0960: Can not create resource with ID[{key[1]}], no resource with this ID exists and clients may "
@@ -123,11 +146,11 @@ def update(world: World, key: Key, resource: Mapping[str, Any], if_match: str = 
             f'Successfully updated resource "{"/".join(key)}/_history/{existing[0].number}" with no changes detected.'
         )
         return _unchanged(world, key, resource, "SUCCESSFUL_UPDATE_NO_CHANGE", f"{text} {took}".rstrip())
-    if write.interaction == "create":
-        text = (
-            f'Successfully created resource "{_name(write)}" using update as create (ie. create with client assigned '
-        )
-        return _created(_done(201, write, "SUCCESSFUL_UPDATE_AS_CREATE", f"{text}ID). {TOOK}"), write, resource)
+    if write.interaction == "create" or manner.again:
+        text = f'Successfully created resource "{_name(write)}" using update as create'
+        text += f" (ie. create with client assigned ID). {took if existing else TOOK}"
+        done = _created(_done(201, write, "SUCCESSFUL_UPDATE_AS_CREATE", text.rstrip()), write, resource)
+        return replace(done, revived=bool(existing))
     return _done(200, write, "SUCCESSFUL_UPDATE", f'Successfully updated resource "{_name(write)}". {took}'.rstrip())
 
 
@@ -142,6 +165,7 @@ def update_matching(world: World, resource: Mapping[str, Any], url: str) -> Done
     Raises:
         FhirError: HAPI refuses it; 412 if the search finds several resources.
     """
+    check_bundle(resource)
     found = find_one(world, str(resource["resourceType"]), url, "UPDATE")
     if found is not None:
         return update_found(world, found, resource, url)
@@ -228,17 +252,34 @@ def delete(world: World, key: Key, if_match: str = "") -> Done:
     name = "/".join(key)
     if not world.exists(key):
         versions = world.versions(key)
+        if not versions and is_number(key[1]):
+            owner = world.numbered(read_number(key[1]))
+            if owner is not None and owner[1] == key[1]:
+                return _delete_of_another_type(world, key, owner)
         if not versions:
             text = f"Not deleted, resource {name} does not exist."
             return Done(200, key, 0, "", "", storage_outcome("SUCCESSFUL_DELETE_NOT_FOUND", text))
         version = versions[0].number
         text = f"Not deleted, resource {name}/_history/{version} was already deleted."
         return Done(200, key, version, "", "", storage_outcome("SUCCESSFUL_DELETE_ALREADY_DELETED", text))
-    if if_match and world.versions(key)[0].number != _version_number(if_match):
-        raise _not_current("0961", "delete", key, if_match)
+    wanted = etag_version(if_match)
+    if wanted and world.versions(key)[0].number != version_number(wanted):
+        raise _not_current("0961", "delete", key, wanted)
     _check_unreferenced(world, key)
     write = world.delete(key)
     return _done(200, write, "SUCCESSFUL_DELETE", f"Successfully deleted 1 resource(s). {TOOK}")
+
+
+def _delete_of_another_type(world: World, key: Key, owner: Key) -> Done:
+    """Answers for the resource of another type that has the number of the one to delete."""
+    if not world.exists(owner):
+        return delete(world, owner)
+    name = f"{'/'.join(key)} (pid {key[1]}, version R4)"
+    raise FhirError(
+        400,
+        f"HAPI-0928: Failed to parse database resource[{name}: HAPI-1814: Incorrect resource type found, expected "
+        f'"{key[0]}" but found "{owner[0]}"',
+    )
 
 
 def delete_matching(world: World, resource_type: str, url: str) -> Done:
@@ -263,12 +304,14 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
 def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
     """Stores a version and returns the write; None if the resource is the same as before."""
     checked = check_resource(resource, manner.known or world, updating=True)
-    stored = world.view().read(key)
+    stored = None if manner.again else world.view().read(key)
     if stored is not None:
         checked = _with_kept_labels(checked, stored)
         if _content(stored) == _content(checked):
             return None
-    return world.update(key, checked, manner.source or world.counter_ids.text(16))
+    # where HAPI looks up references while it revives a resource, it stores the resource twice
+    skipped = 1 if world.was_deleted(key) and refers_to_resources(checked) else 0
+    return world.update(key, checked, manner.source or world.counter_ids.text(16), skipped)
 
 
 def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,13 +359,7 @@ def _name(write: Write) -> str:
     return f"{write.resource_type}/{write.logical_id}/_history/{write.version}"
 
 
-def _version_number(if_match: str) -> int | None:
-    text = if_match.strip().removeprefix("W/").strip('"')
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-
-
-def _not_current(code: str, interaction: str, key: Key, if_match: str) -> FhirError:
-    version = if_match.strip().removeprefix("W/").strip('"')
+def _not_current(code: str, interaction: str, key: Key, version: str) -> FhirError:
     return FhirError(
         409,
         f"HAPI-0550: HAPI-{code}: Trying to {interaction} {'/'.join(key)}/_history/{version} but this is not the "

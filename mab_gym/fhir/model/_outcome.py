@@ -19,7 +19,7 @@ class Issue:
     """One ``OperationOutcome.issue``.
 
     Attributes:
-        diagnostics: The error in HAPI's own words, with HAPI's ``HAPI-nnnn`` code if it has one.
+        diagnostics: The error in HAPI's own words, with HAPI's ``HAPI-nnnn`` code if it has one, or nothing.
         code: The issue type (https://hl7.org/fhir/R4/valueset-issue-type.html).
         severity: ``fatal``, ``error``, ``warning`` or ``information``.
     """
@@ -74,7 +74,9 @@ def operation_outcome(*issues: Issue) -> dict[str, Any]:
     return {
         "resourceType": "OperationOutcome",
         "issue": [
-            {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics} for issue in issues
+            {"severity": issue.severity, "code": issue.code}
+            | ({"diagnostics": issue.diagnostics} if issue.diagnostics else {})
+            for issue in issues
         ],
     }
 

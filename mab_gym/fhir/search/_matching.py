@@ -13,6 +13,7 @@ from decimal import Decimal, localcontext
 from functools import lru_cache, partial
 from math import isinf
 
+from mab_gym.fhir.hapi._java_numbers import why_no_number, why_too_long
 from mab_gym.fhir.hapi._messages import unknown_type
 from mab_gym.fhir.model._dates import parse_comparison, unreadable_value
 from mab_gym.fhir.model._definitions import SearchParameter, is_resource_type
@@ -31,7 +32,7 @@ from mab_gym.fhir.model._json_text import DecimalNumber
 from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.model._values import Quantity, Reference, Token, Value, normalize
 
-_LEADING = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
+_LEADING = re.compile(r"([^\d%-]*)(.*)", re.DOTALL)
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "~": "ap", "=": "eq"} | {
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
@@ -351,7 +352,7 @@ def _nothing(value: object) -> bool:
 
 
 def _dates(asked: _Asked) -> Filter | None:
-    values = asked.values
+    values = asked.values or ([asked.text] if asked.text else [])  # a blank is read, and refused
     if len(values) > 1:
         raise _several_dates()
     return dates_filter(asked.parameter, asked.key, values) if values else None
@@ -389,7 +390,7 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
     prefix, number = _LEADING.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
     if prefix and not number:
         raise unreadable_value(f'HAPI-1940: Invalid date/time/quantity format: "{parts[0]}"')
-    comparator = _COMPARATORS.get(prefix.strip())
+    comparator = _COMPARATORS.get(prefix if prefix.strip() else "")
     if comparator is None:
         raise unreadable_value(f'HAPI-1941: Invalid prefix: "{prefix}"')
     system = parts[1] if len(parts) > 1 else ""
@@ -399,8 +400,11 @@ def _quantity(parameter: SearchParameter, text: str, first: str) -> tuple[str, P
         written += f"|{system}|{unit}" if parameter.type == "quantity" else ""
         text = f'HAPI-1235: Unable to handle {parameter.type} prefix "{comparator}" for value: {written}'
         raise FhirError(400, text, kind=RefusalKind.UNSUPPORTED_PREFIX)
-    if not _DECIMAL.fullmatch(number):
-        raise FhirError(500, f"HAPI cannot read this as a number: {number[:100]}")
+    fault = why_no_number(number)
+    if fault is None:
+        fault = why_too_long(number)
+    if fault is not None:
+        raise FhirError(500, fault)
     amount: float | Decimal = float(number)
     if not amount or isinf(amount):
         amount = Decimal(number)  # HAPI compares with the number itself, not with the nearest float

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
+from mab_gym.fhir.hapi._hashes import parameter_order
 from mab_gym.fhir.hapi._messages import unknown_parameter, unknown_parameter_text
 from mab_gym.fhir.hapi._order import DrivingFilter, choose_driver
 from mab_gym.fhir.model._definitions import SearchParameter, search_parameters
@@ -19,8 +19,9 @@ from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._chains import Chain, Reverse
 from mab_gym.fhir.search._conditions import read_conditions
 from mab_gym.fhir.search._includes import Include, read_include
-from mab_gym.fhir.search._matching import LABEL_PARAMETERS
+from mab_gym.fhir.search._matching import LABEL_PARAMETERS, LONGEST_REFUSAL
 from mab_gym.fhir.search._modifiers import blame_modifiers
+from mab_gym.fhir.search._shape import check_shape, read_elements, read_modes, read_shape, summary_of
 from mab_gym.fhir.search._sort_parameter import read_sort
 
 DEFAULT_PAGE_SIZE = 20
@@ -37,7 +38,6 @@ _CONTROL = (
 _TOLD_APART = ("missing", "not", "not-in", "text", "exact", "contains", "above", "below")
 """The modifiers that make two searches different for HAPI's cache."""
 _SEVERAL_DATES = "HAPI-1922: Can not have multiple date range parameters for the same param without a qualifier"
-_PART_SUMMARIES = ("true", "text", "data", "count")
 _AT_ONCE = (
     RefusalKind.UNREADABLE_VALUE,
     RefusalKind.APPROXIMATE_DATE,
@@ -59,7 +59,7 @@ class Query:
         includes: The resources to add to each page.
         count: The size of a page.
         total: ``_total`` as given, or empty.
-        summary: ``_summary`` as given, or empty; ``count`` for ``_count=0`` too.
+        summary: ``true``, ``text``, ``data`` or ``count`` (for ``_count=0``, too); empty for whole resources.
         elements: ``_elements``, or empty for all.
         format: ``_format`` as given, or empty.
         pretty: True if the answer is written on many lines.
@@ -109,6 +109,7 @@ def read_query(resource_type: str, parameters: Parameters, *, behind: bool = Fal
 def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> Query:
     """Reads a search in the order of HAPI's checks, so that the first fault is the one that HAPI names."""
     _check_size(parameters)
+    modes, elements = read_modes(parameters), read_elements(parameters)
     parts = _sort_out(resource_type, parameters, behind=behind)
     filters, chains, control = parts.filters, parts.chains, parts.control
     if _compares_own_id(parts):
@@ -122,9 +123,7 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
     includes = [read_include(*each) for each in parts.includes if each[2].strip()]
     if (error := parts.refusals.get("condition") or parts.refusals.get("label")) is not None:
         raise error if offset is None else _made_at_once(error)
-    summary = control.get("_summary", "")
-    if summary in _PART_SUMMARIES and control.get("_elements"):
-        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
+    check_shape(modes, elements)
     sort = [by for modifier, text, whole in parts.sorts for by in read_sort(resource_type, text, modifier, whole=whole)]
     start, total = control.get("_getpagesoffset", ""), control.get("_total", "")
     size = min(count or DEFAULT_PAGE_SIZE, LARGEST_PAGE)
@@ -135,7 +134,7 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
         *((parameter.name, down) for parameter, down in sort),
         *includes,
         size,
-        summary if summary in (*_PART_SUMMARIES, "false") else "",
+        summary_of(modes) or ("false" if control.get("_summary", "").lower() == "false" else ""),
         total if total in ("accurate", "none") else "",
     )
     elsewhere = (f.key for f in filters if f.parameter.type == "reference" and "://" in f.key[-1])
@@ -147,7 +146,8 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
         includes=tuple(dict.fromkeys(includes)),
         count=size,
         total=total,
-        summary="count" if count == 0 else summary,
+        summary="count" if count == 0 else summary_of(modes),
+        elements=elements,
         **_form(control),
         offset=offset,
         start=int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
@@ -167,7 +167,7 @@ def shown_as(query: Query, control: Mapping[str, str]) -> Query:
         query: The search as it was first asked.
         control: The link's parameters.
     """
-    return replace(query, **_form(control), summary=control.get("_summary", ""), elements_of_all=True)
+    return replace(query, **_form(control), **read_shape(tuple(control.items()))._asdict(), elements_of_all=True)
 
 
 def _form(control: Mapping[str, str]) -> dict[str, Any]:
@@ -175,7 +175,6 @@ def _form(control: Mapping[str, str]) -> dict[str, Any]:
     return {
         "format": control.get("_format", ""),
         "pretty": control.get("_pretty", "true") == "true",
-        "elements": tuple(part for part in control.get("_elements", "").split(",") if part.strip()),
     }
 
 
@@ -209,14 +208,14 @@ class _Parts:
 
 
 def _sort_out(resource_type: str, parameters: Parameters, *, behind: bool) -> _Parts:
-    """Reads each parameter, in the order of their names.
+    """Reads each parameter: first those that begin with ``_``, then the others in the order of HAPI's hash map.
 
     Raises:
         FhirError: HAPI refuses a parameter at once.
     """
     defined = search_parameters(resource_type)
     parts = _Parts()
-    for name, text in sorted(parameters, key=lambda pair: pair[0]):
+    for name, text in _in_order(parameters):
         stem, _, modifier = name.partition(":")
         if stem in ("_include", "_revinclude"):
             parts.includes.append((stem, modifier, text))
@@ -228,7 +227,8 @@ def _sort_out(resource_type: str, parameters: Parameters, *, behind: bool) -> _P
             refusal = "HAPI-1192: Fulltext search is not enabled on this service, can not process parameter:"
             parts.refusals.setdefault("condition", FhirError(400, f"{refusal} {stem}"))
         elif stem in _CONTROL:
-            parts.control.setdefault(stem, text)
+            if not modifier:
+                parts.control.setdefault(stem, text)
         elif stem in ("_has", "_filter", "_list") or "." in name or stem in defined:
             if stem == "_filter":
                 if stem in parts.control:
@@ -238,23 +238,35 @@ def _sort_out(resource_type: str, parameters: Parameters, *, behind: bool) -> _P
                 filters, chains = read_conditions(resource_type, name, text, behind=behind)
             except FhirError as error:
                 if error.kind in _AT_ONCE:
-                    raise
+                    raise parts.refusals.get("unknown", error) from None
                 if error.kind is RefusalKind.UNKNOWN_TYPE and "." not in name:
                     error = _blamed(resource_type, parameters, error)
-                parts.refusals.setdefault("label" if stem in LABEL_PARAMETERS else "condition", error)
+                kind = "label" if stem in LABEL_PARAMETERS else "condition"
+                if kind not in parts.refusals or parts.refusals[kind].status == 501:
+                    parts.refusals[kind] = error
             else:
                 parts.filters.extend(filters)
                 parts.chains.extend(chains)
         elif stem == "_language":
-            refusal = unknown_parameter_text(resource_type, stem, "HAPI-1223")
+            refusal = unknown_parameter_text(resource_type, stem, "HAPI-1223")[:LONGEST_REFUSAL]
             parts.refusals.setdefault("name", FhirError(400, refusal))
         elif not stem.startswith("_"):
-            parts.refusals.setdefault("name", unknown_parameter(resource_type, stem or "null"))
+            parts.refusals.setdefault("unknown", unknown_parameter(resource_type, stem or "null"))
+    if "unknown" in parts.refusals:
+        parts.refusals["name"] = parts.refusals["unknown"]
     return parts
 
 
+def _in_order(parameters: Parameters) -> Sequence[tuple[str, str]]:
+    if len(parameters) < 2:
+        return parameters
+    hashed = parameter_order([name for name, _ in parameters if name[:1] != "_"])
+    places = {name: place for place, name in enumerate(hashed)}
+    return sorted(parameters, key=lambda pair: (places.get(pair[0], -1), pair[0]))
+
+
 def _no_named_query(resource_type: str, parameters: Parameters) -> FhirError:
-    names = ", ".join(java_set_order((name for name, _ in parameters), string_hash))
+    names = ", ".join(parameter_order([name for name, _ in parameters]))
     text = "Invalid request: The FHIR endpoint on this server does not know how to handle "
     return FhirError(400, Issue(f"{text}GET operation[{resource_type}] with parameters [[{names}]]", "not-supported"))
 
@@ -262,7 +274,7 @@ def _no_named_query(resource_type: str, parameters: Parameters) -> FhirError:
 def _blamed(resource_type: str, parameters: Parameters, unknown_type: FhirError) -> FhirError:
     """Returns HAPI's error for a reference to an unknown type: it blames the modifiers if there are any."""
     defined = search_parameters(resource_type)
-    names = java_set_order(sorted(name for name, _ in parameters), string_hash)
+    names = parameter_order([name for name, _ in parameters])
     modifiers = [name.partition(":")[2] for name in names if name.partition(":")[0] in defined]
     blame = blame_modifiers(resource_type, modifiers)
     return FhirError(400, blame) if blame else unknown_type

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -27,6 +27,7 @@ from mab_gym.fhir.store._base import LONGEST_REMEMBERED, BaseTable, empty_table,
 from mab_gym.fhir.store._budget import (
     COMPARISON,
     ELEMENT,
+    ID,
     LINK,
     MENTION_LOOKED_AT,
     ROW,
@@ -299,6 +300,23 @@ class View:
         table = self._table(resource_type)
         row = table.find(logical_id)
         return None if row is None else int(table.positions[row])
+
+    def numbered(self, number: int) -> Key | None:
+        """Returns the resource whose id is a number, or else the one at that place in load order; deleted ones, too."""
+        types = self.types()
+        self.budget.spend(len(types) * ID)
+        for kind in types:
+            if self.exists((kind, str(number))) or self.was_deleted((kind, str(number))):
+                return kind, str(number)
+        for kind in types:
+            table = self._table(kind)
+            row = bisect_left(table.positions, number)
+            if row < len(table) and table.positions[row] == number:
+                key = kind, table.ids(np.array([row]))[0]
+                return None if key[1].isdecimal() else key
+        writes = [] if self._overlay is None else self._overlay.writes[: self._until]
+        self.budget.spend(len(writes))
+        return next((write.key for write in writes if write.position == number), None)
 
     def number(self, resource_type: str, logical_id: str) -> int | None:
         """Returns the hit of a resource, or None if there is no such resource."""

@@ -29,11 +29,11 @@ def read_sort(resource_type: str, text: str, modifier: str, *, whole: bool) -> l
     defined = search_parameters(resource_type)
     order: list[tuple[SearchParameter, bool]] = []
     for part in [text] if whole else text.split(","):
-        name, down = part.strip(), modifier == "desc"
+        name, down = part, modifier == "desc"
         if name.startswith("-") and not whole:
             name, down = name[1:], True
         target, _, name = name.rpartition(":")
-        if not name:
+        if not name.strip():
             continue
         name, _, chain = name.partition(".")
         if "." in chain:
