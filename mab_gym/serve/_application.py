@@ -3,8 +3,9 @@
 ``/fhir`` is the FHIR base. Outside it, ``POST /reset`` resets the caller's session to the snapshot and
 ``DELETE /session`` ends it; agents, which reach only the FHIR base, can do neither. A server may have further paths.
 
-The event loop only reads, waits and sends. Worker threads do everything that touches records or the text of a body (see
-`mab_gym.serve._turns`).
+The event loop reads, waits and sends. It answers reads of one resource where nobody holds the session, and what is
+known to be quick where nobody else is there. Worker threads do everything else that touches records or the text of a
+body (see `mab_gym.serve._turns`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.serve._bodies import Bodies, Receive, discard, gone, has_body
 from mab_gym.serve._gate import ROOT, Gate
 from mab_gym.serve._limits import ServeLimits
-from mab_gym.serve._places import LARGE_BODY, OwnPlace, SessionPlace, reads
+from mab_gym.serve._places import LARGE_BODY, OwnPlace, SessionPlace, reads, reads_one
 from mab_gym.serve._turns import GoneError, Turns
 from mab_gym.serve._worlds import SESSION_COOKIE, Worlds
 
@@ -137,6 +138,8 @@ class Application:
             reading = reads(method, target)
             place, name = self._worlds.place(headers, reading=reading)
             work = partial(_ask, place, method, target, headers, body, base_url, name)
+            if reads_one(method, target, headers) and place.ready():
+                return work()  # a thread would take far longer to begin than this to end
             like = (who, kind_of(method, target, len(body)))
             alone = {place.turn(reading=reading), _LARGE if len(body) >= LARGE_BODY else None}
             answer: _Answer = await self._work(work, place, like, alone, receive)
@@ -163,15 +166,19 @@ class Application:
         alone: Iterable[Hashable],
         receive: Receive,
     ) -> Any:
-        """Runs work in a thread when its turn comes."""
+        """Runs work in a thread when its turn comes, or at once where nobody else is there."""
         held = frozenset(alone) - {None}
-        if not isinstance(place, OwnPlace):
+        own = place if isinstance(place, OwnPlace) else None
+        like = like if own is None else (own, *like[1:])
+        if _LARGE not in held and (done := self._turns.at_once(work, like)) is not None:
+            return done[0]
+        if own is None:
             return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
-        place.busy += 1
+        own.busy += 1
         try:
-            return await self._turns.take(work, (place, *like[1:]), held, partial(gone, receive), place.queue)
+            return await self._turns.take(work, like, held, partial(gone, receive), place.queue)
         finally:
-            place.busy -= 1
+            own.busy -= 1
 
 
 def kind_of(method: str, target: str, size: int) -> Hashable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mab_gym.errors import UsageError
@@ -165,6 +166,7 @@ def _origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(name: str) -> bool:
     try:
         return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback

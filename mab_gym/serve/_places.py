@@ -6,7 +6,7 @@ snapshot, and one writing request at a time.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from copy import copy
 from threading import Lock
 from typing import Protocol
@@ -21,6 +21,9 @@ LARGE_BODY = 256 * 1024
 
 
 _FEW_WRITES = 2000
+_MORE_THAN_A_READ = frozenset("?$_%#")
+_AS_STORED = ("*/*", "application/json", "application/fhir+json")
+_COMPARED = frozenset(("if-none-match", "if-modified-since"))
 
 
 class SessionPlace(Protocol):
@@ -44,8 +47,18 @@ class SessionPlace(Protocol):
             FhirError: There is no room for its writes.
         """
 
+    def ready(self) -> bool:
+        """Tells if a request that reads would not have to wait for another one now."""
+
     def reset(self) -> None:
         """Goes back to the snapshot."""
+
+
+def reads_one(method: str, target: str, headers: Mapping[str, str]) -> bool:
+    """Tells if a request only asks for one resource by its id and as it is stored, which takes no time."""
+    if method != "GET" or target.count("/") != 1 or not _MORE_THAN_A_READ.isdisjoint(target):
+        return False
+    return headers.get("accept", "*/*") in _AS_STORED and _COMPARED.isdisjoint(headers)
 
 
 def reads(method: str, target: str) -> bool:
@@ -88,6 +101,10 @@ class SharedPlace:
             finally:
                 if self._session.written != before:
                     self._snapshot = None
+
+    def ready(self) -> bool:
+        """Tells if a snapshot is there; without one, a reader would wait for the writer."""
+        return self._snapshot is not None
 
     def reset(self) -> None:
         """Goes back to the snapshot."""
@@ -152,6 +169,10 @@ class OwnPlace:
         if response.status == 410 and "_getpages=" in request.target:
             return self._others.answer(request)
         return response
+
+    def ready(self) -> bool:
+        """Tells if no other request of the session waits or runs."""
+        return not self.busy
 
     def reset(self) -> None:
         """Goes back to the snapshot."""

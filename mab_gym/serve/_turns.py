@@ -13,6 +13,9 @@ Requests are sorted into `LANES`, each in order of arrival:
 3. requests about which nothing is known;
 4. requests that are likely to be slow, because those of their client or of their kind were.
 
+Where nobody else is there, a request of a quick client and a quick kind takes no turn: it is answered at once
+(`Turns.at_once`).
+
 A client is a session if the request names one, else a connection. Each lane has a number of requests that run at once.
 They start if no request waits in an earlier lane, or after some time. A request that turns out to be slow no longer
 counts, so that the next can start. Each session answers one request at a time, and some may wait for it. If too many
@@ -29,7 +32,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread, get_ident, local
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.serve._limits import ServeLimits
@@ -38,6 +41,8 @@ SWITCH_SECONDS = 0.001
 RUNNING = 16
 DEAR_SECONDS = 0.02
 """Seconds of processor time from which on a request counts as slow."""
+AT_ONCE_SECONDS = 0.001
+"""Seconds of processor time up to which a request may be answered without a thread."""
 FORGETTING = 60.0
 """Seconds after which the known cost of a kind of request counts half."""
 _KNOWN = 8192
@@ -129,6 +134,32 @@ class Turns:
         self._threads = 0
         self._work: SimpleQueue[tuple[_Job, asyncio.AbstractEventLoop]] = SimpleQueue()
         self._look_again: asyncio.TimerHandle | None = None
+
+    def at_once(self, work: Callable[[], _T], like: tuple[Hashable, ...]) -> tuple[_T] | None:
+        """Runs work here and now and returns its result, if nobody else is there and it is likely to be quick.
+
+        A thread takes longer to begin than such work to end. It runs on the event loop, which hears nobody meanwhile:
+        so nothing is answered here whose client or kind took more than `AT_ONCE_SECONDS` lately.
+
+        Args:
+            work: The work.
+            like: Predictors of its duration, all of which must be known.
+
+        Returns:
+            The result, as a tuple of one; None if the work needs a turn and a thread.
+        """
+        if self._running or any(self._waiting):
+            return None
+        now = time.monotonic()
+        if not all(self._usual_cost(each, now, math.inf) < AT_ONCE_SECONDS for each in like):
+            return None
+        begun = time.thread_time()
+        try:
+            return (work(),)
+        finally:
+            cost = time.thread_time() - begun
+            for each in like:
+                self._note(each, cost, now)
 
     async def take(
         self,
@@ -271,11 +302,15 @@ class Turns:
                 job.done.set_exception(error)
         self._begin()
 
-    def _usual_cost(self, like: Hashable, now: float) -> float | None:
-        """Returns the seconds of processor time that such requests took lately; None if there were none."""
+    @overload
+    def _usual_cost(self, like: Hashable, now: float) -> float | None: ...
+    @overload
+    def _usual_cost(self, like: Hashable, now: float, unknown: float) -> float: ...
+    def _usual_cost(self, like: Hashable, now: float, unknown: float | None = None) -> float | None:
+        """Returns the seconds of processor time that such requests took lately, or ``unknown`` if there were none."""
         known = self._usual.get(like)
         if known is None:
-            return None
+            return unknown
         cost, noted = known
         return cost * math.exp2((noted - now) / FORGETTING)
 
