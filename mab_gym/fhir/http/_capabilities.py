@@ -14,7 +14,6 @@ from uuid import NAMESPACE_URL, uuid5
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
-from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._definitions import (
     SearchParameter,
@@ -57,18 +56,15 @@ _OPERATIONS: Mapping[str, Sequence[str]] = {
 _META = "Request a list of tags, profiles, and security labels for a specfic resource instance"
 
 
-def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerOrigin) -> Response:
+def metadata(parameters: Sequence[tuple[str, str]], origin: ServerOrigin) -> Response:
     """Answers ``GET metadata``; HAPI ignores parameters that it does not know, such as ``mode``.
 
     Raises:
         FhirError: HAPI refuses the request, or this server does not have the format.
     """
-    if method != "GET":
-        raise FhirError(405, "HAPI-0388: /metadata request must use HTTP GET")
     control = dict(parameters)
     if {"_summary", "_elements"} <= control.keys():
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-    check_format(control.get("_format", ""))
     statement = capability_statement(origin.base_url, origin.instant)
     location = f"{origin.base_url}/CapabilityStatement/{statement['id']}"
     summary = control.get("_summary", "")

@@ -12,7 +12,7 @@ from typing import Any
 from mab_gym.fhir.http._checks import media_type_of
 from mab_gym.fhir.http._everything import everything, in_hash_order, read_ids, read_types
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
-from mab_gym.fhir.http._searching import Searches, check_format
+from mab_gym.fhir.http._searching import Searches
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
@@ -138,7 +138,6 @@ def _checked(parameters: Parameters) -> dict[str, str]:
     control: dict[str, str] = {}
     for name, value in parameters:
         control.setdefault(name, value)
-    check_format(control.get("_format", ""))
     for name in ("_count", "_offset"):
         if name in control and not control[name].removeprefix("-").isdigit():
             raise FhirError(500, f'java.lang.NumberFormatException: For input string: "{control[name]}"')
@@ -161,6 +160,5 @@ def _meta(key: Key, parameters: Parameters, view: View) -> Response:
 
 def _parameters(answer: dict[str, Any], parameters: Parameters) -> Response:
     control = dict(parameters)
-    check_format(control.get("_format", ""))
     body = compact(answer) if control.get("_pretty") == "false" else pretty(answer)
     return Response(200, body, {"content-type": FHIR_JSON})

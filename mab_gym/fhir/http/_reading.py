@@ -14,7 +14,6 @@ from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrig
 from mab_gym.fhir.http._html_text import HTML
 from mab_gym.fhir.http._numbered import unknown_resource
 from mab_gym.fhir.http._preconditions import not_modified
-from mab_gym.fhir.http._searching import check_format
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.http._world import Version, World
 from mab_gym.fhir.model._ids import Key
@@ -107,7 +106,6 @@ def _shown(origin: ServerOrigin, key: Key, text: str, request: Request, paramete
     if not_modified(request.headers, text):
         return Response(304, "", {})
     control = dict(parameters)
-    check_format(control.get("_format", ""))
     found = _STAMP.search(text, 0, 1000)
     headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
     if not control or request.nested:
@@ -170,7 +168,6 @@ def history(world: World, path: Sequence[str], parameters: Parameters, *, nested
         FhirError: There is no such resource, or this server does not answer the parameters.
     """
     control = dict(parameters)
-    check_format(control.get("_format", ""))
     if "_at" in control:
         raise FhirError(501, "This server does not answer _history with _at")
     since = _read_since(control.get("_since"))

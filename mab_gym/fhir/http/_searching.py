@@ -141,7 +141,6 @@ class Searches:
         parameters = with_names(resource_type, parameters, view)
         asked_for = without_shape(parameters) if nested else parameters
         query = read_query(resource_type, asked_for)
-        check_format(query.format)
         if query.summary == "count":
             total = len(view.hits(replace(query, sort=(), driver=None)))
             return self._show_count(query, view, self._counter_ids.uuid(), total)
@@ -185,7 +184,6 @@ class Searches:
         view.budget.spend(reading_work(saved.parameters))
         query = read_query(saved.resource_type, saved.parameters)
         query = shown_as(query, control)
-        check_format(query.format)
         try:
             start = max(0, int(control.get("_getpagesoffset") or 0))
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
@@ -410,13 +408,3 @@ class Searches:
 def _part(query: Query) -> str:
     """Returns the ``_summary`` that leaves a part of each resource, or an empty text."""
     return query.summary if query.summary in ("true", "text", "data") else ""
-
-
-def check_format(text: str) -> None:
-    """Refuses Turtle, which HAPI has and this server has not; like HAPI, it answers unknown formats in JSON.
-
-    Raises:
-        FhirError: 501.
-    """
-    if "turtle" in text or text == "ttl":
-        raise FhirError(501, "This server does not answer in Turtle")

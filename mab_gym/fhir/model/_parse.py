@@ -22,7 +22,7 @@ from mab_gym.fhir.model._primitives import read_primitive, scalar_text
 MAX_DEPTH = 100
 """The most levels of nesting in a resource; HAPI allows 1000, which no record system needs."""
 
-_TOO_DEEP = Issue(f"Resources that nest deeper than {MAX_DEPTH} levels are not supported", "not-supported")
+TOO_DEEP = Issue(f"Resources that nest deeper than {MAX_DEPTH} levels are not supported", "not-supported")
 _NO_ARRAY = 'Cannot invoke "ca.uhn.fhir.parser.json.BaseJsonLikeArray.size()" because "theValues" is null'
 _NO_OBJECT = 'Cannot invoke "ca.uhn.fhir.parser.json.BaseJsonLikeObject.get(String)" because "nextExtObj" is null'
 
@@ -57,9 +57,19 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
         return _Parser().resource(stated, source)
     except RecursionError:
         # lists within lists within lists
-        raise FhirError(501, _TOO_DEEP) from None
+        raise FhirError(501, TOO_DEEP) from None
     except DataFormatError as error:
         raise unreadable(error) from None
+
+
+def parse_read(resource_type: str, source: Object) -> Object:
+    """Reads a resource whose text was read already, whatever format it had.
+
+    Raises:
+        DataFormatError: HAPI refuses it.
+        FhirError: As for `parse_resource`.
+    """
+    return _Parser().resource(resource_type, source)
 
 
 def unreadable(error: DataFormatError) -> FhirError:
@@ -96,7 +106,7 @@ class _Parser:
         return _assemble(resource_type, {"resourceType": resource_type, **_resource_id(found)}, found, contained)
 
     def _contained(self, source: Object) -> None:
-        resource_type = _stated_type(source)
+        resource_type = stated_type(source)
         found = self._composite(resource_type, source)
         head: Object = {"resourceType": resource_type, **_resource_id(found)}
         if "versionId" in found.get("meta", {}):
@@ -118,7 +128,7 @@ class _Parser:
         """
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise FhirError(501, _TOO_DEEP)
+            raise FhirError(501, TOO_DEEP)
         defined = elements(type_name)
         found: Object = dict(first or {})
         entered: set[str] = set()
@@ -219,7 +229,7 @@ class _Parser:
         elif element.primitive:
             yield self._primitive(element, value, sibling)
         elif element.type == "Resource":
-            yield self.resource(_stated_type(value), value) if isinstance(value, dict) else {}
+            yield self.resource(stated_type(value), value) if isinstance(value, dict) else {}
         else:
             extra = self._sibling(element.name, sibling)
             first: Object = {"id": extra.id} if extra.id else {}
@@ -262,7 +272,7 @@ class _Parser:
             raise FhirError(500, _NO_ARRAY)
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise FhirError(501, _TOO_DEEP)
+            raise FhirError(501, TOO_DEEP)
         extensions = [self._extension(source) for source in values]
         self.depth -= 1
         return extensions
@@ -353,7 +363,7 @@ def _resource_id(found: Object) -> Object:
     return {"id": logical_id} if logical_id else {}
 
 
-def _stated_type(source: Object) -> str:
+def stated_type(source: Object) -> str:
     """Returns the type of a resource inside a resource."""
     stated = source.get("resourceType")
     if not isinstance(stated, str):
