@@ -28,13 +28,13 @@ _NO_BODY = {
 _LINES = "HAPI-0450: Failed to parse request body as NDJSON resource. Error was: "
 
 
-def read_resource(request: Request, resource_type: str, operation: str) -> dict[str, Any]:
+def read_resource(request: Request, resource_type: str | None, operation: str) -> dict[str, Any]:
     """Reads the resource that a request brings.
 
     Args:
         request: The request.
-        resource_type: The type that it must be.
-        operation: ``CREATE``, ``UPDATE`` or ``TRANSACTION``.
+        resource_type: The type that it must be, or None for any.
+        operation: ``CREATE``, ``UPDATE``, ``TRANSACTION`` or another, for HAPI's messages.
 
     Raises:
         FhirError: HAPI refuses it.
@@ -47,7 +47,7 @@ def read_resource(request: Request, resource_type: str, operation: str) -> dict[
         case "json":
             return parse_resource(request.body, resource_type)
         case "xml":
-            return parse_xml_resource(request.body, resource_type)
+            return parse_xml_resource(request.body, resource_type or "Parameters")
         case "ndjson":
             raise _of_lines(request.body, resource_type)
     raise FhirError(501, Issue("Resources in Turtle are not read; send application/fhir+json", "not-supported"))
@@ -63,7 +63,7 @@ def _not_fhir(content_type: str, body: str, operation: str) -> FhirError:
     return _NO_BODY[operation]
 
 
-def _of_lines(body: str, resource_type: str) -> FhirError:
+def _of_lines(body: str, resource_type: str | None) -> FhirError:
     """Returns the refusal of an NDJSON body: HAPI reads it as a collection, and stores none."""
     if resource_type != "Bundle":
         received = f"NDJsonParser can only parse to Bundle types.  Received org.hl7.fhir.r4.model.{resource_type}"

@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.hapi._hashes import parameter_order
+from mab_gym.fhir.http._asked import read_path
 from mab_gym.fhir.http._bodies import read_resource
-from mab_gym.fhir.http._capabilities import metadata
+from mab_gym.fhir.http._capabilities import metadata, read_definition
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
 from mab_gym.fhir.http._formats import in_format
+from mab_gym.fhir.http._histories import asked_history, history
 from mab_gym.fhir.http._operations import operate
 from mab_gym.fhir.http._preconditions import most_at_once
-from mab_gym.fhir.http._reading import DeletedError, history, read, read_version, resource_headers
+from mab_gym.fhir.http._reading import DeletedError, read, read_version, resource_headers
 from mab_gym.fhir.http._request_line import check_escapes, form_parameters, refused
 from mab_gym.fhir.http._transactions import process
 from mab_gym.fhir.http._world import World
@@ -175,30 +177,19 @@ class FhirSession(World):
         path, parameters = parse_target(request.target)
         if not path:
             return self._base(request, parameters)
+        if any(part[:1] == "$" for part in path) and read_path(path).operation[:1] == "$":
+            return self._operation(request, path, parameters)
         if path[0] == "metadata":
             if request.method != "GET":
                 refusal = _refusal(request, FhirError(405, "HAPI-0388: /metadata request must use HTTP GET"))
                 return Response(405, refusal.body, {**refusal.headers, "allow": "GET"})
             return metadata(parameters, self.origin)
-        if path == ("_history",):
-            return history(self, path, parameters, nested=request.nested)
+        if "_history" in path and (asked := asked_history(path)) is not None:
+            return self._history(request, asked, parameters)
         if request.method == "PATCH":
             raise FhirError(501, "This server does not answer PATCH requests")
-        if path[-1].startswith("$") and request.method in ("GET", "POST"):
-            self._pay_for(request.body)
-            answer = operate(request, path, parameters, self.view(), self.searches())
-            if answer is not None:
-                return answer
-        if path[0].startswith("$"):
-            raise _unknown_operation(request, parameters)
         if path[0] not in resource_types():
-            raise FhirError(
-                404,
-                f"HAPI-0302: Unknown resource type '{path[0]}' - Server knows how to handle: "
-                f"[{', '.join(resource_types())}]",
-            )
-        if path[-1] == "_history" and len(path) < 4 and path[1][:1] != "$":  # whatever the method is
-            return history(self, path, parameters, nested=request.nested)
+            raise _unknown_type(path[0])
         match request.method:
             case "GET" | "HEAD":
                 return self._get(request, path, parameters)
@@ -209,6 +200,25 @@ class FhirSession(World):
             case "DELETE":
                 return self._delete(request, path, parameters)
         raise _unknown_operation(request, parameters)
+
+    def _operation(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        """Handles a request for an operation, by whatever method."""
+        if request.method == "POST":
+            self._pay_for(request.body)
+        answer = operate(self, request, path, parameters)
+        if answer is not None:
+            return answer
+        if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in resource_types():
+            raise _unknown_type(path[0])
+        raise _unknown_operation(request, parameters)
+
+    def _history(self, request: Request, asked: Path, parameters: Parameters) -> Response:
+        """Handles a request for a history; like HAPI, by whatever method."""
+        response = history(self, asked, _path_of(request), parameters, nested=request.nested)
+        if request.method != "POST":
+            return response
+        headers = {**response.headers, "location": response.headers["content-location"]}
+        return Response(response.status, response.body, headers)
 
     def _base(self, request: Request, parameters: Parameters) -> Response:
         """Handles a request to the base URL itself."""
@@ -243,13 +253,13 @@ class FhirSession(World):
                 nested=request.nested,
                 at_once=most_at_once(request.headers),
             )
-        if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
+        if path[2:3] == ("_history",) and (len(path) == 4 or path[4:] == ("_history",)):
             self._check_read(request, path, parameters)
             return read_version(self, (path[0], path[1]), path[3], request, parameters)
-        if path[1].startswith("$") or len(path) > 2:
-            if path[-1] in ("$validate", "$meta") or "_history" in path:
-                raise FhirError(501, f"This server does not answer {path[-1]} yet")
+        if len(path) > 2:
             raise _unknown_operation(request, parameters)
+        if path[0] == "OperationDefinition":
+            return read_definition(self.origin, path[1], parameters)
         self._check_read(request, path, parameters)
         return read(self, (path[0], path[1]), request, parameters)
 
@@ -356,6 +366,11 @@ def _path_of(request: Request) -> str:
 def _version_in(path: Path) -> str:
     """Returns the version that a path names, or an empty text; HAPI ignores anything else behind an id."""
     return path[3] if len(path) == 4 and path[2] == "_history" else ""
+
+
+def _unknown_type(name: str) -> FhirError:
+    text = f"HAPI-0302: Unknown resource type '{name}' - Server knows how to handle: [{', '.join(resource_types())}]"
+    return FhirError(404, text)
 
 
 def _unknown_operation(request: Request, parameters: Parameters) -> FhirError:

@@ -31,12 +31,12 @@ _NO_STATE = 'Cannot invoke "ca.uhn.fhir.parser.ParserState$BaseState.endingEleme
 Object = dict[str, Any]
 
 
-def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
+def parse_resource(text: str, expected_type: str | None = None) -> dict[str, Any]:
     """Reads the body of a create or an update.
 
     Args:
         text: The body.
-        expected_type: The resource type that it must be, as in ``Observation``.
+        expected_type: The resource type that it must be, as in ``Observation``; None for any.
 
     Returns:
         The resource as HAPI would write it, ``resourceType`` first. An ``id`` is reduced to its last part.
@@ -50,7 +50,9 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
         stated = source.get("resourceType")
         if not isinstance(stated, str) or not stated.strip():
             raise DataFormatError("HAPI-1838: Invalid JSON content detected, missing required element: 'resourceType'")
-        if stated != expected_type:
+        if expected_type is None:
+            stated_type(source)
+        elif stated != expected_type:
             raise DataFormatError(
                 f'HAPI-1814: Incorrect resource type found, expected "{expected_type}" but found "{stated}"'
             )
