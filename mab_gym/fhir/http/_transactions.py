@@ -13,6 +13,7 @@ from typing import Any
 
 from mab_gym.fhir.http._checks import IndexingError, map_references
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.http._patching import java_fault, patch_entry
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import (
     Done,
@@ -22,11 +23,13 @@ from mab_gym.fhir.http._writing import (
     find_one,
     found_instead,
     store_new,
+    store_patched,
     update,
     update_found,
 )
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._ids import Key, parse_id
+from mab_gym.fhir.model._json_patch import JavaError
 from mab_gym.fhir.model._json_text import Json, Printed, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.store._base import parse_element
@@ -48,7 +51,8 @@ STATUS_LINES = {
     500: "500 Internal Server Error",
     501: "501 Not Implemented",
 }
-_ORDER = ("DELETE", "POST", "PUT", "PATCH", "HEAD", "GET")
+_ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET")
+_WITH_RESOURCE = ("POST", "PUT", "PATCH")
 _LIKELY_URNS = ("urn:uuid:", "urn:oid:")
 MOST_ENTRIES = 20_000
 """The most entries of a Bundle."""
@@ -220,13 +224,21 @@ def _transaction(
     revived = written.intersection(url.removeprefix("/") for url in deleted)
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
     names = _names(plans)
-    known = _Known(world, [plan.key for plan in plans])
+    plans += _patch_plans(world, ordered, plans)
+    last = {plan.key: plan for plan in plans}
+    known = _Known(world, last)
     source = world.counter_ids.text(16)
     for plan in plans:
+        if last[plan.key].entry.method == "PATCH" and last[plan.key] is not plan:
+            continue  # what is stored is only what the last patch has made of the resource as it was before
         again = "/".join(plan.key) in revived and world.exists(plan.key)
         manner = Manner(known, source, plan.number, timed=False, again=again)
         done = _write(world, plan, _resolved(plan.resource, names, plan.key[0]), manner)
-        answers[plan.entry.place] = _written(done, world, representation)
+        answers[plan.entry.place] = _written(done, world, representation, dated=_is_named_binary(plan.entry))
+    for plan in plans:
+        if plan.entry.place not in answers:
+            response = answers[last[plan.key].entry.place]["response"]
+            answers[plan.entry.place] = {"response": {n: v for n, v in response.items() if n != "outcome"}}
     for entry in ordered:
         if entry.method == "GET":
             world.budget.spend(PARAMETER)  # once the budget is spent, nothing more is looked up
@@ -260,6 +272,20 @@ def _plan(world: World, entry: BundleEntry) -> _Plan:
             )
     number = world.take_number()
     return _Plan(entry, resource, (resource_type, str(number)), number, condition)
+
+
+def _patch_plans(world: World, entries: Sequence[BundleEntry], plans: Sequence[_Plan]) -> list[_Plan]:
+    """Applies the patches of a Bundle, each to the resource as it was before; none is stored yet."""
+    made = {plan.key for plan in plans if not world.exists(plan.key)}
+    patches = []
+    for entry in entries:
+        if entry.method == "PATCH":
+            name = entry.url.removeprefix("/").split("/")
+            if tuple(name[:2]) in made:
+                raise java_fault(JavaError("java.lang.NullPointerException", "theResource can not be null"))
+            patched = patch_entry(world, entry.request, entry.resource or {})
+            patches.append(_Plan(entry, patched.resource, patched.key, url=patched.url))
+    return patches
 
 
 def _names(plans: Sequence[_Plan]) -> dict[str, str]:
@@ -301,6 +327,8 @@ def _write(world: World, plan: _Plan, resource: dict[str, Any], manner: Manner) 
         if plan.number is None:
             return found_instead(world, plan.key, plan.url)
         return store_new(world, resource, plan.url, manner)
+    if plan.entry.method == "PATCH":
+        return store_patched(world, plan.key, resource, plan.url, manner)
     if not plan.url:
         return update(world, plan.key, resource, str(plan.entry.request.get("ifMatch", "")), manner)
     if plan.number is None:
@@ -308,14 +336,24 @@ def _write(world: World, plan: _Plan, resource: dict[str, Any], manner: Manner) 
     return store_new(world, resource, plan.url, manner, updating=True)
 
 
-def _written(done: Done, world: World, representation: bool) -> dict[str, Any]:
+def _is_named_binary(entry: BundleEntry) -> bool:
+    """True for a patch in a Binary whose entry names the patched resource: HAPI says then when it was written."""
+    called = parse_id(entry.full_url).resource_type
+    return (
+        entry.method == "PATCH"
+        and (entry.resource or {}).get("resourceType") == "Binary"
+        and called not in ("", "Binary")
+    )
+
+
+def _written(done: Done, world: World, representation: bool, *, dated: bool = False) -> dict[str, Any]:
     assert done.key is not None
     response: dict[str, Any] = {
         "status": STATUS_LINES[done.status],
         "location": f"{'/'.join(done.key)}/_history/{done.version}",
         "etag": str(done.version),
     }
-    if done.status == 201 and not done.revived:
+    if (done.status == 201 and not done.revived) or dated:
         write = world.latest_write(done.key)
         response["lastModified"] = world.origin.instant if write is None else write.updated
     response["outcome"] = done.outcome
@@ -364,17 +402,15 @@ def _check(entry: BundleEntry) -> None:
             "HAPI-0529: Transaction bundle entry has missing or invalid HTTP Verb specified in "
             f'Bundle.entry({entry.place}).request.method. Found value: "null"',
         )
-    if entry.method == "PATCH":
-        raise FhirError(501, Issue("This server does not answer PATCH", "not-supported"))
-    if entry.method not in ("GET", "POST", "PUT", "DELETE"):
+    if entry.method not in _ORDER:
         raise FhirError(400, f"HAPI-0538: Unable to handle verb in transaction: {entry.method}")
-    if entry.method in ("POST", "PUT") and entry.resource is None:
+    if entry.method in _WITH_RESOURCE and entry.resource is None:
         raise FhirError(
             400,
             f"HAPI-0543: Missing required resource in Bundle.entry[{entry.place}].resource for operation "
             f"{entry.method}",
         )
-    if entry.method in ("PUT", "DELETE") and not entry.url.strip():
+    if entry.method in ("PUT", "PATCH", "DELETE") and not entry.url.strip():
         raise FhirError(400, f"HAPI-0545: Unable to perform {entry.method}, no URL provided.")
     if entry.method != "GET" and entry.url:
         path = _path_of(entry).partition("?")[0].split("/")
@@ -386,7 +422,7 @@ def _check_unique(entries: Sequence[BundleEntry]) -> None:
     """Refuses two entries that write the same resource."""
     seen: set[str] = set()
     for entry in entries:
-        if entry.method not in ("POST", "PUT"):
+        if entry.method not in _WITH_RESOURCE:
             continue
         if entry.full_url.startswith(_LIKELY_URNS):
             if entry.full_url in seen:

@@ -24,7 +24,7 @@ from mab_gym.fhir.http._preconditions import etag_version, version_number
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._definitions import search_parameters
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._json_text import Json, pretty
 from mab_gym.fhir.model._outcome import FhirError, storage_outcome
 from mab_gym.fhir.model._paths import compile_paths
 from mab_gym.fhir.model._values import Reference, read_values
@@ -33,7 +33,7 @@ from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._overlay import Write
 
 _VALID_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
-_TOO_MANY = {"CREATE": "0958", "UPDATE": "0988", "DELETE": "0962"}
+_TOO_MANY = {"CREATE": "0958", "UPDATE": "0988", "DELETE": "0962", "PATCH": "0972"}
 _UNSATISFIED = FhirError(
     400, "HAPI-0929: Failed to process conditional create. The supplied resource did not satisfy the conditional URL."
 )
@@ -238,6 +238,31 @@ def update_found(world: World, key: Key, resource: Mapping[str, Any], url: str, 
     return _done(200, write, "SUCCESSFUL_UPDATE_WITH_CONDITIONAL_MATCH", f'{start} "{_name(write)}". {matched}')
 
 
+def store_patched(world: World, key: Key, resource: Mapping[str, Any], url: str = "", manner: Manner = PLAIN) -> Done:
+    """Stores what a patch has made of a resource.
+
+    Args:
+        world: The session's resources.
+        key: The resource's type and id.
+        resource: The patched resource.
+        url: The search that found it, or empty.
+        manner: The settings of the write.
+    """
+    write = _store(world, key, resource, manner)
+    version = write.version if write is not None else world.versions(key)[0].number
+    name = f"{'/'.join(key)}/_history/{version}"
+    unchanged = "" if write is not None else " with no changes detected"
+    if url:
+        text = f"Successfully conditionally patched resource{unchanged}. Existing resource {name} matched URL: {url}."
+    else:
+        text = f'Successfully patched resource "{name}"{unchanged}.'
+    text = f"{text} {TOOK if manner.timed else ''}".rstrip()
+    code = f"SUCCESSFUL_{'CONDITIONAL_' if url else ''}PATCH"
+    if write is None:
+        return _unchanged(world, key, resource, f"{code}_NO_CHANGE", text)
+    return _done(200, write, code, text)
+
+
 def delete(world: World, key: Key, if_match: str = "") -> Done:
     """Deletes a resource.
 
@@ -307,7 +332,7 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
     stored = None if manner.again else world.view().read(key)
     if stored is not None:
         checked = _with_kept_labels(checked, stored)
-        if _content(stored) == _content(checked):
+        if _is_same(stored, checked):
             return None
     # where HAPI looks up references while it revives a resource, it stores the resource twice
     skipped = 1 if world.was_deleted(key) and refers_to_resources(checked) else 0
@@ -324,19 +349,43 @@ def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> di
     return {**resource, "meta": meta} if meta else resource
 
 
-def _content(resource: Mapping[str, Any]) -> str:
-    """Returns the part of a resource that makes two versions the same: all but ids, times and source."""
-    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated", "source")}
-    rest = {name: value for name, value in resource.items() if name not in ("id", "meta")}
-    return pretty({"meta": meta, **rest})
+_OWN_META = ("versionId", "lastUpdated", "source")
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tells if two versions are the same but for ids, times and source."""
+
+    def meta(resource: Mapping[str, Any]) -> Json:
+        return {name: value for name, value in resource.get("meta", {}).items() if name not in _OWN_META}
+
+    ignored = {"id", "meta"}
+    return (
+        one.keys() - ignored == other.keys() - ignored
+        and _alike(meta(one), meta(other))
+        and all(_alike(value, other[name]) for name, value in one.items() if name not in ignored)
+    )
+
+
+def _alike(one: Json, other: Json) -> bool:
+    """Tells if two JSON values are written alike: 1.0 and 1.00 are not."""
+    if isinstance(one, dict):
+        if not isinstance(other, dict) or one.keys() != other.keys():
+            return False
+        return all(_alike(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, str):
+        return bool(one == other)
+    return type(one) is type(other) and repr(one) == repr(other)
 
 
 def _unchanged(world: World, key: Key, resource: Mapping[str, Any], code: str, text: str) -> Done:
     """Returns the result of an update without changes: the stored resource, with the source that was sent."""
     stored = dict(world.view().read(key) or {})
-    meta = {name: value for name, value in stored.get("meta", {}).items() if name != "source"}
-    if "source" in resource.get("meta", {}):
-        meta["source"] = resource["meta"]["source"]
+    sent = resource.get("meta", {})
+    meta = {name: value for name, value in stored.get("meta", {}).items() if name != "source" or name in sent}
+    if "source" in meta:
+        meta["source"] = sent["source"]
     stored["meta"] = meta
     version, updated = int(meta.get("versionId", 1)), str(meta.get("lastUpdated", ""))
     return Done(200, key, version, pretty(stored), updated, storage_outcome(code, text))

@@ -110,6 +110,13 @@ class Published(NamedTuple):
     place: int
 
 
+_PRIMITIVE_PARENTS = {
+    **dict.fromkeys(("code", "markdown", "id"), "string"),
+    **dict.fromkeys(("canonical", "oid", "url", "uuid"), "uri"),
+    **dict.fromkeys(("positiveInt", "unsignedInt"), "integer"),
+}
+
+
 def is_primitive(type_name: str) -> bool:
     """True if a FHIR type is primitive (https://hl7.org/fhir/R4/datatypes.html#primitive); ``xhtml`` counts as one."""
     return type_name[:1].islower()
@@ -156,6 +163,13 @@ def elements(type_name: str) -> Mapping[str, Element]:
     for row in rows:
         found.update((element.name, element) for element in _expand(*row))
     return MappingProxyType(found)
+
+
+@cache
+def ancestors(type_name: str) -> tuple[str, ...]:
+    """Returns a type and the types that it is derived from, as in ``("Patient", "DomainResource", "Resource")``."""
+    parent = _PRIMITIVE_PARENTS.get(type_name, "Element") if is_primitive(type_name) else _parent(type_name)
+    return (type_name, *(ancestors(parent) if parent else ()))
 
 
 @cache
@@ -302,6 +316,19 @@ def _expand(name: str, types: list[str], flags: str, binding: str, targets: list
         )
         for each in types
     ]
+
+
+@cache
+def declaring_type(type_name: str, name: str) -> str:
+    """Returns the type that defines an element: the type itself, or one that it is derived from."""
+    for each in ancestors(type_name):
+        if any(element.name == name for row in _structures()[each][1] for element in _expand(*row)):
+            return each
+    return type_name
+
+
+def _parent(type_name: str) -> str:
+    return _structures()[type_name][0] if type_name in _structures() else ""
 
 
 @cache

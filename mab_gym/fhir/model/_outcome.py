@@ -97,6 +97,11 @@ STORAGE_DISPLAYS = {
     "the conditional URL and was updated, but no changes were detected so no action was taken.",
     "SUCCESSFUL_UPDATE_NO_CONDITIONAL_MATCH": "Conditional update succeeded: no existing resource matched the "
     "conditional URL so a new resource was created.",
+    "SUCCESSFUL_PATCH": "Patch succeeded.",
+    "SUCCESSFUL_PATCH_NO_CHANGE": "Patch succeeded: No changes were detected so no action was taken.",
+    "SUCCESSFUL_CONDITIONAL_PATCH": "Conditional patch succeeded.",
+    "SUCCESSFUL_CONDITIONAL_PATCH_NO_CHANGE": "Conditional patch succeeded: No changes were detected so no action was "
+    "taken.",
     "SUCCESSFUL_DELETE": "Delete succeeded.",
     "SUCCESSFUL_DELETE_ALREADY_DELETED": "Delete succeeded: Resource was already deleted so no action was taken.",
     "SUCCESSFUL_DELETE_NOT_FOUND": "Delete succeeded: No existing resource was found so no action was taken.",

@@ -31,12 +31,12 @@ _NO_STATE = 'Cannot invoke "ca.uhn.fhir.parser.ParserState$BaseState.endingEleme
 Object = dict[str, Any]
 
 
-def parse_resource(text: str, expected_type: str | None = None) -> dict[str, Any]:
+def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
     """Reads the body of a create or an update.
 
     Args:
         text: The body.
-        expected_type: The resource type that it must be, as in ``Observation``; None for any.
+        expected_type: The resource type that it must be, as in ``Observation``; empty for any.
 
     Returns:
         The resource as HAPI would write it, ``resourceType`` first. An ``id`` is reduced to its last part.
@@ -46,17 +46,7 @@ def parse_resource(text: str, expected_type: str | None = None) -> dict[str, Any
             deeper than `MAX_DEPTH`.
     """
     try:
-        source = read_json(text)
-        stated = source.get("resourceType")
-        if not isinstance(stated, str) or not stated.strip():
-            raise DataFormatError("HAPI-1838: Invalid JSON content detected, missing required element: 'resourceType'")
-        if expected_type is None:
-            stated_type(source)
-        elif stated != expected_type:
-            raise DataFormatError(
-                f'HAPI-1814: Incorrect resource type found, expected "{expected_type}" but found "{stated}"'
-            )
-        return _Parser().resource(stated, source)
+        return read_resource(read_json(text), expected_type)
     except RecursionError:
         # lists within lists within lists
         raise FhirError(501, TOO_DEEP) from None
@@ -64,14 +54,23 @@ def parse_resource(text: str, expected_type: str | None = None) -> dict[str, Any
         raise unreadable(error) from None
 
 
-def parse_read(resource_type: str, source: Object) -> Object:
-    """Reads a resource whose text was read already, whatever format it had.
+def read_resource(source: Object, expected_type: str) -> dict[str, Any]:
+    """Reads a resource from JSON, as `parse_resource` does.
 
     Raises:
         DataFormatError: HAPI refuses it.
-        FhirError: As for `parse_resource`.
+        FhirError: HAPI fails over it, or it nests too deeply.
     """
-    return _Parser().resource(resource_type, source)
+    stated = source.get("resourceType")
+    if not isinstance(stated, str) or not stated.strip():
+        raise DataFormatError("HAPI-1838: Invalid JSON content detected, missing required element: 'resourceType'")
+    if not expected_type:
+        stated = _stated_type(source)
+    elif stated != expected_type:
+        raise DataFormatError(
+            f'HAPI-1814: Incorrect resource type found, expected "{expected_type}" but found "{stated}"'
+        )
+    return _Parser().resource(stated, source)
 
 
 def unreadable(error: DataFormatError) -> FhirError:
@@ -108,7 +107,7 @@ class _Parser:
         return _assemble(resource_type, {"resourceType": resource_type, **_resource_id(found)}, found, contained)
 
     def _contained(self, source: Object) -> None:
-        resource_type = stated_type(source)
+        resource_type = _stated_type(source)
         found = self._composite(resource_type, source)
         head: Object = {"resourceType": resource_type, **_resource_id(found)}
         if "versionId" in found.get("meta", {}):
@@ -231,7 +230,7 @@ class _Parser:
         elif element.primitive:
             yield self._primitive(element, value, sibling)
         elif element.type == "Resource":
-            yield self.resource(stated_type(value), value) if isinstance(value, dict) else {}
+            yield self.resource(_stated_type(value), value) if isinstance(value, dict) else {}
         else:
             extra = self._sibling(element.name, sibling)
             first: Object = {"id": extra.id} if extra.id else {}
@@ -365,7 +364,7 @@ def _resource_id(found: Object) -> Object:
     return {"id": logical_id} if logical_id else {}
 
 
-def stated_type(source: Object) -> str:
+def _stated_type(source: Object) -> str:
     """Returns the type of a resource inside a resource."""
     stated = source.get("resourceType")
     if not isinstance(stated, str):

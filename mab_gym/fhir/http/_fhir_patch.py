@@ -1,0 +1,451 @@
+"""FHIRPath Patch (https://hl7.org/fhir/R4/fhirpatch.html) as HAPI FHIR 7.6 does it: Parameters that change a resource.
+
+HAPI changes its own objects. So a value must be of the right class, an element that is deleted by its plain path only
+loses the values in it, and deleting a decimal fails. Source: ``FhirPatch`` of HAPI FHIR 7.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, NoReturn
+
+from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
+from mab_gym.fhir.hapi._java_types import cannot_set, choice_classes, fits, java_class
+from mab_gym.fhir.model._definitions import Element, elements, is_primitive
+from mab_gym.fhir.model._errors import DataFormatError
+from mab_gym.fhir.model._fhirpath import (
+    NODE_WORK,
+    Charge,
+    FhirPathError,
+    Located,
+    Values,
+    evaluate,
+    inner_values,
+    values_of,
+)
+from mab_gym.fhir.model._json_patch import JavaError
+from mab_gym.fhir.model._json_text import Json
+from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._parse import read_resource
+from mab_gym.fhir.model._primitives import scalar_text
+
+OPERATION_WORK: Final = 20.0
+"""The work of one operation, without that of its path and of its values."""
+CHANGE_WORK: Final = 10.0
+"""The work of changing one value."""
+_NULL: Final = "java.lang.NullPointerException"
+_DATA_ACCESS: Final = "org.springframework.dao.InvalidDataAccessApiUsageException"
+_CHILD: Final = "ca.uhn.fhir.context.BaseRuntimeChildDefinition"
+_DEFINITION: Final = "ca.uhn.fhir.context.BaseRuntimeElementDefinition"
+
+Object = dict[str, Any]
+
+
+class _Value(NamedTuple):
+    """A value to put somewhere: its FHIR type, its JSON, its ``_name`` member, and if it is of an enumeration."""
+
+    type: str
+    value: Json
+    sibling: Json = None
+    enumerated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A child of an object.
+
+    Attributes:
+        owner_type: The object's type.
+        owner: The object.
+        element: The child's definition; for a choice without a type, that of HAPI's first type.
+    """
+
+    owner_type: str
+    owner: Object
+    element: Element
+
+    @property
+    def pairs(self) -> list[tuple[Json, Json]]:
+        """The values that are there, each with its ``_name`` member; a choice has one whatever its type is."""
+        return [
+            (value.value, value.sibling() or None)
+            for element in self.variants
+            for value in values_of(self.owner, element)
+        ]
+
+    @property
+    def variants(self) -> list[Element]:
+        """The element, or those of all types of a choice."""
+        choice = self.element.choice
+        if not choice:
+            return [self.element]
+        return [element for element in elements(self.owner_type).values() if element.choice == choice]
+
+    def clear(self) -> None:
+        """Takes away all values."""
+        for element in self.variants:
+            self.owner.pop(element.name, None)
+            self.owner.pop(f"_{element.name}", None)
+
+    def put(self, name: str, pairs: list[tuple[Json, Json]]) -> None:
+        """Puts values there, under the name given."""
+        self.clear()
+        values: Json = [value for value, _ in pairs]
+        siblings: Json = [sibling for _, sibling in pairs]
+        if not self.element.many:
+            values, siblings = (values[-1], siblings[-1]) if pairs else (None, None)
+        if values is not None and values != []:
+            self.owner[name] = values
+        if any(siblings) if isinstance(siblings, list) else siblings:
+            self.owner[f"_{name}"] = siblings
+
+
+class _Patch:
+    """Applies operations to one resource.
+
+    Attributes:
+        refused: The first value that HAPI would refuse to write, once all operations are done.
+    """
+
+    def __init__(self, resource: Object, charge: Charge) -> None:
+        self.resource, self.charge = resource, charge
+        self.refused: FhirError | None = None
+
+    def apply(self, operation: Mapping[str, Any]) -> None:
+        """Applies one operation, which is a parameter."""
+        self.charge(OPERATION_WORK)
+        kind = _text_part(operation, "type") or ""
+        handle = _HANDLERS.get(kind)
+        if handle is None:
+            raise FhirError(400, f"HAPI-1267: Unknown patch operation type: {kind}")
+        handle(self, operation, _text_part(operation, "path") or "")
+
+    def found(self, path: str) -> Values:
+        """Returns the values that a path finds, with their places."""
+        try:
+            found = evaluate(self.resource, path, self.charge)
+            self.charge(len(found) * CHANGE_WORK)
+            return found
+        except FhirPathError as error:
+            raise FhirError(500, f"HAPI-2409: {error}") from None
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def add(self, operation: Mapping[str, Any], path: str) -> None:
+        """Adds a value behind those of an element, or replaces the only one."""
+        name = _text_part(operation, "name")
+        for node in self.found(path):
+            place = _child(node, name)
+            self._append(place, self._new_value(operation, place))
+
+    def insert(self, operation: Mapping[str, Any], path: str) -> None:
+        """Inserts a value before one of a list."""
+        containing, name = _split(path)
+        index = _index(operation, "index", "insert")
+        for node in self.found(containing):
+            place = _child(node, name)
+            value = self._new_value(operation, place)
+            pairs = place.pairs
+            if not 0 <= index <= len(pairs):
+                raise _bad_index("1270", "insert", index, path, len(pairs))
+            if self._writable(place, value):
+                pairs.insert(index, (value.value, value.sibling))
+                place.put(_name_for(place, value.type), pairs)
+
+    def replace(self, operation: Mapping[str, Any], path: str) -> None:
+        """Replaces all values of an element by one."""
+        containing, name = _split(path)
+        for node in self.found(containing):
+            place = _child(node, name)
+            self._set(place, self._new_value(operation, place))
+
+    def move(self, operation: Mapping[str, Any], path: str) -> None:
+        """Moves a value to another place in its list."""
+        containing, name = _split(path)
+        to, at = _index(operation, "destination", "move"), _index(operation, "source", "move")
+        for node in self.found(containing):
+            place = _child(node, name)
+            pairs = place.pairs
+            if not 0 <= at < len(pairs):
+                raise _bad_index("1268", "move source", at, path, len(pairs))
+            moved = pairs.pop(at)
+            if not 0 <= to <= len(pairs):
+                raise _bad_index("1269", "move destination", to, path, len(pairs))
+            pairs.insert(to, moved)
+            place.put(_present_name(place), pairs)
+
+    def delete(self, operation: Mapping[str, Any], path: str) -> None:
+        """Deletes values: from a list if the path ends with a filter or an index, else by emptying them."""
+        cut = _list_path(path)
+        if cut is None:
+            for node in self.found(path):
+                self._empty(node)
+            return
+        containing, name = cut
+        for node in self.found(containing):
+            place = _child(node, name)
+            removed = self.found(path)
+            kept = [
+                (value.value, value.sibling() or None)
+                for value in values_of(place.owner, place.element)
+                if not any(_is_same(value, other) for other in removed)
+            ]
+            place.put(_present_name(place), kept)
+
+    # --- values --------------------------------------------------------------------------------------------------
+
+    def _empty(self, node: Located) -> None:
+        """Takes the primitive values out of a value; extensions of primitive values stay."""
+        self.charge(NODE_WORK)
+        if isinstance(node.value, dict):
+            for inner in inner_values(node):
+                self._empty(inner)
+        elif node.owner is not None and node.element is not None and node.value is not None:
+            if node.type == "decimal":
+                raise JavaError(_NULL, 'Cannot invoke "String.toCharArray()" because "val" is null')
+            if node.index < 0:
+                node.owner[node.element.name] = None
+            else:
+                node.owner[node.element.name][node.index] = None
+
+    def _new_value(self, operation: Mapping[str, Any], place: _Place) -> _Value:
+        """Returns the value that an operation brings, as a value of the element if that has an enumeration."""
+        part = next((part for part in operation.get("part", ()) if part.get("name") == "value"), None)
+        value = _value_of(part) if part is not None else None
+        if value is None:
+            value = self._built(place.element, part.get("part", ()) if part is not None else ())
+        if place.element.binding is None and place.element.type != "xhtml":
+            return value
+        if not is_primitive(value.type):
+            primitive = "org.hl7.fhir.instance.model.api.IPrimitiveType"
+            raise JavaError(
+                "java.lang.ClassCastException",
+                f"class {java_class(value.type)} cannot be cast to class {primitive} ({java_class(value.type)} and "
+                f"{primitive} are in unnamed module of loader org.springframework.boot.loader.LaunchedURLClassLoader)",
+            )
+        text = None if value.value is None else scalar_text(value.value)
+        if text and place.element.binding is not None and text not in place.element.codes:
+            raise JavaError(_DATA_ACCESS, f"Unknown {place.element.binding} code '{text}'")
+        place.put(place.element.name, [(text, None)])
+        return _Value(place.element.type, text, enumerated=True)
+
+    def _built(self, element: Element, parts: Any) -> _Value:
+        """Returns a new value of an element, made of parts."""
+        if element.name == "contained" or element.type == "Resource":
+            raise JavaError(
+                "ca.uhn.fhir.context.ConfigurationException",
+                "HAPI-1696: Failed to instantiate type:org.hl7.fhir.instance.model.api.IBaseResource",
+            )
+        built: Object = {}
+        for part in parts:
+            self.charge(NODE_WORK)
+            name = part.get("name", "")
+            value = _value_of(part)
+            if value is not None:
+                self._append(_part_place(element.type, built, name), value)
+            elif part.get("part"):
+                place = _child(Located(element.type, built), name)
+                self._set(place, self._built(place.element, part["part"]))
+        return _Value(element.type, None if is_primitive(element.type) else built)
+
+    def _append(self, place: _Place, value: _Value) -> None:
+        if not place.element.many:
+            self._set(place, value)
+        elif self._writable(place, value):
+            place.put(place.element.name, [*place.pairs, (value.value, value.sibling)])
+
+    def _set(self, place: _Place, value: _Value) -> None:
+        element = place.element
+        if not element.many and not element.choice and not value.enumerated and not fits(element, value.type):
+            raise JavaError(_DATA_ACCESS, cannot_set(place.owner_type, element, value.type))
+        if self._writable(place, value):
+            place.put(_name_for(place, value.type), [(value.value, value.sibling)])
+
+    def _writable(self, place: _Place, value: _Value) -> bool:
+        """Tells if HAPI can write a value at a place; else its refusal is kept for later."""
+        element = place.element
+        if element.choice:
+            allowed = _name_for(place, value.type) in elements(place.owner_type)
+        else:
+            allowed = value.enumerated or fits(element, value.type)
+        if not allowed and self.refused is None:
+            text = (
+                f"HAPI-1831: {element.choice or element.name} has type {java_class(value.type)} but this is not a "
+                "valid type for this element"
+            )
+            if element.choice:
+                text += f" - Expected one of: {choice_classes(place.owner_type, element.choice)}"
+            self.refused = FhirError(400, text)
+        return allowed
+
+
+_HANDLERS: Final[dict[str, Callable[[_Patch, Mapping[str, Any], str], None]]] = {
+    "add": _Patch.add,
+    "delete": _Patch.delete,
+    "insert": _Patch.insert,
+    "move": _Patch.move,
+    "replace": _Patch.replace,
+}
+
+
+def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Charge) -> Object:
+    """Applies a FHIRPath Patch.
+
+    Args:
+        resource: The resource to patch; it is changed.
+        parameters: The patch, parsed.
+        charge: Pays for the work.
+
+    Returns:
+        The patched resource as HAPI would write it.
+
+    Raises:
+        FhirError: HAPI refuses the patch.
+        JavaError: HAPI fails over it.
+    """
+    patch = _Patch(resource, charge)
+    for parameter in parameters.get("parameter", ()):
+        if parameter.get("name") == "operation":
+            patch.apply(parameter)
+    if patch.refused is not None:
+        raise patch.refused
+    try:
+        return read_resource(_pruned(resource, charge), str(resource["resourceType"]))
+    except DataFormatError as error:
+        raise FhirError(400, str(error)) from None
+
+
+def _pruned(value: Json, charge: Charge) -> Json:
+    """Returns JSON without what is empty; of a list with ``_name`` members nothing is left out."""
+    charge(NODE_WORK)
+    if isinstance(value, list):
+        return [found for item in value if (found := _pruned(item, charge)) not in (None, {}, [])]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for name, item in value.items():
+        kept = item if isinstance(item, list) and f"_{name}" in value else _pruned(item, charge)
+        if kept not in (None, {}, []):
+            found[name] = kept
+    return found
+
+
+# --- the parts of an operation -----------------------------------------------------------------------------------
+
+
+def _value_of(part: Mapping[str, Any]) -> _Value | None:
+    """Returns the value of a part, with the type that its name says."""
+    defined = elements("Parameters.parameter")
+    for name in part:
+        element = defined.get(name.removeprefix("_"))
+        if element is not None and element.choice == "value":
+            return _Value(element.type, part.get(element.name), part.get(f"_{element.name}"))
+    return None
+
+
+def _part_value(operation: Mapping[str, Any], name: str) -> _Value | None:
+    part = next((part for part in operation.get("part", ()) if part.get("name") == name), None)
+    return _value_of(part) if part is not None else None
+
+
+def _text_part(operation: Mapping[str, Any], name: str) -> str | None:
+    found = _part_value(operation, name)
+    if found is None or found.value is None:
+        return None
+    if isinstance(found.value, dict):
+        raise JavaError("java.lang.ClassCastException", f"class {java_class(found.type)} cannot be cast to class")
+    return scalar_text(found.value)
+
+
+def _index(operation: Mapping[str, Any], name: str, kind: str) -> int:
+    found = _part_value(operation, name)
+    if found is None or type(found.value) is not int:
+        raise FhirError(400, f"No index supplied for {kind} operation")
+    return found.value
+
+
+def _bad_index(code: str, kind: str, index: int, path: str, count: int) -> FhirError:
+    text = f"Invalid {kind} index {index:,} for path {path} - Only have {count:,} existing entries"
+    return FhirError(400, f"HAPI-{code}: {text}")
+
+
+def _begin_end(text: str, end: int) -> NoReturn:
+    raise JavaError("java.lang.StringIndexOutOfBoundsException", f"begin 0, end {end}, length {len(text)}")
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Cuts a path into the containing one and the name behind its last dot."""
+    dot = path.rfind(".")
+    if dot < 0:
+        _begin_end(path, dot)
+    return path[:dot], path[dot + 1 :]
+
+
+def _list_path(path: str) -> tuple[str, str] | None:
+    """Cuts a path that ends with a filter or an index into the containing path and the list's name; else None."""
+    if path.endswith(")"):
+        last = path.rfind(".", 0, path.rfind("(") + 1)
+        before = path.rfind(".", 0, last) if last > 0 else -1
+        if before < 0:
+            _begin_end(path, before)
+        return path[:before], path[before + 1 : last]
+    if path.endswith("]"):
+        bracket = path.rfind("[")
+        dot = path.rfind(".", 0, bracket + 1)
+        if dot < 0:
+            _begin_end(path, dot)
+        return path[:dot], path[dot + 1 : bracket]
+    return None
+
+
+# --- places ------------------------------------------------------------------------------------------------------
+
+
+def _child(node: Located, name: str | None) -> _Place:
+    """Returns the child of a value that a name stands for.
+
+    Raises:
+        JavaError: It has no such child.
+    """
+    defined = elements(node.type) if isinstance(node.value, dict) else {}
+    if name and name in defined:
+        return _Place(node.type, node.value, defined[name])
+    variants = [element for element in defined.values() if element.choice and element.choice == name]
+    if variants:
+        first = java_set_order([element.name for element in variants], string_hash)[0]
+        return _Place(node.type, node.value, defined[first])
+    if name and any(element.choice and f"{element.choice}[x]" == name for element in defined.values()):
+        definition = '"ca.uhn.fhir.jpa.patch.FhirPatch$ChildDefinition.getChildElement()"'
+        raise JavaError(
+            _NULL,
+            f'Cannot invoke "{_DEFINITION}.getImplementingClass()" because the return value of {definition} is null',
+        )
+    raise JavaError(_NULL, f'Cannot invoke "{_CHILD}.getValidChildNames()" because "childDef" is null')
+
+
+def _part_place(type_name: str, owner: Object, name: str) -> _Place:
+    """Returns the child that a part with a value stands for."""
+    try:
+        return _child(Located(type_name, owner), name)
+    except JavaError:
+        raise JavaError(_NULL, f'Cannot invoke "{_CHILD}.getMutator()" because "partChildDef" is null') from None
+
+
+def _name_for(place: _Place, type_name: str) -> str:
+    """Returns the name in JSON under which a value of a type is put."""
+    choice = place.element.choice
+    return choice + type_name[0].upper() + type_name[1:] if choice else place.element.name
+
+
+def _present_name(place: _Place) -> str:
+    """Returns the name in JSON under which the values of a child are."""
+    names = (element.name for element in place.variants if place.owner.keys() & {element.name, f"_{element.name}"})
+    return next(names, place.element.name)
+
+
+def _is_same(one: Located, other: Located) -> bool:
+    """Tells if two values are one to HAPI: primitive ones if they are equal, others if they are the same object."""
+    if is_primitive(one.type):
+        return one.type == other.type and bool(one.value == other.value)
+    return one.value is other.value
