@@ -72,9 +72,10 @@ def test_a_batch_has_one_allowance_for_all_its_entries() -> None:
 
 def test_a_transaction_over_its_allowance_stores_nothing() -> None:
     session = hospital(1, body=1_500)
-    entry = {"resource": observation("x", "p"), "request": {"method": "POST", "url": "Observation"}}
+    request = {"method": "POST", "url": "Observation"}
+    entries = [{"resource": observation(f"x{n}", "p"), "request": request} for n in range(8)]
 
-    response = post(session, "", {"resourceType": "Bundle", "type": "transaction", "entry": [entry] * 8})
+    response = post(session, "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
     assert outcome(response)[:2] == (413, "too-costly")
     assert not session.writes

@@ -325,6 +325,11 @@ def _indexed_references(resource: Mapping[str, Any]) -> Iterator[tuple[str, tupl
                 yield expression, targets, text
 
 
+def references(resource: Mapping[str, Any]) -> Sequence[str]:
+    """Returns the texts of all references in a resource."""
+    return _references_and_immense(resource)[0]
+
+
 def _references_and_immense(resource: Mapping[str, Any]) -> tuple[Sequence[str], bool]:
     """Returns the texts of all references in a resource, and True if it has a number too large for a double."""
     found: list[str] = []

@@ -19,7 +19,7 @@ class Request:
         body: The request's text.
         base_url: The address by which the client reaches the server, without a slash at its end; if empty, the
             server's own.
-        nested: True for an entry of a Bundle, for which HAPI shows whole resources.
+        nested: True for an entry of a Bundle.
     """
 
     method: str

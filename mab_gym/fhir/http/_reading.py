@@ -22,7 +22,7 @@ from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
 from mab_gym.fhir.model._url import Parameters, self_link
 from mab_gym.fhir.search._query import LARGEST_PAGE
-from mab_gym.fhir.search._shape import Shape, check_shape, read_elements, read_modes, read_shape, summary_of
+from mab_gym.fhir.search._shape import Shape, check_shape, of_entry, read_elements, read_modes, read_shape, summary_of
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import REWRITTEN, VERSION
 
@@ -106,16 +106,18 @@ def _version_url(origin: ServerOrigin, version: Version) -> str:
 def _shown(origin: ServerOrigin, key: Key, text: str, request: Request, parameters: Parameters) -> Response:
     if not_modified(request.headers, text):
         return Response(304, "", {})
+    if request.nested:
+        parameters = of_entry(parameters)
     control = dict(parameters)
     check_format(control.get("_format", ""))
     found = _STAMP.search(text, 0, 1000)
     headers = resource_headers(origin, key, *(found.groups() if found else _stamp(parse_element(text))))
-    if not control or request.nested:
+    if not control:
         return Response(200, text, headers)
     resource = parse_element(text)
     modes, names = read_modes(parameters), read_elements(parameters)
     summary, status = summary_of(modes), 200
-    if summary == "text":
+    if summary == "text" and not request.nested:
         # HAPI gives the narrative alone.
         narrative = str(resource.get("text", {}).get("div", "null"))
         return Response(200, narrative, {**headers, "content-type": HTML})
@@ -164,7 +166,7 @@ def history(world: World, path: Sequence[str], parameters: Parameters, *, nested
         world: The session's resources.
         path: The request's path.
         parameters: The request's parameters.
-        nested: True for an entry of a Bundle: HAPI shows whole resources there.
+        nested: True for an entry of a Bundle.
 
     Raises:
         FhirError: There is no such resource, or this server does not answer the parameters.
@@ -199,7 +201,16 @@ def history(world: World, path: Sequence[str], parameters: Parameters, *, nested
         links.append(("next", at(start + size)))
     if size and start > 0:
         links.append(("previous", at(max(0, start - size))))
-    shape = Shape() if nested else read_shape(parameters)
+    bundle_id = world.counter_ids.uuid()
+    headers = {
+        "content-type": FHIR_JSON,
+        "content-location": f"{base_url}/Bundle/{bundle_id}",
+        "last-modified": world.origin.http_date,
+    }
+    try:
+        shape = read_shape(of_entry(parameters) if nested else parameters)
+    except FhirError as error:  # HAPI has written the headers by then
+        return Response(error.status, pretty(operation_outcome(*error.issues)), headers)
     if shape.summary == "count":
         page, links = [], []
     shown = []
@@ -207,17 +218,11 @@ def history(world: World, path: Sequence[str], parameters: Parameters, *, nested
         entry = _entry(_part(version, shape), base_url, of_all=len(path) == 1)
         world.budget.show(len(entry.text) + _AROUND_AN_ENTRY, rewritten=shape != Shape())
         shown.append(entry)
-    bundle_id = world.counter_ids.uuid()
     subsetted = not size or shape.summary in ("true", "data", "count")
     body = history_bundle(bundle_id, world.origin.instant, links, known, shown, subsetted=subsetted)
     plain = control.get("_pretty", "true") != "true"
     if plain:
         world.budget.spend(len(body) * REWRITTEN)
-    headers = {
-        "content-type": FHIR_JSON,
-        "content-location": f"{base_url}/Bundle/{bundle_id}",
-        "last-modified": world.origin.http_date,
-    }
     return Response(200, compact(parse_element(body)) if plain else body, headers)
 
 

@@ -21,7 +21,7 @@ from mab_gym.fhir.search._includes import included
 from mab_gym.fhir.search._paging import Page, SavedSearch, offset_links, offset_page, page_links
 from mab_gym.fhir.search._query import LARGEST_PAGE, Query, read_query, shown_as
 from mab_gym.fhir.search._search import View
-from mab_gym.fhir.search._shape import without_shape
+from mab_gym.fhir.search._shape import of_entry
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import ENTRY, ID, REWRITTEN, Budget, reading_work
 from mab_gym.fhir.store._table import Rows
@@ -129,7 +129,7 @@ class Searches:
             parameters: Names and values, decoded.
             path: The request's path, for the link to itself.
             posted: True if the parameters came in a form; the link then leaves them out.
-            nested: True for an entry of a Bundle, where HAPI shows whole resources.
+            nested: True for an entry of a Bundle.
             at_once: The most matches of a search that is not kept; None to keep it.
 
         Raises:
@@ -139,7 +139,7 @@ class Searches:
         view.budget.spend(reading_work(parameters))
         link = f"{base_url}/{path}" if posted else self_link(base_url, path, parameters)
         parameters = with_names(resource_type, parameters, view)
-        asked_for = without_shape(parameters) if nested else parameters
+        asked_for = of_entry(parameters) if nested else parameters
         query = read_query(resource_type, asked_for)
         check_format(query.format)
         if query.summary == "count":

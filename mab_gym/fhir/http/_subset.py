@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mab_gym.fhir.http._bundle import SUBSETTED
-from mab_gym.fhir.model._definitions import elements, resource_types
+from mab_gym.fhir.model._definitions import elements
 
 _ALWAYS = ("resourceType", "id", "meta")
 
@@ -49,7 +49,7 @@ def _below(resource_type: str, name: str) -> list[str] | None:
     first, *rest = name.split(".")
     if first == resource_type:
         return rest
-    return None if first in resource_types() else [first, *rest]
+    return None if first[:1].isupper() else [first, *rest]
 
 
 def _tree(paths: Sequence[Sequence[str]]) -> Tree:
@@ -75,9 +75,9 @@ def _picked(value: Mapping[str, Any], type_name: str, tree: Tree, always: Sequen
         if below == {} or name in always:
             part[name] = item
         elif below is not None and element is not None and isinstance(item, list):
-            part[name] = [_picked(each, element.type, below) for each in item if isinstance(each, dict)]
-        elif below is not None and element is not None and isinstance(item, dict):
-            part[name] = _picked(item, element.type, below)
+            part[name] = [_picked(each, element.type, below) if isinstance(each, dict) else each for each in item]
+        elif below is not None and element is not None:
+            part[name] = _picked(item, element.type, below) if isinstance(item, dict) else item
     return part
 
 

@@ -7,17 +7,26 @@ entries, whatever ids they get.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mab_gym.fhir.http._checks import IndexingError, map_references
+from mab_gym.fhir.http._checks import IndexingError, map_references, references
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._patching import java_fault, patch_entry
+from mab_gym.fhir.http._placeholders import (
+    check_conditions,
+    check_names,
+    condition_of,
+    is_placeholder,
+    name_of,
+    without_repeats,
+)
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import (
     Done,
     Manner,
+    check_unreferenced,
     delete,
     delete_matching,
     find_one,
@@ -53,7 +62,14 @@ STATUS_LINES = {
 }
 _ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET")
 _WITH_RESOURCE = ("POST", "PUT", "PATCH")
-_LIKELY_URNS = ("urn:uuid:", "urn:oid:")
+_NO_VERB = (
+    "HAPI-0389: Failed to call access method: java.lang.NullPointerException: Cannot invoke "
+    '"String.equalsIgnoreCase(String)" because the return value of '
+    '"ca.uhn.fhir.jpa.dao.ITransactionProcessorVersionAdapter.getEntryRequestVerb(ca.uhn.fhir.context.FhirContext, '
+    'org.hl7.fhir.instance.model.api.IBase)" is null'
+)
+_NO_METHOD = ("HAPI-0287:", "HAPI-0302:")
+"""The refusals of reads over which HAPI gives up a whole transaction, besides those that name no operation of its."""
 MOST_ENTRIES = 20_000
 """The most entries of a Bundle."""
 
@@ -142,7 +158,7 @@ def _read_entry(place: int, entry: Mapping[str, Any]) -> BundleEntry:
 def _batch(world: World, entries: Sequence[BundleEntry], answer: Answer, representation: bool) -> list[dict[str, Any]]:
     answers: dict[int, dict[str, Any]] = {}
     if any(not entry.method for entry in entries):
-        raise FhirError(400, Issue("Bundle.entry.request.method is missing", "required"))
+        raise FhirError(500, _NO_VERB)
     for entry in sorted(entries, key=lambda each: each.method == "GET"):
         before = world.written
         try:
@@ -184,9 +200,15 @@ class _Plan:
 class _Known:
     """The resources that references in a Bundle may point to: those that exist, and those that the Bundle creates."""
 
-    def __init__(self, world: World, made: Iterable[Key]) -> None:
+    def __init__(self, world: World, plans: Sequence[_Plan]) -> None:
         self._world = world
-        self._made = set(made)
+        self._made = {plan.key for plan in plans}
+        # HAPI looks up references that are searches before it writes anything
+        self._found = {condition_of(plan.entry): (1, plan.key[1]) for plan in plans if plan.url}
+        for text in {text for plan in plans for text in references(plan.resource) if "?" in text}:
+            kind = text.partition("?")[0]
+            if kind in resource_types() and text not in self._found:
+                self._found[text] = world.matching(kind, text)
 
     def exists(self, key: Key) -> bool:
         return key in self._made or self._world.exists(key)
@@ -198,7 +220,10 @@ class _Known:
         return self._world.numbered(number)
 
     def matching(self, resource_type: str, url: str) -> tuple[int, str]:
-        return self._world.matching(resource_type, url)
+        count, logical_id = self._found.get(url) or self._world.matching(resource_type, url)
+        if count > 1:
+            raise FhirError(412, f'HAPI-2207: Invalid match URL "{url}" - Multiple resources match this search')
+        return count, logical_id
 
 
 def _transaction(
@@ -206,33 +231,24 @@ def _transaction(
 ) -> list[dict[str, Any]]:
     for entry in entries:
         _check(entry)
-    _check_unique(entries)
-    answers: dict[int, dict[str, Any]] = {}
+    entries, instead = without_repeats(entries)
+    check_names(entries)
     ordered = sorted(entries, key=lambda entry: _ORDER.index(entry.method))
-    written = {_path_of(entry) for entry in entries if entry.method == "PUT"}
-    deleted: set[str] = set()
-    for entry in ordered:
-        if entry.method == "DELETE":
-            # the second time a Bundle deletes a resource, HAPI says nothing about it
-            before = world.written
-            answers[entry.place] = (
-                {"response": {"status": "204 No Content"}} if entry.url in deleted else _delete(world, entry)
-            )
-            if _path_of(entry) in written:
-                world.undo(before)
-            deleted.add(entry.url)
-    revived = written.intersection(url.removeprefix("/") for url in deleted)
+    again = {_path_of(entry) for entry in entries if entry.method == "PUT"}
+    answers = _deletions(world, [entry for entry in ordered if entry.method == "DELETE"], again)
+    again &= {_path_of(entry) for entry in entries if entry.method == "DELETE"}
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
-    names = _names(plans)
+    check_conditions(condition_of(plan.entry) for plan in plans if plan.url and plan.number is not None)
+    names = _names(plans, instead)
     plans += _patch_plans(world, ordered, plans)
     last = {plan.key: plan for plan in plans}
-    known = _Known(world, last)
+    known = _Known(world, plans)
     source = world.counter_ids.text(16)
     for plan in plans:
         if last[plan.key].entry.method == "PATCH" and last[plan.key] is not plan:
             continue  # what is stored is only what the last patch has made of the resource as it was before
-        again = "/".join(plan.key) in revived and world.exists(plan.key)
-        manner = Manner(known, source, plan.number, timed=False, again=again)
+        revived = "/".join(plan.key) in again and world.exists(plan.key)
+        manner = Manner(known, source, plan.number, timed=False, again=revived)
         done = _write(world, plan, _resolved(plan.resource, names, plan.key[0]), manner)
         answers[plan.entry.place] = _written(done, world, representation, dated=_is_named_binary(plan.entry))
     for plan in plans:
@@ -240,10 +256,42 @@ def _transaction(
             response = answers[last[plan.key].entry.place]["response"]
             answers[plan.entry.place] = {"response": {n: v for n, v in response.items() if n != "outcome"}}
     for entry in ordered:
+        if entry.method == "DELETE":
+            _check_conflicts(world, entry)
+    for entry in ordered:
         if entry.method == "GET":
             world.budget.spend(PARAMETER)  # once the budget is spent, nothing more is looked up
             answers[entry.place] = _get(entry, answer)
     return [answers[entry.place] for entry in entries]
+
+
+def _deletions(world: World, entries: Sequence[BundleEntry], again: Collection[str]) -> dict[int, dict[str, Any]]:
+    """Deletes resources and returns the answers, by the entries' places.
+
+    Args:
+        world: The session's resources.
+        entries: The entries that delete.
+        again: The resources that the Bundle stores again: one version comes of both, so that they stay for now.
+    """
+    answers: dict[int, dict[str, Any]] = {}
+    deleted: set[str] = set()
+    for entry in entries:
+        before = world.written
+        # the second time a Bundle deletes a resource, HAPI says nothing about it
+        known = entry.url in deleted
+        answers[entry.place] = {"response": {"status": "204 No Content"}} if known else _delete(world, entry)
+        if _path_of(entry) in again:
+            world.undo(before)
+        deleted.add(entry.url)
+    return answers
+
+
+def _check_conflicts(world: World, entry: BundleEntry) -> None:
+    """Refuses to have deleted a resource that another one refers to in the end."""
+    target = parse_id(_path_of(entry))
+    key = target.resource_type, target.logical_id
+    if target.resource_type and "?" not in entry.url and world.was_deleted(key):
+        check_unreferenced(world, key)
 
 
 def _path_of(entry: BundleEntry) -> str:
@@ -288,19 +336,21 @@ def _patch_plans(world: World, entries: Sequence[BundleEntry], plans: Sequence[_
     return patches
 
 
-def _names(plans: Sequence[_Plan]) -> dict[str, str]:
-    """Returns the ``Type/id`` that each name of a resource within a Bundle stands for."""
+def _names(plans: Sequence[_Plan], instead: Mapping[str, str]) -> dict[str, str]:
+    """Returns the ``Type/id`` that each name of a resource within a Bundle stands for.
+
+    Args:
+        plans: All writes.
+        instead: The name of another entry for that of each entry that was left out.
+    """
     names: dict[str, str] = {}
     for plan in plans:
-        called = parse_id(plan.entry.full_url)
-        own = [plan.entry.full_url]
-        if called.resource_type and called.logical_id:
-            own.append(f"{called.resource_type}/{called.logical_id}")
-        if plan.entry.method == "POST" and "id" in plan.resource:
-            own.append(f"{plan.key[0]}/{plan.resource['id']}")
-        names.update(dict.fromkeys(own, "/".join(plan.key)))
-    # an absolute URL is no placeholder: HAPI takes it for another server's
-    return {name: there for name, there in names.items() if name and "://" not in name}
+        if name := name_of(plan.entry):
+            there = "/".join(plan.key)
+            names[name] = there
+            if is_placeholder(name):
+                names[f"{plan.key[0]}/{name}"] = there
+    return names | {name: names[other] for name, other in instead.items() if other in names}
 
 
 def _resolved(resource: Json, names: Mapping[str, str], resource_type: str) -> Json:
@@ -366,7 +416,8 @@ def _delete(world: World, entry: BundleEntry) -> dict[str, Any]:
     target = parse_id(path)
     response: dict[str, Any] = {"status": "204 No Content"}
     if target.resource_type and not mark:
-        done = delete(world, (target.resource_type, target.logical_id), str(entry.request.get("ifMatch", "")))
+        key = target.resource_type, target.logical_id
+        done = delete(world, key, str(entry.request.get("ifMatch", "")), referred=True)
         if done.version:
             response["location"] = f"{path}/_history/{done.version}"
             response["etag"] = str(done.version)
@@ -384,7 +435,10 @@ def _get(entry: BundleEntry, answer: Answer) -> dict[str, Any]:
     if response.status == 304:
         return {"response": {"status": STATUS_LINES[304]}}
     issue = parse_element(response.body)["issue"][0]
-    return _refused(FhirError(response.status, Issue(issue["diagnostics"], issue["code"])))
+    refusal = FhirError(response.status, Issue(issue.get("diagnostics", ""), issue["code"]))
+    if issue["code"] == "not-supported" or refusal.issues[0].diagnostics.startswith(_NO_METHOD):
+        raise refusal
+    return _refused(refusal)
 
 
 def _shown(response: Response) -> dict[str, Any]:
@@ -410,28 +464,12 @@ def _check(entry: BundleEntry) -> None:
             f"HAPI-0543: Missing required resource in Bundle.entry[{entry.place}].resource for operation "
             f"{entry.method}",
         )
-    if entry.method in ("PUT", "PATCH", "DELETE") and not entry.url.strip():
+    if entry.method != "POST" and not entry.url.strip():
         raise FhirError(400, f"HAPI-0545: Unable to perform {entry.method}, no URL provided.")
+    if entry.method == "GET" and " " in (query := entry.url.partition("?")[2]):
+        where = f"[?{query}] - URL is invalid (must not contain spaces)"
+        raise FhirError(400, f"HAPI-1744: Failed to parse match URL{where}")
     if entry.method != "GET" and entry.url:
         path = _path_of(entry).partition("?")[0].split("/")
         if path[0] not in resource_types():
             raise FhirError(400, f"HAPI-2006: Unable to perform {entry.method}, URL provided is invalid: {entry.url}")
-
-
-def _check_unique(entries: Sequence[BundleEntry]) -> None:
-    """Refuses two entries that write the same resource."""
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.method not in _WITH_RESOURCE:
-            continue
-        if entry.full_url.startswith(_LIKELY_URNS):
-            if entry.full_url in seen:
-                raise FhirError(
-                    400, f"HAPI-0534: Transaction bundle contains multiple resources with ID: {entry.full_url}"
-                )
-            seen.add(entry.full_url)
-        if entry.method == "PUT" and "?" not in entry.url:
-            name = _path_of(entry)
-            if name in seen:
-                raise FhirError(400, f"HAPI-0535: Transaction bundle contains multiple resources with ID: {name}")
-            seen.add(name)

@@ -215,12 +215,11 @@ def store_new(
 
 def found_instead(world: World, key: Key, condition: str) -> Done:
     """Returns the result of a conditional create that found a resource."""
-    view = world.view()
-    text = view.text(key) or ""
+    text = world.view().text(key) or ""
     meta = parse_element(text).get("meta", {})
     outcome = storage_outcome(
         "SUCCESSFUL_CREATE_WITH_CONDITIONAL_MATCH",
-        f'Successfully conditionally created resource "{view.position(*key)}". '
+        'Successfully conditionally created resource "0". '  # HAPI fills in the milliseconds that it took
         f'Existing resource matched URL "{condition}".',
     )
     return Done(200, key, int(meta.get("versionId", 1)), text, str(meta.get("lastUpdated", "")), outcome)
@@ -263,13 +262,14 @@ def store_patched(world: World, key: Key, resource: Mapping[str, Any], url: str 
     return _done(200, write, code, text)
 
 
-def delete(world: World, key: Key, if_match: str = "") -> Done:
+def delete(world: World, key: Key, if_match: str = "", *, referred: bool = False) -> Done:
     """Deletes a resource.
 
     Args:
         world: The session's resources.
         key: The resource's type and id.
         if_match: The version that it must have now, or empty.
+        referred: True to delete it although another resource may refer to it.
 
     Raises:
         FhirError: 409 if another resource refers to it, or if it has another version.
@@ -290,7 +290,8 @@ def delete(world: World, key: Key, if_match: str = "") -> Done:
     wanted = etag_version(if_match)
     if wanted and world.versions(key)[0].number != version_number(wanted):
         raise _not_current("0961", "delete", key, wanted)
-    _check_unreferenced(world, key)
+    if not referred:
+        check_unreferenced(world, key)
     write = world.delete(key)
     return _done(200, write, "SUCCESSFUL_DELETE", f"Successfully deleted 1 resource(s). {TOOK}")
 
@@ -330,6 +331,8 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
     """Stores a version and returns the write; None if the resource is the same as before."""
     checked = check_resource(resource, manner.known or world, updating=True)
     stored = None if manner.again else world.view().read(key)
+    if stored is None and world.was_deleted(key):
+        checked = _with_kept_labels(checked, _before_deletion(world, key))
     if stored is not None:
         checked = _with_kept_labels(checked, stored)
         if _is_same(stored, checked):
@@ -337,6 +340,13 @@ def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) 
     # where HAPI looks up references while it revives a resource, it stores the resource twice
     skipped = 1 if world.was_deleted(key) and refers_to_resources(checked) else 0
     return world.update(key, checked, manner.source or world.counter_ids.text(16), skipped)
+
+
+def _before_deletion(world: World, key: Key) -> dict[str, Any]:
+    """Returns the last version of a resource that was deleted."""
+    text = next((version.text for version in world.versions(key) if version.text), "{}")
+    resource: dict[str, Any] = parse_element(text)
+    return resource
 
 
 def _with_kept_labels(resource: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -416,7 +426,7 @@ def _not_current(code: str, interaction: str, key: Key, version: str) -> FhirErr
     )
 
 
-def _check_unreferenced(world: World, key: Key) -> None:
+def check_unreferenced(world: World, key: Key) -> None:
     """Refuses to delete a resource that another one refers to (HAPI's referential integrity)."""
     view = world.view()
     pointing = any_pointing_here(key, view)

@@ -85,11 +85,8 @@ def read_elements(parameters: Parameters) -> tuple[str, ...]:
     return tuple(part for value in values for part in value.split(",") if part.strip())
 
 
-def without_shape(parameters: Parameters) -> Parameters:
-    """Returns a search's parameters without the part to show, as HAPI takes those of an entry of a Bundle."""
-    counts = read_modes(parameters) == frozenset(("count",))
-    return tuple(
-        (name, value)
-        for name, value in parameters
-        if name not in ("_elements", "_narrative") and (counts or name != "_summary")
-    )
+def of_entry(parameters: Parameters) -> Parameters:
+    """Returns the parameters of an entry of a Bundle: HAPI shows a part of it only where it sees ``_summary``."""
+    if any(name == "_summary" for name, _ in parameters):
+        return parameters
+    return tuple(pair for pair in parameters if pair[0] not in ("_elements", "_narrative"))
