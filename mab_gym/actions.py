@@ -10,8 +10,9 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 __all__ = [
     "Action",
@@ -67,6 +68,9 @@ class Invalid:
 Action = Get | Post | Finish | Invalid
 
 
+_IN_PATH = ascii_letters + digits + "-._~!$&'()*+,;=:@/"
+_SENDABLE = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NEVER_IN_URLS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -169,7 +173,7 @@ def resolve(url: str, base_url: str) -> str:
         base_url: The only base that may be reached, without a slash at its end.
 
     Returns:
-        The text after the base and its slash, unchanged.
+        The text after the base and its slash, as an HTTP client sends it (see `as_sent`).
 
     Raises:
         RefusedTargetError: The URL is outside the base, or is not a URL.
@@ -187,7 +191,7 @@ def resolve(url: str, base_url: str) -> str:
     path = below.partition("?")[0].partition("#")[0]
     if ("." in path or "%" in path) and _climbs(path):
         raise RefusedTargetError(f"the URL climbs out of its folder with '..'; {example}")
-    return below[1:] if below.startswith("/") else below
+    return as_sent(below[1:] if below.startswith("/") else below)
 
 
 def _climbs(path: str) -> bool:
@@ -196,6 +200,21 @@ def _climbs(path: str) -> bool:
         if {".", ".."} & set(path.replace("\\", "/").split("/")):
             return True
     return False
+
+
+def as_sent(target: str) -> str:
+    """Returns a target as HTTP clients send it: without a fragment, and encoded where a request line wants it.
+
+    Like Python's ``requests``, it encodes every percent sign of a path or a query in which one begins no escape.
+    """
+    if _SENDABLE.fullmatch(target):
+        return target
+    path, mark, query = target.partition("#")[0].partition("?")
+    return _encoded(path, _IN_PATH) + mark + _encoded(query, _IN_PATH + "?")
+
+
+def _encoded(text: str, safe: str) -> str:
+    return quote(text, safe=safe if _BROKEN_ESCAPE.search(text) else safe + "%", errors="replace")
 
 
 def read_answer(text: str) -> list[Any]:

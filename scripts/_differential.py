@@ -6,6 +6,10 @@ The real server's store is emptied again and again, so give it one of its own. F
     HAPI_FHIR_REUSE_CACHED_SEARCH_RESULTS_MILLIS=-1 java -jar hapi.war --server.port=8095
 
     scripts/differential http://localhost:8095/fhir --requests 1000 --fixtures 4 --out differences.jsonl.gz
+    scripts/differential http://localhost:8095/fhir --scenarios 1000
+
+With --scenarios it plays what agents and tools send in several steps: patches, operations, validation, wrong endpoints,
+formats and headers.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import requests
@@ -38,6 +43,7 @@ from _differential_compare import (
 )
 from _differential_fixtures import FixtureMaker, Resource, closure, key_of, references_of
 from _differential_requests import Ask, RequestMaker
+from _differential_scenarios import TOPICS, compare_scenarios
 
 from mab_gym.fhir.http._checks import check_resource, read_body
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
@@ -555,9 +561,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="equal seeds ask the same (1)")
     parser.add_argument("--minimise", type=int, default=4, help="classes a fixture whose fixture is minimised, too (4)")
     parser.add_argument("--kind", action="append", default=[], help="only this kind of request (may be repeated)")
+    parser.add_argument("--scenarios", type=int, help="play so many scenarios of several steps instead")
+    parser.add_argument("--topic", action="append", choices=TOPICS, help="only scenarios of this kind (repeatable)")
     parser.add_argument("--out", type=Path, help="where to write the differences, as recordings; fixtures beside it")
     arguments = parser.parse_args()
     base_url = arguments.base_url.rstrip("/")
+
+    def tell(text: str) -> None:
+        print(f"==> {text}", file=sys.stderr, flush=True)
+
+    if arguments.scenarios:
+        Remote(base_url).load(())
+        topics = arguments.topic or TOPICS
+        print("\n".join(compare_scenarios(base_url, arguments.seed, arguments.scenarios, topics, tell).lines()))
+        return 0
 
     def keep(number: int, resources: Sequence[Resource]) -> None:
         if arguments.out:
@@ -571,7 +588,7 @@ def main() -> int:
         arguments.fixtures,
         arguments.requests,
         minimise=arguments.minimise,
-        tell=lambda text: print(f"==> {text}", file=sys.stderr, flush=True),
+        tell=tell,
         keep=keep,
         kinds=arguments.kind,
     )

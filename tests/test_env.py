@@ -216,6 +216,7 @@ def _canonical() -> gymnasium.Env[Any, str]:
     return gymnasium.make(CANONICAL)
 
 
+@pytest.mark.once
 def test_equal_seeds_give_equal_episodes_in_every_process() -> None:
     """Whatever Python's hashing does; the Train id draws its cases, so that is played too."""
     code = (

@@ -140,6 +140,7 @@ def test_records_without_what_is_compared_do_no_harm() -> None:
     assert shared(bare, bare)["Patient ids"] == 2
 
 
+@pytest.mark.once
 def test_the_command_says_what_it_found() -> None:
     clean = CliRunner().invoke(app, ["data", "audit", "canonical", "validation", "--json"])
     assert clean.exit_code == 0

@@ -133,6 +133,7 @@ def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, typed: Typed, k
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+@pytest.mark.once
 def test_an_ablation_that_is_killed_at_any_moment_goes_on(tmp_path: Path, knows: Speaks) -> None:
     chance = random.Random(3)
     more = ("steps", "2,4,8", *FAMILY, "--concurrency", "2")

@@ -30,6 +30,7 @@ def size(path: Path) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+@pytest.mark.once
 def test_a_run_that_is_killed_at_any_moment_comes_to_what_an_undisturbed_one_does(
     tmp_path: Path, solution: Speaks
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_run_that_is_killed_at_any_moment_comes_to_what_an_undisturbed_one_doe
     assert len(lines(tmp_path / "killed")) == CASES, "an episode was kept twice"
 
 
+@pytest.mark.once
 def test_a_torn_last_line_is_played_again_wherever_it_is_torn(tmp_path: Path, solution: Speaks) -> None:
     chance = random.Random(5)
     out = tmp_path / "run"
@@ -160,6 +162,7 @@ def test_ctrl_c_ends_a_run_at_once_although_the_model_thinks(tmp_path: Path, sol
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
+@pytest.mark.once
 def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tmp_path: Path) -> None:
     arguments = ("eval", "--env", "MedAgentBench-Train-v0", "--agent", "oracle", "--limit", "400", "--out")
     assert run(*arguments, str(tmp_path / "whole")).returncode == 0

@@ -61,7 +61,7 @@ def in_process(session: FhirSession, base: str = BASE) -> Send:
             text = f"<Map><MASKED/><status>404</status><error>Not Found</error><path>{urlsplit(sent).path}</path></Map>"
             return {"url": sent, "status": 404, "headers": {"content-type": _XML}, "body": text}
         lowered = {name.lower(): value for name, value in headers.items()}
-        target = sent.removeprefix(base).removeprefix("/")
+        target = sent.removeprefix(base).removeprefix("/").partition("#")[0]
         answer = session.handle(Request(method, target, lowered, body or ""))
         return {"url": sent, "status": answer.status, "headers": answer.headers, "body": answer.body}
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mab_gym.actions import as_sent
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.model._parse import parse_resource
 from mab_gym.fhir.store._build import build_tables
@@ -24,7 +25,7 @@ def serve(resources: Iterable[Resource]) -> FhirSession:
 
 
 def get(session: FhirSession, target: str, **headers: str) -> Response:
-    return session.handle(Request("GET", target, headers))
+    return session.handle(Request("GET", as_sent(target), headers))
 
 
 def bundle(session: FhirSession, target: str) -> dict[str, Any]:

@@ -246,7 +246,8 @@ def test_what_no_client_means_is_refused_at_once(session: FhirSession, target: s
 
 
 def test_post_searches_take_parameters_from_url_and_body(session: FhirSession) -> None:
-    response = session.handle(Request("POST", "Observation/_search?patient=p1", {}, "code=K&_count=1"))
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    response = session.handle(Request("POST", "Observation/_search?patient=p1", form, "code=K&_count=1"))
     found = json.loads(response.body)
 
     assert found["link"][0]["url"].endswith("/Observation/_search")

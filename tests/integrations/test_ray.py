@@ -182,6 +182,7 @@ def told(folder: Path) -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: (record["repeat"], record["seed"]))
 
 
+@pytest.mark.once
 def test_a_killed_driver_goes_on_and_comes_to_what_one_process_does(
     place: Place, in_one_process: list[dict[str, Any]]
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_killed_driver_goes_on_and_comes_to_what_one_process_does(
     assert "ray" not in done.stdout.replace("array", "").lower()  # Ray itself is quiet
 
 
+@pytest.mark.once
 def test_a_killed_worker_loses_and_doubles_nothing(
     place: Place, cluster: Cluster, in_one_process: list[dict[str, Any]]
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     assert [path.name.partition("-")[0] for path in (cluster.scratch / "cache").glob("*.mab")] == ["train"]
 
 
+@pytest.mark.once
 def test_ctrl_c_leaves_whole_records_and_the_cluster(place: Place, cluster: Cluster) -> None:
     joined = Place(place.folder, place.variables | cluster.variables)
     with joined.start("rollout", *OWN, *SENT, "--out", "run", "--ray", cluster.address, nap=0.02) as process:
@@ -254,6 +257,7 @@ def solution() -> Speaks:
     return solves(gold(gymnasium.make("mab_gym/MedAgentBench-v0"), limit=12))
 
 
+@pytest.mark.once
 def test_an_agent_that_kills_its_workers_stops_the_run(place: Place, cluster: Cluster) -> None:
     joined = Place(place.folder, place.variables | cluster.variables)
     deadly = WALKER.replace(

@@ -457,6 +457,7 @@ def test_the_chart_command(files: dict[str, Path], tmp_path: Path) -> None:
     assert f"{unreadable}, task1_1: no name with a date of birth can be read" in told.stderr
 
 
+@pytest.mark.once
 def test_bad_input_is_one_line_and_exit_code_2(files: dict[str, Path], tmp_path: Path) -> None:
     twice = write_tasks(tmp_path, [task(4, 1), task(4, 1)])
     file = tmp_path / "file"

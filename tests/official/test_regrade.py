@@ -104,6 +104,7 @@ def test_a_broken_chart_is_told(tmp_path: Path, line: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+@pytest.mark.once
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, tasks_file: Path, chart_file: Path) -> None:
     good = written(tmp_path / "run.jsonl", RIGHT)
     cut = tmp_path / "cut.jsonl.gz"

@@ -6,7 +6,7 @@ Source: FHIR R4, https://hl7.org/fhir/R4/capabilitystatement.html; order and wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,18 +14,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
+from mab_gym.fhir.http._operations import ANSWERED
 from mab_gym.fhir.http._patching import PATCH_FORMATS
-from mab_gym.fhir.http._searching import check_format
-from mab_gym.fhir.http._subset import subset
+from mab_gym.fhir.http._shaping import shown
 from mab_gym.fhir.model._definitions import (
     SearchParameter,
     published_parameters,
     resource_types,
     search_parameters,
 )
-from mab_gym.fhir.model._json_text import compact, pretty
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._operation_definitions import listed_operations, operation_definition, operation_definitions
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._own_parameters import follows_parameters
+from mab_gym.fhir.model._url import Parameters
 
 SOFTWARE = "mab_gym embedded server"
 FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json")
@@ -33,6 +35,22 @@ SYSTEM_INTERACTIONS = ("transaction", "history-system")
 INTERACTIONS = (
     "search-type", "update", "vread", "read", "patch", "history-type", "history-instance", "delete", "create",
 )  # fmt: skip
+_INTERACTIONS_OF = {
+    "OperationDefinition": (
+        "read",
+        "search-type",
+        "update",
+        "vread",
+        "patch",
+        "history-type",
+        "history-instance",
+        "delete",
+        "create",
+    )
+}
+"""HAPI's order where it differs: it reads OperationDefinitions in a way of its own."""
+_AT_HL7 = {"Patient-everything": "EncounterPatient-it-everything"}
+"""Definitions to which HAPI refers by HL7's address, and those that hold for them."""
 
 _BEHAVIOUR = {
     "versioning": "versioned-update",
@@ -49,43 +67,23 @@ _OWN_PARAMETERS = {
 """The parameters that HAPI adds to those of the specification."""
 _REFUSED = ("_content", "_text", "_language")
 """The parameters that HAPI lists but refuses, as this server does (HAPI-1192, HAPI-1223)."""
-_OPERATIONS: Mapping[str, Sequence[str]] = {
-    "Encounter": ["everything"],
-    "Observation": ["lastn"],
-    "Patient": ["everything"],
-}
-"""The operations of single types; every type also has ``meta``."""
-
-_META = "Request a list of tags, profiles, and security labels for a specfic resource instance"
 
 
-def metadata(method: str, parameters: Sequence[tuple[str, str]], origin: ServerOrigin) -> Response:
+_SHAPING = frozenset(("_summary", "_elements", "_pretty", "_narrative"))
+
+
+def metadata(parameters: Parameters, origin: ServerOrigin) -> Response:
     """Answers ``GET metadata``; HAPI ignores parameters that it does not know, such as ``mode``.
 
     Raises:
         FhirError: HAPI refuses the request, or this server does not have the format.
     """
-    if method != "GET":
-        raise FhirError(405, "HAPI-0388: /metadata request must use HTTP GET")
-    control = dict(parameters)
-    if {"_summary", "_elements"} <= control.keys():
-        raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
-    check_format(control.get("_format", ""))
     statement = capability_statement(origin.base_url, origin.instant)
     location = f"{origin.base_url}/CapabilityStatement/{statement['id']}"
-    summary = control.get("_summary", "")
-    if summary == "text":
-        headers = {"content-type": "text/html;charset=UTF-8", "content-location": location}
-        return Response(200, statement["text"]["div"], headers)
-    names = tuple(part for part in control.get("_elements", "").split(",") if part)
-    if names or summary in ("true", "data"):
-        statement = subset(statement, summary, names)
-        body = pretty(statement)
-    else:
-        body = _text(origin.base_url, origin.instant)
-    if control.get("_pretty") == "false":
-        body = compact(statement)
-    return Response(200, body, {"content-type": FHIR_JSON, "content-location": location})
+    headers = {"content-type": FHIR_JSON, "content-location": location}
+    if _SHAPING.isdisjoint(dict(parameters)):
+        return Response(200, _text(origin.base_url, origin.instant), headers)
+    return shown(statement, parameters, headers)
 
 
 def _write(base_url: str, instant: str) -> str:
@@ -116,8 +114,9 @@ def _state(base_url: str, instant: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "resource": _resources(),
+                "resource": _resources(base_url),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+                "operation": _operations(None, base_url),
             }
         ],
     }
@@ -137,7 +136,7 @@ def answered_parameters(resource_type: str) -> dict[str, SearchParameter]:
     }
 
 
-def _resources() -> list[dict[str, Any]]:
+def _resources(base_url: str) -> list[dict[str, Any]]:
     pointing: dict[str, list[str]] = {kind: [] for kind in resource_types()}
     everywhere = [kind for kind in pointing if kind != "Parameters"]  # no reference is meant to lead to Parameters
     for kind in resource_types():
@@ -145,33 +144,48 @@ def _resources() -> list[dict[str, Any]]:
             if parameter.type == "reference":
                 for target in parameter.targets or everywhere:
                     pointing[target].append(f"{kind}:{parameter.name}")
-    return [_resource(kind, pointing[kind]) for kind in resource_types()]
+    return [_resource(kind, pointing[kind], base_url) for kind in resource_types()]
 
 
-def _resource(kind: str, pointing: list[str]) -> dict[str, Any]:
+def _resource(kind: str, pointing: list[str], base_url: str) -> dict[str, Any]:
     parameters = answered_parameters(kind)
     references = [f"{kind}:{parameter.name}" for parameter in parameters.values() if parameter.type == "reference"]
     resource: dict[str, Any] = {
         "type": kind,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
-        "interaction": [{"code": code} for code in INTERACTIONS],
+        "interaction": [{"code": code} for code in _INTERACTIONS_OF.get(kind, INTERACTIONS)],
         **_BEHAVIOUR,
         "searchInclude": ["*", *references],
         "searchRevInclude": pointing,
         "searchParam": _parameters(kind, parameters),
-        "operation": [
-            {
-                "name": "meta",
-                "definition": "http://hl7.org/fhir/OperationDefinition/Resource-meta",
-                "documentation": _META,
-            },
-            *(
-                {"name": name, "definition": f"http://hl7.org/fhir/OperationDefinition/{kind}-{name}"}
-                for name in _OPERATIONS.get(kind, ())
-            ),
-        ],
+        "operation": _operations(kind, base_url),
     }
     return {name: value for name, value in resource.items() if value != []}
+
+
+def _operations(kind: str | None, base_url: str) -> list[dict[str, str]]:
+    """Returns the operations that this server answers for a type, or for itself as a whole."""
+    listed = []
+    for key in listed_operations(kind):
+        definition = operation_definitions()[_AT_HL7.get(key, key)]
+        if definition.code in ANSWERED:
+            base = "http://hl7.org/fhir" if key in _AT_HL7 else base_url
+            url = f"{base}/OperationDefinition/{key}"
+            about = {"documentation": definition.description} if definition.description else {}
+            listed.append({"name": definition.code, "definition": url, **about})
+    return listed
+
+
+def read_definition(origin: ServerOrigin, logical_id: str, parameters: Parameters) -> Response:
+    """Answers a read of an OperationDefinition: like HAPI, with one of its own operations, never a stored one.
+
+    Raises:
+        FhirError: 404, there is no such operation.
+    """
+    definition = operation_definition(logical_id, origin.base_url)
+    if definition is None or operation_definitions()[logical_id].code not in ANSWERED:
+        raise FhirError(404, f"HAPI-2249: OperationDefinition/{logical_id}")
+    return shown(definition, parameters, {"content-type": FHIR_JSON})
 
 
 def _parameters(kind: str, parameters: Mapping[str, SearchParameter]) -> list[dict[str, str]]:

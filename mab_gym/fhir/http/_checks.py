@@ -17,9 +17,9 @@ from mab_gym.fhir.model._definitions import Element, elements, search_parameters
 from mab_gym.fhir.model._ids import Key, ReferenceId, parse_id
 from mab_gym.fhir.model._json_scanner import MAX_NUMBER_LENGTH, too_long
 from mab_gym.fhir.model._json_text import DecimalNumber, Json, JsonSyntaxError
-from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._own_parameters import follows_parameters
-from mab_gym.fhir.model._parse import parse_resource, unreadable
+from mab_gym.fhir.model._parse import unreadable
 from mab_gym.fhir.model._paths import Node, Path, compile_paths
 from mab_gym.fhir.model._values import LARGEST_NUMBER, exact_numbers
 
@@ -92,23 +92,6 @@ def _not_indexed(reason: str, updating: bool) -> IndexingError:
     return IndexingError(500, _NO_CREATE + reason, _NO_CREATE + reason, reason)
 
 
-def read_body(resource_type: str, headers: Mapping[str, str], body: str, operation: str) -> dict[str, Any]:
-    """Reads the resource that a request brings.
-
-    Args:
-        resource_type: The type in the URL.
-        headers: The request's headers; names in lower case.
-        body: The request's body.
-        operation: ``CREATE`` or ``UPDATE``, for HAPI's messages.
-
-    Raises:
-        FhirError: HAPI refuses it.
-    """
-    if media_type_of(headers.get("content-type"), operation) == "xml":
-        raise read_xml_body(body)
-    return parse_resource(body, resource_type)
-
-
 LABELS = ("security", "tag")
 _LABEL_FIELDS = ("system", "version", "code", "display", "userSelected")
 
@@ -158,26 +141,6 @@ def media_type_of(content_type: str | None, operation: str) -> str:
     if media_type in _XML_TYPES:
         return "xml"
     raise FhirError(400, _NOT_FHIR.format("0446" if media_type == _FORM_TYPE else "0449", content_type, operation))
-
-
-def read_xml_body(body: str) -> FhirError:
-    """Returns the refusal of a body with an XML Content-Type: HAPI's own if it is not XML, else 501."""
-    text = body.lstrip()
-    if text.startswith("<"):
-        return FhirError(501, Issue("Resources in XML are not supported; send application/fhir+json", "not-supported"))
-    before = body[: len(body) - len(text)]
-    row, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
-    if not text:
-        reason = "WstxEOFException: Unexpected EOF in prolog"
-    else:
-        column += 1
-        found = f"'{text[0]}' (code {ord(text[0])})"
-        reason = f"WstxUnexpectedCharException: Unexpected character {found} in prolog; expected '<'"
-    return FhirError(
-        400,
-        "HAPI-0450: Failed to parse request body as XML resource. Error was: HAPI-1852: "
-        f"com.ctc.wstx.exc.{reason}\n at [row,col {{unknown-source}}]: [{row},{column}]",
-    )
 
 
 def check_bundle(resource: Mapping[str, Any]) -> None:

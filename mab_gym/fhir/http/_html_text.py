@@ -29,18 +29,6 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 _URL = re.compile(r"https?://[^\s\"&]+(?:&amp;[^\s\"&]+)*")
 
 
-def wants_html(formats: list[str], accept: str) -> bool:
-    """True if the client wants a page.
-
-    Args:
-        formats: The values of ``_format``; the first one decides, else the header.
-        accept: The Accept header; browsers begin theirs with ``text/html``.
-    """
-    if formats and formats[0]:
-        return formats[0] in ("html", "html/json", "html/xml", "text/html")
-    return accept.startswith("text/html")
-
-
 def to_html(text: str, status: int, url: str) -> str:
     """Returns a page that shows an answer, with links where it names URLs of this server.
 

@@ -1,4 +1,4 @@
-"""Operations: ``$everything``, ``$lastn``, ``$meta``, ``$get-resource-counts`` (https://hl7.org/fhir/R4/operations.html).
+"""Operations (https://hl7.org/fhir/R4/operations.html): which there are, and who answers them.
 
 HAPI's ``$lastn`` needs a full-text index to look at the subject, the category, the code and the date. By default it has
 none: then it ignores these and ``max``, and answers with every Observation, in order.
@@ -6,78 +6,91 @@ none: then it ignores these and ``max``, and answers with every Observation, in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mab_gym.fhir.http._checks import media_type_of
+from mab_gym.fhir.http._asked import Path, Values, as_parameters, given, read_path, read_values
+from mab_gym.fhir.http._bundle import SUBSETTED
 from mab_gym.fhir.http._everything import everything, in_hash_order, read_ids, read_types
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
-from mab_gym.fhir.http._searching import Searches, check_format
-from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.http._meta_operations import change_meta, meta
+from mab_gym.fhir.http._numbered import unknown_resource
+from mab_gym.fhir.http._shaping import shown
+from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import compact, pretty
-from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._query import read_query
-from mab_gym.fhir.search._search import View
-from mab_gym.fhir.store._base import parse_element
+from mab_gym.fhir.search._shape import read_shape
 
 _LAST_IGNORES = ("subject", "patient", "category", "code", "date", "max")
+_BY_URL = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty")
+"""What HAPI takes from the URL even if the parameters are posted."""
+_NO_RAW_PARAMETERS = (
+    "HAPI-0389: Failed to call access method: java.lang.NullPointerException: Cannot invoke "
+    '"java.util.Map.remove(Object)" because "theAdditionalRawParams" is null'
+)
 
 
-def operate(
-    request: Request, path: Sequence[str], parameters: Parameters, view: View, searches: Searches
-) -> Response | None:
-    """Answers an operation on a type or on one resource.
+def operate(world: World, request: Request, segments: Sequence[str], parameters: Parameters) -> Response | None:
+    """Answers an operation of the server, of a type or of one resource.
 
     Returns:
-        The answer, or None if this server does not have the operation.
+        The answer, or None if the path names no operation that HAPI has there.
 
     Raises:
-        FhirError: HAPI refuses it.
+        FhirError: HAPI refuses it, or this server does not answer it.
     """
-    kind, name = path[0], path[-1]
-    if tuple(path) == ("$get-resource-counts",) and request.method == "GET":
-        # HAPI answers from a cache that its starter project never fills.
-        return _parameters({"resourceType": "Parameters"}, parameters)
-    if tuple(path) == ("$meta",) and request.method == "GET":
-        raise FhirError(501, "This server answers $meta for single resources alone")
-    on_one = len(path) == 3 and not path[1].startswith("$")
-    if kind not in resource_types() or not (on_one or len(path) == 2):
+    path = read_path(segments)
+    definition = path.definition
+    if definition is None or request.method not in ("GET", "POST", "DELETE"):
         return None
-    match kind, name:
-        case (("Patient" | "Encounter"), "$everything"):
-            operation = "EXTENDED_OPERATION_INSTANCE" if on_one else "EXTENDED_OPERATION_TYPE"
-            if request.method == "POST":
-                parameters = _posted(request, operation)
-            key_id = path[1] if on_one else None
-            return _everything(kind, key_id, "/".join(path), parameters, request.method, view, searches)
-        case "Observation", "$lastn" if not on_one and request.method == "GET":
-            return _last("/".join(path), parameters, view, searches)
-        case _, "$meta" if on_one and request.method == "GET":
-            return _meta((kind, path[1]), parameters, view)
-    return None
+    if definition.code not in ANSWERED:
+        raise FhirError(501, Issue(f"This server does not answer ${definition.code}", "not-supported"))
+    if request.method == "DELETE" or (request.method == "GET" and definition.changes):
+        code = "0427" if request.method == "DELETE" else "0426"
+        allowed = "POST" if definition.changes else "POST, GET"
+        text = f"HTTP Method {request.method} is not allowed for this operation. Allowed method(s): {allowed}"
+        raise FhirError(405, f"HAPI-{code}: {text}")
+    values = read_values(request, path, parameters)
+    if definition.code in _LISTS:
+        if request.method == "POST":
+            showing = [pair for pair in parameters if pair[0] in _BY_URL and pair[0] not in given_names(values)]
+            parameters = (*as_parameters(values), *showing)
+        answer = _LISTS[definition.code](world, request, path, parameters)
+    else:
+        answer = _shown(world, path, _ANSWERS[definition.code](world, path, values), parameters)
+    if request.method == "POST" and "content-location" in answer.headers:
+        location = answer.headers["content-location"]
+        answer = Response(answer.status, answer.body, {**answer.headers, "location": location})
+    return answer
 
 
-def _posted(request: Request, operation: str) -> Parameters:
-    """Reads the parameters of a ``POST``, which come as a Parameters resource."""
-    if media_type_of(request.headers.get("content-type"), operation) != "json":
-        raise FhirError(501, "This server reads operations' parameters in JSON alone")
-    resource = parse_resource(request.body, "Parameters")
-    found = []
-    for part in resource.get("parameter", ()):
-        value = next((item for name, item in part.items() if name.startswith("value")), None)
-        if value is not None and not isinstance(value, dict):
-            found.append((str(part.get("name", "")), value if isinstance(value, str) else compact(value)))
-    return tuple(found)
+def given_names(values: Values) -> set[str]:
+    """Returns the names of the parameters that have values."""
+    return {name for name in values if given(values, name) is not None}
 
 
-def _everything(
-    kind: str, logical_id: str | None, path: str, parameters: Parameters, method: str, view: View, searches: Searches
-) -> Response:
+def _shown(world: World, path: Path, resource: dict[str, Any], parameters: Parameters) -> Response:
+    """Returns a resource as an answer; one with an id says where it is."""
+    headers = {"content-type": FHIR_JSON}
+    if "id" in resource:
+        headers["content-location"] = f"{world.origin.base_url}/{resource['resourceType']}/{resource['id']}"
+    if resource["resourceType"] == "Parameters":  # HAPI never leaves out a parameter
+        if read_shape(parameters).summary in ("true", "data"):
+            resource = {"resourceType": "Parameters", "meta": {"tag": [SUBSETTED]}, **resource}
+        parameters = tuple(pair for pair in parameters if pair[0] not in ("_summary", "_elements"))
+    answer = shown(resource, parameters, headers)
+    world.budget.show(len(answer.body))
+    return answer
+
+
+# --- operations that give lists --------------------------------------------------------------------------------
+
+
+def _everything(world: World, request: Request, path: Path, parameters: Parameters) -> Response:
     control = _checked(parameters)
-    starts: list[Key]
+    kind, view = str(path.kind), world.view()
     if kind == "Encounter" and control.get("_offset"):
         raise FhirError(
             500,
@@ -90,31 +103,32 @@ def _everything(
                 raise FhirError(
                     400, f"HAPI-1192: Fulltext search is not enabled on this service, can not process parameter: {name}"
                 )
-    if logical_id is not None:
-        starts = [(kind, logical_id)]
+    starts: list[Key] = []
+    if path.logical_id is not None:
+        starts = [(kind, path.logical_id)]
     elif kind == "Patient":
         starts = [(kind, each) for each in read_ids([value for name, value in parameters if name == "_id"])]
-    else:
-        starts = []
     for key in starts:
         if not view.exists(key) and not view.was_deleted(key):
-            raise FhirError(404, f"HAPI-2001: Resource {'/'.join(key)} is not known")
+            raise unknown_resource(world, key)
     one_patient = kind == "Patient" and len(starts) == 1
     starts = (
         in_hash_order(starts, view) if starts else [(kind, each) for each in view.ids(kind, view.filtered(kind, ()))]
     )
-    types = read_types(control.get("_type", "")) if kind == "Patient" else []
+    asked = ",".join(value for name, value in parameters if name == "_type" and value)
+    types = read_types(asked) if kind == "Patient" else []
+    link = request.target.partition("?")[0]
+    if _is_bare(control):
+        return world.searches().bare(view, kind, len(starts), link, parameters)
     keys = everything(starts, types, view, one_patient=one_patient)
-    return searches.listed(view, kind, keys, path, parameters, linked=method == "GET")
+    return world.searches().listed(view, kind, keys, link, parameters, linked=request.method == "GET")
 
 
-def _last(path: str, parameters: Parameters, view: View, searches: Searches) -> Response:
-    control = _checked(parameters)
-    if not control.get("max", "0").removeprefix("-").isdigit():
-        raise FhirError(500, f'java.lang.NumberFormatException: For input string: "{control["max"]}"')
+def _last(world: World, request: Request, path: Path, parameters: Parameters) -> Response:
+    control, view = _checked(parameters), world.view()
+    if request.method == "POST" and "max" in control:
+        raise FhirError(500, _NO_RAW_PARAMETERS)
     stems = [name.partition(":")[0].partition(".")[0] for name, _ in parameters]
-    if "_offset" in control:
-        raise FhirError(501, "This server does not answer $lastn with _offset yet")
     # HAPI reads the parameters that it ignores, and looks up the patients that subjects name
     read_query("Observation", tuple(pair for pair in parameters if pair[0] in ("date", "code", "category")))
     if any(name == "subject" for name, _ in parameters):
@@ -130,7 +144,12 @@ def _last(path: str, parameters: Parameters, view: View, searches: Searches) -> 
         if stem not in _LAST_IGNORES and not pair[0].startswith("_")
     ]
     order = "subject,code,-date" if by_subject else "code,-date"
-    return searches.last(view, (*kept, ("_sort", order)), path, parameters)
+    link = request.target.partition("?")[0]
+    asked = (*kept, ("_sort", order))
+    if _is_bare(control) or "_offset" in control:
+        total = len(view.hits(read_query("Observation", tuple(kept))))
+        return world.searches().bare(view, "Observation", total, link, parameters)
+    return world.searches().last(view, asked, link, parameters, linked=request.method == "GET")
 
 
 def _checked(parameters: Parameters) -> dict[str, str]:
@@ -138,29 +157,37 @@ def _checked(parameters: Parameters) -> dict[str, str]:
     control: dict[str, str] = {}
     for name, value in parameters:
         control.setdefault(name, value)
-    check_format(control.get("_format", ""))
     for name in ("_count", "_offset"):
         if name in control and not control[name].removeprefix("-").isdigit():
             raise FhirError(500, f'java.lang.NumberFormatException: For input string: "{control[name]}"')
-    if control.get("_count", "1").lstrip("-0") == "" or control.get("_count", "").startswith("-"):
-        raise FhirError(501, "This server answers operations in pages of one entry and more")
     if "_elements" in control and control.get("_summary") in ("true", "text", "data", "count"):
         raise FhirError(400, "HAPI-0304: Cannot combine the _summary and _elements parameters")
     return control
 
 
-def _meta(key: Key, parameters: Parameters, view: View) -> Response:
-    """Answers ``[type]/[id]/$meta``: the tags, profiles and security labels of a resource, with its version."""
-    text = view.text(key)
-    if text is None:
-        raise FhirError(404, f"HAPI-2001: Resource {'/'.join(key)} is not known")
-    meta = parse_element(text).get("meta", {})
-    kept = {name: meta[name] for name in ("versionId", "lastUpdated", "profile", "security", "tag") if name in meta}
-    return _parameters({"resourceType": "Parameters", "parameter": [{"name": "return", "valueMeta": kept}]}, parameters)
+def _is_bare(control: Mapping[str, str]) -> bool:
+    """True if a page of no entries is asked for."""
+    return control.get("_count", "1").lstrip("-0") == "" or control.get("_count", "").startswith("-")
 
 
-def _parameters(answer: dict[str, Any], parameters: Parameters) -> Response:
-    control = dict(parameters)
-    check_format(control.get("_format", ""))
-    body = compact(answer) if control.get("_pretty") == "false" else pretty(answer)
-    return Response(200, body, {"content-type": FHIR_JSON})
+def _no_counts(world: World, path: Path, values: Values) -> dict[str, Any]:
+    """Answers ``$get-resource-counts`` as HAPI does, from a cache that its starter project never fills."""
+    return {"resourceType": "Parameters"}
+
+
+def _meta(world: World, path: Path, values: Values) -> dict[str, Any]:
+    return meta(world, path)
+
+
+_Lists = Callable[[World, Request, Path, Parameters], Response]
+_Answers = Callable[[World, Path, Values], dict[str, Any]]
+
+_LISTS: Mapping[str, _Lists] = {"everything": _everything, "lastn": _last}
+_ANSWERS: Mapping[str, _Answers] = {
+    "get-resource-counts": _no_counts,
+    "meta": _meta,
+    "meta-add": change_meta,
+    "meta-delete": change_meta,
+}
+ANSWERED = frozenset({*_LISTS, *_ANSWERS})
+"""The operations that this server answers; it refuses the others that HAPI has with 501."""

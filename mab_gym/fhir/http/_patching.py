@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mab_gym.fhir.http._checks import read_xml_body
+from mab_gym.fhir.http._bodies import read_resource
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.http._fhir_patch import apply_fhir_patch
 from mab_gym.fhir.http._numbered import is_number, read_number, unknown_resource
@@ -24,13 +24,13 @@ from mab_gym.fhir.model._errors import DataFormatError
 from mab_gym.fhir.model._ids import Key, parse_id
 from mab_gym.fhir.model._json_patch import JavaError, JsonPatchError, apply_json_patch
 from mab_gym.fhir.model._outcome import FhirError, Issue, sanitized
-from mab_gym.fhir.model._parse import TOO_DEEP, parse_resource
+from mab_gym.fhir.model._parse import TOO_DEEP
 from mab_gym.fhir.model._parse_strict import read_strictly
 from mab_gym.fhir.store._base import parse_element
 
 JSON_PATCH, XML_PATCH = "application/json-patch+json", "application/xml-patch+xml"
 FHIR_JSON_PATCH, FHIR_XML_PATCH = "application/fhir+json", "application/fhir+xml"
-PATCH_FORMATS = (FHIR_JSON_PATCH, JSON_PATCH)
+PATCH_FORMATS = (FHIR_JSON_PATCH, FHIR_XML_PATCH, JSON_PATCH)
 """The kinds of patches that this server applies, as ``metadata`` lists them."""
 _KINDS = (JSON_PATCH, XML_PATCH, FHIR_JSON_PATCH, FHIR_XML_PATCH)
 _VALID_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
@@ -140,9 +140,7 @@ def _kind(content_type: str) -> str:
 def _read(kind: str, request: Request) -> Body:
     if kind == JSON_PATCH:
         return request.body
-    if kind == FHIR_XML_PATCH:
-        raise read_xml_body(request.body)
-    parameters = parse_resource(request.body, "")
+    parameters = read_resource(request, None, "PATCH")
     if parameters["resourceType"] != "Parameters":
         raise FhirError(500, "HAPI-0390: Failed to call access method: null")
     return parameters

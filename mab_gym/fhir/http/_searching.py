@@ -141,7 +141,6 @@ class Searches:
         parameters = with_names(resource_type, parameters, view)
         asked_for = of_entry(parameters) if nested else parameters
         query = read_query(resource_type, asked_for)
-        check_format(query.format)
         if query.summary == "count":
             total = len(view.hits(replace(query, sort=(), driver=None)))
             return self._show_count(query, view, self._counter_ids.uuid(), total)
@@ -185,7 +184,6 @@ class Searches:
         view.budget.spend(reading_work(saved.parameters))
         query = read_query(saved.resource_type, saved.parameters)
         query = shown_as(query, control)
-        check_format(query.format)
         try:
             start = max(0, int(control.get("_getpagesoffset") or 0))
             count = min(max(1, int(control.get("_count") or query.count)), LARGEST_PAGE)
@@ -236,7 +234,32 @@ class Searches:
         links = page_links(query, base_url, search_id, page, link, 0)
         return self._located(search_id, self._show_keys(query, view, search_id, keys, page, links))
 
-    def last(self, view: View, asked: Parameters, path: str, parameters: Parameters) -> Response:
+    def bare(self, view: View, resource_type: str, total: int, path: str, parameters: Parameters) -> Response:
+        """Answers an operation with a page of no entries, as HAPI does for ``_count=0`` and other counts.
+
+        Args:
+            view: The resources that the session sees.
+            resource_type: The type that was asked.
+            total: The number of resources that the operation begins with.
+            path: The request's path.
+            parameters: The operation's parameters.
+        """
+        control, base_url = dict(parameters), self.origin.base_url
+        query = read_query(resource_type, tuple(pair for pair in parameters if pair[0] in ("_format", "_pretty")))
+        search_id = self._counter_ids.uuid()
+        count = int(control.get("_count", query.count))
+        if count == 0:
+            return self._located(search_id, self._show_count(query, view, search_id, total))
+        links = [("self", self_link(base_url, path, parameters))]
+        start = int(control.get("_offset", 0))
+        if start > 0:
+            links += offset_links(Page(start, 0, 0, None, more=False), count, f"{base_url}/{path}", parameters)
+        known = total if "_offset" in control and count > total else None
+        return self._located(search_id, self._show_entries(query, view, search_id, known, links, ()))
+
+    def last(
+        self, view: View, asked: Parameters, path: str, parameters: Parameters, *, linked: bool = True
+    ) -> Response:
         """Answers ``Observation/$lastn`` with the first page of a search, which can be paged through as any other.
 
         Args:
@@ -244,6 +267,7 @@ class Searches:
             asked: The search that HAPI makes of the operation.
             path: The request's path.
             parameters: The operation's parameters, of which some say how to show the page.
+            linked: True if they came in the URL; the link to itself then has them.
         """
         shown = tuple(pair for pair in parameters if pair[0] in _SHOWING and pair[0] != "_offset")
         query = read_query("Observation", (*asked, *shown))
@@ -258,7 +282,7 @@ class Searches:
         else:
             search_id, saved = known
             page = saved.progress.later_page(one_row_each(len(hits)), query.count, query.count, query.start)
-        link = self_link(self.origin.base_url, path, parameters)
+        link = self_link(self.origin.base_url, path, parameters if linked else ())
         if query.summary == "count":
             return self._located(search_id, self._show_count(query, view, search_id, page.total))
         return self._located(search_id, self._show(query, view, search_id, hits, page, link))
@@ -410,13 +434,3 @@ class Searches:
 def _part(query: Query) -> str:
     """Returns the ``_summary`` that leaves a part of each resource, or an empty text."""
     return query.summary if query.summary in ("true", "text", "data") else ""
-
-
-def check_format(text: str) -> None:
-    """Refuses Turtle, which HAPI has and this server has not; like HAPI, it answers unknown formats in JSON.
-
-    Raises:
-        FhirError: 501.
-    """
-    if "turtle" in text or text == "ttl":
-        raise FhirError(501, "This server does not answer in Turtle")

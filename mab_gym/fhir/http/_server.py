@@ -18,26 +18,26 @@ from typing import Any
 import numpy as np
 
 from mab_gym.fhir.hapi._hashes import parameter_order
-from mab_gym.fhir.http._capabilities import metadata
-from mab_gym.fhir.http._checks import media_type_of, read_body
+from mab_gym.fhir.http._asked import read_path
+from mab_gym.fhir.http._bodies import read_resource
+from mab_gym.fhir.http._capabilities import metadata, read_definition
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
-from mab_gym.fhir.http._html_text import HTML, to_html, wants_html
+from mab_gym.fhir.http._formats import in_format
+from mab_gym.fhir.http._histories import asked_history, history
 from mab_gym.fhir.http._operations import operate
 from mab_gym.fhir.http._patching import patch
 from mab_gym.fhir.http._preconditions import most_at_once
-from mab_gym.fhir.http._reading import DeletedError, history, read, read_version, resource_headers
-from mab_gym.fhir.http._searching import check_format
+from mab_gym.fhir.http._reading import DeletedError, read, read_version, resource_headers
+from mab_gym.fhir.http._request_line import check_escapes, form_parameters, refused
 from mab_gym.fhir.http._transactions import process
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, create, delete, delete_matching, update, update_matching
 from mab_gym.fhir.model._definitions import check_own_parameters, load_definitions, resource_types
 from mab_gym.fhir.model._json_text import compact, nests_too_deeply, pretty
-from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
-from mab_gym.fhir.model._parse import parse_resource
-from mab_gym.fhir.model._url import Parameters, parse_query, parse_target
-from mab_gym.fhir.model._xml_text import FHIR_XML, to_xml, wants_xml
-from mab_gym.fhir.store._base import BaseTable, parse_element
-from mab_gym.fhir.store._budget import AS_XML, DEFAULT_LIMITS, UNLIMITED, Budget, RequestLimits, body_work
+from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome, sanitized
+from mab_gym.fhir.model._url import Parameters, parse_target
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._budget import DEFAULT_LIMITS, UNLIMITED, Budget, RequestLimits, body_work
 from mab_gym.fhir.store._table import IntArray, Positions, Table
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ DEFAULT_BASE_URL = "http://localhost:8080/fhir"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_READ = ("_contained", "_count", "_include", "_revinclude", "_sort", "_total")
 """The beginnings of parameters that HAPI takes for a search only, in upper or lower case."""
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_NOW = datetime(2023, 11, 13, 10, 15, tzinfo=UTC)
 
 
@@ -93,6 +92,7 @@ class FhirServer:
         self.base_url = base_url
         self.now = now.astimezone(UTC)
         self.instant = self.now.isoformat(timespec="milliseconds")
+        self.timestamp = int(self.now.timestamp() * 1000)
         self.http_date = format_datetime(self.now, usegmt=True)
         self.origin = ServerOrigin(base_url, self.instant, self.http_date)
         self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
@@ -157,8 +157,11 @@ class FhirSession(World):
         return self.view().read((resource_type, logical_id))
 
     def _answer(self, request: Request) -> Response:
+        refusal = refused(request, self.server.timestamp)
+        if refusal is not None:
+            return refusal
         try:
-            return self._in_format(request, self._answer_json(request))
+            return in_format(request, self._answer_json(request), self.budget, self.origin.base_url)
         except FhirError as error:
             return _refusal(request, error)
 
@@ -170,91 +173,69 @@ class FhirSession(World):
         except FhirError as error:
             return _refusal(request, error)
 
-    def _in_format(self, request: Request, response: Response) -> Response:
-        """Returns the response in the format that the request asks for."""
-        if response.headers.get("content-type") != FHIR_JSON:
-            return response
-        accept, sent = request.headers.get("accept", ""), request.headers.get("content-type", "")
-        if "xml" in request.target or "xml" in accept or "xml" in sent:
-            response = self._as_xml(request, response)
-        if "html" in request.target or accept.startswith("text/html"):
-            response = self._as_html(request, response)
-        return response
-
-    def _as_html(self, request: Request, response: Response) -> Response:
-        """Returns the response as a page if a browser asks for it."""
-        formats = [value for name, value in parse_target(request.target).parameters if name == "_format"]
-        if request.method != "GET" or not response.body or not wants_html(formats, request.headers.get("accept", "")):
-            return response
-        text = to_html(response.body, response.status, f"{self.origin.base_url}/{request.target}")
-        return Response(response.status, text, {**response.headers, "content-type": HTML})
-
-    def _as_xml(self, request: Request, response: Response) -> Response:
-        """Returns the response in XML if ``_format``, Accept or else the request's Content-Type asks for it."""
-        parameters = parse_target(request.target).parameters
-        formats = [value for name, value in parameters if name == "_format"]
-        accept = request.headers.get("accept", "")
-        if accept in ("", "*/*"):
-            accept = request.headers.get("content-type", "")
-        if not response.body or not wants_xml(formats, accept):
-            return response
-        if parse_target(request.target).path != ("metadata",):  # metadata costs nothing
-            self.budget.spend(len(response.body) * AS_XML)
-        plain = any(name == "_pretty" and value != "true" for name, value in parameters)
-        text = to_xml(parse_element(response.body), pretty=not plain)
-        return Response(response.status, text, {**response.headers, "content-type": FHIR_XML})
-
     def _route(self, request: Request) -> Response:
-        target = parse_target(request.target)
-        path, parameters = target.path, target.parameters
-        if request.method not in _METHODS:
-            raise FhirError(405, Issue(f"This server does not answer {request.method} requests", "not-supported"))
+        check_escapes(request.target)
+        path, parameters = parse_target(request.target)
         if not path:
             return self._base(request, parameters)
+        if any(part[:1] == "$" for part in path) and read_path(path).operation[:1] == "$":
+            return self._operation(request, path, parameters)
         if path[0] == "metadata":
-            return metadata(request.method, parameters, self.origin)
-        if path == ("_history",) and request.method in ("GET", "HEAD", "PATCH"):
-            return history(self, path, parameters, nested=request.nested)
-        if path[-1].startswith("$") and request.method in ("GET", "POST"):
-            self._pay_for(request.body)
-            answer = operate(request, path, parameters, self.view(), self.searches())
-            if answer is not None:
-                return answer
-        if path[0].startswith("$"):
-            raise _unknown_operation(request, path, parameters)
+            if request.method != "GET":
+                refusal = _refusal(request, FhirError(405, "HAPI-0388: /metadata request must use HTTP GET"))
+                return Response(405, refusal.body, {**refusal.headers, "allow": "GET"})
+            return metadata(parameters, self.origin)
+        if "_history" in path and (asked := asked_history(path)) is not None:
+            return self._history(request, asked, parameters)
         if path[0] not in resource_types():
-            raise FhirError(
-                404,
-                f"HAPI-0302: Unknown resource type '{path[0]}' - Server knows how to handle: "
-                f"[{', '.join(resource_types())}]",
-            )
+            raise _unknown_type(path[0])
         match request.method:
             case "GET" | "HEAD":
                 return self._get(request, path, parameters)
             case "POST":
                 return self._post(request, path, parameters)
             case "PUT":
-                return self._put(request, path)
+                return self._put(request, path, parameters)
             case "DELETE":
-                return self._delete(request, path)
-            case "PATCH" if path[-1] != "_search":
-                return self._patch(request, path, parameters)
-        raise _unknown_operation(request, path, parameters)
+                return self._delete(request, path, parameters)
+            case "PATCH" if "_search" not in path:
+                return self._patch(request, path)
+        raise _unknown_operation(request, parameters)
+
+    def _operation(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        """Handles a request for an operation, by whatever method."""
+        if request.method == "POST":
+            self._pay_for(request.body)
+        answer = operate(self, request, path, parameters)
+        if answer is not None:
+            return answer
+        if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in resource_types():
+            raise _unknown_type(path[0])
+        raise _unknown_operation(request, parameters)
+
+    def _history(self, request: Request, asked: Path, parameters: Parameters) -> Response:
+        """Handles a request for a history; like HAPI, by whatever method."""
+        response = history(self, asked, _path_of(request), parameters, nested=request.nested)
+        if request.method != "POST":
+            return response
+        headers = {**response.headers, "location": response.headers["content-location"]}
+        return Response(response.status, response.body, headers)
 
     def _base(self, request: Request, parameters: Parameters) -> Response:
         """Handles a request to the base URL itself."""
         if any(name == "_getpages" and value for name, value in parameters):
             return self.searches().page(self.view(), parameters)
         if request.method == "POST":
-            media_type_of(request.headers.get("content-type"), "TRANSACTION")
             self._pay_for(request.body)
-            bundle = parse_resource(request.body, "Bundle")
+            bundle = read_resource(request, "Bundle", "TRANSACTION")
             representation = "return=representation" in request.headers.get("prefer", "")
             bundle_id, text = process(self, bundle, self._answer_json, representation=representation)
             location = f"{self.origin.base_url}/Bundle/{bundle_id}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
+        if request.method == "OPTIONS":
+            return metadata(parameters, self.origin)
         if request.target.startswith("/"):
-            raise _unknown_operation(request, ("/",), parameters)
+            raise _unknown_operation(request, parameters)
         raise FhirError(
             400,
             "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, as it does not "
@@ -263,36 +244,33 @@ class FhirSession(World):
 
     def _get(self, request: Request, path: Path, parameters: Parameters) -> Response:
         if request.method == "HEAD" and (len(path) == 1 or path[1] == "_search"):
-            raise _unknown_operation(request, path, parameters)
+            raise _unknown_operation(request, parameters)
         if len(path) == 1 or path[1:] == ("_search",):
             return self.searches().search(
                 self.view(),
                 path[0],
                 parameters,
-                request.target.partition("?")[0],
+                _path_of(request),
                 nested=request.nested,
                 at_once=most_at_once(request.headers),
             )
-        if path[1:] == ("_history",) or (len(path) == 3 and path[2] == "_history" and path[1][:1] != "$"):
-            return history(self, path, parameters, nested=request.nested)
-        if len(path) == 4 and path[2] == "_history" and path[1][:1] != "$":
+        if path[2:3] == ("_history",) and (len(path) == 4 or path[4:] == ("_history",)):
             self._check_read(request, path, parameters)
             return read_version(self, (path[0], path[1]), path[3], request, parameters)
-        if path[1].startswith("$") or len(path) > 2:
-            if path[-1] in ("$validate", "$meta") or "_history" in path:
-                raise FhirError(501, f"This server does not answer {path[-1]} yet")
-            raise _unknown_operation(request, path, parameters)
+        if len(path) > 2:
+            raise _unknown_operation(request, parameters)
+        if path[0] == "OperationDefinition":
+            return read_definition(self.origin, path[1], parameters)
         self._check_read(request, path, parameters)
         return read(self, (path[0], path[1]), request, parameters)
 
     def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:
         if any(not name.startswith("_") for name, _ in parameters):
-            raise _unknown_operation(request, path, parameters)
+            raise _unknown_operation(request, parameters)
         if any(name.lower().startswith(_NO_READ) for name, _ in parameters):
             names = parameter_order([name for name, _ in parameters])
             refused = ", ".join(name for name in names if name.lower().startswith(_NO_READ))
             raise FhirError(400, f'HAPI-0384: Invalid query parameter(s) for this request: "[{refused}]"')
-        check_format(dict(parameters).get("_format", ""))
         if not path[1].strip():
             raise FhirError(500, "HAPI-2223: The validated expression is false")
 
@@ -306,23 +284,25 @@ class FhirSession(World):
 
     def _post(self, request: Request, path: Path, parameters: Parameters) -> Response:
         self._pay_for(request.body)
-        if len(path) == 1:
-            resource = read_body(path[0], request.headers, request.body, "CREATE")
-            return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
         if path[1:] == ("_search",):
-            parameters += parse_query(request.body)
-            return self.searches().search(self.view(), path[0], parameters, "/".join(path), posted=True)
-        if len(path) == 2 and not path[1].startswith("$"):
+            parameters += form_parameters(request)
+            return self.searches().search(self.view(), path[0], parameters, _path_of(request), posted=True)
+        if "_search" in path or any(part.startswith("$") for part in path):
+            raise _unknown_operation(request, parameters + form_parameters(request))
+        resource = read_resource(request, path[0], "CREATE")
+        if len(path) > 1:
             raise FhirError(
                 400,
                 f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
                 "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
             )
-        raise _unknown_operation(request, path, parameters)
+        return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
 
-    def _put(self, request: Request, path: Path) -> Response:
+    def _put(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if "_search" in path or any(part.startswith("$") for part in path):
+            raise _unknown_operation(request, parameters)
         self._pay_for(request.body)
-        resource = read_body(path[0], request.headers, request.body, "UPDATE")
+        resource = read_resource(request, path[0], "UPDATE")
         query = request.target.partition("?")[2]
         if len(path) == 1:
             if not query:
@@ -348,17 +328,15 @@ class FhirSession(World):
         if_match = request.headers.get("if-match", _version_in(path))
         return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
 
-    def _patch(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if path[-1] == "_history" and len(path) < 3:
-            return history(self, path, parameters)  # whatever the method is, HAPI shows it
-        if path[-1].startswith("$"):
-            raise _unknown_operation(request, path, parameters)
+    def _patch(self, request: Request, path: Path) -> Response:
         self._pay_for(request.body)
         response = self._stored(patch(self, request, path), request)
         headers = {name: value for name, value in response.headers.items() if name != "etag"}
         return Response(response.status, response.body, headers)
 
-    def _delete(self, request: Request, path: Path) -> Response:
+    def _delete(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if "_search" in path or any(part.startswith("$") for part in path):
+            raise _unknown_operation(request, parameters)
         query = request.target.partition("?")[2]
         if len(path) == 1:
             if not query:
@@ -387,18 +365,29 @@ class FhirSession(World):
         )
 
 
+def _path_of(request: Request) -> str:
+    """Returns the path of a request as the client wrote it."""
+    return request.target.partition("?")[0]
+
+
 def _version_in(path: Path) -> str:
     """Returns the version that a path names, or an empty text; HAPI ignores anything else behind an id."""
     return path[3] if len(path) == 4 and path[2] == "_history" else ""
 
 
-def _unknown_operation(request: Request, path: Sequence[str], parameters: Parameters) -> FhirError:
+def _unknown_type(name: str) -> FhirError:
+    text = f"HAPI-0302: Unknown resource type '{name}' - Server knows how to handle: [{', '.join(resource_types())}]"
+    return FhirError(404, text)
+
+
+def _unknown_operation(request: Request, parameters: Parameters) -> FhirError:
+    path = sanitized(_path_of(request))
     names = ", ".join(parameter_order([name for name, _ in parameters]))
     return FhirError(
         400,
         Issue(
             "Invalid request: The FHIR endpoint on this server does not know how to handle "
-            f"{request.method} operation[{'/'.join(path)}] with parameters [[{names}]]",
+            f"{request.method} operation[{path}] with parameters [[{names}]]",
             code="not-supported",
         ),
     )

@@ -195,12 +195,14 @@ class World:
         The oldest known version of a resource is the one in the snapshot.
         """
         written = [] if self._overlay is None else self._overlay.versions(key)
-        found = [_written_version(write) for write in reversed(written)]
+        # a version that got other labels was written twice: the later state counts
+        found = {write.version: _written_version(write) for write in written}
         table = self._tables.get(key[0]) or empty_table(key[0])
         row = None if key in self._prepared() else table.find(key[1])
         if row is not None:
-            found.append(_stored_version(key, table.text(row)))
-        return found
+            stored = _stored_version(key, table.text(row))
+            found = {stored.number: found.pop(stored.number, stored), **found}
+        return list(reversed(found.values()))
 
     def count(self, resource_type: str | None) -> int:
         """Returns the number of resources in the snapshot (of a type, or of all) plus the number of writes."""
@@ -209,7 +211,12 @@ class World:
         return stored + self.written
 
     def history(
-        self, resource_type: str | None, start: int, size: int, since: datetime | None = None
+        self,
+        resource_type: str | None,
+        start: int,
+        size: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> tuple[int, list[Version]]:
         """Returns versions of the resources of a type (or of all types), the newest first.
 
@@ -218,30 +225,44 @@ class World:
             start: The number of versions to skip.
             size: The most versions to return.
             since: The earliest time of a version, timezone-aware; None for any.
+            until: The latest time of a version; None for any.
 
         Returns:
-            The number of versions since that time, and those asked for.
+            The number of versions in that time, and those asked for.
         """
         self.budget.spend(self.written)
+        latest = {(write.key, write.version): write for write in self._history_writes(resource_type)}
+        relabelled = {each.key: each for each in latest.values() if each.in_place and self._is_stored(each)}
         written = [
             write
-            for write in reversed(() if self._overlay is None else self._overlay.writes)
-            if resource_type in (None, write.resource_type)
-            and (since is None or datetime.fromisoformat(write.updated) >= since)
+            for (key, version), write in reversed(latest.items())
+            if key not in relabelled or version != relabelled[key].version
+            if within(write.updated, since, until)
         ]
         total = len(written)
         found = [_written_version(write) for write in written[start : start + size]]
-        stored = self._stored_since(resource_type, since)
+        stored = self._stored_since(resource_type, since, until)
         skipped = max(0, start - total)
         for name, rows in _newest_of_all(stored, skipped, skipped + size - len(found)):
             table = self._tables[name]
-            found.extend(
-                _stored_version((name, logical_id), table.text(row))
-                for logical_id, row in zip(table.ids(rows), rows.tolist(), strict=True)
-            )
+            for logical_id, row in zip(table.ids(rows), rows.tolist(), strict=True):
+                changed = relabelled.get((name, logical_id))
+                text = table.text(row) if changed is None else changed.text
+                found.append(_stored_version((name, logical_id), text))
         return total + sum(len(rows) for _, _, rows in stored), found
 
-    def _stored_since(self, resource_type: str | None, since: datetime | None) -> list[_Stored]:
+    def _history_writes(self, resource_type: str | None) -> list[Write]:
+        writes = [] if self._overlay is None else self._overlay.writes
+        return [write for write in writes if resource_type in (None, write.resource_type)]
+
+    def _is_stored(self, write: Write) -> bool:
+        """True if the version that a write has changed in place is one of the snapshot."""
+        table = self._tables.get(write.resource_type)
+        row = None if table is None or write.key in self._prepared() else table.find(write.logical_id)
+        stored = None if table is None or row is None else _stored_version(write.key, table.text(row))
+        return stored is not None and stored.number == write.version
+
+    def _stored_since(self, resource_type: str | None, since: datetime | None, until: datetime | None) -> list[_Stored]:
         """Returns the rows of the snapshot, of a type or of all, that `prepare` has not replaced."""
         names = sorted(self._tables, key=lambda name: int(self._tables[name].positions[0]), reverse=True)
         stored = []
@@ -250,7 +271,7 @@ class World:
                 continue
             table = self._tables[name]
             self.budget.spend(len(table) * ROW)
-            rows = _newest(table, since)
+            rows = _newest(table, since, until)
             hidden = [table.find(logical_id) for kind, logical_id in self._prepared() if kind == name]
             if hidden:
                 rows = rows[~np.isin(rows, [row for row in hidden if row is not None])]
@@ -317,6 +338,17 @@ class World:
         version = 1 + max(v.number for v in self.versions(key))
         return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
 
+    def relabel(self, key: Key, resource: dict[str, Any], version: Version) -> dict[str, Any]:
+        """Stores the current version of a resource once more, with other labels; its number and its time stay.
+
+        Returns:
+            The resource as it is stored now.
+        """
+        self.budget.read(STORED)
+        position = self.view().position(*key) or 0
+        self._written().add("update", *key, resource, version.number, position, version.updated, in_place=True)
+        return resource
+
     def undo(self, writes: int) -> None:
         """Takes back all writes after the first ``writes``."""
         if self._overlay is not None:
@@ -370,13 +402,23 @@ def _newest_of_all(stored: Sequence[_Stored], start: int, end: int) -> Iterator[
         yield stored[int(kinds[row])][0], all_rows[row : row + 1]
 
 
-def _newest(table: BaseTable, since: datetime | None) -> npt.NDArray[np.intp]:
-    """Returns the rows of a table that were stored since a time, the last one first."""
-    if since is None:
+def within(updated: str, since: datetime | None, until: datetime | None) -> bool:
+    """True if a FHIR instant lies in a time, of which both ends belong to it."""
+    if since is None and until is None:
+        return True
+    moment = datetime.fromisoformat(updated)
+    return (since is None or moment >= since) and (until is None or moment <= until)
+
+
+def _newest(table: BaseTable, since: datetime | None, until: datetime | None) -> npt.NDArray[np.intp]:
+    """Returns the rows of a table that were stored in a time, the last one first."""
+    if since is None and until is None:
         return np.arange(len(table) - 1, -1, -1)
     name = table.table.resource_type
-    wanted = make_filter(name, search_parameters(name)["_lastUpdated"], "", f"ge{since.isoformat()}")
-    return table.search([wanted] if wanted is not None else [], UNLIMITED)[::-1]
+    bounds = [f"{prefix}{end.isoformat()}" for prefix, end in (("ge", since), ("le", until)) if end is not None]
+    updated = search_parameters(name)["_lastUpdated"]
+    filters = [make_filter(name, updated, "", bound) for bound in bounds]
+    return table.search([each for each in filters if each is not None], UNLIMITED)[::-1]
 
 
 def _written_version(write: Write) -> Version:

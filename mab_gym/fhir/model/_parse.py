@@ -31,12 +31,12 @@ _NO_STATE = 'Cannot invoke "ca.uhn.fhir.parser.ParserState$BaseState.endingEleme
 Object = dict[str, Any]
 
 
-def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
+def parse_resource(text: str, expected_type: str | None = None) -> dict[str, Any]:
     """Reads the body of a create or an update.
 
     Args:
         text: The body.
-        expected_type: The resource type that it must be, as in ``Observation``; empty for any.
+        expected_type: The resource type that it must be, as in ``Observation``; None for any.
 
     Returns:
         The resource as HAPI would write it, ``resourceType`` first. An ``id`` is reduced to its last part.
@@ -54,7 +54,17 @@ def parse_resource(text: str, expected_type: str) -> dict[str, Any]:
         raise unreadable(error) from None
 
 
-def read_resource(source: Object, expected_type: str) -> dict[str, Any]:
+def parse_read(resource_type: str, source: Object) -> Object:
+    """Reads a resource whose text was read already, whatever format it had.
+
+    Raises:
+        DataFormatError: HAPI refuses it.
+        FhirError: As for `parse_resource`.
+    """
+    return _Parser().resource(resource_type, source)
+
+
+def read_resource(source: Object, expected_type: str | None) -> dict[str, Any]:
     """Reads a resource from JSON, as `parse_resource` does.
 
     Raises:
@@ -64,8 +74,8 @@ def read_resource(source: Object, expected_type: str) -> dict[str, Any]:
     stated = source.get("resourceType")
     if not isinstance(stated, str) or not stated.strip():
         raise DataFormatError("HAPI-1838: Invalid JSON content detected, missing required element: 'resourceType'")
-    if not expected_type:
-        stated = _stated_type(source)
+    if expected_type is None:
+        stated_type(source)
     elif stated != expected_type:
         raise DataFormatError(
             f'HAPI-1814: Incorrect resource type found, expected "{expected_type}" but found "{stated}"'
@@ -107,7 +117,7 @@ class _Parser:
         return _assemble(resource_type, {"resourceType": resource_type, **_resource_id(found)}, found, contained)
 
     def _contained(self, source: Object) -> None:
-        resource_type = _stated_type(source)
+        resource_type = stated_type(source)
         found = self._composite(resource_type, source)
         head: Object = {"resourceType": resource_type, **_resource_id(found)}
         if "versionId" in found.get("meta", {}):
@@ -230,7 +240,7 @@ class _Parser:
         elif element.primitive:
             yield self._primitive(element, value, sibling)
         elif element.type == "Resource":
-            yield self.resource(_stated_type(value), value) if isinstance(value, dict) else {}
+            yield self.resource(stated_type(value), value) if isinstance(value, dict) else {}
         else:
             extra = self._sibling(element.name, sibling)
             first: Object = {"id": extra.id} if extra.id else {}
@@ -364,7 +374,7 @@ def _resource_id(found: Object) -> Object:
     return {"id": logical_id} if logical_id else {}
 
 
-def _stated_type(source: Object) -> str:
+def stated_type(source: Object) -> str:
     """Returns the type of a resource inside a resource."""
     stated = source.get("resourceType")
     if not isinstance(stated, str):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from mab_gym.fhir.model._outcome import sanitized
 from mab_gym.fhir.model._remembered import LONGEST_KEY, is_short
 
 _UNCHANGED = re.compile(r"[A-Za-z0-9_.*~-]*")
 """Texts that are written in a query as they are."""
+_PLAIN = re.compile(r"[\w\-./$]*", re.ASCII)
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})(.{0,2})", re.DOTALL)
 Parameters = tuple[tuple[str, str], ...]
 """Names and values of a query, decoded, in order."""
 
@@ -34,8 +38,26 @@ def parse_target(target: str) -> Target:
 
 def _parse_target(target: str) -> Target:
     path, _, query = target.split("#", 1)[0].partition("?")
-    segments = tuple(decode(segment) for segment in path.split("/") if segment)
-    return Target(segments, parse_query(query))
+    segments = [segment for segment in path.split("/") if segment]
+    if not _PLAIN.fullmatch(path):
+        segments = [_read_segment(segment, twice=place == 1) for place, segment in enumerate(segments)]
+    return Target(tuple(segments), parse_query(query))
+
+
+def _read_segment(segment: str, *, twice: bool) -> str:
+    """Decodes a part of a path as HAPI does: ids twice, plus signs as blanks, markup made harmless."""
+    text = decode(segment.replace("+", " "))
+    return sanitized(decode(text.replace("+", " ")) if twice else text)
+
+
+def broken_escape(found: str) -> str:
+    """Returns the words of Java's ``URLDecoder`` for what stands behind a percent sign that begins no escape."""
+    if len(found) < 2:
+        return "URLDecoder: Incomplete trailing escape (%) pattern"
+    if found[0] == "-" and found[1] in hexdigits:
+        return "URLDecoder: Illegal hex characters in escape (%) pattern - negative value"
+    place = 0 if found[0] not in hexdigits + "+-" else 1
+    return f'URLDecoder: Illegal hex characters in escape (%) pattern - Error at index {place} in: "{found}"'
 
 
 _remembered_target = lru_cache(maxsize=512)(_parse_target)

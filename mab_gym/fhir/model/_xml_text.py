@@ -11,8 +11,6 @@ from typing import Any
 
 from mab_gym.fhir.model._json_text import DecimalNumber
 
-FHIR_XML = "application/fhir+xml;charset=UTF-8"
-_FORMATS = ("xml", "html/xml", "application/xml", "text/xml", "application/fhir+xml", "application/fhir xml")
 _MARKUP = re.compile(r"(<!--.*?-->|<[^>]*>)|([^<]+)", re.DOTALL)
 _ENDS = re.compile(r"\A\s+|\s+\Z", re.ASCII)
 _PREFORMATTED = re.compile(r"</?pre\b")
@@ -21,25 +19,6 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\n": "&#xa;
 
 Lines = list[tuple[int, str]]
 """Lines with their levels of indentation."""
-
-
-def wants_xml(formats: list[str], accept: str) -> bool:
-    """True if the client wants XML.
-
-    Args:
-        formats: The values of ``_format``; the first one decides, else the header.
-        accept: The Accept header.
-    """
-    if formats and formats[0]:
-        return formats[0] in _FORMATS
-    best, chosen = 0.0, ""
-    for part in accept.split(","):
-        kind, *settings = (piece.strip() for piece in part.split(";"))
-        quality = next((s[2:] for s in settings if s.startswith("q=")), "1")
-        weight = float(quality) if quality.isascii() and quality.replace(".", "", 1).isdigit() else 0.0
-        if weight > best:
-            best, chosen = weight, kind
-    return chosen in ("application/fhir+xml", "application/xml", "text/xml")
 
 
 def to_xml(resource: Mapping[str, Any], *, pretty: bool = True) -> str:

@@ -53,7 +53,8 @@ class Write:
         text: The resource as HAPI prints it; empty after a delete.
         version: The version that the change made, from 1.
         position: HAPI's database id of the resource, which gives the order in which resources were first stored.
-        updated: The time of the change, as a FHIR instant.
+        updated: The time of the change, as a FHIR instant; that of the version if it was changed in place.
+        in_place: True if the version was there before, and only its labels changed.
     """
 
     interaction: str
@@ -64,6 +65,7 @@ class Write:
     version: int = 1
     position: int = 0
     updated: str = ""
+    in_place: bool = False
 
     @property
     def key(self) -> Key:
@@ -139,10 +141,12 @@ class Overlay:
         version: int,
         position: int,
         updated: str,
+        *,
+        in_place: bool = False,
     ) -> Write:
         """Records a change and returns it."""
         text = pretty(resource) if resource else ""
-        write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated)
+        write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated, in_place)
         number = len(self.writes)
         self.writes.append(write)
         self.held += _weight(text)
