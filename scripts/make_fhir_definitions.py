@@ -14,11 +14,14 @@ systems.json     {binding: the codes' system, or {code: system} where there are 
 parameters.json  {base: [[name, type, expression, targets, components], ...]}
 valuesets.json   {ValueSet url: {system: [codes]}} of those to which elements are bound, where they can be listed
 published.json   {SearchParameter id: [name, bases, description]} in the order in which the specification lists them
+terminology.json.gz  {"systems": {CodeSystem url: [name, version, content, case-sensitive, {code: display}]},
+                      "sets": {ValueSet url: [id, version, compose]}}, all that the specification has
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -27,6 +30,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from mab_gym.fhir.model._xml_parse import parse_xml_resource
 
 MODEL = "org/hl7/fhir/r4/model"
 FHIR = "{http://hl7.org/fhir}"
@@ -241,6 +246,29 @@ def published(spec: Specification) -> dict[str, list[Any]]:
     return {each["id"]: [each["code"], each["base"], each["description"]] for each in spec.parameters}
 
 
+def terminology(spec: Specification) -> dict[str, dict[str, list[Any]]]:
+    systems = {
+        url: [
+            value(node, "name"),
+            value(node, "version"),
+            value(node, "content"),
+            value(node, "caseSensitive") == "true",
+            {value(concept, "code"): value(concept, "display") for concept in node.iter(FHIR + "concept")},
+        ]
+        for url, node in spec.code_systems.items()
+    }
+    sets: dict[str, list[Any]] = {}
+    for url, node in spec.value_sets.items():
+        resource = parse_xml_resource(ET.tostring(node, encoding="unicode"), "ValueSet")
+        sets[url] = [resource["id"], resource.get("version"), resource["compose"]]
+    return {"systems": systems, "sets": sets}
+
+
+def write_compressed(path: Path, data: dict[str, Any]) -> None:
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
 def write(path: Path, data: dict[str, Any], *, in_order: bool = False) -> None:
     """Writes one key a line, so that a change of the specification can be read in a diff."""
     items = data.items() if in_order else sorted(data.items())
@@ -265,6 +293,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     write(options.out / "parameters.json", search_parameters(spec))
     write(options.out / "valuesets.json", value_sets(spec))
     write(options.out / "published.json", published(spec), in_order=True)
+    write_compressed(options.out / "terminology.json.gz", terminology(spec))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ from typing import Any
 
 from mab_gym.fhir.http._asked import Path, Values, as_parameters, given, read_path, read_values
 from mab_gym.fhir.http._bundle import SUBSETTED
+from mab_gym.fhir.http._code_validation import validate_code
 from mab_gym.fhir.http._everything import everything, in_hash_order, read_ids, read_types
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._meta_operations import change_meta, meta
 from mab_gym.fhir.http._numbered import unknown_resource
 from mab_gym.fhir.http._shaping import shown
+from mab_gym.fhir.http._terminology_operations import expand, lookup, subsumes
+from mab_gym.fhir.http._translating import translate
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError, Issue
@@ -188,6 +191,11 @@ _ANSWERS: Mapping[str, _Answers] = {
     "meta": _meta,
     "meta-add": change_meta,
     "meta-delete": change_meta,
+    "expand": expand,
+    "lookup": lookup,
+    "subsumes": subsumes,
+    "translate": translate,
+    "validate-code": validate_code,
 }
 ANSWERED = frozenset({*_LISTS, *_ANSWERS})
 """The operations that this server answers; it refuses the others that HAPI has with 501."""

@@ -39,6 +39,8 @@ def subset(resource: Mapping[str, Any], summary: str, names: Sequence[str]) -> d
     else:
         part = {name: value for name, value in resource.items() if name != "text"}
     meta = dict(part.get("meta", {}))
+    if summary == "true" and not names:
+        meta.pop("extension", None)
     meta["tag"] = [*meta.get("tag", ()), SUBSETTED]
     first: dict[str, Any] = {name: part[name] for name in ("resourceType", "id") if name in part}
     return {**first, "meta": meta, **{name: value for name, value in part.items() if name not in _ALWAYS}}
