@@ -16,6 +16,9 @@ valuesets.json   {ValueSet url: {system: [codes]}} of those to which elements ar
 published.json   {SearchParameter id: [name, bases, description]} in the order in which the specification lists them
 terminology.json.gz  {"systems": {CodeSystem url: [name, version, content, case-sensitive, {code: display}]},
                       "sets": {ValueSet url: [id, version, compose]}}, all that the specification has
+
+`_validation_definitions.py` says what is in the files that `$validate` needs: constraints.json, structures.json,
+codesystems.json, boundsets.json and extensions.json.
 """
 
 from __future__ import annotations
@@ -28,8 +31,11 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from _validation_definitions import validation_files
 
 from mab_gym.fhir.model._xml_parse import parse_xml_resource
 
@@ -294,6 +300,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
     write(options.out / "valuesets.json", value_sets(spec))
     write(options.out / "published.json", published(spec), in_order=True)
     write_compressed(options.out / "terminology.json.gz", terminology(spec))
+    with zipfile.ZipFile(options.jar) as archive:
+        resources = partial(Specification._resources, archive)
+        for name, data in validation_files(resources, spec.value_sets, spec.code_systems).items():
+            write(options.out / name, data)
 
 
 if __name__ == "__main__":

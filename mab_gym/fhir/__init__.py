@@ -13,10 +13,11 @@ microseconds.
     print(session.handle(Request("GET", "Patient?name=lee")).body)  # a searchset Bundle
     session.reset()
 
-Five rooms, each of which imports only from those behind it in this list (import-linter checks it):
+Six rooms, each of which imports only from those behind it in this list (import-linter checks it):
 
 * ``http``: requests, responses, and everything that changes resources;
 * ``search``: reads search parameters, finds, sorts and pages;
+* ``validation``: tests resources for `$validate`;
 * ``hapi``: orders, hashes and texts that are HAPI's own and follow from no specification;
 * ``store``: columns, indexes, archives, and the writes of a session on top;
 * ``model``: FHIR's definitions, JSON, XML and values; it knows no server.

@@ -19,6 +19,7 @@ from mab_gym.fhir.http._numbered import unknown_resource
 from mab_gym.fhir.http._shaping import shown
 from mab_gym.fhir.http._terminology_operations import expand, lookup, subsumes
 from mab_gym.fhir.http._translating import translate
+from mab_gym.fhir.http._validating import validating
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._outcome import FhirError, Issue
@@ -55,6 +56,8 @@ def operate(world: World, request: Request, segments: Sequence[str], parameters:
         allowed = "POST" if definition.changes else "POST, GET"
         text = f"HTTP Method {request.method} is not allowed for this operation. Allowed method(s): {allowed}"
         raise FhirError(405, f"HAPI-{code}: {text}")
+    if definition.code == "validate":
+        return validating(world, request, path, parameters)
     values = read_values(request, path, parameters)
     if definition.code in _LISTS:
         if request.method == "POST":
@@ -197,5 +200,5 @@ _ANSWERS: Mapping[str, _Answers] = {
     "translate": translate,
     "validate-code": validate_code,
 }
-ANSWERED = frozenset({*_LISTS, *_ANSWERS})
+ANSWERED = frozenset({"validate", *_LISTS, *_ANSWERS})
 """The operations that this server answers; it refuses the others that HAPI has with 501."""

@@ -1,0 +1,33 @@
+"""Tests that only resources of some types have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mab_gym.fhir.validation._elements import Element
+from mab_gym.fhir.validation._issues import Finding
+
+_EFFECTIVE = ("effectiveDateTime", "effectivePeriod", "effectiveTiming", "effectiveInstant")
+
+
+def check_special(resource: Element, path: str, found: list[Finding]) -> None:
+    """Tests what is asked of resources of one type alone."""
+    check = _CHECKS.get(resource.type)
+    if check is not None:
+        check(resource, path, found)
+
+
+def _check_observation(resource: Element, path: str, found: list[Finding]) -> None:
+    start = "Best Practice Recommendation: In general, all observations should have "
+    wanted = (
+        (("subject",), "a subject", "a_subject"),
+        (("performer",), "a performer", "a_performer"),
+        (_EFFECTIVE, "an effective[x] ()", "an_effectiveDateTime_or_an_effectivePeriod"),
+    )
+    for names, what, end in wanted:
+        if not any(resource.child(name) for name in names):
+            key = f"All_observations_should_have_{end}"
+            found.append(Finding("warning", path, start + what, key, resource.start, resource.end))
+
+
+_CHECKS: dict[str, Callable[[Element, str, list[Finding]], None]] = {"Observation": _check_observation}

@@ -1,0 +1,396 @@
+"""Validates a resource: walks through its elements, in the order in which HAPI's validator does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mab_gym.fhir.store._budget import Budget
+from mab_gym.fhir.validation._bindings import (
+    Place,
+    check_attachment,
+    check_coding,
+    check_concept,
+    check_identifier,
+    check_plain,
+    check_quantity,
+    label,
+)
+from mab_gym.fhir.validation._divs import check_div, check_language
+from mab_gym.fhir.validation._elements import Element, Reader
+from mab_gym.fhir.validation._extensions import check_extension
+from mab_gym.fhir.validation._invariants import failed
+from mab_gym.fhir.validation._issues import Finding, add_new
+from mab_gym.fhir.validation._json_places import scan
+from mab_gym.fhir.validation._primitives import check_value, is_id
+from mab_gym.fhir.validation._references import check_reference
+from mab_gym.fhir.validation._rules import (
+    BASE,
+    VERSION,
+    Rule,
+    Structure,
+    Use,
+    is_known,
+    is_primitive,
+    is_resource,
+    rule_at,
+    structure,
+)
+from mab_gym.fhir.validation._specials import check_special
+
+_READING = 0.3
+"""Units of work for reading one character."""
+_ELEMENT = 20.0
+"""Units of work for testing one element."""
+
+_CHECKS = {
+    "Identifier": check_identifier,
+    "Coding": check_coding,
+    "Quantity": check_quantity,
+    "Attachment": check_attachment,
+    "CodeableConcept": check_concept,
+}
+
+
+def validate(text: str, resource_type: str, profiles: Sequence[str], budget: Budget) -> list[Finding]:
+    """Returns what HAPI's validator finds in a resource.
+
+    Args:
+        text: The resource's JSON.
+        resource_type: Its type.
+        profiles: The canonical URLs of the profiles that were asked for; unknown ones are left out.
+        budget: Pays for the work.
+
+    Raises:
+        PlainJsonError: It is not plain JSON.
+        FhirError: It is more than the budget allows.
+    """
+    return _Run(text, budget).whole(resource_type, profiles)
+
+
+def is_profile(url: str) -> bool:
+    """True if a URL is that of the definition of a type."""
+    name = url.partition("|")[0].removeprefix(BASE)
+    return url.startswith(BASE) and "." not in name and is_known(name)
+
+
+class _Run:
+    """One validation.
+
+    Attributes:
+        text: The text that was sent.
+        budget: Pays for the work.
+        tidy: True if all of it is FHIR's JSON.
+        base_only: True if no profile was asked for.
+        ids: The elements by their ids, in the resource that is being tested.
+        tested: What was found in a resource by the definition of a type.
+    """
+
+    def __init__(self, text: str, budget: Budget) -> None:
+        self.text = text
+        self.budget = budget
+        self.tidy = True
+        self.base_only = True
+        self.ids: dict[str, Element] = {}
+        self.tested: dict[tuple[int, str], list[Finding]] = {}
+
+    def spend(self, work: float) -> None:
+        """Charges for work."""
+        self.budget.read(work)
+
+    def root_of(self, element: Element) -> Element:
+        """Returns the outermost resource; an entry of Parameters or of a Bundle is one of its own."""
+        root = element
+        for root in element.around():
+            if root.special in ("entry", "parameter"):
+                break
+        return root
+
+    def whole(self, resource_type: str, profiles: Sequence[str]) -> list[Finding]:
+        """Tests the resource that was sent."""
+        self.spend(len(self.text) * _READING)
+        source = scan(self.text)
+        reader = Reader()
+        root = reader.resource(source, resource_type)
+        self.spend(reader.count * _ELEMENT)
+        wanted = [each.partition("|")[0] for each in [*profiles, *_stated(root)] if is_profile(each)]
+        self.base_only = not wanted
+        self.tidy = not reader.findings
+        found = reader.findings
+        for profile in dict.fromkeys(wanted) or [BASE + resource_type]:
+            self.ids = {}
+            self._resource(root, profile.removeprefix(BASE), root.type, found, required=False, special=True)
+        return found
+
+    # --- resources -------------------------------------------------------------------------------------------------
+
+    def _resource(
+        self,
+        element: Element,
+        definition: str,
+        path: str,
+        found: list[Finding],
+        *,
+        required: bool,
+        special: bool,
+        orphans: bool = True,
+    ) -> None:
+        """Tests a resource by a definition: HAPI's ``validateResource``."""
+        self._check_id(element, path, found, required=required)
+        if definition != element.type:
+            text = (
+                f"Specified profile type was '{definition}' in profile '{BASE}{definition}|{VERSION}', but found type "
+                f"'{element.type}'"
+            )
+            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_WrongType"))
+        else:
+            self._by_definition(element, definition, path, found, special=special)
+            self._check_profiles(element, definition, path, found)
+        if orphans:
+            _check_orphans(element, path.partition("/*")[0] if special else path, found)
+
+    @staticmethod
+    def _check_id(element: Element, path: str, found: list[Finding], *, required: bool) -> None:
+        logical_id = element.child("id")
+        if logical_id is None:
+            if required:
+                text = "Resource requires an id, but none is present"
+                found.append(_about(element, "error", path, text, "Resource_RES_ID_Missing"))
+        elif logical_id.value is not None and len(logical_id.value) > 64:
+            text = f"Invalid Resource id: Too long ({len(logical_id.value)} chars)"
+            found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Length"))
+        elif logical_id.value is not None and not is_id(logical_id.value):
+            text = f"Invalid Resource id: Invalid Characters ('{logical_id.value}')"
+            found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Chars"))
+
+    def _by_definition(
+        self, element: Element, definition: str, path: str, found: list[Finding], *, special: bool
+    ) -> None:
+        """Tests a resource by the definition of its type, once: HAPI's ``startInner``."""
+        key = (id(element), definition)
+        if key in self.tested:
+            found.extend(finding for finding in self.tested[key] if finding not in found)
+            return
+        mine: list[Finding] = []
+        self.tested[key] = mine
+        self._content(element, structure(definition), path, element, mine, None)
+        add_new(found, mine)
+        if special:
+            check_special(element, path, found)
+            check_language(element, path, found)
+            _check_labels(element, path, found)
+
+    def _check_profiles(self, element: Element, definition: str, path: str, found: list[Finding]) -> None:
+        """Tests a resource by the profiles that it states."""
+        for index, url in enumerate(_stated(element)):
+            name = url.partition("|")[0].removeprefix(BASE)
+            if is_profile(url):
+                if name != definition:
+                    self._by_definition(element, name, path, found, special=False)
+                continue
+            text = (
+                f"Profile reference '{url}' has not been checked because it could not be found, and the validator is "
+                "set to not fetch unknown profiles"
+            )
+            place = f"{path}.meta.profile[{index}]"
+            found.append(_about(element, "error", place, text, "VALIDATION_VAL_PROFILE_UNKNOWN_NOT_POLICY"))
+
+    def _conforms(self, element: Element, definition: str) -> list[Finding]:
+        """Returns what is wrong with a contained resource to which something refers."""
+        found: list[Finding] = []
+        path = _path_to(element)
+        before, self.ids = self.ids, {}
+        self._resource(element, definition, path, found, required=False, special=False, orphans=False)
+        self.ids = before
+        return found
+
+    def _inner_resource(self, element: Element, path: str, found: list[Finding]) -> None:
+        """Tests a resource in another one: HAPI's ``validateContains``."""
+        if element.type == "Resource":  # it states no type, which was said already
+            return
+        path += f"/*{element.type}/{element.child_value('id') or 'null'}*/"
+        before, self.ids = self.ids, {}
+        check_special(element, path, found)
+        self._resource(element, element.type, path, found, required=element.special == "contained", special=False)
+        self.ids = before
+
+    # --- elements --------------------------------------------------------------------------------------------------
+
+    def _content(
+        self,
+        element: Element,
+        definition: Structure,
+        path: str,
+        resource: Element,
+        found: list[Finding],
+        around: str | None,
+    ) -> None:
+        """Tests what is in an element: HAPI's ``validateElement``."""
+        self._check_id_once(element, path, resource, found)
+        _count(element, definition, path, found)
+        for child, child_path in _with_paths(element, path):
+            self._child(child, child_path, resource, found, around)
+        self._constraints(definition.uses, element, resource, path, found)
+
+    def _check_id_once(self, element: Element, path: str, resource: Element, found: list[Finding]) -> None:
+        own = element.child_value("id")
+        if not own or element is resource:
+            return
+        if self.ids.setdefault(own, element) is not element:
+            text = f"Duplicate id value '{own}'"
+            found.append(_about(element, "error", path, text, "DUPLICATE_ID"))
+            self.ids[own] = element
+
+    def _constraints(
+        self, uses: Iterable[Use], element: Element, resource: Element, path: str, found: list[Finding]
+    ) -> None:
+        for use in uses:
+            finding = failed(use, element, resource, path, self)
+            if finding is not None:
+                found.append(finding)
+
+    def _child(self, element: Element, path: str, resource: Element, found: list[Finding], around: str | None) -> None:
+        """Tests one element: HAPI's ``checkChildByDefinition``."""
+        rule = element.rule
+        assert rule is not None
+        uses = rule_at(rule.types[0].name).uses if rule.refers else rule.uses
+        self._constraints(uses, element, resource, path, found)
+        place = Place(element, rule, path, self.base_only, found)
+        if is_primitive(element.type):
+            self._primitive(place, resource)
+        elif is_resource(element.type):
+            self._inner_resource(element, path, found)
+        elif "." in element.type:
+            self._content(element, structure(element.type), path, resource, found, None)
+        else:
+            self._typed(place, resource, around)
+
+    def _primitive(self, place: Place, resource: Element) -> None:
+        element, rule = place.element, place.rule
+        if check_value(element, rule, element.type, place.path, place.found):
+            if rule.value_set:
+                check_plain(place, element.type)
+            if element.type == "xhtml":
+                resource.mentions |= check_div(place, self.root_of(element))
+            elif element.value is not None and element.value[:1] == "#" and element.type in ("uri", "url", "canonical"):
+                resource.mentions.add(element.value[1:])
+        if element.children:
+            self._content(element, structure(element.type), place.path, resource, place.found, None)
+
+    def _typed(self, place: Place, resource: Element, around: str | None) -> None:
+        element = place.element
+        url: str | None = None
+        if element.type == "Reference":
+            check_reference(place, resource.mentions, self._conforms)
+        elif element.type == "Extension":
+            assert element.parent is not None
+            url = check_extension(place, element.parent, around)
+        elif element.type != "Coding" or element.name != "coding" or place.rule.value_set:
+            check = _CHECKS.get(element.type)
+            if check is not None:
+                check(place)
+        self._content(element, structure(_profile(element)), place.path, resource, place.found, url)
+
+
+def _profile(element: Element) -> str:
+    """Returns the type of an element, or the profile of it that its rule names."""
+    assert element.rule is not None
+    of = next(each for each in element.rule.types if each.name == element.type)
+    return of.profile or of.name
+
+
+def _with_paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
+    """Yields the children of an element with their paths."""
+    last, index = "", 0
+    for child in element.children:
+        index = index + 1 if child.name == last else 0
+        last = child.name
+        yield child, f"{path}.{_step(child, index)}"
+
+
+def _step(element: Element, index: int) -> str:
+    rule = element.rule
+    assert rule is not None
+    number = f"[{index}]" if rule.is_list else ""
+    return f"{rule.stem}{number}.ofType({element.type})" if rule.stem else element.name + number
+
+
+def _path_to(element: Element) -> str:
+    """Returns the path of a contained resource."""
+    parent = element.parent
+    if parent is None:
+        return element.type
+    index = parent.named(element.name).index(element)
+    comment = f"/*{element.type}/{element.child_value('id') or 'null'}*/"
+    return f"{_path_to(parent)}.{_step(element, index)}{comment}"
+
+
+def _count(element: Element, definition: Structure, path: str, found: list[Finding]) -> None:
+    """Tests how often the children are there."""
+    for rule in definition.required:
+        if rule.name == "value" and definition.kind == "primitive":
+            continue
+        count = _number_of(element, rule)
+        if count < rule.least:
+            start = f"{rule.path}: minimum required = {rule.least}, but only found {count}"
+            text = f"{start} (from {definition.versioned})"
+            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_Minimum"))
+    for rule in definition.capped:
+        count = _number_of(element, rule)
+        if count:
+            text = f"{rule.path}: max allowed = 0, but found {count} (from {definition.versioned})"
+            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_Maximum"))
+
+
+def _number_of(element: Element, rule: Rule) -> int:
+    return sum(child.rule is not None and child.rule.name == rule.name for child in element.children)
+
+
+def _about(element: Element, severity: str, path: str, text: str, message_id: str) -> Finding:
+    return Finding(severity, path, text, message_id, element.start, element.end)
+
+
+def _stated(resource: Element) -> list[str]:
+    """Returns the profiles that a resource states."""
+    meta = resource.child("meta")
+    return [each.value for each in meta.named("profile") if each.value] if meta is not None else []
+
+
+def _check_labels(resource: Element, path: str, found: list[Finding]) -> None:
+    """Tests that no security label is there twice."""
+    meta = resource.child("meta")
+    seen = set()
+    for index, security in enumerate(meta.named("security") if meta is not None else ()):
+        shown = label(security)
+        if shown in seen:
+            text = f"Duplicate Security Label {shown}"
+            place = f"{path}.meta.profile[{index}]"
+            found.append(_about(security, "error", place, text, "Meta_RES_Security_Duplicate"))
+        seen.add(shown)
+
+
+def _check_orphans(resource: Element, path: str, found: list[Finding]) -> None:
+    """Tests that every contained resource is referred to, or refers to the resource around it (dom-3)."""
+    contained = resource.named("contained")
+    if not contained:
+        return
+    names = [inner.child_value("id") or "" for inner in contained]
+    reached = {
+        index
+        for index, (inner, name) in enumerate(zip(contained, names, strict=True))
+        if name in resource.mentions or "" in inner.mentions
+    }
+    waiting = list(reached)
+    while waiting:
+        mentions = contained[waiting.pop()].mentions
+        more = (
+            [index for index, name in enumerate(names) if name in mentions and index not in reached] if mentions else []
+        )
+        reached.update(more)
+        waiting.extend(more)
+    for index, (inner, name) in enumerate(zip(contained, names, strict=True)):
+        if index not in reached:
+            text = (
+                f"The contained resource '{name}' is not referenced to from elsewhere in the containing resource nor "
+                "does it refer to the containing resource (dom-3)"
+            )
+            found.append(_about(inner, "error", f"{path}.contained[{index}]", text, "CONTAINED_ORPHAN_DOM3"))
