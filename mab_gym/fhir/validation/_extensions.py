@@ -8,7 +8,7 @@ from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.validation._bindings import Place
 from mab_gym.fhir.validation._elements import Element
 from mab_gym.fhir.validation._primitives import is_absolute
-from mab_gym.fhir.validation._rules import extensions, is_primitive, is_resource, structure
+from mab_gym.fhir.validation._rules import extensions, is_resource, parent_of
 
 _INDEX = re.compile(r"\[[^\]]*\]")
 
@@ -74,7 +74,8 @@ def _check_known(place: Place, container: Element, url: str, known: list[object]
 
 def _check_context(place: Place, container: Element, url: str, contexts: list[str]) -> None:
     """Tests that an extension may stand in its container."""
-    parents = _logical_paths(container)
+    literal = _INDEX.sub("", place.path.rpartition(".")[0])
+    parents = {literal} if container.rule is None else {literal, _kind_of(container)}
     stands_in = container.child_value("url") if container.type == "Extension" else None
     for context in contexts:
         kind, expression = context[0], context[2:]
@@ -84,8 +85,7 @@ def _check_context(place: Place, container: Element, url: str, contexts: list[st
             return
         if kind == "p":
             return
-    literal = _INDEX.sub("", place.path.rpartition(".")[0])
-    shown = ", ".join(sorted([literal, *parents]))
+    shown = ", ".join(sorted(parents))
     prefix = "modifier extension" if place.element.name == "modifierExtension" else "extension"
     text = f"The {prefix} {url} is not allowed to be used at this point (allowed = {', '.join(contexts)}; this element is [{shown}])"  # noqa: E501
     key = "Extension_EXTM_Context_Wrong" if prefix != "extension" else "Extension_EXTP_Context_Wrong"
@@ -107,25 +107,14 @@ def _ancestors(path: str) -> set[str]:
     found = set()
     while name:
         found.add(name + dot + rest)
-        name = _parent(name)
+        name = parent_of(name)
     return found
 
 
-def _parent(name: str) -> str:
-    if is_resource(name):
-        return {"Resource": "", "DomainResource": "Resource"}.get(name, "DomainResource")
-    return "" if name == "Element" or not name[:1].isupper() else "Element"
-
-
-def _logical_paths(container: Element) -> set[str]:
-    """Returns the paths under which an element may be known: of its type, and in the types around it."""
-    found = {container.type} if "." not in container.type else set()
-    rule, parent = container.rule, container.parent
-    if rule is not None and parent is not None:
-        owner = structure(parent.type).name
-        found.add(f"{owner}.{rule.name}")
-        if "." in container.type:
-            found.add(container.type)
-    if is_primitive(container.type):
-        found.add(container.type)
-    return found
+def _kind_of(element: Element) -> str:
+    """Returns the type of an element, as the specification names it."""
+    if "." not in element.type:
+        return element.type
+    if element.rule is not None and element.rule.refers:
+        return element.type
+    return parent_of(element.type)

@@ -127,7 +127,7 @@ def _lacks_a_value(element: Element) -> bool:
     waiting = [element]
     while waiting:
         each = waiting.pop()
-        if each.primitive and each.value is None:
+        if each.primitive and each.value is None and each.name != "id":
             return True
         waiting.extend(each.children)
     return False
@@ -138,7 +138,7 @@ def _refers_inside(element: Element, _resource: Element, scope: Scope) -> Result
     if reference is None or reference == "#" or not reference.startswith("#"):
         return True, ""
     ids = [inner.child_value("id") or "" for inner in scope.root_of(element).named("contained")]
-    return reference[1:] in ids, f" (url: {reference[1:]}; ids: {', '.join(filter(None, ids))})"
+    return reference[1:] in ids, f" (url: {reference[1:]}; ids: {','.join(filter(None, ids))})"
 
 
 def _is_period(element: Element, _resource: Element, _scope: Scope) -> Result:

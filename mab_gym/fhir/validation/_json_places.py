@@ -135,7 +135,10 @@ class _Scanner:
         if found[2] == "]":
             return JsonList(items, start, self.at)
         while True:
-            items.append(self._value(found))
+            item = self._value(found)
+            if isinstance(item, JsonList) and item.items:
+                item.end = item.items[-1].end  # so HAPI has it of an array in an array
+            items.append(item)
             mark = self._next()[2]
             if mark == "]":
                 return JsonList(items, start, self.at)

@@ -19,6 +19,11 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*", re.ASCII)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)", re.ASCII)
+_INSTANT = re.compile(
+    r"-?[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[1-2][0-9]|3[0-1])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
+    r"(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))",
+    re.ASCII,
+)
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _HTML = re.compile(r"[a-zA-Z]\w*(\s.*)?", re.DOTALL)
 _SPACE = " \t\r\n"
@@ -189,6 +194,14 @@ def _check_year(value: str, add: Add) -> None:
         add("warning", text, "Type_Specific_Checks_DT_DateTime_Reasonable")
 
 
+def _check_instant(value: str, add: Add) -> None:
+    if _INSTANT.fullmatch(value) is None:
+        text = f"The instant ''{value}' doesn't meet format requirements for instant)' is not valid (by regex)"
+        add("error", text, "Type_Specific_Checks_DT_DateTime_Regex")
+    else:
+        _check_year(value, add)
+
+
 def _check_time(value: str, add: Add) -> None:
     if _TIME.fullmatch(value) is None:
         add("error", "Not a valid time (null)", "Type_Specific_Checks_DT_Time_Valid")
@@ -219,7 +232,7 @@ _CHECKS: dict[str, Callable[[str, Add], None]] = {
     "id": _check_id,
     "dateTime": _check_date_time,
     "date": _check_year,
-    "instant": _check_year,
+    "instant": _check_instant,
     "time": _check_time,
     "boolean": _check_boolean,
     "decimal": _check_decimal,

@@ -164,6 +164,12 @@ def _inherited(parent: str) -> tuple[Rule, ...]:
     return structure(parent).rules if parent else ()
 
 
+def parent_of(name: str) -> str:
+    """Returns the type from which a type or a backbone element descends; empty for none."""
+    found = _read("structures.json").get(name)
+    return str(found[1]) if found is not None else ""
+
+
 def is_known(name: str) -> bool:
     """True if the specification defines a type of that name."""
     return name in _read("structures.json")

@@ -14,7 +14,7 @@ from mab_gym.fhir.validation._rules import code_systems, value_sets
 from mab_gym.fhir.validation._ucum import unit_fault
 
 UCUM = "http://unitsofmeasure.org"
-_LANGUAGES = "urn:ietf:bcp:47"
+LANGUAGES = "urn:ietf:bcp:47"
 _MEDIA_TYPES = "urn:ietf:bcp:13"
 _CURRENCIES = "urn:iso:std:iso:4217"
 _COUNTRIES = "urn:iso:std:iso:3166"
@@ -78,7 +78,7 @@ def _system(url: str) -> _System | None:
 
 def is_supported(system: str | None) -> bool:
     """True if HAPI can say whether a code belongs to a code system."""
-    known = (UCUM, _LANGUAGES, _CURRENCIES, _COUNTRIES)
+    known = (UCUM, LANGUAGES, _CURRENCIES, _COUNTRIES)
     return bool(system) and (system in known or _system(system or "") is not None)
 
 
@@ -105,12 +105,14 @@ def is_known_value_set(url: str) -> bool:
 
 def test_in_system(system: str | None, code: str | None) -> Verdict:
     """Tests a code against its code system."""
-    if not system or code is None:
+    if not system:
         return _FAILED
+    if code is None:
+        return _invalid(f"Unknown code '{system}#null'") if _system(system) is not None else _FAILED
     if system == UCUM:
         fault = unit_fault(code)
         return _invalid(f"{fault} (for '{system}#{code}')") if fault else _FINE
-    if system in (_LANGUAGES, _MEDIA_TYPES):
+    if system in (LANGUAGES, _MEDIA_TYPES):
         return _FINE
     if system in (_CURRENCIES, _COUNTRIES):
         return _FINE if _has_iso_code(system, code) else _invalid(f"Unknown code '{system}#{code}'")
@@ -145,7 +147,7 @@ def test_in_value_set(url: str, system: str | None, code: str | None, *, infer: 
     plain = url.partition("|")[0]
     if infer:
         system = _inferred_system(plain, code or "")
-    verdict = _in_value_set(plain, system, code or "", infer)
+    verdict = _in_value_set(plain, system, "null" if code is None else code, infer)
     if system is None:
         return verdict
     return verdict._replace(problems=(*verdict.problems, *test_in_system(system, code).problems))
@@ -218,7 +220,7 @@ def _in_include(of: str, codes: list[str] | None, system: str | None, code: str)
         if codes is not None and code not in codes and not (known.ignores_case and code.lower() in _lower(codes)):
             return False
         return known.has(code)
-    if of in (UCUM, _LANGUAGES):
+    if of in (UCUM, LANGUAGES):
         right = not unit_fault(code) if of == UCUM else True
         return right and (codes is None or code in codes)
     if codes is None:

@@ -118,7 +118,7 @@ class _Run:
         found = reader.findings
         for profile in dict.fromkeys(wanted) or [BASE + resource_type]:
             self.ids = {}
-            self._resource(root, profile.removeprefix(BASE), root.type, found, required=False, special=True)
+            self._resource(root, profile.removeprefix(BASE), root.type, found, required=False)
         return found
 
     # --- resources -------------------------------------------------------------------------------------------------
@@ -131,7 +131,6 @@ class _Run:
         found: list[Finding],
         *,
         required: bool,
-        special: bool,
         orphans: bool = True,
     ) -> None:
         """Tests a resource by a definition: HAPI's ``validateResource``."""
@@ -143,10 +142,10 @@ class _Run:
             )
             found.append(_about(element, "error", path, text, "Validation_VAL_Profile_WrongType"))
         else:
-            self._by_definition(element, definition, path, found, special=special)
+            self._by_definition(element, definition, path, found, special=True)
             self._check_profiles(element, definition, path, found)
         if orphans:
-            _check_orphans(element, path.partition("/*")[0] if special else path, found)
+            _check_orphans(element, path, found)
 
     @staticmethod
     def _check_id(element: Element, path: str, found: list[Finding], *, required: bool) -> None:
@@ -199,7 +198,7 @@ class _Run:
         found: list[Finding] = []
         path = _path_to(element)
         before, self.ids = self.ids, {}
-        self._resource(element, definition, path, found, required=False, special=False, orphans=False)
+        self._resource(element, definition, path, found, required=False, orphans=False)
         self.ids = before
         return found
 
@@ -210,7 +209,7 @@ class _Run:
         path += f"/*{element.type}/{element.child_value('id') or 'null'}*/"
         before, self.ids = self.ids, {}
         check_special(element, path, found)
-        self._resource(element, element.type, path, found, required=element.special == "contained", special=False)
+        self._resource(element, element.type, path, found, required=element.special == "contained")
         self.ids = before
 
     # --- elements --------------------------------------------------------------------------------------------------
@@ -226,9 +225,15 @@ class _Run:
     ) -> None:
         """Tests what is in an element: HAPI's ``validateElement``."""
         self._check_id_once(element, path, resource, found)
+        strange = _strange(element, definition) if definition.kind == "resource" else ()
+        for child, child_path in _with_paths(element, path) if strange else ():
+            if child in strange:
+                text = f"This element is not allowed by the profile {definition.versioned}"
+                found.append(_about(child, "error", child_path, text, "Validation_VAL_Profile_NotAllowed"))
         _count(element, definition, path, found)
         for child, child_path in _with_paths(element, path):
-            self._child(child, child_path, resource, found, around)
+            if child not in strange:
+                self._child(child, child_path, resource, found, around)
         self._constraints(definition.uses, element, resource, path, found)
 
     def _check_id_once(self, element: Element, path: str, resource: Element, found: list[Finding]) -> None:
@@ -273,7 +278,7 @@ class _Run:
                 resource.mentions |= check_div(place, self.root_of(element))
             elif element.value is not None and element.value[:1] == "#" and element.type in ("uri", "url", "canonical"):
                 resource.mentions.add(element.value[1:])
-        if element.children:
+        if element.children or not rule.uses:
             self._content(element, structure(element.type), place.path, resource, place.found, None)
 
     def _typed(self, place: Place, resource: Element, around: str | None) -> None:
@@ -296,6 +301,14 @@ def _profile(element: Element) -> str:
     assert element.rule is not None
     of = next(each for each in element.rule.types if each.name == element.type)
     return of.profile or of.name
+
+
+def _strange(element: Element, definition: Structure) -> Sequence[Element]:
+    """Returns the children that another type's definition does not have."""
+    if definition.name == element.type or definition.name in ("Resource", "DomainResource"):
+        return ()
+    names = {rule.name for rule in definition.rules}
+    return [child for child in element.children if child.rule is not None and child.rule.name not in names]
 
 
 def _with_paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
@@ -373,7 +386,7 @@ def _check_orphans(resource: Element, path: str, found: list[Finding]) -> None:
     contained = resource.named("contained")
     if not contained:
         return
-    names = [inner.child_value("id") or "" for inner in contained]
+    names = [inner.child_value("id") or "null" for inner in contained]
     reached = {
         index
         for index, (inner, name) in enumerate(zip(contained, names, strict=True))
