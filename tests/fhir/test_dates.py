@@ -34,7 +34,7 @@ def test_a_stored_time_is_an_instant_and_an_asked_one_a_second() -> None:
     assert stored.high == stored.low
 
 
-@pytest.mark.parametrize("text", ["2023-13", "2023-02-30", "23", "", "2023-11-12T25:00", "2023-11-12T10:15:00+19:00"])
+@pytest.mark.parametrize("text", ["2023-13", "2023-02-30", "23", "", "2023-11-12T25:00", "2023-11-12T10:15:00+24:00"])
 def test_what_is_no_date(text: str) -> None:
     assert read_date(text) is None
 
@@ -48,7 +48,7 @@ def test_an_open_period_reaches_to_the_end_of_time() -> None:
     period = stored_period({"start": "2023-01-01"})
 
     assert period is not None
-    assert period.high_day == 99991231
+    assert period.high_day == 90000101
 
 
 def holds(question: str, stored: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from mab_gym.fhir.http._bundle import HistoryEntry, history_bundle
@@ -11,7 +12,7 @@ from mab_gym.fhir.http._exchange import FHIR_JSON, Response
 from mab_gym.fhir.http._numbered import unknown_resource
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.http._world import Version, World, within
-from mab_gym.fhir.model._dates import date_error, parse_comparison, read_date
+from mab_gym.fhir.model._dates import date_error, moment_at, parse_comparison, read_date
 from mab_gym.fhir.model._definitions import resource_types
 from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
@@ -25,7 +26,7 @@ _AROUND_AN_ENTRY = 350
 """The number of characters that a history adds to a resource."""
 _PAGE = 20
 _PRECISIONS = {4: "YEAR", 7: "MONTH", 10: "DAY", 16: "MINUTE"}
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_ZONE = re.compile(r"(?<=T\d\d:\d\d)(?:Z|[+-]\d\d:\d\d)$", re.ASCII)
 
 
 class Span(NamedTuple):
@@ -189,14 +190,14 @@ def _read_at(texts: Sequence[str]) -> Span | None:
         return None
     since, until = None, None
     for comparison in map(parse_comparison, texts):
-        low, high = (_UNIX + timedelta(milliseconds=end) for end in (comparison.period.low, comparison.period.high))
+        low, high = moment_at(comparison.period.low), moment_at(comparison.period.high)
         match comparison.comparator:
             case "gt" | "sa":
-                since = high + timedelta(milliseconds=1)
+                since = moment_at(comparison.period.high + 1)
             case "ge":
                 since = low
             case "lt" | "eb":
-                until = low - timedelta(milliseconds=1)
+                until = moment_at(comparison.period.low - 1)
             case "le":
                 until = high
             case _:
@@ -211,10 +212,10 @@ def _read_since(text: str) -> datetime | None:
     period = read_date(text)
     if period is None:
         raise FhirError(400, date_error(text).replace("+", " ") if "+" in text else date_error(text))
-    precision = _PRECISIONS.get(len(text))
+    precision = _PRECISIONS.get(len(_ZONE.sub("", text)))
     if precision:
         raise FhirError(
             400,
             f"HAPI-1885: Invalid date/time string (datatype InstantDt does not support {precision} precision): {text}",
         )
-    return _UNIX + timedelta(milliseconds=period.low)
+    return moment_at(period.low)

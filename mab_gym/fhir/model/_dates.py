@@ -26,13 +26,16 @@ _PARTS = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
+_YEAR = re.compile(r"\d{4}|\+\d{3}|-000", re.ASCII)
+"""The texts that Java reads as a year."""
+_LEAP_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:60", re.ASCII)
+_DAY = 86_400_000
 _PREFIXED = re.compile(r"([^0-9%-]*)(.*)", re.DOTALL)
 _COMPARATORS = {"": "eq", ">": "gt", ">=": "ge", "<": "lt", "<=": "le", "!": "ne", "!=": "ne"} | {
     name: name for name in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 }
 _EARLIEST, _LATEST = 41_400_000, 43_200_000
 """The time by which a day begins elsewhere before and after midnight UTC, in milliseconds (``DateUtils``)."""
-END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 
 
 class Period(NamedTuple):
@@ -58,6 +61,14 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _UNIX) // _MILLISECOND
 
 
+_FIRST, _LAST = (milliseconds(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
+
+
+def moment_at(at: int) -> datetime:
+    """Returns the moment at some milliseconds since 1970, or the nearest one that Python knows."""
+    return _UNIX + timedelta(milliseconds=min(max(at, _FIRST), _LAST))
+
+
 @lru_cache(maxsize=4096)
 def read_date(text: str) -> Period | None:
     """Reads a FHIR date, dateTime or instant; None if the text is not one, or names a day that does not exist."""
@@ -70,26 +81,41 @@ def read_date(text: str) -> Period | None:
         if hour is None:
             last_month = int(month_text or 12)
             last_day = int(day_text) if day_text else calendar.monthrange(year, last_month)[1]
-            low = datetime(year, month, day, tzinfo=UTC)
-            high = datetime(year, last_month, last_day, tzinfo=UTC) + timedelta(days=1) - _MILLISECOND
+            first, last = datetime(year, month, day, tzinfo=UTC), datetime(year, last_month, last_day, tzinfo=UTC)
+            length = _DAY
         else:
             micro = int((fraction or "0")[:3].ljust(3, "0")) * 1000
-            low = datetime(year, month, day, int(hour), int(minute), int(second or 0), micro, tzinfo=UTC)
-            high = low
-            if second is None:
-                high += timedelta(seconds=60) - _MILLISECOND
-            elif fraction is None:
-                high += timedelta(seconds=1) - _MILLISECOND
-    except (ValueError, OverflowError):
+            first = last = datetime(year, month, day, int(hour), int(minute), int(second or 0), micro, tzinfo=UTC)
+            length = 60_000 if second is None else 1000 if fraction is None else 1
+    except ValueError:
         return None
-    low_day = low.year * 10000 + low.month * 100 + low.day
-    high_day = high.year * 10000 + high.month * 100 + high.day
     offset = 0
     if zone and zone != "Z":
-        offset = (int(zone[1:3]) * 60 + int(zone[4:6])) * 60_000 * (-1 if zone[0] == "-" else 1)
-        if abs(offset) > 18 * 3_600_000:
+        hours, minutes = int(zone[1:3]), int(zone[4:6])
+        if hours > 23 or minutes > 59:
             return None
-    return Period(milliseconds(low) - offset, milliseconds(high) - offset, low_day, high_day, hour is not None)
+        offset = (hours * 60 + minutes) * 60_000 * (-1 if zone[0] == "-" else 1)
+    low, high = milliseconds(first) - offset, milliseconds(last) + length - 1 - offset
+    return Period(low, high, _day_number(first), _day_number(last), hour is not None)
+
+
+def _day_number(moment: datetime) -> int:
+    return moment.year * 10000 + moment.month * 100 + moment.day
+
+
+@lru_cache(maxsize=4096)
+def stored_date(text: str) -> Period | None:
+    """Reads a stored date as `read_date` does; the second 60 is there the first one of the next minute."""
+    period = read_date(text)
+    if period is None and _LEAP_SECOND.match(text):
+        period = read_date(f"{text[:17]}59{text[19:]}")
+        period = period and period._replace(low=period.low + 1000, high=period.high + 1000)
+    return period
+
+
+_START_OF_TIME = Period(milliseconds(datetime(1001, 1, 1, tzinfo=UTC)), 0, 10010101, 0, True)
+_END_OF_TIME = Period(0, milliseconds(datetime(9000, 1, 2, tzinfo=UTC)) - 1, 0, 90000101, True)
+"""HAPI's ends of a period that has none (``StorageSettings``)."""
 
 
 def stored_period(value: object) -> Period | None:
@@ -98,16 +124,13 @@ def stored_period(value: object) -> Period | None:
     A dateTime to the second or finer is one instant. An open end of a Period lies at the beginning or end of time.
     """
     if isinstance(value, str):
-        period = read_date(value)
+        period = stored_date(value)
         return period._replace(high=period.low) if period is not None and period.timed else period
     if isinstance(value, dict):
         start, end = stored_period(value.get("start")), stored_period(value.get("end"))
         if start is None and end is None:
             return None
-        low = start or Period(0, 0, 10101, 10101, True)
-        high = end or Period(0, milliseconds(END_OF_TIME), 10101, 99991231, True)
-        if start is None:
-            low = low._replace(low=milliseconds(datetime(1, 1, 1, tzinfo=UTC)))
+        low, high = start or _START_OF_TIME, end or _END_OF_TIME
         return Period(low.low, high.high, low.low_day, high.high_day, low.timed)
     return None
 
@@ -122,13 +145,13 @@ def timing_period(events: Sequence[str | None], bounds: Sequence[str | None]) ->
         events: ``Timing.event``; None stands for an event that has only extensions.
         bounds: Both ends of ``Timing.repeat.boundsPeriod``.
     """
-    listed = [period for text in events if text and (period := read_date(text))]
-    around = [period for text in bounds if text and (period := read_date(text))]
+    listed = [period for text in events if text and (period := stored_date(text))]
+    around = [period for text in bounds if text and (period := stored_date(text))]
     if not listed and not around:
         return None
     low, high = (choose(period.low for period in (*listed, *around)) for choose in (min, max))
     if not listed:
-        first, last = (int((_UNIX + timedelta(milliseconds=at)).strftime("%Y%m%d")) for at in (low, high))
+        first, last = (_day_number(moment_at(at)) for at in (low, high))
         return Period(low, high, first, last, True)
     if not listed[-1].timed:
         high = listed[-1].high
@@ -257,7 +280,7 @@ def date_error(text: str) -> str:
     """
     quoted = f'Invalid date/time format: "{text}"'
     plain = f"HAPI-1882: {quoted}"
-    if len(text) < 4 or not text[:4].isdigit():
+    if len(text) < 4 or not _YEAR.fullmatch(text[:4]):
         return plain
     for index, expected, shortest in ((4, "-", 7), (7, "-", 10)):
         if len(text) > index and text[index] != expected:

@@ -5,6 +5,7 @@ Source: FHIR R4 section 3.1.1.4 (search parameter types) and HAPI's index tables
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
@@ -57,13 +58,15 @@ class Quantity(NamedTuple):
 
 Value = Token | Text | Reference | Quantity | Period | float | str
 
+_ACCENTS = re.compile("[\u0300-\u036f]")
+
 
 def normalize(text: str) -> str:
-    """Returns a text in upper case without accents, as HAPI indexes strings."""
+    """Returns a text in upper case without the accents of Latin script, as HAPI indexes strings."""
     if text.isascii():
         return text.upper()
     decomposed = unicodedata.normalize("NFD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
+    return _ACCENTS.sub("", decomposed).upper()
 
 
 def read_values(kind: str, node: Node) -> list[Value]:

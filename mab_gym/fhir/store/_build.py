@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.model._dates import read_date
+from mab_gym.fhir.model._dates import stored_date
 from mab_gym.fhir.model._definitions import elements
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.store._table import (
@@ -146,4 +146,4 @@ def _extend_column(
 def _date_in(text: str) -> str | None:
     """Returns the date in an element's JSON, or None."""
     value = json.loads(text) if text.startswith('"') else None
-    return value if value and read_date(value) else None
+    return value if value and stored_date(value) else None

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mab_gym.fhir.model._dates import read_date
+from mab_gym.fhir.model._dates import stored_date
 from mab_gym.fhir.model._definitions import elements
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.store._table import (
@@ -240,7 +240,7 @@ class _Instants:
         self._seconds.extend([0] * missing)
         self._forms.extend([0] * missing)
         value = json.loads(text) if text.startswith('"') else None
-        self._all_dates = self._all_dates and bool(value and read_date(value))
+        self._all_dates = self._all_dates and bool(value and stored_date(value))
         read = read_instant(value) if value else None
         if read is None or (read[1] not in self._known and len(self._known) + 1 >= OTHER_FORM):
             self._seconds.append(len(self._others))
