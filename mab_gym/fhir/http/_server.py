@@ -229,7 +229,8 @@ class FhirSession(World):
             self._pay_for(request.body)
             bundle = read_resource(request, "Bundle", "TRANSACTION")
             representation = "return=representation" in request.headers.get("prefer", "")
-            bundle_id, text = process(self, bundle, self._answer_json, representation=representation)
+            path = request.target[:1].replace("?", "")
+            bundle_id, text = process(self, bundle, self._answer_json, representation=representation, path=path)
             location = f"{self.origin.base_url}/Bundle/{bundle_id}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
         if request.method == "OPTIONS":

@@ -95,7 +95,9 @@ class BundleEntry:
     request: Mapping[str, Any]
 
 
-def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool) -> tuple[str, str]:
+def process(
+    world: World, bundle: Mapping[str, Any], answer: Answer, *, representation: bool, path: str = ""
+) -> tuple[str, str]:
     """Processes a Bundle of requests and writes the Bundle that answers it.
 
     Args:
@@ -103,6 +105,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         bundle: The Bundle as the client sent it, parsed.
         answer: Answers a single request, for the entries that read.
         representation: True if the answer shows the resources that were written (``Prefer: return=representation``).
+        path: The request's path, for the link to itself: empty or a slash.
 
     Returns:
         The id of the answer's Bundle, and its JSON.
@@ -136,7 +139,7 @@ def process(world: World, bundle: Mapping[str, Any], answer: Answer, *, represen
         "resourceType": "Bundle",
         "id": bundle_id,
         "type": f"{kind}-response",
-        "link": [{"relation": "self", "url": world.origin.base_url}],
+        "link": [{"relation": "self", "url": f"{world.origin.base_url}{path}"}],
     }
     if answers:
         response["entry"] = answers
