@@ -50,9 +50,10 @@ OPEN_CHOICE = """
     time unsignedInt uri url uuid Address Age Annotation Attachment CodeableConcept Coding ContactPoint Count
     Distance Duration HumanName Identifier Money Period Quantity Range Ratio Reference SampledData Signature Timing
     ContactDetail Contributor DataRequirement Expression ParameterDefinition RelatedArtifact TriggerDefinition
-    UsageContext Dosage Meta
+    UsageContext Dosage Meta Extension Narrative
 """
-"""The types of an element that may be of any type (http://hl7.org/fhir/R4/datatypes.html#open)."""
+"""The types of an element that may be of any type (http://hl7.org/fhir/R4/datatypes.html#open), and two more that HAPI
+takes there."""
 
 UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideParameterCode"}
 """Required bindings that HAPI's model keeps as plain codes, so that any value is accepted."""

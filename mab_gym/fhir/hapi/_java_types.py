@@ -30,9 +30,14 @@ def java_class(type_name: str, *, bound: bool = False) -> str:
     return f"{_MODEL}{first}${own}"
 
 
+def superclasses(type_name: str) -> tuple[str, ...]:
+    """Returns a type and those from whose classes its class is derived; an id is a kind of URI there."""
+    return ("id", *ancestors("uri")) if type_name == "id" else ancestors(type_name)
+
+
 def fits(element: Element, type_name: str) -> bool:
     """Tells if a value of a type can be put into a field: it is of the field's class, or of one derived from it."""
-    return element.binding is None and element.type != "xhtml" and element.type in ancestors(type_name)
+    return element.binding is None and element.type != "xhtml" and element.type in superclasses(type_name)
 
 
 def cannot_set(owner_type: str, element: Element, type_name: str) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
-from mab_gym.fhir.hapi._java_types import cannot_set, choice_classes, fits, java_class
+from mab_gym.fhir.hapi._java_types import cannot_set, choice_classes, fits, java_class, superclasses
 from mab_gym.fhir.model._definitions import Element, elements, is_primitive
-from mab_gym.fhir.model._errors import DataFormatError
+from mab_gym.fhir.model._errors import DataFormatError, JavaError
 from mab_gym.fhir.model._fhirpath import (
     NODE_WORK,
     Charge,
@@ -24,7 +24,6 @@ from mab_gym.fhir.model._fhirpath import (
     inner_values,
     values_of,
 )
-from mab_gym.fhir.model._json_patch import JavaError
 from mab_gym.fhir.model._json_text import Json
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._parse import read_resource
@@ -36,10 +35,23 @@ CHANGE_WORK: Final = 10.0
 """The work of changing one value."""
 _NULL: Final = "java.lang.NullPointerException"
 _DATA_ACCESS: Final = "org.springframework.dao.InvalidDataAccessApiUsageException"
+_NO_COPY: Final = "HAPI-1830: Failed to duplicate meta"
 _CHILD: Final = "ca.uhn.fhir.context.BaseRuntimeChildDefinition"
 _DEFINITION: Final = "ca.uhn.fhir.context.BaseRuntimeElementDefinition"
 
 Object = dict[str, Any]
+
+
+class PatchRefusedError(FhirError):
+    """A patch that HAPI refuses in other words in a batch.
+
+    Attributes:
+        in_batch: The refusal there.
+    """
+
+    def __init__(self, status: int, text: str, in_batch: FhirError) -> None:
+        super().__init__(status, text)
+        self.in_batch = in_batch
 
 
 class _Value(NamedTuple):
@@ -66,13 +78,9 @@ class _Place:
     element: Element
 
     @property
-    def pairs(self) -> list[tuple[Json, Json]]:
-        """The values that are there, each with its ``_name`` member; a choice has one whatever its type is."""
-        return [
-            (value.value, value.sibling() or None)
-            for element in self.variants
-            for value in values_of(self.owner, element)
-        ]
+    def values(self) -> list[_Value]:
+        """The values that are there; a choice has one whatever its type is."""
+        return [_as_value(value) for element in self.variants for value in values_of(self.owner, element)]
 
     @property
     def variants(self) -> list[Element]:
@@ -88,17 +96,28 @@ class _Place:
             self.owner.pop(element.name, None)
             self.owner.pop(f"_{element.name}", None)
 
-    def put(self, name: str, pairs: list[tuple[Json, Json]]) -> None:
-        """Puts values there, under the name given."""
+    def put(self, values: list[_Value]) -> None:
+        """Puts values there; where only one can be, the last one stays."""
         self.clear()
-        values: Json = [value for value, _ in pairs]
-        siblings: Json = [sibling for _, sibling in pairs]
+        if not values:
+            return
         if not self.element.many:
-            values, siblings = (values[-1], siblings[-1]) if pairs else (None, None)
-        if values is not None and values != []:
-            self.owner[name] = values
-        if any(siblings) if isinstance(siblings, list) else siblings:
-            self.owner[f"_{name}"] = siblings
+            last = values[-1]
+            name = self.name_for(last.type) or self.element.name
+            found = {name: last.value, f"_{name}": last.sibling}
+        else:
+            name = self.element.name
+            siblings = [value.sibling for value in values]
+            found = {name: [value.value for value in values], f"_{name}": siblings if any(siblings) else None}
+        self.owner.update((key, value) for key, value in found.items() if value is not None)
+
+    def name_for(self, type_name: str) -> str | None:
+        """Returns the name in JSON under which a value of a type is put; None if it cannot be put here."""
+        choice = self.element.choice
+        if not choice:
+            return self.element.name if fits(self.element, type_name) else None
+        names = (choice + each[0].upper() + each[1:] for each in superclasses(type_name))
+        return next((name for name in names if name in elements(self.owner_type)), None)
 
 
 class _Patch:
@@ -128,7 +147,7 @@ class _Patch:
             self.charge(len(found) * CHANGE_WORK)
             return found
         except FhirPathError as error:
-            raise FhirError(500, f"HAPI-2409: {error}") from None
+            raise FhirError(500, str(error)) from None
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -146,12 +165,12 @@ class _Patch:
         for node in self.found(containing):
             place = _child(node, name)
             value = self._new_value(operation, place)
-            pairs = place.pairs
-            if not 0 <= index <= len(pairs):
-                raise _bad_index("1270", "insert", index, path, len(pairs))
+            values = place.values
+            if not 0 <= index <= len(values):
+                raise _bad_index("1270", "insert", index, path, len(values))
             if self._writable(place, value):
-                pairs.insert(index, (value.value, value.sibling))
-                place.put(_name_for(place, value.type), pairs)
+                values.insert(index, value)
+                place.put(values)
 
     def replace(self, operation: Mapping[str, Any], path: str) -> None:
         """Replaces all values of an element by one."""
@@ -166,14 +185,14 @@ class _Patch:
         to, at = _index(operation, "destination", "move"), _index(operation, "source", "move")
         for node in self.found(containing):
             place = _child(node, name)
-            pairs = place.pairs
-            if not 0 <= at < len(pairs):
-                raise _bad_index("1268", "move source", at, path, len(pairs))
-            moved = pairs.pop(at)
-            if not 0 <= to <= len(pairs):
-                raise _bad_index("1269", "move destination", to, path, len(pairs))
-            pairs.insert(to, moved)
-            place.put(_present_name(place), pairs)
+            values = place.values
+            if not 0 <= at < len(values):
+                raise _bad_index("1268", "move source", at, path, len(values))
+            moved = values.pop(at)
+            if not 0 <= to <= len(values):
+                raise _bad_index("1269", "move destination", to, path, len(values))
+            values.insert(to, moved)
+            place.put(values)
 
     def delete(self, operation: Mapping[str, Any], path: str) -> None:
         """Deletes values: from a list if the path ends with a filter or an index, else by emptying them."""
@@ -185,13 +204,9 @@ class _Patch:
         containing, name = cut
         for node in self.found(containing):
             place = _child(node, name)
-            removed = self.found(path)
-            kept = [
-                (value.value, value.sibling() or None)
-                for value in values_of(place.owner, place.element)
-                if not any(_is_same(value, other) for other in removed)
-            ]
-            place.put(_present_name(place), kept)
+            removed = {value.place for value in self.found(path)}
+            there = [value for element in place.variants for value in values_of(place.owner, element)]
+            place.put([_as_value(value) for value in there if value.place not in removed])
 
     # --- values --------------------------------------------------------------------------------------------------
 
@@ -227,8 +242,9 @@ class _Patch:
         text = None if value.value is None else scalar_text(value.value)
         if text and place.element.binding is not None and text not in place.element.codes:
             raise JavaError(_DATA_ACCESS, f"Unknown {place.element.binding} code '{text}'")
-        place.put(place.element.name, [(text, None)])
-        return _Value(place.element.type, text, enumerated=True)
+        new = _Value(place.element.type, text, enumerated=True)
+        place.put([new])
+        return new
 
     def _built(self, element: Element, parts: Any) -> _Value:
         """Returns a new value of an element, made of parts."""
@@ -241,6 +257,8 @@ class _Patch:
         for part in parts:
             self.charge(NODE_WORK)
             name = part.get("name", "")
+            if not name:
+                continue
             value = _value_of(part)
             if value is not None:
                 self._append(_part_place(element.type, built, name), value)
@@ -253,22 +271,19 @@ class _Patch:
         if not place.element.many:
             self._set(place, value)
         elif self._writable(place, value):
-            place.put(place.element.name, [*place.pairs, (value.value, value.sibling)])
+            place.put([*place.values, value])
 
     def _set(self, place: _Place, value: _Value) -> None:
         element = place.element
         if not element.many and not element.choice and not value.enumerated and not fits(element, value.type):
             raise JavaError(_DATA_ACCESS, cannot_set(place.owner_type, element, value.type))
         if self._writable(place, value):
-            place.put(_name_for(place, value.type), [(value.value, value.sibling)])
+            place.put([value])
 
     def _writable(self, place: _Place, value: _Value) -> bool:
         """Tells if HAPI can write a value at a place; else its refusal is kept for later."""
         element = place.element
-        if element.choice:
-            allowed = _name_for(place, value.type) in elements(place.owner_type)
-        else:
-            allowed = value.enumerated or fits(element, value.type)
+        allowed = value.enumerated or place.name_for(value.type) is not None
         if not allowed and self.refused is None:
             text = (
                 f"HAPI-1831: {element.choice or element.name} has type {java_class(value.type)} but this is not a "
@@ -276,7 +291,7 @@ class _Patch:
             )
             if element.choice:
                 text += f" - Expected one of: {choice_classes(place.owner_type, element.choice)}"
-            self.refused = FhirError(400, text)
+            self.refused = _unwritable(text) if place.owner_type != "Meta" else FhirError(500, _NO_COPY)
         return allowed
 
 
@@ -313,7 +328,7 @@ def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Ch
     try:
         return read_resource(_pruned(resource, charge), str(resource["resourceType"]))
     except DataFormatError as error:
-        raise FhirError(400, str(error)) from None
+        raise _unwritable(str(error)) from None
 
 
 def _pruned(value: Json, charge: Charge) -> Json:
@@ -325,7 +340,10 @@ def _pruned(value: Json, charge: Charge) -> Json:
         return value
     found = {}
     for name, item in value.items():
-        kept = item if isinstance(item, list) and f"_{name}" in value else _pruned(item, charge)
+        if name[:1] == "_" and isinstance(item, list):
+            kept: Json = [_pruned(each, charge) or None for each in item]
+        else:
+            kept = item if isinstance(item, list) and f"_{name}" in value else _pruned(item, charge)
         if kept not in (None, {}, []):
             found[name] = kept
     return found
@@ -342,6 +360,11 @@ def _value_of(part: Mapping[str, Any]) -> _Value | None:
         if element is not None and element.choice == "value":
             return _Value(element.type, part.get(element.name), part.get(f"_{element.name}"))
     return None
+
+
+def _unwritable(text: str) -> FhirError:
+    """Returns HAPI's refusal to write what a patch has made; in a batch it is a failure."""
+    return PatchRefusedError(400, text, FhirError(500, text))
 
 
 def _part_value(operation: Mapping[str, Any], name: str) -> _Value | None:
@@ -408,6 +431,8 @@ def _child(node: Located, name: str | None) -> _Place:
     Raises:
         JavaError: It has no such child.
     """
+    if is_primitive(node.type) and name == "extension" and node.owner is not None:
+        return _Place("Element", node.made_sibling(), elements("Element")[name])
     defined = elements(node.type) if isinstance(node.value, dict) else {}
     if name and name in defined:
         return _Place(node.type, node.value, defined[name])
@@ -432,20 +457,6 @@ def _part_place(type_name: str, owner: Object, name: str) -> _Place:
         raise JavaError(_NULL, f'Cannot invoke "{_CHILD}.getMutator()" because "partChildDef" is null') from None
 
 
-def _name_for(place: _Place, type_name: str) -> str:
-    """Returns the name in JSON under which a value of a type is put."""
-    choice = place.element.choice
-    return choice + type_name[0].upper() + type_name[1:] if choice else place.element.name
-
-
-def _present_name(place: _Place) -> str:
-    """Returns the name in JSON under which the values of a child are."""
-    names = (element.name for element in place.variants if place.owner.keys() & {element.name, f"_{element.name}"})
-    return next(names, place.element.name)
-
-
-def _is_same(one: Located, other: Located) -> bool:
-    """Tells if two values are one to HAPI: primitive ones if they are equal, others if they are the same object."""
-    if is_primitive(one.type):
-        return one.type == other.type and bool(one.value == other.value)
-    return one.value is other.value
+def _as_value(found: Located) -> _Value:
+    enumerated = found.element is not None and found.element.binding is not None
+    return _Value(found.type, found.value, found.sibling() or None, enumerated)

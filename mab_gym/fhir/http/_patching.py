@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 from mab_gym.fhir.http._bodies import read_resource
 from mab_gym.fhir.http._exchange import Request
-from mab_gym.fhir.http._fhir_patch import apply_fhir_patch
+from mab_gym.fhir.http._fhir_patch import PatchRefusedError, apply_fhir_patch
 from mab_gym.fhir.http._numbered import is_number, read_number, unknown_resource
 from mab_gym.fhir.http._preconditions import etag_version
 from mab_gym.fhir.http._reading import current_text
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, find_one, store_patched
-from mab_gym.fhir.model._errors import DataFormatError
+from mab_gym.fhir.model._errors import DataFormatError, JavaError
 from mab_gym.fhir.model._ids import Key, parse_id
-from mab_gym.fhir.model._json_patch import JavaError, JsonPatchError, apply_json_patch
+from mab_gym.fhir.model._json_patch import JsonPatchError, apply_json_patch
 from mab_gym.fhir.model._outcome import FhirError, Issue, sanitized
 from mab_gym.fhir.model._parse import TOO_DEEP
 from mab_gym.fhir.model._parse_strict import read_strictly
@@ -101,7 +101,7 @@ def patch_entry(world: World, request: Mapping[str, Any], resource: Mapping[str,
     logical_id = parse_id(before).logical_id if rest else ""
     if logical_id:
         key = (resource_type, logical_id)
-        _check_version(world, key, etag_version(str(request.get("ifMatch", ""))))
+        _check_version(world, key, etag_version(str(request.get("ifMatch", ""))), bare=True)
         return _applied(world, key, body)
     if not mark or not query:
         raise FhirError(400, f"HAPI-0518: Invalid match URL[{before}?{query or before}] - URL has no search parameters")
@@ -110,12 +110,26 @@ def patch_entry(world: World, request: Mapping[str, Any], resource: Mapping[str,
         raise FhirError(412, f'HAPI-2207: Invalid match URL "{url}" - Multiple resources match this search')
     if not count:
         raise _no_match(url)
-    return _applied(world, (resource_type, first), body, url)
+    patched = _applied(world, (resource_type, first), body, url)
+    if not _still_found(world, patched):
+        raise FhirError(
+            412, f'HAPI-0539: Invalid conditional URL "{url}". The given resource is not matched by this URL.'
+        )
+    return patched
+
+
+def _still_found(world: World, patched: Patched) -> bool:
+    """Tells if the search that found a resource finds it as it is after the patch, too."""
+    kind, _, query = patched.url.partition("?")
+    rest = "&".join(part for part in query.split("&") if not part.startswith("_id="))
+    return not rest or world.satisfies(patched.resource, f"{kind}?{rest}")
 
 
 def java_fault(error: JavaError) -> FhirError:
     """Returns HAPI's answer to a request over which it fails by an exception."""
-    return FhirError(500, f"HAPI-0389: Failed to call access method: {error.name}: {error}")
+    return PatchRefusedError(
+        500, f"HAPI-0389: Failed to call access method: {error.name}: {error}", FhirError(500, str(error))
+    )
 
 
 # --- what was sent -----------------------------------------------------------------------------------------------
@@ -162,10 +176,10 @@ def _entry_body(resource: Mapping[str, Any]) -> Body:
     return text
 
 
-def _check_version(world: World, key: Key, wanted: str) -> None:
+def _check_version(world: World, key: Key, wanted: str, *, bare: bool = False) -> None:
     """Refuses a patch of a resource that never was, or of another version than the current one."""
     if not world.exists(key) and not world.was_deleted(key):
-        raise _unknown(world, key, wanted)
+        raise _unknown(world, key, wanted, bare)
     if not wanted:
         return
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", wanted, re.ASCII):
@@ -180,12 +194,12 @@ def _check_version(world: World, key: Key, wanted: str) -> None:
         )
 
 
-def _unknown(world: World, key: Key, version: str) -> FhirError:
+def _unknown(world: World, key: Key, version: str, bare: bool) -> FhirError:
     """Returns HAPI's refusal to patch a resource that does not exist."""
     owner = world.numbered(read_number(key[1])) if is_number(key[1]) else None
     if not is_number(key[1]) or (owner is not None and owner[1] == key[1]):
         return unknown_resource(world, key)
-    name = "/".join(key) + (f"/_history/{version}" if version else "")
+    name = (key[1] if bare else "/".join(key)) + (f"/_history/{version}" if version else "")
     return FhirError(404, f"HAPI-{'1998' if owner is None else '2000'}: {name}")
 
 

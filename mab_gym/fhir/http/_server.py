@@ -199,7 +199,7 @@ class FhirSession(World):
             case "DELETE":
                 return self._delete(request, path, parameters)
             case "PATCH" if "_search" not in path:
-                return self._patch(request, path)
+                return self._patch(request, path, parameters)
         raise _unknown_operation(request, parameters)
 
     def _operation(self, request: Request, path: Path, parameters: Parameters) -> Response:
@@ -329,7 +329,9 @@ class FhirSession(World):
         if_match = request.headers.get("if-match", _version_in(path))
         return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
 
-    def _patch(self, request: Request, path: Path) -> Response:
+    def _patch(self, request: Request, path: Path, parameters: Parameters) -> Response:
+        if len(path) > 3 and path[2] != "_history":
+            raise _unknown_operation(request, parameters)
         self._pay_for(request.body)
         response = self._stored(patch(self, request, path), request)
         headers = {name: value for name, value in response.headers.items() if name != "etag"}

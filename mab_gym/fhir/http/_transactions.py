@@ -13,6 +13,7 @@ from typing import Any
 
 from mab_gym.fhir.http._checks import IndexingError, map_references, references
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.http._fhir_patch import PatchRefusedError
 from mab_gym.fhir.http._patching import java_fault, patch_entry
 from mab_gym.fhir.http._placeholders import (
     check_conditions,
@@ -37,8 +38,8 @@ from mab_gym.fhir.http._writing import (
     update_found,
 )
 from mab_gym.fhir.model._definitions import resource_types
+from mab_gym.fhir.model._errors import JavaError
 from mab_gym.fhir.model._ids import Key, parse_id
-from mab_gym.fhir.model._json_patch import JavaError
 from mab_gym.fhir.model._json_text import Json, Printed, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.store._base import parse_element
@@ -170,6 +171,8 @@ def _batch(world: World, entries: Sequence[BundleEntry], answer: Answer, represe
             world.undo(before)
             if isinstance(error, IndexingError):
                 error = FhirError(500, error.in_batch)
+            elif isinstance(error, PatchRefusedError):
+                error = error.in_batch
             answers[entry.place] = _refused(error)
     return [answers[place] for place in range(len(entries))]
 
@@ -242,8 +245,8 @@ def _transaction(
     again &= {_path_of(entry) for entry in entries if entry.method == "DELETE"}
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
     check_conditions(condition_of(plan.entry) for plan in plans if plan.url and plan.number is not None)
-    names = _names(plans, instead)
     plans += _patch_plans(world, ordered, plans)
+    names = _names(plans, instead)
     last = {plan.key: plan for plan in plans}
     known = _Known(world, plans)
     source = world.counter_ids.text(16)

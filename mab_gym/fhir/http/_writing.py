@@ -247,7 +247,7 @@ def store_patched(world: World, key: Key, resource: Mapping[str, Any], url: str 
         url: The search that found it, or empty.
         manner: The settings of the write.
     """
-    write = _store(world, key, resource, manner)
+    write = _store(world, key, resource, manner, updating=False)
     version = write.version if write is not None else world.versions(key)[0].number
     name = f"{'/'.join(key)}/_history/{version}"
     unchanged = "" if write is not None else " with no changes detected"
@@ -327,9 +327,11 @@ def delete_matching(world: World, resource_type: str, url: str) -> Done:
     return Done(200, None, done.version, "", "", done.outcome)
 
 
-def _store(world: World, key: Key, resource: Mapping[str, Any], manner: Manner) -> Write | None:
+def _store(
+    world: World, key: Key, resource: Mapping[str, Any], manner: Manner, *, updating: bool = True
+) -> Write | None:
     """Stores a version and returns the write; None if the resource is the same as before."""
-    checked = check_resource(resource, manner.known or world, updating=True)
+    checked = check_resource(resource, manner.known or world, updating=updating)
     stored = None if manner.again else world.view().read(key)
     if stored is None and world.was_deleted(key):
         checked = _with_kept_labels(checked, _before_deletion(world, key))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
 from mab_gym.fhir.model._definitions import Element, ancestors, elements, is_primitive, places
+from mab_gym.fhir.model._errors import JavaError
 from mab_gym.fhir.model._json_text import Json
 from mab_gym.fhir.model._outcome import FhirError, Issue
 
@@ -23,12 +25,15 @@ Charge = Callable[[float], None]
 
 NODE_WORK: Final = 1.5
 """The work of looking at one value."""
-_LEXER_ERROR = "org.hl7.fhir.r4.fhirpath.FHIRLexer$FHIRLexerException: Error in ?? at 1, 1: "
-_ENGINE_ERROR = "org.hl7.fhir.exceptions.PathEngineException: "
+_LEXER_ERROR = "HAPI-2409: org.hl7.fhir.r4.fhirpath.FHIRLexer$FHIRLexerException: Error in ?? at {}, {}: "
+_STRINGS = frozenset(
+    ["string", "uri", "code", "oid", "id", "uuid", "markdown", "base64Binary", "canonical", "url", "xhtml"]
+)
+_DATES = frozenset(("date", "dateTime", "instant"))
 
 
 class FhirPathError(ValueError):
-    """A path over which HAPI's engine fails (HAPI-2409); the error's text is the engine's."""
+    """A path over which HAPI's engine fails; the error's text is HAPI's."""
 
 
 @dataclass(slots=True)
@@ -62,6 +67,19 @@ class Located:
         if isinstance(found, list):
             found = found[self.index] if 0 <= self.index < len(found) else None
         return found if isinstance(found, dict) else {}
+
+    def made_sibling(self) -> dict[str, Any]:
+        """Returns the ``_name`` member of a primitive element to change it; an empty one is made if there is none."""
+        found = self.sibling()
+        if not found and self.element is not None and self.owner is not None:
+            name = f"_{self.element.name}"
+            if self.index < 0:
+                found = self.owner[name] = {}
+            else:
+                there = self.owner.setdefault(name, [])
+                there += [None] * (self.index + 1 - len(there))
+                found = there[self.index] = {}
+        return found
 
 
 Values = list[Located]
@@ -175,10 +193,17 @@ def _name_step(name: str, at_entry: bool) -> _Step:
     def step(run: _Run, focus: Values, this: Located) -> Values:
         run.charge(NODE_WORK * (1 + len(focus)))
         if at_entry and name[:1].isupper():
-            return [node for node in focus if name in ancestors(node.type)]
+            return [node for node in focus if name in _kinds(node.type)]
+        if name[0] == "*":
+            return _children(run, focus) if name == "*" else _descendants(run, focus)
         return [found for node in focus for found in _child(node, name)]
 
     return step
+
+
+def _kinds(type_name: str) -> tuple[str, ...]:
+    """Returns the types that a value of a type is of; of blocks the engine knows no more than the name."""
+    return (type_name,) if "." in type_name else ancestors(type_name)
 
 
 # --- values ------------------------------------------------------------------------------------------------------
@@ -194,8 +219,8 @@ def _truth(values: Values) -> bool | None:
     if not values:
         return None
     if len(values) > 1:
-        shown = ", ".join(str(value.value) for value in values)
-        raise FhirPathError(f"{_ENGINE_ERROR}Unable to evaluate as a boolean: {shown}")
+        shown = ",".join(str(value.value) for value in values)
+        raise FhirPathError(f"HAPI-0255: Unable to evaluate as a boolean: {shown} (@char 1)")
     return bool(values[0].value) if values[0].type == "boolean" else True
 
 
@@ -205,6 +230,10 @@ def _answer(value: bool | None) -> Values:
 
 def _is_number(node: Located) -> bool:
     return isinstance(node.value, int | float) and not isinstance(node.value, bool)
+
+
+def _failed(message: str, place: int = 1) -> FhirPathError:
+    return FhirPathError(f"HAPI-0255: Error evaluating FHIRPath expression: {message} (@char {place})")
 
 
 def _same(one: Located, other: Located) -> bool:
@@ -230,11 +259,42 @@ def _compared(accept: Callable[[Any, Any], bool]) -> Callable[[Values, Values], 
         one, other = left[0], right[0]
         if _is_number(one) and _is_number(other):
             return accept(float(one.value), float(other.value))
-        if isinstance(one.value, str) and isinstance(other.value, str):
-            return accept(one.value, other.value)
-        raise FhirPathError(f"{_ENGINE_ERROR}Unable to compare values of type {one.type} and {other.type}")
+        for kinds in (_STRINGS, _DATES, ("time",)):
+            if one.type in kinds and other.type in kinds:
+                return accept(str(one.value), str(other.value)) if kinds is _STRINGS else _dated(accept, one, other)
+        raise _failed(f"Unable to compare values of type {one.type} and {other.type}", place=3)
 
     return compare
+
+
+def _dated(accept: Callable[[Any, Any], bool], one: Located, other: Located) -> bool | None:
+    """Compares two dates or times as far as both say them; None if they are equal so far."""
+    first, second = str(one.value), str(other.value)
+    if "T" in first and "T" in second:
+        try:
+            moments = [datetime.fromisoformat(text) for text in (first, second)]
+        except ValueError:
+            return None
+        if all(moment.tzinfo for moment in moments):
+            return accept(*moments)
+    length = min(len(first), len(second))
+    if len(first) != len(second) and first[:length] == second[:length]:
+        return None
+    return accept(first[:length], second[:length])
+
+
+def _has(left: Values, right: Values) -> bool | None:
+    """Tells if a collection holds a value (``contains``)."""
+    return any(_same(value, right[0]) for value in left) if right else None
+
+
+def _is_like(left: Values, right: Values) -> bool:
+    """Tells if two collections are equivalent: the case of letters and blanks do not count."""
+
+    def plain(value: Located) -> object:
+        return " ".join(value.value.lower().split()) if isinstance(value.value, str) else value.value
+
+    return sorted(map(repr, map(plain, left))) == sorted(map(repr, map(plain, right)))
 
 
 def _and(left: Values, right: Values) -> bool | None:
@@ -264,13 +324,17 @@ _OPERATORS: Final[dict[str, tuple[int, Callable[[Values, Values], bool | None]]]
     ">=": (6, _compared(lambda a, b: a >= b)),
     "=": (4, _equals),
     "!=": (4, lambda left, right: _negated(_equals(left, right))),
+    "~": (4, _is_like),
+    "!~": (4, lambda left, right: not _is_like(left, right)),
+    "in": (4, lambda left, right: _has(right, left)),
+    "contains": (4, _has),
     "and": (3, _and),
     "xor": (2, _xor),
     "or": (2, _or),
     "implies": (1, _implies),
 }
 """Operators that say yes or no, with their precedence; a union has 7, ``is`` and ``as`` have 5."""
-_UNSUPPORTED_OPERATORS = frozenset(("~", "!~", "in", "contains", "+", "-", "*", "/", "&", "div", "mod"))
+_UNSUPPORTED_OPERATORS = frozenset(("+", "-", "*", "/", "&", "div", "mod"))
 
 
 # --- functions ---------------------------------------------------------------------------------------------------
@@ -315,6 +379,21 @@ def _text(accept: Callable[[str, str], bool]) -> _Function:
     return function
 
 
+def _made(change: Callable[[str], Json]) -> _Function:
+    def function(run: _Run, focus: Values, arguments: Sequence[_Step]) -> Values:
+        if len(focus) != 1 or not isinstance(focus[0].value, str):
+            return []
+        return [_constant(change(focus[0].value))]
+
+    return function
+
+
+def _single(run: _Run, focus: Values, arguments: Sequence[_Step]) -> Values:
+    if len(focus) > 1:
+        raise _failed(f"The function single can only be used on a singleton value but found {len(focus)}")
+    return focus
+
+
 def _distinct(values: Values) -> Values:
     return list({value.place: value for value in values}.values())
 
@@ -339,7 +418,12 @@ _FUNCTIONS: Final[dict[str, tuple[int, int, _Function]]] = {
     "first": (0, 0, lambda run, focus, arguments: focus[:1]),
     "last": (0, 0, lambda run, focus, arguments: focus[-1:]),
     "tail": (0, 0, lambda run, focus, arguments: focus[1:]),
-    "single": (0, 0, lambda run, focus, arguments: focus[:1]),
+    "single": (0, 0, _single),
+    "resolve": (0, 0, lambda run, focus, arguments: []),
+    "lower": (0, 0, _made(str.lower)),
+    "upper": (0, 0, _made(str.upper)),
+    "trim": (0, 0, _made(str.strip)),
+    "length": (0, 0, _made(len)),
     "skip": (1, 1, _skip),
     "take": (1, 1, _take),
     "extension": (1, 1, _extension),
@@ -357,8 +441,8 @@ _UNSUPPORTED_FUNCTIONS: Final = frozenset((
     "conformsTo", "convertsToBoolean", "convertsToDate", "convertsToDateTime", "convertsToDecimal",
     "convertsToInteger", "convertsToQuantity", "convertsToString", "convertsToTime", "decode", "encode", "escape",
     "exclude", "exp", "floor", "getValue", "highBoundary", "htmlChecks", "iif", "indexOf", "intersect",
-    "isDistinct", "join", "length", "ln", "log", "lowBoundary", "lower", "matches", "matchesFull", "memberOf",
-    "now", "power", "precision", "repeat", "replace", "replaceMatches", "resolve", "round", "slice", "split",
+    "isDistinct", "join", "ln", "log", "lowBoundary", "matches", "matchesFull", "memberOf",
+    "now", "power", "precision", "repeat", "replace", "replaceMatches", "round", "slice", "split",
     "sqrt", "subsetOf", "substring", "supersetOf", "toBoolean", "toChars", "toDate", "toDateTime", "toDecimal",
     "toInteger", "toQuantity", "toString", "toTime", "today", "trace", "trim", "truncate", "type", "unescape",
     "union", "upper",
@@ -368,8 +452,9 @@ _UNSUPPORTED_FUNCTIONS: Final = frozenset((
 # --- compiling ---------------------------------------------------------------------------------------------------
 
 _LEXER: Final = re.compile(
-    r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<open>['\"`][\s\S]*)|(?P<number>[0-9]+(?:\.[0-9]+)?)"
-    r"|(?P<name>\$[a-z]*|%[A-Za-z0-9:-]*|[A-Za-z][A-Za-z0-9_]*|`[^`]*`)|(?P<mark><=|>=|!=|!~|\.\.|\{\}|\S))"
+    r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<number>[0-9]+(?:\.[0-9]+)?)"
+    r"|(?P<name>\$[a-z]*|%[A-Za-z0-9:-]*|[A-Za-z][A-Za-z0-9_]*|`[^`]*`|\*\*?)|(?P<date>@[-0-9T:.+Z]+)"
+    r"|(?P<open>['\"`][\s\S]*)|(?P<mark><=|>=|!=|!~|\.\.|\{\}|\S))"
 )
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _ESCAPES: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
@@ -390,18 +475,25 @@ class _Compiler:
 
     def __init__(self, path: str) -> None:
         found = list(_LEXER.finditer(path))
-        if any(token.lastgroup == "open" for token in found):
-            raise _lexer_error("Unterminated string")
         self.tokens = [(str(token.lastgroup), token[str(token.lastgroup)]) for token in found]
+        blanks = [path[token.start() : token.start(str(token.lastgroup))] for token in found]
+        self.blanks = [*blanks, path[found[-1].end() if found else 0 :]]
         self.at = 0
+        if any(token.lastgroup == "open" for token in found):
+            raise self._error("Unterminated string")
 
     def whole(self) -> _Step:
         if not self.tokens:
-            raise _lexer_error("Path cannot be empty")
+            raise self._error("Path cannot be empty")
         step = self._expression(0)
         if self.at < len(self.tokens):
-            raise _lexer_error(f'Premature ExpressionNode termination at unexpected token "{self._current()}"')
+            raise self._error(f'Premature ExpressionNode termination at unexpected token "{self._current()}"')
         return step
+
+    def _error(self, message: str) -> FhirPathError:
+        """Returns an error at the current token; HAPI's lexer only counts blanks to tell where that is."""
+        before = "".join(self.blanks[: self.at + 1]).split("\n")
+        return FhirPathError(_LEXER_ERROR.format(len(before), len(before[-1]) + 1) + message)
 
     def _current(self) -> str:
         return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
@@ -437,21 +529,29 @@ class _Compiler:
 
     def _path(self) -> _Step:
         """Reads a term and the steps behind it."""
-        step = self._term(at_entry=True)
-        while True:
-            if self._accept("["):
-                index = self._expression(0)
-                if not self._accept("]"):
-                    raise _lexer_error(f'The token {self._shown()} is not expected here - a "]" expected')
-                step = _item(step, index)
-            elif self._accept("."):
-                step = _then(step, self._term(at_entry=False))
-            else:
-                return step
+        step = self._item_of(self._term(at_entry=True))
+        while self._accept("."):
+            step = self._item_of(_then(step, self._term(at_entry=False)))
+        return step
+
+    def _item_of(self, step: _Step) -> _Step:
+        """Reads the index behind a term, if there is one."""
+        if not self._accept("["):
+            return step
+        index = self._expression(0)
+        if self.at >= len(self.tokens):
+            current = '"org.hl7.fhir.r4.fhirpath.FHIRLexer.getCurrent()"'
+            raise JavaError(
+                "java.lang.NullPointerException",
+                f'Cannot invoke "String.equals(Object)" because the return value of {current} is null',
+            )
+        if not self._accept("]"):
+            raise self._error(f'The token {self._shown()} is not expected here - a "]" expected')
+        return _item(step, index)
 
     def _term(self, at_entry: bool) -> _Step:
         if self.at >= len(self.tokens):
-            raise _lexer_error("Expression terminated unexpectedly")
+            raise self._error("Expression terminated unexpectedly")
         kind, token = self.tokens[self.at]
         self.at += 1
         if kind == "text":
@@ -460,15 +560,22 @@ class _Compiler:
             return _fixed([_constant(Decimal(token) if "." in token else int(token))])
         if kind == "name":
             return self._named(token, at_entry)
+        if kind == "date":
+            text = token[1:].removeprefix("T")
+            return _fixed([Located("time" if token[1] == "T" else "dateTime" if "T" in token else "date", text)])
         if token == "{}":
             return _fixed([])
+        if token in "+-" and self.at < len(self.tokens) and self.tokens[self.at][0] == "number":
+            number = self._current()
+            self.at += 1
+            return _fixed([_constant(Decimal(token + number) if "." in number else int(token + number))])
         if token in "+-@":
             raise _unsupported(f"the operator {token}")
         if token != "(":
-            raise _lexer_error(f"Found {token} expecting a token name")
+            raise self._error(f"Found {token} expecting a token name")
         step = self._expression(0)
         if not self._accept(")"):
-            raise _lexer_error(f'Found {self._shown()} expecting a ")"')
+            raise self._error(f'Found {self._shown()} expecting a ")"')
         return step
 
     def _named(self, name: str, at_entry: bool) -> _Step:
@@ -476,33 +583,39 @@ class _Compiler:
             return self._function(name, at_entry)
         if name in ("true", "false"):
             return _fixed([_constant(name == "true")])
+        if name[0] in "$%" and not at_entry:
+            return _fixed([])
         if name == "$this":
             return lambda run, focus, this: [this]
         if name in ("%resource", "%context", "%rootResource"):
             return lambda run, focus, this: [run.resource]
-        if name[0] in "$%":
+        if name in ("$index", "$total"):
             raise _unsupported(name)
+        if name[0] == "$":
+            raise self._error(f"Found {name} expecting a valid token name")
+        if name[0] == "%":
+            raise _failed(f"Invalid FHIR Constant {name}")
         return _name_step(name.strip("`"), at_entry)
 
     def _function(self, name: str, at_entry: bool) -> _Step:
         if name in _TYPE_FUNCTIONS:
             wanted = self._type_name()
             if not self._accept(")"):
-                raise _lexer_error(f'The token {self._shown()} is not expected here - either a "," or a ")" expected')
+                raise self._error(f'The token {self._shown()} is not expected here - either a "," or a ")" expected')
             return _typed(name, lambda run, focus, this: focus, wanted)
         if name not in _FUNCTIONS:
             if name in _UNSUPPORTED_FUNCTIONS:
                 raise _unsupported(f"the function {name}")
-            raise _lexer_error(f"The name {name} is not a valid function name")
+            raise self._error(f"The name {name} is not a valid function name")
         arguments: list[_Step] = []
         while not self._accept(")"):
             arguments.append(self._expression(0))
             if not self._accept(",") and self._current() != ")":
-                raise _lexer_error(f'The token {self._shown()} is not expected here - either a "," or a ")" expected')
+                raise self._error(f'The token {self._shown()} is not expected here - either a "," or a ")" expected')
         least, most, function = _FUNCTIONS[name]
         if not least <= len(arguments) <= most:
             wanted = str(least) if least == most else f"between {least} and {most}"
-            raise _lexer_error(f'The function "{name}" requires {wanted} parameters')
+            raise self._error(f'The function "{name}" requires {wanted} parameters')
 
         def step(run: _Run, focus: Values, this: Located) -> Values:
             run.charge(NODE_WORK * (1 + len(focus)))
@@ -519,10 +632,6 @@ class _Compiler:
         return name.strip("`")
 
 
-def _lexer_error(message: str) -> FhirPathError:
-    return FhirPathError(_LEXER_ERROR + message)
-
-
 def _fixed(values: Values) -> _Step:
     return lambda run, focus, this: values
 
@@ -534,8 +643,14 @@ def _then(first: _Step, second: _Step) -> _Step:
 def _item(step: _Step, index: _Step) -> _Step:
     def indexed(run: _Run, focus: Values, this: Located) -> Values:
         found, wanted = step(run, focus, this), index(run, focus, this)
-        at = wanted[0].value if len(wanted) == 1 and isinstance(wanted[0].value, int) else -1
-        return found[at : at + 1] if at >= 0 else []
+        text = str(wanted[0].value) if len(wanted) == 1 else ""
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text, re.ASCII):
+            return []
+        if int(text) < 0:
+            raise JavaError(
+                "java.lang.IndexOutOfBoundsException", f"Index {text} out of bounds for length {len(found)}"
+            )
+        return found[int(text) : int(text) + 1]
 
     return indexed
 
@@ -555,7 +670,7 @@ def _typed(name: str, step: _Step, wanted: str) -> _Step:
         found = step(run, focus, this)
         run.charge(NODE_WORK * (1 + len(found)))
         if name == "is":
-            return _answer(None if not found else len(found) == 1 and wanted in ancestors(found[0].type))
-        return [node for node in found if wanted in ancestors(node.type)]
+            return _answer(None if not found else len(found) == 1 and wanted in _kinds(found[0].type))
+        return [node for node in found if wanted in _kinds(node.type)]
 
     return typed

@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import isinf, isnan
 from typing import Any, Final, NoReturn
 
+from mab_gym.fhir.model._errors import JavaError
 from mab_gym.fhir.model._json_scanner import JsonSyntaxError, scan
 from mab_gym.fhir.model._json_text import DecimalNumber, Json
 
@@ -55,18 +56,6 @@ class JsonPatchError(ValueError):
     """A patch that HAPI refuses (HAPI-1272); the error's text is its library's."""
 
 
-class JavaError(Exception):
-    """A patch over which HAPI fails with an exception of Java's.
-
-    Attributes:
-        name: The exception's class.
-    """
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
 def apply_json_patch(document: Json, text: str, charge: Charge) -> Json:
     """Applies a JSON Patch.
 
@@ -96,15 +85,15 @@ def as_doubles(value: Json) -> Json:
         return {name: as_doubles(item) for name, item in value.items()}
     if isinstance(value, list):
         return [as_doubles(item) for item in value]
-    return _java_double(value) if isinstance(value, float) else value
+    return _java_double(value) if isinstance(value, DecimalNumber) and "." in value.text else value
 
 
-def _java_double(number: float) -> DecimalNumber | str:
+def _java_double(number: DecimalNumber) -> DecimalNumber | str:
     if isinf(number) or isnan(number):
         return "-Infinity" if number < 0 else "Infinity"
     text = repr(float(number))
     if number and not 1e-3 <= abs(number) < 1e7:
-        digits, exponent = f"{Decimal(text):E}".split("E")
+        digits, exponent = f"{Decimal(text).normalize():E}".split("E")
         text = f"{digits if '.' in digits else digits + '.0'}E{exponent}"
     return DecimalNumber(text)
 

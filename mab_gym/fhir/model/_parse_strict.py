@@ -33,7 +33,7 @@ def read_strictly(source: Object, expected_type: str) -> Object:
     """
     if source.get("resourceType") == expected_type:
         checker = _Checker()
-        checker.composite(expected_type, source)
+        checker.resource(expected_type, source)
         checker.check_local_references()
     return read_resource(source, expected_type)
 
@@ -51,14 +51,18 @@ class _Checker:
             if reference not in self.contained:
                 raise DataFormatError(f"HAPI-1826: Resource has invalid reference: {reference}")
 
-    def composite(self, type_name: str, source: Object) -> None:
+    def resource(self, type_name: str, source: Object) -> None:
+        """Checks the elements of a resource."""
+        self._composite(type_name, {name: value for name, value in source.items() if name != "resourceType"})
+
+    def _composite(self, type_name: str, source: Object) -> None:
         """Checks the elements of a resource, a datatype or a backbone element."""
         defined = elements(type_name)
         entered: set[str] = set()
         for name, value in source.items():
             if name in _EXTENSIONS:
                 self._extensions(name, value)
-            elif name and name[0] != "_" and name not in ("resourceType", "fhir_comments"):
+            elif name and name[0] != "_" and name != "fhir_comments":
                 self._children(defined.get(name), name, value, source.get(f"_{name}"), defined, entered)
         for name in source:
             if name[:1] == "_" and len(name) > 1 and name[1:] not in source:
@@ -80,7 +84,7 @@ class _Checker:
         value: Json,
         sibling: Json,
         defined: Mapping[str, Element],
-        entered: set[str],
+        entered: set[str] | None,
         *,
         listed: bool = False,
     ) -> None:
@@ -116,10 +120,10 @@ class _Checker:
                 if not value.get("id"):
                     raise DataFormatError("HAPI-1819: Resource has contained child resource with no ID")
                 self.contained.add(f"#{value['id']}")
-            self.composite(kind, value)
+            self.resource(kind, value)
         elif not element.primitive:
-            self.composite(element.type, value)
-        else:
+            self._composite(element.type, value)
+        elif element.type != "xhtml":
             for name, item in value.items():
                 if name in _EXTENSIONS:
                     self._extensions(name, item)
@@ -158,11 +162,18 @@ class _Checker:
                 self._extensions(name, value)
             elif name and name != "url" and name[0] != "_":
                 # an extension may have several values; the last one counts
-                self._children(defined.get(name), name, value, source.get(f"_{name}"), defined, set())
+                self._children(defined.get(name), name, value, source.get(f"_{name}"), defined, None)
 
 
-def _enter(element: Element | None, name: str, defined: Mapping[str, Element], entered: set[str]) -> None:
-    """Refuses an element that is unknown, or that has a value already and can have only one."""
+def _enter(element: Element | None, name: str, defined: Mapping[str, Element], entered: set[str] | None) -> None:
+    """Refuses an element that is unknown, or that has a value already and can have only one.
+
+    Args:
+        element: Its definition.
+        name: Its name.
+        defined: All elements of its parent.
+        entered: The elements that have a value already; None if they may have several.
+    """
     if element is None:
         choice = name.removesuffix("[x]")
         if choice == name or all(other.choice != choice for other in defined.values()):
@@ -172,12 +183,16 @@ def _enter(element: Element | None, name: str, defined: Mapping[str, Element], e
         return
     else:
         once = element.choice or name
+    if entered is None:
+        return
     if once in entered:
         raise DataFormatError(f"HAPI-1823: Multiple repetitions of non-repeatable element '{once}' found during parse")
     entered.add(once)
 
 
 def _check_scalar(element: Element, value: Json) -> None:
+    if element.name == "contained":
+        raise DataFormatError("HAPI-1824: Unknown attribute 'value' found during parse")
     if not element.primitive:
         raise _wrong(element.name, "OBJECT", "SCALAR (STRING)")
     if value == "":
