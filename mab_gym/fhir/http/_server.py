@@ -29,6 +29,7 @@ from mab_gym.fhir.http._patching import patch
 from mab_gym.fhir.http._preconditions import most_at_once
 from mab_gym.fhir.http._reading import DeletedError, read, read_version, resource_headers
 from mab_gym.fhir.http._request_line import check_escapes, form_parameters, refused
+from mab_gym.fhir.http._shaping import as_asked
 from mab_gym.fhir.http._transactions import process
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, create, delete, delete_matching, update, update_matching
@@ -195,11 +196,11 @@ class FhirSession(World):
             case "POST":
                 return self._post(request, path, parameters)
             case "PUT":
-                return self._put(request, path, parameters)
+                return self._as_asked(self._put(request, path, parameters), parameters)
             case "DELETE":
-                return self._delete(request, path, parameters)
+                return self._as_asked(self._delete(request, path, parameters), parameters)
             case "PATCH" if "_search" not in path:
-                return self._patch(request, path, parameters)
+                return self._as_asked(self._patch(request, path, parameters), parameters)
         raise _unknown_operation(request, parameters)
 
     def _operation(self, request: Request, path: Path, parameters: Parameters) -> Response:
@@ -297,7 +298,8 @@ class FhirSession(World):
                 f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
                 "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
             )
-        return self._stored(create(self, resource, request.headers.get("if-none-exist", "")), request)
+        done = create(self, resource, request.headers.get("if-none-exist", ""))
+        return self._as_asked(self._stored(done, request), parameters)
 
     def _put(self, request: Request, path: Path, parameters: Parameters) -> Response:
         if "_search" in path or any(part.startswith("$") for part in path):
@@ -352,6 +354,13 @@ class FhirSession(World):
             url = f"{self.origin.base_url}/{'/'.join(done.key)}"
             headers["content-location"] = f"{url}/_history/{done.version}" if done.version else url
         return Response(done.status, pretty(done.outcome), headers)
+
+    def _as_asked(self, response: Response, parameters: Parameters) -> Response:
+        """Returns the answer to a write, showing what the parameters ask for."""
+        if parameters:
+            self.budget.show(len(response.body), rewritten=True)
+            response = as_asked(response, parameters)
+        return response
 
     def _stored(self, done: Done, request: Request) -> Response:
         """Returns the answer to a create or an update."""

@@ -7,6 +7,10 @@ from mab_gym.fhir.model._outcome import FhirError, RefusalKind
 from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._query import Query, read_query
 
+_NO_CONDITIONS = (
+    "_count", "_elements", "_format", "_include", "_offset", "_pretty", "_revinclude", "_sort", "_summary", "_total",
+)  # fmt: skip
+
 
 def read_match_url(resource_type: str, url: str) -> Query:
     """Reads a search such as ``Patient?identifier=1`` (or its parameters alone).
@@ -16,7 +20,7 @@ def read_match_url(resource_type: str, url: str) -> Query:
     """
     path, mark, query = url.partition("?")
     parameters = parse_query(query if mark else path)
-    if not any(value for _, value in parameters):
+    if not any(value for name, value in parameters if name.partition(":")[0] not in _NO_CONDITIONS):
         raise FhirError(
             400, f"HAPI-0518: Invalid match URL[{resource_type}?{query or path}] - URL has no search parameters"
         )
