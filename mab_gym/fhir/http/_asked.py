@@ -6,6 +6,7 @@ operation is ignored. By GET the parameters come in the URL, by POST in a Parame
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -33,8 +34,15 @@ _PRIMITIVES = frozenset(
         "markdown", "oid", "positiveInt", "string", "time", "unsignedInt", "uri", "url", "uuid",
     }
 )  # fmt: skip
+_CLASSES = {"valueSet": "ValueSet"}
+"""The types of resources that HAPI takes for parameters, where its definitions say ``Resource``."""
+_AT_EACH_LEVEL = ("expand", "translate", "validate-code")
+"""Operations that HAPI names after single resources whatever they are asked of."""
 _READ_AS_TEXT = ("Encounter", "Observation", "Patient")
 """For these types HAPI reads most parameters as a search does: any primitive is taken as its text."""
+_NO_RANGE = (
+    "HAPI-1716: Resource class[ca.uhn.fhir.rest.param.DateRangeParam] does not contain any valid HAPI-FHIR annotations"
+)
 _TYPED = {"_count", "_offset", "max", "_id", "_mdm"}
 """The parameters of which this is not so."""
 
@@ -117,8 +125,9 @@ def read_values(request: Request, path: Path, parameters: Parameters) -> Values:
     sent = _body(request, path)
     if sent is None:
         return {}
+    _keep_empty_values(sent, request.body)
     if sent["resourceType"] != "Parameters":
-        return {each.name: [sent] for each in definition.parameters if each.type in ("Resource", sent["resourceType"])}
+        return {each.name: [sent] for each in definition.parameters if _takes(each, sent["resourceType"])}
     return {each.name: _from_parts(each, path, sent) for each in definition.parameters}
 
 
@@ -127,7 +136,30 @@ def _body(request: Request, path: Path) -> dict[str, Any] | None:
     if not request.body.strip() and not request.headers.get("content-type", "").strip():
         return None
     level = "SERVER" if path.kind is None else "TYPE" if path.logical_id is None else "INSTANCE"
+    if path.operation.removeprefix("$") in _AT_EACH_LEVEL:
+        level = "INSTANCE"
     return read_resource(request, None, f"EXTENDED_OPERATION_{level}")
+
+
+def _keep_empty_values(sent: Mapping[str, Any], body: str) -> None:
+    """Puts back values that have nothing in them that FHIR knows: HAPI still sees their types."""
+    parts = [part for part in sent.get("parameter", ()) if list(part) == ["name"]]
+    if sent["resourceType"] != "Parameters" or not parts or body.lstrip()[:1] != "{":
+        return
+    try:
+        written = json.loads(body)["parameter"]
+    except (ValueError, LookupError):
+        return  # it is JSON as only HAPI reads it
+    for part, raw in zip(sent["parameter"], written, strict=False):
+        kinds = [name for name in raw if name.startswith("value")] if isinstance(raw, dict) else []
+        if list(part) == ["name"] and kinds:
+            part[kinds[0]] = {}
+
+
+def _takes(parameter: OperationParameter, resource_type: str) -> bool:
+    """True if a parameter may be a resource of a type."""
+    wanted = _CLASSES.get(parameter.name, parameter.type)
+    return wanted in ("Resource", resource_type)
 
 
 def _from_url(parameter: OperationParameter, path: Path, parameters: Parameters) -> list[Any]:
@@ -174,12 +206,14 @@ def _from_parts(parameter: OperationParameter, path: Path, sent: Mapping[str, An
         if part.get("name") != parameter.name:
             continue
         if "resource" in part and not any(name.startswith("value") for name in part):
-            if parameter.type not in ("Resource", part["resource"]["resourceType"]):
+            if not _takes(parameter, part["resource"]["resourceType"]):
                 raise _wrong_type(parameter, part["resource"]["resourceType"])
             found.append(part["resource"])
             continue
         for name, value in part.items():
             if name.startswith("value"):
+                if parameter.type == "date":
+                    raise FhirError(500, _NO_RANGE)
                 _check_type(parameter, name.removeprefix("value"), as_text=as_text)
                 found.append(compact(value) if as_text and not isinstance(value, str) else value)
     return found
@@ -199,7 +233,7 @@ def _wrong_type(parameter: OperationParameter, given: str) -> FhirError:
     return FhirError(
         400,
         f"HAPI-0362: Request has parameter {parameter.name} of type {_java(given)} "
-        f"but method expects type {_java(parameter.type)}",
+        f"but method expects type {_java(_CLASSES.get(parameter.name, parameter.type))}",
     )
 
 

@@ -30,7 +30,7 @@ from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._url import Parameters
 
 SOFTWARE = "mab_gym embedded server"
-FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json")
+FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json", "html/json", "html/xml")
 SYSTEM_INTERACTIONS = ("transaction", "history-system")
 INTERACTIONS = (
     "search-type", "update", "vread", "read", "patch", "history-type", "history-instance", "delete", "create",

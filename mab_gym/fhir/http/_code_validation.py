@@ -142,11 +142,15 @@ class _Checker:
         known = self._terms.system(system)
         if system == MEDIA_TYPES:
             return [Concept(system, code, None, None)]
-        if known is None and system in ELSEWHERE and not part.get("concept"):
+        if known is None and system in ELSEWHERE and wanted and not part.get("concept"):
             raise FhirError(501, f"This server does not have the codes of {system}")
+        if known is None and system in ELSEWHERE and not wanted:
+            return []  # the code is found, or not; without its system it does not count
         if known is None and not (wanted and part.get("concept")):
             missing = "HAPI-0702: Unable to expand ValueSet because CodeSystem could not be found"
             raise ExpansionError(f"{missing}: {system}")
+        if known is not None and known.content == "not-present" and not wanted:
+            raise ExpansionError("HAPI-0702: Unable to expand value set")
         meant = code if known is None or known.content == "not-present" else known.find(code)
         concepts = included({**part, "filter": ()}, self._terms.system, self._terms.value_set)
         if known is not None and known.content == "not-present" and not part.get("concept"):

@@ -59,7 +59,13 @@ def asked_history(path: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def history(
-    world: World, asked: tuple[str, ...], path: str, parameters: Parameters, *, nested: bool = False
+    world: World,
+    asked: tuple[str, ...],
+    path: str,
+    parameters: Parameters,
+    *,
+    nested: bool = False,
+    linked: bool = True,
 ) -> Response:
     """Answers ``_history``, the newest version first.
 
@@ -69,6 +75,7 @@ def history(
         path: The request's path, for the link to itself.
         parameters: The request's parameters.
         nested: True for an entry of a Bundle.
+        linked: True if the link to itself has the parameters.
 
     Raises:
         FhirError: There is no such resource, or HAPI refuses the parameters.
@@ -78,7 +85,7 @@ def history(
     start, size = _offset(control), min(_number(control, "_count", _PAGE), LARGEST_PAGE)
     total, page = _found(world, asked, span, start, max(0, size))
     base_url = world.origin.base_url
-    link = self_link(base_url, path, parameters)
+    link = self_link(base_url, path, parameters if linked else ())
     more, known = total > start + size, total if span == Span() else None
     links = [("self", link)] if size else []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mab_gym.fhir.http._asked import Path, Values, given
+from mab_gym.fhir.http._asked import Path, Values
 from mab_gym.fhir.http._checks import LABELS, sorted_labels
 from mab_gym.fhir.http._numbered import unknown_resource
 from mab_gym.fhir.http._world import Version, World
@@ -49,7 +49,7 @@ def change_meta(world: World, path: Path, values: Values) -> dict[str, Any]:
     assert path.kind is not None
     assert path.logical_id is not None
     key = (path.kind, path.logical_id)
-    wanted = given(values, "meta")
+    wanted = next(iter(values.get("meta", ())), None)
     if wanted is None:
         raise FhirError(400, f"HAPI-{_CODES[path.operation]}: Input contains no parameter with name 'meta'")
     version = _version(world, key, None)

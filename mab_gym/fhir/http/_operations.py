@@ -135,25 +135,26 @@ def _last(world: World, request: Request, path: Path, parameters: Parameters) ->
     if request.method == "POST" and "max" in control:
         raise FhirError(500, _NO_RAW_PARAMETERS)
     stems = [name.partition(":")[0].partition(".")[0] for name, _ in parameters]
-    # HAPI reads the parameters that it ignores, and looks up the patients that subjects name
-    read_query("Observation", tuple(pair for pair in parameters if pair[0] in ("date", "code", "category")))
-    if any(name == "subject" for name, _ in parameters):
-        for wanted in ("patient", "subject"):
-            for reference in (part for name, value in parameters if name == wanted for part in value.split(",")):
-                kind, _, logical_id = reference.rpartition("/")
-                if not view.exists((kind.rpartition("/")[2], logical_id)):
-                    raise FhirError(404, f"HAPI-2001: Resource {reference} is not known")
     by_subject = "subject" in stems or "patient" in stems
     kept = [
         pair
         for pair, stem in zip(parameters, stems, strict=True)
         if stem not in _LAST_IGNORES and not pair[0].startswith("_")
     ]
+    # HAPI reads the parameters that it ignores, and looks up the patients that subjects name
+    read_query("Observation", tuple(pair for pair in parameters if pair[0] in ("date", "code", "category")))
+    query = read_query("Observation", tuple(kept))
+    if any(name == "subject" for name, _ in parameters):
+        for wanted in ("patient", "subject"):
+            for reference in (part for name, value in parameters if name == wanted for part in value.split(",")):
+                kind, _, logical_id = reference.rpartition("/")
+                if not view.exists((kind.rpartition("/")[2], logical_id)):
+                    raise FhirError(404, f"HAPI-2001: Resource {reference} is not known")
     order = "subject,code,-date" if by_subject else "code,-date"
     link = request.target.partition("?")[0]
     asked = (*kept, ("_sort", order))
     if _is_bare(control) or "_offset" in control:
-        total = len(view.hits(read_query("Observation", tuple(kept))))
+        total = len(view.hits(query))
         return world.searches().bare(view, "Observation", total, link, parameters)
     return world.searches().last(view, asked, link, parameters, linked=request.method == "GET")
 

@@ -38,6 +38,7 @@ MOST_HELD = 50_000
 
 _AT_A_TIME = 500
 
+_LOOKS = ("_format", "_pretty", "_summary")
 _SHOWING = ("_count", "_offset", "_elements", "_summary", "_format", "_pretty", "_getpagesoffset")
 
 
@@ -244,8 +245,8 @@ class Searches:
             path: The request's path.
             parameters: The operation's parameters.
         """
-        control, base_url = dict(parameters), self.origin.base_url
-        query = read_query(resource_type, tuple(pair for pair in parameters if pair[0] in ("_format", "_pretty")))
+        control, base_url = dict(reversed(parameters)), self.origin.base_url  # the first values count
+        query = read_query(resource_type, tuple(pair for pair in parameters if pair[0] in _LOOKS))
         search_id = self._counter_ids.uuid()
         count = int(control.get("_count", query.count))
         if count == 0:

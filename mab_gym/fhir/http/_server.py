@@ -179,7 +179,7 @@ class FhirSession(World):
         path, parameters = parse_target(request.target)
         if not path:
             return self._base(request, parameters)
-        if any(part[:1] == "$" for part in path) and read_path(path).operation[:1] == "$":
+        if ("$" in request.target or "%24" in request.target) and read_path(path).operation[:1] == "$":
             return self._operation(request, path, parameters)
         if path[0] == "metadata":
             if request.method != "GET":
@@ -212,11 +212,12 @@ class FhirSession(World):
             return answer
         if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in resource_types():
             raise _unknown_type(path[0])
-        raise _unknown_operation(request, parameters)
+        raise _unknown_operation(request, parameters + form_parameters(request))
 
     def _history(self, request: Request, asked: Path, parameters: Parameters) -> Response:
         """Handles a request for a history; like HAPI, by whatever method."""
-        response = history(self, asked, _path_of(request), parameters, nested=request.nested)
+        linked = request.method in ("GET", "HEAD")
+        response = history(self, asked, _path_of(request), parameters, nested=request.nested, linked=linked)
         if request.method != "POST":
             return response
         headers = {**response.headers, "location": response.headers["content-location"]}
@@ -261,9 +262,9 @@ class FhirSession(World):
             return read_version(self, (path[0], path[1]), path[3], request, parameters)
         if len(path) > 2:
             raise _unknown_operation(request, parameters)
+        self._check_read(request, path, parameters)
         if path[0] == "OperationDefinition":
             return read_definition(self.origin, path[1], parameters)
-        self._check_read(request, path, parameters)
         return read(self, (path[0], path[1]), request, parameters)
 
     def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:

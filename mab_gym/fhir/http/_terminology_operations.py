@@ -56,6 +56,8 @@ def expand(world: World, path: Path, values: Values) -> dict[str, Any]:
                 f"HAPI-{code}: {name} parameter for $expand operation must be >= 0 when specified. {name}: {number}",
             )
     terms = Terms(world)
+    if url is not None and given(values, "valueSetVersion"):
+        url = f"{url}|{given(values, 'valueSetVersion')}"
     found, canonical = _asked_set(world, path, url, sent, terms)
     count = MOST_CODES if count is None else min(count, MOST_CODES)
     if offset and found.compose.get("exclude"):
