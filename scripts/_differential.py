@@ -45,7 +45,8 @@ from _differential_fixtures import FixtureMaker, Resource, closure, key_of, refe
 from _differential_requests import Ask, RequestMaker
 from _differential_scenarios import TOPICS, compare_scenarios
 
-from mab_gym.fhir.http._checks import check_resource, read_body
+from mab_gym.fhir.http._bodies import read_resource
+from mab_gym.fhir.http._checks import check_resource
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request
 from mab_gym.fhir.model._filter import split_alternatives
 from mab_gym.fhir.model._json_text import compact, pretty
@@ -213,7 +214,8 @@ class Embedded:
         if text not in self._bodies:
             headers = {name.lower(): value for name, value in FHIR.items()}
             try:
-                body = check_resource(read_body(kind, headers, text, "UPDATE"), _Loaded(known))
+                sent = Request("PUT", kind, headers, text)
+                body = check_resource(read_resource(sent, kind, "UPDATE"), _Loaded(known))
                 self._bodies[text] = body, 201, ""
             except FhirError as error:
                 body = dict(parse_resource(text, kind))

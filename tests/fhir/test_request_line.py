@@ -55,7 +55,7 @@ def test_paths_that_mean_the_same(session: FhirSession, target: str) -> None:
         ("Patient?name=%-1", "Illegal hex characters in escape (%) pattern - negative value"),
         ("Foo?x=%", "Incomplete trailing escape (%) pattern"),
         ("metadata?x=a%b&y=1", "Incomplete trailing escape (%) pattern"),
-        ("Patient/a%25b", "Incomplete trailing escape (%) pattern"),
+        ("Patient/a%25b/_history/1", "Incomplete trailing escape (%) pattern"),
     ],
 )
 def test_hapi_fails_over_broken_escapes(session: FhirSession, target: str, words: str) -> None:

@@ -1,6 +1,6 @@
 """Checks and changes a resource that a client sends, as HAPI FHIR 7.6 does before it stores it.
 
-`read_body` reads the body, `check_resource` does the rest. The order of the checks is HAPI's: the Content-Type,
+`check_resource` does it for a resource that was read (``_bodies.py``). The order of the checks is HAPI's: the Content-Type,
 the body, the resource types that references name (422), amounts and dates that it cannot index (500), the references
 themselves (400), numbers that are too large for its database (409).
 """

@@ -77,7 +77,7 @@ def stated_format(text: str, *, strict: bool = False) -> Format | None:
     encoding = (_STRICT if strict else _LENIENT).get(plain)
     if encoding is None:
         return None
-    return Format(encoding, plain if text in _OLD_TYPES else _NEW_TYPES[encoding], text)
+    return Format(encoding, plain if plain in _OLD_TYPES else _NEW_TYPES[encoding], text)
 
 
 def sent_format(content_type: str, *, strict: bool = False) -> Format | None:
@@ -197,7 +197,7 @@ def in_format(request: Request, response: Response, budget: Budget, base_url: st
     if page is not None and not (response.status >= 400 and any(name == "_format" for name, _ in parameters)):
         written = _written(request, response, page, budget, base_url)
         text = to_html(written.body, response.status, f"{base_url}/{request.target}")
-        return Response(response.status, text, {**response.headers, "content-type": HTML})
+        return Response(response.status, text, {"content-type": HTML})
     strict = request.target.startswith("Binary")
     return _written(request, response, wanted_format(request, parameters, strict=strict) or JSON, budget, base_url)
 

@@ -20,6 +20,7 @@ _NO_PATH = re.compile(r"%(?![0-9A-Fa-f]{2})|%(?:2[Ff]|5[Cc]|00)")
 _SIGNED = re.compile(r"\+[0-9A-Fa-f]")
 """Java reads a sign as a part of the number."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FORM_TYPE = "application/x-www-form-urlencoded"
 _ALLOWED = "HEAD, DELETE, POST, GET, OPTIONS, PUT"
 _PAGE = (
     '<!doctype html><html lang="en"><head><title>HTTP Status {0}</title><style type="text/css">body '
@@ -74,8 +75,8 @@ def _is_broken(target: str) -> bool:
     return False
 
 
-def check_escapes(target: str) -> None:
-    """Fails as HAPI does over broken percent escapes in a query, or in an id, which HAPI decodes twice.
+def check_escapes(method: str, target: str) -> None:
+    """Fails as HAPI does over broken percent escapes in the query of a GET, or in an id, which HAPI decodes twice.
 
     Raises:
         FhirError: 500, in the words of Java's ``URLDecoder``.
@@ -84,7 +85,7 @@ def check_escapes(target: str) -> None:
         return
     path, _, query = target.partition("?")
     logical_id = [segment for segment in path.split("/") if segment][1:2] if "%25" in path else []
-    for text in [*re.split("[&=]", query), *map(decode, logical_id)]:
+    for text in [*re.split("[&=]", query if method == "GET" else ""), *map(decode, logical_id)]:
         for broken in BROKEN_ESCAPE.finditer(text):
             if not _SIGNED.fullmatch(broken[1]):
                 raise FhirError(500, broken_escape(broken[1]))
@@ -92,7 +93,8 @@ def check_escapes(target: str) -> None:
 
 def form_parameters(request: Request) -> Parameters:
     """Returns the parameters in the body of a form; HAPI reads them from no other body, and drops broken ones."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    headers = request.headers
+    if not headers.get("content-type", "").startswith(_FORM_TYPE) or headers.get("content-encoding", "").strip():
         return ()
     body = request.body
     if "%" in body and BROKEN_ESCAPE.search(body):

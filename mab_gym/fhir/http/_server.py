@@ -175,7 +175,7 @@ class FhirSession(World):
             return _refusal(request, error)
 
     def _route(self, request: Request) -> Response:
-        check_escapes(request.target)
+        check_escapes(request.method, request.target)
         path, parameters = parse_target(request.target)
         if not path:
             return self._base(request, parameters)

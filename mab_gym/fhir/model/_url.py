@@ -11,9 +11,10 @@ from urllib.parse import quote, unquote
 from mab_gym.fhir.model._outcome import sanitized
 from mab_gym.fhir.model._remembered import LONGEST_KEY, is_short
 
-_UNCHANGED = re.compile(r"[A-Za-z0-9_.*~-]*")
+_UNCHANGED = re.compile(r"[A-Za-z0-9_.*-]*")
 """Texts that are written in a query as they are."""
-_PLAIN = re.compile(r"[\w\-./$]*", re.ASCII)
+_PLAIN = re.compile(r"[\w\-./$:]*", re.ASCII)
+"""Paths and names without anything that has to be decoded or made harmless."""
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})(.{0,2})", re.DOTALL)
 Parameters = tuple[tuple[str, str], ...]
 """Names and values of a query, decoded, in order."""
@@ -64,12 +65,16 @@ _remembered_target = lru_cache(maxsize=512)(_parse_target)
 
 
 def parse_query(query: str) -> Parameters:
-    """Returns the names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank."""
+    """Returns the names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank.
+
+    Like HAPI, it makes markup in names harmless.
+    """
     pairs = []
     for part in query.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((decode(name.replace("+", " ")), decode(value.replace("+", " "))))
+            name = decode(name.replace("+", " "))
+            pairs.append((name if _PLAIN.fullmatch(name) else sanitized(name), decode(value.replace("+", " "))))
     return tuple(pairs)
 
 
@@ -82,7 +87,7 @@ def decode(text: str) -> str:
 
 def encode(text: str) -> str:
     """Percent-encodes a query's name or value as HAPI writes it in links."""
-    return text if _UNCHANGED.fullmatch(text) else quote(text, safe="-_.*~")
+    return text if _UNCHANGED.fullmatch(text) else quote(text, safe="-_.*").replace("~", "%7E")
 
 
 def self_link(base_url: str, path: str, parameters: Parameters) -> str:
