@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from mab_gym.fhir.http._binary import is_raw, raw_binary
 from mab_gym.fhir.http._exchange import Request
-from mab_gym.fhir.http._formats import sent_format
+from mab_gym.fhir.http._media_types import sent_format
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.model._parse import parse_resource
+from mab_gym.fhir.model._url import parse_target
 from mab_gym.fhir.model._xml_parse import parse_xml_resource
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -39,6 +41,8 @@ def read_resource(request: Request, resource_type: str | None, operation: str) -
     Raises:
         FhirError: HAPI refuses it.
     """
+    if resource_type == "Binary" and is_raw(request):
+        return raw_binary(request, "".join(parse_target(request.target).path[1:2]))
     content_type = request.headers.get("content-type", "")
     found = sent_format(content_type)
     if found is None:

@@ -1,8 +1,8 @@
 """Checks and changes a resource that a client sends, as HAPI FHIR 7.6 does before it stores it.
 
-`check_resource` does it for a resource that was read (``_bodies.py``). The order of the checks is HAPI's: the Content-Type,
-the body, the resource types that references name (422), amounts and dates that it cannot index (500), the references
-themselves (400), numbers that are too large for its database (409).
+`check_resource` does it for a resource that was read (``_bodies.py``). The order of the checks is HAPI's: the resource
+types that references name (422), amounts and dates that it cannot index (500), the references themselves (400), numbers
+that are too large for its database (409).
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ class Request:
 
     Attributes:
         method: ``GET``, ``POST``, ``PUT``, ``DELETE`` or another.
-        target: The part of the URL behind the base URL and its slash, as in ``Observation?patient=S1234567&code=K``.
+        target: The part of the URL behind the base URL and its slash as it stands in a request line, encoded, as in
+            ``Observation?patient=S1234567&code=K``.
         headers: Values by lower-case name.
         body: The request's text.
         base_url: The address by which the client reaches the server, without a slash at its end; if empty, the
             server's own.
         nested: True for an entry of a Bundle.
+        content: The body's bytes, where they may be no text; None if the text says all.
     """
 
     method: str
@@ -28,6 +30,7 @@ class Request:
     body: str = ""
     base_url: str = ""
     nested: bool = False
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ class Response:
         status: The HTTP status.
         body: The text, as sent.
         headers: Values by lower-case name.
+        content: The bytes to send, where they are no FHIR; None if the text is to be sent.
     """
 
     status: int
     body: str
     headers: Mapping[str, str]
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,86 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple
 
+from mab_gym.fhir.http._binary import as_it_is
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._html_text import HTML, to_html
+from mab_gym.fhir.http._media_types import JSON, NEW_TYPES, Encoding, Format, sent_format, stated_format
 from mab_gym.fhir.http._request_line import form_parameters
 from mab_gym.fhir.model._turtle_text import to_turtle
 from mab_gym.fhir.model._url import Parameters, parse_target
 from mab_gym.fhir.model._xml_text import to_xml
 from mab_gym.fhir.store._base import parse_element
-from mab_gym.fhir.store._budget import AS_XML, Budget
+from mab_gym.fhir.store._budget import AS_XML, REWRITTEN, Budget
 
-Encoding = Literal["json", "xml", "turtle", "ndjson"]
-
-_STRICT: dict[str, Encoding] = {
-    "application/fhir+json": "json",
-    "application/json+fhir": "json",
-    "application/fhir+xml": "xml",
-    "application/xml+fhir": "xml",
-    "application/x-turtle": "turtle",
-    "text/turtle": "turtle",
-    "application/fhir+ndjson": "ndjson",
-}
-"""FHIR's own media types, old and new; a Binary is asked for as a resource by these alone."""
-_LENIENT: dict[str, Encoding] = _STRICT | {
-    "application/json": "json",
-    "text/json": "json",
-    "json": "json",
-    "application/xml": "xml",
-    "text/xml": "xml",
-    "xml": "xml",
-    "application/fhir+turtle": "turtle",
-    "rdf": "turtle",
-    "ttl": "turtle",
-    "application/ndjson": "ndjson",
-    "text/ndjson": "ndjson",
-    "ndjson": "ndjson",
-}
-_OLD_TYPES = ("application/json+fhir", "application/xml+fhir", "text/turtle")
-_NEW_TYPES: dict[Encoding, str] = {
-    "json": "application/fhir+json",
-    "xml": "application/fhir+xml",
-    "turtle": "application/x-turtle",
-    "ndjson": "application/fhir+ndjson",
-}
 _PAGES: dict[str, Encoding] = {"html/json": "json", "html/xml": "xml", "html/turtle": "turtle"}
 _PAGE_TYPES = ("html", "text/html")
 _QUALITY = re.compile(r"\s*q\s*=\s*([^;]*)")
-
-
-class Format(NamedTuple):
-    """A format in which a client wants FHIR.
-
-    Attributes:
-        encoding: The encoding.
-        media_type: The Content-Type of answers, without a charset.
-        stated: The media type as the client stated it.
-    """
-
-    encoding: Encoding
-    media_type: str
-    stated: str
-
-
-JSON = Format("json", "application/fhir+json", "")
-
-
-@lru_cache(maxsize=256)
-def stated_format(text: str, *, strict: bool = False) -> Format | None:
-    """Returns the format that a media type or a value of ``_format`` means; None if it is none of FHIR's."""
-    plain = text.split(";", 1)[0].strip(" ").replace(" ", "+")
-    encoding = (_STRICT if strict else _LENIENT).get(plain)
-    if encoding is None:
-        return None
-    return Format(encoding, plain if plain in _OLD_TYPES else _NEW_TYPES[encoding], text)
-
-
-def sent_format(content_type: str, *, strict: bool = False) -> Format | None:
-    """Returns the format of a body by its Content-Type; the first of several that is FHIR's counts."""
-    parts = (part.split(";", 1)[0].strip() for part in content_type.split(","))
-    return next((found for part in parts if (found := stated_format(part, strict=strict))), None)
 
 
 def wanted_format(request: Request, parameters: Parameters, *, strict: bool = False) -> Format | None:
@@ -140,6 +75,7 @@ def is_plain(request: Request) -> bool:
         headers.get("accept", "*/*") in ("*/*", "", "application/fhir+json", "application/json")
         and headers.get("content-type", "") in ("", "application/fhir+json", "application/json")
         and "format" not in request.target
+        and "Binary" not in request.target
         and "%" not in request.target
     )
 
@@ -151,7 +87,7 @@ def page_format(request: Request, parameters: Parameters) -> Format | None:
         if formats[0] in _PAGE_TYPES:
             return wanted_format(request, parameters) or JSON
         encoding = _PAGES.get(formats[0])
-        return None if encoding is None else Format(encoding, _NEW_TYPES[encoding], "")
+        return None if encoding is None else Format(encoding, NEW_TYPES[encoding], "")
     headers = request.headers
     if "x-requested-with" in headers or "origin" in headers or request.method != "GET":
         return None
@@ -193,13 +129,25 @@ def in_format(request: Request, response: Response, budget: Budget, base_url: st
     if is_plain(request) or response.headers.get("content-type") != FHIR_JSON or not response.body:
         return response
     parameters = request_parameters(request)
+    if parse_target(request.target).path[:1] == ("Binary",):
+        return _of_binary(request, response, parameters, budget, base_url)
     page = page_format(request, parameters)
     if page is not None and not (response.status >= 400 and any(name == "_format" for name, _ in parameters)):
         written = _written(request, response, page, budget, base_url)
         text = to_html(written.body, response.status, f"{base_url}/{request.target}")
         return Response(response.status, text, {"content-type": HTML})
-    strict = request.target.startswith("Binary")
-    return _written(request, response, wanted_format(request, parameters, strict=strict) or JSON, budget, base_url)
+    return _written(request, response, wanted_format(request, parameters) or JSON, budget, base_url)
+
+
+def _of_binary(request: Request, response: Response, parameters: Parameters, budget: Budget, base_url: str) -> Response:
+    """Returns an answer about Binary resources: content as it is, or FHIR where FHIR's own media types are named."""
+    wanted = wanted_format(request, parameters, strict=True)
+    if response.status < 300 and (len(parse_target(request.target).path) > 1 or request.method != "GET"):
+        budget.spend(len(response.body) * REWRITTEN)
+        raw = as_it_is(request, response, parse_element(response.body), wanted)
+        if raw is not response:
+            return raw
+    return _written(request, response, wanted or JSON, budget, base_url)
 
 
 def _written(request: Request, response: Response, wanted: Format, budget: Budget, base_url: str) -> Response:
