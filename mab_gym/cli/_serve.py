@@ -66,8 +66,8 @@ def serve(
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="The origin of web pages that may read and write, as in https://app.example.org; may be repeated. "
-            "[default: none]",
+            help="The origin of web pages that may read and write, as in https://app.example.org, or '*' for all; may "
+            "be repeated. [default: none]",
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -78,6 +78,14 @@ def serve(
             rich_help_panel=_WHO,
         ),
     ] = None,
+    forwarded: Annotated[
+        bool,
+        typer.Option(
+            "--forwarded",
+            help="Believe the headers X-Forwarded-* and Forwarded, if the server is behind a proxy that writes them.",
+            rich_help_panel=_WHO,
+        ),
+    ] = False,
     body_bytes: Annotated[str, typer.Option(help="The longest request body.", rich_help_panel=_HOW_MUCH)] = "8MB",
     session_bytes: Annotated[
         str,
@@ -98,7 +106,7 @@ def serve(
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listening.getsockname()[1]}/fhir"
-    gate = Gate(url, allow_host or (), allow_origin or (), base_url)
+    gate = Gate(url, allow_host or (), allow_origin or (), base_url, forwarded=forwarded)
     server = _server(archive, empty, records)
     server.limits = replace(server.limits, body=BODY_WORK)
     worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)

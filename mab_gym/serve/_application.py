@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from xml.sax.saxutils import escape
 
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
+from mab_gym.fhir.http._request_line import spring_error
 from mab_gym.fhir.http._server import DEFAULT_BASE_URL, OWN_FAULT
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.serve._bodies import Bodies, Receive, discard, gone, has_body
 from mab_gym.serve._gate import ROOT, Gate
+from mab_gym.serve._gzip import packed, wants_packed
 from mab_gym.serve._limits import ServeLimits
 from mab_gym.serve._places import LARGE_BODY, OwnPlace, SessionPlace, reads, reads_one
 from mab_gym.serve._turns import GoneError, Turns
@@ -36,6 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CONNECTION = "mab_gym.connection"
 """The key of the connection's number in a request's state; unlike addresses, numbers are not reused."""
+_PACKED = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
 _log = logging.getLogger(__name__)
 _LARGE = "a large body"
 """The key of large bodies, for one request at a time: parsing megabytes of JSON takes many times their memory."""
@@ -106,7 +108,7 @@ class Application:
             base_url = self._gate.admit(scope["method"], scope["scheme"], headers, address)
             granted = self._gate.preflight(scope["method"], headers)
             if granted is not None:
-                answer = _Answer(204, granted, b"")
+                answer = _Answer(200, granted, b"")
             else:
                 async with self._bodies.read(receive, headers) as body:
                     unread = False
@@ -205,9 +207,21 @@ def _ask(
     name: str | None,
 ) -> _Answer:
     """Answers a request; runs in a worker thread."""
-    response = place.answer(Request(method, target, headers, body.decode("utf-8", "replace"), base_url))
+    content = body if target.startswith("Binary") else None
+    request = Request(method, target, headers, body.decode("utf-8", "replace"), base_url, content=content)
+    response = place.answer(request)
     cookie = {} if name is None else {"set-cookie": f"{SESSION_COOKIE}={name}; Path=/; HttpOnly; SameSite=Lax"}
-    return _Answer(response.status, {**response.headers, **cookie}, response.body.encode("utf-8", "replace"))
+    answered = {**response.headers, **cookie}
+    sent = response.body.encode("utf-8", "replace") if response.content is None else response.content
+    if wants_packed(headers) and _may_be_packed(response):
+        return _Answer(response.status, answered | _PACKED, packed(sent))
+    return _Answer(response.status, answered, sent)
+
+
+def _may_be_packed(response: Response) -> bool:
+    """True for what HAPI compresses: FHIR's resources that are no refusals."""
+    kind = response.headers.get("content-type", FHIR_JSON)
+    return response.status < 300 and response.content is None and not kind.startswith("text/html")
 
 
 def _call(further: Callable[[str], Response], body: bytes) -> _Answer:
@@ -231,15 +245,14 @@ def _refused(error: FhirError) -> _Answer:
 
 def _nothing_there(path: str) -> _Answer:
     """Returns the answer that the web server around HAPI gives outside the FHIR base."""
-    text = (
-        f"<Map><timestamp>{int(time.time() * 1000)}</timestamp><status>404</status><error>Not Found</error>"
-        f"<path>{escape(path)}</path></Map>"
-    )
-    return _Answer(404, {"content-type": "application/xml;charset=UTF-8"}, text.encode())
+    response = spring_error(404, "Not Found", path, int(time.time() * 1000))
+    return _Answer(response.status, response.headers, response.body.encode())
 
 
 async def _send(send: Send, answer: _Answer, extra: Mapping[str, str], method: str, *, more: bool) -> None:
     headers = {**answer.headers, **extra}
+    if "vary" in extra and "vary" in answer.headers:
+        headers["vary"] = f"{answer.headers['vary']}, {extra['vary']}"
     if method != "HEAD" and answer.status not in (204, 304):
         headers["content-length"] = str(len(answer.body))
     listed = [(name.encode("latin-1", "replace"), text.encode("latin-1", "replace")) for name, text in headers.items()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.serve._gzip import Unpacker, is_packed
 from mab_gym.serve._limits import MIB, ServeLimits
 from mab_gym.serve._turns import GoneError
 
@@ -24,13 +25,15 @@ class _Body:
 
     Attributes:
         limit: The time limit, moved on as bytes arrive.
-        size: Bytes received.
+        size: Bytes received, as they are unpacked.
+        received: Bytes that came over the connection.
         coming: True if more bytes are expected.
         evicted: True if it has to make room for another.
     """
 
     limit: asyncio.Timeout
     size: int = 0
+    received: int = 0
     coming: bool = True
     evicted: bool = False
 
@@ -48,10 +51,11 @@ class Bodies:
 
     @asynccontextmanager
     async def read(self, receive: Receive, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """Yields a request's whole body; its room is reserved until the context ends.
+        """Yields a request's whole body, unpacked; its room is reserved until the context ends.
 
         Raises:
-            FhirError: 413 if it is too long, 408 if it is too slow, 503 if there is no room for it.
+            FhirError: 400 if it is not the gzip that it claims to be, 413 if it is too long, 408 if it is too slow, 503
+                if there is no room for it.
             GoneError: The client has disconnected.
         """
         if not has_body(headers):
@@ -62,11 +66,11 @@ class Bodies:
             raise self._too_long()
         body = _Body(asyncio.timeout(self._limits.body_seconds))
         try:
-            yield await self._read(receive, body)
+            yield await self._read(receive, body, Unpacker() if is_packed(headers) else None)
         finally:
             self._large.pop(body, None)
 
-    async def _read(self, receive: Receive, body: _Body) -> bytes:
+    async def _read(self, receive: Receive, body: _Body, unpacker: Unpacker | None) -> bytes:
         begun = asyncio.get_running_loop().time()
         parts: list[bytes] = []
         try:
@@ -75,14 +79,23 @@ class Bodies:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise GoneError
-                    parts.append(message.get("body", b""))
+                    data = message.get("body", b"")
                     body.coming = message.get("more_body", False)
-                    self._make_room(body, len(parts[-1]))
+                    body.received += len(data)
+                    if body.received > self._limits.body:
+                        raise self._too_long()
+                    for piece in (data,) if unpacker is None else unpacker.feed(data):
+                        parts.append(piece)
+                        self._make_room(body, len(piece))
+                        if unpacker is not None:
+                            await asyncio.sleep(0)  # unpacking is work; others go on between two pieces
                     if not body.evicted:
                         seconds = self._limits.body_seconds + body.size / self._limits.body_rate
                         body.limit.reschedule(begun + seconds)
         except TimeoutError:
             raise self._no_room() if body.evicted else self._too_slow() from None
+        if unpacker is not None:
+            unpacker.end()
         return b"".join(parts)
 
     def _make_room(self, body: _Body, more: int) -> None:

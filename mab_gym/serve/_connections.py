@@ -8,14 +8,18 @@ that has waited longest for a request is closed. Bodies have their time limit in
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections import deque
 from collections.abc import Iterable
+from http import HTTPStatus
 from itertools import count
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mab_gym.fhir.http._exchange import FHIR_JSON
+from mab_gym.fhir.http._request_line import bad_request, spring_error
 from mab_gym.fhir.model._json_text import pretty
 from mab_gym.fhir.model._outcome import Issue, operation_outcome
 from mab_gym.serve._application import CONNECTION
@@ -27,7 +31,10 @@ _MOST_PIPELINED = 16
 """Requests that a client may send on one connection before the first is answered."""
 _NEW_SECONDS = 1.0
 """Seconds for which a new connection does not count as idle."""
-_REASONS = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
+_REQUEST_LINE = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (/[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]*) HTTP/1\.[01]\r?\n",
+)
+"""A request line in which only the method can be wrong."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -47,6 +54,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_headers = False
         self._completed = False  # True if the last data held the end of a request's headers
         self._header_bytes = 0
+        self._first = b""  # the first bytes of a request, or of what came last
         self._cycles: deque[RequestResponseCycle] = deque()  # unanswered requests
         self._unread: tuple[float, int] | None = None  # the time since which an answer is unread, and its bytes
 
@@ -65,6 +73,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._completed = False
+        if not self._in_headers:
+            self._first = data[: self.limits.header_bytes]
         super().data_received(data)
         self._header_bytes = self._header_bytes + len(data) if self._in_headers and not self._completed else 0
         if self._in_headers and self._header_bytes > self.limits.header_bytes and not self.transport.is_closing():
@@ -80,6 +90,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Notes that a request's headers are complete."""
         self._in_headers, self._completed = False, True
         super().on_headers_complete()
+        if b"#" in self.url:  # uvicorn drops what no request line may hold
+            self.scope["query_string"] += b"#"
         self._cycles.append(self.cycle)
         if len(self._cycles) > _MOST_PIPELINED:
             self._abort()
@@ -96,6 +108,16 @@ class GuardedProtocol(HttpToolsProtocol):
         """Ends the connection."""
         self._leave()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP, or a method that the parser does not know, as the web server around HAPI does."""
+        odd = _REQUEST_LINE.match(self._first)
+        if odd is None:
+            response = bad_request()
+        else:
+            path = odd[1].decode("latin-1").partition("?")[0]
+            response = spring_error(501, "Not Implemented", path, int(time.time() * 1000))
+        self._end(response.status, response.headers["content-type"], response.body)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Logs nothing: a request for WebSockets gets an ordinary answer."""
@@ -183,10 +205,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _say(self, status: int, text: str) -> None:
         """Sends an answer without a complete request, and ends the connection."""
-        body = pretty(operation_outcome(Issue(text, "throttled" if status == 503 else "too-costly"))).encode()
+        outcome = operation_outcome(Issue(text, "throttled" if status == 503 else "too-costly"))
+        self._end(status, FHIR_JSON, pretty(outcome))
+
+    def _end(self, status: int, content_type: str, text: str) -> None:
+        body = text.encode()
         head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: {FHIR_JSON}\r\ncontent-length: {len(body)}\r\n"
-            f"connection: close\r\n{'retry-after: 1' + chr(13) + chr(10) if status == 503 else ''}\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {content_type}\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n"
+            f"{'retry-after: 1' + chr(13) + chr(10) if status == 503 else ''}\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()

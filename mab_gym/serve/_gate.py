@@ -15,16 +15,18 @@ from urllib.parse import urlsplit
 
 from mab_gym.errors import UsageError
 from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.serve._forwarded import Reached, reached
 
 READING = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing; browsers hide their answers from pages of other servers."""
 ROOT = "/fhir"
 _HOST = re.compile(r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.ASCII)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _EXPOSED = "Location, Content-Location, ETag, Last-Modified, Retry-After"
 _ASKED = (
-    "Accept, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-MAB-Session, "
-    "X-Requested-With"
+    "Accept, Authorization, Cache-Control, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, "
+    "Prefer, X-MAB-Session, X-Requested-With, X-Security-Context"
 )
 
 
@@ -34,21 +36,32 @@ class Gate:
     Args:
         own_url: The server's base URL, for a request that names no host.
         hosts: Further names of the server, each with a port (then only with this one) or without.
-        origins: Origins of web pages that may write, and read in a browser, as in ``https://app.example.org``.
+        origins: Origins of web pages that may write, and read in a browser, as in ``https://app.example.org``; ``*``
+            for all of them.
         base_url: The base URL for all answers if the server is behind a proxy; its host is admitted.
+        forwarded: True to believe the headers in which a proxy says by which address it was reached.
 
     Raises:
         UsageError: A host, an origin or the base URL is malformed.
     """
 
     def __init__(
-        self, own_url: str, hosts: Iterable[str] = (), origins: Iterable[str] = (), base_url: str | None = None
+        self,
+        own_url: str,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        base_url: str | None = None,
+        *,
+        forwarded: bool = False,
     ) -> None:
         self._own_url = own_url
         self._base_url = None if base_url is None else _read_base_url(base_url)
         named = [own_url, *([self._base_url] if self._base_url else [])]
         self._hosts = {_without_port(urlsplit(url).netloc.lower()) for url in named} | set(map(_read_host, hosts))
-        self._origins = {_read_origin(origin) for origin in origins}
+        origins = list(origins)
+        self._any_origin = "*" in origins
+        self._origins = {_read_origin(origin) for origin in origins if origin != "*"}
+        self._forwarded = forwarded
         if self._base_url is not None:
             self._origins.add(_origin_of(self._base_url))
 
@@ -64,39 +77,49 @@ class Gate:
         Raises:
             FhirError: The request is for another host, or comes from another server's page and would write.
         """
-        host = headers.get("host", "").lower()
+        host = headers.get("host", "")
         if host:
-            self._check_host(host, address)
-        own_origin = f"{scheme}://{host}" if host else _origin_of(self._own_url)
+            self._check_host(host.lower(), address)
+        at = Reached(scheme, host)
+        if self._forwarded and (at := reached(headers, at)).host != host:
+            self._check_host(at.host.lower(), "")
+        own_origin = f"{at.scheme}://{at.host.lower()}" if at.host else _origin_of(self._own_url)
         if method not in READING:
             self._check_origin(headers, own_origin)
         if self._base_url is not None:
             return self._base_url
-        return f"{scheme}://{headers['host']}{ROOT}" if host else self._own_url
+        return f"{at.scheme}://{at.host}{at.prefix}{ROOT}" if at.host else self._own_url
 
     def grants(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Returns the headers that let an allowed page read the answer in a browser."""
-        if not self._origins:
+        if not self._origins and not self._any_origin:
             return {}
         origin = headers.get("origin", "")
-        if origin.lower() not in self._origins:
+        if origin.lower() in self._origins:
+            named = {"access-control-allow-origin": origin, "access-control-allow-credentials": "true"}
+        elif self._any_origin:
+            named = {"access-control-allow-origin": "*"}
+        else:
             return {"vary": "Origin"}
-        return {"vary": "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": _EXPOSED}
+        return {"vary": "Origin", "access-control-expose-headers": _EXPOSED, **named}
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
         """Returns the answer's headers for a CORS preflight request; None if this is not one.
 
         Raises:
-            FhirError: The page may not send requests.
+            FhirError: The page may not send requests, or no request of this kind.
         """
         if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
             return None
-        if headers["origin"].lower() not in self._origins:
+        allowed = self._any_origin or headers["origin"].lower() in self._origins
+        if not allowed or headers["access-control-request-method"] not in _METHODS:
             raise self._foreign()
+        private = "access-control-request-private-network" in headers  # a page of the Internet, a server at home
         return {
-            "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            "access-control-allow-methods": ", ".join(_METHODS),
             "access-control-allow-headers": _ASKED,
             "access-control-max-age": "600",
+            **({"access-control-allow-private-network": "true"} if private else {}),
         }
 
     def _check_host(self, host: str, address: str) -> None:
@@ -115,6 +138,8 @@ class Gate:
             )
 
     def _check_origin(self, headers: Mapping[str, str], own_origin: str) -> None:
+        if self._any_origin:
+            return
         origin = headers.get("origin")
         if origin is not None:
             if origin.lower() != own_origin and origin.lower() not in self._origins:

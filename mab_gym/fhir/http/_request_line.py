@@ -38,7 +38,7 @@ def refused(request: Request, timestamp: int) -> Response | None:
         timestamp: The time in milliseconds, for Spring's answer.
     """
     if _NEVER_SENT.search(request.target) or _is_broken(request.target):
-        return _page("400 – Bad Request", 400)
+        return bad_request()
     if request.method in _METHODS:
         return None
     if request.method == "TRACE":
@@ -46,6 +46,11 @@ def refused(request: Request, timestamp: int) -> Response | None:
     if request.method == "CONNECT":
         return _page("501 – Not Implemented", 501)
     return spring_error(501, "Not Implemented", f"/fhir/{request.target.partition('?')[0]}", timestamp)
+
+
+def bad_request() -> Response:
+    """Returns Tomcat's answer to what is no request."""
+    return _page("400 – Bad Request", 400)
 
 
 def spring_error(status: int, words: str, path: str, timestamp: int) -> Response:
