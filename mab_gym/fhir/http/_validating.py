@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mab_gym.fhir.http._bodies import read_resource
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
-from mab_gym.fhir.http._formats import sent_format
+from mab_gym.fhir.http._media_types import sent_format
 from mab_gym.fhir.http._reading import current_text
 from mab_gym.fhir.http._shaping import shown
 from mab_gym.fhir.http._writing import check_unreferenced
