@@ -227,3 +227,30 @@ def test_meta() -> None:
 
 def test_resource_counts_are_none(session: FhirSession) -> None:
     assert bundle(session, "$get-resource-counts") == {"resourceType": "Parameters"}
+
+
+def test_operations_that_change_something_are_asked_by_post(session: FhirSession) -> None:
+    answer = get(session, "Patient/a/$meta-add")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    answer = session.handle(Request("DELETE", "Patient/a/$everything"))
+    assert (answer.status, answer.headers["allow"]) == (405, "POST,GET")
+    assert session.written == 0
+
+
+@pytest.mark.parametrize("operation", ["Patient/a/$expunge", "$reindex", "StructureDefinition/$snapshot"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_hapi_does_and_this_server_not_is_501_by_every_method(
+    session: FhirSession, method: str, operation: str
+) -> None:
+    answer = session.handle(
+        Request(method, operation, {"content-type": "application/fhir+json"}, "{}" * (method == "POST"))
+    )
+    assert answer.status == 501
+    assert "HAPI-" not in answer.body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_what_hapi_does_not_know_is_refused_in_its_words(session: FhirSession, method: str) -> None:
+    answer = session.handle(Request(method, "Patient/$export?b=1&a=2"))
+    assert answer.status == 400
+    assert f"does not know how to handle {method} operation[Patient/$export] with parameters [[a, b]]" in answer.body

@@ -129,3 +129,19 @@ def test_codes_are_translated_by_maps_that_were_stored(session: FhirSession) -> 
     assert found[2]["part"][1]["valueCoding"] == {"system": "http://t", "code": "x", "display": "X"}
     assert told(session, "ConceptMap/$translate?system=http://s&code=x")["result"] is False
     assert told(session, "ConceptMap/$translate?system=http://t&code=x&reverse=true")["result"] is True
+
+
+def test_many_codes_in_many_maps_are_too_much(session: FhirSession) -> None:
+    targets = [{"code": str(number), "target": [{"code": "x"}]} for number in range(500)]
+    own = {"resourceType": "ConceptMap", "id": "m", "status": "active", "group": [{"element": targets}]}
+    assert session.handle(Request("PUT", "ConceptMap/m", HEADERS, json.dumps(own))).status == 201
+    many = {"name": "codeableConcept", "valueCodeableConcept": {"coding": [{"code": "none"}] * 1000}}
+    asked = {"resourceType": "Parameters", "parameter": [many]}
+
+    assert "too-costly" in post(session, "ConceptMap/$translate", asked).body
+
+
+def test_a_set_that_lists_a_system_again_and_again_is_too_much(session: FhirSession) -> None:
+    again = [{"system": "http://terminology.hl7.org/CodeSystem/v3-Race"}] * 200
+    sent = {"resourceType": "ValueSet", "status": "active", "compose": {"include": again}}
+    assert "too-costly" in post(session, "ValueSet/$expand", sent).body

@@ -22,7 +22,8 @@ from mab_gym.fhir.http._translating import translate
 from mab_gym.fhir.http._validating import validating
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._outcome import FhirError, Issue
+from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._query import read_query
 from mab_gym.fhir.search._shape import read_shape
@@ -55,7 +56,8 @@ def operate(world: World, request: Request, segments: Sequence[str], parameters:
         code = "0427" if request.method == "DELETE" else "0426"
         allowed = "POST" if definition.changes else "POST, GET"
         text = f"HTTP Method {request.method} is not allowed for this operation. Allowed method(s): {allowed}"
-        raise FhirError(405, f"HAPI-{code}: {text}")
+        body = pretty(operation_outcome(Issue(f"HAPI-{code}: {text}")))
+        return Response(405, body, {"content-type": FHIR_JSON, "allow": allowed.replace(" ", "")})
     if definition.code == "validate":
         return validating(world, request, path, parameters)
     values = read_values(request, path, parameters)

@@ -18,7 +18,7 @@ from mab_gym.fhir.search._query import read_query
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import CONDITION, PARAMETER
 
-_CODE = 0.5
+_CODE = 1.0
 """The work of looking at one code of a code system."""
 NO_INDEX = (
     "HAPI-0389: Failed to call access method: org.hibernate.search.util.common.SearchException: HSEARCH800001: "

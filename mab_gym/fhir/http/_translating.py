@@ -11,6 +11,10 @@ from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.store._base import parse_element
 
 Json = Mapping[str, Any]
+_ELEMENT = 1.0
+"""The work of looking at one code of a map."""
+_TARGET = 0.5
+"""The work of looking at one code that it is mapped to."""
 
 
 def translate(world: World, path: Path, values: Values) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def translate(world: World, path: Path, values: Values) -> dict[str, Any]:
         part
         for wanted in codings
         for each in maps
-        for part in _matches(each, wanted, values, bool(given(values, "reverse")))
+        for part in _matches(world, each, wanted, values, bool(given(values, "reverse")))
     ]
     head: list[dict[str, Any]] = [
         {"name": "result", "valueBoolean": bool(matches)},
@@ -67,13 +71,14 @@ _NAMES = {"url": "url", "version": "conceptMapVersion", "source": "source", "tar
 """Elements of a ConceptMap, and the parameters that ask for them."""
 
 
-def _matches(each: Json, wanted: Json, values: Values, reverse: bool) -> Iterator[dict[str, Any]]:
+def _matches(world: World, each: Json, wanted: Json, values: Values, reverse: bool) -> Iterator[dict[str, Any]]:
     for group in each.get("group", ()):
         ends = (group.get("target"), group.get("source")) if reverse else (group.get("source"), group.get("target"))
         asked = (wanted.get("system"), given(values, "targetsystem"))
         if any(one is not None and one != other for one, other in zip(asked, ends, strict=True)):
             continue
         for element in group.get("element", ()):
+            world.budget.spend(_ELEMENT + _TARGET * len(element.get("target", ())))
             for target in element.get("target", ()):
                 first, second = (target, element) if reverse else (element, target)
                 if first.get("code") == wanted["code"]:
