@@ -22,7 +22,7 @@ from mab_gym.fhir.http._translating import translate
 from mab_gym.fhir.http._validating import validating
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._query import read_query
@@ -56,7 +56,8 @@ def operate(world: World, request: Request, segments: Sequence[str], parameters:
         code = "0427" if request.method == "DELETE" else "0426"
         allowed = "POST" if definition.changes else "POST, GET"
         text = f"HTTP Method {request.method} is not allowed for this operation. Allowed method(s): {allowed}"
-        body = pretty(operation_outcome(Issue(f"HAPI-{code}: {text}")))
+        write = pretty if dict(parameters).get("_pretty", "true") == "true" else compact
+        body = write(operation_outcome(Issue(f"HAPI-{code}: {text}")))
         return Response(405, body, {"content-type": FHIR_JSON, "allow": allowed.replace(" ", "")})
     if definition.code == "validate":
         return validating(world, request, path, parameters)
@@ -119,7 +120,8 @@ def _everything(world: World, request: Request, path: Path, parameters: Paramete
     for key in starts:
         if not view.exists(key) and not view.was_deleted(key):
             raise unknown_resource(world, key)
-    one_patient = kind == "Patient" and len(starts) == 1
+    single = len(starts) == 1
+    one_patient = kind == "Patient" and single
     starts = (
         in_hash_order(starts, view) if starts else [(kind, each) for each in view.ids(kind, view.filtered(kind, ()))]
     )
@@ -127,7 +129,9 @@ def _everything(world: World, request: Request, path: Path, parameters: Paramete
     types = read_types(asked) if kind == "Patient" else []
     link = request.target.partition("?")[0]
     if _is_bare(control):
-        return world.searches().bare(view, kind, len(starts), link, parameters)
+        # of a single one HAPI takes the number in its database for the total
+        total = view.position(*starts[0]) or 0 if single else len(starts)
+        return world.searches().bare(view, kind, total, link, parameters, linked=request.method == "GET")
     keys = everything(starts, types, view, one_patient=one_patient)
     return world.searches().listed(view, kind, keys, link, parameters, linked=request.method == "GET")
 
@@ -157,7 +161,7 @@ def _last(world: World, request: Request, path: Path, parameters: Parameters) ->
     asked = (*kept, ("_sort", order))
     if _is_bare(control) or "_offset" in control:
         total = len(view.hits(query))
-        return world.searches().bare(view, "Observation", total, link, parameters)
+        return world.searches().bare(view, "Observation", total, link, parameters, linked=request.method == "GET")
     return world.searches().last(view, asked, link, parameters, linked=request.method == "GET")
 
 

@@ -235,7 +235,9 @@ class Searches:
         links = page_links(query, base_url, search_id, page, link, 0)
         return self._located(search_id, self._show_keys(query, view, search_id, keys, page, links))
 
-    def bare(self, view: View, resource_type: str, total: int, path: str, parameters: Parameters) -> Response:
+    def bare(
+        self, view: View, resource_type: str, total: int, path: str, parameters: Parameters, *, linked: bool = True
+    ) -> Response:
         """Answers an operation with a page of no entries, as HAPI does for ``_count=0`` and other counts.
 
         Args:
@@ -244,6 +246,7 @@ class Searches:
             total: The number of resources that the operation begins with.
             path: The request's path.
             parameters: The operation's parameters.
+            linked: True if they came in the URL; the link to itself then has them.
         """
         control, base_url = dict(reversed(parameters)), self.origin.base_url  # the first values count
         query = read_query(resource_type, tuple(pair for pair in parameters if pair[0] in _LOOKS))
@@ -251,7 +254,7 @@ class Searches:
         count = int(control.get("_count", query.count))
         if count == 0:
             return self._located(search_id, self._show_count(query, view, search_id, total))
-        links = [("self", self_link(base_url, path, parameters))]
+        links = [("self", self_link(base_url, path, parameters if linked else ()))]
         start = int(control.get("_offset", 0))
         if start > 0:
             links += offset_links(Page(start, 0, 0, None, more=False), count, f"{base_url}/{path}", parameters)
