@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from mab_gym.fhir.hapi._order import DrivingFilter, arrange, choose_driver, choose_driver_of_sorted
+from mab_gym.fhir.hapi._order import (
+    UNCOUNTED,
+    DrivingFilter,
+    arrange,
+    choose_driver,
+    choose_driver_of_sorted,
+    reference_first,
+)
 from mab_gym.fhir.model._definitions import SearchParameter
 from mab_gym.fhir.model._filter import Filter
 from mab_gym.fhir.model._ids import Key
@@ -140,6 +147,8 @@ class View:
             return Found(hits, leading)
         if query.sort:
             driver = choose_driver_of_sorted(resource_type, filters)
+        if driver is not None and reference_first(driver, filters) and self._number_of_resources() < UNCOUNTED:
+            driver = None
         hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
         if query.sort:
             return self._sorted(query, table, hits, filters, leading)
@@ -288,6 +297,10 @@ class View:
         return [
             int(table.positions[hit]) if hit < size else self._written(hit - size).position for hit in hits.tolist()
         ]
+
+    def _number_of_resources(self) -> int:
+        """The number of resources of all types, each version of a written one counted."""
+        return sum(map(len, self._tables.values())) + sum(map(len, self._pending.values()))
 
     def types(self) -> list[str]:
         """Returns the resource types that have resources, in alphabetical order."""
