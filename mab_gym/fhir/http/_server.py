@@ -185,7 +185,7 @@ class FhirSession(World):
             if request.method != "GET":
                 refusal = _refusal(request, FhirError(405, "HAPI-0388: /metadata request must use HTTP GET"))
                 return Response(405, refusal.body, {**refusal.headers, "allow": "GET"})
-            return metadata(parameters, self.origin)
+            return metadata(() if request.nested else parameters, self.origin)
         if "_history" in path and (asked := asked_history(path)) is not None:
             return self._history(request, asked, parameters)
         if path[0] not in resource_types():
