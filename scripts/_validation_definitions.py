@@ -10,10 +10,7 @@ structures.json    {type: [kind, parent, constraints, [[name, min, max, types, t
                    letter of its strength (r, e, p; x for examples), the value set, and the maximum value set. A
                    constraint that ends in "+" is inherited. An element without constraints has the usual ones: ele-1+,
                    and ext-1+ if it is an extension.
-codesystems.json   {url: [flags, codes]}; flags: "i" for upper and lower case alike, "f" for a fragment, "n" for a
-                   system whose codes are not listed. Codes are separated by line ends.
-boundsets.json     {url: [title, version, includes, excludes]} of value sets by which elements are checked; [] for
-                   others. An include is [system, codes or null, value sets].
+titles.json        {ValueSet url: title} of those by which elements are checked
 ucum.json          {"prefixes": [...], "metric": [...], "others": [...]}: the codes of UCUM (https://ucum.org) that
                    HAPI knows.
 extensions.json    {url: [version, modifier, contexts, value types, binding, least values, [sub-extension, ...]]}
@@ -161,45 +158,9 @@ def bound_value_sets(structures: Structures, extensions: Mapping[str, Row]) -> s
     return {url.split("|")[0] for url in urls}
 
 
-class Terminology:
-    """Collects ``codesystems.json`` and ``boundsets.json``."""
-
-    def __init__(self, value_sets: Mapping[str, ET.Element], code_systems: Mapping[str, ET.Element]) -> None:
-        self.value_sets = value_sets
-        self.code_systems = code_systems
-        self.sets: dict[str, Row] = {}
-
-    def value_sets_written(self, urls: Iterable[str]) -> dict[str, Row]:
-        for url in sorted(urls):
-            self._add(url)
-        return {url: self.sets.get(url, []) for url in self.value_sets}
-
-    def code_systems_written(self) -> dict[str, Row]:
-        return {url: self._system(node) for url, node in self.code_systems.items()}
-
-    @staticmethod
-    def _system(node: ET.Element) -> Row:
-        content = value(node, "content")
-        flags = "i" * (value(node, "caseSensitive") != "true") + {"not-present": "n", "fragment": "f"}.get(
-            content or "", ""
-        )
-        return trimmed([flags, "\n".join(value(concept, "code") or "" for concept in node.iter(FHIR + "concept"))])
-
-    def _add(self, url: str) -> None:
-        node = self.value_sets.get(url)
-        if node is None or url in self.sets:
-            return
-        title = value(node, "title") or value(node, "name") or url
-        self.sets[url] = row = [title, value(node, "version") or ""]
-        row += [[self._include(part) for part in each(node, "compose", kind)] for kind in ("include", "exclude")]
-        trimmed(row)
-
-    def _include(self, node: ET.Element) -> Row:
-        others = [(part.get("value") or "").split("|")[0] for part in each(node, "valueSet")]
-        for other in others:
-            self._add(other)
-        codes = [value(concept, "code") or "" for concept in each(node, "concept")]
-        return trimmed([value(node, "system") or "", "\n".join(codes) if codes else None, others])
+def titles(urls: Iterable[str], value_sets: Mapping[str, ET.Element]) -> dict[str, str]:
+    known = {url: value_sets[url] for url in urls if url in value_sets}
+    return {url: value(node, "title") or value(node, "name") or url for url, node in known.items()}
 
 
 def extension_definitions(structures: Iterable[ET.Element]) -> dict[str, Row]:
@@ -260,9 +221,7 @@ Resources = Callable[[str, str], Iterable[ET.Element]]
 """Gives the resources of a kind in a file of the specification."""
 
 
-def validation_files(
-    resources: Resources, value_sets: Mapping[str, ET.Element], code_systems: Mapping[str, ET.Element]
-) -> dict[str, dict[str, Any]]:
+def validation_files(resources: Resources, value_sets: Mapping[str, ET.Element]) -> dict[str, dict[str, Any]]:
     """Returns the contents of the files by their names."""
     profiles = [
         node
@@ -271,12 +230,10 @@ def validation_files(
     ]
     structures = Structures(profiles)
     extensions = extension_definitions(resources("extension/extension-definitions.xml", "StructureDefinition"))
-    terminology = Terminology(value_sets, code_systems)
     return {
         "constraints.json": structures.constraints,
         "structures.json": structures.types,
-        "codesystems.json": terminology.code_systems_written(),
-        "boundsets.json": terminology.value_sets_written(bound_value_sets(structures, extensions)),
+        "titles.json": titles(bound_value_sets(structures, extensions), value_sets),
         "extensions.json": extensions,
         "ucum.json": ucum(),
     }

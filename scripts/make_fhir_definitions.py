@@ -18,7 +18,7 @@ terminology.json.gz  {"systems": {CodeSystem url: [name, version, content, case-
                       "sets": {ValueSet url: [id, version, compose]}}, all that the specification has
 
 `_validation_definitions.py` says what is in the files that `$validate` needs: constraints.json, structures.json,
-codesystems.json, boundsets.json and extensions.json.
+titles.json, ucum.json and extensions.json.
 """
 
 from __future__ import annotations
@@ -303,7 +303,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     write_compressed(options.out / "terminology.json.gz", terminology(spec))
     with zipfile.ZipFile(options.jar) as archive:
         resources = partial(Specification._resources, archive)
-        for name, data in validation_files(resources, spec.value_sets, spec.code_systems).items():
+        for name, data in validation_files(resources, spec.value_sets).items():
             write(options.out / name, data)
 
 

@@ -16,7 +16,6 @@ from mab_gym.fhir.validation._terminology import (
     Verdict,
     describe,
     is_code_system,
-    is_known_value_set,
     is_supported,
     is_value_set,
     test_in_system,
@@ -106,7 +105,7 @@ def label(coding: Element) -> str:
 
 def _is_usable(place: Place) -> bool:
     """True if the value set of an element is known."""
-    if is_known_value_set(place.rule.value_set) or place.rule.strength == "x":
+    if is_value_set(place.rule.value_set) or place.rule.strength == "x":
         return True
     url = place.rule.value_set
     place.add("warning", f"ValueSet '{url}' not found", "Terminology_TX_ValueSet_NotFound")
@@ -172,7 +171,7 @@ def _say_not_in_set(place: Place, codes: str) -> None:
 def _check_most(place: Place, codes: str) -> None:
     """Tests codings against the value set that they may not leave."""
     url = place.rule.max_value_set
-    if not is_known_value_set(url):
+    if not is_value_set(url):
         return
     pairs = [(coding.child_value("system"), coding.child_value("code")) for coding in place.element.named("coding")]
     if not all(test_in_value_set(url, system, code).fine for system, code in pairs):

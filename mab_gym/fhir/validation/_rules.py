@@ -230,14 +230,9 @@ def _rule(
     )
 
 
-def code_systems() -> Mapping[str, list[Any]]:
-    """Returns the code systems of the specification: their flags and their codes, separated by line ends."""
-    return _read("codesystems.json")
-
-
-def value_sets() -> Mapping[str, list[Any]]:
-    """Returns the value sets of the specification: title, version, includes and excludes; nothing of unbound ones."""
-    return _read("boundsets.json")
+def titles() -> Mapping[str, str]:
+    """Returns the titles of the value sets by which elements are checked."""
+    return _read("titles.json")
 
 
 def extensions() -> Mapping[str, list[Any]]:

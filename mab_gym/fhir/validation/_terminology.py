@@ -6,20 +6,18 @@ countries and media types. It ignores filters of value sets, and does not look a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
-from mab_gym.fhir.validation._rules import code_systems, value_sets
+from mab_gym.fhir.model._terminology import MEDIA_TYPES, code_system, value_set
+from mab_gym.fhir.validation._rules import titles
 from mab_gym.fhir.validation._ucum import unit_fault
 
 UCUM = "http://unitsofmeasure.org"
 LANGUAGES = "urn:ietf:bcp:47"
-_MEDIA_TYPES = "urn:ietf:bcp:13"
 _CURRENCIES = "urn:iso:std:iso:4217"
 _COUNTRIES = "urn:iso:std:iso:3166"
-_UNSUITABLE = frozenset(("http://snomed.info/sct", _MEDIA_TYPES))
-"""Code systems that are known by name alone."""
 
 
 class Problem(NamedTuple):
@@ -67,13 +65,12 @@ class _System(NamedTuple):
 @cache
 def _system(url: str) -> _System | None:
     """Returns a code system whose codes are listed."""
-    row = code_systems().get(url)
-    if row is None or "n" in row[0]:
+    found = code_system(url)
+    if found is None or found.content == "not-present":
         return None
-    codes = frozenset(row[1].split("\n")) if len(row) > 1 else frozenset[str]()
-    ignores_case = "i" in row[0]
-    lower = frozenset(code.lower() for code in codes) if ignores_case else codes
-    return _System(codes, lower, ignores_case, "f" in row[0])
+    codes = frozenset(found.displays)
+    lower = codes if found.case_sensitive else frozenset(code.lower() for code in codes)
+    return _System(codes, lower, not found.case_sensitive, found.content == "fragment")
 
 
 def is_supported(system: str | None) -> bool:
@@ -84,23 +81,20 @@ def is_supported(system: str | None) -> bool:
 
 def is_code_system(system: str) -> bool:
     """True if HAPI knows a code system, at least by name."""
-    return system in code_systems() or system in (_MEDIA_TYPES, _CURRENCIES, _COUNTRIES)
+    return code_system(system) is not None or system in (_CURRENCIES, _COUNTRIES)
 
 
 def is_value_set(url: str) -> bool:
     """True if a URL is that of a value set of the specification."""
-    return url.partition("|")[0] in value_sets()
+    return value_set(url) is not None
 
 
 def describe(url: str) -> str:
     """Returns the title and the address of a value set, as HAPI names it."""
-    title, version = value_sets()[url.partition("|")[0]][:2]
-    return f"'{title}' ({url.partition('|')[0]}|{version})"
-
-
-def is_known_value_set(url: str) -> bool:
-    """True if the contents of a value set are known."""
-    return bool(value_sets().get(url.partition("|")[0]))
+    plain = url.partition("|")[0]
+    found = value_set(plain)
+    version = found.version if found is not None else None
+    return f"'{titles().get(plain, plain)}' ({plain}{f'|{version}' if version else ''})"
 
 
 def test_in_system(system: str | None, code: str | None) -> Verdict:
@@ -112,7 +106,7 @@ def test_in_system(system: str | None, code: str | None) -> Verdict:
     if system == UCUM:
         fault = unit_fault(code)
         return _invalid(f"{fault} (for '{system}#{code}')") if fault else _FINE
-    if system in (LANGUAGES, _MEDIA_TYPES):
+    if system in (LANGUAGES, MEDIA_TYPES):
         return _FINE
     if system in (_CURRENCIES, _COUNTRIES):
         return _FINE if _has_iso_code(system, code) else _invalid(f"Unknown code '{system}#{code}'")
@@ -153,14 +147,37 @@ def test_in_value_set(url: str, system: str | None, code: str | None, *, infer: 
     return verdict._replace(problems=(*verdict.problems, *test_in_system(system, code).problems))
 
 
+class _Include(NamedTuple):
+    """A part of a value set: codes of a system (None for all of them), and other value sets."""
+
+    system: str
+    codes: frozenset[str] | None
+    sets: tuple[str, ...]
+
+
+class _Parts(NamedTuple):
+    includes: tuple[_Include, ...]
+    excludes: tuple[_Include, ...]
+
+
+@cache
+def _parts(url: str) -> _Parts:
+    found = value_set(url)
+    compose = found.compose if found is not None else {}
+    return _Parts(*(tuple(_include(each) for each in compose.get(kind, ())) for kind in ("include", "exclude")))
+
+
+def _include(part: Mapping[str, Any]) -> _Include:
+    codes = frozenset(str(each["code"]) for each in part["concept"]) if part.get("concept") else None
+    return _Include(str(part.get("system", "")).partition("|")[0], codes, tuple(part.get("valueSet", ())))
+
+
 def _inferred_system(url: str, code: str) -> str | None:
     """Returns the system that a plain code has in a value set: the only one there is, or the one that lists it."""
-    row = value_sets().get(url) or []
-    includes = row[2] if len(row) > 2 else []
+    includes = _parts(url).includes
     if len(includes) == 1:
-        return str(includes[0][0]) or None if includes[0] else None
-    listing = (each[0] for each in includes if len(each) > 1 and each[1] and code in each[1].split("\n"))
-    return next(listing, None)
+        return includes[0].system or None
+    return next((each.system for each in includes if each.codes is not None and code in each.codes), None)
 
 
 def _in_value_set(url: str, system: str | None, code: str, infer: bool) -> Verdict:
@@ -186,13 +203,11 @@ def _includes(url: str, system: str | None, code: str, infer: bool) -> Iterator[
     Raises:
         _UnusableError: None has it, and one cannot be read.
     """
-    row = value_sets().get(url) or []
-    includes, excludes = (row[2] if len(row) > 2 else []), (row[3] if len(row) > 3 else [])
     unusable: _UnusableError | None = None
-    for include in includes:
+    for include in _parts(url).includes:
         try:
             if _include_has(include, system, code, infer):
-                if not any(_include_has(exclude, system, code, infer) for exclude in excludes):
+                if not any(_include_has(exclude, system, code, infer) for exclude in _parts(url).excludes):
                     yield system is not None or infer
                 return
         except _UnusableError as error:
@@ -201,39 +216,37 @@ def _includes(url: str, system: str | None, code: str, infer: bool) -> Iterator[
         raise unusable
 
 
-def _include_has(include: list[object], system: str | None, code: str, infer: bool) -> bool:
-    of, listed, *others = include if len(include) > 1 else [*include, None]
-    of = str(of or "")
-    if of:
-        if system is not None and system != of:
+def _include_has(include: _Include, system: str | None, code: str, infer: bool) -> bool:
+    if include.system:
+        if system is not None and system != include.system:
             return False
-        codes = None if listed is None else str(listed).split("\n")
-        if _in_include(of, codes, system, code):
+        if _in_include(include, system, code):
             return True
-    nested = others[0] if others and isinstance(others[0], list) else []
-    return any(any(_includes(str(each), system, code, infer)) for each in nested)
+    return any(any(_includes(each.partition("|")[0], system, code, infer)) for each in include.sets)
 
 
-def _in_include(of: str, codes: list[str] | None, system: str | None, code: str) -> bool:
+def _in_include(include: _Include, system: str | None, code: str) -> bool:
+    of, codes = include.system, include.codes
     known = _system(of)
     if known is not None:
-        if codes is not None and code not in codes and not (known.ignores_case and code.lower() in _lower(codes)):
-            return False
-        return known.has(code)
+        listed = codes is None or code in codes or (known.ignores_case and code.lower() in _lower(codes))
+        return listed and known.has(code)
     if of in (UCUM, LANGUAGES):
         right = not unit_fault(code) if of == UCUM else True
         return right and (codes is None or code in codes)
     if codes is None:
-        if of in (_MEDIA_TYPES, _CURRENCIES, _COUNTRIES):
-            return of == _MEDIA_TYPES or _has_iso_code(of, code)
+        if of in (MEDIA_TYPES, _CURRENCIES, _COUNTRIES):
+            return of == MEDIA_TYPES or _has_iso_code(of, code)
         content = "CodeSystem has CodeSystem.content=not-present but contents were not found: "
         missing = "CodeSystem could not be found: "
-        raise _UnusableError(f"Unable to expand ValueSet because {content if of in _UNSUITABLE else missing}{of}")
+        named = content if code_system(of) is not None else missing
+        raise _UnusableError(f"Unable to expand ValueSet because {named}{of}")
     return of == system and code in codes
 
 
-def _lower(codes: list[str]) -> list[str]:
-    return [code.lower() for code in codes]
+@lru_cache(maxsize=64)
+def _lower(codes: frozenset[str]) -> frozenset[str]:
+    return frozenset(code.lower() for code in codes)
 
 
 def _has_iso_code(of: str, code: str) -> bool:
