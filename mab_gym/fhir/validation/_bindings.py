@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import NamedTuple
 
 from mab_gym.fhir.validation._elements import Element
@@ -99,8 +100,9 @@ def check_concept(place: Place) -> None:
 
 
 def label(coding: Element) -> str:
-    """Returns a coding as HAPI names it."""
-    return f"{coding.child_value('system') or 'null'}#{coding.child_value('code') or 'null'}"
+    """Returns a coding as HAPI names it: a missing system or code is ``null``."""
+    system, code = coding.child_value("system"), coding.child_value("code")
+    return f"{'null' if system is None else system}#{'null' if code is None else code}"
 
 
 def _is_usable(place: Place) -> bool:
@@ -202,7 +204,8 @@ def _check_coded(place: Place, system: str | None, code: str | None) -> None:
         if rule.strength != "e":
             _pass_on(place, verdict, rule.strength)
         if not verdict.fine:
-            _say_coding_not_in_set(place, f"{system}#{code}", verdict.message)
+            shown = f"{(system.strip() and system) or 'null'}#{(code.strip() and code) or 'null'}"
+            _say_coding_not_in_set(place, shown, verdict.message)
         return
     if not system.startswith(("http:", "https:", "urn:")):
         text = "Coding.system must be an absolute reference, not a local reference"
@@ -328,3 +331,11 @@ def _decoded_length(data: str) -> int | None:
         return len(base64.b64decode("".join(data.split()), validate=True))
     except binascii.Error:
         return None
+
+
+BOUND: dict[str, Callable[[Place], None]] = {
+    "CodeableConcept": check_concept,
+    "Coding": check_coding,
+    "Quantity": check_quantity,
+}
+"""Tests of the types that a value set may bind, without the primitive ones."""

@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.validation._issues import Finding
 from mab_gym.fhir.validation._json_places import Json, JsonList, JsonObject, Plain
 from mab_gym.fhir.validation._narrative import Narrative, NarrativeError, read_narrative
 from mab_gym.fhir.validation._rules import Rule, Structure, is_known, is_primitive, is_resource, structure
 
+_NOTHING_THERE = (
+    "HAPI-0389: Failed to call access method: java.lang.NullPointerException: Cannot invoke "
+    '"org.hl7.fhir.utilities.json.model.JsonElement.getStart()" because "e" is null'
+)
 _NUMBERS = frozenset(("integer", "unsignedInt", "positiveInt", "decimal"))
 _KINDS = {JsonObject: "an Object", JsonList: "an Array"}
 
@@ -145,12 +150,14 @@ class Reader:
         findings: What is no FHIR JSON.
         count: The number of elements read.
         without_value: The number of primitive elements that have no value, only extensions or an id.
+        bare: True if a resource within states its type alone; HAPI's FHIRPath takes it for nothing.
     """
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.count = 0
         self.without_value = 0
+        self.bare = False
 
     def resource(self, source: JsonObject, type_name: str) -> Element:
         """Returns the resource that was sent."""
@@ -270,6 +277,7 @@ class Reader:
             element.type = kind.text
             owner = element.rule.path if element.rule is not None else ""
             element.special = _SPECIAL.get(owner, "contained")
+            self.bare = self.bare or len(source.members) == 1
             self._members(source, element, path, is_resource=True)
 
     def _primitives(
@@ -300,6 +308,8 @@ class Reader:
             siblings = fork.items if isinstance(fork, JsonList) else []
             for index in range(max(len(values), len(siblings))):
                 item, sibling = _item(values, index), _item(siblings, index)
+                if item is None and sibling is None:
+                    raise FhirError(500, _NOTHING_THERE)
                 self._primitive(rule, type_name, name, item, sibling, element, inner)
 
     def _primitive(
@@ -313,10 +323,8 @@ class Reader:
             return
         place = main or fork
         self.count += 1
-        child = Element(name, rule, type_name, place.start, place.end, parent=element) if place else None
-        if child is None:
-            # an array holds null in both places
-            child = Element(name, rule, type_name, element.start, element.end, parent=element)
+        assert place is not None
+        child = Element(name, rule, type_name, place.start, place.end, parent=element)
         element.children.append(child)
         if main is None:
             self.without_value += 1

@@ -25,6 +25,14 @@ _INSTANT = re.compile(
     re.ASCII,
 )
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_DAY = r"([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)(-(0[1-9]|1[0-2])(-(0[1-9]|[1-2][0-9]|3[0-1])"
+_DATE = re.compile(f"{_DAY})?)?", re.ASCII)
+_DATE_TIME = re.compile(
+    _DAY
+    + r"(T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))?)?)?)?",
+    re.ASCII,
+)
+_TAG = re.compile(r"(?<!\\)<(?=/?[A-Za-z][A-Za-z0-9-]*[\s>]|[!?])", re.ASCII)
 _HTML = re.compile(r"[a-zA-Z]\w*(\s.*)?", re.DOTALL)
 _SPACE = " \t\r\n"
 _LAST_YEAR = 2106
@@ -181,11 +189,24 @@ def _check_id(value: str, add: Add) -> None:
         add("error", f"id value '{value}' is not valid", "Type_Specific_Checks_DT_ID_Valid")
 
 
+def _check_date(value: str, add: Add) -> None:
+    if _DATE.fullmatch(value) is None:
+        text = f"Not a valid date ('{value}' doesn't meet format requirements for date)"
+        add("error", text, "Type_Specific_Checks_DT_Date_Valid")
+    else:
+        _check_year(value, add)
+
+
 def _check_date_time(value: str, add: Add) -> None:
+    fine = _DATE_TIME.fullmatch(value) is not None
+    if not fine:
+        text = f"Not a valid date/time ('{value}' doesn't meet format requirements for dateTime)"
+        add("error", text, "Type_Specific_Checks_DT_DateTime_Valid")
     if "T" in value and not any(mark in value[10:] for mark in "-+Z"):
         add("error", "If a date has a time, it must have a timezone", "Type_Specific_Checks_DT_DateTime_TZ")
         return
-    _check_year(value, add)
+    if fine:
+        _check_year(value, add)
 
 
 def _check_year(value: str, add: Add) -> None:
@@ -217,6 +238,21 @@ def _check_decimal(value: str, add: Add) -> None:
         add("error", f"The value '{value}' is not a valid decimal", "Type_Specific_Checks_DT_Decimal_Valid")
 
 
+def _check_markdown(value: str, add: Add) -> None:
+    if _TAG.search(value) is None:
+        return
+    # HAPI means to show the tag, and compares each character of the escaped text with the second one of the text
+    escaped = _TAG.sub(r"\\<", value)
+    same = len(escaped) - len(escaped.lstrip(value[1]))
+    shown = value[same : same + 2] if same < len(value) - 1 else value
+    text = (
+        f"The markdown contains content that appears to be an embedded HTML tag starting at '{shown}'. This will (or "
+        "SHOULD) be escaped by the presentation layer. The content should be checked to confirm that this is the "
+        "desired behaviour"
+    )
+    add("warning", text, "TYPE_SPECIFIC_CHECKS_DT_MARKDOWN_HTML")
+
+
 def _check_base64(value: str, add: Add) -> None:
     if any(c in value for c in _SPACE):
         text = (
@@ -231,12 +267,13 @@ _CHECKS: dict[str, Callable[[str, Add], None]] = {
     "code": _check_code,
     "id": _check_id,
     "dateTime": _check_date_time,
-    "date": _check_year,
+    "date": _check_date,
     "instant": _check_instant,
     "time": _check_time,
     "boolean": _check_boolean,
     "decimal": _check_decimal,
     "base64Binary": _check_base64,
+    "markdown": _check_markdown,
 }
 
 __all__ = ["BASE", "check_value", "has_scheme", "is_absolute", "is_id"]

@@ -30,4 +30,21 @@ def _check_observation(resource: Element, path: str, found: list[Finding]) -> No
             found.append(Finding("warning", path, start + what, key, resource.start, resource.end))
 
 
-_CHECKS: dict[str, Callable[[Element, str, list[Finding]], None]] = {"Observation": _check_observation}
+def _check_answers(resource: Element, path: str, found: list[Finding]) -> None:
+    questionnaire = resource.child("questionnaire")
+    if questionnaire is None:
+        text = "No questionnaire is identified, so no validation can be performed against the base questionnaire"
+        found.append(Finding("information", path, text, "Questionnaire_QR_Q_None", resource.start, resource.end))
+    else:
+        text = (
+            f"The questionnaire '{questionnaire.value}' could not be resolved, so no validation can be performed "
+            "against the base questionnaire"
+        )
+        key = "Questionnaire_QR_Q_NotFound"
+        found.append(Finding("warning", path, text, key, questionnaire.start, questionnaire.end))
+
+
+_CHECKS: dict[str, Callable[[Element, str, list[Finding]], None]] = {
+    "Observation": _check_observation,
+    "QuestionnaireResponse": _check_answers,
+}

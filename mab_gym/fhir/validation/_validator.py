@@ -17,7 +17,7 @@ from mab_gym.fhir.validation._bindings import (
 )
 from mab_gym.fhir.validation._divs import check_div, check_language
 from mab_gym.fhir.validation._elements import Element, Reader
-from mab_gym.fhir.validation._extensions import check_extension
+from mab_gym.fhir.validation._extensions import check_extension, check_part
 from mab_gym.fhir.validation._invariants import failed
 from mab_gym.fhir.validation._issues import Finding, add_new
 from mab_gym.fhir.validation._json_places import scan
@@ -114,7 +114,7 @@ class _Run:
         self.spend(reader.count * _ELEMENT)
         wanted = [each.partition("|")[0] for each in [*profiles, *_stated(root)] if is_profile(each)]
         self.base_only = not wanted
-        self.tidy = not reader.findings
+        self.tidy = not reader.findings and not reader.bare
         found = reader.findings
         for profile in dict.fromkeys(wanted) or [BASE + resource_type]:
             self.ids = {}
@@ -170,8 +170,9 @@ class _Run:
             found.extend(finding for finding in self.tested[key] if finding not in found)
             return
         mine: list[Finding] = []
-        self.tested[key] = mine
+        self.tested[key] = []  # while it is being tested, a reference to it finds nothing
         self._content(element, structure(definition), path, element, mine, None)
+        self.tested[key] = mine
         add_new(found, mine)
         if special:
             check_special(element, path, found)
@@ -294,6 +295,8 @@ class _Run:
             if check is not None:
                 check(place)
         self._content(element, structure(_profile(element)), place.path, resource, place.found, url)
+        if around is not None and element.type == "Extension":
+            check_part(place, around)
 
 
 def _profile(element: Element) -> str:
