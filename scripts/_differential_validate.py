@@ -290,7 +290,8 @@ def _narrate(rng: random.Random, resource: Resource) -> None:
 
 
 def _contain(rng: random.Random, resource: Resource) -> None:
-    inner: Resource = copy.deepcopy(rng.choice(SEEDS))
+    # of one of its own type, HAPI loses elements
+    inner: Resource = copy.deepcopy(rng.choice([e for e in SEEDS if e["resourceType"] != resource["resourceType"]]))
     inner.pop("contained", None)
     if rng.random() < 0.9:
         inner["id"] = rng.choice(("m", "x"))

@@ -235,5 +235,9 @@ def validation_files(resources: Resources, value_sets: Mapping[str, ET.Element])
         "structures.json": structures.types,
         "titles.json": titles(bound_value_sets(structures, extensions), value_sets),
         "extensions.json": extensions,
+        "profiles.json": {
+            value(node, "url") or "": value(node, "type")
+            for node in resources("profile/profiles-others.xml", "StructureDefinition")
+        },
         "ucum.json": ucum(),
     }

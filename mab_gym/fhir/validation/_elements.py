@@ -149,14 +149,12 @@ class Reader:
     Attributes:
         findings: What is no FHIR JSON.
         count: The number of elements read.
-        without_value: The number of primitive elements that have no value, only extensions or an id.
         bare: True if a resource within states its type alone; HAPI's FHIRPath takes it for nothing.
     """
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.count = 0
-        self.without_value = 0
         self.bare = False
 
     def resource(self, source: JsonObject, type_name: str) -> Element:
@@ -326,9 +324,7 @@ class Reader:
         assert place is not None
         child = Element(name, rule, type_name, place.start, place.end, parent=element)
         element.children.append(child)
-        if main is None:
-            self.without_value += 1
-        else:
+        if main is not None:
             child.value = main.text
             if type_name == "xhtml":
                 self._narrative(child, main, path)

@@ -230,6 +230,15 @@ def _rule(
     )
 
 
+def constrained(name: str) -> str:
+    """Returns the type that a definition of the specification is about; empty if there is no such definition."""
+    if is_known(name):
+        return "" if "." in name else name
+    if BASE + name in extensions():
+        return "Extension"
+    return str(_read("profiles.json").get(BASE + name, ""))
+
+
 def titles() -> Mapping[str, str]:
     """Returns the titles of the value sets by which elements are checked."""
     return _read("titles.json")

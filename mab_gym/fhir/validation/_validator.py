@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.store._budget import Budget
 from mab_gym.fhir.validation._bindings import (
     Place,
@@ -29,6 +30,7 @@ from mab_gym.fhir.validation._rules import (
     Rule,
     Structure,
     Use,
+    constrained,
     is_known,
     is_primitive,
     is_resource,
@@ -62,15 +64,25 @@ def validate(text: str, resource_type: str, profiles: Sequence[str], budget: Bud
 
     Raises:
         PlainJsonError: It is not plain JSON.
-        FhirError: It is more than the budget allows.
+        FhirError: It is more than the budget allows, or it states a profile that is not known here.
     """
     return _Run(text, budget).whole(resource_type, profiles)
 
 
 def is_profile(url: str) -> bool:
-    """True if a URL is that of the definition of a type."""
-    name = url.partition("|")[0].removeprefix(BASE)
-    return url.startswith(BASE) and "." not in name and is_known(name)
+    """True if a URL is that of a definition of the specification."""
+    return url.startswith(BASE) and bool(constrained(url.partition("|")[0].removeprefix(BASE)))
+
+
+def _structure_of(definition: str) -> Structure:
+    """Returns the definition of a type.
+
+    Raises:
+        FhirError: It is a profile, whose own rules are not known here.
+    """
+    if not is_known(definition):
+        raise FhirError(501, Issue(f"The profile {BASE}{definition} is not validated against", "not-supported"))
+    return structure(definition)
 
 
 class _Run:
@@ -135,11 +147,9 @@ class _Run:
     ) -> None:
         """Tests a resource by a definition: HAPI's ``validateResource``."""
         self._check_id(element, path, found, required=required)
-        if definition != element.type:
-            text = (
-                f"Specified profile type was '{definition}' in profile '{BASE}{definition}|{VERSION}', but found type "
-                f"'{element.type}'"
-            )
+        if constrained(definition) != element.type:
+            text = f"Specified profile type was '{constrained(definition)}' in profile '{BASE}{definition}|{VERSION}', "
+            text += f"but found type '{element.type}'"
             found.append(_about(element, "error", path, text, "Validation_VAL_Profile_WrongType"))
         else:
             self._by_definition(element, definition, path, found, special=True)
@@ -154,11 +164,13 @@ class _Run:
             if required:
                 text = "Resource requires an id, but none is present"
                 found.append(_about(element, "error", path, text, "Resource_RES_ID_Missing"))
-        elif logical_id.value is not None and len(logical_id.value) > 64:
-            text = f"Invalid Resource id: Too long ({len(logical_id.value)} chars)"
+            return
+        value = logical_id.value
+        if value is not None and len(value) > 64:
+            text = f"Invalid Resource id: Too long ({len(value)} chars)"
             found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Length"))
-        elif logical_id.value is not None and not is_id(logical_id.value):
-            text = f"Invalid Resource id: Invalid Characters ('{logical_id.value}')"
+        elif value is None or not is_id(value):
+            text = f"Invalid Resource id: Invalid Characters ('{'null' if value is None else value}')"
             found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Chars"))
 
     def _by_definition(
@@ -171,7 +183,7 @@ class _Run:
             return
         mine: list[Finding] = []
         self.tested[key] = []  # while it is being tested, a reference to it finds nothing
-        self._content(element, structure(definition), path, element, mine, None)
+        self._content(element, _structure_of(definition), path, element, mine, None)
         self.tested[key] = mine
         add_new(found, mine)
         if special:
