@@ -80,7 +80,8 @@ _VALUES: Mapping[str, Any] = {
     "dateTime": "2021-03-04T05:06:07Z", "instant": "2021-03-04T05:06:07Z", "markdown": "m", "positiveInt": 2,
     "unsignedInt": 0, "id": "i", "time": "05:06:07", "HumanName": {"family": "F"}, "Coding": {"code": "c"},
     "CodeableConcept": {"text": "t"}, "Quantity": {"value": 1.50, "unit": "mg"}, "Identifier": {"value": "v"},
-    "Period": {"start": "2021"}, "Reference": {"display": "d"}, "Annotation": {"text": "a"}, "Range": {},
+    "Period": {"start": "2021"}, "Reference": {"display": "d"}, "Annotation": {"text": "a"},
+    "Range": {"low": {"value": 1}},
     "ContactPoint": {"system": "phone", "value": "1"}, "Address": {"city": "C"}, "Extension": {"url": "http://e"},
     "Attachment": {"title": "t"}, "Timing": {"code": {"text": "t"}}, "Dosage": {"text": "d"}, "Age": {"value": 3},
 }  # fmt: skip
@@ -102,8 +103,9 @@ def scenarios(rng: random.Random, resources: Sequence[Resource]) -> Iterator[Map
         rng: Decides everything.
         resources: The resources that both servers hold.
     """
+    prefix = f"dp{rng.randrange(16**6):06x}"
     for number in count():
-        resource = {**copy.deepcopy(rng.choice(resources)), "id": f"dp-{number}"}
+        resource = {**copy.deepcopy(rng.choice(resources)), "id": f"{prefix}-{number}"}
         target = f"{resource['resourceType']}/{resource['id']}"
         steps = [_step("PUT", target, _FHIR, resource)]
         steps += [_patch(rng, resource, target) for _ in range(rng.randint(1, 4))]

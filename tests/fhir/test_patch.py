@@ -239,6 +239,14 @@ def test_the_answer_is_what_the_client_prefers(session: FhirSession) -> None:
     )
 
 
+def test_the_answer_to_a_write_shows_what_is_asked_for(session: FhirSession) -> None:
+    part = json.loads(send(session, "Observation/o?_elements=status", STATUS).body)
+    line = send(session, "Observation/o?_pretty=false", STATUS).body
+
+    assert set(part) == {"resourceType", "id", "meta", "status"}
+    assert "\n" not in line
+
+
 def entry(url: str, resource: dict[str, Any], **request: str) -> dict[str, Any]:
     return {"resource": resource, "request": {"method": "PATCH", "url": url, **request}}
 

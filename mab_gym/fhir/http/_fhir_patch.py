@@ -64,6 +64,13 @@ class _Value(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class _Unwritable:
+    """A value of a wrong type, which HAPI notices when it writes the resource."""
+
+    error: FhirError | JavaError
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     """A child of an object.
 
@@ -121,15 +128,10 @@ class _Place:
 
 
 class _Patch:
-    """Applies operations to one resource.
-
-    Attributes:
-        refused: The first value that HAPI would refuse to write, once all operations are done.
-    """
+    """Applies operations to one resource."""
 
     def __init__(self, resource: Object, charge: Charge) -> None:
         self.resource, self.charge = resource, charge
-        self.refused: FhirError | None = None
 
     def apply(self, operation: Mapping[str, Any]) -> None:
         """Applies one operation, which is a parameter."""
@@ -168,9 +170,8 @@ class _Patch:
             values = place.values
             if not 0 <= index <= len(values):
                 raise _bad_index("1270", "insert", index, path, len(values))
-            if self._writable(place, value):
-                values.insert(index, value)
-                place.put(values)
+            values.insert(index, self._fitted(place, value))
+            place.put(values)
 
     def replace(self, operation: Mapping[str, Any], path: str) -> None:
         """Replaces all values of an element by one."""
@@ -233,12 +234,7 @@ class _Patch:
         if place.element.binding is None and place.element.type != "xhtml":
             return value
         if not is_primitive(value.type):
-            primitive = "org.hl7.fhir.instance.model.api.IPrimitiveType"
-            raise JavaError(
-                "java.lang.ClassCastException",
-                f"class {java_class(value.type)} cannot be cast to class {primitive} ({java_class(value.type)} and "
-                f"{primitive} are in unnamed module of loader org.springframework.boot.loader.LaunchedURLClassLoader)",
-            )
+            raise _no_cast(value.type, "IPrimitiveType")
         text = None if value.value is None else scalar_text(value.value)
         if text and place.element.binding is not None and text not in place.element.codes:
             raise JavaError(_DATA_ACCESS, f"Unknown {place.element.binding} code '{text}'")
@@ -270,29 +266,33 @@ class _Patch:
     def _append(self, place: _Place, value: _Value) -> None:
         if not place.element.many:
             self._set(place, value)
-        elif self._writable(place, value):
-            place.put([*place.values, value])
+        else:
+            place.put([*place.values, self._fitted(place, value)])
 
     def _set(self, place: _Place, value: _Value) -> None:
-        element = place.element
-        if not element.many and not element.choice and not value.enumerated and not fits(element, value.type):
-            raise JavaError(_DATA_ACCESS, cannot_set(place.owner_type, element, value.type))
-        if self._writable(place, value):
-            place.put([value])
+        place.put([self._fitted(place, value)])
 
-    def _writable(self, place: _Place, value: _Value) -> bool:
-        """Tells if HAPI can write a value at a place; else its refusal is kept for later."""
+    def _fitted(self, place: _Place, value: _Value) -> _Value:
+        """Returns a value as it stands at a place; one that HAPI cannot write stands there as its refusal.
+
+        Raises:
+            JavaError: HAPI cannot even put it there.
+        """
         element = place.element
-        allowed = value.enumerated or place.name_for(value.type) is not None
-        if not allowed and self.refused is None:
-            text = (
-                f"HAPI-1831: {element.choice or element.name} has type {java_class(value.type)} but this is not a "
-                "valid type for this element"
-            )
-            if element.choice:
-                text += f" - Expected one of: {choice_classes(place.owner_type, element.choice)}"
-            self.refused = _unwritable(text) if place.owner_type != "Meta" else FhirError(500, _NO_COPY)
-        return allowed
+        if value.enumerated or place.name_for(value.type) is not None:
+            return value
+        if not element.many and not element.choice:
+            raise JavaError(_DATA_ACCESS, cannot_set(place.owner_type, element, value.type))
+        if element.type == "Extension":
+            return value._replace(value=_Unwritable(_no_cast(value.type, "IBaseExtension")), sibling=None)
+        text = (
+            f"HAPI-1831: {element.choice or element.name} has type {java_class(value.type)} but this is not a valid "
+            "type for this element"
+        )
+        if element.choice:
+            text += f" - Expected one of: {choice_classes(place.owner_type, element.choice)}"
+        error = _unwritable(text) if place.owner_type != "Meta" else FhirError(500, _NO_COPY)
+        return value._replace(value=_Unwritable(error), sibling=None)
 
 
 _HANDLERS: Final[dict[str, Callable[[_Patch, Mapping[str, Any], str], None]]] = {
@@ -323,8 +323,6 @@ def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Ch
     for parameter in parameters.get("parameter", ()):
         if parameter.get("name") == "operation":
             patch.apply(parameter)
-    if patch.refused is not None:
-        raise patch.refused
     try:
         return read_resource(_pruned(resource, charge), str(resource["resourceType"]))
     except DataFormatError as error:
@@ -332,8 +330,15 @@ def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Ch
 
 
 def _pruned(value: Json, charge: Charge) -> Json:
-    """Returns JSON without what is empty; of a list with ``_name`` members nothing is left out."""
+    """Returns JSON without what is empty; of a list with ``_name`` members nothing is left out.
+
+    Raises:
+        FhirError: HAPI refuses to write a value.
+        JavaError: HAPI fails over a value.
+    """
     charge(NODE_WORK)
+    if isinstance(value, _Unwritable):
+        raise value.error
     if isinstance(value, list):
         return [found for item in value if (found := _pruned(item, charge)) not in (None, {}, [])]
     if not isinstance(value, dict):
@@ -362,6 +367,16 @@ def _value_of(part: Mapping[str, Any]) -> _Value | None:
     return None
 
 
+def _no_cast(type_name: str, wanted: str) -> JavaError:
+    """Returns Java's failure to take a value for something else; HAPI's ends with a memory address."""
+    there, wanted = java_class(type_name), f"org.hl7.fhir.instance.model.api.{wanted}"
+    return JavaError(
+        "java.lang.ClassCastException",
+        f"class {there} cannot be cast to class {wanted} ({there} and {wanted} are in unnamed module of loader "
+        "org.springframework.boot.loader.LaunchedURLClassLoader)",
+    )
+
+
 def _unwritable(text: str) -> FhirError:
     """Returns HAPI's refusal to write what a patch has made; in a batch it is a failure."""
     return PatchRefusedError(400, text, FhirError(500, text))
@@ -377,7 +392,7 @@ def _text_part(operation: Mapping[str, Any], name: str) -> str | None:
     if found is None or found.value is None:
         return None
     if isinstance(found.value, dict):
-        raise JavaError("java.lang.ClassCastException", f"class {java_class(found.type)} cannot be cast to class")
+        raise _no_cast(found.type, "IPrimitiveType")
     return scalar_text(found.value)
 
 

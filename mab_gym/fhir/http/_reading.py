@@ -15,8 +15,7 @@ from mab_gym.fhir.http._preconditions import not_modified
 from mab_gym.fhir.http._shaping import shown
 from mab_gym.fhir.http._world import Version, World
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import pretty
-from mab_gym.fhir.model._outcome import FhirError, operation_outcome
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._shape import of_entry
 from mab_gym.fhir.store._base import parse_element
@@ -36,12 +35,6 @@ class DeletedError(FhirError):
     def __init__(self, location: str, updated: str) -> None:
         super().__init__(410, f"Resource was deleted at {updated}")
         self.location = location
-
-    def response(self) -> Response:
-        """Returns the answer to a request for the resource."""
-        return Response(
-            410, pretty(operation_outcome(*self.issues)), {"location": self.location, "content-type": FHIR_JSON}
-        )
 
 
 def current_text(world: World, key: Key) -> str:

@@ -170,7 +170,8 @@ class FhirSession(World):
         try:
             return self._route(request)
         except DeletedError as deleted:
-            return deleted.response()
+            refusal = _refusal(request, deleted)
+            return Response(refusal.status, refusal.body, {"location": deleted.location, **refusal.headers})
         except FhirError as error:
             return _refusal(request, error)
 

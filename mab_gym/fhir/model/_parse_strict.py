@@ -12,6 +12,7 @@ from typing import Any
 from mab_gym.fhir.model._definitions import Element, elements, resource_types
 from mab_gym.fhir.model._errors import DataFormatError
 from mab_gym.fhir.model._json_text import Json
+from mab_gym.fhir.model._outcome import sanitized
 from mab_gym.fhir.model._parse import Object, read_resource
 
 _EXTENSIONS = ("extension", "modifierExtension")
@@ -195,6 +196,11 @@ def _check_scalar(element: Element, value: Json) -> None:
         raise DataFormatError("HAPI-1824: Unknown attribute 'value' found during parse")
     if not element.primitive:
         raise _wrong(element.name, "OBJECT", "SCALAR (STRING)")
+    if element.binding is not None and isinstance(value, str) and value and not value.strip():
+        raise DataFormatError(
+            f'HAPI-1821: [element="{element.name}"] Invalid attribute value "{sanitized(value)}": '
+            f"Unknown {element.binding} code '{value}'"
+        )
     if value == "":
         raise DataFormatError(
             f'HAPI-1821: [element="{element.name}"] Invalid attribute value "": Attribute value must not be empty ("")'
