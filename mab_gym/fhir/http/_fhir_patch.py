@@ -14,13 +14,13 @@ from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.hapi._java_types import cannot_set, choice_classes, fits, java_class, superclasses
 from mab_gym.fhir.model._definitions import Element, elements, is_primitive
 from mab_gym.fhir.model._errors import DataFormatError, JavaError
-from mab_gym.fhir.model._fhirpath import (
+from mab_gym.fhir.model._fhirpath import evaluate
+from mab_gym.fhir.model._fhirpath_values import (
     NODE_WORK,
     Charge,
     FhirPathError,
     Located,
     Values,
-    evaluate,
     inner_values,
     values_of,
 )
