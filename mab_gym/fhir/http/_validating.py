@@ -25,6 +25,8 @@ _NO_PLAIN_RESOURCE = (
     "HAPI-0363: Can not invoke operation $validate using HTTP GET because parameter resource is not a primitive "
     "datatype"
 )
+_FINDING = 40.0
+"""Units of work for showing one finding."""
 _MODES = ("create", "update", "delete")
 
 
@@ -111,7 +113,9 @@ def _tested(world: World, text: str, resource_type: str, profiles: list[str]) ->
     from mab_gym.fhir.validation._validator import validate  # noqa: PLC0415
 
     try:
-        return outcome(validate(text, resource_type, profiles, world.budget), text)
+        findings = validate(text, resource_type, profiles, world.budget)
+        world.budget.spend(len(findings) * _FINDING)
+        return outcome(findings, text)
     except PlainJsonError:
         raise FhirError(
             501, Issue("Only plain JSON is validated: double quotes, no leading plus signs", "not-supported")

@@ -7,7 +7,7 @@ that order, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -146,15 +146,17 @@ def _names(type_name: str) -> _Names:
 class Reader:
     """Reads the elements of one resource.
 
+    Args:
+        spend: Charges for reading a number of elements.
+
     Attributes:
         findings: What is no FHIR JSON.
-        count: The number of elements read.
         bare: True if a resource within states its type alone; HAPI's FHIRPath takes it for nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        self._spend = spend
         self.findings: list[Finding] = []
-        self.count = 0
         self.bare = False
 
     def resource(self, source: JsonObject, type_name: str) -> Element:
@@ -167,6 +169,7 @@ class Reader:
         self.findings.append(Finding(severity, path, text, "", value.start, value.end))
 
     def _members(self, source: JsonObject, element: Element, path: str, *, is_resource: bool = False) -> None:
+        self._spend(len(source.members))
         if not source.members:
             self._fault(source, path, "Object must have some content")
         rules = structure(element.type).rules
@@ -254,7 +257,6 @@ class Reader:
             wanted = "an Array" if rule.is_list else "an Object"
             self._fault(value, path, f"The property {name} must be {wanted}, not {_kind(value)} (at {path})")
             return
-        self.count += 1
         child = Element(name, rule, type_name, value.start, value.end, json=value, parent=element)
         element.children.append(child)
         if is_resource(type_name):
@@ -304,6 +306,7 @@ class Reader:
         if fine:
             values = main.items if isinstance(main, JsonList) else []
             siblings = fork.items if isinstance(fork, JsonList) else []
+            self._spend(len(values) + len(siblings))
             for index in range(max(len(values), len(siblings))):
                 item, sibling = _item(values, index), _item(siblings, index)
                 if item is None and sibling is None:
@@ -320,7 +323,6 @@ class Reader:
             self._fault(fork, path, f"This property must be an object, not {_kind(fork)} ({name} at {path})")
             return
         place = main or fork
-        self.count += 1
         assert place is not None
         child = Element(name, rule, type_name, place.start, place.end, parent=element)
         element.children.append(child)

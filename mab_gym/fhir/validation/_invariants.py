@@ -17,7 +17,7 @@ from mab_gym.fhir.validation._moments import not_after
 from mab_gym.fhir.validation._narrative import has_basic_html, has_content
 from mab_gym.fhir.validation._rules import BASE, Constraint, Use, is_resource
 
-_WORK = 60.0
+_WORK = 40.0
 """Units of work for one expression."""
 _WORK_PER_CHARACTER = 0.05
 _WORK_PER_PAIR = 0.01

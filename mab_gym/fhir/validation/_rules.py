@@ -212,7 +212,9 @@ def _rule(
     refers = types.startswith("#")
     of = tuple(TypeOf(*each.split(":")) for each in types.split()) if not refers else (TypeOf(types[1:]),)
     value_set, _, most_of = binding[2:].partition(" ")
-    usual = [] if name == "id" else ["ele-1+", "ext-1+"] if types == "Extension" else ["ele-1+"]
+    usual = ["ele-1+", "ext-1+"] if types == "Extension" else ["ele-1+"]
+    if path == "Extension.url" or name == "id":
+        usual = []
     return Rule(
         name=name,
         path=path,

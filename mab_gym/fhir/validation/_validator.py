@@ -39,9 +39,9 @@ from mab_gym.fhir.validation._rules import (
 )
 from mab_gym.fhir.validation._specials import check_special
 
-_READING = 0.3
+_READING = 0.2
 """Units of work for reading one character."""
-_ELEMENT = 20.0
+_ELEMENT = 12.0
 """Units of work for testing one element."""
 
 _CHECKS = {
@@ -121,9 +121,8 @@ class _Run:
         """Tests the resource that was sent."""
         self.spend(len(self.text) * _READING)
         source = scan(self.text)
-        reader = Reader()
+        reader = Reader(lambda count: self.spend(count * _ELEMENT))
         root = reader.resource(source, resource_type)
-        self.spend(reader.count * _ELEMENT)
         wanted = [each.partition("|")[0] for each in [*profiles, *_stated(root)] if is_profile(each)]
         self.base_only = not wanted
         self.tidy = not reader.findings and not reader.bare

@@ -1,0 +1,115 @@
+"""What $validate may cost: hostile resources are answered or refused soon, ordinary ones in a moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import pytest
+
+from mab_gym.fhir.http._server import FhirSession, Request
+from mab_gym.fhir.store._budget import UNLIMITED
+from mab_gym.fhir.validation._validator import validate
+from tests.fhir.serving import serve
+
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
+OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+KNOWN = "http://hl7.org/fhir/StructureDefinition/patient-nationality"
+
+
+def _patient(**elements: Any) -> str:
+    return json.dumps({"resourceType": "Patient", **elements})
+
+
+def _narrated(content: str) -> str:
+    return _patient(text={"status": "generated", "div": DIV.format(content)})
+
+
+def _chain(count: int) -> str:
+    inner = [{**OBSERVATION, "id": f"{k}", "subject": {"reference": f"#{k + 1}"}} for k in range(count)]
+    return json.dumps({**OBSERVATION, "contained": inner})
+
+
+def _nested(count: int) -> str:
+    start, end = '{"url":"' + KNOWN + '","extension":[', "]}"
+    return (
+        '{"resourceType":"Patient","extension":['
+        + start * count
+        + '{"url":"code","valueString":"x"}'
+        + end * count
+        + "]}"
+    )
+
+
+def _compared(count: int) -> str:
+    items = [{"linkId": str(k), "type": "string"} for k in range(count)]
+    return json.dumps({"resourceType": "Questionnaire", "status": "active", "item": items})
+
+
+HOSTILE: dict[str, Callable[[], str]] = {
+    "many elements": lambda: _patient(name=[{"family": "x"}] * 40_000),
+    "many unknown elements": lambda: _patient(**{f"x{k}": 1 for k in range(60_000)}),
+    "many values": lambda: _patient(name=[{"given": ["x"] * 100_000}]),
+    "many contained": lambda: _patient(contained=[{"resourceType": "Group", "id": str(k)} for k in range(9_000)]),
+    "a chain of contained": lambda: _chain(3_000),
+    "nested extensions": lambda: _nested(60),
+    "pairs": lambda: _compared(10_000),
+    "few pairs": lambda: _compared(40),
+    "a unit of brackets": lambda: json.dumps(
+        {**OBSERVATION, "valueQuantity": {"system": "http://unitsofmeasure.org", "code": "((" * 10_000}}
+    ),
+    "a unit of annotations": lambda: json.dumps(
+        {**OBSERVATION, "valueQuantity": {"system": "http://unitsofmeasure.org", "code": "{a" * 10_000}}
+    ),
+    "open tags": lambda: json.dumps({**OBSERVATION, "valueString": "<a " * 10_000}),
+    "open tags in markdown": lambda: json.dumps({"resourceType": "Questionnaire", "description": "a<b-" * 10_000}),
+    "many attributes": lambda: _narrated("<p " + " ".join(f'a{k}="x"' for k in range(60_000)) + ">x</p>"),
+    "nested markup": lambda: _narrated("<b>" * 5_000 + "x" + "</b>" * 5_000),
+    "many profiles": lambda: _patient(meta={"profile": ["http://x.org"] * 10_000}),
+    "many lines": lambda: '{"resourceType":"Patient","name":[' + ",\n".join(['{"famly":"x"}'] * 20_000) + "]}",
+}
+
+
+@pytest.fixture(scope="module")
+def session() -> FhirSession:
+    return serve([])
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_resources_are_answered_or_refused(session: FhirSession, make: Callable[[], str]) -> None:
+    text = make()
+    target = f"{json.loads(text)['resourceType']}/$validate"
+
+    start = time.process_time()
+    answer = session.handle(Request("POST", target, {"content-type": "application/fhir+json"}, text))
+    took = time.process_time() - start
+
+    assert answer.status in (200, 413) or (answer.status, "too-costly" in answer.body) == (400, True)
+    assert took < 3.0  # the machine may be slow, the work is not
+
+
+@pytest.mark.no_cover
+def test_an_order_is_validated_in_two_milliseconds() -> None:
+    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "860975", "display": "metformin"}
+    timing = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}, "code": {"text": "BID"}}
+    order = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [coding], "text": "Metformin"},
+        "subject": {"reference": "Patient/a"},
+        "authoredOn": "2023-11-13T10:15:00+00:00",
+        "dosageInstruction": [{"text": "twice a day", "timing": timing}],
+        "note": [{"text": "with a meal"}],
+    }
+    text = json.dumps(order)
+    taken = []
+    for _ in range(60):
+        start = time.process_time()
+        validate(text, "MedicationRequest", [], UNLIMITED)
+        taken.append(time.process_time() - start)
+
+    assert median(taken[10:]) < 0.002
