@@ -99,6 +99,10 @@ def check_concept(place: Place) -> None:
     _say_not_in_set(place, shown)
 
 
+def _unless_blank(text: str | None) -> str | None:
+    return text if text and text.strip() else None
+
+
 def label(coding: Element) -> str:
     """Returns a coding as HAPI names it: a missing system or code is ``null``."""
     system, code = coding.child_value("system"), coding.child_value("code")
@@ -135,7 +139,7 @@ def _pass_on_codings(place: Place, codings: list[Element], value_set: str, stren
     verdicts = []
     found: list[Finding] = []
     for coding in codings:
-        system, code = ((coding.child_value(name) or "").strip() or None for name in ("system", "code"))
+        system, code = (_unless_blank(coding.child_value(name)) for name in ("system", "code"))
         inner = place._replace(found=found)
         if not system:
             inner.add("warning", _NO_SYSTEM.format("Coding has no system. "))
@@ -200,11 +204,11 @@ def _check_coded(place: Place, system: str | None, code: str | None) -> None:
         return
     rule = place.rule
     if rule.value_set and rule.strength != "x" and _is_usable(place):
-        verdict = test_in_value_set(rule.value_set, system, code)
+        verdict = test_in_value_set(rule.value_set, _unless_blank(system), _unless_blank(code))
         if rule.strength != "e":
             _pass_on(place, verdict, rule.strength)
         if not verdict.fine:
-            shown = f"{(system.strip() and system) or 'null'}#{(code.strip() and code) or 'null'}"
+            shown = f"{system or 'null'}#{code or 'null'}"
             _say_coding_not_in_set(place, shown, verdict.message)
         return
     if not system.startswith(("http:", "https:", "urn:")):

@@ -215,6 +215,8 @@ class Reader:
         return found
 
     def _unknown(self, source: JsonObject, used: list[bool], path: str, *, is_resource: bool) -> None:
+        if all(used):
+            return
         known = {name for (name, _), was_used in zip(source.members, used, strict=True) if was_used}
         for (name, value), was_used in zip(source.members, used, strict=True):
             if was_used or (is_resource and name == "resourceType"):

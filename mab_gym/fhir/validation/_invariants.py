@@ -127,7 +127,7 @@ def _lacks_a_value(element: Element) -> bool:
     waiting = [element]
     while waiting:
         each = waiting.pop()
-        if each.primitive and each.value is None:
+        if each.primitive and each.value is None and (each.children or each.name != "id"):
             return True
         waiting.extend(each.children)
     return False
