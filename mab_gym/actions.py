@@ -71,6 +71,8 @@ Action = Get | Post | Finish | Invalid
 _IN_PATH = ascii_letters + digits + "-._~!$&'()*+,;=:@/"
 _SENDABLE = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PLACEHOLDER = re.compile(r"[\[\]{}]")
+"""Characters that no request line may hold as they are, and that stand around what was not filled in."""
 _NEVER_IN_URLS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -188,6 +190,11 @@ def resolve(url: str, base_url: str) -> str:
     below = url[len(base_url) :]
     if not url.startswith(base_url) or (below and below[0] not in "/?#"):
         raise RefusedTargetError(f"the URL is outside the FHIR base; {example}")
+    if _PLACEHOLDER.search(below):
+        raise RefusedTargetError(
+            "the URL holds [, ], { or }; write what such a placeholder stands for, or %5B, %5D, %7B, %7D if the "
+            "character itself is meant"
+        )
     path = below.partition("?")[0].partition("#")[0]
     if ("." in path or "%" in path) and _climbs(path):
         raise RefusedTargetError(f"the URL climbs out of its folder with '..'; {example}")

@@ -147,7 +147,7 @@ class View:
             return Found(hits, leading)
         if query.sort:
             driver = choose_driver_of_sorted(resource_type, filters)
-        if driver is not None and reference_first(driver, filters) and self._number_of_resources() < UNCOUNTED:
+        elif driver is not None and reference_first(driver, filters) and self._number_of_resources() < UNCOUNTED:
             driver = None
         hits = hits if driver is None else self._arranged(resource_type, driver, table, hits)
         if query.sort:
