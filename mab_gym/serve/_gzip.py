@@ -33,6 +33,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_WITH_GZIP_HEADER)
         self._size = 0
+        self._whole = False  # True once a part is complete; like Java, this ignores what may follow it
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields what some more bytes unpack to, in pieces of bounded size.
@@ -44,8 +45,9 @@ class Unpacker:
         try:
             while data:
                 if self._stream.eof:
+                    self._whole = True
                     if data[:1] != b"\x1f":
-                        return  # like Java, ignore what stands behind the end
+                        return
                     self._stream = zlib.decompressobj(_WITH_GZIP_HEADER)
                 piece = self._stream.decompress(data, _PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
@@ -61,7 +63,7 @@ class Unpacker:
         Raises:
             FhirError: 400 if it is not.
         """
-        if self._size and not self._stream.eof:
+        if self._size and not self._stream.eof and not self._whole:
             raise _unreadable("null" if self._size < _HEADER else "Unexpected end of ZLIB input stream")
 
 

@@ -155,8 +155,11 @@ def in_process(session: FhirSession) -> Ask:
 
     def ask(told: Told, step: Mapping[str, Any]) -> Answer:
         headers = {name.lower(): value for name, value in _headers(told, step).items()}
-        body = (_sent(told, step["body"]) or b"").decode("utf-8", "replace")
-        answer = session.handle(Request(step["method"], _target(told, step), headers, body))
+        sent = _sent(told, step["body"]) or b""
+        content = gzip.decompress(sent) if headers.get("content-encoding") == "gzip" else sent
+        text = content.decode("utf-8", "replace")
+        request = Request(step["method"], _target(told, step), headers, text, content=content)
+        answer = session.handle(request)
         return {"status": answer.status, "headers": answer.headers, "body": answer.body}
 
     return ask

@@ -74,7 +74,7 @@ class Client:
         while not head.endswith(b"\r\n\r\n") and (line := self._file.readline()):
             head += line
         answer = Answer(int(head.split()[1]) if head else 0, head.decode("latin-1"), "")
-        answer.text = self._file.read(int(answer.header("content-length") or 0)).decode()
+        answer.text = self._file.read(int(answer.header("content-length") or 0)).decode("utf-8", "replace")
         return answer
 
     @property

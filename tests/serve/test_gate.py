@@ -143,6 +143,32 @@ def test_allowed_pages_are_told_that_they_may() -> None:
         )
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_pages_are_told_of_every_method(method: str) -> None:
+    asked = {"origin": PAGE, "access-control-request-method": method}
+    granted = Gate(OWN, origins=[PAGE]).preflight("OPTIONS", asked)
+    assert granted is not None
+    assert method in granted["access-control-allow-methods"].split(", ")
+    with pytest.raises(FhirError):
+        Gate(OWN, origins=[PAGE]).preflight("OPTIONS", {**asked, "access-control-request-method": "TRACE"})
+
+
+def test_named_pages_may_bring_cookies_and_all_pages_may_not() -> None:
+    named = Gate(OWN, origins=[PAGE]).grants({"origin": PAGE})
+    assert named["access-control-allow-origin"] == PAGE
+    assert named["access-control-allow-credentials"] == "true"
+    for origin in (PAGE, "null", "http://any.example"):
+        granted = Gate(OWN, origins=["*"]).grants({"origin": origin})
+        assert granted["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in granted
+
+
+def test_all_pages_may_write_where_the_server_was_told_so() -> None:
+    gate = Gate(OWN, origins=["*"])
+    for headers in ({"origin": "https://any.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert gate.admit("POST", "http", {"host": "localhost", **headers}, "")
+
+
 @pytest.mark.parametrize("bad", ["http://a.example", "a b", "", "a.example/fhir", "*"])
 def test_hosts_that_are_none_are_refused(bad: str) -> None:
     with pytest.raises(UsageError, match="--allow-host takes"):

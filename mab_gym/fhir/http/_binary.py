@@ -33,7 +33,7 @@ def raw_binary(request: Request, logical_id: str) -> dict[str, Any]:
     """
     content_type, context = _content_type(request), request.headers.get("x-security-context", "")
     content = request.body.encode("utf-8", "replace") if request.content is None else request.content
-    if content_type.startswith(_FORM_TYPE):
+    if request.method == "POST" and content_type.startswith(_FORM_TYPE):
         content = b""  # the web server around HAPI has read it before HAPI does
     resource: dict[str, Any] = {"resourceType": "Binary"}
     if logical_id:

@@ -189,6 +189,8 @@ class FhirSession(World):
             return metadata(() if request.nested else parameters, self.origin)
         if "_history" in path and (asked := asked_history(path)) is not None:
             return self._history(request, asked, parameters)
+        if path[0][:1] == "_":
+            raise _unknown_operation(request, parameters + form_parameters(request))
         if path[0] not in resource_types():
             raise _unknown_type(path[0])
         match request.method:
