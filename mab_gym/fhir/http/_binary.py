@@ -63,7 +63,7 @@ def as_it_is(request: Request, response: Response, resource: Mapping[str, Any], 
         return response
     content = base64.b64decode(data or "")
     kept = {name: value for name, value in response.headers.items() if name != "last-modified"}
-    kept["content-type"] = _CHARSET.sub("", content_type) or OCTETS
+    kept["content-type"] = _CHARSET.sub("", content_type) if "/" in content_type else content_type or OCTETS
     kept["content-disposition"] = "Attachment;"
     if context := resource.get("securityContext", {}).get("reference"):
         kept["x-security-context"] = context

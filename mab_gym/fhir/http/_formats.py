@@ -156,7 +156,7 @@ def _written(request: Request, response: Response, wanted: Format, budget: Budge
     if wanted.encoding == "json":
         return response if content_type == FHIR_JSON else _with(response, response.body, content_type)
     path, parameters = parse_target(request.target)
-    if path != ("metadata",):  # metadata costs nothing
+    if path != ("metadata",) and request.method != "OPTIONS":  # metadata costs nothing
         budget.spend(len(response.body) * AS_XML)
     resource = parse_element(response.body)
     if wanted.encoding == "turtle":

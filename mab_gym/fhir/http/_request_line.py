@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from xml.sax.saxutils import escape
 
 from mab_gym.fhir.http._exchange import Request, Response
-from mab_gym.fhir.model._outcome import FhirError
+from mab_gym.fhir.model._outcome import FhirError, sanitized
 from mab_gym.fhir.model._url import BROKEN_ESCAPE, Parameters, broken_escape, decode, parse_query
 
 _NEVER_SENT = re.compile(r"[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]")
@@ -97,11 +97,17 @@ def check_escapes(method: str, target: str) -> None:
 
 
 def form_parameters(request: Request) -> Parameters:
-    """Returns the parameters in the body of a form; HAPI reads them from no other body, and drops broken ones."""
+    """Returns the parameters in the body of a form; HAPI reads them from no other body, and drops broken ones.
+
+    Raises:
+        FhirError: 500 for broken ones where the URL has parameters, too.
+    """
     headers = request.headers
     if not headers.get("content-type", "").startswith(_FORM_TYPE) or headers.get("content-encoding", "").strip():
         return ()
     body = request.body
     if "%" in body and BROKEN_ESCAPE.search(body):
+        if "?" in request.target:
+            check_escapes("GET", f"?{body}")
         body = "&".join(part for part in body.split("&") if not BROKEN_ESCAPE.search(part))
-    return parse_query(body)
+    return tuple((sanitized(name), value) for name, value in parse_query(body))

@@ -382,8 +382,8 @@ class FhirSession(World):
 
 
 def _path_of(request: Request) -> str:
-    """Returns the path of a request as the client wrote it."""
-    return request.target.partition("?")[0]
+    """Returns the path of a request as the client wrote it, for links, without a slash too much at its beginning."""
+    return request.target.partition("?")[0].removeprefix("/")
 
 
 def _version_in(path: Path) -> str:
@@ -397,7 +397,7 @@ def _unknown_type(name: str) -> FhirError:
 
 
 def _unknown_operation(request: Request, parameters: Parameters) -> FhirError:
-    path = sanitized(_path_of(request))
+    path = sanitized(request.target.partition("?")[0])
     names = ", ".join(parameter_order([name for name, _ in parameters]))
     return FhirError(
         400,

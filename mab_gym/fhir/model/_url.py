@@ -42,7 +42,10 @@ def _parse_target(target: str) -> Target:
     segments = [segment for segment in path.split("/") if segment]
     if not _PLAIN.fullmatch(path):
         segments = [_read_segment(segment, twice=place == 1) for place, segment in enumerate(segments)]
-    return Target(tuple(segments), parse_query(query))
+    parameters = parse_query(query)
+    if not all(_PLAIN.fullmatch(name) for name, _ in parameters):
+        parameters = tuple((sanitized(name), value) for name, value in parameters)
+    return Target(tuple(segments), parameters)
 
 
 def _read_segment(segment: str, *, twice: bool) -> str:
@@ -67,14 +70,14 @@ _remembered_target = lru_cache(maxsize=512)(_parse_target)
 def parse_query(query: str) -> Parameters:
     """Returns the names and values of a query string (or a form's body), decoded as UTF-8 with ``+`` for a blank.
 
-    Like HAPI, it makes markup in names harmless.
+    Like HAPI, it leaves the plus sign of a media type.
     """
     pairs = []
     for part in query.split("&"):
         if part:
             name, _, value = part.partition("=")
-            name = decode(name.replace("+", " "))
-            pairs.append((name if _PLAIN.fullmatch(name) else sanitized(name), decode(value.replace("+", " "))))
+            keeps_plus = value.startswith("application/") and "%" not in value  # media types, as in _format
+            pairs.append((decode(name.replace("+", " ")), value if keeps_plus else decode(value.replace("+", " "))))
     return tuple(pairs)
 
 

@@ -209,6 +209,8 @@ def _reason(text: str, error: ExpatError, builder: _Builder) -> tuple[str, int, 
             return f"WstxEOFException: Unexpected EOF; was expecting a close tag for element <{name}>", *where
         if text.rstrip()[-1:] in ("<", ">"):
             return "WstxEOFException: Unexpected EOF in prolog", *where
+        if text[text.rfind("<") :].count('"') % 2:
+            return "WstxEOFException: Unexpected EOF in attribute value", *where
         return "WstxEOFException: Unexpected end of input block in start tag", *where
     place = len(text.encode("utf-8", "replace")[: builder.parser.ErrorByteIndex].decode("utf-8", "ignore"))
     words, place = _fault(text, place, error, builder)
@@ -233,7 +235,8 @@ def _fault(text: str, place: int, error: ExpatError, builder: _Builder) -> tuple
 
 
 def _character(text: str) -> str:
-    return f"'{text}' (code {ord(text)})" if text else "'' (code 0)"
+    code = ord(text or "\0")
+    return f"'{text}' (code {code} / 0x{code:x})" if code > 255 else f"'{text}' (code {code})"
 
 
 def _row_and_column(text: str, place: int) -> tuple[int, int]:
