@@ -18,7 +18,7 @@ from mab_gym.fhir.model._json_text import compact, pretty
 from mab_gym.fhir.model._outcome import FhirError, operation_outcome
 from mab_gym.fhir.model._url import Parameters, self_link
 from mab_gym.fhir.search._query import LARGEST_PAGE
-from mab_gym.fhir.search._shape import Shape, of_entry, read_shape
+from mab_gym.fhir.search._shape import Shape, check_shape, of_entry, read_elements, read_modes, summary_of
 from mab_gym.fhir.store._base import parse_element
 from mab_gym.fhir.store._budget import REWRITTEN, VERSION
 
@@ -103,8 +103,10 @@ def history(
         "content-location": f"{base_url}/Bundle/{bundle_id}",
         "last-modified": world.origin.http_date,
     }
+    shaping = of_entry(parameters) if nested else parameters
+    shape = Shape(summary_of(read_modes(shaping)), read_elements(shaping))
     try:
-        shape = read_shape(of_entry(parameters) if nested else parameters)
+        check_shape(read_modes(shaping), shape.elements)
     except FhirError as error:  # HAPI has written the headers by then
         return Response(error.status, pretty(operation_outcome(*error.issues)), headers)
     if shape.summary == "count":
@@ -213,12 +215,14 @@ def _read_at(texts: Sequence[str]) -> Span | None:
 
 
 def _read_since(text: str) -> datetime | None:
-    text = text.strip().replace(" ", "+")
-    if not text:
+    written = text.strip()
+    if not written:
         return None
+    text = written.replace(" ", "+")
     period = read_date(text)
     if period is None:
-        raise FhirError(400, date_error(text).replace("+", " ") if "+" in text else date_error(text))
+        refusal = date_error(text)
+        raise FhirError(400, refusal if "+" in written else refusal.replace("+", " "))
     precision = _PRECISIONS.get(len(_ZONE.sub("", text)))
     if precision:
         raise FhirError(

@@ -157,8 +157,8 @@ class Searches:
             entries = self._entries(query, view, shown)
             return self._show_entries(query, view, self._counter_ids.uuid(), page.total, links, entries, brought)
         # with the number of writes: the answer to an earlier state does not hold for a later one
-        asked = (view.writes, *query.answers)
-        known = self._kept.answer_to(asked) or self._kept.answer_to((view.writes, *query.question))
+        asked = (view.writes, *query.question)
+        known = self._kept.answer_to(asked)
         if known is not None:
             return self._answer_saved(query, view, *known, query.count, query.start, link)
         search_id = self._counter_ids.uuid()

@@ -302,7 +302,7 @@ class FhirSession(World):
                 f'HAPI-0365: Can not create resource with ID "{path[1]}", ID must not be supplied on a create '
                 "(POST) operation (use an HTTP PUT / update operation if you wish to supply an ID)",
             )
-        done = create(self, resource, request.headers.get("if-none-exist", ""))
+        done = create(self, resource, request.headers.get("if-none-exist", "").strip())
         return self._as_asked(self._stored(done, request), parameters)
 
     def _put(self, request: Request, path: Path, parameters: Parameters) -> Response:

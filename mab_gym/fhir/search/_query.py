@@ -68,8 +68,6 @@ class Query:
         driver: The filter that decides the order of unsorted results; None with chains, where it is chosen later.
         elements_of_all: True if ``elements`` holds for included resources of other types, too.
         question: Equal for searches that HAPI's cache takes for the same: those that differ only in how they are shown.
-        answers: The ``question`` of other searches that this one may answer. It differs from ``question`` for a
-            reference by absolute URL, which HAPI takes for a resource of another server.
     """
 
     resource_type: str
@@ -87,7 +85,6 @@ class Query:
     start: int
     driver: DrivingFilter | None
     question: tuple[object, ...]
-    answers: tuple[object, ...]
     elements_of_all: bool = False
 
 
@@ -137,7 +134,6 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
         summary_of(modes) or ("false" if control.get("_summary", "").lower() == "false" else ""),
         total if total in ("accurate", "none") else "",
     )
-    elsewhere = (f.key for f in filters if f.parameter.type == "reference" and "://" in f.key[-1])
     return Query(
         resource_type=resource_type,
         filters=tuple(filters),
@@ -153,7 +149,6 @@ def _read_query(resource_type: str, parameters: Parameters, *, behind: bool) -> 
         start=int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
         driver=None if sort or chains else choose_driver(resource_type, filters),
         question=question,
-        answers=(*question, *elsewhere),
     )
 
 
@@ -366,13 +361,14 @@ def _check_date_bounds(resource_type: str, parameters: Parameters, filters: Sequ
 def _normal_form(wanted: Filter) -> str:
     """Returns a filter as HAPI normalizes it to find a search that it has answered before.
 
-    HAPI keeps only the type and the id of a reference, and drops modifiers that it does not know.
+    HAPI drops modifiers that it does not know. Of a reference it keeps only type and id, so that one to another server
+    is answered as if it were to this one: here they are told apart.
     """
     text = wanted.key[-1]
     if wanted.comparisons:
         return repr(wanted.comparisons)
     if wanted.parameter.type == "reference" and wanted.missing is None:
         prefix = f"{wanted.modifier}/" if wanted.modifier and "/" not in text else ""
-        return prefix + "/".join(text.rsplit("/", 2)[-2:])
+        return text if "://" in text else prefix + "/".join(text.rsplit("/", 2)[-2:])
     modifier = wanted.modifier if wanted.modifier in _TOLD_APART else ""
     return f":{modifier}={text}" if not (modifier == "exact" and wanted.parameter.type == "token") else f":={text}"
