@@ -92,7 +92,7 @@ def test_no_text_raises(text: str) -> None:
         (BASE + "/Patient#b/..#c", "Patient"),
         (BASE + "#top", ""),
         (BASE + "/Patient/S1%20a", "Patient/S1%20a"),
-        (BASE + "/Patient/%5Bid%5D?name=\"x\"|a b<c", "Patient/%5Bid%5D?name=%22x%22%7Ca%20b%3Cc"),
+        (BASE + '/Patient/%5Bid%5D?name="x"|a b<c', "Patient/%5Bid%5D?name=%22x%22%7Ca%20b%3Cc"),
         (BASE + "/Patient?name=é%20b", "Patient?name=%C3%A9%20b"),
         (BASE + "/Patient?name=100%%20b", "Patient?name=100%25%2520b"),
         (BASE + "/Patient/1.2.3", "Patient/1.2.3"),

@@ -129,21 +129,10 @@ def without_repeats(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, st
     return kept, instead
 
 
-def check_conditions(conditions: Iterable[str]) -> None:
-    """Refuses two new resources that were to be the only one that a search finds.
-
-    Args:
-        conditions: The conditions on which resources were created, with the type before each.
-
-    Raises:
-        FhirError: 400.
-    """
-    seen: set[str] = set()
-    for condition in conditions:
-        if condition in seen:
-            raise FhirError(
-                400,
-                "HAPI-0542: Unable to process Transaction - Request would cause multiple resources to match URL: "
-                f'"{condition}". Does transaction request contain duplicates?',
-            )
-        seen.add(condition)
+def would_match_twice(condition: str) -> FhirError:
+    """Returns the refusal of two new resources, each of which was to be the only one that a search finds."""
+    return FhirError(
+        400,
+        "HAPI-0542: Unable to process Transaction - Request would cause multiple resources to match URL: "
+        f'"{condition}". Does transaction request contain duplicates?',
+    )

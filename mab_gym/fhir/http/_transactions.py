@@ -8,7 +8,7 @@ entries, whatever ids they get.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mab_gym.fhir.http._checks import IndexingError, map_references, references
@@ -16,12 +16,12 @@ from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
 from mab_gym.fhir.http._fhir_patch import PatchRefusedError
 from mab_gym.fhir.http._patching import java_fault, patch_entry
 from mab_gym.fhir.http._placeholders import (
-    check_conditions,
     check_names,
     condition_of,
     is_placeholder,
     name_of,
     without_repeats,
+    would_match_twice,
 )
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import (
@@ -244,13 +244,17 @@ def _transaction(
     answers = _deletions(world, [entry for entry in ordered if entry.method == "DELETE"], again)
     again &= {_path_of(entry) for entry in entries if entry.method == "DELETE"}
     plans = [_plan(world, entry) for entry in ordered if entry.method in ("POST", "PUT")]
-    check_conditions(condition_of(plan.entry) for plan in plans if plan.url and plan.number is not None)
+    plans, twins = _settled(plans)
     plans += _patch_plans(world, ordered, plans)
     names = _names(plans, instead)
     last = {plan.key: plan for plan in plans}
     known = _Known(world, plans)
     source = world.counter_ids.text(16)
     for plan in plans:
+        if plan.entry.place in twins:
+            first = answers[twins[plan.entry.place]]
+            answers[plan.entry.place] = {**first, "response": {**first["response"], "status": STATUS_LINES[200]}}
+            continue
         if last[plan.key].entry.method == "PATCH" and last[plan.key] is not plan:
             continue  # what is stored is only what the last patch has made of the resource as it was before
         revived = "/".join(plan.key) in again and world.exists(plan.key)
@@ -290,6 +294,33 @@ def _deletions(world: World, entries: Sequence[BundleEntry], again: Collection[s
             world.undo(before)
         deleted.add(entry.url)
     return answers
+
+
+def _settled(plans: Sequence[_Plan]) -> tuple[list[_Plan], dict[int, int]]:
+    """Lets the writes on one condition, which found nothing, be about the resource that the first of them makes.
+
+    Returns:
+        All writes, and the places of those that are the same as an earlier one, with the earlier one's place.
+
+    Raises:
+        FhirError: 400 if an update would make another resource that the condition finds.
+    """
+    settled: list[_Plan] = []
+    first: dict[str, _Plan] = {}
+    twins: dict[int, int] = {}
+    for plan in plans:
+        condition = condition_of(plan.entry) if plan.url and plan.number is not None else ""
+        earlier = first.setdefault(condition, plan) if condition else plan
+        if earlier is plan:
+            settled.append(plan)
+        elif plan.entry.method == "POST":
+            settled.append(replace(plan, key=earlier.key, number=None))
+        elif plan.resource == earlier.resource:
+            settled.append(replace(plan, key=earlier.key))
+            twins[plan.entry.place] = earlier.entry.place
+        else:
+            raise would_match_twice(condition)
+    return settled, twins
 
 
 def _check_conflicts(world: World, entry: BundleEntry) -> None:
