@@ -211,6 +211,34 @@ def test_a_resource_comes_in_parameters_too(session: FhirSession) -> None:
     assert (first["diagnostics"], first["location"][0]) == ("Unrecognized property 'foo'", place)
 
 
+def test_references_in_a_bundle_are_followed(session: FhirSession) -> None:
+    def of(reference: str, **elements: Any) -> list[tuple[str, str, str]]:
+        entry = {
+            "resource": {**REQUEST, "subject": {"reference": reference}},
+            "request": {"method": "POST", "url": "MedicationRequest"},
+            **elements,
+        }
+        known = {
+            "fullUrl": "urn:uuid:4f6a3c1e-0b1c-4b7e-9e3b-2f1d5a6b7c8d",
+            "resource": {"resourceType": "Patient", "gender": "male"},
+            "request": {"method": "POST", "url": "Patient"},
+        }
+        return found(validate(session, {"resourceType": "Bundle", "type": "transaction", "entry": [known, entry]}))
+
+    url, place = {"fullUrl": "http://x.org/MedicationRequest/1"}, "Bundle.entry[1].resource/*MedicationRequest/null*/"
+    other = "urn:uuid:5f6a3c1e-0b1c-4b7e-9e3b-2f1d5a6b7c8d"
+    assert of("urn:uuid:4f6a3c1e-0b1c-4b7e-9e3b-2f1d5a6b7c8d", fullUrl=other) == []
+    assert of(other) == [
+        ("error", "Bundle.entry[1]", "Bundle_BUNDLE_Entry_NoFullUrl"),
+        ("warning", f"{place}.subject", "Bundle_BUNDLE_Not_Local"),
+    ]
+    assert of("Patient/a") == [
+        ("error", "Bundle.entry[1]", "Bundle_BUNDLE_Entry_NoFullUrl"),
+        ("error", f"{place}.subject", "Bundle_BUNDLE_FullUrl_Missing"),
+    ]
+    assert of("Patient/a", **url) == [("error", "Bundle.entry[0]", "BUNDLE_ENTRY_URL_MATCHES_NO_ID")]
+
+
 @pytest.mark.parametrize(
     ("mode", "body", "status", "text"),
     [

@@ -33,6 +33,19 @@ def _chain(count: int) -> str:
     return json.dumps({**OBSERVATION, "contained": inner})
 
 
+def _referred_to(count: int) -> str:
+    """A contained resource with many faults, to which many refer."""
+    inner = {**OBSERVATION, "id": "o", "identifier": [{"system": "x", "value": "y"}] * count}
+    return json.dumps({**OBSERVATION, "contained": [inner], "hasMember": [{"reference": "#o"}] * count})
+
+
+def _alike(count: int) -> str:
+    """A Bundle of many entries that any of its references may mean."""
+    patient = {"resourceType": "Patient", "id": "p", "generalPractitioner": [{"reference": "Patient/p"}]}
+    entries = [{"fullUrl": f"http://x.org/{k}/Group/g", "resource": patient} for k in range(count)]
+    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries})
+
+
 def _nested(count: int) -> str:
     start, end = '{"url":"' + KNOWN + '","extension":[', "]}"
     return (
@@ -55,6 +68,8 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "many values": lambda: _patient(name=[{"given": ["x"] * 100_000}]),
     "many contained": lambda: _patient(contained=[{"resourceType": "Group", "id": str(k)} for k in range(9_000)]),
     "a chain of contained": lambda: _chain(3_000),
+    "what many refer to": lambda: _referred_to(350),
+    "what many references may mean": lambda: _alike(100),
     "nested extensions": lambda: _nested(60),
     "pairs": lambda: _compared(10_000),
     "few pairs": lambda: _compared(40),

@@ -114,7 +114,7 @@ def _tested(world: World, text: str, resource_type: str, profiles: list[str]) ->
 
     try:
         findings = validate(text, resource_type, profiles, world.budget)
-        world.budget.spend(len(findings) * _FINDING)
+        world.budget.spend(sum(max(1, len(finding.details)) for finding in findings) * _FINDING)
         return outcome(findings, text)
     except PlainJsonError:
         raise FhirError(

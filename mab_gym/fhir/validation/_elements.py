@@ -44,6 +44,8 @@ class Element:
         narrative: What a ``div`` holds; None for others, and for one that cannot be read.
         passed: The results of the constraints that were tested on it, by their expressions.
         mentions: Of a resource, the ids of contained resources to which it refers.
+        entries: Of a Bundle, tables of its entries; None until they are asked for.
+        inner: Of a resource, the contained ones by their ids; None until they are asked for.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Element:
     narrative: Narrative | None = None
     passed: dict[str, Finding | None] = field(default_factory=dict)
     mentions: set[str] = field(default_factory=set)
+    entries: object = None
+    inner: dict[str, Element] | None = None
 
     @property
     def primitive(self) -> bool:
@@ -92,6 +96,16 @@ class Element:
         while element is not None:
             yield element
             element = element.parent
+
+    def contained(self) -> dict[str, Element]:
+        """Returns the contained resources by their ids; of several with one id, the first."""
+        if self.inner is None:
+            self.inner = {}
+            for each in self.named("contained"):
+                logical_id = each.child_value("id")
+                if logical_id is not None:
+                    self.inner.setdefault(logical_id, each)
+        return self.inner
 
     @property
     def empty(self) -> bool:

@@ -137,8 +137,12 @@ def _refers_inside(element: Element, _resource: Element, scope: Scope) -> Result
     reference = element.child_value("reference")
     if reference is None or reference == "#" or not reference.startswith("#"):
         return True, ""
-    ids = [inner.child_value("id") or "" for inner in scope.root_of(element).named("contained")]
-    return reference[1:] in ids, f" (url: {reference[1:]}; ids: {','.join(filter(None, ids))})"
+    inner = scope.root_of(element).contained()
+    if reference[1:] in inner:
+        return True, ""
+    scope.spend(len(inner))
+    ids = [each.child_value("id") for each in scope.root_of(element).named("contained")]
+    return False, f" (url: {reference[1:]}; ids: {','.join(filter(None, ids))})"
 
 
 def _is_period(element: Element, _resource: Element, _scope: Scope) -> Result:

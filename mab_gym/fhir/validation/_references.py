@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mab_gym.fhir.hapi._hashes import java_set_order, string_hash
 from mab_gym.fhir.validation._bindings import Place
+from mab_gym.fhir.validation._bundles import resolve
 from mab_gym.fhir.validation._elements import Element
 from mab_gym.fhir.validation._issues import Finding
 from mab_gym.fhir.validation._primitives import has_scheme
@@ -18,13 +19,14 @@ Conforms = Callable[[Element, str], list[Finding]]
 """Returns what is wrong with a resource that is referred to, by the definition of a type."""
 
 
-def check_reference(place: Place, mentioned: set[str], conforms: Conforms) -> None:
+def check_reference(place: Place, mentioned: set[str], conforms: Conforms, spend: Callable[[float], None]) -> None:
     """Tests a Reference.
 
     Args:
         place: The element, and where findings belong.
         mentioned: The ids of contained resources that are referred to; added to.
-        conforms: Tests a contained resource.
+        conforms: Tests a resource that is referred to.
+        spend: Charges for work.
     """
     element = place.element
     reference = element.child_value("reference")
@@ -35,9 +37,11 @@ def check_reference(place: Place, mentioned: set[str], conforms: Conforms) -> No
             text = "A Reference without an actual reference or identifier should have a display"
             place.add("warning", text, "Reference_REF_NoDisplay")
         return
-    target = _target(element, reference) if reference.startswith("#") else None
     if reference.startswith("#"):
         mentioned.add(reference[1:])
+        target = _target(element, reference)
+    else:
+        target = resolve(place, reference, spend)
     _check_form(place, reference, target)
     kind = target.type if target is not None else _stated_type(reference)
     _check_type(place, kind)
@@ -53,9 +57,9 @@ def _target(element: Element, reference: str) -> Element | None:
             if reference == "#" and around.special != "contained" and was_contained:
                 return around
             was_contained = was_contained or around.special == "contained"
-            for inner in around.named("contained"):
-                if inner.child_value("id") == reference[1:]:
-                    return inner
+            inner = around.contained().get(reference[1:])
+            if inner is not None:
+                return inner
         if around.special in ("entry", "parameter"):
             return None
     return None

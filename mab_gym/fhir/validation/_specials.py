@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mab_gym.fhir.validation._bundles import check_bundle
 from mab_gym.fhir.validation._elements import Element
 from mab_gym.fhir.validation._issues import Finding
 
@@ -44,7 +45,16 @@ def _check_answers(resource: Element, path: str, found: list[Finding]) -> None:
         found.append(Finding("warning", path, text, key, questionnaire.start, questionnaire.end))
 
 
+def _check_bundle(resource: Element, path: str, found: list[Finding]) -> None:
+    check_bundle(resource, path, found)
+    for index, entry in enumerate(resource.named("entry")):
+        inner = entry.child("resource")
+        if inner is not None:
+            check_special(inner, f"{path}.entry[{index}].resource", found)
+
+
 _CHECKS: dict[str, Callable[[Element, str, list[Finding]], None]] = {
+    "Bundle": _check_bundle,
     "Observation": _check_observation,
     "QuestionnaireResponse": _check_answers,
 }

@@ -44,6 +44,9 @@ _READING = 0.2
 _ELEMENT = 12.0
 """Units of work for testing one element."""
 
+_DETAIL = 20.0
+"""Units of work for saying once more what is wrong with a resource to which something refers."""
+
 _CHECKS = {
     "Identifier": check_identifier,
     "Coding": check_coding,
@@ -178,13 +181,13 @@ class _Run:
         """Tests a resource by the definition of its type, once: HAPI's ``startInner``."""
         key = (id(element), definition)
         if key in self.tested:
-            found.extend(finding for finding in self.tested[key] if finding not in found)
+            _take_over(element, self.tested[key], found)
             return
         mine: list[Finding] = []
         self.tested[key] = []  # while it is being tested, a reference to it finds nothing
         self._content(element, _structure_of(definition), path, element, mine, None)
         self.tested[key] = mine
-        add_new(found, mine)
+        _take_over(element, mine, found)
         if special:
             check_special(element, path, found)
             check_language(element, path, found)
@@ -212,6 +215,7 @@ class _Run:
         before, self.ids = self.ids, {}
         self._resource(element, definition, path, found, required=False, orphans=False)
         self.ids = before
+        self.spend(len(found) * _DETAIL)
         return found
 
     def _inner_resource(self, element: Element, path: str, found: list[Finding]) -> None:
@@ -297,7 +301,7 @@ class _Run:
         element = place.element
         url: str | None = None
         if element.type == "Reference":
-            check_reference(place, resource.mentions, self._conforms)
+            check_reference(place, resource.mentions, self._conforms, self.spend)
         elif element.type == "Extension":
             assert element.parent is not None
             url = check_extension(place, element.parent, around)
@@ -308,6 +312,14 @@ class _Run:
         self._content(element, structure(_profile(element)), place.path, resource, place.found, url)
         if around is not None and element.type == "Extension":
             check_part(place, around)
+
+
+def _take_over(resource: Element, mine: list[Finding], found: list[Finding]) -> None:
+    """Adds the findings about a resource; what is there twice is left out when the outermost one's are added."""
+    if resource.parent is None:
+        add_new(found, mine)
+    else:
+        found.extend(mine)
 
 
 def _profile(element: Element) -> str:
@@ -342,12 +354,12 @@ def _step(element: Element, index: int) -> str:
 
 
 def _path_to(element: Element) -> str:
-    """Returns the path of a contained resource."""
+    """Returns the path of a contained resource, or of one in an entry of a Bundle."""
     parent = element.parent
     if parent is None:
         return element.type
     index = parent.named(element.name).index(element)
-    comment = f"/*{element.type}/{element.child_value('id') or 'null'}*/"
+    comment = f"/*{element.type}/{element.child_value('id') or 'null'}*/" if is_resource(element.type) else ""
     return f"{_path_to(parent)}.{_step(element, index)}{comment}"
 
 
