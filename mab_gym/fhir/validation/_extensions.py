@@ -178,7 +178,7 @@ def _check_content(place: Place, url: str, known: Known) -> None:
     if url != known.url:
         wrong = place._replace(element=place.element.named("url")[0], path=f"{place.path}.url")
         wrong.add("error", f"Value is '{url}' but must be '{known.url}'", "_DT_Fixed_Wrong")
-    if value is not None and value.type in known.types:
+    if value is not None and (value.type in known.types or all(map(is_primitive, (value.type, *known.types)))):
         _check_bound(place, value, known.value)
 
 

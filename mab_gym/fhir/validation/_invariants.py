@@ -152,9 +152,12 @@ def _is_period(element: Element, _resource: Element, _scope: Scope) -> Result:
 
 def _is_range(element: Element, _resource: Element, _scope: Scope) -> Result:
     low, high = element.child("low"), element.child("high")
-    if low is None or high is None:
+    if low is None or high is None or low.empty or high.empty:
         return True, ""
-    if low.child_value("unit") != high.child_value("unit"):
+    unit = low.child_value("unit")
+    if unit is None and high.child_value("unit") is not None:
+        return False, 'java.lang.NullPointerException: Cannot invoke "String.equals(Object)" because "lunit" is null'
+    if unit != high.child_value("unit"):
         # HAPI has no service that could convert units here
         return False, "java.lang.UnsupportedOperationException: HAPI-0676: "
     try:
