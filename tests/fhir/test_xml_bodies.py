@@ -129,3 +129,9 @@ def test_a_transaction_may_be_xml() -> None:
 
     assert session.handle(Request("POST", "", XML, bundle)).status == 200
     assert json.loads(get(session, "Patient/t1").body)["gender"] == "male"
+
+
+def test_xml_costs_what_it_takes_to_read() -> None:
+    tags = "<name><given value='a'/><family value='b'/></name>"
+    for inner in (tags * 4_000, "<foo/>" * 20_000, f"<name {' '.join(f'a{n}=1' for n in range(50_000))}/>"):
+        assert send(f"<Patient>{inner}</Patient>").status == 413

@@ -77,6 +77,8 @@ BUNDLE_ENTRY = 80.0
 """Processing one entry of a Bundle, without the request in it."""
 STORED = 100.0
 """Checking and storing one resource."""
+TAG = 3.5
+"""Reading one tag of a body in XML."""
 MARK = 1.0
 """Reading one brace, bracket, colon, comma or tag of a body."""
 
@@ -215,6 +217,8 @@ def reading_work(parameters: Sequence[tuple[str, str]]) -> float:
 
 def body_work(text: str) -> float:
     """Returns the work of reading a body, estimated by its length and its punctuation."""
+    if text.lstrip("\ufeff \t\r\n").startswith("<"):
+        return (text.count("<") * TAG + text.count("=") * MARK) + len(text) * 0.01
     marks = sum(map(text.count, "{[:,<"))
     quoted = 3.0 if "'" in text[:2000] and text.lstrip()[:2] == "{'" else 1.0
     return (marks * quoted + len(text) * 0.01) * MARK
