@@ -54,6 +54,7 @@ STATUS_LINES = {
     304: "304 Not Modified",
     400: "400 Bad Request",
     404: "404 Not Found",
+    405: "405 Method Not Allowed",
     409: "409 Conflict",
     410: "410 Gone",
     412: "412 Precondition Failed",
