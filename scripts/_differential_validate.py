@@ -167,6 +167,8 @@ def scenarios(rng: random.Random, resources: Sequence[Mapping[str, Any]]) -> Ite
         resource = copy.deepcopy(source)
         for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
             rng.choice(_CHANGES)(rng, resource)
+        if rng.random() < 0.06:
+            resource = _bundled(rng, resource)
         yield {"group": "validate", "steps": [_step(rng, resource)]}
 
 
@@ -190,6 +192,32 @@ def _step(rng: random.Random, resource: Resource) -> dict[str, Any]:
     indent = rng.choice((None, None, None, 2))
     text = json.dumps(body, indent=indent, ensure_ascii=rng.random() < 0.5)
     return {"method": "POST", "target": target, "headers": _JSON, "body": text}
+
+
+def _bundled(rng: random.Random, resource: Resource) -> Resource:
+    """Returns a Bundle with a resource and a patient to which it may refer."""
+    url = "urn:uuid:4f6a3c1e-0b1c-4b7e-9e3b-2f1d5a6b7c8d"
+    kind = resource.get("resourceType", "Patient")
+    if rng.random() < 0.7 and "subject" in resource:
+        resource["subject"] = {"reference": rng.choice((url, url[:-1] + "e", "Patient/p", "Patient?identifier=x", "x"))}
+    patient: Resource = {
+        "resourceType": "Patient",
+        "gender": "male",
+        "contact": [{"gender": "male"}][: rng.randrange(2)],
+    }
+    if not patient["contact"]:
+        del patient["contact"]
+    entries: list[Resource] = [{"resource": patient, "fullUrl": url}, {"resource": resource}]
+    if rng.random() < 0.3:
+        patient["id"], entries[0]["fullUrl"] = "p", rng.choice(("http://x.org/Patient/p", "http://x.org/Patient/q"))
+    if rng.random() < 0.7:
+        entries[1]["fullUrl"] = rng.choice((url[:-1] + "f", f"http://x.org/{kind}/{_id_of(resource)}", "x"))
+    bundle_type = rng.choice(("transaction", "transaction", "batch", "collection", "history"))
+    if bundle_type in ("transaction", "batch"):
+        for entry in entries:
+            entry["request"] = {"method": "POST", "url": entry["resource"].get("resourceType", "Patient")}
+    rng.shuffle(entries)
+    return {"resourceType": "Bundle", "type": bundle_type, "entry": entries}
 
 
 def _id_of(resource: Resource) -> str:

@@ -45,7 +45,16 @@ def resolve(place: Place, reference: str, spend: Spend) -> Element | None:
 def _path_of(entry: Element) -> str:
     """Returns the path of an entry as its JSON alone tells it."""
     bundle = entry.parent
-    return f"Bundle.entry[{_Entries.of(bundle).numbers[id(entry)]}]" if bundle is not None else "Bundle.entry"
+    assert bundle is not None
+    return f"{_path_around(bundle)}.entry[{_Entries.of(bundle).numbers[id(entry)]}]"
+
+
+def _path_around(element: Element) -> str:
+    parent, rule = element.parent, element.rule
+    if parent is None or rule is None:
+        return element.type
+    number = f"[{parent.named(element.name).index(element)}]" if rule.is_list else ""
+    return f"{_path_around(parent)}.{element.name}{number}"
 
 
 def _in_bundle(place: Place, bundle: Element, reference: str, full_url: str | None, spend: Spend) -> Element | None:
@@ -164,8 +173,18 @@ def _say_none(place: Place, bundle: Element, reference: str, url: str, spend: Sp
 # --- the Bundle itself ---------------------------------------------------------------------------------------------
 
 
-def check_bundle(bundle: Element, path: str, found: list[Finding]) -> None:
-    """Tests a Bundle's first entry, links and ``fullUrl``; not what documents and messages must have in them."""
+Check = Callable[[Element, str, list[Finding]], None]
+
+
+def check_bundle(bundle: Element, path: str, found: list[Finding], check: Check) -> None:
+    """Tests a Bundle's links and entries; not what documents and messages must have in them.
+
+    Args:
+        bundle: The Bundle.
+        path: Its path.
+        found: The list to which findings are added.
+        check: Tests what only resources of an entry's type have.
+    """
     kind = bundle.child_value("type") or ""
     entries = bundle.named("entry")
     if not entries:
@@ -176,7 +195,10 @@ def check_bundle(bundle: Element, path: str, found: list[Finding]) -> None:
     if kind == "searchset":
         _check_searchset(bundle, path, entries, found)
     for index, entry in enumerate(entries):
-        _check_full_url(entry, f"{path}.entry[{index}]", found, needed=kind not in _OPTIONAL)
+        _check_full_url(entry, path, index, found, needed=kind not in _OPTIONAL)
+        resource = entry.child("resource")
+        if resource is not None:
+            check(resource, f"{path}.entry[{index}].resource", found)
 
 
 def _check_searchset(bundle: Element, path: str, entries: list[Element], found: list[Finding]) -> None:
@@ -189,9 +211,9 @@ def _check_searchset(bundle: Element, path: str, entries: list[Element], found: 
         found.append(Finding("warning", path, text, "BUNDLE_SEARCH_NO_MODE", bundle.start, bundle.end))
 
 
-def _check_full_url(entry: Element, path: str, found: list[Finding], *, needed: bool) -> None:
-    def add(text: str, message_id: str, place: str = "Bundle.entry[0]") -> None:
-        found.append(Finding("error", place, text, message_id, entry.start, entry.end))
+def _check_full_url(entry: Element, path: str, index: int, found: list[Finding], *, needed: bool) -> None:
+    def add(text: str, message_id: str, number: int = 0) -> None:  # HAPI names the first entry
+        found.append(Finding("error", f"{path}.entry[{number}]", text, message_id, entry.start, entry.end))
 
     url, resource = entry.child_value("fullUrl"), entry.child("resource")
     if url:
@@ -211,4 +233,4 @@ def _check_full_url(entry: Element, path: str, found: list[Finding], *, needed: 
             "Except for transactions and batches, each entry in a Bundle must have a fullUrl which is the identity of "
             "the resource in the entry"
         )
-        add(text, "BUNDLE_BUNDLE_ENTRY_FULLURL_REQUIRED", path)
+        add(text, "BUNDLE_BUNDLE_ENTRY_FULLURL_REQUIRED", index)

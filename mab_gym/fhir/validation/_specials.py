@@ -46,11 +46,7 @@ def _check_answers(resource: Element, path: str, found: list[Finding]) -> None:
 
 
 def _check_bundle(resource: Element, path: str, found: list[Finding]) -> None:
-    check_bundle(resource, path, found)
-    for index, entry in enumerate(resource.named("entry")):
-        inner = entry.child("resource")
-        if inner is not None:
-            check_special(inner, f"{path}.entry[{index}].resource", found)
+    check_bundle(resource, path, found, check_special)
 
 
 _CHECKS: dict[str, Callable[[Element, str, list[Finding]], None]] = {
