@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.store._budget import Budget
@@ -14,7 +14,6 @@ from mab_gym.fhir.validation._bindings import (
     check_identifier,
     check_plain,
     check_quantity,
-    label,
 )
 from mab_gym.fhir.validation._divs import check_div, check_language
 from mab_gym.fhir.validation._elements import Element, Reader
@@ -22,12 +21,12 @@ from mab_gym.fhir.validation._extensions import check_extension, check_part
 from mab_gym.fhir.validation._invariants import failed
 from mab_gym.fhir.validation._issues import Finding, add_new
 from mab_gym.fhir.validation._json_places import scan
+from mab_gym.fhir.validation._paths import path_to, with_paths
 from mab_gym.fhir.validation._primitives import check_value, is_id
 from mab_gym.fhir.validation._references import check_reference
 from mab_gym.fhir.validation._rules import (
     BASE,
     VERSION,
-    Rule,
     Structure,
     Use,
     constrained,
@@ -38,6 +37,7 @@ from mab_gym.fhir.validation._rules import (
     structure,
 )
 from mab_gym.fhir.validation._specials import check_special
+from mab_gym.fhir.validation._wholes import about, check_counts, check_labels, check_orphans, stated_profiles
 
 _READING = 0.2
 """Units of work for reading one character."""
@@ -126,7 +126,7 @@ class _Run:
         source = scan(self.text)
         reader = Reader(lambda count: self.spend(count * _ELEMENT))
         root = reader.resource(source, resource_type)
-        wanted = [each.partition("|")[0] for each in [*profiles, *_stated(root)] if is_profile(each)]
+        wanted = [each.partition("|")[0] for each in [*profiles, *stated_profiles(root)] if is_profile(each)]
         self.base_only = not wanted
         self.tidy = not reader.findings and not reader.bare
         found = reader.findings
@@ -152,12 +152,12 @@ class _Run:
         if constrained(definition) != element.type:
             text = f"Specified profile type was '{constrained(definition)}' in profile '{BASE}{definition}|{VERSION}', "
             text += f"but found type '{element.type}'"
-            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_WrongType"))
+            found.append(about(element, "error", path, text, "Validation_VAL_Profile_WrongType"))
         else:
             self._by_definition(element, definition, path, found, special=True)
             self._check_profiles(element, definition, path, found)
         if orphans:
-            _check_orphans(element, path, found)
+            check_orphans(element, path, found)
 
     @staticmethod
     def _check_id(element: Element, path: str, found: list[Finding], *, required: bool) -> None:
@@ -165,15 +165,15 @@ class _Run:
         if logical_id is None:
             if required:
                 text = "Resource requires an id, but none is present"
-                found.append(_about(element, "error", path, text, "Resource_RES_ID_Missing"))
+                found.append(about(element, "error", path, text, "Resource_RES_ID_Missing"))
             return
         value = logical_id.value
         if value is not None and len(value) > 64:
             text = f"Invalid Resource id: Too long ({len(value)} chars)"
-            found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Length"))
+            found.append(about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Length"))
         elif value is None or not is_id(value):
             text = f"Invalid Resource id: Invalid Characters ('{'null' if value is None else value}')"
-            found.append(_about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Chars"))
+            found.append(about(logical_id, "error", f"{path}.id", text, "Resource_RES_ID_Malformed_Chars"))
 
     def _by_definition(
         self, element: Element, definition: str, path: str, found: list[Finding], *, special: bool
@@ -191,11 +191,11 @@ class _Run:
         if special:
             check_special(element, path, found)
             check_language(element, path, found)
-            _check_labels(element, path, found)
+            check_labels(element, path, found)
 
     def _check_profiles(self, element: Element, definition: str, path: str, found: list[Finding]) -> None:
         """Tests a resource by the profiles that it states."""
-        for index, url in enumerate(_stated(element)):
+        for index, url in enumerate(stated_profiles(element)):
             name = url.partition("|")[0].removeprefix(BASE)
             if is_profile(url):
                 if name != definition:
@@ -206,12 +206,12 @@ class _Run:
                 "set to not fetch unknown profiles"
             )
             place = f"{path}.meta.profile[{index}]"
-            found.append(_about(element, "error", place, text, "VALIDATION_VAL_PROFILE_UNKNOWN_NOT_POLICY"))
+            found.append(about(element, "error", place, text, "VALIDATION_VAL_PROFILE_UNKNOWN_NOT_POLICY"))
 
     def _conforms(self, element: Element, definition: str) -> list[Finding]:
         """Returns what is wrong with a contained resource to which something refers."""
         found: list[Finding] = []
-        path = _path_to(element)
+        path = path_to(element)
         before, self.ids = self.ids, {}
         self._resource(element, definition, path, found, required=False, orphans=False)
         self.ids = before
@@ -242,12 +242,12 @@ class _Run:
         """Tests what is in an element: HAPI's ``validateElement``."""
         self._check_id_once(element, path, resource, found)
         strange = _strange(element, definition) if definition.kind == "resource" else ()
-        for child, child_path in _with_paths(element, path) if strange else ():
+        for child, child_path in with_paths(element, path) if strange else ():
             if child in strange:
                 text = f"This element is not allowed by the profile {definition.versioned}"
-                found.append(_about(child, "error", child_path, text, "Validation_VAL_Profile_NotAllowed"))
-        _count(element, definition, path, found)
-        for child, child_path in _with_paths(element, path):
+                found.append(about(child, "error", child_path, text, "Validation_VAL_Profile_NotAllowed"))
+        check_counts(element, definition, path, found)
+        for child, child_path in with_paths(element, path):
             if child not in strange:
                 self._child(child, child_path, resource, found, around)
         self._constraints(definition.uses, element, resource, path, found)
@@ -258,7 +258,7 @@ class _Run:
             return
         if self.ids.setdefault(own, element) is not element:
             text = f"Duplicate id value '{own}'"
-            found.append(_about(element, "error", path, text, "DUPLICATE_ID"))
+            found.append(about(element, "error", path, text, "DUPLICATE_ID"))
             self.ids[own] = element
 
     def _constraints(
@@ -335,101 +335,3 @@ def _strange(element: Element, definition: Structure) -> Sequence[Element]:
         return ()
     names = {rule.name for rule in definition.rules}
     return [child for child in element.children if child.rule is not None and child.rule.name not in names]
-
-
-def _with_paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
-    """Yields the children of an element with their paths."""
-    last, index = "", 0
-    for child in element.children:
-        index = index + 1 if child.name == last else 0
-        last = child.name
-        yield child, f"{path}.{_step(child, index)}"
-
-
-def _step(element: Element, index: int) -> str:
-    rule = element.rule
-    assert rule is not None
-    number = f"[{index}]" if rule.is_list else ""
-    return f"{rule.stem}{number}.ofType({element.type})" if rule.stem else element.name + number
-
-
-def _path_to(element: Element) -> str:
-    """Returns the path of a contained resource, or of one in an entry of a Bundle."""
-    parent = element.parent
-    if parent is None:
-        return element.type
-    index = parent.named(element.name).index(element)
-    comment = f"/*{element.type}/{element.child_value('id') or 'null'}*/" if is_resource(element.type) else ""
-    return f"{_path_to(parent)}.{_step(element, index)}{comment}"
-
-
-def _count(element: Element, definition: Structure, path: str, found: list[Finding]) -> None:
-    """Tests how often the children are there."""
-    for rule in definition.required:
-        if rule.name == "value" and definition.kind == "primitive":
-            continue
-        count = _number_of(element, rule)
-        if count < rule.least:
-            start = f"{rule.path}: minimum required = {rule.least}, but only found {count}"
-            text = f"{start} (from {definition.versioned})"
-            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_Minimum"))
-    for rule in definition.capped:
-        count = _number_of(element, rule)
-        if count:
-            text = f"{rule.path}: max allowed = 0, but found {count} (from {definition.versioned})"
-            found.append(_about(element, "error", path, text, "Validation_VAL_Profile_Maximum"))
-
-
-def _number_of(element: Element, rule: Rule) -> int:
-    return sum(child.rule is not None and child.rule.name == rule.name for child in element.children)
-
-
-def _about(element: Element, severity: str, path: str, text: str, message_id: str) -> Finding:
-    return Finding(severity, path, text, message_id, element.start, element.end)
-
-
-def _stated(resource: Element) -> list[str]:
-    """Returns the profiles that a resource states."""
-    meta = resource.child("meta")
-    return [each.value for each in meta.named("profile") if each.value] if meta is not None else []
-
-
-def _check_labels(resource: Element, path: str, found: list[Finding]) -> None:
-    """Tests that no security label is there twice."""
-    meta = resource.child("meta")
-    seen = set()
-    for index, security in enumerate(meta.named("security") if meta is not None else ()):
-        shown = label(security)
-        if shown in seen:
-            text = f"Duplicate Security Label {shown}"
-            place = f"{path}.meta.profile[{index}]"
-            found.append(_about(security, "error", place, text, "Meta_RES_Security_Duplicate"))
-        seen.add(shown)
-
-
-def _check_orphans(resource: Element, path: str, found: list[Finding]) -> None:
-    """Tests that every contained resource is referred to, or refers to the resource around it (dom-3)."""
-    contained = resource.named("contained")
-    if not contained:
-        return
-    names = [inner.child_value("id") or "null" for inner in contained]
-    reached = {
-        index
-        for index, (inner, name) in enumerate(zip(contained, names, strict=True))
-        if name in resource.mentions or "" in inner.mentions
-    }
-    waiting = list(reached)
-    while waiting:
-        mentions = contained[waiting.pop()].mentions
-        more = (
-            [index for index, name in enumerate(names) if name in mentions and index not in reached] if mentions else []
-        )
-        reached.update(more)
-        waiting.extend(more)
-    for index, (inner, name) in enumerate(zip(contained, names, strict=True)):
-        if index not in reached:
-            text = (
-                f"The contained resource '{name}' is not referenced to from elsewhere in the containing resource nor "
-                "does it refer to the containing resource (dom-3)"
-            )
-            found.append(_about(inner, "error", f"{path}.contained[{index}]", text, "CONTAINED_ORPHAN_DOM3"))
