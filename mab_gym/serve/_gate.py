@@ -106,14 +106,13 @@ class Gate:
     def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
         """Returns the answer's headers for a CORS preflight request; None if this is not one.
 
-        Raises:
-            FhirError: The page may not send requests, or no request of this kind.
+        They grant nothing if the page may not send requests, or no request of this kind; its browser then sends none.
         """
         if method != "OPTIONS" or "origin" not in headers or "access-control-request-method" not in headers:
             return None
         allowed = self._any_origin or headers["origin"].lower() in self._origins
         if not allowed or headers["access-control-request-method"] not in _METHODS:
-            raise self._foreign()
+            return {}
         private = "access-control-request-private-network" in headers  # a page of the Internet, a server at home
         return {
             "access-control-allow-methods": ", ".join(_METHODS),

@@ -30,7 +30,10 @@ from mab_gym.fhir.model._own_parameters import follows_parameters
 from mab_gym.fhir.model._url import Parameters
 
 SOFTWARE = "mab_gym embedded server"
-FORMATS = ("application/fhir+xml", "xml", "application/fhir+json", "json", "html/json", "html/xml")
+FORMATS = (
+    "application/fhir+xml", "xml", "application/fhir+json", "json", "application/x-turtle", "ttl",
+    "html/json", "html/xml", "html/turtle",
+)  # fmt: skip
 SYSTEM_INTERACTIONS = ("transaction", "history-system")
 INTERACTIONS = (
     "search-type", "update", "vread", "read", "patch", "history-type", "history-instance", "delete", "create",

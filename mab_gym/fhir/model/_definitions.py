@@ -146,6 +146,11 @@ def _lower_types() -> frozenset[str]:
     return frozenset(name.lower() for name in resource_types())
 
 
+def parent_of(type_name: str) -> str:
+    """Returns the type that a type inherits from; empty if there is none."""
+    return "" if is_primitive(type_name) else str(_structures()[type_name][0] or "")
+
+
 @cache
 def elements(type_name: str) -> Mapping[str, Element]:
     """Returns the elements of a type by name, with inherited ones, in the order in which HAPI writes them.
