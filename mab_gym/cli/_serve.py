@@ -86,6 +86,9 @@ def serve(
             rich_help_panel=_WHO,
         ),
     ] = False,
+    bulk_export: Annotated[
+        bool, typer.Option("--bulk-export", help="Answer $export, which HAPI does only where it is switched on.")
+    ] = False,
     body_bytes: Annotated[str, typer.Option(help="The longest request body.", rich_help_panel=_HOW_MUCH)] = "8MB",
     session_bytes: Annotated[
         str,
@@ -109,6 +112,7 @@ def serve(
     gate = Gate(url, allow_host or (), allow_origin or (), base_url, forwarded=forwarded)
     server = _server(archive, empty, records)
     server.limits = replace(server.limits, body=BODY_WORK)
+    server.bulk_export = bulk_export
     worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
     count = sum(len(table) for table in server.tables.values())
 

@@ -138,7 +138,7 @@ class Application:
             if query := scope["query_string"].decode("utf-8", "replace"):
                 target += "?" + query
             reading = reads(method, target)
-            place, name = self._worlds.place(headers, reading=reading)
+            place, name = self._worlds.place(headers, reading=reading or method == "GET")
             work = partial(_ask, place, method, target, headers, body, base_url, name)
             if reads_one(method, target, headers) and place.ready():
                 return work()  # a thread would take far longer to begin than this to end

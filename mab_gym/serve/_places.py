@@ -21,6 +21,8 @@ LARGE_BODY = 256 * 1024
 
 
 _FEW_WRITES = 2000
+_GIVEN_BEFORE = ("_getpages=", "$export-poll-status", "Binary/")
+"""What stands in links that a client may have got before it had a session."""
 _MORE_THAN_A_READ = frozenset("?$_%#")
 _AS_STORED = ("*/*", "application/json", "application/fhir+json")
 _COMPARED = frozenset(("if-none-match", "if-modified-since"))
@@ -62,8 +64,11 @@ def reads_one(method: str, target: str, headers: Mapping[str, str]) -> bool:
 
 
 def reads(method: str, target: str) -> bool:
-    """Tells if a request can change nothing."""
-    return method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and target.partition("?")[0].endswith("/_search"))
+    """Tells if a request can change nothing that takes room; an export takes some."""
+    path = target.partition("?")[0]
+    if "$export" in path:
+        return path.endswith("$export-poll-status")
+    return method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/_search"))
 
 
 class SharedPlace:
@@ -166,7 +171,7 @@ class OwnPlace:
         if not reads(request.method, request.target):
             return self._quota.write(self.account, self._session, request)
         response = self._session.handle(request)
-        if response.status == 410 and "_getpages=" in request.target:
+        if response.status in (404, 410) and any(part in request.target for part in _GIVEN_BEFORE):
             return self._others.answer(request)
         return response
 

@@ -43,7 +43,7 @@ class Quota:
         self._lock = Lock()
 
     def write(self, account: StorageAccount, session: FhirSession, request: Request) -> Response:
-        """Answers a request that may write; a write that does not fit is undone.
+        """Answers a request that may write; a write that does not fit is undone, and the session's exports end.
 
         Raises:
             FhirError: 507 if there is no room for the write.
@@ -54,6 +54,8 @@ class Quota:
             self.book(account, session.held)
         except FhirError:
             session.undo(before)
+            session.forget_exports()
+            self.book(account, session.held)
             raise
         return response
 

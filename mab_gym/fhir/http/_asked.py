@@ -112,13 +112,15 @@ Values = Mapping[str, Sequence[Any]]
 """The values of parameters, by name: texts, numbers, flags, data types and resources as JSON has them."""
 
 
-def read_values(request: Request, path: Path, parameters: Parameters) -> Values:
+def read_values(
+    request: Request, path: Path, parameters: Parameters, definition: OperationDefinition | None = None
+) -> Values:
     """Returns the values of the parameters that an operation has, checked and converted as HAPI does.
 
     Raises:
         FhirError: A value has the wrong type, or the body cannot be read.
     """
-    definition = path.definition
+    definition = definition or path.definition
     assert definition is not None
     if request.method == "GET":
         return {each.name: _from_url(each, path, parameters) for each in definition.parameters}

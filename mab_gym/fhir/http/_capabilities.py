@@ -55,6 +55,16 @@ _INTERACTIONS_OF = {
 _AT_HL7 = {"Patient-everything": "EncounterPatient-it-everything"}
 """Definitions to which HAPI refers by HL7's address, and those that hold for them."""
 
+_BULK_EXPORT = {
+    None: (
+        ("export-poll-status", "{}/OperationDefinition/-s-export-poll-status"),
+        ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
+    ),
+    "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
+    "Patient": (("export", "{}/OperationDefinition/GroupPatient-its-export"),),
+}
+"""The operations of Bulk Data, which HAPI lists before the others."""
+
 _BEHAVIOUR = {
     "versioning": "versioned-update",
     "conditionalCreate": True,
@@ -75,30 +85,36 @@ _REFUSED = ("_content", "_text", "_language")
 _SHAPING = frozenset(("_summary", "_elements", "_pretty", "_narrative"))
 
 
-def metadata(parameters: Parameters, origin: ServerOrigin) -> Response:
+def metadata(parameters: Parameters, origin: ServerOrigin, *, bulk_export: bool = False) -> Response:
     """Answers ``GET metadata``; HAPI ignores parameters that it does not know, such as ``mode``.
+
+    Args:
+        parameters: The request's parameters.
+        origin: The server's address and clock.
+        bulk_export: True if it has the operations of Bulk Data.
 
     Raises:
         FhirError: HAPI refuses the request, or this server does not have the format.
     """
-    statement = capability_statement(origin.base_url, origin.instant)
+    statement = capability_statement(origin.base_url, origin.instant, bulk_export)
     location = f"{origin.base_url}/CapabilityStatement/{statement['id']}"
     headers = {"content-type": FHIR_JSON, "content-location": location}
     if _SHAPING.isdisjoint(dict(parameters)):
-        return Response(200, _text(origin.base_url, origin.instant), headers)
+        return Response(200, _text(origin.base_url, origin.instant, bulk_export), headers)
     return shown(statement, parameters, headers)
 
 
-def _write(base_url: str, instant: str) -> str:
-    return pretty(capability_statement(base_url, instant))
+def _write(base_url: str, instant: str, bulk_export: bool) -> str:
+    return pretty(capability_statement(base_url, instant, bulk_export))
 
 
-def _state(base_url: str, instant: str) -> dict[str, Any]:
+def _state(base_url: str, instant: str, bulk_export: bool = False) -> dict[str, Any]:
     """Returns the server's CapabilityStatement; it is remembered, so do not change it.
 
     Args:
         base_url: The server's base, without a slash at its end.
         instant: The simulated clock as a FHIR instant.
+        bulk_export: True if it has the operations of Bulk Data.
     """
     return {
         "resourceType": "CapabilityStatement",
@@ -117,9 +133,9 @@ def _state(base_url: str, instant: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "resource": _resources(base_url),
+                "resource": _resources(base_url, bulk_export=bulk_export),
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
-                "operation": _operations(None, base_url),
+                "operation": _operations(None, base_url, bulk_export=bulk_export),
             }
         ],
     }
@@ -139,7 +155,7 @@ def answered_parameters(resource_type: str) -> dict[str, SearchParameter]:
     }
 
 
-def _resources(base_url: str) -> list[dict[str, Any]]:
+def _resources(base_url: str, *, bulk_export: bool) -> list[dict[str, Any]]:
     pointing: dict[str, list[str]] = {kind: [] for kind in resource_types()}
     everywhere = [kind for kind in pointing if kind != "Parameters"]  # no reference is meant to lead to Parameters
     for kind in resource_types():
@@ -147,10 +163,10 @@ def _resources(base_url: str) -> list[dict[str, Any]]:
             if parameter.type == "reference":
                 for target in parameter.targets or everywhere:
                     pointing[target].append(f"{kind}:{parameter.name}")
-    return [_resource(kind, pointing[kind], base_url) for kind in resource_types()]
+    return [_resource(kind, pointing[kind], base_url, bulk_export=bulk_export) for kind in resource_types()]
 
 
-def _resource(kind: str, pointing: list[str], base_url: str) -> dict[str, Any]:
+def _resource(kind: str, pointing: list[str], base_url: str, *, bulk_export: bool) -> dict[str, Any]:
     parameters = answered_parameters(kind)
     references = [f"{kind}:{parameter.name}" for parameter in parameters.values() if parameter.type == "reference"]
     resource: dict[str, Any] = {
@@ -161,14 +177,16 @@ def _resource(kind: str, pointing: list[str], base_url: str) -> dict[str, Any]:
         "searchInclude": ["*", *references],
         "searchRevInclude": pointing,
         "searchParam": _parameters(kind, parameters),
-        "operation": _operations(kind, base_url),
+        "operation": _operations(kind, base_url, bulk_export=bulk_export),
     }
     return {name: value for name, value in resource.items() if value != []}
 
 
-def _operations(kind: str | None, base_url: str) -> list[dict[str, str]]:
+def _operations(kind: str | None, base_url: str, *, bulk_export: bool) -> list[dict[str, str]]:
     """Returns the operations that this server answers for a type, or for itself as a whole."""
     listed = []
+    for name, url in _BULK_EXPORT.get(kind, ()) if bulk_export else ():
+        listed.append({"name": name, "definition": url.format(base_url)})
     for key in listed_operations(kind):
         definition = operation_definitions()[_AT_HL7.get(key, key)]
         if definition.code in ANSWERED:
@@ -179,14 +197,17 @@ def _operations(kind: str | None, base_url: str) -> list[dict[str, str]]:
     return listed
 
 
-def read_definition(origin: ServerOrigin, logical_id: str, parameters: Parameters) -> Response:
+def read_definition(
+    origin: ServerOrigin, logical_id: str, parameters: Parameters, *, bulk_export: bool = False
+) -> Response:
     """Answers a read of an OperationDefinition: like HAPI, with one of its own operations, never a stored one.
 
     Raises:
         FhirError: 404, there is no such operation.
     """
-    definition = operation_definition(logical_id, origin.base_url)
-    if definition is None or operation_definitions()[logical_id].code not in ANSWERED:
+    definition = operation_definition(logical_id, origin.base_url, bulk_export=bulk_export)
+    known = operation_definitions().get(logical_id)
+    if definition is None or (known is not None and known.code not in ANSWERED):
         raise FhirError(404, f"HAPI-2249: OperationDefinition/{logical_id}")
     return shown(definition, parameters, {"content-type": FHIR_JSON})
 

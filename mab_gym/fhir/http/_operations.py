@@ -23,6 +23,7 @@ from mab_gym.fhir.http._validating import validating
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.model._ids import Key
 from mab_gym.fhir.model._json_text import compact, pretty
+from mab_gym.fhir.model._operation_definitions import OperationDefinition
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome
 from mab_gym.fhir.model._url import Parameters
 from mab_gym.fhir.search._query import read_query
@@ -53,12 +54,7 @@ def operate(world: World, request: Request, segments: Sequence[str], parameters:
     if definition.code not in ANSWERED:
         raise FhirError(501, Issue(f"This server does not answer ${definition.code}", "not-supported"))
     if request.method == "DELETE" or (request.method == "GET" and definition.changes):
-        code = "0427" if request.method == "DELETE" else "0426"
-        allowed = "POST" if definition.changes else "POST, GET"
-        text = f"HTTP Method {request.method} is not allowed for this operation. Allowed method(s): {allowed}"
-        write = pretty if dict(parameters).get("_pretty", "true") == "true" else compact
-        body = write(operation_outcome(Issue(f"HAPI-{code}: {text}")))
-        return Response(405, body, {"content-type": FHIR_JSON, "allow": allowed.replace(" ", "")})
+        return not_allowed(request.method, definition, parameters)
     if definition.code == "validate":
         return validating(world, request, path, parameters)
     values = read_values(request, path, parameters)
@@ -73,6 +69,16 @@ def operate(world: World, request: Request, segments: Sequence[str], parameters:
         location = answer.headers["content-location"]
         answer = Response(answer.status, answer.body, {**answer.headers, "location": location})
     return answer
+
+
+def not_allowed(method: str, definition: OperationDefinition, parameters: Parameters) -> Response:
+    """Returns HAPI's refusal of an operation by the wrong method."""
+    code = "0427" if method == "DELETE" else "0426"
+    allowed = "POST" if definition.changes else "POST, GET"
+    text = f"HTTP Method {method} is not allowed for this operation. Allowed method(s): {allowed}"
+    write = pretty if dict(parameters).get("_pretty", "true") == "true" else compact
+    body = write(operation_outcome(Issue(f"HAPI-{code}: {text}")))
+    return Response(405, body, {"content-type": FHIR_JSON, "allow": allowed.replace(" ", "")})
 
 
 def given_names(values: Values) -> set[str]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mab_gym.fhir.hapi._counter_ids import CounterIds
 from mab_gym.fhir.http._bundle import searchset
 from mab_gym.fhir.http._exchange import FHIR_JSON, Response, ServerOrigin
+from mab_gym.fhir.http._export_jobs import Exports
 from mab_gym.fhir.http._numbered import with_names
 from mab_gym.fhir.http._subset import subset
 from mab_gym.fhir.model._ids import Key
@@ -55,11 +56,13 @@ class Kept:
         saved: Searches that can be paged through, by id.
         answered: The id of the search that answers a question, by the number of writes and the question.
         held: The number of resources found by operations; long questions count, too.
+        exports: The exports of Bulk Data, if there were any.
     """
 
     saved: dict[str, SavedSearch] = field(default_factory=dict)
     answered: dict[tuple[object, ...], str] | None = None  # None saves memory in thousands of sessions
     held: int = 0
+    exports: Exports | None = None
 
     def forget_answers(self) -> None:
         """Makes repeated searches look again; pages of earlier searches stay as they were.

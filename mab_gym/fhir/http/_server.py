@@ -22,6 +22,7 @@ from mab_gym.fhir.http._asked import read_path
 from mab_gym.fhir.http._bodies import read_resource
 from mab_gym.fhir.http._capabilities import metadata, read_definition
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response, ServerOrigin
+from mab_gym.fhir.http._export import bulk_export, export_file
 from mab_gym.fhir.http._formats import in_format
 from mab_gym.fhir.http._histories import asked_history, history
 from mab_gym.fhir.http._operations import operate
@@ -64,6 +65,7 @@ class FhirServer:
             by a millisecond.
         limits: The most that one request may cost.
         check: Called before each request; raises if the file behind the tables was changed.
+        bulk_export: True to answer ``$export``, which HAPI does only where it is switched on.
 
     Attributes:
         pause: Called again and again during a request, so that other requests can go first; None for no pauses.
@@ -76,6 +78,8 @@ class FhirServer:
         now: datetime = DEFAULT_NOW,
         limits: RequestLimits = DEFAULT_LIMITS,
         check: Callable[[], None] | None = None,
+        *,
+        bulk_export: bool = False,
     ) -> None:
         self.check = check
         self.pause: Callable[[], None] | None = None
@@ -90,6 +94,7 @@ class FhirServer:
                 self.tables[name] = BaseTable(table, positions)
                 first += len(table)
         self.limits = limits
+        self.bulk_export = bulk_export
         self.base_url = base_url
         self.now = now.astimezone(UTC)
         self.instant = self.now.isoformat(timespec="milliseconds")
@@ -186,7 +191,8 @@ class FhirSession(World):
             if request.method != "GET":
                 refusal = _refusal(request, FhirError(405, "HAPI-0388: /metadata request must use HTTP GET"))
                 return Response(405, refusal.body, {**refusal.headers, "allow": "GET"})
-            return metadata(() if request.nested else parameters, self.origin)
+            shown = () if request.nested else parameters
+            return metadata(shown, self.origin, bulk_export=self.server.bulk_export)
         if "_history" in path and (asked := asked_history(path)) is not None:
             return self._history(request, asked, parameters)
         if path[0][:1] == "_":
@@ -210,7 +216,8 @@ class FhirSession(World):
         """Handles a request for an operation, by whatever method."""
         if request.method == "POST":
             self._pay_for(request.body)
-        answer = operate(self, request, path, parameters)
+        answer = bulk_export(self, request, path, parameters) if self.server.bulk_export else None
+        answer = answer or operate(self, request, path, parameters)
         if answer is not None:
             return answer
         if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in resource_types():
@@ -239,7 +246,7 @@ class FhirSession(World):
             location = f"{self.origin.base_url}/Bundle/{bundle_id}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
         if request.method == "OPTIONS":
-            return metadata(parameters, self.origin)
+            return metadata(parameters, self.origin, bulk_export=self.server.bulk_export)
         if request.target.startswith("/"):
             raise _unknown_operation(request, parameters)
         raise FhirError(
@@ -260,6 +267,10 @@ class FhirSession(World):
                 nested=request.nested,
                 at_once=most_at_once(request.headers),
             )
+        if path[0] == "Binary" and self.server.bulk_export:
+            self._check_read(request, path, parameters)
+            if (file := export_file(self, request, path, parameters)) is not None:
+                return file
         if path[2:3] == ("_history",) and (len(path) == 4 or path[4:] == ("_history",)):
             self._check_read(request, path, parameters)
             return read_version(self, (path[0], path[1]), path[3], request, parameters)
@@ -267,7 +278,7 @@ class FhirSession(World):
             raise _unknown_operation(request, parameters)
         self._check_read(request, path, parameters)
         if path[0] == "OperationDefinition":
-            return read_definition(self.origin, path[1], parameters)
+            return read_definition(self.origin, path[1], parameters, bulk_export=self.server.bulk_export)
         return read(self, (path[0], path[1]), request, parameters)
 
     def _check_read(self, request: Request, path: Path, parameters: Parameters) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mab_gym.fhir.hapi._counter_ids import CounterIds
 from mab_gym.fhir.http._exchange import ServerOrigin
+from mab_gym.fhir.http._export_jobs import Exports
 from mab_gym.fhir.http._searching import Kept, Searches
 from mab_gym.fhir.model._definitions import search_parameters
 from mab_gym.fhir.model._ids import Key
@@ -124,10 +125,22 @@ class World:
             self._kept = Kept()
         return Searches(self.counter_ids, self._kept, self.origin)
 
+    def exports(self) -> Exports:
+        """Returns the exports of the session."""
+        self._kept = self._kept or Kept()
+        self._kept.exports = self._kept.exports or Exports()
+        return self._kept.exports
+
+    def forget_exports(self) -> None:
+        """Ends all exports, whose files can be had no more."""
+        if self._kept is not None:
+            self._kept.exports = None
+
     @property
     def held(self) -> int:
-        """The memory that all versions written by the session take, in bytes, roughly."""
-        return 0 if self._overlay is None else self._overlay.held
+        """The memory that all versions written by the session take, and its exports, in bytes, roughly."""
+        exports = None if self._kept is None else self._kept.exports
+        return (0 if self._overlay is None else self._overlay.held) + (0 if exports is None else exports.held)
 
     def snapshot(self, known: Self | None = None) -> Self:
         """Returns the present state, for other threads to read while this session writes on; do not write to it.
@@ -307,7 +320,7 @@ class World:
         self.budget.read(STORED)
         if number is None:
             number = self.take_number()
-        updated = self._tick()
+        updated = self.now()
         stored = _with_meta((resource_type, str(number)), 1, updated, resource, source)
         return self._written().add("create", resource_type, str(number), stored, 1, number, updated)
 
@@ -327,7 +340,7 @@ class World:
         interaction = "update" if self.exists(key) else "create"
         if position is None:
             position = overlay.take_number()
-        updated = self._tick()
+        updated = self.now()
         stored = _with_meta(key, version, updated, resource, source)
         return overlay.add(interaction, *key, stored, version, position, updated)
 
@@ -336,7 +349,7 @@ class World:
         self.budget.read(STORED)
         overlay = self._written()
         version = 1 + max(v.number for v in self.versions(key))
-        return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self._tick())
+        return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self.now())
 
     def relabel(self, key: Key, resource: dict[str, Any], version: Version) -> dict[str, Any]:
         """Stores the current version of a resource once more, with other labels; its number and its time stay.
@@ -361,7 +374,7 @@ class World:
             self._kept.forget_answers()
         return self._overlay
 
-    def _tick(self) -> str:
+    def now(self) -> str:
         """Returns the time of the next write: the simulated clock plus a millisecond for each earlier write."""
         if not self.written:
             return self.origin.instant

@@ -1,7 +1,8 @@
 """The operations that HAPI FHIR 7.6 has, as its OperationDefinitions describe them.
 
 The data in ``r4/operations.json`` is what a HAPI of the starter project answers to ``GET OperationDefinition/[id]`` for
-each operation that its ``metadata`` lists, in the order of that list, without the parts that are alike in all.
+each operation that its ``metadata`` lists, in the order of that list, without the parts that are alike in all. Under
+``bulk_export`` are those that it has with Bulk Data switched on.
 """
 
 from __future__ import annotations
@@ -96,6 +97,25 @@ def find_operation(name: str, kind: str | None, *, one: bool) -> OperationDefini
     return found if found is not None and found.holds_for(kind, one=one) else None
 
 
+@cache
+def _bulk_operations() -> Mapping[str, OperationDefinition]:
+    return {each["code"]: _definition(key, each) for key, each in _read("operations.json")["bulk_export"].items()}
+
+
+def find_bulk_operation(name: str, kind: str | None, *, one: bool) -> OperationDefinition | None:
+    """Returns the operation of Bulk Data that HAPI has by a name where it is switched on, or None.
+
+    Args:
+        name: With its dollar sign, as in ``$export``.
+        kind: The resource type, or None for the whole server.
+        one: True for one resource of the type.
+    """
+    found = _bulk_operations().get(name.removeprefix("$")) if name.startswith("$") else None
+    if found is None or (kind == "Group" and not one):
+        return None
+    return found if found.holds_for(kind, one=one) else None
+
+
 def listed_operations(kind: str | None) -> Sequence[str]:
     """Returns the ids of the definitions that ``metadata`` lists for a type (or the whole server), in its order."""
     data = _read("operations.json")
@@ -104,9 +124,16 @@ def listed_operations(kind: str | None) -> Sequence[str]:
     return list(data["types"].get(kind, data["types"]["*"]))
 
 
-def operation_definition(key: str, base_url: str) -> dict[str, Any] | None:
-    """Returns an OperationDefinition as HAPI shows it, or None."""
-    stored = _read("operations.json")["definitions"].get(key)
+def operation_definition(key: str, base_url: str, *, bulk_export: bool = False) -> dict[str, Any] | None:
+    """Returns an OperationDefinition as HAPI shows it, or None.
+
+    Args:
+        key: Its id.
+        base_url: The server's base, without a slash at its end.
+        bulk_export: True if the server has the operations of Bulk Data.
+    """
+    known = _read("operations.json")
+    stored = known["definitions"].get(key) or (known["bulk_export"].get(key) if bulk_export else None)
     if stored is None:
         return None
     first = {name: stored[name] for name in ("name", "title") if name in stored}

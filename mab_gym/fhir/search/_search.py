@@ -266,6 +266,16 @@ class View:
         waiting = iter(ready)
         return [next(waiting) if hit < size else _entry(self._written(hit - size)) for hit in hits.tolist()]
 
+    def lengths(self, resource_type: str, hits: Rows) -> Rows:
+        """Returns the lengths of the hits' JSON, roughly."""
+        table = self._table(resource_type)
+        self.budget.spend(len(hits) * ROW)
+        lengths = np.empty(len(hits), dtype=np.intp)
+        stored = hits < len(table)
+        lengths[stored] = table.lengths(hits[stored], self.budget)
+        lengths[~stored] = [len(self._written(hit - len(table)).text) for hit in hits[~stored].tolist()]
+        return lengths
+
     def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
         """Returns the first resources of a type that satisfy a filter, in load order."""
         hits = self.filtered(resource_type, [wanted])[:most]
@@ -473,21 +483,38 @@ class View:
 
     def _pointed_to(self, resource_type: str, chain: Reverse, hits: Rows) -> Iterator[tuple[str, int]]:
         """Yields the ids of a type that hits point to, with the places of the first hits that do, in order."""
-        kind, parameter = chain.source_type, chain.reference
-        table = self._table(kind)
-        self._spend_on_order(table, hits, parameter)
+        found = self._distinct_values(chain.source_type, hits, chain.reference)
+        for place, values in sorted(found, key=itemgetter(0)):
+            for value in values:
+                if isinstance(value, Reference) and value.target_type == resource_type:
+                    yield value.target_id, place
+
+    def _distinct_values(
+        self, resource_type: str, hits: Rows, parameter: SearchParameter
+    ) -> list[tuple[int, Sequence[Value]]]:
+        """Returns the distinct elements of hits that a parameter looks at: the first one's place, and the values."""
+        table = self._table(resource_type)
         stored, written = split(hits, len(table))
+        if not len(written) and not table.tops(parameter):
+            return []  # no row has the element
+        self._spend_on_order(table, hits, parameter)
         found: list[tuple[int, Sequence[Value]]] = [
-            (place, self.values(kind, int(hits[place]), parameter)) for place in written.tolist()
+            (place, self.values(resource_type, int(hits[place]), parameter)) for place in written.tolist()
         ]
         groups = grouped(table, hits[stored], parameter)
         first = groups.first_rows()
         places = first if isinstance(stored, slice) else np.flatnonzero(stored)[first]
         found += zip(places.tolist(), groups.values, strict=True)
-        for place, values in sorted(found, key=itemgetter(0)):
-            for value in values:
-                if isinstance(value, Reference) and value.target_type == resource_type:
-                    yield value.target_id, place
+        return found
+
+    def targets(self, resource_type: str, hits: Rows, parameter: SearchParameter) -> set[Key]:
+        """Returns the resources that hits refer to by a parameter; some of them may not exist."""
+        return {
+            (value.target_type, value.target_id)
+            for _, values in self._distinct_values(resource_type, hits, parameter)
+            for value in values
+            if isinstance(value, Reference)
+        }
 
     # --- sorting -------------------------------------------------------------------------------------------------
 

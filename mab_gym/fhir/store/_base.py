@@ -20,13 +20,13 @@ import numpy.typing as npt
 from mab_gym.fhir.model._dates import Period, stored_period
 from mab_gym.fhir.model._definitions import SearchParameter
 from mab_gym.fhir.model._filter import Filter
-from mab_gym.fhir.model._json_text import DecimalNumber, TooManyDigitsError
+from mab_gym.fhir.model._json_text import DecimalNumber, TooManyDigitsError, compact
 from mab_gym.fhir.model._paths import Path, compile_paths
 from mab_gym.fhir.model._remembered import Remembered, is_short
 from mab_gym.fhir.model._values import Quantity, Reference, Text, Token, Value, read_all_values
 from mab_gym.fhir.store._budget import COMPARISON, ELEMENT, ELEMENT_OF_A_PERSON, ROW, Bill, Budget
 from mab_gym.fhir.store._instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
-from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table, blocks
+from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table, TextPool, blocks
 
 Mask = npt.NDArray[np.bool_]
 
@@ -39,6 +39,8 @@ _MOST_CODES = 64
 """The most codes of an index by which a search begins."""
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}" for second in range(60)]
+_SHORT, _SHORT_LENGTH = 500, 100
+"""The length up to which the texts of an element count as short, and the length that each then counts with."""
 
 
 _LONGEST_INTEGER = 300
@@ -64,6 +66,15 @@ _SEARCHED = json.JSONDecoder(parse_int=_stored_integer)
 def parse_element(text: str) -> Any:
     """Parses an element's JSON; decimals keep the digits with which they are written."""
     return _ELEMENTS.decode(text)
+
+
+def one_line(text: str) -> str:
+    """Returns a resource's JSON without white space; without reading it, if no string in it has an escape."""
+    if "\\" in text:
+        return compact(parse_element(text))
+    parts = text.split('"')
+    parts[::2] = ["".join(part.split()) for part in parts[::2]]
+    return '"'.join(parts)
 
 
 class _DayTexts(dict[int, str]):
@@ -140,6 +151,19 @@ class PoolIndex:
         self._complete: set[tuple[str, Path]] = set()  # of which every element was read
         self._by_target: dict[Path, dict[str, list[int]]] = {}
         self._by_text: dict[Path, tuple[list[str], list[int]]] = {}
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.intp]:
+        """The length of each code's text, of shape ``(len(texts) + 1,)``; of texts in a buffer, in bytes."""
+        texts = self.column.texts
+        lengths = np.zeros(len(texts) + 1, dtype=np.intp)
+        lengths[1:] = np.diff(texts.parts[0]) if isinstance(texts, TextPool) else [len(text) for text in texts]
+        return lengths
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest text."""
+        return int(self.lengths.max())
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
@@ -361,6 +385,15 @@ class BaseTable:
                 pieces.append([texts[code] for code in codes])
         tail = f"\n{_ENTRY_INDENT}}}"
         return ["".join(parts) + tail for parts in zip(*pieces, strict=True)]
+
+    def lengths(self, rows: Rows, budget: Budget) -> Rows:
+        """Returns the lengths of resources' JSON, roughly: an element that is never long counts as short."""
+        lengths = np.full(len(rows), _SHORT_LENGTH * len(self.table.columns), dtype=np.intp)
+        for index in self.pools.values():
+            if index.longest > _SHORT:
+                budget.spend(len(rows) * ROW)
+                lengths += index.lengths[index.column.codes[rows]]
+        return lengths
 
     def text(self, row: int) -> str:
         """Returns a resource's JSON in HAPI's pretty form, without indentation."""

@@ -71,6 +71,8 @@ REWRITTEN = 0.04
 """Reading one character of a resource to write it in another form: without white space, or a part of it."""
 AS_XML = 0.08
 """Reading one character of a resource to write it as XML."""
+ONE_LINE = 0.01
+"""Reading one character of a resource to write it on one line."""
 VERSION = 16.0
 """Putting one version into a history."""
 BUNDLE_ENTRY = 80.0
