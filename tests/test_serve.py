@@ -89,6 +89,13 @@ def test_bytes_are_those_of_the_embedded_server() -> None:
         assert count > 150
 
 
+def test_bulk_export_is_switched_on_by_an_option(empty: str) -> None:
+    headers = {"Prefer": "respond-async"}
+    assert requests.get(f"{empty}/$export", headers=headers, timeout=30).status_code == 400
+    with serving("--empty", "--bulk-export") as base:
+        assert requests.get(f"{base}/$export", headers=headers, timeout=30).status_code == 202
+
+
 def test_links_name_the_address_that_was_asked(empty: str) -> None:
     put(empty, PATIENT)
     for host in ("127.0.0.1", "localhost"):
