@@ -1,4 +1,4 @@
-"""The headers that say which version the client knows and how fresh an answer is to be, read as HAPI reads them."""
+"""The headers that say which version the client knows, how fresh an answer is to be and what it is to hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.store._base import parse_element
 
+_RETURNS = ("minimal", "representation", "OperationOutcome")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
 _CLOCK = r"(?P<hour>\d{1,6}):(?P<minute>\d{1,6}):(?P<second>\d{1,6})"
@@ -112,3 +113,17 @@ def _http_date(text: str) -> datetime | None:
             seconds=int(parts["second"]),
         )
     return None
+
+
+def preferred_return(headers: Mapping[str, str]) -> str:
+    """Returns the ``return`` of ``Prefer``, which says what an answer to a write is to hold; empty if HAPI knows none.
+
+    Of several, the last counts.
+    """
+    prefer = headers.get("prefer")
+    wanted = ""
+    for part in re.split("[,;]", prefer) if prefer else ():
+        name, _, value = part.partition("=")
+        if name.strip() == "return":
+            wanted = value.strip().strip('"')
+    return wanted if wanted in _RETURNS else ""

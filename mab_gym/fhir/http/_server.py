@@ -27,7 +27,7 @@ from mab_gym.fhir.http._formats import in_format
 from mab_gym.fhir.http._histories import asked_history, history
 from mab_gym.fhir.http._operations import operate
 from mab_gym.fhir.http._patching import patch
-from mab_gym.fhir.http._preconditions import most_at_once
+from mab_gym.fhir.http._preconditions import most_at_once, preferred_return
 from mab_gym.fhir.http._reading import DeletedError, read, read_version, resource_headers
 from mab_gym.fhir.http._request_line import check_escapes, form_parameters, refused
 from mab_gym.fhir.http._shaping import as_asked
@@ -46,6 +46,8 @@ _log = logging.getLogger(__name__)
 OWN_FAULT = "mab_gym failed to answer this request; its log says why. Please report it."
 """The text of an answer if the server itself is at fault."""
 Path = tuple[str, ...]
+_PARTS = ("_history", "_search")
+"""The parts of a path that begin with an underscore."""
 
 DEFAULT_BASE_URL = "http://localhost:8080/fhir"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -199,6 +201,8 @@ class FhirSession(World):
             raise _unknown_operation(request, parameters + form_parameters(request))
         if path[0] not in resource_types():
             raise _unknown_type(path[0])
+        if "/_" in request.target and any(part[:1] == "_" and part not in _PARTS for part in path):
+            raise _unknown_operation(request, parameters)  # no id begins so
         match request.method:
             case "GET" | "HEAD":
                 return self._get(request, path, parameters)
@@ -240,7 +244,7 @@ class FhirSession(World):
         if request.method == "POST":
             self._pay_for(request.body)
             bundle = read_resource(request, "Bundle", "TRANSACTION")
-            representation = "return=representation" in request.headers.get("prefer", "")
+            representation = preferred_return(request.headers) == "representation"
             path = request.target[:1].replace("?", "")
             bundle_id, text = process(self, bundle, self._answer_json, representation=representation, path=path)
             location = f"{self.origin.base_url}/Bundle/{bundle_id}"
@@ -317,7 +321,7 @@ class FhirSession(World):
         return self._as_asked(self._stored(done, request), parameters)
 
     def _put(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if "_search" in path or any(part.startswith("$") for part in path):
+        if "_search" in path or any(part.startswith("$") for part in path) or _goes_beyond(path):
             raise _unknown_operation(request, parameters)
         self._pay_for(request.body)
         resource = read_resource(request, path[0], "UPDATE")
@@ -347,7 +351,7 @@ class FhirSession(World):
         return self._stored(update(self, (path[0], path[1]), resource, if_match), request)
 
     def _patch(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if len(path) > 3 and path[2] != "_history":
+        if _goes_beyond(path):
             raise _unknown_operation(request, parameters)
         self._pay_for(request.body)
         response = self._stored(patch(self, request, path), request)
@@ -355,7 +359,7 @@ class FhirSession(World):
         return Response(response.status, response.body, headers)
 
     def _delete(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if "_search" in path or any(part.startswith("$") for part in path):
+        if "_search" in path or any(part.startswith("$") for part in path) or _goes_beyond(path):
             raise _unknown_operation(request, parameters)
         query = request.target.partition("?")[2]
         if len(path) == 1:
@@ -383,18 +387,21 @@ class FhirSession(World):
         headers = resource_headers(self.origin, done.key, done.version, done.updated)
         if request.method == "POST":
             headers["location"] = headers["content-location"]
-        prefer = request.headers.get("prefer", "")
-        if "return=minimal" in prefer:
+        prefer = preferred_return(request.headers)
+        if prefer == "minimal":
             del headers["content-type"]
             return Response(done.status, "", headers)
-        return Response(
-            done.status, pretty(done.outcome) if "return=OperationOutcome" in prefer else done.text, headers
-        )
+        return Response(done.status, pretty(done.outcome) if prefer == "OperationOutcome" else done.text, headers)
 
 
 def _path_of(request: Request) -> str:
     """Returns the path of a request as the client wrote it, for links, without a slash too much at its beginning."""
     return request.target.partition("?")[0].removeprefix("/")
+
+
+def _goes_beyond(path: Path) -> bool:
+    """True if a path names more than a resource or a version of it; HAPI ignores a single part behind an id."""
+    return len(path) > 3 and not (len(path) == 4 and path[2] == "_history")
 
 
 def _version_in(path: Path) -> str:
