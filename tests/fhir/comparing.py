@@ -7,7 +7,6 @@ with their answers, in order). A row may hold ``pages`` (its next links followed
 
 from __future__ import annotations
 
-import gzip
 import json
 import lzma
 import re
@@ -46,8 +45,7 @@ _MASKS = (
 
 def lines(recording: str, name: str) -> Iterator[str]:
     """The lines of a recording's file."""
-    opened = gzip.open if name.endswith(".gz") else lzma.open
-    with opened(RECORDINGS / recording / name, "rt", encoding="utf-8") as file:
+    with lzma.open(RECORDINGS / recording / name, "rt", encoding="utf-8") as file:
         yield from file
 
 

@@ -167,7 +167,7 @@ def in_process(session: FhirSession) -> Ask:
 
 def recorded() -> list[str]:
     """The files of scenarios."""
-    return sorted(path.name for path in (RECORDINGS / "agents").glob("*.jsonl.*"))
+    return sorted(path.name for path in (RECORDINGS / "agents").glob("*.jsonl.xz"))
 
 
 def play(file: str, base: str, ask: Ask) -> Iterator[tuple[str, list[bool]]]:
