@@ -21,8 +21,8 @@ LARGE_BODY = 256 * 1024
 
 
 _FEW_WRITES = 2000
-_GIVEN_BEFORE = ("_getpages=", "$export-poll-status", "Binary/")
-"""What stands in links that a client may have got before it had a session."""
+_GIVEN_BEFORE = {410: ("_getpages=",), 404: ("$export-poll-status", "Binary/")}
+"""What stands in links that a client may have got before it had a session, by the status of what is not there."""
 _MORE_THAN_A_READ = frozenset("?$_%#")
 _AS_STORED = ("*/*", "application/json", "application/fhir+json")
 _COMPARED = frozenset(("if-none-match", "if-modified-since"))
@@ -171,7 +171,7 @@ class OwnPlace:
         if not reads(request.method, request.target):
             return self._quota.write(self.account, self._session, request)
         response = self._session.handle(request)
-        if response.status in (404, 410) and any(part in request.target for part in _GIVEN_BEFORE):
+        if any(part in request.target for part in _GIVEN_BEFORE.get(response.status, ())):
             return self._others.answer(request)
         return response
 

@@ -76,6 +76,13 @@ def test_one_that_was_begun_without_a_session_can_be_had_with_one() -> None:
         assert ask(port, "DELETE", poll).status == 404  # it has completed
 
 
+def test_what_a_session_has_deleted_stays_deleted() -> None:
+    server = serve([{"resourceType": "Binary", "id": "raw", "contentType": "text/plain", "data": "aGk="}]).server
+    with running(own(server=server)) as port:
+        assert ask(port, "DELETE", "/fhir/Binary/raw", ONE).status == 200
+        assert [ask(port, "GET", "/fhir/Binary/raw", who).status for who in (ONE, OTHER)] == [410, 200]
+
+
 def test_exports_count_as_stored() -> None:
     limits = ServeLimits(session_bytes=40_000, stored_bytes=40_000)
     with running(own(limits, exporting())) as port:

@@ -25,7 +25,7 @@ from mab_gym.fhir.store._budget import ID, ROW, SORTED_ROW, reading_work
 from mab_gym.fhir.store._table import IntArray, Rows
 
 OF_PATIENTS = ("Practitioner", "Organization")
-"""The types that a group's export has besides those of the compartment, with the parameters that lead to them."""
+"""The types that a group's export has besides those of the compartment."""
 _LEADING = {"Practitioner": "general-practitioner", "Organization": "organization"}
 _KNOWN_TARGETS = ("patient", "subject")
 """The parameters by which a group's resources refer to its members."""
