@@ -89,7 +89,7 @@ class Bodies:
                         self._make_room(body, len(piece))
                         if unpacker is not None:
                             await asyncio.sleep(0)  # unpacking is work; others go on between two pieces
-                    if not body.evicted:
+                    if body.coming and not body.evicted:
                         seconds = self._limits.body_seconds + body.size / self._limits.body_rate
                         body.limit.reschedule(begun + seconds)
         except TimeoutError:

@@ -46,6 +46,7 @@ class Element:
         type: The name of its type.
         primitive: True if its value is a plain JSON string, number or boolean.
         only_text: True for a single one of which any text is a value: no choice, no code, no date.
+        only_part: True for one that holds elements of its own and nothing special: no choice, extension or resource.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Element:
     type: str = field(init=False)
     primitive: bool = field(init=False)
     only_text: bool = field(init=False)
+    only_part: bool = field(init=False)
 
     def __post_init__(self) -> None:
         kind = self.types[0]
@@ -68,6 +70,8 @@ class Element:
         object.__setattr__(self, "primitive", is_primitive(kind))
         free = kind in _FREE_TEXT and not (self.many or self.choice or self.binding)
         object.__setattr__(self, "only_text", free)
+        special = self.primitive or self.choice or kind in ("Resource", "Extension")
+        object.__setattr__(self, "only_part", not special)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,9 @@ class _Parser:
             if element is not None and element.only_text and type(value) is str and f"_{name}" not in source:
                 if value.strip():
                     found[name] = _shared(value)
+            elif element is not None and element.only_part and type(value) is dict and f"_{name}" not in source:
+                if part := self._part(element.type, value):
+                    found[name] = [part] if element.many else part
             elif not name:
                 raise FhirError(500, "String index out of range: 0")
             elif name in ("extension", "modifierExtension"):
@@ -176,6 +179,13 @@ class _Parser:
         if all(found.values()):
             return found
         return {name: value for name, value in found.items() if value not in (None, [], {})}
+
+    def _part(self, type_name: str, source: Object) -> Object:
+        """Reads a datatype or backbone element, its elements in the order in which FHIR defines them."""
+        found = self._composite(type_name, source)
+        if len(found) < 2:
+            return found
+        return {name: found[name] for name in sorted(found, key=places(type_name).__getitem__)}
 
     def _element(self, element: Element, value: Json, sibling: Json, found: Object, entered: set[str]) -> None:
         """Adds the values that the client sent for one element: all for a list, else the first."""
@@ -218,16 +228,14 @@ class _Parser:
             if element.many and isinstance(value, list) and element.type != "Resource":
                 return self._plain_list(element, value, found)
             return False
-        content = _assemble(element.type, {}, self._composite(element.type, value), [])
-        if content:
+        if content := self._part(element.type, value):
             found[element.name] = [content] if element.many else content
         return True
 
     def _plain_list(self, element: Element, values: list[Json], found: Object) -> bool:
         if not all(isinstance(value, dict) for value in values):
             return False
-        read = (_assemble(element.type, {}, self._composite(element.type, value), []) for value in values)
-        if contents := [content for content in read if content]:
+        if contents := [content for value in values if (content := self._part(element.type, value))]:
             found[element.name] = contents
         return True
 
