@@ -43,7 +43,7 @@ from _differential_compare import (
 )
 from _differential_fixtures import FixtureMaker, Resource, closure, key_of, references_of
 from _differential_requests import Ask, RequestMaker
-from _differential_scenarios import TOPICS, compare_scenarios
+from _differential_scenarios import TOPICS, compare_scenarios, fixture
 
 from mab_gym.fhir.http._bodies import read_resource
 from mab_gym.fhir.http._checks import check_resource
@@ -573,9 +573,11 @@ def main() -> int:
         print(f"==> {text}", file=sys.stderr, flush=True)
 
     if arguments.scenarios:
-        Remote(base_url).load(())
-        topics = arguments.topic or TOPICS
-        print("\n".join(compare_scenarios(base_url, arguments.seed, arguments.scenarios, topics, tell).lines()))
+        comparison = Comparison(Remote(base_url), Embedded(base_url), base_url)
+        comparison.load(fixture())
+        session, topics = comparison.embedded.open(), arguments.topic or TOPICS
+        told = (base_url, session, fixture(), arguments.seed, arguments.scenarios, topics, tell)
+        print("\n".join(compare_scenarios(*told).lines()))
         return 0
 
     def keep(number: int, resources: Sequence[Resource]) -> None:

@@ -2,7 +2,7 @@
 
 A scenario is what the recordings in ``tests/fhir/recordings/agents`` hold: a group and steps that go on from what
 earlier steps were told. The modules of `TOPICS` make them: each has ``scenarios(rng, resources)``, which yields them
-without end. Both servers hold the records of the recordings, and keep what the scenarios write.
+without end. Both servers hold the same records and keep what the scenarios write.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from typing import Any
 
 from _differential_fixtures import Resource
 
-from mab_gym.fhir.http._server import FhirServer
-from tests.fhir.comparing import BASE, LEVELS, Answer, lines
+from mab_gym.fhir.http._server import FhirSession
+from tests.fhir.comparing import LEVELS, Answer, lines
 from tests.fhir.scenarios import Told, in_process, over_http
 
 TOPICS = ("agents", "operations", "patch", "validate", "web")
 MOST_LINES = 14
 """The most lines of a difference that are shown."""
-_PUT = {"Content-Type": "application/fhir+json"}
 Scenario = Mapping[str, Any]
 
 
@@ -59,25 +58,32 @@ class ScenarioReport:
         return told
 
 
+def fixture() -> list[Resource]:
+    """Returns the records of the recordings."""
+    return [json.loads(line) for line in lines("agents", "fixture.ndjson.xz")]
+
+
 def compare_scenarios(
-    base_url: str, seed: int, count: int, topics: Sequence[str], tell: Callable[[str], None]
+    base_url: str,
+    session: FhirSession,
+    resources: Sequence[Resource],
+    seed: int,
+    count: int,
+    topics: Sequence[str],
+    tell: Callable[[str], None],
 ) -> ScenarioReport:
-    """Plays scenarios on a real server, which is empty, and on the embedded one.
+    """Plays scenarios on a real server and on the embedded one.
 
     Args:
-        base_url: The real server's FHIR base.
+        base_url: The FHIR base of both.
+        session: A session of the embedded server, whose next id is the real one's.
+        resources: The records that both hold.
         seed: Equal seeds give equal scenarios.
         count: The number of scenarios.
         topics: The topics that take turns.
         tell: Called with the progress.
     """
-    resources = [json.loads(line) for line in lines("agents", "fixture.ndjson.xz")]
-    theirs, ours = Told(base_url), Told(BASE)
-    ask = in_process(FhirServer({}, BASE).open())
-    for resource in resources:
-        target = f"{resource['resourceType']}/{resource['id']}"
-        put = {"method": "PUT", "target": target, "headers": _PUT, "body": json.dumps(resource)}
-        over_http(theirs, put), ask(ours, put)
+    theirs, ours, ask = Told(base_url), Told(base_url), in_process(session)
     report = ScenarioReport()
     makers = cycle([_made(topic, seed, resources) for topic in topics])
     for number in range(count):

@@ -103,7 +103,8 @@ class FhirServer:
         self.timestamp = int(self.now.timestamp() * 1000)
         self.http_date = format_datetime(self.now, usegmt=True)
         self.origin = ServerOrigin(base_url, self.instant, self.http_date)
-        self.first_free_id = max([first - 1, *(_greatest(table.table.ids) for table in self.tables.values())]) + 1
+        taken = [(int(table.positions[-1]), _greatest(table.table.ids)) for table in self.tables.values()]
+        self.first_free_id = 1 + max((number for pair in taken for number in pair), default=0)
 
     def open(self) -> FhirSession:
         """Returns a new private view that begins at the snapshot."""
