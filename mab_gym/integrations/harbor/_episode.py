@@ -73,6 +73,10 @@ class EpisodePlace:
             raise FhirError(400, Issue(shown["text"], "invalid"))
         return Response(shown["status"], shown["fhir"], {"content-type": FHIR_JSON})
 
+    def ready(self) -> bool:
+        """Returns False: every request is an action, and waits for its turn."""
+        return False
+
     def finish(self, body: str) -> Response:
         """Ends the episode with an answer; a body that is no JSON list changes nothing."""
         try:
