@@ -34,7 +34,7 @@ from mab_gym.fhir.http._shaping import as_asked
 from mab_gym.fhir.http._transactions import process
 from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, create, delete, delete_matching, update, update_matching
-from mab_gym.fhir.model._definitions import check_own_parameters, load_definitions, resource_types
+from mab_gym.fhir.model._definitions import check_own_parameters, load_definitions, resource_types, type_names
 from mab_gym.fhir.model._json_text import compact, nests_too_deeply, pretty
 from mab_gym.fhir.model._outcome import FhirError, Issue, operation_outcome, sanitized
 from mab_gym.fhir.model._url import Parameters, parse_target
@@ -200,7 +200,7 @@ class FhirSession(World):
             return self._history(request, asked, parameters)
         if path[0][:1] == "_":
             raise _unknown_operation(request, parameters + form_parameters(request))
-        if path[0] not in resource_types():
+        if path[0] not in type_names():
             raise _unknown_type(path[0])
         if "/_" in request.target and any(part[:1] == "_" and part not in _PARTS for part in path):
             raise _unknown_operation(request, parameters)  # no id begins so
@@ -225,7 +225,7 @@ class FhirSession(World):
         answer = answer or operate(self, request, path, parameters)
         if answer is not None:
             return answer
-        if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in resource_types():
+        if path[0][:1] not in ("$", "_") and path[0] != "metadata" and path[0] not in type_names():
             raise _unknown_type(path[0])
         raise _unknown_operation(request, parameters + form_parameters(request))
 
