@@ -22,10 +22,10 @@ from mab_gym.fhir.http._world import World
 from mab_gym.fhir.http._writing import Done, find_one, store_patched
 from mab_gym.fhir.model._errors import DataFormatError, JavaError
 from mab_gym.fhir.model._ids import Key, parse_id
-from mab_gym.fhir.model._json_patch import JsonPatchError, apply_json_patch
+from mab_gym.fhir.model._json_patch import JsonPatchError, apply_json_patch, as_doubles
 from mab_gym.fhir.model._outcome import FhirError, Issue, sanitized
 from mab_gym.fhir.model._parse import TOO_DEEP
-from mab_gym.fhir.model._parse_strict import read_strictly
+from mab_gym.fhir.model._parse_strict import read_changes
 from mab_gym.fhir.store._base import parse_element
 
 JSON_PATCH, XML_PATCH = "application/json-patch+json", "application/xml-patch+xml"
@@ -234,13 +234,14 @@ def _applied(world: World, key: Key, body: Body, url: str = "") -> Patched:
 
 def _json_patched(world: World, key: Key, body: str) -> dict[str, Any]:
     try:
-        document = apply_json_patch(world.view().read(key), body, world.budget.read)
+        stored = world.view().read(key) or {}
+        document = apply_json_patch(as_doubles(stored), body, world.budget.read)
         if not isinstance(document, dict):
             raise DataFormatError(
                 "HAPI-1861: Failed to parse JSON encoded FHIR content: HAPI-1859: Content does not appear to be FHIR "
                 f"JSON, first non-whitespace character was: '{json.dumps(document)[0]}' (must be '{{')"
             )
-        return read_strictly(document, key[0])
+        return read_changes(stored, document, key[0])
     except JsonPatchError as error:
         raise FhirError(400, f"HAPI-1272: {error}") from None
     except DataFormatError as error:

@@ -60,7 +60,7 @@ def apply_json_patch(document: Json, text: str, charge: Charge) -> Json:
     """Applies a JSON Patch.
 
     Args:
-        document: The JSON to patch; it is not changed.
+        document: The JSON to patch, its decimals as doubles (`as_doubles`); it is changed in place.
         text: The patch as it was sent.
         charge: Pays for the work.
 
@@ -71,9 +71,7 @@ def apply_json_patch(document: Json, text: str, charge: Charge) -> Json:
         JsonPatchError: The patch cannot be read or applied.
         JavaError: HAPI fails over it.
     """
-    operations = _read(text)
-    document = as_doubles(document)
-    for operation in operations:
+    for operation in _read(text):
         charge(OPERATION_WORK)
         document = operation(document, charge)
     return document

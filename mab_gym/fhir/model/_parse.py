@@ -366,6 +366,12 @@ def _shared(text: str) -> str:
     return _texts.get(text, text)
 
 
+def in_order(resource_type: str, resource: Object) -> Object:
+    """Returns a resource with its elements in the order in which FHIR defines them, ``resourceType`` and id first."""
+    head: Object = {name: resource[name] for name in ("resourceType", "id") if name in resource}
+    return _assemble(resource_type, head, {name: value for name, value in resource.items() if name not in head}, [])
+
+
 def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained: list[Object]) -> Object:
     """Returns the elements in the order in which FHIR defines them, behind those of ``head``."""
     if contained:
