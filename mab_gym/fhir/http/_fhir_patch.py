@@ -26,7 +26,7 @@ from mab_gym.fhir.model._fhirpath_values import (
 )
 from mab_gym.fhir.model._json_text import Json
 from mab_gym.fhir.model._outcome import FhirError
-from mab_gym.fhir.model._parse import read_resource
+from mab_gym.fhir.model._parse import read_changes, read_resource
 from mab_gym.fhir.model._primitives import scalar_text
 
 OPERATION_WORK: Final = 20.0
@@ -304,13 +304,16 @@ _HANDLERS: Final[dict[str, Callable[[_Patch, Mapping[str, Any], str], None]]] = 
 }
 
 
-def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Charge) -> Object:
+def apply_fhir_patch(
+    resource: Object, parameters: Mapping[str, Any], charge: Charge, stored: Mapping[str, Any]
+) -> Object:
     """Applies a FHIRPath Patch.
 
     Args:
         resource: The resource to patch; it is changed.
         parameters: The patch, parsed.
         charge: Pays for the work.
+        stored: The resource as it is stored, which is not changed.
 
     Returns:
         The patched resource as HAPI would write it.
@@ -323,8 +326,9 @@ def apply_fhir_patch(resource: Object, parameters: Mapping[str, Any], charge: Ch
     for parameter in parameters.get("parameter", ()):
         if parameter.get("name") == "operation":
             patch.apply(parameter)
+    kind = str(resource["resourceType"])
     try:
-        return read_resource(_pruned(resource, charge), str(resource["resourceType"]))
+        return read_changes(stored, resource, kind, lambda source: read_resource(_pruned(source, charge), kind))
     except DataFormatError as error:
         raise _unwritable(str(error)) from None
 

@@ -24,8 +24,8 @@ from mab_gym.fhir.model._errors import DataFormatError, JavaError
 from mab_gym.fhir.model._ids import Key, parse_id
 from mab_gym.fhir.model._json_patch import JsonPatchError, apply_json_patch, as_doubles
 from mab_gym.fhir.model._outcome import FhirError, Issue, sanitized
-from mab_gym.fhir.model._parse import TOO_DEEP
-from mab_gym.fhir.model._parse_strict import read_changes
+from mab_gym.fhir.model._parse import TOO_DEEP, read_changes
+from mab_gym.fhir.model._parse_strict import read_strictly
 from mab_gym.fhir.store._base import parse_element
 
 JSON_PATCH, XML_PATCH = "application/json-patch+json", "application/xml-patch+xml"
@@ -218,7 +218,8 @@ def _applied(world: World, key: Key, body: Body, url: str = "") -> Patched:
         if isinstance(body, str):
             resource = _json_patched(world, key, body)
         else:
-            resource = apply_fhir_patch(parse_element(text), body, world.budget.read)
+            stored = world.view().read(key) or {}
+            resource = apply_fhir_patch(parse_element(text), body, world.budget.read, stored)
     except JavaError as error:
         raise java_fault(error) from None
     except RecursionError:
@@ -241,7 +242,7 @@ def _json_patched(world: World, key: Key, body: str) -> dict[str, Any]:
                 "HAPI-1861: Failed to parse JSON encoded FHIR content: HAPI-1859: Content does not appear to be FHIR "
                 f"JSON, first non-whitespace character was: '{json.dumps(document)[0]}' (must be '{{')"
             )
-        return read_changes(stored, document, key[0])
+        return read_changes(stored, document, key[0], lambda source: read_strictly(source, key[0]))
     except JsonPatchError as error:
         raise FhirError(400, f"HAPI-1272: {error}") from None
     except DataFormatError as error:

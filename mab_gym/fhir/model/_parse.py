@@ -8,7 +8,7 @@ every value must be one of its type. The result is what HAPI would write: elemen
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -366,10 +366,37 @@ def _shared(text: str) -> str:
     return _texts.get(text, text)
 
 
-def in_order(resource_type: str, resource: Object) -> Object:
-    """Returns a resource with its elements in the order in which FHIR defines them, ``resourceType`` and id first."""
-    head: Object = {name: resource[name] for name in ("resourceType", "id") if name in resource}
-    return _assemble(resource_type, head, {name: value for name, value in resource.items() if name not in head}, [])
+_CONNECTED = {"contained", "extension", "modifierExtension"}
+"""Elements that others refer to, or that are more than they seem."""
+
+
+def read_changes(
+    stored: Mapping[str, Any], patched: Object, resource_type: str, read: Callable[[Object], Object]
+) -> Object:
+    """Reads a resource that differs from a stored one in few elements: these alone, where no other matters.
+
+    Args:
+        stored: The stored resource.
+        patched: The patched one.
+        resource_type: Its type.
+        read: Reads a resource.
+
+    Raises:
+        DataFormatError: HAPI refuses it.
+        FhirError: HAPI fails over it, or it nests too deeply.
+    """
+    # repr tells 1 from true
+    changed = [name for name, value in patched.items() if name not in stored or repr(value) != repr(stored[name])]
+    defined = elements(resource_type)
+    alone = "resourceType" in patched and not _CONNECTED & set(patched)
+    for name in changed:
+        alone = alone and name in defined and not defined[name].choice and "_" + name not in patched
+    if not alone:
+        return read(patched)
+    found = read({"resourceType": resource_type, **{name: patched[name] for name in changed}})
+    whole: Object = {**{name: stored[name] for name in patched if name not in changed}, **found}
+    head: Object = {name: whole.pop(name) for name in ("resourceType", "id") if name in whole}
+    return _assemble(resource_type, head, whole, [])
 
 
 def _assemble(type_name: str, head: Object, found: Mapping[str, Any], contained: list[Object]) -> Object:

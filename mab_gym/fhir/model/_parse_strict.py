@@ -13,11 +13,9 @@ from mab_gym.fhir.model._definitions import Element, elements, resource_types
 from mab_gym.fhir.model._errors import DataFormatError
 from mab_gym.fhir.model._json_text import Json
 from mab_gym.fhir.model._outcome import sanitized
-from mab_gym.fhir.model._parse import Object, in_order, read_resource
+from mab_gym.fhir.model._parse import Object, read_resource
 
 _EXTENSIONS = ("extension", "modifierExtension")
-_CONNECTED = {"contained", *_EXTENSIONS}
-"""Elements that others refer to, or that are more than they seem."""
 
 
 def read_strictly(source: Object, expected_type: str) -> Object:
@@ -39,31 +37,6 @@ def read_strictly(source: Object, expected_type: str) -> Object:
         checker.resource(expected_type, source)
         checker.check_local_references()
     return read_resource(source, expected_type)
-
-
-def read_changes(stored: Mapping[str, Any], patched: Object, expected_type: str) -> Object:
-    """Reads a resource strictly that differs from a stored one in few elements: these alone, where no other matters.
-
-    Args:
-        stored: The stored resource.
-        patched: The patched one.
-        expected_type: The resource type that it must be.
-
-    Raises:
-        DataFormatError: HAPI refuses it.
-        FhirError: HAPI fails over it, or it nests too deeply.
-    """
-    # repr tells 1 from true
-    changed = [name for name, value in patched.items() if name not in stored or repr(value) != repr(stored[name])]
-    defined = elements(expected_type)
-    alone = "resourceType" in patched and not _CONNECTED & set(patched)
-    for name in changed:
-        alone = alone and name in defined and not defined[name].choice and "_" + name not in patched
-    if not alone:
-        return read_strictly(patched, expected_type)
-    read = read_strictly({"resourceType": expected_type, **{name: patched[name] for name in changed}}, expected_type)
-    kept = {name: stored[name] for name in patched if name not in changed}
-    return in_order(expected_type, {**kept, **read})
 
 
 class _Checker:
