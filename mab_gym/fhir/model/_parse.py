@@ -148,10 +148,10 @@ class _Parser:
             element = defined.get(name)
             if element is not None and element.only_text and type(value) is str and f"_{name}" not in source:
                 if value.strip():
-                    found[name] = _shared(value)
+                    found[element.name] = _shared(value)  # the definition's text, which is in memory already
             elif element is not None and element.only_part and type(value) is dict and f"_{name}" not in source:
                 if part := self._part(element.type, value):
-                    found[name] = [part] if element.many else part
+                    found[element.name] = [part] if element.many else part
             elif not name:
                 raise FhirError(500, "String index out of range: 0")
             elif name in ("extension", "modifierExtension"):

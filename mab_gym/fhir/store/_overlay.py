@@ -106,7 +106,7 @@ class Overlay:
         self._versions: dict[Key, list[int]] | None = None  # of resources that were written more than once
         self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type; of all by ""
         self._tested = 0  # the number of tests after which nothing was to be folded
-        self._unsettled: set[str] | None = None  # the types that were written since
+        self._unsettled: tuple[str, ...] = ()  # the types that were written since
         self._mentioned: dict[int, frozenset[str]] | None = None  # the resources that a write may refer to, by number
         self._next = first_free
 
@@ -156,8 +156,8 @@ class Overlay:
             self._versions.setdefault(write.key, [before]).append(number)
         self._latest[write.key] = number
         self.pending.setdefault(resource_type, []).append(number)
-        self._unsettled = self._unsettled or set()
-        self._unsettled.add(resource_type)
+        if resource_type not in self._unsettled:
+            self._unsettled += (resource_type,)
         return write
 
     def find(self, key: Key) -> Write | None:
@@ -222,7 +222,7 @@ class Overlay:
         looked_at = self.pending if tested != self._tested else self._unsettled
         if not looked_at:
             return
-        self._tested, self._unsettled = tested, None
+        self._tested, self._unsettled = tested, ()
         for resource_type in list(looked_at):
             numbers = self.pending.get(resource_type, ())
             table = self.tables.get(resource_type)
