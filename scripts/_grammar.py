@@ -16,6 +16,7 @@ from _differential_fixtures import FixtureMaker
 from _differential_requests import CONTROL, RequestMaker
 from _grammar_actions import GET, NEXT, POST, Action, Pair, query
 from _grammar_bodies import ODD_TEXTS, Resource, monster
+from _grammar_operations import patch_entry, terminology, validation
 from _grammar_words import chatter, elsewhere, finish
 
 from mab_gym.backends import RecordSession
@@ -24,12 +25,25 @@ from mab_gym.fhir.model._definitions import resource_types, search_parameters
 SAMPLED = 60
 COUNTS = ("0", "1", "20", "100", "200", "1000", "5000", "10000", "10001", "2147483647", "99999999999", "-5", "1e3")
 OFFSETS = ("0", "1", "20", "1000", "100000", "500000", "99999999999", "-1")
-OPERATIONS = ("$everything", "$lastn", "$meta", "$validate", "$foo", "$get-resource-counts", "$document", "$summary")
+OPERATIONS = (
+    "$everything",
+    "$lastn",
+    "$meta",
+    "$validate",
+    "$foo",
+    "$get-resource-counts",
+    "$document",
+    "$summary",
+    "$meta-add",
+    "$meta-delete",
+    "$export",
+    "$expunge",
+)
 FORMATS = (
     "json", "xml", "html", "application/fhir+xml", "text/html", "html/xml", "html/json", "ttl", "application/json",
     "xml;q=1", "",
 )  # fmt: skip
-METHODS = ("GET",) * 8 + ("POST", "POST", "POST", "PUT", "PUT", "DELETE", "PATCH", "HEAD", "foo")
+METHODS = ("GET",) * 8 + ("POST", "POST", "POST", "PUT", "PUT", "DELETE", "PATCH", "PATCH", "HEAD", "foo")
 FILTERS = (
     "name co an and birthdate ge 1980", "code eq GLU or code eq K", "not (status eq final)", "date ge 2023",
     "(" * 70 + "status eq final" + ")" * 70, " or ".join(["status eq final"] * 40), "name", "", "id pr true",
@@ -90,7 +104,8 @@ class Grammar(RequestMaker):
         """Makes any action."""
         makers: tuple[tuple[Callable[[], Action], int], ...] = (
             (self.search, 46), (self.read_one, 5), (self.history, 4), (self.operation, 5), (self.next_page, 4),
-            (self.create, 13), (self.broken, 8), (self.bundle, 9), (self.posted_search, 2),
+            (self.create, 13), (self.broken, 8), (self.bundle, 9), (self.posted_search, 2), (self.validation, 4),
+            (lambda: terminology(self.rng), 3),
             (lambda: elsewhere(self.rng), 2), (lambda: finish(self.rng), 1), (lambda: chatter(self.rng), 1),
         )  # fmt: skip
         # References are usually followed to types that the charts have.
@@ -269,6 +284,12 @@ class Grammar(RequestMaker):
         path = kind if rng.random() < 0.9 else rng.choice((kind.lower(), "Foo", "", f"{kind}/1", "$process-message"))
         return Action("broken", POST, path, body=body)
 
+    def validation(self) -> Action:
+        """Makes a ``$validate``."""
+        resource = self.resource()
+        kind = str(resource["resourceType"])
+        return validation(self.rng, resource, f"{kind}/{self.one_of(kind)['id']}")
+
     def bundle(self) -> Action:
         """Makes a batch or a transaction."""
         rng = self.rng
@@ -294,6 +315,8 @@ class Grammar(RequestMaker):
         if method == "DELETE":
             request["url"] = self._place(kind)
             return entry
+        if method == "PATCH" and rng.random() < 0.9:
+            return patch_entry(rng, self._place(kind), kind)
         if rng.random() < 0.5:
             entry["fullUrl"] = f"urn:uuid:{rng.getrandbits(32):08x}-fcbb-4ff8-8a92-55ee120877b7"
         if rng.random() < 0.1:
