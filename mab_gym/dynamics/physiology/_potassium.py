@@ -162,8 +162,8 @@ def urine_potassium(
     above = potassium - patient.usual_potassium + _K_SET_LOWER * low
     share = inputs.gfr_ml_min / usual
     wanted = share * (_K_URINE + _K_SLOPE * usual * above)
-    least = (_K_LEAST + _K_WASTED * low) * min(1.0, share) * min(1.0, max(0.0, potassium / _SCARCE[0]))
-    return min(max(wanted, least), _K_MOST * inputs.gfr_ml_min)
+    least = (_K_LEAST + _K_WASTED * low) * min(1.0, share)
+    return min(max(wanted, least), _K_MOST * inputs.gfr_ml_min) * min(1.0, max(0.0, potassium / _SCARCE[0]))
 
 
 def urine_magnesium(inputs: ElectrolyteInputs, magnesium: float) -> float:
