@@ -3,3 +3,5 @@
 The room knows neither records nor tasks: it computes with numbers in clinical units, and imports nothing of this
 package but its errors.
 """
+
+__all__: list[str] = []

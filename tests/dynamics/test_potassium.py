@@ -8,13 +8,8 @@ import math
 import pytest
 
 from mab_gym.dynamics.physiology import _potassium as model
-from mab_gym.dynamics.physiology._potassium import (
-    MG_DL_PER_MMOL_L_MAGNESIUM,
-    MMOL_PER_GRAM_MAGNESIUM_SULFATE,
-    ElectrolyteInputs,
-    ElectrolytePatient,
-    ElectrolyteState,
-)
+from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
+from mab_gym.dynamics.physiology._potassium import MG_DL_PER_MMOL_L_MAGNESIUM, MMOL_PER_GRAM_MAGNESIUM_SULFATE
 from mab_gym.errors import UsageError
 
 WELL = ElectrolytePatient(70)
@@ -157,10 +152,14 @@ def test_time_may_be_cut_at_whole_minutes() -> None:
 
 def test_it_is_steady_and_stays_finite() -> None:
     usual = ElectrolyteInputs(100)
-    start = model.steady(WELL, usual)
-    after = model.advance(WELL, start, usual, 60_000)
-    assert after.potassium == pytest.approx(start.potassium, rel=1e-6)
-    assert after.magnesium == pytest.approx(start.magnesium, rel=1e-4)
+    for inputs in (
+        usual,
+        ElectrolyteInputs(30, lost_potassium=1, shift=0.5),
+        ElectrolyteInputs(60, lost_magnesium=0.2),
+    ):
+        start = model.steady(WELL, inputs)
+        after = model.advance(WELL, start, inputs, 60_000)
+        assert dataclasses.astuple(after) == pytest.approx(dataclasses.astuple(start), rel=1e-6, abs=1e-6)
     ends = [
         ElectrolyteInputs(0, 100, 200, 200, 100, 20, 5, 0, 0, -3),
         ElectrolyteInputs(250, 0, 0, 0, 0, 0, 0, 30, 5, 3),
@@ -184,5 +183,7 @@ def test_what_is_out_of_bounds_is_told() -> None:
         ElectrolyteInputs(100, iv_potassium=200)
     with pytest.raises(UsageError, match="weight_kg"):
         ElectrolytePatient(10)
+    with pytest.raises(UsageError, match="no state is steady"):
+        model.steady(WELL, ElectrolyteInputs(0))
     with pytest.raises(UsageError, match="minutes must be"):
         model.advance(WELL, model.depleted(WELL), FASTING, -1)

@@ -10,3 +10,5 @@ it; "chosen" marks those that no source gives, with the reason.
 
 The rule of time: cutting a step in two at a whole minute gives the same result; `_steps` says more.
 """
+
+__all__: list[str] = []

@@ -14,9 +14,11 @@ magnesium costs is chosen, as the sources give no figure. Integrated in steps of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
 from mab_gym.dynamics.physiology._steps import minutes_to_pass, pieces, within
+from mab_gym.errors import UsageError
 
 MMOL_PER_GRAM_MAGNESIUM_SULFATE = 4.06
 """Magnesium in one gram of magnesium sulfate heptahydrate: 8.12 mEq (US label), half as many mmol."""
@@ -58,92 +60,6 @@ _ABSORBING = 0.6
 """Absorption of an oral dose, 1/h. Chosen: the highest level comes two hours after liquid potassium chloride."""
 _SCARCE = 2.0, 0.3
 """Chosen: below these levels of potassium and magnesium, mmol/L, losses shrink with them; so none gets negative."""
-
-
-@dataclass(frozen=True, slots=True)
-class ElectrolytePatient:
-    """What does not change.
-
-    Attributes:
-        weight_kg: Body weight, 30 to 250 kg.
-        usual_gfr_ml_min: Filtration to which this person is used, 5 to 200 mL/min.
-        usual_potassium: Serum potassium on usual food, 3.5 to 5.5 mmol/L.
-    """
-
-    weight_kg: float
-    usual_gfr_ml_min: float = 100.0
-    usual_potassium: float = 4.2
-
-    def __post_init__(self) -> None:
-        within("weight_kg", self.weight_kg, 30, 250, "kg")
-        within("usual_gfr_ml_min", self.usual_gfr_ml_min, 5, 200, "mL/min")
-        within("usual_potassium", self.usual_potassium, 3.5, 5.5, "mmol/L")
-
-
-@dataclass(frozen=True, slots=True)
-class ElectrolyteState:
-    """All that the future depends on; a store is what a pool has more (or less, negative) than usually, in mmol.
-
-    Attributes:
-        potassium: Serum potassium, mmol/L.
-        quick_potassium: Level in mmol/L with which quickly exchanging cells are in balance.
-        slow_potassium: Store of slowly exchanging cells, mmol.
-        oral_potassium: Potassium not yet absorbed, mmol.
-        magnesium: Serum magnesium, mmol/L.
-        quick_magnesium: Store of quickly exchanging cells, mmol.
-        slow_magnesium: Store of slowly exchanging cells and bone, mmol.
-        oral_magnesium: Magnesium not yet absorbed, mmol.
-    """
-
-    potassium: float
-    quick_potassium: float
-    slow_potassium: float
-    oral_potassium: float
-    magnesium: float
-    quick_magnesium: float
-    slow_magnesium: float
-    oral_magnesium: float
-
-
-@dataclass(frozen=True, slots=True)
-class ElectrolyteInputs:
-    """What is given and lost during a step; rates last for all of it, doses "now" fall at its start.
-
-    Attributes:
-        gfr_ml_min: The kidneys' filtration now, 0 to 250 mL/min.
-        iv_potassium: Potassium into a vein, 0 to 100 mmol/h.
-        iv_magnesium: Magnesium into a vein, 0 to 200 mmol/h (`MMOL_PER_GRAM_MAGNESIUM_SULFATE`).
-        oral_potassium_now: A dose by mouth, 0 to 200 mmol.
-        oral_magnesium_now: A dose by mouth, 0 to 100 mmol.
-        food_potassium: Potassium in food, 0 to 20 mmol/h; usual food has 80 mmol a day.
-        food_magnesium: Magnesium in food, 0 to 5 mmol/h; usual food has 12 mmol a day.
-        lost_potassium: More loss by diuretics, gut or drains, 0 to 30 mmol/h.
-        lost_magnesium: More loss by diuretics, gut or drains, 0 to 5 mmol/h.
-        shift: Pull of cells on potassium, -3 to 3 mmol/L: positive with insulin, negative with acidosis.
-    """
-
-    gfr_ml_min: float
-    iv_potassium: float = 0.0
-    iv_magnesium: float = 0.0
-    oral_potassium_now: float = 0.0
-    oral_magnesium_now: float = 0.0
-    food_potassium: float = 80 / 24
-    food_magnesium: float = 12 / 24
-    lost_potassium: float = 0.0
-    lost_magnesium: float = 0.0
-    shift: float = 0.0
-
-    def __post_init__(self) -> None:
-        within("gfr_ml_min", self.gfr_ml_min, 0, 250, "mL/min")
-        within("iv_potassium", self.iv_potassium, 0, 100, "mmol/h")
-        within("iv_magnesium", self.iv_magnesium, 0, 200, "mmol/h")
-        within("oral_potassium_now", self.oral_potassium_now, 0, 200, "mmol")
-        within("oral_magnesium_now", self.oral_magnesium_now, 0, 100, "mmol")
-        within("food_potassium", self.food_potassium, 0, 20, "mmol/h")
-        within("food_magnesium", self.food_magnesium, 0, 5, "mmol/h")
-        within("lost_potassium", self.lost_potassium, 0, 30, "mmol/h")
-        within("lost_magnesium", self.lost_magnesium, 0, 5, "mmol/h")
-        within("shift", self.shift, -3, 3, "mmol/L")
 
 
 def urine_potassium(
@@ -232,21 +148,57 @@ def depleted(patient: ElectrolytePatient, potassium: float = 4.2, magnesium: flo
     """
     within("potassium", potassium, 1.5, 8, "mmol/L")
     within("magnesium", magnesium, 0.2, 3, "mmol/L")
-    w, k, mg = patient.weight_kg, potassium - patient.usual_potassium, magnesium - _USUAL_MAGNESIUM
+    return _balanced(patient, potassium, magnesium, ElectrolyteInputs(0, food_potassium=0, food_magnesium=0))
+
+
+def _balanced(
+    patient: ElectrolytePatient, potassium: float, magnesium: float, inputs: ElectrolyteInputs
+) -> ElectrolyteState:
+    """Returns the state in which pools and depots are in balance with given levels in mmol/L, and with food."""
+    w, mg = patient.weight_kg, magnesium - _USUAL_MAGNESIUM
+    pulled = potassium + inputs.shift * min(1.0, potassium / _SCARCE[0])
+    k = pulled - patient.usual_potassium
     slow = k * w * (_K_SLOW_BELOW if k < 0 else _K_SLOW_ABOVE)
     mg_quick = mg * w * (_MG_QUICK_BELOW if mg < 0 else _MG_QUICK_ABOVE)
     mg_slow = mg * w * (_MG_SLOW_BELOW if mg < 0 else _MG_SLOW_ABOVE)
-    return ElectrolyteState(potassium, potassium, slow, 0.0, magnesium, mg_quick, mg_slow, 0.0)
+    k_oral, mg_oral = inputs.food_potassium / _ABSORBING, inputs.food_magnesium / _ABSORBING
+    return ElectrolyteState(potassium, pulled, slow, k_oral, magnesium, mg_quick, mg_slow, mg_oral)
 
 
 def steady(patient: ElectrolytePatient, inputs: ElectrolyteInputs) -> ElectrolyteState:
-    """Returns the state after a hundred days of the same inputs, the dose "now" left out.
+    """Returns the state in which nothing changes, the doses "now" left out.
 
     Args:
         patient: The patient.
         inputs: What is given and lost.
+
+    Raises:
+        UsageError: If the kidneys work too little to excrete what is given, so that no state is steady.
     """
-    return advance(patient, depleted(patient, patient.usual_potassium), inputs, 100 * 24 * 60.0)
+    mg_in = inputs.iv_magnesium + _MG_ABSORBED * inputs.food_magnesium
+    k_in = inputs.iv_potassium + _K_ABSORBED * inputs.food_potassium
+
+    def mg_kept(level: float) -> float:
+        return mg_in - inputs.lost_magnesium * min(1.0, level / _SCARCE[1]) - urine_magnesium(inputs, level)
+
+    magnesium = _root(mg_kept)
+
+    def k_kept(level: float) -> float:
+        lost = inputs.lost_potassium * min(1.0, level / _SCARCE[0])
+        return k_in - lost - urine_potassium(patient, inputs, level, magnesium)
+
+    return _balanced(patient, _root(k_kept), magnesium, inputs)
+
+
+def _root(kept: Callable[[float], float]) -> float:
+    """Returns the level in mmol/L at which nothing is kept; what is kept falls with the level."""
+    low, high = 0.0, 30.0
+    if kept(high) > 0:
+        raise UsageError("gfr_ml_min must be high enough to excrete what is given; here no state is steady")
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if kept(middle) > 0 else (low, middle)
+    return high
 
 
 def serum_potassium(state: ElectrolyteState, noise: float = 0.0, haemolysis: float = 0.0) -> float:
