@@ -2,7 +2,7 @@
 
 The model of Hovorka 2004, Physiol Meas 25:905-920: glucose in two pools, three effects of insulin (on transport, on
 disposal, on the liver), rapid insulin through two depots under the skin, meals through two in the gut; all its
-parameters are means that the paper gives. It is of people with type 1 diabetes.
+parameters are means of the paper, compared with public implementations. It is of people with type 1 diabetes.
 
 What is ours, for people in hospital: long-acting insulin (a precipitate that dissolves), insulin of one's own, and
 stress (less effect of insulin, more glucose from the liver). Weaker: the counter-regulation of a low glucose is left
@@ -18,7 +18,7 @@ from mab_gym.dynamics.physiology._steps import minutes_to_pass, pieces, within
 
 MG_DL_PER_MMOL_L = 18.016
 """Glucose, mg/dL in one mmol/L: 180.16 g/mol."""
-TARGET = (100.0, 180.0)
+TARGET = (140.0, 180.0)
 """Range for most people in hospital, mg/dL (American Diabetes Association, Standards of Care, section 16)."""
 LOW = (70.0, 54.0)
 """Below these, hypoglycaemia of level 1 and 2, mg/dL (American Diabetes Association, Standards of Care, section 6)."""
@@ -37,9 +37,9 @@ _RAPID, _MEAL, _MEAL_SHARE = 55.0, 40.0, 0.8
 """Minutes to the greatest absorption of rapid insulin and of a meal, and the share of a meal that is absorbed (Hovorka
 2004)."""
 _RENAL, _RENAL_FROM = 0.003, 9.0
-"""Glucose lost by urine, 1/min, of what is above this level in mmol/L (Hovorka 2004)."""
+"""Glucose lost by urine, 1/min, of what is above this level in mmol/L. Chosen: recalled from Hovorka 2004, not read again."""
 _ENOUGH = 4.5
-"""Below this level, mmol/L, use without insulin falls with glucose (Hovorka 2004)."""
+"""Below this level, mmol/L, use without insulin falls with glucose. Chosen: recalled from Hovorka 2004, not read again."""
 
 _DISSOLVES, _SEEPS = 2.8 / 60, 1 / 60
 """Chosen: long-acting insulin dissolves by the cube root of what is left (mU/kg) and seeps into blood, 1/min; so 0.3

@@ -45,7 +45,8 @@ _K_SLOPE = 2.85 / 24
 """More potassium in urine, mmol/h for each mmol/L and each mL/min of filtration in health: 35 mmol a day more at 0.4
 mmol/L more with 31 mL/min (Gritter 2022); with healthy kidneys 46 mmol a day at 0.14 (0.09 to 0.19) mmol/L more."""
 _K_LEAST, _K_MOST = 20 / 24, 0.2
-"""Least loss by urine, mmol/h: deprived people lost 6 to 34 mmol a day. Chosen: the most, mmol/h for each mL/min."""
+"""Least loss by urine, mmol/h: deprived people lost 6 to 34 mmol a day ("Potassium deficiency
+and the role of the kidney in its production"). Chosen: the most, mmol/h for each mL/min."""
 _K_WASTED, _K_SET_LOWER = 60 / 24, 1.2
 """Chosen: at the lowest magnesium the least loss is 60 mmol a day more, and kidneys hold 1.2 mmol/L less potassium."""
 _MG_FULL, _MG_EMPTY = 0.70, 0.40
