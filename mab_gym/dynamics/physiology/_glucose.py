@@ -37,9 +37,9 @@ _RAPID, _MEAL, _MEAL_SHARE = 55.0, 40.0, 0.8
 """Minutes to the greatest absorption of rapid insulin and of a meal, and the share of a meal that is absorbed (Hovorka
 2004)."""
 _RENAL, _RENAL_FROM = 0.003, 9.0
-"""Glucose lost by urine, 1/min, of what is above this level in mmol/L. Chosen: recalled from Hovorka 2004, not read again."""
+"""Glucose lost by urine, 1/min, of what is above this level in mmol/L. Chosen: recalled from Hovorka 2004."""
 _ENOUGH = 4.5
-"""Below this level, mmol/L, use without insulin falls with glucose. Chosen: recalled from Hovorka 2004, not read again."""
+"""Below this level, mmol/L, use without insulin falls with glucose. Chosen: recalled from Hovorka 2004."""
 
 _DISSOLVES, _SEEPS = 2.8 / 60, 1 / 60
 """Chosen: long-acting insulin dissolves by the cube root of what is left (mU/kg) and seeps into blood, 1/min; so 0.3
