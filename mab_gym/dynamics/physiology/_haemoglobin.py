@@ -30,10 +30,11 @@ CELL_G_ML = 0.34
 UNIT_ML = 300.0
 """chosen: a red cell unit's volume; the AABB's circular gives 300 to 400 mL with additive solution."""
 UNIT_HAEMOGLOBIN_G = 50.0
-"""chosen: a unit's haemoglobin that gives the usual rise of 1 g/dL in an adult of 70 kg; units hold 43 to 82 g."""
+"""chosen: a unit's haemoglobin that gives the usual rise of 1 g/dL in an adult of 70 kg; units hold 147 to 278 mg of
+iron, which is 43 to 82 g."""
 FAST_PART = 0.8
 """chosen: the part of a crystalloid that leaves the vessels fast. With the two below, about 50 % is within them at the
-end of 30 minutes' infusion and about 20 % 30 minutes later; Hahn RG, Acta Anaesthesiol Scand 2020;64:570 gives 50 to
+end of 30 minutes' infusion and about 20 % 30 minutes later; Hahn RG, Acta Anaesthesiol Scand 2020 (aas.13533): 50 to
 60 % as long as it runs and 15 to 20 % 30 minutes after its end."""
 FAST_HALF_LIFE_MIN = 8.0
 """chosen: the half-life of that part in the vessels, minutes."""
@@ -43,12 +44,12 @@ REFILL_HALF_LIFE_H = 8.0
 """chosen: the half-life in which water from the tissues makes up for a lost volume, so that after a bleed the
 concentration has fallen all the way within a day or two, as is taught."""
 RECOVERY_PER_DAY: dict[Iron, float] = {
-    "given": math.log(5.0) / 31.0,
-    "stores": math.log(5.0) / 78.0,
-    "deficient": math.log(5.0) / 158.0,
+    "given": math.log(5.0) / 34.0,
+    "stores": math.log(5.0) / 81.0,
+    "deficient": math.log(5.0) / 161.0,
 }
-"""Kiss JE et al., JAMA 2015;313:575: 80 % of the haemoglobin lost by a donation was back after 31 days (with iron), 78
-days (without, stores full) and 158 days (without, stores low); here as rates of one exponential, per day."""
+"""Rates of recovery per day, solved so that 80 % of what a donation took is back after 31 days (with iron), 78 days
+(without, stores full) and 158 days (without, stores low): Kiss JE et al., JAMA 2015;313:575, abstract."""
 LEAST_PART_TO_BLEED = 0.4
 """chosen: below this part of the usual volume a bleeding slows in proportion to what is left, as the pressure falls."""
 MARROW_DELAY_DAYS = 5.0

@@ -18,7 +18,7 @@ from mab_gym.dynamics.physiology._within import minutes_within, within
 
 SATURABLE_U_KG_MIN = 0.6100796577
 """Greatest rate of the saturable way, U/kg/min. Solved, with the two below, from the half-lives 30, 60 and 150 min
-after 25, 100 and 400 U/kg (Hirsh J et al., Chest 2001;119:64S, and later editions; de Swart CA et al., Blood
+after 25, 100 and 400 U/kg (Hirsh J et al., Chest 2001;119:64S, as later texts print it; de Swart CA et al., Blood
 1982;60:1251 for the two ways). chosen: a half-life is the mean of the first three halvings, since it is read off curves
 over hours; read off the first halving alone, the infusion of 18 U/kg/h would give only 0.28 U/mL."""
 HALF_SATURATED_U_KG = 17.27709116

@@ -1,8 +1,8 @@
 """Septic shock and its treatment: pressure, lactate, temperature, heart rate.
 
 There is no published model of this size: the equations are ours, and nearly all figures are chosen within what is
-published; they stand in `_sepsis_figures`. A burden of germs grows, and falls by an antibiotic that works and by control
-of its source; inflammation follows by hours; it widens the vessels, slows the clearance of lactate and makes fever.
+published; they stand in `_sepsis_figures`. A burden of germs grows, and falls by an antibiotic that works and by the
+control of its source; inflammation follows by hours; it widens vessels, slows the clearance of lactate and makes fever.
 Fluid and noradrenaline raise the pressure. A pressure below 65 mmHg leaves tissues in debt, which makes lactate. Only
 the turnover of lactate, and what a degree of fever adds to the heart rate, are measured.
 

@@ -13,7 +13,7 @@ LACTATE_VOLUME_L_KG = 0.285
 """Woll PJ, Record CO, Eur J Clin Invest 1979;9:397, abstract: from 270 to 300 mL/kg; a half-life of 14.7 (SEM 2.2) min
 in six healthy people, where ours is 11.8 (figures read in the abstract; authors and journal not verified)."""
 BEATS_PER_DEGREE = 7.2
-"""Jensen MM et al., Acute Med 2019;18:141: 7.2 (SE 0.4) beats/min for each degree, in 4,493 medical patients."""
+"""Jensen MM et al., Acute Med 2019, amja.0766: 7.2 (SE 0.4) beats/min for each degree, in 4,493 medical patients."""
 PRESSURE_TARGET_MMHG = 65.0
 """Surviving Sepsis Campaign 2021 (Evans L et al., Crit Care Med 2021;49:e1063): the first target of the pressure."""
 FLUID_TARGET_ML_KG = 30.0
