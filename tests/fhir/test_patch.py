@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from typing import Any
 
 import pytest
 
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.store._budget import RequestLimits
-from tests.fhir.serving import bundle, get, named, observation, quantity, serve
+from tests.fhir.serving import bundle, get, named, observation, quantity, quickest, serve
 
 JSON_PATCH, FHIR = "application/json-patch+json", "application/fhir+json"
 STATUS = [{"op": "replace", "path": "/status", "value": "amended"}]
@@ -343,9 +342,7 @@ def test_no_patch_costs_much(session: FhirSession, kind: str) -> None:
     body, content_type = HOSTILE[kind]
     before = get(session, "Patient/p").body
 
-    started = time.process_time()
-    response = send(session, "Patient/p", body, content_type)
-    took = time.process_time() - started
+    response, took = quickest(lambda: send(session, "Patient/p", body, content_type))
 
     assert response.status in (400, 413, 501), response.body
     assert took < 1
