@@ -125,5 +125,5 @@ def test_bad_inputs() -> None:
         lambda: raschke(0.0),
         lambda: steady(PATIENT, -1.0),
     ):
-        with pytest.raises(UsageError, match="must be from"):
+        with pytest.raises(UsageError, match="must be a number from"):
             call()

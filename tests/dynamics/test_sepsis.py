@@ -155,5 +155,5 @@ def test_bad_inputs() -> None:
         lambda: advance(PATIENT, start, SepsisInputs(), 1e9),
         lambda: survival_with_delay_percent(12.0),
     ):
-        with pytest.raises(UsageError, match="must be from"):
+        with pytest.raises(UsageError, match="must be a number from"):
             call()

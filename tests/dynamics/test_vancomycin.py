@@ -106,5 +106,5 @@ def test_bad_inputs() -> None:
         lambda: steady(PATIENT, 1000.0, 13.0, 12.0),
         lambda: cockcroft_gault(200.0, 70.0, 1.0, "male"),
     ):
-        with pytest.raises(UsageError, match="must be from"):
+        with pytest.raises(UsageError, match="must be a number from"):
             call()

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mab_gym.dynamics.physiology._steps import minutes_to_pass, within
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.errors import UsageError
 
 _KAPPA = {"female": 0.7, "male": 0.9}
@@ -129,7 +129,7 @@ def advance(
         inputs: The filtration and the fluid balance, for the whole time.
         minutes: The time, 0 to 600,000 minutes.
     """
-    minutes_to_pass(minutes)
+    minutes_within(minutes)
     hours, flow = minutes / 60, inputs.fluid_l_h
     usual = _WATER[patient.sex] * patient.weight_kg
     limit = 2 * usual if flow > 0 else usual / 2

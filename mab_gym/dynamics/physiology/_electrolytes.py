@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mab_gym.dynamics.physiology._steps import within
+from mab_gym.dynamics.physiology._bounds import within
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mab_gym.dynamics.physiology._steps import minutes_to_pass, pieces, within
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
+from mab_gym.dynamics.physiology._steps import pieces
 
 MG_DL_PER_MMOL_L = 18.016
 """Glucose, mg/dL in one mmol/L: 180.16 g/mol."""
@@ -135,7 +136,7 @@ def advance(patient: GlucosePatient, state: GlucoseState, inputs: GlucoseInputs,
         inputs: What is given.
         minutes: The time, 0 to 600,000 minutes.
     """
-    minutes_to_pass(minutes)
+    minutes_within(minutes)
     w, power = patient.weight_kg, patient.sensitivity / inputs.stress
     q1, q2, level = state.glucose, state.far_glucose, state.insulin
     x1, x2, x3 = state.effects

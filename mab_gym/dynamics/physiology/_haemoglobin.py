@@ -16,8 +16,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.dynamics.physiology._runge_kutta import Numbers, integrate
-from mab_gym.dynamics.physiology._within import minutes_within, within
 from mab_gym.errors import UsageError
 
 Sex = Literal["female", "male"]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.dynamics.physiology._runge_kutta import integrate_one
-from mab_gym.dynamics.physiology._within import minutes_within, within
 
 SATURABLE_U_KG_MIN = 0.6100796577
 """Greatest rate of the saturable way, U/kg/min. Solved, with the two below, from the half-lives 30, 60 and 150 min

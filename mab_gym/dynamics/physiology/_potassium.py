@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
-from mab_gym.dynamics.physiology._steps import minutes_to_pass, pieces, within
+from mab_gym.dynamics.physiology._steps import pieces
 from mab_gym.errors import UsageError
 
 MMOL_PER_GRAM_MAGNESIUM_SULFATE = 4.06
@@ -105,7 +106,7 @@ def advance(
         inputs: What is given and lost.
         minutes: The time, 0 to 600,000 minutes.
     """
-    minutes_to_pass(minutes)
+    minutes_within(minutes)
     w = patient.weight_kg
     k, quick, slow, mg = state.potassium, state.quick_potassium, state.slow_potassium, state.magnesium
     mg_quick, mg_slow = state.quick_magnesium, state.slow_magnesium

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mab_gym.dynamics.physiology._steps import minutes_to_pass, within
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.errors import UsageError
 
 STANDARD_FALL = {
@@ -129,7 +129,7 @@ def advance(patient: PressurePatient, state: PressureState, inputs: PressureInpu
         inputs: The drugs taken, for the whole time.
         minutes: The time, 0 to 600,000 minutes.
     """
-    minutes_to_pass(minutes)
+    minutes_within(minutes)
     ends = full_fall(patient, inputs)
     weeks = minutes / _MINUTES_A_WEEK
     left = [0.5 ** (weeks / half) for half in _HALF_WEEKS]

@@ -17,8 +17,8 @@ import math
 from dataclasses import dataclass
 
 from mab_gym.dynamics.physiology import _sepsis_figures as figures
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.dynamics.physiology._runge_kutta import Numbers, integrate
-from mab_gym.dynamics.physiology._within import minutes_within, within
 
 _LONGEST_STEP_MIN, _SHORT_STEP_MIN, _SETTLING_MIN = 3.0, 0.5, 30.0
 _MOST_BURDEN = 3.0

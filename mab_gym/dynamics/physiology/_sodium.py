@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mab_gym.dynamics.physiology._steps import minutes_to_pass, pieces, within
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
+from mab_gym.dynamics.physiology._steps import pieces
 
 SALINE_3 = 513.0
 SALINE_09 = 154.0
@@ -163,7 +164,7 @@ def advance(patient: WaterPatient, state: WaterState, inputs: WaterInputs, minut
         inputs: What is given and lost.
         minutes: The time, 0 to 600,000 minutes.
     """
-    minutes_to_pass(minutes)
+    minutes_within(minutes)
     usual = patient.water_share * patient.weight_kg
     cations, water = state.cations_mmol, state.water_l
     salt_in = inputs.iv_l_h * inputs.iv_cations + inputs.food_cations

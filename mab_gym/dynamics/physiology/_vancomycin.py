@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from mab_gym.dynamics.physiology._within import minutes_within, within
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 
 Sex = Literal["female", "male"]
 

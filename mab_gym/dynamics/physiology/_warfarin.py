@@ -19,8 +19,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.dynamics.physiology._runge_kutta import Numbers, integrate
-from mab_gym.dynamics.physiology._within import minutes_within, within
 from mab_gym.errors import UsageError
 
 Cyp2c9 = Literal["*1/*1", "*1/*2", "*1/*3", "*2/*2", "*2/*3", "*3/*3"]
