@@ -1,4 +1,4 @@
-"""What `$validate` knows of the specification: structures, value sets with their code systems, and extensions.
+"""The definitions that `$validate` needs: structures, value sets with their code systems, and extensions.
 
 `make_fhir_definitions.py` writes the files; this module reads the specification for them.
 
@@ -24,29 +24,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-FHIR = "{http://hl7.org/fhir}"
-EXTENSIONS = "http://hl7.org/fhir/StructureDefinition/"
-FHIR_TYPE = EXTENSIONS + "structuredefinition-fhir-type"
+from _specification_xml import EXTENSIONS, FHIR, FHIR_TYPE, Row, each, extension, value
+
 MAX_VALUE_SET = EXTENSIONS + "elementdefinition-maxValueSet"
 BEST_PRACTICE = EXTENSIONS + "elementdefinition-bestpractice"
-
-Row = list[Any]
-
-
-def value(node: ET.Element, *path: str) -> str | None:
-    found = node.find("/".join(FHIR + name for name in path))
-    return None if found is None else found.get("value")
-
-
-def each(node: ET.Element, *path: str) -> list[ET.Element]:
-    return node.findall("/".join(FHIR + name for name in path))
-
-
-def extension(node: ET.Element, url: str) -> str | None:
-    for found in each(node, "extension"):
-        if found.get("url") == url:
-            return next((child.get("value") for child in found), None)
-    return None
 
 
 def short(url: str | None) -> str:

@@ -35,15 +35,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from _specification_xml import EXTENSIONS, FHIR, FHIR_TYPE, Row, each, extension, value
 from _validation_definitions import validation_files
 
 from mab_gym.fhir.model._xml_parse import parse_xml_resource
 
 MODEL = "org/hl7/fhir/r4/model"
-FHIR = "{http://hl7.org/fhir}"
-EXTENSIONS = "http://hl7.org/fhir/StructureDefinition/"
 BINDING_NAME = EXTENSIONS + "elementdefinition-bindingName"
-FHIR_TYPE = EXTENSIONS + "structuredefinition-fhir-type"
 
 OPEN_CHOICE = """
     base64Binary boolean canonical code date dateTime decimal id instant integer markdown oid positiveInt string
@@ -60,24 +58,6 @@ UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideP
 
 MOST_CODES = 300
 """Longer value sets are left out to keep the files small."""
-
-Row = list[Any]
-
-
-def value(node: ET.Element, *path: str) -> str | None:
-    found = node.find("/".join(FHIR + name for name in path))
-    return None if found is None else found.get("value")
-
-
-def each(node: ET.Element, *path: str) -> list[ET.Element]:
-    return node.findall("/".join(FHIR + name for name in path))
-
-
-def extension(node: ET.Element, url: str) -> str | None:
-    for found in each(node, "extension"):
-        if found.get("url") == url:
-            return next((child.get("value") for child in found), None)
-    return None
 
 
 class Specification:
