@@ -73,7 +73,7 @@ def test_the_healthy_keep_their_sodium() -> None:
 
 
 def test_water_diuresis_corrects_too_fast() -> None:
-    """Where the cause of vasopressin goes away, dilute urine raises sodium beyond the limit within a day."""
+    """Once the cause of vasopressin goes away, dilute urine raises sodium beyond the limit within a day."""
     state = model.at_sodium(WELL, 112, 2)
     results = [(0.0, model.serum_sodium(state))]
     for hour in range(1, 49):

@@ -113,7 +113,7 @@ def _sent(told: Told, body: Any) -> bytes | None:
 
 
 def _target(told: Told, step: Mapping[str, Any]) -> str:
-    """What stands behind the base URL, byte for byte as it is sent."""
+    """The part behind the base URL, byte for byte as it is sent."""
     return told.fill(step["target"] if step.get("raw") else quote(step["target"], safe=_SAFE)).partition("#")[0]
 
 

@@ -1,4 +1,4 @@
-"""What HAPI's web server refuses before HAPI sees it, and how HAPI reads what it lets through."""
+"""Refusals of HAPI's web server, and the way in which HAPI reads what that lets through."""
 
 from __future__ import annotations
 

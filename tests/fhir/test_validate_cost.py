@@ -1,4 +1,4 @@
-"""What $validate may cost: hostile resources are answered or refused soon, ordinary ones in a moment."""
+"""The cost of $validate: hostile resources are answered or refused soon, ordinary ones in a moment."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _MGH = 0.6
 
 @dataclass(frozen=True, slots=True)
 class CreatininePatient:
-    """What does not change.
+    """The fixed properties of a person.
 
     Attributes:
         weight_kg: Body weight, 30 to 250 kg.
@@ -65,7 +65,7 @@ class CreatinineState:
 
 @dataclass(frozen=True, slots=True)
 class CreatinineInputs:
-    """What happens during a step.
+    """The causes that act during a step.
 
     Attributes:
         gfr_ml_min: The kidneys' true filtration, 0 to 250 mL/min.

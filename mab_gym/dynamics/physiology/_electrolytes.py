@@ -9,7 +9,7 @@ from mab_gym.dynamics.physiology._bounds import within
 
 @dataclass(frozen=True, slots=True)
 class ElectrolytePatient:
-    """What does not change.
+    """The fixed properties of a person.
 
     Attributes:
         weight_kg: Body weight, 30 to 250 kg.
@@ -54,7 +54,7 @@ class ElectrolyteState:
 
 @dataclass(frozen=True, slots=True)
 class ElectrolyteInputs:
-    """What is given and lost during a step; rates last for all of it, doses "now" fall at its start.
+    """Gains and losses during a step; rates last for all of it, doses "now" fall at its start.
 
     Attributes:
         gfr_ml_min: The kidneys' filtration now, 0 to 250 mL/min.

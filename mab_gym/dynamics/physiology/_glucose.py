@@ -4,7 +4,7 @@ The model of Hovorka 2004, Physiol Meas 25:905-920: glucose in two pools, three 
 disposal, on the liver), rapid insulin through two depots under the skin, meals through two in the gut; all its
 parameters are means of the paper, compared with public implementations. It is of people with type 1 diabetes.
 
-What is ours, for people in hospital: long-acting insulin (a precipitate that dissolves), insulin of one's own, and
+What is ours, for people in hospital: long-acting insulin (a precipitate that dissolves), the body's own insulin, and
 stress (less effect of insulin, more glucose from the liver). Weaker: the counter-regulation of a low glucose is left
 out, so a low lasts longer than in a body, and the hours of the day are all alike. Integrated in steps of one minute,
 implicitly where a large dose would make it unstable.
@@ -56,7 +56,7 @@ _STRESS_LIVER = 0.5
 
 @dataclass(frozen=True, slots=True)
 class GlucosePatient:
-    """What does not change.
+    """The fixed properties of a person.
 
     Attributes:
         weight_kg: Body weight, 30 to 250 kg.
@@ -100,7 +100,7 @@ class GlucoseState:
 
 @dataclass(frozen=True, slots=True)
 class GlucoseInputs:
-    """What is given during a step; rates last for all of it, what ends in "now" falls at its start.
+    """Food and drugs during a step; rates last for all of it, doses "now" fall at its start.
 
     Attributes:
         rapid_now: Rapid insulin under the skin, 0 to 200 units.

@@ -40,7 +40,7 @@ _LEAST = (50.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class PressurePatient:
-    """What does not change: pressure without drugs.
+    """The pressure without drugs, which does not change.
 
     Attributes:
         systolic_mmhg: Mean systolic pressure without drugs, 80 to 260 mmHg.

@@ -53,7 +53,7 @@ _SCARCE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class WaterPatient:
-    """What does not change.
+    """The fixed properties of a person.
 
     Attributes:
         weight_kg: Body weight in health, 30 to 250 kg.
@@ -86,7 +86,7 @@ class WaterState:
 
 @dataclass(frozen=True, slots=True)
 class WaterInputs:
-    """What is given and lost during a step.
+    """Gains and losses during a step.
 
     Attributes:
         iv_l_h: Infusion, 0 to 5 L/h.

@@ -46,7 +46,7 @@ class ExportFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an export asks for.
+    """The resources that an export asks for.
 
     Attributes:
         kinds: The resource types.

@@ -36,7 +36,7 @@ _MISSPELT = (
 
 
 class Place(NamedTuple):
-    """Where findings belong.
+    """The place that findings belong to.
 
     Attributes:
         element: The element.

@@ -39,7 +39,7 @@ _PAIRS = ("isDistinct", "intersect", "combine", " | ", " in ", "contains $this")
 
 
 class Scope(Protocol):
-    """What the tests of one resource share.
+    """The state that the tests of one resource share.
 
     Attributes:
         text: The text that was sent.

@@ -21,7 +21,7 @@ _COUNTRIES = "urn:iso:std:iso:3166"
 
 
 class Problem(NamedTuple):
-    """What the terminology says against a code.
+    """A fault that the terminology finds in a code.
 
     Attributes:
         severity: ``error`` or ``warning``.
