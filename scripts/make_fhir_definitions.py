@@ -48,10 +48,12 @@ OPEN_CHOICE = """
     time unsignedInt uri url uuid Address Age Annotation Attachment CodeableConcept Coding ContactPoint Count
     Distance Duration HumanName Identifier Money Period Quantity Range Ratio Reference SampledData Signature Timing
     ContactDetail Contributor DataRequirement Expression ParameterDefinition RelatedArtifact TriggerDefinition
-    UsageContext Dosage Meta Extension Narrative
+    UsageContext Dosage Meta
 """
-"""The types of an element that may be of any type (http://hl7.org/fhir/R4/datatypes.html#open), and two more that HAPI
-takes there."""
+"""The types of an element that may be of any type (http://hl7.org/fhir/R4/datatypes.html#open), in the jar's order."""
+
+HAPI_OPEN_CHOICE = [*OPEN_CHOICE.split(), "Extension", "Narrative"]
+"""The types that HAPI takes there: two more."""
 
 UNCHECKED_BINDINGS = {"ResourceType", "FHIRAllTypes", "FHIRDefinedType", "GuideParameterCode"}
 """Required bindings that HAPI's model keeps as plain codes, so that any value is accepted."""
@@ -144,10 +146,12 @@ class Elements:
         targets: list[str] = []
         for type_node in each(node, "type"):
             code = extension(type_node, FHIR_TYPE) or value(type_node, "code") or ""
-            types += OPEN_CHOICE.split() if code == "*" else [code]
+            types.append(code)
             targets += [
                 profile.get("value", "").removeprefix(EXTENSIONS) for profile in each(type_node, "targetProfile")
             ]
+        if types == OPEN_CHOICE.split():
+            types = HAPI_OPEN_CHOICE
         reference = value(node, "contentReference")
         if reference:
             types = [reference.removeprefix("#")]
