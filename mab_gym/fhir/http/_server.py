@@ -322,7 +322,7 @@ class FhirSession(World):
         return self._as_asked(self._stored(done, request), parameters)
 
     def _put(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if "_search" in path or any(part.startswith("$") for part in path) or _goes_beyond(path):
+        if _asks_for_an_operation(path) or _goes_beyond(path):
             raise _unknown_operation(request, parameters)
         self._pay_for(request.body)
         resource = read_resource(request, path[0], "UPDATE")
@@ -360,7 +360,7 @@ class FhirSession(World):
         return Response(response.status, response.body, headers)
 
     def _delete(self, request: Request, path: Path, parameters: Parameters) -> Response:
-        if "_search" in path or any(part.startswith("$") for part in path) or _goes_beyond(path):
+        if _asks_for_an_operation(path) or _goes_beyond(path):
             raise _unknown_operation(request, parameters)
         query = request.target.partition("?")[2]
         if len(path) == 1:
@@ -398,6 +398,11 @@ class FhirSession(World):
 def _path_of(request: Request) -> str:
     """Returns the path of a request as the client wrote it, for links, without a slash too much at its beginning."""
     return request.target.partition("?")[0].removeprefix("/")
+
+
+def _asks_for_an_operation(path: Path) -> bool:
+    """True if a part of a path is the name of an operation or `_search`."""
+    return any(part == "_search" or part.startswith("$") for part in path)
 
 
 def _goes_beyond(path: Path) -> bool:
