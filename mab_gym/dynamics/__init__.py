@@ -1,7 +1,8 @@
-"""The course of a stay: changes in the hospital while time passes. The models of the body lie in `physiology`.
+"""The course of a stay: the clock, the hospital's own work, and the bodies of its patients.
 
-The room knows neither records nor tasks: it computes with numbers in clinical units, and imports nothing of this
-package but its errors.
+The models in `physiology` know neither records nor tasks: they compute with numbers in clinical units, and import
+nothing of this package but its errors. What stands beside them reads orders by `tasking.meaning` and writes through a
+backend's session. Nothing here names a family.
 """
 
 __all__: list[str] = []
