@@ -270,7 +270,8 @@ class Prescription:
         drug: Row of ``tables/drugs.csv``.
         dose: Amount in ``unit``, each time.
         unit: UCUM.
-        route: ``oral``, ``iv``, ``sc``, ``im``, ``inhaled``, ``topical``, ``ophthalmic``.
+        route: ``oral``, ``iv``, ``sc``, ``im``, ``inhaled``, ``topical``, ``ophthalmic``, ``sublingual``, ``nasal``,
+            ``transdermal``.
         times: Times a day; 0 for once; a negative number for an infusion, and ``dose`` is then per hour.
         needed: True if given when needed alone.
         start: From when on it is to be taken; the order is of that moment.
@@ -287,6 +288,7 @@ class Prescription:
             ``not_stopped``, or empty.
         given: When nurses gave it, rising, for inpatients.
         withheld: Times at which it was due and not given, each with the reason in words.
+        every: Days from one day on which it is taken to the next: 7 for once a week.
     """
 
     drug: str
@@ -308,6 +310,7 @@ class Prescription:
     mistake: str = ""
     given: list[int] = field(default_factory=list)
     withheld: list[tuple[int, str]] = field(default_factory=list)
+    every: int = 1
 
 
 @dataclass(slots=True)
