@@ -2,48 +2,11 @@
 
 from mab_gym.cohort.hospital._history import ROLES, SERVICES, Place, Practitioner, Staff
 
-GIVEN = tuple("Anna Ben Carla David Edith Frank Grace Henry Ines Jonas Kim Louis Mara Noel".split())  # noqa: SIM905
-    "Anna",
-    "Ben",
-    "Carla",
-    "David",
-    "Edith",
-    "Frank",
-    "Grace",
-    "Henry",
-    "Ines",
-    "Jonas",
-    "Kim",
-    "Louis",
-    "Mara",
-    "Noel",
-]
-FAMILY = tuple(
-    "Adler Brooks Castillo Dunn Ekwueme Ferrara Gupta Hale Ito Jensen Kaplan Lowe Mensah Novak".split()  # noqa: SIM905
+GIVEN, FAMILY = (
+    ("Anna", "Ben", "Carla", "David", "Edith", "Frank", "Grace", "Henry", "Ines", "Jonas", "Kim"),
+    ("Adler", "Brooks", "Castillo", "Dunn", "Ekwueme", "Ferrara", "Gupta", "Hale", "Ito", "Jensen", "Kaplan", "Lowe"),
 )
-    "Adler",
-    "Brooks",
-    "Castillo",
-    "Dunn",
-    "Ekwueme",
-    "Ferrara",
-    "Gupta",
-    "Hale",
-    "Ito",
-    "Jensen",
-    "Kaplan",
-    "Lowe",
-    "Mensah",
-    "Novak",
-]
-DEGREES = {
-    "physician": "MD",
-    "resident": "MD",
-    "nurse": "RN",
-    "pharmacist": "PharmD",
-    "therapist": "PT",
-    "dietitian": "RD",
-}
+DEGREES = {"physician": "MD", "resident": "MD", "nurse": "RN", "pharmacist": "PharmD", "therapist": "PT"}
 
 
 def staff() -> Staff:
@@ -52,7 +15,7 @@ def staff() -> Staff:
         for role in ROLES:
             for _ in range(3):
                 n = len(people)
-                given, family = GIVEN[n % 14], FAMILY[(n // 14 + n) % 14]
+                given, family = GIVEN[n % 11], FAMILY[n % 12]
                 people.append(Practitioner(n, given, family, role, service, "1234567893", DEGREES.get(role, "")))
     places = [Place(n, f"{service} ward", service, "ward") for n, service in enumerate(SERVICES)]
     places.append(Place(len(places), "Primary care clinic", "primary", "clinic"))
