@@ -165,8 +165,7 @@ def _rules(rules: Mapping[str, Any], version: Mapping[str, Any]) -> dict[str, An
     kept = {name: rule for name, rule in rules.items() if name not in version.get("drop", [])}
     for name, rule in version.get("rules", {}).items():
         old = kept.get(name)
-        replaced = not isinstance(rule, dict) or not isinstance(old, dict)
-        kept[name] = rule if replaced else {**old, **rule}
+        kept[name] = {**old, **rule} if isinstance(rule, dict) and isinstance(old, dict) else rule
     return kept
 
 

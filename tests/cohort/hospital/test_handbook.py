@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mab_gym.cohort.hospital import _handbook
+from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.cohort.hospital._handbook import HandbookPage, current, handbook
 from mab_gym.cohort.hospital._history import RECORDS_FROM, local
 from mab_gym.cohort.hospital._spec import HOSPITAL
@@ -22,7 +23,7 @@ NAMES = [page.name for page in PAGES]
 
 def leaves(rule: Any) -> list[Any]:
     if isinstance(rule, dict):
-        return [leaf for part in rule.values() for leaf in leaves(part)]
+        return [leaf for name, part in rule.items() if name != "analyte" for leaf in leaves(part)]
     return [leaf for part in rule for leaf in leaves(part)] if isinstance(rule, list) else [rule]
 
 
@@ -84,6 +85,12 @@ def test_the_nomogram_is_that_of_the_model() -> None:
             step["hold_min"],
             step["change_u_kg_h"],
         )
+
+
+def test_limits_name_analytes_of_the_catalogue() -> None:
+    limits = current(STAFF, "critical_results").rules["limits"]
+    assert all(limit["analyte"] in ANALYTES for limit in limits)
+    assert "potassium" in {limit["analyte"] for limit in limits}
 
 
 def test_the_steps_of_insulin_have_no_gap() -> None:
