@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mab_gym.dynamics.physiology._bounds import minutes_within, within
-from mab_gym.dynamics.physiology._runge_kutta import Numbers, integrate
+from mab_gym.dynamics.physiology._runge_kutta import Five, Numbers, half_steps, integrate_five
 from mab_gym.errors import UsageError
 
 Sex = Literal["female", "male"]
@@ -161,22 +161,25 @@ def advance(patient: BloodPatient, state: BloodState, inputs: BloodInputs, minut
     step = 3.0 / (MARROW_DELAY_DAYS * 1440.0)
     units = inputs.red_cells_ml_min / UNIT_ML
 
-    def change(minute: float, now: Numbers) -> Numbers:
-        grams, volume, first, second, third = now
-        in_vessels = volume + sum(_fluids(state, inputs, minute)) if inputs.bleeding_ml_min else volume
-        lost = inputs.bleeding_ml_min / max(in_vessels, LEAST_PART_TO_BLEED * usual_volume)
-        made = recovery * third
+    bleeding, red_cells, cells_g = inputs.bleeding_ml_min, inputs.red_cells_ml_min, units * UNIT_HAEMOGLOBIN_G
+    least = LEAST_PART_TO_BLEED * usual_volume
+
+    def change(fluid: float, grams: float, volume: float, first: float, second: float, third: float) -> Five:
+        in_vessels = volume + fluid
+        lost = bleeding / (in_vessels if in_vessels > least else least)
         return (
-            made + units * UNIT_HAEMOGLOBIN_G - lost * grams,
-            refill * (usual_volume - volume) + inputs.red_cells_ml_min - lost * volume,
+            recovery * third + cells_g - lost * grams,
+            refill * (usual_volume - volume) + red_cells - lost * volume,
             step * (usual_g - grams - first),
             step * (first - second),
             step * (second - third),
         )
 
-    start = (state.haemoglobin_g, state.volume_ml, *state.marrow_g)
-    longest = 3.0 if inputs.bleeding_ml_min else 60.0
-    grams, volume, *marrow = integrate(change, start, minutes, longest)
+    times = half_steps(minutes, 3.0 if bleeding else 60.0)
+    fluids = [sum(_fluids(state, inputs, minute)) for minute in times] if bleeding else [0.0] * len(times)
+    first, second, third = state.marrow_g
+    start = (state.haemoglobin_g, state.volume_ml, first, second, third)
+    grams, volume, *marrow = integrate_five(change, fluids, start, minutes)
     fast, slow = _fluids(state, inputs, minutes)
     return BloodState(max(grams, 0.0), volume, fast, slow, tuple(marrow))
 

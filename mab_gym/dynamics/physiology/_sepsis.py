@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from mab_gym.dynamics.physiology import _sepsis_figures as figures
 from mab_gym.dynamics.physiology._bounds import minutes_within, within
-from mab_gym.dynamics.physiology._runge_kutta import Numbers, integrate
+from mab_gym.dynamics.physiology._runge_kutta import Five, half_steps, integrate_five
+from mab_gym.dynamics.physiology._sepsis_rates import MOST_BURDEN, changes, drives
 
 _LONGEST_STEP_MIN, _SHORT_STEP_MIN, _SETTLING_MIN = 3.0, 0.5, 30.0
-_MOST_BURDEN = 3.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def steady(patient: SepsisPatient, burden: float = 0.0) -> SepsisState:
         patient: The person.
         burden: The burden, from 0 to 3.
     """
-    within("burden", burden, 0.0, _MOST_BURDEN, "")
+    within("burden", burden, 0.0, MOST_BURDEN, "")
     debt = _want(_pressure(patient, burden, 0.0, 0.0))
     lactate = figures.LACTATE_PRODUCTION_MMOL_KG_H * (1.0 + debt) / _lactate_clearance(burden)
     return SepsisState(burden, burden, debt, _set_temperature(burden), lactate)
@@ -123,30 +123,14 @@ def advance(patient: SepsisPatient, state: SepsisState, inputs: SepsisInputs, mi
     _check(state, inputs)
     minutes_within(minutes)
     rate = inputs.fluid_ml_h / 60.0 / patient.weight_kg
-    open_source = patient.has_source and not inputs.source_controlled
-    drain = figures.DRAIN_PER_H if patient.has_source and inputs.source_controlled else 0.0
-    kill = figures.KILL_PER_H * (figures.KILL_UNCONTROLLED if open_source else 1.0)
-
-    def change(minute: float, now: Numbers) -> Numbers:
-        burden, inflammation, debt, temperature, lactate = now
-        antibiotic, pressor, fast, slow = _given(state, inputs, rate, minute)
-        growth = 0.0 if drain else figures.GROWTH_PER_H * (1.0 - burden / _MOST_BURDEN)
-        want = _want(_pressure(patient, inflammation, fast + slow, pressor))
-        made = figures.LACTATE_PRODUCTION_MMOL_KG_H * (1.0 + debt)
-        return (
-            burden * (growth - kill * antibiotic - drain) / 60.0,
-            _follow(burden - inflammation, figures.INFLAMMATION_HALF_TIME_H),
-            _follow(want - debt, figures.DEBT_HALF_TIME_H),
-            _follow(_set_temperature(inflammation) - temperature, figures.TEMPERATURE_HALF_TIME_H),
-            (made - _lactate_clearance(inflammation) * lactate) / figures.LACTATE_VOLUME_L_KG / 60.0,
-        )
-
-    start: Numbers = (state.burden, state.inflammation, state.debt, state.temperature_c, state.lactate_mmol_l)
+    change, drive = changes(patient, inputs), drives(state, inputs, rate)
+    start: Five = (state.burden, state.inflammation, state.debt, state.temperature_c, state.lactate_mmol_l)
     # While noradrenaline or fluid has changed but now, the pressure moves fast: shorter steps at first.
     soon = min(minutes, _SETTLING_MIN) if _unsettled(state, inputs, rate) else 0.0
-    start = integrate(change, start, soon, _SHORT_STEP_MIN)
-    later = integrate(lambda minute, now: change(soon + minute, now), start, minutes - soon, _LONGEST_STEP_MIN)
-    burden, inflammation, debt, temperature, lactate = later
+    early = [drive(minute) for minute in half_steps(soon, _SHORT_STEP_MIN)]
+    late = [drive(soon + minute) for minute in half_steps(minutes - soon, _LONGEST_STEP_MIN)]
+    settled = integrate_five(change, early, start, soon)
+    burden, inflammation, debt, temperature, lactate = integrate_five(change, late, settled, minutes - soon)
     antibiotic, pressor, fast, slow = _given(state, inputs, rate, minutes)
     body = _filled(state.fluid_body_ml_kg, rate, figures.FLUID_LOSS_HALF_LIFE_H * 60.0, minutes)
     given = state.fluid_given_ml_kg + rate * minutes
@@ -227,11 +211,6 @@ def _lactate_clearance(inflammation: float) -> float:
     return figures.LACTATE_CLEARANCE_L_KG_H / (1.0 + slowing * _strength(inflammation))
 
 
-def _follow(distance: float, half_time_h: float) -> float:
-    """Returns the change per minute of what goes towards another number."""
-    return math.log(2.0) / (half_time_h * 60.0) * distance
-
-
 def _filled(before: float, inflow: float, half_life_min: float, minutes: float) -> float:
     """Returns an amount after some minutes of an even inflow and one exponential loss; exact."""
     rate = math.log(2.0) / half_life_min
@@ -261,8 +240,8 @@ def _unsettled(state: SepsisState, inputs: SepsisInputs, rate: float) -> bool:
 
 def _check(state: SepsisState, inputs: SepsisInputs) -> None:
     """Holds a state and a treatment to their bounds."""
-    within("burden", state.burden, 0.0, _MOST_BURDEN, "")
-    within("inflammation", state.inflammation, 0.0, _MOST_BURDEN, "")
+    within("burden", state.burden, 0.0, MOST_BURDEN, "")
+    within("inflammation", state.inflammation, 0.0, MOST_BURDEN, "")
     within("debt", state.debt, 0.0, 10.0, "")
     within("temperature_c", state.temperature_c, 25.0, 45.0, "degrees")
     within("lactate_mmol_l", state.lactate_mmol_l, 0.01, 100.0, "mmol/L")

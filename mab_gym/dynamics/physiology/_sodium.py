@@ -169,16 +169,28 @@ def advance(patient: WaterPatient, state: WaterState, inputs: WaterInputs, minut
     cations, water = state.cations_mmol, state.water_l
     salt_in = inputs.iv_l_h * inputs.iv_cations + inputs.food_cations
     water_in = inputs.iv_l_h + inputs.drink_l_h
+    fixed, kidneys, urea = inputs.urine_mosm, inputs.kidneys, inputs.urea_mosm_h * inputs.kidneys
+    lost, insensible, lost_salt = inputs.lost_l_h, inputs.insensible_l_h, inputs.lost_l_h * inputs.lost_cations
     for count, length in pieces(minutes):
         h = length / 60
         for _ in range(count):
             sodium = cations / water
-            left = min(1.0, max(0.0, (water / usual - _DRY[0]) / _DRY[1]))
-            volume, salt = urine(patient, WaterState(cations, water), inputs)
-            thirst = min(_THIRST_MOST, max(0.0, _THIRST * (sodium - _THIRST_FROM))) if patient.drinks else 0.0
-            lost = inputs.lost_l_h * inputs.lost_cations * min(1.0, sodium / _SCARCE)
-            cations += h * (salt_in - left * (salt + lost))
-            water += h * (water_in + thirst - left * (volume + inputs.lost_l_h + inputs.insensible_l_h))
+            left = (water / usual - _DRY[0]) / _DRY[1]
+            left = 1.0 if left > 1.0 else 0.0 if left < 0.0 else left
+            scarce = sodium / _SCARCE if sodium < _SCARCE else 1.0
+            # `urine`, without a state for each minute
+            salt = _USUAL_SALT + _TARGET * ((cations / _TARGET + water) / 2 - usual) / _SALT_HOURS
+            salt = salt * scarce * kidneys if salt > 0.0 else 0.0
+            if fixed is None:
+                share = (sodium - _OFF) / (_FULL - _OFF)
+                share = 1.0 if share > 1.0 else 0.0 if share < 0.0 else share
+                volume = (urea + 2 * salt) / (_DILUTE + share * (_CONCENTRATED - _DILUTE))
+            else:
+                volume = (urea + 2 * salt) / fixed
+            thirst = _THIRST * (sodium - _THIRST_FROM) if sodium > _THIRST_FROM and patient.drinks else 0.0
+            thirst = _THIRST_MOST if thirst > _THIRST_MOST else thirst
+            cations += h * (salt_in - left * (salt + lost_salt * scarce))
+            water += h * (water_in + thirst - left * (volume + lost + insensible))
     return WaterState(cations, water)
 
 
