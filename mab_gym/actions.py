@@ -1,7 +1,8 @@
-"""The three actions of an agent, in MedAgentBench's format: ``GET url``, ``POST url`` + JSON, ``FINISH([...])``.
+"""The actions of an agent, in MedAgentBench's format: ``GET url``, ``POST url`` + JSON, ``FINISH([...])``.
 
-Any text is legal: a text that is none of the three becomes an `Invalid` action. `resolve` refuses a GET or POST to a
-URL that an agent may not reach, before anything is sent.
+An environment may allow ``PUT url`` + JSON, ``PATCH url`` + JSON and ``DELETE url`` as well. Any text is legal: a text
+that is no action becomes an `Invalid` one. `resolve` refuses a URL that an agent may not reach, before anything is
+sent.
 """
 
 from __future__ import annotations
@@ -9,31 +10,44 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import Any
 from urllib.parse import quote, unquote
 
 __all__ = [
+    "ALL_VERBS",
+    "VERBS",
+    "WITH_BODY",
     "Action",
+    "Delete",
     "Finish",
     "Get",
     "Invalid",
     "NoAction",
     "OutOfContext",
+    "Patch",
     "Post",
+    "Put",
     "RefusedTargetError",
     "no_action_from",
     "parse_action",
     "read_answer",
     "render",
     "resolve",
+    "verbs_in",
 ]
+
+VERBS = ("GET", "POST")
+"""The verbs that every environment allows."""
+ALL_VERBS = (*VERBS, "PUT", "PATCH", "DELETE")
+"""The verbs that an environment may allow; its file names them (``actions``)."""
 
 MAX_URL_CHARS = 65_536
 """Longer URLs are refused."""
 MAX_BODY_CHARS = 1_048_576
-"""Longer POST bodies are refused."""
+"""Longer bodies are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,29 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Put:
+    """``PUT url`` with the whole resource as JSON from the next line on."""
+
+    url: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """``PATCH url`` with a JSON Patch (a list) or a FHIRPath Patch (Parameters) from the next line on."""
+
+    url: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """``DELETE url``."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """``FINISH(answer)``: ends the episode. ``answer`` is the text between the brackets, as written."""
 
@@ -65,7 +102,12 @@ class Invalid:
     reason: str
 
 
-Action = Get | Post | Finish | Invalid
+Action = Get | Post | Put | Patch | Delete | Finish | Invalid
+_WITH_BODY: Mapping[str, type[Post | Put | Patch]] = {"POST": Post, "PUT": Put, "PATCH": Patch}
+WITH_BODY = tuple(_WITH_BODY)
+"""The verbs whose address is followed by JSON."""
+_ALONE: Mapping[str, type[Get | Delete]] = {"GET": Get, "DELETE": Delete}
+_OFFERED = re.compile(r"^(PUT|PATCH|DELETE) https?://", re.MULTILINE)
 
 
 _IN_PATH = ascii_letters + digits + "-._~!$&'()*+,;=:@/"
@@ -120,28 +162,41 @@ class RefusedTargetError(ValueError):
     """A URL that an agent may not reach; the text says why and what would be right."""
 
 
-def parse_action(text: object) -> Action:
+def parse_action(text: object, verbs: Sequence[str] = VERBS) -> Action:
     """Reads an action from the text of an agent's turn.
 
     White space and one code fence around the text are dropped, because models like to write them; everything inside
     stays as it is.
+
+    Args:
+        text: The text.
+        verbs: The verbs that are allowed, of `ALL_VERBS`.
     """
     if not isinstance(text, str):
         return Invalid(f"an action is text, not {type(text).__name__}")
     stripped = _without_fence(text.strip())
-    verb, _, rest = stripped.partition("\n")
+    first, _, rest = stripped.partition("\n")
     if stripped.startswith("FINISH("):
         closing = stripped.rfind(")")
         if closing == -1:
             return Invalid("FINISH( was not closed; write FINISH([...]) with a JSON list")
         return Finish(stripped[len("FINISH(") : closing])
-    if verb.startswith("GET") and verb[3:4].isspace():
-        if rest.strip():
-            return Invalid("a GET is one line, GET url, and nothing after it")
-        return Get(verb[3:].strip())
-    if verb.startswith("POST") and verb[4:5].isspace():
-        return Post(verb[4:].strip(), rest)
-    return Invalid("an action begins with GET, POST or FINISH(; this one begins with neither")
+    for verb in verbs:
+        if first.startswith(verb) and first[len(verb) : len(verb) + 1].isspace():
+            url = first[len(verb) :].strip()
+            if verb in _WITH_BODY:
+                return _WITH_BODY[verb](url, rest)
+            if rest.strip():
+                return Invalid(f"a {verb} is one line, {verb} url, and nothing after it")
+            return _ALONE[verb](url)
+    known = ", ".join(verbs)
+    return Invalid(f"an action begins with {known} or FINISH(; this one begins with neither")
+
+
+def verbs_in(opening: str) -> tuple[str, ...]:
+    """Returns the verbs that an episode's first text offers: `VERBS`, and those of which it shows the form."""
+    offered = set(_OFFERED.findall(opening))
+    return VERBS if not offered else tuple(verb for verb in ALL_VERBS if verb in VERBS or verb in offered)
 
 
 def _without_fence(text: str) -> str:
@@ -161,6 +216,12 @@ def render(action: Action) -> str:
             return f"GET {url}"
         case Post(url, body):
             return f"POST {url}\n{body}"
+        case Put(url, body):
+            return f"PUT {url}\n{body}"
+        case Patch(url, body):
+            return f"PATCH {url}\n{body}"
+        case Delete(url):
+            return f"DELETE {url}"
         case Finish(answer):
             return f"FINISH({answer})"
         case Invalid(reason):
@@ -248,7 +309,7 @@ def read_answer(text: str) -> list[Any]:
     return answer
 
 
-def slip_in(text: str, base_url: str) -> str | None:
+def slip_in(text: str, base_url: str, verbs: Sequence[str] = VERBS) -> str | None:
     """Returns what is wrong in an action that a person has typed, and what would be right; None if nothing is.
 
     A slip of the keyboard should cost a person no step. Agents have no such rule: their text is sent as it is.
@@ -256,19 +317,25 @@ def slip_in(text: str, base_url: str) -> str | None:
     Args:
         text: The action.
         base_url: The only base that may be reached.
+        verbs: The verbs that are allowed.
     """
     try:
-        match parse_action(text):
+        match parse_action(text, verbs):
             case Invalid(reason):
                 return f"{reason}; as in GET {base_url}/Patient?family=Smith"
             case Finish(answer):
                 read_answer(answer)
-            case Get(url):
+            case Get(url) | Delete(url):
                 resolve(url, base_url)
-            case Post(url, body):
+            case Post(url, body) | Put(url, body):
                 resolve(url, base_url)
                 if not isinstance(json.loads(body), dict):
-                    return 'the JSON is no resource; write {"resourceType": "…", …} on the lines below POST'
+                    verb = text.split(maxsplit=1)[0]
+                    return f'the JSON is no resource; write {{"resourceType": "…", …}} on the lines below {verb}'
+            case Patch(url, body):
+                resolve(url, base_url)
+                if not isinstance(json.loads(body), list | dict):
+                    return "the JSON is no patch; write a list of operations on the lines below PATCH"
     except json.JSONDecodeError as error:
         return f"the JSON cannot be read: {error.msg} at line {error.lineno}, column {error.colno} of it"
     except (ValueError, RecursionError) as error:

@@ -26,6 +26,7 @@ from mab_gym.tasking.verdict import Code, Verdict
 __all__ = ["Begun", "End", "Episode", "Exchange", "Observation", "Ruleset", "Step"]
 
 DEFAULT_MAX_STEPS = 8
+"""The limit where neither the environment nor the family of the case says one."""
 
 
 class Observation(TypedDict):
@@ -174,27 +175,29 @@ class Episode:
         backend: The record system; a session of its own is opened.
         chart: The same snapshot, for verifiers; may be shared by all episodes on the backend.
         rules: The rules, nobody else's.
-        max_steps: Actions after which an episode is truncated.
+        max_steps: Actions after which an episode is truncated; None for those that the family says, else 8.
         max_obs_chars: Longest ``text`` and ``fhir`` of an observation, None for no limit. What is cut off is said.
 
     Attributes:
         rules: As given.
         session: The episode's view of the record system.
-        max_steps: As given.
+        max_steps: Actions after which the episode is truncated.
         over: True if the episode has ended, or none was begun.
 
     Raises:
         UsageError: A limit is not a whole number above 0.
     """
 
-    __slots__ = ("_begun", "_chart", "_fault", "_max_obs_chars", "_steps", "max_steps", "over", "rules", "session")
+    __slots__ = (
+        "_begun", "_chart", "_fault", "_limit", "_max_obs_chars", "_steps", "max_steps", "over", "rules", "session",
+    )  # fmt: skip
 
     def __init__(
         self,
         backend: Backend,
         chart: Chart,
         rules: Ruleset,
-        max_steps: int = DEFAULT_MAX_STEPS,
+        max_steps: int | None = DEFAULT_MAX_STEPS,
         max_obs_chars: int | None = None,
     ) -> None:
         check_limits(max_steps=max_steps, max_obs_chars=max_obs_chars)
@@ -205,7 +208,8 @@ class Episode:
         self._fault = ""
         self.rules = rules
         self.session: RecordSession = backend.open()
-        self.max_steps = max_steps
+        self._limit = max_steps
+        self.max_steps = max_steps or DEFAULT_MAX_STEPS
         self.over = True
 
     @property
@@ -255,6 +259,7 @@ class Episode:
             self._fault = str(as_infrastructure(error))
         begun = self._begun = Begun(family, case, staging.variants, seed, chart)
         self._steps, self.over = 0, False
+        self.max_steps = self._limit or family.max_steps or DEFAULT_MAX_STEPS
         text = self.rules.begin(begun, self.session, staging.words, self.max_steps)
         return Observation(text=text, fhir="", status=0), self._info(begun, 0, self.rules.told(begun))
 

@@ -22,7 +22,7 @@ def info(
     name = meant(cohort, option)
     path = existing_archive(name)
     archive = open_archive(path)
-    found = summarize(archive, DEFAULT_NOW)
+    found = summarize(archive, archive.now or DEFAULT_NOW)
     if as_json:
         more = {"path": str(path), "bytes": path.stat().st_size, "digest": archive.digest, "about": dict(archive.about)}
         write_json({**dataclasses.asdict(found), **more})

@@ -36,17 +36,18 @@ def show(
 ) -> None:
     """Show a patient's chart: conditions, medications, latest results, procedures."""
     cohort, mrn = cohort_and_patient(words, option)
-    chart = read_chart(opened(cohort), mrn)
+    archive = opened(cohort)
+    chart, now = read_chart(archive, mrn), archive.now or DEFAULT_NOW
     if html is None:
         if as_json:
-            age = chart.age(DEFAULT_NOW)
+            age = chart.age(now)
             person = {"mrn": chart.mrn, "name": chart.name, "gender": chart.gender, "born": chart.born, "age": age}
             present(*chart_tables(chart), as_json=True, patient=person, facts=chart.facts)
             return
-        for piece in rendered(chart, DEFAULT_NOW, whole=whole):
+        for piece in rendered(chart, now, whole=whole):
             output.print(piece)
         return
-    text = page(chart, DEFAULT_NOW)
+    text = page(chart, now)
     try:
         html.write_text(text, encoding="utf-8")
     except OSError as error:

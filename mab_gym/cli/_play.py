@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
-from mab_gym.actions import slip_in
+from mab_gym.actions import WITH_BODY, slip_in
 from mab_gym.cli._console import output
 from mab_gym.cli._environment import make
 from mab_gym.envs._make import DEFAULT_ENV
@@ -39,10 +39,11 @@ def play_in_terminal(
     output.print(observation["text"], markup=False, soft_wrap=True)
     output.rule(f"{info['case']} · {info['kind']} · {info['difficulty']}")
     output.print(_HELP, style="dim")
-    base_url = unwrapped(made).scenario.backend.base_url
+    scenario = unwrapped(made).scenario
+    base_url, verbs = scenario.backend.base_url, scenario.environment.actions
     terminated = truncated = False
     while not (terminated or truncated):
-        action = _read_action(base_url)
+        action = _read_action(base_url, verbs)
         if action is None:
             output.print("You left before the end; there is no verdict.")
             return
@@ -64,21 +65,21 @@ def show_verdict(info: Mapping[str, Any]) -> None:
     output.print(f"{info['step']} steps", style="dim")
 
 
-def _read_action(base_url: str) -> str | None:
+def _read_action(base_url: str, verbs: Sequence[str]) -> str | None:
     """Reads an action, and asks again after a slip; None if the person leaves."""
     while True:
         lines: list[str] = []
         slip = None
         with suppress(EOFError):
             lines.append(input("> "))
-            if lines[0].startswith("POST"):
-                slip = slip_in(f"{lines[0]}\n{{}}", base_url)  # before the JSON is typed in vain
+            if lines[0].startswith(WITH_BODY):
+                slip = slip_in(f"{lines[0]}\n{{}}", base_url, verbs)  # before the JSON is typed in vain
                 while slip is None and (line := input("  ")):
                     lines.append(line)
         if not lines or not lines[0].strip():
             return None
         text = "\n".join(lines)
-        slip = slip or slip_in(text, base_url)
+        slip = slip or slip_in(text, base_url, verbs)
         if slip is None:
             return text
         output.print(f"Not sent, no step is counted: {slip}.", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""This project's own rules, ``ehr``: POSTs are really executed, and verifiers judge the answer and the record."""
+"""This project's own rules, ``ehr``: requests are really executed, and verifiers judge the answer and the record."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 
 from mab_gym.actions import (
     MAX_BODY_CHARS,
+    VERBS,
+    Delete,
     Finish,
     Get,
     Invalid,
     NoAction,
+    Patch,
     Post,
+    Put,
     RefusedTargetError,
     parse_action,
     resolve,
@@ -32,7 +36,9 @@ from mab_gym.tasking.judging import Result
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_POST_HEADERS: Mapping[str, str] = {"content-type": "application/fhir+json"}
+_NO_HEADERS: Mapping[str, str] = {}
+_FHIR: Mapping[str, str] = {"content-type": "application/fhir+json"}
+_JSON_PATCH: Mapping[str, str] = {"content-type": "application/json-patch+json"}
 
 
 class EhrRules:
@@ -43,22 +49,31 @@ class EhrRules:
         chart: Its snapshot, for the variants of cases.
         wording: How tasks and replies are worded.
         reward: ``sparse`` or ``partial``; see `Verdict.credit`.
+        verbs: The verbs of an agent's requests, of `mab_gym.actions.ALL_VERBS`.
 
     Raises:
         UsageError: There is no such reward.
     """
 
-    __slots__ = ("_backend", "_chart", "_cost", "_known", "_partial", "_session", "_wording", "_written")
+    __slots__ = ("_backend", "_chart", "_cost", "_known", "_partial", "_session", "_verbs", "_wording", "_written")
 
     by_criteria = True
 
-    def __init__(self, backend: Backend, chart: Chart, wording: Wording, reward: str = "sparse") -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        chart: Chart,
+        wording: Wording,
+        reward: str = "sparse",
+        verbs: Sequence[str] = VERBS,
+    ) -> None:
         if reward not in REWARDS:
             raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
         self._backend = backend
         self._chart = chart
         self._wording = wording
         self._partial = reward == "partial"
+        self._verbs = tuple(verbs)
         self._cost = CostMeter()
 
     def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
@@ -72,34 +87,42 @@ class EhrRules:
         self._cost.reset()
         self._known: dict[Any, Any] = {}
         context, question = words
+        base_url = self._backend.base_url
+        further = self._wording.further(self._verbs, base_url)
         return self._wording.opening.format(
-            base_url=self._backend.base_url, max_steps=max_steps, context=context, question=question
+            base_url=base_url, further=further, max_steps=max_steps, context=context, question=question
         )
 
     def answer(self, text: str | NoAction) -> Exchange | End:
-        """Executes a GET or POST; FINISH and what is no action end the episode."""
+        """Executes a request; FINISH and what is no action end the episode."""
         if isinstance(text, NoAction):
             if text.ends:
                 return End(Code.INVALID_ACTION, f"The message was no action: {text.why}.")
             return Exchange(self._wording.refused.format(reason=text.why))
-        match parse_action(text):
+        match parse_action(text, self._verbs):
             case Get(url):
-                return self._exchange("GET", url, "")
+                return self._exchange("GET", url)
             case Post(url, body):
-                return self._exchange("POST", url, body)
+                return self._exchange("POST", url, body, _FHIR)
+            case Put(url, body):
+                return self._exchange("PUT", url, body, _FHIR)
+            case Patch(url, body):
+                return self._exchange("PATCH", url, body, _JSON_PATCH if body.lstrip()[:1] == "[" else _FHIR)
+            case Delete(url):
+                return self._exchange("DELETE", url)
             case Finish(answer):
                 return End(None, answer)
             case Invalid(reason):
                 return End(Code.INVALID_ACTION, f"The message was no action: {reason}.")
-        raise AssertionError("parse_action knows four actions")
+        raise AssertionError("parse_action knows no other action")
 
-    def _exchange(self, verb: str, url: str, body: str) -> Exchange:
+    def _exchange(self, verb: str, url: str, body: str = "", headers: Mapping[str, str] = _NO_HEADERS) -> Exchange:
         try:
             target = resolve(url, self._backend.base_url)
             _check_body(body)
         except RefusedTargetError as refusal:
             return Exchange(self._wording.refused.format(reason=refusal))
-        response = self._session.handle(Request(verb, target, _POST_HEADERS if verb == "POST" else {}, body))
+        response = self._session.handle(Request(verb, target, headers, body))
         return Exchange(self._wording.reply(verb, response), response, response.body)
 
     def told(self, begun: Begun) -> dict[str, Any]:

@@ -19,7 +19,8 @@ chart = "chart.ndjson"   # left out: the stand-in chart, drawn by chart_seed
 [episode]      # the game's rules
 protocol = "ehr"
 backend = "embedded"     # or "container", "remote"
-max_steps = 8
+max_steps = 8            # left out: as each family says, else 8
+actions = ["GET", "POST"]  # the verbs of an agent's requests; PUT, PATCH and DELETE may be among them
 [container]    # with backend = "container": a pool of HAPI servers in Docker, made by `mab-gym hapi`
 strategy = "undo"        # or "snapshot"
 servers = 1              # episodes at work at once
@@ -42,6 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym._content import bundled_folder, named_places, offered_places
+from mab_gym.actions import ALL_VERBS, VERBS
 from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend_names, find_kind
 from mab_gym.errors import ContentError, NotInstalledError, UsageError, how_to_install
 from mab_gym.official._locate import OfficialFiles
@@ -60,7 +62,7 @@ SPLITS = ("test", "validation", "train")
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "tasks": ("families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"),
     "data": ("cohort", "archive"),
-    "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward"),
+    "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward", "actions"),
     "requires": ("modules", "extra"),
 }
 """The tables whose keys are fields of `Environment`."""
@@ -99,9 +101,10 @@ class Environment:
         protocol: The protocol's name.
         backend: The name of the kind of backend, as in ``embedded``.
         settings: The backend's settings, of the type that its kind names.
-        max_steps: Actions after which an episode is truncated.
+        max_steps: Actions after which an episode is truncated; None for those that each family says, else 8.
         max_obs_chars: Longest ``text`` and longest ``fhir`` of an observation, or None.
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
+        actions: The verbs of an agent's requests, GET and POST among them.
         modules: Python modules that it needs.
         extra: The extra of this package that installs them.
     """
@@ -122,14 +125,26 @@ class Environment:
     protocol: str = "ehr"
     backend: str = EMBEDDED
     settings: Any = None
-    max_steps: int = 8
+    max_steps: int | None = None
     max_obs_chars: int | None = None
     reward: str = "sparse"
+    actions: tuple[str, ...] = VERBS
     modules: tuple[str, ...] = ()
     extra: str = ""
 
     def __post_init__(self) -> None:
-        """Gives the backend its usual settings where there are none for it."""
+        """Gives the backend its usual settings where there are none for it, and checks the verbs.
+
+        Raises:
+            UsageError: ``actions`` holds something else than verbs, or GET or POST is not among them.
+        """
+        given = self.actions
+        listed = isinstance(given, list | tuple) and all(isinstance(verb, str) for verb in given)
+        if not listed or not set(VERBS) <= set(given) <= set(ALL_VERBS):
+            raise UsageError(
+                f"{self.id}: actions are {', '.join(VERBS)} and any of {', '.join(ALL_VERBS[2:])}, not {given!r}"
+            )
+        object.__setattr__(self, "actions", tuple(verb for verb in ALL_VERBS if verb in given))
         kind = find_kind(self.backend)
         if kind is not None and not isinstance(self.settings, kind.settings):
             object.__setattr__(self, "settings", kind.settings())

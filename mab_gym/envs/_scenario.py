@@ -14,7 +14,7 @@ from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cohort._locate import Progress, archive_path, ensure_archive, is_built, named_spec
 from mab_gym.envs._ehr_rules import EhrRules
 from mab_gym.envs._environment_file import Environment
-from mab_gym.episode import Episode, Ruleset
+from mab_gym.episode import DEFAULT_MAX_STEPS, Episode, Ruleset
 from mab_gym.errors import NotInstalledError, UsageError
 from mab_gym.official._conversation import read_functions
 from mab_gym.official._records import open_records
@@ -51,9 +51,19 @@ class Scenario:
     tasks: TaskSet
     new_rules: Callable[[], Ruleset]
 
-    def new_episode(self) -> Episode:
-        """Returns a new episode with a session of its own."""
-        limits = self.environment.max_steps, self.environment.max_obs_chars
+    @property
+    def max_steps(self) -> int:
+        """The greatest number of actions that an episode may have."""
+        limits = (family.max_steps or DEFAULT_MAX_STEPS for family in self.tasks.catalogue.values())
+        return self.environment.max_steps or max(limits, default=DEFAULT_MAX_STEPS)
+
+    def new_episode(self, max_steps: int | None = None) -> Episode:
+        """Returns a new episode with a session of its own.
+
+        Args:
+            max_steps: Actions after which it is truncated; None for as many as the environment or the family says.
+        """
+        limits = max_steps or self.environment.max_steps, self.environment.max_obs_chars
         return Episode(self.backend, self.chart, self.new_rules(), *limits)
 
 
@@ -90,9 +100,8 @@ def open_scenario(environment: Environment, progress: Progress | None = None) ->
         if environment.archive is not None and kind.needs_archive:
             _check_people(tasks, chart, environment)
         wording = PROTOCOLS[environment.protocol]
-        return Scenario(
-            environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, environment.reward)
-        )
+        reward, verbs = environment.reward, environment.actions
+        return Scenario(environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, reward, verbs))
 
 
 def _official(environment: Environment) -> Scenario:

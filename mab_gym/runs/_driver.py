@@ -102,8 +102,9 @@ class Driver:
 
     @property
     def max_steps(self) -> int:
-        """The number of actions after which the episode is truncated."""
-        return unwrapped(self.env).episode.max_steps
+        """The number of actions after which the episode is truncated; before `begin`, the greatest there can be."""
+        inner = unwrapped(self.env)
+        return inner.scenario.max_steps if inner.episode.case is None else inner.episode.max_steps
 
     def begin(self, seed: int | None, options: Mapping[str, Any]) -> dict[str, Any]:
         """Begins an episode.

@@ -1,7 +1,7 @@
 """Task families: loads a family from its folder, wherever that is.
 
 tasks/latest_magnesium/
-    task.toml      name, number, kind, summary
+    task.toml      name, number, kind, summary; max_steps, if episodes of it are longer or shorter than others
     prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, which variants
                    may replace by another name
     cases.py       BRANCHES and draw(chart, rng, branch); WHO, if the patient is named by another parameter than mrn
@@ -89,6 +89,8 @@ class Family:
         solve: See `Solve`.
         cases: The frozen canonical cases.
         without_codes: The context for the variant ``lookup``, where the agent looks up codes; empty if there is none.
+        max_steps: Actions after which an episode is truncated, where the environment says no number; None for the
+            usual one.
         excused: By the name of a rule or a shortcut, the reason why the audit lets it pass.
         who: The parameter that names the case's patient; no two cases of a set are about the same one.
     """
@@ -107,6 +109,7 @@ class Family:
     cases: Sequence[Case]
     without_codes: str = ""
     who: str = "mrn"
+    max_steps: int | None = None
     excused: Mapping[str, str] = field(default_factory=dict)
 
     def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
@@ -220,6 +223,7 @@ def _load(folder: Path) -> Family:
         cases=cases,
         without_codes=_read_lookup(folder),
         who=str(getattr(cases_module, "WHO", "mrn")),
+        max_steps=_max_steps(about, folder),
         excused=_excused(about, folder),
     )
     _check_prompt(family, folder)
@@ -237,6 +241,13 @@ def _number(about: Mapping[str, Any], folder: Path) -> int:
     number = about.get("number")
     if not isinstance(number, int) or number < 1:
         raise ContentError(f"{folder / 'task.toml'}: number is a whole number from 1, not {number!r}")
+    return number
+
+
+def _max_steps(about: Mapping[str, Any], folder: Path) -> int | None:
+    number = about.get("max_steps")
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+        raise ContentError(f"{folder / 'task.toml'}: max_steps is a whole number from 1, not {number!r}")
     return number
 
 

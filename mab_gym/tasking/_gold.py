@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mab_gym.actions import Finish, Get, Post, parse_action, read_answer, resolve
+from mab_gym.actions import Finish, Get, Post, parse_action, read_answer, render, resolve
 from mab_gym.backends import RecordSession
 from mab_gym.errors import ContentError
 from mab_gym.fhir.http._exchange import FHIR_JSON
@@ -15,7 +15,7 @@ from mab_gym.fhir.http._server import Request
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
-MOST_ACTIONS: Final = 50
+MOST_ACTIONS: Final = 200
 """The most actions of a gold solution; one that goes on does not end."""
 
 
@@ -80,8 +80,8 @@ def play_gold(
             case Finish(answer):
                 last = answer
                 return None
-            case invalid:
-                raise ContentError(f"the gold solution of {case.id}: {invalid.reason}")
+            case other:
+                raise ContentError(f"the gold solution of {case.id}: {render(other)}")
         response = session.handle(request)
         requests += 1
         return Reply(response.status, response.body)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mab_gym.fhir.http._server import Response
@@ -17,25 +17,33 @@ class Protocol:
 
     Attributes:
         name: The name that environment files use.
-        opening: The first text of an episode; filled with ``base_url``, ``max_steps``, ``context`` and ``question``.
+        opening: The first text of an episode; filled with ``base_url``, ``further`` (the forms of further verbs),
+            ``max_steps``, ``context`` and ``question``.
+        forms: By verb, the words that show the form of an action that not every environment allows; filled with
+            ``base_url``.
         got: The reply to a GET that succeeded; filled with ``status`` and ``body``.
-        stored: The reply to a POST that succeeded; filled with ``status``, ``location`` and ``body``.
+        stored: The reply to a POST or PUT that created something; filled with ``status``, ``location`` and ``body``.
         failed: The reply if the record system refused; filled with ``verb``, ``status`` and ``body``.
         refused: The reply if nothing was sent; filled with ``reason``.
     """
 
     name: str
     opening: str
+    forms: Mapping[str, str]
     got: str
     stored: str
     failed: str
     refused: str
 
+    def further(self, verbs: Sequence[str], base_url: str) -> str:
+        """Returns the words for the verbs that go beyond reading and creating; empty where there are none."""
+        return "".join(self.forms[verb].format(base_url=base_url) for verb in verbs if verb in self.forms)
+
     def reply(self, verb: str, response: Response) -> str:
         """Returns the text that answers an executed action."""
         if response.status >= 400:
             return self.failed.format(verb=verb, status=response.status, body=response.body)
-        if verb == "POST" and response.status == 201:
+        if verb in ("POST", "PUT") and response.status == 201:
             location = response.headers.get("location", "")
             return self.stored.format(status=response.status, location=location, body=response.body)
         return self.got.format(status=response.status, body=response.body)
@@ -70,7 +78,7 @@ POST {base_url}/RESOURCE
     creates a resource; the JSON follows on the next line. It is really stored, or refused with a reason, and you are \
 shown which.
 
-FINISH([item, ...])
+{further}FINISH([item, ...])
     ends the task with your answer, a JSON list. Text goes in double quotes.
 
 You have {max_steps} messages, FINISH included. Write nothing to the record that the task does not ask for. Any other \
@@ -78,6 +86,25 @@ message ends the task as failed.
 
 """
     + HINTS_AND_TASK,
+    forms={
+        "PUT": """\
+PUT {base_url}/RESOURCE/ID
+{{"resourceType": "RESOURCE", "id": "ID", ...}}
+    replaces a resource by the whole one that follows.
+
+""",
+        "PATCH": """\
+PATCH {base_url}/RESOURCE/ID
+[{{"op": "replace", "path": "/status", "value": "stopped"}}]
+    changes parts of a resource by JSON Patch.
+
+""",
+        "DELETE": """\
+DELETE {base_url}/RESOURCE/ID
+    deletes a resource.
+
+""",
+    },
     got="HTTP {status}\n{body}",
     stored="HTTP {status}, stored as {location}\n{body}",
     failed="HTTP {status}: the {verb} was refused and changed nothing.\n{body}",

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
-from mab_gym.actions import Finish, Get, Post, render
+from mab_gym.actions import Delete, Finish, Get, Patch, Post, Put, render
 
 __all__ = ["Desk", "Reply", "Solution"]
 
@@ -69,6 +69,32 @@ class Desk:
     def post(self, resource: dict[str, Any]) -> str:
         """Returns the action that creates a resource."""
         return render(Post(f"{self.base_url}/{resource['resourceType']}", json.dumps(resource)))
+
+    def put(self, resource: Mapping[str, Any]) -> str:
+        """Returns the action that replaces a resource, where the environment allows it."""
+        return render(Put(f"{self.base_url}/{resource['resourceType']}/{resource['id']}", json.dumps(resource)))
+
+    def patch(self, reference: str, operations: Sequence[Mapping[str, Any]]) -> str:
+        """Returns the action that changes parts of a resource by JSON Patch, where the environment allows it.
+
+        Args:
+            reference: The resource, as in ``MedicationRequest/12``.
+            operations: As in ``[{"op": "replace", "path": "/status", "value": "stopped"}]``.
+        """
+        return render(Patch(f"{self.base_url}/{reference}", json.dumps(list(operations))))
+
+    def delete(self, reference: str) -> str:
+        """Returns the action that deletes a resource, where the environment allows it."""
+        return render(Delete(f"{self.base_url}/{reference}"))
+
+    def operation(self, name: str, parameters: Mapping[str, Any]) -> str:
+        """Returns the action that calls an operation at the base.
+
+        Args:
+            name: As in ``$wait``.
+            parameters: The Parameters resource.
+        """
+        return render(Post(f"{self.base_url}/{name}", json.dumps(parameters)))
 
     def decide(self, what: str, found: _T, careless: Mapping[str, Callable[[], _T]] | None = None) -> _T:
         """Notes a step that no request shows: a choice among results, or a computation.

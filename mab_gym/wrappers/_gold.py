@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from mab_gym.actions import Get, Post, parse_action
+from mab_gym.actions import ALL_VERBS, Get, Post, parse_action
 from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode, check_counts
 from mab_gym.tasking._gold import MOST_ACTIONS, follow
@@ -53,8 +53,7 @@ class GoldRuns:
 
     def _play(self, episode: Episode) -> Gold:
         if self._spare is None:
-            self._spare = self._scenario.new_episode()
-            self._spare.max_steps = MOST_ACTIONS  # what is due does not depend on how long the agent has
+            self._spare = self._scenario.new_episode(MOST_ACTIONS)  # what is due does not depend on the agent's time
         spare, begun = self._spare, episode.begun
         case = begun.case
         spare.reset(begun.family, case, begun.variants, begun.seed)
@@ -69,7 +68,7 @@ class GoldRuns:
             if spare.over:
                 criteria.extend(step.info["criteria"])
                 return None
-            match parse_action(action):
+            match parse_action(action, ALL_VERBS):
                 case Get():
                     reads.extend([found] if (found := resources_in(step.observation["fhir"])) else [])
                 case Post(_, body):

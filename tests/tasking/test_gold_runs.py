@@ -58,7 +58,7 @@ def test_replies_reach_the_solution_and_nothing_is_kept(scenario: Scenario) -> N
     [
         ([], "the gold solution of my_family/03 ends without FINISH"),
         (["GET {base}/Patient?_count=1"], "the gold solution of my_family/03 ends without FINISH"),
-        (["GET {base}/Patient?_count=1"] * 60, "the gold solution of my_family/03 does not come to an end"),
+        (["GET {base}/Patient?_count=1"] * 250, "the gold solution of my_family/03 does not come to an end"),
         (["PUT {base}/Patient"], "the gold solution of my_family/03: an action begins with GET, POST or FINISH"),
     ],
 )

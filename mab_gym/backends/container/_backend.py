@@ -253,7 +253,7 @@ _SHARED: dict[tuple[int, str, ContainerSettings], ContainerBackend] = {}
 _GUARD = threading.Lock()
 
 
-def container_backend(digest: str, settings: ContainerSettings) -> ContainerBackend:
+def container_backend(digest: str, settings: ContainerSettings, now: datetime = DEFAULT_NOW) -> ContainerBackend:
     """Returns the backend that all environments of this process with the same settings share.
 
     One that was closed is made anew. The arguments are those of `ContainerBackend`.
@@ -262,5 +262,5 @@ def container_backend(digest: str, settings: ContainerSettings) -> ContainerBack
     with _GUARD:
         found = _SHARED.get(key)
         if found is None or found.closed:
-            found = _SHARED[key] = ContainerBackend(digest, settings)
+            found = _SHARED[key] = ContainerBackend(digest, settings, now)
         return found

@@ -20,7 +20,7 @@ def _open(settings: ContainerSettings, archive: Backend) -> Backend:
         raise NotInstalledError(
             f"containers need what is missing here ({error.name}): {how_to_install('docker')}"
         ) from error
-    return container_backend(archive.digest, settings)
+    return container_backend(archive.digest, settings, archive.now)
 
 
 KIND = BackendKind("container", ContainerSettings, _open, portable=False, capacity=lambda settings: settings.servers)

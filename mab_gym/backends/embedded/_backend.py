@@ -95,11 +95,12 @@ def embedded_backend(archive: Path) -> EmbeddedBackend:
 
     def make() -> EmbeddedBackend:
         opened = open_archive(archive)
+        now = opened.now or DEFAULT_NOW
         if opened.check is not None:  # the file under it is its own
-            return EmbeddedBackend(opened.tables, opened.digest, check=opened.check)
+            return EmbeddedBackend(opened.tables, opened.digest, now=now, check=opened.check)
         known = _BY_DIGEST.get(opened.digest)
         if known is None:
-            known = _BY_DIGEST[opened.digest] = EmbeddedBackend(opened.tables, opened.digest)
+            known = _BY_DIGEST[opened.digest] = EmbeddedBackend(opened.tables, opened.digest, now=now)
         return known
 
     return _OPEN.get(archive.absolute(), stamp(archive), make)

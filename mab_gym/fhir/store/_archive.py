@@ -26,6 +26,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class Archive:
     about: Mapping[str, Any]
     digest: str
     check: Callable[[], None] | None = None
+
+    @property
+    def now(self) -> datetime | None:
+        """The time that is now in these records, timezone-aware; None if the archive does not say."""
+        said = self.about.get("now")
+        return None if said is None else datetime.fromisoformat(str(said))
 
 
 class _Sections:
