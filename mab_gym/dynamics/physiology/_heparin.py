@@ -106,7 +106,13 @@ class NomogramStep:
     rate_change_u_kg_h: float
 
 
-def advance(patient: HeparinPatient, state: HeparinState, inputs: HeparinInputs, minutes: float) -> HeparinState:
+def advance(
+    patient: HeparinPatient,
+    state: HeparinState,
+    inputs: HeparinInputs,
+    minutes: float,
+    step: float = _LONGEST_STEP_MIN,
+) -> HeparinState:
     """Returns the state after some minutes; bolus and protamine act at the beginning.
 
     However a time is cut, the amount is the same to one part in a million, or to 1e-6 U/kg.
@@ -116,6 +122,7 @@ def advance(patient: HeparinPatient, state: HeparinState, inputs: HeparinInputs,
         state: The state before: from 0 to 20,000 U/kg.
         inputs: What is given.
         minutes: The time in minutes.
+        step: The longest step of integration in minutes; a body at a bedside takes fifteen.
     """
     within("amount_u_kg", state.amount_u_kg, 0.0, 20_000.0, "U/kg")
     within("rate_u_kg_h", inputs.rate_u_kg_h, 0.0, 200.0, "U/kg/h")
@@ -130,7 +137,7 @@ def advance(patient: HeparinPatient, state: HeparinState, inputs: HeparinInputs,
     def change(amount: float) -> float:
         return rate - factor * _elimination(amount)
 
-    return HeparinState(max(integrate_one(change, start, minutes, _LONGEST_STEP_MIN), 0.0))
+    return HeparinState(max(integrate_one(change, start, minutes, step), 0.0))
 
 
 def steady(patient: HeparinPatient, rate_u_kg_h: float) -> HeparinState:

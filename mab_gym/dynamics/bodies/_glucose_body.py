@@ -1,0 +1,163 @@
+"""A patient with diabetes on a ward: insulin, meals as they are eaten, the stress of illness, lows and ketosis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mab_gym.dynamics._body import BodyEvent, Dose
+from mab_gym.dynamics.bodies._bedside import Bedside
+from mab_gym.dynamics.physiology import _glucose
+from mab_gym.dynamics.physiology._glucose import GlucoseInputs, GlucosePatient, GlucoseState
+
+STEP: Final = 5.0
+"""Minutes of a step of integration: within 6 mg/dL of steps of one minute."""
+SEVERE: Final = 40.0
+"""Glucose in mg/dL below which the patient cannot help themself: our choice; level 3 of hypoglycaemia has no number
+(American Diabetes Association, Standards of Care, section 6)."""
+RESCUE_G, RESCUE_AFTER = 20.0, 30
+"""Glucose that a nurse gives for symptoms below 54 mg/dL, in grams, and the minutes after which. The guideline's 15 to
+20 g; the time is our choice."""
+KETOSIS_HOURS: Final = 10.0
+"""Hours with hardly any insulin after which ketoacidosis is there, without own insulin: our choice, after pumps that
+stopped, where it took about so long."""
+HARDLY_ANY: Final = 2.0
+"""Insulin in plasma, mU/L, that no longer holds ketones down: our choice."""
+LONG = ("glargine", "detemir", "degludec", "nph", "isophane")
+"""Words in the names of long-acting insulins."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlucoseCase:
+    """All that a case says of the body; none of it is shown to an agent.
+
+    Attributes:
+        weight_kg: Weight.
+        glucose: At the beginning, in mg/dL.
+        sensitivity: Effect of insulin against that of type 1 diabetes.
+        own_insulin: Own insulin against that of the healthy; 0 in type 1.
+        meals: The minute and the carbohydrate really eaten, in grams, of each meal.
+        stress: Minutes since the beginning, rising, and the stress of illness and steroids from then on, 1 to 3; the
+            first is of minute 0.
+        clears: Insulin's effect lasts longer where kidneys fail: the effect by this factor.
+    """
+
+    weight_kg: float
+    glucose: float
+    sensitivity: float
+    own_insulin: float
+    meals: Sequence[tuple[int, float]]
+    stress: Sequence[tuple[int, float]] = ((0, 1.2),)
+    clears: float = 1.0
+
+
+class GlucoseBody(Bedside):
+    """Blood glucose under insulin and meals.
+
+    Args:
+        case: The patient.
+        signs: Vital signs in the place of the usual ones.
+    """
+
+    def __init__(self, case: GlucoseCase, signs: Mapping[str, float] | None = None) -> None:
+        self._meals = {minute: grams for minute, grams in case.meals}
+        super().__init__([*self._meals, *(minute for minute, _ in case.stress)], signs)
+        self._case = case
+        weight = min(max(case.weight_kg, 30.0), 250.0)
+        effect = min(max(case.sensitivity * case.clears, 0.1), 3.0)
+        self._patient = GlucosePatient(weight, effect, case.own_insulin)
+        # The stress of the first hours is eased until the steady state has the glucose of the beginning.
+        start = _glucose.steady(self._patient, GlucoseInputs(stress=case.stress[0][1]))
+        share = case.glucose / _glucose.blood_glucose(self._patient, start)
+        self._state: GlucoseState = replace(start, glucose=start.glucose * share, far_glucose=start.far_glucose * share)
+        self._without = 0.0
+        self._low_since: int | None = None
+        self._lows = 0
+
+    def _stress(self) -> float:
+        return next(stress for minute, stress in reversed(self._case.stress) if minute <= self._carried)
+
+    def _carry(self, minutes: int) -> GlucoseState:
+        inputs = GlucoseInputs(
+            iv_insulin=min(self.rate("insulin"), 100.0),
+            iv_glucose=min(self.rate("glucose"), 100.0),
+            stress=self._stress(),
+        )
+        return _glucose.advance(self._patient, self._state, inputs, minutes, STEP)
+
+    def _look(self, minute: int) -> list[BodyEvent]:
+        events = list[BodyEvent]()
+        if minute in self._meals:
+            self._now_given(GlucoseInputs(meal_now=min(self._meals[minute], 300.0)))
+        level = _glucose.blood_glucose(self._patient, self._state)
+        if level < _glucose.LOW[1]:
+            events += self._low(minute, level)
+        elif level >= _glucose.LOW[0]:
+            self._low_since = None
+        if minute % 15 == 0 and self._case.own_insulin == 0:
+            held = self._state.insulin * self._patient.sensitivity >= HARDLY_ANY
+            self._without = 0.0 if held else self._without + 0.25
+            if self._without >= KETOSIS_HOURS:
+                text = "The patient vomits and breathes deeply; ketones in blood are 5.2 mmol/L."
+                events += self.once("ketoacidosis", text, harm=True, minute=minute)
+        return events
+
+    def _low(self, minute: int, level: float) -> list[BodyEvent]:
+        """Tells of a low once each time; a nurse gives glucose after a while."""
+        events = list[BodyEvent]()
+        if self._low_since is None:
+            self._low_since = minute
+            self._lows += 1
+            text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
+            events.append(BodyEvent(minute, "hypoglycaemia", text, True))
+        if level < SEVERE:
+            text = f"The patient does not answer; glucose at the bedside is {level:.0f} mg/dL."
+            events += self.once("severe_hypoglycaemia", text, harm=True, minute=minute)
+        if minute - self._low_since >= RESCUE_AFTER:
+            self._now_given(GlucoseInputs(meal_now=RESCUE_G))
+            self._low_since = minute
+        return events
+
+    def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+        if "insulin" in drug:
+            if dose.route == "iv":
+                if dose.minutes <= 30:  # as an infusion of half an hour, at least
+                    self.run(replace(dose, minutes=30.0), "insulin", dose.amount)
+                else:
+                    self.run(dose, "insulin", dose.amount)
+            elif any(word in drug for word in LONG):
+                self._now_given(GlucoseInputs(long_now=min(dose.amount, 300.0)))
+            else:
+                self._now_given(GlucoseInputs(rapid_now=min(dose.amount, 200.0)))
+        elif drug in ("dextrose", "glucose"):
+            grams = dose.amount * {"mg": 1e-3, "mL": 0.5}.get(dose.unit, 1.0)
+            if dose.route == "iv":
+                self.run(dose, "glucose", grams, quickest=grams * 60 / 100)
+            else:
+                self._now_given(GlucoseInputs(meal_now=min(grams, 300.0)))
+        return []
+
+    def _now_given(self, inputs: GlucoseInputs) -> None:
+        self._state = _glucose.advance(self._patient, self._state, inputs, 0.0)
+
+    def _values(self) -> Mapping[str, float]:
+        state = self._now()
+        return {"glucose": _glucose.blood_glucose(self._patient, state), "insulin": state.insulin}
+
+    def measures(self, analyte: str) -> bool:
+        """Tells if the model knows an analyte."""
+        return analyte in ("glucose", "glucose_meter")
+
+    def measure(self, analyte: str) -> float | None:
+        """Returns the true value now, in mg/dL, from a vein or a finger alike; None if it is not known."""
+        return super().measure("glucose" if analyte == "glucose_meter" else analyte)
+
+    def vital_signs(self) -> Mapping[str, float]:
+        """Returns the usual signs, moved by a low or by ketoacidosis."""
+        signs = dict(self._signs)
+        if self._low_since is not None:
+            signs |= {"pulse": 112.0}
+        if "ketoacidosis" in self._told:
+            signs |= {"pulse": 116.0, "respiratory_rate": 28.0, "systolic": 102.0}
+        return signs
