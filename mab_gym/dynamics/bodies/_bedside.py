@@ -105,7 +105,7 @@ class Bedside(ABC):
 
     def rate(self, what: str) -> float:
         """Returns the sum of what runs in of one kind, per hour."""
-        return sum(each.rate for each in self._running if each.what == what)
+        return sum(each.rate for each in self._running if each.what == what) if self._running else 0.0
 
     def run(self, dose: Dose, what: str, amount: float, quickest: float = 1.0) -> None:
         """Begins an infusion.
@@ -148,7 +148,7 @@ class Bedside(ABC):
             self._carried = minute
 
     def _end_infusions(self, minute: int) -> None:
-        if any(each.until == minute for each in self._running):
+        if self._running and any(each.until == minute for each in self._running):
             self._running = [each for each in self._running if each.until != minute]
 
     def _now(self) -> Any:

@@ -90,6 +90,7 @@ class ElectrolyteBody(Bedside):
         self._state: tuple[ElectrolyteState, CreatinineState] = (start, _creatinine.steady(self._kidneys))
         self._hours_low = 0.0
         self._quick_magnesium = False
+        self._key: tuple[float, float, float, bool] | None = None
 
     @property
     def gfr(self) -> float:
@@ -104,23 +105,30 @@ class ElectrolyteBody(Bedside):
             before, share = at, reached
         return share
 
-    def _inputs(self) -> ElectrolyteInputs:
-        case, losing = self._case, self._carried < self._case.losses_end
-        return ElectrolyteInputs(
-            self.gfr,
-            iv_potassium=min(self.rate("potassium"), 100.0),
-            iv_magnesium=min(self.rate("magnesium"), 200.0),
-            food_potassium=80 / 24 * case.eats,
-            food_magnesium=12 / 24 * case.eats,
-            lost_potassium=case.lost_potassium if losing else 0.0,
-            lost_magnesium=case.lost_magnesium if losing else 0.0,
-        )
+    def _inputs(self) -> tuple[ElectrolyteInputs, CreatinineInputs]:
+        """Returns the inputs of both models during the present step; kept while nothing changes."""
+        case, losing, gfr = self._case, self._carried < self._case.losses_end, self.gfr
+        key = (gfr, self.rate("potassium"), self.rate("magnesium"), losing)
+        if key != self._key:
+            self._key = key
+            salts = ElectrolyteInputs(
+                gfr,
+                iv_potassium=min(key[1], 100.0),
+                iv_magnesium=min(key[2], 200.0),
+                food_potassium=80 / 24 * case.eats,
+                food_magnesium=12 / 24 * case.eats,
+                lost_potassium=case.lost_potassium if losing else 0.0,
+                lost_magnesium=case.lost_magnesium if losing else 0.0,
+            )
+            self._kept = salts, CreatinineInputs(gfr)
+        return self._kept
 
     def _carry(self, minutes: int) -> tuple[ElectrolyteState, CreatinineState]:
+        for_salts, for_kidneys = self._inputs()
         salts, kidneys = self._state
         return (
-            _potassium.advance(self._patient, salts, self._inputs(), minutes, STEP),
-            _creatinine.advance(self._kidneys, kidneys, CreatinineInputs(self.gfr), minutes),
+            _potassium.advance(self._patient, salts, for_salts, minutes, STEP),
+            _creatinine.advance(self._kidneys, kidneys, for_kidneys, minutes),
         )
 
     def _look(self, minute: int) -> list[BodyEvent]:

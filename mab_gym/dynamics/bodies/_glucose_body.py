@@ -73,18 +73,17 @@ class GlucoseBody(Bedside):
         self._state: GlucoseState = replace(start, glucose=start.glucose * share, far_glucose=start.far_glucose * share)
         self._without = 0.0
         self._low_since: int | None = None
-        self._lows = 0
+        self._key: tuple[float, float, float] | None = None
 
     def _stress(self) -> float:
         return next(stress for minute, stress in reversed(self._case.stress) if minute <= self._carried)
 
     def _carry(self, minutes: int) -> GlucoseState:
-        inputs = GlucoseInputs(
-            iv_insulin=min(self.rate("insulin"), 100.0),
-            iv_glucose=min(self.rate("glucose"), 100.0),
-            stress=self._stress(),
-        )
-        return _glucose.advance(self._patient, self._state, inputs, minutes, STEP)
+        key = (self.rate("insulin"), self.rate("glucose"), self._stress())
+        if key != self._key:
+            self._key = key
+            self._inputs = GlucoseInputs(iv_insulin=min(key[0], 100.0), iv_glucose=min(key[1], 100.0), stress=key[2])
+        return _glucose.advance(self._patient, self._state, self._inputs, minutes, STEP)
 
     def _look(self, minute: int) -> list[BodyEvent]:
         events = list[BodyEvent]()
@@ -108,7 +107,6 @@ class GlucoseBody(Bedside):
         events = list[BodyEvent]()
         if self._low_since is None:
             self._low_since = minute
-            self._lows += 1
             text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
             events.append(BodyEvent(minute, "hypoglycaemia", text, True))
         if level < SEVERE:
