@@ -61,7 +61,7 @@ class GlucoseBody(Bedside):
     """
 
     def __init__(self, case: GlucoseCase, signs: Mapping[str, float] | None = None) -> None:
-        self._meals = {minute: grams for minute, grams in case.meals}
+        self._meals = dict(case.meals)
         super().__init__([*self._meals, *(minute for minute, _ in case.stress)], signs)
         self._case = case
         weight = min(max(case.weight_kg, 30.0), 250.0)
