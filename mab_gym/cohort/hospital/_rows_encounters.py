@@ -1,0 +1,286 @@
+"""Encounters, and the conditions that were diagnosed or treated in them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from mab_gym.cohort._columns import pretty
+from mab_gym.cohort.hospital._catalogue import CONDITIONS, REASONS
+from mab_gym.cohort.hospital._chart import Chart
+from mab_gym.cohort.hospital._fhir import (
+    HL7,
+    ICD,
+    OWN,
+    SNOMED,
+    US_CORE,
+    Element,
+    coded,
+    concept,
+    period,
+    reference,
+    reference_text,
+    said,
+)
+from mab_gym.cohort.hospital._history import NOW, RECORDS_FROM, Problem, Visit
+from mab_gym.cohort.hospital._sheet import Day, Sheet
+
+CLASSES: Final = {
+    "ambulatory": ("AMB", "ambulatory"),
+    "emergency": ("EMER", "emergency"),
+    "inpatient": ("IMP", "inpatient encounter"),
+    "telephone": ("VR", "virtual"),
+    "virtual": ("VR", "virtual"),
+}
+TYPES: Final = {
+    "ambulatory": ("185347001", "Encounter for problem"),
+    "emergency": ("50849002", "Emergency room admission"),
+    "inpatient": ("32485007", "Hospital admission"),
+    "telephone": ("185317003", "Telephone encounter"),
+    "virtual": ("448337001", "Telemedicine consultation with patient"),
+}
+"""The kinds of visits in SNOMED CT."""
+SERVICE_WORDS: Final = {
+    "emergency": "Emergency medicine", "medicine": "General medicine", "cardiology": "Cardiology",
+    "surgery": "General surgery", "intensive": "Intensive care medicine", "obstetrics": "Obstetrics and gynecology",
+    "oncology": "Hematology and oncology", "nephrology": "Nephrology", "primary": "Primary care",
+    "endocrinology": "Endocrinology", "pulmonology": "Pulmonology", "gastroenterology": "Gastroenterology",
+    "neurology": "Neurology", "psychiatry": "Psychiatry", "orthopaedics": "Orthopedic surgery", "urology": "Urology",
+    "anticoagulation": "Anticoagulation management", "laboratory": "Laboratory medicine", "radiology": "Radiology",
+    "pharmacy": "Pharmacy",
+}  # fmt: skip
+"""Names of the services as American hospitals write them."""
+_DISPOSITIONS: Final = {
+    "home": ("home", "Home"),
+    "home_health": ("home", "Home"),
+    "nursing_facility": ("snf", "Skilled nursing facility"),
+    "rehabilitation": ("rehab", "Rehabilitation"),
+    "died": ("exp", "Expired"),
+    "left_against_advice": ("aadvice", "Left against advice"),
+    "admitted": ("other-hcf", "Other healthcare facility"),
+}
+_DISPOSITION_WORDS: Final = {
+    "home_health": "Home with home health services",
+    "admitted": "Admitted to this hospital",
+}
+_SEVERITIES: Final = (("255604002", "Mild"), ("6736007", "Moderate"), ("24484000", "Severe"))
+"""Qualifiers of SNOMED CT."""
+_MODERATE, _SEVERE = 0.34, 0.75
+"""From these severities on a problem is recorded as moderate and as severe; our choice."""
+
+
+def encounter_sheet() -> Sheet:
+    """Returns an empty sheet of encounters."""
+    return Sheet("Encounter")
+
+
+def condition_sheet() -> Sheet:
+    """Returns an empty sheet of conditions."""
+    return Sheet("Condition", ("onsetDateTime", "abatementDateTime", "recordedDate"))
+
+
+def number_visits(chart: Chart) -> None:
+    """Gives the encounters and the conditions their ids, for other rows to refer to."""
+    history = chart.history
+    first = chart.take(len(history.visits))
+    chart.visits = list(range(first, first + len(history.visits)))
+    chart.encounters = [reference_text("Encounter", number) for number in chart.visits]
+    for number, problem in enumerate(history.problems):
+        if on_the_list(problem):
+            chart.problems[number] = chart.take()
+    for place, visit in enumerate(history.visits):
+        until = NOW if visit.end is None else visit.end
+        principal = ""
+        for number in dict.fromkeys(visit.problems):
+            known = history.problems[number].known
+            if known is None or known > until:
+                continue
+            found = chart.diagnoses[place, number] = chart.take()
+            chart.problems.setdefault(number, found)
+            principal = principal or f"[ {reference_text('Condition', found)} ]"
+        chart.reasons.append(principal)
+
+
+def on_the_list(problem: Problem) -> bool:
+    """Tells if a problem stands on the problem list: if it lasts, or was over before anybody wrote it down here."""
+    return problem.known is not None and (problem.chronic or problem.visit is None)
+
+
+def add_encounters(chart: Chart, sheet: Sheet) -> None:
+    """Adds a person's encounters."""
+    history = chart.history
+    follows = {visit.came_from: place for place, visit in enumerate(history.visits) if visit.came_from is not None}
+    subject = chart.whose(sheet)
+    provider = sheet["serviceProvider"].text(chart.hospital.organization_text)
+    for place, visit in enumerate(history.visits):
+        number = chart.visits[place]
+        diagnoses = [chart.diagnoses[place, n] for n in dict.fromkeys(visit.problems) if (place, n) in chart.diagnoses]
+        after = follows.get(place)
+        end = visit.end
+        sheet.add(
+            id=number,
+            meta=chart.meta(sheet, f"{US_CORE}encounter", NOW if end is None else end),
+            identifier=sheet["identifier"].text(_number_text(number)),
+            status=sheet["status"].of(end is None, _status),
+            **{"class": sheet["class"].of(visit.kind, _class)},
+            type=sheet["type"].of((visit.kind, visit.reason), _type),
+            serviceType=sheet["serviceType"].of(visit.service, _service),
+            subject=subject,
+            participant=sheet["participant"].json(_participants(chart, visit)),
+            period=sheet["period"].json(period(visit.start, end)),
+            reasonCode=sheet["reasonCode"].of(visit.reason, _reason),
+            reasonReference=sheet["reasonReference"].text(chart.reasons[place]) if chart.reasons[place] else 0,
+            diagnosis=sheet["diagnosis"].json(_diagnoses(diagnoses, visit)) if diagnoses else 0,
+            hospitalization=_hospitalization(chart, sheet, visit),
+            location=sheet["location"].json(_locations(chart, visit)),
+            serviceProvider=provider,
+            partOf=0 if after is None else sheet["partOf"].text(chart.encounters[after]),
+        )
+
+
+def add_conditions(chart: Chart, sheet: Sheet) -> None:
+    """Adds the problem list, then the diagnoses by visit."""
+    history = chart.history
+    subject = chart.whose(sheet)
+    doctor = history.person.doctor
+
+    def add(number: int, problem: Problem, visit: int | None, recorded: int, category: str) -> None:
+        by = doctor if visit is None else history.visits[visit].practitioner
+        over = problem.abated is not None
+        profile = "condition-problems-health-concerns" if category == "problem-list-item" else "condition-encounter-diagnosis"
+        sheet.add(
+            id=number,
+            meta=chart.meta(sheet, US_CORE + profile, recorded),
+            clinicalStatus=sheet["clinicalStatus"].of("resolved" if over else "active", _clinical),
+            verificationStatus=sheet["verificationStatus"].of("confirmed", _verification),
+            category=sheet["category"].of(category, _category),
+            severity=sheet["severity"].of((problem.severity >= _MODERATE) + (problem.severity >= _SEVERE), _severity),
+            code=sheet["code"].of(problem.key, condition_text),
+            subject=subject,
+            encounter=chart.encounter(sheet, visit),
+            onsetDateTime=Day(problem.onset),
+            abatementDateTime=None if problem.abated is None else Day(problem.abated),
+            recordedDate=recorded if recorded >= RECORDS_FROM else Day(recorded),
+            recorder=chart.who(sheet, "recorder", by),
+        )
+
+    for number, problem in enumerate(history.problems):
+        if on_the_list(problem) and problem.known is not None:
+            add(chart.problems[number], problem, problem.visit, problem.known, "problem-list-item")
+    for (place, number), found in chart.diagnoses.items():
+        visit = history.visits[place]
+        known = history.problems[number].known or visit.start
+        recorded = min(max(known, visit.start), NOW if visit.end is None else visit.end)
+        add(found, history.problems[number], place, recorded, "encounter-diagnosis")
+
+
+def condition_code(key: str) -> Element:
+    """Returns the code of a condition."""
+    row = CONDITIONS[key]
+    return coded(row.display, (ICD, row.icd10, row.display), (SNOMED, row.snomed, ""))
+
+
+@lru_cache(maxsize=None)
+def condition_text(key: str) -> str:
+    """Returns the code of a condition as JSON."""
+    return pretty(condition_code(key))
+
+
+def _number_text(number: int) -> str:
+    return pretty([{"use": "official", "system": f"{OWN}.1", "value": f"V{number}"}])
+
+
+@lru_cache(maxsize=None)
+def _status(goes_on: bool) -> str:
+    return said("in-progress" if goes_on else "finished")
+
+
+@lru_cache(maxsize=None)
+def _class(kind: str) -> str:
+    code, display = CLASSES[kind]
+    return pretty({"system": f"{HL7}v3-ActCode", "code": code, "display": display})
+
+
+@lru_cache(maxsize=None)
+def _type(key: tuple[str, str]) -> str:
+    code, display = TYPES[key[0]]
+    return pretty([coded(display, (SNOMED, code, display))])
+
+
+@lru_cache(maxsize=None)
+def _service(service: str) -> str:
+    return pretty({"text": SERVICE_WORDS[service]})
+
+
+@lru_cache(maxsize=None)
+def _reason(key: str) -> str:
+    row = REASONS[key]
+    return pretty([coded(row.display, (SNOMED, row.snomed, ""))])
+
+
+@lru_cache(maxsize=None)
+def _clinical(code: str) -> str:
+    return pretty(concept(f"{HL7}condition-clinical", code, code.capitalize()))
+
+
+@lru_cache(maxsize=None)
+def _verification(code: str) -> str:
+    return pretty(concept(f"{HL7}condition-ver-status", code, code.capitalize()))
+
+
+@lru_cache(maxsize=None)
+def _category(code: str) -> str:
+    display = "Problem List Item" if code == "problem-list-item" else "Encounter Diagnosis"
+    return pretty([concept(f"{HL7}condition-category", code, display)])
+
+
+@lru_cache(maxsize=None)
+def _severity(grade: int) -> str:
+    code, display = _SEVERITIES[grade]
+    return pretty(coded(display, (SNOMED, code, display)))
+
+
+_ATTENDING, _NURSE = (
+    [concept(f"{HL7}v3-ParticipationType", code, display)] for code, display in (("ATND", "attender"), ("PART", "Participation"))
+)
+
+
+def _participants(chart: Chart, visit: Visit) -> list[Element]:
+    people = chart.hospital.practitioners
+    found = [{"type": _ATTENDING, "individual": people[visit.practitioner]}]
+    return found if visit.nurse is None else [*found, {"type": _NURSE, "individual": people[visit.nurse]}]
+
+
+def _diagnoses(numbers: list[int], visit: Visit) -> list[Element]:
+    inpatient = visit.kind == "inpatient"
+    use = concept(f"{HL7}diagnosis-role", "DD" if inpatient and visit.end is not None else "AD" if inpatient else "CC")
+    return [
+        {"condition": reference("Condition", number), "use": use, "rank": rank}
+        for rank, number in enumerate(numbers, 1)
+    ]
+
+
+def _hospitalization(chart: Chart, sheet: Sheet, visit: Visit) -> int:
+    if visit.kind not in ("inpatient", "emergency"):
+        return 0
+    found: Element = {}
+    if visit.kind == "inpatient":
+        before = visit.came_from
+        source = ("emd", "From accident/emergency department") if before is not None else ("gp", "General Practitioner referral")
+        if before is not None:
+            found["origin"] = chart.hospital.places[chart.history.visits[before].place]
+        found["admitSource"] = concept(f"{HL7}admit-source", *source)
+    if visit.disposition:
+        code, display = _DISPOSITIONS[visit.disposition]
+        words = _DISPOSITION_WORDS.get(visit.disposition, display)
+        found["dischargeDisposition"] = concept(f"{HL7}discharge-disposition", code, display, words)
+    return sheet["hospitalization"].json(found) if found else 0
+
+
+def _locations(chart: Chart, visit: Visit) -> list[Element]:
+    status = "active" if visit.end is None else "completed"
+    found: list[Element] = [{"location": chart.hospital.places[visit.place], "status": status}]
+    if visit.bed is not None:
+        kind = concept(f"{HL7}location-physical-type", "bd", "Bed")
+        found.append({"location": chart.hospital.places[visit.bed], "status": status, "physicalType": kind})
+    return found

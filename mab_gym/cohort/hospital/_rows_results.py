@@ -1,0 +1,420 @@
+"""Numbers that were measured, and what was ordered for them: Observation, ServiceRequest, Specimen, DiagnosticReport.
+
+There are a thousand readings a person, so they are written by columns; everything else is written row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.cohort._columns import digits, pretty
+from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS, PANELS, PLACES
+from mab_gym.cohort.hospital._chart import Chart
+from mab_gym.cohort.hospital._fhir import (
+    HL7,
+    LOINC,
+    SNOMED,
+    US_CORE,
+    Element,
+    coded,
+    concept,
+    quantity,
+    reference,
+    reference_text,
+    references_text,
+    said,
+)
+from mab_gym.cohort.hospital._history import CORRECTED, ENTERED_IN_ERROR, FINAL, HAEMOLYSED, NOW, PRELIMINARY, Panel
+from mab_gym.cohort.hospital._rows_people import category_text
+from mab_gym.cohort.hospital._sheet import Sheet
+from mab_gym.cohort.hospital._zone import written
+
+Ints = npt.NDArray[np.int64]
+SYSTOLIC, DIASTOLIC = NUMBERS["systolic"], NUMBERS["diastolic"]
+_PROFILES: Final = {
+    "pulse": "heart-rate", "respiratory_rate": "respiratory-rate", "temperature": "body-temperature",
+    "saturation": "pulse-oximetry", "weight": "body-weight", "height": "body-height", "bmi": "bmi",
+}  # fmt: skip
+_PROFILE_OF_KIND: Final = {
+    "laboratory": "observation-lab", "vital-signs": "vital-signs", "survey": "observation-screening-assessment",
+    "imaging": "observation-clinical-result", "procedure": "observation-clinical-result",
+}  # fmt: skip
+_PRESSURE_PROFILE: Final = f"{US_CORE}blood-pressure"
+_STATUS: Final = {
+    FINAL: "final", HAEMOLYSED: "final", ENTERED_IN_ERROR: "entered-in-error", CORRECTED: "corrected",
+    PRELIMINARY: "preliminary",
+}  # fmt: skip
+_HAEMOLYSED_NOTE: Final = [{"text": "Specimen hemolyzed; potassium, LDH and AST may be falsely raised. Repeat advised."}]
+_FLAGS: Final = {
+    "LL": "Critical low", "L": "Low", "N": "Normal", "H": "High", "HH": "Critical high",
+}  # fmt: skip
+SPECIMENS: Final = {
+    "serum": ("119364003", "Serum specimen"), "plasma": ("119361006", "Plasma specimen"),
+    "citrated plasma": ("119361006", "Plasma specimen"), "blood": ("119297000", "Blood specimen"),
+    "arterial blood": ("122552005", "Arterial blood specimen"), "capillary": ("122554006", "Capillary blood specimen"),
+    "urine": ("122575003", "Urine specimen"), "stool": ("119339001", "Stool specimen"),
+    "sputum": ("119334006", "Sputum specimen"), "cerebrospinal fluid": ("258450006", "Cerebrospinal fluid sample"),
+}  # fmt: skip
+"""Specimens in SNOMED CT."""
+_PRIORITIES: Final = {"routine": "routine", "urgent": "urgent", "stat": "stat"}
+
+
+def observation_sheet() -> Sheet:
+    """Returns an empty sheet of observations."""
+    return Sheet("Observation", ("effectiveDateTime", "issued"))
+
+
+def request_sheet() -> Sheet:
+    """Returns an empty sheet of ServiceRequests."""
+    return Sheet("ServiceRequest", ("occurrenceDateTime", "authoredOn"))
+
+
+def specimen_sheet() -> Sheet:
+    """Returns an empty sheet of specimens."""
+    return Sheet("Specimen", ("receivedTime",))
+
+
+def report_sheet() -> Sheet:
+    """Returns an empty sheet of reports."""
+    return Sheet("DiagnosticReport", ("effectiveDateTime", "issued"))
+
+
+def add_results(chart: Chart, observations: Sheet, requests: Sheet, specimens: Sheet, reports: Sheet) -> None:
+    """Adds a person's readings with their orders, specimens and reports."""
+    panels = chart.history.panels
+    first = chart.take(len(panels))
+    chart.panels = list(range(first, first + len(panels)))
+    drawn = [number for number, panel in enumerate(panels) if panel.drawn is not None]
+    taken = dict(zip(drawn, range(chart.take(len(drawn)), chart.next_id), strict=True))
+    results = _add_readings(chart, observations, taken)
+    haemolysed = set()
+    readings = chart.history.readings
+    if len(readings):
+        haemolysed = set(readings.panel[readings.state == HAEMOLYSED].tolist())
+    for number, panel in enumerate(panels):
+        _add_request(chart, requests, number, panel)
+        if panel.drawn is None:
+            continue
+        specimen = taken[number]
+        _add_specimen(chart, specimens, number, panel, specimen, number in haemolysed)
+        if panel.issued is not None or results.get(number):
+            _add_report(chart, reports, number, panel, specimen, results.get(number, []))
+
+
+def _add_readings(chart: Chart, sheet: Sheet, specimens: dict[int, int]) -> dict[int, list[int]]:
+    """Adds the readings, blood pressures in pairs; returns the observations of each panel."""
+    readings = chart.history.readings
+    count = len(readings)
+    if not count:
+        return {}
+    female = chart.person.female
+    analyte = readings.analyte.astype(np.int64)
+    whole = np.rint(readings.value * 10.0 ** PLACES[analyte]).astype(np.int64)
+    pair = _pairs(readings.moment, analyte, readings.visit)
+    kept = np.ones(count, dtype=np.bool_)
+    kept[pair[pair >= 0]] = False
+    rows = np.flatnonzero(kept)
+    partner = pair[rows]
+    pressure = partner >= 0
+    analyte, visit, panel = analyte[rows], readings.visit[rows].astype(np.int64), readings.panel[rows].astype(np.int64)
+    state, moment, issued = readings.state[rows], readings.moment[rows], readings.issued[rows]
+    here = whole[rows]
+    there = np.where(pressure, whole[np.maximum(partner, 0)], 0)
+    ids = np.arange(chart.take(len(rows)), chart.next_id, dtype=np.int64)
+
+    # One number for what a row measures: the analyte, or -1 for a pair of pressures.
+    kind = np.where(pressure, -1, analyte)
+    sorts, of_sort = np.unique(kind, return_inverse=True)
+    code = _coded(sheet, "code", sorts, _code)[of_sort]
+    category = _coded(sheet, "category", sorts, _category)[of_sort]
+    ranged = _coded(sheet, "referenceRange", sorts * 2 + female, _reference_range)[of_sort]
+    meta = np.zeros(len(rows), dtype=np.int64)
+    profiles = [_profile(number) for number in sorts.tolist()]
+    for profile in dict.fromkeys(profiles):
+        chosen = np.array([each == profile for each in profiles])[of_sort]
+        meta[chosen] = chart.metas(sheet, profile, issued[chosen])
+
+    values, of_value = np.unique(np.where(pressure, 0, (analyte << 40) + (here << 1) + female), return_inverse=True)
+    value = np.array([sheet["valueQuantity"].of(each, _value) if each else 0 for each in values.tolist()])[of_value]
+    flag = np.array([sheet["interpretation"].of(mark, _flag) if mark else 0 for mark in map(_flag_of, values.tolist())])
+    flag = np.where(pressure, 0, flag[of_value])
+    pairs, of_pair = np.unique(np.where(pressure, (here << 20) + there + 1, 0), return_inverse=True)
+    component = np.array([sheet["component"].of((each, female), _components) if each else 0 for each in pairs.tolist()])
+
+    visits, of_visit = np.unique(visit, return_inverse=True)
+    encounter = np.array([chart.encounter(sheet, each if each >= 0 else None) for each in visits.tolist()])[of_visit]
+    performers, of_performer = np.unique(readings.performer[rows], return_inverse=True)
+    performer = np.array([sheet["performer"].text(chart.hospital.performers[each]) for each in performers.tolist()])
+    ordered, of_panel = np.unique(panel, return_inverse=True)
+    based = np.array([_based_on(chart, sheet, each) for each in ordered.tolist()], dtype=np.int64)
+    specimen = np.array([_specimen_of(sheet, specimens.get(each)) for each in ordered.tolist()], dtype=np.int64)
+    states, of_state = np.unique(state, return_inverse=True)
+    status = np.array([sheet["status"].of(each, _state) for each in states.tolist()])[of_state]
+    spoilt = sheet["note"].of("haemolysed", _note) if (state == HAEMOLYSED).any() else 0
+    sheet.add_many(
+        len(rows),
+        id=ids,
+        meta=meta,
+        basedOn=based[of_panel],
+        status=status,
+        category=category,
+        code=code,
+        subject=chart.whose(sheet),
+        encounter=encounter,
+        effectiveDateTime=moment,
+        issued=issued,
+        performer=performer[of_performer],
+        valueQuantity=value,
+        interpretation=flag,
+        note=np.where(state == HAEMOLYSED, spoilt, 0),
+        specimen=specimen[of_panel],
+        referenceRange=ranged,
+        component=component[of_pair],
+    )
+    results: dict[int, list[int]] = {}
+    for number, observation in zip(panel.tolist(), ids.tolist(), strict=True):
+        if number >= 0:
+            results.setdefault(number, []).append(observation)
+    return results
+
+
+def _pairs(moment: Ints, analyte: Ints, visit: npt.NDArray[Any]) -> Ints:
+    """Returns for each systolic pressure the row of its diastolic one, -1 for all else."""
+    pair = np.full(len(moment), -1, dtype=np.int64)
+    lower = np.flatnonzero(analyte == DIASTOLIC)
+    upper = np.flatnonzero(analyte == SYSTOLIC)
+    if len(lower) and len(upper):
+        keys = moment[lower] * (1 << 16) + visit[lower]
+        order = np.argsort(keys, kind="stable")
+        wanted = moment[upper] * (1 << 16) + visit[upper]
+        place = np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)
+        found = keys[order][place] == wanted
+        pair[upper[found]] = lower[order[place[found]]]
+    return pair
+
+
+def _coded(sheet: Sheet, element: str, keys: Ints, write: Any) -> Ints:
+    pool = sheet[element]
+    return np.array([pool.of(key, write) if write(key) else 0 for key in keys.tolist()], dtype=np.int64)
+
+
+def _profile(number: int) -> str:
+    if number < 0:
+        return _PRESSURE_PROFILE
+    analyte = ANALYTE_ROWS[number]
+    return US_CORE + (_PROFILES.get(analyte.key) or _PROFILE_OF_KIND[analyte.kind])
+
+
+@lru_cache(maxsize=None)
+def _code(number: int) -> str:
+    if number < 0:
+        name = "Blood pressure panel with all children optional"
+        return pretty(coded("Blood pressure", (LOINC, "85354-9", name)))
+    return pretty(analyte_code(number))
+
+
+def analyte_code(number: int) -> Element:
+    """Returns the code of an analyte, by its number."""
+    analyte = ANALYTE_ROWS[number]
+    further = (("2708-6", "Oxygen saturation in Arterial blood"),) if analyte.key == "saturation" else ()
+    return coded(analyte.short, *((LOINC, *each) for each in ((analyte.loinc, analyte.display), *further)))
+
+
+@lru_cache(maxsize=None)
+def _category(number: int) -> str:
+    return category_text("vital-signs" if number < 0 else ANALYTE_ROWS[number].kind)
+
+
+@lru_cache(maxsize=1 << 17)
+def _value(key: int) -> str:
+    number, whole = key >> 40, (key & ((1 << 40) - 1)) >> 1
+    analyte = ANALYTE_ROWS[number]
+    return pretty(quantity(whole / 10**analyte.places, analyte.unit, analyte.ucum, analyte.places))
+
+
+@lru_cache(maxsize=1 << 17)
+def _flag_of(key: int) -> str:
+    if not key:
+        return ""
+    number, whole, female = key >> 40, (key & ((1 << 40) - 1)) >> 1, bool(key & 1)
+    analyte = ANALYTE_ROWS[number]
+    return analyte.flag(whole / 10**analyte.places, female) if analyte.kind == "laboratory" else ""
+
+
+@lru_cache(maxsize=None)
+def _flag(code: str) -> str:
+    return pretty([concept(f"{HL7}v3-ObservationInterpretation", code, _FLAGS[code])])
+
+
+@lru_cache(maxsize=None)
+def _reference_range(key: int) -> str:
+    number, female = key >> 1, bool(key & 1)
+    if number < 0 or ANALYTE_ROWS[number].kind != "laboratory":
+        return ""
+    analyte = ANALYTE_ROWS[number]
+    low, high = analyte.reference(female)
+    found: Element = {}
+    if not math.isnan(low):
+        found["low"] = quantity(low, analyte.unit, analyte.ucum, analyte.places)
+    if not math.isnan(high):
+        found["high"] = quantity(high, analyte.unit, analyte.ucum, analyte.places)
+    return pretty([found]) if found else ""
+
+
+@lru_cache(maxsize=1 << 15)
+def _components(key: tuple[int, bool]) -> str:
+    both = key[0] - 1
+    return pretty([
+        {"code": analyte_code(number), "valueQuantity": quantity(value, "mmHg", "mm[Hg]", 0)}
+        for number, value in ((SYSTOLIC, both >> 20), (DIASTOLIC, both & ((1 << 20) - 1)))
+    ])  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def _state(state: int) -> str:
+    return said(_STATUS[state])
+
+
+@lru_cache(maxsize=None)
+def _note(which: str) -> str:
+    return pretty(_HAEMOLYSED_NOTE)
+
+
+def _based_on(chart: Chart, sheet: Sheet, panel: int) -> int:
+    if panel < 0:
+        return 0
+    return sheet["basedOn"].text(references_text(reference_text("ServiceRequest", chart.panels[panel])))
+
+
+def _specimen_of(sheet: Sheet, specimen: int | None) -> int:
+    return 0 if specimen is None else sheet["specimen"].text(reference_text("Specimen", specimen))
+
+
+def _add_request(chart: Chart, sheet: Sheet, number: int, panel: Panel) -> None:
+    status = "revoked" if panel.cancelled else "active" if panel.issued is None else "completed"
+    sheet.add(
+        id=chart.panels[number],
+        meta=chart.meta(sheet, f"{US_CORE}servicerequest", panel.ordered if panel.issued is None else panel.issued),
+        status=sheet["status"].text(said(status)),
+        intent=sheet["intent"].text('"order"'),
+        category=sheet["category"].of("laboratory", request_category),
+        priority=sheet["priority"].text(said(_PRIORITIES[panel.priority])),
+        code=sheet["code"].of(("panel", panel.key), _panel_code),
+        subject=chart.whose(sheet),
+        encounter=chart.encounter(sheet, panel.visit),
+        authoredOn=panel.ordered,
+        requester=chart.who(sheet, "requester", panel.orderer),
+        reasonReference=_reason(chart, sheet, panel.visit),
+    )
+
+
+def _reason(chart: Chart, sheet: Sheet, visit: int) -> int:
+    return sheet["reasonReference"].text(chart.reasons[visit]) if chart.reasons[visit] else 0
+
+
+def _add_specimen(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, spoilt: bool) -> None:
+    drawn = panel.drawn or panel.ordered
+    nurse = chart.history.visits[panel.visit].nurse
+    collection: Element = {} if nurse is None else {"collector": chart.hospital.practitioners[nurse]}
+    received = min(drawn + 900, NOW if panel.issued is None else max(panel.issued, drawn))
+    sheet.add(
+        id=specimen,
+        meta=chart.meta(sheet, f"{US_CORE}specimen", drawn),
+        status=sheet["status"].text('"available"'),
+        type=sheet["type"].of(PANELS[panel.key].specimen, specimen_type),
+        subject=chart.whose(sheet),
+        receivedTime=received,
+        request=sheet["request"].text(references_text(reference_text("ServiceRequest", chart.panels[number]))),
+        collection=sheet["collection"].json(collection | {"collectedDateTime": written(drawn)}),
+        condition=sheet["condition"].of("HEM", _condition) if spoilt else 0,
+    )
+
+
+def _add_report(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, results: list[int]) -> None:
+    status = "final" if panel.issued is not None else "partial"
+    pathologists = chart.hospital.staff.of("laboratory")
+    reader = pathologists[chart.panels[number] % len(pathologists)].number
+    sheet.add(
+        id=chart.take(),
+        meta=chart.meta(sheet, f"{US_CORE}diagnosticreport-lab", panel.issued or panel.ordered),
+        basedOn=sheet["basedOn"].text(references_text(reference_text("ServiceRequest", chart.panels[number]))),
+        status=sheet["status"].text(said(status)),
+        category=sheet["category"].of("LAB", report_category),
+        code=sheet["code"].of(("panel", panel.key), _panel_code),
+        subject=chart.whose(sheet),
+        encounter=chart.encounter(sheet, panel.visit),
+        effectiveDateTime=panel.drawn,
+        issued=panel.issued,
+        performer=sheet["performer"].text(chart.hospital.performers[reader]),
+        specimen=sheet["specimen"].text(references_text(reference_text("Specimen", specimen))),
+        result=sheet["result"].text(references_text(*(reference_text("Observation", each) for each in results)))
+        if results
+        else 0,
+    )
+
+
+@lru_cache(maxsize=None)
+def _panel_code(key: tuple[str, str]) -> str:
+    panel = PANELS[key[1]]
+    return pretty(coded(panel.short, (LOINC, panel.loinc, panel.display)))
+
+
+@lru_cache(maxsize=None)
+def _condition(code: str) -> str:
+    return pretty([concept(f"{HL7}v2-0493", code, "Hemolyzed")])
+
+
+@lru_cache(maxsize=None)
+def specimen_type(kind: str) -> str:
+    """Returns the type of a specimen as JSON."""
+    if kind not in SPECIMENS:
+        return pretty({"text": kind.capitalize()})
+    code, display = SPECIMENS[kind]
+    return pretty(coded(kind.capitalize(), (SNOMED, code, display)))
+
+
+_REQUESTS: Final = {
+    "laboratory": ("108252007", "Laboratory procedure"), "imaging": ("363679005", "Imaging"),
+    "referral": ("3457005", "Patient referral"), "procedure": ("387713003", "Surgical procedure"),
+    "counselling": ("409063005", "Counseling"), "diagnostic": ("103693007", "Diagnostic procedure"),
+}  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def request_category(kind: str) -> str:
+    """Returns the category of a ServiceRequest as JSON."""
+    code, display = _REQUESTS[kind]
+    return pretty([coded(display, (SNOMED, code, display))])
+
+
+_SECTIONS: Final = {
+    "LAB": "Laboratory", "RAD": "Radiology", "MB": "Microbiology", "PAT": "Pathology (gross & histopath, not surgical)",
+    "EC": "Electrocardiac (e.g., EKG, EEC, Holter)", "CUS": "Cardiac Ultrasound", "OTH": "Other", "CT": "CAT Scan",
+    "SP": "Surgical Pathology",
+}  # fmt: skip
+_US_CORE_REPORTS: Final = {
+    "RAD": ("LP29684-5", "Radiology"), "CT": ("LP29684-5", "Radiology"), "EC": ("LP29708-2", "Cardiology"),
+    "CUS": ("LP29708-2", "Cardiology"), "PAT": ("LP7839-6", "Pathology"), "SP": ("LP7839-6", "Pathology"),
+}  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def report_category(section: str) -> str:
+    """Returns the category of a DiagnosticReport as JSON: HL7's section, and US Core's where it has one."""
+    found = [concept(f"{HL7}v2-0074", section, _SECTIONS[section])]
+    if section == "MB":
+        found.append(concept(f"{HL7}v2-0074", "LAB", "Laboratory"))
+    if section in _US_CORE_REPORTS:
+        found.append(concept(LOINC, *_US_CORE_REPORTS[section]))
+    return pretty(found)
+
+
+__all__ = [
+    "SPECIMENS", "add_results", "analyte_code", "observation_sheet", "reference", "report_category", "report_sheet",
+    "request_category", "request_sheet", "specimen_sheet", "specimen_type",
+]  # fmt: skip
