@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from mab_gym.cohort._columns import pretty
@@ -147,7 +147,9 @@ def add_conditions(chart: Chart, sheet: Sheet) -> None:
     def add(number: int, problem: Problem, visit: int | None, recorded: int, category: str) -> None:
         by = doctor if visit is None else history.visits[visit].practitioner
         over = problem.abated is not None
-        profile = "condition-problems-health-concerns" if category == "problem-list-item" else "condition-encounter-diagnosis"
+        profile = (
+            "condition-problems-health-concerns" if category == "problem-list-item" else "condition-encounter-diagnosis"
+        )
         sheet.add(
             id=number,
             meta=chart.meta(sheet, US_CORE + profile, recorded),
@@ -180,7 +182,7 @@ def condition_code(key: str) -> Element:
     return coded(row.display, (ICD, row.icd10, row.display), (SNOMED, row.snomed, ""))
 
 
-@lru_cache(maxsize=None)
+@cache
 def condition_text(key: str) -> str:
     """Returns the code of a condition as JSON."""
     return pretty(condition_code(key))
@@ -190,58 +192,59 @@ def _number_text(number: int) -> str:
     return pretty([{"use": "official", "system": f"{OWN}.1", "value": f"V{number}"}])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _status(goes_on: bool) -> str:
     return said("in-progress" if goes_on else "finished")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _class(kind: str) -> str:
     code, display = CLASSES[kind]
     return pretty({"system": f"{HL7}v3-ActCode", "code": code, "display": display})
 
 
-@lru_cache(maxsize=None)
+@cache
 def _type(key: tuple[str, str]) -> str:
     code, display = TYPES[key[0]]
     return pretty([coded(display, (SNOMED, code, display))])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _service(service: str) -> str:
     return pretty({"text": SERVICE_WORDS[service]})
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reason(key: str) -> str:
     row = REASONS[key]
     return pretty([coded(row.display, (SNOMED, row.snomed, ""))])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _clinical(code: str) -> str:
     return pretty(concept(f"{HL7}condition-clinical", code, code.capitalize()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _verification(code: str) -> str:
     return pretty(concept(f"{HL7}condition-ver-status", code, code.capitalize()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _category(code: str) -> str:
     display = "Problem List Item" if code == "problem-list-item" else "Encounter Diagnosis"
     return pretty([concept(f"{HL7}condition-category", code, display)])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _severity(grade: int) -> str:
     code, display = _SEVERITIES[grade]
     return pretty(coded(display, (SNOMED, code, display)))
 
 
 _ATTENDING, _NURSE = (
-    [concept(f"{HL7}v3-ParticipationType", code, display)] for code, display in (("ATND", "attender"), ("PART", "Participation"))
+    [concept(f"{HL7}v3-ParticipationType", code, display)]
+    for code, display in (("ATND", "attender"), ("PART", "Participation"))
 )
 
 
@@ -266,7 +269,11 @@ def _hospitalization(chart: Chart, sheet: Sheet, visit: Visit) -> int:
     found: Element = {}
     if visit.kind == "inpatient":
         before = visit.came_from
-        source = ("emd", "From accident/emergency department") if before is not None else ("gp", "General Practitioner referral")
+        source = (
+            ("emd", "From accident/emergency department")
+            if before is not None
+            else ("gp", "General Practitioner referral")
+        )
         if before is not None:
             found["origin"] = chart.hospital.places[chart.history.visits[before].place]
         found["admitSource"] = concept(f"{HL7}admit-source", *source)

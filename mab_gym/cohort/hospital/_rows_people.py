@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from mab_gym.cohort._columns import pretty
@@ -18,16 +17,14 @@ from mab_gym.cohort.hospital._fhir import (
     coded,
     concept,
     decimal,
-    period,
     quantity,
-    reference,
     said,
 )
-from mab_gym.cohort.hospital._history import NOW, RECORDS_FROM, ZONE, Person, Relative
+from mab_gym.cohort.hospital._history import RECORDS_FROM, Person, Relative
 from mab_gym.cohort.hospital._rows_encounters import condition_code
 from mab_gym.cohort.hospital._sheet import Sheet
 from mab_gym.cohort.hospital._staff import MEDICAID, MEDICARE, SELF_PAY, VETERANS
-from mab_gym.cohort.hospital._zone import day_of, written
+from mab_gym.cohort.hospital._zone import day_of
 
 _LANGUAGES: Final = {
     "en": "English", "es": "Spanish", "zh": "Chinese", "vi": "Vietnamese", "ko": "Korean", "ja": "Japanese",
@@ -39,14 +36,16 @@ _MARITAL: Final = {
     "T": "Domestic partner", "A": "Annulled", "U": "unmarried", "UNK": "unknown",
 }  # fmt: skip
 KIN: Final = {
-    "MTH": "mother", "FTH": "father", "SIS": "sister", "BRO": "brother", "DAU": "natural daughter", "SON": "natural son",
+    "MTH": "mother", "FTH": "father", "SIS": "sister", "BRO": "brother",
+    "DAU": "natural daughter", "SON": "natural son",
     "SPS": "spouse", "WIFE": "wife", "HUSB": "husband", "DOMPART": "domestic partner", "CHILD": "child",
     "DAUC": "daughter", "SONC": "son", "GRMTH": "grandmother", "GRFTH": "grandfather", "FRND": "unrelated friend",
     "MGRMTH": "maternal grandmother", "MGRFTH": "maternal grandfather", "PGRMTH": "paternal grandmother",
     "PGRFTH": "paternal grandfather", "AUNT": "aunt", "UNCLE": "uncle", "NBOR": "neighbor", "SIB": "sibling",
     "NMTH": "natural mother", "NFTH": "natural father", "NSIS": "natural sister", "NBRO": "natural brother",
     "DAUINLAW": "daughter in-law", "SONINLAW": "son in-law", "GRNDDAU": "granddaughter", "GRNDSON": "grandson",
-    "NIECE": "niece", "NEPHEW": "nephew", "COUSN": "cousin", "ROOM": "roommate", "PRN": "parent", "STPMTH": "stepmother",
+    "NIECE": "niece", "NEPHEW": "nephew", "COUSN": "cousin", "ROOM": "roommate", "PRN": "parent",
+    "STPMTH": "stepmother",
 }  # fmt: skip
 """Displays of HL7 v3 RoleCode."""
 _WOMEN: Final = frozenset({
@@ -177,12 +176,11 @@ def add_coverage(chart: Chart, sheet: Sheet) -> None:
     plan = [{"type": concept(f"{HL7}coverage-class", "plan", "Plan"), "value": name, "name": name}]
     start = chart.history.visits[0].start if chart.history.visits else RECORDS_FROM
     begins = f"{day_of(start)[:4]}-01-01"
+    member = concept(f"{HL7}v2-0203", "MB", "Member Number")
     sheet.add(
         id=chart.take(),
         meta=chart.meta(sheet, f"{US_CORE}coverage", start),
-        identifier=sheet["identifier"].json([{
-            "type": concept(f"{HL7}v2-0203", "MB", "Member Number"), "system": f"{OWN}.2", "value": policy,
-        }]),  # fmt: skip
+        identifier=sheet["identifier"].json([{"type": member, "system": f"{OWN}.2", "value": policy}]),
         status=sheet["status"].text('"active"'),
         type=sheet["type"].json(concept(f"{HL7}v3-ActCode", kind, kinds[kind], name)),
         subscriber=sheet["subscriber"].text(chart.subject),
@@ -240,7 +238,7 @@ def smoking_at(person: Person, year: int) -> str:
     return "former" if person.smoked_until and year > person.smoked_until else "current"
 
 
-@lru_cache(maxsize=None)
+@cache
 def category_text(code: str) -> str:
     """Returns the category of an Observation as JSON."""
     display = {
@@ -260,7 +258,7 @@ _HABIT_WORDS: Final = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def _habit_code(code: str) -> str:
     if code == "11287-0":  # our own words: no LOINC code is sure
         return pretty({"text": _HABIT_WORDS[code]})
@@ -293,7 +291,7 @@ def _sex(each: Relative) -> str:
     return "female" if each.relation in _WOMEN else "male" if each.relation in _MEN else ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sex_text(sex: str) -> str:
     return pretty(concept("http://hl7.org/fhir/administrative-gender", sex, sex.capitalize()))
 
@@ -320,7 +318,7 @@ def _identifiers(mrn: str) -> str:
     return pretty([{"use": "usual", "type": kind, "system": f"{OWN}.3", "value": mrn}])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _extensions(key: tuple[tuple[str, str], bool, bool, bool]) -> str:
     (code, display), hispanic, female, interpreter = key
     # A race that is no OMB category (``2131-1``) is told in words alone, as US Core asks.
@@ -344,6 +342,8 @@ def _extensions(key: tuple[tuple[str, str], bool, bool, bool]) -> str:
     ])  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def _communication(language: str) -> str:
-    return pretty([{"language": concept("urn:ietf:bcp:47", language, _LANGUAGES.get(language, language)), "preferred": True}])
+    return pretty(
+        [{"language": concept("urn:ietf:bcp:47", language, _LANGUAGES.get(language, language)), "preferred": True}]
+    )

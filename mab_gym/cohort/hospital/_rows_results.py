@@ -6,13 +6,13 @@ There are a thousand readings a person, so they are written by columns; everythi
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from mab_gym.cohort._columns import digits, pretty
+from mab_gym.cohort._columns import pretty
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS, PANELS, PLACES
 from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
@@ -24,7 +24,6 @@ from mab_gym.cohort.hospital._fhir import (
     coded,
     concept,
     quantity,
-    reference,
     reference_text,
     references_text,
     said,
@@ -49,7 +48,9 @@ _STATUS: Final = {
     FINAL: "final", HAEMOLYSED: "final", ENTERED_IN_ERROR: "entered-in-error", CORRECTED: "corrected",
     PRELIMINARY: "preliminary",
 }  # fmt: skip
-_HAEMOLYSED_NOTE: Final = [{"text": "Specimen hemolyzed; potassium, LDH and AST may be falsely raised. Repeat advised."}]
+_HAEMOLYSED_NOTE: Final = [
+    {"text": "Specimen hemolyzed; potassium, LDH and AST may be falsely raised. Repeat advised."}
+]
 _FLAGS: Final = {
     "LL": "Critical low", "L": "Low", "N": "Normal", "H": "High", "HH": "Critical high",
 }  # fmt: skip
@@ -210,7 +211,7 @@ def _profile(number: int) -> str:
     return US_CORE + (_PROFILES.get(analyte.key) or _PROFILE_OF_KIND[analyte.kind])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _code(number: int) -> str:
     if number < 0:
         name = "Blood pressure panel with all children optional"
@@ -225,7 +226,7 @@ def analyte_code(number: int) -> Element:
     return coded(analyte.short, *((LOINC, *each) for each in ((analyte.loinc, analyte.display), *further)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _category(number: int) -> str:
     return category_text("vital-signs" if number < 0 else ANALYTE_ROWS[number].kind)
 
@@ -246,12 +247,12 @@ def _flag_of(key: int) -> str:
     return analyte.flag(whole / 10**analyte.places, female) if analyte.kind == "laboratory" else ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _flag(code: str) -> str:
     return pretty([concept(f"{HL7}v3-ObservationInterpretation", code, _FLAGS[code])])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reference_range(key: int) -> str:
     number, female = key >> 1, bool(key & 1)
     if number < 0 or ANALYTE_ROWS[number].kind != "laboratory":
@@ -275,12 +276,12 @@ def _components(key: tuple[int, bool]) -> str:
     ])  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def _state(state: int) -> str:
     return said(_STATUS[state])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _note(which: str) -> str:
     return pretty(_HAEMOLYSED_NOTE)
 
@@ -358,18 +359,18 @@ def _add_report(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _panel_code(key: tuple[str, str]) -> str:
     panel = PANELS[key[1]]
     return pretty(coded(panel.short, (LOINC, panel.loinc, panel.display)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _condition(code: str) -> str:
     return pretty([concept(f"{HL7}v2-0493", code, "Hemolyzed")])
 
 
-@lru_cache(maxsize=None)
+@cache
 def specimen_type(kind: str) -> str:
     """Returns the type of a specimen as JSON."""
     if kind not in SPECIMENS:
@@ -385,7 +386,7 @@ _REQUESTS: Final = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def request_category(kind: str) -> str:
     """Returns the category of a ServiceRequest as JSON."""
     code, display = _REQUESTS[kind]
@@ -403,7 +404,7 @@ _US_CORE_REPORTS: Final = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def report_category(section: str) -> str:
     """Returns the category of a DiagnosticReport as JSON: HL7's section, and US Core's where it has one."""
     found = [concept(f"{HL7}v2-0074", section, _SECTIONS[section])]
@@ -412,9 +413,3 @@ def report_category(section: str) -> str:
     if section in _US_CORE_REPORTS:
         found.append(concept(LOINC, *_US_CORE_REPORTS[section]))
     return pretty(found)
-
-
-__all__ = [
-    "SPECIMENS", "add_results", "analyte_code", "observation_sheet", "reference", "report_category", "report_sheet",
-    "request_category", "request_sheet", "specimen_sheet", "specimen_type",
-]  # fmt: skip

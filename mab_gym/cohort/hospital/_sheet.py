@@ -25,7 +25,7 @@ _OF_ONE_PERSON: Final = frozenset({
     "beneficiary", "subscriber", "request", "partOf", "name", "telecom", "address", "contact", "birthDate",
     "deceasedDateTime", "identifier", "hospitalization", "diagnosis", "reasonReference", "authorizingPrescription",
     "performedPeriod", "presentedForm", "collection", "addresses", "goal", "focus", "for", "participant", "slot",
-    "relatesTo", "location", "accessionIdentifier", "related", "basedOn", "hasMember", "derivedFrom", "source",
+    "relatesTo", "location", "accessionIdentifier", "related", "hasMember", "derivedFrom", "source",
     "about", "inResponseTo", "requestedPeriod", "author", "component", "schedule", "effectivePeriod",
 })  # fmt: skip
 """The elements that hardly two people share; joining them by text would hold all of them in memory."""
@@ -112,7 +112,8 @@ class Sheet:
         if not rows:
             return
         gathered: dict[str, Any] = {}
-        for name in ("id", *self._pools):
+        gathered["id"] = [row["id"] for row in rows]
+        for name in self._pools:
             gathered[name] = np.array([row.get(name, 0) for row in rows], dtype=np.int64)
         for name in self._moments:
             moments = [row.get(name) for row in rows]
@@ -125,7 +126,11 @@ class Sheet:
         """Returns the finished rows."""
         self._flush()
         parts = self._parts
-        ids = _joined(parts, "id", np.int64)
+        ids: IntArray | list[str] = (
+            [name for _, values in parts for name in values["id"]]
+            if self.resource_type == "Patient"
+            else _joined(parts, "id", np.int64)
+        )
         columns: dict[str, PartPool | PartMoments] = {}
         for name, pool in self._pools.items():
             if pool.texts:
@@ -196,12 +201,12 @@ class Part:
 
     Attributes:
         resource_type: The type.
-        ids: Shape ``(rows,)``, int64.
+        ids: Shape ``(rows,)``, int64; texts for patients.
         columns: By element.
     """
 
     resource_type: str
-    ids: IntArray
+    ids: IntArray | Sequence[str]
     columns: Mapping[str, PartPool | PartMoments]
 
 
@@ -231,12 +236,16 @@ class _JoinedTable:
     def __init__(self, resource_type: str) -> None:
         self._type = resource_type
         self._ids = array("q")
+        self._names: list[str] = []
         self._pools: dict[str, _JoinedPool] = {}
         self._moments: dict[str, tuple[array[int], array[int]]] = {}
 
     def add(self, part: Part) -> None:
-        before, count = len(self._ids), len(part.ids)
-        self._ids.frombytes(np.ascontiguousarray(part.ids, dtype=np.int64).tobytes())
+        before = len(self)
+        if isinstance(part.ids, np.ndarray):
+            self._ids.frombytes(np.ascontiguousarray(part.ids, dtype=np.int64).tobytes())
+        else:
+            self._names += part.ids
         for name, column in part.columns.items():
             if isinstance(column, PartPool):
                 pool = self._pools.get(name)
@@ -249,10 +258,12 @@ class _JoinedTable:
                 _fill(forms, before)
                 seconds.frombytes(np.ascontiguousarray(column.seconds, dtype=np.int64).tobytes())
                 forms.frombytes(np.ascontiguousarray(column.forms, dtype=np.uint8).tobytes())
-        del count
+
+    def __len__(self) -> int:
+        return len(self._names) or len(self._ids)
 
     def table(self) -> Table:
-        rows = len(self._ids)
+        rows = len(self)
         columns: list[Column] = []
         names = {*self._pools, *self._moments}
         ordered = [name for element in elements(self._type) for name in (element, f"_{element}") if name in names]
@@ -266,7 +277,7 @@ class _JoinedTable:
                 _fill(seconds, rows)
                 _fill(forms, rows)
                 columns.append(_instants(name, np.frombuffer(seconds, np.int64), np.frombuffer(forms, np.uint8)))
-        return Table(self._type, np.frombuffer(self._ids, dtype=np.int64), columns)
+        return Table(self._type, self._names or np.frombuffer(self._ids, dtype=np.int64), columns)
 
 
 def _instants(name: str, seconds: IntArray, forms: IntArray) -> InstantColumn:

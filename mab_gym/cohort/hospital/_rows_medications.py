@@ -1,0 +1,384 @@
+"""Drugs: what was ordered, given by nurses, dispensed by pharmacies, and taken on somebody else's order."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mab_gym.cohort._columns import pretty
+from mab_gym.cohort.hospital._catalogue import DRUGS, Drug
+from mab_gym.cohort.hospital._chart import Chart
+from mab_gym.cohort.hospital._fhir import (
+    HL7,
+    RXNORM,
+    SNOMED,
+    US_CORE,
+    Element,
+    coded,
+    concept,
+    decimal,
+    quantity,
+    reference_text,
+    said,
+)
+from mab_gym.cohort.hospital._history import NOW, Prescription
+from mab_gym.cohort.hospital._sheet import Sheet
+from mab_gym.cohort.hospital._zone import day_of
+
+ROUTES: Final = {
+    "oral": ("26643006", "Oral route", "by mouth"), "iv": ("47625008", "Intravenous route", "intravenously"),
+    "sc": ("34206005", "Subcutaneous route", "under the skin"),
+    "im": ("78421000", "Intramuscular route", "into the muscle"),
+    "inhaled": ("447694001", "Respiratory tract route", "inhaled"),
+    "topical": ("6064005", "Topical route", "to the skin"),
+    "ophthalmic": ("54485002", "Ophthalmic route", "into the eye"),
+    "sublingual": ("37839007", "Sublingual route", "under the tongue"),
+    "nasal": ("46713006", "Nasal route", "into the nose"), "rectal": ("37161004", "Rectal route", "rectally"),
+    "transdermal": ("45890007", "Transdermal route", "on the skin"),
+}  # fmt: skip
+"""Routes in SNOMED CT, and in a clinician's words."""
+_UNITS: Final = {
+    "[iU]": "units", "{puff}": "puffs", "ug": "mcg", "meq": "mEq", "{drop}": "drops", "{tbl}": "tablets",
+    "{patch}": "patch", "{spray}": "sprays", "{application}": "application",
+}  # fmt: skip
+"""UCUM units as people write them; the others are written as they are."""
+_OFTEN: Final = {1: "daily", 2: "twice daily", 3: "three times daily", 4: "four times daily", 6: "every 4 hours"}
+_ENDED: Final = {
+    "stopped": ("stopped", "Stopped by the prescriber"),
+    "changed": ("stopped", "Changed to another order"),
+    "adverse": ("stopped", "Adverse effect"),
+    "discharge": ("completed", "Ended at discharge"),
+    "completed": ("completed", ""),
+    "": ("completed", ""),
+}
+_SHIFT: Final = 12 * 3600
+"""Nurses change every twelve hours; our choice."""
+_SUPPLY: Final = (30, 90)
+"""Days for which a pharmacy gives out a drug: a month, or three for drugs that are taken for long; our choice."""
+
+
+def request_sheet() -> Sheet:
+    """Returns an empty sheet of MedicationRequests."""
+    return Sheet("MedicationRequest", ("authoredOn",))
+
+
+def administration_sheet() -> Sheet:
+    """Returns an empty sheet of MedicationAdministrations."""
+    return Sheet("MedicationAdministration", ("effectiveDateTime",))
+
+
+def dispense_sheet() -> Sheet:
+    """Returns an empty sheet of MedicationDispenses."""
+    return Sheet("MedicationDispense", ("whenHandedOver",))
+
+
+def statement_sheet() -> Sheet:
+    """Returns an empty sheet of MedicationStatements."""
+    return Sheet("MedicationStatement", ("dateAsserted",))
+
+
+def add_medications(chart: Chart, requests: Sheet, given: Sheet, dispensed: Sheet, statements: Sheet) -> None:
+    """Adds a person's drugs."""
+    prescriptions = chart.history.prescriptions
+    numbers = [0 if each.visit is None else chart.take() for each in prescriptions]
+    for number, each in zip(numbers, prescriptions, strict=True):
+        if each.visit is None:
+            _add_statement(chart, statements, each)
+        else:
+            _add_request(chart, requests, number, each)
+    for number, each in zip(numbers, prescriptions, strict=True):
+        if each.given or each.withheld:
+            _add_given(chart, given, number, each)
+    for number, each in zip(numbers, prescriptions, strict=True):
+        if each.dispensed:
+            _add_dispensed(chart, dispensed, number, each)
+
+
+def _add_request(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> None:
+    over = each.end is not None and each.end <= NOW
+    status, why = _ENDED[each.why_ended] if over else ("active", "")
+    setting = "inpatient" if each.inpatient else _setting(chart, each)
+    sheet.add(
+        id=number,
+        meta=chart.meta(
+            sheet, f"{US_CORE}medicationrequest", each.end if each.end is not None and over else each.start
+        ),
+        status=sheet["status"].text(said(status)),
+        statusReason=sheet["statusReason"].of(why, _words) if why else 0,
+        intent=sheet["intent"].text('"order"'),
+        category=sheet["category"].of(setting, _category),
+        priority=sheet["priority"].text('"routine"'),
+        medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+        subject=chart.whose(sheet),
+        encounter=chart.encounter(sheet, each.visit),
+        authoredOn=each.start,
+        requester=chart.who(sheet, "requester", each.prescriber),
+        recorder=chart.who(sheet, "recorder", each.prescriber),
+        reasonCode=sheet["reasonCode"].of(each.reason, _reason) if each.reason else 0,
+        reasonReference=_because(chart, sheet, each),
+        dosageInstruction=sheet["dosageInstruction"].of(_dosing(each), dosage_text),
+        dispenseRequest=0 if each.inpatient else sheet["dispenseRequest"].of(_supply_key(each), _supply),
+    )
+
+
+def _add_statement(chart: Chart, sheet: Sheet, each: Prescription) -> None:
+    over = each.end is not None and each.end <= NOW
+    told = next((place for place, visit in enumerate(chart.history.visits) if visit.start >= each.start), None)
+    moment = each.start if told is None else chart.history.visits[told].start
+    taken: Element = {"start": day_of(each.start)}
+    if over and each.end is not None:
+        taken["end"] = day_of(each.end)
+    sheet.add(
+        id=chart.take(),
+        meta=chart.meta(sheet, "", moment),
+        status=sheet["status"].text('"completed"' if over else '"active"'),
+        category=sheet["category"].of("community", _statement_category),
+        medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+        subject=chart.whose(sheet),
+        context=chart.encounter(sheet, told, "context"),
+        effectivePeriod=sheet["effectivePeriod"].json(taken),
+        dateAsserted=moment,
+        informationSource=sheet["informationSource"].text(chart.subject),
+        reasonCode=sheet["reasonCode"].of(each.reason, _reason) if each.reason else 0,
+        reasonReference=_because(chart, sheet, each),
+        dosage=sheet["dosage"].of(_dosing(each), dosage_text),
+    )
+
+
+def _add_given(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> None:
+    visit = chart.history.visits[each.visit] if each.visit is not None else None
+    nurses = chart.hospital.nurses.get(visit.service, ()) if visit is not None else ()
+    nurses = nurses or ((visit.nurse,) if visit is not None and visit.nurse is not None else ())
+    events = sorted([(moment, "") for moment in each.given] + each.withheld)
+    moments = np.array([moment for moment, _ in events], dtype=np.int64)
+    pool = sheet["performer"]
+    by: npt.NDArray[np.int64] | int = 0
+    if nurses:
+        codes = np.array([pool.of(nurse, lambda one: _performer(chart, one)) for nurse in nurses], dtype=np.int64)
+        by = codes[(moments // _SHIFT + number) % len(codes)]
+    done = sheet["status"].text('"completed"')
+    missed = np.array([bool(reason) for _, reason in events])
+    status: npt.NDArray[np.int64] | int = done
+    why: npt.NDArray[np.int64] | int = 0
+    if missed.any():
+        status = np.where(missed, sheet["status"].text('"not-done"'), done)
+        why = np.array([sheet["statusReason"].of(reason, _reasons) if reason else 0 for _, reason in events])
+    first = chart.take(len(events))
+    sheet.add_many(
+        len(events),
+        id=np.arange(first, first + len(events), dtype=np.int64),
+        meta=chart.metas(sheet, "", moments),
+        status=status,
+        statusReason=why,
+        category=sheet["category"].of("inpatient", _given_category),
+        medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+        subject=chart.whose(sheet),
+        context=chart.encounter(sheet, each.visit, "context"),
+        effectiveDateTime=moments,
+        performer=by,
+        reasonReference=_because(chart, sheet, each),
+        request=sheet["request"].text(reference_text("MedicationRequest", number)) if number else 0,
+        dosage=np.where(
+            missed, 0, sheet["dosage"].of((each.dose, each.unit, each.route, each.times < 0), _given_dosage)
+        ),
+    )
+
+
+def _add_dispensed(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> None:
+    count = len(each.dispensed)
+    first = chart.take(count)
+    moments = np.array(each.dispensed, dtype=np.int64)
+    pharmacy = [{"actor": chart.hospital.outside[chart.person.pharmacy]}]
+    ordered = references_list("MedicationRequest", number) if number else ""
+    _, quantity_key, days = _supply_key(each)
+    sheet.add_many(
+        count,
+        id=np.arange(first, first + count, dtype=np.int64),
+        meta=chart.metas(sheet, f"{US_CORE}medicationdispense", moments),
+        status=sheet["status"].text('"completed"'),
+        type=sheet["type"].of("FF", _fill_type),
+        medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+        subject=chart.whose(sheet),
+        context=chart.encounter(sheet, each.visit, "context"),
+        performer=sheet["performer"].json(pharmacy),
+        authorizingPrescription=sheet["authorizingPrescription"].text(ordered) if ordered else 0,
+        quantity=sheet["quantity"].of(quantity_key, _quantity),
+        daysSupply=sheet["daysSupply"].of(days, _days),
+        whenHandedOver=moments,
+        dosageInstruction=sheet["dosageInstruction"].of(_dosing(each), dosage_text),
+    )
+
+
+def references_list(resource_type: str, number: int) -> str:
+    """Returns a list of one reference as JSON."""
+    return f"[ {reference_text(resource_type, number)} ]"
+
+
+def _setting(chart: Chart, each: Prescription) -> str:
+    if each.visit is None:
+        return "community"
+    visit = chart.history.visits[each.visit]
+    discharged = visit.kind == "inpatient" and visit.end is not None and each.start >= visit.end - 6 * 3600
+    return "discharge" if discharged else "outpatient"
+
+
+def _because(chart: Chart, sheet: Sheet, each: Prescription) -> int:
+    text = chart.because(each.problem)
+    return sheet["reasonReference"].text(text) if text else 0
+
+
+def _performer(chart: Chart, nurse: int) -> str:
+    return pretty([{"actor": chart.hospital.practitioners[nurse]}])
+
+
+@cache
+def drug_text(key: str) -> str:
+    """Returns a drug as JSON."""
+    return pretty(drug_code(key))
+
+
+def drug_code(key: str) -> Element:
+    """Returns a drug: RxNorm's ingredient, and the product in words."""
+    drug = DRUGS[key]
+    return coded(f"{drug.display} {drug.strength}".strip(), (RXNORM, drug.rxnorm, drug.ingredient))
+
+
+def unit_words(unit: str) -> str:
+    """Returns a UCUM unit as people write it."""
+    return _UNITS.get(unit, unit)
+
+
+Dosing = tuple[str, float, str, str, int, bool]
+
+
+def _dosing(each: Prescription) -> Dosing:
+    return each.drug, each.dose, each.unit, each.route, each.times, each.needed
+
+
+@lru_cache(maxsize=1 << 14)
+def dosage_text(key: Dosing) -> str:
+    """Returns a dosage instruction as JSON; of drug, dose, unit, route, times a day, and if it is taken when needed."""
+    name, dose, unit, route, times, needed = key
+    code, display, words = ROUTES[route]
+    every = DRUGS[name].every
+    amount = f"{decimal(dose)} {unit_words(unit)}"
+    if times < 0:
+        text = f"{amount}/h {words}, continuous"
+    elif times == 0:
+        text = f"{amount} {words} once"
+    elif every == 7:
+        text = f"{amount} {words} once weekly"
+    elif every > 1:
+        text = f"{amount} {words} every {every} days"
+    else:
+        text = f"{amount} {words} {_OFTEN.get(times, f'{times} times daily')}"
+    found: Element = {"text": f"{text} as needed" if needed else text}
+    if times > 0:
+        found["timing"] = {"repeat": {"frequency": times, "period": every, "periodUnit": "d"}}
+    if needed:
+        found["asNeededBoolean"] = True
+    found["route"] = coded(display, (SNOMED, code, display))
+    if times < 0:
+        rate = quantity(dose, f"{unit_words(unit)}/h", f"{unit}/h")
+        found["doseAndRate"] = [{"rateQuantity": rate}]
+    else:
+        found["doseAndRate"] = [{"doseQuantity": quantity(dose, unit_words(unit), unit)}]
+    return pretty([found])
+
+
+@lru_cache(maxsize=1 << 14)
+def _given_dosage(key: tuple[float, str, str, bool]) -> str:
+    dose, unit, route, infused = key
+    code, display, _ = ROUTES[route]
+    words = unit_words(unit)
+    found: Element = {"route": coded(display, (SNOMED, code, display))}
+    if infused:
+        found["rateQuantity"] = quantity(dose, f"{words}/h", f"{unit}/h")
+    else:
+        found["dose"] = quantity(dose, words, unit)
+    return pretty(found)
+
+
+Supply = tuple[int, tuple[float, str], int]
+
+
+def _supply_key(each: Prescription) -> Supply:
+    """Returns the number of repeats, the quantity that is given out each time, and for how many days it is."""
+    drug: Drug = DRUGS[each.drug]
+    days = _days_of(each)
+    doses = max(1, abs(each.times) * days / max(1, drug.every)) if each.times else 1
+    repeats = max(0, len(each.dispensed) - 1)
+    whole = each.unit in ("mg", "ug", "g", "meq", "[iU]", "mL")
+    count = float(round(doses))
+    return repeats, (count, "doses" if whole else each.unit), days
+
+
+def _days_of(each: Prescription) -> int:
+    """Returns the usual days between two dispenses: a month or three, or all days of a short course."""
+    if len(each.dispensed) > 1:
+        gap = (each.dispensed[-1] - each.dispensed[0]) / 86400 / (len(each.dispensed) - 1)
+        return _SUPPLY[1] if gap > 60 else _SUPPLY[0]
+    if each.end is not None and each.why_ended == "completed":
+        return max(1, min(_SUPPLY[1], round((each.end - each.start) / 86400)))
+    return _SUPPLY[0]
+
+
+@lru_cache(maxsize=1 << 12)
+def _supply(key: Supply) -> str:
+    repeats, amount, days = key
+    return pretty({
+        "numberOfRepeatsAllowed": repeats,
+        "quantity": _amount(amount),
+        "expectedSupplyDuration": quantity(days, "days", "d"),
+    })  # fmt: skip
+
+
+def _amount(key: tuple[float, str]) -> Element:
+    value, unit = key
+    return quantity(value, "doses", "{dose}") if unit == "doses" else quantity(value, unit_words(unit), unit)
+
+
+@lru_cache(maxsize=1 << 12)
+def _quantity(key: tuple[float, str]) -> str:
+    return pretty(_amount(key))
+
+
+@cache
+def _days(days: int) -> str:
+    return pretty(quantity(days, "days", "d"))
+
+
+@cache
+def _category(code: str) -> str:
+    return pretty([concept(f"{HL7}medicationrequest-category", code, code.capitalize())])
+
+
+@cache
+def _statement_category(code: str) -> str:
+    return pretty(concept(f"{HL7}medication-statement-category", code, code.capitalize()))
+
+
+@cache
+def _given_category(code: str) -> str:
+    return pretty(concept(f"{HL7}medication-admin-category", code, code.capitalize()))
+
+
+@cache
+def _fill_type(code: str) -> str:
+    return pretty(concept(f"{HL7}v3-ActCode", code, "First Fill"))
+
+
+@lru_cache(maxsize=1 << 12)
+def _words(text: str) -> str:
+    return pretty({"text": text})
+
+
+@lru_cache(maxsize=1 << 12)
+def _reasons(text: str) -> str:
+    return pretty([{"text": text}])
+
+
+_reason = _reasons
