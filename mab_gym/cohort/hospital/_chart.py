@@ -52,6 +52,8 @@ class Hospital:
             reference("Practitioner", PRACTITIONERS + one.number, shown(one)) for one in staff.practitioners
         ]
         self.practitioner_texts = [pretty(each) for each in self.practitioners]
+        self.collectors = [f'\n    "collector": {pretty(each, 4)},' for each in self.practitioners]
+        self.pathologists = [one.number for one in staff.of("laboratory")]
         self.performers = [f"[ {text} ]" for text in self.practitioner_texts]
         self.places: list[Element] = [reference("Location", PLACES + at.number, at.name) for at in staff.places]
         self.organization = reference("Organization", HOSPITAL_ORGANIZATION, staff.name)

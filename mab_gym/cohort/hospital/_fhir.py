@@ -18,7 +18,7 @@ OWN: Final = "urn:oid:2.16.840.1.113883.19.5"
 """The root of the hospital's own identifiers; HL7 keeps 2.16.840.1.113883.19 for examples."""
 __all__ = [
     "CVX", "HL7", "ICD", "LOINC", "OWN", "RXNORM", "SNOMED", "UCUM", "US_CORE", "Element", "coded", "concept",
-    "decimal", "period", "quantity", "reference", "reference_text", "references_text", "said",
+    "decimal", "period", "period_text", "quantity", "reference", "reference_text", "references_text", "said",
 ]  # fmt: skip
 
 
@@ -57,6 +57,12 @@ def period(start: int | None, end: int | None) -> Element:
     """Returns a Period, with the ends that are known."""
     found = {} if start is None else {"start": written(start)}
     return found if end is None else found | {"end": written(end)}
+
+
+def period_text(start: int, end: int | None) -> str:
+    """Returns the JSON of a Period as an element's value."""
+    follows = "" if end is None else f',\n    "end": "{written(end)}"'
+    return f'{{\n    "start": "{written(start)}"{follows}\n  }}'
 
 
 def decimal(value: float) -> Digits:

@@ -10,12 +10,9 @@ from mab_gym.cohort._columns import pretty
 from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
     LOINC,
-    OWN,
     US_CORE,
-    Element,
     coded,
     concept,
-    period,
     reference,
     said,
 )
@@ -32,7 +29,6 @@ TYPES: Final = {
     "outside": ("51852-2", "Letter"), "operative": ("11504-8", "Surgical operation note"),
 }  # fmt: skip
 """Kinds of notes in LOINC."""
-_SETTINGS: Final = {"ambulatory": "Outpatient", "emergency": "Emergency", "inpatient": "Inpatient"}
 
 
 def document_sheet() -> Sheet:
@@ -53,7 +49,6 @@ def add_documents(chart: Chart, sheet: Sheet) -> None:
         sheet.add(
             id=first + place,
             meta=chart.meta(sheet, f"{US_CORE}documentreference", note.moment),
-            identifier=sheet["identifier"].json([{"system": f"{OWN}.5", "value": f"D{first + place}"}]),
             status=sheet["status"].text('"superseded"' if place in superseded else '"current"'),
             docStatus=sheet["docStatus"].text('"final"' if note.replaces is None else '"amended"'),
             type=sheet["type"].of(note.kind, _type),
@@ -66,7 +61,7 @@ def add_documents(chart: Chart, sheet: Sheet) -> None:
             relatesTo=_relates(sheet, note, first),
             description=sheet["description"].text(said(note.title)),
             content=sheet["content"].text(_content(note)),
-            context=sheet["context"].json(_context(chart, note)),
+            context=sheet["context"].text(_context(chart, note)),
         )
 
 
@@ -103,16 +98,16 @@ def _relates(sheet: Sheet, note: Note, first: int) -> int:
     return sheet["relatesTo"].json(found) if found else 0
 
 
-def _context(chart: Chart, note: Note) -> Element:
+def _context(chart: Chart, note: Note) -> str:
     if note.visit is None:
-        return {"period": period(note.moment, note.moment)}
+        return f'{{\n    "period": {{\n      "end": "{written(note.moment)}"\n    }}\n  }}'
     visit = chart.history.visits[note.visit]
-    end = note.moment if visit.end is None else min(visit.end, max(note.moment, visit.start))
-    return {
-        "encounter": [reference("Encounter", chart.visits[note.visit])],
-        "period": period(min(visit.start, note.moment), end),
-        "practiceSetting": {"text": SERVICE_WORDS[visit.service]},
-    }
+    follows = "" if visit.end is None else f',\n      "end": "{written(visit.end)}"'
+    return (
+        f'{{\n    "encounter": [ {{\n      "reference": "Encounter/{chart.visits[note.visit]}"\n    }} ],\n'
+        f'    "period": {{\n      "start": "{written(visit.start)}"{follows}\n    }},\n'
+        f'    "practiceSetting": {{\n      "text": "{SERVICE_WORDS[visit.service]}"\n    }}\n  }}'
+    )
 
 
 @cache

@@ -17,7 +17,7 @@ from mab_gym.cohort.hospital._fhir import (
     Element,
     coded,
     concept,
-    period,
+    period_text,
     reference,
     reference_text,
     said,
@@ -126,13 +126,17 @@ def add_encounters(chart: Chart, sheet: Sheet) -> None:
             type=sheet["type"].of((visit.kind, visit.reason), _type),
             serviceType=sheet["serviceType"].of(visit.service, _service),
             subject=subject,
-            participant=sheet["participant"].json(_participants(chart, visit)),
-            period=sheet["period"].json(period(visit.start, end)),
+            participant=sheet["participant"].of(
+                (visit.practitioner, visit.nurse), lambda both: pretty(_participants(chart, *both))
+            ),
+            period=sheet["period"].text(period_text(visit.start, end)),
             reasonCode=sheet["reasonCode"].of(visit.reason, _reason),
             reasonReference=sheet["reasonReference"].text(chart.reasons[place]) if chart.reasons[place] else 0,
             diagnosis=sheet["diagnosis"].json(_diagnoses(diagnoses, visit)) if diagnoses else 0,
             hospitalization=_hospitalization(chart, sheet, visit),
-            location=sheet["location"].json(_locations(chart, visit)),
+            location=sheet["location"].of(
+                (visit.place, visit.bed, end is None), lambda key: pretty(_locations(chart, *key))
+            ),
             serviceProvider=provider,
             partOf=0 if after is None else sheet["partOf"].text(chart.encounters[after]),
         )
@@ -189,7 +193,7 @@ def condition_text(key: str) -> str:
 
 
 def _number_text(number: int) -> str:
-    return pretty([{"use": "official", "system": f"{OWN}.1", "value": f"V{number}"}])
+    return f'[ {{\n    "use": "official",\n    "system": "{OWN}.1",\n    "value": "V{number}"\n  }} ]'
 
 
 @cache
@@ -248,10 +252,10 @@ _ATTENDING, _NURSE = (
 )
 
 
-def _participants(chart: Chart, visit: Visit) -> list[Element]:
+def _participants(chart: Chart, attending: int, nurse: int | None) -> list[Element]:
     people = chart.hospital.practitioners
-    found = [{"type": _ATTENDING, "individual": people[visit.practitioner]}]
-    return found if visit.nurse is None else [*found, {"type": _NURSE, "individual": people[visit.nurse]}]
+    found = [{"type": _ATTENDING, "individual": people[attending]}]
+    return found if nurse is None else [*found, {"type": _NURSE, "individual": people[nurse]}]
 
 
 def _diagnoses(numbers: list[int], visit: Visit) -> list[Element]:
@@ -284,10 +288,10 @@ def _hospitalization(chart: Chart, sheet: Sheet, visit: Visit) -> int:
     return sheet["hospitalization"].json(found) if found else 0
 
 
-def _locations(chart: Chart, visit: Visit) -> list[Element]:
-    status = "active" if visit.end is None else "completed"
-    found: list[Element] = [{"location": chart.hospital.places[visit.place], "status": status}]
-    if visit.bed is not None:
+def _locations(chart: Chart, place: int, bed: int | None, goes_on: bool) -> list[Element]:
+    status = "active" if goes_on else "completed"
+    found: list[Element] = [{"location": chart.hospital.places[place], "status": status}]
+    if bed is not None:
         kind = concept(f"{HL7}location-physical-type", "bd", "Bed")
-        found.append({"location": chart.hospital.places[visit.bed], "status": status, "physicalType": kind})
+        found.append({"location": chart.hospital.places[bed], "status": status, "physicalType": kind})
     return found

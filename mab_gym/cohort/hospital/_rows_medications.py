@@ -194,12 +194,14 @@ def _add_dispensed(chart: Chart, sheet: Sheet, number: int, each: Prescription) 
     pharmacy = [{"actor": chart.hospital.outside[chart.person.pharmacy]}]
     ordered = references_list("MedicationRequest", number) if number else ""
     _, quantity_key, days = _supply_key(each)
+    first_fill = sheet["type"].of("FF", _fill_type)
+    again = sheet["type"].of("RFC", _fill_type) if count > 1 else 0
     sheet.add_many(
         count,
         id=np.arange(first, first + count, dtype=np.int64),
         meta=chart.metas(sheet, f"{US_CORE}medicationdispense", moments),
         status=sheet["status"].text('"completed"'),
-        type=sheet["type"].of("FF", _fill_type),
+        type=np.where(np.arange(count) > 0, again, first_fill),
         medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
         subject=chart.whose(sheet),
         context=chart.encounter(sheet, each.visit, "context"),
@@ -368,7 +370,7 @@ def _given_category(code: str) -> str:
 
 @cache
 def _fill_type(code: str) -> str:
-    return pretty(concept(f"{HL7}v3-ActCode", code, "First Fill"))
+    return pretty(concept(f"{HL7}v3-ActCode", code, "First Fill" if code == "FF" else "Refill - Complete"))
 
 
 @lru_cache(maxsize=1 << 12)

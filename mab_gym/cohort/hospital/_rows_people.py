@@ -167,11 +167,8 @@ def add_coverage(chart: Chart, sheet: Sheet) -> None:
     if person.payer == SELF_PAY:
         return
     policy = f"{(person.number * 48_271 + 11) % 2_147_483_647:010d}"
-    kind = {MEDICARE: "MCPOL", VETERANS: "VET", MEDICAID: "PUBLICPOL"}.get(person.payer, "EHCPOL")
-    kinds = {
-        "MCPOL": "managed care policy", "VET": "veteran health program", "PUBLICPOL": "public healthcare",
-        "EHCPOL": "extended healthcare",
-    }  # fmt: skip
+    public = person.payer in (MEDICARE, MEDICAID, VETERANS)
+    kind = ("PUBLICPOL", "public healthcare") if public else ("EHCPOL", "extended healthcare")
     name = person.plan or chart.hospital.staff.payers[person.payer]
     plan = [{"type": concept(f"{HL7}coverage-class", "plan", "Plan"), "value": name, "name": name}]
     start = chart.history.visits[0].start if chart.history.visits else RECORDS_FROM
@@ -182,7 +179,7 @@ def add_coverage(chart: Chart, sheet: Sheet) -> None:
         meta=chart.meta(sheet, f"{US_CORE}coverage", start),
         identifier=sheet["identifier"].json([{"type": member, "system": f"{OWN}.2", "value": policy}]),
         status=sheet["status"].text('"active"'),
-        type=sheet["type"].json(concept(f"{HL7}v3-ActCode", kind, kinds[kind], name)),
+        type=sheet["type"].json(concept(f"{HL7}v3-ActCode", *kind, name)),
         subscriber=sheet["subscriber"].text(chart.subject),
         subscriberId=sheet["subscriberId"].text(said(policy)),
         beneficiary=chart.whose(sheet, "beneficiary"),

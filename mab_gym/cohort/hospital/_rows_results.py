@@ -321,7 +321,7 @@ def _reason(chart: Chart, sheet: Sheet, visit: int) -> int:
 def _add_specimen(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, spoilt: bool) -> None:
     drawn = panel.drawn or panel.ordered
     nurse = chart.history.visits[panel.visit].nurse
-    collection: Element = {} if nurse is None else {"collector": chart.hospital.practitioners[nurse]}
+    by = "" if nurse is None else chart.hospital.collectors[nurse]
     received = min(drawn + 900, NOW if panel.issued is None else max(panel.issued, drawn))
     sheet.add(
         id=specimen,
@@ -331,15 +331,15 @@ def _add_specimen(chart: Chart, sheet: Sheet, number: int, panel: Panel, specime
         subject=chart.whose(sheet),
         receivedTime=received,
         request=sheet["request"].text(references_text(reference_text("ServiceRequest", chart.panels[number]))),
-        collection=sheet["collection"].json(collection | {"collectedDateTime": written(drawn)}),
+        collection=sheet["collection"].text(f'{{{by}\n    "collectedDateTime": "{written(drawn)}"\n  }}'),
         condition=sheet["condition"].of("HEM", _condition) if spoilt else 0,
     )
 
 
 def _add_report(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, results: list[int]) -> None:
     status = "final" if panel.issued is not None else "partial"
-    pathologists = chart.hospital.staff.of("laboratory")
-    reader = pathologists[chart.panels[number] % len(pathologists)].number
+    pathologists = chart.hospital.pathologists
+    reader = pathologists[chart.panels[number] % len(pathologists)]
     sheet.add(
         id=chart.take(),
         meta=chart.meta(sheet, f"{US_CORE}diagnosticreport-lab", panel.issued or panel.ordered),

@@ -155,28 +155,30 @@ def _read_moments(moments: Sequence[int | None]) -> tuple[IntArray, IntArray]:
 
 
 def _joined(parts: Sequence[tuple[int, dict[str, Any]]], name: str, kind: Any) -> IntArray:
-    if not parts:
-        return np.empty(0, dtype=kind)
-    return np.concatenate([
-        np.broadcast_to(np.asarray(values.get(name, 0), dtype=kind), count) for count, values in parts
-    ])  # fmt: skip
+    found = np.zeros(sum(count for count, _ in parts), dtype=kind)
+    begin = 0
+    for count, values in parts:
+        value = values.get(name)
+        if value is not None:
+            found[begin : begin + count] = value
+        begin += count
+    return found
 
 
 def _moments_of(parts: Sequence[tuple[int, dict[str, Any]]], name: str) -> PartMoments:
-    seconds, forms = [], []
+    total = sum(count for count, _ in parts)
+    seconds, forms = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.uint8)
+    begin = 0
     for count, values in parts:
         value = values.get(name)
-        if value is None:
-            seconds.append(np.zeros(count, dtype=np.int64))
-            forms.append(np.zeros(count, dtype=np.uint8))
-        elif isinstance(value, tuple):
-            seconds.append(value[0])
-            forms.append(value[1])
-        else:
-            moments = np.broadcast_to(np.asarray(value, dtype=np.int64), count)
-            seconds.append(moments)
-            forms.append(forms_at(moments))
-    return PartMoments(np.concatenate(seconds), np.concatenate(forms))
+        rows = slice(begin, begin + count)
+        if isinstance(value, tuple):
+            seconds[rows], forms[rows] = value
+        elif value is not None:
+            seconds[rows] = value
+            forms[rows] = forms_at(seconds[rows])
+        begin += count
+    return PartMoments(seconds, forms)
 
 
 @dataclass(frozen=True, slots=True)
