@@ -13,8 +13,7 @@ from mab_gym.cli._data_info import info
 from mab_gym.cli._data_show import list_patients, show
 from mab_gym.cli._data_transfer import export, import_
 from mab_gym.cohort._locate import NAMED, archive_path, build_archive, check_archive, is_built
-from mab_gym.cohort._sizes import check_room, varied_spec
-from mab_gym.cohort._spec import CohortSpec
+from mab_gym.cohort._sizes import check_room, people_of, varied_spec
 from mab_gym.errors import ArchiveError
 from mab_gym.fhir.store._archive import check_place, open_archive
 
@@ -56,11 +55,11 @@ def build(
             check_archive(spec)  # refuses another file in its place, which --force would overwrite
             output.print(f"{path} is there already (and whole).", markup=False, soft_wrap=True)
             return
-    if isinstance(spec, CohortSpec) and spec.patients >= _MANY:
+    if people_of(spec) >= _MANY:
         needs = check_room(spec)
         takes = f"some {needs.disk / 1e9:.1f} GB on disk, {needs.memory / 1e9:.1f} GB of memory while it is built"
         output.print(
-            f"{spec.patients:,} people: {takes}, {needs.seconds / 60:.1f} minutes", markup=False, soft_wrap=True
+            f"{people_of(spec):,} people: {takes}, {needs.seconds / 60:.1f} minutes", markup=False, soft_wrap=True
         )
     begun = time.perf_counter()
     with stages(f"building the {spec.name} cohort") as tell:

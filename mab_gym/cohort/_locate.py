@@ -28,19 +28,28 @@ from mab_gym.cohort._spec import (
     ReducedSpec,
     scaled,
 )
+from mab_gym.cohort.hospital._history import NOW, local
+from mab_gym.cohort.hospital._spec import HOSPITAL, HOSPITAL_TRAIN, HOSPITAL_VALIDATION, HospitalSpec
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.store._archive import CACHE_VARIABLE, check_place, read_about, write_archive
 
 GENERATOR_VERSION = 3
 """Raised whenever the generator gives other records for the same spec, so that old archives are not taken for new."""
-Spec = CohortSpec | LayeredSpec | ReducedSpec
-NAMED: dict[str, Spec] = {spec.name: spec for spec in (CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED)}
+Spec = CohortSpec | LayeredSpec | ReducedSpec | HospitalSpec
+NAMED: dict[str, Spec] = {
+    spec.name: spec
+    for spec in (
+        CANONICAL, TRAIN, VALIDATION, BEYOND, BEYOND_TRAIN, REDUCED, HOSPITAL, HOSPITAL_VALIDATION, HOSPITAL_TRAIN,
+    )
+}  # fmt: skip
 __all__ = [
     "CACHE_VARIABLE", "GENERATOR_VERSION", "NAMED", "Progress", "Spec", "archive_path", "build_archive",
     "cache_folder", "check_archive", "ensure_archive", "existing_archive", "is_built", "is_file", "named_archive",
     "named_spec",
 ]  # fmt: skip
-_SCALED = re.compile(r"(canonical|train|validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII)
+_SCALED = re.compile(
+    r"(canonical|train|validation|hospital|hospital-train|hospital-validation)-([0-9]{1,7})-([0-9]{1,10})", re.ASCII
+)
 
 
 def cache_folder() -> Path:
@@ -80,9 +89,11 @@ def named_spec(name: str) -> Spec:
     if name in NAMED:
         return NAMED[name]
     if match := _SCALED.fullmatch(name):
-        of = NAMED[match[1]]
+        of, people, seed = NAMED[match[1]], int(match[2]), int(match[3])
+        if isinstance(of, HospitalSpec):
+            return of.scaled(people, seed)
         assert isinstance(of, CohortSpec)
-        return scaled(int(match[2]), of, int(match[3]))
+        return scaled(people, of, seed)
     raise UsageError(
         f"there is no cohort {name!r}; there are: {', '.join(NAMED)}, and larger or smaller ones as in train-10000-7"
     )
@@ -133,6 +144,7 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
     from mab_gym.cohort._generate import generate  # noqa: PLC0415
     from mab_gym.cohort._layered import generate_layered  # noqa: PLC0415
     from mab_gym.cohort._reduced import generate_reduced  # noqa: PLC0415
+    from mab_gym.cohort.hospital._rows import hospital_tables  # noqa: PLC0415
 
     path = archive_path(spec)
     check_place(path)
@@ -141,6 +153,8 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
             tables = generate_layered(spec, progress)
         case ReducedSpec():
             tables = generate_reduced(spec, progress)
+        case HospitalSpec():
+            tables = hospital_tables(spec, progress)
         case _:
             tables = generate(spec, progress)
     about = {**_about(spec), "counts": {t.resource_type: len(t) for t in tables}}
@@ -160,8 +174,9 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
 @cache
 def _about(spec: Spec) -> Mapping[str, Any]:
     """The description that a cohort's archive holds of itself, without the counts."""
-    size = {} if isinstance(spec, CohortSpec) else _facts(spec.base)
-    return {**size, **_facts(spec), "generator": GENERATOR_VERSION}
+    size = _facts(spec.base) if isinstance(spec, LayeredSpec | ReducedSpec) else {}
+    now = {"now": local(NOW).isoformat()} if isinstance(spec, HospitalSpec) else {}
+    return {**size, **_facts(spec), **now, "generator": GENERATOR_VERSION}
 
 
 def _facts(spec: Spec) -> dict[str, Any]:

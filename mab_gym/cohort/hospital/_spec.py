@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mab_gym.errors import UsageError
@@ -52,6 +52,16 @@ class HospitalSpec:
             return 0
         splits = ("hospital-train", "hospital-validation")
         return next((n for n, split in enumerate(splits, 1) if f"{self.name}-".startswith(f"{split}-")), 3)
+
+    def scaled(self, people: int, seed: int | None = None) -> HospitalSpec:
+        """Returns a smaller or larger hospital of the same split, with people of its own.
+
+        Args:
+            people: How many people it knows.
+            seed: Its seed; None for this one's.
+        """
+        chosen = self.seed if seed is None else seed
+        return replace(self, name=f"{self.name}-{people}-{chosen}", seed=chosen, people=people)
 
     @property
     def entropy(self) -> int:
