@@ -14,12 +14,19 @@ if TYPE_CHECKING:  # `import mab_gym` reads this file
 class RecordSession(Protocol):
     """One episode's private view of the record system.
 
-    It begins at the snapshot, sees its own writes and nobody else's, and goes back on `reset`.
+    It begins at the snapshot, sees its own writes and nobody else's, and goes back on `reset`. A stay on the clock
+    (`mab_gym.dynamics`) has the hospital write to it as well, by `record`; other episodes never call that, nor
+    `tell_time`.
     """
 
     @property
     def writes(self) -> Sequence[Write]:
-        """The resources that were really written since the last reset, in order."""
+        """The resources that the agent's requests have really written since the last reset, in order."""
+        ...
+
+    @property
+    def recorded(self) -> Sequence[Write]:
+        """The resources that the hospital itself has written since the last reset, by `record`, in order."""
         ...
 
     def handle(self, request: Request) -> Response:
@@ -28,6 +35,27 @@ class RecordSession(Protocol):
         Raises:
             InfrastructureError: The record system failed.
         """
+        ...
+
+    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
+        """Writes as the hospital, all or nothing; a reset takes it back like everything else.
+
+        Args:
+            resources: The resources, valid ones. One without an id is new; one with an id is the next version of what
+                is there.
+            moment: The simulated time, timezone-aware, never before an earlier one; a real server keeps its own time.
+
+        Returns:
+            Their addresses, as in ``Observation/17``, in order.
+
+        Raises:
+            UsageError: Nothing may be written to this record system.
+            InfrastructureError: The record system failed.
+        """
+        ...
+
+    def tell_time(self, moment: datetime) -> None:
+        """Sets the simulated time of what follows, timezone-aware; a real server keeps its own time."""
         ...
 
     def release(self) -> None:

@@ -37,6 +37,10 @@ def _transaction(entries: list[Any]) -> Request:
     return Request("POST", "", _SENT, compact({"resourceType": "Bundle", "type": "transaction", "entry": entries}))
 
 
+def _address(of: Touched | Write) -> str:
+    return f"{of.resource_type}/{of.logical_id}"
+
+
 class LiveServer:
     """The conversation of one episode with a server.
 
@@ -45,6 +49,7 @@ class LiveServer:
 
     Attributes:
         writes: The resources that the episode has written, in order.
+        recorded: The resources that the hospital itself has written, in order.
         prepared: The resources that were laid over the snapshot for it.
         known: True if nothing else can have changed.
     """
@@ -52,18 +57,26 @@ class LiveServer:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self.writes: list[Write] = []
+        self.recorded: list[Write] = []
         self.prepared: list[Touched] = []
         self.known = True
+        self._before: dict[str, Mapping[str, Any]] = {}
 
     @property
     def untouched(self) -> bool:
         """True if nothing on the server was changed."""
-        return self.known and not self.writes and not self.prepared
+        return self.known and not self.writes and not self.prepared and not self.recorded
 
     @property
     def types(self) -> frozenset[str]:
         """The resource types that were written to."""
-        return frozenset([*(w.resource_type for w in self.writes), *(each.resource_type for each in self.prepared)])
+        return frozenset(each.resource_type for each in (*self.writes, *self.recorded, *self.prepared))
+
+    @property
+    def _created(self) -> list[str]:
+        """The addresses of the resources that are on the server only since the snapshot, in order."""
+        made = [*self.prepared, *self.writes, *self.recorded]
+        return list(dict.fromkeys(_address(each) for each in made if each.interaction == "create"))
 
     def handle(self, request: Request) -> Response:
         """Sends an agent's request to the server.
@@ -99,19 +112,66 @@ class LiveServer:
         self.prepared.extend(effect.touched)
         self.known = effect.whole
 
+    def record(self, resources: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Writes as the hospital, in one transaction, and returns the addresses.
+
+        Raises:
+            InfrastructureError: The server does not take them.
+        """
+        entries: list[Any] = []
+        created = set(self._created)
+        for resource in resources:
+            name, given = str(resource["resourceType"]), resource.get("id")
+            address = f"{name}/{given}"
+            if given and address not in created and address not in self._before:
+                self._before[address] = self._stored(address)
+            asked = {"method": "PUT", "url": address} if given else {"method": "POST", "url": name}
+            entries.append({"resource": dict(resource), "request": asked})
+        request = _transaction(entries)
+        known, self.known = self.known, False
+        response = self._transport.send(request)
+        effect = effect_of(request, response)
+        if response.status != 200:
+            raise InfrastructureError(f"the record system does not take the hospital's own notes ({response.status})")
+        if len(effect.touched) != len(entries):
+            raise InfrastructureError("the record system does not say what became of the hospital's own notes")
+        for touched, resource in zip(effect.touched, resources, strict=True):
+            stored = {**resource, "id": touched.logical_id}
+            key = touched.resource_type, touched.logical_id
+            self.recorded.append(Write(touched.interaction, *key, stored, "", touched.version))
+        self.known = known and effect.whole
+        return [_address(touched) for touched in effect.touched]
+
+    def _stored(self, address: str) -> Mapping[str, Any]:
+        response = self._transport.send(Request("GET", address, {"accept": FHIR_JSON}))
+        stored = parse_element(response.body) if response.status == 200 else None
+        if not isinstance(stored, dict):
+            raise InfrastructureError(f"the record system does not show {address}")
+        return stored
+
     def take_back(self) -> bool:
         """Deletes and expunges what was created since the snapshot; returns False where that is not enough.
+
+        What the hospital has changed of the snapshot is written as it was before; its version is a later one then.
 
         Raises:
             InfrastructureError: The server did not answer.
         """
         if not self.known:
             return False
-        changed = [*self.prepared, *(Touched(w.interaction, *w.key, w.version) for w in self.writes)]
-        if any(touched.interaction != "create" or touched.version > 1 for touched in changed):
+        created = self._created
+        theirs = [*self.prepared, *self.writes]
+        if any(touched.interaction != "create" and _address(touched) not in created for touched in theirs):
             return False
-        addresses = [f"{touched.resource_type}/{touched.logical_id}" for touched in reversed(changed)]
-        if addresses and not self._delete(addresses):
+        # An id that the snapshot had and that was deleted from it comes again with a version above 1.
+        if any(touched.interaction == "create" and touched.version > 1 for touched in theirs):
+            return False
+        if self._before and not self._put_back():
+            return False
+        gone = {_address(write) for write in self.writes if write.interaction == "delete"}
+        addresses = created[::-1]
+        there = [address for address in addresses if address not in gone]
+        if there and not self._delete(there):
             return False
         for address in addresses:
             self._transport.send(Request("POST", f"{address}/$expunge", _SENT, _EXPUNGE))
@@ -123,8 +183,18 @@ class LiveServer:
     def forget(self) -> None:
         """Begins anew: the server is at the snapshot."""
         self.writes = []
+        self.recorded = []
         self.prepared = []
         self.known = True
+        self._before = {}
+
+    def _put_back(self) -> bool:
+        """Writes what the hospital has changed as it was before."""
+        entries = [
+            {"resource": dict(before), "request": {"method": "PUT", "url": address}}
+            for address, before in self._before.items()
+        ]
+        return self._transport.send(_transaction(entries)).status == 200
 
     def _delete(self, addresses: Sequence[str]) -> bool:
         """Deletes resources together, so that those that refer to one another can go."""

@@ -3,13 +3,14 @@
 A family is a folder of content (CONTRIBUTING.md shows a whole one). The code here loads families, chooses or draws
 cases, changes them by variants, plays gold solutions, and gives verifiers the tools to judge by clinical meaning.
 
-Five modules are public, because the Python files of families import them:
+Six modules are public, because the Python files of families import them:
 
 =============  =====================================================================================================
 `case`         `Case`: one task of a family
 `chart`        `Chart`: the snapshot of the record system, read through FHIR
 `judging`      `Judge` and `Result`: compares an answer and the written resources with what was due
 `solving`      `Desk` and `Reply`: the tools of a gold solution
+`stay`         `StayRecord`: the course of a stay on the clock, for families that have one
 `verdict`      `Verdict` and its codes
 =============  =====================================================================================================
 

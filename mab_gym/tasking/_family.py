@@ -10,6 +10,7 @@ tasks/latest_magnesium/
     cases.jsonl    the frozen canonical cases
     gold.jsonl     their answers and writes as data, for tests to compare with
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
+    course.py      optional: begin(case, chart), the course of a stay on the clock
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Solution
+from mab_gym.tasking.stay import Begin
 from mab_gym.tasking.verdict import Verdict
 
 Stamps = tuple[tuple[str, Stamp], ...]
@@ -93,6 +95,7 @@ class Family:
             usual one.
         excused: By the name of a rule or a shortcut, the reason why the audit lets it pass.
         who: The parameter that names the case's patient; no two cases of a set are about the same one.
+        course: Returns the course of a case's stay; None if the family has no clock.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Family:
     who: str = "mrn"
     max_steps: int | None = None
     excused: Mapping[str, str] = field(default_factory=dict)
+    course: Begin | None = None
 
     def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
         """Returns the context and the question of a case.
@@ -225,9 +229,18 @@ def _load(folder: Path) -> Family:
         who=str(getattr(cases_module, "WHO", "mrn")),
         max_steps=_max_steps(about, folder),
         excused=_excused(about, folder),
+        course=_course(folder, package),
     )
     _check_prompt(family, folder)
     return family
+
+
+def _course(folder: Path, package: str) -> Begin | None:
+    path = folder / "course.py"
+    if not path.is_file():
+        return None
+    begin: Begin = _attribute(_module(path, package), "begin", path)
+    return begin
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

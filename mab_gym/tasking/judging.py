@@ -19,6 +19,7 @@ from mab_gym.tasking.meaning._reading import read
 from mab_gym.tasking.meaning._said import Order
 from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.meaning.units import number as json_number
+from mab_gym.tasking.stay import StayRecord
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
 
 __all__ = ["Judge", "Result", "moment", "number", "said", "text"]
@@ -38,11 +39,13 @@ class Result:
         answer: The text between the brackets of ``FINISH(...)``.
         writes: The writes that the record system really executed for it, in order.
         known: A cache of the meanings of these writes, for an episode that is judged several times.
+        course: The course of the stay; None where the family has no clock.
     """
 
     answer: str
     writes: Sequence[Write]
     known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    course: StayRecord | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

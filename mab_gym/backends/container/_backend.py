@@ -42,6 +42,7 @@ class ContainerSession:
         self._held: list[Lease] = []
         self._fresh = True
         self._written: tuple[Write, ...] = ()
+        self._recorded: tuple[Write, ...] = ()
         self._resources: tuple[Mapping[str, Any], ...] = ()
         # An episode that was dropped keeps its server only until another one waits for it.
         weakref.finalize(self, _let_go, self._held)
@@ -50,6 +51,33 @@ class ContainerSession:
     def writes(self) -> Sequence[Write]:
         """The resources that the episode has written, though they may have been undone by now."""
         return self._written
+
+    @property
+    def recorded(self) -> Sequence[Write]:
+        """The resources that the hospital itself has written, though they may have been undone by now."""
+        return self._recorded
+
+    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
+        """Writes as the hospital.
+
+        Raises:
+            InfrastructureError: No server can be had, or it does not take it.
+        """
+        if self._fresh:
+            self.handle(PROBE)  # a server that is found broken is replaced
+        lease = self._lease()
+        with lease.guard:
+            self._check_held()
+            try:
+                addresses = lease.server.live.record(resources)
+            except InfrastructureError:
+                lease.failed = True
+                raise
+            self._recorded = tuple(lease.server.live.recorded)
+        return addresses
+
+    def tell_time(self, moment: datetime) -> None:
+        """Does nothing: the server has a clock of its own."""
 
     def handle(self, request: Request) -> Response:
         """Sends a request to a server. A server that is found broken when the episode begins is replaced.
@@ -81,6 +109,7 @@ class ContainerSession:
         self._give_back()
         self._fresh = True
         self._written = ()
+        self._recorded = ()
         self._resources = ()
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +37,11 @@ class EmbeddedSession(FhirSession):
         """Goes back to the snapshot with resources laid over it."""
         with READING:
             super().prepare(resources)
+
+    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
+        """Stores resources as the hospital itself."""
+        with READING:
+            return super().record(resources, moment)
 
     def failed(self, request: Request, error: Exception) -> NoReturn:
         """Raises in place of a response, which an agent would take for its own fault.

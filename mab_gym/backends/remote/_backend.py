@@ -28,6 +28,7 @@ class RemoteSession:
         self._live = LiveServer(transport)
         self._undoing = undoing
         self._written: tuple[Write, ...] | None = None
+        self._recorded: tuple[Write, ...] = ()
         # For an episode that is dropped in the middle, and at the end of the process.
         weakref.finalize(self, _tidy, self._live)
 
@@ -35,6 +36,25 @@ class RemoteSession:
     def writes(self) -> Sequence[Write]:
         """The resources that the episode has written, though they may have been undone by now."""
         return self._live.writes if self._written is None else self._written
+
+    @property
+    def recorded(self) -> Sequence[Write]:
+        """The resources that the hospital itself has written, though they may have been undone by now."""
+        return self._live.recorded if self._written is None else self._recorded
+
+    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
+        """Writes as the hospital.
+
+        Raises:
+            UsageError: Nothing may be written to this server.
+            InfrastructureError: The server does not take it.
+        """
+        if not self._undoing:
+            raise UsageError(f'a stay on the clock writes to its server: give it writes="{UNDONE}"')
+        return self._live.record(resources)
+
+    def tell_time(self, moment: datetime) -> None:
+        """Does nothing: the server has a clock of its own."""
 
     def handle(self, request: Request) -> Response:
         """Sends a request to the server, or refuses one that could not be undone.
@@ -57,9 +77,11 @@ class RemoteSession:
         """
         if self._written is None:
             self._written = tuple(self._live.writes)
+            self._recorded = tuple(self._live.recorded)
         if self._live.untouched:
             return
-        left = ", ".join("/".join(write.key) for write in self._live.writes) or "something"
+        written = (*self._live.writes, *self._live.recorded)
+        left = ", ".join(dict.fromkeys("/".join(write.key) for write in written)) or "something"
         try:
             gone = self._live.take_back()
         except InfrastructureError as error:

@@ -127,6 +127,11 @@ class FhirSession(World):
         self.server = server
         super().__init__(server.tables, server.first_free_id, server.origin)
 
+    @property
+    def _first_origin(self) -> ServerOrigin:
+        """The address that the client names, and the time at which the server began."""
+        return ServerOrigin(self.origin.base_url, self.server.instant, self.server.http_date)
+
     def handle(self, request: Request) -> Response:
         """Answers a request; raises for no request, however broken."""
         before = self.written
@@ -151,7 +156,7 @@ class FhirSession(World):
         self.fold()
         base_url = request.base_url or self.server.base_url
         if base_url != self.origin.base_url:
-            self.origin = ServerOrigin(base_url, self.server.instant, self.server.http_date)
+            self.origin = ServerOrigin(base_url, self.origin.instant, self.origin.http_date)
         if not request.body.isascii() and _SURROGATE.search(request.body):
             # half a surrogate pair cannot be sent as UTF-8; like Java, put a question mark in its place
             request = replace(request, body=_SURROGATE.sub("?", request.body))
@@ -195,7 +200,7 @@ class FhirSession(World):
                 refusal = _refusal(request, FhirError(405, "HAPI-0388: /metadata request must use HTTP GET"))
                 return Response(405, refusal.body, {**refusal.headers, "allow": "GET"})
             shown = () if request.nested else parameters
-            return metadata(shown, self.origin, bulk_export=self.server.bulk_export)
+            return metadata(shown, self._first_origin, bulk_export=self.server.bulk_export)
         if "_history" in path and (asked := asked_history(path)) is not None:
             return self._history(request, asked, parameters)
         if path[0][:1] == "_":
@@ -251,7 +256,7 @@ class FhirSession(World):
             location = f"{self.origin.base_url}/Bundle/{bundle_id}"
             return Response(200, text, {"content-type": FHIR_JSON, "content-location": location, "location": location})
         if request.method == "OPTIONS":
-            return metadata(parameters, self.origin, bulk_export=self.server.bulk_export)
+            return metadata(parameters, self._first_origin, bulk_export=self.server.bulk_export)
         if request.target.startswith("/"):
             raise _unknown_operation(request, parameters)
         raise FhirError(

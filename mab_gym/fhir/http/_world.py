@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
@@ -27,6 +28,8 @@ from mab_gym.fhir.store._budget import ROW, STORED, UNLIMITED, Budget, reading_w
 from mab_gym.fhir.store._overlay import Overlay, Write
 from mab_gym.fhir.store._sorting import stable_order
 
+_HOSPITAL = "hospital"
+"""The source that ``meta`` names for what `World.record` stores."""
 _Stored = tuple[str, BaseTable, npt.NDArray[np.intp]]
 """A type, its table, and rows of the table, the newest first."""
 
@@ -61,17 +64,18 @@ class World:
         budget: The allowance of the current request; without limits between requests.
     """
 
-    __slots__ = ("_first_free", "_kept", "_overlay", "_tables", "budget", "counter_ids", "origin")
+    __slots__ = ("_first_free", "_kept", "_overlay", "_started", "_tables", "budget", "counter_ids", "origin")
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: ServerOrigin) -> None:
         self._tables = tables
         self._first_free = first_free
-        self.origin = origin
+        self._started = origin
         self.budget: Budget = UNLIMITED
         self.reset()
 
     def reset(self) -> None:
-        """Goes back to the snapshot: all writes, open searches and counters are gone."""
+        """Goes back to the snapshot and its time: all writes, open searches and counters are gone."""
+        self.origin = self._started
         self._overlay: Overlay | None = None
         self._kept: Kept | None = None
         self.counter_ids = CounterIds()
@@ -107,12 +111,29 @@ class World:
 
     @property
     def writes(self) -> Sequence[Write]:
-        """The writes of the session, in order, without those of `prepare`."""
-        return () if self._overlay is None else self._overlay.writes[self._overlay.prepared :]
+        """The writes of the session's client, in order, without those of `prepare` and `record`."""
+        overlay = self._overlay
+        if overlay is None:
+            return ()
+        if overlay.recorded is None:
+            return overlay.writes[overlay.prepared :]
+        return [
+            write
+            for number, write in enumerate(overlay.writes)
+            if number >= overlay.prepared and number not in overlay.recorded
+        ]
+
+    @property
+    def recorded(self) -> Sequence[Write]:
+        """The writes of `record`, in order."""
+        overlay = self._overlay
+        if overlay is None or overlay.recorded is None:
+            return ()
+        return [overlay.writes[number] for number in sorted(overlay.recorded)]
 
     @property
     def written(self) -> int:
-        """The number of `writes`."""
+        """The number of `writes` and `recorded`."""
         return 0 if self._overlay is None else len(self._overlay.writes) - self._overlay.prepared
 
     def view(self) -> View:
@@ -350,6 +371,47 @@ class World:
         overlay = self._written()
         version = 1 + max(v.number for v in self.versions(key))
         return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self.now())
+
+    def tell_time(self, moment: datetime) -> None:
+        """Sets the simulated clock of this session, timezone-aware."""
+        moment = moment.astimezone(UTC)
+        instant = moment.isoformat(timespec="milliseconds")
+        if instant != self.origin.instant:
+            self.origin = ServerOrigin(self.origin.base_url, instant, format_datetime(moment, usegmt=True))
+
+    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
+        """Stores resources as the hospital itself, unchecked, at a simulated time.
+
+        Args:
+            resources: The resources; one with an id is the next version of what is there, or a new one of that id.
+            moment: The time, timezone-aware.
+
+        Returns:
+            Their addresses, as in ``Observation/17``.
+        """
+        self.tell_time(moment)
+        overlay = self._written()
+        if overlay.recorded is None:
+            overlay.recorded = set()
+        addresses = []
+        for resource in resources:
+            kind, given = str(resource["resourceType"]), resource.get("id")
+            updated = self.now()
+            overlay.recorded.add(len(overlay.writes))
+            if given is None:
+                number = self.take_number()
+                key: Key = (kind, str(number))
+                stored = _with_meta(key, 1, updated, resource, _HOSPITAL)
+                overlay.add("create", *key, stored, 1, number, updated)
+            else:
+                key = (kind, str(given))
+                there = self.view().position(*key)
+                version = 1 + max((v.number for v in self.versions(key)), default=0)
+                stored = _with_meta(key, version, updated, {**resource, "meta": {}}, _HOSPITAL)
+                position = overlay.take_number() if there is None else there
+                overlay.add("create" if there is None else "update", *key, stored, version, position, updated)
+            addresses.append(f"{kind}/{key[1]}")
+        return addresses
 
     def relabel(self, key: Key, resource: dict[str, Any], version: Version) -> dict[str, Any]:
         """Stores the current version of a resource once more, with other labels; its number and its time stay.

@@ -85,13 +85,14 @@ class Overlay:
         pending: The numbers of the writes that were not folded, by type.
         writes: All writes.
         prepared: The number of writes, at the beginning, with which the session began.
+        recorded: The numbers of the writes that are the hospital's own, not a client's; None for no such write.
         held: The memory that all written versions take, in bytes, roughly.
         seen: The number of writes that a snapshot shows; None if this is no snapshot.
     """
 
     __slots__ = (
         "_latest", "_mentioned", "_next", "_scanned", "_tested", "_unsettled", "_versions", "held", "pending",
-        "prepared", "seen", "tables", "writes",
+        "prepared", "recorded", "seen", "tables", "writes",
     )  # fmt: skip
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
@@ -99,6 +100,7 @@ class Overlay:
         self.pending: dict[str, list[int]] = {}
         self.writes: list[Write] = []
         self.prepared = 0
+        self.recorded: set[int] | None = None
         self.held = 0
         self.seen: int | None = None
         self._latest: dict[Key, int] = {}

@@ -1,0 +1,317 @@
+"""Drugs: orders are checked, given on schedule, changed and stopped (FHIR R4 MedicationRequest, MedicationAdministration)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mab_gym.dynamics._body import CONTINUOUS, Dose
+from mab_gym.dynamics._holds import why_held
+from mab_gym.dynamics._hospital import Hospital, Resource, concept
+from mab_gym.dynamics._known import Known
+from mab_gym.dynamics._prescriptions import Instruction, Prescription, read_prescription
+from mab_gym.tasking.meaning.terms import RXNORM, SNOMED
+from mab_gym.tasking.stay import Given
+
+MOST_ORDERS: Final = 100
+"""Orders for drugs that are carried out at a time; further ones are refused."""
+FIRST_DOSE: Final = 30
+"""Minutes from an order to its first dose; a third of that if it is urgent (our choice)."""
+URGENT_DOSE: Final = 10
+_SHOWN_RUNNING: Final = 30
+"""Doses that run in for so many minutes are shown as under way, and again when they have ended."""
+_REMEMBERED: Final = 240
+"""Minutes within which a value must be known for a dose that depends on it."""
+_ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+_ROUTES: Final = {
+    "iv": ("47625008", "Intravenous route"),
+    "oral": ("26643006", "Oral route"),
+    "sc": ("34206005", "Subcutaneous route"),
+    "im": ("78421000", "Intramuscular route"),
+}
+_UNITS: Final = {"[iU]": "units", "{unit}": "units", "meq": "mEq"}
+
+
+class _Regimen:
+    """An order that is carried out.
+
+    Attributes:
+        order: Its address.
+        prescription: What is ordered.
+        by_agent: False for what stood in the chart.
+        active: False once it is stopped.
+        done: Doses so far, by instruction.
+        ends: Minute at which each instruction ends; None for no end.
+        running: The MedicationAdministration that is under way, by instruction, with its resource.
+    """
+
+    __slots__ = ("active", "by_agent", "done", "ends", "order", "prescription", "running")
+
+    def __init__(self, order: str, prescription: Prescription, by_agent: bool) -> None:
+        self.order = order
+        self.prescription = prescription
+        self.by_agent = by_agent
+        self.active = True
+        self.done = [0] * len(prescription.instructions)
+        self.ends: list[int | None] = [each.plan.end for each in prescription.instructions]
+        self.running: dict[int, tuple[str, Resource]] = {}
+
+
+class Pharmacy:
+    """The orders for drugs of one stay."""
+
+    __slots__ = ("_hospital", "_known", "_regimens", "refused")
+
+    def __init__(self, hospital: Hospital, known: Known) -> None:
+        self._hospital = hospital
+        self._known = known
+        self._regimens: dict[str, _Regimen] = {}
+        self.refused: list[tuple[str, str]] = []
+
+    def take(self, order: str, resource: Mapping[str, Any] | None, *, by_agent: bool = True) -> None:
+        """Reads an order that was written, changed or deleted.
+
+        Args:
+            order: Its address.
+            resource: The MedicationRequest as it is now; None if it was deleted.
+            by_agent: False for what stood in the chart before: what runs there runs on, without a new beginning.
+        """
+        status = None if resource is None else resource.get("status")
+        if resource is None or status != "active" or resource.get("doNotPerform") is True:
+            self._end(order, f"status {status}" if resource is not None else "deleted")
+            return
+        if resource.get("intent") not in _ORDERS:
+            return
+        hospital = self._hospital
+        read: Prescription | str = read_prescription(resource, hospital.course.weight_kg, hospital.clock)
+        if isinstance(read, Prescription) and order not in self._regimens and self._active >= MOST_ORDERS:
+            read = f"more than {MOST_ORDERS} orders for drugs are active; stop some first"
+        if isinstance(read, str):
+            self._end(order, "it was changed to what cannot be carried out")
+            hospital.note(order, "refused", read, by_agent=by_agent)
+            if by_agent:
+                self.refused.append((order, read))
+            return
+        self._accept(order, read, by_agent)
+
+    @property
+    def _active(self) -> int:
+        return sum(regimen.active for regimen in self._regimens.values())
+
+    def _accept(self, order: str, read: Prescription, by_agent: bool) -> None:
+        hospital, before = self._hospital, self._regimens.get(order)
+        regimen = _Regimen(order, read, by_agent)
+        changed = before is not None and before.active
+        if before is not None and changed:
+            before.active = False
+            if not _goes_on(before.prescription, read):
+                self._stop(before, "the order was changed")
+            else:
+                regimen.running = before.running
+        self._regimens[order] = regimen
+        hospital.note(order, "changed" if changed else "accepted", read.text, by_agent=by_agent)
+        wait = URGENT_DOSE if read.urgent or changed else FIRST_DOSE if by_agent else 0
+        for place, each in enumerate(read.instructions):
+            first = self._first(regimen, each, wait, by_agent)
+            if each.plan.within is not None:
+                regimen.ends[place] = (first or hospital.minute) + each.plan.within
+            if first is None or (each.as_needed and each.window is None):
+                continue
+            if not hospital.at(first, self._due, regimen, place):
+                self.refused.append((order, "too much is scheduled already"))
+                regimen.active = False
+                return
+
+    def _first(self, regimen: _Regimen, each: Instruction, wait: int, by_agent: bool) -> int | None:
+        """Returns the minute of the first dose of an instruction; None if there is none."""
+        hospital, plan = self._hospital, each.plan
+        soonest = max(hospital.minute + wait, plan.start if plan.start is not None else 0)
+        if plan.events or plan.of_day:
+            return plan.following(soonest - 1, 0, hospital.clock)
+        if not by_agent and each.minutes != CONTINUOUS:
+            if plan.interval is None:
+                return None  # it was given before the stay
+            hours = range(plan.interval if plan.interval < 1440 else 540, 1441, min(plan.interval, 1440))
+            return hospital.clock.next([minute % 1440 for minute in hours], soonest - 1)
+        return soonest
+
+    # --- doses -----------------------------------------------------------------------------------------------------
+
+    def _due(self, regimen: _Regimen, place: int) -> None:
+        """Gives a dose, or holds it, and schedules the next one."""
+        if not regimen.active:
+            return
+        hospital, each = self._hospital, regimen.prescription.instructions[place]
+        end = regimen.ends[place]
+        if end is not None and hospital.minute > end:
+            return
+        self._replace(regimen)
+        held = self._held(regimen, each)
+        if held is not None:
+            if held:
+                self._not_done(regimen, each, held)
+        else:
+            regimen.done[place] += 1
+            self._give(regimen, place, each)
+        following = each.plan.following(hospital.minute, regimen.done[place] + (held is not None), hospital.clock)
+        if following is not None and (end is None or following <= end):
+            hospital.at(following, self._due, regimen, place)
+
+    def _held(self, regimen: _Regimen, each: Instruction) -> str | None:
+        """Returns why a dose is not given; empty where nothing is to be written of it; None if it is given."""
+        hospital = self._hospital
+        if each.window is not None:
+            analyte, low, high = each.window
+            value = self._known.value(analyte, hospital.minute, _REMEMBERED)
+            if value is None or not low <= value <= high:
+                return ""
+        if not hospital.course.holds:
+            return None
+        drug = regimen.prescription.drug
+        return why_held(drug, each.route, self._known, hospital.minute, nil_by_mouth=hospital.nil_by_mouth) or None
+
+    def _give(self, regimen: _Regimen, place: int, each: Instruction) -> None:
+        hospital, drug = self._hospital, regimen.prescription.drug
+        begun = hospital.minute
+        resource = self._administration(regimen, each)
+        runs = each.minutes >= _SHOWN_RUNNING
+        resource["status"] = "in-progress" if runs else "completed"
+        resource["effectivePeriod"] = {"start": hospital.time()}
+        if not runs:
+            resource["effectivePeriod"]["end"] = hospital.time(begun + round(each.minutes))
+        before = regimen.running.pop(place, None)
+        if before is not None:
+            self._ended(before, "completed")
+        standing = not regimen.by_agent and each.minutes == CONTINUOUS and begun == 0
+        if not standing:  # what runs already was begun before
+            (address,) = hospital.write(resource, news=f"{drug.drug} {_amount(drug.unit, each)} {each.route}")
+            if runs:
+                regimen.running[place] = (address, resource)
+        dose = Dose(regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
+        hospital.told.given.append(
+            Given(begun, regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
+        )
+        if runs and each.minutes != CONTINUOUS:
+            hospital.at(begun + round(each.minutes), self._run_in, regimen, place, regimen.running.get(place))
+        end = regimen.ends[place]
+        if each.minutes == CONTINUOUS and end is not None:
+            hospital.at(end, self._end, regimen.order, "its time is over")
+        hospital.happened(hospital.course.body.give(dose))
+
+    def _run_in(self, regimen: _Regimen, place: int, which: tuple[str, Resource] | None) -> None:
+        """Notes that a dose has run in."""
+        if which is not None and regimen.running.get(place) is which:
+            del regimen.running[place]
+            self._ended(which, "completed")
+
+    def _ended(self, running: tuple[str, Resource], status: str) -> None:
+        address, resource = running
+        hospital = self._hospital
+        period = {**resource["effectivePeriod"], "end": hospital.time()}
+        kept = {**resource, "id": address.partition("/")[2], "status": status, "effectivePeriod": period}
+        hospital.write(kept)
+
+    def _not_done(self, regimen: _Regimen, each: Instruction, why: str) -> None:
+        hospital, drug = self._hospital, regimen.prescription.drug
+        resource = self._administration(regimen, each)
+        resource["status"] = "not-done"
+        resource["statusReason"] = [{"text": why}]
+        resource["effectiveDateTime"] = hospital.time()
+        hospital.write(resource, news=f"{drug.drug} was held: {why}")
+        minutes = each.minutes
+        given = Given(
+            hospital.minute, regimen.order, drug.drug, each.amount, drug.unit, each.route, minutes, "held", why
+        )
+        hospital.told.given.append(given)
+
+    def _administration(self, regimen: _Regimen, each: Instruction) -> Resource:
+        drug, course = regimen.prescription.drug, self._hospital.course
+        unit = _UNITS.get(drug.unit, drug.unit)
+        amount = {
+            "value": round(each.amount, 3),
+            "unit": unit,
+            "system": "http://unitsofmeasure.org",
+            "code": drug.unit,
+        }
+        dosage: Resource = {"text": f"{drug.drug} {_amount(drug.unit, each)} {each.route}"}
+        code, display = _ROUTES.get(each.route, ("", each.route))
+        dosage["route"] = concept(SNOMED, code, display)
+        if each.minutes == CONTINUOUS:
+            dosage["rateQuantity"] = {**amount, "unit": f"{unit}/h", "code": f"{drug.unit}/h"}
+        else:
+            dosage["dose"] = amount
+        resource: Resource = {
+            "resourceType": "MedicationAdministration",
+            "status": "completed",
+            "medicationCodeableConcept": concept(RXNORM, drug.rxnorm, drug.drug),
+            "subject": {"reference": f"Patient/{course.patient}"},
+            "request": {"reference": regimen.order},
+            "dosage": dosage,
+        }
+        if course.encounter:
+            resource["context"] = {"reference": course.encounter}
+        if course.nurse:
+            resource["performer"] = [{"actor": {"reference": course.nurse}}]
+        return resource
+
+    # --- the end of an order -----------------------------------------------------------------------------------------
+
+    def _replace(self, regimen: _Regimen) -> None:
+        """Ends the order that this one replaces, as its own first dose is given."""
+        replaced = regimen.prescription.replaces
+        if replaced and not any(regimen.done):
+            self._end(replaced, f"replaced by {regimen.order}")
+
+    def _end(self, order: str, why: str) -> None:
+        regimen = self._regimens.get(order)
+        if regimen is None or not regimen.active:
+            return
+        regimen.active = False
+        self._stop(regimen, why)
+        self._hospital.note(order, "stopped", why, by_agent=regimen.by_agent)
+
+    def _stop(self, regimen: _Regimen, why: str) -> None:
+        """Stops what still runs in of an order."""
+        hospital, drug = self._hospital, regimen.prescription.drug
+        for running in regimen.running.values():
+            self._ended(running, "stopped")
+        regimen.running = {}
+        hospital.course.body.stop(regimen.order)
+        for each in regimen.prescription.instructions:
+            if each.minutes:
+                amount, route = each.amount, each.route
+                hospital.told.given.append(
+                    Given(
+                        hospital.minute,
+                        regimen.order,
+                        drug.drug,
+                        amount,
+                        drug.unit,
+                        route,
+                        each.minutes,
+                        "stopped",
+                        why,
+                    )
+                )
+
+    def hold_infusions(self, rule: str, why: str) -> None:
+        """Stops the infusions under a rule of `mab_gym.dynamics._holds`, as nurses do when a result comes in."""
+        for regimen in list(self._regimens.values()):
+            if regimen.active and regimen.prescription.drug.hold == rule and regimen.running:
+                self._end(regimen.order, why)
+
+
+def _goes_on(before: Prescription, now: Prescription) -> bool:
+    """Tells if a changed order is another rate of the same continuous infusion."""
+    return (
+        before.drug is now.drug
+        and [each.minutes for each in before.instructions] == [CONTINUOUS]
+        and [each.minutes for each in now.instructions] == [CONTINUOUS]
+    )
+
+
+def _amount(unit: str, each: Instruction) -> str:
+    told = f"{each.amount:.4g} {_UNITS.get(unit, unit)}"
+    if each.minutes == CONTINUOUS:
+        return f"{told}/h"
+    return f"{told} over {each.minutes:.0f} min" if each.minutes else told

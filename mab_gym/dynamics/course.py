@@ -1,0 +1,144 @@
+"""`Course`: the stay of one case on the clock, as the ``course.py`` of a family's folder makes it.
+
+    from mab_gym.dynamics.course import Course
+
+    def begin(case, chart):
+        return Course(
+            patient=case["mrn"], encounter=case["encounter"], attending=case["doctor"], nurse=case["nurse"],
+            chart=chart, body=Electrolytes(...), horizon=48 * 60, meter=False,
+        )
+
+What the clock does with it is in docs/hospital.md; what a verifier reads of it is a `mab_gym.tasking.stay.StayRecord`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from mab_gym.backends import RecordSession
+from mab_gym.dynamics._body import CONTINUOUS, Body, BodyEvent, Dose
+from mab_gym.errors import ContentError
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.stay import Message, Stay, StayRecord
+
+__all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "BodyEvent", "Course", "Dose", "Replies", "standing_orders"]
+
+MEALS: Final = ((8 * 60, 60.0), (12 * 60, 60.0), (18 * 60, 60.0))
+"""Breakfast, lunch and dinner: minute of the local day, and carbohydrate in g. A tray for people with diabetes has 45
+to 75 g (our choice: the middle)."""
+_LONGEST: Final = 14 * 1440
+"""The longest stay, in minutes."""
+
+
+class Answer(NamedTuple):
+    """A person's answer to a message of the agent, or a consultant's to a request.
+
+    Attributes:
+        text: The words.
+        minutes: Minutes until it is sent.
+        sender: A reference; empty for the one who was asked.
+    """
+
+    text: str
+    minutes: int = 20
+    sender: str = ""
+
+
+Replies = Callable[[Message, StayRecord], Answer | None]
+"""Answers a message of the agent; None if nobody answers it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """The stay of one patient; it is played once, since its body changes.
+
+    Attributes:
+        patient: Medical record number, which is the Patient's id.
+        body: The patient's body at minute 0, nobody else's.
+        horizon: Minute at which the stay ends and is judged, at most 14 days.
+        chart: The case's chart.
+        encounter: Reference of the Encounter, as in ``Encounter/12``; empty for none.
+        attending: Reference of whom nurses page: ``Practitioner/3``; empty for none.
+        nurse: Reference of who gives drugs and takes vital signs.
+        laboratory: Reference of who reports results.
+        pharmacist: Reference of who checks orders.
+        weight_kg: Body weight, for doses by weight; None if it is not known.
+        zone: The hospital's time zone.
+        standing: Orders of the chart that go on: MedicationRequests, ServiceRequests (see `standing_orders`).
+        values: Values of analytes that the body does not know, by key; others are the chart's latest, or usual ones.
+        haemolysed: By analyte, the numbers (from 1) of its specimens in this stay that are haemolysed.
+        haemolysis: Chance that any other specimen is.
+        rejects_haemolysed: True if the laboratory gives no value for potassium in such a specimen.
+        vitals_every: Minutes between vital signs, from midnight on; None for none.
+        meals: Minute of the local day and carbohydrate in g.
+        meter: True if nurses measure glucose before meals and at bedtime.
+        nil_by_mouth: True if the patient eats nothing at the beginning.
+        holds: True if nurses hold doses by their rules (docs/hospital.md).
+        replies: Answers messages.
+        consults: Answers requests for a consult; called with the request's words as a message.
+    """
+
+    patient: str
+    body: Body
+    horizon: int
+    chart: Chart
+    encounter: str = ""
+    attending: str = ""
+    nurse: str = ""
+    laboratory: str = ""
+    pharmacist: str = ""
+    weight_kg: float | None = None
+    zone: tzinfo = ZoneInfo("America/New_York")  # noqa: RUF009  (frozen)
+    standing: Sequence[Mapping[str, Any]] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    haemolysed: Mapping[str, Collection[int]] = field(default_factory=dict)
+    haemolysis: float = 0.02
+    rejects_haemolysed: bool = False
+    vitals_every: int | None = 240
+    meals: Sequence[tuple[int, float]] = MEALS
+    meter: bool = False
+    nil_by_mouth: bool = False
+    holds: bool = True
+    replies: Replies | None = None
+    consults: Replies | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the numbers.
+
+        Raises:
+            ContentError: One is not as it should be.
+        """
+        if not 0 < self.horizon <= _LONGEST:
+            raise ContentError(f"a course's horizon is 1 to {_LONGEST} minutes, not {self.horizon}")
+        if self.vitals_every is not None and self.vitals_every < 15:
+            raise ContentError(f"vitals_every is 15 minutes or more, not {self.vitals_every}")
+
+    def admit(self, session: RecordSession, case: Case, minutes_per_action: int) -> Stay:
+        """Begins the stay; see `mab_gym.tasking.stay.Admission`."""
+        from mab_gym.dynamics._clocked import ClockedSession  # noqa: PLC0415  (it reads courses)
+
+        return ClockedSession(self, session, case, minutes_per_action)
+
+
+def standing_orders(chart: Chart, mrn: str) -> list[Mapping[str, Any]]:
+    """Returns the active orders for drugs of a patient in hospital, as `Course.standing` takes them.
+
+    Orders of a category other than ``inpatient`` are left out: what is taken at home is not given here until it is
+    ordered.
+    """
+
+    def look() -> list[Mapping[str, Any]]:
+        found = chart.search("MedicationRequest", patient=mrn, status="active", _count="200")
+        return [order for order in found if _is_inpatient(order)]
+
+    return chart.remember(("standing orders", mrn), look)
+
+
+def _is_inpatient(order: Mapping[str, Any]) -> bool:
+    codes = [coding.get("code") for each in order.get("category", ()) for coding in each.get("coding", ())]
+    return "inpatient" in codes
