@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from mab_gym.actions import Post, parse_action, render, resolve
+from mab_gym.actions import Get, Post, parse_action, render, resolve
 from mab_gym.agents._fallible import LOST
 from mab_gym.agents._reference import Oracle
+from mab_gym.backends import RecordSession
 from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import check_counts
+from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._family import Family
@@ -18,6 +20,7 @@ from mab_gym.tasking._gold import GoldRun, follow, play_gold
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Reply
+from mab_gym.tasking.stay import attended
 from mab_gym.tasking.verdict import Verdict
 
 
@@ -78,12 +81,19 @@ class Trial:
 
     def gold_run(self, family: Family, case: Case) -> GoldRun:
         """Returns the answer and the writes of the gold solution."""
-        return play_gold(family.solve, case, self._desk(), self._session)
+        return play_gold(family.solve, case, self._desk(), self._attended(family, case))
+
+    def _attended(self, family: Family, case: Case) -> RecordSession:
+        """Returns the session at the snapshot, on the clock where the family has one."""
+        self._session.reset()
+        minutes = self.scenario.environment.minutes_per_action
+        session: RecordSession = attended(family, case, self.scenario.chart, self._session, minutes)
+        return session
 
     def rules(self, family: Family, case: Case) -> list[str]:
         """Returns the rules that the gold solution names."""
         desk = self._desk()
-        play_gold(family.solve, case, desk, self._session)
+        play_gold(family.solve, case, desk, self._attended(family, case))
         return desk.rules
 
     def careless(self, family: Family, case: Case, rule: str = "", change: Callable[[str], str] = str) -> bool:
@@ -96,6 +106,8 @@ class Trial:
             change: Changes the URL of each GET.
         """
         desk = self._desk(rule)
+        if family.course is not None:
+            return self._careless_stay(family, case, desk, change)
         try:
             run = play_gold(family.solve, case, desk, self._session, change)
         except Exception:  # a careless player may find nothing, and the solution cannot go on
@@ -104,6 +116,29 @@ class Trial:
             [render(Post(f"{desk.base_url}/{each['resourceType']}", json.dumps(each))) for each in run.writes]
         )
         return self.judge(family, case, run.answer, done).success
+
+    def _careless_stay(self, family: Family, case: Case, desk: Desk, change: Callable[[str], str]) -> bool:
+        """Plays a gold solution on the clock, where its writes alone do not tell how the stay goes on."""
+        episode = self.scenario.new_episode()
+        episode.reset(family, case)
+        last: dict[str, Any] = {}
+
+        def act(action: str) -> Reply | None:
+            match parse_action(action):
+                case Get(url):
+                    action = render(Get(change(url)))
+            step = episode.step(action)
+            check_counts(step.info)
+            last.update(step.info)
+            return None if episode.over else Reply(step.observation["status"], step.observation["fhir"])
+
+        try:
+            follow(family.solve(case, desk), case, act)
+        except InfrastructureError:
+            raise
+        except Exception:  # as in `careless`
+            return False
+        return bool(last["verdict"]["success"])
 
     def _desk(self, careless: str = "") -> Desk:
         return Desk(self.scenario.backend.base_url, self.scenario.backend.now, careless=careless)

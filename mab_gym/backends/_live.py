@@ -70,12 +70,13 @@ class LiveServer:
     @property
     def types(self) -> frozenset[str]:
         """The resource types that were written to."""
-        return frozenset(each.resource_type for each in (*self.writes, *self.recorded, *self.prepared))
+        changed: list[Touched | Write] = [*self.writes, *self.recorded, *self.prepared]
+        return frozenset(each.resource_type for each in changed)
 
     @property
     def _created(self) -> list[str]:
         """The addresses of the resources that are on the server only since the snapshot, in order."""
-        made = [*self.prepared, *self.writes, *self.recorded]
+        made: list[Touched | Write] = [*self.prepared, *self.writes, *self.recorded]
         return list(dict.fromkeys(_address(each) for each in made if each.interaction == "create"))
 
     def handle(self, request: Request) -> Response:
@@ -160,7 +161,7 @@ class LiveServer:
         if not self.known:
             return False
         created = self._created
-        theirs = [*self.prepared, *self.writes]
+        theirs: list[Touched | Write] = [*self.prepared, *self.writes]
         if any(touched.interaction != "create" and _address(touched) not in created for touched in theirs):
             return False
         # An id that the snapshot had and that was deleted from it comes again with a version above 1.

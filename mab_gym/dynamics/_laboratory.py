@@ -10,6 +10,7 @@ from mab_gym.dynamics._chance import normal
 from mab_gym.dynamics._hospital import Hospital, Resource, concept
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._requests import MOST_DRAWS, Request, read_request
+from mab_gym.fhir.model._json_text import DecimalNumber
 from mab_gym.tasking.meaning.terms import LOINC, SNOMED
 from mab_gym.tasking.stay import Issued
 
@@ -241,17 +242,20 @@ class Laboratory:
         if value is None:
             resource["dataAbsentReason"] = concept(_REASON, "error", "Error")
         else:
-            resource["valueQuantity"] = quantity(value, test.unit)
+            resource["valueQuantity"] = quantity(value, test.unit, test.decimals)
             code = flag(test, value)
             if code:
                 resource["interpretation"] = [concept(_FLAGS, code, _FLAG_WORDS[code])]
         if spoilt:
             resource["note"] = [{"text": HAEMOLYSIS_NOTE}]
         resource["specimen"] = {"reference": specimen}
-        limits = {"low": test.low, "high": test.high}
-        limits = {name: limit for name, limit in limits.items() if limit is not None}
+        limits = {
+            name: quantity(limit, test.unit, test.decimals)
+            for name, limit in (("low", test.low), ("high", test.high))
+            if limit is not None
+        }
         if limits:
-            resource["referenceRange"] = [{name: quantity(limit, test.unit) for name, limit in limits.items()}]
+            resource["referenceRange"] = [limits]
         return resource
 
     def _panel(self, job: _Job, drawn: int, specimen: str, results: list[str]) -> Resource:
@@ -275,10 +279,10 @@ class Laboratory:
         return resource
 
 
-def quantity(value: float, unit: str) -> Resource:
-    """Returns a Quantity in UCUM."""
+def quantity(value: float, unit: str, decimals: int = 0) -> Resource:
+    """Returns a Quantity in UCUM, with so many decimals."""
     spoken = {"{INR}": "INR", "10*3/uL": "10^3/µL", "m[IU]/L": "mIU/L", "mm[Hg]": "mmHg", "Cel": "°C"}.get(unit, unit)
-    number = int(value) if value == int(value) and abs(value) < 1e15 else value
+    number = DecimalNumber(f"{value:.{decimals}f}") if decimals else round(value)
     return {"value": number, "unit": spoken, "system": _UCUM, "code": unit}
 
 
@@ -299,4 +303,5 @@ def _told(one: Issued) -> str:
     name = tests()[one.analyte].display
     if one.value is None:
         return f"{name}: no result, the specimen was haemolysed"
-    return f"{name} {one.value:g} {quantity(one.value, one.unit)['unit']}"
+    told = quantity(one.value, one.unit, tests()[one.analyte].decimals)
+    return f"{name} {told['value']} {told['unit']}"

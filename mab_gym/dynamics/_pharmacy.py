@@ -1,4 +1,7 @@
-"""Drugs: orders are checked, given on schedule, changed and stopped (FHIR R4 MedicationRequest, MedicationAdministration)."""
+"""Drugs: orders are checked, given on schedule, changed and stopped.
+
+MedicationRequest and MedicationAdministration are those of FHIR R4 (https://hl7.org/fhir/R4/medications-module.html).
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ _ROUTES: Final = {
     "sc": ("34206005", "Subcutaneous route"),
     "im": ("78421000", "Intramuscular route"),
 }
+_UCUM: Final = "http://unitsofmeasure.org"
 _UNITS: Final = {"[iU]": "units", "{unit}": "units", "meq": "mEq"}
 
 
@@ -188,9 +192,7 @@ class Pharmacy:
             if runs:
                 regimen.running[place] = (address, resource)
         dose = Dose(regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
-        hospital.told.given.append(
-            Given(begun, regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
-        )
+        self._note(regimen, each)
         if runs and each.minutes != CONTINUOUS:
             hospital.at(begun + round(each.minutes), self._run_in, regimen, place, regimen.running.get(place))
         end = regimen.ends[place]
@@ -218,11 +220,12 @@ class Pharmacy:
         resource["statusReason"] = [{"text": why}]
         resource["effectiveDateTime"] = hospital.time()
         hospital.write(resource, news=f"{drug.drug} was held: {why}")
-        minutes = each.minutes
-        given = Given(
-            hospital.minute, regimen.order, drug.drug, each.amount, drug.unit, each.route, minutes, "held", why
-        )
-        hospital.told.given.append(given)
+        self._note(regimen, each, "held", why)
+
+    def _note(self, regimen: _Regimen, each: Instruction, status: str = "given", why: str = "") -> None:
+        drug, told = regimen.prescription.drug, self._hospital.told
+        dose = drug.drug, each.amount, drug.unit, each.route, each.minutes
+        told.given.append(Given(self._hospital.minute, regimen.order, *dose, status, why))
 
     def _administration(self, regimen: _Regimen, each: Instruction) -> Resource:
         drug, course = regimen.prescription.drug, self._hospital.course
@@ -230,7 +233,7 @@ class Pharmacy:
         amount = {
             "value": round(each.amount, 3),
             "unit": unit,
-            "system": "http://unitsofmeasure.org",
+            "system": _UCUM,
             "code": drug.unit,
         }
         dosage: Resource = {"text": f"{drug.drug} {_amount(drug.unit, each)} {each.route}"}
@@ -272,27 +275,14 @@ class Pharmacy:
 
     def _stop(self, regimen: _Regimen, why: str) -> None:
         """Stops what still runs in of an order."""
-        hospital, drug = self._hospital, regimen.prescription.drug
+        hospital = self._hospital
         for running in regimen.running.values():
             self._ended(running, "stopped")
         regimen.running = {}
         hospital.course.body.stop(regimen.order)
         for each in regimen.prescription.instructions:
             if each.minutes:
-                amount, route = each.amount, each.route
-                hospital.told.given.append(
-                    Given(
-                        hospital.minute,
-                        regimen.order,
-                        drug.drug,
-                        amount,
-                        drug.unit,
-                        route,
-                        each.minutes,
-                        "stopped",
-                        why,
-                    )
-                )
+                self._note(regimen, each, "stopped", why)
 
     def hold_infusions(self, rule: str, why: str) -> None:
         """Stops the infusions under a rule of `mab_gym.dynamics._holds`, as nurses do when a result comes in."""

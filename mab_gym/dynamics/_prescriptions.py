@@ -31,8 +31,8 @@ _BAND: Final = re.compile(
 )
 _WINDOW: Final = re.compile(
     r"(glucose|blood sugar|potassium|magnesium|phosphate|calcium|sodium)\D{0,24}?"
-    r"(?:(\d+(?:\.\d+)?)\s*(?:-|–|to|and)\s*(\d+(?:\.\d+)?)|(<|≤|<=|below|under|less than|>|≥|>=|above|over|more than)\s*"
-    r"(\d+(?:\.\d+)?))",
+    r"(?:(\d+(?:\.\d+)?)\s*(?:-|–|to|and)\s*(\d+(?:\.\d+)?)|"
+    r"(<|≤|<=|below|under|less than|>|≥|>=|above|over|more than)\s*(\d+(?:\.\d+)?))",
     re.IGNORECASE,
 )
 _PUSH: Final = re.compile(r"\b(?:iv )?(?:push|bolus)\b", re.IGNORECASE)

@@ -23,8 +23,8 @@ _RIGHT: Final = (
     "or until (valueInstant or valueDateTime with its time zone, at most 24 h ahead)."
 )
 _WORDS: Final = (
-    "Lets simulated time pass while the hospital works: ordered tests are drawn and reported, drugs are given, messages "
-    "are answered. The answer says the new time and what came in."
+    "Lets simulated time pass while the hospital works: ordered tests are drawn and reported, drugs are given, "
+    "messages are answered. The answer says the new time and what came in."
 )
 _SEVERAL: Final = ("value", "unit", "system", "code")
 
@@ -74,17 +74,12 @@ def read_wait(body: str, now: int, clock: Clock, horizon: int) -> tuple[int, boo
     if ("duration" in given) == ("until" in given):
         said = "duration and until are there both" if given.keys() >= {"duration", "until"} else "it waits for nothing"
         raise WaitRefusedError(f"{said}. {_RIGHT}")
-    wakes = False
-    if "interruptible" in given:
-        wakes = given["interruptible"].get("valueBoolean")
-        if not isinstance(wakes, bool):
-            raise WaitRefusedError("interruptible is a valueBoolean: true to be woken by a page.")
+    wakes = given["interruptible"].get("valueBoolean") if "interruptible" in given else False
+    if not isinstance(wakes, bool):
+        raise WaitRefusedError("interruptible is a valueBoolean: true to be woken by a page.")
     if now >= horizon:
         raise WaitRefusedError("the stay that you look after has ended. Nothing more happens: write FINISH.")
-    if "duration" in given:
-        minutes = _duration(given["duration"])
-    else:
-        minutes = _until(given["until"], now, clock)
+    minutes = _duration(given["duration"]) if "duration" in given else _until(given["until"], now, clock)
     return min(now + minutes, horizon), wakes
 
 
@@ -100,7 +95,7 @@ def _duration(given: Mapping[str, Any]) -> int:
     size = MINUTES.get(str(unit).lower()) if isinstance(unit, str) else None
     if size is None or size < 1 or size > 1440:
         raise WaitRefusedError(f"{str(unit)[:40]!r} is no unit of a wait. {_RIGHT}")
-    if value is None or value != value:
+    if value is None:
         raise WaitRefusedError(f"{str(written.get('value'))[:40]!r} is no number. {_RIGHT}")
     minutes = value * size
     if minutes <= 0:

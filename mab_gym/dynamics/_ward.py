@@ -93,8 +93,8 @@ class Ward:
         hospital.at(hospital.clock.next(rounds, hospital.minute), self._measure, rounds)
 
     def _sign(self, key: str, value: float) -> Resource:
-        code, display, unit, _, _ = _VITAL_SIGNS[key]
-        return {**self._observation(code, display), "valueQuantity": quantity(value, unit)}
+        code, display, unit, decimals, _ = _VITAL_SIGNS[key]
+        return {**self._observation(code, display), "valueQuantity": quantity(value, unit, decimals)}
 
     def _pressure(self, values: Mapping[str, float]) -> Resource:
         resource = self._observation(*_PRESSURE)

@@ -23,7 +23,7 @@ from mab_gym.actions import (
 )
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.episode import Begun, End, Exchange
-from mab_gym.errors import InfrastructureError, UsageError, as_infrastructure
+from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._cost import CostMeter
@@ -33,6 +33,7 @@ from mab_gym.tasking._variants import Staging, stage
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
+from mab_gym.tasking.stay import Stay
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,12 +51,16 @@ class EhrRules:
         wording: How tasks and replies are worded.
         reward: ``sparse`` or ``partial``; see `Verdict.credit`.
         verbs: The verbs of an agent's requests, of `mab_gym.actions.ALL_VERBS`.
+        minutes: Simulated minutes that a request takes, where the case's family has a clock.
 
     Raises:
         UsageError: There is no such reward.
     """
 
-    __slots__ = ("_backend", "_chart", "_cost", "_known", "_partial", "_session", "_verbs", "_wording", "_written")
+    __slots__ = (
+        "_backend", "_chart", "_cost", "_fault", "_known", "_minutes", "_partial", "_session", "_stay", "_verbs",
+        "_wording", "_written",
+    )  # fmt: skip
 
     by_criteria = True
 
@@ -66,6 +71,7 @@ class EhrRules:
         wording: Wording,
         reward: str = "sparse",
         verbs: Sequence[str] = VERBS,
+        minutes: int = 1,
     ) -> None:
         if reward not in REWARDS:
             raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
@@ -74,6 +80,8 @@ class EhrRules:
         self._wording = wording
         self._partial = reward == "partial"
         self._verbs = tuple(verbs)
+        self._minutes = minutes
+        self._stay: Stay | None = None
         self._cost = CostMeter()
 
     def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
@@ -82,7 +90,7 @@ class EhrRules:
 
     def begin(self, begun: Begun, session: RecordSession, words: tuple[str, str], max_steps: int) -> str:
         """Words the task."""
-        self._session = session
+        self._admit(begun, session)
         self._written = len(session.writes)
         self._cost.reset()
         self._known: dict[Any, Any] = {}
@@ -93,8 +101,26 @@ class EhrRules:
             base_url=base_url, further=further, max_steps=max_steps, context=context, question=question
         )
 
+    def _admit(self, begun: Begun, session: RecordSession) -> None:
+        """Begins the stay where the case's family has a clock.
+
+        Where that fails by the record system's fault, the first action says so and ends the episode.
+        """
+        self._session, self._stay, self._fault = session, None, ""
+        if begun.family.course is None:
+            return
+        try:
+            self._stay = begun.family.course(begun.case, begun.chart).admit(session, begun.case, self._minutes)
+            self._session = self._stay
+        except Exception as error:
+            if isinstance(error, MabGymError) and not isinstance(error, InfrastructureError):
+                raise  # the caller has to put it right
+            self._fault = str(as_infrastructure(error, f"the course of {begun.family.name}"))
+
     def answer(self, text: str | NoAction) -> Exchange | End:
         """Executes a request; FINISH and what is no action end the episode."""
+        if self._fault:
+            raise InfrastructureError(self._fault)
         if isinstance(text, NoAction):
             if text.ends:
                 return End(Code.INVALID_ACTION, f"The message was no action: {text.why}.")
@@ -123,7 +149,10 @@ class EhrRules:
         except RefusedTargetError as refusal:
             return Exchange(self._wording.refused.format(reason=refusal))
         response = self._session.handle(Request(verb, target, headers, body))
-        return Exchange(self._wording.reply(verb, response), response, response.body)
+        reply = self._wording.reply(verb, response)
+        if self._stay is not None:
+            reply = f"{self._stay.news}\n{reply}"
+        return Exchange(reply, response, response.body)
 
     def told(self, begun: Begun) -> dict[str, Any]:
         """Returns the cost of what the last action wrote, as far as it can be judged before the end."""
@@ -145,14 +174,20 @@ class EhrRules:
             InfrastructureError: The record system failed, or the verifier did.
         """
         try:
-            return begun.family.verify(begun.case, begun.chart, Result(answer, tuple(writes), self._known))
+            course = None if self._stay is None else self._stay.course
+            return begun.family.verify(begun.case, begun.chart, Result(answer, tuple(writes), self._known, course))
         except InfrastructureError:
             raise
         except Exception as error:
             raise as_infrastructure(error, f"the verifier of {begun.family.name}") from error
 
     def judge(self, begun: Begun, end: End, writes: Sequence[Write]) -> dict[str, Any]:
-        """Judges the answer and what was written. Without FINISH it is a failure, which may be unsafe all the same."""
+        """Judges the answer and what was written. Without FINISH it is a failure, which may be unsafe all the same.
+
+        A stay on the clock goes on to its horizon first.
+        """
+        if self._stay is not None and end.code is not Code.UNJUDGED:
+            self._finish(begun, self._stay)
         if end.code is None:
             verdict = self.verify(begun, end.words, writes)
         else:
@@ -169,6 +204,12 @@ class EhrRules:
             "criteria": {criterion.name: criterion.met for criterion in verdict.criteria},
             "episode_cost": self._cost.total,
         }
+
+    def _finish(self, begun: Begun, stay: Stay) -> None:
+        try:
+            stay.finish()
+        except Exception as error:
+            raise as_infrastructure(error, f"the course of {begun.family.name}") from error
 
     def paid(self, verdict: Mapping[str, Any]) -> float:
         """Returns 1 for a success, else 0; with ``partial`` the verdict's credit."""

@@ -21,6 +21,7 @@ protocol = "ehr"
 backend = "embedded"     # or "container", "remote"
 max_steps = 8            # left out: as each family says, else 8
 actions = ["GET", "POST"]  # the verbs of an agent's requests; PUT, PATCH and DELETE may be among them
+minutes_per_action = 1   # simulated minutes that a request takes, in families that have a clock
 [container]    # with backend = "container": a pool of HAPI servers in Docker, made by `mab-gym hapi`
 strategy = "undo"        # or "snapshot"
 servers = 1              # episodes at work at once
@@ -62,7 +63,7 @@ SPLITS = ("test", "validation", "train")
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "tasks": ("families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"),
     "data": ("cohort", "archive"),
-    "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward", "actions"),
+    "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward", "actions", "minutes_per_action"),
     "requires": ("modules", "extra"),
 }
 """The tables whose keys are fields of `Environment`."""
@@ -105,6 +106,7 @@ class Environment:
         max_obs_chars: Longest ``text`` and longest ``fhir`` of an observation, or None.
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
         actions: The verbs of an agent's requests, GET and POST among them.
+        minutes_per_action: Simulated minutes that a request takes, 0 to 1,440; nothing where a family has no clock.
         modules: Python modules that it needs.
         extra: The extra of this package that installs them.
     """
@@ -129,6 +131,7 @@ class Environment:
     max_obs_chars: int | None = None
     reward: str = "sparse"
     actions: tuple[str, ...] = VERBS
+    minutes_per_action: int = 1
     modules: tuple[str, ...] = ()
     extra: str = ""
 
@@ -136,7 +139,8 @@ class Environment:
         """Gives the backend its usual settings where there are none for it, and checks the verbs.
 
         Raises:
-            UsageError: ``actions`` holds something else than verbs, or GET or POST is not among them.
+            UsageError: ``actions`` holds something else than verbs, or GET or POST is not among them; or
+                ``minutes_per_action`` is no number of minutes.
         """
         given = self.actions
         listed = isinstance(given, list | tuple) and all(isinstance(verb, str) for verb in given)
@@ -144,6 +148,9 @@ class Environment:
             raise UsageError(
                 f"{self.id}: actions are {', '.join(VERBS)} and any of {', '.join(ALL_VERBS[2:])}, not {given!r}"
             )
+        minutes = self.minutes_per_action
+        if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= 1440:
+            raise UsageError(f"{self.id}: minutes_per_action is a whole number from 0 to 1440, not {minutes!r}")
         object.__setattr__(self, "actions", tuple(verb for verb in ALL_VERBS if verb in given))
         kind = find_kind(self.backend)
         if kind is not None and not isinstance(self.settings, kind.settings):

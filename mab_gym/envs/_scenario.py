@@ -100,8 +100,8 @@ def open_scenario(environment: Environment, progress: Progress | None = None) ->
         if environment.archive is not None and kind.needs_archive:
             _check_people(tasks, chart, environment)
         wording = PROTOCOLS[environment.protocol]
-        reward, verbs = environment.reward, environment.actions
-        return Scenario(environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, reward, verbs))
+        rules = environment.reward, environment.actions, environment.minutes_per_action
+        return Scenario(environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, *rules))
 
 
 def _official(environment: Environment) -> Scenario:

@@ -11,6 +11,7 @@ from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import play_gold
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.solving import Desk
+from mab_gym.tasking.stay import attended
 
 FREEZING_SEED: Final = 300
 CASES_A_FAMILY: Final = 30
@@ -40,7 +41,8 @@ def freeze(
     """
     cases, gold = "", ""
     for case in family.draw_cases(chart, seed, count):
-        run = play_gold(family.solve, case, Desk(backend.base_url, backend.now), backend.open())
+        session = attended(family, case, chart, backend.open())
+        run = play_gold(family.solve, case, Desk(backend.base_url, backend.now), session)
         cases += replace(case, steps=run.steps).to_json() + "\n"
         gold += run.to_json(case) + "\n"
     written = []

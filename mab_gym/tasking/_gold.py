@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mab_gym.actions import Finish, Get, Post, parse_action, read_answer, render, resolve
+from mab_gym.actions import (
+    ALL_VERBS,
+    Delete,
+    Finish,
+    Get,
+    Patch,
+    Post,
+    Put,
+    parse_action,
+    read_answer,
+    render,
+    resolve,
+)
 from mab_gym.backends import RecordSession
 from mab_gym.errors import ContentError
 from mab_gym.fhir.http._exchange import FHIR_JSON
@@ -26,7 +38,7 @@ class GoldRun:
     Attributes:
         steps: The number of its requests and decisions; see `mab_gym.tasking._difficulty`.
         answer: The text between the brackets of its ``FINISH(...)``.
-        writes: The resources that it posted, as sent.
+        writes: The resources that it posted, as sent, without what it posted to operations.
     """
 
     steps: int
@@ -60,7 +72,8 @@ def play_gold(
         solve: The family's gold solution.
         case: The case to play.
         desk: A new desk.
-        session: A session on the case's snapshot; it is reset afterwards.
+        session: A session on the case's snapshot; it is reset afterwards. Where the family has a clock, a stay
+            (`mab_gym.tasking.stay.attended`).
         change: Changes each URL that is read; by default they stay as they are.
 
     Raises:
@@ -71,12 +84,20 @@ def play_gold(
 
     def act(action: str) -> Reply | None:
         nonlocal requests, last
-        match parse_action(action):
+        match parse_action(action, ALL_VERBS):
             case Get(url):
                 request = Request("GET", resolve(change(url), desk.base_url))
             case Post(url, body):
                 request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
-                writes.append(json.loads(body))
+                if not request.target.startswith("$"):
+                    writes.append(json.loads(body))
+            case Put(url, body):
+                request = Request("PUT", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
+            case Patch(url, body):
+                kind = "application/json-patch+json" if body.lstrip()[:1] == "[" else FHIR_JSON
+                request = Request("PATCH", resolve(url, desk.base_url), {"content-type": kind}, body)
+            case Delete(url):
+                request = Request("DELETE", resolve(url, desk.base_url))
             case Finish(answer):
                 last = answer
                 return None

@@ -96,6 +96,12 @@ class Desk:
         """
         return render(Post(f"{self.base_url}/{name}", json.dumps(parameters)))
 
+    def wait(self, minutes: int) -> str:
+        """Returns the action that lets simulated time pass, in families that have a clock: at most 24 hours."""
+        duration = {"value": minutes, "unit": "min", "system": "http://unitsofmeasure.org", "code": "min"}
+        asked = {"resourceType": "Parameters", "parameter": [{"name": "duration", "valueDuration": duration}]}
+        return self.operation("$wait", asked)
+
     def decide(self, what: str, found: _T, careless: Mapping[str, Callable[[], _T]] | None = None) -> _T:
         """Notes a step that no request shows: a choice among results, or a computation.
 
