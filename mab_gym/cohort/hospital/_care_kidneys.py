@@ -1,9 +1,9 @@
 """The kidneys over time: filtration by age and stage, creatinine from it and back, and acute injuries that heal.
 
 Sources: CKD-EPI 2021 without race, Inker et al., NEJM 2021;385:1737 (creatinine); CKD-EPI 2009, Levey et al., Ann
-Intern Med 2009;150:604 (for what was reported before 2021-09-23); stages, KDIGO 2012; injury and its stages by multiples of
-creatinine, KDIGO AKI 2012; filtration of the well by age, Wetzels et al., Kidney Int 2007;72:632 (medians fall from
-about 100 at 40 to 75 at 80). The sizes of injuries by illness are our estimate.
+Intern Med 2009;150:604 (for what was reported before 2021-09-23); stages, KDIGO 2012; injury and its stages by
+multiples of creatinine, KDIGO AKI 2012; filtration of the well by age, Wetzels et al., Kidney Int 2007;72:632
+(medians fall from about 100 at 40 to 75 at 80). The sizes of injuries by illness are our estimate.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ def injured(history: History, times: Ints) -> Floats:
     rows = []
     for problem in history.problems:
         if problem.key in _INJURIES and problem.onset < NOW:
-            size, rise, fall = _INJURIES[problem.key]
+            raised, up, down = _INJURIES[problem.key]
             fatal = history.person.died if problem.key == history.person.cause else None
-            rows.append((problem.onset, problem.abated or FOREVER, fatal or 0, size * (0.35 + 1.3 * problem.severity),
-                         rise, fall))  # fmt: skip
+            rows.append((problem.onset, problem.abated or FOREVER, fatal or 0, raised * (0.35 + 1.3 * problem.severity),
+                         up, down))  # fmt: skip
     factor = np.ones(len(times))
     if rows:
         start, end, fatal_until = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(3))

@@ -2,8 +2,8 @@
 
 A level is the person's own usual one (median of the sex, moved by age and by the variation between people), plus what
 `_care_effects` says of diseases and drugs, plus variation within the person: half of its variance moves over weeks,
-half within days. Levels that others decide (creatinine by filtration, glucose by mean glucose, an anion gap by its ions) are
-put in their places at the end.
+half within days. Levels that others decide (creatinine by filtration, glucose by mean glucose, an anion gap by its
+ions) are put in their places at the end.
 """
 
 from __future__ import annotations
