@@ -6,6 +6,7 @@ from typing import Final
 
 from mab_gym.cohort._streams import stream
 from mab_gym.cohort.hospital._care_crew import Crew
+from mab_gym.cohort.hospital._care_doses import add_doses
 from mab_gym.cohort.hospital._care_readings import add_readings
 from mab_gym.cohort.hospital._history import History, Staff
 from mab_gym.cohort.hospital._spec import HospitalSpec
@@ -27,3 +28,4 @@ def add_care(spec: HospitalSpec, staff: Staff, history: History) -> None:
     number = history.person.number
     orders, levels = (stream(spec.entropy, CARE, part, number) for part in (ORDERS, LEVELS))
     add_readings(history, crew, orders, levels)
+    add_doses(history, stream(spec.entropy, CARE, DOSES, number))
