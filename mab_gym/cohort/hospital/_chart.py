@@ -135,9 +135,11 @@ class Chart:
 
     def metas(self, sheet: Sheet, profile: str, moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns codes of ``meta`` for many rows."""
-        stamps = np.maximum(np.minimum(moments, NOW) * 1000 + 1873, self.loaded)
-        distinct, back = np.unique(stamps, return_inverse=True)
         pool = sheet["meta"]
+        stamps = np.maximum(np.minimum(moments, NOW) * 1000 + 1873, self.loaded)
+        if int(stamps.max()) == self.loaded:
+            return np.full(len(moments), pool.of((profile, self.loaded), _meta), dtype=np.int64)
+        distinct, back = np.unique(stamps, return_inverse=True)
         return np.array([pool.of((profile, one), _meta) for one in distinct.tolist()], dtype=np.int64)[back]
 
     def encounter(self, sheet: Sheet, visit: int | None, element: str = "encounter") -> int:

@@ -53,6 +53,7 @@ from mab_gym.cohort.hospital._rows_results import (
     request_sheet,
     specimen_sheet,
 )
+from mab_gym.cohort.hospital._rows_schedules import schedule_sheets
 from mab_gym.cohort.hospital._rows_staff import staff_sheets
 from mab_gym.cohort.hospital._sheet import Joined, Part, Sheet
 from mab_gym.cohort.hospital._spec import HospitalSpec
@@ -102,7 +103,9 @@ def hospital_tables(spec: HospitalSpec, progress: Progress | None = None) -> lis
         joined.add(block.parts)
         booked.update(block.booked)
         report("charts", last, spec.people)
-    joined.add(sheet.part() for sheet in staff_sheets(Hospital(staff), handbook(spec, staff)))
+    hospital = Hospital(staff)
+    joined.add(sheet.part() for sheet in staff_sheets(hospital, handbook(spec, staff)))
+    joined.add(sheet.part() for sheet in schedule_sheets(spec, hospital, booked))
     return joined.tables(ORDER)
 
 
