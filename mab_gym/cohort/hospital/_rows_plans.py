@@ -1,4 +1,4 @@
-"""What an encounter leaves besides: appointments, referrals, plans, teams, goals, tasks, messages, consents and diets."""
+"""What an encounter leaves besides: appointments, referrals, plans, goals, tasks, messages, consents, diets."""
 
 from __future__ import annotations
 
@@ -329,9 +329,7 @@ class PlanSheets:
             effectiveDateTime=plan.moment,
             issued=plan.moment,
             performer=sheet["performer"].text(chart.hospital.performers[plan.practitioner]),
-            valueQuantity=0
-            if plan.value is None
-            else sheet["valueQuantity"].of(("score", plan.value), _score),
+            valueQuantity=0 if plan.value is None else sheet["valueQuantity"].of(("score", plan.value), _score),
             valueString=sheet["valueString"].text(said(plan.words)) if plan.value is None else 0,
         )
 

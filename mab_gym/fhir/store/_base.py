@@ -26,7 +26,17 @@ from mab_gym.fhir.model._remembered import Remembered, is_short
 from mab_gym.fhir.model._values import Quantity, Reference, Text, Token, Value, read_all_values
 from mab_gym.fhir.store._budget import COMPARISON, ELEMENT, ELEMENT_OF_A_PERSON, ROW, Bill, Budget
 from mab_gym.fhir.store._instants import HIGH, HIGH_DAY, LOW, LOW_DAY, NO_PERIOD, period_fields
-from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, PoolColumn, Positions, Rows, Table, TextPool, blocks
+from mab_gym.fhir.store._table import (
+    OTHER_FORM,
+    InstantColumn,
+    IntArray,
+    PoolColumn,
+    Positions,
+    Rows,
+    Table,
+    TextPool,
+    blocks,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -35,6 +45,8 @@ _ENTRY_INDENT = "    "
 _MOST_TEXTS = 16_384
 _MOST_ENTRIES = 4_000
 LONGEST_REMEMBERED = 8_192
+_MOST_TARGETS = 20_000
+"""The number of references from which on an index of them costs no more."""
 _MOST_CODES = 64
 """The most codes of an index by which a search begins."""
 _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
@@ -435,8 +447,6 @@ class BaseTable:
             budget.pay(bill)
             return rows
         with budget.recording() as bill:
-            for wanted in filters:
-                self._spend_on_elements(wanted, budget)
             rows = self._search(filters, budget)
         rows.flags.writeable = False
         if len(rows) <= LONGEST_REMEMBERED and is_short(key):
@@ -448,29 +458,44 @@ class BaseTable:
         """Every row; made again each time, as it takes megabytes."""
         return np.arange(len(self))
 
-    def _spend_on_elements(self, wanted: Filter, budget: Budget) -> None:
-        """Charges for reading the distinct elements once, and for comparing them with every value asked for."""
+    def _spend_on_elements(self, wanted: Filter, budget: Budget, rows: int | None = None) -> None:
+        """Charges for reading the distinct elements once, and for comparing them with every value asked for.
+
+        Args:
+            wanted: The filter.
+            budget: The request's allowance.
+            rows: The number of rows that are left to look at; None if all elements are read.
+        """
         parts = [part for group in wanted.either for part in group] if wanted.either else (wanted,)
         for part in parts:
             if part.ids is not None:
                 continue
             name = part.parameter.name
-            distinct = self.distinct(part.parameter)
+            read = self.distinct(part.parameter)
+            if rows is not None:
+                read = min(read, rows)
             of_people = name in ("patient", "subject") or self.table.resource_type == "Patient"
-            budget.spend_once((self.serial, name), distinct * (ELEMENT_OF_A_PERSON if of_people else ELEMENT))
+            if part.target_ids is not None and not of_people:
+                # a process makes an index of these once, as it does of the people
+                read, of_people = min(read, _MOST_TARGETS), True
+            budget.spend_once((self.serial, name, read), read * (ELEMENT_OF_A_PERSON if of_people else ELEMENT))
             if part.target_ids is None and part.beginnings is None:
-                budget.spend(distinct * part.comparisons_each * COMPARISON)
+                budget.spend(read * part.comparisons_each * COMPARISON)
 
     def _search(self, filters: Sequence[Filter], budget: Budget) -> Rows:
         rows = None
         remaining = list(filters)
         if any(self._finds_nothing(wanted) for wanted in filters):
             return np.empty(0, dtype=np.intp)
-        driver = self._driver(remaining)
+        paid: list[Filter] = []
+        driver = self._driver(remaining, paid, budget)
         if driver is not None:
             rows = driver[1]
             budget.spend(len(rows) * ROW)
             remaining.remove(driver[0])
+        for wanted in remaining:
+            if not any(wanted is each for each in paid):
+                self._spend_on_elements(wanted, budget, None if rows is None else len(rows))
         # cheap look-ups first; dates, which are computed, on the rows that are left
         for wanted in sorted(remaining, key=lambda f: f.parameter.type == "date"):
             chosen = self._all_rows if rows is None else rows
@@ -531,9 +556,19 @@ class BaseTable:
             self._tops[parameter.expression] = found  # assigned whole: other threads may read it
         return found
 
-    def _driver(self, filters: Sequence[Filter]) -> tuple[Filter, Rows] | None:
-        """Returns the filter with the fewest rows, and those rows: a filter by id first, else by an index."""
+    def _driver(self, filters: Sequence[Filter], paid: list[Filter], budget: Budget) -> tuple[Filter, Rows] | None:
+        """Returns the filter with the fewest rows, and those rows: a filter by id first, else by an index.
+
+        References are looked up first, then columns with few different elements. A column with more of them than there
+        are rows left is not read as a whole.
+
+        Args:
+            filters: The filters.
+            paid: Takes the filters whose elements were read and paid for.
+            budget: The request's allowance.
+        """
         best: tuple[int, Filter, PoolIndex, list[int]] | None = None
+        able: list[tuple[bool, int, Filter, PoolIndex, Path]] = []
         for wanted in filters:
             if wanted.negated or wanted.missing is not None or wanted.either:
                 continue
@@ -543,10 +578,15 @@ class BaseTable:
             paths = [
                 p for p in compile_paths(self.table.resource_type, wanted.parameter.expression) if self._has(p.top)
             ]
-            if len(paths) != 1 or paths[0].top not in self.pools:
-                continue
-            index = self.pools[paths[0].top]
-            codes, size = self._codes_of(wanted, index, paths[0])
+            if len(paths) == 1 and paths[0].top in self.pools:
+                index = self.pools[paths[0].top]
+                able.append((wanted.target_ids is None, len(index.column.texts), wanted, index, paths[0]))
+        for by_value, distinct, wanted, index, path in sorted(able, key=lambda each: each[:2]):
+            if by_value and best is not None and best[0] < distinct:
+                break
+            self._spend_on_elements(wanted, budget)
+            paid.append(wanted)
+            codes, size = self._codes_of(wanted, index, path)
             if len(codes) <= _MOST_CODES and (best is None or size < best[0]):
                 best = (size, wanted, index, codes)
         if best is None:
@@ -564,6 +604,15 @@ class BaseTable:
             if is_short((wanted.key,)):
                 self._hits.put(key, hits, 1)
         return hits
+
+    def _hits_among(self, codes: IntArray, wanted: Filter, index: PoolIndex, path: Path) -> Mask:
+        """Returns True for each of some codes if its element satisfies the filter; reads no more than it needs."""
+        whole = len(codes) >= len(index.column.texts) or wanted.target_ids is not None
+        if whole or self._hits.get((wanted.key, path)) is not None:
+            return self._hits_of(wanted, index, path)[codes]
+        occurring, back = np.unique(codes, return_inverse=True)
+        values = index.values_of(occurring.tolist(), wanted.parameter.type, (path,))
+        return np.fromiter(map(wanted.matches_any, values), np.bool_, len(occurring))[back]
 
     def _codes_of(self, wanted: Filter, index: PoolIndex, path: Path) -> tuple[list[int], int]:
         """Returns the codes of an index that satisfy a filter, and the number of rows that hold them.
@@ -594,7 +643,7 @@ class BaseTable:
                     index = self.pools[path.top]
                     codes = index.column.codes[rows]
                     if codes.any():
-                        mask |= self._hits_of(wanted, index, path)[codes]
+                        mask |= self._hits_among(codes, wanted, index, path)
                 elif path.top in self.instants and wanted.parameter.type == "date":
                     mask |= _instant_mask(self.instants[path.top], rows, wanted)
                 elif path.top in self.instants and wanted.parameter.type == "token" and wanted.predicates:
