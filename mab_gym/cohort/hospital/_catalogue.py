@@ -14,6 +14,7 @@ from mab_gym.cohort.hospital import _catalogue_results as _results
 from mab_gym.cohort.hospital._catalogue_results import _Keyed, by_key
 
 ANALYTES, PANELS = _results.ANALYTES, _results.PANELS
+STUDIES, ORGANISMS, PLANS = _results.STUDIES, _results.ORGANISMS, _results.PLANS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -143,6 +143,77 @@ class PanelType(_Keyed):
         return not self.since or day >= date.fromisoformat(self.since)
 
 
+@dataclass(frozen=True)
+class Study(_Keyed):
+    """An examination whose result is a text.
+
+    Attributes:
+        key: Identifies it, as in ``chest_xray`` or ``blood_culture``.
+        display: LOINC's name, or our words where we are not sure of a code.
+        short: As clinicians say it.
+        loinc: LOINC code; empty if none is sure.
+        category: HL7 v2 table 0074: ``RAD``, ``EC``, ``CUS``, ``MB``, ``BLB``, ``SP``, ``CP``.
+        service: Who reports it: ``radiology``, ``laboratory`` or ``cardiology``.
+        specimen: As in ``urine``; empty if there is none.
+        minutes: Usual time from the examination to its report with priority.
+        routine_minutes: The same without.
+        most: How often in a stay at most.
+        since: First day on which it could be asked for; empty if before all records.
+    """
+
+    key: str
+    display: str = ""
+    short: str = ""
+    loinc: str = ""
+    category: str = "RAD"
+    service: str = "radiology"
+    specimen: str = ""
+    minutes: int = 60
+    routine_minutes: int = 600
+    most: int = 1
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Organism(_Keyed):
+    """A bacterium, a fungus or a virus.
+
+    Attributes:
+        key: Identifies it.
+        snomed: SNOMED CT code.
+        display: Its name.
+        gram: What the Gram stain shows; empty for viruses.
+        found: Kinds of finding with weights.
+        susceptible: Drugs with the share of isolates that are susceptible.
+    """
+
+    key: str
+    snomed: str = ""
+    display: str = ""
+    gram: str = ""
+    found: Mapping[str, float] = field(default_factory=dict)
+    susceptible: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlanType(_Keyed):
+    """A kind of plan, agreement, message or precaution.
+
+    Attributes:
+        kind: As in `Plan.kind`.
+        key: Identifies it within its kind.
+        display: In words.
+        snomed: SNOMED CT code; empty if none is sure.
+        loinc: LOINC code; empty if none is sure.
+    """
+
+    kind: str
+    key: str
+    display: str = ""
+    snomed: str = ""
+    loinc: str = ""
+
+
 def by_key(name: str, kind: type[K]) -> Mapping[str, K]:
     """Reads a table of the hospital's folder, by key in the file's order."""
     return {row.key: row for row in read_table(name, kind, TABLES)}
@@ -158,3 +229,9 @@ PANELS: Final = by_key("panels.csv", PanelType)
 """Tests that are ordered together."""
 PLACES: Final = np.array([row.places for row in ANALYTE_ROWS], dtype=np.int64)
 """Decimal places, by number."""
+STUDIES: Final = by_key("studies.csv", Study)
+"""Examinations whose result is a text."""
+ORGANISMS: Final = by_key("organisms.csv", Organism)
+"""What cultures and tests find."""
+PLANS: Final = {(row.kind, row.key): row for row in read_table("plans.csv", PlanType, TABLES)}
+"""Kinds of plans, by `Plan.kind` and `Plan.key`."""
