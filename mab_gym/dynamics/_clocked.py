@@ -58,7 +58,7 @@ class ClockedSession:
         whole = isinstance(minutes_per_action, int) and not isinstance(minutes_per_action, bool)
         if not whole or not 0 <= minutes_per_action <= 1440:
             raise UsageError(f"minutes_per_action is a whole number from 0 to 1440, not {minutes_per_action!r}")
-        clock = Clock(course.chart.now, course.zone, tuple(minute for minute, _ in course.meals))
+        clock = Clock.of(course.chart.now, course.zone, [minute for minute, _ in course.meals])
         known = Known()
         self._session = session
         self._minutes = minutes_per_action

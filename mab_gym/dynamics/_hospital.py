@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from mab_gym.dynamics._chance import uniform
 from mab_gym.dynamics._timing import Clock
+from mab_gym.fhir.model._json_text import repeated
 from mab_gym.tasking.stay import Message, Ordered, StayEvent, StayRecord
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Hospital:
     """
 
     __slots__ = (
-        "_due", "_kept", "_number", "_of_order", "_session", "case", "clock", "course", "minute", "news",
+        "_due", "_kept", "_number", "_of_order", "_session", "_timed", "case", "clock", "course", "minute", "news",
         "nil_by_mouth", "on_event", "paged", "told", "writing",
     )  # fmt: skip
 
@@ -66,6 +68,7 @@ class Hospital:
         self._number = 0
         self._of_order: dict[str, int] = {}
         self._kept = 0
+        self._timed = -1, ""
         self.told.truth[0] = dict(course.body.truth())
 
     # --- time ------------------------------------------------------------------------------------------------------
@@ -129,7 +132,10 @@ class Hospital:
 
     def time(self, minute: int | None = None) -> str:
         """Returns the time of a minute, now if None, as a FHIR dateTime in the hospital's zone."""
-        return self.clock.at(self.minute if minute is None else minute).isoformat()
+        wanted = self.minute if minute is None else minute
+        if wanted != self._timed[0]:
+            self._timed = wanted, self.clock.at(wanted).isoformat()
+        return self._timed[1]
 
     # --- the record ------------------------------------------------------------------------------------------------
 
@@ -162,9 +168,9 @@ class Hospital:
 
     def stamped(self, resource: Resource) -> Resource:
         """Returns a new resource with the patient and the encounter."""
-        resource["subject"] = {"reference": f"Patient/{self.course.patient}"}
+        resource["subject"] = reference(f"Patient/{self.course.patient}")
         if self.course.encounter:
-            resource["encounter"] = {"reference": self.course.encounter}
+            resource["encounter"] = reference(self.course.encounter)
         return resource
 
     def page(self, text: str, about: Sequence[str], to: str = "", sender: str = "") -> None:
@@ -225,8 +231,27 @@ class Hospital:
 _CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/communication-category"
 
 
+@lru_cache(maxsize=512)
 def concept(system: str, code: str, display: str) -> Mapping[str, Any]:
-    """Returns a CodeableConcept; text alone where there is no code."""
+    """Returns a CodeableConcept, not to be changed; text alone where there is no code."""
     if not code:
-        return {"text": display}
-    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+        return repeated({"text": display})
+    return repeated({"coding": [{"system": system, "code": code, "display": display}], "text": display})
+
+
+@lru_cache(maxsize=512)
+def concepts(system: str, code: str, display: str) -> list[Mapping[str, Any]]:
+    """Returns a list of one CodeableConcept, not to be changed."""
+    return repeated([concept(system, code, display)])
+
+
+@lru_cache(maxsize=1024)
+def reference(address: str) -> Mapping[str, str]:
+    """Returns a Reference, not to be changed."""
+    return repeated({"reference": address})
+
+
+@lru_cache(maxsize=512)
+def references(address: str) -> list[Mapping[str, str]]:
+    """Returns a list of one Reference, not to be changed."""
+    return repeated([reference(address)])

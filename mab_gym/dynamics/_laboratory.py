@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from mab_gym.dynamics._catalogues import Test, tests
 from mab_gym.dynamics._chance import normal
-from mab_gym.dynamics._hospital import Hospital, Resource, concept
+from mab_gym.dynamics._hospital import Hospital, Resource, concept, concepts, reference, references
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._requests import MOST_DRAWS, Request, read_request
-from mab_gym.fhir.model._json_text import DecimalNumber
+from mab_gym.fhir.model._json_text import DecimalNumber, repeated
 from mab_gym.tasking.meaning.terms import LOINC, SNOMED
 from mab_gym.tasking.stay import Issued
 
@@ -23,14 +24,14 @@ _CALLED_AFTER: Final = 5
 _HAEMOLYSED: Final = {"potassium": (1.0, 3.0), "ast": (15.0, 60.0), "magnesium": (0.1, 0.4), "phosphate": (0.2, 0.8)}
 """Additions, in the test's unit, from red cells that broke: potassium 1 to 3 mmol/L is our choice."""
 _UCUM: Final = "http://unitsofmeasure.org"
-_CATEGORY: Final = [
+_CATEGORY: Final = repeated([
     {
         "coding": [
             {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory",
              "display": "Laboratory"}
         ]
     }
-]  # fmt: skip
+])  # fmt: skip
 _REPORTS: Final = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}]
 _FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _FLAG_WORDS: Final = {"L": "Low", "H": "High", "N": "Normal", "LL": "Critical low", "HH": "Critical high"}
@@ -144,7 +145,7 @@ class Laboratory:
             "resourceType": "Specimen",
             "status": "available",
             "type": concept(SNOMED, kind, display),
-            "subject": {"reference": f"Patient/{hospital.course.patient}"},
+            "subject": reference(f"Patient/{hospital.course.patient}"),
             "request": [{"reference": job.address}],
             "collection": {"collectedDateTime": hospital.time()},
         }
@@ -238,24 +239,20 @@ class Laboratory:
         resource["effectiveDateTime"] = hospital.time(drawn)
         resource["issued"] = hospital.time()
         if hospital.course.laboratory:
-            resource["performer"] = [{"reference": hospital.course.laboratory}]
+            resource["performer"] = references(hospital.course.laboratory)
         if value is None:
             resource["dataAbsentReason"] = concept(_REASON, "error", "Error")
         else:
             resource["valueQuantity"] = quantity(value, test.unit, test.decimals)
             code = flag(test, value)
             if code:
-                resource["interpretation"] = [concept(_FLAGS, code, _FLAG_WORDS[code])]
+                resource["interpretation"] = concepts(_FLAGS, code, _FLAG_WORDS[code])
         if spoilt:
             resource["note"] = [{"text": HAEMOLYSIS_NOTE}]
         resource["specimen"] = {"reference": specimen}
-        limits = {
-            name: quantity(limit, test.unit, test.decimals)
-            for name, limit in (("low", test.low), ("high", test.high))
-            if limit is not None
-        }
+        limits = _reference_range(test)
         if limits:
-            resource["referenceRange"] = [limits]
+            resource["referenceRange"] = limits
         return resource
 
     def _panel(self, job: _Job, drawn: int, specimen: str, results: list[str]) -> Resource:
@@ -284,6 +281,16 @@ def quantity(value: float, unit: str, decimals: int = 0) -> Resource:
     spoken = {"{INR}": "INR", "10*3/uL": "10^3/µL", "m[IU]/L": "mIU/L", "mm[Hg]": "mmHg", "Cel": "°C"}.get(unit, unit)
     number = DecimalNumber(f"{value:.{decimals}f}") if decimals else round(value)
     return {"value": number, "unit": spoken, "system": _UCUM, "code": unit}
+
+
+@cache
+def _reference_range(test: Test) -> list[Resource]:
+    limits = {
+        name: quantity(limit, test.unit, test.decimals)
+        for name, limit in (("low", test.low), ("high", test.high))
+        if limit is not None
+    }
+    return repeated([limits]) if limits else []
 
 
 def flag(test: Test, value: float) -> str:

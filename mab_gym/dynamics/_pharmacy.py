@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mab_gym.dynamics._body import CONTINUOUS, Dose
 from mab_gym.dynamics._holds import why_held
-from mab_gym.dynamics._hospital import Hospital, Resource, concept
+from mab_gym.dynamics._hospital import Hospital, Resource, concept, reference
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._prescriptions import Instruction, Prescription, read_prescription
 from mab_gym.tasking.meaning.terms import RXNORM, SNOMED
@@ -247,12 +247,12 @@ class Pharmacy:
             "resourceType": "MedicationAdministration",
             "status": "completed",
             "medicationCodeableConcept": concept(RXNORM, drug.rxnorm, drug.drug),
-            "subject": {"reference": f"Patient/{course.patient}"},
+            "subject": reference(f"Patient/{course.patient}"),
             "request": {"reference": regimen.order},
             "dosage": dosage,
         }
         if course.encounter:
-            resource["context"] = {"reference": course.encounter}
+            resource["context"] = reference(course.encounter)
         if course.nurse:
             resource["performer"] = [{"actor": {"reference": course.nurse}}]
         return resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from mab_gym.tasking.meaning.often import BY_CODE, HOURS_OF_UNIT, ONCE_CODES, often_in
@@ -44,18 +44,22 @@ class Clock:
     """The simulated time of a stay.
 
     Attributes:
-        begun: The time at minute 0, timezone-aware.
-        zone: The hospital's time zone. A change to daylight saving within the stay is left out.
+        begun: The time at minute 0, in the zone's offset of that moment.
         meals: The minutes of the day of breakfast, lunch and dinner.
     """
 
     begun: datetime
-    zone: tzinfo
     meals: tuple[int, ...]
 
-    def at(self, minute: float) -> datetime:
+    @classmethod
+    def of(cls, begun: datetime, zone: tzinfo, meals: Sequence[int]) -> Clock:
+        """Returns the clock of a stay in a time zone; a change to daylight saving within the stay is left out."""
+        local = begun.astimezone(zone)
+        return cls(local.replace(tzinfo=timezone(local.utcoffset() or timedelta())), tuple(meals))
+
+    def at(self, minute: int) -> datetime:
         """Returns the time at a minute of the stay, in the hospital's zone."""
-        return self.begun.astimezone(self.zone) + timedelta(minutes=minute)
+        return self.begun + timedelta(minutes=minute)
 
     def minute(self, moment: datetime) -> int:
         """Returns the minute of the stay at a time, rounded down."""
@@ -64,8 +68,7 @@ class Clock:
     @property
     def first(self) -> int:
         """The minute of the local day at minute 0."""
-        local = self.begun.astimezone(self.zone)
-        return local.hour * 60 + local.minute
+        return self.begun.hour * 60 + self.begun.minute
 
     def next(self, of_day: Sequence[int], after: int) -> int:
         """Returns the first minute of the stay after another one at which it is one of these minutes of the day."""
@@ -83,7 +86,7 @@ class Clock:
         if found.tzinfo is None:
             if len(written) > 10:
                 return None
-            found = found.replace(tzinfo=self.zone)
+            found = found.replace(tzinfo=self.begun.tzinfo)
         try:
             return found.astimezone(UTC)
         except OverflowError:

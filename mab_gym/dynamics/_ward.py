@@ -8,10 +8,11 @@ from typing import Any, Final
 from mab_gym.dynamics._body import Dose
 from mab_gym.dynamics._catalogues import tests
 from mab_gym.dynamics._chance import normal
-from mab_gym.dynamics._hospital import Hospital, Resource, concept
+from mab_gym.dynamics._hospital import Hospital, Resource, concept, references
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._laboratory import Laboratory, flag, quantity
 from mab_gym.dynamics._timing import BEDTIME
+from mab_gym.fhir.model._json_text import repeated
 from mab_gym.tasking.meaning.terms import LOINC
 from mab_gym.tasking.stay import Issued
 
@@ -38,14 +39,14 @@ _ALSO: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Other keys that bodies may use."""
 _PRESSURE: Final = ("85354-9", "Blood pressure panel with all children optional")
-_CATEGORY: Final = [
+_CATEGORY: Final = repeated([
     {
         "coding": [
             {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs",
              "display": "Vital Signs"}
         ]
     }
-]  # fmt: skip
+])  # fmt: skip
 
 
 class Ward:
@@ -116,7 +117,7 @@ class Ward:
         hospital.stamped(resource)
         resource["effectiveDateTime"] = resource["issued"] = hospital.time()
         if hospital.course.nurse:
-            resource["performer"] = [{"reference": hospital.course.nurse}]
+            resource["performer"] = references(hospital.course.nurse)
         return resource
 
     def _serve(self, minute: int, carbohydrate: float) -> None:

@@ -19,6 +19,7 @@ from mab_gym.fhir.http._export_jobs import Exports
 from mab_gym.fhir.http._searching import Kept, Searches
 from mab_gym.fhir.model._definitions import search_parameters
 from mab_gym.fhir.model._ids import Key
+from mab_gym.fhir.model._json_text import pretty_resource
 from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._match_urls import match_filters, read_match_url
 from mab_gym.fhir.search._matching import make_filter
@@ -383,7 +384,8 @@ class World:
         """Stores resources as the hospital itself, unchecked, at a simulated time.
 
         Args:
-            resources: The resources; one with an id is the next version of what is there, or a new one of that id.
+            resources: The resources; those without an id have no ``meta``, one with an id
+                is the next version of what is there, or a new one of that id.
             moment: The time, timezone-aware.
 
         Returns:
@@ -401,8 +403,9 @@ class World:
             if given is None:
                 number = self.take_number()
                 key: Key = (kind, str(number))
-                stored = _with_meta(key, 1, updated, resource, _HOSPITAL)
-                overlay.add("create", *key, stored, 1, number, updated)
+                meta = {"versionId": "1", "lastUpdated": updated, "source": f"#{_HOSPITAL}"}
+                stored = {"resourceType": kind, "id": key[1], "meta": meta, **resource}
+                overlay.add("create", *key, stored, 1, number, updated, text=pretty_resource(stored))
             else:
                 key = (kind, str(given))
                 there = self.view().position(*key)

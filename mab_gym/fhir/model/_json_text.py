@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import isinf
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Self, TypeVar
 
 from mab_gym.fhir.model._json_scanner import (
     GREATEST_EXPONENT,
@@ -24,8 +25,12 @@ from mab_gym.fhir.model._json_scanner import (
     too_long,
 )
 
-__all__ = ["DecimalNumber", "Json", "JsonSyntaxError", "Printed", "compact", "pretty", "read_json"]
+__all__ = [
+    "DecimalNumber", "Json", "JsonSyntaxError", "Printed", "compact", "pretty", "pretty_resource", "read_json",
+    "repeated",
+]  # fmt: skip
 
+_T = TypeVar("_T")
 MAX_DECIMAL_DIGITS = 5000
 """The most digits of a decimal. HAPI writes ``1e999999999`` in full and fails; here such a number is refused."""
 
@@ -191,6 +196,35 @@ def pretty(value: Json | Printed, indent: int = 0) -> str:
     parts: list[str] = []
     _write_pretty(value, "\n" + "  " * indent, parts)
     return "".join(parts)
+
+
+_MOST_REPEATED: Final = 4096
+_REPEATED: Final[dict[int, tuple[object, str]]] = {}
+"""Values that many resources share, by identity, with their text as an element of a resource."""
+
+
+def repeated(value: _T) -> _T:
+    """Remembers the text of a value that many resources will have as an element; it must never change.
+
+    Args:
+        value: A dict or list. It is held, with some thousands of others.
+    """
+    if len(_REPEATED) >= _MOST_REPEATED:
+        _REPEATED.clear()
+    _REPEATED[id(value)] = (value, pretty(value, 1))
+    return value
+
+
+def pretty_resource(resource: Mapping[str, Json]) -> str:
+    """Returns the same text as `pretty`; quicker where elements are `repeated` ones."""
+    parts: list[str] = []
+    for name, value in resource.items():
+        if type(value) is str and _ESCAPED.search(value) is None:
+            parts.append(f'{_name(name)}"{value}"')
+            continue
+        known = _REPEATED.get(id(value))
+        parts.append(_name(name) + (pretty(value, 1) if known is None else known[1]))
+    return "{\n  " + ",\n  ".join(parts) + "\n}" if parts else "{ }"
 
 
 def compact(value: Json) -> str:

@@ -145,9 +145,11 @@ class Overlay:
         updated: str,
         *,
         in_place: bool = False,
+        text: str | None = None,
     ) -> Write:
-        """Records a change and returns it."""
-        text = pretty(resource) if resource else ""
+        """Records a change and returns it; ``text`` is the resource as `pretty` prints it, where that is known."""
+        if text is None:
+            text = pretty(resource) if resource else ""
         write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated, in_place)
         number = len(self.writes)
         self.writes.append(write)
