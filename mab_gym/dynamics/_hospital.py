@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SAMPLED: Final = 15
 """Minutes between two looks at the true values."""
 MOST_DUE: Final = 2000
-"""Things that can be due at once; further ones are not scheduled, and their orders refused."""
+"""Things that can be due at once; further orders are refused."""
 _MOST_NEWS: Final = 400
 """Things that came in since the last request that are told; they can all be searched for."""
 _PAGED_AFTER: Final = 2
@@ -73,14 +73,14 @@ class Hospital:
 
     # --- time ------------------------------------------------------------------------------------------------------
 
-    def at(self, minute: int, do: Callable[..., None], *arguments: Any) -> bool:
-        """Schedules something, now at the earliest; returns False if too much is due already.
+    def at(self, minute: int, do: Callable[..., None], *arguments: Any, ordered: bool = False) -> bool:
+        """Schedules something, now at the earliest; returns False if it was ordered and too much is due already.
 
         What would come after the horizon is dropped.
         """
         if minute > self.course.horizon:
             return True
-        if len(self._due) >= MOST_DUE:
+        if ordered and len(self._due) >= MOST_DUE:
             return False
         self._number += 1
         heappush(self._due, (max(minute, self.minute), self._number, do, arguments))

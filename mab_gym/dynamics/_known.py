@@ -15,18 +15,18 @@ class Known:
     __slots__ = ("_values",)
 
     def __init__(self) -> None:
-        self._values: dict[str, tuple[int, float, str]] = {}
+        self._values: dict[str, tuple[int, float]] = {}
 
-    def learn(self, key: str, minute: int, value: float, address: str = "") -> None:
+    def learn(self, key: str, minute: int, value: float) -> None:
         """Notes a value that became known."""
-        self._values[_SAME.get(key, key)] = (minute, value, address)
+        self._values[_SAME.get(key, key)] = (minute, value)
 
     def value(self, key: str, minute: int, fresh: int = FRESH) -> float | None:
         """Returns the latest value if it is not older than ``fresh`` minutes; else None."""
         found = self._values.get(key)
         return found[1] if found is not None and minute - found[0] <= fresh else None
 
-    def address(self, key: str) -> str:
-        """Returns the address of the latest value's resource; empty where there is none."""
+    def since(self, key: str) -> int:
+        """Returns the minute at which the latest value became known; -1 where there is none."""
         found = self._values.get(key)
-        return "" if found is None else found[2]
+        return -1 if found is None else found[0]

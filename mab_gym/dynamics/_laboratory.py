@@ -19,6 +19,8 @@ DRAWN: Final = {"stat": 10, "urgent": 20, "routine": 45}
 """Minutes from a request to its specimen, by priority (our choice)."""
 MOST_REQUESTS: Final = 200
 """Requests that are carried out in a stay; further ones are refused."""
+MOST_SPECIMENS: Final = 500
+"""Specimens of a stay; after them no further one is scheduled."""
 _CALLED_AFTER: Final = 5
 """Minutes from a critical result to the call."""
 _HAEMOLYSED: Final = {"potassium": (1.0, 3.0), "ast": (15.0, 60.0), "magnesium": (0.1, 0.4), "phosphate": (0.2, 0.8)}
@@ -71,13 +73,14 @@ class _Job:
 class Laboratory:
     """The laboratory of one stay."""
 
-    __slots__ = ("_hospital", "_jobs", "_known", "_specimens", "refused")
+    __slots__ = ("_drawn", "_hospital", "_jobs", "_known", "_specimens", "refused")
 
     def __init__(self, hospital: Hospital, known: Known) -> None:
         self._hospital = hospital
         self._known = known
         self._jobs: dict[str, _Job] = {}
         self._specimens: dict[str, int] = {}
+        self._drawn = 0
         self.refused: list[tuple[str, str]] = []
 
     def take(self, address: str, resource: Mapping[str, Any] | None, *, by_agent: bool = True) -> None:
@@ -118,9 +121,9 @@ class Laboratory:
         return soonest
 
     def _schedule(self, job: _Job, minute: int | None) -> None:
-        if minute is None or job.drawn >= MOST_DRAWS:
+        if minute is None or job.drawn >= MOST_DRAWS or self._drawn >= MOST_SPECIMENS:
             job.last = True
-        elif not self._hospital.at(minute, self._draw, job):
+        elif not self._hospital.at(minute, self._draw, job, ordered=True):
             job.last = True
             self.refused.append((job.address, "too much is scheduled already"))
 
@@ -132,6 +135,7 @@ class Laboratory:
         hospital = self._hospital
         job.drawn += 1
         job.waiting += 1
+        self._drawn += 1
         number = hospital.number_of(job.address)
         haemolysed = False
         for key in job.request.tests:
@@ -196,9 +200,9 @@ class Laboratory:
             )
         words = ", ".join(_told(one) for one in issued)
         addresses = hospital.write(*resources)
-        for one, address in zip(issued, addresses, strict=True):
+        for one in issued:
             if one.value is not None:
-                self._known.learn(one.analyte, hospital.minute, one.value, address)
+                self._known.learn(one.analyte, hospital.minute, one.value)
         hospital.told.results += issued
         shown = addresses[0]
         if job.request.panel is not None:

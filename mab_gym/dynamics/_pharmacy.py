@@ -18,13 +18,18 @@ from mab_gym.tasking.stay import Given
 
 MOST_ORDERS: Final = 100
 """Orders for drugs that are carried out at a time; further ones are refused."""
+MOST_DOSES: Final = 4000
+"""Doses of a stay; after them nurses give nothing more."""
 FIRST_DOSE: Final = 30
 """Minutes from an order to its first dose; a third of that if it is urgent (our choice)."""
 URGENT_DOSE: Final = 10
 _SHOWN_RUNNING: Final = 30
 """Doses that run in for so many minutes are shown as under way, and again when they have ended."""
-_REMEMBERED: Final = 240
+_REMEMBERED: Final = {"glucose": 240}
 """Minutes within which a value must be known for a dose that depends on it."""
+_REMEMBERED_ELSE: Final = 720
+_ROUNDS: Final = {1440: (540,), 720: (540, 1260), 480: (360, 840, 1320), 360: (0, 360, 720, 1080)}
+"""Minutes of the day at which drugs of the chart are given, by the interval (common rounds of American hospitals)."""
 _ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 _ROUTES: Final = {
     "iv": ("47625008", "Intravenous route"),
@@ -45,18 +50,22 @@ class _Regimen:
         by_agent: False for what stood in the chart.
         active: False once it is stopped.
         done: Doses so far, by instruction.
+        given: Minute of the last dose; -1 before the first.
+        next: Minute of the next dose of each instruction; None where none is due.
         ends: Minute at which each instruction ends; None for no end.
         running: The MedicationAdministration that is under way, by instruction, with its resource.
     """
 
-    __slots__ = ("active", "by_agent", "done", "ends", "order", "prescription", "running")
+    __slots__ = ("active", "by_agent", "done", "ends", "given", "next", "order", "prescription", "running")
 
     def __init__(self, order: str, prescription: Prescription, by_agent: bool) -> None:
         self.order = order
         self.prescription = prescription
         self.by_agent = by_agent
         self.active = True
+        self.given = -1
         self.done = [0] * len(prescription.instructions)
+        self.next: list[int | None] = [None] * len(prescription.instructions)
         self.ends: list[int | None] = [each.plan.end for each in prescription.instructions]
         self.running: dict[int, tuple[str, Resource]] = {}
 
@@ -104,27 +113,55 @@ class Pharmacy:
 
     def _accept(self, order: str, read: Prescription, by_agent: bool) -> None:
         hospital, before = self._hospital, self._regimens.get(order)
-        regimen = _Regimen(order, read, by_agent)
-        changed = before is not None and before.active
-        if before is not None and changed:
-            before.active = False
-            if not _goes_on(before.prescription, read):
-                self._stop(before, "the order was changed")
-            else:
-                regimen.running = before.running
-        self._regimens[order] = regimen
-        hospital.note(order, "changed" if changed else "accepted", read.text, by_agent=by_agent)
-        wait = URGENT_DOSE if read.urgent or changed else FIRST_DOSE if by_agent else 0
+        if before is not None and not before.active:
+            before = None
+        if before is not None and before.prescription == read:
+            return
+        regimen = self._regimens[order] = _Regimen(order, read, by_agent)
+        hospital.note(order, "accepted" if before is None else "changed", read.text, by_agent=by_agent)
+        kept = set() if before is None else self._take_over(before, regimen)
+        old = self._regimens.get(read.replaces)
+        if old is not None and old is not before and not any(i.minutes == CONTINUOUS for i in _of(old)):
+            self._end(read.replaces, f"replaced by {order}")  # an infusion runs until this one begins
+        wait = URGENT_DOSE if read.urgent or before is not None else FIRST_DOSE if by_agent else 0
         for place, each in enumerate(read.instructions):
-            first = self._first(regimen, each, wait, by_agent)
-            if each.plan.within is not None:
+            first = regimen.next[place] if place in kept else self._first(regimen, each, wait, by_agent)
+            if each.plan.within is not None and place not in kept:
                 regimen.ends[place] = (first or hospital.minute) + each.plan.within
             if first is None or (each.as_needed and each.window is None):
                 continue
-            if not hospital.at(first, self._due, regimen, place):
+            regimen.next[place] = first
+            if not hospital.at(first, self._due, regimen, place, ordered=True):
                 self.refused.append((order, "too much is scheduled already"))
                 regimen.active = False
                 return
+
+    def _take_over(self, before: _Regimen, regimen: _Regimen) -> set[int]:
+        """Goes on with the parts of an order that a change has left alone; an infusion runs until its rate is changed.
+
+        Returns:
+            The places of instructions that did not change.
+        """
+        before.active = False
+        now = regimen.prescription.instructions
+        same: set[int] = set()
+        for place, was in enumerate(before.prescription.instructions[: len(now)]):
+            if before.prescription.drug is not regimen.prescription.drug:
+                break
+            if was == now[place]:
+                same.add(place)
+                regimen.done[place], regimen.next[place] = before.done[place], before.next[place]
+                regimen.ends[place] = before.ends[place]
+            if place in before.running and was == now[place]:
+                regimen.running[place] = before.running.pop(place)
+        for place, each in enumerate(now):
+            if each.minutes == CONTINUOUS and place not in regimen.running:
+                was_running = [one for one in before.running if _of(before)[one].minutes == CONTINUOUS]
+                if was_running and before.prescription.drug is regimen.prescription.drug:
+                    regimen.running[place] = before.running.pop(was_running[0])
+        if before.running or not regimen.running:
+            self._stop(before, "the order was changed", others=bool(regimen.running))
+        return same
 
     def _first(self, regimen: _Regimen, each: Instruction, wait: int, by_agent: bool) -> int | None:
         """Returns the minute of the first dose of an instruction; None if there is none."""
@@ -135,19 +172,23 @@ class Pharmacy:
         if not by_agent and each.minutes != CONTINUOUS:
             if plan.interval is None:
                 return None  # it was given before the stay
-            hours = range(plan.interval if plan.interval < 1440 else 540, 1441, min(plan.interval, 1440))
-            return hospital.clock.next([minute % 1440 for minute in hours], soonest - 1)
+            rounds = _ROUNDS.get(plan.interval) or tuple(range(0, 1440, min(plan.interval, 1440)))
+            return hospital.clock.next(rounds, soonest - 1)
         return soonest
 
     # --- doses -----------------------------------------------------------------------------------------------------
 
     def _due(self, regimen: _Regimen, place: int) -> None:
         """Gives a dose, or holds it, and schedules the next one."""
-        if not regimen.active:
-            return
         hospital, each = self._hospital, regimen.prescription.instructions[place]
+        if not regimen.active or regimen.next[place] != hospital.minute:
+            return
+        regimen.next[place] = None
         end = regimen.ends[place]
         if end is not None and hospital.minute > end:
+            return
+        if len(hospital.told.given) >= MOST_DOSES:
+            self._end(regimen.order, f"{MOST_DOSES} doses were given in this stay; nurses give no more")
             return
         self._replace(regimen)
         held = self._held(regimen, each)
@@ -156,9 +197,11 @@ class Pharmacy:
                 self._not_done(regimen, each, held)
         else:
             regimen.done[place] += 1
+            regimen.given = hospital.minute
             self._give(regimen, place, each)
         following = each.plan.following(hospital.minute, regimen.done[place] + (held is not None), hospital.clock)
         if following is not None and (end is None or following <= end):
+            regimen.next[place] = following
             hospital.at(following, self._due, regimen, place)
 
     def _held(self, regimen: _Regimen, each: Instruction) -> str | None:
@@ -166,8 +209,9 @@ class Pharmacy:
         hospital = self._hospital
         if each.window is not None:
             analyte, low, high = each.window
-            value = self._known.value(analyte, hospital.minute, _REMEMBERED)
-            if value is None or not low <= value <= high:
+            value = self._known.value(analyte, hospital.minute, _REMEMBERED.get(analyte, _REMEMBERED_ELSE))
+            treated = self._known.since(analyte) <= regimen.given
+            if value is None or treated or not low <= value <= high:
                 return ""
         if not hospital.course.holds:
             return None
@@ -186,11 +230,12 @@ class Pharmacy:
         before = regimen.running.pop(place, None)
         if before is not None:
             self._ended(before, "completed")
+        address = ""
         standing = not regimen.by_agent and each.minutes == CONTINUOUS and begun == 0
         if not standing:  # what runs already was begun before
             (address,) = hospital.write(resource, news=f"{drug.drug} {_amount(drug.unit, each)} {each.route}")
-            if runs:
-                regimen.running[place] = (address, resource)
+        if runs:
+            regimen.running[place] = (address, resource)
         dose = Dose(regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
         self._note(regimen, each)
         if runs and each.minutes != CONTINUOUS:
@@ -202,12 +247,15 @@ class Pharmacy:
 
     def _run_in(self, regimen: _Regimen, place: int, which: tuple[str, Resource] | None) -> None:
         """Notes that a dose has run in."""
+        regimen = self._regimens.get(regimen.order, regimen)  # the order may have been changed since
         if which is not None and regimen.running.get(place) is which:
             del regimen.running[place]
             self._ended(which, "completed")
 
     def _ended(self, running: tuple[str, Resource], status: str) -> None:
         address, resource = running
+        if not address:
+            return  # it was begun before the stay
         hospital = self._hospital
         period = {**resource["effectivePeriod"], "end": hospital.time()}
         kept = {**resource, "id": address.partition("/")[2], "status": status, "effectivePeriod": period}
@@ -273,16 +321,14 @@ class Pharmacy:
         self._stop(regimen, why)
         self._hospital.note(order, "stopped", why, by_agent=regimen.by_agent)
 
-    def _stop(self, regimen: _Regimen, why: str) -> None:
-        """Stops what still runs in of an order."""
-        hospital = self._hospital
-        for running in regimen.running.values():
+    def _stop(self, regimen: _Regimen, why: str, *, others: bool = False) -> None:
+        """Stops what still runs in of an order; ``others`` if parts of it go on, so that the body goes on with it."""
+        for place, running in regimen.running.items():
             self._ended(running, "stopped")
+            self._note(regimen, regimen.prescription.instructions[place], "stopped", why)
         regimen.running = {}
-        hospital.course.body.stop(regimen.order)
-        for each in regimen.prescription.instructions:
-            if each.minutes:
-                self._note(regimen, each, "stopped", why)
+        if not others:
+            self._hospital.course.body.stop(regimen.order)
 
     def hold_infusions(self, rule: str, why: str) -> None:
         """Stops the infusions under a rule of `mab_gym.dynamics._holds`, as nurses do when a result comes in."""
@@ -291,13 +337,8 @@ class Pharmacy:
                 self._end(regimen.order, why)
 
 
-def _goes_on(before: Prescription, now: Prescription) -> bool:
-    """Tells if a changed order is another rate of the same continuous infusion."""
-    return (
-        before.drug is now.drug
-        and [each.minutes for each in before.instructions] == [CONTINUOUS]
-        and [each.minutes for each in now.instructions] == [CONTINUOUS]
-    )
+def _of(regimen: _Regimen) -> tuple[Instruction, ...]:
+    return regimen.prescription.instructions
 
 
 def _amount(unit: str, each: Instruction) -> str:

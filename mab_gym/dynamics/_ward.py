@@ -144,7 +144,7 @@ class Ward:
         resource["referenceRange"] = [{"low": quantity(70, test.unit), "high": quantity(99, test.unit)}]
         (address,) = hospital.write(resource, news=f"glucose by meter {value} mg/dL")
         critical = flag(test, value) in ("LL", "HH")
-        self._known.learn("glucose", hospital.minute, value, address)
+        self._known.learn("glucose", hospital.minute, value)
         issued = Issued(hospital.minute, hospital.minute, "glucose_meter", value, true, test.unit, "", False, critical)
         hospital.told.results.append(issued)
         if critical:

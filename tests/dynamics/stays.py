@@ -167,7 +167,7 @@ def every(hours: float) -> dict[str, Any]:
     return {"repeat": {"frequency": 1, "period": hours, "periodUnit": "h"}}
 
 
-def test_of(name: str, priority: str = "routine", **more: Any) -> dict[str, Any]:
+def requested(name: str, priority: str = "routine", **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": PATIENT,
         "priority": priority, "code": {"text": name}, "requester": {"reference": "Practitioner/doctor"}, **more,
