@@ -394,13 +394,13 @@ def request_category(kind: str) -> str:
 
 
 _SECTIONS: Final = {
-    "LAB": "Laboratory", "RAD": "Radiology", "MB": "Microbiology", "PAT": "Pathology (gross & histopath, not surgical)",
-    "EC": "Electrocardiac (e.g., EKG, EEC, Holter)", "CUS": "Cardiac Ultrasound", "OTH": "Other", "CT": "CAT Scan",
-    "SP": "Surgical Pathology",
+    "LAB": "Laboratory", "RAD": "Radiology", "MB": "Microbiology", "EC": "Electrocardiac (e.g., EKG, EEC, Holter)",
+    "CUS": "Cardiac Ultrasound", "BLB": "Blood Bank", "SP": "Surgical Pathology", "CP": "Cytopathology",
+    "VR": "Virology",
 }  # fmt: skip
 _US_CORE_REPORTS: Final = {
-    "RAD": ("LP29684-5", "Radiology"), "CT": ("LP29684-5", "Radiology"), "EC": ("LP29708-2", "Cardiology"),
-    "CUS": ("LP29708-2", "Cardiology"), "PAT": ("LP7839-6", "Pathology"), "SP": ("LP7839-6", "Pathology"),
+    "RAD": ("LP29684-5", "Radiology"), "EC": ("LP29708-2", "Cardiology"), "CUS": ("LP29708-2", "Cardiology"),
+    "SP": ("LP7839-6", "Pathology"), "CP": ("LP7839-6", "Pathology"),
 }  # fmt: skip
 
 
@@ -408,7 +408,7 @@ _US_CORE_REPORTS: Final = {
 def report_category(section: str) -> str:
     """Returns the category of a DiagnosticReport as JSON: HL7's section, and US Core's where it has one."""
     found = [concept(f"{HL7}v2-0074", section, _SECTIONS[section])]
-    if section == "MB":
+    if section in ("MB", "BLB", "SP", "CP", "VR"):
         found.append(concept(f"{HL7}v2-0074", "LAB", "Laboratory"))
     if section in _US_CORE_REPORTS:
         found.append(concept(LOINC, *_US_CORE_REPORTS[section]))
