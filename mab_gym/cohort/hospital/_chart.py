@@ -62,6 +62,7 @@ class Hospital:
         self.payers = [reference("Organization", first + n, name) for n, name in enumerate(staff.payers)]
         first += len(staff.payers)
         self.outside = [reference("Organization", first + n, name) for n, name in enumerate(staff.outside)]
+        self.clinics = {place.service: place.number for place in staff.places if place.kind == "clinic"}
         self.nurses: Mapping[str, Sequence[int]] = {
             service: [one.number for one in staff.of(service, "nurse")]
             for service in dict.fromkeys(one.service for one in staff.practitioners)

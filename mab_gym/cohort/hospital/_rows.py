@@ -6,7 +6,7 @@ the specification and its place, and a person's rows from the person, so that an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +46,8 @@ from mab_gym.cohort.hospital._rows_people import (
     family_sheet,
     patient_sheet,
 )
+from mab_gym.cohort.hospital._rows_plans import PlanSheets
+from mab_gym.cohort.hospital._rows_reports import add_reports
 from mab_gym.cohort.hospital._rows_results import (
     add_results,
     observation_sheet,
@@ -140,7 +142,7 @@ def block_rows(people: Sequence[History], hospital: Hospital) -> BlockRows:
     sheets = _Sheets()
     for history in people:
         sheets.add(history, hospital)
-    return BlockRows([sheet.part() for sheet in sheets], [])
+    return BlockRows([sheet.part() for sheet in sheets.all()], sheets.plans.booked)
 
 
 class _Sheets:
@@ -155,9 +157,11 @@ class _Sheets:
         self.drugs, self.given = medication_sheet(), administration_sheet()
         self.dispensed, self.statements = dispense_sheet(), statement_sheet()
         self.documents = document_sheet()
+        self.plans = PlanSheets(self.observations, self.requests)
 
-    def __iter__(self) -> Iterator[Sheet]:
-        return iter(vars(self).values())
+    def all(self) -> list[Sheet]:
+        """Returns all sheets."""
+        return [*(sheet for sheet in vars(self).values() if isinstance(sheet, Sheet)), *self.plans.sheets()]
 
     def add(self, history: History, hospital: Hospital) -> None:
         """Writes one person's rows, type by type."""
@@ -173,6 +177,8 @@ class _Sheets:
         add_immunizations(chart, self.immunizations)
         add_procedures(chart, self.procedures)
         add_results(chart, self.observations, self.requests, self.specimens, self.reports)
+        add_reports(chart, self.requests, self.specimens, self.observations, self.reports)
         add_habits(chart, self.observations)
         add_medications(chart, self.drugs, self.given, self.dispensed, self.statements)
+        self.plans.add(chart)
         add_documents(chart, self.documents)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from mab_gym.cohort._columns import pretty
-from mab_gym.cohort.hospital._catalogue import PLANS
+from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, PLANS
 from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
     HL7,
@@ -34,11 +34,9 @@ from mab_gym.cohort.hospital._sheet import Day, Sheet
 from mab_gym.cohort.hospital._zone import day_of
 
 APPOINTMENT: Final = concept(f"{HL7}v2-0276", "FOLLOWUP", "A follow up visit from a previous appointment")
-_CODE_STATUS: Final = {
-    "full_code": ("304252001", "For resuscitation"),
-    "do_not_resuscitate": ("304253006", "Not for resuscitation"),
-}
-"""Findings of SNOMED CT."""
+_BY_LOINC: Final = {row.loinc: row for row in ANALYTE_ROWS}
+Named = tuple[str, str]
+"""The kind and the key of a plan."""
 
 
 class PlanSheets:
@@ -106,7 +104,7 @@ class PlanSheets:
             cancelationReason=sheet["cancelationReason"].of("pat", _cancelled) if plan.status == "cancelled" else 0,
             serviceType=sheet["serviceType"].of(with_whom.service, _service),
             appointmentType=sheet["appointmentType"].of("FOLLOWUP", _appointment_type),
-            reasonCode=sheet["reasonCode"].of(plan.key, _plan_list),
+            reasonCode=sheet["reasonCode"].of(named(plan), _plan_list),
             reasonReference=sheet["reasonReference"].text(because) if because else 0,
             description=sheet["description"].text(said(plan.words)) if plan.words else 0,
             start=start,
@@ -130,7 +128,7 @@ class PlanSheets:
             intent=sheet["intent"].text('"order"'),
             category=sheet["category"].of("referral", request_category),
             priority=sheet["priority"].text('"routine"'),
-            code=sheet["code"].of(("plan", plan.key), _plan_code_of),
+            code=sheet["code"].of(named(plan), _plan_code_of),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             occurrenceDateTime=plan.start,
@@ -150,7 +148,7 @@ class PlanSheets:
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"order"'),
             category=sheet["category"].of("code status", _code_status_category),
-            code=sheet["code"].of(("code_status", plan.key), _plan_code_of),
+            code=sheet["code"].of(named(plan), _plan_code_of),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             authoredOn=plan.moment,
@@ -161,7 +159,7 @@ class PlanSheets:
     def _care_plan(self, chart: Chart, plan: Plan) -> None:
         sheet = self.care_plans
         condition = chart.condition(plan.problem)
-        words = plan.words or _display(plan.key)
+        words = plan.words or _display(plan)
         text = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{escape(words, quote=False)}</p></div>'
         sheet.add(
             id=chart.take(),
@@ -170,7 +168,7 @@ class PlanSheets:
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"plan"'),
             category=sheet["category"].of("assess-plan", _plan_category),
-            title=sheet["title"].text(said(_display(plan.key))),
+            title=sheet["title"].text(said(_display(plan))),
             description=sheet["description"].text(said(words)),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
@@ -198,7 +196,7 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, f"{US_CORE}careteam", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            name=sheet["name"].text(said(_display(plan.key))),
+            name=sheet["name"].text(said(_display(plan))),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             period=sheet["period"].json(period(plan.start or plan.moment, plan.end)),
@@ -215,7 +213,7 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, f"{US_CORE}goal", plan.moment),
             lifecycleStatus=sheet["lifecycleStatus"].text(said(plan.status)),
-            description=sheet["description"].json({"text": plan.words or _display(plan.key)}),
+            description=sheet["description"].json({"text": plan.words or _display(plan)}),
             subject=chart.whose(sheet),
             startDate=Day(plan.moment),
             target=_target(sheet, plan),
@@ -234,8 +232,8 @@ class PlanSheets:
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"order"'),
             priority=sheet["priority"].text('"routine"'),
-            code=sheet["code"].of(("task", plan.key), _plan_code_of),
-            description=sheet["description"].text(said(plan.words or _display(plan.key))),
+            code=sheet["code"].of(named(plan), _plan_code_of),
+            description=sheet["description"].text(said(plan.words or _display(plan))),
             encounter=chart.encounter(sheet, plan.visit),
             authoredOn=plan.moment,
             lastModified=min(plan.end, NOW) if plan.end is not None else plan.moment,
@@ -288,7 +286,7 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, "", plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            category=sheet["category"].of(plan.key, _plan_list),
+            category=sheet["category"].of(named(plan), _plan_list),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             sent=plan.moment,
@@ -296,7 +294,7 @@ class PlanSheets:
             recipient=sheet["recipient"].json([to]),
             sender=chart.who(sheet, "sender", plan.practitioner),
             reasonReference=sheet["reasonReference"].text(because) if because else 0,
-            payload=sheet["payload"].json([{"contentString": plan.words or _display(plan.key)}]),
+            payload=sheet["payload"].json([{"contentString": plan.words or _display(plan)}]),
         )
 
     def _diet(self, chart: Chart, plan: Plan) -> None:
@@ -310,7 +308,7 @@ class PlanSheets:
             encounter=chart.encounter(sheet, plan.visit),
             dateTime=plan.moment,
             orderer=chart.who(sheet, "orderer", plan.practitioner),
-            oralDiet=sheet["oralDiet"].of(plan.key, _diet_text),
+            oralDiet=sheet["oralDiet"].of(named(plan), _diet_text),
             note=sheet["note"].json([{"text": plan.words}]) if plan.words else 0,
         )
 
@@ -323,7 +321,7 @@ class PlanSheets:
             meta=chart.meta(sheet, f"{US_CORE}observation-screening-assessment", plan.moment),
             status=sheet["status"].text('"final"'),
             category=sheet["category"].of("survey", category_text),
-            code=sheet["code"].of(("plan", plan.key), _plan_code_of),
+            code=sheet["code"].of(named(plan), _plan_code_of),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             effectiveDateTime=plan.moment,
@@ -334,47 +332,48 @@ class PlanSheets:
         )
 
 
-def _plan_code(key: str) -> Element:
+def named(plan: Plan) -> Named:
+    """Returns a plan's kind and key."""
+    return plan.kind, plan.key
+
+
+def _plan_code(key: Named) -> Element:
     row = PLANS[key]
     return coded(row.display, (SNOMED, row.snomed, ""), (LOINC, row.loinc, ""))
 
 
-def _display(key: str) -> str:
-    return PLANS[key].display
+def _display(plan: Plan) -> str:
+    return PLANS[named(plan)].display
 
 
 def _words_of(plan: Plan) -> Element:
-    return _plan_code(plan.key)
+    return _plan_code(named(plan))
 
 
 @cache
-def _plan_code_of(key: tuple[str, str]) -> str:
-    if key[0] == "code_status" and key[1] in _CODE_STATUS:
-        code, display = _CODE_STATUS[key[1]]
-        return pretty(coded(_display(key[1]), (SNOMED, code, display)))
-    return pretty(_plan_code(key[1]))
+def _plan_code_of(key: Named) -> str:
+    return pretty(_plan_code(key))
 
 
 @cache
-def _plan_list(key: str) -> str:
+def _plan_list(key: Named) -> str:
     return pretty([_plan_code(key)])
 
 
 @cache
-def _diet_text(key: str) -> str:
+def _diet_text(key: Named) -> str:
     return pretty({"type": [_plan_code(key)]})
 
 
 def _target(sheet: Sheet, plan: Plan) -> int:
-    due = {} if plan.start is None else {"dueDate": day_of(plan.start)}
+    due: Element = {} if plan.start is None else {"dueDate": day_of(plan.start)}
     measure: Element = {}
-    row: Any = PLANS[plan.key]
+    row = PLANS[named(plan)]
     if plan.value is not None:
-        if row.loinc:
-            measure["measure"] = coded(row.display, (LOINC, row.loinc, ""))
-        else:
-            measure["measure"] = {"text": row.display}
-        measure["detailQuantity"] = quantity(plan.value, row.unit, row.unit or "1")
+        analyte = _BY_LOINC.get(row.loinc)
+        measure["measure"] = coded(row.display, (LOINC, row.loinc, "" if analyte is None else analyte.display))
+        unit = ("", "1") if analyte is None else (analyte.unit, analyte.ucum)
+        measure["detailQuantity"] = quantity(plan.value, *unit)
     return sheet["target"].json([measure | due]) if measure or due else 0
 
 
