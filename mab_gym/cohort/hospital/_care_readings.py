@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from mab_gym.cohort._streams import Floats, Ints
 from mab_gym.cohort.hospital._care_bedside import Rounds
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_effects import DAY
+from mab_gym.cohort.hospital._care_examinations import Examined
 from mab_gym.cohort.hospital._care_kidneys import YEAR
 from mab_gym.cohort.hospital._care_levels import Levels, derive
 from mab_gym.cohort.hospital._care_orders import HOUR, Draw, Ordering
@@ -42,6 +44,8 @@ _AGAIN: Final = {"potassium": "potassium", "haemoglobin": "haemoglobin", "sodium
 """What is drawn again after a critical result, in the emergency department and on the ward."""
 _AGAIN_NUMBERS: Final = {NUMBERS[key]: panel for key, panel in _AGAIN.items()}
 _BY_PLACES: Final = {places: np.flatnonzero(places == PLACES) for places in np.unique(PLACES).tolist()}
+_MEASURED: Final = {"ecg": (NUMBERS["qtc"],), "echo": (NUMBERS["ejection_fraction"],)}
+"""What examinations measure."""
 _POUNDS: Final = 2.2046
 
 
@@ -72,12 +76,15 @@ def rounded(value: Floats) -> Floats:
     return value
 
 
-def add_readings(history: History, crew: Crew, orders: RandomState, levels: RandomState) -> None:
+def add_readings(
+    history: History, crew: Crew, examined: Sequence[Examined], orders: RandomState, levels: RandomState
+) -> None:
     """Fills ``history.readings`` and ``history.panels``.
 
     Args:
         history: The person.
         crew: Who works here.
+        examined: Examinations, some of which measure something.
         orders: Draws what is ordered and taken when.
         levels: Draws the levels.
     """
@@ -85,6 +92,9 @@ def add_readings(history: History, crew: Crew, orders: RandomState, levels: Rand
     schedule = ordering.run()
     rounds = Rounds(history, crew, orders)
     rounds.run()
+    rounds.sets += [
+        (one.moment, _MEASURED[one.study], one.visit, one.performer) for one in examined if one.study in _MEASURED
+    ]
     person = Levels(history, levels)
     columns = _Columns()
     _signs(history, rounds, person, levels, columns)
