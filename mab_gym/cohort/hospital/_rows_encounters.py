@@ -11,7 +11,6 @@ from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
     HL7,
     ICD,
-    OWN,
     SNOMED,
     US_CORE,
     Element,
@@ -120,7 +119,6 @@ def add_encounters(chart: Chart, sheet: Sheet) -> None:
         sheet.add(
             id=number,
             meta=chart.meta(sheet, f"{US_CORE}encounter", NOW if end is None else end),
-            identifier=sheet["identifier"].text(_number_text(number)),
             status=sheet["status"].of(end is None, _status),
             **{"class": sheet["class"].of(visit.kind, _class)},
             type=sheet["type"].of((visit.kind, visit.reason), _type),
@@ -190,10 +188,6 @@ def condition_code(key: str) -> Element:
 def condition_text(key: str) -> str:
     """Returns the code of a condition as JSON."""
     return pretty(condition_code(key))
-
-
-def _number_text(number: int) -> str:
-    return f'[ {{\n    "use": "official",\n    "system": "{OWN}.1",\n    "value": "V{number}"\n  }} ]'
 
 
 @cache

@@ -24,9 +24,9 @@ _OF_ONE_PERSON: Final = frozenset({
     "meta", "subject", "patient", "encounter", "context", "period", "result", "basedOn", "specimen", "content",
     "beneficiary", "subscriber", "request", "partOf", "name", "telecom", "address", "contact", "birthDate",
     "deceasedDateTime", "identifier", "hospitalization", "diagnosis", "reasonReference", "authorizingPrescription",
-    "performedPeriod", "presentedForm", "collection", "addresses", "goal", "focus", "for", "participant", "slot",
-    "relatesTo", "location", "accessionIdentifier", "related", "hasMember", "derivedFrom", "source",
-    "about", "inResponseTo", "requestedPeriod", "author", "component", "schedule", "effectivePeriod",
+    "performedPeriod", "presentedForm", "collection", "addresses", "goal", "focus", "for", "slot",
+    "relatesTo", "accessionIdentifier", "related", "hasMember", "derivedFrom", "source",
+    "about", "inResponseTo", "requestedPeriod", "schedule", "effectivePeriod", "note", "text", "conclusion",
 })  # fmt: skip
 """The elements that hardly two people share; joining them by text would hold all of them in memory."""
 _ABSENT: Final = np.iinfo(np.int64).min
