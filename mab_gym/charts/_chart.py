@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +9,21 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from mab_gym.charts._elements import Elements, amount_of, code_of, full_name, named, seconds_of, spoken
+from mab_gym.charts._elements import Elements, code_of, full_name, named, seconds_of, spoken
 from mab_gym.charts._importance import importance
+from mab_gym.charts._kinds import KINDS, Kind
+from mab_gym.charts._notes import Note, read_notes
 from mab_gym.charts._owners import owners
-from mab_gym.charts._ranges import RESULTS, Range, Reference, reference_range
+from mab_gym.charts._ranges import Reference, reference_range
+from mab_gym.charts._references import Names
+from mab_gym.charts._series import MEASURED, VOID, Series, add_numbers, dicts, in_words
+from mab_gym.charts._stay import Stay
+from mab_gym.charts._stays import Rows, read_stays
 from mab_gym.errors import UsageError
 from mab_gym.fhir.model._definitions import elements as defined_elements
 from mab_gym.fhir.store._archive import Archive
 from mab_gym.fhir.store._base import BaseTable
 
-VOID: Final = ("entered-in-error", "cancelled", "refuted")
 _ADULT: Final = 18
 _DAY: Final = 86400
 _CLASSES: Final = {
@@ -34,8 +38,6 @@ _MARITAL: Final = {
     "UNK": "not known",
 }  # fmt: skip
 """The marital states by their code in HL7's v3 MaritalStatus."""
-_PRESSURE: Final = re.compile(r"\s*(\d{2,3})\s*/\s*(\d{2,3})\s*(mm\s?\[?Hg\]?)?\s*")
-_LONGEST_NUMBER: Final = 24
 _NAMING: Final = (
     "code", "vaccineCode", "medicationCodeableConcept", "serviceType", "type", "category", "class", "description",
     "title", "name",
@@ -43,47 +45,6 @@ _NAMING: Final = (
 """Elements that name a resource, the best first."""
 _TOLD: Final = ("category", "verificationStatus", "criticality", "reaction", "dosageInstruction")
 """Elements of which the detail of a row is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPoint:
-    """One result.
-
-    Attributes:
-        time: Its time, in seconds since 1970-01-01T00:00:00Z.
-        value: Its value, in the series' unit.
-        void: True if it was entered in error or cancelled.
-        status: Its status.
-    """
-
-    time: int
-    value: float
-    void: bool
-    status: str
-
-
-@dataclass(slots=True)
-class Series:
-    """The numeric results of one kind, oldest first.
-
-    Attributes:
-        code: The code, as in ``K``.
-        name: The name for people.
-        unit: The unit as recorded.
-        points: The results.
-        stated: The reference range that the record states with the last result that has one; None if none has.
-    """
-
-    code: str
-    name: str
-    unit: str
-    points: list[ResultPoint] = field(default_factory=list)
-    stated: Range | None = None
-
-    @property
-    def valid(self) -> list[ResultPoint]:
-        """The results that were not entered in error."""
-        return [point for point in self.points if not point.void]
 
 
 @dataclass(slots=True)
@@ -142,7 +103,9 @@ class PatientChart:
         procedures: The procedures by kind, the most frequent first.
         series: Numeric results by code; a blood pressure makes two of them.
         texts: Other results by name, with the text of the last one as detail.
-        others: Resources of further types, by type.
+        others: Resources of further types, by type, in the order in which they are shown.
+        stays: Inpatient and emergency stays, the newest first.
+        notes: Notes, the newest first.
     """
 
     mrn: str
@@ -161,6 +124,8 @@ class PatientChart:
     series: dict[str, Series] = field(default_factory=dict)
     texts: dict[str, ChartEntry] = field(default_factory=dict)
     others: dict[str, list[ChartEntry]] = field(default_factory=dict)
+    stays: list[Stay] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def age(self, now: datetime) -> int | None:
         """Returns the age in completed years; None if the date of birth is not known."""
@@ -193,13 +158,20 @@ def read_chart(archive: Archive, mrn: str) -> PatientChart:
         raise UsageError(f"there is no Patient {mrn!r} here{hint}; `mab-gym data patients` lists them")
     chart = _person(mrn, BaseTable(table).resource(ids.index(mrn)))
     days: Counter[int] = Counter()
+    names = Names(archive)
+    about: dict[str, Rows] = {}
     for name, other in archive.tables.items():
         if len(rows := owners(other).rows_of(mrn)):
             elements = Elements(other, rows)
-            _fill(chart, name, elements)
-            days.update(time // _DAY for time in elements.times() if time is not None)
+            _fill(chart, name, elements, names)
+            about[name] = Rows(other, rows, elements.times())
+            days.update(time // _DAY for time in about[name].times if time is not None)
     if not chart.encounters:
         chart.contacts = _contacts(days)
+    order = {name: place for place, name in enumerate(KINDS)}
+    chart.others = dict(sorted(chart.others.items(), key=lambda item: order.get(item[0], len(order))))
+    chart.stays = read_stays(about, names, chart.female)
+    chart.notes = read_notes(about.get("DocumentReference"), names)
     for listed in (chart.encounters, chart.medications, chart.allergies):
         listed.sort(key=lambda entry: -(entry.last or 0))
     chart.allergies.sort(key=lambda entry: entry.void)
@@ -275,7 +247,7 @@ def _origin(extension: Mapping[str, Any]) -> str:
     return f"{', '.join(texts)} ({', '.join(more)})"
 
 
-def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
+def _fill(chart: PatientChart, resource_type: str, elements: Elements, names: Names) -> None:
     match resource_type:
         case "Observation":
             _observations(chart, elements)
@@ -286,10 +258,14 @@ def _fill(chart: PatientChart, resource_type: str, elements: Elements) -> None:
         case "Encounter":
             chart.encounters += _encounters(elements)
         case "MedicationRequest":
-            names = ("medicationCodeableConcept", "medicationReference")
-            chart.medications += _grouped(elements, names, "status", _dosage)
+            drugs = ("medicationCodeableConcept", "medicationReference")
+            chart.medications += _grouped(elements, drugs, "status", _dosage)
         case "Procedure":
             chart.procedures += _grouped(elements, ("code",), "status")
+        case "DocumentReference":
+            pass  # `_notes` reads them
+        case _ if (kind := KINDS.get(resource_type)) is not None:
+            chart.others[resource_type] = _told_by(kind, elements, names)
         case _:
             chart.others[resource_type] = _grouped(elements, (_naming(resource_type),), "status")
 
@@ -298,6 +274,29 @@ def _naming(resource_type: str) -> str:
     """Returns the element that names a resource of a type."""
     defined = defined_elements(resource_type)
     return next((name for name in _NAMING if name in defined), "code")
+
+
+def _told_by(kind: Kind, elements: Elements, names: Names) -> list[ChartEntry]:
+    """Returns entries of a further type, the latest first; several with the same name and details are one."""
+    entries: dict[tuple[str, ...], ChartEntry] = {}
+    columns = {name: elements.values(name) for name in dict.fromkeys((*kind.names, *kind.told, kind.status))}
+    for place, time in enumerate(elements.times()):
+        row = {name: column[place] for name, column in columns.items()}
+        concept = next((row[name] for name in kind.names if _name_of(row[name])), None)
+        status, detail = row[kind.status], kind.tell(row, names)
+        state = status if isinstance(status, str) else ""
+        void = state in VOID
+        name, code = _name_of(concept) or "(not coded)", code_of(concept)
+        key = (name, code, "void" if void else "", *((str(place),) if kind.alone else ()))
+        entries.setdefault(key, ChartEntry(name, code, void=void)).add(time, state, detail)
+    return sorted(entries.values(), key=lambda entry: (entry.void, -(entry.last or 0)))
+
+
+def _name_of(value: Any) -> str:
+    """Returns the words of a text, a concept, or a backbone element with a type."""
+    if isinstance(value, dict) and not (value.get("coding") or value.get("text")) and value.get("type"):
+        return named(value["type"])
+    return named(value)
 
 
 def _grouped(
@@ -323,7 +322,7 @@ def _grouped(
         concept = next((row[name] for name in names if named(row[name])), None)
         verified = spoken(row["verificationStatus"])
         void = verified in VOID
-        listed = "encounter-diagnosis" not in map(code_of, _dicts(row["category"]))
+        listed = "encounter-diagnosis" not in map(code_of, dicts(row["category"]))
         key = (named(concept) or "(not coded)", code_of(concept), void)
         entry = entries.setdefault(key, ChartEntry(*key[:2], void=void))
         before, known = entry.listed, entry.status
@@ -337,17 +336,13 @@ def _grouped(
     return list(entries.values())
 
 
-def _dicts(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
 def _dosage(row: Mapping[str, Any]) -> str:
-    return next((str(each.get("text") or "") for each in _dicts(row["dosageInstruction"])), "")
+    return next((str(each.get("text") or "") for each in dicts(row["dosageInstruction"])), "")
 
 
 def _allergy(row: Mapping[str, Any]) -> str:
-    signs = [named(sign) for each in _dicts(row["reaction"]) for sign in _dicts(each.get("manifestation"))]
-    severe = [str(each["severity"]) for each in _dicts(row["reaction"]) if each.get("severity")]
+    signs = [named(sign) for each in dicts(row["reaction"]) for sign in dicts(each.get("manifestation"))]
+    severe = [str(each["severity"]) for each in dicts(row["reaction"]) if each.get("severity")]
     risk = {"high": "high risk", "low": "low risk"}.get(str(row["criticality"]), "")
     return ", ".join(dict.fromkeys(each for each in (risk, *signs, *severe) if each))
 
@@ -360,7 +355,7 @@ def _encounters(elements: Elements) -> list[ChartEntry]:
         setting = group if isinstance(group, dict) else {}
         where = str(setting.get("display") or _CLASSES.get(str(setting.get("code") or "").upper(), ""))
         end = seconds_of(period.get("end")) if isinstance(period, dict) else None
-        why = ", ".join(said for each in _dicts(reasons) if (said := named(each)))
+        why = ", ".join(said for each in dicts(reasons) if (said := named(each)))
         entry = ChartEntry(named(kind) or where or "(not coded)", code_of(kind), 1, time, end or time)
         entry.status, entry.void = str(status or ""), status in VOID
         entry.detail = "; ".join(each for each in (where if entry.name != where else "", why) if each)
@@ -369,53 +364,11 @@ def _encounters(elements: Elements) -> list[ChartEntry]:
 
 
 def _observations(chart: PatientChart, elements: Elements) -> None:
-    names = ("code", "valueQuantity", "valueString", "valueCodeableConcept", "component", "status", "referenceRange")
-    columns: list[list[Any]] = [elements.values(name) for name in names]
+    columns: list[list[Any]] = [elements.values(name) for name in MEASURED]
     columns.append(list(elements.times()))
-    for code, quantity, text, concept, parts, status, stated, time in zip(*columns, strict=True):
-        kind, name, state = code_of(code) or spoken(code), named(code) or "(not coded)", str(status or "")
-        pressure = _PRESSURE.fullmatch(text) if isinstance(text, str) else None
-        if isinstance(quantity, dict) and _add(chart, kind, name, quantity, state, time):
-            _state_range(chart.series[kind], stated)
-            continue
-        if pressure:
-            for place, part in enumerate(("systolic", "diastolic"), 1):
-                _add(chart, part, RESULTS[part].name, {"value": float(pressure[place]), "unit": "mmHg"}, state, time)
-            continue
-        drawn = False
-        for each in (p for p in parts or () if isinstance(p, dict) and isinstance(p.get("valueQuantity"), dict)):
-            kind_of_part = code_of(each.get("code")) or spoken(each.get("code"))
-            if _add(chart, kind_of_part, named(each.get("code")), each["valueQuantity"], state, time):
-                _state_range(chart.series[kind_of_part], each.get("referenceRange"))
-                drawn = True
-        said = text if isinstance(text, str) else named(concept) or _amount_in_words(quantity)
-        if said or not drawn:
-            chart.texts.setdefault(name, ChartEntry(name, kind)).add(time, state, said)
-
-
-def _state_range(series: Series, stated: Any) -> None:
-    """Keeps the reference range that a result states: the first one that is for everybody."""
-    for each in (range_ for range_ in _dicts(stated) if not range_.get("appliesTo") and not range_.get("age")):
-        low, high = (amount_of(each.get(end)) for end in ("low", "high"))
-        if low is not None or high is not None:
-            series.stated = (low, high)
-            return
-
-
-def _amount_in_words(quantity: Any) -> str:
-    """Writes a Quantity that no series takes: one without a time, or without a plausible value."""
-    if not isinstance(quantity, dict) or "value" not in quantity:
-        return ""
-    value, unit = str(quantity["value"]), str(quantity.get("unit") or quantity.get("code") or "")
-    shown = value if len(value) <= _LONGEST_NUMBER else f"{value[:_LONGEST_NUMBER]}… ({len(value)} characters)"
-    return f"{shown} {unit}".strip()
-
-
-def _add(chart: PatientChart, code: str, name: str, quantity: Mapping[str, Any], status: str, time: int | None) -> bool:
-    value = amount_of(quantity)
-    if time is None or value is None:
-        return False
-    unit = str(quantity.get("unit") or quantity.get("code") or "")
-    series = chart.series.setdefault(code, Series(code, name or code, unit))
-    series.points.append(ResultPoint(time, value, status in VOID, status))
-    return True
+    for *row, time in zip(*columns, strict=True):
+        found = dict(zip(MEASURED, row, strict=True))
+        if not add_numbers(chart.series, found, time):
+            kind, name = code_of(found["code"]) or spoken(found["code"]), named(found["code"]) or "(not coded)"
+            entry = chart.texts.setdefault(name, ChartEntry(name, kind))
+            entry.add(time, str(found["status"] or ""), in_words(found))

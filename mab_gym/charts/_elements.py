@@ -16,6 +16,7 @@ from mab_gym.fhir.store._table import OTHER_FORM, InstantColumn, IntArray, PoolC
 _TIMES: Final = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod", "authoredOn",
     "recordedDate", "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "date", "issued", "period", "created",
+    "sent", "received", "start", "whenHandedOver", "authored", "dateTime", "dateAsserted", "startDate", "receivedTime",
 )  # fmt: skip
 """Elements with the time of an event, the best first."""
 _LEAST, _GREATEST = 1e-100, 1e100
@@ -56,6 +57,17 @@ class Elements:
                 for form, second in found
             ]
         return [seconds_of(value) for value in self.values(name)]
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Returns the rows as resources; points in time are seconds since 1970, as `seconds_of` takes them."""
+        columns = {
+            name: self.seconds(name) if isinstance(column, InstantColumn) else self.values(name)
+            for name, column in self._columns.items()
+        }
+        return [
+            {name: values[place] for name, values in columns.items() if values[place] is not None}
+            for place in range(len(self.rows))
+        ]
 
     def times(self) -> list[int | None]:
         """Returns the time of each row from the first element that has one, in seconds since 1970."""
@@ -116,7 +128,9 @@ def amount_of(quantity: Any) -> float | None:
 
 
 def seconds_of(value: Any) -> int | None:
-    """Returns the start of a date, a time or a Period in seconds since 1970."""
+    """Returns the start of a date, a time or a Period in seconds since 1970; a whole number is one already."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
     if isinstance(value, dict):
         value = value.get("start") or value.get("end")
     if not isinstance(value, str):

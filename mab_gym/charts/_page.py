@@ -9,9 +9,13 @@ from html import escape
 from importlib.resources import files
 from typing import Final, TypeVar
 
-from mab_gym.charts._chart import ChartEntry, PatientChart, Series, when
+from mab_gym.charts._chart import ChartEntry, PatientChart, when
+from mab_gym.charts._kinds import KINDS
+from mab_gym.charts._notes import Note
 from mab_gym.charts._plots import Line, plot
 from mab_gym.charts._ranges import RESULTS, SOURCES, Range, flag, readable_unit
+from mab_gym.charts._series import Series
+from mab_gym.charts._stay_block import LEGEND, stay_block
 
 _T = TypeVar("_T")
 _DAY: Final = 86400
@@ -42,15 +46,18 @@ def page(chart: PatientChart, now: datetime) -> str:
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_bundled('page.css')}</style></head><body>",
+            f"<title>{escape(title)}</title><style>{_bundled('page.css')}{_bundled('stay.css')}</style></head><body>",
             *_banner(chart, now),
             "<main>",
             *_allergies(chart),
+            *_other(chart, "Flag"),
             '<div class="two">',
             *_table("Problems", _problems(chart), "status", 14, _RULE),
             *_table("Medications", chart.medications, "last order", 14),
             "</div>",
             *_encounters(chart),
+            *_stays(chart),
+            *_notes(chart),
             *_results(chart),
             *_plots(chart, int(now.timestamp())),
             *_more(chart),
@@ -229,7 +236,8 @@ def _result_rows(some: Sequence[Series], chart: PatientChart) -> Iterator[str]:
         valid, reference = series.valid, chart.reference(series)
         before = f"{valid[-2].value:g}" if len(valid) > 1 else ""
         note = "a later one was entered in error" if series.points[-1].void else ""
-        note = note or (valid[-1].status if valid[-1].status not in ("", "final") else "")
+        last = valid[-1]
+        note = note or ("haemolysed" if last.spoilt else last.status if last.status not in ("", "final") else "")
         span = "" if reference is None else f"{reference} <small>{escape(reference.source)}</small>"
         code = "" if series.code in _PRESSURES else series.code
         yield f'<tr><th scope="row">{_named(series.name, code)}</th>'
@@ -245,5 +253,43 @@ def _more(chart: PatientChart) -> Iterator[str]:
     if texts:
         yield from _table("Other results", texts, "last result", 12)
     yield from _table("Procedures", chart.procedures, "status", 12)
-    for name, entries in chart.others.items():
-        yield from _table(name, entries, "status", 12)
+    for name in chart.others:
+        if name != "Flag":
+            yield from _other(chart, name)
+
+
+def _other(chart: PatientChart, name: str) -> Iterator[str]:
+    """Yields the section of a further type; nothing where the chart has none of it."""
+    if entries := chart.others.get(name):
+        kind = KINDS.get(name)
+        label = "status" if kind is None or not kind.told else "details and status"
+        yield from _table(kind.title if kind else name, entries, label, 12)
+
+
+def _stays(chart: PatientChart) -> Iterator[str]:
+    shown = [stay for stay in chart.stays if not stay.empty]
+    if not shown:
+        return
+    yield f"<section><h2>Stays <small>{len(shown)}</small></h2>{LEGEND}"
+    for number, stay in enumerate(shown):
+        days = " – ".join(stay.told(end, "%Y-%m-%d %H:%M") for end in (stay.begin, stay.end))
+        mark = " open" if number == 0 else ""
+        yield f'<details class="stayed"{mark}><summary><b>{escape(stay.title)}</b> {days}</summary>'
+        yield f"{stay_block(stay)}</details>"
+    yield "</section>"
+
+
+def _notes(chart: PatientChart) -> Iterator[str]:
+    if not chart.notes:
+        return
+    yield f'<section id="notes"><h2>Notes <small>{len(chart.notes)}</small></h2>'
+    yield from _folded(chart.notes, 20, _note_rows)
+    yield "</section>"
+
+
+def _note_rows(notes: Sequence[Note]) -> Iterator[str]:
+    for note in notes:
+        old = " void" if note.old else ""
+        about = ", ".join(part for part in (note.title, note.author, note.status) if part)
+        yield f'<details class="note-text{old}"><summary><time>{when(note.time)}</time> <b>{escape(note.kind)}</b> '
+        yield f"<span>{escape(about)}</span></summary><pre>{escape(note.text)}</pre></details>"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from mab_gym.charts._chart import ResultPoint, when
+from mab_gym.charts._chart import when
 from mab_gym.charts._ranges import Range, flag
+from mab_gym.charts._series import ResultPoint
 
 WIDTH, HEIGHT = 380, 132
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 8, 8, 20

@@ -13,22 +13,29 @@ from rich.text import Text
 
 from mab_gym import _tables as t
 from mab_gym.charts._chart import ChartEntry, PatientChart, when
+from mab_gym.charts._kinds import KINDS
+from mab_gym.charts._notes import Note
 from mab_gym.charts._ranges import Reference, flag, readable_unit
+from mab_gym.charts._stay_text import stay_lines
 
 _RESULTS: Final = "results"
 _MOST_ROWS: Final = 15
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _SPARKS: Final = 16
+_STAYS: Final = 2
+"""Stays that are drawn where not everything is shown."""
+_WIDEST: Final = 140
 _STYLES: Final = {"H": "bold red", "L": "bold blue"}
 
 
-def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iterator[RenderableType]:
+def rendered(chart: PatientChart, now: datetime, *, whole: bool = False, width: int = 80) -> Iterator[RenderableType]:
     """Yields the parts of the chart.
 
     Args:
         chart: The chart to show.
         now: The record system's clock.
-        whole: True to show long lists to their ends.
+        whole: True to show long lists to their ends, every stay, and the texts of notes.
+        width: The number of columns for stays.
     """
     age = chart.age(now)
     born = f"born {chart.born}" if chart.born else "date of birth not known"
@@ -37,6 +44,10 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
     if chart.facts:
         yield Text("  ".join(f"{label}: {fact}" for label, fact in chart.facts.items()), style="dim")
     for table in chart_tables(chart):
+        if table.key == _RESULTS:
+            for stay in [stay for stay in chart.stays if not stay.empty][: None if whole else _STAYS]:
+                yield from stay_lines(stay, min(width, _WIDEST))
+                yield Text()
         if not table.rows:
             yield Text(f"{table.title.partition(' (')[0]}: none", style="dim")
         elif whole or table.key == _RESULTS or len(table.rows) <= _MOST_ROWS:
@@ -44,6 +55,9 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False) -> Iter
         else:
             note = f"and {len(table.rows) - _MOST_ROWS} more (--all)"
             yield replace(table, rows=table.rows[:_MOST_ROWS], note=note)
+    if whole:
+        for written in chart.notes:
+            yield from _note(written)
 
 
 def chart_tables(chart: PatientChart) -> Iterator[t.Table]:
@@ -57,7 +71,30 @@ def chart_tables(chart: PatientChart) -> Iterator[t.Table]:
     yield _entries("Encounters", chart.encounters, "status")
     yield _entries("Procedures", chart.procedures, "status")
     for name, entries in chart.others.items():
-        yield _entries(name, entries, "status")
+        title = KINDS[name].title if name in KINDS else name
+        yield replace(_entries(title, entries, "status"), key=name.lower())
+    yield _notes(chart)
+
+
+def _notes(chart: PatientChart) -> t.Table:
+    columns = [
+        t.Column("when", "time"),
+        t.Column("kind", "kind", t.PROSE),
+        t.Column("title", "title", t.PROSE),
+        t.Column("author", "author", t.PROSE),
+        t.Column("state", "status"),
+        t.Column("letters", "letters", t.COUNT),
+    ]
+    rows = [(when(note.time), note.kind, note.title, note.author, note.status, len(note.text)) for note in chart.notes]
+    return t.Table("notes", "Notes", columns, rows)
+
+
+def _note(note: Note) -> Iterator[Text]:
+    head = "  ·  ".join(
+        part for part in (when(note.time), note.kind.strip("()"), note.title, note.author, note.status) if part
+    )
+    yield Text(f"\n{head}", "bold")
+    yield Text(note.text)
 
 
 def _entries(title: str, entries: Sequence[ChartEntry], label: str) -> t.Table:
@@ -98,7 +135,7 @@ def _results(chart: PatientChart) -> t.Table:
             before = valid[-2].value if len(valid) > 1 else None
             course = [point.value for point in valid[-_SPARKS:]]
             note = "a later one was entered in error" if series.points[-1].void else ""
-            note = note or (last.status if last.status not in ("final", "") else "")
+            note = note or ("haemolysed" if last.spoilt else last.status if last.status not in ("final", "") else "")
             found = (series.name, last.value, flag(last.value, limits), readable_unit(series.unit), when(last.time))
             rows.append((*found, before, limits, course, note, len(series.points)))
     return t.Table(_RESULTS, "Latest results (of those not entered in error; times in UTC)", columns, rows)

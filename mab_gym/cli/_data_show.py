@@ -31,10 +31,12 @@ def show(
     ],
     option: CohortOption = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots to this file instead.")] = None,
-    whole: Annotated[bool, typer.Option("--all", help="Show long lists to their ends.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show long lists to their ends, every stay, and the texts of notes.")
+    ] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show a patient's chart: conditions, medications, latest results, procedures."""
+    """Show a patient's chart: stays on one time axis, conditions, medications, results, notes."""
     cohort, mrn = cohort_and_patient(words, option)
     archive = opened(cohort)
     chart, now = read_chart(archive, mrn), archive.now or DEFAULT_NOW
