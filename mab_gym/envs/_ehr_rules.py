@@ -22,6 +22,7 @@ from mab_gym.actions import (
     resolve,
 )
 from mab_gym.backends import Backend, RecordSession
+from mab_gym.envs._environment_file import USUAL_MINUTES
 from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Request
@@ -71,7 +72,7 @@ class EhrRules:
         wording: Wording,
         reward: str = "sparse",
         verbs: Sequence[str] = VERBS,
-        minutes: int = 1,
+        minutes: int = USUAL_MINUTES,
     ) -> None:
         if reward not in REWARDS:
             raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")

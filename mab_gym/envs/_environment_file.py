@@ -57,6 +57,9 @@ ENTRY_POINTS = "mab_gym.envs"
 FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH; what they name runs."""
 
+USUAL_MINUTES = 1
+"""Simulated minutes that a request takes, in families that have a clock."""
+
 SPLITS = ("test", "validation", "train")
 """The splits of which environments may have siblings; see `sibling`."""
 
@@ -131,7 +134,7 @@ class Environment:
     max_obs_chars: int | None = None
     reward: str = "sparse"
     actions: tuple[str, ...] = VERBS
-    minutes_per_action: int = 1
+    minutes_per_action: int = USUAL_MINUTES
     modules: tuple[str, ...] = ()
     extra: str = ""
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from mab_gym import __version__
-from mab_gym.envs._environment_file import environment_file, sibling
+from mab_gym.envs._environment_file import USUAL_MINUTES, environment_file, sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import AgentLostError, StorageError, UsageError
@@ -138,6 +138,7 @@ class Run:
             agent: The agent's name.
         """
         environment = self.scenario.environment
+        minutes = environment.minutes_per_action
         return {
             "mab_gym": __version__,
             "env": environment.id,
@@ -151,6 +152,7 @@ class Run:
             "difficulty": self.plan.difficulty,
             "variant": self.options["variant"],
             **digests(self.scenario, self.name),
+            **({} if minutes == USUAL_MINUTES else {"minutes_per_action": minutes}),
             "seed": self.plan.seed,
             "repeat": self.plan.repeat,
             "episodes": len(self.todo),

@@ -71,7 +71,7 @@ class GoldRuns:
             match parse_action(action, ALL_VERBS):
                 case Get():
                     reads.extend([found] if (found := resources_in(step.observation["fhir"])) else [])
-                case Post(_, body):
+                case Post(url, body) if "/$" not in url:
                     posts.append(body)
             return Reply(step.observation["status"], step.observation["fhir"])
 

@@ -181,7 +181,7 @@ def test_a_page_ends_a_wait_that_may_be_interrupted() -> None:
     for interruptible, passed in ((True, 75), (False, 480)):
         ward = Ward(body=SimpleBody(potassium=2.0))
         ward.post(requested("potassium", "stat"))
-        asked = [{"name": "duration", "valueDuration": {"value": 479, "code": "min"}}]
+        asked: list[Any] = [{"name": "duration", "valueDuration": {"value": 479, "code": "min"}}]
         if interruptible:
             asked.append({"name": "interruptible", "valueBoolean": True})
         ward.ask("POST", "$wait", waiting(*asked))

@@ -293,7 +293,7 @@ def test_what_is_no_order_for_this_patient_is_not_given(more: Any) -> None:
 def test_drugs_as_needed_are_given_by_known_values_alone() -> None:
     ward = Ward(body=SimpleBody(potassium=3.0))
     ward.post(drug("morphine", dosage(2, "mg", "iv", asNeededBoolean=True)))
-    needed = {"asNeededCodeableConcept": {"text": "potassium below 3.4"}}
+    needed: Any = {"asNeededCodeableConcept": {"text": "potassium below 3.4"}}
     ward.post(drug("potassium chloride", dosage(40, timing=every(6), **needed)))
     ward.wait(7, "h")
     assert not doses(ward)
