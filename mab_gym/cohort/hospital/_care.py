@@ -8,6 +8,7 @@ from mab_gym.cohort._streams import stream
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_doses import add_doses
 from mab_gym.cohort.hospital._care_examinations import Examining
+from mab_gym.cohort.hospital._care_plans import add_plans
 from mab_gym.cohort.hospital._care_readings import add_readings
 from mab_gym.cohort.hospital._care_studies import Reporting
 from mab_gym.cohort.hospital._history import History, Staff
@@ -28,10 +29,11 @@ def add_care(spec: HospitalSpec, staff: Staff, history: History) -> None:
     """
     crew = Crew(staff)
     number = history.person.number
-    orders, levels, reports, doses = (
-        stream(spec.entropy, CARE, part, number) for part in (ORDERS, LEVELS, REPORTS, DOSES)
+    orders, levels, reports, doses, plans = (
+        stream(spec.entropy, CARE, part, number) for part in (ORDERS, LEVELS, REPORTS, DOSES, PLANS)
     )
     examined = Examining(history, crew, reports).run()
     add_readings(history, crew, examined, orders, levels)
     history.reports = Reporting(history, reports).write(examined)
     add_doses(history, doses)
+    add_plans(history, crew, plans)
