@@ -172,7 +172,8 @@ def _precautions(pen: Pen, number: int, visit: Visit, end: int | None, active: s
                     "droplet_isolation" if _DROPLET & set(report.codes) else "")  # fmt: skip
             if kind and report.issued < (end or NOW):
                 nurse = pen.crew.nurse(visit, report.issued)
-                pen.write("flag", kind, report.issued + 600, _open(end, "inactive"), nurse, visit=number, start=report.issued, end=end)  # fmt: skip
+                pen.write("flag", kind, report.issued + 600, _open(end, "inactive"), nurse, visit=number,
+                          start=report.issued, end=end)  # fmt: skip
                 break
     if active & {"seizure", "alcohol_withdrawal"}:
         pen.write("flag", "seizure_precautions", pen.within(visit, 0.05), _open(end, "inactive"),
@@ -291,7 +292,8 @@ def _flags(pen: Pen) -> None:
     fistula = next((one for one in history.operations if one.key == "fistula" and one.visit is not None), None)
     if fistula is not None and fistula.end < pen.until:
         who = fistula.practitioner or person.doctor
-        pen.write("flag", "limb_alert", fistula.end - 300, _open(end, "inactive"), who, visit=fistula.visit, start=fistula.end, end=end)  # fmt: skip
+        pen.write("flag", "limb_alert", fistula.end - 300, _open(end, "inactive"), who, visit=fistula.visit,
+                  start=fistula.end, end=end)  # fmt: skip
     drug = next(
         (one for one in history.prescriptions if not one.inpatient and one.visit is not None
          and one.drug in ("warfarin", "apixaban", "rivaroxaban") and one.prescriber is not None), None,
