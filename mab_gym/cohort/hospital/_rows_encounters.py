@@ -17,7 +17,6 @@ from mab_gym.cohort.hospital._fhir import (
     coded,
     concept,
     period_text,
-    reference,
     reference_text,
     said,
 )
@@ -130,7 +129,7 @@ def add_encounters(chart: Chart, sheet: Sheet) -> None:
             period=sheet["period"].text(period_text(visit.start, end)),
             reasonCode=sheet["reasonCode"].of(visit.reason, _reason),
             reasonReference=sheet["reasonReference"].text(chart.reasons[place]) if chart.reasons[place] else 0,
-            diagnosis=sheet["diagnosis"].json(_diagnoses(diagnoses, visit)) if diagnoses else 0,
+            diagnosis=sheet["diagnosis"].text(_diagnoses(diagnoses, visit)) if diagnoses else 0,
             hospitalization=_hospitalization(chart, sheet, visit),
             location=sheet["location"].of(
                 (visit.place, visit.bed, end is None), lambda key: pretty(_locations(chart, *key))
@@ -252,13 +251,19 @@ def _participants(chart: Chart, attending: int, nurse: int | None) -> list[Eleme
     return found if nurse is None else [*found, {"type": _NURSE, "individual": people[nurse]}]
 
 
-def _diagnoses(numbers: list[int], visit: Visit) -> list[Element]:
-    inpatient = visit.kind == "inpatient"
-    use = concept(f"{HL7}diagnosis-role", "DD" if inpatient and visit.end is not None else "AD" if inpatient else "CC")
-    return [
-        {"condition": reference("Condition", number), "use": use, "rank": rank}
+def _diagnoses(numbers: list[int], visit: Visit) -> str:
+    use = ""
+    if visit.kind == "inpatient":
+        code, display = ("AD", "Admission diagnosis") if visit.end is None else ("DD", "Discharge diagnosis")
+        system = f"{HL7}diagnosis-role"
+        use = (
+            f',\n    "use": {{\n      "coding": [ {{\n        "system": "{system}",\n        "code": "{code}",\n'
+            f'        "display": "{display}"\n      }} ]\n    }}'
+        )
+    return "[ " + ", ".join([
+        f'{{\n    "condition": {{\n      "reference": "Condition/{number}"\n    }}{use},\n    "rank": {rank}\n  }}'
         for rank, number in enumerate(numbers, 1)
-    ]
+    ]) + " ]"  # fmt: skip
 
 
 def _hospitalization(chart: Chart, sheet: Sheet, visit: Visit) -> int:
