@@ -106,7 +106,7 @@ def add_readings(
         return
     history.panels, place = _by_time(schedule.panels)
     moment, issued, number, measured, visit, state, panel, performer = columns.joined()
-    panel = np.where(panel >= 0, place[panel.astype(np.int64)], -1)
+    panel = np.append(place, -1)[panel.astype(np.int64)]  # -1 stands for none, also where there are no panels
     broken = np.zeros(len(place) + 1, dtype=np.bool_)
     broken[[place[draw.panel] for draw in schedule.draws if draw.haemolysed]] = True
     _faults(measured, number, state, broken[panel], levels)

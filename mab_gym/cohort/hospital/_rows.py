@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from mab_gym.cohort._spec import Progress
+from mab_gym.cohort.hospital._care import add_care
 from mab_gym.cohort.hospital._chart import Hospital, chart_of
 from mab_gym.cohort.hospital._handbook import handbook
 from mab_gym.cohort.hospital._history import History
+from mab_gym.cohort.hospital._life import draw_lives
 from mab_gym.cohort.hospital._rows_documents import add_documents, document_sheet
 from mab_gym.cohort.hospital._rows_encounters import (
     add_conditions,
@@ -119,15 +121,13 @@ def histories(spec: HospitalSpec, first: int, last: int) -> list[History]:
         first: The number of the first person.
         last: The number after the last one.
     """
-    from mab_gym.cohort.hospital._care import add_care  # noqa: PLC0415
-    from mab_gym.cohort.hospital._life import draw_lives  # noqa: PLC0415
-    from mab_gym.cohort.hospital._notes import add_notes  # noqa: PLC0415
-
     staff = draw_staff(spec)
     people = draw_lives(spec, staff, first, last)
     for history in people:
         add_care(spec, staff, history)
         if spec.notes:
+            from mab_gym.cohort.hospital._notes import add_notes  # noqa: PLC0415
+
             add_notes(spec, staff, history)
     return people
 
