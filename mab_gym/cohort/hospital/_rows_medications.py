@@ -56,6 +56,8 @@ _ENDED: Final = {
 }
 _SHIFT: Final = 12 * 3600
 """Nurses change every twelve hours; our choice."""
+_ASKED: Final = 5400
+"""Seconds after the admission at which the list of home drugs is taken; our choice."""
 _SUPPLY: Final = (30, 90)
 """Days for which a pharmacy gives out a drug: a month, or three for drugs that are taken for long; our choice."""
 
@@ -89,12 +91,45 @@ def add_medications(chart: Chart, requests: Sheet, given: Sheet, dispensed: Shee
             _add_statement(chart, statements, each)
         else:
             _add_request(chart, requests, number, each)
+    _add_told(chart, statements, numbers)
     for number, each in zip(numbers, prescriptions, strict=True):
         if each.given or each.withheld:
             _add_given(chart, given, number, each)
     for number, each in zip(numbers, prescriptions, strict=True):
         if each.dispensed:
             _add_dispensed(chart, dispensed, number, each)
+
+
+def _add_told(chart: Chart, sheet: Sheet, numbers: list[int]) -> None:
+    """Adds what was on the list of home drugs at each admission, as the list had it: nobody asked further."""
+    history = chart.history
+    for place, visit in enumerate(history.visits):
+        if visit.kind != "inpatient":
+            continue
+        moment = visit.start + _ASKED
+        if moment > NOW:
+            continue
+        for number, each in zip(numbers, history.prescriptions, strict=True):
+            ended = each.end is not None and each.end <= moment
+            if each.inpatient or each.visit is None or each.start >= visit.start or ended or not each.times:
+                continue
+            over = each.end is not None and each.end <= NOW
+            because = _because(chart, sheet, each)
+            sheet.add(
+                id=chart.take(),
+                meta=chart.meta(sheet, "", moment),
+                status=sheet["status"].text('"completed"' if over else '"active"'),
+                category=sheet["category"].of("community", _statement_category),
+                medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+                subject=chart.whose(sheet),
+                context=chart.encounter(sheet, place, "context"),
+                effectivePeriod=sheet["effectivePeriod"].text(f'{{\n    "start": "{day_of(each.start)}"\n  }}'),
+                dateAsserted=moment,
+                informationSource=sheet["informationSource"].text(chart.subject),
+                derivedFrom=sheet["derivedFrom"].text(references_list("MedicationRequest", number)),
+                reasonReference=because,
+                dosage=sheet["dosage"].of(_dosing(each), dosage_text),
+            )
 
 
 def _add_request(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> None:
