@@ -35,6 +35,7 @@ __all__ = [
     "parse_action",
     "read_answer",
     "render",
+    "request",
     "resolve",
     "verbs_in",
 ]
@@ -184,13 +185,22 @@ def parse_action(text: object, verbs: Sequence[str] = VERBS) -> Action:
     for verb in verbs:
         if first.startswith(verb) and first[len(verb) : len(verb) + 1].isspace():
             url = first[len(verb) :].strip()
-            if verb in _WITH_BODY:
-                return _WITH_BODY[verb](url, rest)
-            if rest.strip():
+            if verb in _ALONE and rest.strip():
                 return Invalid(f"a {verb} is one line, {verb} url, and nothing after it")
-            return _ALONE[verb](url)
+            return request(verb, url, rest)
     known = ", ".join(verbs)
     return Invalid(f"an action begins with {known} or FINISH(; this one begins with neither")
+
+
+def request(verb: str, url: str, body: str = "") -> Action:
+    """Returns the action that sends a request.
+
+    Args:
+        verb: One of `ALL_VERBS`.
+        url: The address.
+        body: The JSON; left out for a GET and a DELETE.
+    """
+    return _WITH_BODY[verb](url, body) if verb in _WITH_BODY else _ALONE[verb](url)
 
 
 def verbs_in(opening: str) -> tuple[str, ...]:

@@ -9,9 +9,24 @@ from typing import Any
 import pytest
 
 import mab_gym
-from mab_gym.actions import ALL_VERBS, VERBS, Delete, Invalid, Patch, Put, parse_action, render, slip_in, verbs_in
+from mab_gym.actions import (
+    ALL_VERBS,
+    VERBS,
+    Delete,
+    Invalid,
+    NoAction,
+    Patch,
+    Put,
+    parse_action,
+    render,
+    slip_in,
+    verbs_in,
+)
+from mab_gym.agents._model import Chat, tools_for
+from mab_gym.agents._reading import read_call, read_message
 from mab_gym.envs._environment_file import read_environment
 from mab_gym.errors import UsageError
+from mab_gym.integrations.mcp._tools import guide, reading_of, tools_of
 
 BASE = "http://localhost:8080/fhir"
 
@@ -125,3 +140,59 @@ def test_an_environment_without_a_limit_takes_eight(tmp_path: Path) -> None:
     for step in range(1, 9):
         *_, truncated, _ = env.step(f"GET {BASE}/Patient?_count=1")
         assert truncated == (step == 8)
+
+
+@pytest.mark.parametrize(
+    ("message", "action"),
+    [
+        (f'I stop the heparin.\n\nPATCH {BASE}/M/1\n```json\n[{{"op": "remove", "path": "/a"}}]\n```', "PATCH"),
+        (f'**PUT {BASE}/M/1**\n{{"resourceType": "M", "id": "1"}}', "PUT"),
+        (f"Action: `DELETE {BASE}/M/1`", "DELETE"),
+        (f'patch({{"url": "{BASE}/M/1", "body": [{{"op": "remove", "path": "/a"}}]}})', "PATCH"),
+    ],
+)
+def test_they_are_found_in_what_models_write(message: str, action: str) -> None:
+    found = read_message(message, verbs=ALL_VERBS).action
+    assert isinstance(found, str)
+    assert found.startswith(f"{action} {BASE}/M/1")
+    assert not isinstance(parse_action(found, ALL_VERBS), Invalid)
+    assert isinstance(read_message(message).action, NoAction)  # where they are not allowed, nothing is found
+
+
+def test_a_get_after_a_verb_that_is_not_allowed_counts_as_ever() -> None:
+    message = f"DELETE {BASE}/M/1 is not for me.\nGET {BASE}/M/1"
+    assert read_message(message).action == f"GET {BASE}/M/1"
+
+
+def test_tool_calls() -> None:
+    arguments = {"url": f"{BASE}/M/1", "body": [{"op": "remove", "path": "/a"}]}
+    assert str(read_call("patch", arguments, verbs=ALL_VERBS).action).startswith(f"PATCH {BASE}/M/1\n[")
+    assert read_call("delete", {"url": f"{BASE}/M/1"}, verbs=ALL_VERBS).action == f"DELETE {BASE}/M/1"
+    assert "the tools are get, post and finish" in str(read_call("delete", {"url": "x"}).action)
+    assert "put needs a body" in str(read_call("put", {"url": f"{BASE}/M/1"}, verbs=ALL_VERBS).action)
+    assert [tool["function"]["name"] for tool in tools_for(ALL_VERBS)] == [*map(str.lower, ALL_VERBS), "finish"]
+
+
+def test_a_chat_learns_its_verbs_from_the_opening() -> None:
+    env = mab_gym.make("MedAgentBench-v0", actions=ALL_VERBS)
+    observation, _ = env.reset(seed=1)
+    chat = Chat("tools", "lenient", verbs=verbs_in(observation["text"]))
+    assert len(chat.further["tools"]) == 6
+    assert len(Chat("tools", "lenient", [{"role": "user", "content": observation["text"]}]).further["tools"]) == 6
+    assert len(Chat("tools", "lenient").further["tools"]) == 3
+
+
+def test_tools_over_mcp() -> None:
+    more = {"type": "M", "id": "1"}
+    names = ["search", "read", "create", "finish"]
+    assert list(tools_of(VERBS)) == names
+    assert list(tools_of(ALL_VERBS)) == [*names, "update", "patch", "delete"]
+    assert reading_of("delete", more, BASE, ALL_VERBS).action == f"DELETE {BASE}/M/1"
+    assert reading_of("patch", {**more, "operations": []}, BASE, ALL_VERBS).action == f"PATCH {BASE}/M/1\n[]"
+    assert reading_of("update", {**more, "resource": {}}, BASE, ALL_VERBS).action == f"PUT {BASE}/M/1\n{{}}"
+    assert "operations is a list" in str(reading_of("patch", more, BASE, ALL_VERBS).action)
+    assert isinstance(reading_of("delete", more, BASE).action, NoAction)
+    waiting = reading_of("create", {"type": "$wait", "resource": {}}, BASE).action
+    assert waiting == f"POST {BASE}/$wait\n{{}}"
+    assert "in the place of PATCH call patch" in guide(ALL_VERBS)
+    assert "PATCH" not in guide()

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from mab_gym.actions import Finish, Get, Post, parse_action, render
+from mab_gym.actions import (
+    VERBS,
+    WITH_BODY,
+    Delete,
+    Finish,
+    Get,
+    Patch,
+    Post,
+    Put,
+    parse_action,
+    render,
+    request,
+)
 
 
 class Found(NamedTuple):
@@ -30,18 +43,49 @@ class Found(NamedTuple):
 
 _LABEL = r"(?:(?:final|next|my|the)[ ])?(?:action|answer|command|request|call|step|output|response|reply)(?:[ ]?\d+)?"
 _LEAD = rf"(?:[ \t>*_`#•→\"'(-]|\d{{1,3}}[.)][ \t]|</?\w{{1,20}}>|{_LABEL}[*_`]{{0,3}}[ \t]?:)*+"
-_AT_LINE = re.compile(
-    rf"^(?P<lead>{_LEAD})(?:(?P<verb>GET|POST)[*_`]{{0,3}}:?[*_`]{{0,3}}[ \t]+(?P<quote>[<`\"']?)(?=https?://|/)"
-    r"|FINISH[*_`]{0,3}[ \t]*\()",
-    re.MULTILINE | re.IGNORECASE,
-)
-"""An action at the beginning of a line, behind the marks and labels that models like to write."""
-_IN_SENTENCE = re.compile(
-    r"(?P<lead>(?<![\w/])[`\"'*(]{0,3})"
-    r"(?:\b(?P<verb>GET|POST)[ \t]+(?P<quote>[<`\"']?)(?=https?://)|\bFINISH\((?=\s*\[))",
-    re.IGNORECASE | re.ASCII,  # a word of another script may stand right before it
-)
-"""An action in the middle of a sentence."""
+
+
+class Patterns(NamedTuple):
+    """The patterns by which actions are found.
+
+    Attributes:
+        at_line: An action at the beginning of a line, behind the marks and labels that models like to write.
+        in_sentence: An action in the middle of a sentence.
+        call: A tool call written as text: its name before the JSON of its arguments, or in it, or marks round each
+            argument.
+    """
+
+    at_line: re.Pattern[str]
+    in_sentence: re.Pattern[str]
+    call: re.Pattern[str]
+
+
+@cache
+def _patterns(verbs: Sequence[str]) -> Patterns:
+    """Returns the patterns for actions of some verbs."""
+    either = "|".join(verbs)
+    name = f"{either}|finish".lower()
+    return Patterns(
+        re.compile(
+            rf"^(?P<lead>{_LEAD})(?:(?P<verb>{either})[*_`]{{0,3}}:?[*_`]{{0,3}}[ \t]+(?P<quote>[<`\"']?)(?=https?://|/)"
+            r"|FINISH[*_`]{0,3}[ \t]*\()",
+            re.MULTILINE | re.IGNORECASE,
+        ),
+        re.compile(
+            r"(?P<lead>(?<![\w/])[`\"'*(]{0,3})"
+            rf"(?:\b(?P<verb>{either})[ \t]+(?P<quote>[<`\"']?)(?=https?://)|\bFINISH\((?=\s*\[))",
+            re.IGNORECASE | re.ASCII,  # a word of another script may stand right before it
+        ),
+        re.compile(
+            rf"(?<!\w)(?P<name>{name})(?::\d{{1,4}})?(?:<[|｜][^<>]{{1,40}}[|｜]>|\[ARGS\]|>|[ ]json)?"
+            r"\s*(?:```(?:json)?\s*)?(?=\{)"
+            r"|(?P<whole>\{\s*\"(?:name|type|function|arguments|parameters|tool_name|tool_call_id)\"\s*:)"
+            rf"|(?:<function=|\binvoke name=\"|<tool_call>\s*)(?P<marked>{name})\b(?!>\s*\{{)",
+            re.IGNORECASE,
+        ),
+    )
+
+
 _BODY = re.compile(r"\s*(?:```[\w+/-]*[ \t]*\n\s*)?(?=[{\[])")
 """The way from a POST's address to its JSON, if nothing stands between."""
 _HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,40}: *[^\s{][^{]{0,200}|HTTP/\d(?:\.\d)?")
@@ -56,14 +100,6 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _URL_END = re.compile(r"[\s`\"'<>]|\*\*")
 _TOKEN = re.compile(r"<[|/a-zA-Z]")
 _VERSION = re.compile(r"[ \t]HTTP/\d(?:\.\d)?$")
-_CALL = re.compile(
-    r"(?<!\w)(?P<name>get|post|finish)(?::\d{1,4})?(?:<[|｜][^<>]{1,40}[|｜]>|\[ARGS\]|>|[ ]json)?"
-    r"\s*(?:```(?:json)?\s*)?(?=\{)"
-    r"|(?P<whole>\{\s*\"(?:name|type|function|arguments|parameters|tool_name|tool_call_id)\"\s*:)"
-    r"|(?:<function=|\binvoke name=\"|<tool_call>\s*)(?P<marked>get|post|finish)\b(?!>\s*\{)",
-    re.IGNORECASE,
-)
-"""A tool call written as text: its name before the JSON of its arguments, or in it, or marks round each argument."""
 _ARGUMENT = re.compile(
     r"(?:<arg_key>\s*(?P<key>url|body|answer)\s*</arg_key>\s*<arg_value>"
     r"|parameter(?:=| name=\")(?P<named>url|body|answer)\b[^<>]{0,40}>)"
@@ -74,7 +110,7 @@ _MOST = 10
 """Actions in one text; further ones are not looked for, since only the first counts."""
 
 
-def actions_in(text: str, read_call: Callable[[str, object], str | None]) -> list[Found]:
+def actions_in(text: str, read_call: Callable[[str, object], str | None], verbs: Sequence[str] = VERBS) -> list[Found]:
     """Returns the actions that stand in a text, in order.
 
     Those at the beginning of a line count. Only if there are none, tool calls written as text count; then actions in
@@ -84,22 +120,24 @@ def actions_in(text: str, read_call: Callable[[str, object], str | None]) -> lis
     Args:
         text: The text, without thoughts.
         read_call: Returns the action of a tool call by its name and arguments; None if there is none.
+        verbs: The verbs of requests.
     """
-    at_lines = list(islice(_scan(text, _AT_LINE), _MOST))
+    patterns = _patterns(tuple(verbs))
+    at_lines = list(islice(_scan(text, patterns.at_line, patterns), _MOST))
     found = (
         [each for each in at_lines if each.sure]
-        or _ending_last(list(_calls_in(text, read_call)))
-        or _ending_last([each for each in islice(_scan(text, _IN_SENTENCE), _MOST) if each.sure])
+        or _ending_last(list(_calls_in(text, read_call, patterns.call)))
+        or _ending_last([each for each in islice(_scan(text, patterns.in_sentence, patterns), _MOST) if each.sure])
         or [each for each in at_lines if each.action.startswith("FINISH") or each.action.partition("\n")[2]][:1]
     )
     if found:
         return found
-    whole = parse_action(text)
-    if isinstance(whole, Post | Finish):
+    whole = parse_action(text, verbs)
+    if isinstance(whole, Post | Put | Patch | Finish):
         return [Found(text.strip(), False)]
     first = text.strip().partition("\n")[0]
-    line = parse_action(first)
-    return [Found(first, True)] if isinstance(line, Get) and len(line.url.split()) == 1 else []
+    line = parse_action(first, verbs)
+    return [Found(first, True)] if isinstance(line, Get | Delete) and len(line.url.split()) == 1 else []
 
 
 def _ending_last(found: list[Found]) -> list[Found]:
@@ -114,24 +152,25 @@ def _declined(text: str, place: int) -> bool:
     return bool(_DECLINED.search(_SENTENCE_END.split(before)[-1]))
 
 
-def _scan(text: str, pattern: re.Pattern[str]) -> Iterator[Found]:
+def _scan(text: str, pattern: re.Pattern[str], patterns: Patterns) -> Iterator[Found]:
     place = 0
     while (start := pattern.search(text, place)) is not None:
         if start["verb"] is None:
             found, place = _finish(text, start.end())
         else:
-            found, place = _request(text, start, whole_line=pattern is _AT_LINE)
+            found, place = _request(text, start, patterns.at_line, whole_line=pattern is patterns.at_line)
         yield found
 
 
-def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, int]:
-    """Reads a GET or POST, whose address begins where the match ends; returns it and the place behind it."""
+def _request(text: str, start: re.Match[str], at_line: re.Pattern[str], whole_line: bool) -> tuple[Found, int]:
+    """Reads a request, whose address begins where the match ends; returns it and the place behind it."""
     begin = start.end()
     newline = text.find("\n", begin)
     line_end = len(text) if newline < 0 else newline
     line = text[begin:line_end]
-    posts = start["verb"].upper() == "POST"
-    body_at = re.search(r"\s[{\[]", line) if posts else None
+    verb = start["verb"].upper()
+    writes = verb in WITH_BODY
+    body_at = re.search(r"\s[{\[]", line) if writes else None
     if body_at is not None:
         line = line[: body_at.start()]
     if whole_line or start["quote"]:
@@ -148,13 +187,13 @@ def _request(text: str, start: re.Match[str], whole_line: bool) -> tuple[Found, 
             url = url[:-1].rstrip(".,;:!?]}")
         closed = True
     url = url.strip()
-    if not posts:
-        return Found(render(Get(url)), closed or newline >= 0), line_end
+    if not writes:
+        return Found(render(request(verb, url)), closed or newline >= 0), line_end
     url = url.split(maxsplit=1)[0] if url else url
     after = begin + line.find(url) + len(url)
     while text[after : after + 1] in ("`", "*", '"', "'", ">") and text[after : after + 3] != "```":
         after += 1
-    found, end = _body(text, url, after)
+    found, end = _body(text, verb, url, after, at_line)
     declined = _declined(text, start.end("lead"))
     return found._replace(sure=found.sure and not declined), end
 
@@ -165,15 +204,17 @@ def _bare(line: str) -> str:
     return _VERSION.sub("", line[: None if token is None else token.start()].rstrip("`*> \t\r"))
 
 
-def _body(text: str, url: str, after: int) -> tuple[Found, int]:
-    """Reads the body of a POST: the JSON that follows, as it is written, or all the text that may belong to it.
+def _body(text: str, verb: str, url: str, after: int, at_line: re.Pattern[str]) -> tuple[Found, int]:
+    """Reads the body of a request: the JSON that follows, as it is written, or all the text that may belong to it.
 
     Args:
         text: The whole text.
+        verb: The verb.
         url: The address.
         after: The place behind it.
+        at_line: The pattern of an action at the beginning of a line, before which the body ends.
     """
-    further = _AT_LINE.search(text, after)
+    further = at_line.search(text, after)
     limit = len(text) if further is None else further.start()
     place = _json_place(text, after, limit)
     if place is not None:
@@ -183,16 +224,17 @@ def _body(text: str, url: str, after: int) -> tuple[Found, int]:
             pass
         else:
             again = re.compile(r"^[ \t]*\{", re.MULTILINE).search(text, end, limit)
-            unclear = "" if again is None or not _is_json(text, again.end() - 1) else _TWO_BODIES
-            return Found(render(Post(url, text[place:end])), True, unclear=unclear), end
+            alone = again is None or not _is_json(text, again.end() - 1)
+            unclear = "" if alone else _TWO_BODIES.format(verb=verb)
+            return Found(render(request(verb, url, text[place:end])), True, unclear=unclear), end
     if place is None:
-        return Found(render(Post(url, "")), False, sure=False), after
+        return Found(render(request(verb, url)), False, sure=False), after
     fence = text.find("```", place)
     end = limit if fence < 0 else min(fence, limit)
-    return Found(render(Post(url, text[place:end].strip())), end < len(text), sure=False), max(end, after)
+    return Found(render(request(verb, url, text[place:end].strip())), end < len(text), sure=False), max(end, after)
 
 
-_TWO_BODIES = "more than one JSON object follows the POST; write the one that is meant, alone"
+_TWO_BODIES = "more than one JSON object follows the {verb}; write the one that is meant, alone"
 
 
 def _is_json(text: str, place: int) -> bool:
@@ -256,11 +298,11 @@ def _finish(text: str, place: int) -> tuple[Found, int]:
     return Found(render(Finish(text[place:closing])), False, False), closing + 1
 
 
-def _calls_in(text: str, read_call: Callable[[str, object], str | None]) -> Iterator[Found]:
-    """Reads tool calls that are written as text; see `_CALL`."""
+def _calls_in(text: str, read_call: Callable[[str, object], str | None], pattern: re.Pattern[str]) -> Iterator[Found]:
+    """Reads tool calls that are written as text."""
     place = 0
     for _ in range(_MOST):
-        start = _CALL.search(text, place)
+        start = pattern.search(text, place)
         if start is None:
             return
         place = start.end()

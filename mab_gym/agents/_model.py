@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from mab_gym.actions import VERBS, verbs_in
 from mab_gym.agents._agent import Account, reply_message
 from mab_gym.agents._answers import Answer, calls_of, sent_back
 from mab_gym.agents._reading import LENIENT, STRICT, Reading, read_call, read_message
@@ -25,10 +26,16 @@ def check_form(form: str) -> str:
     return form
 
 
-SYSTEM = (
-    "You act by calling exactly one of the tools get, post and finish in each message. Wherever the task speaks of "
-    "writing GET, POST or FINISH, call the tool of that name instead."
-)
+def system_for(verbs: Sequence[str] = VERBS) -> str:
+    """Returns the system message of a model that acts by tools."""
+    written = ", ".join(verbs)
+    return (
+        f"You act by calling exactly one of the tools {written.lower()} and finish in each message. "
+        f"Wherever the task speaks of writing {written} or FINISH, call the tool of that name instead."
+    )
+
+
+SYSTEM = system_for()
 
 
 def _tool(name: str, description: str, **parameters: Any) -> dict[str, Any]:
@@ -37,21 +44,46 @@ def _tool(name: str, description: str, **parameters: Any) -> dict[str, Any]:
 
 
 _URL = {"type": "string", "description": "The whole address, beginning with the base address."}
-TOOLS = (
-    _tool("get", "Reads or searches the record; the response comes back.", url=_URL),
-    _tool(
+_BY_VERB = {
+    "GET": _tool("get", "Reads or searches the record; the response comes back.", url=_URL),
+    "POST": _tool(
         "post",
         "Creates a resource in the record; it is stored, or refused with a reason.",
         url=_URL,
         body={"type": "object", "description": "The FHIR resource."},
     ),
-    _tool(
-        "finish",
-        "Ends the task with the answer.",
-        answer={"type": "array", "description": "The items of the answer, in order.", "items": {}},
+    "PUT": _tool(
+        "put",
+        "Replaces a resource of the record by a whole one.",
+        url=_URL,
+        body={"type": "object", "description": "The FHIR resource, with its id."},
     ),
+    "PATCH": _tool(
+        "patch",
+        "Changes parts of a resource of the record by JSON Patch.",
+        url=_URL,
+        body={"type": "array", "description": "The operations of the patch.", "items": {"type": "object"}},
+    ),
+    "DELETE": _tool("delete", "Deletes a resource of the record.", url=_URL),
+}
+_FINISH = _tool(
+    "finish",
+    "Ends the task with the answer.",
+    answer={"type": "array", "description": "The items of the answer, in order.", "items": {}},
 )
-"""The three actions as tools."""
+
+
+def tools_for(verbs: Sequence[str] = VERBS) -> tuple[dict[str, Any], ...]:
+    """Returns the actions as tools.
+
+    Args:
+        verbs: The verbs that the environment allows.
+    """
+    return (*(_BY_VERB[verb] for verb in verbs), _FINISH)
+
+
+TOOLS = tools_for()
+"""The actions that every environment allows as tools."""
 
 
 class Chat:
@@ -64,15 +96,23 @@ class Chat:
         rule: The rule by which messages are read.
         opening: The messages that open the episode, if the caller has made them; the first observation is then among
             them.
+        verbs: The verbs that the environment allows; None for those that the opening shows.
 
     Attributes:
         sent: The messages so far, as the model gets them; its own are as they came.
         kept: The same messages for the record, with what was read in them and the status of replies.
     """
 
-    def __init__(self, form: str, rule: str, opening: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        form: str,
+        rule: str,
+        opening: Sequence[Mapping[str, Any]] = (),
+        verbs: Sequence[str] | None = None,
+    ) -> None:
         self._tools = form != FORMS[0]
         self._rule = rule
+        self._verbs = verbs_of(opening) if verbs is None else tuple(verbs)
         self.sent: list[dict[str, Any]] = [dict(message) for message in opening]
         self.kept: list[dict[str, Any]] = [dict(message) for message in opening]
         self._opened = not opening
@@ -83,7 +123,7 @@ class Chat:
     @property
     def further(self) -> Mapping[str, Any]:
         """The further fields of a request."""
-        return {"tools": TOOLS} if self._tools else {}
+        return {"tools": tools_for(self._verbs)} if self._tools else {}
 
     def next_call(self) -> Reading | None:
         """Reads the next tool call of the last message; None if the model has to be asked."""
@@ -91,7 +131,7 @@ class Chat:
             return None
         call, *self._waiting = self._waiting
         self._answering = str(call["id"])
-        return read_call(call["function"]["name"], call["function"]["arguments"], self._rule)
+        return read_call(call["function"]["name"], call["function"]["arguments"], self._rule, self._verbs)
 
     def hear(self, observation: Mapping[str, Any]) -> None:
         """Adds an observation: the opening of the episode, or the reply to the last action."""
@@ -99,7 +139,7 @@ class Chat:
             self._opened = True
         elif not self.sent:
             if self._tools:
-                self._add({"role": "system", "content": SYSTEM})
+                self._add({"role": "system", "content": system_for(self._verbs)})
             self._add({"role": "user", "content": observation["text"]})
         elif self._answering is None:
             self._add(reply_message("user", observation))
@@ -115,7 +155,7 @@ class Chat:
         if calls:
             message["tool_calls"] = calls
         self.sent.append(message)
-        reading = read_message(message, self._rule, answer.finish_reason)
+        reading = read_message(message, self._rule, answer.finish_reason, self._verbs)
         apart = reading.apart
         if calls:  # they are the actions, and not the text
             apart.pop("action", None)
@@ -126,6 +166,11 @@ class Chat:
     def _add(self, message: dict[str, Any]) -> None:
         self.kept.append(message)
         self.sent.append({name: value for name, value in message.items() if name not in ("status", "fhir")})
+
+
+def verbs_of(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Returns the verbs that the messages which open an episode offer."""
+    return verbs_in("\n".join(str(message.get("content")) for message in messages if message.get("role") == "user"))
 
 
 class Asked(Protocol):
@@ -183,10 +228,11 @@ class _ChatPlayer(Generic[_Model]):
         self.name = endpoint.model
         self._endpoint: _Model = endpoint
         self._form, self._rule, self._seeded, self._opening = form, rule, seeded, opening
-        self._begin(0)
+        self._begin(0, "")
 
-    def _begin(self, seed: int) -> None:
-        self._chat = Chat(self._form, self._rule, self._opening)
+    def _begin(self, seed: int, opening: str) -> None:
+        verbs = verbs_in(opening) if opening else None
+        self._chat = Chat(self._form, self._rule, self._opening, verbs)
         self._further = {**self._chat.further, **({"seed": seed} if self._seeded else {})}
         self._calls: list[dict[str, Any]] = []
         self._answers: list[Answer] = []
@@ -212,7 +258,7 @@ class ChatAgent(_ChatPlayer[AskedNow]):
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
         """Begins a new chat."""
-        self._begin(seed)
+        self._begin(seed, str(observation["text"]))
 
     def act(self, observation: Mapping[str, Any]) -> Reading:
         """Returns the next action. A message without one is returned as such."""
@@ -225,7 +271,7 @@ class AsyncChatAgent(_ChatPlayer[Asked]):
 
     async def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
         """Begins a new chat."""
-        self._begin(seed)
+        self._begin(seed, str(observation["text"]))
 
     async def act(self, observation: Mapping[str, Any]) -> Reading:
         """Returns the next action. A message without one is returned as such."""

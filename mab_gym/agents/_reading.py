@@ -11,11 +11,28 @@ A text that is exactly one action means the same by both rules. Every adapter re
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from mab_gym.actions import Action, Finish, Get, Invalid, NoAction, Post, parse_action, read_answer, render
+from mab_gym.actions import (
+    VERBS,
+    WITH_BODY,
+    Action,
+    Delete,
+    Finish,
+    Get,
+    Invalid,
+    NoAction,
+    Patch,
+    Post,
+    Put,
+    parse_action,
+    read_answer,
+    render,
+    request,
+)
 from mab_gym.agents._actions_in_text import actions_in
 from mab_gym.agents._thoughts import said_in, thoughts_beside, without_stray_end, words_of
 from mab_gym.errors import UsageError
@@ -23,8 +40,6 @@ from mab_gym.errors import UsageError
 STRICT, LENIENT = "strict", "lenient"
 RULES = (STRICT, LENIENT)
 """The rules by which messages are read."""
-TOOL_NAMES = ("get", "post", "finish")
-
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "sensitive"})
 _REFUSED = frozenset({"refusal", "refused"})
@@ -80,7 +95,12 @@ def check_rule(rule: str) -> str:
     return rule
 
 
-def read_message(message: str | Mapping[str, Any], rule: str = LENIENT, finish_reason: str | None = None) -> Reading:
+def read_message(
+    message: str | Mapping[str, Any],
+    rule: str = LENIENT,
+    finish_reason: str | None = None,
+    verbs: Sequence[str] = VERBS,
+) -> Reading:
     """Reads the text of a model's message; its tool calls are read by `read_call`.
 
     Args:
@@ -88,6 +108,7 @@ def read_message(message: str | Mapping[str, Any], rule: str = LENIENT, finish_r
             ``reasoning_content`` and the like.
         rule: ``strict`` or ``lenient``.
         finish_reason: The reason for which the model stopped, as its endpoint says it.
+        verbs: The verbs that the environment allows (see `mab_gym.actions.verbs_in`).
 
     Raises:
         UsageError: There is no such rule.
@@ -95,16 +116,17 @@ def read_message(message: str | Mapping[str, Any], rule: str = LENIENT, finish_r
     check_rule(rule)
     beside = "" if isinstance(message, str) else thoughts_beside(message)
     text = message if isinstance(message, str) else said_in(message)
-    plain = parse_action(text)
+    plain = parse_action(text, verbs)
     cut = _plain(finish_reason) in _CUT_OFF
     # A whole action is taken as it is: the JSON of a POST may hold the marks of thoughts.
-    if rule == STRICT or (_is_whole(plain) and not (cut and isinstance(plain, Get))):
+    if rule == STRICT or (_is_whole(plain) and not (cut and isinstance(plain, Get | Delete))):
         cause = _cause(message, finish_reason, text, bool(beside)) if isinstance(plain, Invalid) else None
         return Reading(text, text, beside, cause=cause)
     stray = without_stray_end(text)
-    words = words_of(stray if _is_whole(parse_action(stray)) else text)
+    words = words_of(stray if _is_whole(parse_action(stray, verbs)) else text)
     thoughts = "\n\n".join(filter(None, (beside, words.thoughts)))
-    found = [each for each in actions_in(words.said, _called) if each.complete or not cut]
+    called = partial(_called, verbs=verbs)
+    found = [each for each in actions_in(words.said, called, verbs) if each.complete or not cut]
     if found and found[0].unclear:
         return Reading(NoAction(found[0].unclear, ends=False), text, thoughts)
     if found:
@@ -117,10 +139,12 @@ def read_message(message: str | Mapping[str, Any], rule: str = LENIENT, finish_r
 def _is_whole(action: Action) -> bool:
     """Tells if a text that was read as one action holds nothing else."""
     match action:
-        case Get(url):
+        case Get(url) | Delete(url):
             return "://" in url and _is_word(url)
-        case Post(url, body):
+        case Post(url, body) | Put(url, body):
             return _is_word(url) and _object(body, STRICT) is not None
+        case Patch(url, body):
+            return _is_word(url) and (_object(body, STRICT) is not None or _is_list(body))
         case Finish(answer):
             try:
                 read_answer(answer)
@@ -134,8 +158,15 @@ def _is_word(url: str) -> bool:
     return len(url.split()) == 1 and "<" not in url and url[0] not in "`\"'*"
 
 
-def _called(name: str, arguments: object) -> str | None:
-    action = read_call(name, arguments).action
+def _is_list(body: str) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _called(name: str, arguments: object, verbs: Sequence[str]) -> str | None:
+    action = read_call(name, arguments, verbs=verbs).action
     return action if isinstance(action, str) else None
 
 
@@ -161,14 +192,20 @@ def _plain(finish_reason: Any) -> str:
     return finish_reason.strip().lower() if isinstance(finish_reason, str) else ""
 
 
-def read_call(name: str, arguments: Any, rule: str = LENIENT) -> Reading:
-    """Reads a tool call: get, post or finish.
+def tool_names(verbs: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of the tools that stand for actions: the verbs in lower case, and finish."""
+    return (*(verb.lower() for verb in verbs), "finish")
+
+
+def read_call(name: str, arguments: Any, rule: str = LENIENT, verbs: Sequence[str] = VERBS) -> Reading:
+    """Reads a tool call: one of a verb's name, or finish.
 
     Args:
         name: The name of the tool.
         arguments: The arguments, as an object or as the JSON that the model wrote.
         rule: ``lenient`` tells the agent if a call cannot be carried out; with ``strict`` such a call is a text that is
             no action, which ends the episode.
+        verbs: The verbs that the environment allows.
 
     Raises:
         UsageError: There is no such rule.
@@ -178,25 +215,26 @@ def read_call(name: str, arguments: Any, rule: str = LENIENT) -> Reading:
     said = f"{name}({shown})"
     tool = name.strip().rpartition(".")[2].lower() if rule == LENIENT else name
     given = _object(arguments, rule)
-    if given is not None and (rule == STRICT or _wrong_call(tool, name, given) is None):
+    if given is not None and (rule == STRICT or _wrong_call(tool, name, given, verbs) is None):
         # As the model wrote it: numbers keep their digits, as FHIR wants it.
         written = _members(arguments) if isinstance(arguments, str) else {}
         url = given.get("url")
-        if tool == "get" and isinstance(url, str):
-            return Reading(render(Get(url)), said)
-        if tool == "post" and isinstance(url, str):
-            return Reading(render(Post(url, _as_written(given.get("body"), written.get("body")))), said)
+        if tool in tool_names(verbs) and tool != "finish" and isinstance(url, str):
+            verb = tool.upper()
+            body = _as_written(given.get("body"), written.get("body")) if verb in WITH_BODY else ""
+            return Reading(render(request(verb, url, body)), said)
         if tool == "finish" and "answer" in given:
             return Reading(render(Finish(_as_written(given["answer"], written.get("answer")))), said)
     if rule == STRICT:
         return Reading(f"[no action: the tool call {said} cannot be read]", said, cause="no_action")
-    return Reading(NoAction(_wrong_call(tool, name, given) or "the call cannot be read", ends=False), said)
+    return Reading(NoAction(_wrong_call(tool, name, given, verbs) or "the call cannot be read", ends=False), said)
 
 
-def _wrong_call(tool: str, name: str, given: Mapping[str, Any] | None) -> str | None:
+def _wrong_call(tool: str, name: str, given: Mapping[str, Any] | None, verbs: Sequence[str]) -> str | None:
     """Returns the reason for which a call cannot be carried out; None if it can."""
-    if tool not in TOOL_NAMES:
-        return f"there is no tool {name[:100]!r}; the tools are get, post and finish"
+    if tool not in tool_names(verbs):
+        known = ", ".join(tool_names(verbs)[:-1])
+        return f"there is no tool {name[:100]!r}; the tools are {known} and finish"
     if given is None:
         return f"the arguments of {tool} are not a JSON object"
     if tool == "finish":
@@ -210,7 +248,9 @@ def _wrong_call(tool: str, name: str, given: Mapping[str, Any] | None) -> str | 
     url = given.get("url")
     if not isinstance(url, str) or not url.strip() or len(url.splitlines()) != 1:
         return f"{tool} needs a url, in one line, as its description says"
-    return "post needs a body, the resource" if tool == "post" and given.get("body") is None else None
+    if tool.upper() in WITH_BODY and given.get("body") is None:
+        return f"{tool} needs a body, {'the patch' if tool == 'patch' else 'the resource'}"
+    return None
 
 
 def _as_written(value: Any, written: str | None) -> str:

@@ -94,7 +94,7 @@ def serve(
                 errors.print(f"anybody who reaches {host} can play", markup=False)
             shown = f"[{host}]" if ":" in host else host
             output.print(f"{episodes.name} at http://{shown}:{listening.getsockname()[1]}/mcp", markup=False)
-            app = http_app(new_server(episodes.name, episode_of), episodes, host, sessions, idle)
+            app = http_app(new_server(episodes.name, episode_of, episodes.verbs), episodes, host, sessions, idle)
             config = uvicorn.Config(
                 app,
                 log_level="warning",

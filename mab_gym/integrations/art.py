@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mab_gym.agents import ChatFunction
-from mab_gym.agents._model import TOOLS
+from mab_gym.agents._model import tools_for, verbs_of
 from mab_gym.agents._refusals import says_too_long
 from mab_gym.errors import ContextLimitError, UsageError
 from mab_gym.integrations._installed import needing
@@ -54,11 +54,12 @@ async def rollout(
     if told.keys() - _CONFIG:
         raise UsageError(f"the configuration of a rollout has no {', '.join(sorted(told.keys() - _CONFIG))}")
     form = str(told.get("form") or "text")
-    further = {**(told.get("settings") or {}), **({"tools": list(TOOLS)} if form == "tools" else {})}
+    settings = told.get("settings") or {}
     client, name = model.openai_client(), model.get_inference_name()
     failed: list[Exception] = []
 
     async def speak(chat: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        further = {**settings, **({"tools": list(tools_for(verbs_of(chat)))} if form == "tools" else {})}
         try:
             answer = await client.chat.completions.create(messages=list(chat), model=name, **further)
             choice = answer.choices[0]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mab_gym.agents._answers import responses_answer
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, check_form
+from mab_gym.agents._model import FORMS, check_form, system_for, tools_for
 from mab_gym.agents._reading import STRICT
 from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
@@ -17,6 +17,7 @@ from mab_gym.integrations._async_sessions import AsyncSession
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import rows
 from mab_gym.integrations._sessions import Session, make_to_read
+from mab_gym.runs._driver import unwrapped
 
 with needing("nemo", "a server for NeMo Gym needs Python 3.12 or newer, and"):
     from nemo_gym.base_resources_server import BaseResourcesServerConfig
@@ -128,9 +129,11 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
         UsageError: A name does not exist.
     """
     check_form(form)
-    tools = [{"type": "function", "strict": False, **tool["function"]} for tool in TOOLS]
-    by_tools: dict[str, Any] = {"input": [{"role": "system", "content": SYSTEM}], "tools": tools}
-    for row in rows(make_to_read(env), **which):
+    opened = make_to_read(env)
+    verbs = unwrapped(opened).scenario.environment.actions
+    tools = [{"type": "function", "strict": False, **tool["function"]} for tool in tools_for(verbs)]
+    by_tools: dict[str, Any] = {"input": [{"role": "system", "content": system_for(verbs)}], "tools": tools}
+    for row in rows(opened, **which):
         yield {
             # The server sends the opening message itself, so that it always belongs to the episode.
             "responses_create_params": by_tools if form == _TOOL_CALLS else {"input": []},

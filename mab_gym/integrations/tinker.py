@@ -20,13 +20,14 @@ import numpy as np
 
 from mab_gym.actions import NoAction
 from mab_gym.agents._answers import Answer
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, Chat, check_form
+from mab_gym.agents._model import FORMS, Chat, check_form, system_for, tools_for
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
 from mab_gym.integrations._async_sessions import AsyncSession
 from mab_gym.integrations._installed import needing
 from mab_gym.integrations._rows import Row, plan, row_of
 from mab_gym.integrations._sessions import Maker, Session, TextEnv, make_env, make_to_read
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import Assignment
 
 with needing("tinker", "training with tinker-cookbook needs"):
@@ -277,14 +278,17 @@ class MedicalRecordGroup(EnvGroupBuilder):
         return await _tokenizing(self._tries)  # type: ignore[no-any-return]
 
     def _tries(self) -> Sequence[Env]:
+        made = [make_env(self.env, **self.overrides) for _ in range(self.size)]
         prefix: Sequence[Message] = ()
-        if self.form == _TOOL_CALLS:
-            prefix = self.renderer.create_conversation_prefix_with_tools([tool["function"] for tool in TOOLS], SYSTEM)
+        if self.form == _TOOL_CALLS and made:
+            verbs = unwrapped(made[0]).scenario.environment.actions
+            tools = [tool["function"] for tool in tools_for(verbs)]
+            prefix = self.renderer.create_conversation_prefix_with_tools(tools, system_for(verbs))
         tries = [
             MedicalRecordTokens(
                 self.renderer,
                 MedicalRecordMessages(
-                    make_env(self.env, **self.overrides),
+                    env,
                     self.row.seed,
                     self.row.options,
                     form=self.form,
@@ -294,7 +298,7 @@ class MedicalRecordGroup(EnvGroupBuilder):
                 max_trajectory_tokens=self.max_trajectory_tokens,
                 max_generation_tokens=self.max_generation_tokens,
             )
-            for _ in range(self.size)
+            for env in made
         ]
         self._made += [each.episode for each in tries]
         return tries

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from mab_gym.agents._answers import Answer
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, Chat, check_form
+from mab_gym.agents._model import FORMS, Chat, check_form, system_for, tools_for
 from mab_gym.envs._make import make
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
@@ -125,7 +125,9 @@ class _Episode:
     ) -> None:
         self._loop, self._session, self._form = loop, session, check_form(form)
         self._messages = list(messages)
-        self._tools: list[dict[str, Any]] | None = [dict(tool) for tool in TOOLS] if form == _TOOL_CALLS else None
+        self._tools: list[dict[str, Any]] | None = None
+        if form == _TOOL_CALLS:
+            self._tools = [dict(tool) for tool in tools_for(session.session.verbs)]
         self._mask: list[int] = []
         self._logprobs: list[float] | None = None
         self._turns = 0
@@ -289,9 +291,11 @@ def dataset(env: str = "MedAgentBench-Train-v0", form: str = _TEXT, **which: Any
     Raises:
         UsageError: A name does not exist.
     """
-    system = [{"role": "system", "content": SYSTEM}] if check_form(form) == _TOOL_CALLS else []
+    check_form(form)
     opened = make_to_read(env, max_steps=which.pop("max_steps", None))
-    source = unwrapped(opened).scenario.environment.id
+    environment = unwrapped(opened).scenario.environment
+    system = [{"role": "system", "content": system_for(environment.actions)}] if form == _TOOL_CALLS else []
+    source = environment.id
     for number, row in enumerate(rows(opened, **which)):
         yield {
             "data_source": source,

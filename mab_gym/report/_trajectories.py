@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mab_gym.actions import Finish, Get, Post, no_action_from, parse_action
+from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, no_action_from, parse_action
 from mab_gym.agents._thoughts import thoughts_beside, words_of
 from mab_gym.official._conversation import clean
 from mab_gym.report._expected import Expected
@@ -124,11 +124,12 @@ def _thoughts(message: Mapping[str, Any]) -> str:
 
 
 def _action(text: str, official: bool) -> dict[str, str]:
-    match parse_action(clean(text) if official else text):
-        case Get(url):
-            return {"kind": "get", "text": text, "url": url}
-        case Post(url, body):
-            return {"kind": "post", "text": text, "url": url, "body": body}
+    found = parse_action(clean(text)) if official else parse_action(text, ALL_VERBS)
+    match found:
+        case Get(url) | Delete(url):
+            return {"kind": type(found).__name__.lower(), "text": text, "url": url}
+        case Post(url, body) | Put(url, body) | Patch(url, body):
+            return {"kind": type(found).__name__.lower(), "text": text, "url": url, "body": body}
         case Finish(answer):
             return {"kind": "finish", "text": text, "answer": answer}
         case _:

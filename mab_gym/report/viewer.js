@@ -110,6 +110,11 @@ const deed = (action) => {
       const resource = read(action.body);
       return [make("span", { class: "verb" }, "writes"), " ", isObject(resource) ? card(resource) : make("pre", {}, action.body)];
     }
+    case "put": case "patch": {
+      const change = read(action.body);
+      return [make("span", { class: "verb" }, action.kind === "put" ? "replaces" : "changes"), " ", ...asked(action.url), isObject(change) && action.kind === "put" ? card(change) : make("pre", {}, action.body)];
+    }
+    case "delete": return [make("span", { class: "verb" }, "deletes"), " ", ...asked(action.url)];
     case "finish": return [make("span", { class: "verb" }, "answers"), " ", items(action.answer)];
     default: return [make("span", { class: "verb bad" }, "no action"), " ", make("b", {}, action.why[0].toUpperCase() + action.why.slice(1)), action.text.trim() ? make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : "")) : ""];
   }

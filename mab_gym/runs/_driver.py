@@ -127,6 +127,11 @@ class Driver:
         """The rule by which messages are read: `reading`, or if it is None the usual one of the environment."""
         return rule_for(self.reading, is_official(self.env))
 
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that the environment allows."""
+        return unwrapped(self.env).scenario.environment.actions
+
     def hear(self, message: str | Mapping[str, Any], finish_reason: str | None = None) -> Step:
         """Reads a model's message by `mab_gym.agents.read_message`, and takes its action.
 
@@ -137,7 +142,7 @@ class Driver:
         Raises:
             UsageError: No episode is under way.
         """
-        return self.act(read_message(message, self.rule, finish_reason))
+        return self.act(read_message(message, self.rule, finish_reason, self.verbs))
 
     def call(self, name: str, arguments: Any) -> Step:
         """Reads a tool call by `mab_gym.agents.read_call`, and takes its action.
@@ -149,7 +154,7 @@ class Driver:
         Raises:
             UsageError: No episode is under way.
         """
-        return self.act(read_call(name, arguments, self.rule))
+        return self.act(read_call(name, arguments, self.rule, self.verbs))
 
     def act(self, action: str | NoAction | Reading | OutOfContext) -> Step:
         """Takes one action; `OutOfContext` ends an episode that is longer than the agent's context.

@@ -9,7 +9,7 @@ from typing import Any
 
 from mab_gym.agents._answers import Answer, calls_of, chat_answer, responses_answer
 from mab_gym.agents._chat_model import rule_for
-from mab_gym.agents._model import FORMS, Chat, total
+from mab_gym.agents._model import FORMS, Chat, total, verbs_of
 from mab_gym.agents._reading import STRICT, Reading, read_call, read_message
 from mab_gym.agents._thoughts import said_in
 from mab_gym.envs._scenario import OFFICIAL
@@ -61,13 +61,14 @@ class Rereading:
         """Yields what does not follow from the messages; nothing for an agent of the user's own."""
         if self.is_own:
             return
+        verbs = verbs_of(record.messages[:2])
         said = [message for message in record.messages if message["role"] == "assistant"]
         answers = list(_answers(record.calls))
         told = answers if self.asked else [None] * len(said)
         # As texts, since NaN is not equal to itself.
-        if self.asked and json.dumps(said, sort_keys=True) != json.dumps(self._kept(answers), sort_keys=True):
+        if self.asked and json.dumps(said, sort_keys=True) != json.dumps(self._kept(answers, verbs), sort_keys=True):
             yield "its messages are not those of its calls"
-        taken = [self._read(message, answer) for message, answer in zip(said, told, strict=False)]
+        taken = [self._read(message, answer, verbs) for message, answer in zip(said, told, strict=False)]
         readings = [each for message in taken for each in message]
         actions = list(record.actions)
         # Calls of the last message may be left when the episode ends; those of earlier ones were all carried out.
@@ -87,21 +88,22 @@ class Rereading:
             if said_count != count and not (record.retries and (said_count is None or (known and said_count > count))):
                 yield f"{name} is {count!r} by its calls, not {said_count!r}"
 
-    def _read(self, message: Mapping[str, Any], answer: Answer | None) -> Sequence[Readings]:
+    def _read(self, message: Mapping[str, Any], answer: Answer | None, verbs: Sequence[str]) -> Sequence[Readings]:
         """Returns the readings of each action in a message."""
         reasons = _UNKNOWN if answer is None else (answer.finish_reason,)
         if self.rule is None:
             if "action" in message:
-                return [[read_message(message, self.usual, reason) for reason in reasons]]
+                return [[read_message(message, self.usual, reason, verbs) for reason in reasons]]
             return [[Reading(said_in(message))]]
         calls = calls_of(message, 0) if self.form != FORMS[0] or self.rule != STRICT else []
         if calls:
-            return [[read_call(call["function"]["name"], call["function"]["arguments"], self.rule)] for call in calls]
-        return [[read_message(message, self.rule, reason) for reason in reasons]]
+            asked = [call["function"] for call in calls]
+            return [[read_call(each["name"], each["arguments"], self.rule, verbs)] for each in asked]
+        return [[read_message(message, self.rule, reason, verbs) for reason in reasons]]
 
-    def _kept(self, answers: Sequence[Answer]) -> Sequence[Mapping[str, Any]]:
+    def _kept(self, answers: Sequence[Answer], verbs: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """Returns the model's messages as an agent keeps them that has got these answers."""
-        chat = Chat(self.form, self.rule or self.usual)
+        chat = Chat(self.form, self.rule or self.usual, verbs=verbs)
         for answer in answers:
             chat.take(answer)
         return chat.kept

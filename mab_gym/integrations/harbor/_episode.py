@@ -1,6 +1,6 @@
 """The episode that a server serves: each request over FHIR is an action.
 
-``GET`` and ``POST`` below ``/fhir`` are actions, word for word as a chat agent writes them. ``POST /finish`` with a
+The environment's verbs below ``/fhir`` are actions, word for word as a chat agent writes them. ``POST /finish`` with a
 JSON list is the last one. Tools by MCP do the same (``_mcp``), where the package ``mcp`` is installed. All the rest is
 refused and counts as nothing. Nothing that is answered tells the verdict.
 """
@@ -12,7 +12,8 @@ from collections.abc import Hashable, Mapping
 from threading import Lock
 from typing import Any
 
-from mab_gym.actions import Finish, Get, Post, read_answer, render
+from mab_gym.actions import Finish, read_answer, render
+from mab_gym.actions import request as action_of
 from mab_gym.episode import Observation, Step
 from mab_gym.errors import MabGymError, as_infrastructure
 from mab_gym.fhir.http._exchange import FHIR_JSON, Request, Response
@@ -35,6 +36,7 @@ class EpisodePlace:
         driver: Plays it.
         opening: The message that opens it for a chat agent.
         base_url: The FHIR base in its texts.
+        verbs: The verbs that the environment allows.
     """
 
     queue = 64
@@ -45,6 +47,7 @@ class EpisodePlace:
         self._lock = Lock()
         self.opening: str = self.driver.observation["text"]
         self.base_url = unwrapped(self.driver.env).scenario.backend.base_url
+        self.verbs = self.driver.verbs
 
     @property
     def name(self) -> str:
@@ -62,13 +65,10 @@ class EpisodePlace:
             FhirError: It is neither, or the episode is over.
         """
         url = f"{self.base_url}/{request.target}" if request.target else self.base_url
-        match request.method:
-            case "GET":
-                shown = self._act(render(Get(url)))
-            case "POST":
-                shown = self._act(render(Post(url, request.body)))
-            case _:
-                raise FhirError(405, Issue("Only GET and POST are possible here; nothing was done", "not-supported"))
+        if request.method not in self.verbs:
+            known = f"{', '.join(self.verbs[:-1])} and {self.verbs[-1]}"
+            raise FhirError(405, Issue(f"Only {known} are possible here; nothing was done", "not-supported"))
+        shown = self._act(render(action_of(request.method, url, request.body)))
         if shown["status"] == 0:  # nothing was sent; the text says why
             raise FhirError(400, Issue(shown["text"], "invalid"))
         return Response(shown["status"], shown["fhir"], {"content-type": FHIR_JSON})

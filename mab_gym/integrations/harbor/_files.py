@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, parse_action
 from mab_gym.integrations.harbor._server import PORT
 from mab_gym.tasking._protocols import HINTS_AND_TASK
 
@@ -26,10 +26,10 @@ curl -sS -X POST -H 'Content-Type: application/fhir+json' --data '{{"resourceTyp
 {base_url}/RESOURCE
     creates a resource. It is really stored, or refused with a reason.
 
-curl -sS -X POST --data '[item, ...]' {server}/finish
+{further}curl -sS -X POST --data '[item, ...]' {server}/finish
     ends the task with your answer, a JSON list. Text goes in double quotes. Without this the task has failed.
 
-Where you have tools named search, read, create and finish, they do the same: each call is one of these requests.
+Where you have tools named {tools}, they do the same: each call is one of these requests.
 
 You have {max_steps} requests, the last one to /finish included; after them the task is over. Write nothing to the \
 record that the task does not ask for. Nothing that you leave on this machine counts.
@@ -38,6 +38,28 @@ record that the task does not ask for. Nothing that you leave on this machine co
     + HINTS_AND_TASK
     + "\n"
 )
+
+FORMS: Mapping[str, str] = {
+    "PUT": """\
+curl -sS -X PUT -H 'Content-Type: application/fhir+json' --data '{{"resourceType": "RESOURCE", "id": "ID", ...}}' \
+{base_url}/RESOURCE/ID
+    replaces a resource by the whole one that is sent.
+
+""",
+    "PATCH": """\
+curl -sS -X PATCH -H 'Content-Type: application/json-patch+json' \
+--data '[{{"op": "replace", "path": "/status", "value": "stopped"}}]' {base_url}/RESOURCE/ID
+    changes parts of a resource by JSON Patch.
+
+""",
+    "DELETE": """\
+curl -sS -X DELETE {base_url}/RESOURCE/ID
+    deletes a resource.
+
+""",
+}
+"""The forms of verbs that not every environment allows."""
+_FHIR, _JSON_PATCH = "application/fhir+json", "application/json-patch+json"
 
 _TASK = """\
 schema_version = "1.4"
@@ -179,12 +201,17 @@ def task_files(
 
 def _command(action: str) -> str:
     """Returns the shell command that takes an action; its reply is printed."""
-    match parse_action(action):
+    found = parse_action(action, ALL_VERBS)
+    match found:
         case Get(url):
             return f"curl -sS --globoff {shlex.quote(url)}\n"
-        case Post(url, body):
-            kind = "-H 'Content-Type: application/fhir+json'"
-            return f"curl -sS --globoff -X POST {kind} --data-raw {shlex.quote(body)} {shlex.quote(url)}\n"
+        case Delete(url):
+            return f"curl -sS --globoff -X DELETE {shlex.quote(url)}\n"
+        case Post(url, body) | Put(url, body) | Patch(url, body):
+            verb = type(found).__name__.upper()
+            form = _JSON_PATCH if isinstance(found, Patch) and body.lstrip()[:1] == "[" else _FHIR
+            kind = f"-H 'Content-Type: {form}'"
+            return f"curl -sS --globoff -X {verb} {kind} --data-raw {shlex.quote(body)} {shlex.quote(url)}\n"
         case Finish(answer):
             return f"curl -sS -X POST --data-raw {shlex.quote(answer)} {SERVER}/finish\n"
     raise ValueError(f"no gold solution holds {action!r}")

@@ -39,9 +39,9 @@ class TaskEpisode:
 
     async def task(self) -> str:
         """Returns the task, with the words that say what the tools stand for."""
-        from mab_gym.integrations.mcp._tools import GUIDE  # noqa: PLC0415  (see above)
+        from mab_gym.integrations.mcp._tools import guide  # noqa: PLC0415  (see above)
 
-        return f"{GUIDE}\n\n{self._place.opening}"
+        return f"{guide(self._place.verbs)}\n\n{self._place.opening}"
 
     async def metadata(self) -> dict[str, Any]:
         """Returns the record system's CapabilityStatement."""
@@ -52,7 +52,7 @@ class TaskEpisode:
         from mab_gym.integrations.mcp._episodes import Answer  # noqa: PLC0415  (see above)
         from mab_gym.integrations.mcp._tools import reading_of  # noqa: PLC0415
 
-        action = reading_of(name, arguments, self._place.base_url).action
+        action = reading_of(name, arguments, self._place.base_url, self._place.verbs).action
         if isinstance(action, NoAction):
             return Answer(f"Nothing was done: {action.why}.", True)
         with anyio.CancelScope(shield=True):  # an action that is taken is answered for, even if nobody waits any more
@@ -118,7 +118,7 @@ class WithMcp:
         from mab_gym.integrations.mcp._server import new_server  # noqa: PLC0415
 
         episode = TaskEpisode(self._place)
-        server = new_server(self._place.name, lambda context: episode)
+        server = new_server(self._place.name, lambda context: episode, self._place.verbs)
         return StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, security_settings=security("127.0.0.1")
         )

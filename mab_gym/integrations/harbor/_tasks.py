@@ -22,8 +22,9 @@ from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.errors import ContentError, StorageError, UsageError
 from mab_gym.integrations._rows import Row, rows
+from mab_gym.integrations._tool_names import FURTHER
 from mab_gym.integrations.harbor._evidence import Start
-from mab_gym.integrations.harbor._files import IMAGES, INSTRUCTION, SERVER, build_script, task_files
+from mab_gym.integrations.harbor._files import FORMS, IMAGES, INSTRUCTION, SERVER, build_script, task_files
 from mab_gym.integrations.harbor._wheel import write_wheel
 from mab_gym.runs._driver import Driver, now, unwrapped
 from mab_gym.runs._rollout import Assignment, play_once
@@ -195,6 +196,14 @@ def _instruction(env: gymnasium.Env[Any, str]) -> str:
     episode = unwrapped(env).episode
     begun = episode.begun
     context, question = episode.rules.stage(begun.family, begun.case, begun.variants, begun.seed).words
+    base_url, verbs = f"{SERVER}/fhir", unwrapped(env).scenario.environment.actions
+    more = [verb for verb in verbs if verb in FORMS]
     return INSTRUCTION.format(
-        base_url=f"{SERVER}/fhir", server=SERVER, max_steps=episode.max_steps, context=context, question=question
+        base_url=base_url,
+        server=SERVER,
+        further="".join(FORMS[verb].format(base_url=base_url) for verb in more),
+        tools=", ".join(["search", "read", "create", *(FURTHER[verb] for verb in more)]) + " and finish",
+        max_steps=episode.max_steps,
+        context=context,
+        question=question,
     )

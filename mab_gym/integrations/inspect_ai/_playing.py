@@ -21,7 +21,7 @@ from inspect_ai.util import LimitExceededError
 
 from mab_gym.actions import NoAction
 from mab_gym.agents import Reading, read_call
-from mab_gym.agents._model import FORMS, SYSTEM, TOOLS, check_form
+from mab_gym.agents._model import FORMS, check_form, system_for, tools_for
 from mab_gym.agents._reading import STRICT
 from mab_gym.envs._make import make
 from mab_gym.errors import AgentError, UsageError
@@ -29,7 +29,6 @@ from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions
 from mab_gym.integrations.inspect_ai._scoring import STORED
 
 TEXT, TOOL_CALLS = FORMS
-_TOOLS = [ToolInfo.model_validate(tool["function"]) for tool in TOOLS]
 _TOO_LONG = "model_length"
 
 
@@ -84,13 +83,16 @@ async def _play(session: AsyncSession, state: TaskState, form: str) -> None:
         raise UsageError(
             f"{state.sample_id} is another task than the sample says: were the two made with other settings?"
         )
+    tools: list[ToolInfo] = []
     if form == TOOL_CALLS:
-        state.messages.insert(0, ChatMessageSystem(content=SYSTEM))
+        verbs = session.session.verbs
+        tools = [ToolInfo.model_validate(tool["function"]) for tool in tools_for(verbs)]
+        state.messages.insert(0, ChatMessageSystem(content=system_for(verbs)))
     # By the official rule calls mean nothing where none were offered.
     turn = _act_by_tools if form == TOOL_CALLS or session.session.rule != STRICT else _act_by_text
     # Each message is one step or several, except for tool calls that an approver of inspect rejects.
     for _ in range(session.session.max_steps):
-        state.output = await get_model().generate(state.messages, _TOOLS if form == TOOL_CALLS else [])
+        state.output = await get_model().generate(state.messages, tools)
         if state.output.empty:
             raise AgentError("the model's answer holds no message")
         if state.output.stop_reason == _TOO_LONG:
@@ -145,7 +147,8 @@ async def _call(
 
 def _reading(session: AsyncSession, call: ToolCall, arguments: dict[str, Any]) -> Reading:
     """Reads a tool call; arguments that inspect could not read are passed on as they are."""
-    return read_call(call.function, arguments if call.parse_error is None else call.parse_error, session.session.rule)
+    driver, given = session.session, arguments if call.parse_error is None else call.parse_error
+    return read_call(call.function, given, driver.rule, driver.verbs)
 
 
 def _message(output: ModelOutput) -> dict[str, Any]:

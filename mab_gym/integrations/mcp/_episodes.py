@@ -24,7 +24,7 @@ from mab_gym.envs._env import check_seed
 from mab_gym.errors import InfrastructureError, StorageError, UsageError
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.integrations._async_sessions import AsyncSession, AsyncSessions, waiting_for
-from mab_gym.integrations.mcp._tools import GUIDE, reading_of
+from mab_gym.integrations.mcp._tools import guide, reading_of
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord, RunFolder
 from mab_gym.runs._rollout import assignments, draws_cases, reset_options
@@ -135,6 +135,11 @@ class Episodes:
     def name(self) -> str:
         """The environment's id."""
         return unwrapped(self._first).scenario.environment.id
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that the environment allows."""
+        return unwrapped(self._first).scenario.environment.actions
 
     @property
     def base_url(self) -> str:
@@ -303,13 +308,13 @@ class SessionEpisode:
             except BaseException:
                 await self._given_back()
                 raise
-            session.session.messages.insert(0, {"role": "system", "content": GUIDE})
+            session.session.messages.insert(0, {"role": "system", "content": guide(self._episodes.verbs)})
             self._session = session
         return self._session
 
     async def _step(self, session: AsyncSession, name: str, arguments: Mapping[str, Any]) -> Answer:
         driver = session.session
-        reading = reading_of(name, arguments, self._episodes.base_url)
+        reading = reading_of(name, arguments, self._episodes.base_url, self._episodes.verbs)
         with suppress(InfrastructureError):
             await session.act(reading)
         text, status = driver.observation["text"], int(driver.observation["status"])

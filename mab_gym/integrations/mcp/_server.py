@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
@@ -15,11 +15,12 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from mab_gym import __version__
+from mab_gym.actions import VERBS
 from mab_gym.errors import InfrastructureError, MabGymError
 from mab_gym.integrations._sessions import sendable
 from mab_gym.integrations.mcp._episodes import Answer, Episodes, SessionEpisode
 from mab_gym.integrations.mcp._pipes import standard_pipes
-from mab_gym.integrations.mcp._tools import TOOLS
+from mab_gym.integrations.mcp._tools import tools_of
 
 Context: TypeAlias = "ServerRequestContext[Any, Any]"
 
@@ -37,7 +38,7 @@ _INSTRUCTIONS = (
 async def serve_stdio(episodes: Episodes) -> None:
     """Serves one session over standard input and output, until the client closes them."""
     episode = SessionEpisode(episodes, {})
-    server = new_server(episodes.name, lambda context: episode)
+    server = new_server(episodes.name, lambda context: episode, episodes.verbs)
     try:
         stdin, stdout = await standard_pipes()
         async with stdio_server(stdin, stdout) as (reading, writing):
@@ -73,12 +74,13 @@ class Playable(Protocol):
         """Takes the step that a tool call stands for."""
 
 
-def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[Any]:
+def new_server(title: str, episode_of: Callable[[Context], Playable], verbs: Sequence[str] = VERBS) -> Server[Any]:
     """Returns a server, without a transport.
 
     Args:
         title: The title that clients show: the environment's id.
         episode_of: Returns the episode of a request's session.
+        verbs: The verbs that the environment allows.
     """
     tools = [
         types.Tool(
@@ -86,10 +88,10 @@ def new_server(title: str, episode_of: Callable[[Context], Playable]) -> Server[
             description=tool.description,
             input_schema=tool.schema,
             annotations=types.ToolAnnotations(
-                read_only_hint=name in ("search", "read"), destructive_hint=False, open_world_hint=False
+                read_only_hint=name in ("search", "read"), destructive_hint=name == "delete", open_world_hint=False
             ),
         )
-        for name, tool in TOOLS.items()
+        for name, tool in tools_of(verbs).items()
     ]
 
     async def list_tools(context: Context, params: Any) -> types.ListToolsResult:

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from mab_gym.actions import Finish, Get, NoAction, Post, read_answer, render
+from mab_gym.actions import VERBS, Delete, Finish, Get, NoAction, Patch, Post, Put, read_answer, render
 from mab_gym.agents import Reading
 from mab_gym.agents._reading import json_text
+from mab_gym.integrations._tool_names import FURTHER
 
-GUIDE = (
+_GUIDE = (
     "You act by calling the tools of this server, one call after another. Wherever the task speaks of writing GET, "
-    "call read or search instead; in the place of POST call create, and in the place of FINISH call finish. The base "
-    "address is added for you, and addresses are encoded for you. Each call counts as one message. Text beside the "
-    "calls does no harm."
+    "call read or search instead; in the place of POST call create,{further} and in the place of FINISH call finish. "
+    "The base address is added for you, and addresses are encoded for you. Each call counts as one message. Text "
+    "beside the calls does no harm."
 )
-"""The words before a task: they say what the tools stand for."""
+
+
+def guide(verbs: Sequence[str] = VERBS) -> str:
+    """Returns the words before a task: they say what the tools stand for.
+
+    Args:
+        verbs: The verbs that the environment allows.
+    """
+    further = "".join(f" in the place of {verb} call {FURTHER[verb]}," for verb in verbs if verb in FURTHER)
+    return _GUIDE.format(further=further)
+
 
 _NO_LINK = re.compile(r"[\s\x00-\x1f\x7f]")
 _LONGEST_SHOWN = 1_000
@@ -63,25 +74,26 @@ class ToolSpec(NamedTuple):
         }
 
 
-def reading_of(name: str, arguments: Mapping[str, Any], base_url: str) -> Reading:
+def reading_of(name: str, arguments: Mapping[str, Any], base_url: str, verbs: Sequence[str] = VERBS) -> Reading:
     """Reads a call: the action that it stands for, or why it stands for none, which the agent is told.
 
     Args:
         name: The tool's name.
         arguments: The arguments, as the model passed them.
         base_url: The FHIR base, without a slash at its end.
+        verbs: The verbs that the environment allows.
     """
     try:
-        action = _action(name, arguments, base_url)
+        action = _action(name, arguments, base_url, tools_of(verbs))
     except BrokenCallError as error:
         return Reading(NoAction(str(error), ends=False), f"{name}({json_text(arguments)})"[:_LONGEST_SHOWN])
     return Reading(action, action)
 
 
-def _action(name: str, arguments: Mapping[str, Any], base_url: str) -> str:
-    tool = TOOLS.get(name)
+def _action(name: str, arguments: Mapping[str, Any], base_url: str, tools: Mapping[str, ToolSpec]) -> str:
+    tool = tools.get(name)
     if tool is None:
-        raise BrokenCallError(f"there is no tool {name[:100]!r}; there are {', '.join(TOOLS)}")
+        raise BrokenCallError(f"there is no tool {name[:100]!r}; there are {', '.join(tools)}")
     for unknown in arguments.keys() - tool.properties.keys():
         raise BrokenCallError(f"{name} has no argument {unknown[:100]!r}; it has {', '.join(tool.properties)}")
     try:
@@ -121,8 +133,7 @@ def _json(value: Any) -> str:
 
 
 def _read(arguments: Mapping[str, Any], base_url: str) -> str:
-    parts = (quote(_text(arguments, name), safe="") for name in ("type", "id"))
-    return render(Get("/".join((base_url, *parts))))
+    return render(Get(_place(arguments, base_url)))
 
 
 def _search(arguments: Mapping[str, Any], base_url: str) -> str:
@@ -155,8 +166,31 @@ def _create(arguments: Mapping[str, Any], base_url: str) -> str:
     resource = arguments.get("resource")
     if not isinstance(resource, dict | str):
         raise BrokenCallError(f"resource is a JSON object, not {_shown(resource)}")
-    address = f"{base_url}/{quote(_text(arguments, 'type'), safe='')}"
+    address = f"{base_url}/{quote(_text(arguments, 'type'), safe='$')}"  # an operation begins with a dollar
     return render(Post(address, resource if isinstance(resource, str) else _json(resource)))
+
+
+def _update(arguments: Mapping[str, Any], base_url: str) -> str:
+    resource = arguments.get("resource")
+    if not isinstance(resource, dict | str):
+        raise BrokenCallError(f"resource is a JSON object, not {_shown(resource)}")
+    return render(Put(_place(arguments, base_url), resource if isinstance(resource, str) else _json(resource)))
+
+
+def _patch(arguments: Mapping[str, Any], base_url: str) -> str:
+    operations = arguments.get("operations")
+    if not isinstance(operations, list | str):
+        raise BrokenCallError(f"operations is a list, not {_shown(operations)}")
+    return render(Patch(_place(arguments, base_url), operations if isinstance(operations, str) else _json(operations)))
+
+
+def _delete(arguments: Mapping[str, Any], base_url: str) -> str:
+    return render(Delete(_place(arguments, base_url)))
+
+
+def _place(arguments: Mapping[str, Any], base_url: str) -> str:
+    """Returns the address of a resource by its type and id."""
+    return "/".join((base_url, *(quote(_text(arguments, name), safe="") for name in ("type", "id"))))
 
 
 def _finish(arguments: Mapping[str, Any], base_url: str) -> str:
@@ -215,4 +249,38 @@ TOOLS: Mapping[str, ToolSpec] = MappingProxyType(
         ),
     }
 )
-"""The tools by name. There is no update: an agent's actions are GET, POST and FINISH, and no environment allows PUT."""
+"""The tools that every environment has, by name."""
+_ID: Mapping[str, Any] = {"type": "string", "description": "The resource's id."}
+_MORE: Mapping[str, ToolSpec] = {
+    "PUT": ToolSpec(
+        "Replaces a resource of the record by a whole one.",
+        {"type": _TYPE, "id": _ID, "resource": {"type": "object", "description": "The FHIR resource, with its id."}},
+        ("type", "id", "resource"),
+        _update,
+    ),
+    "PATCH": ToolSpec(
+        "Changes parts of a resource of the record by JSON Patch.",
+        {
+            "type": _TYPE,
+            "id": _ID,
+            "operations": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": 'As in [{"op": "replace", "path": "/status", "value": "stopped"}].',
+            },
+        },
+        ("type", "id", "operations"),
+        _patch,
+    ),
+    "DELETE": ToolSpec("Deletes a resource of the record.", {"type": _TYPE, "id": _ID}, ("type", "id"), _delete),
+}
+
+
+def tools_of(verbs: Sequence[str] = VERBS) -> Mapping[str, ToolSpec]:
+    """Returns the tools of an environment by name.
+
+    Args:
+        verbs: The verbs that it allows.
+    """
+    more = {FURTHER[verb]: _MORE[verb] for verb in verbs if verb in _MORE}
+    return {**TOOLS, **more} if more else TOOLS
