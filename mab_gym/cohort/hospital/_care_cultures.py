@@ -76,22 +76,24 @@ class Laboratory:
         group = _GROUPS[int(pick(rng, _GROUP_WEIGHTS, 1)[0])]
         positive, antibody, which = rng.random_sample(3).tolist()
         self.group = f"{group} {'positive' if positive < 0.84 else 'negative'}"
+        self._grown: dict[int, str] = {}
         self._antibody = _ANTIBODIES[int(which * len(_ANTIBODIES))] if antibody < 0.02 else ""
 
-    def result(self, study: str, active: dict[str, float]) -> Result:
+    def result(self, study: str, active: dict[str, int]) -> Result:
         """Returns a result.
 
         Args:
             study: Key of ``studies.csv``.
-            active: Problems that are there, with their severity.
+            active: Problems that are there, with their places; one illness has one germ.
         """
         if study == "type_screen":
             screen = f"Antibody screen positive: {self._antibody}." if self._antibody else "Antibody screen negative."
             return f"ABO and Rh group: {self.group}. {screen}", f"{self.group}; {screen.lower()}", (), ()
         chance = _OTHERWISE.get(study, 0.0)
+        illness = -1
         for key, share in _POSITIVE[study].items():
-            if key in active:
-                chance = max(chance, share)
+            if key in active and share > chance:
+                chance, illness = share, active[key]
         drawn = float(self._rng.random_sample())
         if study in ("hiv_screen", "hepatitis_c_screen"):
             reactive = "Reactive" if drawn < chance else "Nonreactive"
@@ -103,7 +105,7 @@ class Laboratory:
             return f"{name}{extra}: {said}.", f"{name} {said}.", (key,) if drawn < chance else (), ()
         if study == "influenza_test":
             return self._influenza(drawn < chance)
-        return self._culture(study, drawn, chance)
+        return self._culture(study, drawn, chance, illness)
 
     def _influenza(self, positive: bool) -> Result:
         kind = "influenza_a" if float(self._rng.random_sample()) < 0.8 else "influenza_b"
@@ -113,7 +115,7 @@ class Laboratory:
             return f"{name}: detected. Influenza {other} virus: not detected.", f"{name} detected.", (kind,), ()
         return "Influenza A virus: not detected. Influenza B virus: not detected.", "Not detected.", (), ()
 
-    def _culture(self, study: str, drawn: float, chance: float) -> Result:
+    def _culture(self, study: str, drawn: float, chance: float, illness: int) -> Result:
         source = _SOURCES[study]
         if drawn >= chance:
             if source == "blood" and drawn > 1 - _CONTAMINATED:
@@ -123,6 +125,7 @@ class Laboratory:
             return self._nothing(source)
         names = [one for one in ORGANISMS.values() if source in one.found]
         chosen = names[int(pick(self._rng, [one.found[source] for one in names], 1)[0])]
+        chosen = ORGANISMS[self._grown.setdefault(illness, chosen.key)] if illness >= 0 else chosen
         if source == "nares":
             return "MRSA isolated from the nares.", "MRSA carrier.", (chosen.key,), ()
         details = self._susceptibilities(chosen, source)

@@ -22,6 +22,9 @@ _AFTER: Final = 0.6 * DAY
 """Half-life of what is left of a pulse once its problem is over."""
 
 
+_SUDDEN: Final = frozenset({"infarction", "st_infarction", "chest_pain", "seizure", "hypoglycemia"})
+
+
 @dataclass(frozen=True)
 class Effect:
     """One row of the table.
@@ -125,8 +128,17 @@ class Influences:
             end = FOREVER if problem.abated is None else problem.abated
             fatal = died if died is not None and problem.key == history.person.cause else 0
             severity = problem.severity
+            # People come when they are ill: at the diagnosis an illness is more than half developed, but for those that
+            # bring people within minutes.
+            known = problem.onset if problem.known is None else problem.known
+            sudden = problem.key in _SUDDEN
             for row in EFFECTS.get(problem.key, ()):
-                self._add(row, problem.onset, end, fatal or 0, 0.4 + 1.2 * severity, 0.7 + 0.6 * severity)
+                start = (
+                    problem.onset
+                    if sudden or row.course == CHRONIC
+                    else min(problem.onset, int(known - 0.6 * row.rise))
+                )
+                self._add(row, start, end, fatal or 0, 0.4 + 1.2 * severity, 0.7 + 0.6 * severity)
         for operation in history.operations:
             if operation.visit is not None and history.visits[operation.visit].kind == "inpatient":
                 for row in EFFECTS["operation"]:

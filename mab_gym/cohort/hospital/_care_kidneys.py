@@ -15,8 +15,11 @@ import numpy as np
 from mab_gym.cohort._streams import Floats, Ints
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER, PULSE, activity
 from mab_gym.cohort.hospital._history import NOW, History
+from mab_gym.cohort.hospital._life_kidneys import _STAGES
 
 YEAR: Final = 365.25 * DAY
+_BEFORE: Final = 4 * YEAR
+"""The time over which kidneys go down to the onset of a stage."""
 _INJURIES: Final = {
     "kidney_injury": (1.9, 1.3, 3.0), "sepsis": (0.45, 1.5, 3.0), "heart_failure_acute": (0.3, 2.5, 3.0),
     "dehydration": (0.5, 1.0, 1.0), "gi_bleed": (0.2, 1.0, 2.0), "ketoacidosis": (0.4, 0.8, 0.8),
@@ -57,32 +60,28 @@ def creatinine_of(filtration: Floats, age: Floats, female: bool) -> Floats:
     return result
 
 
-def usual_filtration(age: Floats) -> Floats:
-    """Returns the median filtration of the well at an age in years."""
-    usual: Floats = np.interp(age, [18.0, 30.0, 45.0, 60.0, 75.0, 90.0], [117.0, 110.0, 100.0, 89.0, 77.0, 65.0])
+def usual_filtration(number: int, age: Floats) -> Floats:
+    """Returns the filtration that a person has or would have without kidney disease, as `_life_kidneys` says it."""
+    usual: Floats = np.maximum(63.0, 128.0 - 0.75 * age + 18.0 * ((number * 2_654_435_761) % 1000 / 1000.0 - 0.5))
     return usual
 
 
 def filtration(history: History, times: Ints, age: Floats) -> tuple[Floats, Floats]:
-    """Returns the lasting filtration at each moment, and the share of it that kidney disease has taken, from 0 to 1."""
-    usual = usual_filtration(age)
-    stages = {"ckd3": (58.0, 24.0, 6.0), "ckd4": (28.5, 11.0, 4.0), "esrd": (11.0, 4.5, 1.5)}
-    known = [(problem, *stages[problem.key]) for problem in history.problems if problem.key in stages]
-    if not known:
-        return usual, np.zeros(len(times))
-    known.sort(key=lambda one: one[0].onset)
-    first = known[0][0].onset
-    born = float((history.person.born.toordinal() - 719_163) * DAY)
-    begin = first - 8 * YEAR
-    knots = [(begin, float(usual_filtration(np.array([(begin - born) / YEAR]))[0]))]
-    for place, (problem, top, span, years) in enumerate(known):
-        following = known[place + 1][0].onset if place + 1 < len(known) else FOREVER
-        knots.append((problem.onset, min(top, knots[-1][1])))
-        settled = problem.onset + years * YEAR
-        if settled < following:
-            knots.append((settled, min(top - span * problem.severity, knots[-1][1])))
-    moments, values = zip(*knots, strict=True)
-    lasting = np.minimum(usual, np.interp(times, moments, values))
+    """Returns the lasting filtration at each moment, and the share of it that kidney disease has taken, from 0 to 1.
+
+    From its onset on it is what `_life_kidneys.egfr_of` says, by which drugs are prescribed; before, it goes down to
+    that over `_BEFORE`.
+    """
+    usual = usual_filtration(history.person.number, age)
+    lasting = usual
+    for problem in history.problems:
+        stage = _STAGES.get(problem.key)
+        if stage:
+            best, worst = stage
+            down = np.minimum(1.0, 0.6 * problem.severity + 0.05 * (times - problem.onset) / YEAR)
+            there = np.clip(1 + (times - problem.onset) / _BEFORE, 0, 1)
+            reached = best + (worst - best) * np.maximum(down, 0.6 * problem.severity)
+            lasting = np.minimum(lasting, usual + there * np.minimum(reached - usual, 0))
     return lasting, 1.0 - lasting / usual
 
 

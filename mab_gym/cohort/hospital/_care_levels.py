@@ -16,7 +16,7 @@ from numpy.random import RandomState
 from mab_gym.cohort._streams import Floats, Ints
 from mab_gym.cohort.hospital import _care_drug_levels, _care_glucose, _care_kidneys, _care_weight
 from mab_gym.cohort.hospital._care_chance import Waves
-from mab_gym.cohort.hospital._care_effects import DAY, Influences
+from mab_gym.cohort.hospital._care_effects import DAY, FOREVER, Influences
 from mab_gym.cohort.hospital._care_kidneys import YEAR
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS
 from mab_gym.cohort.hospital._history import History
@@ -40,6 +40,8 @@ _SCORES: Final = {
 _MEDIANS: Final = {
     female: np.array([row.women if female else row.men for row in ANALYTE_ROWS]) for female in (False, True)
 }
+_MUSCLE: Final = 0.07
+"""Spread of creatinine between people with the same filtration; our estimate."""
 _LOG: Final = np.array([row.log for row in ANALYTE_ROWS])
 _BETWEEN: Final = np.array([row.between for row in ANALYTE_ROWS])
 _WITHIN: Final = np.array([row.within for row in ANALYTE_ROWS])
@@ -58,7 +60,8 @@ def _number(key: str) -> int:
     EGFR_2009, GLUCOSE, CALCIUM, GAP, PHOSPHATE, HAEMOGLOBIN, HAEMATOCRIT, ERYTHROCYTES, MCV, MCH, MCHC, LEUCOCYTES,
     NEUTROPHILS, LYMPHOCYTES, MONOCYTES, EOSINOPHILS, BASOPHILS, INR, PT, HBA1C, CHOLESTEROL, TRIGLYCERIDES, HDL, LDL,
     IRON, IRON_CAPACITY, SATURATED, OSMOLALITY, PH, PCO2, BICARBONATE_ARTERIAL, PTH, URATE, TROPONIN, OLD_TROPONIN,
-    AUDIT, TEMPERATURE, CORTISOL, ALBUMIN, MORSE,
+    AUDIT, TEMPERATURE, CORTISOL, ALBUMIN, MORSE, MAGNESIUM, INTAKE,
+    OUTPUT, URINE,
 ) = map(
     _number,
     (
@@ -68,9 +71,17 @@ def _number(key: str) -> int:
         "lymphocytes", "monocytes", "eosinophils", "basophils", "inr", "pt", "hba1c", "cholesterol", "triglycerides",
         "hdl", "ldl", "iron", "iron_capacity", "transferrin_saturation", "osmolality", "ph_arterial", "pco2_arterial",
         "bicarbonate_arterial", "pth", "uric_acid", "troponin", "troponin_conventional", "auditc", "temperature",
-        "cortisol", "albumin", "morse",
+        "cortisol", "albumin", "morse", "magnesium", "intake",
+        "output", "urine_output",
     ),
 )  # fmt: skip
+
+
+_DEFINING: Final = {
+    "hypokalemia": (POTASSIUM, 3.35, -0.65), "hypomagnesemia": (MAGNESIUM, 1.5, -0.45),
+    "hyponatremia": (SODIUM, 131.5, -12.0), "hyperkalemia": (POTASSIUM, 5.5, 1.1),
+}  # fmt: skip
+"""Diagnoses that a level defines: the level when they are mild, and what severity adds."""
 
 
 class Levels:
@@ -121,6 +132,7 @@ class Levels:
         value[:, _LOG] = np.exp(np.minimum(value[:, _LOG], 20.0))
         _ions(value, moved)
         _kidneys(history, value, times, age, own, chance)
+        _defined(history, value, times, chance)
         _sugar(history, value, times, age, own, chance)
         _care_drug_levels.fill(history, value, times, self._inr.at(times)[:, 0])
         _body(history, value, times, age, self._drift.at(times)[:, 0], rng)
@@ -158,12 +170,26 @@ def _ions(value: Floats, moved: Floats) -> None:
     value[:, CALCIUM] += 0.55 * np.minimum(moved[:, ALBUMIN], 0)
 
 
+def _defined(history: History, value: Floats, times: Ints, chance: Floats) -> None:
+    """Holds levels where a diagnosis says that they are: low potassium cannot be normal while it is there."""
+    for problem in history.problems:
+        if problem.key in _DEFINING:
+            number, mild, span = _DEFINING[problem.key]
+            known = problem.onset if problem.known is None else problem.known
+            since = np.clip((times - min(problem.onset, known - DAY)) / DAY, 0, 1)
+            over = np.exp2(-np.maximum(times - (problem.abated or FOREVER), 0) / (0.6 * DAY))
+            wanted = mild + span * problem.severity + chance[:, number]
+            gap = wanted - value[:, number]
+            towards = np.minimum(gap, 0) if span < 0 else np.maximum(gap, 0)
+            value[:, number] += since * over * towards
+
+
 def _kidneys(history: History, value: Floats, times: Ints, age: Floats, own: Floats, chance: Floats) -> None:
     female = history.person.female
     lasting, loss = _care_kidneys.filtration(history, times, age)
     injured = _care_kidneys.injured(history, times)
-    usual = _care_kidneys.creatinine_of(_care_kidneys.usual_filtration(age), age, female)
-    muscle = np.exp(_BETWEEN[CREATININE] * own[CREATININE] * (1 - np.minimum(2 * loss, 1)))
+    usual = _care_kidneys.creatinine_of(_care_kidneys.usual_filtration(history.person.number, age), age, female)
+    muscle = np.exp(_MUSCLE * own[CREATININE] * (1 - np.minimum(2 * loss, 1)))
     creatinine = _care_kidneys.creatinine_of(lasting, age, female) * muscle * injured
     creatinine = creatinine * np.interp(age, (2.0, 10.0, 18.0), (0.4, 0.6, 1.0))
     value[:, CREATININE] = creatinine * np.exp(chance[:, CREATININE])
@@ -196,6 +222,7 @@ def _body(history: History, value: Floats, times: Ints, age: Floats, drift: Floa
     kilograms = _care_weight.weight(history, times, age, drift)
     value[:, WEIGHT] = kilograms * (1 + 0.004 * np.clip(rng.standard_normal(len(times)), -1.5, 1.5))
     value[:, HEIGHT] = _care_weight.height(history, age) + 0.3 * rng.standard_normal(len(times))
+    value[:, OUTPUT] = value[:, URINE] + 0.12 * value[:, INTAKE]
     drinks = history.person.drinks
     value[:, AUDIT] += min(drinks, 25) ** 0.6 - 1.5
     young = age < 18

@@ -192,8 +192,12 @@ class Ordering:
         """Yields what rules can be about: the name, since when in this visit, and a factor of its chance."""
         yield f"reason {visit.reason}", visit.start, 1.0
         own = set(visit.problems)
+        seen: set[str] = set()
         for place, (problem, topic, known) in enumerate(self._problems):
             if known <= until and (problem.abated is None or problem.abated > visit.start or place in own):
+                if topic in seen:
+                    continue
+                seen.add(topic)
                 service = CONDITIONS[problem.key].service
                 broad = visit.service in ("primary", "medicine", service) or visit.kind != "ambulatory"
                 yield topic, max(visit.start, problem.onset), 1.0 if broad else 0.3

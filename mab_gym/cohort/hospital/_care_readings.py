@@ -36,6 +36,7 @@ _POTASSIUM, _WEIGHT, _BMI, _EGFR, _EGFR_2009, _OXYGEN, _PSA, _MORSE = (
     NUMBERS[key]
     for key in ("potassium", "weight", "bmi", "egfr", "egfr_2009", "oxygen_flow", "psa", "morse")
 )  # fmt: skip
+_FLUIDS: Final = [NUMBERS[key] for key in ("intake", "output", "urine_output")]
 _AST, _LDH = NUMBERS["ast"], NUMBERS["ldh"]
 _LOW: Final = np.array([row.critical_low for row in ANALYTE_ROWS])
 _HIGH: Final = np.array([row.critical_high for row in ANALYTE_ROWS])
@@ -73,6 +74,7 @@ def rounded(value: Floats) -> Floats:
     for places, columns in _BY_PLACES.items():
         value[:, columns] = np.round(value[:, columns], places)
     value[:, _MORSE] = 5 * np.round(value[:, _MORSE] / 5)
+    value[:, _FLUIDS] = 10 * np.round(value[:, _FLUIDS] / 10)
     return value
 
 

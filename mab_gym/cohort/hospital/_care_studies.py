@@ -116,8 +116,8 @@ class Reporting:
         if one.operation is not None:
             findings, conclusion, codes = self._of_operation(one)
         elif kind.category in ("MB", "BLB"):
-            severities = {key: problem.severity for key, (problem, _) in active.items()}
-            findings, conclusion, codes, details = self._laboratory.result(one.study, severities)
+            places = {key: place for key, (_, place) in active.items()}
+            findings, conclusion, codes, details = self._laboratory.result(one.study, places)
         else:
             findings, conclusion, codes = self._looked(one, active)
         drawn = float(self._rng.random_sample())
