@@ -560,6 +560,8 @@ class Fact:
         stands_in: Places of the notes that say so.
         contradicted_in: Places of the notes that say something else.
         structured: True if a resource other than a note says it, too.
+        quotes: The words of each note of ``stands_in`` that say so.
+        misquotes: The words of each note of ``contradicted_in`` that say something else.
     """
 
     subject: str
@@ -569,6 +571,8 @@ class Fact:
     stands_in: list[int] = field(default_factory=list)
     contradicted_in: list[int] = field(default_factory=list)
     structured: bool = False
+    quotes: list[str] = field(default_factory=list)
+    misquotes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -144,7 +144,8 @@ def unit_text(unit: str) -> str:
 
 
 _UNITS: Final = {
-    "[iU]": "units", "{puff}": "puffs", "meq": "mEq", "ug": "mcg", "{tbl}": "tab", "{drop}": "drop", "{spray}": "sprays",
+    "[iU]": "units", "{puff}": "puffs", "meq": "mEq", "ug": "mcg", "{tbl}": "tab", "{drop}": "drop",
+    "{spray}": "sprays",
 }  # fmt: skip
 
 

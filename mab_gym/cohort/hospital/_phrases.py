@@ -132,7 +132,9 @@ def phrases(name: str) -> Phrases:
     if name != "common":
         known |= phrases("common").rules
     reader = _Reader(name, texts, known)
-    return Phrases(name, {rule: reader.rule(rule, ()) for rule in texts} | {r: known[r] for r in known if r not in texts})
+    return Phrases(
+        name, {rule: reader.rule(rule, ()) for rule in texts} | {r: known[r] for r in known if r not in texts}
+    )
 
 
 def _texts(name: str) -> dict[str, list[str]]:

@@ -1,0 +1,195 @@
+"""Imaging and operations in their long form, letters from elsewhere, addenda and corrections."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mab_gym.cohort.hospital._catalogue import PROCEDURES
+from mab_gym.cohort.hospital._facts import Tale, Told
+from mab_gym.cohort.hospital._history import Fact, Note, Operation, Practitioner, Report, local
+from mab_gym.cohort.hospital._notes_scene import cap, condition_name, sentences
+from mab_gym.cohort.hospital._notes_writer import Writer, listed
+from mab_gym.cohort.hospital._phrases import phrases
+from mab_gym.cohort.hospital._stories import month
+
+_IMAGED: Final = ("xray", "x_ray", "ct_", "mri", "ultrasound", "echo", "doppler", "scan", "mammo", "angiogra")
+_REGIONS: Final = (("chest", "chest"), ("head", "head"), ("brain", "head"), ("abdo", "abdomen"), ("pelvis", "abdomen"))
+
+
+def imaged(report: Report) -> bool:
+    """Tells if a report is of imaging, of which a radiologist's long text is made."""
+    return any(mark in report.key for mark in _IMAGED)
+
+
+def radiology(writer: Writer, report: Report, author: Practitioner, moment: int) -> None:
+    """Writes the long form of a report on imaging; some hold what was not looked for."""
+    scene = writer.scene("radiology", author, moment, report.visit, 1)
+    slots = scene.slots
+    for name in ("bone", "soft", "line"):
+        slots[name] = scene.words(f"radiology.{name}")
+    slots["clock"] = f"{local(report.moment):%H:%M}"
+    name = report.key.replace("_", " ")
+    prior = [
+        one for one in writer.history.reports if one.key == report.key and one.issued and one.issued < report.moment
+    ]
+    scene.plain(f"{name.upper() if scene.style.order % 2 else cap(name)}, {scene.style.day(report.moment)}")
+    scene.section("indication", cap(report.indication) or f"{scene.slots['a_age_cap']} {scene.slots['man']}")
+    scene.section("technique", scene.say("radiology.technique"))
+    if prior:
+        slots["prior"] = f"{name} of {scene.style.day(prior[-1].moment)}"
+        scene.section("comparison", scene.say("radiology.compare"))
+    else:
+        scene.section("comparison", scene.say("radiology.nocompare"))
+    extra = _incidental(writer, report, moment)
+    found = [report.findings, scene.say("radiology.normal")]
+    if extra is not None:
+        found.append(scene.told_now(extra))
+    scene.section("findings", sentences([*found, *scene.facts("data")]))
+    scene.section("impression", sentences([report.conclusion, scene.say("radiology.told")]))
+    writer.add(scene, f"{cap(name)} report", scene.text())
+
+
+def _incidental(writer: Writer, report: Report, moment: int) -> Tale | None:
+    draw = writer.draw
+    region = next((to for part, to in _REGIONS if part in report.key), "")
+    if not region or not report.key.startswith(("ct", "mri", "chest")) or not draw.chance(0.15):
+        return None
+    text = "".join(
+        part if isinstance(part, str) else "{" + part.name + "}"
+        for part in draw.pick(phrases("stories").rules[f"incidental.{region}"])
+    )
+    finding, due, key = text.split(";")
+    size, aorta = draw.between(4, 19), draw.between(40, 48) / 10
+    words = finding.format(mm=size, aorta=f"{aorta:.1f}")
+    name, unit = key.rsplit("_", 1)
+    says: dict[str, str | float | bool] = {unit: aorta if unit == "cm" else size, "due": due, "words": words}
+    says["since"] = local(report.moment).date().isoformat()
+    fact = Fact(f"finding:{name}", says, report.moment, None)
+    return Tale(
+        fact,
+        "incidental",
+        "data",
+        {"finding": words, "due": due},
+        frozenset({"radiology", "discharge", "clinic"}),
+        report.visit,
+    )
+
+
+def operative(writer: Writer, operation: Operation, author: Practitioner, moment: int) -> None:
+    """Writes the report of an operation."""
+    scene = writer.scene("operative", author, moment, operation.visit, 1)
+    slots, draw = scene.slots, writer.draw
+    name = PROCEDURES[operation.key].display if operation.key in PROCEDURES else operation.key.replace("_", " ")
+    problem = writer.history.problems[operation.problem].key if operation.problem is not None else ""
+    slots["indication"] = condition_name(problem) if problem else "a planned procedure"
+    slots["clock"] = f"{local(operation.start):%H:%M}"
+    slots["month_day"] = scene.style.day(operation.start)
+    scene.section("procedure", name)
+    scene.section("indication", scene.say("operative.opening"))
+    anaesthesia = scene.say("operative.anes")
+    scene.section("technique", sentences([anaesthesia, scene.say("operative.steps"), scene.say("operative.steps")]))
+    tale = _airway(writer, operation) if anaesthesia.lower().startswith("general") else None
+    scene.section(
+        "findings", sentences([operation.finding, scene.say("operative.blood"), scene.told_now(tale) if tale else ""])
+    )
+    minutes = (operation.end - operation.start) // 60
+    scene.plain(
+        sentences(
+            [
+                scene.say("operative.after"),
+                draw.pick((f"Time {minutes} min", f"{minutes} minutes skin to skin", f"Room time {minutes} min")),
+            ]
+        )
+    )
+    writer.add(
+        scene, draw.pick((f"Operative report: {name.lower()}", "Operative report", "Procedure note")), scene.text()
+    )
+
+
+def _airway(writer: Writer, operation: Operation) -> Tale | None:
+    draw = writer.draw
+    if not draw.chance(0.09):
+        return None
+    grade, tries = draw.between(3, 4), draw.between(2, 4)
+    device = "".join(part for part in draw.pick(phrases("stories").rules["device.ways"]) if isinstance(part, str))
+    says: dict[str, str | float | bool] = {"difficult": True, "grade": grade, "device": device}
+    says["since"] = local(operation.end).date().isoformat()
+    fact = Fact("airway", says, operation.end, None)
+    slots = {"grade": str(grade), "tries": str(tries), "device": device, "month": month(operation.start)}
+    return Tale(fact, "airway", "pmh", slots, frozenset({"operative", "admission", "consult"}), operation.visit)
+
+
+def outside(writer: Writer, place: int, moment: int, tale: Tale) -> None:
+    """Writes a letter from elsewhere, which holds a result that stands nowhere else."""
+    scene = writer.letter(place, moment)
+    slots, draw = scene.slots, writer.draw
+    visits = [one for one in writer.history.visits if one.start < moment]
+    slots["service"] = draw.pick([one.service for one in visits] or ["primary"])
+    slots["outreason"] = scene.words("outside.outreason")
+    slots["month"], slots["month_day"] = tale.slots["month"], tale.slots["month_day"]
+    slots["kg_now"] = f"{writer.history.person.weight_kg + draw.between(-30, 30) / 10:.1f} kg"
+    writer.pmh(scene, 2)
+    one = Told(tale, True)
+    scene.told.append(one)
+    result = scene.tell(one)
+    scene.plain(f"{slots['place']}\n{scene.style.day(moment)}\n\n{scene.say('outside.dear')}")
+    known = f"Known: {slots['pmh']}" if draw.chance(0.5) else ""
+    body = [scene.say("outside.opening"), scene.say("outside.found"), result, scene.say("outside.did"), known]
+    scene.plain(sentences([*body, scene.say("outside.end")]))
+    names = [("S. Okafor", "M. Lindqvist", "P. Vance", "R. Castellano", "J. Whitfield", "A. Banerjee")[place % 6]]
+    scene.plain(f"{listed(names)}, MD\n{slots['place']}")
+    if tale in writer.ledger.fresh:
+        writer.ledger.fresh.remove(tale)
+    writer.add(scene, f"Letter from {slots['place']}", scene.text(signed=False), outside=place)
+
+
+def addendum(writer: Writer, place: int, moment: int) -> None:
+    """Adds to a note or corrects it, where the note got a fact wrong."""
+    note = writer.notes[place]
+    wrong = next((one for one in writer.told[place] if not one.right and one.tale.rule), None)
+    if wrong is None or note.author is None:
+        return
+    author = writer.staff.practitioners[note.author]
+    scene = writer.scene(note.kind, author, moment, note.visit, 0)
+    scene.told.clear()
+    one = Told(wrong.tale, True)
+    scene.told.append(one)
+    right = scene.tell(one)
+    draw = writer.draw
+    when = scene.style.day(note.moment)
+    if draw.chance(0.4) and note.text.count(wrong.words) == 1:
+        text = (
+            f"{draw.pick(('CORRECTED', 'Corrected version', 'Amended'))} {scene.style.day(moment)}\n"
+            + note.text.replace(wrong.words, right)
+        )
+        _append(writer, scene.kind, moment, note, f"{note.title} (corrected)", text, scene.told, replaces=place)
+        return
+    lead = draw.pick(
+        ("Addendum to my note of {}", "Late entry, note of {}", "Correction to {}", "ADDENDUM ({})")
+    ).format(when)
+    reason = draw.pick(
+        ("", "Pharmacy called. ", f"Per {scene.slots['kinword']}. ", "On second reading. ", "Chart reviewed again. ")
+    )
+    struck = draw.pick(('I wrote "{}", which is not so', 'Disregard "{}"', '"{}" was carried forward')).format(
+        wrong.words.rstrip(".")
+    )
+    scene.plain(f"{lead}: {reason}{struck}. {right}.")
+    text = scene.text()
+    _append(writer, scene.kind, moment, note, f"Addendum: {note.title}", text, scene.told, appends=place)
+
+
+def _append(
+    writer: Writer,
+    kind: str,
+    moment: int,
+    note: Note,
+    title: str,
+    text: str,
+    told: list[Told],
+    replaces: int | None = None,
+    appends: int | None = None,
+) -> None:
+    place = len(writer.notes)
+    writer.notes.append(Note(kind, moment, note.visit, note.author, None, title, text, replaces, appends))
+    writer.ledger.write(place, told)
+    writer.told.append(told)

@@ -1,0 +1,637 @@
+"""Notes of a stay: admission, progress, nursing, consult and discharge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mab_gym.cohort.hospital._catalogue import DRUGS
+from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS
+from mab_gym.cohort.hospital._facts import Tale, Told
+from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, Visit, local
+from mab_gym.cohort.hospital._notes_past import DAY
+from mab_gym.cohort.hospital._notes_scene import Scene, cap, condition_name, sentences
+from mab_gym.cohort.hospital._notes_writer import Writer, drug_name, hospital_day, listed, place_name
+from mab_gym.cohort.hospital._phrases import phrases
+from mab_gym.cohort.hospital._stories import month_day
+
+HOUR: Final = 3_600
+_BASIC: Final = ("sodium", "potassium", "creatinine", "bicarbonate", "urea_nitrogen", "glucose", "magnesium", "calcium")
+_COUNT: Final = ("leucocytes", "haemoglobin", "platelets")
+_FURTHER: Final = (
+    "troponin", "lactate", "nt_probnp", "bnp", "inr", "crp", "procalcitonin", "aptt", "lipase", "bilirubin", "alt",
+    "hba1c", "egfr", "albumin",
+)  # fmt: skip
+_WET: Final = frozenset({"heart_failure_reduced", "heart_failure_preserved", "heart_failure_acute"})
+
+
+def admission(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
+    """Writes the history and physical of an admission."""
+    visit = writer.history.visits[number]
+    scene = writer.scene("admission", author, moment, number, 6)
+    slots, style, draw = scene.slots, scene.style, writer.draw
+    key = writer.problem_key(visit)
+    set_principal(writer, scene, visit)
+    writer.pmh(scene, 2 + draw.number() % 3, (key,))
+    writer.negatives(scene)
+    slots["source"] = draw.pick(
+        (slots["pt"], "patient and " + slots["kinword"], "old chart and patient", slots["kinword"])
+    )
+    slots["ward"] = place_name(writer.staff, visit.place)
+    slots["level"] = draw.pick(("monitored", "two nurses' distance from the desk", "general care", "full monitoring"))
+    slots["diet"] = draw.pick(
+        ("regular diet", "NPO for now", "clear liquids", "carb-consistent", "2 g sodium", "soft diet")
+    )
+    scene.section("complaint", cap(slots["complaint"]))
+    story = [scene.say("admission.opening"), _arrival(writer, scene, visit)]
+    scene.section("hpi", sentences(story))
+    sections = {
+        "pmh": _pmh(writer, scene),
+        "psh": _psh(writer, scene),
+        "meds": home_meds(writer, scene),
+        "allergies": _allergies(writer, scene),
+        "social": sentences([*_habits(writer, scene), *scene.facts("social")]),
+        "family": _family(writer, scene),
+        "ros": scene.say("admission.ros"),
+    }
+    orders = (
+        ("pmh", "psh", "meds", "allergies", "social", "family", "ros"),
+        ("ros", "pmh", "psh", "meds", "allergies", "family", "social"),
+        ("pmh", "meds", "allergies", "psh", "family", "social", "ros"),
+        ("meds", "allergies", "pmh", "psh", "social", "family", "ros"),
+    )
+    for name in orders[style.order]:
+        if name in ("family", "psh", "ros") and draw.chance(style.terse * 0.6):
+            continue
+        scene.section(name, sections[name])
+    scene.section("exam", exam_text(writer, scene, visit, key))
+    scene.section(
+        "data",
+        sentences([labs_text(scene, moment - DAY, 9), *reports_text(writer, number, moment), *scene.facts("data")]),
+    )
+    plan = [cap(slots["principal"]) + ": " + written(scene, "admission.problem", key)]
+    for problem in draw.some(writer.chronic(moment, (key,)), 1 + draw.number() % 3):
+        slots["status"], slots["cplan"] = scene.chronic(problem, "steady"), scene.chronic(problem, "plan")
+        name = (
+            phrases("chronic").write(f"{problem.key}.name", slots, draw)
+            if f"{problem.key}.name" in phrases("chronic")
+            else condition_name(problem.key)
+        )
+        plan.append(f"{cap(name)}: {scene.words('admission.chronic')}")
+    plan += scene.facts("plan")
+    plan.append(scene.words("admission.prophylaxis"))
+    scene.section("plan", scene.listed(plan))
+    scene.section("code", sentences(scene.facts("code")))
+    scene.plain(scene.say("admission.dispo"))
+    writer.add(
+        scene,
+        draw.pick(("History and physical", "Admission note", "H&P", f"{cap(visit.service)} admission H&P")),
+        scene.text(),
+    )
+
+
+def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
+    """Writes a day's progress note; some of it is copied from the day before."""
+    visit = writer.history.visits[number]
+    scene = writer.scene("progress", author, moment, number, 1)
+    slots, style, draw = scene.slots, scene.style, writer.draw
+    key = writer.problem_key(visit)
+    set_principal(writer, scene, visit)
+    day = hospital_day(visit.start, moment)
+    slots["hd"] = str(day)
+    slots["cond"] = scene.words("progress.cond")
+    slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "Ms. Doyle", "T. Brandt"))
+    last = writer.last.setdefault(number, {})
+    bad = draw.chance(0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
+    slots["course"] = scene.acute(key, "worse" if bad else "better")
+    slots["quote"], slots["adj"] = "", scene.words("progress.adj")
+    slots["quote"] = scene.words("progress.quote")
+    interval = [scene.say("progress.interval"), *scene.facts("social", "meds", "allergies", "pmh")]
+    exam = _copied(writer, scene, last, "exam", exam_text(writer, scene, visit, key))
+    data = _copied(writer, scene, last, "data", labs_text(scene, moment - DAY, 4 + draw.number() % 5))
+    _note_stale(writer, scene, last, data, moment)
+    plan = [f"{cap(slots['principal'])}: {scene.acute(key, 'plan')}"]
+    others = [writer.history.problems[place] for place in visit.problems[1:3]]
+    chronic = writer.chronic(moment, (key,))
+    for problem in draw.some(chronic, 1 + draw.number() % 2):
+        plan.append(f"{cap(short_name(scene, problem.key))}: {scene.chronic(problem, 'plan')}")
+    for problem in others:
+        if problem.known is not None and problem.known <= moment and not problem.chronic:
+            plan.append(f"{cap(condition_name(problem.key))}: {scene.acute(problem.key, 'plan')}")
+    plan = [_copied(writer, scene, last, f"plan{place}", line) for place, line in enumerate(plan)]
+    plan += _day_orders(writer, scene, number, moment)
+    plan += scene.facts("plan", "data")
+    code = scene.facts("code")
+    parts = {
+        "interval": sentences(interval),
+        "exam": exam,
+        "data": sentences([data, *reports_text(writer, number, moment, moment - DAY)]),
+        "plan": scene.listed(plan),
+    }
+    scene.plain(scene.words("progress.day") + (f", {slots['principal']}" if draw.number() % 2 else ""))
+    orders = (
+        ("interval", "exam", "data", "plan"),
+        ("plan", "interval", "exam", "data"),
+        ("interval", "data", "exam", "plan"),
+        ("data", "interval", "exam", "plan"),
+    )
+    for name in orders[style.order]:
+        scene.section(name, parts[name])
+    scene.section("code", sentences(code))
+    scene.plain(scene.say("progress.dispo"))
+    title = draw.pick(("Progress note", f"{cap(visit.service)} progress note", "Daily note", f"HD {day} progress note"))
+    writer.add(scene, title, scene.text())
+
+
+def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
+    """Writes a nurse's note of a shift."""
+    visit = writer.history.visits[number]
+    scene = writer.scene("nursing", author, moment, number, 1)
+    slots, draw = scene.slots, writer.draw
+    key = writer.problem_key(visit)
+    set_principal(writer, scene, visit)
+    hour = local(moment).hour
+    shift = ("day", "evening", "night")[0 if 8 <= hour < 16 else 1 if 16 <= hour < 23 else 2]
+    times = {
+        "day": ("0700", "7 AM", "07:15"),
+        "evening": ("1500", "3 PM", "15:10"),
+        "night": ("2300", "11 PM", "23:05"),
+    }
+    slots["shift"] = draw.pick((*times[shift], f"{shift} shift"))
+    slots["shift_cap"] = cap(shift)
+    slots["shift_end"] = draw.pick(times[{"day": "evening", "evening": "night", "night": "day"}[shift]])
+    others = writer.people(visit.service, "nurse")
+    slots["rn"] = draw.pick(others).given
+    for name in ("teach", "ask", "asked", "brought"):
+        slots[name] = scene.words(f"nursing.{name}")
+    value = writer.past.latest(NUMBERS["saturation"], moment, moment - DAY)
+    slots["sat"] = f"{value.value:.0f}" if value else "96"
+    slots["nstate"] = scene.words("nursing.nstate")
+    parts = [scene.say("nursing.opening"), cap(scene.acute(key, "nurse"))]
+    signs = scene.vitals(moment - DAY // 2)
+    care = [scene.say("nursing.care") for _ in range(2 + draw.number() % 3)]
+    parts += care
+    given = [
+        one for one in writer.past.by_visit.get(number, ()) if any(moment - 9 * HOUR < at <= moment for at in one.given)
+    ]
+    if given:
+        one = draw.pick(given)
+        at = max(at for at in one.given if at <= moment)
+        slots["drug"] = scene.style.order_text(one, drug_name(one.drug), 1)
+        slots["hour"] = f"{local(at):%H:%M}"
+        parts.append(scene.say("nursing.meds"))
+    for one in writer.past.by_visit.get(number, ()):
+        for at, reason in one.withheld:
+            if moment - 12 * HOUR < at <= moment:
+                slots["drug"], slots["reason"] = drug_name(one.drug), reason
+                slots["clock"] = f"{local(at):%H:%M}"
+                parts.append(scene.say("nursing.withheld"))
+    if signs:
+        parts.insert(1 + draw.number() % max(len(parts) - 1, 1), signs)
+    parts += scene.facts("social", "meds", "allergies", "code", "plan", "data", "pmh")
+    slots["ncare"] = scene.words("nursing.ncare")
+    parts.append(scene.say("nursing.close"))
+    body = scene.style.gap.join(sentences([part]) for part in parts) if scene.style.order == 3 else sentences(parts)
+    scene.plain(body)
+    writer.add(
+        scene, draw.pick(("Nursing note", f"Nursing shift note, {shift}", "RN note", "Nursing narrative")), scene.text()
+    )
+
+
+def consult(writer: Writer, number: int, author: Practitioner, service: str, question: str, moment: int) -> None:
+    """Writes the note of a consultant who was asked."""
+    visit = writer.history.visits[number]
+    scene = writer.scene("consult", author, moment, number, 2)
+    slots, draw = scene.slots, writer.draw
+    key = writer.problem_key(visit)
+    set_principal(writer, scene, visit)
+    writer.pmh(scene, 2 + draw.number() % 2, (key,))
+    asker = writer.staff.practitioners[visit.practitioner]
+    slots["asker"] = draw.pick((f"Dr. {asker.family}", f"{visit.service} team", f"the {visit.service} service"))
+    slots["service"], slots["question"] = service, question
+    slots["admitted"] = draw.pick((scene.style.day(visit.start), f"on {scene.style.day(visit.start)}"))
+    slots["hd"] = str(hospital_day(visit.start, moment))
+    slots["year"] = str(local(moment).year - draw.between(1, 8))
+    slots["course"] = scene.acute(key, "better")
+    scene.section("complaint", scene.say("consult.opening"))
+    scene.section("hpi", sentences([cap(scene.acute(key, "came")), scene.say("consult.findings")]))
+    scene.section("meds", sentences(scene.facts("meds")) or _inpatient_meds(writer, scene, number, moment))
+    scene.section("allergies", _allergies(writer, scene) if draw.number() % 2 else sentences(scene.facts("allergies")))
+    scene.section("social", sentences(scene.facts("social", "pmh")))
+    scene.section("exam", exam_text(writer, scene, visit, key))
+    scene.section("data", sentences([labs_text(scene, moment - 3 * DAY, 7), *scene.facts("data")]))
+    slots["think"], slots["plan"] = scene.acute(key, "think"), scene.acute(key, "plan")
+    scene.section("impression", scene.say("consult.impression"))
+    recs = []
+    for _ in range(3 + draw.number() % 2):
+        slots["am_next"] = draw.pick(("tomorrow", "in the morning", "this evening"))
+        slots["cond"] = scene.words("consult.cond")
+        slots["rec"] = scene.words("consult.rec")
+        line = scene.say("consult.recs")
+        recs += [line] if line not in recs else []
+    scene.section("recs", scene.listed([*recs, *scene.facts("plan", "code")]))
+    writer.add(scene, f"{cap(service)} consult", scene.text())
+
+
+def discharge(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
+    """Writes the discharge summary."""
+    history = writer.history
+    visit = history.visits[number]
+    end = visit.end if visit.end is not None else moment
+    scene = writer.scene("discharge", author, moment, number, 3)
+    slots, draw = scene.slots, writer.draw
+    key = writer.problem_key(visit)
+    set_principal(writer, scene, visit)
+    writer.pmh(scene, 2 + draw.number() % 3, (key,))
+    slots["admitted"], slots["today"] = scene.style.day(visit.start), scene.style.day(end)
+    slots["los"] = str(max((local(end).date() - local(visit.start).date()).days, 1))
+    died = visit.disposition == "died"
+    slots["course"] = scene.acute(key, "worse" if died else "better")
+    slots["think"] = scene.acute(key, "think")
+    scene.plain(scene.say("discharge.opening"))
+    given = given_names(writer, number)
+    slots["given"] = given
+    course = [scene.say("discharge.course" if given else "discharge.course_bare")]
+    for place in visit.problems[1:3]:
+        other = history.problems[place]
+        if other.known is not None and other.known <= moment:
+            course.append(f"{cap(condition_name(other.key))}: {scene.acute(other.key, 'plan')}")
+    course += [f"{cap(one.finding or '')}" for one in writer.past.operations.get(number, ()) if one.finding]
+    first, last = _span(writer, scene, visit, end)
+    scene.section("course", sentences([*course, first, last, *scene.facts("data", "pmh")]))
+    if died:
+        scene.plain(
+            f"{slots['mr']} {slots['family']} died {scene.style.day(end)} at {local(end):%H:%M}. Family informed."
+        )
+        scene.section("code", sentences(scene.facts("code")))
+        writer.add(scene, draw.pick(("Death summary", "Discharge summary (deceased)")), scene.text())
+        return
+    slots["vitals"] = scene.vitals(visit.start) or "vital signs steady"
+    scene.section("exam", scene.say("discharge.condition"))
+    scene.section("discharge_meds", _discharge_meds(writer, scene, visit, number, end))
+    held = _hold(writer, scene, visit, number, end)
+    scene.section("allergies", _allergies(writer, scene))
+    pending = [
+        panel.key.replace("_", " ")
+        for panel in writer.past.panels.get(number, ())
+        if panel.issued is not None and panel.drawn is not None and panel.drawn <= end < panel.issued
+    ]
+    scene.section("pending", listed(pending[:3]))
+    slots["fplan"] = scene.acute(key, "plan")
+    scene.section("follow", sentences([scene.say("discharge.follow"), *_booked(writer, scene, number)]))
+    for place, word in enumerate(draw.some(phrases("notes").rules["discharge.warn"], 3), 1):
+        slots[f"warn{place}"] = "".join(part for part in word if isinstance(part, str))
+    scene.section(
+        "instructions", sentences([scene.say("discharge.told"), *held, *scene.facts("meds", "plan", "social")])
+    )
+    scene.section("code", sentences(scene.facts("code")))
+    writer.add(
+        scene, draw.pick(("Discharge summary", "DC summary", f"{cap(visit.service)} discharge summary")), scene.text()
+    )
+
+
+def set_principal(writer: Writer, scene: Scene, visit: Visit) -> None:
+    slots = scene.slots
+    slots["complaint"] = writer.complaint(visit)
+    slots["problem"] = slots["principal"] = writer.problem_name(visit)
+    key = writer.problem_key(visit)
+    slots["dry"] = f"{writer.history.person.weight_kg * 2.2046:.0f}"
+    slots["kg"] = f"{writer.history.person.weight_kg:.1f}"
+    slots["came"] = scene.acute(key, "came")
+    slots["gen"] = scene.words("common.gen")
+    organs = _organs(writer, scene)
+    for place, words in enumerate(writer.draw.some(organs, 3), 1):
+        slots[f"organ{place}"] = words
+
+
+def _organs(writer: Writer, scene: Scene) -> list[str]:
+    known = {one.key for one in writer.past.problems(scene.moment)}
+    heart = "heart_af" if "fibrillation" in known else "heart"
+    legs = "legs_wet" if known & _WET else "legs"
+    return [scene.words(f"common.{name}") for name in ("lungs", heart, "abdomen", legs, "neuro", "skin")]
+
+
+def exam_text(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
+    signs = scene.vitals(max(visit.start, scene.moment - DAY))
+    return sentences(
+        [
+            signs,
+            cap(scene.acute(key, "exam")) if scene.kind != "progress" or writer.draw.number() % 2 else "",
+            scene.say("progress.exam"),
+        ]
+    )
+
+
+def _arrival(writer: Writer, scene: Scene, visit: Visit) -> str:
+    slots = scene.slots
+    slots["clock"] = f"{local(visit.start):%H:%M}"
+    slots["vitals"] = scene.vitals(visit.start - 2 * DAY)
+    if not slots["vitals"]:
+        return ""
+    came = visit.came_from
+    if came is None:
+        return scene.say("admission.noed")
+    slots["given"] = given_names(writer, came)
+    return scene.say("admission.ed" if slots["given"] else "admission.ed_bare")
+
+
+def given_names(writer: Writer, number: int) -> str:
+    names = list(dict.fromkeys(drug_name(one.drug) for one in writer.past.by_visit.get(number, ())))
+    return listed(writer.draw.some(names, 3))
+
+
+def _pmh(writer: Writer, scene: Scene) -> str:
+    lines = []
+    for problem in writer.chronic(scene.moment)[:10]:
+        name = short_name(scene, problem.key)
+        year = local(problem.known or problem.onset).year
+        lines.append(writer.draw.pick((name, f"{name} (since {year})", f"{name}, dx {year}")))
+    return scene.listed([*lines, *scene.facts("pmh")]) or "none known"
+
+
+def short_name(scene: Scene, key: str) -> str:
+    rules = phrases("chronic")
+    return rules.write(f"{key}.name", scene.slots, scene.draw) if f"{key}.name" in rules else condition_name(key)
+
+
+def _psh(writer: Writer, scene: Scene) -> str:
+    done = [one for one in writer.history.operations if one.end <= scene.moment and one.key in _SURGERY]
+    lines = [f"{one.key.replace('_', ' ')} {local(one.start).year}" for one in done[:5]]
+    return scene.listed(lines) or "none"
+
+
+_SURGERY: Final = frozenset({
+    "knee_replacement", "hip_replacement", "hip_fracture_repair", "cholecystectomy", "appendectomy", "hernia_repair",
+    "colectomy", "adhesiolysis", "hysterectomy", "caesarean", "prostate_resection", "lumpectomy", "coronary_stent",
+    "coronary_bypass", "valve_replacement", "ablation", "pacemaker", "carotid_endarterectomy", "cataract_surgery",
+    "fistula", "stone_removal", "tubal_ligation",
+})  # fmt: skip
+
+
+def home_meds(writer: Writer, scene: Scene) -> str:
+    told = scene.facts("meds")
+    drugs = [one for one in writer.past.drugs(scene.moment) if one.visit != scene.visit]
+    order = writer.draw.some(drugs, 12)
+    listed_drugs = writer.list_of(scene, order)
+    return "\n".join(part for part in (listed_drugs or "none", sentences(told)) if part)
+
+
+def _inpatient_meds(writer: Writer, scene: Scene, number: int, moment: int) -> str:
+    given = [
+        one
+        for one in writer.past.by_visit.get(number, ())
+        if one.start <= moment and (one.end is None or one.end > moment)
+    ]
+    return writer.list_of(scene, writer.draw.some(given, 4))
+
+
+def _allergies(writer: Writer, scene: Scene) -> str:
+    told = scene.facts("allergies")
+    if told:
+        return sentences(told)
+    known = [
+        one
+        for one in writer.history.allergies
+        if one.recorded <= scene.moment and (one.refuted is None or one.refuted > scene.moment)
+    ]
+    if not known:
+        return writer.draw.pick(("NKDA", "none known", "no known drug allergies"))
+    return ", ".join(f"{one.key.replace('_', ' ')} ({one.reaction.replace('_', ' ')})" for one in known)
+
+
+def _habits(writer: Writer, scene: Scene) -> Sequence[str]:
+    person, draw = writer.history.person, writer.draw
+    age = person.age(scene.moment)
+    if age < 16:
+        return ()
+    year = local(scene.moment).year
+    packs = max(round(person.packs * (person.smoked_until - person.smoked_from)), 1)
+    smoker = {
+        "never": draw.pick(("never smoked", "nonsmoker", "no tobacco")),
+        "former": f"quit smoking in {person.smoked_until}, {draw.pick(('about', 'some'))} {packs} pack years",
+        "current": f"smokes {amount_packs(person.packs)} a day since {person.smoked_from}",
+    }[_smoking(person.smoking, person.smoked_from, person.smoked_until, year)]
+    work = (
+        draw.pick(
+            (
+                f"works as {_article(person.occupation)}",
+                f"occupation {person.occupation.lower()}",
+                f"job: {person.occupation.lower()}",
+            )
+        )
+        if person.occupation
+        else ""
+    )
+    if age >= 68 and work:
+        work = draw.pick(("retired", f"retired, once {_article(person.occupation)}"))
+    return [part for part in (smoker, work) if part]
+
+
+def _smoking(state: str, begun: int, ended: int, year: int) -> str:
+    """The state in a year: who quit later smoked then, who began later had never smoked."""
+    if state == "never" or year < begun:
+        return "never"
+    return "former" if state == "former" and ended and year > ended else "current"
+
+
+def amount_packs(packs: float) -> str:
+    """Returns packs a day in words."""
+    return f"{packs:g} {'pack' if packs <= 1 else 'packs'}" if packs >= 0.5 else f"{round(packs * 20)} cigarettes"
+
+
+def _article(words: str) -> str:
+    low = words.lower()
+    return low if low in _NO_ARTICLE else f"{'an' if low[:1] in 'aeiou' else 'a'} {low}"
+
+
+_NO_ARTICLE: Final = frozenset({"retired", "student", "unemployed", "homemaker", "disabled"})
+
+
+def _family(writer: Writer, scene: Scene) -> str:
+    lines = []
+    for one in writer.history.person.relatives:
+        word = {"MTH": "mother", "FTH": "father", "SIS": "sister", "BRO": "brother"}.get(one.relation)
+        known = [(key, age) for key, age in one.conditions if one.born + age <= local(scene.moment).year]
+        if word and known:
+            lines.append(f"{word}: " + ", ".join(f"{condition_name(key)} at {age}" for key, age in known[:2]))
+        elif word and one.died is not None and one.born + one.died <= local(scene.moment).year:
+            lines.append(f"{word} died at {one.died}")
+    return "; ".join(lines[:4]) or writer.draw.pick(
+        ("noncontributory", "nothing that runs in the family", "not relevant")
+    )
+
+
+def labs_text(scene: Scene, since: int, most: int) -> str:
+    keys = [*scene.draw.some(_FURTHER, len(_FURTHER))[:8], *_COUNT, *_BASIC]
+    return scene.results(scene.draw.some(keys, len(keys)), since, most)
+
+
+def reports_text(writer: Writer, number: int, moment: int, since: int = 0) -> list[str]:
+    found = [
+        one for one in writer.past.reports.get(number, ()) if one.issued is not None and since < one.issued <= moment
+    ]
+    return [f"{one.key.replace('_', ' ')}: {one.conclusion.rstrip('.')}" for one in found[-2:] if one.conclusion]
+
+
+def written(scene: Scene, rule: str, key: str) -> str:
+    scene.slots["think"], scene.slots["plan"] = scene.acute(key, "think"), scene.acute(key, "plan")
+    return scene.words(rule)
+
+
+def _copied(writer: Writer, scene: Scene, last: dict[str, str], name: str, text: str) -> str:
+    """A section as it was the last time, where the author copies; else the new one, kept for the next time."""
+    if name in last and writer.draw.chance(scene.style.copies):
+        return last[name]
+    last[name] = text
+    if name == "data":
+        last["data_at"] = str(scene.moment)
+    return text
+
+
+def _note_stale(writer: Writer, scene: Scene, last: dict[str, str], data: str, moment: int) -> None:
+    """Notes in the ledger where a copied line of results holds a potassium or creatinine that is not the newest."""
+    written = int(last.get("data_at", moment))
+    if written >= moment or not data:
+        return
+    for key in ("potassium", "creatinine", "haemoglobin", "sodium"):
+        row = ANALYTE_ROWS[NUMBERS[key]]
+        old = writer.past.latest(NUMBERS[key], written, written - DAY)
+        new = writer.past.latest(NUMBERS[key], moment)
+        if old is None or new is None or new.moment <= old.moment:
+            continue
+        before, now = f"{old.value:.{row.places}f}", f"{new.value:.{row.places}f}"
+        part = next((part for part in _pieces(data) if part.startswith(row.short) and f" {before}" in part), "")
+        if part and before != now:
+            says: dict[str, str | float | bool] = {"value": new.value, "unit": row.unit, "copied": old.value}
+            fact = Fact(f"result:{key}:newest", says, new.moment, None, structured=True)
+            scene.told.append(Told(Tale(fact, "", "", {}, frozenset()), False, part))
+            writer.ledger.add(scene.told[-1].tale)
+
+
+def _pieces(data: str) -> list[str]:
+    for mark in (" | ", "; ", ". ", ", "):
+        if mark in data:
+            return data.split(mark)
+    return [data]
+
+
+def _day_orders(writer: Writer, scene: Scene, number: int, moment: int) -> list[str]:
+    """What was begun since yesterday, in a line; some authors leave it out."""
+    begun = [
+        one for one in writer.past.by_visit.get(number, ()) if moment - DAY < one.start <= moment and one.times != 0
+    ]
+    if not begun or writer.draw.chance(scene.style.terse):
+        return []
+    one = writer.draw.pick(begun)
+    text = scene.style.order_text(one, drug_name(one.drug), 1)
+    return [writer.draw.pick(("Started {}", "New: {}", "Now on {}", "{} begun", "On {} since yesterday")).format(text)]
+
+
+def _span(writer: Writer, scene: Scene, visit: Visit, end: int) -> tuple[str, str]:
+    """Creatinine and haemoglobin or potassium from first to last."""
+    found = []
+    for key in writer.draw.some(("creatinine", "potassium", "haemoglobin", "sodium", "leucocytes"), 2):
+        number = NUMBERS[key]
+        row = ANALYTE_ROWS[number]
+        last = writer.past.latest(number, end, visit.start - DAY)
+        first = writer.past.latest(number, visit.start + DAY, visit.start - DAY)
+        if last and first and last.moment > first.moment:
+            a, b = f"{first.value:.{row.places}f}", f"{last.value:.{row.places}f}"
+            found.append(
+                writer.draw.pick(
+                    (
+                        f"{row.short} {a} on admission, {b} at discharge",
+                        f"{row.short} went from {a} to {b}",
+                        f"{row.short} {a} -> {b}",
+                    )
+                )
+            )
+        elif last:
+            found.append(f"{row.short} {last.value:.{row.places}f}")
+    first, second, *_ = [*found, "", ""]
+    return first, second
+
+
+def _discharge_meds(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> str:
+    now = writer.past.drugs(end + HOUR)
+    new = [one for one in now if one.start >= visit.start]
+    kept = [one for one in now if one.start < visit.start]
+    stopped = [
+        one
+        for one in writer.past.home
+        if one.end is not None and visit.start <= one.end <= end + HOUR and one.start < visit.start
+    ]
+    lines = []
+    for label, drugs in (("New", new), ("Continue", kept), ("Stop", stopped)):
+        if drugs:
+            lines.append(f"{label}: {_row(writer, scene, drugs[:9])}")
+    return "\n".join(lines) or "no regular medicines"
+
+
+def _row(writer: Writer, scene: Scene, drugs: Sequence[Prescription]) -> str:
+    style = scene.style
+    return "; ".join(
+        style.order_text(one, drug_name(one.drug), DRUGS[one.drug].every if one.drug in DRUGS else 1) for one in drugs
+    )
+
+
+def _hold(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> list[str]:
+    """A drug that is paused at discharge: it stands in this note alone."""
+    draw = writer.draw
+    able = [one for one in writer.past.drugs(end + HOUR) if one.start < visit.start and one.drug in _HOLDABLE]
+    if not able or not draw.chance(0.35) or visit.disposition not in ("home", "home_health"):
+        return []
+    one = draw.pick(able)
+    until = next(
+        (v.start for v in writer.history.visits[number + 1 :] if v.kind == "ambulatory" and v.start > end + 3 * DAY),
+        end + 30 * DAY,
+    )
+    condition = draw.pick(phrases("stories").rules["conditions_to_restart.ways"])
+    words = "".join(part for part in condition if isinstance(part, str))
+    fact = Fact(
+        f"drug:{one.drug}:held",
+        {"held": True, "restart_when": words, "since": local(end).date().isoformat()},
+        end,
+        until,
+    )
+    slots = {"drug": drug_name(one.drug), "condition": words, "month_day": month_day(end)}
+    tale = Tale(fact, "held", "meds", slots, frozenset({"discharge", "telephone", "clinic"}))
+    return [scene.told_now(tale)]
+
+
+_HOLDABLE: Final = frozenset({
+    "lisinopril", "losartan", "valsartan", "furosemide", "torsemide", "spironolactone", "metformin", "empagliflozin",
+    "hydrochlorothiazide", "chlorthalidone", "apixaban", "aspirin", "amlodipine",
+})  # fmt: skip
+
+
+def _booked(writer: Writer, scene: Scene, number: int) -> list[str]:
+    found = []
+    for plan in writer.past.plans.get(number, ()):
+        if (
+            plan.kind == "appointment"
+            and plan.start is not None
+            and plan.start > scene.moment
+            and plan.moment <= scene.moment
+        ):
+            found.append(f"appointment {scene.style.day(plan.start)} at {local(plan.start):%H:%M}")
+    return found[:2]
+
+
+def orders_of_the_day(writer: Writer, scene: Scene, visit: Visit, number: int) -> list[str]:
+    """Returns what was ordered for home at a visit, and what was stopped."""
+    draw = writer.draw
+    lines = []
+    for one in writer.past.home:
+        if one.visit == number and one.start <= scene.moment:
+            text = scene.style.order_text(one, drug_name(one.drug), DRUGS[one.drug].every if one.drug in DRUGS else 1)
+            lines.append(draw.pick(("Start {}", "New today: {}", "Prescribed {}", "Rx {}", "Begin {}")).format(text))
+        elif (
+            one.end is not None
+            and one.end <= scene.moment
+            and one.end >= visit.start
+            and one.why_ended in ("stopped", "adverse", "changed")
+        ):
+            why = {"adverse": " for side effects", "changed": " (changed)"}.get(one.why_ended, "")
+            lines.append(draw.pick(("Stop {}{}", "{} stopped{}", "Off {}{}")).format(drug_name(one.drug), why))
+    return lines[:4]
