@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from mab_gym.cohort.hospital._history import Fact
 from mab_gym.cohort.hospital._phrases import Draw
 
-_RETOLD = 0.12
-"""Share of notes in which a fact is told again that another note holds. Our choice."""
-_WRONG = 0.09
-"""Share of notes that get a fact wrong that another note holds. Our choice."""
+_RETOLD = 0.6
+"""Share of notes that tell a fact again which another note holds, if the one drawn fits. Our choice."""
+_WRONG = 0.5
+"""Share of notes that get such a fact wrong, if the one drawn fits. Our choice."""
 
 
 @dataclass(slots=True)
@@ -112,20 +112,14 @@ class Ledger:
             else:
                 rest.append(tale)
         self.fresh = rest
-        chosen = {id(one.tale) for one in told}
-        for tale in self.tales:
-            fact = tale.fact
-            if fact.since > moment:
-                break
-            if kind not in tale.kinds or not fact.stands_in or id(tale) in chosen:
-                continue
-            if fact.until is not None and fact.until <= moment:
-                continue
-            number = draw.number() / (1 << 30)
-            if number < _RETOLD:
-                told.append(Told(tale, True))
-            elif tale.wrong and number > 1 - _WRONG:
-                told.append(Told(tale, False))
+        for share, right in ((_RETOLD, True), (_WRONG, False)):
+            if self.tales and draw.chance(share):
+                tale = draw.pick(self.tales)
+                fact = tale.fact
+                known = fact.since <= moment and (fact.until is None or moment < fact.until)
+                fits = kind in tale.kinds and bool(fact.stands_in) and (right or tale.wrong)
+                if known and fits and all(one.tale is not tale for one in told):
+                    told.append(Told(tale, right))
         return told
 
     def write(self, note: int, told: Iterable[Told]) -> None:

@@ -20,11 +20,11 @@ from mab_gym.cohort.hospital._notes_stay import (
     written,
 )
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name
-from mab_gym.cohort.hospital._phrases import phrases
+from mab_gym.cohort.hospital._phrases import texts
 
 _CLINIC_LABS: Final = (
     "hba1c", "ldl", "creatinine", "egfr", "potassium", "tsh", "haemoglobin", "inr", "urine_albumin_creatinine", "psa",
-    "ferritin", "nt_probnp", "bnp", "alt", "glucose", "sodium", "platelets", "vitamin_d", "uric_acid", "weight",
+    "ferritin", "nt_probnp", "bnp", "alt", "glucose", "sodium", "platelets", "vitamin_d", "uric_acid",
 )  # fmt: skip
 
 
@@ -42,8 +42,6 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     slots["reason"] = slots["complaint"]
     slots["last"] = style.day(last.start) if last else "before"
     slots["last_m"] = month_name(last.start) if last else "spring"
-    slots["state"] = scene.words("clinic.state")
-    slots["interval"] = scene.words("clinic.interval")
     story = [scene.say("clinic.opening" if last else "clinic.first")]
     if acute:
         story.append(cap(slots["came"]))
@@ -134,8 +132,8 @@ def telephone(writer: Writer, number: int, author: Practitioner, moment: int) ->
     own = (slots["pt"], f"{slots['mr']} {slots['family']}", slots["name"], slots["kinword"])
     slots["caller"] = slots["kinword"] if age < 18 else draw.pick(own)
     slots["clock"] = f"{local(visit.start):%H:%M}"
-    for place, word in enumerate(draw.some(phrases("notes").rules["discharge.warn"], 2), 1):
-        slots[f"warn{place}"] = "".join(part for part in word if isinstance(part, str))
+    for place, word in enumerate(draw.some(texts("notes", "discharge.warn"), 2), 1):
+        slots[f"warn{place}"] = word
     drugs = writer.past.drugs(moment)
     parts: list[str] = []
     if visit.reason == "refill" and drugs:
@@ -196,4 +194,4 @@ def _signs(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
 
 
 def _labs(scene: Scene, moment: int) -> str:
-    return scene.results(scene.draw.some(_CLINIC_LABS[:-1], 19), moment - 120 * DAY, 4)
+    return scene.results(_CLINIC_LABS, moment - 120 * DAY, 4)

@@ -9,7 +9,7 @@ from mab_gym.cohort.hospital._facts import Tale, Told
 from mab_gym.cohort.hospital._history import Fact, Note, Operation, Practitioner, Report, local
 from mab_gym.cohort.hospital._notes_scene import cap, condition_name, sentences
 from mab_gym.cohort.hospital._notes_writer import Writer, listed
-from mab_gym.cohort.hospital._phrases import phrases
+from mab_gym.cohort.hospital._phrases import texts
 from mab_gym.cohort.hospital._stories import month
 
 _IMAGED: Final = ("xray", "x_ray", "ct_", "mri", "ultrasound", "echo", "doppler", "scan", "mammo", "angiogra")
@@ -25,8 +25,6 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
     """Writes the long form of a report on imaging; some hold what was not looked for."""
     scene = writer.scene("radiology", author, moment, report.visit, 1)
     slots = scene.slots
-    for name in ("bone", "soft", "line"):
-        slots[name] = scene.words(f"radiology.{name}")
     slots["clock"] = f"{local(report.moment):%H:%M}"
     name = report.key.replace("_", " ")
     prior = [
@@ -54,10 +52,7 @@ def _incidental(writer: Writer, report: Report, moment: int) -> Tale | None:
     region = next((to for part, to in _REGIONS if part in report.key), "")
     if not region or not report.key.startswith(("ct", "mri", "chest")) or not draw.chance(0.15):
         return None
-    text = "".join(
-        part if isinstance(part, str) else "{" + part.name + "}"
-        for part in draw.pick(phrases("stories").rules[f"incidental.{region}"])
-    )
+    text = draw.pick(texts("stories", f"incidental.{region}"))
     finding, due, key = text.split(";")
     size, aorta = draw.between(4, 19), draw.between(40, 48) / 10
     words = finding.format(mm=size, aorta=f"{aorta:.1f}")
@@ -111,7 +106,7 @@ def _airway(writer: Writer, operation: Operation) -> Tale | None:
     if not draw.chance(0.09):
         return None
     grade, tries = draw.between(3, 4), draw.between(2, 4)
-    device = "".join(part for part in draw.pick(phrases("stories").rules["device.ways"]) if isinstance(part, str))
+    device = draw.pick(texts("stories", "device.ways"))
     says: dict[str, str | float | bool] = {"difficult": True, "grade": grade, "device": device}
     says["since"] = local(operation.end).date().isoformat()
     fact = Fact("airway", says, operation.end, None)
@@ -125,7 +120,6 @@ def outside(writer: Writer, place: int, moment: int, tale: Tale) -> None:
     slots, draw = scene.slots, writer.draw
     visits = [one for one in writer.history.visits if one.start < moment]
     slots["service"] = draw.pick([one.service for one in visits] or ["primary"])
-    slots["outreason"] = scene.words("outside.outreason")
     slots["month"], slots["month_day"] = tale.slots["month"], tale.slots["month_day"]
     slots["kg_now"] = f"{writer.history.person.weight_kg + draw.between(-30, 30) / 10:.1f} kg"
     writer.pmh(scene, 2)

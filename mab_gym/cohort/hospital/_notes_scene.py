@@ -36,16 +36,19 @@ _SIGNS: Final = tuple(
 class Slots(dict[str, str]):
     """Words to fill in; one that is not there yet is drawn when it is asked for, and stays for this note."""
 
-    __slots__ = ("draw", "kind")
+    __slots__ = ("draw", "kind", "later")
 
     def __init__(self, words: dict[str, str], draw: Draw, kind: str) -> None:
         super().__init__(words)
         self.draw = draw
         self.kind = kind
+        self.later: dict[str, Callable[[], str]] = {}
 
     def __missing__(self, name: str) -> str:
         if name in LAZY:
             value = LAZY[name](self.draw)
+        elif name in self.later:
+            value = self.later[name]()
         elif f"{self.kind}.{name}" in phrases("notes"):
             value = phrases("notes").write(f"{self.kind}.{name}", self, self.draw)
         elif name.endswith("_cap"):
@@ -163,6 +166,10 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
 """Words that are drawn for a note when they are first asked for."""
 
 
+_STEPS: Final = (1, 2, 3, 5, 7, 11, 13)
+"""Steps through a list of a prime length other than these, so that each place comes once."""
+
+
 class Scene:
     """A note in the making.
 
@@ -228,7 +235,9 @@ class Scene:
 
     def facts(self, *sections: str) -> list[str]:
         """Returns the sentences of the facts that belong into a section, and notes that they stand here."""
-        found = []
+        found: list[str] = []
+        if not self._left:
+            return found
         for one in [one for one in self._left if one.tale.section in sections]:
             self._left.remove(one)
             found.append(self.tell(one))
@@ -245,17 +254,19 @@ class Scene:
         """Returns the sentence of a fact, and keeps its words."""
         tale = one.tale
         slots = Slots({**self.slots, **tale.slots}, self.draw, self.kind)
+        slots.later = self.slots.later
         one.words = cap(phrases("facts").write(f"{tale.rule}.{'tell' if one.right else 'wrong'}", slots, self.draw))
         return one.words
 
     def text(self, signed: bool = True) -> str:
         """Returns the whole note; facts that no section took stand at its end."""
-        rest = self.facts(*{one.tale.section for one in self._left})
-        if rest:
-            self._parts.append(sentences(rest))
+        if self._left:
+            self._parts.append(sentences(self.facts(*{one.tale.section for one in self._left})))
         if signed:
             stamp = local(self.moment)
-            self._parts.append(f"{self.style.signature} {self.style.day(self.moment)} {stamp:%H:%M}")
+            self._parts.append(
+                f"{self.style.signature} {self.style.day(self.moment)} {stamp.hour:02d}:{stamp.minute:02d}"
+            )
         return self.style.gap.join(self._parts) + "\n"
 
     def listed(self, lines: Iterable[str]) -> str:
@@ -314,10 +325,13 @@ class Scene:
             return f"{name}: {value}"
         return f"{name} {value}"
 
-    def results(self, keys: Iterable[str], since: int, most: int) -> str:
-        """Returns several results in a row."""
+    def results(self, keys: Sequence[str], since: int, most: int) -> str:
+        """Returns several results in a row, of analytes in random order: from one on, each so many further."""
         found = []
-        for key in keys:
+        count = len(keys)
+        place, step = self.draw.number() % count, _STEPS[self.draw.number() % len(_STEPS)]
+        for number in range(count):
+            key = keys[(place + number * step) % count]
             if text := self.result(key, since):
                 found.append(text)
                 if len(found) >= most:

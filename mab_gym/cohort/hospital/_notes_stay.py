@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from mab_gym.cohort.hospital._catalogue import DRUGS
@@ -12,15 +13,14 @@ from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, V
 from mab_gym.cohort.hospital._notes_past import DAY
 from mab_gym.cohort.hospital._notes_scene import Scene, cap, condition_name, sentences
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name, hospital_day, listed, place_name
-from mab_gym.cohort.hospital._phrases import phrases
+from mab_gym.cohort.hospital._phrases import phrases, texts
 from mab_gym.cohort.hospital._stories import month_day
 
 HOUR: Final = 3_600
-_BASIC: Final = ("sodium", "potassium", "creatinine", "bicarbonate", "urea_nitrogen", "glucose", "magnesium", "calcium")
-_COUNT: Final = ("leucocytes", "haemoglobin", "platelets")
-_FURTHER: Final = (
-    "troponin", "lactate", "nt_probnp", "bnp", "inr", "crp", "procalcitonin", "aptt", "lipase", "bilirubin", "alt",
-    "hba1c", "egfr", "albumin",
+_LABS: Final = (
+    "sodium", "potassium", "creatinine", "bicarbonate", "urea_nitrogen", "glucose", "magnesium", "calcium",
+    "leucocytes", "haemoglobin", "platelets", "troponin", "lactate", "nt_probnp", "inr", "crp", "procalcitonin",
+    "aptt", "lipase",
 )  # fmt: skip
 _WET: Final = frozenset({"heart_failure_reduced", "heart_failure_preserved", "heart_failure_acute"})
 
@@ -99,13 +99,10 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     set_principal(writer, scene, visit)
     day = hospital_day(visit.start, moment)
     slots["hd"] = str(day)
-    slots["cond"] = scene.words("progress.cond")
     slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "Ms. Doyle", "T. Brandt"))
     last = writer.last.setdefault(number, {})
     bad = draw.chance(0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
     slots["course"] = scene.acute(key, "worse" if bad else "better")
-    slots["quote"], slots["adj"] = "", scene.words("progress.adj")
-    slots["quote"] = scene.words("progress.quote")
     interval = [scene.say("progress.interval"), *scene.facts("social", "meds", "allergies", "pmh")]
     exam = _copied(writer, scene, last, "exam", exam_text(writer, scene, visit, key))
     data = _copied(writer, scene, last, "data", labs_text(scene, moment - DAY, 4 + draw.number() % 5))
@@ -113,11 +110,15 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     plan = [f"{cap(slots['principal'])}: {scene.acute(key, 'plan')}"]
     others = [writer.history.problems[place] for place in visit.problems[1:3]]
     chronic = writer.chronic(moment, (key,))
-    for problem in draw.some(chronic, 1 + draw.number() % 2):
-        plan.append(f"{cap(short_name(scene, problem.key))}: {scene.chronic(problem, 'plan')}")
-    for problem in others:
-        if problem.known is not None and problem.known <= moment and not problem.chronic:
-            plan.append(f"{cap(condition_name(problem.key))}: {scene.acute(problem.key, 'plan')}")
+    plan += [
+        f"{cap(short_name(scene, problem.key))}: {scene.chronic(problem, 'plan')}"
+        for problem in draw.some(chronic, 1 + draw.number() % 2)
+    ]
+    plan += [
+        f"{cap(condition_name(problem.key))}: {scene.acute(problem.key, 'plan')}"
+        for problem in others
+        if problem.known is not None and problem.known <= moment and not problem.chronic
+    ]
     plan = [_copied(writer, scene, last, f"plan{place}", line) for place, line in enumerate(plan)]
     plan += _day_orders(writer, scene, number, moment)
     plan += scene.facts("plan", "data")
@@ -162,11 +163,8 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     slots["shift_end"] = draw.pick(times[{"day": "evening", "evening": "night", "night": "day"}[shift]])
     others = writer.people(visit.service, "nurse")
     slots["rn"] = draw.pick(others).given
-    for name in ("teach", "ask", "asked", "brought"):
-        slots[name] = scene.words(f"nursing.{name}")
     value = writer.past.latest(NUMBERS["saturation"], moment, moment - DAY)
     slots["sat"] = f"{value.value:.0f}" if value else "96"
-    slots["nstate"] = scene.words("nursing.nstate")
     parts = [scene.say("nursing.opening"), cap(scene.acute(key, "nurse"))]
     signs = scene.vitals(moment - DAY // 2)
     care = [scene.say("nursing.care") for _ in range(2 + draw.number() % 3)]
@@ -189,7 +187,6 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     if signs:
         parts.insert(1 + draw.number() % max(len(parts) - 1, 1), signs)
     parts += scene.facts("social", "meds", "allergies", "code", "plan", "data", "pmh")
-    slots["ncare"] = scene.words("nursing.ncare")
     parts.append(scene.say("nursing.close"))
     body = scene.style.gap.join(sentences([part]) for part in parts) if scene.style.order == 3 else sentences(parts)
     scene.plain(body)
@@ -225,7 +222,7 @@ def consult(writer: Writer, number: int, author: Practitioner, service: str, que
     recs = []
     for _ in range(3 + draw.number() % 2):
         slots["am_next"] = draw.pick(("tomorrow", "in the morning", "this evening"))
-        slots["cond"] = scene.words("consult.cond")
+        slots.pop("cond", None)
         slots["rec"] = scene.words("consult.rec")
         line = scene.say("consult.recs")
         recs += [line] if line not in recs else []
@@ -279,8 +276,8 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
     scene.section("pending", listed(pending[:3]))
     slots["fplan"] = scene.acute(key, "plan")
     scene.section("follow", sentences([scene.say("discharge.follow"), *_booked(writer, scene, number)]))
-    for place, word in enumerate(draw.some(phrases("notes").rules["discharge.warn"], 3), 1):
-        slots[f"warn{place}"] = "".join(part for part in word if isinstance(part, str))
+    for place, word in enumerate(draw.some(texts("notes", "discharge.warn"), 3), 1):
+        slots[f"warn{place}"] = word
     scene.section(
         "instructions", sentences([scene.say("discharge.told"), *held, *scene.facts("meds", "plan", "social")])
     )
@@ -293,22 +290,28 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
 def set_principal(writer: Writer, scene: Scene, visit: Visit) -> None:
     slots = scene.slots
     slots["complaint"] = writer.complaint(visit)
+    slots["clock"] = f"{local(visit.start):%H:%M}"
     slots["problem"] = slots["principal"] = writer.problem_name(visit)
     key = writer.problem_key(visit)
     slots["dry"] = f"{writer.history.person.weight_kg * 2.2046:.0f}"
     slots["kg"] = f"{writer.history.person.weight_kg:.1f}"
-    slots["came"] = scene.acute(key, "came")
-    slots["gen"] = scene.words("common.gen")
-    organs = _organs(writer, scene)
-    for place, words in enumerate(writer.draw.some(organs, 3), 1):
-        slots[f"organ{place}"] = words
+    later = slots.later
+    later["came"] = lambda: scene.acute(key, "came")
+    later["gen"] = lambda: scene.words("common.gen")
+    for place, name in enumerate(writer.draw.some(_ORGANS, 3), 1):
+        later[f"organ{place}"] = partial(_organ, writer, scene, name)
 
 
-def _organs(writer: Writer, scene: Scene) -> list[str]:
-    known = {one.key for one in writer.past.problems(scene.moment)}
-    heart = "heart_af" if "fibrillation" in known else "heart"
-    legs = "legs_wet" if known & _WET else "legs"
-    return [scene.words(f"common.{name}") for name in ("lungs", heart, "abdomen", legs, "neuro", "skin")]
+_ORGANS: Final = ("lungs", "heart", "abdomen", "legs", "neuro", "skin")
+
+
+def _organ(writer: Writer, scene: Scene, name: str) -> str:
+    """The words of one organ, which fit to what is known."""
+    if name == "heart" and any(one.key == "fibrillation" for one in writer.past.problems(scene.moment)):
+        name = "heart_af"
+    elif name == "legs" and any(one.key in _WET for one in writer.past.problems(scene.moment)):
+        name = "legs_wet"
+    return scene.words(f"common.{name}")
 
 
 def exam_text(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
@@ -462,8 +465,8 @@ def _family(writer: Writer, scene: Scene) -> str:
 
 
 def labs_text(scene: Scene, since: int, most: int) -> str:
-    keys = [*scene.draw.some(_FURTHER, len(_FURTHER))[:8], *_COUNT, *_BASIC]
-    return scene.results(scene.draw.some(keys, len(keys)), since, most)
+    """Returns the newest results of a stay or an emergency in random order."""
+    return scene.results(_LABS, since, most)
 
 
 def reports_text(writer: Writer, number: int, moment: int, since: int = 0) -> list[str]:
@@ -533,10 +536,10 @@ def _span(writer: Writer, scene: Scene, visit: Visit, end: int) -> tuple[str, st
     for key in writer.draw.some(("creatinine", "potassium", "haemoglobin", "sodium", "leucocytes"), 2):
         number = NUMBERS[key]
         row = ANALYTE_ROWS[number]
-        last = writer.past.latest(number, end, visit.start - DAY)
+        newest = writer.past.latest(number, end, visit.start - DAY)
         first = writer.past.latest(number, visit.start + DAY, visit.start - DAY)
-        if last and first and last.moment > first.moment:
-            a, b = f"{first.value:.{row.places}f}", f"{last.value:.{row.places}f}"
+        if newest and first and newest.moment > first.moment:
+            a, b = f"{first.value:.{row.places}f}", f"{newest.value:.{row.places}f}"
             found.append(
                 writer.draw.pick(
                     (
@@ -546,10 +549,9 @@ def _span(writer: Writer, scene: Scene, visit: Visit, end: int) -> tuple[str, st
                     )
                 )
             )
-        elif last:
-            found.append(f"{row.short} {last.value:.{row.places}f}")
-    first, second, *_ = [*found, "", ""]
-    return first, second
+        elif newest:
+            found.append(f"{row.short} {newest.value:.{row.places}f}")
+    return found[0] if found else "", found[1] if len(found) > 1 else ""
 
 
 def _discharge_meds(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> str:
@@ -586,8 +588,7 @@ def _hold(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> 
         (v.start for v in writer.history.visits[number + 1 :] if v.kind == "ambulatory" and v.start > end + 3 * DAY),
         end + 30 * DAY,
     )
-    condition = draw.pick(phrases("stories").rules["conditions_to_restart.ways"])
-    words = "".join(part for part in condition if isinstance(part, str))
+    words = draw.pick(texts("stories", "conditions_to_restart.ways"))
     fact = Fact(
         f"drug:{one.drug}:held",
         {"held": True, "restart_when": words, "since": local(end).date().isoformat()},
@@ -606,15 +607,11 @@ _HOLDABLE: Final = frozenset({
 
 
 def _booked(writer: Writer, scene: Scene, number: int) -> list[str]:
-    found = []
-    for plan in writer.past.plans.get(number, ()):
-        if (
-            plan.kind == "appointment"
-            and plan.start is not None
-            and plan.start > scene.moment
-            and plan.moment <= scene.moment
-        ):
-            found.append(f"appointment {scene.style.day(plan.start)} at {local(plan.start):%H:%M}")
+    found = [
+        f"appointment {scene.style.day(plan.start)} at {local(plan.start):%H:%M}"
+        for plan in writer.past.plans.get(number, ())
+        if plan.kind == "appointment" and plan.start is not None and plan.moment <= scene.moment < plan.start
+    ]
     return found[:2]
 
 

@@ -161,8 +161,8 @@ def style_of(entropy: int, author: Practitioner) -> Style:
     short = draw.between(1, 9) / 10
     words = {name: draw.pick(ways[0] if draw.chance(short) else ways[1]) for name, ways in LEXICON.items()}
     frame = draw.pick(("{}:\n", "{}: ", "{}\n", "{} - ", "## {}\n", "*{}* ", "{}\n  ", "[{}] "))
-    case = draw.pick((str, str.upper, str.title, str, str.lower))
-    headings = {section: frame.format(case(draw.pick(names))) for section, names in _HEADINGS.items()}
+    case = draw.pick(("", "upper", "title", "", "lower"))
+    headings = {section: frame.format(_cased(draw.pick(names), case)) for section, names in _HEADINGS.items()}
     return Style(
         words=words,
         headings=headings,
@@ -179,6 +179,10 @@ def style_of(entropy: int, author: Practitioner) -> Style:
         signature=_signature(author, draw),
         celsius=draw.chance(0.25),
     )
+
+
+def _cased(text: str, case: str) -> str:
+    return {"upper": text.upper(), "title": text.title(), "lower": text.lower()}.get(case, text)
 
 
 def _signature(author: Practitioner, draw: Draw) -> str:

@@ -8,7 +8,7 @@ the same file or of ``common``. `Draw` decides, from a stream of its own for eac
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -32,8 +32,8 @@ class Slot:
         self.name = name
 
 
-Part = str | Slot | tuple[Any, ...]
-"""Words as they stand, a slot, or a choice of sequences of parts."""
+Part = str | Slot | list[str] | tuple[Any, ...]
+"""Words as they stand, a slot, a choice of words (a list), or a choice of sequences of parts (a tuple)."""
 Rule = tuple[list[Part], ...]
 """A choice: sequences of parts, of which one is written."""
 
@@ -107,11 +107,14 @@ class Phrases:
         return "".join(out)
 
 
-def _expand(parts: list[Part], slots: Mapping[str, str], number: Any, out: list[str]) -> None:
+def _expand(parts: Sequence[Part], slots: Mapping[str, str], number: Callable[[], int], out: list[str]) -> None:
     for part in parts:
-        if part.__class__ is str:
+        kind = part.__class__
+        if kind is str:
             out.append(part)  # type: ignore[arg-type]
-        elif part.__class__ is tuple:
+        elif kind is list:
+            out.append(part[number() % len(part)])  # type: ignore[index,arg-type]
+        elif kind is tuple:
             _expand(part[number() % len(part)], slots, number, out)  # type: ignore[index,arg-type]
         else:
             out.append(slots[part.name])  # type: ignore[union-attr]
@@ -137,6 +140,7 @@ def phrases(name: str) -> Phrases:
     )
 
 
+@cache
 def _texts(name: str) -> dict[str, list[str]]:
     """The texts of a file by rule; a rule of a table has the table's name before a dot."""
     found: dict[str, list[str]] = {}
@@ -144,6 +148,23 @@ def _texts(name: str) -> dict[str, list[str]]:
         entries = {f"{key}.{part}": text for part, text in value.items()} if isinstance(value, dict) else {key: value}
         found |= {rule: [text] if isinstance(text, str) else text for rule, text in entries.items()}
     return found
+
+
+def _plain(choice: Rule) -> Part:
+    """A choice of mere words in the form that is quickest to write."""
+    if all(not way or (len(way) == 1 and isinstance(way[0], str)) for way in choice):
+        return ["".join(str(part) for part in way) for way in choice]
+    return choice
+
+
+def texts(name: str, rule: str) -> tuple[str, ...]:
+    """Returns the texts of a rule as they stand, with ``{name}`` where a word is filled in; they have no choices.
+
+    Args:
+        name: The file's name without its ending.
+        rule: The rule's.
+    """
+    return tuple(_texts(name)[rule])
 
 
 class _Reader:
@@ -190,7 +211,7 @@ class _Reader:
                 words = ""
             if mark == "[":
                 choice, place = self._choice(text, place + 1, within)
-                parts.append(choice)
+                parts.append(_plain(choice))
                 continue
             end = text.find("}" if mark == "{" else ">", place)
             if end < 0:

@@ -6,7 +6,6 @@ All shares are our choice, so that each person has several such facts and most t
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final
 
 from mab_gym.cohort.hospital._catalogue import ALLERGENS, DRUGS, REACTIONS
@@ -16,7 +15,7 @@ from mab_gym.cohort.hospital._history import local as local_time
 from mab_gym.cohort.hospital._notes_past import DAY, Past
 from mab_gym.cohort.hospital._notes_style import MONTHS_LONG, amount, unit_text
 from mab_gym.cohort.hospital._notes_words import RELATIONS
-from mab_gym.cohort.hospital._phrases import Draw, phrases
+from mab_gym.cohort.hospital._phrases import Draw, phrases, texts
 
 TALKS: Final = frozenset({"clinic", "admission", "telephone", "consult"})
 """Notes of those who ask about drugs."""
@@ -25,11 +24,8 @@ STORIES: Final = "stories"
 YEAR: Final = 365 * DAY
 
 
-@cache
 def _texts(rule: str) -> tuple[str, ...]:
-    """The texts of a rule of the stories as they stand; their choices are in lists, not in brackets."""
-    found = phrases(STORIES).rules[rule]
-    return tuple("".join(part if isinstance(part, str) else "{" + part.name + "}" for part in way) for way in found)
+    return texts(STORIES, rule)
 
 
 def _has(rule: str) -> bool:
@@ -233,13 +229,13 @@ class Stories:
         """Results, vaccines and visits elsewhere; each result comes with a letter."""
         draw = self._draw
         known = {problem.key for problem in self._history.problems if problem.known is not None}
-        fitting = []
+        fitting: list[tuple[str, str, int, str]] = []
         for text in _texts("outside_words.tests"):
             test, words, age, sex, condition, result = text.split(";")
             if self._age >= int(age) and sex in ("", "F" if self._person.female else "M"):
                 fitting += [(test, words, int(age), result)] if not condition or condition in known else []
-        for test, words, age, result in draw.some(fitting, draw.between(0, 2) if fitting else 0):
-            since = self._between(max(RECORDS_FROM, self._born + age * YEAR), self._end - 20 * DAY)
+        for test, words, least, result in draw.some(fitting, draw.between(0, 2) if fitting else 0):
+            since = self._between(max(RECORDS_FROM, self._born + least * YEAR), self._end - 20 * DAY)
             name, number = result.split("=")
             self._outside(test, words, since, {"words": words, name: float(number)}, "outside_words", words)
         if self._age >= 18 and draw.chance(0.5):
@@ -436,13 +432,13 @@ class Stories:
                     fitting.append((first, second, known.get(condition, RECORDS_FROM), int(age), key))
             if not draw.chance(share):
                 continue
-            for first, second, start, age, key in draw.some(fitting, draw.between(1, most)):
+            for first, second, start, least, key in draw.some(fitting, draw.between(1, most)):
                 if key == "mammogram_two_years" and not self._person.female:
                     continue
-                since = self._between(max(start, RECORDS_FROM, self._born + age * YEAR), self._end - 20 * DAY)
+                since = self._between(max(start, RECORDS_FROM, self._born + least * YEAR), self._end - 20 * DAY)
                 slots = {"deal": self._fill(first), "deal_not": self._fill(second), "reason": self._fill(second)}
                 if rule == "deals.deals":
-                    says = {"agreed": slots["deal"], "not": slots["deal_not"]}
+                    says: dict[str, Any] = {"agreed": slots["deal"], "not": slots["deal_not"]}
                     self._tale(f"agreed:{key}", "agreed", "plan", since, says, slots)
                 else:
                     says = {"dropped": True, "plan": slots["deal"], "reason": slots["reason"]}
