@@ -113,7 +113,7 @@ def _found(spec: HospitalSpec, number: int, rank: int) -> tuple[Background, Fate
         if courses is None:
             continue
         moment = NOW - int(chance.between(slot.low, slot.high) * HOUR)
-        if not _fits(slot, background, courses, moment):
+        if not _fits(slot, acute, background, courses, moment):
             continue
         if not chance.hit(factor_at(background, acute, courses, moment) / _CAP):
             continue
@@ -152,7 +152,7 @@ _SURGERY: Final = {
 _BLEEDERS: Final = frozenset({"cirrhosis", "esrd"})
 
 
-def _fits(slot: Slot, background: Background, courses: dict[str, Course], moment: int) -> bool:
+def _fits(slot: Slot, acute: Acute, background: Background, courses: dict[str, Course], moment: int) -> bool:
     """Tells if somebody has what a slot asks for, and none of what would make it useless."""
     fate = Fate(courses)
     if slot.needs and not any(fate.has(key, moment - 30 * DAY) for key in slot.needs):
@@ -162,6 +162,8 @@ def _fits(slot: Slot, background: Background, courses: dict[str, Course], moment
     if "B" in slot.tag and _BLEEDERS & courses.keys():
         return False
     if "A" in slot.tag and fate.has("esrd", moment):
+        return False
+    if background.age(NOW) < acute.condition.least_age + 1:
         return False
     if slot.key in OPERATED and not (fate.has(slot.key, moment) and courses[slot.key].severity > 0.3):
         return False

@@ -22,7 +22,7 @@ from mab_gym.cohort.hospital._life_tables import ACUTE, AGES, ONSETS, Acute
 MEN: Final = (0.0011, 0.0018, 0.0024, 0.0048, 0.0113, 0.0230, 0.0575, 0.160, 0.36)
 WOMEN: Final = (0.0004, 0.0008, 0.0014, 0.0030, 0.0067, 0.0151, 0.0425, 0.130, 0.32)
 """Yearly chance of death at 20, 30, … 100 years: Arias and Xu, United States Life Tables 2019, NVSR 70-19, rounded."""
-_BASE: Final = (0.72, 0.70, 0.60, 0.48, 0.44, 0.42, 0.44, 0.52, 0.6)
+_BASE: Final = (0.72, 0.68, 0.75, 0.47, 0.32, 0.23, 0.19, 0.15, 0.4)
 """Share of it that is left for somebody without any disease, at the same ages, so that deaths in hospital and the
 diseases' ratios add up to the table; fitted by simulation."""
 NEVER: Final = math.inf
@@ -229,7 +229,7 @@ def _smoking(chance: Chance, person: Background, courses: dict[str, Course]) -> 
         age = min(chance.between(16.0, 42.0), person.age(NOW) - 0.1)
         courses["obesity"] = Course(person.birth + int(age * YEAR), None, min(0.99, (person.index - 30.0) / 20.0))
     if person.smoked_from and (person.smoked_until == 0 or person.smoked_until > person.smoked_from + 1):
-        begun = int((person.smoked_from + 1 - 1970) * YEAR)
+        begun = max(int((person.smoked_from + 1 - 1970) * YEAR), person.birth + int(15.2 * YEAR))
         if begun < NOW - YEAR:
             end = int((person.smoked_until - 1970 + 0.5) * YEAR) if person.smoked_until else None
             if end is not None:
@@ -263,12 +263,13 @@ def draw_death(chance: Chance, person: Background, courses: Mapping[str, Course]
 
 
 def _ratio(person: Background, courses: Mapping[str, Course], moment: int) -> float:
+    """Returns the ratio of the hazard of death: diseases' excesses add up, smoking multiplies them."""
     ratio = 1.0
     for key, course in courses.items():
         if course.onset <= moment and (course.end is None or moment < course.end):
             effect = CONDITIONS[key].mortality
             if effect != 1.0:
-                ratio *= 1.0 + (effect - 1.0) * (0.4 + 1.2 * course.severity)
+                ratio += (effect - 1.0) * (0.4 + 1.2 * course.severity)
     if person.smoked_from:
         year = 1970 + moment / YEAR
         if person.smoked_until == 0 or year < person.smoked_until:
@@ -361,7 +362,8 @@ def draw_episodes(chance: Chance, person: Background, courses: Mapping[str, Cour
         acute, rate = kinds[chance.weighted(bounds)]
         if moment >= acute.begins:
             now = acute.table[female][int((moment - person.birth) / YEAR)] * acute.season[_month(moment)]
-            if chance.next() * rate < now * factor_at(person, acute, courses, moment):
+            grown = person.age(moment) >= acute.condition.least_age
+            if chance.next() * rate < now * factor_at(person, acute, courses, moment) and grown:
                 found.append(make_episode(chance, person, acute, moment))
         moment += int(chance.waits() / total * YEAR) + 1
     return found
@@ -387,12 +389,14 @@ def admit(chance: Chance, person: Background, episode: Episode) -> None:
     acute, age = episode.acute, person.age(episode.moment)
     median, wide = acute.days
     episode.days = min(35.0, max(0.8, median * math.exp(math.log(wide / median) * chance.normal())))
-    dying = acute.fatal / 100.0 * math.exp(0.058 * (min(age, 92.0) - 70.0))
+    dying = 0.8 * acute.fatal / 100.0 * math.exp(0.058 * (min(age, 92.0) - 70.0))
     episode.fatal = chance.hit(min(0.6, dying))
     episode.severity = 0.85 + 0.15 * chance.next() if episode.fatal else 0.15 + 0.8 * chance.next()
     intensive = chance.hit(min(0.95, acute.intensive / 100.0 * (2.2 if episode.fatal else 1.0)))
     episode.service = "intensive" if intensive and episode.severity > 0.3 else acute.ward
-    episode.leads = tuple(key for key, share in acute.leads.items() if chance.next() < share)
+    episode.leads = tuple(
+        key for key, share in acute.leads.items() if chance.next() < share and age >= CONDITIONS[key].least_age
+    )
 
 
 def draw_fate(chance: Chance, person: Background, courses: dict[str, Course] | None = None) -> Fate:

@@ -10,7 +10,7 @@ from mab_gym.cohort.hospital._catalogue import DRUGS, Drug
 from mab_gym.cohort.hospital._history import NOW, Prescription
 from mab_gym.cohort.hospital._life_builder import Life
 from mab_gym.cohort.hospital._life_tables import STAYS, StayOrder
-from mab_gym.cohort.hospital._life_treatment import MISTAKE, unfit
+from mab_gym.cohort.hospital._life_treatment import unfit
 
 _NOT_INSIDE: Final = frozenset({
     "biguanide", "gliflozin", "sulfonylurea", "glp1", "gliptin", "nsaid", "bone", "vitamin", "antihistamine",
@@ -53,11 +53,12 @@ def order_stay(life: Life, visit: int, problems: Sequence[int], lasting: bool, t
     if not (ordered & _THINNING or bare or _UNPROTECTED & keys.keys()) and chance.hit(0.78):
         weak = "kidney_injury" in keys or life.egfr(here.start) < 30.0
         key = "heparin_sc" if weak or chance.hit(0.3) else "enoxaparin"
-        _write(life, visit, key, None, 4, 0, "prophylaxis of venous thromboembolism")
+        if _may(life, DRUGS[key], visit, keys):
+            _write(life, visit, key, None, 4, 0, "prophylaxis of venous thromboembolism")
     if diabetic is not None and "ketoacidosis" not in keys:
         _insulin(life, visit, diabetic, bool(steroid), lasting, "C" in tag.split())
     for key, share, reason in _NEEDED:
-        if chance.hit(share) and key not in ordered:
+        if chance.hit(share) and key not in ordered and _may(life, DRUGS[key], visit, keys):
             _write(life, visit, key, None, 2, 0, reason)
     if "tobacco" in life.known and chance.hit(0.45):
         _write(life, visit, "nicotine_patch", life.known["tobacco"], 6, 0, "")
@@ -100,7 +101,7 @@ def _may(life: Life, drug: Drug, visit: int, keys: dict[str, int]) -> bool:
     if life.age(start) < drug.least_age or start < (drug.approved - 1970) * 31_557_600:
         return False
     if any(key in keys for key in drug.never) and drug.klass != "statin":
-        return life.chance.hit(MISTAKE)
+        return False
     if drug.egfr and "kidney_injury" in keys and drug.egfr >= 30:
         return False
     return not unfit(life, drug, start)
@@ -138,7 +139,12 @@ def _write(
         start = here.start + 10 * MINUTE
         if start > end - 30 * MINUTE:
             return None
-    severity = life.history.problems[problem].severity if problem is not None else 0.4
+    severity = 0.4
+    if problem is not None:
+        severity = life.history.problems[problem].severity
+        start = max(start, (life.history.problems[problem].known or start) + 10 * MINUTE)
+        if start > end - 10 * MINUTE:
+            return None
     over: int | None = here.end
     why = "discharge" if here.end is not None else ""
     if drug.times == 0:

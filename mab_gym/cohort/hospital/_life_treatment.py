@@ -117,7 +117,7 @@ def prescribe(
 
 def stop(life: Life, order: Prescription, moment: int, why: str) -> None:
     """Ends a drug that is taken at home."""
-    order.end, order.why_ended = max(moment, order.start + HOUR), why
+    order.end, order.why_ended = max(moment, order.start + MINUTE), why
     if life.taking.get(order.drug) is order:
         del life.taking[order.drug]
 
@@ -174,6 +174,8 @@ def review(life: Life, visit: int, moment: int) -> None:
     problems = life.history.problems
     for order in list(life.taking.values()):
         drug = DRUGS[order.drug]
+        if moment - order.start < DAY:
+            continue
         if order.mistake:
             if chance.hit(0.2):
                 stop(life, order, moment, "stopped")

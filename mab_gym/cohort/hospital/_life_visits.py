@@ -220,10 +220,10 @@ def _routine(course: Course, moment: int, about: Any) -> None:
     reason = "new_patient" if first and life.chance.hit(0.25) else "follow_up" if len(problems) > 1 else "annual_visit"
     visit = life.add_clinic(start, 20 if reason == "follow_up" else 30, "primary", reason, problems)
     now = start + 12 * MINUTE
-    if first:
-        for place in list(life.known.values()):
-            treat(life, place, visit, now, every_step=True)
+    known = list(life.known.values()) if first else []
     _after_clinic(course, visit, now)
+    for place in known:
+        treat(life, place, visit, now, every_step=True)
     if life.chance.hit(0.16):
         course.queue.push(start + life.chance.whole(1, 9) * DAY, CALL, ("results_call", [*problems[:1]]))
     if life.taking and life.chance.hit(0.09):
@@ -291,6 +291,8 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
     purge(life, moment)
     acute = episode.acute
     names, bounds = acute.reason_bounds
+    if life.done.get(_TAKEN_OUT.get(acute.key, "")):
+        return
     if episode.setting == 3:
         if moment < life.busy:
             return
@@ -309,8 +311,8 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
             start, 1.5 + 3.0 * chance.next() + 2.0 * episode.severity, reason, [problem], episode.severity
         )
         now = start + 70 * MINUTE
-        _begin(life, problem, visit, now)
         recognise_few(course, visit, now)
+        _begin(life, problem, visit, now)
         operate_outpatient(life, acute.key, visit, problem)
         if chance.hit(0.02):
             life.history.visits[visit].disposition = "left_against_advice"
@@ -321,7 +323,7 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
         start = at_local(workday(day_number(moment)), 9 * HOUR + int(chance.next() * 90) * 5 * MINUTE)
         if start < life.busy + HOUR or start + HOUR > min(course.end, NOW):
             return
-        problem = _acute(life, episode, start)
+        problem = _acute(life, episode, start, 1)
         visit = life.add_call(start, "symptom_call", [problem])
         _begin(life, problem, visit, start + 2 * MINUTE)
         return
@@ -330,9 +332,12 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
         return
     problem = _acute(life, episode, begun)
     visit = life.add_clinic(begun, 20, "primary", reason, [problem])
-    _begin(life, problem, visit, begun + 12 * MINUTE)
     if chance.hit(0.3):
-        _after_clinic(course, visit, begun + 13 * MINUTE)
+        _after_clinic(course, visit, begun + 12 * MINUTE)
+    _begin(life, problem, visit, begun + 13 * MINUTE)
+
+
+_TAKEN_OUT: Final = {"appendicitis": "appendectomy", "cholecystitis": "cholecystectomy"}
 
 
 def recognise_few(course: Course, visit: int, now: int) -> None:
@@ -343,11 +348,13 @@ def recognise_few(course: Course, visit: int, now: int) -> None:
             follow_new(course, place, now)
 
 
-def _acute(life: Life, episode: Episode, start: int) -> int:
-    """Adds the problem of an acute illness that is not admitted."""
+def _acute(life: Life, episode: Episode, start: int, minutes: int = 10) -> int:
+    """Adds the problem of an acute illness that is not admitted, found some minutes after a visit's begin."""
     onset = start - int((0.2 + 3.5 * life.chance.next()) * DAY)
     severity = round(0.1 + 0.6 * episode.severity, 3)
-    place = life.add_problem(episode.acute.key, onset, start + 10 * MINUTE, len(life.history.visits), severity, False)
+    place = life.add_problem(
+        episode.acute.key, onset, start + minutes * MINUTE, len(life.history.visits), severity, False
+    )
     over = start + int((3.0 + 14.0 * life.chance.next()) * DAY)
     if over < NOW:
         life.history.problems[place].abated = over
