@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def build(
         )
     begun = time.perf_counter()
     with stages(f"building the {spec.name} cohort") as tell:
-        path = build_archive(spec, tell)
+        path = build_archive(spec, tell, (os.cpu_count() or 1) if people_of(spec) >= _MANY else 1)
     size = path.stat().st_size / 1e6
     output.print(f"{path} ({size:.1f} MB) in {time.perf_counter() - begun:.1f} s", markup=False, soft_wrap=True)
     if spec.name not in NAMED:

@@ -130,12 +130,13 @@ def is_file(name: str) -> bool:
         return False
 
 
-def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
+def build_archive(spec: Spec, progress: Progress | None = None, processes: int = 1) -> Path:
     """Generates a cohort and writes its archive, whole or not at all.
 
     Args:
         spec: Which cohort.
         progress: Called with a stage's name, what is done and what there is to do.
+        processes: The number of processes that simulate the people of a living hospital; the archive is the same.
 
     Raises:
         ArchiveError: It cannot be written; the text names the path, the reason, and what moves the cache.
@@ -154,7 +155,7 @@ def build_archive(spec: Spec, progress: Progress | None = None) -> Path:
         case ReducedSpec():
             tables = generate_reduced(spec, progress)
         case HospitalSpec():
-            tables = hospital_tables(spec, progress)
+            tables = hospital_tables(spec, progress, processes)
         case _:
             tables = generate(spec, progress)
     about = {**_about(spec), "counts": {t.resource_type: len(t) for t in tables}}

@@ -6,8 +6,11 @@ the specification and its place, and a person's rows from the person, so that an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from typing import Final
 
 from mab_gym.cohort._spec import Progress
@@ -89,28 +92,48 @@ class BlockRows:
     booked: Sequence[tuple[int, int]]
 
 
-def hospital_tables(spec: HospitalSpec, progress: Progress | None = None) -> list[Table]:
+def hospital_tables(spec: HospitalSpec, progress: Progress | None = None, processes: int = 1) -> list[Table]:
     """Simulates a hospital and writes its records.
 
     Args:
         spec: The hospital; equal specs give equal tables, to the byte.
         progress: Called regularly with (stage, done, total).
+        processes: The number of processes that simulate people; the tables are the same. More than one need a main
+            module that can be imported (multiprocessing's ``spawn``).
     """
     report = progress or (lambda stage, done, total: None)
     staff = draw_staff(spec)
     joined = Joined()
     booked: set[tuple[int, int]] = set()
     report("charts", 0, spec.people)
-    for first in range(0, spec.people, BLOCK):
-        last = min(first + BLOCK, spec.people)
-        block = block_rows(histories(spec, first, last), Hospital(staff))
+    for done, block in enumerate(_blocks(spec, processes), 1):
         joined.add(block.parts)
         booked.update(block.booked)
-        report("charts", last, spec.people)
+        report("charts", min(done * BLOCK, spec.people), spec.people)
     hospital = Hospital(staff)
     joined.add(sheet.part() for sheet in staff_sheets(hospital, handbook(spec, staff)))
     joined.add(sheet.part() for sheet in schedule_sheets(spec, hospital, booked))
     return joined.tables(ORDER)
+
+
+def _blocks(spec: HospitalSpec, processes: int) -> Iterator[BlockRows]:
+    firsts = range(0, spec.people, BLOCK)
+    if processes == 1 or len(firsts) == 1:
+        yield from (block_of(spec, first) for first in firsts)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(block_of, repeat(spec), firsts)
+
+
+def block_of(spec: HospitalSpec, first: int) -> BlockRows:
+    """Simulates a block of people and writes their rows.
+
+    Args:
+        spec: The hospital.
+        first: The number of the first person.
+    """
+    people = histories(spec, first, min(first + BLOCK, spec.people))
+    return block_rows(people, Hospital(draw_staff(spec)))
 
 
 def histories(spec: HospitalSpec, first: int, last: int) -> list[History]:
