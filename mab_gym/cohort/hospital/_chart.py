@@ -4,7 +4,8 @@ Ids are numbers. The hospital's own resources lie below `PEOPLE`; each person ha
 which the rows are numbered in the order of loading: type by type, each by time. So an id tells the person and nothing
 else, and a person's rows do not depend on anybody else.
 
-The record system went live on `LIVE`: everything older was loaded in that night, everything newer came as it happened.
+The record system went live on `LIVE`: everything older was loaded in that night. Since then the rows of a day come in
+the night after it, and those of today as they happen.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ HOSPITAL_ORGANIZATION: Final = ORGANIZATIONS
 LIVE: Final = int(in_utc(NOW).replace(year=2024, month=6, day=2, hour=4, minute=0).timestamp())
 """The beginning of the night in which the older records were loaded: 2024-06-02, midnight in the hospital's zone."""
 _LOAD_SECONDS: Final = 6 * HOUR
+_TODAY: Final = NOW // DAY * DAY
+_NIGHT: Final = DAY + 7 * HOUR
+"""From the beginning of a day (UTC) to the transfer of its rows: two o'clock at night in winter."""
+_SPREAD: Final = 5400
+"""Seconds that the transfer of everybody's rows takes; our choice."""
 
 
 class Hospital:
@@ -128,6 +134,8 @@ class Chart:
 
     def stamp(self, moment: int) -> int:
         """Returns when a row that is of a moment was written last, in milliseconds since 1970-01-01T00:00:00Z."""
+        if moment < _TODAY:
+            moment = moment // DAY * DAY + _NIGHT + self.loaded % _SPREAD
         return max(self.loaded, moment * 1000 + 1873)
 
     def meta(self, sheet: Sheet, profile: str, moment: int) -> int:
@@ -137,7 +145,9 @@ class Chart:
     def metas(self, sheet: Sheet, profile: str, moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns codes of ``meta`` for many rows."""
         pool = sheet["meta"]
-        stamps = np.maximum(np.minimum(moments, NOW) * 1000 + 1873, self.loaded)
+        nightly = moments // DAY * DAY + _NIGHT + self.loaded % _SPREAD
+        written = np.where(moments < _TODAY, nightly, np.minimum(moments, NOW))
+        stamps = np.maximum(written * 1000 + 1873, self.loaded)
         if int(stamps.max()) == self.loaded:
             return np.full(len(moments), pool.of((profile, self.loaded), _meta), dtype=np.int64)
         distinct, back = np.unique(stamps, return_inverse=True)

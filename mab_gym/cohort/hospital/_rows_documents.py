@@ -82,10 +82,8 @@ def content_text(text: str, title: str, created: str, kind: str = "text/plain; c
     data = base64.b64encode(raw).decode("ascii")
     return (
         '[ {\n    "attachment": {\n'
-        f'      "contentType": "{kind}",\n      "language": "en-US",\n      "data": "{data}",\n'
-        f'      "size": {len(raw)},\n      "title": {title},\n      "creation": "{created}"\n    }},\n'
-        '    "format": {\n      "system": "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",\n'
-        '      "code": "urn:ihe:iti:xds:2017:mimeTypeSufficient",\n      "display": "mimeType Sufficient"\n    }\n  } ]'
+        f'      "contentType": "{kind}",\n      "data": "{data}",\n'
+        f'      "size": {len(raw)},\n      "title": {title},\n      "creation": "{created}"\n    }}\n  }} ]'
     )
 
 
@@ -101,12 +99,10 @@ def _relates(sheet: Sheet, note: Note, first: int) -> int:
 def _context(chart: Chart, note: Note) -> str:
     if note.visit is None:
         return f'{{\n    "period": {{\n      "end": "{written(note.moment)}"\n    }}\n  }}'
-    visit = chart.history.visits[note.visit]
-    follows = "" if visit.end is None else f',\n      "end": "{written(visit.end)}"'
+    service = chart.history.visits[note.visit].service
     return (
         f'{{\n    "encounter": [ {{\n      "reference": "Encounter/{chart.visits[note.visit]}"\n    }} ],\n'
-        f'    "period": {{\n      "start": "{written(visit.start)}"{follows}\n    }},\n'
-        f'    "practiceSetting": {{\n      "text": "{SERVICE_WORDS[visit.service]}"\n    }}\n  }}'
+        f'    "practiceSetting": {{\n      "text": "{SERVICE_WORDS[service]}"\n    }}\n  }}'
     )
 
 

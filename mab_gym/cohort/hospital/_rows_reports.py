@@ -152,7 +152,7 @@ def _form(each: Report, display: str) -> str:
     raw = "\n\n".join(parts).encode()
     data = base64.b64encode(raw).decode("ascii")
     return (
-        '[ {\n    "contentType": "text/plain; charset=utf-8",\n    "language": "en-US",\n'
+        '[ {\n    "contentType": "text/plain; charset=utf-8",\n'
         f'    "data": "{data}",\n    "size": {len(raw)},\n    "title": {said(display)}\n  }} ]'
     )
 
