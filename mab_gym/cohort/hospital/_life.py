@@ -220,7 +220,7 @@ def _past_operations(life: Life, pregnancies: list[Pregnancy]) -> None:
     if background.female and pregnancies and last < begin and chance.hit(0.2):
         add("tubal_ligation", max(24.0, background.age(last)), max(25.0, background.age(last)) + 4)
     for one in pregnancies:
-        if one.caesarean and one.ends * DAY < begin:
+        if one.caesarean and (one.ends + 1) * DAY < begin:
             start = one.ends * DAY + 15 * HOUR
             life.done["caesarean"] = life.done.get("caesarean", 0) + 1
             life.history.operations.append(Operation("caesarean", start, start + HOUR, None, None, None))

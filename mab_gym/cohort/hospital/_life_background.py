@@ -57,7 +57,7 @@ BLACK: Final = 1
 _ASIAN: Final = frozenset({4, 5, 6})
 _EVER: Final = ((0.10, 0.08), (0.30, 0.23), (0.38, 0.31), (0.42, 0.34), (0.47, 0.37), (0.55, 0.39), (0.58, 0.36))
 """Share of men and women who have ever smoked, at 20, 30, … 80 years now."""
-_STILL: Final = (0.80, 0.50, 0.46, 0.44, 0.42, 0.28, 0.14)
+_STILL: Final = (0.75, 0.42, 0.39, 0.37, 0.34, 0.23, 0.12)
 """Share of them who still smoke. Both by NHIS 2021: Cornelius et al., MMWR 2023;72:475 (11.5 % smoke now; 5.3, 12.6,
 14.9 and 8.3 % at 18, 25, 45 and 65 years and over; men 13.1, women 10.1)."""
 FAMILY: Final = {

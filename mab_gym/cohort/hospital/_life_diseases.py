@@ -22,7 +22,7 @@ from mab_gym.cohort.hospital._life_tables import ACUTE, AGES, ONSETS, Acute
 MEN: Final = (0.0011, 0.0018, 0.0024, 0.0048, 0.0113, 0.0230, 0.0575, 0.160, 0.36)
 WOMEN: Final = (0.0004, 0.0008, 0.0014, 0.0030, 0.0067, 0.0151, 0.0425, 0.130, 0.32)
 """Yearly chance of death at 20, 30, … 100 years: Arias and Xu, United States Life Tables 2019, NVSR 70-19, rounded."""
-_BASE: Final = (0.72, 0.68, 0.75, 0.47, 0.32, 0.23, 0.19, 0.15, 0.4)
+_BASE: Final = (0.72, 0.70, 0.88, 0.45, 0.33, 0.21, 0.155, 0.125, 0.3)
 """Share of it that is left for somebody without any disease, at the same ages, so that deaths in hospital and the
 diseases' ratios add up to the table; fitted by simulation."""
 NEVER: Final = math.inf
@@ -388,7 +388,7 @@ def admit(chance: Chance, person: Background, episode: Episode) -> None:
     """Draws the length and the end of a stay."""
     acute, age = episode.acute, person.age(episode.moment)
     median, wide = acute.days
-    episode.days = min(35.0, max(0.8, median * math.exp(math.log(wide / median) * chance.normal())))
+    episode.days = min(40.0, max(0.8, 1.12 * median * math.exp(math.log(wide / median) * chance.normal())))
     dying = 0.8 * acute.fatal / 100.0 * math.exp(0.058 * (min(age, 92.0) - 70.0))
     episode.fatal = chance.hit(min(0.6, dying))
     episode.severity = 0.85 + 0.15 * chance.next() if episode.fatal else 0.15 + 0.8 * chance.next()

@@ -107,8 +107,16 @@ def operate(
     return operation
 
 
-def planned_after(life: Life, place: int, now: int, again: str = "") -> Iterator[tuple[str, int]]:
-    """Yields the procedures that a new diagnosis leads to, with their days; or the other side after the first."""
+def planned_after(life: Life, place: int, now: int, again: str = "", old: bool = False) -> Iterator[tuple[str, int]]:
+    """Yields the procedures that a diagnosis leads to, with their days.
+
+    Args:
+        life: Whose.
+        place: Place of the problem.
+        now: When.
+        again: A procedure that was done, for the other side.
+        old: True if the diagnosis is from before the records: then those alone that can come late.
+    """
     problem = life.history.problems[place]
     chance = life.chance
     if again:
@@ -116,6 +124,8 @@ def planned_after(life: Life, place: int, now: int, again: str = "") -> Iterator
             yield again, now + chance.whole(*AGAIN[again][1:]) * DAY
         return
     for key, share, least, soonest, latest in _PLANS.get(problem.key, ()):
+        if old and latest < 500:
+            continue
         if problem.severity < least or not chance.hit(share):
             continue
         first = now + chance.whole(soonest, latest) * DAY
@@ -135,20 +145,20 @@ def screenings(life: Life, now: int) -> Iterator[tuple[str, int]]:
     wait = chance.whole(10, 60) * DAY
     if (45 if now > _COLON_FROM_45 else 50) <= age < 76 and "colon_cancer" not in life.known:
         last = life.screened.get("colonoscopy", 0)
-        if now - last > 10 * YEAR and chance.hit(0.16 + 0.38 * trust):
+        if now - last > 10 * YEAR and trust > 0.26 and chance.hit(0.3):
             life.screened["colonoscopy"] = now
             yield "colonoscopy", now + wait
     if life.background.female:
         if (
             42 <= age < 75
             and now - life.screened.get("mammography", 0) > 1.4 * YEAR
-            and chance.hit(0.35 + 0.45 * trust)
+            and chance.hit(0.12 if trust < 0.2 else 0.55)
         ):
             life.screened["mammography"] = now
             yield "mammography", now + wait
         if 21 <= age < 66 and "hysterectomy" not in life.done:
             interval = 3 if age < 30 else 4.5
-            if now - life.screened.get("smear", 0) > interval * YEAR and chance.hit(0.25 + 0.4 * trust):
+            if now - life.screened.get("smear", 0) > interval * YEAR and chance.hit(0.05 if trust < 0.17 else 0.4):
                 life.screened["smear"] = now
                 yield "cervical_smear", now + wait
         if age >= 65 and "bone_density" not in life.screened and chance.hit(0.12 + 0.2 * trust):

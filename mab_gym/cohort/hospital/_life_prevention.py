@@ -13,7 +13,7 @@ from mab_gym.cohort.hospital._life_background import first_of_age
 from mab_gym.cohort.hospital._life_builder import Life
 from mab_gym.cohort.hospital._life_chance import as_date, at_local, day_number, number_of
 
-_FLU: Final = ((18, 0.36), (50, 0.52), (65, 0.70))
+_FLU: Final = ((18, 0.35), (50, 0.50), (65, 0.70))
 """Coverage of a season: CDC FluVaxView, 2022-23 (18-49: 35 %, 50-64: 50 %, 65 and over: 70 %)."""
 _COVID: Final = ((18, 0.72), (30, 0.76), (50, 0.87), (65, 0.95))
 """At least a complete first series: CDC COVID Data Tracker, May 2023."""
@@ -106,7 +106,7 @@ def _influenza(life: Life, visits: list[tuple[int, int]], given: list[Vaccinatio
             "influenza_trivalent" if late else "influenza_quadrivalent"
         )  # fmt: skip
         # Most who are vaccinated in one year are in the next, too.
-        if trust * 0.75 + chance.next() * 0.25 > 1.0 - share:
+        if trust * 0.75 + chance.next() * 0.25 > 1.0 - share + 0.03:
             _give(life, visits, given, key, day, 45, end)
         elif trust < 0.3 and chance.hit(0.12):
             _refuse(life, visits, given, key, day)

@@ -15,7 +15,7 @@ from mab_gym.cohort.hospital._life_chance import any_hour, at_local, day_number
 from mab_gym.cohort.hospital._life_diseases import Episode
 from mab_gym.cohort.hospital._life_operations import allowed, operate
 from mab_gym.cohort.hospital._life_orders import order_stay, resume
-from mab_gym.cohort.hospital._life_treatment import stop, treat, unfit
+from mab_gym.cohort.hospital._life_treatment import TWICE, add_twin, stop, treat, unfit
 
 _THROUGH_EMERGENCY: Final = 0.85
 """Share of acute stays that begin in the emergency department (our estimate after NHAMCS 2021 and HCUP)."""
@@ -209,6 +209,8 @@ def _discharge(life: Life, visit: int, problems: list[int], new: list[int], epis
             _as(life, problems[0], key, visit, moment)
     for place in new:
         treat(life, place, visit, moment)
+    if chance.hit(TWICE):
+        add_twin(life, visit, moment)
 
 
 def _as(life: Life, place: int, key: str, visit: int, moment: int) -> None:
@@ -225,8 +227,8 @@ def _disposition(life: Life, key: str, here: Visit) -> str:
     if key in ("hip_fracture", "stroke", "knee_replacement", "hip_replacement"):
         limits = (0.01, 0.28, 0.28 + (0.36 if age > 70 else 0.1), 0.85)
     else:
-        frail = min(0.45, max(0.02, 0.02 * math.exp(0.045 * (age - 45)))) * (0.6 + 0.8 * here.course)
-        limits = (0.016, 0.016 + 0.12 * frail, 0.016 + 0.75 * frail, 0.016 + 1.5 * frail)
+        frail = min(0.5, max(0.03, 0.05 * math.exp(0.04 * (age - 45)))) * (0.6 + 0.8 * here.course)
+        limits = (0.016, 0.016 + 0.12 * frail, 0.016 + 0.8 * frail, 0.016 + 1.75 * frail)
     for limit, name in zip(
         limits, ("left_against_advice", "rehabilitation", "nursing_facility", "home_health"), strict=True
     ):

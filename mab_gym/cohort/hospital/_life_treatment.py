@@ -10,15 +10,21 @@ from typing import Final
 
 from mab_gym.cohort._spec import DAY, HOUR, MINUTE
 from mab_gym.cohort.hospital._catalogue import DRUGS, Drug
-from mab_gym.cohort.hospital._history import NOW, Prescription
+from mab_gym.cohort.hospital._history import NOW, Prescription, Problem
 from mab_gym.cohort.hospital._life_builder import Life
 from mab_gym.cohort.hospital._life_chance import YEAR
 from mab_gym.cohort.hospital._life_tables import TREATMENTS, Treatment
 
-MISTAKE: Final = 0.012
+MISTAKE: Final = 0.05
 """Share of contraindicated orders that are written nevertheless; our choice."""
-NOT_STOPPED: Final = 0.02
+NOT_STOPPED: Final = 0.06
 """Share of drugs that go on by mistake after a contraindication became known; our choice."""
+WRONG_DOSE: Final = 0.002
+"""Share of orders for home with twice the highest usual dose; our choice."""
+TWICE: Final = 0.012
+"""Share of discharges after which a second drug of the same class is taken beside the first; our choice."""
+_LASTING: Final = frozenset({"insulin", "thyroid", "beta_agonist", "anticoagulant", "antiretroviral", "dopamine", "anticonvulsant", "eye"})  # fmt: skip
+"""Classes that are not just stopped."""
 ELSEWHERE: Final = 0.06
 """Share of drugs that somebody outside ordered, of those taken before the first visit here; our choice."""
 ALONE: Final = frozenset({
@@ -93,6 +99,9 @@ def prescribe(
         The order, or None.
     """
     drug = DRUGS[key]
+    same = life.taking.get(key)
+    if same is not None and same.end is not None and not days and moment > same.start:
+        stop(life, same, moment, "changed")
     why = forbids(life, drug, moment)
     mistake = ""
     if why:
@@ -108,6 +117,8 @@ def prescribe(
         None if visit is None else life.history.visits[visit].practitioner, adherence=round(adherence, 2),
         mistake=mistake, every=drug.every,
     )  # fmt: skip
+    if not mistake and not days and chance.hit(WRONG_DOSE):
+        order.dose, order.mistake = drug.dose[-1] * 2, "dose"
     if days:
         order.end, order.why_ended = moment + days * DAY, "completed"
     life.history.prescriptions.append(order)
@@ -158,6 +169,32 @@ def treat_step(life: Life, place: int, step: list[Treatment], visit: int | None,
         return
 
 
+def add_twin(life: Life, visit: int, moment: int) -> None:
+    """Orders by mistake a second drug of a class that is taken already, as happens at discharges."""
+    for order in list(life.taking.values()):
+        klass = DRUGS[order.drug].klass
+        if klass not in _TWINS or order.end is not None or order.mistake or order.problem is None:
+            continue
+        for drug in DRUGS.values():
+            if (
+                drug.klass == klass
+                and drug.ingredient != DRUGS[order.drug].ingredient
+                and not unfit(life, drug, moment)
+            ):
+                twin = Prescription(
+                    drug.key, drug.dose[0], drug.unit, drug.route, drug.times, drug.needed, moment, None, "",
+                    order.problem, "", visit, life.history.visits[visit].practitioner, adherence=0.9,
+                    mistake="duplicate", every=drug.every,
+                )  # fmt: skip
+                if drug.key not in life.forbidden and drug.key not in life.taking:
+                    life.history.prescriptions.append(twin)
+                    life.taking[drug.key] = twin
+                return
+
+
+_TWINS: Final = frozenset({"acid", "statin", "ras"})
+
+
 def step_up(life: Life, visit: int, moment: int) -> None:
     """Begins at most one further step of treatment at a follow-up."""
     if not life.later:
@@ -188,14 +225,14 @@ def review(life: Life, visit: int, moment: int) -> None:
             continue
         if order.end is not None:
             continue
-        over = order.problem is not None and problems[order.problem].abated is not None
+        over = order.problem is not None and problems[order.problem].abated is not None and _for_it(order, problems)
         draw = chance.next()
         if over and not problems[order.problem or 0].chronic:
             stop(life, order, moment, "completed")
         elif draw < 0.035 and len(drug.dose) > 1:
             change(life, order, visit, moment)
-        elif draw < 0.045:
-            adverse = chance.hit(0.4)
+        elif 0.035 <= draw < 0.041 and drug.klass not in _LASTING:
+            adverse = chance.hit(0.6)
             stop(life, order, moment, "adverse" if adverse else "stopped")
             if adverse and order.problem is not None and problems[order.problem].key in TREATMENTS:
                 for step in TREATMENTS[problems[order.problem].key]:
@@ -203,6 +240,12 @@ def review(life: Life, visit: int, moment: int) -> None:
                         other = chance.one([choice for choice in step if choice.drug != order.drug])
                         prescribe(life, other.drug, order.problem, visit, moment, other.days)
                         break
+
+
+def _for_it(order: Prescription, problems: list[Problem]) -> bool:
+    """Tells if a drug is for its problem itself, and not for what an acute illness left."""
+    key = problems[order.problem or 0].key
+    return any(choice.drug == order.drug for step in TREATMENTS.get(key, ()) for choice in step)
 
 
 def change(life: Life, order: Prescription, visit: int, moment: int) -> None:

@@ -224,6 +224,8 @@ def _routine(course: Course, moment: int, about: Any) -> None:
     _after_clinic(course, visit, now)
     for place in known:
         treat(life, place, visit, now, every_step=True)
+        for key, when in planned_after(life, place, now, old=True):
+            course.queue.push(when, PLANNED, (key, place))
     if life.chance.hit(0.16):
         course.queue.push(start + life.chance.whole(1, 9) * DAY, CALL, ("results_call", [*problems[:1]]))
     if life.taking and life.chance.hit(0.09):
