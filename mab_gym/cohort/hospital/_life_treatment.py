@@ -23,7 +23,9 @@ WRONG_DOSE: Final = 0.002
 """Share of orders for home with twice the highest usual dose; our choice."""
 TWICE: Final = 0.012
 """Share of discharges after which a second drug of the same class is taken beside the first; our choice."""
-_LASTING: Final = frozenset({"insulin", "thyroid", "beta_agonist", "anticoagulant", "antiretroviral", "dopamine", "anticonvulsant", "eye"})  # fmt: skip
+_LASTING: Final = frozenset({
+    "insulin", "thyroid", "beta_agonist", "anticoagulant", "antiretroviral", "dopamine", "anticonvulsant", "eye",
+})  # fmt: skip
 """Classes that are not just stopped."""
 ELSEWHERE: Final = 0.06
 """Share of drugs that somebody outside ordered, of those taken before the first visit here; our choice."""
