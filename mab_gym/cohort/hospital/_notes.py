@@ -34,6 +34,9 @@ _QUESTIONS: Final = {
 }
 """Questions to consultants; none claims what only a result could show."""
 
+_REPORTED: Final = frozenset({"screening_procedure", "vaccination"})
+"""Visits whose report, or whose row alone, says everything."""
+
 Job = tuple[int, int, Callable[[], None]]
 
 
@@ -111,6 +114,8 @@ def _plan_visit(writer: Writer, number: int, visit: Visit, end: int, plan: Calla
         if visit.nurse is not None and over - visit.start > 3 * HOUR and draw.chance(0.4):
             plan(visit.start + draw.between(40, 150) * 60, nursing, number, staff.practitioners[visit.nurse])
     elif visit.kind != "inpatient":
+        if visit.reason in _REPORTED:
+            return
         plan(over + draw.between(0, 300) * 60, clinic, number, attending)
     else:
         _plan_stay(writer, number, visit, over, plan)

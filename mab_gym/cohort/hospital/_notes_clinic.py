@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mab_gym.cohort.hospital._catalogue import REASONS
+from mab_gym.cohort.hospital._catalogue_results import NUMBERS
 from mab_gym.cohort.hospital._history import Practitioner, Problem, Visit, local
 from mab_gym.cohort.hospital._notes_past import DAY
 from mab_gym.cohort.hospital._notes_scene import Scene, cap, month_name, sentences
@@ -46,13 +47,13 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     if acute:
         story.append(cap(slots["came"]))
     story += scene.facts("social")
-    scene.section("interval", sentences(story))
+    scene.section("story", sentences(story))
     problems = _problems(writer, visit, moment, key if acute else "")
     lines = []
     if acute:
         lines.append(f"{cap(slots['principal'])}: {written(scene, 'admission.problem', key)}")
     for problem in problems:
-        rule = "trouble" if draw.chance(0.2 + 0.4 * problem.severity) else "steady"
+        rule = "trouble" if _troubled(writer, problem, moment) else "steady"
         slots["status"], slots["cplan"] = scene.chronic(problem, rule), scene.chronic(problem, "plan")
         lines.append(f"{cap(short_name(scene, problem.key))}: {scene.words('admission.chronic')}")
     lines += orders_of_the_day(writer, scene, visit, number)
@@ -138,7 +139,7 @@ def telephone(writer: Writer, number: int, author: Practitioner, moment: int) ->
     parts: list[str] = []
     if visit.reason == "refill" and drugs:
         one = draw.pick([drug for drug in drugs if drug.visit == number] or drugs)
-        slots["drug"] = scene.style.order_text(one, drug_name(one.drug), 1)
+        slots["drug"] = scene.style.order_text(one, drug_name(one.drug))
         slots["topic"] = scene.words("telephone.refill")
         parts = [scene.say("telephone.call"), *scene.facts("meds", "allergies"), scene.say("telephone.refilled")]
     elif visit.reason == "results_call":
@@ -176,6 +177,22 @@ def _last(writer: Writer, number: int) -> Visit | None:
         if visits[place].service == this.service and visits[place].kind == "ambulatory":
             return visits[place]
     return None
+
+
+_GOALS: Final = {
+    "hypertension": ("systolic", 140.0), "type2_diabetes": ("hba1c", 7.9), "type1_diabetes": ("hba1c", 8.2),
+    "hyperlipidemia": ("ldl", 130.0), "gout": ("uric_acid", 8.0),
+}  # fmt: skip
+"""The result by which a disease is called controlled, and its limit; our choice, as a clinician's loose talk goes."""
+
+
+def _troubled(writer: Writer, problem: Problem, moment: int) -> bool:
+    if problem.key in _GOALS:
+        key, limit = _GOALS[problem.key]
+        value = writer.past.latest(NUMBERS[key], moment, moment - 400 * DAY)
+        if value is not None:
+            return value.value >= limit
+    return writer.draw.chance(0.15 + 0.35 * problem.severity)
 
 
 def _problems(writer: Writer, visit: Visit, moment: int, without: str) -> list[Problem]:

@@ -8,17 +8,26 @@ from mab_gym.cohort.hospital._catalogue import PROCEDURES
 from mab_gym.cohort.hospital._facts import Tale, Told
 from mab_gym.cohort.hospital._history import Fact, Note, Operation, Practitioner, Report, local
 from mab_gym.cohort.hospital._notes_scene import cap, condition_name, sentences
+from mab_gym.cohort.hospital._notes_stay import study_name
 from mab_gym.cohort.hospital._notes_writer import Writer, listed
 from mab_gym.cohort.hospital._phrases import texts
 from mab_gym.cohort.hospital._stories import month
 
-_IMAGED: Final = ("xray", "x_ray", "ct_", "mri", "ultrasound", "echo", "doppler", "scan", "mammo", "angiogra")
+_MODALITIES: Final = (
+    ("chest_xray", "xray"), ("xray", "xray"), ("bone_density", "other"), ("ct_", "ct"), ("lung_screening", "ct"),
+    ("mri", "mri"), ("us_", "us"), ("mammo", "breast"), ("echo", "other"),
+)  # fmt: skip
+"""Beginnings of a study's key, and the words that fit to it."""
 _REGIONS: Final = (("chest", "chest"), ("head", "head"), ("brain", "head"), ("abdo", "abdomen"), ("pelvis", "abdomen"))
 
 
 def imaged(report: Report) -> bool:
-    """Tells if a report is of imaging, of which a radiologist's long text is made."""
-    return any(mark in report.key for mark in _IMAGED)
+    """Tells if a report is of imaging, of which a long text is made."""
+    return bool(_modality(report.key))
+
+
+def _modality(key: str) -> str:
+    return next((way for begin, way in _MODALITIES if key.startswith(begin)), "")
 
 
 def radiology(writer: Writer, report: Report, author: Practitioner, moment: int) -> None:
@@ -26,20 +35,21 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
     scene = writer.scene("radiology", author, moment, report.visit, 1)
     slots = scene.slots
     slots["clock"] = f"{local(report.moment):%H:%M}"
-    name = report.key.replace("_", " ")
+    name = study_name(report.key)
+    way = _modality(report.key)
     prior = [
         one for one in writer.history.reports if one.key == report.key and one.issued and one.issued < report.moment
     ]
     scene.plain(f"{name.upper() if scene.style.order % 2 else cap(name)}, {scene.style.day(report.moment)}")
     scene.section("indication", cap(report.indication) or f"{scene.slots['a_age_cap']} {scene.slots['man']}")
-    scene.section("technique", scene.say("radiology.technique"))
+    scene.section("technique", scene.say(f"radiology.{way}_technique"))
     if prior:
         slots["prior"] = f"{name} of {scene.style.day(prior[-1].moment)}"
         scene.section("comparison", scene.say("radiology.compare"))
     else:
         scene.section("comparison", scene.say("radiology.nocompare"))
     extra = _incidental(writer, report, moment)
-    found = [report.findings, scene.say("radiology.normal")]
+    found = [report.findings, scene.say(f"radiology.{way}_normal")]
     if extra is not None:
         found.append(scene.told_now(extra))
     scene.section("findings", sentences([*found, *scene.facts("data")]))
@@ -81,24 +91,27 @@ def operative(writer: Writer, operation: Operation, author: Practitioner, moment
     slots["month_day"] = scene.style.day(operation.start)
     scene.section("procedure", name)
     scene.section("indication", scene.say("operative.opening"))
-    anaesthesia = scene.say("operative.anes")
-    scene.section("technique", sentences([anaesthesia, scene.say("operative.steps"), scene.say("operative.steps")]))
+    way = _WAYS.get(operation.key, "open")
+    anaesthesia = scene.say(f"operative.{way}_anes")
+    scene.section("technique", sentences([anaesthesia, scene.say(f"operative.{way}_steps")]))
     tale = _airway(writer, operation) if anaesthesia.lower().startswith("general") else None
-    scene.section(
-        "findings", sentences([operation.finding, scene.say("operative.blood"), scene.told_now(tale) if tale else ""])
-    )
+    blood = scene.say("operative.blood") if way == "open" and "lood loss" not in operation.finding else ""
+    scene.section("findings", sentences([operation.finding, blood, scene.told_now(tale) if tale else ""]))
     minutes = (operation.end - operation.start) // 60
-    scene.plain(
-        sentences(
-            [
-                scene.say("operative.after"),
-                draw.pick((f"Time {minutes} min", f"{minutes} minutes skin to skin", f"Room time {minutes} min")),
-            ]
-        )
-    )
+    length = draw.pick(("Time {} min", "{} minutes in all", "Room time {} min")).format(minutes)
+    scene.plain(sentences([scene.say(f"operative.{way}_after"), length]))
     writer.add(
         scene, draw.pick((f"Operative report: {name.lower()}", "Operative report", "Procedure note")), scene.text()
     )
+
+
+_WAYS: Final = {
+    "colonoscopy": "scope", "gastroscopy": "scope", "ercp": "scope", "angiography": "heart", "coronary_stent": "heart",
+    "ablation": "heart", "pacemaker": "heart", "cataract_surgery": "eye", "prostate_biopsy": "needle",
+    "lung_biopsy": "needle", "kidney_biopsy": "needle", "lumbar_puncture": "needle", "paracentesis": "needle",
+    "thoracentesis": "needle", "central_line": "needle", "wrist_reduction": "cast", "caesarean": "birth",
+}  # fmt: skip
+"""The words for a procedure that is no open operation."""
 
 
 def _airway(writer: Writer, operation: Operation) -> Tale | None:

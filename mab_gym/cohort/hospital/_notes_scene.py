@@ -118,7 +118,7 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
     "kin": _from(KIN),
     "cm": _number(2, 14),
     "lb": _number(3, 14),
-    "ml": _number(150, 1900, 25),
+    "ml": _number(150, 900, 10),
     "ml2": _number(50, 600, 25),
     "liters": _number(1, 5),
     "spiro": _number(500, 2000, 50),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from mab_gym.cohort.hospital._catalogue import DRUGS
+from mab_gym.cohort.hospital._catalogue import PROCEDURES, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS
 from mab_gym.cohort.hospital._facts import Tale, Told
 from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, Visit, local
@@ -101,7 +101,7 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     slots["hd"] = str(day)
     slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "Ms. Doyle", "T. Brandt"))
     last = writer.last.setdefault(number, {})
-    bad = draw.chance(0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
+    bad = _worse(writer, key, moment, 0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
     slots["course"] = scene.acute(key, "worse" if bad else "better")
     interval = [scene.say("progress.interval"), *scene.facts("social", "meds", "allergies", "pmh")]
     exam = _copied(writer, scene, last, "exam", exam_text(writer, scene, visit, key))
@@ -175,7 +175,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     if given:
         one = draw.pick(given)
         at = max(at for at in one.given if at <= moment)
-        slots["drug"] = scene.style.order_text(one, drug_name(one.drug), 1)
+        slots["drug"] = scene.style.order_text(one, drug_name(one.drug))
         slots["hour"] = f"{local(at):%H:%M}"
         parts.append(scene.say("nursing.meds"))
     for one in writer.past.by_visit.get(number, ()):
@@ -293,16 +293,69 @@ def set_principal(writer: Writer, scene: Scene, visit: Visit) -> None:
     slots["clock"] = f"{local(visit.start):%H:%M}"
     slots["problem"] = slots["principal"] = writer.problem_name(visit)
     key = writer.problem_key(visit)
-    slots["dry"] = f"{writer.history.person.weight_kg * 2.2046:.0f}"
-    slots["kg"] = f"{writer.history.person.weight_kg:.1f}"
     later = slots.later
     later["came"] = lambda: scene.acute(key, "came")
+    later["o2"] = lambda: _oxygen(writer, scene)
+    later["wt_trend"] = lambda: _weight(writer, scene)
+    later["weeks"] = lambda: _weeks(writer, scene)
     later["gen"] = lambda: scene.words("common.gen")
     for place, name in enumerate(writer.draw.some(_ORGANS, 3), 1):
         later[f"organ{place}"] = partial(_organ, writer, scene, name)
 
 
 _ORGANS: Final = ("lungs", "heart", "abdomen", "legs", "neuro", "skin")
+
+
+def _worse(writer: Writer, key: str, moment: int, share: float) -> bool:
+    """Tells if a day was bad: by the result that the illness is about or a fever, else at random."""
+    if key in _MARKS:
+        number = NUMBERS[_MARKS[key][0]]
+        newest = writer.past.latest(number, moment, moment - 2 * DAY)
+        older = writer.past.before(number, moment, newest.moment) if newest else None
+        if newest and older:
+            return (newest.value - older.value) * _MARKS[key][1] < 0
+    heat = writer.past.latest(NUMBERS["temperature"], moment, moment - DAY)
+    return (heat is not None and heat.value >= 38.3) or writer.draw.chance(share)
+
+
+_MARKS: Final = {
+    "kidney_injury": ("creatinine", -1), "hypokalemia": ("potassium", 1), "hyperkalemia": ("potassium", -1),
+    "hyponatremia": ("sodium", 1), "hyperglycemia": ("glucose", -1), "hypomagnesemia": ("magnesium", 1),
+}  # fmt: skip
+"""The result that an illness is about, and the direction in which it is better."""
+
+
+def _oxygen(writer: Writer, scene: Scene) -> str:
+    """The oxygen that is given, by the record."""
+    flow = writer.past.latest(NUMBERS["oxygen_flow"], scene.moment, scene.moment - DAY // 2)
+    if flow is None or flow.value <= 0:
+        return scene.draw.pick(("on room air", "no oxygen", scene.slots["ra"], "without oxygen"))
+    return scene.draw.pick(("on {} L", "{} L by cannula", "oxygen at {} L", "on {} L of oxygen")).format(
+        f"{flow.value:.0f}"
+    )
+
+
+def _weight(writer: Writer, scene: Scene) -> str:
+    """The way the weight went, by the record."""
+    newest = writer.past.latest(NUMBERS["weight"], scene.moment)
+    older = writer.past.before(NUMBERS["weight"], scene.moment, newest.moment - DAY // 2) if newest else None
+    if newest is None or older is None:
+        return scene.draw.pick(("weight followed", "weighs at home"))
+    pounds = (newest.value - older.value) * 2.2046
+    if abs(pounds) < 1.5:
+        return scene.draw.pick(("weight unchanged", "weight steady", "same weight as before"))
+    way = ("up", "heavier by", "gained") if pounds > 0 else ("down", "lighter by", "lost")
+    return f"{scene.draw.pick(way)} {abs(pounds):.0f} lb since {scene.style.day(older.moment)}"
+
+
+def _weeks(writer: Writer, scene: Scene) -> str:
+    """Completed weeks and days of the pregnancy."""
+    day = local(scene.moment).date()
+    for first, last in writer.history.person.pregnancies:
+        if first <= day <= last:
+            days = (day - first).days
+            return f"{days // 7}w{days % 7}d" if scene.style.terse > 0.2 else f"{days // 7} weeks {days % 7} days"
+    return "dates by scan"
 
 
 def _organ(writer: Writer, scene: Scene, name: str) -> str:
@@ -359,8 +412,13 @@ def short_name(scene: Scene, key: str) -> str:
 
 def _psh(writer: Writer, scene: Scene) -> str:
     done = [one for one in writer.history.operations if one.end <= scene.moment and one.key in _SURGERY]
-    lines = [f"{one.key.replace('_', ' ')} {local(one.start).year}" for one in done[:5]]
+    lines = [f"{_operation(one.key)} {local(one.start).year}" for one in done[:5]]
     return scene.listed(lines) or "none"
+
+
+def _operation(key: str) -> str:
+    display = PROCEDURES[key].display if key in PROCEDURES else key.replace("_", " ")
+    return display[:1].lower() + display[1:]
 
 
 _SURGERY: Final = frozenset({
@@ -414,19 +472,15 @@ def _habits(writer: Writer, scene: Scene) -> Sequence[str]:
         "former": f"quit smoking in {person.smoked_until}, {draw.pick(('about', 'some'))} {packs} pack years",
         "current": f"smokes {amount_packs(person.packs)} a day since {person.smoked_from}",
     }[_smoking(person.smoking, person.smoked_from, person.smoked_until, year)]
-    work = (
-        draw.pick(
-            (
-                f"works as {_article(person.occupation)}",
-                f"occupation {person.occupation.lower()}",
-                f"job: {person.occupation.lower()}",
-            )
-        )
-        if person.occupation
-        else ""
-    )
-    if age >= 68 and work:
-        work = draw.pick(("retired", f"retired, once {_article(person.occupation)}"))
+    job = person.occupation.lower().removeprefix("retired ")
+    if not job:
+        work = ""
+    elif job in _NO_JOB:
+        work = job
+    elif person.occupation.lower().startswith("retired") and age >= 64:
+        work = draw.pick((f"retired {job}", f"retired, once {_article(job)}", f"former {job}"))
+    else:
+        work = draw.pick((f"works as {_article(job)}", f"occupation {job}", f"job: {job}"))
     return [part for part in (smoker, work) if part]
 
 
@@ -443,11 +497,12 @@ def amount_packs(packs: float) -> str:
 
 
 def _article(words: str) -> str:
-    low = words.lower()
-    return low if low in _NO_ARTICLE else f"{'an' if low[:1] in 'aeiou' else 'a'} {low}"
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
 
 
-_NO_ARTICLE: Final = frozenset({"retired", "student", "unemployed", "homemaker", "disabled"})
+_NO_JOB: Final = frozenset(
+    {"not working", "self-employed", "student", "unemployed", "homemaker", "disabled", "retired"}
+)
 
 
 def _family(writer: Writer, scene: Scene) -> str:
@@ -473,7 +528,12 @@ def reports_text(writer: Writer, number: int, moment: int, since: int = 0) -> li
     found = [
         one for one in writer.past.reports.get(number, ()) if one.issued is not None and since < one.issued <= moment
     ]
-    return [f"{one.key.replace('_', ' ')}: {one.conclusion.rstrip('.')}" for one in found[-2:] if one.conclusion]
+    return [f"{study_name(one.key)}: {one.conclusion.rstrip('.')}" for one in found[-2:] if one.conclusion]
+
+
+def study_name(key: str) -> str:
+    """Returns an examination as clinicians say it."""
+    return STUDIES[key].short if key in STUDIES else key.replace("_", " ")
 
 
 def written(scene: Scene, rule: str, key: str) -> str:
@@ -526,7 +586,7 @@ def _day_orders(writer: Writer, scene: Scene, number: int, moment: int) -> list[
     if not begun or writer.draw.chance(scene.style.terse):
         return []
     one = writer.draw.pick(begun)
-    text = scene.style.order_text(one, drug_name(one.drug), 1)
+    text = scene.style.order_text(one, drug_name(one.drug))
     return [writer.draw.pick(("Started {}", "New: {}", "Now on {}", "{} begun", "On {} since yesterday")).format(text)]
 
 
@@ -572,9 +632,7 @@ def _discharge_meds(writer: Writer, scene: Scene, visit: Visit, number: int, end
 
 def _row(writer: Writer, scene: Scene, drugs: Sequence[Prescription]) -> str:
     style = scene.style
-    return "; ".join(
-        style.order_text(one, drug_name(one.drug), DRUGS[one.drug].every if one.drug in DRUGS else 1) for one in drugs
-    )
+    return "; ".join(style.order_text(one, drug_name(one.drug)) for one in drugs)
 
 
 def _hold(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> list[str]:
@@ -621,7 +679,7 @@ def orders_of_the_day(writer: Writer, scene: Scene, visit: Visit, number: int) -
     lines = []
     for one in writer.past.home:
         if one.visit == number and one.start <= scene.moment:
-            text = scene.style.order_text(one, drug_name(one.drug), DRUGS[one.drug].every if one.drug in DRUGS else 1)
+            text = scene.style.order_text(one, drug_name(one.drug))
             lines.append(draw.pick(("Start {}", "New today: {}", "Prescribed {}", "Rx {}", "Begin {}")).format(text))
         elif (
             one.end is not None

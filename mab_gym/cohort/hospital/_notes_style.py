@@ -27,12 +27,13 @@ _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "complaint": ("Chief complaint", "CC", "Reason for visit", "Presenting problem"),
     "hpi": ("History of present illness", "HPI", "Present illness", "Story", "History"),
     "interval": ("Interval history", "Subjective", "S", "Overnight", "Interval", "Since yesterday"),
+    "story": ("Interval history", "Subjective", "S", "HPI", "History", "Today"),
     "pmh": ("Past medical history", "PMH", "Past history", "Known problems", "Medical history"),
     "psh": ("Past surgical history", "PSH", "Operations", "Surgeries"),
     "meds": ("Medications", "Meds", "Home medications", "Home meds", "Medicines at home"),
-    "allergies": ("Allergies", "All", "Allergies/intolerances", "Drug allergies"),
+    "allergies": ("Allergies", "ALL", "Allergies/intolerances", "Drug allergies"),
     "social": ("Social history", "SH", "Social", "Home and habits", "Soc"),
-    "family": ("Family history", "FH", "FHx", "Family"),
+    "family": ("Family history", "FH", "FHX", "Family"),
     "ros": ("Review of systems", "ROS", "Systems", "Other symptoms"),
     "exam": ("Physical exam", "PE", "Exam", "Objective", "O", "Examination"),
     "data": ("Data", "Labs", "Results", "Pertinent results", "Laboratory"),
@@ -114,20 +115,23 @@ class Style:
             return BRANDS[key]
         return name.upper() if self.doses == 3 else name
 
-    def order_text(self, prescription: Prescription, name: str, every: int) -> str:
+    def order_text(self, prescription: Prescription, name: str) -> str:
         """Returns a prescription as this author writes it, as in ``lisinopril 10 mg PO daily``."""
-        return f"{self.drug(prescription.drug, name)} {self.dose_text(prescription, every)}"
+        return f"{self.drug(prescription.drug, name)} {self.dose_text(prescription)}"
 
-    def dose_text(self, prescription: Prescription, every: int = 1) -> str:
+    def dose_text(self, prescription: Prescription) -> str:
         """Returns dose, route and frequency as this author writes them."""
         form = self.doses
         route = ROUTES.get(prescription.route, ("", ""))[form in (2, 4)]
+        long = form in (2, 4)
         times = prescription.times
-        if every == 7:
-            often = ("weekly", "once a week")[form in (2, 4)]
+        if prescription.every == 7:
+            often = ("weekly", "once a week")[long]
+        elif prescription.needed and times > 1:
+            often = (f"q{24 // times}h", f"every {24 // times} hours")[long]
         else:
-            often = TIMES.get(times, ("daily", "once a day"))[form in (2, 4)] if times >= 0 else "per hour"
-        tight = "" if form in (1, 5) else " "
+            often = TIMES.get(times, ("daily", "once a day"))[long] if times >= 0 else "per hour"
+        tight = "" if form in (1, 5) and prescription.unit in ("mg", "g") else " "
         needed = (" prn", " as needed")[form in (2, 4)] if prescription.needed else ""
         words = f"{amount(prescription.dose)}{tight}{unit_text(prescription.unit)}"
         return f"{words} {route} {often}{needed}" if route and form != 1 else f"{words} {often}{needed}"
@@ -182,6 +186,8 @@ def style_of(entropy: int, author: Practitioner) -> Style:
 
 
 def _cased(text: str, case: str) -> str:
+    if case == "title" and text.upper() == text:
+        return text  # an abbreviation
     return {"upper": text.upper(), "title": text.title(), "lower": text.lower()}.get(case, text)
 
 

@@ -125,18 +125,9 @@ class Writer:
         found = self.past.problems(moment)
         return [one for one in found if one.chronic and one.key in CONDITIONS and one.key not in without]
 
-    def drug_name(self, prescription: Prescription) -> str:
-        """Returns a prescription's drug by its ingredient."""
-        return drug_name(prescription.drug)
-
     def list_of(self, scene: Scene, drugs: Sequence[Prescription]) -> str:
         """Returns drugs with doses as a list in the author's form."""
-        style = scene.style
-        lines = []
-        for one in drugs:
-            every = DRUGS[one.drug].every if one.drug in DRUGS else 1
-            lines.append(style.order_text(one, self.drug_name(one), every))
-        return scene.listed(lines)
+        return scene.listed([scene.style.order_text(one, drug_name(one.drug)) for one in drugs])
 
     def complaint(self, visit: Visit) -> str:
         """Returns in words why somebody came."""

@@ -20,6 +20,8 @@ from mab_gym.cohort.hospital._phrases import Draw, phrases, texts
 TALKS: Final = frozenset({"clinic", "admission", "telephone", "consult"})
 """Notes of those who ask about drugs."""
 MEETINGS: Final = TALKS | {"nursing", "discharge"}
+GOALS: Final = frozenset({"clinic", "admission", "consult", "nursing", "discharge", "progress"})
+"""Notes in which people talk about how far treatment should go."""
 STORIES: Final = "stories"
 YEAR: Final = 365 * DAY
 
