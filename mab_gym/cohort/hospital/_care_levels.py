@@ -78,10 +78,11 @@ def _number(key: str) -> int:
 
 
 _DEFINING: Final = {
-    "hypokalemia": (POTASSIUM, 3.35, -0.65), "hypomagnesemia": (MAGNESIUM, 1.5, -0.45),
-    "hyponatremia": (SODIUM, 131.5, -12.0), "hyperkalemia": (POTASSIUM, 5.5, 1.1),
+    "hypokalemia": (POTASSIUM, 3.35, -0.65, 1.3), "hypomagnesemia": (MAGNESIUM, 1.5, -0.45, 1.6),
+    "hyponatremia": (SODIUM, 131.5, -12.0, 2.5), "hyperkalemia": (POTASSIUM, 5.5, 1.1, 0.5),
 }  # fmt: skip
-"""Diagnoses that a level defines: the level when they are mild, and what severity adds."""
+"""Diagnoses that a level defines: the level when they are mild, what severity adds, and days in which treatment halves
+it (our estimate)."""
 
 
 class Levels:
@@ -174,11 +175,14 @@ def _defined(history: History, value: Floats, times: Ints, chance: Floats) -> No
     """Holds levels where a diagnosis says that they are: low potassium cannot be normal while it is there."""
     for problem in history.problems:
         if problem.key in _DEFINING:
-            number, mild, span = _DEFINING[problem.key]
+            number, mild, span, half = _DEFINING[problem.key]
             known = problem.onset if problem.known is None else problem.known
             since = np.clip((times - min(problem.onset, known - DAY)) / DAY, 0, 1)
             over = np.exp2(-np.maximum(times - (problem.abated or FOREVER), 0) / (0.6 * DAY))
+            if problem.abated is not None:  # it was treated; what is still there this morning is not yet
+                over = over * np.exp2(-np.maximum(times - known - DAY // 4, 0) / (half * DAY))
             wanted = mild + span * problem.severity + chance[:, number]
+            wanted = np.minimum(wanted, mild + 0.1) if span < 0 else np.maximum(wanted, mild - 0.1)
             gap = wanted - value[:, number]
             towards = np.minimum(gap, 0) if span < 0 else np.maximum(gap, 0)
             value[:, number] += since * over * towards

@@ -248,7 +248,7 @@ def _appointments(pen: Pen) -> None:
         before = [n for n in range(number) if visits[n].end is not None and visits[n].start < made]
         key = _kind_of(visit.reason)
         problem = visit.problems[0] if visit.problems else None
-        made_at = before[-1] if before and made - visits[before[-1]].start < 4 * 3600 else None
+        made_at = before[-1] if before and made < (visits[before[-1]].end or NOW) else None
         start = visit.start // 900 * 900
         pen.write("appointment", key, made, "fulfilled", pen.history.person.doctor, visit=made_at, start=start,
                   end=visit.end, other=visit.practitioner, problem=problem)  # fmt: skip

@@ -155,6 +155,7 @@ def _team(pen: Pen, number: int, visit: Visit, end: int | None, active: set[str]
     if visit.disposition == "home_health" and end is not None and visit.end is not None:
         pen.write("referral", "home_health", end - 3 * HOUR, "completed" if NOW - end > 30 * DAY else "active",
                   visit.practitioner, visit=number, start=end + DAY, problem=principal,
+                  end=min(end + 30 * DAY, pen.until) if NOW - end > 30 * DAY else None,
                   words="Nursing twice a week and physical therapy.")  # fmt: skip
 
 

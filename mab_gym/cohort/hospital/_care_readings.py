@@ -16,7 +16,7 @@ from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_effects import DAY
 from mab_gym.cohort.hospital._care_examinations import Examined
 from mab_gym.cohort.hospital._care_kidneys import YEAR
-from mab_gym.cohort.hospital._care_levels import Levels, derive
+from mab_gym.cohort.hospital._care_levels import HIGHEST, Levels, derive
 from mab_gym.cohort.hospital._care_orders import HOUR, Draw, Ordering
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS, PANELS, PLACES
 from mab_gym.cohort.hospital._history import (
@@ -219,7 +219,7 @@ def _faults(value: Floats, number: Ints, state: Ints, broken: npt.NDArray[np.boo
         while following < len(number) and number[following] != _BMI and following - index < 3:
             following += 1
         if following < len(number) and number[following] == _BMI:
-            value[following] = np.round(value[following] * _POUNDS, 1)
+            value[following] = np.round(min(value[following] * _POUNDS, HIGHEST[_BMI]), 1)
             state[following] = ENTERED_IN_ERROR
     laboratory = np.array([row.kind == "laboratory" for row in ANALYTE_ROWS])[number]
     state[laboratory & (state == FINAL) & (chance < 0.002)] = CORRECTED

@@ -52,7 +52,7 @@ def weight(history: History, times: Ints, age: Floats, drift: Floats) -> Floats:
         age: In years at these moments.
         drift: A slowly moving deviation, in standard normal numbers.
     """
-    dry = np.log(history.person.weight_kg * np.interp(age, (*_AGES, 25.0), (*_WEIGHTS, 1.0))) + 0.03 * drift
+    dry = np.log(history.person.weight_kg * np.interp(age, (*_AGES, 25.0), (*_WEIGHTS, 1.0))) + 0.02 * drift
     dry = dry - 0.003 * np.maximum(age - 70, 0)
     for problem in history.problems:
         lost = _LOSS.get(problem.key)
