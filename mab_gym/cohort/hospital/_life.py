@@ -18,7 +18,8 @@ from mab_gym.cohort.hospital._life_allergies import draw_allergies, place_allerg
 from mab_gym.cohort.hospital._life_background import Background, ages_by, draw_background, first_of_age
 from mab_gym.cohort.hospital._life_builder import Life, wards_of
 from mab_gym.cohort.hospital._life_chance import YEAR, Chance
-from mab_gym.cohort.hospital._life_diseases import Course, Episode, Fate, draw_courses, draw_fate, factor_at
+from mab_gym.cohort.hospital._life_diseases import Course, draw_courses
+from mab_gym.cohort.hospital._life_fate import Episode, Fate, draw_fate, factor_at
 from mab_gym.cohort.hospital._life_kidneys import baseline_egfr
 from mab_gym.cohort.hospital._life_people import complete
 from mab_gym.cohort.hospital._life_pregnancy import Pregnancy, draw_pregnancies

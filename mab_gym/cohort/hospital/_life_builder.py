@@ -10,7 +10,7 @@ from mab_gym.cohort._spec import DAY, MINUTE
 from mab_gym.cohort.hospital._history import NOW, History, Person, Prescription, Problem, Staff, Visit
 from mab_gym.cohort.hospital._life_background import Background
 from mab_gym.cohort.hospital._life_chance import Chance, day_number
-from mab_gym.cohort.hospital._life_diseases import Fate
+from mab_gym.cohort.hospital._life_fate import Fate
 from mab_gym.cohort.hospital._life_kidneys import egfr_of
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.cohort.hospital._staff import beds_of, draw_staff

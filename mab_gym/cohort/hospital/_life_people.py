@@ -10,7 +10,7 @@ from mab_gym.cohort._spec import SHARES
 from mab_gym.cohort.hospital._history import NOW, Person, Relative, Staff
 from mab_gym.cohort.hospital._life_background import RACES, Background
 from mab_gym.cohort.hospital._life_chance import Chance, as_date, sums
-from mab_gym.cohort.hospital._life_diseases import Fate
+from mab_gym.cohort.hospital._life_fate import Fate
 from mab_gym.cohort.hospital._life_pregnancy import Pregnancy
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.cohort.hospital._staff import COMMERCIAL, MEDICAID, MEDICARE, PHARMACIES, SELF_PAY, VETERANS, in_share
@@ -196,7 +196,7 @@ def _relatives(
         )
     for number in range(chance.whole(0, 3) if not background.parents[2] else chance.whole(1, 3)):
         sister = chance.hit(0.5)
-        year = born + chance.whole(-9, 9)
+        year = max(born + chance.whole(-9, 9), found[0].born + 16, found[1].born + 16)
         shared = background.parents[2] if number == 0 else ()
         shared = tuple(pair for pair in shared if pair[0] != ("prostate_cancer" if sister else "breast_cancer"))
         usual = _WOMEN_LIVE if sister else _MEN_LIVE

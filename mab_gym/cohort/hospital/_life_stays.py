@@ -12,7 +12,7 @@ from mab_gym.cohort.hospital._catalogue import CONDITIONS, DRUGS, PROCEDURES
 from mab_gym.cohort.hospital._history import NOW, Visit
 from mab_gym.cohort.hospital._life_builder import Life
 from mab_gym.cohort.hospital._life_chance import any_hour, at_local, day_number
-from mab_gym.cohort.hospital._life_diseases import Episode
+from mab_gym.cohort.hospital._life_fate import Episode
 from mab_gym.cohort.hospital._life_operations import allowed, operate
 from mab_gym.cohort.hospital._life_orders import order_stay, resume
 from mab_gym.cohort.hospital._life_treatment import TWICE, add_twin, stop, treat, unfit
