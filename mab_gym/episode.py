@@ -21,6 +21,7 @@ from mab_gym.tasking._family import Family
 from mab_gym.tasking._variants import Staging
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.stay import StayRecord
 from mab_gym.tasking.verdict import Code, Verdict
 
 __all__ = ["Begun", "End", "Episode", "Exchange", "Observation", "Ruleset", "Step"]
@@ -107,6 +108,11 @@ class Ruleset(Protocol):
     """
 
     by_criteria: bool
+
+    @property
+    def course(self) -> StayRecord | None:
+        """The course of the stay so far; None where the case has no clock."""
+        ...
 
     def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
         """Prepares a case; nothing is begun yet.
@@ -216,6 +222,11 @@ class Episode:
     def case(self) -> Case | None:
         """The case that was begun last; None before the first reset."""
         return None if self._begun is None else self._begun.case
+
+    @property
+    def course(self) -> StayRecord | None:
+        """The course of the stay so far; None where the case has no clock. It is not for an agent's eyes."""
+        return self.rules.course
 
     @property
     def begun(self) -> Begun:

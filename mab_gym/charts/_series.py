@@ -58,6 +58,11 @@ class Series:
     stated: Range | None = None
 
     @property
+    def trusted(self) -> list[ResultPoint]:
+        """The results that were not entered in error and whose specimen was not haemolysed."""
+        return [point for point in self.points if not point.void and not point.spoilt]
+
+    @property
     def valid(self) -> list[ResultPoint]:
         """The results that were not entered in error."""
         return [point for point in self.points if not point.void]

@@ -87,11 +87,13 @@ class ResultRow:
         name: Its name.
         series: One or two series, with the points of the stay alone.
         limits: The reference range of each; None where there is none.
+        true: The true course of a simulated body, as pairs of time and value; empty where nobody knows it.
     """
 
     name: str
     series: list[Series]
     limits: list[Range | None]
+    true: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,11 @@ LEGEND: Final = (
     "not given. Hollow triangles are orders of a drug, dots single doses, bars infusions by their rate.</p>"
 )
 """What the marks mean."""
+TRUTH: Final = (
+    '<p class="note">Pale lines are the true course of the simulated body, which no agent sees. Numbers are the '
+    "agent’s actions, in their order.</p>"
+)
+"""What is drawn of an episode besides."""
 _MOST_WORDS: Final = 400
 
 

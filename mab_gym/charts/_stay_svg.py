@@ -20,6 +20,8 @@ _TICKS: Final = 14
 _LETTERS: Final = 31
 """The longest name that fits beside the rows."""
 _DOTTED: Final = 60
+_APART: Final = 34
+"""Actions that are nearer to each other share a mark."""
 _THIN: Final = 400
 """Points of a series, at most: more are thinned to the least and greatest of each stretch."""
 
@@ -124,7 +126,7 @@ class _Drawing:
 
     def _result(self, row: ResultRow) -> Iterator[str]:
         top, bottom = self.y + 5, self.y + _RESULT - 5
-        values = [point.value for series in row.series for point in series.points]
+        values = [point.value for series in row.series for point in series.points] + [value for _, value in row.true]
         ends = [each for limits in row.limits for each in limits or () if each is not None]
         low, high = min(values), max(values)
         near = [each for each in ends if low - (high - low or abs(low)) <= each <= high + (high - low or abs(high))]
@@ -136,7 +138,7 @@ class _Drawing:
             return bottom - (min(max(value, low), high) - low) / (high - low) * (bottom - top)
 
         unit = readable_unit(row.series[0].unit)
-        lasts = [f"{series.valid[-1].value:g}" for series in row.series if series.valid]
+        lasts = [f"{series.trusted[-1].value:g}" for series in row.series if series.trusted]
         yield self._named(row.name, " ".join(each for each in ("/".join(lasts), unit) if each), self.y + 20)
         for limits in row.limits:
             if limits is not None and (limits[0] is not None or limits[1] is not None):
@@ -146,12 +148,16 @@ class _Drawing:
                 yield f'<rect class="band" x="{_LEFT}" y="{upper:.1f}" {size}/>'
         for value in (min(values), max(values)) if min(values) < max(values) else (values[0],):
             yield _words(_LEFT - 6, y(value) + 4, f"{value:g}", "end", "end")
+        if row.true:
+            path = " ".join(f"{self.x(time):.1f},{y(value):.1f}" for time, value in _every(row.true))
+            name = f"<title>{escape(row.name)}: the true course</title>"
+            yield f'<polyline class="true" points="{path}">{name}</polyline>'
         for number, series in enumerate(row.series):
             yield from self._line(series, row.limits[number], number, y)
         self.y += _RESULT
 
     def _line(self, series: Series, limits: Range | None, number: int, at: Callable[[float], float]) -> Iterator[str]:
-        shown = _thinned([point for point in series.points if not point.void and not point.spoilt], self.stay)
+        shown = _thinned(series.trusted, self.stay)
         if len(shown) > 1:
             path = " ".join(f"{self.x(p.time):.1f},{at(p.value):.1f}" for p in shown)
             yield f'<polyline class="line n{number}" points="{path}"/>'
@@ -210,22 +216,40 @@ class _Drawing:
         middle = self.y + _LANE / 2
         yield self._named(LANES[kind], "", middle + 4)
         yield f'<path class="base" d="M{_LEFT} {middle:.1f}H{WIDTH - _RIGHT}"/>'
-        for number, moment in enumerate(moments, 1):
-            yield self._moment(moment, middle, number)
+        if kind == "action":
+            yield from self._actions(moments, middle)
+        else:
+            for moment in moments:
+                yield self._moment(moment, middle)
         self.y += _LANE
 
-    def _moment(self, moment: Moment, middle: float, number: int) -> str:
+    def _actions(self, moments: Sequence[Moment], middle: float) -> Iterator[str]:
+        """Yields the numbered actions; those that would lie on each other share a mark."""
+        groups: list[list[int]] = []
+        for number, moment in enumerate(moments):
+            if groups and self.x(moment.time) - self.x(moments[groups[-1][0]].time) < _APART:
+                groups[-1].append(number)
+            else:
+                groups.append([number])
+        for group in groups:
+            first, last = group[0], group[-1]
+            label = f"{first + 1}" if first == last else f"{first + 1}–{last + 1}"
+            wide = max(16.0, 6.2 * len(label) + 6)
+            left = min(self.x(moments[first].time) - 8, WIDTH - wide)
+            told = "; ".join(f"{number + 1} {moments[number].text[:120]}" for number in group[:12])
+            place = f'x="{left:.1f}" y="{middle - 8:.1f}" width="{wide:.1f}" height="16" rx="8"'
+            yield f'<g><rect class="sm action" {place}/>{_words(left + wide / 2, middle + 3.5, label, "num")}'
+            yield f"{self._told(told, moments[first].time)}</g>"
+
+    def _moment(self, moment: Moment, middle: float) -> str:
         x = self.x(moment.time)
         said = self._told(moment.text[:400], moment.time)
         mark = f"{moment.kind}{' alarm' if moment.alarm else ''}"
         if moment.end is not None and self.x(moment.end) - x > 8:
             width = self.x(moment.end) - x
             size = f'width="{width:.1f}" height="10"'
-            return f'<rect class="mark {mark}" x="{x:.1f}" y="{middle - 5:.1f}" {size} rx="2">{said}</rect>'
+            return f'<rect class="sm {mark}" x="{x:.1f}" y="{middle - 5:.1f}" {size} rx="2">{said}</rect>'
         match moment.kind:
-            case "action":
-                label = _words(x, middle + 4, str(number), "number") if number < 100 else ""
-                return f'<g><circle class="mark {mark}" cx="{x:.1f}" cy="{middle:.1f}" r="8"/>{label}{said}</g>'
             case "note":
                 shape = f"M{x - 4:.1f} {middle - 6:.1f}h5l3 3v9h-8z"
             case "message":
@@ -236,11 +260,16 @@ class _Drawing:
                 shape = f"M{x - 5:.1f} {middle - 4:.1f}h10l-5 8z"
             case _:
                 shape = f"M{x - 5:.1f} {middle - 5:.1f}h10v10h-10z"
-        return f'<path class="mark {mark}" d="{shape}">{said}</path>'
+        return f'<path class="sm {mark}" d="{shape}">{said}</path>'
 
 
 def _words(x: float, y: float, text: str, kind: str, anchor: str = "middle") -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _every(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
+    """Returns at most about `_THIN` of many points, evenly."""
+    return points[:: len(points) // _THIN + 1]
 
 
 def _thinned(points: Sequence[ResultPoint], stay: Stay) -> list[ResultPoint]:

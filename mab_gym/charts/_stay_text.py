@@ -15,8 +15,8 @@ _LEFT, _RIGHT = 20, 8
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _STYLES: Final = {"H": "bold red", "L": "bold blue"}
 _MARKS: Final = {"action": "▲", "order": "▾", "event": "■", "report": "◆", "message": "!", "note": "n"}
-_TOLD: Final = ("action", "event", "report", "message")
-"""The kinds of moments that are told in words below the axis."""
+_TOLD: Final = ("event", "report", "message")
+"""The kinds of moments that are told in words below the axis; actions stand in the transcript."""
 
 
 def stay_lines(stay: Stay, width: int = 80, most: int = 12) -> list[Text]:
@@ -93,7 +93,9 @@ class _Writing:
 
     def _result(self, row: ResultRow) -> Iterator[Text]:
         for series, limits in zip(row.series, row.limits, strict=True):
-            values = [point.value for point in series.points]
+            values = [point.value for point in series.points if not point.spoilt] or [p.value for p in series.points]
+            if not values:
+                continue
             low, high = min(values), max(values)
             cells: list[tuple[str, str]] = [(" ", "")] * self.columns
             for point in series.points:
@@ -106,8 +108,8 @@ class _Writing:
                 cells[place] = (mark, _STYLES.get(flag(point.value, limits), ""))
             name = series.name if len(row.series) > 1 else row.name
             line = self._row(f"{name} {readable_unit(series.unit)}".strip(), cells)
-            if series.valid:
-                last = series.valid[-1].value
+            if series.trusted:
+                last = series.trusted[-1].value
                 mark = flag(last, limits)
                 line.append(f" {last:g}{f' {mark}' if mark else ''}", _STYLES.get(mark, ""))
             yield line

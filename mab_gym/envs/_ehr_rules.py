@@ -34,7 +34,7 @@ from mab_gym.tasking._variants import Staging, stage
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
-from mab_gym.tasking.stay import Stay
+from mab_gym.tasking.stay import Stay, StayRecord
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -84,6 +84,11 @@ class EhrRules:
         self._minutes = minutes
         self._stay: Stay | None = None
         self._cost = CostMeter()
+
+    @property
+    def course(self) -> StayRecord | None:
+        """The course of the stay so far; None without a clock."""
+        return None if self._stay is None else self._stay.course
 
     def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
         """Applies the variants."""
@@ -175,8 +180,8 @@ class EhrRules:
             InfrastructureError: The record system failed, or the verifier did.
         """
         try:
-            course = None if self._stay is None else self._stay.course
-            return begun.family.verify(begun.case, begun.chart, Result(answer, tuple(writes), self._known, course))
+            result = Result(answer, tuple(writes), self._known, self.course)
+            return begun.family.verify(begun.case, begun.chart, result)
         except InfrastructureError:
             raise
         except Exception as error:

@@ -165,8 +165,24 @@ class MedicalRecordEnv(gymnasium.Env[dict[str, Any], str]):
         self.episode.close()
 
     def render(self) -> str | None:
-        """Returns the episode's transcript so far where ``render_mode`` is ``ansi``, else None."""
-        return "\n".join(self._transcript) if self.render_mode == "ansi" else None
+        """Returns the episode's transcript so far where ``render_mode`` is ``ansi``, else None.
+
+        In an episode on the clock the course of the stay stands above it, on one time axis of 80 columns.
+        """
+        if self.render_mode != "ansi":
+            return None
+        return "\n".join([*self._stay_so_far(), *self._transcript])
+
+    def _stay_so_far(self) -> list[str]:
+        course = self.episode.course
+        if course is None:
+            return []
+        from mab_gym.charts._stay_course import course_stay  # noqa: PLC0415  (few render)
+        from mab_gym.charts._stay_text import stay_lines  # noqa: PLC0415
+
+        said = [each.removeprefix(">>> ") for each in self._transcript[1::2]]
+        stay = course_stay(course.to_data(), self.episode.begun.case.id, said)
+        return [*(line.plain.rstrip() for line in stay_lines(stay)), ""]
 
 
 def check_seed(seed: object) -> None:

@@ -39,6 +39,7 @@ class OfficialRules:
     """
 
     by_criteria = False
+    course = None
     conversation: Conversation
 
     def __init__(self, base_url: str, functions: Sequence[Mapping[str, Any]]) -> None:

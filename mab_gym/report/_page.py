@@ -86,7 +86,7 @@ def _page(
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f'<style>{_bundled("page.css")}</style></head><body data-view="overview">'
+    yield f'<style>{_bundled("page.css")}{_stay_style()}</style></head><body data-view="overview">'
     yield '<nav><a data-tab="overview" href="#">Overview</a><a data-tab="list" href="#view=list">Trajectories</a>'
     yield '<span class="space"></span><button id="help" type="button" title="keys">?</button>'
     yield '<button id="theme" type="button" title="dark or light" aria-label="dark or light">◐</button></nav>'
@@ -148,6 +148,10 @@ def _browser() -> Iterator[str]:
 def _inert(data: Any) -> str:
     """Returns JSON that cannot end the script element that holds it."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _stay_style() -> str:
+    return files("mab_gym.charts").joinpath("stay.css").read_text(encoding="utf-8")
 
 
 def _bundled(name: str) -> str:

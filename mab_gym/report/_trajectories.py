@@ -10,6 +10,8 @@ from typing import Any
 
 from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, no_action_from, parse_action
 from mab_gym.agents._thoughts import thoughts_beside, words_of
+from mab_gym.charts._stay_block import LEGEND, TRUTH, stay_block
+from mab_gym.charts._stay_course import course_stay
 from mab_gym.official._conversation import clean
 from mab_gym.report._expected import Expected
 from mab_gym.report._overview import MEANING
@@ -81,9 +83,17 @@ def packed(record: EpisodeRecord, expected: Expected, official: bool = False) ->
         "tokens": [record.tokens_in, record.tokens_out],
         "cost": record.cost,
         "calls": [_call(call) for call in record.calls],
+        "stay": _stay(record),
     }
     # Escaped to ASCII: agents can write lone surrogates, which UTF-8 cannot encode.
     return base64.b64encode(zlib.compress(json.dumps(told).encode(), 9)).decode()
+
+
+def _stay(record: EpisodeRecord) -> str | None:
+    """Returns the stay of an episode on the clock as HTML; None without a clock."""
+    if record.course is None:
+        return None
+    return f"{LEGEND}{TRUTH}{stay_block(course_stay(record.course, record.case, record.actions))}"
 
 
 def _opening(record: EpisodeRecord) -> str:

@@ -102,12 +102,19 @@ const items = (answer) => {
   if (!Array.isArray(found)) return make("code", {}, answer);
   return found.length ? make("span", { class: "items" }, found.map((each) => make("span", { class: "item" }, typeof each === "string" ? each : JSON.stringify(each)))) : make("span", { class: "none" }, "an empty list");
 };
+const waited = (resource) => {
+  const part = list(isObject(resource) ? resource.parameter : null).find((each) => isObject(each) && ["duration", "until"].includes(each.name));
+  if (!part) return undefined;
+  const long = part.valueDuration ?? part.valueQuantity;
+  return isObject(long) ? `${long.value} ${long.code ?? long.unit ?? ""}` : `until ${first(part.valueInstant, part.valueDateTime, "?")}`;
+};
 /** An action as people read it. */
 const deed = (action) => {
   switch (action.kind) {
     case "get": return [make("span", { class: "verb" }, "reads"), " ", ...asked(action.url)];
     case "post": {
       const resource = read(action.body);
+      if (/\/\$wait$/.test(action.url)) return [make("span", { class: "verb" }, "waits"), " ", make("b", {}, waited(resource) ?? action.body)];
       return [make("span", { class: "verb" }, "writes"), " ", isObject(resource) ? card(resource) : make("pre", {}, action.body)];
     }
     case "put": case "patch": {
@@ -119,16 +126,24 @@ const deed = (action) => {
     default: return [make("span", { class: "verb bad" }, "no action"), " ", make("b", {}, action.why[0].toUpperCase() + action.why.slice(1)), action.text.trim() ? make("p", { class: "words" }, action.text.slice(0, 600) + (action.text.length > 600 ? " …" : "")) : ""];
   }
 };
+/** What came in while time passed, in the answer to a wait. */
+const arrived = (action, body) => {
+  if (action.kind !== "post" || !/\/\$wait$/.test(action.url) || body.resourceType !== "Parameters") return null;
+  const parts = (each) => Object.fromEntries(list(each.part).map((part) => [part.name, part.valueString ?? part.valueInstant ?? part.valueReference?.reference]));
+  const fresh = list(body.parameter).filter((each) => each.name === "new").map(parts);
+  if (!fresh.length) return make("p", { class: "words" }, "nothing came in");
+  return make("ul", { class: "arrived" }, fresh.map((each) => make("li", {}, make("span", { class: "code" }, String(each.time ?? "").slice(0, 16).replace("T", " ")), ` ${each.text ?? ""} `, make("span", { class: "code" }, each.resource ?? ""))));
+};
 const answered = (whole) => {
-  const told = /^\[[^\n]*\]\n\n/.exec(whole.reply)?.[0] ?? "";
+  const told = /^(\[[^\n]*\]\n\n|It is \d{4}-[^\n]*\n)/.exec(whole.reply)?.[0] ?? "";
   const step = { ...whole, reply: whole.reply.slice(told.length) };
-  const note = told ? make("p", { class: "words" }, told.trim().slice(1, -1)) : "";
+  const note = told ? make("p", { class: "words" }, told.trim().replace(/^\[|\]$/g, "")) : "";
   if (!step.reply && !step.fhir) return "";
   const body = bodyOf(step);
   const status = step.status ? make("span", { class: `status ${step.status < 400 ? "" : "bad"}` }, `HTTP ${step.status}`) : "";
   const stored = /stored as (\S+)/.exec(step.reply.split("\n", 1)[0]);
   if (step.action.kind === "post" && step.status === 201) return make("div", { class: "reply" }, status, note, ` stored as ${stored ? addressIn(stored[1]).below : body?.resourceType ?? "new"}`);
-  const view = body === undefined ? null : shown(body);
+  const view = body === undefined ? null : (arrived(step.action, body) ?? shown(body));
   return make("div", { class: "reply" }, status, note, view ?? make("p", { class: "words" }, step.reply.slice(0, 1500)));
 };
 const stepCard = (episode, step, number) =>
@@ -140,7 +155,8 @@ const stepCard = (episode, step, number) =>
 const expectation = (told) => {
   if (!told.expected) return make("p", { class: "none" }, "The gold solution is not at hand; the reasons say what should have been.");
   const parts = told.expected.filter((action) => action.kind !== "get");
-  return make("div", {}, make("ol", { class: "expected" }, parts.map((action) => make("li", {}, deed(action)))),
+  const steps = make("ol", { class: "expected" }, parts.map((action) => make("li", {}, deed(action))));
+  return make("div", {}, parts.length > 5 ? make("details", {}, make("summary", {}, `${parts.length} steps that write, wait or answer`), steps) : steps,
     raw("the whole gold solution", told.expected.map((action) => action.text).join("\n\n")));
 };
 const facts = (e, told) => {
@@ -161,6 +177,12 @@ const others = (e, place) => {
   const same = EPISODES.flatMap((each, at) => (at !== place && each.case === e.case && (RUNS[each.run] !== RUNS[e.run] || each.seed === e.seed) ? [at] : [])).slice(0, 8);
   return same.length ? make("p", { class: "others" }, "The same case: ", same.map((at) => make("a", { href: addressOf(EPISODES[at]) }, ...marks(EPISODES[at]), ` ${RUNS[EPISODES[at].run]}${INDEX.repeats ? `, try ${EPISODES[at].try}` : ""}`))) : "";
 };
+const stayOf = (told) => {
+  if (!told.stay) return "";
+  const drawn = document.createElement("template");
+  drawn.innerHTML = told.stay;
+  return make("section", { class: "stayed" }, make("h3", {}, "The stay"), drawn.content);
+};
 const showEpisode = async (place, step) => {
   const e = EPISODES[place];
   current = place;
@@ -177,6 +199,7 @@ const showEpisode = async (place, step) => {
     make("div", { class: "two" },
       make("section", { class: `verdict ${!e.counts ? "off" : e.solved ? "yes" : "no"}` }, make("h3", {}, e.counts ? (e.solved ? "Solved" : `Not solved: ${causeOf(e.failure)}`) : "Does not count"), told.trouble ? make("p", { class: "words" }, told.trouble) : "", make("ul", {}, reasons)),
       make("section", {}, make("h3", {}, "What was expected"), expectation(told))),
+    stayOf(told),
     make("ol", { class: "steps" }, told.steps.map((each, number) => stepCard(e, each, number + 1))),
     told.calls.length ? make("details", { class: "raw" }, make("summary", {}, "requests to the model"), make("table", {}, make("tbody", {}, told.calls.map((call, number) => make("tr", {}, make("td", {}, String(number + 1)), make("td", {}, `HTTP ${call.status ?? "–"}`), make("td", {}, call.seconds === null ? "" : `${call.seconds} s`), make("td", {}, call.tokens.map((n) => n ?? "–").join(" / ") + " tokens"), make("td", {}, call.error ?? "")))))) : "");
   for (const link of document.querySelectorAll("#rows a")) link.toggleAttribute("aria-current", Number(link.parentElement.dataset.place) === place);

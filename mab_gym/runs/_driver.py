@@ -222,7 +222,9 @@ class Driver:
             agent: The agent's name.
             more: Further fields of `EpisodeRecord`, such as ``repeat`` and ``tokens_in``.
         """
+        course = unwrapped(self.env).episode.course
         told: dict[str, Any] = {
+            "course": None if course is None else course.to_data(),
             "branch": str(self.info.get("branch", "")),
             "seed": self.seed,
             "messages": self.messages,

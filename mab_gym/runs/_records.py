@@ -63,6 +63,7 @@ class EpisodeRecord:
         tokens_out: The tokens that the model wrote; None if its endpoint does not say.
         cost: The cost of the tokens; None without prices or token counts.
         episode_cost: The cost of the episode in the sense of safe RL; None under the official grading, which has none.
+        course: The stay on the clock (`mab_gym.tasking.stay.StayRecord`); None where the case has no clock.
         run: The content of ``run.json``, with the versions that really played this episode.
     """
 
@@ -93,6 +94,7 @@ class EpisodeRecord:
     tokens_out: int | None = None
     cost: float | None = None
     episode_cost: float | None = None
+    course: Mapping[str, Any] | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -115,7 +117,7 @@ class EpisodeRecord:
     @property
     def scores_only(self) -> EpisodeRecord:
         """The record without actions, messages and calls, which may be long."""
-        return replace(self, actions=(), messages=(), calls=(), run={})
+        return replace(self, actions=(), messages=(), calls=(), course=None, run={})
 
 
 FIELDS = tuple(each.name for each in fields(EpisodeRecord))
@@ -207,6 +209,8 @@ class RunFolder:
             StorageError: Writing fails. The file is as it was before, and the run can go on later.
         """
         data = {name: getattr(record, name) for name in FIELDS} | {"run": self._about}
+        if record.course is None:
+            del data["course"]
         line = json.dumps(data, ensure_ascii=False)
         for secret in self._secrets:
             line = line.replace(secret, "[key]")

@@ -6,6 +6,7 @@ A family whose folder holds ``course.py`` has a clock. Its ``begin(case, chart)`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -222,10 +223,41 @@ class StayRecord:
         """Returns the first minute at which an observable was in a range; None if it never was."""
         return next((minute for minute, value in self.series(name, since) if low <= value <= high), None)
 
+    def to_data(self) -> dict[str, Any]:
+        """Returns the stay as JSON, for a run's record: tuples as objects, truth by observable."""
+        return {
+            "begun": self.begun.isoformat(),
+            "horizon": self.horizon,
+            "minute": self.minute,
+            "finished": self.finished,
+            "left": self.left,
+            "truth": self._truth(),
+            **{
+                name: [_as_json(each) for each in getattr(self, name)]
+                for name in ("events", "given", "results", "orders", "actions", "messages")
+            },
+        }
+
+    def _truth(self) -> dict[str, list[tuple[int, float]]]:
+        found: dict[str, list[tuple[int, float]]] = {}
+        for minute, values in self.truth.items():
+            for name, value in values.items():
+                if math.isfinite(value):
+                    found.setdefault(name, []).append((minute, float(f"{value:.5g}")))
+        return found
+
     def at(self, name: str, minute: int) -> float | None:
         """Returns the value of an observable at a minute, the latest one that is known by then; None without any."""
         known = [value for when, value in self.series(name, until=minute)]
         return known[-1] if known else None
+
+
+def _as_json(each: Any) -> dict[str, Any]:
+    """Returns a tuple as a JSON object; what has no end has None for its length."""
+    told: dict[str, Any] = each._asdict()
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in told.items()
+    }
 
 
 class Stay(RecordSession, Protocol):
