@@ -50,13 +50,13 @@ def solve(case, desk):
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> gymnasium.Env[Any, str]:
     folder = tmp_path_factory.mktemp("stay")
-    family = folder / "tasks" / "raise_potassium"
+    family = folder / "tasks" / "raise_slowly"
     family.mkdir(parents=True)
     course = FAMILY["course.py"].replace("chart=chart,", "chart=chart, haemolysed={'potassium': [2]},")
     for name, text in {**FAMILY, "solution.py": SOLUTION, "course.py": course}.items():
         (family / name).write_text(text, encoding="utf-8")
     (folder / "clock.toml").write_text(
-        'id = "tests/Clock-v0"\n[tasks]\nfolder = "tasks"\ncases = "drawn"\ncount = 1\nseed = 5\n'
+        'id = "tests/DrawnStay-v0"\n[tasks]\nfolder = "tasks"\ncases = "drawn"\ncount = 1\nseed = 5\n'
         '[data]\ncohort = "reduced"\n[episode]\nactions = ["GET", "POST", "PUT"]\n',
         encoding="utf-8",
     )
@@ -68,7 +68,7 @@ def run(env: gymnasium.Env[Any, str], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("run")
     scenario = unwrapped(env).scenario
     about = {
-        "env": "tests/Clock-v0", "agent": "oracle", "protocol": "ehr", "max_steps": 12, "file": None,
+        "env": "tests/DrawnStay-v0", "agent": "oracle", "protocol": "ehr", "max_steps": 12, "file": None,
         "archive": scenario.backend.digest,
     }  # fmt: skip
     with RunFolder(folder, about) as written:
@@ -99,7 +99,7 @@ def test_records_without_a_clock_are_as_before(runs: list[Path]) -> None:
 
 
 def test_the_stay_of_a_record_is_drawn(record: dict[str, Any]) -> None:
-    stay = course_stay(record["course"], "raise_potassium/01", record["actions"])
+    stay = course_stay(record["course"], "raise_slowly/01", record["actions"])
     (potassium, glucose) = stay.results
     assert (potassium.name, [point.spoilt for point in potassium.series[0].points]) == ("Potassium", [False, True])
     assert len(potassium.true) > 90
@@ -113,7 +113,8 @@ def test_the_stay_of_a_record_is_drawn(record: dict[str, Any]) -> None:
     assert len(actions) == 9
     assert actions[-1].text == "FINISH([])"
     assert [moment.time for moment in actions] == sorted(moment.time for moment in actions)
-    assert any(moment.kind == "message" and moment.alarm for moment in stay.moments)
+    told = [moment.text.partition(":")[0] for moment in stay.moments if moment.kind == "order"]
+    assert (told.count("accepted"), told.count("stopped")) == (4, 1)
     lines = [line.plain for line in stay_lines(stay)]
     assert max(map(len, lines)) <= 80
     assert not any(line.startswith("Glucose") for line in lines)  # nobody measured it
@@ -151,7 +152,7 @@ def test_render_shows_the_course_above_the_transcript(env: gymnasium.Env[Any, st
     assert isinstance(text, str)
     drawn, _, transcript = text.partition("\n\n" + observation["text"][:60])
     assert max(map(len, drawn.splitlines())) <= 80
-    assert drawn.splitlines()[0].startswith("raise_potassium/01")
+    assert drawn.splitlines()[0].startswith("raise_slowly/01")
     assert any(line.startswith("agent’s actions") and line.rstrip().endswith("1") for line in drawn.splitlines())
     assert "$wait" in transcript
     assert "potassium 2." not in drawn.lower()  # what nobody measured is not told
