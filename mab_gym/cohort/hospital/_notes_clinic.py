@@ -152,9 +152,17 @@ def telephone(writer: Writer, number: int, author: Practitioner, moment: int) ->
         acute = bool(visit.problems) and not writer.history.problems[visit.problems[0]].chronic
         slots["detail"] = slots["came"] if acute and problem != "other" else scene.words("telephone.symptom")
         parts = [scene.say("telephone.call"), scene.say("telephone.body"), scene.say("telephone.advice")]
-    parts[1:1] = scene.facts("meds", "social", "allergies")
+    writer.pmh(scene, 2)
+    slots.later["labs_w"] = lambda: _labs(scene, moment) or "no recent labs"
+    slots["gen"] = scene.words("common.gen")
+    parts[1:1] = [
+        scene.say("telephone.identity"),
+        scene.say("telephone.context"),
+        *scene.facts("meds", "social", "allergies"),
+    ]
     parts += scene.facts("plan", "data", "code", "pmh")
-    if draw.chance(0.5):
+    parts.append(scene.say("telephone.closing"))
+    if draw.chance(0.6):
         parts.append(scene.say("clinic.follow"))
     scene.plain(sentences(parts))
     writer.add(scene, draw.pick(("Telephone encounter", "Phone note", "Telephone call", "Patient call")), scene.text())

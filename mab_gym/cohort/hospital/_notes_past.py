@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mab_gym.cohort.hospital._catalogue_results import NUMBERS
 from mab_gym.cohort.hospital._history import (
     CORRECTED,
     FINAL,
@@ -51,7 +52,7 @@ class Past:
         operations: By visit.
     """
 
-    __slots__ = ("_results", "by_visit", "history", "home", "operations", "panels", "plans", "reports")
+    __slots__ = ("_known", "_results", "by_visit", "history", "home", "operations", "panels", "plans", "reports")
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -75,6 +76,13 @@ class Past:
             if operation.visit is not None:
                 self.operations[operation.visit].append(operation)
         self._results = _by_analyte(history)
+        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def measured(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns those of some analytes that were ever measured."""
+        if keys not in self._known:
+            self._known[keys] = tuple(key for key in keys if NUMBERS[key] in self._results)
+        return self._known[keys]
 
     def problems(self, moment: int) -> list[Problem]:
         """Returns the problems that were known and not over at a moment."""

@@ -41,7 +41,11 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
         one for one in writer.history.reports if one.key == report.key and one.issued and one.issued < report.moment
     ]
     scene.plain(f"{name.upper() if scene.style.order % 2 else cap(name)}, {scene.style.day(report.moment)}")
-    scene.section("indication", cap(report.indication) or f"{scene.slots['a_age_cap']} {scene.slots['man']}")
+    slots["complaint"] = report.indication.lower() if report.indication[1:2].islower() else report.indication
+    asker = writer.staff.practitioners[report.orderer]
+    slots["asker"] = f"Dr. {asker.family}"
+    writer.pmh(scene, 2)
+    scene.section("indication", scene.say("radiology.context"))
     scene.section("technique", scene.say(f"radiology.{way}_technique"))
     if prior:
         slots["prior"] = f"{name} of {scene.style.day(prior[-1].moment)}"
@@ -53,7 +57,9 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
     if extra is not None:
         found.append(scene.told_now(extra))
     scene.section("findings", sentences([*found, *scene.facts("data")]))
-    scene.section("impression", sentences([report.conclusion, scene.say("radiology.told")]))
+    scene.section(
+        "impression", sentences([report.conclusion, scene.say("radiology.advice"), scene.say("radiology.told")])
+    )
     writer.add(scene, f"{cap(name)} report", scene.text())
 
 
@@ -89,8 +95,13 @@ def operative(writer: Writer, operation: Operation, author: Practitioner, moment
     slots["indication"] = condition_name(problem) if problem else "a planned procedure"
     slots["clock"] = f"{local(operation.start):%H:%M}"
     slots["month_day"] = scene.style.day(operation.start)
-    scene.section("procedure", name)
-    scene.section("indication", scene.say("operative.opening"))
+    slots["surgeon"] = f"Dr. {author.family}"
+    slots["rn"] = draw.pick(writer.people(author.service, "nurse")).given
+    slots["few_asa"] = str(draw.between(1, 3))
+    slots["kg_r"] = f"{writer.history.person.weight_kg:.0f}"
+    writer.pmh(scene, 2)
+    scene.section("procedure", f"{name}. {scene.say('operative.team')}")
+    scene.section("indication", sentences([scene.say("operative.opening"), scene.say("operative.history")]))
     way = _WAYS.get(operation.key, "open")
     anaesthesia = scene.say(f"operative.{way}_anes")
     scene.section("technique", sentences([anaesthesia, scene.say(f"operative.{way}_steps")]))
@@ -136,13 +147,23 @@ def outside(writer: Writer, place: int, moment: int, tale: Tale) -> None:
     slots["month"], slots["month_day"] = tale.slots["month"], tale.slots["month_day"]
     slots["kg_now"] = f"{writer.history.person.weight_kg + draw.between(-30, 30) / 10:.1f} kg"
     writer.pmh(scene, 2)
+    writer.negatives(scene)
+    slots["gen"] = scene.words("common.gen")
+    slots["organ1"], slots["organ2"] = scene.words("common.lungs"), scene.words("common.neuro")
     one = Told(tale, True)
     scene.told.append(one)
     result = scene.tell(one)
     scene.plain(f"{slots['place']}\n{scene.style.day(moment)}\n\n{scene.say('outside.dear')}")
     known = f"Known: {slots['pmh']}" if draw.chance(0.5) else ""
-    body = [scene.say("outside.opening"), scene.say("outside.found"), result, scene.say("outside.did"), known]
-    scene.plain(sentences([*body, scene.say("outside.end")]))
+    body = [
+        scene.say("outside.opening"),
+        scene.say("outside.found"),
+        scene.say("outside.more"),
+        result,
+        scene.say("outside.did"),
+        known,
+    ]
+    scene.plain(sentences([*body, scene.say("outside.end"), scene.say("outside.bill")]))
     names = [("S. Okafor", "M. Lindqvist", "P. Vance", "R. Castellano", "J. Whitfield", "A. Banerjee")[place % 6]]
     scene.plain(f"{listed(names)}, MD\n{slots['place']}")
     if tale in writer.ledger.fresh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
@@ -166,8 +167,8 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
 """Words that are drawn for a note when they are first asked for."""
 
 
-_STEPS: Final = (1, 2, 3, 5, 7, 11, 13)
-"""Steps through a list of a prime length other than these, so that each place comes once."""
+_STEPS: Final = (23, 29, 31, 37, 41, 43, 47)
+"""Steps through a list that is shorter than any of these primes, so that each place comes once."""
 
 
 class Scene:
@@ -325,10 +326,13 @@ class Scene:
             return f"{name}: {value}"
         return f"{name} {value}"
 
-    def results(self, keys: Sequence[str], since: int, most: int) -> str:
+    def results(self, analytes: tuple[str, ...], since: int, most: int) -> str:
         """Returns several results in a row, of analytes in random order: from one on, each so many further."""
         found = []
+        keys = self.writer.past.measured(analytes)
         count = len(keys)
+        if not count:
+            return ""
         place, step = self.draw.number() % count, _STEPS[self.draw.number() % len(_STEPS)]
         for number in range(count):
             key = keys[(place + number * step) % count]
@@ -344,6 +348,7 @@ def sentences(parts: Iterable[str]) -> str:
     return " ".join(cap(part) + ("" if part[-1:] in ".!?" else ".") for part in parts if part)
 
 
+@cache
 def condition_name(key: str) -> str:
     """Returns a disease in words, in lower case where it is no name or abbreviation."""
     display = CONDITIONS[key].display if key in CONDITIONS else key.replace("_", " ")

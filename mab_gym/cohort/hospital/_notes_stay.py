@@ -168,7 +168,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     parts = [scene.say("nursing.opening"), cap(scene.acute(key, "nurse"))]
     signs = scene.vitals(moment - DAY // 2)
     care = [scene.say("nursing.care") for _ in range(2 + draw.number() % 3)]
-    parts += care
+    parts += [*care, scene.say("nursing.mood")]
     given = [
         one for one in writer.past.by_visit.get(number, ()) if any(moment - 9 * HOUR < at <= moment for at in one.given)
     ]

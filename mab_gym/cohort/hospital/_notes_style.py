@@ -161,7 +161,7 @@ def style_of(entropy: int, author: Practitioner) -> Style:
         entropy: The hospital's.
         author: Who writes.
     """
-    draw = Draw(stream(entropy, STYLE, author.number))
+    draw = Draw(stream(entropy, STYLE, author.number), 199)
     short = draw.between(1, 9) / 10
     words = {name: draw.pick(ways[0] if draw.chance(short) else ways[1]) for name, ways in LEXICON.items()}
     frame = draw.pick(("{}:\n", "{}: ", "{}\n", "{} - ", "## {}\n", "*{}* ", "{}\n  ", "[{}] "))

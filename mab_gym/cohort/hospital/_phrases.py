@@ -8,8 +8,9 @@ the same file or of ``common``. `Draw` decides, from a stream of its own for eac
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,7 +20,6 @@ from mab_gym.cohort._streams import integers
 from mab_gym.errors import ContentError
 
 FOLDER: Final = Path(__file__).with_name("tables") / "phrases"
-_BLOCK: Final = 1024
 T = TypeVar("T")
 
 
@@ -39,18 +39,19 @@ Rule = tuple[list[Part], ...]
 
 
 class Draw:
-    """Draws whole numbers quickly, in blocks, from a random stream."""
+    """Draws whole numbers quickly, from a ring of them that comes from a random stream."""
 
-    __slots__ = ("_rng", "number")
+    __slots__ = ("number",)
 
-    def __init__(self, rng: RandomState) -> None:
-        self._rng = rng
-        self.number = self._numbers().__next__
+    def __init__(self, rng: RandomState, ring: int = 6_007) -> None:
+        """Draws the ring.
+
+        Args:
+            rng: The stream.
+            ring: So many numbers; then the first comes again, at another place of the text.
+        """
+        self.number: Callable[[], int] = cycle(integers(rng, 0, 1 << 30, ring).tolist()).__next__
         """Gives the next whole number, from 0 to 2**30 - 1."""
-
-    def _numbers(self) -> Iterator[int]:
-        while True:
-            yield from integers(self._rng, 0, 1 << 30, _BLOCK).tolist()
 
     def pick(self, choices: Sequence[T]) -> T:
         """Returns one of some, equally likely."""
