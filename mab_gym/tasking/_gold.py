@@ -101,8 +101,9 @@ def play_gold(
             case Finish(answer):
                 last = answer
                 return None
-            case other:
-                raise ContentError(f"the gold solution of {case.id}: {render(other)}")
+            case _:
+                invalid = render(parse_action(action))
+                raise ContentError(f"the gold solution of {case.id}: {invalid}")
         response = session.handle(request)
         requests += 1
         return Reply(response.status, response.body)
