@@ -81,7 +81,8 @@ class Trial:
 
     def gold_run(self, family: Family, case: Case) -> GoldRun:
         """Returns the answer and the writes of the gold solution."""
-        return play_gold(family.solve, case, self._desk(), self._attended(family, case))
+        session = self._attended(family, case)
+        return play_gold(family.solve, case, self._desk(), session, verbs=self.scenario.environment.actions)
 
     def _attended(self, family: Family, case: Case) -> RecordSession:
         """Returns the session at the snapshot, on the clock where the family has one."""
@@ -93,7 +94,8 @@ class Trial:
     def rules(self, family: Family, case: Case) -> list[str]:
         """Returns the rules that the gold solution names."""
         desk = self._desk()
-        play_gold(family.solve, case, desk, self._attended(family, case))
+        session = self._attended(family, case)
+        play_gold(family.solve, case, desk, session, verbs=self.scenario.environment.actions)
         return desk.rules
 
     def careless(self, family: Family, case: Case, rule: str = "", change: Callable[[str], str] = str) -> bool:

@@ -1,12 +1,12 @@
 """The catalogues of the clock: tests and panels of the laboratory, and the formulary of the pharmacy.
 
-Reference ranges of ``tests.csv`` are those of the American Board of Internal Medicine (Laboratory Reference Ranges,
-2024), rounded; limits of critical values are the means that Kost 1990 (JAMA 263:704) found in American hospitals,
-where he has the test, else ours. Times of turnaround and the noise of a measurement are our estimates.
+What is measured, with reference ranges and limits of critical values, and which drugs there are, is what the charts of
+the cohort ``hospital`` are made of (`mab_gym.cohort.hospital`); sources stand there. ``names.csv`` adds the names by
+which people order tests, ``formulary.csv`` how drugs that matter most in a stay are given.
 
-The limits of ``formulary.csv`` are ours: what a pharmacy would not hand out whoever asks, far above a usual dose. A
-dose below them can still be wrong, and harm. ``usual_rate`` is the rate, in ``unit`` an hour, of a dose into a vein
-for which none is ordered; for potassium the usual 10 mEq an hour. Codes are RxNorm's ingredients, left out where we are
+The limits of the formulary are ours: what a pharmacy would not hand out whoever asks, far above a usual dose. A dose
+below them can still be wrong, and harm. ``usual_rate`` is the rate, in ``unit`` an hour, of a dose into a vein for
+which none is ordered; for potassium the usual 10 mEq an hour. Codes are RxNorm's ingredients, left out where we are
 not sure.
 """
 
@@ -17,50 +17,49 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+from mab_gym.cohort.hospital._catalogue import ANALYTES, DRUGS, PANELS
+from mab_gym.cohort.hospital._catalogue_results import Analyte
 
 _TABLES = Path(__file__).parent / "tables"
+_ROUTINE: Final = 2.0
+"""Times as long as with priority that a routine test takes: as in most panels of the hospital's catalogue."""
+_MOST: Final = 5.0
+"""Times the largest usual dose that is still handed out, of drugs that `formulary.csv` has not."""
+_OWN_PANELS: Final = (
+    ("electrolytes", "24326-1", "Electrolytes panel", ("sodium", "potassium", "chloride", "bicarbonate")),
+    (
+        "renal", "24362-6", "Renal function panel",
+        ("sodium", "potassium", "chloride", "bicarbonate", "urea_nitrogen", "creatinine", "glucose", "calcium",
+         "albumin", "phosphate"),
+    ),
+)  # fmt: skip
+"""Panels beside those of the hospital's catalogue."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Test:
     """A test of the laboratory.
 
     Attributes:
         key: As bodies name it: ``potassium``.
-        loinc: LOINC code.
-        display: Name on reports.
-        unit: UCUM.
-        low: Lower limit of the reference range; None without one.
-        high: Upper limit.
-        critical_low: Value below which the laboratory calls; None without one.
-        critical_high: Value above which it calls.
-        decimals: Decimals on reports.
-        noise: Coefficient of variation of the measurement, as a share.
+        analyte: What the hospital's catalogue says of it.
         stat: Minutes from the specimen to the result, if it is urgent.
         routine: The same, else.
-        specimen: As in ``serum``.
         names: Names in lower case.
     """
 
     key: str
-    loinc: str
-    display: str
-    unit: str
-    low: float | None
-    high: float | None
-    critical_low: float | None
-    critical_high: float | None
-    decimals: int
-    noise: float
+    analyte: Analyte
     stat: int
     routine: int
-    specimen: str
     names: tuple[str, ...]
 
     @property
-    def usual(self) -> float:
-        """The middle of the reference range; 0 without one."""
-        return ((self.low or 0.0) + (self.high or 0.0)) / 2
+    def name(self) -> str:
+        """Its name without the details of LOINC's."""
+        return self.analyte.display.split(" [")[0].split(" in ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +68,14 @@ class Panel:
 
     Attributes:
         key: As in ``basic_metabolic``.
-        loinc: LOINC codes, of which the first stands on reports; may be empty.
+        loinc: LOINC code.
         display: Name on reports.
         tests: Keys of its tests.
         names: Names in lower case.
     """
 
     key: str
-    loinc: tuple[str, ...]
+    loinc: str
     display: str
     tests: tuple[str, ...]
     names: tuple[str, ...]
@@ -120,40 +119,48 @@ def _rows(name: str) -> Iterator[Mapping[str, str]]:
         yield from csv.DictReader(file)
 
 
-def _number(written: str) -> float | None:
-    return float(written) if written else None
+@cache
+def _names() -> Mapping[str, tuple[str, ...]]:
+    return {row["key"]: tuple(row["names"].split("|")) for row in _rows("names.csv")}
 
 
 @cache
 def tests() -> Mapping[str, Test]:
     """Returns the laboratory's tests by key."""
-    return {
-        row["key"]: Test(
-            row["key"], row["loinc"], row["display"], row["unit"], _number(row["low"]), _number(row["high"]),
-            _number(row["critical_low"]), _number(row["critical_high"]), int(row["decimals"]),
-            float(row["noise_percent"]) / 100, int(row["stat_minutes"]), int(row["routine_minutes"]), row["specimen"],
-            tuple(row["names"].split("|")),
-        )
-        for row in _rows("tests.csv")
-    }  # fmt: skip
+    taken = {name for names in _names().values() for name in names}
+    found: dict[str, Test] = {}
+    for key, analyte in ANALYTES.items():
+        if analyte.kind != "laboratory" or not analyte.minutes:
+            continue
+        usual = [analyte.short.lower(), analyte.display.split(" [")[0].split(" in ")[0].lower()]
+        usual = usual[:1] if analyte.specimen in ("urine", "capillary", "arterial blood") else usual
+        names = _names().get(key) or tuple(name for name in dict.fromkeys(usual) if name not in taken)
+        taken.update(names)
+        found[key] = Test(key, analyte, analyte.minutes, round(analyte.minutes * _ROUTINE), names)
+    return found
 
 
 @cache
 def panels() -> Mapping[str, Panel]:
-    """Returns the laboratory's panels by key."""
-    return {
-        row["key"]: Panel(
-            row["key"], tuple(row["loinc"].split("|")) if row["loinc"] else (), row["display"],
-            tuple(row["tests"].split()), tuple(row["names"].split("|")),
-        )
-        for row in _rows("panels.csv")
-    }  # fmt: skip
+    """Returns the laboratory's panels by key: those of several tests."""
+    found = {
+        key: Panel(key, panel.loinc, panel.display, panel.analytes, _names().get(key, (panel.short.lower(),)))
+        for key, panel in PANELS.items()
+        if len(panel.analytes) > 1 and all(each in tests() for each in panel.analytes) and key not in tests()
+    }
+    for key, loinc, display, keys in _OWN_PANELS:
+        found[key] = Panel(key, loinc, display, keys, _names()[key])
+    return found
+
+
+def _number(written: str) -> float | None:
+    return float(written) if written else None
 
 
 @cache
 def formulary() -> Mapping[str, Drug]:
     """Returns the drugs of the formulary by ingredient."""
-    return {
+    found = {
         row["drug"]: Drug(
             row["drug"], row["rxnorm"], row["unit"], _number(row["meq_per_g"]), _number(row["per_ml"]),
             tuple(row["routes"].split()), _number(row["usual_rate"]), _number(row["most_once"]),
@@ -161,3 +168,21 @@ def formulary() -> Mapping[str, Drug]:
         )
         for row in _rows("formulary.csv")
     }  # fmt: skip
+    for ingredient in dict.fromkeys(drug.ingredient for drug in DRUGS.values()):
+        if ingredient.lower() not in found:
+            found[ingredient.lower()] = _plain_drug(ingredient)
+    return found
+
+
+def _plain_drug(ingredient: str) -> Drug:
+    """Returns a drug of the hospital's catalogue of which the formulary says nothing more."""
+    products = [drug for drug in DRUGS.values() if drug.ingredient == ingredient]
+    first = products[0]
+    doses = [dose for drug in products if drug.unit == first.unit for dose in drug.dose]
+    infused = [dose for drug in products if drug.times < 0 for dose in drug.dose]
+    name = ingredient.lower()
+    names = dict.fromkeys((name, name.replace(" and ", "-"), name.replace(" and ", "/"), name.replace(", ", "-")))
+    return Drug(
+        name, first.rxnorm, first.unit, None, None, tuple(dict.fromkeys(drug.route for drug in products)), None,
+        _MOST * max(doses), _MOST * max(infused) if infused else None, True, "", tuple(names),
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from mab_gym.dynamics._messages import Messages
 from mab_gym.dynamics._pharmacy import Pharmacy
 from mab_gym.dynamics._requests import is_consult
 from mab_gym.dynamics._timing import Clock
+from mab_gym.dynamics._values import Values
 from mab_gym.dynamics._ward import Ward
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._exchange import Request, Response
@@ -63,9 +64,10 @@ class ClockedSession:
         self._session = session
         self._minutes = minutes_per_action
         self._hospital = Hospital(course, session, case.id, clock)
-        self._laboratory = Laboratory(self._hospital, known)
+        values = Values(course)
+        self._laboratory = Laboratory(self._hospital, known, values)
         self._pharmacy = Pharmacy(self._hospital, known)
-        self._ward = Ward(self._hospital, known, self._laboratory)
+        self._ward = Ward(self._hospital, known, values)
         self._messages = Messages(self._hospital)
         self._seen = len(session.writes)
         self._begun = False

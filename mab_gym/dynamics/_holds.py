@@ -31,7 +31,7 @@ def why_held(drug: Drug, route: str, known: Known, minute: int, *, nil_by_mouth:
         if potassium is not None and potassium >= 5.5:
             return f"The last potassium was {potassium:.1f} mmol/L, 5.5 or more."
     if drug.hold == "pulse":
-        pulse = known.value("heart_rate", minute)
+        pulse = known.value("pulse", minute)
         if pulse is not None and pulse < 50:
             return f"The last pulse was {pulse:.0f} a minute, below 50."
     if drug.hold in ("pulse", "pressure"):

@@ -232,11 +232,11 @@ _CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/communication-catego
 
 
 @lru_cache(maxsize=512)
-def concept(system: str, code: str, display: str) -> Mapping[str, Any]:
+def concept(system: str, code: str, display: str, text: str = "") -> Mapping[str, Any]:
     """Returns a CodeableConcept, not to be changed; text alone where there is no code."""
     if not code:
-        return repeated({"text": display})
-    return repeated({"coding": [{"system": system, "code": code, "display": display}], "text": display})
+        return repeated({"text": text or display})
+    return repeated({"coding": [{"system": system, "code": code, "display": display}], "text": text or display})
 
 
 @lru_cache(maxsize=512)

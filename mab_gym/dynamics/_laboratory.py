@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
-from mab_gym.dynamics._catalogues import Test, tests
+from mab_gym.dynamics._catalogues import tests
 from mab_gym.dynamics._chance import normal
-from mab_gym.dynamics._hospital import Hospital, Resource, concept, concepts, reference, references
+from mab_gym.dynamics._hospital import Hospital, Resource, concept, reference
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._requests import MOST_DRAWS, Request, read_request
-from mab_gym.fhir.model._json_text import DecimalNumber, repeated
-from mab_gym.tasking.meaning.terms import LOINC, SNOMED
+from mab_gym.dynamics._results import observation, report, told, with_value
+from mab_gym.dynamics._values import ORDER, Values
+from mab_gym.tasking.meaning.terms import SNOMED
 from mab_gym.tasking.stay import Issued
 
 DRAWN: Final = {"stat": 10, "urgent": 20, "routine": 45}
@@ -25,22 +25,10 @@ _CALLED_AFTER: Final = 5
 """Minutes from a critical result to the call."""
 _HAEMOLYSED: Final = {"potassium": (1.0, 3.0), "ast": (15.0, 60.0), "magnesium": (0.1, 0.4), "phosphate": (0.2, 0.8)}
 """Additions, in the test's unit, from red cells that broke: potassium 1 to 3 mmol/L is our choice."""
-_UCUM: Final = "http://unitsofmeasure.org"
-_CATEGORY: Final = repeated([
-    {
-        "coding": [
-            {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory",
-             "display": "Laboratory"}
-        ]
-    }
-])  # fmt: skip
-_REPORTS: Final = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB"}]}]
-_FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-_FLAG_WORDS: Final = {"L": "Low", "H": "High", "N": "Normal", "LL": "Critical low", "HH": "Critical high"}
-_REASON: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_PLACES: Final = {key: place for place, key in enumerate(ORDER)}
 _SPECIMENS: Final = {"serum": ("119364003", "Serum specimen"), "plasma": ("119361006", "Plasma specimen"),
-                     "blood": ("119297000", "Blood specimen")}  # fmt: skip
-HAEMOLYSIS_NOTE: Final = "Specimen haemolysed: the result may be falsely high. Repeat it on a new specimen."
+                     "blood": ("119297000", "Blood specimen"), "urine": ("122575003", "Urine specimen"),
+                     "citrated plasma": ("119361006", "Plasma specimen")}  # fmt: skip
 
 
 class _Job:
@@ -73,11 +61,12 @@ class _Job:
 class Laboratory:
     """The laboratory of one stay."""
 
-    __slots__ = ("_drawn", "_hospital", "_jobs", "_known", "_specimens", "refused")
+    __slots__ = ("_drawn", "_hospital", "_jobs", "_known", "_specimens", "_values", "refused")
 
-    def __init__(self, hospital: Hospital, known: Known) -> None:
+    def __init__(self, hospital: Hospital, known: Known, values: Values) -> None:
         self._hospital = hospital
         self._known = known
+        self._values = values
         self._jobs: dict[str, _Job] = {}
         self._specimens: dict[str, int] = {}
         self._drawn = 0
@@ -143,8 +132,8 @@ class Laboratory:
             planned = hospital.course.haemolysed.get(key, ())
             haemolysed |= self._specimens[key] in planned
         haemolysed |= hospital.chance("haemolysis", number, job.drawn) < hospital.course.haemolysis
-        true = {key: self.true_value(key) for key in job.request.tests}
-        kind, display = _SPECIMENS.get(tests()[job.request.tests[0]].specimen, ("", "Specimen"))
+        true = {key: self._values.true(key) for key in job.request.tests}
+        kind, display = _SPECIMENS.get(tests()[job.request.tests[0]].analyte.specimen, ("", "Specimen"))
         specimen: Resource = {
             "resourceType": "Specimen",
             "status": "available",
@@ -163,18 +152,6 @@ class Laboratory:
         plan = job.request.plan
         self._schedule(job, plan.following(hospital.minute, job.drawn, hospital.clock))
 
-    def true_value(self, key: str) -> float:
-        """Returns an analyte's true value now: the body's, else the course's, the chart's latest, or a usual one."""
-        course = self._hospital.course
-        body_key = "glucose" if key == "glucose_meter" else key
-        measured = course.body.measure(body_key) if course.body.measures(body_key) else None
-        if measured is not None:
-            return measured
-        if body_key in course.values:
-            return course.values[body_key]
-        latest = course.chart.latest(course.patient, tests()[key].loinc)
-        return latest.value if latest is not None else tests()[key].usual
-
     def _report(
         self, job: _Job, number: int, drawn: int, specimen: str, true: Mapping[str, float], haemolysed: bool
     ) -> None:
@@ -183,20 +160,32 @@ class Laboratory:
         order = hospital.number_of(job.address)
         resources: list[Resource] = []
         issued: list[Issued] = []
-        for key in job.request.tests:
+        reported: dict[str, float] = {}
+        for key in sorted(job.request.tests, key=lambda key: _PLACES.get(key, len(_PLACES))):
             test = tests()[key]
-            value: float | None = true[key] * (1 + test.noise * normal(hospital.case, key, order, number))
             spoilt = haemolysed and key in _HAEMOLYSED
+            computed = self._values.derived(key, reported)
+            value: float | None = computed
+            if computed is None:
+                value = true[key] * (1 + test.analyte.analytic * normal(hospital.case, key, order, number))
             if spoilt and value is not None:
                 low, high = _HAEMOLYSED[key]
                 value += low + (high - low) * hospital.chance("cells", order, number)
             if spoilt and key == "potassium" and hospital.course.rejects_haemolysed:
                 value = None
-            value = None if value is None else round(max(0.0, value), test.decimals)
-            critical = value is not None and flag(test, value) in ("LL", "HH")
-            resources.append(self._observation(test, value, drawn, specimen, job.address, spoilt=spoilt))
+            if value is not None:
+                value = reported[key] = round(max(0.0, value), test.analyte.places)
+        for key in job.request.tests:
+            analyte, spoilt = tests()[key].analyte, haemolysed and key in _HAEMOLYSED
+            value = reported.get(key)
+            female = self._values.female
+            critical = value is not None and analyte.flag(value, female) in ("LL", "HH")
+            based_on = [{"reference": job.address}]
+            resource = observation(hospital, analyte, drawn, hospital.course.laboratory, basedOn=based_on)
+            resource["specimen"] = {"reference": specimen}
+            resources.append(with_value(resource, analyte, value, female=female, spoilt=spoilt))
             issued.append(
-                Issued(hospital.minute, drawn, key, value, true[key], test.unit, job.address, spoilt, critical)
+                Issued(hospital.minute, drawn, key, value, true[key], analyte.ucum, job.address, spoilt, critical)
             )
         words = ", ".join(_told(one) for one in issued)
         addresses = hospital.write(*resources)
@@ -206,7 +195,7 @@ class Laboratory:
         hospital.told.results += issued
         shown = addresses[0]
         if job.request.panel is not None:
-            (shown,) = hospital.write(self._panel(job, drawn, specimen, addresses))
+            (shown,) = hospital.write(report(hospital, job.request.panel, job.address, drawn, specimen, addresses))
         hospital.tell(shown, words + (" (haemolysed)" if haemolysed else ""))
         for one, address in zip(issued, addresses, strict=True):
             if one.critical:
@@ -228,91 +217,7 @@ class Laboratory:
         self._hospital.note(job.address, "completed", "", by_agent=job.by_agent)
         self._hospital.write({**job.resource, "id": job.address.partition("/")[2], "status": "completed"})
 
-    def _observation(
-        self, test: Test, value: float | None, drawn: int, specimen: str, order: str, *, spoilt: bool = False
-    ) -> Resource:
-        hospital = self._hospital
-        resource: Resource = {
-            "resourceType": "Observation",
-            "basedOn": [{"reference": order}],
-            "status": "final",
-            "category": _CATEGORY,
-            "code": concept(LOINC, test.loinc, test.display),
-        }
-        hospital.stamped(resource)
-        resource["effectiveDateTime"] = hospital.time(drawn)
-        resource["issued"] = hospital.time()
-        if hospital.course.laboratory:
-            resource["performer"] = references(hospital.course.laboratory)
-        if value is None:
-            resource["dataAbsentReason"] = concept(_REASON, "error", "Error")
-        else:
-            resource["valueQuantity"] = quantity(value, test.unit, test.decimals)
-            code = flag(test, value)
-            if code:
-                resource["interpretation"] = concepts(_FLAGS, code, _FLAG_WORDS[code])
-        if spoilt:
-            resource["note"] = [{"text": HAEMOLYSIS_NOTE}]
-        resource["specimen"] = {"reference": specimen}
-        limits = _reference_range(test)
-        if limits:
-            resource["referenceRange"] = limits
-        return resource
-
-    def _panel(self, job: _Job, drawn: int, specimen: str, results: list[str]) -> Resource:
-        panel, hospital = job.request.panel, self._hospital
-        assert panel is not None
-        resource = hospital.stamped(
-            {
-                "resourceType": "DiagnosticReport",
-                "basedOn": [{"reference": job.address}],
-                "status": "final",
-                "category": _REPORTS,
-                "code": concept(LOINC, panel.loinc[0] if panel.loinc else "", panel.display),
-                "effectiveDateTime": hospital.time(drawn),
-                "issued": hospital.time(),
-                "specimen": [{"reference": specimen}],
-                "result": [{"reference": address} for address in results],
-            }
-        )
-        if hospital.course.laboratory:
-            resource["performer"] = [{"reference": hospital.course.laboratory}]
-        return resource
-
-
-def quantity(value: float, unit: str, decimals: int = 0) -> Resource:
-    """Returns a Quantity in UCUM, with so many decimals."""
-    spoken = {"{INR}": "INR", "10*3/uL": "10^3/µL", "m[IU]/L": "mIU/L", "mm[Hg]": "mmHg", "Cel": "°C"}.get(unit, unit)
-    number = DecimalNumber(f"{value:.{decimals}f}") if decimals else round(value)
-    return {"value": number, "unit": spoken, "system": _UCUM, "code": unit}
-
-
-@cache
-def _reference_range(test: Test) -> list[Resource]:
-    limits = {
-        name: quantity(limit, test.unit, test.decimals)
-        for name, limit in (("low", test.low), ("high", test.high))
-        if limit is not None
-    }
-    return repeated([limits]) if limits else []
-
-
-def flag(test: Test, value: float) -> str:
-    """Returns the interpretation of a value: LL, L, N, H or HH; empty where the test has no range."""
-    if test.critical_low is not None and value < test.critical_low:
-        return "LL"
-    if test.critical_high is not None and value > test.critical_high:
-        return "HH"
-    if test.low is None and test.high is None:
-        return ""
-    if test.low is not None and value < test.low:
-        return "L"
-    return "H" if test.high is not None and value > test.high else "N"
-
 
 def _told(one: Issued) -> str:
-    name = tests()[one.analyte].display
-    if one.value is None:
-        return f"{name}: no result, the specimen was haemolysed"
-    told = quantity(one.value, one.unit, tests()[one.analyte].decimals)
-    return f"{name} {told['value']} {told['unit']}"
+    test = tests()[one.analyte]
+    return told(one.value, test.analyte, test.name)

@@ -357,7 +357,8 @@ def _problem(drug: Drug, each: Instruction) -> str:
 
 
 def _spoken(unit: str) -> str:
-    return {"[iU]": "units", "{unit}": "units", "meq": "mEq", "ug": "mcg"}.get(unit, unit)
+    spoken = {"[iU]": "units", "{unit}": "units", "meq": "mEq", "ug": "mcg", "{tbl}": "tablets"}
+    return spoken.get(unit, unit.strip("{}"))
 
 
 def _in_words(drug: Drug, each: Instruction) -> str:

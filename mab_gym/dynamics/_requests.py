@@ -110,10 +110,12 @@ def is_consult(request: Mapping[str, Any]) -> bool:
 
 @cache
 def _by_loinc() -> Mapping[str, str]:
-    codes = {test.loinc: test.key for test in tests().values()}
-    codes.update({code: panel.key for panel in panels().values() for code in panel.loinc})
-    # Other codes for the same test (whole blood, moles in place of mass).
+    codes = {test.analyte.loinc: test.key for test in tests().values()}
+    codes.update({panel.loinc: panel.key for panel in panels().values()})
+    # Other codes for what the laboratory does under one of its own.
     codes.update({"6298-4": "potassium", "2947-0": "sodium", "2339-0": "glucose", "1963-8": "bicarbonate"})
+    codes.update({"51990-0": "basic_metabolic", "24320-4": "basic_metabolic", "24322-0": "comprehensive_metabolic"})
+    codes.update({"20578-1": "vancomycin", "53060-9": "ketones"})
     return codes
 
 

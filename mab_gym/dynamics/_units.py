@@ -21,6 +21,12 @@ _SIZES: Final = {
     **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres", "cc"), ("mL", 1.0)),
     **dict.fromkeys(("l", "liter", "litre", "liters", "litres"), ("mL", 1000.0)),
     **dict.fromkeys(("[iu]", "iu", "u", "[u]", "unit", "units", "{unit}", "{units}", "unt", "[usp'u]"), ("[iU]", 1.0)),
+    **dict.fromkeys(("{puff}", "puff", "puffs"), ("{puff}", 1.0)),
+    **dict.fromkeys(("{tbl}", "tablet", "tablets", "tab", "tabs"), ("{tbl}", 1.0)),
+    **dict.fromkeys(("{spray}", "spray", "sprays"), ("{spray}", 1.0)),
+    **dict.fromkeys(("{drop}", "drop", "drops", "[drp]"), ("{drop}", 1.0)),
+    **dict.fromkeys(("{patch}", "patch", "patches"), ("{patch}", 1.0)),
+    **dict.fromkeys(("{application}", "application"), ("{application}", 1.0)),
 }  # fmt: skip
 """Kind and size of a unit, by its words in lower case."""
 MINUTES: Final = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mab_gym.actions import (
-    ALL_VERBS,
+    VERBS,
     Delete,
     Finish,
     Get,
@@ -65,6 +65,7 @@ def play_gold(
     desk: Desk,
     session: RecordSession,
     change: Callable[[str], str] = str,
+    verbs: Sequence[str] = VERBS,
 ) -> GoldRun:
     """Plays a case's gold solution.
 
@@ -75,6 +76,7 @@ def play_gold(
         session: A session on the case's snapshot; it is reset afterwards. Where the family has a clock, a stay
             (`mab_gym.tasking.stay.attended`).
         change: Changes each URL that is read; by default they stay as they are.
+        verbs: The verbs of its requests, of `mab_gym.actions.ALL_VERBS`.
 
     Raises:
         ContentError: The solution writes something that is not an action, or does not end.
@@ -84,7 +86,7 @@ def play_gold(
 
     def act(action: str) -> Reply | None:
         nonlocal requests, last
-        match parse_action(action, ALL_VERBS):
+        match parse_action(action, verbs):
             case Get(url):
                 request = Request("GET", resolve(change(url), desk.base_url))
             case Post(url, body):
@@ -101,9 +103,8 @@ def play_gold(
             case Finish(answer):
                 last = answer
                 return None
-            case _:
-                invalid = render(parse_action(action))
-                raise ContentError(f"the gold solution of {case.id}: {invalid}")
+            case other:
+                raise ContentError(f"the gold solution of {case.id}: {render(other)}")
         response = session.handle(request)
         requests += 1
         return Reply(response.status, response.body)

@@ -60,7 +60,7 @@ def test_a_test_is_drawn_reported_and_completed(priority: str, drawn: int) -> No
         ({"text": "Serum potassium level"}, ["potassium"]),
         ({"text": "K and Mg"}, ["potassium", "magnesium"]),
         ({"text": "aPTT"}, ["aptt"]),
-        ({"text": "CBC"}, ["leukocytes", "haemoglobin", "haematocrit", "platelets"]),
+        ({"text": "PT/INR"}, ["pt", "inr"]),
         ({"coding": [{"system": "http://loinc.org", "code": "24326-1", "display": "Electrolytes"}]},
          ["sodium", "potassium", "chloride", "bicarbonate"]),
     ],
@@ -78,7 +78,19 @@ def test_a_panel_comes_as_a_report() -> None:
     ward.wait(4, "h")
     (report,) = ward.found("DiagnosticReport")
     assert report["basedOn"] == [{"reference": order}]
-    assert [ward.get(each["reference"])["code"]["text"] for each in report["result"]][:2] == ["Sodium", "Potassium"]
+    assert [ward.get(each["reference"])["code"]["text"] for each in report["result"]][:2] == ["Na", "K"]
+
+
+def test_what_is_computed_agrees_with_what_was_measured() -> None:
+    ward = Ward(values={"mcv": 90.0})
+    ward.post(requested("BMP"))
+    ward.post(requested("CBC"))
+    ward.wait(5, "h")
+    value = {result.analyte: result.value for result in ward.told.results}
+    assert value["anion_gap"] == value["sodium"] - value["chloride"] - value["bicarbonate"]
+    assert value["haematocrit"] == pytest.approx(3 * value["haemoglobin"], abs=0.06)
+    assert value["mchc"] == pytest.approx(33.3, abs=1)
+    assert 60 < value["egfr"] < 120
 
 
 def test_repeated_tests_come_until_they_are_stopped() -> None:
@@ -189,6 +201,8 @@ def test_the_laboratory_says_what_it_does_not_do(request_: Any, why: str) -> Non
         (drug("heparin", dosage(80, "[iU]/kg", "iv", text="IV push")), [(31, 5600, 0)]),
         (drug("heparin", dosage(rate=(18, "U/kg/h"), route="iv")), [(31, 1260, CONTINUOUS)]),
         (drug("insulin glargine", dosage(20, "units", "sc", timing={"repeat": {"when": ["HS"]}})), [(1005, 20, 0)]),
+        (drug("Atorvastatin 40 mg oral tablet", {"text": "40 mg by mouth at bedtime"}), [(1005, 40, 0)]),
+        (drug("Ipratropium-albuterol nebulizer solution", dosage(3, "mL", "inhaled")), [(31, 3, 0)]),
         (drug("magnesium sulfate", dosage(2000, "mg", "iv", timing={"repeat": {"timeOfDay": ["09:00:00"]}})),
          [(225, 2, 120)]),
     ],
@@ -359,7 +373,7 @@ UNFIT = [
     (drug("potassium chloride", dosage(1e12)), "no amount"),
     (drug("potassium chloride", dosage(2000)), "more potassium chloride than is handed out"),
     (drug("potassium chloride", dosage(20, "stone")), "no unit"),
-    (drug("potassium chloride", dosage(1, "tablet")), "how much of the drug"),
+    (drug("potassium chloride", dosage(1, "tablet")), "this order says tablets"),
     (drug("potassium chloride", dosage(20, route="iv", rate=(400, "meq/h"))), "faster"),
     (drug("potassium chloride", dosage(20, route="iv", text="IV push")), "never injected at once"),
     (drug("potassium chloride", dosage(20, route="intrathecal")), "route intrathecal"),
