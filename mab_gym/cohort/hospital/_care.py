@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mab_gym.cohort._streams import stream
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_doses import add_doses
 from mab_gym.cohort.hospital._care_examinations import Examining
@@ -29,11 +30,11 @@ def add_care(spec: HospitalSpec, staff: Staff, history: History) -> None:
     """
     crew = Crew(staff)
     number = history.person.number
-    orders, levels, reports, doses, plans = (
-        stream(spec.entropy, CARE, part, number) for part in (ORDERS, LEVELS, REPORTS, DOSES, PLANS)
+    orders, reports, doses, plans = (
+        Luck(stream(spec.entropy, CARE, part, number)) for part in (ORDERS, REPORTS, DOSES, PLANS)
     )
     examined = Examining(history, crew, reports).run()
-    add_readings(history, crew, examined, orders, levels)
+    add_readings(history, crew, examined, orders, stream(spec.entropy, CARE, LEVELS, number))
     history.reports = Reporting(history, reports).write(examined)
     add_doses(history, doses)
     add_plans(history, crew, plans)

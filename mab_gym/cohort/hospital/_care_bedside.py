@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from numpy.random import RandomState
-
-from mab_gym.cohort.hospital._care_crew import Crew
+from mab_gym.cohort.hospital._care_chance import Luck
+from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._care_orders import HOUR
 from mab_gym.cohort.hospital._catalogue_results import NUMBERS
@@ -48,15 +47,15 @@ class Rounds:
         sets: Moment, numbers of the analytes, place of the visit, and who took them.
     """
 
-    def __init__(self, history: History, crew: Crew, rng: RandomState) -> None:
+    def __init__(self, history: History, crew: Crew, luck: Luck) -> None:
         """Prepares.
 
         Args:
             history: The person.
             crew: Who takes signs.
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
-        self._history, self._crew, self._rng = history, crew, rng
+        self._history, self._crew, self._luck = history, crew, luck
         self.sets: list[tuple[int, tuple[int, ...], int, int]] = []
         died = history.person.died
         self._until = NOW if died is None else min(died, NOW)
@@ -87,7 +86,7 @@ class Rounds:
         }
 
     def _clinic(self, number: int, visit: Visit, end: int) -> None:
-        chance = self._rng.random_sample(6).tolist()
+        chance = self._luck.some(6)
         length = end - visit.start
         moment = visit.start + int(length * (0.1 + 0.12 * chance[0]))
         if visit.reason in ("anticoagulation", "vaccination"):
@@ -102,7 +101,7 @@ class Rounds:
             numbers += PAIN
         if chance[4] < 0.88:
             numbers += WEIGHT
-        young = self._history.person.age(visit.start) < 19
+        young = age_at(self._history.person, visit.start) < 19
         if moment - self._measured > (120 if young else 500) * DAY:
             numbers += HEIGHT if chance[4] < 0.88 else (*WEIGHT, *HEIGHT)
             self._measured = moment
@@ -131,7 +130,7 @@ class Rounds:
             self._take(moment, asked, number, end)
 
     def _emergency(self, number: int, visit: Visit, end: int) -> None:
-        chance = self._rng.random_sample(3).tolist()
+        chance = self._luck.some(3)
         moment = visit.start + int(60 * (5 + 8 * chance[0]))
         first = [*FULL, *PAIN, OXYGEN]
         if chance[1] < 0.6:
@@ -147,7 +146,7 @@ class Rounds:
             self._take(moment + 5400, METER, number, end)
         every = 1.2 + 2.2 * (1 - visit.course)
         while True:
-            moment += int(HOUR * every * (0.8 + 0.4 * float(self._rng.random_sample())))
+            moment += int(HOUR * every * (0.8 + 0.4 * self._luck.one()))
             if moment >= end - 300:
                 break
             self._take(moment, [*BASIC, *_numbers("respiratory_rate saturation"), OXYGEN, *PAIN], number, end)
@@ -156,7 +155,7 @@ class Rounds:
         active = self._active(visit, end)
         ill = visit.course > 0.65
         intensive = visit.service == "intensive"
-        scale = self._rng.random_sample(8).tolist()
+        scale = self._luck.some(8)
         first = visit.start + int(60 * (10 + 20 * scale[0]))
         self._take(first, [*FULL, *PAIN, OXYGEN, *WEIGHT, *HEIGHT], number, end)
         self._take(first + 1500, [*RISKS, *(COMA if active & _BRAIN or intensive else ())], number, end)
@@ -171,7 +170,7 @@ class Rounds:
         place = 0
         while day - offset_at(day) < end:
             midnight = day - offset_at(day)
-            jitter = self._rng.random_sample(len(hours) + 6).tolist()
+            jitter = self._luck.some(len(hours) + 6)
             for hour, shift in zip(hours, jitter, strict=False):
                 moment = midnight + int(HOUR * hour + 60 * (50 * shift - 25))
                 if moment > first + HOUR:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
-from mab_gym.cohort.hospital._history import Staff, Visit
+from mab_gym.cohort.hospital._history import Person, Staff, Visit
 from mab_gym.cohort.hospital._zone import offset_at
 
 _SHIFT = 12 * 3600
+
+
+def age_at(person: Person, moment: int) -> int:
+    """Returns the completed years at a moment, as `Person.age` does, but quicker."""
+    day = date.fromordinal(719_163 + (moment + offset_at(moment)) // 86_400)
+    born = person.born
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 class Crew:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numpy.random import RandomState
-
-from mab_gym.cohort._streams import pick
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._catalogue_results import ORGANISMS, Organism
 
 _POSITIVE: Final = {
@@ -66,15 +64,15 @@ Result = tuple[str, str, tuple[str, ...], tuple[tuple[str, str, str], ...]]
 class Laboratory:
     """Results of one person, whose blood group does not change."""
 
-    def __init__(self, rng: RandomState) -> None:
+    def __init__(self, luck: Luck) -> None:
         """Draws the blood group.
 
         Args:
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
-        self._rng = rng
-        group = _GROUPS[int(pick(rng, _GROUP_WEIGHTS, 1)[0])]
-        positive, antibody, which = rng.random_sample(3).tolist()
+        self._luck = luck
+        group = _GROUPS[luck.pick(_GROUP_WEIGHTS)]
+        positive, antibody, which = luck.some(3)
         self.group = f"{group} {'positive' if positive < 0.84 else 'negative'}"
         self._grown: dict[int, str] = {}
         self._antibody = _ANTIBODIES[int(which * len(_ANTIBODIES))] if antibody < 0.02 else ""
@@ -94,7 +92,7 @@ class Laboratory:
         for key, share in _POSITIVE[study].items():
             if key in active and share > chance:
                 chance, illness = share, active[key]
-        drawn = float(self._rng.random_sample())
+        drawn = self._luck.one()
         if study in ("hiv_screen", "hepatitis_c_screen"):
             reactive = "Reactive" if drawn < chance else "Nonreactive"
             return f"{reactive}.", f"{reactive}.", (), ()
@@ -108,7 +106,7 @@ class Laboratory:
         return self._culture(study, drawn, chance, illness)
 
     def _influenza(self, positive: bool) -> Result:
-        kind = "influenza_a" if float(self._rng.random_sample()) < 0.8 else "influenza_b"
+        kind = "influenza_a" if self._luck.one() < 0.8 else "influenza_b"
         name = ORGANISMS[kind].display
         if positive:
             other = "B" if kind.endswith("a") else "A"
@@ -124,7 +122,7 @@ class Laboratory:
                 return words, "Probable skin contaminant.", (found.key,), ()
             return self._nothing(source)
         names = [one for one in ORGANISMS.values() if source in one.found]
-        chosen = names[int(pick(self._rng, [one.found[source] for one in names], 1)[0])]
+        chosen = names[self._luck.pick([one.found[source] for one in names])]
         chosen = ORGANISMS[self._grown.setdefault(illness, chosen.key)] if illness >= 0 else chosen
         if source == "nares":
             return "MRSA isolated from the nares.", "MRSA carrier.", (chosen.key,), ()
@@ -133,12 +131,12 @@ class Laboratory:
             "urine": (">100,000 CFU/mL", "50,000 to 100,000 CFU/mL"), "blood": ("4 of 4 bottles", "2 of 4 bottles"),
             "sputum": ("heavy growth", "moderate growth"), "wound": ("heavy growth", "moderate growth"),
             "stool": ("isolated", "isolated"),
-        }[source][int(self._rng.random_sample() < 0.35)]  # fmt: skip
+        }[source][int(self._luck.one() < 0.35)]  # fmt: skip
         gram = f"Gram stain: {chosen.gram.lower()}. " if chosen.gram and source != "urine" else ""
         return f"{gram}{chosen.display}, {amount}.", f"{chosen.display}, {amount}.", (chosen.key,), details
 
     def _nothing(self, source: str) -> Result:
-        mixed = float(self._rng.random_sample())
+        mixed = self._luck.one()
         if source == "urine" and mixed < 0.3:
             words = "Mixed urogenital flora, three or more organisms, probable contamination."
         elif source == "urine":
@@ -157,7 +155,7 @@ class Laboratory:
 
     def _susceptibilities(self, organism: Organism, source: str) -> tuple[tuple[str, str, str], ...]:
         """Draws what helps; beta-lactams fall in the order of their strength."""
-        shared, *others = self._rng.random_sample(1 + len(organism.susceptible)).tolist()
+        shared, *others = self._luck.some(1 + len(organism.susceptible))
         rows = []
         for (drug, share), own in zip(organism.susceptible.items(), others, strict=True):
             if drug == "nitrofurantoin" and source != "urine":

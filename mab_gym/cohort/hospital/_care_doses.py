@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.random import RandomState
 
 from mab_gym.cohort._streams import Floats, Ints
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._care_orders import HOUR
 from mab_gym.cohort.hospital._catalogue import DRUGS
@@ -65,32 +65,32 @@ class _Signs:
         return float(self._values[place])
 
 
-def add_doses(history: History, rng: RandomState) -> None:
+def add_doses(history: History, luck: Luck) -> None:
     """Fills ``given``, ``withheld`` and ``dispensed`` of a history's prescriptions.
 
     Args:
         history: A person with readings.
-        rng: Draws of this part alone.
+        luck: Draws of this part alone.
     """
     died = history.person.died
     until = NOW if died is None else min(died, NOW)
     signs = {key: _Signs(history, key) for key in ("pulse", "systolic", "glucose_meter", "pain")}
     for drug in history.prescriptions:
-        chance = rng.random_sample(4).tolist()
+        chance = luck.some(4)
         if drug.inpatient:
             if drug.visit is not None and not drug.given and not drug.withheld:
-                _give(history, drug, signs, until, rng)
+                _give(history, drug, signs, until, luck)
         elif drug.prescriber is not None and not drug.dispensed:
             drug.dispensed = _dispensed(drug, until, chance)
 
 
-def _give(history: History, drug: Prescription, signs: dict[str, _Signs], until: int, rng: RandomState) -> None:
+def _give(history: History, drug: Prescription, signs: dict[str, _Signs], until: int, luck: Luck) -> None:
     visit = history.visits[drug.visit if drug.visit is not None else 0]
     end = min(until, drug.end or FOREVER, visit.end or FOREVER)
     start = max(drug.start, visit.start)
     if start >= end:
         return
-    chance = rng.random_sample(4).tolist()
+    chance = luck.some(4)
     first = start + int(60 * (8 + 35 * chance[0]))
     if drug.times == 0:
         if first < end:
@@ -100,11 +100,11 @@ def _give(history: History, drug: Prescription, signs: dict[str, _Signs], until:
         drug.given = list(range(first, end, _BAG))
         return
     if drug.needed:
-        drug.given = _when_needed(drug, signs, start, end, rng)
+        drug.given = _when_needed(drug, signs, start, end, luck)
         return
     due = _due(drug, start, end, first)
-    lateness = rng.random_sample(len(due)).tolist()
-    lot = rng.random_sample(len(due)).tolist()
+    lateness = luck.some(len(due))
+    lot = luck.some(len(due))
     fasting = [
         (operation.start - 10 * HOUR, operation.end + HOUR)
         for operation in history.operations
@@ -171,7 +171,7 @@ def _held_back(
     return ""
 
 
-def _when_needed(drug: Prescription, signs: dict[str, _Signs], start: int, end: int, rng: RandomState) -> list[int]:
+def _when_needed(drug: Prescription, signs: dict[str, _Signs], start: int, end: int, luck: Luck) -> list[int]:
     """Returns when a drug for need was given: insulin by the meter, analgesics by pain, others rarely."""
     if drug.drug == "insulin_correction":
         meter = signs["glucose_meter"]
@@ -179,17 +179,18 @@ def _when_needed(drug: Prescription, signs: dict[str, _Signs], start: int, end: 
         for moment in meter.moments.tolist():
             value = meter.before(moment, 1)
             if start <= moment and moment + 900 < end and value is not None and value > _CORRECTED_FROM:
-                found.append(moment + 300 + int(600 * float(rng.random_sample())))
+                found.append(moment + 300 + int(600 * luck.one()))
         return found
     known = DRUGS.get(drug.drug)
     analgesic = known is not None and known.klass in ("opioid", "analgesic", "nsaid")
     days = (end - start) / DAY
     most = max(1, int(drug.times))
-    count = int(rng.poisson(min(days, 12) * most * (0.3 if analgesic else 0.15)))
-    moments = np.sort(start + (rng.random_sample(count) * (end - start)).astype(np.int64))
+    wanted = min(days, 12) * most * (0.3 if analgesic else 0.15)
+    count = int(2 * wanted * luck.one() + luck.one())
+    moments = sorted(start + int(part * (end - start)) for part in luck.some(count))
     gap = int(0.8 * DAY / most)
     given: list[int] = []
-    for moment in moments.tolist():
+    for moment in moments:
         pain = signs["pain"].before(moment, 12 * HOUR) if analgesic else None
         if pain is not None and pain < 2:
             continue

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from numpy.random import RandomState
-
 from mab_gym.cohort._data import read_table
-from mab_gym.cohort.hospital._care_crew import Crew
+from mab_gym.cohort.hospital._care_chance import Luck
+from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._care_orders import HOUR, Order
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
@@ -71,19 +70,29 @@ class Examined:
 class Examining:
     """Goes through one person's visits and asks for examinations."""
 
-    def __init__(self, history: History, crew: Crew, rng: RandomState) -> None:
+    def __init__(self, history: History, crew: Crew, luck: Luck) -> None:
         """Prepares.
 
         Args:
             history: The person, with visits by time.
             crew: Who asks and who reports.
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
-        self._history, self._crew, self._rng = history, crew, rng
+        self._history, self._crew, self._luck = history, crew, luck
         self._last: dict[str, int] = {}
         died = history.person.died
         self._until = NOW if died is None else min(died, NOW)
         self.done: list[Examined] = []
+        self._problems = {
+            setting: [
+                (place, problem, problem.known, CONDITIONS[problem.key].service, rules)
+                for place, problem in enumerate(history.problems)
+                for rules in [RULES.get((setting, f"condition {problem.key}"))]
+                if rules and problem.known is not None
+            ]
+            for setting in ("clinic", "emergency", "stay")
+        }
+        self._amiodarone = [drug for drug in history.prescriptions if drug.drug == "amiodarone"]
 
     def run(self) -> list[Examined]:
         """Returns all examinations by time."""
@@ -113,7 +122,7 @@ class Examining:
         visit = self._history.visits[number]
         if kind.since and _EPOCH + timedelta(days=moment // DAY) < date.fromisoformat(kind.since):
             return
-        pick = int(1000 * float(self._rng.random_sample()))
+        pick = int(1000 * self._luck.one())
         performer = self._crew.one(kind.service, "physician", pick, visit.practitioner)
         ordered = max(visit.start, ordered)
         self._last[study] = moment
@@ -126,35 +135,36 @@ class Examining:
     def _chosen(self, setting: str, visit: Visit, moment: int, until: int) -> dict[str, tuple[int, str]]:
         """Returns what is asked for, each with the moment since when there is reason, and the condition."""
         person = self._history.person
-        age, sex = person.age(visit.start), "F" if person.female else "M"
-        topics = [("any ", visit.start, 1.0), (f"reason {visit.reason}", visit.start, 1.0)]
-        own = set(visit.problems)
-        for place, problem in enumerate(self._history.problems):
-            begun = problem.onset <= until and (problem.known is not None and problem.known <= until)
-            if begun and (place in own or problem.abated is None or problem.abated > visit.start):
-                condition = CONDITIONS[problem.key]
-                mine = visit.service in ("primary", condition.service) or visit.kind != "ambulatory" or place in own
-                topics.append((f"condition {problem.key}", max(visit.start, problem.onset), 1.0 if mine else 0.25))
-        drugs = {one.drug for one in self._history.prescriptions if one.start <= moment < (one.end or FOREVER)}
-        if "amiodarone" in drugs:
-            topics.append(("drug amiodarone", visit.start, 1.0))
+        age, sex = age_at(person, visit.start), "F" if person.female else "M"
+        held: list[tuple[Order, int, float]] = []
+        for about in ("any ", f"reason {visit.reason}"):
+            held += [(rule, visit.start, 1.0) for rule in RULES.get((setting, about), ())]
+        for place, problem, known, service, rules in self._problems[setting]:
+            mine = place in visit.problems
+            if (
+                known <= until
+                and problem.onset <= until
+                and (mine or problem.abated is None or problem.abated > visit.start)
+            ):
+                factor = 1.0 if mine or visit.kind != "ambulatory" or visit.service in ("primary", service) else 0.25
+                held += [(rule, max(visit.start, problem.onset), factor) for rule in rules]
+        if any(one.start <= moment < (one.end or FOREVER) for one in self._amiodarone):
+            held += [(rule, visit.start, 1.0) for rule in RULES.get((setting, "drug amiodarone"), ())]
         found: dict[str, tuple[int, str]] = {}
-        for topic, since, factor in topics:
-            for rule in RULES.get((setting, topic), ()):
-                if not rule.least <= age <= rule.most or rule.sex not in ("", sex):
+        for rule, since, factor in held:
+            if not rule.least <= age <= rule.most or rule.sex not in ("", sex):
+                continue
+            if self._luck.one() >= rule.chance * factor:
+                continue
+            for study in rule.panels:
+                last = self._last.get(study)
+                if study in found or (last is not None and moment - last < rule.every * DAY):
                     continue
-                drawn = float(self._rng.random_sample())
-                if drawn >= rule.chance * factor:
-                    continue
-                for study in rule.panels:
-                    last = self._last.get(study)
-                    if study in found or (last is not None and moment - last < rule.every * DAY):
+                if rule.about == "any" and study == "covid_test":
+                    day = _EPOCH + timedelta(days=moment // DAY)
+                    if not _SCREENED_FROM <= day < _SCREENED_UNTIL:
                         continue
-                    if rule.about == "any" and study == "covid_test":
-                        day = _EPOCH + timedelta(days=moment // DAY)
-                        if not _SCREENED_FROM <= day < _SCREENED_UNTIL:
-                            continue
-                    found[study] = since, rule.key if rule.about == "condition" else ""
+                found[study] = since, rule.key if rule.about == "condition" else ""
         return found
 
     def _clinic(self, number: int, visit: Visit, end: int) -> None:
@@ -165,7 +175,7 @@ class Examining:
 
     def _emergency(self, number: int, visit: Visit, end: int) -> None:
         for study in self._chosen("emergency", visit, visit.start, end):
-            drawn = float(self._rng.random_sample())
+            drawn = self._luck.one()
             quick = study in ("ecg", "strep_test", "covid_test", "influenza_test", "blood_culture", "type_screen")
             wait = (6 + 14 * drawn) if study == "ecg" else (20 + 30 * drawn) if quick else (35 + 90 * drawn)
             moment = visit.start + int(60 * wait)
@@ -177,7 +187,7 @@ class Examining:
         if visit.came_from is None:
             chosen.update(self._chosen("emergency", visit, visit.start, end))
         for study, (since, why) in chosen.items():
-            drawn = float(self._rng.random_sample())
+            drawn = self._luck.one()
             quick = STUDIES[study].category in ("MB", "BLB", "EC")
             moment = since + int(HOUR * (0.7 + 3 * drawn)) if quick else since + int(HOUR * (2 + 20 * drawn**1.5))
             last = self._last.get(study)

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
-from numpy.random import RandomState
-
 from mab_gym.cohort._data import read_table
-from mab_gym.cohort.hospital._care_crew import Crew
+from mab_gym.cohort.hospital._care_chance import Luck
+from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
 from mab_gym.cohort.hospital._catalogue_results import PANELS, TABLES
@@ -34,6 +33,7 @@ _CLOTTING: Final = frozenset({
     "mechanical_valve",
 })  # fmt: skip
 """Problems for which heparin may be begun, so that a baseline is drawn."""
+_SETTINGS: Final = ("clinic", "emergency", "admission", "daily", "serial")
 _CANCELLED: Final = 0.008
 """Share of orders of a stay that are cancelled before the blood is drawn; our estimate."""
 BNP_UNTIL: Final = date(2018, 1, 1)
@@ -108,24 +108,37 @@ class Schedule:
 class Ordering:
     """Goes through one person's visits and orders tests."""
 
-    def __init__(self, history: History, crew: Crew, rng: RandomState) -> None:
+    def __init__(self, history: History, crew: Crew, luck: Luck) -> None:
         """Prepares.
 
         Args:
             history: The person, with visits by time.
             crew: Who can order.
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
-        self._history, self._crew, self._rng = history, crew, rng
+        self._history, self._crew, self._luck = history, crew, luck
         self.schedule = Schedule()
         self._last: dict[str, int] = {}
         person = history.person
         self._sex = "F" if person.female else "M"
-        self._problems = [
-            (problem, f"condition {problem.key}", problem.onset if problem.known is None else problem.known)
-            for problem in history.problems
-            if problem.known is not None
-        ]
+        self._problems = {
+            setting: [
+                (place, problem, problem.known, CONDITIONS[problem.key].service, rules)
+                for place, problem in enumerate(history.problems)
+                for rules in [RULES.get((setting, f"condition {problem.key}"))]
+                if rules and problem.known is not None
+            ]
+            for setting in _SETTINGS
+        }
+        self._drugs = {
+            setting: [
+                (drug, rules)
+                for drug in history.prescriptions
+                for rules in [RULES.get((setting, f"drug {drug.drug}"))]
+                if rules
+            ]
+            for setting in _SETTINGS
+        }
         self._until = NOW if person.died is None else min(person.died, NOW)
 
     def run(self) -> Schedule:
@@ -161,7 +174,7 @@ class Ordering:
         kind = PANELS[panel]
         if not kind.exists(day):
             return None
-        draw, cancel, pick = (float(one) for one in self._rng.random_sample(3))
+        draw, cancel, pick = self._luck.some(3)
         stay = visit.kind != "ambulatory"
         if urgent:
             minutes = kind.urgent_minutes * (0.75 + 0.7 * draw)
@@ -191,38 +204,35 @@ class Ordering:
     def _fits(self, rule: Order, age: int) -> bool:
         return rule.least <= age <= rule.most and rule.sex in ("", self._sex)
 
-    def _topics(self, visit: Visit, until: int) -> Iterator[tuple[str, int, float]]:
-        """Yields what rules can be about: the name, since when in this visit, and a factor of its chance."""
-        yield f"reason {visit.reason}", visit.start, 1.0
-        own = set(visit.problems)
+    def _due(self, setting: str, visit: Visit, until: int) -> Iterator[tuple[Order, int, float]]:
+        """Yields the rules that hold: since when in this visit, and with which factor of their chance."""
+        for about in ("any ", f"reason {visit.reason}"):
+            for rule in RULES.get((setting, about), ()):
+                yield rule, visit.start, 1.0
         seen: set[str] = set()
-        for place, (problem, topic, known) in enumerate(self._problems):
-            if known <= until and (problem.abated is None or problem.abated > visit.start or place in own):
-                if topic in seen:
-                    continue
-                seen.add(topic)
-                service = CONDITIONS[problem.key].service
+        for place, problem, known, service, rules in self._problems[setting]:
+            there = problem.abated is None or problem.abated > visit.start or place in visit.problems
+            if known <= until and there and problem.key not in seen:
+                seen.add(problem.key)
                 broad = visit.service in ("primary", "medicine", service) or visit.kind != "ambulatory"
-                yield topic, max(visit.start, problem.onset), 1.0 if broad else 0.3
-        for drug in self._history.prescriptions:
+                for rule in rules:
+                    yield rule, max(visit.start, problem.onset), 1.0 if broad else 0.3
+        for drug, rules in self._drugs[setting]:
             taken = drug.start <= until and (drug.end or FOREVER) > visit.start
             if taken and (drug.inpatient == (visit.kind == "inpatient") or drug.drug == "warfarin"):
-                yield f"drug {drug.drug}", max(visit.start, drug.start), 1.0
+                for rule in rules:
+                    yield rule, max(visit.start, drug.start), 1.0
 
     def _chosen(self, setting: str, visit: Visit, moment: int, until: int, fade: float = 1.0) -> dict[str, None]:
         """Returns the panels that are due and ordered, without those that others of them include."""
-        age = self._history.person.age(visit.start)
+        age = age_at(self._history.person, visit.start)
         found: dict[str, None] = {}
-        topics = [("any ", visit.start, 1.0), *self._topics(visit, until)]
-        for topic, _, factor in topics:
-            for rule in RULES.get((setting, topic), ()):
-                if not self._fits(rule, age):
-                    continue
-                if float(self._rng.random_sample()) >= rule.chance * factor * fade:
-                    continue
-                for panel in rule.panels:
-                    if panel not in found and moment - self._last.get(panel, 0) >= rule.every * DAY:
-                        found[panel] = None
+        for rule, _, factor in self._due(setting, visit, until):
+            if not self._fits(rule, age) or self._luck.one() >= rule.chance * factor * fade:
+                continue
+            for panel in rule.panels:
+                if panel not in found and moment - self._last.get(panel, 0) >= rule.every * DAY:
+                    found[panel] = None
         for panel in list(found):
             for other in _INCLUDES.get(panel, ()):
                 found.pop(other, None)
@@ -237,7 +247,7 @@ class Ordering:
 
     def _emergency(self, number: int, visit: Visit) -> None:
         end = min(visit.end or NOW, self._until)
-        drawn = visit.start + int(60 * (18 + 30 * float(self._rng.random_sample())))
+        drawn = visit.start + int(60 * (18 + 30 * self._luck.one()))
         if drawn < end:
             for panel in self._chosen("emergency", visit, drawn, end):
                 place = self.add(panel, number, drawn, urgent=True, ahead=12 * 60)
@@ -248,7 +258,7 @@ class Ordering:
         end = min(visit.end or NOW, self._until)
         current = visit.end is None
         before = visit.came_from is not None and visit.start - self._history.visits[visit.came_from].start < DAY
-        first = visit.start + int(60 * (35 + 60 * float(self._rng.random_sample())))
+        first = visit.start + int(60 * (35 + 60 * self._luck.one()))
         if first < end:
             chosen = self._chosen("admission", visit, first, end)
             if before:
@@ -261,7 +271,7 @@ class Ordering:
                 self.add(panel, number, first, urgent=not before)
         self._serial(number, visit, end, ("condition", "drug") if before else ("reason", "condition", "drug"))
         self._mornings(number, visit, end, current)
-        if current and end == NOW and float(self._rng.random_sample()) < 0.5:
+        if current and end == NOW and self._luck.one() < 0.5:
             self._asked_now(number, visit)
 
     def _mornings(self, number: int, visit: Visit, end: int, current: bool) -> None:
@@ -269,7 +279,7 @@ class Ordering:
         count = 0
         while True:
             count += 1
-            drawn = day - offset_at(day) + int(HOUR * (5.5 + 0.8 * float(self._rng.random_sample())))
+            drawn = day - offset_at(day) + int(HOUR * (5.5 + 0.8 * self._luck.one()))
             if drawn >= end:
                 return
             day += DAY
@@ -288,19 +298,16 @@ class Ordering:
                 self._perhaps_haemolysed(panel, number, place, end)
 
     def _serial(self, number: int, visit: Visit, end: int, abouts: tuple[str, ...]) -> None:
-        age = self._history.person.age(visit.start)
-        for topic, since, factor in list(self._topics(visit, end)):
-            if topic.partition(" ")[0] not in abouts:
+        age = age_at(self._history.person, visit.start)
+        for rule, since, factor in list(self._due("serial", visit, end)):
+            if rule.about not in abouts or not self._fits(rule, age) or self._luck.one() >= rule.chance * factor:
                 continue
-            for rule in RULES.get(("serial", topic), ()):
-                if not self._fits(rule, age) or float(self._rng.random_sample()) >= rule.chance * factor:
-                    continue
-                for hours in rule.hours:
-                    drawn = since + int(HOUR * hours + 60 * (8 + 20 * float(self._rng.random_sample())))
-                    if drawn >= end:
-                        break
-                    for panel in rule.panels:
-                        self.add(panel, number, drawn, urgent=True)
+            for hours in rule.hours:
+                drawn = since + int(HOUR * hours + 60 * (8 + 20 * self._luck.one()))
+                if drawn >= end:
+                    break
+                for panel in rule.panels:
+                    self.add(panel, number, drawn, urgent=True)
 
     def _perhaps_haemolysed(self, panel: str, number: int, place: int | None, end: int) -> None:
         """Breaks the red cells of some specimens, and has potassium drawn again.
@@ -311,7 +318,7 @@ class Ordering:
         chance = {"emergency": 0.05, "inpatient": 0.025}.get(self._history.visits[number].kind, 0.012)
         if place is None or "potassium" not in PANELS[panel].analytes:
             return
-        hit, wait = (float(one) for one in self._rng.random_sample(2))
+        hit, wait = self._luck.some(2)
         draw = self.schedule.draws[-1] if self.schedule.draws else None
         if hit >= chance or draw is None or draw.panel != place:
             return
@@ -323,7 +330,7 @@ class Ordering:
     def _asked_now(self, number: int, visit: Visit) -> None:
         """Orders something within the last hour that nobody has drawn yet."""
         panels = ("magnesium", "hepatic", "phosphate", "thyroid", "coagulation", "urinalysis", "vitamin_d", "b12")
-        pick, ago = (float(one) for one in self._rng.random_sample(2))
+        pick, ago = self._luck.some(2)
         ordered = NOW - int(60 * (4 + 50 * ago))
         if ordered > visit.start:
             orderer = self._crew.orderer(visit, int(pick * 997))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numpy.random import RandomState
-
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._history import NOW, History, Plan, Problem, Visit
 
@@ -21,16 +20,16 @@ class Pen:
         plans: What was written so far.
     """
 
-    def __init__(self, history: History, crew: Crew, rng: RandomState) -> None:
+    def __init__(self, history: History, crew: Crew, luck: Luck) -> None:
         """Prepares.
 
         Args:
             history: The person, with readings, reports and doses.
             crew: Who works here.
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
         self.history, self.crew = history, crew
-        self._rng = rng
+        self._luck = luck
         died = history.person.died
         self.alive = died is None or died > NOW
         self.until = NOW if died is None else min(died, NOW)
@@ -38,15 +37,15 @@ class Pen:
 
     def chance(self, share: float) -> bool:
         """Tells if something with a probability happens."""
-        return float(self._rng.random_sample()) < share
+        return self._luck.one() < share
 
     def drawn(self) -> float:
         """Draws a number from 0 to 1."""
-        return float(self._rng.random_sample())
+        return self._luck.one()
 
     def one(self, texts: Sequence[str]) -> str:
         """Draws one of some texts."""
-        return texts[int(float(self._rng.random_sample()) * len(texts))]
+        return texts[int(self._luck.one() * len(texts))]
 
     def write(
         self, kind: str, key: str, moment: int, status: str, practitioner: int, *, visit: int | None = None,

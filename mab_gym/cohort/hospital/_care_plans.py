@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numpy.random import RandomState
-
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_pen import Pen
 from mab_gym.cohort.hospital._care_plans_clinic import write_clinic
@@ -12,15 +11,15 @@ from mab_gym.cohort.hospital._care_plans_stay import write_stays
 from mab_gym.cohort.hospital._history import History
 
 
-def add_plans(history: History, crew: Crew, rng: RandomState) -> None:
+def add_plans(history: History, crew: Crew, luck: Luck) -> None:
     """Fills ``history.plans``, by time.
 
     Args:
         history: A person with readings, panels, reports and doses.
         crew: Who works here.
-        rng: Draws of this part alone.
+        luck: Draws of this part alone.
     """
-    pen = Pen(history, crew, rng)
+    pen = Pen(history, crew, luck)
     write_clinic(pen)
     write_stays(pen)
     write_inbox(pen)

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from mab_gym.cohort.hospital._care_crew import age_at
 from mab_gym.cohort.hospital._care_effects import DAY
 from mab_gym.cohort.hospital._care_pen import Pen
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
@@ -309,7 +310,7 @@ def _questions(pen: Pen) -> None:
             continue
         if visit.reason not in ("annual_visit", "new_patient", "follow_up", "hospital_follow_up"):
             continue
-        age = person.age(visit.start)
+        age = age_at(person, visit.start)
         moment = pen.within(visit, 0.3)
         due = {key: moment - last.get(key, 0) > 340 * DAY for key in
                ("fall_questions", "tobacco_counselling", "social_needs", "advance_directive")}  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from mab_gym.cohort.hospital._care_crew import age_at
 from mab_gym.cohort.hospital._care_effects import DAY
 from mab_gym.cohort.hospital._care_orders import HOUR
 from mab_gym.cohort.hospital._care_pen import Pen
@@ -59,7 +60,7 @@ def _open(end: int | None, done: str = "completed") -> str:
 
 
 def _code_status(pen: Pen, number: int, visit: Visit, end: int | None, active: set[str], before: str) -> str:
-    age = pen.history.person.age(visit.start)
+    age = age_at(pen.history.person, visit.start)
     share = max(0.0, (age - 62) * 0.009) + 0.2 * bool(active & {"dementia", "lung_cancer", "esrd"})
     now = before
     if before == "full" and pen.chance(share * (0.4 + visit.course)):

@@ -12,6 +12,7 @@ from numpy.random import RandomState
 
 from mab_gym.cohort._streams import Floats, Ints
 from mab_gym.cohort.hospital._care_bedside import Rounds
+from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew
 from mab_gym.cohort.hospital._care_effects import DAY
 from mab_gym.cohort.hospital._care_examinations import Examined
@@ -44,8 +45,9 @@ _AGAIN: Final = {"potassium": "potassium", "haemoglobin": "haemoglobin", "sodium
                  "inr": "coagulation", "lactate": "lactate", "glucose": "glucose"}  # fmt: skip
 """What is drawn again after a critical result, in the emergency department and on the ward."""
 _AGAIN_NUMBERS: Final = {NUMBERS[key]: panel for key, panel in _AGAIN.items()}
+_AGAIN_COLUMNS: Final = np.array(list(_AGAIN_NUMBERS), dtype=np.int64)
 _BY_PLACES: Final = {places: np.flatnonzero(places == PLACES) for places in np.unique(PLACES).tolist()}
-_MEASURED: Final = {"ecg": (NUMBERS["qtc"],), "echo": (NUMBERS["ejection_fraction"],)}
+_TAKEN: Final = {"ecg": (NUMBERS["qtc"],), "echo": (NUMBERS["ejection_fraction"],)}
 """What examinations measure."""
 _POUNDS: Final = 2.2046
 
@@ -78,34 +80,40 @@ def rounded(value: Floats) -> Floats:
     return value
 
 
-def add_readings(
-    history: History, crew: Crew, examined: Sequence[Examined], orders: RandomState, levels: RandomState
-) -> None:
+def add_readings(history: History, crew: Crew, examined: Sequence[Examined], luck: Luck, levels: RandomState) -> None:
     """Fills ``history.readings`` and ``history.panels``.
 
     Args:
         history: The person.
         crew: Who works here.
         examined: Examinations, some of which measure something.
-        orders: Draws what is ordered and taken when.
+        luck: Draws what is ordered and taken when.
         levels: Draws the levels.
     """
-    ordering = Ordering(history, crew, orders)
+    ordering = Ordering(history, crew, luck)
     schedule = ordering.run()
-    rounds = Rounds(history, crew, orders)
+    rounds = Rounds(history, crew, luck)
     rounds.run()
     rounds.sets += [
-        (one.moment, _MEASURED[one.study], one.visit, one.performer) for one in examined if one.study in _MEASURED
+        (one.moment, _TAKEN[one.study], one.visit, one.performer) for one in examined if one.study in _TAKEN
     ]
     person = Levels(history, levels)
     columns = _Columns()
-    _signs(history, rounds, person, levels, columns)
-    drawn = len(schedule.draws)
-    value, times = _bloods(history, crew, ordering, schedule.draws, person, levels, columns)
-    _again(history, ordering, value, times)
-    _bloods(history, crew, ordering, schedule.draws[drawn:], person, levels, columns)
-    if not columns.parts:
+    first = list(schedule.draws)
+    moments = [one[0] for one in rounds.sets] + [draw.moment for draw in first]
+    times, row = np.unique(np.array(moments, dtype=np.int64), return_inverse=True)
+    if not len(times):
+        history.panels = _by_time(schedule.panels)[0]
         return
+    value = _measured(history, person, times, levels)
+    _add_signs(rounds.sets, row[: len(rounds.sets)], value, columns)
+    _add_bloods(crew, schedule.panels, first, row[len(rounds.sets) :], value, columns)
+    _again(history, ordering, value[row[len(rounds.sets) :]])
+    second = schedule.draws[len(first) :]
+    if second:
+        times, row = np.unique(np.array([draw.moment for draw in second], dtype=np.int64), return_inverse=True)
+        value = _measured(history, person, times, levels)
+        _add_bloods(crew, schedule.panels, second, row, value, columns)
     history.panels, place = _by_time(schedule.panels)
     moment, issued, number, measured, visit, state, panel, performer = columns.joined()
     panel = np.append(place, -1)[panel.astype(np.int64)]  # -1 stands for none, also where there are no panels
@@ -121,45 +129,38 @@ def add_readings(
     )  # fmt: skip
 
 
-def _signs(history: History, rounds: Rounds, person: Levels, rng: RandomState, columns: _Columns) -> None:
-    sets = sorted(rounds.sets, key=lambda one: one[0])
-    if not sets:
-        return
-    moments = np.array([one[0] for one in sets], dtype=np.int64)
-    times, row = np.unique(moments, return_inverse=True)
+def _measured(history: History, person: Levels, times: Ints, rng: RandomState) -> Floats:
+    """Returns the results at moments, rounded, shape ``(times, analytes)``."""
     value = rounded(person.at(times, rng))
     derive(value, times, history)
-    rounded(value)
+    return rounded(value)
+
+
+def _add_signs(sets: list[tuple[int, tuple[int, ...], int, int]], row: Ints, value: Floats, columns: _Columns) -> None:
+    if not sets:
+        return
     numbers, repeat = _unrolled([one[1] for one in sets])
+    moments = np.array([one[0] for one in sets], dtype=np.int64)
     visit = np.array([one[2] for one in sets], dtype=np.int64)
     performer = np.array([one[3] for one in sets], dtype=np.int64)
     columns.add(np.repeat(row, repeat), numbers, repeat, value, moments, moments, visit, np.full_like(visit, -1),
                 performer)  # fmt: skip
 
 
-def _bloods(
-    history: History, crew: Crew, ordering: Ordering, draws: list[Draw], person: Levels, rng: RandomState,
-    columns: _Columns,
-) -> tuple[Floats, Ints]:  # fmt: skip
-    """Adds the results of specimens, and returns the levels with the moments at which they were taken."""
+def _add_bloods(
+    crew: Crew, panels: list[Panel], draws: list[Draw], row: Ints, value: Floats, columns: _Columns
+) -> None:
     if not draws:
-        return np.zeros((0, len(ANALYTE_ROWS))), np.zeros(0, dtype=np.int64)
-    moments = np.array([draw.moment for draw in draws], dtype=np.int64)
-    times, row = np.unique(moments, return_inverse=True)
-    value = rounded(person.at(times, rng))
-    derive(value, times, history)
-    rounded(value)
-    panels = ordering.schedule.panels
-    places = np.array([draw.panel for draw in draws], dtype=np.int64)
+        return
     numbers, repeat = _unrolled([PANELS[panels[draw.panel].key].numbers for draw in draws])
     performer = [crew.one("laboratory", "physician", draw.panel, panels[draw.panel].orderer) for draw in draws]
     columns.add(
-        np.repeat(row, repeat), numbers, repeat, value, moments,
+        np.repeat(row, repeat), numbers, repeat, value,
+        np.array([draw.moment for draw in draws], dtype=np.int64),
         np.array([draw.issued for draw in draws], dtype=np.int64),
-        np.array([panels[draw.panel].visit for draw in draws], dtype=np.int64), places,
-        np.array(performer, dtype=np.int64),
+        np.array([panels[draw.panel].visit for draw in draws], dtype=np.int64),
+        np.array([draw.panel for draw in draws], dtype=np.int64), np.array(performer, dtype=np.int64),
     )  # fmt: skip
-    return value, times
 
 
 def _unrolled(sets: list[tuple[int, ...]]) -> tuple[Ints, Ints]:
@@ -167,31 +168,36 @@ def _unrolled(sets: list[tuple[int, ...]]) -> tuple[Ints, Ints]:
     return numbers, np.array([len(one) for one in sets], dtype=np.int64)
 
 
-def _again(history: History, ordering: Ordering, value: Floats, times: Ints) -> None:
-    """Has critical results of the ill drawn again, if that is not done anyway."""
-    rows = {moment: place for place, moment in enumerate(times.tolist())}
-    panels = ordering.schedule.panels
-    taken: dict[int, list[tuple[int, set[int]]]] = {}
-    for draw in ordering.schedule.draws:
-        numbers = set(PANELS[panels[draw.panel].key].numbers)
-        taken.setdefault(panels[draw.panel].visit, []).append((draw.moment, numbers))
-    for draw in list(ordering.schedule.draws):
+def _again(history: History, ordering: Ordering, value: Floats) -> None:
+    """Has critical results of the ill drawn again, if that is not done anyway.
+
+    Args:
+        history: The person.
+        ordering: With the draws so far.
+        value: The levels at these draws.
+    """
+    draws, panels = list(ordering.schedule.draws), ordering.schedule.panels
+    wanted = value[:, _AGAIN_COLUMNS]
+    extreme = (wanted <= _LOW[_AGAIN_COLUMNS]) | (wanted >= _HIGH[_AGAIN_COLUMNS])
+    died = history.person.died
+    until = NOW if died is None else min(died, NOW)
+    for place in np.flatnonzero(extreme.any(axis=1)).tolist():
+        draw = draws[place]
         panel = panels[draw.panel]
         visit = history.visits[panel.visit]
         if visit.kind not in ("emergency", "inpatient") or draw.haemolysed:
             continue
-        row = value[rows[draw.moment]]
-        for number in PANELS[panel.key].numbers:
-            if number in _AGAIN_NUMBERS and (row[number] <= _LOW[number] or row[number] >= _HIGH[number]):
-                again = draw.issued + 45 * 60
-                soon = any(
-                    draw.moment < moment < again + 3 * HOUR and number in numbers
-                    for moment, numbers in taken[panel.visit]
-                )  # fmt: skip
-                if not soon and again < min(visit.end or NOW, history.person.died or NOW, NOW):
-                    key = _AGAIN_NUMBERS[number]
-                    ordering.add(key, panel.visit, again, urgent=True)
-                    taken[panel.visit].append((again, set(PANELS[key].numbers)))
+        again = draw.issued + 45 * 60
+        if again >= min(visit.end or until, until):
+            continue
+        for number in _AGAIN_COLUMNS[extreme[place]].tolist():
+            if number in PANELS[panel.key].numbers and not any(
+                draw.moment < other.moment < again + 3 * HOUR
+                and panels[other.panel].visit == panel.visit
+                and number in PANELS[panels[other.panel].key].numbers
+                for other in ordering.schedule.draws
+            ):
+                ordering.add(_AGAIN_NUMBERS[number], panel.visit, again, urgent=True)
 
 
 def _by_time(panels: list[Panel]) -> tuple[list[Panel], Ints]:

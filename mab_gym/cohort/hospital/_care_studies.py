@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.random import RandomState
 
 from mab_gym.cohort._data import read_table
-from mab_gym.cohort._streams import pick
+from mab_gym.cohort.hospital._care_chance import Luck
+from mab_gym.cohort.hospital._care_crew import age_at
 from mab_gym.cohort.hospital._care_cultures import Laboratory
 from mab_gym.cohort.hospital._care_effects import DAY
 from mab_gym.cohort.hospital._care_examinations import Examined
@@ -93,15 +93,15 @@ FINDINGS: Final = _by_region()
 class Reporting:
     """Writes one person's reports."""
 
-    def __init__(self, history: History, rng: RandomState) -> None:
+    def __init__(self, history: History, luck: Luck) -> None:
         """Prepares.
 
         Args:
             history: The person, with readings.
-            rng: Draws of this part alone.
+            luck: Draws of this part alone.
         """
-        self._history, self._rng = history, rng
-        self._laboratory = Laboratory(rng)
+        self._history, self._luck = history, luck
+        self._laboratory = Laboratory(luck)
         died = history.person.died
         self._until = NOW if died is None else min(died, NOW)
 
@@ -120,7 +120,7 @@ class Reporting:
             findings, conclusion, codes, details = self._laboratory.result(one.study, places)
         else:
             findings, conclusion, codes = self._looked(one, active)
-        drawn = float(self._rng.random_sample())
+        drawn = self._luck.one()
         minutes = (kind.minutes if one.priority else kind.routine_minutes) * (0.7 + 0.7 * drawn)
         if one.study == "blood_culture":
             minutes = kind.minutes * (0.32 + 0.2 * drawn if codes else 1.0 + 0.02 * drawn)
@@ -146,7 +146,7 @@ class Reporting:
         return found
 
     def _looked(self, one: Examined, active: dict[str, tuple[Problem, int]]) -> tuple[str, str, tuple[str, ...]]:
-        age = self._history.person.age(one.moment)
+        age = age_at(self._history.person, one.moment)
         told, worth, usual, codes = [], [], "", []
         measured = self._measured(one)
         for rows in FINDINGS[one.study].values():
@@ -170,7 +170,7 @@ class Reporting:
     def _choose(
         self, rows: list[Finding], active: dict[str, tuple[Problem, int]], age: int
     ) -> tuple[Finding, int | None]:
-        chance = self._rng.random_sample(len(rows) + 1).tolist()
+        chance = self._luck.some(len(rows) + 1)
         for row, drawn in zip(rows, chance, strict=False):
             if row.about in active:
                 problem, place = active[row.about]
@@ -200,7 +200,7 @@ class Reporting:
             told = [option for option in options if option.strip() and option.lower() in said.lower()]
             if told:  # a conclusion says moderate where the finding did
                 return told[0]
-            return options[int(float(self._rng.random_sample()) * len(options))]
+            return options[int(self._luck.one() * len(options))]
 
         def slot(match: re.Match[str]) -> str:
             name = match.group(1)
@@ -212,7 +212,7 @@ class Reporting:
                 chosen = options[mixed // 13 % len(options)]
             else:
                 repeated = [option for option in options if re.search(rf"(?<![\w.]){re.escape(option)}(?![\w.])", said)]
-                chosen = repeated[0] if repeated else options[int(float(self._rng.random_sample()) * len(options))]
+                chosen = repeated[0] if repeated else options[int(self._luck.one() * len(options))]
             return chosen
 
         filled = _SLOT.sub(slot, _CHOICE.sub(choice, text))
@@ -237,7 +237,7 @@ class Reporting:
         finding = operation.finding
         if one.study != "pathology":
             return finding, finding, ()
-        drawn = float(self._rng.random_sample())
+        drawn = self._luck.one()
         polyp = "tubular adenoma, no high-grade dysplasia." if "adenoma" in finding else "hyperplastic polyps."
         words = _TISSUE[operation.key].format(
             finding=finding, nodes=int(drawn * 5), hp="present" if drawn < 0.4 else "not seen", polyp=polyp
@@ -246,7 +246,7 @@ class Reporting:
 
     def _indication(self, one: Examined) -> str:
         person, visit = self._history.person, self._history.visits[one.visit]
-        age, who = person.age(one.moment), "woman" if person.female else "man"
+        age, who = age_at(person, one.moment), "woman" if person.female else "man"
         reason = REASONS[visit.reason].display.lower() if visit.reason in REASONS else visit.reason.replace("_", " ")
         problem = self._history.problems[visit.problems[0]] if visit.problems else None
         name = CONDITIONS[problem.key].display if problem else ""
@@ -263,7 +263,7 @@ class Reporting:
             ]
         else:
             forms = [f"{age}-year-old {who} with {reason}", reason.capitalize(), f"{reason.capitalize()}, {age} y"]
-        return forms[int(pick(self._rng, (3, 2, 2), 1)[0])]
+        return forms[self._luck.pick((3, 2, 2))]
 
 
 def _lower(name: str) -> str:
