@@ -144,6 +144,8 @@ class Chart:
 
     def metas(self, sheet: Sheet, profile: str, moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns codes of ``meta`` for many rows."""
+        if not len(moments):
+            return moments
         pool = sheet["meta"]
         nightly = moments // DAY * DAY + _NIGHT + self.loaded % _SPREAD
         written = np.where(moments < _TODAY, nightly, np.minimum(moments, NOW))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
+
+import numpy as np
 
 from mab_gym.cohort._columns import pretty
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, REASONS
@@ -21,7 +24,8 @@ from mab_gym.cohort.hospital._fhir import (
     said,
 )
 from mab_gym.cohort.hospital._history import NOW, RECORDS_FROM, Problem, Visit
-from mab_gym.cohort.hospital._sheet import Day, Sheet
+from mab_gym.cohort.hospital._sheet import Sheet, days_of
+from mab_gym.cohort.hospital._zone import AS_DAY, forms_at, local_midnights
 
 CLASSES: Final = {
     "ambulatory": ("AMB", "ambulatory"),
@@ -142,39 +146,71 @@ def add_encounters(chart: Chart, sheet: Sheet) -> None:
 def add_conditions(chart: Chart, sheet: Sheet) -> None:
     """Adds the problem list, then the diagnoses by visit."""
     history = chart.history
-    subject = chart.whose(sheet)
-    doctor = history.person.doctor
-
-    def add(number: int, problem: Problem, visit: int | None, recorded: int, category: str) -> None:
-        by = doctor if visit is None else history.visits[visit].practitioner
-        over = problem.abated is not None
-        profile = (
-            "condition-problems-health-concerns" if category == "problem-list-item" else "condition-encounter-diagnosis"
+    problems, visits, doctor = history.problems, history.visits, history.person.doctor
+    listed = [(n, one) for n, one in enumerate(problems) if on_the_list(one)]
+    if listed:
+        _add_conditions(
+            chart,
+            sheet,
+            "problem-list-item",
+            [chart.problems[number] for number, _ in listed],
+            [one for _, one in listed],
+            [one.visit for _, one in listed],
+            [one.known or 0 for _, one in listed],
+            [doctor if one.visit is None else visits[one.visit].practitioner for _, one in listed],
         )
-        sheet.add(
-            id=number,
-            meta=chart.meta(sheet, US_CORE + profile, recorded),
-            clinicalStatus=sheet["clinicalStatus"].of("resolved" if over else "active", _clinical),
-            verificationStatus=sheet["verificationStatus"].of("confirmed", _verification),
-            category=sheet["category"].of(category, _category),
-            severity=sheet["severity"].of((problem.severity >= _MODERATE) + (problem.severity >= _SEVERE), _severity),
-            code=sheet["code"].of(problem.key, condition_text),
-            subject=subject,
-            encounter=chart.encounter(sheet, visit),
-            onsetDateTime=Day(problem.onset),
-            abatementDateTime=None if problem.abated is None else Day(problem.abated),
-            recordedDate=recorded if recorded >= RECORDS_FROM else Day(recorded),
-            recorder=chart.who(sheet, "recorder", by),
+    recorded = [
+        min(max(problems[number].known or 0, visits[place].start), visits[place].end or NOW)
+        for place, number in chart.diagnoses
+    ]
+    if recorded:
+        _add_conditions(
+            chart,
+            sheet,
+            "encounter-diagnosis",
+            list(chart.diagnoses.values()),
+            [problems[number] for _, number in chart.diagnoses],
+            [place for place, _ in chart.diagnoses],
+            recorded,
+            [visits[place].practitioner for place, _ in chart.diagnoses],
         )
 
-    for number, problem in enumerate(history.problems):
-        if on_the_list(problem) and problem.known is not None:
-            add(chart.problems[number], problem, problem.visit, problem.known, "problem-list-item")
-    for (place, number), found in chart.diagnoses.items():
-        visit = history.visits[place]
-        known = history.problems[number].known or visit.start
-        recorded = min(max(known, visit.start), NOW if visit.end is None else visit.end)
-        add(found, history.problems[number], place, recorded, "encounter-diagnosis")
+
+def _add_conditions(
+    chart: Chart,
+    sheet: Sheet,
+    category: str,
+    ids: Sequence[int],
+    problems: Sequence[Problem],
+    visits: Sequence[int | None],
+    recorded: Sequence[int],
+    recorders: Sequence[int],
+) -> None:
+    listed = category == "problem-list-item"
+    profile = "condition-problems-health-concerns" if listed else "condition-encounter-diagnosis"
+    status, severity, code, recorder = sheet["clinicalStatus"], sheet["severity"], sheet["code"], sheet["recorder"]
+    who = chart.hospital.practitioner_texts
+    written = np.array(recorded, dtype=np.int64)
+    old = written < RECORDS_FROM
+    sheet.add_many(
+        len(ids),
+        id=np.array(ids, dtype=np.int64),
+        meta=chart.metas(sheet, US_CORE + profile, written),
+        clinicalStatus=[status.of("active" if one.abated is None else "resolved", _clinical) for one in problems],
+        verificationStatus=sheet["verificationStatus"].of("confirmed", _verification),
+        category=sheet["category"].of(category, _category),
+        severity=[severity.of((one.severity >= _MODERATE) + (one.severity >= _SEVERE), _severity) for one in problems],
+        code=[code.of(one.key, condition_text) for one in problems],
+        subject=chart.whose(sheet),
+        encounter=[chart.encounter(sheet, visit) for visit in visits],
+        onsetDateTime=days_of([one.onset for one in problems]),
+        abatementDateTime=days_of([one.abated for one in problems]),
+        recordedDate=(
+            np.where(old, local_midnights(written), written),
+            np.where(old, AS_DAY, forms_at(written)),
+        ),
+        recorder=[recorder.text(who[number]) for number in recorders],
+    )
 
 
 def condition_code(key: str) -> Element:

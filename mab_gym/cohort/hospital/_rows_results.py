@@ -6,6 +6,7 @@ There are a thousand readings a person, so they are written by columns; everythi
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ from mab_gym.cohort.hospital._fhir import (
 from mab_gym.cohort.hospital._history import CORRECTED, ENTERED_IN_ERROR, FINAL, HAEMOLYSED, NOW, PRELIMINARY, Panel
 from mab_gym.cohort.hospital._rows_people import category_text
 from mab_gym.cohort.hospital._sheet import Sheet
-from mab_gym.cohort.hospital._zone import written
+from mab_gym.cohort.hospital._zone import forms_at, written
 
 Ints = npt.NDArray[np.int64]
 SYSTOLIC, DIASTOLIC = NUMBERS["systolic"], NUMBERS["diastolic"]
@@ -62,7 +63,8 @@ SPECIMENS: Final = {
     "sputum": ("119334006", "Sputum specimen"), "cerebrospinal fluid": ("258450006", "Cerebrospinal fluid sample"),
 }  # fmt: skip
 """Specimens in SNOMED CT."""
-_PRIORITIES: Final = {"routine": "routine", "urgent": "urgent", "stat": "stat"}
+_BROUGHT: Final = 900
+"""Seconds after which a specimen is in the laboratory; our choice."""
 
 
 def observation_sheet() -> Sheet:
@@ -97,14 +99,10 @@ def add_results(chart: Chart, observations: Sheet, requests: Sheet, specimens: S
     readings = chart.history.readings
     if len(readings):
         haemolysed = set(readings.panel[readings.state == HAEMOLYSED].tolist())
-    for number, panel in enumerate(panels):
-        _add_request(chart, requests, number, panel)
-        if panel.drawn is None:
-            continue
-        specimen = taken[number]
-        _add_specimen(chart, specimens, number, panel, specimen, number in haemolysed)
-        if panel.issued is not None or results.get(number):
-            _add_report(chart, reports, number, panel, specimen, results.get(number, []))
+    _add_requests(chart, requests)
+    _add_specimens(chart, specimens, taken, haemolysed)
+    reported = [number for number in drawn if panels[number].issued is not None or results.get(number)]
+    _add_reports(chart, reports, reported, taken, results)
 
 
 def _add_readings(chart: Chart, sheet: Sheet, specimens: dict[int, int]) -> dict[int, list[int]]:
@@ -296,66 +294,96 @@ def _specimen_of(sheet: Sheet, specimen: int | None) -> int:
     return 0 if specimen is None else sheet["specimen"].text(reference_text("Specimen", specimen))
 
 
-def _add_request(chart: Chart, sheet: Sheet, number: int, panel: Panel) -> None:
-    status = "revoked" if panel.cancelled else "active" if panel.issued is None else "completed"
-    sheet.add(
-        id=chart.panels[number],
-        meta=chart.meta(sheet, f"{US_CORE}servicerequest", panel.ordered if panel.issued is None else panel.issued),
-        status=sheet["status"].text(said(status)),
+def _add_requests(chart: Chart, sheet: Sheet) -> None:
+    panels = chart.history.panels
+    moments = [panel.ordered if panel.issued is None else panel.issued for panel in panels]
+    status, priority, code = sheet["status"], sheet["priority"], sheet["code"]
+    requester, reason = sheet["requester"], sheet["reasonReference"]
+    who, reasons = chart.hospital.practitioner_texts, chart.reasons
+    sheet.add_many(
+        len(panels),
+        id=np.array(chart.panels, dtype=np.int64),
+        meta=chart.metas(sheet, f"{US_CORE}servicerequest", np.array(moments, dtype=np.int64)),
+        status=[status.of(_state_of(panel), said) for panel in panels],
         intent=sheet["intent"].text('"order"'),
         category=sheet["category"].of("laboratory", request_category),
-        priority=sheet["priority"].text(said(_PRIORITIES[panel.priority])),
-        code=sheet["code"].of(("panel", panel.key), _panel_code),
+        priority=[priority.of(panel.priority, said) for panel in panels],
+        code=[code.of(("panel", panel.key), _panel_code) for panel in panels],
         subject=chart.whose(sheet),
-        encounter=chart.encounter(sheet, panel.visit),
-        authoredOn=panel.ordered,
-        requester=chart.who(sheet, "requester", panel.orderer),
-        reasonReference=_reason(chart, sheet, panel.visit),
+        encounter=[chart.encounter(sheet, panel.visit) for panel in panels],
+        authoredOn=[panel.ordered for panel in panels],
+        requester=[requester.text(who[panel.orderer]) for panel in panels],
+        reasonReference=[reason.text(reasons[panel.visit]) if reasons[panel.visit] else 0 for panel in panels],
     )
 
 
-def _reason(chart: Chart, sheet: Sheet, visit: int) -> int:
-    return sheet["reasonReference"].text(chart.reasons[visit]) if chart.reasons[visit] else 0
+def _state_of(panel: Panel) -> str:
+    return "revoked" if panel.cancelled else "active" if panel.issued is None else "completed"
 
 
-def _add_specimen(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, spoilt: bool) -> None:
-    drawn = panel.drawn or panel.ordered
-    nurse = chart.history.visits[panel.visit].nurse
-    by = "" if nurse is None else chart.hospital.collectors[nurse]
-    received = min(drawn + 900, NOW if panel.issued is None else max(panel.issued, drawn))
-    sheet.add(
-        id=specimen,
-        meta=chart.meta(sheet, f"{US_CORE}specimen", drawn),
+def _add_specimens(chart: Chart, sheet: Sheet, taken: Mapping[int, int], spoilt: Collection[int]) -> None:
+    panels, visits, collectors = chart.history.panels, chart.history.visits, chart.hospital.collectors
+    moments, received, kinds, requests, collections = [], [], [], [], []
+    kind, request, collection = sheet["type"], sheet["request"], sheet["collection"]
+    for number in taken:
+        panel = panels[number]
+        drawn = panel.drawn or panel.ordered
+        nurse = visits[panel.visit].nurse
+        by = "" if nurse is None else collectors[nurse]
+        moments.append(drawn)
+        received.append(min(drawn + _BROUGHT, NOW if panel.issued is None else max(panel.issued, drawn)))
+        kinds.append(kind.of(PANELS[panel.key].specimen, specimen_type))
+        requests.append(request.text(references_text(reference_text("ServiceRequest", chart.panels[number]))))
+        collections.append(collection.text(f'{{{by}\n    "collectedDateTime": "{written(drawn)}"\n  }}'))
+    hem = sheet["condition"].of("HEM", _condition) if spoilt else 0
+    sheet.add_many(
+        len(taken),
+        id=np.array(list(taken.values()), dtype=np.int64),
+        meta=chart.metas(sheet, f"{US_CORE}specimen", np.array(moments, dtype=np.int64)),
         status=sheet["status"].text('"available"'),
-        type=sheet["type"].of(PANELS[panel.key].specimen, specimen_type),
+        type=kinds,
         subject=chart.whose(sheet),
         receivedTime=received,
-        request=sheet["request"].text(references_text(reference_text("ServiceRequest", chart.panels[number]))),
-        collection=sheet["collection"].text(f'{{{by}\n    "collectedDateTime": "{written(drawn)}"\n  }}'),
-        condition=sheet["condition"].of("HEM", _condition) if spoilt else 0,
+        request=requests,
+        collection=collections,
+        condition=[hem if number in spoilt else 0 for number in taken] if hem else 0,
     )
 
 
-def _add_report(chart: Chart, sheet: Sheet, number: int, panel: Panel, specimen: int, results: list[int]) -> None:
-    status = "final" if panel.issued is not None else "partial"
-    pathologists = chart.hospital.pathologists
-    reader = pathologists[chart.panels[number] % len(pathologists)]
-    sheet.add(
-        id=chart.take(),
-        meta=chart.meta(sheet, f"{US_CORE}diagnosticreport-lab", panel.issued or panel.ordered),
-        basedOn=sheet["basedOn"].text(references_text(reference_text("ServiceRequest", chart.panels[number]))),
-        status=sheet["status"].text(said(status)),
+def _add_reports(
+    chart: Chart, sheet: Sheet, numbers: Sequence[int], taken: Mapping[int, int], results: Mapping[int, Sequence[int]]
+) -> None:
+    panels, readers = chart.history.panels, chart.hospital.pathologists
+    moments = [panels[number].issued or panels[number].ordered for number in numbers]
+    based, status, code, performer = sheet["basedOn"], sheet["status"], sheet["code"], sheet["performer"]
+    specimen, result = sheet["specimen"], sheet["result"]
+    issued = np.array([panels[number].issued or 0 for number in numbers], dtype=np.int64)
+    first = chart.take(len(numbers))
+    sheet.add_many(
+        len(numbers),
+        id=np.arange(first, first + len(numbers), dtype=np.int64),
+        meta=chart.metas(sheet, f"{US_CORE}diagnosticreport-lab", np.array(moments, dtype=np.int64)),
+        basedOn=[
+            based.text(references_text(reference_text("ServiceRequest", chart.panels[number]))) for number in numbers
+        ],
+        status=[status.of("partial" if panels[number].issued is None else "final", said) for number in numbers],
         category=sheet["category"].of("LAB", report_category),
-        code=sheet["code"].of(("panel", panel.key), _panel_code),
+        code=[code.of(("panel", panels[number].key), _panel_code) for number in numbers],
         subject=chart.whose(sheet),
-        encounter=chart.encounter(sheet, panel.visit),
-        effectiveDateTime=panel.drawn,
-        issued=panel.issued,
-        performer=sheet["performer"].text(chart.hospital.performers[reader]),
-        specimen=sheet["specimen"].text(references_text(reference_text("Specimen", specimen))),
-        result=sheet["result"].text(references_text(*(reference_text("Observation", each) for each in results)))
-        if results
-        else 0,
+        encounter=[chart.encounter(sheet, panels[number].visit) for number in numbers],
+        effectiveDateTime=[panels[number].drawn for number in numbers],
+        issued=(issued, np.where(issued > 0, forms_at(issued), 0)),
+        performer=[
+            performer.text(chart.hospital.performers[readers[chart.panels[number] % len(readers)]])
+            for number in numbers
+        ],
+        specimen=[specimen.text(references_text(reference_text("Specimen", taken[number]))) for number in numbers],
+        result=[
+            result.text(references_text(*(reference_text("Observation", each) for each in results.get(number, ()))))
+            if results.get(number)
+            else 0
+            for number in numbers
+        ],
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.cohort._columns import Json, pretty
-from mab_gym.cohort.hospital._zone import AS_DAY, FORMS, forms_at, local_midnight_utc
+from mab_gym.cohort.hospital._zone import AS_DAY, FORMS, forms_at, local_midnight_utc, local_midnights
 from mab_gym.fhir.model._definitions import elements
 from mab_gym.fhir.store._table import Column, InstantColumn, IntArray, PoolColumn, Table, TextPool, smallest_unsigned
 
@@ -76,8 +76,8 @@ class Pool:
         return self.text(pretty(value))
 
 
-class Sheet:
-    """Rows of one type, for a block of people.
+class Sheet(dict[str, Pool]):
+    """Rows of one type, for a block of people; the pools by element, made when they are first needed.
 
     Args:
         resource_type: As in ``Observation``.
@@ -85,16 +85,14 @@ class Sheet:
     """
 
     def __init__(self, resource_type: str, moments: Sequence[str] = ()) -> None:
+        super().__init__()
         self.resource_type = resource_type
         self._moments = moments
-        self._pools: dict[str, Pool] = {}
         self._rows: list[dict[str, Any]] = []
         self._parts: list[tuple[int, dict[str, Any]]] = []
 
-    def __getitem__(self, element: str) -> Pool:
-        pool = self._pools.get(element)
-        if pool is None:
-            pool = self._pools[element] = Pool()
+    def __missing__(self, element: str) -> Pool:
+        pool = self[element] = Pool()
         return pool
 
     def add(self, **values: Any) -> None:
@@ -113,7 +111,7 @@ class Sheet:
             return
         gathered: dict[str, Any] = {}
         gathered["id"] = [row["id"] for row in rows]
-        for name in self._pools:
+        for name in self:
             gathered[name] = np.array([row.get(name, 0) for row in rows], dtype=np.int64)
         for name in self._moments:
             moments = [row.get(name) for row in rows]
@@ -132,13 +130,20 @@ class Sheet:
             else _joined(parts, "id", np.int64)
         )
         columns: dict[str, PartPool | PartMoments] = {}
-        for name, pool in self._pools.items():
+        for name, pool in self.items():
             if pool.texts:
                 columns[name] = PartPool(_joined(parts, name, np.uint32), pool.texts)
         for name in self._moments:
             if any(name in values for _, values in parts):
                 columns[name] = _moments_of(parts, name)
         return Part(self.resource_type, ids, columns)
+
+
+def days_of(moments: Sequence[int | None]) -> tuple[IntArray, IntArray]:
+    """Returns the local days of moments as a column holds them: seconds and forms; absent where there is None."""
+    there = np.array([moment is not None for moment in moments])
+    seconds = local_midnights(np.array([moment or 0 for moment in moments], dtype=np.int64))
+    return np.where(there, seconds, 0), np.where(there, AS_DAY, 0).astype(np.uint8)
 
 
 def _read_moments(moments: Sequence[int | None]) -> tuple[IntArray, IntArray]:

@@ -85,6 +85,12 @@ def local_midnight_utc(moment: int) -> int:
     return (moment + offset_at(moment)) // DAY * DAY
 
 
+def local_midnights(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Returns the same of many moments."""
+    offsets = np.where(forms_at(moments) == IN_SUMMER, SUMMER, WINTER)
+    return (moments + offsets) // DAY * DAY
+
+
 def in_utc(moment: int) -> datetime:
     """Returns a moment in UTC."""
     return datetime.fromtimestamp(moment, UTC)

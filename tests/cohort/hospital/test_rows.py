@@ -45,7 +45,7 @@ MUST_HAVE = {
     "Specimen": "type subject collection",
     "MedicationRequest": "status intent medicationCodeableConcept subject encounter authoredOn requester",
     "MedicationAdministration": "status medicationCodeableConcept subject context effectiveDateTime performer request",
-    "MedicationDispense": "status medicationCodeableConcept subject performer authorizingPrescription whenHandedOver",
+    "MedicationDispense": "status medicationCodeableConcept subject performer quantity whenHandedOver",
     "AllergyIntolerance": "clinicalStatus verificationStatus code patient recordedDate",
     "Immunization": "status vaccineCode patient occurrenceDateTime primarySource",
     "Procedure": "status code subject",
