@@ -25,6 +25,8 @@ from mab_gym.fhir.store._archive import Archive
 from mab_gym.fhir.store._base import BaseTable
 
 _ADULT: Final = 18
+NO_ALLERGY: Final = ("716186003", "409137002", "428607008", "1003774007")
+"""SNOMED CT codes that say that no allergy, or none to drugs, food or latex, is known."""
 _DAY: Final = 86400
 _CLASSES: Final = {
     "AMB": "ambulatory", "EMER": "emergency", "FLD": "field", "HH": "home visit", "IMP": "inpatient",
@@ -320,13 +322,13 @@ def _grouped(
     for place, time in enumerate(elements.times()):
         row = {name: column[place] for name, column in columns.items()}
         concept = next((row[name] for name in names if named(row[name])), None)
-        verified = spoken(row["verificationStatus"])
+        verified = _state(row["verificationStatus"])
         void = verified in VOID
         listed = "encounter-diagnosis" not in map(code_of, dicts(row["category"]))
         key = (named(concept) or "(not coded)", code_of(concept), void)
         entry = entries.setdefault(key, ChartEntry(*key[:2], void=void))
         before, known = entry.listed, entry.status
-        said = [spoken(row[status]), verified if verified not in ("", "confirmed") else ""]
+        said = [_state(row[status]), verified if verified not in ("", "confirmed") else ""]
         entry.add(time, ", ".join(each for each in said if each), tell(row))
         entry.listed = before or listed
         if before and not listed:
@@ -334,6 +336,11 @@ def _grouped(
         elif listed and not before:
             entry.status = ", ".join(each for each in said if each)
     return list(entries.values())
+
+
+def _state(value: Any) -> str:
+    """Returns a status by its code; in its words where it has none."""
+    return code_of(value) or spoken(value)
 
 
 def _dosage(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final, TypeVar
 
-from mab_gym.charts._chart import ChartEntry, PatientChart, when
+from mab_gym.charts._chart import NO_ALLERGY, ChartEntry, PatientChart, when
 from mab_gym.charts._kinds import KINDS
 from mab_gym.charts._notes import Note
 from mab_gym.charts._plots import Line, plot
@@ -90,10 +90,10 @@ def _banner(chart: PatientChart, now: datetime) -> Iterator[str]:
 
 
 def _allergies(chart: PatientChart) -> Iterator[str]:
-    valid = [entry for entry in chart.allergies if not entry.void]
+    valid = [entry for entry in chart.allergies if not entry.void and entry.code not in NO_ALLERGY]
     kind = "alert" if valid else ""
     yield f'<section class="{kind}"><h2>Allergies <small>{len(valid)}</small></h2>'
-    if not valid:
+    if not valid and all(entry.void for entry in chart.allergies):
         yield "<p>None is recorded. This does not say that there are none.</p>"
     if chart.allergies:
         yield from _rows(chart.allergies, "reaction and status", "recorded")

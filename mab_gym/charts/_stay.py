@@ -107,7 +107,7 @@ class Stay:
         zone: The time zone in which times are shown.
         places: Wards and beds, with the times.
         results: The rows of results: vital signs, then what was out of range most.
-        left_out: Names of further results, which are not drawn.
+        left_out: Further results, which are not drawn, with their last values.
         drugs: The rows of drugs, by the first dose.
         moments: All else, by time.
     """

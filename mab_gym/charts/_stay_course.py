@@ -104,7 +104,7 @@ class _Telling:
             if len(one.points) > 1 or course or _outside(one, limits):
                 rows.append(row)
             else:
-                stay.left_out.append(name)
+                stay.left_out.append(f"{name} {one.points[-1].value:g} {one.unit}".strip())
         return rows
 
     def drugs(self) -> list[DrugRow]:

@@ -8,7 +8,7 @@ from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from mab_gym.charts._elements import named, seconds_of
-from mab_gym.charts._ranges import RESULTS, Range, reference_range
+from mab_gym.charts._ranges import RESULTS, Range, readable_unit, reference_range
 from mab_gym.charts._series import VOID, Series, add_numbers, dicts
 from mab_gym.charts._stay import DrugRow, Given, Moment, ResultRow, Stay
 
@@ -16,6 +16,8 @@ SIGNS: Final = ("8867-4", "8480-6", "systolic", "8462-4", "diastolic", "9279-1",
 """The codes of vital signs: pulse, pressures, breathing, saturation, temperature."""
 MOST_RESULTS: Final = 12
 """Kinds of results that are drawn, besides vital signs."""
+FEW_RESULTS: Final = 4
+"""Kinds of results that are drawn even where each was measured once and was in its range."""
 _URGENT: Final = ("urgent", "asap", "stat")
 _PAIR: Final = {"8480-6": "8462-4", "systolic": "diastolic"}
 _OFFSET: Final = re.compile(r"T.*([+-])(\d\d):(\d\d)$")
@@ -56,8 +58,23 @@ def read_stay(
         row.orders.sort(key=lambda each: each.time)
     stay.drugs = sorted(drugs.values(), key=_begin)
     stay.moments.sort(key=lambda each: each.time)
-    stay.places.sort(key=lambda each: each.time)
+    stay.places = _places(stay.places)
     return stay
+
+
+def _places(found: Iterable[Moment]) -> list[Moment]:
+    """Joins places of the same time, such as a ward and its bed."""
+    joined: dict[tuple[int, int | None], list[str]] = {}
+    for place in found:
+        joined.setdefault((place.time, place.end), []).append(place.text)
+    places = [Moment(time, "place", ", ".join(names), end) for (time, end), names in joined.items()]
+    return sorted(places, key=lambda each: (each.time, -(each.end or 0)))
+
+
+def _last(series: Series) -> str:
+    """Writes the last value of a series that is not drawn."""
+    points = series.trusted or series.points
+    return f"{series.name} {points[-1].value:g} {readable_unit(series.unit)}".strip()
 
 
 def _begin(row: DrugRow) -> int:
@@ -89,12 +106,14 @@ def _choose(stay: Stay, series: dict[str, Series], female: bool | None) -> None:
         one.points.sort(key=lambda point: point.time)
     signs = [code for code in SIGNS if code in series and code not in _PAIR.values()]
     rest = sorted((c for c in series if c not in SIGNS), key=lambda c: (-outside(series[c]), -len(series[c].points), c))
-    for code in (*signs, *rest[:MOST_RESULTS]):
+    telling = [code for code in rest if outside(series[code]) or len(series[code].points) > 1]
+    drawn = telling[:MOST_RESULTS] if len(telling) >= FEW_RESULTS else rest[:FEW_RESULTS]
+    for code in (*signs, *drawn):
         both = [series[each] for each in (code, _PAIR.get(code, "")) if each in series]
         known = RESULTS.get(code)
         name = "Blood pressure" if len(both) > 1 else known.name if known else both[0].name
         stay.results.append(ResultRow(name, both, [limits(each) for each in both]))
-    stay.left_out = [series[code].name for code in rest[MOST_RESULTS:]]
+    stay.left_out = [_last(series[code]) for code in rest if code not in drawn]
 
 
 class _Reading:

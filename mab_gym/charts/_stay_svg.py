@@ -19,6 +19,8 @@ _STEPS: Final = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336)
 _TICKS: Final = 14
 _LETTERS: Final = 31
 """The longest name that fits beside the rows."""
+_DAY: Final = 78
+"""The width of a day's label."""
 _DOTTED: Final = 60
 _APART: Final = 34
 """Actions that are nearer to each other share a mark."""
@@ -58,15 +60,17 @@ class _Drawing:
         yield "</svg>"
 
     def _axis(self, height: float) -> Iterator[str]:
+        free = 0.0
         for time, day in self._ticks():
             x = self.x(time)
             yield f'<path class="{"day" if day else "hour"}" d="M{x:.1f} {_AXIS - 4}V{height - 6:.0f}"/>'
-            if day:
-                yield _words(x, 15, self.stay.told(time, "%a %d %b"), "when day", "start" if x < WIDTH - 90 else "end")
-            else:
+            if day and x >= free and x < WIDTH - _DAY:
+                yield _words(x, 15, self.stay.told(time, "%a %d %b"), "when day", "start")
+                free = x + _DAY
+            elif not day:
                 yield _words(x, 31, self.stay.told(time, "%H:%M"), "when")
         midnight = next((self.x(time) for time, day in self._ticks() if day), float(WIDTH))
-        if midnight > _LEFT + 90:
+        if midnight > _LEFT + _DAY:
             yield _words(_LEFT, 15, self.stay.told(self.stay.begin, "%a %d %b"), "when day", "start")
         yield _words(2, 15, self.stay.told(self.stay.begin, "%Y"), "when", "start")
         zone = self.stay.told(self.stay.begin, "%z")
@@ -141,7 +145,7 @@ class _Drawing:
         lasts = [f"{series.trusted[-1].value:g}" for series in row.series if series.trusted]
         yield self._named(row.name, " ".join(each for each in ("/".join(lasts), unit) if each), self.y + 20)
         for limits in row.limits:
-            if limits is not None and (limits[0] is not None or limits[1] is not None):
+            if limits is not None and _seen(limits, low, high):
                 upper = y(high if limits[1] is None else limits[1])
                 lower = y(low if limits[0] is None else limits[0])
                 size = f'width="{WIDTH - _LEFT - _RIGHT}" height="{max(lower - upper, 0):.1f}"'
@@ -261,6 +265,12 @@ class _Drawing:
             case _:
                 shape = f"M{x - 5:.1f} {middle - 5:.1f}h10v10h-10z"
         return f'<path class="sm {mark}" d="{shape}">{said}</path>'
+
+
+def _seen(limits: Range, low: float, high: float) -> bool:
+    """Tells if a part of a reference range is within an axis."""
+    some = limits[0] is not None or limits[1] is not None
+    return some and (limits[0] is None or limits[0] < high) and (limits[1] is None or limits[1] > low)
 
 
 def _words(x: float, y: float, text: str, kind: str, anchor: str = "middle") -> str:

@@ -46,9 +46,12 @@ class _Writing:
         stay = self.stay
         zone = stay.told(stay.begin, "%z")
         place = f"UTC{zone[:3]}:{zone[3:]}" if zone not in ("", "+0000") else "UTC"
-        yield Text(
-            _cut(f"{stay.title}  {stay.told(stay.begin)} – {stay.told(stay.end)}  ({place})", self.width), "bold"
-        )
+        times = f"{stay.told(stay.begin, '%a %d %b %Y %H:%M')} – {stay.told(stay.end)} ({place})"
+        if len(stay.title) + len(times) + 2 <= self.width:
+            yield Text(f"{stay.title}  {times}", "bold")
+        else:
+            yield Text(_cut(stay.title, self.width), "bold")
+            yield Text(times, "bold")
         yield from self._axis()
         if stay.places:
             yield self._places()
@@ -160,7 +163,7 @@ class _Writing:
 
     def _told(self, most: int) -> Iterator[Text]:
         moments = [each for each in self.stay.moments if each.kind in _TOLD]
-        chosen = sorted(moments, key=lambda each: (not each.alarm, -each.time))[: max(most, 0)]
+        chosen = sorted(moments, key=_weight)[: max(most, 0)]
         for moment in sorted(chosen, key=lambda each: each.time):
             yield self._sentence(moment)
         if most > 0 and len(moments) > len(chosen):
@@ -170,6 +173,11 @@ class _Writing:
         text = " ".join(moment.text.split())
         said = f"{self.stay.told(moment.time, '%a %d %b %H:%M')}  {_MARKS[moment.kind]} {text}"
         return Text(_cut(said, self.width), "red" if moment.alarm else "")
+
+
+def _weight(moment: Moment) -> tuple[bool, bool, int]:
+    """Returns a key by which alarms come first and diagnoses last, each the latest first."""
+    return not moment.alarm, moment.text.startswith("diagnosis:"), -moment.time
 
 
 def _put(cells: list[str], place: int, text: str) -> int:

@@ -16,6 +16,7 @@ from mab_gym.charts._chart import ChartEntry, PatientChart, when
 from mab_gym.charts._kinds import KINDS
 from mab_gym.charts._notes import Note
 from mab_gym.charts._ranges import Reference, flag, readable_unit
+from mab_gym.charts._stay import Stay
 from mab_gym.charts._stay_text import stay_lines
 
 _RESULTS: Final = "results"
@@ -45,7 +46,7 @@ def rendered(chart: PatientChart, now: datetime, *, whole: bool = False, width: 
         yield Text("  ".join(f"{label}: {fact}" for label, fact in chart.facts.items()), style="dim")
     for table in chart_tables(chart):
         if table.key == _RESULTS:
-            for stay in [stay for stay in chart.stays if not stay.empty][: None if whole else _STAYS]:
+            for stay in _shown(chart, whole):
                 yield from stay_lines(stay, min(width, _WIDEST))
                 yield Text()
         if not table.rows:
@@ -74,6 +75,15 @@ def chart_tables(chart: PatientChart) -> Iterator[t.Table]:
         title = KINDS[name].title if name in KINDS else name
         yield replace(_entries(title, entries, "status"), key=name.lower())
     yield _notes(chart)
+
+
+def _shown(chart: PatientChart, whole: bool) -> list[Stay]:
+    """Returns the stays to draw, the newest first: all of them, or a few, inpatient stays before the others."""
+    stays = [stay for stay in chart.stays if not stay.empty]
+    if whole:
+        return stays
+    few = sorted(stays, key=lambda stay: (stay.title.startswith("emergency:"), -stay.begin))[:_STAYS]
+    return sorted(few, key=lambda stay: -stay.begin)
 
 
 def _notes(chart: PatientChart) -> t.Table:
