@@ -269,12 +269,12 @@ class PlanSheets:
             meta=chart.meta(sheet, "", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
             scope=sheet["scope"].of("treatment", _scope),
-            category=sheet["category"].json([_words_of(plan)]),
+            category=sheet["category"].of(named(plan), _consent_category),
             patient=chart.whose(sheet, "patient"),
             dateTime=plan.moment,
             performer=sheet["performer"].text(references_text(reference_text("Patient", chart.person.mrn))),
             organization=sheet["organization"].text(f"[ {chart.hospital.organization_text} ]"),
-            policyRule=sheet["policyRule"].of("OPTIN", _policy),
+            policyRule=sheet["policyRule"].of("hipaa-auth", _policy),
             provision=sheet["provision"].json(provision),
         )
 
@@ -419,13 +419,19 @@ def _flag_category(code: str) -> str:
 
 
 @cache
+def _consent_category(key: Named) -> str:
+    row = PLANS[key]
+    return pretty([coded(row.display, (LOINC, "59284-0", "Patient Consent"))])
+
+
+@cache
 def _scope(code: str) -> str:
     return pretty(concept(f"{HL7}consentscope", code, "Treatment"))
 
 
 @cache
 def _policy(code: str) -> str:
-    return pretty(concept(f"{HL7}v3-ActCode", code, "opt-in"))
+    return pretty(concept(f"{HL7}consentpolicycodes", code, "HIPAA Authorization"))
 
 
 @cache

@@ -56,6 +56,7 @@ _LOCATION_TYPES: Final = {
     "radiology": ("RADDX", "Radiology diagnostics or therapeutics unit"),
     "pharmacy": ("PHARM", "Pharmacy"), "ward": ("HU", "Hospital unit"), "clinic": ("HOSP", "Hospital"),
 }  # fmt: skip
+_LABORATORY: Final = ("HLAB", "hospital laboratory")
 _PAGE_CODES: Final = {"policy": "Hospital policy", "protocol": "Clinical protocol", "pathway": "Clinical pathway"}
 
 
@@ -120,10 +121,9 @@ def _locations(hospital: Hospital) -> Sheet:
 
 
 def _location_type(sheet: Sheet, place: Place) -> int:
-    known = _LOCATION_TYPES.get(place.kind)
+    ward = place.service if place.service in ("emergency", "intensive") else "ward"
+    known = _LOCATION_TYPES.get(ward if place.kind == "bed" else place.kind, _LABORATORY)
     words = SERVICE_WORDS[place.service]
-    if known is None:
-        return sheet["type"].json([{"text": words}])
     return sheet["type"].json([concept(f"{HL7}v3-RoleCode", *known, words)])
 
 
@@ -217,7 +217,7 @@ def _handbook(hospital: Hospital, pages: list[HandbookPage]) -> Iterator[Sheet]:
 
 
 def _add_plan(hospital: Hospital, sheet: Sheet, page: HandbookPage, signed: int, document: int) -> None:
-    kind = ("protocol", "Protocol") if page.kind == "protocol" else ("clinical-protocol", "Clinical Protocol")
+    kind = ("clinical-protocol", "Clinical Protocol")
     effective: Element = {"start": page.since.isoformat()}
     if page.until is not None:
         effective["end"] = page.until.isoformat()
@@ -236,7 +236,7 @@ def _add_plan(hospital: Hospital, sheet: Sheet, page: HandbookPage, signed: int,
         effectivePeriod=sheet["effectivePeriod"].json(effective),
         topic=sheet["topic"].json([{"text": page.topic}]),
         relatedArtifact=sheet["relatedArtifact"].json([
-            {"type": "documentation", "display": page.title, "resource": f"DocumentReference/{document}"},
+            {"type": "documentation", "display": page.title, "url": f"DocumentReference/{document}"},
             *({"type": "citation", "citation": source} for source in page.sources),
         ]),
         action=sheet["action"].json([_action(key, rule) for key, rule in page.rules.items()]),
