@@ -148,7 +148,7 @@ def test_an_environment_without_a_limit_takes_eight(tmp_path: Path) -> None:
         (f'I stop the heparin.\n\nPATCH {BASE}/M/1\n```json\n[{{"op": "remove", "path": "/a"}}]\n```', "PATCH"),
         (f'**PUT {BASE}/M/1**\n{{"resourceType": "M", "id": "1"}}', "PUT"),
         (f"Action: `DELETE {BASE}/M/1`", "DELETE"),
-        (f'patch({{"url": "{BASE}/M/1", "body": [{{"op": "remove", "path": "/a"}}]}})', "PATCH"),
+        (f'patch {{"url": "{BASE}/M/1", "body": [{{"op": "remove", "path": "/a"}}]}}', "PATCH"),
     ],
 )
 def test_they_are_found_in_what_models_write(message: str, action: str) -> None:
