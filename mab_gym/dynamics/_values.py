@@ -17,24 +17,28 @@ _AS: Final = {"glucose_meter": "glucose"}
 
 
 class Values:
-    """The true values of one stay.
+    """The true values of one stay."""
 
-    Attributes:
-        female: The patient's sex.
-    """
-
-    __slots__ = ("_age", "_course", "_known", "female")
+    __slots__ = ("_course", "_known")
 
     def __init__(self, course: Course) -> None:
         self._course = course
         self._known: dict[str, float] = {}
-        patient = course.chart.patient(course.patient) or {}
-        self.female = patient.get("gender") == "female"
-        born = str(patient.get("birthDate", ""))
-        now = course.chart.now.date()
-        self._age = 60
-        if len(born) == 10:
-            self._age = min(120, max(18, (now - date.fromisoformat(born)).days * 4 // 1461))
+
+    @property
+    def female(self) -> bool:
+        """The patient's sex, as the chart has it."""
+        patient = self._course.chart.patient(self._course.patient)
+        return patient is not None and patient.get("gender") == "female"
+
+    @property
+    def _age(self) -> int:
+        """The patient's age in years, as far as equations for adults hold; 60 where the chart has no day of birth."""
+        chart = self._course.chart
+        born = str((chart.patient(self._course.patient) or {}).get("birthDate", ""))
+        if len(born) != 10:
+            return 60
+        return min(120, max(18, (chart.now.date() - date.fromisoformat(born)).days * 4 // 1461))
 
     def true(self, key: str) -> float:
         """Returns the true value of a test now, in its unit."""
