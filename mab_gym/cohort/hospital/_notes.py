@@ -37,6 +37,14 @@ _QUESTIONS: Final = {
 _REPORTED: Final = frozenset({"screening_procedure", "vaccination"})
 """Visits whose report, or whose row alone, says everything."""
 
+_ROUTINE: Final = frozenset({
+    "follow_up", "specialist_follow_up", "annual_visit", "anticoagulation", "prenatal", "dialysis",
+    "results_call", "refill",
+})  # fmt: skip
+_CARRIED_OVER: Final = 0.3
+_OLD: Final = 3 * 365 * DAY
+"""Notes of routine visits that are older than this were written elsewhere, and that share carried over. Our choice."""
+
 Job = tuple[int, int, Callable[[], None]]
 
 
@@ -105,6 +113,8 @@ def _plan_visit(writer: Writer, number: int, visit: Visit, end: int, plan: Calla
     staff = writer.staff
     attending = staff.practitioners[visit.practitioner]
     over = min(visit.end, end) if visit.end is not None else end
+    if visit.reason in _ROUTINE and over < NOW - _OLD and not draw.chance(_CARRIED_OVER):
+        return
     if visit.kind == "telephone":
         plan(
             over + draw.between(2, 40) * 60, telephone, number, attending if draw.chance(0.4) else _nurse(writer, visit)
@@ -140,30 +150,34 @@ def _plan_stay(writer: Writer, number: int, visit: Visit, over: int, plan: Calla
             plan(shift_at, nursing, number, _nurse(writer, visit))
         first = False
         day += DAY
-    if over - visit.start > DAY:
-        _plan_consults(writer, number, visit, over, plan)
+    _plan_consults(writer, number, visit, over, plan)
     if visit.end is not None and over == visit.end:
-        late = draw.between(1, 30) * HOUR // 2 if visit.disposition != "died" else 0
-        plan(visit.end + late, discharge, number, doctor)
+        signed = visit.end + draw.between(1, 30) * HOUR // 2
+        if local(signed).hour < 7:
+            signed += 8 * HOUR
+        plan(signed if visit.disposition != "died" else visit.end, discharge, number, doctor)
 
 
 def _plan_consults(writer: Writer, number: int, visit: Visit, over: int, plan: Callable[..., None]) -> None:
+    """Plans the notes of those who were asked; where the record has no such order, some are asked by their problems."""
     draw = writer.draw
-    services = []
+    asked = [one for one in writer.past.plans.get(number, ()) if one.key == "consult_inpatient"]
+    for order in asked[:3]:
+        service, _, question = order.words.lower().rstrip(".").partition(": please advise on ")
+        moment = order.moment + draw.between(3, 22) * HOUR
+        if moment < over and question:
+            people = writer.people(service)
+            author = draw.pick(people) if order.other is None else writer.staff.practitioners[order.other]
+            plan(moment, consult, number, author, service, question)
+    if asked or writer.history.plans:
+        return
     for place in visit.problems:
         key = writer.history.problems[place].key
         service = CONDITIONS[key].service if key in CONDITIONS else ""
-        if service in _QUESTIONS and service != visit.service and service not in services:
-            services.append(service)
-    if draw.chance(0.2 + 0.3 * visit.course):
-        other = draw.pick(sorted(_QUESTIONS))
-        services += [other] if other not in (*services, visit.service) else []
-    for service in services[:2]:
-        if draw.chance(0.7):
-            moment = visit.start + draw.between(8, 40) * HOUR
-            if moment < over:
-                author = draw.pick(writer.people(service))
-                plan(moment, consult, number, author, service, draw.pick(_QUESTIONS[service]))
+        moment = visit.start + draw.between(8, 40) * HOUR
+        if service in _QUESTIONS and service != visit.service and moment < over:
+            plan(moment, consult, number, draw.pick(writer.people(service)), service, draw.pick(_QUESTIONS[service]))
+            return
 
 
 def _nurse(writer: Writer, visit: Visit) -> Practitioner:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from mab_gym.cohort.hospital._catalogue import REASONS
-from mab_gym.cohort.hospital._catalogue_results import NUMBERS
 from mab_gym.cohort.hospital._history import Practitioner, Problem, Visit, local
 from mab_gym.cohort.hospital._notes_past import DAY
 from mab_gym.cohort.hospital._notes_scene import Scene, cap, month_name, sentences
@@ -18,6 +17,7 @@ from mab_gym.cohort.hospital._notes_stay import (
     reports_text,
     set_principal,
     short_name,
+    troubled,
     written,
 )
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name
@@ -37,7 +37,7 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     slots, style, draw = scene.slots, scene.style, writer.draw
     acute = _acute(writer, visit)
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     writer.pmh(scene, 2 + draw.number() % 2, (key,))
     last = _last(writer, number)
     slots["reason"] = slots["complaint"]
@@ -53,7 +53,7 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     if acute:
         lines.append(f"{cap(slots['principal'])}: {written(scene, 'admission.problem', key)}")
     for problem in problems:
-        rule = "trouble" if _troubled(writer, problem, moment) else "steady"
+        rule = "trouble" if troubled(writer, problem, moment) else "steady"
         slots["status"], slots["cplan"] = scene.chronic(problem, rule), scene.chronic(problem, "plan")
         lines.append(f"{cap(short_name(scene, problem.key))}: {scene.words('admission.chronic')}")
     lines += orders_of_the_day(writer, scene, visit, number)
@@ -89,9 +89,9 @@ def emergency(writer: Writer, number: int, author: Practitioner, moment: int) ->
     scene = writer.scene("clinic", author, moment, number, 2)
     slots, draw = scene.slots, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     writer.pmh(scene, 2, (key,))
-    writer.negatives(scene)
+    writer.negatives(scene, scene.slots["came"])
     slots["source"] = draw.pick((slots["pt"], slots["kinword"], "ambulance crew", "patient and " + slots["kinword"]))
     slots["clock"] = f"{local(visit.start):%H:%M}"
     slots["reason"] = slots["complaint"]
@@ -127,8 +127,8 @@ def telephone(writer: Writer, number: int, author: Practitioner, moment: int) ->
     visit = writer.history.visits[number]
     scene = writer.scene("telephone", author, moment, number, 2)
     slots, draw = scene.slots, writer.draw
-    set_principal(writer, scene, visit)
-    writer.negatives(scene)
+    set_principal(writer, scene, visit, number)
+    writer.negatives(scene, scene.slots["came"])
     age = writer.history.person.age(moment)
     own = (slots["pt"], f"{slots['mr']} {slots['family']}", slots["name"], slots["kinword"])
     slots["caller"] = slots["kinword"] if age < 18 else draw.pick(own)
@@ -187,22 +187,6 @@ def _last(writer: Writer, number: int) -> Visit | None:
     return None
 
 
-_GOALS: Final = {
-    "hypertension": ("systolic", 140.0), "type2_diabetes": ("hba1c", 7.9), "type1_diabetes": ("hba1c", 8.2),
-    "hyperlipidemia": ("ldl", 130.0), "gout": ("uric_acid", 8.0),
-}  # fmt: skip
-"""The result by which a disease is called controlled, and its limit; our choice, as a clinician's loose talk goes."""
-
-
-def _troubled(writer: Writer, problem: Problem, moment: int) -> bool:
-    if problem.key in _GOALS:
-        key, limit = _GOALS[problem.key]
-        value = writer.past.latest(NUMBERS[key], moment, moment - 400 * DAY)
-        if value is not None:
-            return value.value >= limit
-    return writer.draw.chance(0.15 + 0.35 * problem.severity)
-
-
 def _problems(writer: Writer, visit: Visit, moment: int, without: str) -> list[Problem]:
     found = [writer.history.problems[place] for place in visit.problems]
     chosen = [
@@ -213,9 +197,9 @@ def _problems(writer: Writer, visit: Visit, moment: int, without: str) -> list[P
 
 
 def _signs(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
-    weight = scene.result("weight", visit.start - DAY, trend=True)
+    weight = scene.result("weight", visit.start - DAY)
     found = cap(scene.acute(key, "exam")) if key else ""
-    return sentences([scene.vitals(visit.start - DAY // 4), weight and weight + " kg", found, scene.say("clinic.exam")])
+    return sentences([scene.vitals(visit.start - DAY // 4), weight, found, scene.say("clinic.exam")])
 
 
 def _labs(scene: Scene, moment: int) -> str:

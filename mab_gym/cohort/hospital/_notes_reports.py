@@ -41,7 +41,8 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
         one for one in writer.history.reports if one.key == report.key and one.issued and one.issued < report.moment
     ]
     scene.plain(f"{name.upper() if scene.style.order % 2 else cap(name)}, {scene.style.day(report.moment)}")
-    slots["complaint"] = report.indication.lower() if report.indication[1:2].islower() else report.indication
+    asked = report.indication.rstrip(".")
+    slots["complaint"] = asked[:1].lower() + asked[1:] if asked[1:2].islower() else asked
     asker = writer.staff.practitioners[report.orderer]
     slots["asker"] = f"Dr. {asker.family}"
     writer.pmh(scene, 2)
@@ -66,6 +67,8 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
 def _incidental(writer: Writer, report: Report, moment: int) -> Tale | None:
     draw = writer.draw
     region = next((to for part, to in _REGIONS if part in report.key), "")
+    if "odule" in report.findings + report.conclusion:
+        return None
     if not region or not report.key.startswith(("ct", "mri", "chest")) or not draw.chance(0.15):
         return None
     text = draw.pick(texts("stories", f"incidental.{region}"))
@@ -147,7 +150,7 @@ def outside(writer: Writer, place: int, moment: int, tale: Tale) -> None:
     slots["month"], slots["month_day"] = tale.slots["month"], tale.slots["month_day"]
     slots["kg_now"] = f"{writer.history.person.weight_kg + draw.between(-30, 30) / 10:.1f} kg"
     writer.pmh(scene, 2)
-    writer.negatives(scene)
+    writer.negatives(scene, "")
     slots["gen"] = scene.words("common.gen")
     slots["organ1"], slots["organ2"] = scene.words("common.lungs"), scene.words("common.neuro")
     one = Told(tale, True)

@@ -107,6 +107,7 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
     "hours": _number(2, 6),
     "hrs": _number(3, 8),
     "hour": lambda draw: _clock(draw, 0, 23),
+    "dayhour": lambda draw: _clock(draw, 8, 16),
     "min": _number(5, 60, 5),
     "pain": lambda draw: draw.pick(_PAINS).format(draw.between(2, 8)),
     "pain_now": lambda draw: draw.pick(_PAINS_NOW).format(draw.between(0, 6)),
@@ -162,7 +163,6 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
     "suture": _from(("staples", "subcuticular suture", "3-0 nylon", "glue", "4-0 Monocryl")),
     "bmday": _from(("today", "yesterday", "2 days ago", "3 days ago")),
     "why_up": _from(("the bathroom", "a blood draw", "the pump alarm", "pain", "noise", "a cough")),
-    "at_round": lambda draw: draw.pick(("at {}", "{}", "around {}")).format(_clock(draw, 7, 10)),
 }  # fmt: skip
 """Words that are drawn for a note when they are first asked for."""
 
@@ -197,7 +197,7 @@ class Scene:
         self.visit = visit
         self.draw = writer.draw
         self.slots = Slots(writer.base(style, moment), writer.draw, kind)
-        self.told = writer.ledger.due(kind, moment, visit, writer.draw, most)
+        self.told = writer.ledger.due(kind, moment, visit, writer.draw, most) if kind != "outside" else []
         self._left = list(self.told)
         self._parts: list[str] = []
 
@@ -227,7 +227,10 @@ class Scene:
     def section(self, name: str, text: str) -> None:
         """Adds a section with its heading, unless it is empty."""
         if text:
-            self._parts.append(self.style.headings[name] + text)
+            heading = self.style.headings[name]
+            if text[0] == "\n":  # a list begins on a line of its own
+                heading = heading.rstrip(" \n-")
+            self._parts.append(heading + text)
 
     def plain(self, text: str) -> None:
         """Adds a paragraph without a heading."""
@@ -277,7 +280,7 @@ class Scene:
             return ""
         if not self.style.bullet:
             return "; ".join(lines)
-        return "".join(f"\n{self.style.bullet}{line}" for line in lines).lstrip("\n")
+        return "".join(f"\n{self.style.bullet}{line}" for line in lines)
 
     def vitals(self, since: int) -> str:
         """Returns the newest vital signs of the visit in the author's form; empty if there are none."""
@@ -309,7 +312,7 @@ class Scene:
             return ""
         row = ANALYTE_ROWS[number]
         name = row.short
-        value = f"{newest.value:.{row.places}f}"
+        value = f"{newest.value:.{row.places}f}" if key != "weight" else f"{newest.value:.1f} kg"
         form = self.style.labs
         if trend and form != 2 and self.draw.number() % 2:
             older = self.writer.past.before(number, self.moment, newest.moment)
@@ -320,7 +323,7 @@ class Scene:
                 if form == 3:
                     return f"{name} {old} -> {value}"
                 return f"{name} {value} (from {old})"
-        if form == 1:
+        if form == 1 and key != "weight":
             return f"{name} {value} {row.unit}"
         if form == 3:
             return f"{name}: {value}"

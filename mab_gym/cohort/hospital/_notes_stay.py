@@ -9,7 +9,7 @@ from typing import Final
 from mab_gym.cohort.hospital._catalogue import PROCEDURES, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS
 from mab_gym.cohort.hospital._facts import Tale, Told
-from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, Visit, local
+from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, Problem, Visit, local
 from mab_gym.cohort.hospital._notes_past import DAY
 from mab_gym.cohort.hospital._notes_scene import Scene, cap, condition_name, sentences
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name, hospital_day, listed, place_name
@@ -31,9 +31,9 @@ def admission(writer: Writer, number: int, author: Practitioner, moment: int) ->
     scene = writer.scene("admission", author, moment, number, 6)
     slots, style, draw = scene.slots, scene.style, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     writer.pmh(scene, 2 + draw.number() % 3, (key,))
-    writer.negatives(scene)
+    writer.negatives(scene, scene.slots["came"])
     slots["source"] = draw.pick(
         (slots["pt"], "patient and " + slots["kinword"], "old chart and patient", slots["kinword"])
     )
@@ -71,7 +71,8 @@ def admission(writer: Writer, number: int, author: Practitioner, moment: int) ->
     )
     plan = [cap(slots["principal"]) + ": " + written(scene, "admission.problem", key)]
     for problem in draw.some(writer.chronic(moment, (key,)), 1 + draw.number() % 3):
-        slots["status"], slots["cplan"] = scene.chronic(problem, "steady"), scene.chronic(problem, "plan")
+        rule = "trouble" if troubled(writer, problem, moment) else "steady"
+        slots["status"], slots["cplan"] = scene.chronic(problem, rule), scene.chronic(problem, "plan")
         name = (
             phrases("chronic").write(f"{problem.key}.name", slots, draw)
             if f"{problem.key}.name" in phrases("chronic")
@@ -96,8 +97,10 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     scene = writer.scene("progress", author, moment, number, 1)
     slots, style, draw = scene.slots, scene.style, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     day = hospital_day(visit.start, moment)
+    seen = local(moment - draw.between(5, 50) * 60)
+    slots["at_round"] = draw.pick((f"at {seen:%H:%M}", f"{seen:%H%M}", f"around {seen.hour % 12 or 12} {seen:%p}"))
     slots["hd"] = str(day)
     slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "Ms. Doyle", "T. Brandt"))
     last = writer.last.setdefault(number, {})
@@ -150,7 +153,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     scene = writer.scene("nursing", author, moment, number, 1)
     slots, draw = scene.slots, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     hour = local(moment).hour
     shift = ("day", "evening", "night")[0 if 8 <= hour < 16 else 1 if 16 <= hour < 23 else 2]
     times = {
@@ -167,7 +170,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     slots["sat"] = f"{value.value:.0f}" if value else "96"
     parts = [scene.say("nursing.opening"), cap(scene.acute(key, "nurse"))]
     signs = scene.vitals(moment - DAY // 2)
-    care = [scene.say("nursing.care") for _ in range(2 + draw.number() % 3)]
+    care = list(dict.fromkeys(scene.say("nursing.care") for _ in range(3 + draw.number() % 3)))
     parts += [*care, scene.say("nursing.mood")]
     given = [
         one for one in writer.past.by_visit.get(number, ()) if any(moment - 9 * HOUR < at <= moment for at in one.given)
@@ -201,12 +204,12 @@ def consult(writer: Writer, number: int, author: Practitioner, service: str, que
     scene = writer.scene("consult", author, moment, number, 2)
     slots, draw = scene.slots, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     writer.pmh(scene, 2 + draw.number() % 2, (key,))
     asker = writer.staff.practitioners[visit.practitioner]
     slots["asker"] = draw.pick((f"Dr. {asker.family}", f"{visit.service} team", f"the {visit.service} service"))
     slots["service"], slots["question"] = service, question
-    slots["admitted"] = draw.pick((scene.style.day(visit.start), f"on {scene.style.day(visit.start)}"))
+    slots["admitted"] = scene.style.day(visit.start)
     slots["hd"] = str(hospital_day(visit.start, moment))
     slots["year"] = str(local(moment).year - draw.between(1, 8))
     slots["course"] = scene.acute(key, "better")
@@ -238,7 +241,7 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
     scene = writer.scene("discharge", author, moment, number, 3)
     slots, draw = scene.slots, writer.draw
     key = writer.problem_key(visit)
-    set_principal(writer, scene, visit)
+    set_principal(writer, scene, visit, number)
     writer.pmh(scene, 2 + draw.number() % 3, (key,))
     slots["admitted"], slots["today"] = scene.style.day(visit.start), scene.style.day(end)
     slots["los"] = str(max((local(end).date() - local(visit.start).date()).days, 1))
@@ -252,7 +255,8 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
     for place in visit.problems[1:3]:
         other = history.problems[place]
         if other.known is not None and other.known <= moment:
-            course.append(f"{cap(condition_name(other.key))}: {scene.acute(other.key, 'plan')}")
+            told = scene.chronic(other, "plan") if other.chronic else scene.acute(other.key, "think")
+            course.append(f"{cap(condition_name(other.key))}: {told}")
     course += [f"{cap(one.finding or '')}" for one in writer.past.operations.get(number, ()) if one.finding]
     first, last = _span(writer, scene, visit, end)
     scene.section("course", sentences([*course, first, last, *scene.facts("data", "pmh")]))
@@ -274,7 +278,6 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
         if panel.issued is not None and panel.drawn is not None and panel.drawn <= end < panel.issued
     ]
     scene.section("pending", listed(pending[:3]))
-    slots["fplan"] = scene.acute(key, "plan")
     scene.section("follow", sentences([scene.say("discharge.follow"), *_booked(writer, scene, number)]))
     for place, word in enumerate(draw.some(texts("notes", "discharge.warn"), 3), 1):
         slots[f"warn{place}"] = word
@@ -287,20 +290,30 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
     )
 
 
-def set_principal(writer: Writer, scene: Scene, visit: Visit) -> None:
+def set_principal(writer: Writer, scene: Scene, visit: Visit, number: int) -> None:
     slots = scene.slots
     slots["complaint"] = writer.complaint(visit)
     slots["clock"] = f"{local(visit.start):%H:%M}"
     slots["problem"] = slots["principal"] = writer.problem_name(visit)
     key = writer.problem_key(visit)
     later = slots.later
-    later["came"] = lambda: scene.acute(key, "came")
+    slots["side"] = ("right", "left")[visit.start // 60 % 2]
+    root = visit.came_from if visit.came_from is not None else number
+    later = slots.later
+    later["came"] = lambda: _story(writer, scene, key, root)
     later["o2"] = lambda: _oxygen(writer, scene)
     later["wt_trend"] = lambda: _weight(writer, scene)
     later["weeks"] = lambda: _weeks(writer, scene)
     later["gen"] = lambda: scene.words("common.gen")
     for place, name in enumerate(writer.draw.some(_ORGANS, 3), 1):
         later[f"organ{place}"] = partial(_organ, writer, scene, name)
+
+
+def _story(writer: Writer, scene: Scene, key: str, root: int) -> str:
+    """The story of an illness: as it was first told, in the emergency or on the ward."""
+    if root not in writer.stories:
+        writer.stories[root] = scene.acute(key, "came")
+    return writer.stories[root]
 
 
 _ORGANS: Final = ("lungs", "heart", "abdomen", "legs", "neuro", "skin")
@@ -356,6 +369,23 @@ def _weeks(writer: Writer, scene: Scene) -> str:
             days = (day - first).days
             return f"{days // 7}w{days % 7}d" if scene.style.terse > 0.2 else f"{days // 7} weeks {days % 7} days"
     return "dates by scan"
+
+
+_GOALS: Final = {
+    "hypertension": ("systolic", 140.0), "type2_diabetes": ("hba1c", 7.9), "type1_diabetes": ("hba1c", 8.2),
+    "hyperlipidemia": ("ldl", 130.0), "gout": ("uric_acid", 8.0),
+}  # fmt: skip
+"""The result by which a disease is called controlled, and its limit; our choice, as a clinician's loose talk goes."""
+
+
+def troubled(writer: Writer, problem: Problem, moment: int) -> bool:
+    """Tells if a long-term disease gives trouble: by its result where it has one, else by its severity and chance."""
+    if problem.key in _GOALS:
+        key, limit = _GOALS[problem.key]
+        value = writer.past.latest(NUMBERS[key], moment, moment - 400 * DAY)
+        if value is not None:
+            return value.value >= limit
+    return writer.draw.chance(0.15 + 0.35 * problem.severity)
 
 
 def _organ(writer: Writer, scene: Scene, name: str) -> str:

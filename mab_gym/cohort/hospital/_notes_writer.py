@@ -36,6 +36,7 @@ class Writer:
         notes: Those written so far, by the list of the history.
         told: What each of them holds of the ledger.
         last: Sentences of the last progress note of each visit, by section.
+        stories: How each illness began, by visit: later notes of a visit and of the stay that follows tell it alike.
     """
 
     def __init__(self, spec: HospitalSpec, staff: Staff, history: History) -> None:
@@ -50,6 +51,7 @@ class Writer:
         self.notes = history.notes
         self.told: list[list[Told]] = []
         self.last: dict[int, dict[str, str]] = {}
+        self.stories: dict[int, str] = {}
         self._bases: dict[int, dict[str, str]] = {}
         self._people: dict[tuple[str, str], list[Practitioner]] = {}
         self._person = _person_words(history, staff)
@@ -141,14 +143,21 @@ class Writer:
         """Returns a visit's principal problem in words."""
         return condition_name(self.problem_key(visit)) if visit.problems else self.complaint(visit)
 
-    def negatives(self, scene: Scene) -> None:
-        """Sets what the person denies, and what they do not."""
-        complaint = scene.slots.get("complaint", "")
-        words = [word for word in self.draw.some(NEGATIVES, 6) if word.split(" ")[0] not in complaint]
-        for place, word in enumerate(words[:4], 1):
-            scene.slots[f"neg{place}"] = word
+    def negatives(self, scene: Scene, story: str) -> None:
+        """Sets what the person denies, and what they do not.
+
+        Args:
+            scene: The note.
+            story: How the illness began: nothing of it is denied.
+        """
         some = self.draw.some(POSITIVES, 2)
         scene.slots["pos"] = " and ".join(text.format_map(scene.slots) for text in some)
+        told = f"{scene.slots.get('complaint', '')} {story} {scene.slots['pos']}".lower()
+        words = [
+            word for word in self.draw.some(NEGATIVES, 12) if not any(part in told for part in word.split(" ")[-1:])
+        ]
+        for place, word in enumerate([*words, "fever", "rash", "syncope", "itching"][:4], 1):
+            scene.slots[f"neg{place}"] = word
 
 
 def listed(names: Sequence[str]) -> str:

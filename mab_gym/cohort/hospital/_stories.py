@@ -399,15 +399,16 @@ class Stories:
         grave = {"lung_cancer", "cirrhosis", "esrd", "dementia", "heart_failure_reduced", "copd", "parkinson"}
         ill = any(p.key in grave and p.known is not None for p in self._history.problems)
         first = self._between(max(RECORDS_FROM, self._end - 6 * YEAR), self._end - 60 * DAY)
-        if self._age >= 60 or ill or draw.chance(0.15):
+        orders = sorted((one for one in self._history.plans if one.kind == "code_status"), key=lambda one: one.moment)
+        if orders:
+            self._ordered([(one.moment, one.key) for one in orders if one.moment <= self._end])
+        elif self._age >= 60 or ill or draw.chance(0.15):
             frail = (self._age >= 78) + ill
             change = draw.chance((0.06, 0.28, 0.5)[frail])
             until = self._between(first + 30 * DAY, self._end - 10 * DAY) if change else None
-            self._tale("code_status", "code_full", "code", first, {"status": "full"}, {}, until=until, wrong=False)
+            self._code("full", first, until)
             if until is not None:
-                rule = draw.pick(("code_dnr", "code_dni"))
-                status = "dnr" if rule == "code_dnr" else "dnr_dni"
-                self._tale("code_status", rule, "code", until, {"status": status}, {"kinword": self._relation()})
+                self._code(draw.pick(("dnr", "dnr_dni")), until, None)
         if self._contact is not None and draw.chance(0.5 if self._age >= 60 else 0.1):
             one = self._contact
             proxy = f"{one.given} {one.family} ({relation_word(one, self._person.female)})"
@@ -421,6 +422,24 @@ class Stories:
         if draw.chance(0.012):
             accepts = draw.pick(_texts("accepts.ways"))
             self._tale("blood_products", "blood", "code", RECORDS_FROM, {"accepts": accepts}, {"accepts": accepts})
+
+    def _ordered(self, orders: list[tuple[int, str]]) -> None:
+        """Code status by its orders; a few have changed their mind since, and told it without an order."""
+        changes = [one for place, one in enumerate(orders) if not place or one[1] != orders[place - 1][1]]
+        ends: list[int | None] = [*(moment for moment, _ in changes[1:]), None]
+        last, status = changes[-1] if changes else (self._end, "")
+        if self._age >= 60 and status == "full" and self._end - last > 90 * DAY and self._draw.chance(0.25):
+            ends[-1] = self._between(last + 30 * DAY, self._end - 20 * DAY)
+            self._code(self._draw.pick(("dnr", "dnr_dni")), ends[-1] or last, None)
+        for (moment, key), until in zip(changes, ends, strict=True):
+            self._code(key, moment, until).fact.structured = True
+
+    def _code(self, status: str, since: int, until: int | None) -> Tale:
+        rule = {"full": "code_full", "dnr": "code_dnr", "dnr_dni": "code_dni"}.get(status, "code_comfort")
+        slots = {"kinword": self._relation()}
+        return self._tale(
+            "code_status", rule, "code", since, {"status": status}, slots, GOALS, until, wrong=status != "full"
+        )
 
     def _agreed(self) -> None:
         """What was agreed, and what was planned and given up."""
