@@ -9,6 +9,7 @@ from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._care_orders import HOUR
+from mab_gym.cohort.hospital._catalogue import REASONS
 from mab_gym.cohort.hospital._catalogue_results import NUMBERS
 from mab_gym.cohort.hospital._history import NOW, History, Visit
 from mab_gym.cohort.hospital._zone import offset_at
@@ -21,6 +22,11 @@ def _numbers(keys: str) -> tuple[int, ...]:
 PRESSURE: Final = _numbers("systolic diastolic")
 BASIC: Final = _numbers("systolic diastolic pulse")
 FULL: Final = _numbers("systolic diastolic pulse respiratory_rate temperature saturation")
+_BREATHING: Final = _numbers("temperature respiratory_rate")
+_SATURATION: Final = _numbers("saturation")
+_SIMPLE: Final = _numbers("respiratory_rate saturation")
+_WEIGHS: Final = frozenset({"primary", "cardiology", "nephrology", "endocrinology", "oncology", "obstetrics"})
+"""Clinics that weigh most people; the others some."""
 OXYGEN: Final = NUMBERS["oxygen_flow"]
 WEIGHT: Final = _numbers("weight bmi")
 HEIGHT: Final = _numbers("height")
@@ -93,17 +99,19 @@ class Rounds:
             self._take(moment, BASIC if chance[1] < 0.6 else PRESSURE, number, end)
             return
         numbers = list(BASIC)
-        if chance[1] < 0.55:
-            numbers += _numbers("temperature respiratory_rate")
-        if chance[2] < 0.7:
-            numbers += _numbers("saturation")
-        if chance[3] < 0.45:
+        ill = visit.reason in REASONS and REASONS[visit.reason].kind == "acute"
+        if chance[1] < (0.9 if ill else 0.2):
+            numbers += _BREATHING
+        if chance[2] < (0.7 if ill else 0.3):
+            numbers += _SATURATION
+        if chance[3] < 0.25:
             numbers += PAIN
-        if chance[4] < 0.88:
+        weighed = chance[4] < (0.75 if visit.service in _WEIGHS else 0.4)
+        if weighed:
             numbers += WEIGHT
         young = age_at(self._history.person, visit.start) < 19
         if moment - self._measured > (120 if young else 500) * DAY:
-            numbers += HEIGHT if chance[4] < 0.88 else (*WEIGHT, *HEIGHT)
+            numbers += HEIGHT if weighed else (*WEIGHT, *HEIGHT)
             self._measured = moment
         self._take(moment, numbers, number, end)
         if not young and visit.service in ("primary", "psychiatry", "obstetrics"):
@@ -116,8 +124,8 @@ class Rounds:
         since = {key: moment - self._asked.get(key, 0) for key in ("phq9", "phq2", "gad7", "auditc", "moca")}
         low = active & {"depression", "bipolar", "suicidal_ideation"} or visit.reason in ("low_mood", "postpartum")
         wanted = {
-            "phq9": bool(low) and since["phq9"] > 40 * DAY,
-            "gad7": ("anxiety" in active or (bool(low) and chance < 0.4)) and since["gad7"] > 60 * DAY,
+            "phq9": bool(low) and since["phq9"] > 80 * DAY,
+            "gad7": ("anxiety" in active or (bool(low) and chance < 0.4)) and since["gad7"] > 100 * DAY,
             "phq2": not low and since["phq2"] > 330 * DAY and visit.reason in ("annual_visit", "new_patient"),
             "auditc": since["auditc"] > 600 * DAY and visit.reason == "annual_visit" and chance < 0.6,
             "moca": "dementia" in active and since["moca"] > 330 * DAY,
@@ -144,12 +152,12 @@ class Rounds:
         if visit.reason == "low_glucose":
             self._take(moment + 1800, METER, number, end)
             self._take(moment + 5400, METER, number, end)
-        every = 1.2 + 2.2 * (1 - visit.course)
+        every = 1.4 + 2.6 * (1 - visit.course)
         while True:
             moment += int(HOUR * every * (0.8 + 0.4 * self._luck.one()))
             if moment >= end - 300:
                 break
-            self._take(moment, [*BASIC, *_numbers("respiratory_rate saturation"), OXYGEN, *PAIN], number, end)
+            self._take(moment, [*BASIC, *_SIMPLE, OXYGEN, *PAIN], number, end)
 
     def _stay(self, number: int, visit: Visit, end: int) -> None:
         active = self._active(visit, end)
@@ -175,7 +183,7 @@ class Rounds:
                 moment = midnight + int(HOUR * hour + 60 * (50 * shift - 25))
                 if moment > first + HOUR:
                     numbers = [*FULL, OXYGEN]
-                    if shift < 0.5:
+                    if shift < 0.35:
                         numbers += PAIN
                     if active & _BRAIN or (intensive and hour in (6, 18)):
                         numbers += COMA
