@@ -102,6 +102,7 @@ class Chart:
         diagnoses: Ids of the diagnoses, by visit and problem.
         panels: Ids of the ServiceRequests, by panel.
         reasons: The references to a visit's principal condition, as a list in JSON; empty where there is none.
+        kin: Id of the first RelatedPerson.
     """
 
     history: History
@@ -115,6 +116,7 @@ class Chart:
     diagnoses: dict[tuple[int, int], int] = field(default_factory=dict)
     panels: list[int] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    kin: int | None = None
 
     @property
     def person(self) -> Person:
@@ -182,7 +184,7 @@ def chart_of(history: History, hospital: Hospital) -> Chart:
     """Begins a chart."""
     number = history.person.number
     # Our choice: people are loaded in no order that can be told.
-    loaded = LIVE * 1000 + number * 2_654_435_761 % (_LOAD_SECONDS * 1000)
+    loaded = LIVE * 1000 + (number * 2_654_435_761 + 977_531) % (_LOAD_SECONDS * 1000)
     return Chart(history, hospital, reference_text("Patient", history.person.mrn), loaded, PEOPLE + number * ROOM)
 
 

@@ -118,8 +118,10 @@ def add_related(chart: Chart, sheet: Sheet) -> None:
     for each in person.relatives:
         if not each.contact:
             continue
+        number = chart.take()
+        chart.kin = number if chart.kin is None else chart.kin
         sheet.add(
-            id=chart.take(),
+            id=number,
             meta=chart.meta(sheet, f"{US_CORE}relatedperson", RECORDS_FROM),
             active=sheet["active"].text("true"),
             patient=chart.whose(sheet, "patient"),

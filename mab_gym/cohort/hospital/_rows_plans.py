@@ -280,7 +280,14 @@ class PlanSheets:
 
     def _communication(self, chart: Chart, plan: Plan) -> None:
         sheet, hospital = self.communications, chart.hospital
-        to = reference("Patient", chart.person.mrn) if plan.other is None else hospital.practitioners[plan.other]
+        patient = reference("Patient", chart.person.mrn)
+        sender, to = hospital.practitioners[plan.practitioner], patient
+        if plan.key == "patient_message":
+            sender, to = patient, sender
+        elif plan.key == "family_update" and chart.kin is not None:
+            to = reference("RelatedPerson", chart.kin)
+        elif plan.other is not None and plan.key != "result_letter":
+            to = hospital.practitioners[plan.other]
         because = chart.because(plan.problem)
         sheet.add(
             id=chart.take(),
@@ -292,7 +299,7 @@ class PlanSheets:
             sent=plan.moment,
             received=plan.end,
             recipient=sheet["recipient"].json([to]),
-            sender=chart.who(sheet, "sender", plan.practitioner),
+            sender=sheet["sender"].json(sender),
             reasonReference=sheet["reasonReference"].text(because) if because else 0,
             payload=sheet["payload"].json([{"contentString": plan.words or _display(plan)}]),
         )

@@ -36,45 +36,41 @@ _FIRST_DAY: Final = local(NOW).date()
 
 
 @cache
-def clinic_days(service: str, number: int) -> tuple[date, ...]:
-    """Returns the days of the coming weeks on which a practitioner has a clinic.
+def starts(service: str, number: int) -> tuple[int, ...]:
+    """Returns the beginnings of a practitioner's usual slots, rising.
 
     Args:
-        service: The practitioner's service; in primary care every working day, elsewhere two a week.
+        service: The practitioner's service; in primary care every working day, elsewhere two days a week.
         number: The practitioner's number.
     """
     wanted = range(5) if service == "primary" else (number % 5, (number + 2) % 5)
-    days = (_FIRST_DAY + timedelta(days=n) for n in range(7 * WEEKS))
-    return tuple(day for day in days if day.weekday() in wanted and day not in _CLOSED)
+    return tuple(start for start in _grid() if local(start).weekday() in wanted)
 
 
 @cache
-def starts(service: str, number: int) -> tuple[int, ...]:
-    """Returns the beginnings of a practitioner's slots, rising."""
-    found = []
-    for day in clinic_days(service, number):
+def _grid() -> dict[int, int]:
+    """Returns the beginnings of all slots that there could be in the coming weeks, each with its number."""
+    found: list[int] = []
+    for day in (_FIRST_DAY + timedelta(days=n) for n in range(7 * WEEKS)):
+        if day.weekday() >= 5 or day in _CLOSED:
+            continue
         midnight = (day - date(1970, 1, 1)).days * DAY
         offset = offset_at(midnight + 12 * HOUR - WINTER)
         found += [midnight + hour * HOUR + half * LENGTH - offset for hour in _HOURS for half in (0, 1)]
-    return tuple(start for start in found if start > NOW)
+    return {start: number for number, start in enumerate(start for start in found if start > NOW)}
 
 
 def slot_at(one: Practitioner, start: int) -> int | None:
     """Returns the id of the slot of a practitioner that begins at a moment; None if there is none."""
     if not has_clinic(one):
         return None
-    place = _places(one.service, one.number).get(start)
+    place = _grid().get(start)
     return None if place is None else SLOTS + one.number * _ROOM + place
 
 
 def has_clinic(one: Practitioner) -> bool:
     """Tells if somebody sees people by appointment."""
     return one.role == "physician" and one.service not in ("intensive", "emergency", "laboratory", "radiology")
-
-
-@cache
-def _places(service: str, number: int) -> dict[int, int]:
-    return {start: place for place, start in enumerate(starts(service, number))}
 
 
 def schedule_sheets(spec: HospitalSpec, hospital: Hospital, booked: Collection[tuple[int, int]]) -> Iterator[Sheet]:
@@ -90,7 +86,8 @@ def schedule_sheets(spec: HospitalSpec, hospital: Hospital, booked: Collection[t
     for one in hospital.staff.practitioners:
         if not has_clinic(one):
             continue
-        begins = starts(one.service, one.number)
+        mine = {start for number, start in booked if number == one.number}
+        begins = sorted(mine.union(starts(one.service, one.number)))  # some are seen on other days, too
         number = SCHEDULES + one.number
         actors: list[Element] = [hospital.practitioners[one.number]]
         if one.service in clinics:
@@ -105,15 +102,16 @@ def schedule_sheets(spec: HospitalSpec, hospital: Hospital, booked: Collection[t
             actor=schedules["actor"].json(actors),
             planningHorizon=schedules["planningHorizon"].json(horizon),
         )
-        taken = np.array([(one.number, start) in booked for start in begins])
+        taken = np.array([start in mine for start in begins])
         share = np.linspace(_TAKEN_NOW, _TAKEN_LATER, len(begins))
         taken |= stream(spec.entropy, SCHEDULED, one.number).random_sample(len(begins)) < share
         count = len(begins)
         moments = np.array(begins, dtype=np.int64)
         first = SLOTS + one.number * _ROOM
+        grid = _grid()
         slots.add_many(
             count,
-            id=np.arange(first, first + count, dtype=np.int64),
+            id=np.array([first + grid[start] for start in begins], dtype=np.int64),
             meta=slots["meta"].text(meta_text("", LIVE * 1000 + 307)),
             serviceType=slots["serviceType"].text(words),
             schedule=slots["schedule"].text(reference_text("Schedule", number)),
