@@ -44,14 +44,16 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     slots["last"] = style.day(last.start) if last else "before"
     slots["last_m"] = month_name(last.start) if last else "spring"
     story = [scene.say("clinic.opening" if last else "clinic.first")]
+    again = visit.reason in ("emergency_follow_up", "hospital_follow_up", "postpartum")
     if acute:
-        story.append(cap(slots["came"]))
+        story.append(cap(scene.acute(key, "better") if again else slots["came"]))
     story += scene.facts("social")
     scene.section("story", sentences(story))
     problems = _problems(writer, visit, moment, key if acute else "")
     lines = []
     if acute:
-        lines.append(f"{cap(slots['principal'])}: {written(scene, 'admission.problem', key)}")
+        told = scene.acute(key, "better") if again else written(scene, "admission.problem", key)
+        lines.append(f"{cap(slots['principal'])}: {told}")
     for problem in problems:
         rule = "trouble" if troubled(writer, problem, moment) else "steady"
         slots["status"], slots["cplan"] = scene.chronic(problem, rule), scene.chronic(problem, "plan")
@@ -62,7 +64,7 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     else:
         scene.section("meds", sentences(scene.facts("meds")))
     scene.section("allergies", sentences(scene.facts("allergies")))
-    scene.section("exam", _signs(writer, scene, visit, key if acute else ""))
+    scene.section("exam", _signs(writer, scene, visit, key if acute and not again else ""))
     scene.section(
         "data", sentences([_labs(scene, moment), *reports_text(writer, number, moment), *scene.facts("data")])
     )

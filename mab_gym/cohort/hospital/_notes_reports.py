@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from mab_gym.cohort.hospital._catalogue import PROCEDURES
@@ -13,6 +14,8 @@ from mab_gym.cohort.hospital._notes_writer import Writer, listed
 from mab_gym.cohort.hospital._phrases import texts
 from mab_gym.cohort.hospital._stories import month
 
+_AGED: Final = re.compile(r"^\d+-year-old \w+( with|,)? |, \d+ y\.?$")
+"""The age in an indication, which the note says in its own words."""
 _MODALITIES: Final = (
     ("chest_xray", "xray"), ("xray", "xray"), ("bone_density", "other"), ("ct_", "ct"), ("lung_screening", "ct"),
     ("mri", "mri"), ("us_", "us"), ("mammo", "breast"), ("echo", "other"),
@@ -41,7 +44,7 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
         one for one in writer.history.reports if one.key == report.key and one.issued and one.issued < report.moment
     ]
     scene.plain(f"{name.upper() if scene.style.order % 2 else cap(name)}, {scene.style.day(report.moment)}")
-    asked = report.indication.rstrip(".")
+    asked = _AGED.sub("", report.indication).strip(" .")
     slots["complaint"] = asked[:1].lower() + asked[1:] if asked[1:2].islower() else asked
     asker = writer.staff.practitioners[report.orderer]
     slots["asker"] = f"Dr. {asker.family}"

@@ -170,7 +170,9 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     slots["sat"] = f"{value.value:.0f}" if value else "96"
     parts = [scene.say("nursing.opening"), cap(scene.acute(key, "nurse"))]
     signs = scene.vitals(moment - DAY // 2)
-    care = list(dict.fromkeys(scene.say("nursing.care") for _ in range(3 + draw.number() % 3)))
+    rule = "nursing.edcare" if visit.kind == "emergency" else "nursing.care"
+    slots["hour_seen"] = f"{local(visit.start + draw.between(4, 30) * 60):%H:%M}"
+    care = list(dict.fromkeys(scene.say(rule) for _ in range(3 + draw.number() % 3)))
     parts += [*care, scene.say("nursing.mood")]
     given = [
         one for one in writer.past.by_visit.get(number, ()) if any(moment - 9 * HOUR < at <= moment for at in one.given)

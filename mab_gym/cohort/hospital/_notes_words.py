@@ -106,7 +106,7 @@ POSITIVES: Final = (
 )  # fmt: skip
 SITES: Final = ("forearm", "hand", "antecubital", "wrist", "upper arm")
 WALKS: Final = ("a walker", "one assist", "a cane", "two assist", "standby help", "a gait belt", "a rollator")
-RHYTHMS: Final = ("sinus in the {rate}s", "sinus, rare PVCs", "regular, rate {rate}")
+RHYTHMS: Final = ("sinus in the {tens}s", "sinus, rare PVCs", "regular, rate {rate}")
 RELATIONS: Final = {
     "SPS": ("wife", "husband"), "DAU": ("daughter", "daughter"), "SON": ("son", "son"), "MTH": ("mother", "mother"),
     "FTH": ("father", "father"), "SIS": ("sister", "sister"), "BRO": ("brother", "brother"),
