@@ -11,8 +11,9 @@ from mab_gym.charts._stay_svg import stay_svg
 
 LEGEND: Final = (
     '<p class="note">All on one time axis; what a mark stands for is told where the pointer rests on it, and in the '
-    "list below. Shaded: the reference range. Red and purple dots are above and below it. Crosses were not valid, or "
-    "not given. Hollow triangles are orders of a drug, dots single doses, bars infusions by their rate.</p>"
+    "list below. Shaded: the reference range. Red triangles that point up are above it, purple ones that point down "
+    "below it. Crosses were not valid, or not given. Hollow triangles are orders of a drug, dots single doses, bars "
+    "infusions by their rate.</p>"
 )
 """What the marks mean."""
 TRUTH: Final = (

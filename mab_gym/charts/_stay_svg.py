@@ -168,10 +168,17 @@ class _Drawing:
         for point in shown:
             mark = flag(point.value, limits)
             if mark or len(shown) <= _DOTTED:
-                kind = {"H": "high", "L": "low"}.get(mark, f"dot n{number}")
+                x, height = self.x(point.time), at(point.value)
                 said = f"{series.name} {point.value:g} {readable_unit(series.unit)}{f' {mark}' if mark else ''}"
-                place = f'cx="{self.x(point.time):.1f}" cy="{at(point.value):.1f}"'
-                yield f'<circle class="{kind}" {place} r="2.6">{self._told(said, point.time)}</circle>'
+                title = self._told(said, point.time)
+                if mark:  # a triangle that points up or down, so that it is told apart without colour
+                    kind, shape = (
+                        ("high", f"{height - 4:.1f}l4 7h-8z") if mark == "H" else ("low", f"{height + 4:.1f}l4-7h-8z")
+                    )
+                    yield f'<path class="{kind}" d="M{x:.1f} {shape}">{title}</path>'
+                else:
+                    place = f'cx="{x:.1f}" cy="{height:.1f}"'
+                    yield f'<circle class="dot n{number}" {place} r="2.6">{title}</circle>'
         for point in series.points:
             if point.void or point.spoilt:
                 x, height = self.x(point.time), at(point.value)
