@@ -157,7 +157,7 @@ def advance(
             melts = min(l1 / t, w * _DISSOLVES * (l1 / w) ** (1 / 3))
             enters = s2 / _RAPID + l2 * _SEEPS + drip + own * max(0.0, _OWN + _OWN_SLOPE * (g - _OWN_FROM))
             s1, s2 = s1 - t * s1 / _RAPID, s2 + t * (s1 - s2) / _RAPID
-            l1, l2 = l1 - t * melts, l2 + t * (melts - l2 * _SEEPS)
+            l1, l2 = max(0.0, l1 - t * melts), l2 + t * (melts - l2 * _SEEPS)
             x1 += t * _KA1 * (_ST * power * level - x1)
             x2 += t * _KA2 * (_SD * power * level - x2)
             x3 += t * _KA3 * (_SE * power * level - x3)
