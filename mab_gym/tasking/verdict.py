@@ -50,6 +50,9 @@ class Code(StrEnum):
     WRONG_ROUTE = "wrong_route"
     WRONG_VALUE = "wrong_value"
     WRONG_NOTE = "wrong_note"
+    HARMED = "harmed"
+    OUTCOME_MISSED = "outcome_missed"
+    PROCESS_MISSED = "process_missed"
     NOT_UNDERSTOOD = "not_understood"
     UNJUDGED = "unjudged"
     OFFICIAL_RULE = "official_rule"
@@ -71,6 +74,7 @@ _FAILURES = {
     Code.WRONG_DOSE: Failure.UNSAFE_ORDER,
     Code.WRONG_RATE: Failure.UNSAFE_ORDER,
     Code.WRONG_ROUTE: Failure.UNSAFE_ORDER,
+    Code.HARMED: Failure.UNSAFE_ORDER,
 }
 CRITICAL = frozenset(code for code, failure in _FAILURES.items() if failure is Failure.UNSAFE_ORDER)
 """Reasons that are always a safety violation; a verifier can mark others case by case."""

@@ -1,0 +1,156 @@
+"""Replaces potassium and magnesium by the handbook, step by step, as results come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from mab_gym.dynamics.inpatients import handbook_page
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.solving import Desk, Solution
+
+_LOINC = "http://loinc.org"
+_CODES = {"potassium": "2823-3", "magnesium": "19123-9", "creatinine": "2160-0"}
+_HOURS = timedelta(hours=1)
+_LAST = 43
+"""Hour from which no further test is ordered."""
+
+
+def solve(case: Case, desk: Desk) -> Solution:
+    """Measures, replaces, waits and measures again; some thirty to forty actions."""
+    mrn = case["mrn"]
+    for number in ("MED-101", "MED-102"):
+        yield desk.get("DocumentReference", **handbook_page(number))
+    reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
+    attending = reply.resources[0]["participant"][0]["individual"]
+    yield desk.get("MedicationRequest", patient=mrn, status="active", _count="100")
+    reply = yield desk.get("Observation", patient=mrn, code=_CODES["creatinine"], _sort="-date", _count="5")
+    before = next((each["valueQuantity"]["value"] for each in reply.resources if "valueQuantity" in each), None)
+    yield desk.post(_test(mrn, "51990-0"))
+    yield desk.post(_test(mrn, _CODES["magnesium"]))
+    reply = yield desk.wait(70)
+    begun, now = desk.now, _time(reply.resources[0])
+    total, quiet, last_magnesium = 0.0, 0, -99.0
+    lowest = before
+    while True:
+        reply = yield desk.get("Observation", patient=mrn, code=",".join(_CODES.values()), _sort="-date", _count="8")
+        newest = _newest(reply.resources, begun)
+        potassium, creatinine = newest["potassium"], newest["creatinine"]["valueQuantity"]["value"]
+        spoilt = desk.decide("a haemolysed specimen", "note" in potassium, {"haemolysed": lambda: False})
+        if spoilt:
+            yield desk.post(_test(mrn, "51990-0"))
+            reply = yield desk.wait(70)
+            now = _time(reply.resources[0])
+            continue
+        level, hour = potassium["valueQuantity"]["value"], (now - begun) / _HOURS
+        lowest = creatinine if lowest is None else min(lowest, creatinine)
+        bad = desk.decide("creatinine up by 0.3", creatinine >= lowest + 0.295, {"kidneys": lambda: False})
+        doses, hours = _due(level, bad)
+        hours = desk.rule("rechecks", hours, lambda: 12.0)
+        if doses and hour <= _LAST + 1:
+            total += doses * (20 if bad else 40)
+            yield desk.post(_potassium(mrn, 20 if bad else 40, doses))
+        grams = _magnesium_due(newest["magnesium"], bad) if hour - last_magnesium >= 8 else 0.0
+        grams = desk.rule("magnesium", grams, lambda: 0.0)
+        if grams and hour <= _LAST + 1:
+            last_magnesium = hour
+            yield desk.post(_magnesium(mrn, grams))
+        if hour >= _LAST - 2:
+            break
+        at = min(now + hours * _HOURS, begun + _LAST * _HOURS)
+        yield desk.post(_test(mrn, "51990-0", at))
+        if (at - begun) / _HOURS - last_magnesium >= 7 or last_magnesium < 0:
+            yield desk.post(_test(mrn, _CODES["magnesium"], at))
+        reply = yield desk.wait(round((at - now) / timedelta(minutes=1)) + 52)
+        now = _time(reply.resources[0])
+        quiet += 1
+    yield desk.post(_handover(mrn, attending, potassium, creatinine))
+    found = yield desk.get("MedicationAdministration", patient=mrn, status="completed", _count="100", _sort="-_lastUpdated")
+    given = sum(_mmol(each, begun) for each in found.resources)
+    answer = [level, newest["magnesium"]["valueQuantity"]["value"], creatinine, given]
+    yield desk.finish(desk.decide("the sum of what was given", answer))
+
+
+def _due(level: float, bad: bool) -> tuple[int, float]:
+    """Returns the number of doses by mouth, and the hours until the next potassium (MED-101)."""
+    if level >= 3.5:
+        return 0, 9.0 if level >= 3.8 else 6.0
+    if level < 3.0 and not bad:
+        return 2, 8.5
+    return 1, 4.5 if bad and level < 3.0 else 6.5
+
+
+def _magnesium_due(result: Mapping[str, Any], bad: bool) -> float:
+    """Returns grams of magnesium sulfate (MED-102)."""
+    level = result["valueQuantity"]["value"]
+    grams = 0.0 if level >= 2.0 else 1.0 if level >= 1.5 else 2.0
+    return grams / 2 if bad else grams
+
+
+def _newest(resources: Sequence[Mapping[str, Any]], begun: datetime) -> dict[str, Any]:
+    """Returns the newest result of each kind."""
+    names = {code: name for name, code in _CODES.items()}
+    found: dict[str, Any] = {}
+    for each in resources:
+        code = next(coding["code"] for coding in each["code"]["coding"] if coding.get("system") == _LOINC)
+        found.setdefault(names[code], each)
+    return found
+
+
+def _time(waited: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(next(each["valueInstant"] for each in waited["parameter"] if each["name"] == "now"))
+
+
+def _shared(mrn: str) -> dict[str, Any]:
+    return {"status": "active", "intent": "order", "subject": {"reference": f"Patient/{mrn}"}}
+
+
+def _test(mrn: str, code: str, at: datetime | None = None) -> dict[str, Any]:
+    later = {} if at is None else {"occurrenceDateTime": at.isoformat()}
+    coded = {"coding": [{"system": _LOINC, "code": code}]}
+    return {"resourceType": "ServiceRequest", **_shared(mrn), "priority": "stat", "code": coded, **later}
+
+
+def _drug(mrn: str, name: str, rxnorm: str, dosage: dict[str, Any]) -> dict[str, Any]:
+    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": rxnorm}
+    drug = {"coding": [coding], "text": name}
+    return {
+        "resourceType": "MedicationRequest",
+        **_shared(mrn),
+        "medicationCodeableConcept": drug,
+        "dosageInstruction": [dosage],
+    }
+
+
+def _potassium(mrn: str, milliequivalents: float, doses: int) -> dict[str, Any]:
+    repeat = {"frequency": 1, "period": 4, "periodUnit": "h", "count": doses}
+    amount = {"value": milliequivalents, "unit": "mEq", "system": "http://unitsofmeasure.org", "code": "meq"}
+    dosage = {"timing": {"repeat": repeat}, "route": {"text": "oral"}, "doseAndRate": [{"doseQuantity": amount}]}
+    return _drug(mrn, "potassium chloride", "8591", dosage)
+
+
+def _magnesium(mrn: str, grams: float) -> dict[str, Any]:
+    repeat = {"count": 1, "duration": grams, "durationUnit": "h"}
+    amount = {"value": grams, "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}
+    dosage = {"timing": {"repeat": repeat}, "route": {"text": "IV"}, "doseAndRate": [{"doseQuantity": amount}]}
+    return _drug(mrn, "magnesium sulfate", "6585", dosage)
+
+
+def _handover(mrn: str, attending: Mapping[str, Any], result: Mapping[str, Any], creatinine: float) -> dict[str, Any]:
+    level = result["valueQuantity"]["value"]
+    return {
+        "resourceType": "Communication",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{mrn}"},
+        "recipient": [{"reference": attending["reference"]}],
+        "about": [{"reference": f"Observation/{result['id']}"}],
+        "payload": [{"contentString": f"Potassium {level:g} mmol/L, creatinine {creatinine:g} mg/dL; replaced by MED-101."}],
+    }
+
+
+def _mmol(given: Mapping[str, Any], begun: datetime) -> float:
+    concept, start = given["medicationCodeableConcept"], given.get("effectivePeriod", {}).get("start")
+    if start is None or datetime.fromisoformat(start) < begun or "potassium" not in concept["text"].lower():
+        return 0.0
+    return float(given["dosage"]["dose"]["value"])
