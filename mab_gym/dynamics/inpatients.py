@@ -10,7 +10,17 @@ from typing import Any, Final
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.chart import Chart
 
-__all__ = ["CREATININE", "HEIGHT", "WEIGHT", "Inpatient", "active_drugs", "egfr", "handbook_page", "inpatient", "problems"]
+__all__ = [
+    "CREATININE",
+    "HEIGHT",
+    "WEIGHT",
+    "Inpatient",
+    "active_drugs",
+    "egfr",
+    "handbook_page",
+    "inpatient",
+    "problems",
+]
 
 WEIGHT, HEIGHT, CREATININE = "29463-7", "8302-2", "2160-0"
 """LOINC codes of body weight, body height, and creatinine in serum or plasma."""
@@ -58,7 +68,9 @@ def inpatient(chart: Chart, mrn: str) -> Inpatient | None:
 
 def _look(chart: Chart, mrn: str) -> Inpatient | None:
     patient = chart.patient(mrn)
-    stays = [each for each in chart.search("Encounter", patient=mrn, status="in-progress", _count="20") if _lies_in(each)]
+    stays = [
+        each for each in chart.search("Encounter", patient=mrn, status="in-progress", _count="20") if _lies_in(each)
+    ]
     weight = chart.latest(mrn, WEIGHT)
     if patient is None or not stays or weight is None or patient.get("deceasedDateTime"):
         return None

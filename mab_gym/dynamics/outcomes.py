@@ -90,7 +90,12 @@ class StayJudge(Judge):
 
     def unharmed(self, treated: bool) -> None:
         """Checks that the patient was treated, and not harmed."""
-        self.check(treated and not self.stay.harmed, Code.OUTCOME_MISSED, "The patient was harmed, or not treated.", name="unharmed")
+        self.check(
+            treated and not self.stay.harmed,
+            Code.OUTCOME_MISSED,
+            "The patient was harmed, or not treated.",
+            name="unharmed",
+        )
 
     def outcome(self, name: str, met: bool, sentence: str) -> None:
         """Checks what became of the patient."""

@@ -24,6 +24,8 @@ KETOSIS_HOURS: Final = 10.0
 stopped, where it took about so long."""
 HARDLY_ANY: Final = 2.0
 """Insulin in plasma, mU/L, that no longer holds ketones down: our choice."""
+HALF: Final = 0.5
+"""The share of a meal up to which nurses tell that little was eaten: half, as the handbook's page on insulin has it."""
 LONG = ("glargine", "detemir", "degludec", "nph", "isophane")
 """Words in the names of long-acting insulins."""
 
@@ -37,7 +39,9 @@ class GlucoseCase:
         glucose: At the beginning, in mg/dL.
         sensitivity: Effect of insulin against that of type 1 diabetes.
         own_insulin: Own insulin against that of the healthy; 0 in type 1.
-        meals: The minute and the carbohydrate really eaten, in grams, of each meal.
+        eats: The share that is eaten of each tray that is served, in order; of those after the last as of that one.
+        meals: The minute and the carbohydrate really eaten, in grams, of each meal beside the served ones.
+        news: Minutes and words that nurses tell then, as where a steroid is begun.
         stress: Minutes since the beginning, rising, and the stress of illness and steroids from then on, 1 to 3; the
             first is of minute 0.
         clears: Insulin's effect lasts longer where kidneys fail: the effect by this factor.
@@ -47,7 +51,9 @@ class GlucoseCase:
     glucose: float
     sensitivity: float
     own_insulin: float
-    meals: Sequence[tuple[int, float]]
+    eats: Sequence[float] = (1.0,)
+    meals: Sequence[tuple[int, float]] = ()
+    news: Sequence[tuple[int, str]] = ()
     stress: Sequence[tuple[int, float]] = ((0, 1.2),)
     clears: float = 1.0
 
@@ -62,7 +68,9 @@ class GlucoseBody(Bedside):
 
     def __init__(self, case: GlucoseCase, signs: Mapping[str, float] | None = None) -> None:
         self._meals = dict(case.meals)
-        super().__init__([*self._meals, *(minute for minute, _ in case.stress)], signs)
+        self._news = dict(case.news)
+        super().__init__([*self._meals, *self._news, *(minute for minute, _ in case.stress)], signs)
+        self._trays = 0
         self._case = case
         weight = min(max(case.weight_kg, 30.0), 250.0)
         effect = min(max(case.sensitivity * case.clears, 0.1), 3.0)
@@ -89,6 +97,8 @@ class GlucoseBody(Bedside):
         events = list[BodyEvent]()
         if minute in self._meals:
             self._now_given(GlucoseInputs(meal_now=min(self._meals[minute], 300.0)))
+        if minute in self._news:
+            events.append(BodyEvent(minute, "news", self._news[minute], False))
         level = _glucose.blood_glucose(self._patient, self._state)
         if level < _glucose.LOW[1]:
             events += self._low(minute, level)
@@ -117,7 +127,20 @@ class GlucoseBody(Bedside):
             self._low_since = minute
         return events
 
+    def _eat(self, grams: float) -> list[BodyEvent]:
+        """Eats a share of a tray; a nurse tells where little was eaten."""
+        share = self._case.eats[min(self._trays, len(self._case.eats) - 1)]
+        self._trays += 1
+        if share > 0:
+            self._now_given(GlucoseInputs(meal_now=min(grams * share, 300.0)))
+        if share > HALF:
+            return []
+        text = f"The patient has eaten {100 * share:.0f} % of the meal alone, without appetite."
+        return [BodyEvent(self._minute, "ate_little", text, False)]
+
     def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+        if drug == "carbohydrate":
+            return self._eat(dose.amount)
         if "insulin" in drug:
             if dose.route == "iv":
                 if dose.minutes <= 30:  # as an infusion of half an hour, at least

@@ -69,4 +69,4 @@ def _fits(chart: Chart, mrn: str, branch: str) -> bool:
     if any("potassium" in drug or "magnesium" in drug for drug in active_drugs(chart, mrn).values()):
         return False
     filtration = egfr(creatinine.value, person)
-    return 30 <= filtration < 75 if branch == "kidneys_recover" else 50 <= filtration
+    return 30 <= filtration < 75 if branch == "kidneys_recover" else filtration >= 50

@@ -66,7 +66,9 @@ def solve(case: Case, desk: Desk) -> Solution:
         now = _time(reply.resources[0])
         quiet += 1
     yield desk.post(_handover(mrn, attending, potassium, creatinine))
-    found = yield desk.get("MedicationAdministration", patient=mrn, status="completed", _count="100", _sort="-_lastUpdated")
+    found = yield desk.get(
+        "MedicationAdministration", patient=mrn, status="completed", _count="100", _sort="-_lastUpdated"
+    )
     given = sum(_mmol(each, begun) for each in found.resources)
     answer = [level, newest["magnesium"]["valueQuantity"]["value"], creatinine, given]
     yield desk.finish(desk.decide("the sum of what was given", answer))
@@ -145,7 +147,9 @@ def _handover(mrn: str, attending: Mapping[str, Any], result: Mapping[str, Any],
         "subject": {"reference": f"Patient/{mrn}"},
         "recipient": [{"reference": attending["reference"]}],
         "about": [{"reference": f"Observation/{result['id']}"}],
-        "payload": [{"contentString": f"Potassium {level:g} mmol/L, creatinine {creatinine:g} mg/dL; replaced by MED-101."}],
+        "payload": [
+            {"contentString": f"Potassium {level:g} mmol/L, creatinine {creatinine:g} mg/dL; replaced by MED-101."}
+        ],
     }
 
 

@@ -68,7 +68,9 @@ def _dosing(stay: StayJudge) -> None:
     stay.process("potassium_doses", right, told, dangerous)
     without = [each for each in doses if not _indicated(stay, each)]
     above = [each for each in doses if (known := stay.known("potassium", each.minute)) and (known.value or 0) >= 5.0]
-    stay.process("potassium_indicated", bool(doses) and not without, f"{len(without)} doses had no reason.", bool(above))
+    stay.process(
+        "potassium_indicated", bool(doses) and not without, f"{len(without)} doses had no reason.", bool(above)
+    )
     magnesium = stay.doses("magnesium sulfate", own=True)
     rate = peak_rate(magnesium)
     right = bool(magnesium) and rate <= 1.05 and most_within(magnesium, 1440) <= 8.05
@@ -102,7 +104,9 @@ def _kidneys(stay: StayJudge, case: Case, doses: list[Given]) -> None:
     pairs = zip(after, after[1:], strict=False)
     between = all(stay.tests("potassium", first.minute + 1, second.minute) for first, second in pairs)
     held = bool(doses) and small and between
-    stay.process("kidneys", held, "Doses were not halved, or not each after a new potassium, when creatinine had risen.")
+    stay.process(
+        "kidneys", held, "Doses were not halved, or not each after a new potassium, when creatinine had risen."
+    )
 
 
 def _haemolysis(stay: StayJudge) -> None:

@@ -1,0 +1,97 @@
+"""Cases: people with type 2 diabetes as usual, with bad kidneys or old age, with steroids, and without appetite.
+
+How strongly insulin acts is drawn so that the body needs 1.35 to 1.8 times the basal insulin with which the handbook's
+page begins: Umpierrez GE et al., Diabetes Care 2007;30:2181-2186, began with 0.4 to 0.5 units/kg/day and had to raise
+it in most. The stress of illness and of steroids is our choice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from mab_gym.dynamics.inpatients import CREATININE, Inpatient, active_drugs, egfr, inpatient, problems
+from mab_gym.dynamics.physiology._glucose import GlucoseInputs, GlucosePatient, insulin_need
+from mab_gym.tasking.chart import Chart
+
+BRANCHES = {"usual": 9, "kidneys_or_age": 7, "steroids": 7, "poor_appetite": 7}
+A1C = "4548-4"
+STEROIDS = "Prednisone 40 mg a day was begun for the lungs this morning; the first dose is given."
+_ILL = 1.3
+
+
+def units_per_kg(glucose: float, age: int, filtration: float) -> float:
+    """Returns the first daily dose of insulin, units/kg (page MED-120)."""
+    if filtration < 30:
+        return 0.2
+    if age >= 70 or filtration < 60:
+        return 0.3
+    return 0.4 if glucose <= 200 else 0.5
+
+
+def column(age: int, filtration: float) -> str:
+    """Returns the column of the correction scale."""
+    return "sensitive" if age >= 70 or filtration < 60 else "usual"
+
+
+def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
+    """Draws an inpatient with diabetes, and the hidden answer to insulin."""
+    fitting = [mrn for mrn in chart.profiles() if _fits(chart, mrn, branch)]
+    if not fitting:
+        return None
+    mrn = rng.choice(fitting)
+    person, creatinine = inpatient(chart, mrn), chart.latest(mrn, CREATININE)
+    if person is None or creatinine is None:
+        return None
+    glucose = rng.randrange(205, 290)
+    weight, own = person.weight_kg, round(rng.uniform(0.12, 0.25), 3)
+    dose = weight * units_per_kg(glucose, person.age, egfr(creatinine.value, person)) / 2
+    stress = [[0, 1.25], [420, round(rng.uniform(1.4, 1.5), 3)]] if branch == "steroids" else [[0, 1.25]]
+    eats = [round(rng.uniform(0.85, 1.0), 2) for _ in range(9)]
+    if branch == "poor_appetite":
+        first = rng.randrange(2, 5)
+        eats[first:] = [round(rng.uniform(0.2, 0.45), 2) for _ in eats[first:]]
+    return {
+        **person.params,
+        "glucose": glucose,
+        "age": person.age,
+        "filtration": round(egfr(creatinine.value, person), 1),
+        "body": {
+            "weight_kg": weight,
+            "glucose": glucose,
+            "sensitivity": round(_sensitivity(weight, own, dose * rng.uniform(1.35, 1.8)), 4),
+            "own_insulin": own,
+            "eats": eats,
+            "news": [[rng.randrange(60, 150), STEROIDS]] if branch == "steroids" else [],
+            "stress": stress,
+        },
+    }
+
+
+def _sensitivity(weight: float, own: float, need: float) -> float:
+    """Returns the effect of insulin at which the body needs so many units a day without meals."""
+    low, high = 0.1, 3.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        found = insulin_need(GlucosePatient(weight, middle, own), 150, GlucoseInputs(stress=_ILL))
+        low, high = (middle, high) if found > need else (low, middle)
+    return low
+
+
+def _fits(chart: Chart, mrn: str, branch: str) -> bool:
+    person, creatinine = inpatient(chart, mrn), chart.latest(mrn, CREATININE)
+    if person is None or creatinine is None or not 50 <= person.weight_kg <= 130:
+        return False
+    known = problems(chart, mrn)
+    if "type 2 diabetes" not in known or "dialysis" in known or "end stage" in known:
+        return False
+    if any("insulin" in drug or "prednis" in drug or "dexameth" in drug for drug in active_drugs(chart, mrn).values()):
+        return False
+    return (branch == "usual") <= _strong(person, creatinine.value) and (branch == "kidneys_or_age") <= (
+        not _strong(person, creatinine.value)
+    )
+
+
+def _strong(person: Inpatient, creatinine: float) -> bool:
+    return person.age < 70 and egfr(creatinine, person) >= 60
