@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.chart import Chart
@@ -24,7 +24,6 @@ __all__ = [
 
 WEIGHT, HEIGHT, CREATININE = "29463-7", "8302-2", "2160-0"
 """LOINC codes of body weight, body height, and creatinine in serum or plasma."""
-_HANDBOOK: Final = "handbook"
 
 
 @dataclass(frozen=True, slots=True)

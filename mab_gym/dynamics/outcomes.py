@@ -73,7 +73,7 @@ class StayJudge(Judge):
         return [each for each in self.results if each.analyte == analyte and since <= each.drawn <= end]
 
     def known(self, analyte: str, minute: int) -> Issued | None:
-        """Returns the newest valid result that was issued by a minute: by its specimen's time; None if there is none."""
+        """Returns the newest valid result that was issued by a minute; None if there is none."""
         found = [each for each in self.results if each.analyte == analyte and each.minute <= minute]
         return max(found, key=lambda each: each.drawn, default=None)
 

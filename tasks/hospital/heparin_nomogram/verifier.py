@@ -7,6 +7,8 @@ LA et al., Chest 2012;141(2 Suppl):e495S-e530S; Cuker A et al., Blood Adv 2018;2
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from mab_gym.dynamics._body import CONTINUOUS
 from mab_gym.dynamics.outcomes import StayJudge, within
 from mab_gym.tasking.case import Case
@@ -131,7 +133,7 @@ def _timing(stay: StayJudge, rates: list[tuple[int, float]], counted: list[Issue
         later = rates[place + 1][0] if place + 1 < len(rates) else until
         if rate > 0 and later >= minute + 490 and minute + 600 < until:
             met &= any(minute + 295 <= each.drawn <= minute + 490 for each in counted)
-    for before, after in zip(counted, counted[1:], strict=False):
+    for before, after in pairwise(counted):
         met &= after.drawn - before.drawn <= 1000
     stay.process("aptt_timing", met, "The aPTT was not drawn 6 hours after the start or after a change.")
 

@@ -55,7 +55,6 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.post(_insulin(mrn, "insulin lispro", "86009", meal, {"when": ["AC"]}))
     meal_order, held, raised = reply.resources[0]["id"], False, False
     yield desk.post(_correction(mrn, column(age, filtration)))
-    now = _minutes(begun, desk)
     goals, waking = [*(each + _AFTER for each in MORNINGS), _END], True
     while goals:
         reply = yield _wait(desk, begun + goals[0] * _MINUTE, waking)
@@ -115,10 +114,6 @@ def _age(patient: Mapping[str, Any], now: datetime) -> int:
 
 def _moment(result: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(result["effectiveDateTime"])
-
-
-def _minutes(begun: datetime, desk: Desk) -> int:
-    return round((desk.now - begun) / _MINUTE)
 
 
 def _told_time(waited: Mapping[str, Any]) -> datetime:

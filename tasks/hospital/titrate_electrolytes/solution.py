@@ -31,7 +31,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     yield desk.post(_test(mrn, _CODES["magnesium"]))
     reply = yield desk.wait(70)
     begun, now = desk.now, _time(reply.resources[0])
-    total, quiet, last_magnesium = 0.0, 0, -99.0
+    last_magnesium = -99.0
     lowest = before
     while True:
         reply = yield desk.get("Observation", patient=mrn, code=",".join(_CODES.values()), _sort="-date", _count="8")
@@ -49,7 +49,6 @@ def solve(case: Case, desk: Desk) -> Solution:
         doses, hours = _due(level, bad)
         hours = desk.rule("rechecks", hours, lambda: 12.0)
         if doses and hour <= _LAST + 1:
-            total += doses * (20 if bad else 40)
             yield desk.post(_potassium(mrn, 20 if bad else 40, doses))
         grams = _magnesium_due(newest["magnesium"], bad) if hour - last_magnesium >= 8 else 0.0
         grams = desk.rule("magnesium", grams, lambda: 0.0)
@@ -64,7 +63,6 @@ def solve(case: Case, desk: Desk) -> Solution:
             yield desk.post(_test(mrn, _CODES["magnesium"], at))
         reply = yield desk.wait(round((at - now) / timedelta(minutes=1)) + 52)
         now = _time(reply.resources[0])
-        quiet += 1
     yield desk.post(_handover(mrn, attending, potassium, creatinine))
     found = yield desk.get(
         "MedicationAdministration", patient=mrn, status="completed", _count="100", _sort="-_lastUpdated"

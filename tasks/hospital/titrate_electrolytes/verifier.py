@@ -9,6 +9,8 @@ the ends of the range, and 60 % of the last 12 hours.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from mab_gym.dynamics.outcomes import StayJudge, most_within, peak_rate
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -101,7 +103,7 @@ def _kidneys(stay: StayJudge, case: Case, doses: list[Given]) -> None:
         lowest = min(lowest, each.value or lowest)
     after = [] if risen is None else [each for each in doses if each.minute >= risen + 60]
     small = all(each.amount <= 20.5 for each in after)
-    pairs = zip(after, after[1:], strict=False)
+    pairs = pairwise(after)
     between = all(stay.tests("potassium", first.minute + 1, second.minute) for first, second in pairs)
     held = bool(doses) and small and between
     stay.process(
