@@ -31,7 +31,8 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
     attending = {"reference": reply.resources[0]["participant"][0]["individual"]["reference"]}
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="3")
-    weight = reply.resources[0]["valueQuantity"]["value"]
+    weight = desk.decide("the newest valid weight", _valid(reply.resources), {"status": lambda: reply.resources[0]})
+    weight = weight["valueQuantity"]["value"]
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
     others = desk.rule("others", [each["id"] for each in reply.resources if _is_other(each)], list)
     yield desk.post(_test(mrn, _COUNT))
@@ -98,6 +99,11 @@ def solve(case: Case, desk: Desk) -> Solution:
     text = f"aPTT {aptt:g} s, heparin {rate if running else 0:g} units/h, platelets {platelets:g}."
     yield desk.post(_message(mrn, attending, newest[_APTT], text, "routine"))
     yield desk.finish([aptt, rate if running else 0, platelets, haemoglobin])
+
+
+def _valid(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the newest result that was not taken back."""
+    return next(each for each in results if each["status"] != "entered-in-error" and "valueQuantity" in each)
 
 
 def _is_other(order: Mapping[str, Any]) -> bool:

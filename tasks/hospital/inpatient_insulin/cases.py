@@ -1,4 +1,4 @@
-"""Cases: people with type 2 diabetes as usual, with bad kidneys or old age, with steroids, and without appetite.
+"""Cases: people with type 2 diabetes, known or new, as usual, with bad kidneys or old age, with steroids, and without appetite.
 
 How strongly insulin acts is drawn so that the body needs 1.35 to 1.8 times the basal insulin with which the handbook's
 page begins: Umpierrez GE et al., Diabetes Care 2007;30:2181-2186, began with 0.4 to 0.5 units/kg/day and had to raise
@@ -19,6 +19,9 @@ BRANCHES = {"usual": 9, "kidneys_or_age": 7, "steroids": 7, "poor_appetite": 7}
 A1C = "4548-4"
 STEROIDS = "Prednisone 40 mg a day was begun for the lungs this morning; the first dose is given."
 _ILL = 1.3
+_DIABETES = ("type 2 diabetes", "prediabetes")
+"""Words of conditions in those who get a high glucose when they are ill."""
+_NOT_FOR = ("type 1 diabetes", "dialysis", "end stage", "ketoacidosis")
 
 
 def units_per_kg(glucose: float, age: int, filtration: float) -> float:
@@ -84,9 +87,9 @@ def _fits(chart: Chart, mrn: str, branch: str) -> bool:
     if person is None or creatinine is None or not 50 <= person.weight_kg <= 130:
         return False
     known = problems(chart, mrn)
-    if "type 2 diabetes" not in known or "dialysis" in known or "end stage" in known:
+    if not any(word in known for word in _DIABETES) or any(word in known for word in _NOT_FOR):
         return False
-    if any("insulin" in drug or "prednis" in drug or "dexameth" in drug for drug in active_drugs(chart, mrn).values()):
+    if any("prednis" in drug or "dexameth" in drug for drug in active_drugs(chart, mrn).values()):
         return False
     return (branch == "usual") <= _strong(person, creatinine.value) and (branch == "kidneys_or_age") <= (
         not _strong(person, creatinine.value)

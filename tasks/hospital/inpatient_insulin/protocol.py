@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-STOPPED = ("metformin", "glipizide", "glimepiride", "glyburide", "gliflozin", "glutide", "liraglutide", "dulaglutide")
-"""Words in the names of drugs for diabetes that end at admission."""
+STOPPED = (
+    "metformin",
+    "glipizide",
+    "glimepiride",
+    "glyburide",
+    "gliflozin",
+    "glutide",
+    "liraglutide",
+    "dulaglutide",
+    "insulin",
+)
+"""Words in the names of drugs for diabetes that end when insulin is begun by the page."""
 SCALE = {
     "sensitive": (2, 4, 6, 8, 10, 12, 14),
     "usual": (4, 6, 8, 10, 12, 14, 16),

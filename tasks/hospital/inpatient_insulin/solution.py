@@ -31,9 +31,10 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Patient", _id=mrn)
     patient = reply.resources[0]
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="3")
-    weight = reply.resources[0]["valueQuantity"]["value"]
-    reply = yield desk.get("Observation", patient=mrn, code=CREATININE, _sort="-date", _count="3")
-    creatinine = reply.resources[0]["valueQuantity"]["value"]
+    weight = desk.decide("the newest valid weight", _valid(reply.resources), {"status": lambda: reply.resources[0]})
+    weight = weight["valueQuantity"]["value"]
+    reply = yield desk.get("Observation", patient=mrn, code=CREATININE, _sort="-date", _count="5")
+    creatinine = _valid(reply.resources)["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=A1C, _sort="-date", _count="1")
     recent = any(_moment(each) > begun - timedelta(days=90) for each in reply.resources)
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
@@ -100,6 +101,11 @@ def _scaled(units: int, factor: float) -> int:
     """Returns a changed dose, by a unit at least."""
     new = round(units * factor)
     return new if new != units else units + (1 if factor > 1 else -1)
+
+
+def _valid(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the newest result that was not taken back."""
+    return next(each for each in results if each["status"] != "entered-in-error" and "valueQuantity" in each)
 
 
 def _ends(order: Mapping[str, Any]) -> bool:

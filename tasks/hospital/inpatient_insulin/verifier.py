@@ -55,8 +55,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     stay.outcome("mean", bool(basal) and fmean(last) <= 190, f"The mean of the last day was {fmean(last):.0f} mg/dL.")
     corrections = [each for each in stay.doses(*_RAPID, own=True) if each.order not in meals]
     stay.process("correction", bool(scales) or len(corrections) > 1, "No correction insulin was ordered.")
-    late = [each for each in stay.doses(*STOPPED) if each.minute > 240]
-    stay.process("stopped", bool(basal) and not late, "A drug for diabetes by mouth went on.")
+    own = {each.order for each in stay.doses(*STOPPED, own=True)}
+    late = [each for each in stay.doses(*STOPPED) if each.minute > 240 and each.order not in own]
+    stay.process("stopped", bool(basal) and not late, "Another drug for diabetes went on.")
     known = chart.latest(case["mrn"], A1C)
     recent = known is not None and (chart.now - known.moment).days <= 92
     stay.process("a1c", bool(basal) and (recent or bool(stay.tests("hba1c"))), "No hemoglobin A1c was measured.")

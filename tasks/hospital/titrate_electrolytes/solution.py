@@ -26,7 +26,8 @@ def solve(case: Case, desk: Desk) -> Solution:
     attending = reply.resources[0]["participant"][0]["individual"]
     yield desk.get("MedicationRequest", patient=mrn, status="active", _count="100")
     reply = yield desk.get("Observation", patient=mrn, code=_CODES["creatinine"], _sort="-date", _count="5")
-    before = next((each["valueQuantity"]["value"] for each in reply.resources if "valueQuantity" in each), None)
+    valid = [each for each in reply.resources if each["status"] != "entered-in-error" and "valueQuantity" in each]
+    before = valid[0]["valueQuantity"]["value"] if valid else None
     yield desk.post(_test(mrn, "51990-0"))
     yield desk.post(_test(mrn, _CODES["magnesium"]))
     reply = yield desk.wait(70)

@@ -37,11 +37,15 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     treated = bool(doses)
     stay.unharmed(treated)
     reached = record.reached("potassium", 3.5, 5.0)
-    stay.outcome("reached", reached is not None and reached <= 1800, "Potassium did not reach 3.5 mmol/L in 30 hours.")
+    stay.outcome(
+        "reached",
+        treated and reached is not None and reached <= 1800,
+        "Potassium did not reach 3.5 mmol/L in 30 hours.",
+    )
     kept = record.in_range("potassium", 3.35, 5.15, since=record.horizon - 720)
-    stay.outcome("kept", kept >= 0.6, f"Potassium was in range for {kept:.0%} of the last 12 hours.")
+    stay.outcome("kept", treated and kept >= 0.6, f"Potassium was in range for {kept:.0%} of the last 12 hours.")
     magnesium = record.at("magnesium", record.horizon) or 0.0
-    stay.outcome("magnesium", magnesium >= 1.5, f"Magnesium was {magnesium:.1f} mg/dL at the end.")
+    stay.outcome("magnesium", treated and magnesium >= 1.5, f"Magnesium was {magnesium:.1f} mg/dL at the end.")
     _tests(stay, doses)
     _kidneys(stay, case, doses)
     _haemolysis(stay)
