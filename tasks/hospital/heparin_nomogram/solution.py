@@ -31,8 +31,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
     attending = {"reference": reply.resources[0]["participant"][0]["individual"]["reference"]}
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="3")
-    weight = desk.decide("the newest valid weight", _valid(reply.resources), {"status": lambda: reply.resources[0]})
-    weight = weight["valueQuantity"]["value"]
+    weight = desk.decide("the newest valid weight", _valid(reply.resources))["valueQuantity"]["value"]
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
     others = desk.rule("others", [each["id"] for each in reply.resources if _is_other(each)], list)
     yield desk.post(_test(mrn, _COUNT))

@@ -1,4 +1,4 @@
-"""Cases: people with type 2 diabetes, known or new, as usual, with bad kidneys or old age, with steroids, and without appetite.
+"""Cases: type 2 diabetes, known or new: as usual, with bad kidneys or old age, with steroids, without appetite.
 
 How strongly insulin acts is drawn so that the body needs 1.35 to 1.8 times the basal insulin with which the handbook's
 page begins: Umpierrez GE et al., Diabetes Care 2007;30:2181-2186, began with 0.4 to 0.5 units/kg/day and had to raise
@@ -15,10 +15,14 @@ from mab_gym.dynamics.inpatients import CREATININE, Inpatient, active_drugs, egf
 from mab_gym.dynamics.physiology._glucose import GlucoseInputs, GlucosePatient, insulin_need
 from mab_gym.tasking.chart import Chart
 
+from .protocol import STOPPED
+
 BRANCHES = {"usual": 9, "kidneys_or_age": 7, "steroids": 7, "poor_appetite": 7}
 A1C = "4548-4"
 STEROIDS = "Prednisone 40 mg a day was begun for the lungs this morning; the first dose is given."
 _ILL = 1.3
+_TREATED = 0.6
+"""The share of cases that are drawn, if they can be, from those for whom a drug for diabetes is ordered already."""
 _DIABETES = ("type 2 diabetes", "prediabetes")
 """Words of conditions in those who get a high glucose when they are ill."""
 _NOT_FOR = ("type 1 diabetes", "dialysis", "end stage", "ketoacidosis")
@@ -43,7 +47,8 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
     fitting = [mrn for mrn in chart.profiles() if _fits(chart, mrn, branch)]
     if not fitting:
         return None
-    mrn = rng.choice(fitting)
+    treated = [mrn for mrn in fitting if _is_treated(chart, mrn)]
+    mrn = rng.choice(treated if treated and rng.random() < _TREATED else fitting)
     person, creatinine = inpatient(chart, mrn), chart.latest(mrn, CREATININE)
     if person is None or creatinine is None:
         return None
@@ -94,6 +99,11 @@ def _fits(chart: Chart, mrn: str, branch: str) -> bool:
     return (branch == "usual") <= _strong(person, creatinine.value) and (branch == "kidneys_or_age") <= (
         not _strong(person, creatinine.value)
     )
+
+
+def _is_treated(chart: Chart, mrn: str) -> bool:
+    """Tells if a drug for diabetes is ordered for the stay."""
+    return any(word in drug for drug in active_drugs(chart, mrn).values() for word in STOPPED)
 
 
 def _strong(person: Inpatient, creatinine: float) -> bool:

@@ -31,8 +31,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Patient", _id=mrn)
     patient = reply.resources[0]
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="3")
-    weight = desk.decide("the newest valid weight", _valid(reply.resources), {"status": lambda: reply.resources[0]})
-    weight = weight["valueQuantity"]["value"]
+    weight = desk.decide("the newest valid weight", _valid(reply.resources))["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=CREATININE, _sort="-date", _count="5")
     creatinine = _valid(reply.resources)["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=A1C, _sort="-date", _count="1")

@@ -162,7 +162,7 @@ def _steroids(stay: StayJudge, case: Case, meals: set[str]) -> None:
     told = [each.minute for each in stay.stay.events if each.kind == "news"]
     if told:
         given = [each for each in stay.doses(*_RAPID, own=True) if each.order in meals]
-        after = [each.amount for each in given if told[0] + 720 <= each.minute <= told[0] + 2160]
+        after = [each.amount for each in given if told[0] + 720 <= each.minute <= told[0] + 1440]
         raised = bool(after) and max(after) >= 1.1 * _half(case) / 3
         stay.process("steroids", raised, "Insulin for the meals was not raised when steroids were begun.")
 
