@@ -65,6 +65,10 @@ class ElectrolyteCase:
     eats: float = 0.7
 
 
+_State = tuple[ElectrolyteState, CreatinineState, int]
+"""Electrolytes, and creatinine as it was at a minute: the last whole hour."""
+
+
 class ElectrolyteBody(Bedside):
     """Potassium, magnesium and creatinine under replacement, losses and changing kidneys.
 
@@ -87,7 +91,7 @@ class ElectrolyteBody(Bedside):
         self._patient = ElectrolytePatient(self._kidneys.weight_kg, self._usual_gfr)
         magnesium = case.magnesium / MG_DL_PER_MMOL_L_MAGNESIUM
         start = _potassium.depleted(self._patient, case.potassium, magnesium)
-        self._state: tuple[ElectrolyteState, CreatinineState] = (start, _creatinine.steady(self._kidneys))
+        self._state: _State = (start, _creatinine.steady(self._kidneys), 0)
         self._hours_low = 0.0
         self._quick_magnesium = False
         self._key: tuple[float, float, float, bool] | None = None
@@ -123,13 +127,14 @@ class ElectrolyteBody(Bedside):
             self._kept = salts, CreatinineInputs(gfr)
         return self._kept
 
-    def _carry(self, minutes: int) -> tuple[ElectrolyteState, CreatinineState]:
+    def _carry(self, minutes: int) -> _State:
         for_salts, for_kidneys = self._inputs()
-        salts, kidneys = self._state
-        return (
-            _potassium.advance(self._patient, salts, for_salts, minutes, STEP),
-            _creatinine.advance(self._kidneys, kidneys, for_kidneys, minutes),
-        )
+        salts, kidneys, since = self._state
+        after = _potassium.advance(self._patient, salts, for_salts, minutes, STEP)
+        reached = self._carried + minutes
+        if reached % 60 == 0:  # the solution is exact, and filtration changes at whole hours alone
+            return after, _creatinine.advance(self._kidneys, kidneys, for_kidneys, reached - since), reached
+        return after, kidneys, since
 
     def _look(self, minute: int) -> list[BodyEvent]:
         potassium, magnesium = self._state[0].potassium, self._state[0].magnesium * MG_DL_PER_MMOL_L_MAGNESIUM
@@ -158,9 +163,9 @@ class ElectrolyteBody(Bedside):
 
     def _potassium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
         if dose.route == "oral":
-            salts, kidneys = self._state
+            salts, *kidneys = self._state
             given = ElectrolyteInputs(self.gfr, oral_potassium_now=min(mmol, 200.0))
-            self._state = _potassium.advance(self._patient, salts, given, 0.0), kidneys
+            self._state = (_potassium.advance(self._patient, salts, given, 0.0), *kidneys)
             if mmol > 60:
                 return self.once("vomiting", "The patient vomits after the large dose of potassium.", harm=False)
             return []
@@ -175,9 +180,9 @@ class ElectrolyteBody(Bedside):
 
     def _magnesium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
         if dose.route == "oral":
-            salts, kidneys = self._state
+            salts, *kidneys = self._state
             given = ElectrolyteInputs(self.gfr, oral_magnesium_now=min(mmol, 100.0))
-            self._state = _potassium.advance(self._patient, salts, given, 0.0), kidneys
+            self._state = (_potassium.advance(self._patient, salts, given, 0.0), *kidneys)
             return []
         self.run(dose, "magnesium", mmol, quickest=mmol * 60 / 200)
         if self.rate("magnesium") / MMOL_PER_GRAM_MAGNESIUM_SULFATE * 1000 / 60 > MAGNESIUM_MG_MIN:
@@ -187,7 +192,9 @@ class ElectrolyteBody(Bedside):
         return []
 
     def _values(self) -> Mapping[str, float]:
-        salts, kidneys = self._now()
+        salts, kidneys, since = self._now()
+        if self._minute > since:
+            kidneys = _creatinine.advance(self._kidneys, kidneys, self._inputs()[1], self._minute - since)
         return {
             "potassium": salts.potassium,
             "magnesium": salts.magnesium * MG_DL_PER_MMOL_L_MAGNESIUM,

@@ -24,4 +24,5 @@ def begin(case: Case, chart: Chart) -> Course:
         standing=standing_orders(chart, case["mrn"]),
         haemolysed={"potassium": (case["haemolysed"],)},
         haemolysis=0.0,
+        vitals_every=480,
     )
