@@ -127,11 +127,12 @@ class StayJudge(Judge):
             for each in self.stay.messages
         )
 
-    def numbers(self, *wanted: tuple[str, float | None, float]) -> None:
+    def numbers(self, *wanted: tuple[str, float | None, float], or_else: Mapping[str, float] | None = None) -> None:
         """Checks the answer: a list of exactly these numbers.
 
         Args:
             wanted: Name, value (None if there is none, which nothing meets) and tolerance of each.
+            or_else: By name, another value that is right as well.
         """
         try:
             items: Sequence[Any] = read_answer(self._text)
@@ -139,7 +140,8 @@ class StayJudge(Judge):
             items = ()
         for place, (name, value, tolerance) in enumerate(wanted):
             told = number(items[place]) if place < len(items) else None
-            met = value is not None and told is not None and abs(told - value) <= tolerance + 1e-9
+            right = (value, (or_else or {}).get(name, value))
+            met = told is not None and any(one is not None and abs(told - one) <= tolerance + 1e-9 for one in right)
             sentence = f"The answer's {name} should be {'unknown' if value is None else f'{value:g}'}, not {told!r}."
             self.check(met, Code.ANSWER_WRONG, sentence, name=f"answer.{name}")
         if len(items) > len(wanted):

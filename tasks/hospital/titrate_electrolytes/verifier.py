@@ -50,7 +50,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     _kidneys(stay, case, doses)
     _haemolysis(stay)
     stay.handover()
-    total = sum(each.amount for each in stay.doses("potassium chloride") if each.minute <= stay.end)
+    given = [each for each in stay.doses("potassium chloride") if each.minute <= stay.end]
+    total = sum(each.amount for each in given)
+    ended = sum(each.amount for each in given if each.minute + each.minutes <= stay.end)
     newest = [stay.known(name, stay.end) for name in ("potassium", "magnesium", "creatinine")]
     values = [None if each is None else each.value for each in newest]
     stay.numbers(
@@ -58,6 +60,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         ("magnesium", values[1], 0.0),
         ("creatinine", values[2], 0.0),
         ("total", total if treated else None, 0.5),
+        or_else={"total": ended} if treated else None,
     )
     return stay.verdict()
 
