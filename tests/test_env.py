@@ -49,7 +49,9 @@ def test_all_ids_are_registered_by_importing_the_package() -> None:
         "-Official",
         "-HAPI",
     )
-    assert {f"mab_gym/MedAgentBench{part}-v0" for part in parts} == set(IDS) <= set(gymnasium.registry)
+    hospital = {f"mab_gym/Hospital{part}-v0" for part in ("", "-Train", "-Validation")}
+    expected = {f"mab_gym/MedAgentBench{part}-v0" for part in parts} | hospital
+    assert expected == set(IDS) <= set(gymnasium.registry)
 
 
 @pytest.mark.parametrize("env_id", PLAYABLE)

@@ -163,9 +163,9 @@ class ElectrolyteBody(Bedside):
 
     def _potassium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
         if dose.route == "oral":
-            salts, *kidneys = self._state
+            salts, kidneys, since = self._state
             given = ElectrolyteInputs(self.gfr, oral_potassium_now=min(mmol, 200.0))
-            self._state = (_potassium.advance(self._patient, salts, given, 0.0), *kidneys)
+            self._state = _potassium.advance(self._patient, salts, given, 0.0), kidneys, since
             if mmol > 60:
                 return self.once("vomiting", "The patient vomits after the large dose of potassium.", harm=False)
             return []
@@ -180,9 +180,9 @@ class ElectrolyteBody(Bedside):
 
     def _magnesium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
         if dose.route == "oral":
-            salts, *kidneys = self._state
+            salts, kidneys, since = self._state
             given = ElectrolyteInputs(self.gfr, oral_magnesium_now=min(mmol, 100.0))
-            self._state = (_potassium.advance(self._patient, salts, given, 0.0), *kidneys)
+            self._state = _potassium.advance(self._patient, salts, given, 0.0), kidneys, since
             return []
         self.run(dose, "magnesium", mmol, quickest=mmol * 60 / 200)
         if self.rate("magnesium") / MMOL_PER_GRAM_MAGNESIUM_SULFATE * 1000 / 60 > MAGNESIUM_MG_MIN:
