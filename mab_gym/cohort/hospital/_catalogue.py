@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from mab_gym.cohort.hospital import _catalogue_results as _results
@@ -91,6 +92,11 @@ class Drug(_Keyed):
     least_age: int = 0
     klass: str = ""
     every: int = 1
+
+    @cached_property
+    def forbidden_by(self) -> frozenset[str]:
+        """The conditions in which it is not to be given."""
+        return frozenset(self.never)
 
 
 @dataclass(frozen=True)

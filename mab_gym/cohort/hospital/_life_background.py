@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mab_gym.cohort._spec import DAY
@@ -103,6 +103,7 @@ class Background:
         parents: Conditions of mother, father and a sibling, with the age at onset.
         care: How readily this one goes to a doctor: 1 for most, from 0.4 to 2.
         trust: How readily this one is vaccinated and screened, from 0 to 1.
+        birth: The moment of birth.
     """
 
     female: bool
@@ -117,10 +118,10 @@ class Background:
     care: float
     trust: float
 
-    @property
-    def birth(self) -> int:
-        """The moment of birth."""
-        return self.born * DAY + DAY // 2
+    birth: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.birth = self.born * DAY + DAY // 2
 
     def age(self, moment: int) -> float:
         """Returns the exact age in years."""

@@ -84,6 +84,9 @@ def _from_elsewhere(life: Life, orders: list[Prescription]) -> None:
         known = life.history.problems[order.problem].known if order.problem is not None else None
         if known is None or order.end is not None or not life.chance.hit(ELSEWHERE):
             continue
+        ingredient = DRUGS[order.drug].ingredient
+        if sum(DRUGS[other.drug].ingredient == ingredient for other in life.history.prescriptions) > 1:
+            continue
         earlier = order.start - int(life.chance.between(30, 900) * DAY)
         order.start = min(order.start, max(earlier, known, int((DRUGS[order.drug].approved - 1969) * YEAR)))
         order.visit = order.prescriber = None

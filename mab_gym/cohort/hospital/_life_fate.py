@@ -23,7 +23,7 @@ from mab_gym.cohort.hospital._life_tables import ACUTE, Acute
 MEN: Final = (0.0011, 0.0018, 0.0024, 0.0048, 0.0113, 0.0230, 0.0575, 0.160, 0.36)
 WOMEN: Final = (0.0004, 0.0008, 0.0014, 0.0030, 0.0067, 0.0151, 0.0425, 0.130, 0.32)
 """Yearly chance of death at 20, 30, … 100 years: Arias and Xu, United States Life Tables 2019, NVSR 70-19, rounded."""
-_BASE: Final = (0.72, 0.70, 0.88, 0.45, 0.33, 0.21, 0.155, 0.125, 0.3)
+_BASE: Final = (0.72, 0.70, 0.85, 0.45, 0.33, 0.23, 0.165, 0.16, 0.3)
 """Share of it that is left for somebody without any disease, at the same ages, so that deaths in hospital and the
 diseases' ratios add up to the table; fitted by simulation."""
 _CAUSES: Final = (

@@ -8,7 +8,7 @@ from typing import Final
 from mab_gym.cohort.hospital._history import Person, Problem
 from mab_gym.cohort.hospital._life_chance import YEAR, noon
 
-_STAGES: Final = {"ckd3": (59.0, 31.0), "ckd4": (29.5, 16.0), "esrd": (9.0, 7.0)}
+STAGES: Final = {"ckd3": (59.0, 31.0), "ckd4": (29.5, 16.0), "esrd": (9.0, 7.0)}
 """Filtration rate at the best and the worst of a stage (KDIGO 2024)."""
 
 
@@ -33,7 +33,7 @@ def egfr_of(age: float, number: int, problems: Iterable[Problem], moment: int) -
     """Returns the same from an age in years and the person's number."""
     found = max(63.0, 128.0 - 0.75 * age + 18.0 * ((number * 2_654_435_761) % 1000 / 1000.0 - 0.5))
     for problem in problems:
-        stage = _STAGES.get(problem.key)
+        stage = STAGES.get(problem.key)
         if stage and problem.onset <= moment and (problem.abated is None or moment < problem.abated):
             best, worst = stage
             # Within a stage it goes down over about eight years.

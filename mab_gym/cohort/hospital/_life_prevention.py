@@ -106,7 +106,7 @@ def _influenza(life: Life, visits: list[tuple[int, int]], given: list[Vaccinatio
             "influenza_trivalent" if late else "influenza_quadrivalent"
         )  # fmt: skip
         # Most who are vaccinated in one year are in the next, too.
-        if trust * 0.75 + chance.next() * 0.25 > 1.0 - share + 0.03:
+        if trust * 0.75 + chance.next() * 0.25 > 0.125 + 0.75 * (1.0 - share):
             _give(life, visits, given, key, day, 45, end)
         elif trust < 0.3 and chance.hit(0.12):
             _refuse(life, visits, given, key, day)
@@ -130,7 +130,7 @@ def _covid(life: Life, visits: list[tuple[int, int]], given: list[Vaccination], 
         begun = number_of(date.fromisoformat(since))
         at = max(begun, last + 150) + int(45 * chance.waits())
         wanted = min(0.9, share * (1.75 if life.age(at_local(min(at, end), 0)) >= 65 else 0.8))
-        if trust * 0.7 + chance.next() * 0.3 > 1.0 - wanted and at - begun < 200:
+        if trust * 0.7 + chance.next() * 0.3 > 0.15 + 0.7 * (1.0 - wanted) and at - begun < 200:
             name = key if since < "2022" else "covid_bivalent" if since < "2023" else "covid_2023"
             last = _give(life, visits, given, name, at, 20, end, 0.35) or last
 

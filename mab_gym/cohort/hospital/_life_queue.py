@@ -95,7 +95,8 @@ def recognise(course: Course, visit: int, moment: int, only: int | None = None) 
 
 def refresh(life: Life, moment: int) -> None:
     """Takes diseases that are over from what is known."""
-    over = [key for key, place in life.known.items() if (end := life.history.problems[place].abated) and end <= moment]
+    problems = life.history.problems
+    over = [key for key, place in life.known.items() if (end := problems[place].abated) is not None and end <= moment]
     for key in over:
         del life.known[key]
 

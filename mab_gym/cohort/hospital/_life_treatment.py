@@ -13,6 +13,7 @@ from mab_gym.cohort.hospital._catalogue import DRUGS, Drug
 from mab_gym.cohort.hospital._history import NOW, Prescription, Problem
 from mab_gym.cohort.hospital._life_builder import Life
 from mab_gym.cohort.hospital._life_chance import YEAR
+from mab_gym.cohort.hospital._life_kidneys import STAGES
 from mab_gym.cohort.hospital._life_tables import TREATMENTS, Treatment
 
 MISTAKE: Final = 0.05
@@ -77,10 +78,11 @@ def forbids(life: Life, drug: Drug, moment: int) -> str:
 
 def unfit(life: Life, drug: Drug, moment: int) -> bool:
     """Tells if a known disease, the kidneys or a pregnancy forbid a drug."""
-    for key in drug.never:
-        if key in life.known or (key == "pregnancy" and life.pregnant):
-            return True
-    return drug.egfr > 0.0 and life.egfr(moment) < drug.egfr
+    if not drug.forbidden_by.isdisjoint(life.known) or (life.pregnant and "pregnancy" in drug.forbidden_by):
+        return True
+    if not drug.egfr or life.places.keys().isdisjoint(STAGES):  # without these it is 63 at least
+        return False
+    return life.egfr(moment) < drug.egfr
 
 
 def prescribe(

@@ -183,6 +183,7 @@ def _acute(life: Life, episode: Episode, start: int, minutes: int = 10) -> int:
     place = life.add_problem(
         episode.acute.key, onset, start + minutes * MINUTE, len(life.history.visits), severity, False
     )
+    life.known[episode.acute.key] = place
     over = start + int((3.0 + 14.0 * life.chance.next()) * DAY)
     if over < NOW:
         life.history.problems[place].abated = over
