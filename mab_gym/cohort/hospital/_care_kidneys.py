@@ -15,7 +15,7 @@ import numpy as np
 from mab_gym.cohort._streams import Floats, Ints
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER, PULSE, activity
 from mab_gym.cohort.hospital._history import NOW, History
-from mab_gym.cohort.hospital._life_kidneys import _STAGES
+from mab_gym.cohort.hospital._life_kidneys import STAGES
 
 YEAR: Final = 365.25 * DAY
 _BEFORE: Final = 4 * YEAR
@@ -75,7 +75,7 @@ def filtration(history: History, times: Ints, age: Floats) -> tuple[Floats, Floa
     usual = usual_filtration(history.person.number, age)
     lasting = usual
     for problem in history.problems:
-        stage = _STAGES.get(problem.key)
+        stage = STAGES.get(problem.key)
         if stage:
             best, worst = stage
             down = np.minimum(1.0, 0.6 * problem.severity + 0.05 * (times - problem.onset) / YEAR)
