@@ -122,6 +122,14 @@ class Stay:
     drugs: list[DrugRow] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
+    def until(self, row: DrugRow, place: int) -> int:
+        """Returns the end of a dose: its own, or that of an infusion that goes on: the next rate, or the stay's end."""
+        given = row.given[place]
+        if given.end is not None:
+            return given.end
+        later = (each.time for each in row.given[place + 1 :] if each.rate is not None or each.goes_on)
+        return next(later, self.end) if given.goes_on else given.time
+
     def told(self, time: int, form: str = "%a %d %b %H:%M") -> str:
         """Writes a time in the stay's zone."""
         return datetime.fromtimestamp(time, self.zone).strftime(form)

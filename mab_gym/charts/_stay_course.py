@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from mab_gym.charts._ranges import RESULTS, Range, flag
+from mab_gym.charts._ranges import RESULTS, Range, flag, readable_unit
 from mab_gym.charts._series import ResultPoint, Series
 from mab_gym.charts._stay import DrugRow, Given, Moment, ResultRow, Stay
 
@@ -16,6 +16,8 @@ _MANY: Final = 400
 _UNITS: Final = {"[iU]": "units", "meq": "mEq", "ug": "mcg", "[iU]/h": "units/h"}
 _METERS: Final = ("glucose_poc", "glucose_meter")
 """Analytes that the nurses' meter tells; their true course is that of glucose."""
+_TRUE: Final = {"gfr": ("Filtration", "mL/min"), "insulin": ("Insulin in plasma", "mU/L")}
+"""Names and units of true values that no laboratory measures."""
 _SHOWN: Final = ("accepted", "changed", "stopped", "refused")
 
 
@@ -92,7 +94,8 @@ class _Telling:
             found = series.setdefault(key, Series(key, name, unit or _UNITS.get(each["unit"], str(each["unit"]))))
             found.points.append(ResultPoint(time, float(each["value"]), False, "final", bool(each["haemolysed"])))
         true: Mapping[str, Sequence[Sequence[float]]] = self.told.get("truth") or {}
-        shown = {"glucose"} if any(key in _METERS for key in series) else set()
+        shown = {key for key in true if key.endswith("_rate")}  # the row of the drug shows it
+        shown |= {"glucose"} if any(key in _METERS for key in series) else set()
         rows = []
         for key in (*series, *(key for key in true if key not in series and key not in shown)):
             name, unit, limits = _about(key)
@@ -104,7 +107,7 @@ class _Telling:
             if len(one.points) > 1 or course or _outside(one, limits):
                 rows.append(row)
             else:
-                stay.left_out.append(f"{name} {one.points[-1].value:g} {one.unit}".strip())
+                stay.left_out.append(f"{name} {one.points[-1].value:g} {readable_unit(one.unit)}".strip())
         return rows
 
     def drugs(self) -> list[DrugRow]:
@@ -147,8 +150,8 @@ class _Telling:
             end = min([minute + lasts, *known])
             rate = 60 * amount / lasts
             text = f"{amount:g} {unit} {each['route']} over {_spoken(lasts)}"
-        over = None if end is None else min(self.at(end), self.end)
-        return Given(self.at(minute), text, over, float(f"{rate:.3g}"), goes_on=over is None)
+        over = self.end if end is None else min(self.at(end), self.end)
+        return Given(self.at(minute), text, over, float(f"{rate:.4g}"), goes_on=end is None)
 
 
 def _outside(series: Series, limits: Range | None) -> bool:
@@ -165,7 +168,7 @@ def _about(key: str) -> tuple[str, str, Range | None]:
 
     analyte = ANALYTES.get(key)
     if analyte is None:
-        return key.replace("_", " "), "", None
+        return *_TRUE.get(key, (key.replace("_", " "), "")), None
     lows = [value for value in (analyte.women_low, analyte.men_low) if not math.isnan(value)]
     highs = [value for value in (analyte.women_high, analyte.men_high) if not math.isnan(value)]
     limits = (min(lows) if lows else None, max(highs) if highs else None)

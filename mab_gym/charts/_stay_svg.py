@@ -17,7 +17,7 @@ _AXIS, _HEADING, _RESULT, _DRUG, _LANE = 40, 26, 50, 24, 24
 _STEPS: Final = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336)
 """Hours between two ticks; of these the first that gives at most `_TICKS`."""
 _TICKS: Final = 14
-_LETTERS: Final = 31
+_LETTERS: Final = 27
 """The longest name that fits beside the rows."""
 _DAY: Final = 78
 """The width of a day's label."""
@@ -151,7 +151,7 @@ class _Drawing:
                 size = f'width="{WIDTH - _LEFT - _RIGHT}" height="{max(lower - upper, 0):.1f}"'
                 yield f'<rect class="band" x="{_LEFT}" y="{upper:.1f}" {size}/>'
         for value in (min(values), max(values)) if min(values) < max(values) else (values[0],):
-            yield _words(_LEFT - 6, y(value) + 4, f"{value:g}", "end", "end")
+            yield _words(_LEFT - 6, y(value) + 4, f"{value:.4g}", "end", "end")
         if row.true:
             path = " ".join(f"{self.x(time):.1f},{y(value):.1f}" for time, value in _every(row.true))
             name = f"<title>{escape(row.name)}: the true course</title>"
@@ -200,11 +200,10 @@ class _Drawing:
             said = self._told(f"ordered: {order.text}", order.time)
             yield f'<path class="order" d="M{x - 4:.1f} {self.y + 1:.1f}h8l-4 6z">{said}</path>'
         for place, given in enumerate(row.given):
-            after = row.given[place + 1].time if place + 1 < len(row.given) else self.stay.end
-            yield from self._dose(row.name, given, middle, max(rates, default=0.0), after)
+            yield from self._dose(row.name, given, middle, max(rates, default=0.0), self.stay.until(row, place))
         self.y += _DRUG
 
-    def _dose(self, name: str, given: Given, middle: float, most: float, after: int) -> Iterator[str]:
+    def _dose(self, name: str, given: Given, middle: float, most: float, end: int) -> Iterator[str]:
         said = self._told(f"{name}: {'not given, ' if given.missed else ''}{given.text}", given.time)
         x = self.x(given.time)
         if given.missed:
@@ -212,13 +211,12 @@ class _Drawing:
         elif given.end is None and not given.goes_on:
             yield f'<circle class="dose" cx="{x:.1f}" cy="{middle:.1f}" r="3.6">{said}</circle>'
         else:
-            end = given.end if given.end is not None else after if given.goes_on else self.stay.end
             width = max(self.x(end) - x, 2.5)
             tall = 5 + 9 * (given.rate / most if given.rate and most else 1.0)
             place = f'x="{x:.1f}" y="{middle - tall / 2:.1f}" width="{width:.1f}" height="{tall:.1f}"'
             yield f'<rect class="drip" {place} rx="2">{said}</rect>'
             if given.rate is not None and width > 30:
-                yield _words(x + 5, middle + 4, f"{given.rate:g}", "within", "start")
+                yield _words(x + 12, middle + 4, f"{given.rate:g}", "within", "start")
 
     def _lane(self, kind: str) -> Iterator[str]:
         moments = [each for each in self.stay.moments if each.kind == kind]

@@ -123,21 +123,20 @@ class _Writing:
         for order in row.orders:
             cells[self.column(order.time)] = ("▾", "magenta")
         for place, given in enumerate(row.given):
-            after = row.given[place + 1].time if place + 1 < len(row.given) else self.stay.end
-            for column, mark in self._dose(given, most, after):
+            for column, mark in self._dose(given, most, self.stay.until(row, place)):
                 cells[column] = (mark, "dim" if given.missed else "cyan")
         line = self._row(row.name, cells)
         line.append(f" ×{sum(not given.missed for given in row.given)}", "dim")
         return line
 
-    def _dose(self, given: Given, most: float, after: int) -> Iterator[tuple[int, str]]:
+    def _dose(self, given: Given, most: float, until: int) -> Iterator[tuple[int, str]]:
         begin = self.column(given.time)
         if given.missed:
             yield begin, "×"
         elif given.end is None and not given.goes_on:
             yield begin, "●"
         else:
-            end = self.column(given.end if given.end is not None else after)
+            end = self.column(until)
             tall = 2 + round(5 * (given.rate / most)) if given.rate and most else 4
             for column in range(begin, max(end, begin + 1)):
                 yield column, _BLOCKS[min(tall, len(_BLOCKS) - 1)]

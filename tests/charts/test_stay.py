@@ -10,7 +10,7 @@ import pytest
 
 from mab_gym.charts._chart import read_chart
 from mab_gym.charts._page import page
-from mab_gym.charts._stay import Moment, Stay
+from mab_gym.charts._stay import DrugRow, Given, Moment, Stay
 from mab_gym.charts._stay_block import stay_block
 from mab_gym.charts._stay_reading import read_stay, zone_of
 from mab_gym.charts._stay_svg import stay_svg
@@ -179,3 +179,20 @@ def test_the_committed_picture_is_that_of_the_script(script: dict[str, Any]) -> 
 def test_times_are_shown_as_the_hospital_writes_them(written: object, offset: int) -> None:
     shown = Stay("", 0, 1, zone_of(written)).told(1720000000, "%z")
     assert shown == f"{offset:+03d}00"
+
+
+def test_an_infusion_goes_on_until_its_next_rate_whatever_bolus_comes_between() -> None:
+    begin = 1704103200
+    row = DrugRow(
+        "heparin",
+        [
+            Given(begin, "1200 U/h", rate=1200.0, goes_on=True),
+            Given(begin + 3600, "5000 U"),
+            Given(begin + 7200, "1400 U/h", rate=1400.0, goes_on=True),
+        ],
+    )
+    stay = Stay("", begin, begin + 36000, drugs=[row])
+    assert [stay.until(row, place) - begin for place in range(3)] == [7200, 3600, 36000]
+    line = stay_lines(stay, 80, 0)[-1].plain
+    assert line.count("●") == 1
+    assert sum(mark in "▁▂▃▄▅▆▇█" for mark in line) == 51
