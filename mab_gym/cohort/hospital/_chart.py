@@ -142,20 +142,25 @@ class Chart:
 
     def meta(self, sheet: Sheet, profile: str, moment: int) -> int:
         """Returns the code of ``meta`` for a row that was recorded at a moment."""
-        return sheet["meta"].of((profile, self.stamp(min(moment, NOW))), _meta)
+        return sheet["meta"].of((profile, self.stamp(min(moment, NOW))), meta_of)
 
     def metas(self, sheet: Sheet, profile: str, moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns codes of ``meta`` for many rows."""
         if not len(moments):
             return moments
         pool = sheet["meta"]
+        stamps = self.stamps(moments)
+        if int(stamps.max()) == self.loaded:
+            return np.full(len(moments), pool.of((profile, self.loaded), meta_of), dtype=np.int64)
+        distinct, back = np.unique(stamps, return_inverse=True)
+        return np.array([pool.of((profile, one), meta_of) for one in distinct.tolist()], dtype=np.int64)[back]
+
+    def stamps(self, moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Returns what `stamp` returns, for many rows."""
         nightly = moments // DAY * DAY + _NIGHT + self.loaded % _SPREAD
         written = np.where(moments < _TODAY, nightly, np.minimum(moments, NOW))
-        stamps = np.maximum(written * 1000 + 1873, self.loaded)
-        if int(stamps.max()) == self.loaded:
-            return np.full(len(moments), pool.of((profile, self.loaded), _meta), dtype=np.int64)
-        distinct, back = np.unique(stamps, return_inverse=True)
-        return np.array([pool.of((profile, one), _meta) for one in distinct.tolist()], dtype=np.int64)[back]
+        found: npt.NDArray[np.int64] = np.maximum(written * 1000 + 1873, self.loaded)
+        return found
 
     def encounter(self, sheet: Sheet, visit: int | None, element: str = "encounter") -> int:
         """Returns the code of a reference to an encounter; 0 where there is none."""
@@ -193,7 +198,8 @@ def optional(sheet: Sheet, element: str, text: str) -> int:
     return sheet[element].text(text) if text else 0
 
 
-def _meta(key: tuple[str, int]) -> str:
+def meta_of(key: tuple[str, int]) -> str:
+    """Returns what `meta_text` returns, of profile and moment."""
     profile, stamp = key
     return meta_text(profile, stamp)
 

@@ -6,7 +6,7 @@ There are a thousand readings a person, so they are written by columns; everythi
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mab_gym.cohort._columns import pretty
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS, PANELS, PLACES
-from mab_gym.cohort.hospital._chart import Chart
+from mab_gym.cohort.hospital._chart import Chart, meta_of
 from mab_gym.cohort.hospital._fhir import (
     HL7,
     LOINC,
@@ -128,51 +128,40 @@ def _add_readings(chart: Chart, sheet: Sheet, specimens: dict[int, int]) -> dict
 
     # One number for what a row measures: the analyte, or -1 for a pair of pressures.
     kind = np.where(pressure, -1, analyte)
-    sorts, of_sort = np.unique(kind, return_inverse=True)
-    code = _coded(sheet, "code", sorts, _code)[of_sort]
-    category = _coded(sheet, "category", sorts, _category)[of_sort]
-    ranged = _coded(sheet, "referenceRange", sorts * 2 + female, _reference_range)[of_sort]
-    meta = np.zeros(len(rows), dtype=np.int64)
-    profiles = [_profile(number) for number in sorts.tolist()]
-    for profile in dict.fromkeys(profiles):
-        chosen = np.array([each == profile for each in profiles])[of_sort]
-        meta[chosen] = chart.metas(sheet, profile, issued[chosen])
-
-    values, of_value = np.unique(np.where(pressure, 0, (analyte << 40) + (here << 1) + female), return_inverse=True)
+    measured = kind + 1
+    stamps = chart.stamps(issued) * _PROFILE_ROOM + _PROFILE_OF[measured]
+    distinct, of_stamp = np.unique(stamps, return_inverse=True)
+    metas = sheet["meta"]
+    meta = np.array([
+        metas.of((_PROFILE_NAMES[one % _PROFILE_ROOM], one // _PROFILE_ROOM), meta_of) for one in distinct.tolist()
+    ])[of_stamp]  # fmt: skip
+    values, of_value = np.unique(np.where(pressure, 0, (analyte << 40) + (here << 1)), return_inverse=True)
     value = np.array([sheet["valueQuantity"].of(each, _value) if each else 0 for each in values.tolist()])[of_value]
-    flag = np.array([sheet["interpretation"].of(mark, _flag) if mark else 0 for mark in map(_flag_of, values.tolist())])
-    flag = np.where(pressure, 0, flag[of_value])
+    flags = np.where(pressure, 0, _flags(analyte, readings.value[rows], female))
     pairs, of_pair = np.unique(np.where(pressure, (here << 20) + there + 1, 0), return_inverse=True)
     component = np.array([sheet["component"].of((each, female), _components) if each else 0 for each in pairs.tolist()])
-
-    visits, of_visit = np.unique(visit, return_inverse=True)
-    encounter = np.array([chart.encounter(sheet, each if each >= 0 else None) for each in visits.tolist()])[of_visit]
-    performers, of_performer = np.unique(readings.performer[rows], return_inverse=True)
-    performer = np.array([sheet["performer"].text(chart.hospital.performers[each]) for each in performers.tolist()])
-    ordered, of_panel = np.unique(panel, return_inverse=True)
-    based = np.array([_based_on(chart, sheet, each) for each in ordered.tolist()], dtype=np.int64)
-    specimen = np.array([_specimen_of(sheet, specimens.get(each)) for each in ordered.tolist()], dtype=np.int64)
-    states, of_state = np.unique(state, return_inverse=True)
-    status = np.array([sheet["status"].of(each, _state) for each in states.tolist()])[of_state]
     spoilt = sheet["note"].of("haemolysed", _note) if (state == HAEMOLYSED).any() else 0
+    performers, range_of = chart.hospital.performers, _RANGES[female]
     sheet.add_many(
         len(rows),
         id=ids,
         meta=meta,
-        basedOn=based[of_panel],
-        status=status,
-        category=category,
-        code=code,
+        basedOn=_coded(panel + 1, lambda number: _based_on(chart, sheet, number - 1)),
+        status=_coded(state, lambda number: sheet["status"].of(number, _state)),
+        category=_coded(measured, lambda number: sheet["category"].of(number - 1, _category)),
+        code=_coded(measured, lambda number: sheet["code"].of(number - 1, _code)),
         subject=chart.whose(sheet),
-        encounter=encounter,
+        encounter=_coded(visit + 1, lambda number: chart.encounter(sheet, number - 1 if number else None)),
         effectiveDateTime=moment,
         issued=issued,
-        performer=performer[of_performer],
+        performer=_coded(readings.performer[rows], lambda number: sheet["performer"].text(performers[number])),
         valueQuantity=value,
-        interpretation=flag,
+        interpretation=_coded(flags, lambda number: sheet["interpretation"].of(_MARKS[number], _flag) if number else 0),
         note=np.where(state == HAEMOLYSED, spoilt, 0),
-        specimen=specimen[of_panel],
-        referenceRange=ranged,
+        specimen=_coded(panel + 1, lambda number: _specimen_of(sheet, specimens.get(number - 1))),
+        referenceRange=_coded(
+            measured, lambda number: sheet["referenceRange"].text(range_of[number]) if range_of[number] else 0
+        ),
         component=component[of_pair],
     )
     results: dict[int, list[int]] = {}
@@ -197,9 +186,23 @@ def _pairs(moment: Ints, analyte: Ints, visit: npt.NDArray[Any]) -> Ints:
     return pair
 
 
-def _coded(sheet: Sheet, element: str, keys: Ints, write: Any) -> Ints:
-    pool = sheet[element]
-    return np.array([pool.of(key, write) if write(key) else 0 for key in keys.tolist()], dtype=np.int64)
+def _coded(numbers: npt.NDArray[Any], code_of: Callable[[int], int]) -> Ints:
+    """Returns the code of each of some small numbers, from 0; each that occurs is asked for once, in order."""
+    codes = np.zeros(int(numbers.max()) + 1, dtype=np.int64)
+    for number in np.flatnonzero(np.bincount(numbers)).tolist():
+        codes[number] = code_of(number)
+    found: Ints = codes[numbers]
+    return found
+
+
+def _flags(analyte: Ints, value: npt.NDArray[np.float64], female: bool) -> Ints:
+    """Returns the interpretations as places in `_MARKS`, as `Analyte.flag` gives them."""
+    low, high, least, most, flagged = (column[analyte] for column in _LIMITS[female])
+    mark = np.where(value > high, 4, np.where(value < low, 2, 3))
+    mark = np.where(value >= most, 5, mark)
+    mark = np.where(value <= least, 1, mark)
+    found: Ints = np.where(flagged | (mark == 1) | (mark == 5), mark, 0) * _OF_THE_LABORATORY[analyte]
+    return found
 
 
 def _profile(number: int) -> str:
@@ -236,23 +239,12 @@ def _value(key: int) -> str:
     return pretty(quantity(whole / 10**analyte.places, analyte.unit, analyte.ucum, analyte.places))
 
 
-@lru_cache(maxsize=1 << 17)
-def _flag_of(key: int) -> str:
-    if not key:
-        return ""
-    number, whole, female = key >> 40, (key & ((1 << 40) - 1)) >> 1, bool(key & 1)
-    analyte = ANALYTE_ROWS[number]
-    return analyte.flag(whole / 10**analyte.places, female) if analyte.kind == "laboratory" else ""
-
-
 @cache
 def _flag(code: str) -> str:
     return pretty([concept(f"{HL7}v3-ObservationInterpretation", code, _FLAGS[code])])
 
 
-@cache
-def _reference_range(key: int) -> str:
-    number, female = key >> 1, bool(key & 1)
+def _reference_range(number: int, *, female: bool) -> str:
     if number < 0 or ANALYTE_ROWS[number].kind != "laboratory":
         return ""
     analyte = ANALYTE_ROWS[number]
@@ -441,3 +433,25 @@ def report_category(section: str) -> str:
     if section in _US_CORE_REPORTS:
         found.append(concept(LOINC, *_US_CORE_REPORTS[section]))
     return pretty(found)
+
+
+_MARKS: Final = ("", "LL", "L", "N", "H", "HH")
+"""Interpretations, by the numbers of `_flags`."""
+_PROFILE_NAMES: Final = tuple(dict.fromkeys(_profile(number) for number in range(-1, len(ANALYTE_ROWS))))
+_PROFILE_ROOM: Final = 64
+_PROFILE_OF: Final = np.array([_PROFILE_NAMES.index(_profile(number)) for number in range(-1, len(ANALYTE_ROWS))])
+"""The places in `_PROFILE_NAMES` by analyte, that of a pair of pressures first."""
+_RANGES: Final = {
+    female: tuple(_reference_range(number, female=female) for number in range(-1, len(ANALYTE_ROWS)))
+    for female in (False, True)
+}
+"""Reference ranges as JSON by analyte, that of a pair of pressures first."""
+_OF_THE_LABORATORY: Final = np.array([row.kind == "laboratory" for row in ANALYTE_ROWS])
+_LIMITS: Final = {
+    female: (
+        *np.array([(*row.reference(female), row.critical_low, row.critical_high) for row in ANALYTE_ROWS]).T,
+        np.array([not all(map(math.isnan, row.reference(female))) for row in ANALYTE_ROWS]),
+    )
+    for female in (False, True)
+}
+"""By sex: lower and upper limits, critical limits, and the analytes that have a reference range."""
