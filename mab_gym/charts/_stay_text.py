@@ -136,7 +136,7 @@ class _Writing:
         elif given.end is None and not given.goes_on:
             yield begin, "●"
         else:
-            end = self.column(until)
+            end = self.columns if until >= self.stay.end else self.column(until)
             tall = 2 + round(5 * (given.rate / most)) if given.rate and most else 4
             for column in range(begin, max(end, begin + 1)):
                 yield column, _BLOCKS[min(tall, len(_BLOCKS) - 1)]
