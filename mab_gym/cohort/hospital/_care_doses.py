@@ -133,6 +133,8 @@ def _due(drug: Prescription, start: int, end: int, first: int) -> list[int]:
     step = known.every if known else 1
     due = []
     soon = known is not None and known.klass in _EARLY
+    if soon and drug.times == 1:  # once a day from the first dose on, and not from the next round on
+        return list(range(first, end, step * DAY))
     if soon and first < end:
         due.append(first)
     day = (start + offset_at(start)) // DAY * DAY

@@ -23,7 +23,7 @@ from mab_gym.cohort.hospital._history import History
 from mab_gym.cohort.hospital._zone import offset_at
 
 _AGEING: Final = {
-    "systolic": (40, 0.3), "diastolic": (55, -0.15), "esr": (50, 0.012), "nt_probnp": (40, 0.04), "bnp": (40, 0.028),
+    "systolic": (40, 0.22), "diastolic": (55, -0.15), "esr": (50, 0.012), "nt_probnp": (40, 0.04), "bnp": (40, 0.028),
     "troponin": (50, 0.018), "d_dimer": (50, 0.014), "psa": (40, 0.026), "albumin": (55, -0.006),
     "alp": (50, 0.004), "tsh": (50, 0.005), "moca": (60, -0.06), "braden": (75, -0.04), "morse": (65, 0.6),
     "saturation": (60, -0.02), "qtc": (50, 0.2), "urea_nitrogen": (40, 0.006), "ejection_fraction": (60, -0.03),

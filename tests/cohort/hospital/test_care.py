@@ -359,6 +359,24 @@ def test_monitoring_follows_treatment(people: list[History]) -> None:
     assert np.mean(hba1c[False]) < 0.6
 
 
+def test_treated_people_are_about_as_well_controlled_as_in_surveys(people: list[History]) -> None:
+    # Of US adults with treated diabetes about half have HbA1c below 7 % and a seventh 9 % or more (Fang et al., NEJM
+    # 2021;384:2219); of those treated for hypertension about 60 % are below 140/90 mmHg (Muntner et al., JAMA
+    # 2020;324:1190). The hospital's people are iller, and these are few people, so the bounds are wide.
+    hba1c, systolic = [], []
+    for history in people:
+        at_home = {drug.drug for drug in history.prescriptions if not drug.inpatient and drug.end is None}
+        if at_home & {"metformin", "glipizide", "sitagliptin", "empagliflozin", "semaglutide", "insulin_glargine"}:
+            hba1c += lives.chosen(history, "hba1c")[1][-1:].tolist()
+        if at_home & {"lisinopril", "losartan", "amlodipine", "hydrochlorothiazide", "chlorthalidone"}:
+            number = history.readings.analyte == NUMBERS["systolic"]
+            at_clinic = np.array([history.visits[v].kind == "ambulatory" for v in history.readings.visit], dtype=bool)
+            systolic += history.readings.value[number & at_clinic][-1:].tolist()
+    assert 0.25 < np.mean(np.array(hba1c) < 7) < 0.75
+    assert np.mean(np.array(hba1c) >= 9) < 0.3
+    assert 0.4 < np.mean(np.array(systolic) < 140) < 0.85
+
+
 def test_the_amount_that_a_person_leaves(people: list[History]) -> None:
     readings = np.mean([len(history.readings) for history in people])
     panels = np.mean([len(history.panels) for history in people])
