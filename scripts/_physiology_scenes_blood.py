@@ -17,7 +17,7 @@ from mab_gym.dynamics.physiology import _warfarin as warfarin
 from mab_gym.dynamics.physiology._haemoglobin import BloodInputs, BloodPatient
 from mab_gym.dynamics.physiology._heparin import HeparinInputs, HeparinPatient, HeparinState
 from mab_gym.dynamics.physiology._pressure import PressureInputs, PressurePatient, PressureState
-from mab_gym.dynamics.physiology._sepsis import SepsisInputs, SepsisPatient
+from mab_gym.dynamics.physiology._sepsis_state import SepsisInputs, SepsisPatient
 from mab_gym.dynamics.physiology._warfarin import WarfarinInputs, WarfarinPatient, WarfarinState
 
 

@@ -7,9 +7,6 @@ from dataclasses import astuple, replace
 import pytest
 
 from mab_gym.dynamics.physiology._sepsis import (
-    SepsisInputs,
-    SepsisPatient,
-    SepsisState,
     advance,
     heart_rate,
     lactate_cleared_percent,
@@ -24,6 +21,7 @@ from mab_gym.dynamics.physiology._sepsis_figures import (
     LACTATE_CLEARED_PERCENT,
     PRESSURE_TARGET_MMHG,
 )
+from mab_gym.dynamics.physiology._sepsis_state import SepsisInputs, SepsisPatient, SepsisState
 from mab_gym.errors import UsageError
 
 PATIENT = SepsisPatient(70.0)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mab_gym.dynamics.physiology import _sepsis_figures as figures
 from mab_gym.dynamics.physiology._runge_kutta import Five
-
-if TYPE_CHECKING:
-    from mab_gym.dynamics.physiology._sepsis import SepsisInputs, SepsisPatient, SepsisState
+from mab_gym.dynamics.physiology._sepsis_state import MOST_BURDEN, SepsisInputs, SepsisPatient, SepsisState
 
 Acts = tuple[float, float, float]
 """What acts from outside at one time: the antibiotic, the lift of pressure by fluid, and noradrenaline."""
-MOST_BURDEN = 3.0
-"""chosen: the greatest burden, at which it grows no more."""
 
 
 def drives(state: SepsisState, inputs: SepsisInputs, rate: float) -> Callable[[float], Acts]:
