@@ -198,7 +198,9 @@ def test_an_archive_has_the_hospitals_present(tmp_path: Path, monkeypatch: pytes
     assert open_archive(path).about["now"] == "2024-11-12T08:00:00-05:00"
     backend = embedded_backend(path)
     assert backend.now == datetime.fromtimestamp(NOW, ZONE)
-    person = str(backend.server.tables["Patient"].table.ids[0])
+    subject = backend.server.tables["Observation"].pools["subject"]
+    text = subject.column.texts[int(np.argmax(subject.counts[1:]))]
+    person = json.loads(text)["reference"].removeprefix("Patient/")
     for asked in (
         f"Encounter?patient={person}&date=le2024-11-12",
         f"DocumentReference?patient={person}&category=clinical-note&_sort=-date",
