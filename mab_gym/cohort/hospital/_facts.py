@@ -99,8 +99,10 @@ class Ledger:
             moment: When it is written: facts of later are not known, those that are over not told.
             visit: The note's.
             draw: Decides.
-            most: The most new facts that it holds.
+            most: The most new facts that it holds; -1 for none at all.
         """
+        if most < 0:
+            return []
         told: list[Told] = []
         rest: list[Tale] = []
         for tale in self.fresh:

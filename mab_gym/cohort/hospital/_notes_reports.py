@@ -184,8 +184,7 @@ def addendum(writer: Writer, place: int, moment: int) -> None:
     if wrong is None or note.author is None:
         return
     author = writer.staff.practitioners[note.author]
-    scene = writer.scene(note.kind, author, moment, note.visit, 0)
-    scene.told.clear()
+    scene = writer.scene(note.kind, author, moment, note.visit, -1)
     one = Told(wrong.tale, True)
     scene.told.append(one)
     right = scene.tell(one)

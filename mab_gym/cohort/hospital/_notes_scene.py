@@ -199,7 +199,7 @@ class Scene:
         self.visit = visit
         self.draw = writer.draw
         self.slots = Slots(writer.base(style, moment), writer.draw, kind)
-        self.told = writer.ledger.due(kind, moment, visit, writer.draw, most) if kind != "outside" else []
+        self.told = writer.ledger.due(kind, moment, visit, writer.draw, most)
         self._left = list(self.told)
         self._parts: list[str] = []
 
@@ -238,6 +238,10 @@ class Scene:
         """Adds a paragraph without a heading."""
         if text:
             self._parts.append(text)
+
+    def left(self, section: str) -> list[Told]:
+        """Returns the facts of a section that are yet to be written."""
+        return [one for one in self._left if one.tale.section == section]
 
     def facts(self, *sections: str) -> list[str]:
         """Returns the sentences of the facts that belong into a section, and notes that they stand here."""

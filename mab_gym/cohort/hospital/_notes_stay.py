@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from mab_gym.cohort.hospital._catalogue import PROCEDURES, STUDIES
+from mab_gym.cohort.hospital._catalogue import ALLERGENS, PROCEDURES, REACTIONS, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS
 from mab_gym.cohort.hospital._facts import Tale, Told
 from mab_gym.cohort.hospital._history import Fact, Practitioner, Prescription, Problem, Visit, local
@@ -299,8 +299,8 @@ def set_principal(writer: Writer, scene: Scene, visit: Visit, number: int) -> No
     slots["problem"] = slots["principal"] = writer.problem_name(visit)
     key = writer.problem_key(visit)
     later = slots.later
-    slots["side"] = ("right", "left")[visit.start // 60 % 2]
     root = visit.came_from if visit.came_from is not None else number
+    slots["side"] = ("right", "left")[writer.history.visits[root].start // 60 % 2]
     later = slots.later
     later["came"] = lambda: _story(writer, scene, key, root)
     later["o2"] = lambda: _oxygen(writer, scene)
@@ -479,17 +479,41 @@ def _inpatient_meds(writer: Writer, scene: Scene, number: int, moment: int) -> s
 
 
 def _allergies(writer: Writer, scene: Scene) -> str:
+    """What is told of allergies, and those of the record besides; a note that says that there are none lists none."""
+    left = scene.left("allergies")
+    if any(not one.right for one in left) and writer.draw.chance(0.5):
+        return sentences(scene.facts("allergies"))
+    named = {one.tale.slots.get("allergen", "") for one in left}
     told = scene.facts("allergies")
-    if told:
-        return sentences(told)
     known = [
         one
         for one in writer.history.allergies
         if one.recorded <= scene.moment and (one.refuted is None or one.refuted > scene.moment)
     ]
-    if not known:
+    if not known and not told:
         return writer.draw.pick(("NKDA", "none known", "no known drug allergies"))
-    return ", ".join(f"{one.key.replace('_', ' ')} ({one.reaction.replace('_', ' ')})" for one in known)
+    if any(words.startswith(_NONE) for words in told):
+        return sentences(told)
+    rest = [f"{allergen_name(one.key)} ({_lower(reaction_name(one.reaction))})" for one in known]
+    rest = [text for text in rest if text.split(" (")[0] not in named]
+    return sentences([", ".join(rest), *told])
+
+
+_NONE: Final = ("NK", "No known", "No allergies")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def allergen_name(key: str) -> str:
+    """Returns a substance as notes write it."""
+    return ALLERGENS[key].display.lower() if key in ALLERGENS else key.replace("_", " ")
+
+
+def reaction_name(key: str) -> str:
+    """Returns a reaction as notes write it."""
+    return REACTIONS[key].display if key in REACTIONS else key.replace("_", " ")
 
 
 def _habits(writer: Writer, scene: Scene) -> Sequence[str]:

@@ -96,7 +96,7 @@ class Writer:
         """Begins a letter from elsewhere; each place has an author of its own."""
         name = self.staff.outside[place]
         author = Practitioner(_OUTSIDE_STYLE + place, "R", name, "physician", "outside", "", "MD")
-        scene = Scene(self, "outside", author, style_of(self.entropy, author), moment, None, 0)
+        scene = Scene(self, "outside", author, style_of(self.entropy, author), moment, None, -1)
         scene.slots["place"] = name
         return scene
 

@@ -200,10 +200,10 @@ class Stories:
         allergen = ALLERGENS[allergy.key].display.lower() if allergy.key in ALLERGENS else allergy.key
         rule = f"reaction.{allergy.reaction}"
         how = self._fill(draw.pick(_texts(rule if _has(rule) else "reaction.any")))
-        after = draw.pick(_texts("after.any"))
-        if allergy.reaction in ("anaphylaxis", "angioedema", "wheezing", "flushing"):
-            after = draw.pick(_texts("after.any")[:3])
-        treated = draw.pick(_texts("treated.severe" if allergy.severe == "severe" else "treated.any"))
+        speed = "quick" if allergy.reaction in _QUICK else "slow" if allergy.reaction in _SLOW else "any"
+        after = draw.pick(_texts(f"after.{speed}"))
+        grave = allergy.severe == "severe" and allergy.reaction in _GRAVE
+        treated = draw.pick(_texts("treated.severe" if grave else "treated.any"))
         year = local_time(allergy.onset).year
         others = sorted(key for key in REACTIONS if key not in (allergy.reaction, "sneezing", "tendon_pain"))
         other = REACTIONS[draw.pick(others)].display.lower()
@@ -360,7 +360,8 @@ class Stories:
             ways, key = "lives.shared", "others"
         else:
             ways, key = "lives.alone", "alone"
-        first = self._home_words(draw.pick(_texts(ways)), spouse)
+        fitting = [text for text in _texts(ways) if 40 <= self._age <= 62 or "teenagers" not in text]
+        first = self._home_words(draw.pick(fitting), spouse)
         start = self._between(RECORDS_FROM - 8 * YEAR, RECORDS_FROM)
         moves = self._age >= 18 and draw.chance(0.35 if self._age >= 70 else 0.2)
         moved = self._between(RECORDS_FROM + YEAR, self._end - 30 * DAY) if moves else None
@@ -481,6 +482,10 @@ _COSTLY: Final = frozenset({
     "ticagrelor", "insulin_glargine", "insulin_lispro", "tiotropium", "fluticasone_salmeterol", "budesonide_formoterol",
 })  # fmt: skip
 """Drugs under a brand alone for most of these years."""
+_GRAVE: Final = frozenset({"anaphylaxis", "angioedema", "wheezing", "breathlessness", "hives"})
+_QUICK: Final = _GRAVE | {"flushing", "sneezing", "swelling", "itching"}
+_SLOW: Final = frozenset({"cough", "muscle_pain", "kidney_injury", "bleeding", "tendon_pain"})
+"""Reactions that want treatment at once, that come within hours, and that come after weeks."""
 _SPOUSES: Final = ("SPS", "HUSB", "WIFE", "DOMPART")
 
 
