@@ -102,7 +102,7 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     seen = local(moment - draw.between(5, 50) * 60)
     slots["at_round"] = draw.pick((f"at {seen:%H:%M}", f"{seen:%H%M}", f"around {seen.hour % 12 or 12} {seen:%p}"))
     slots["hd"] = str(day)
-    slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "Ms. Doyle", "T. Brandt"))
+    slots["cm"] = draw.pick(("Rita", "J. Lowe", "Kim", "Ana", "S. Doyle", "T. Brandt"))
     last = writer.last.setdefault(number, {})
     bad = _worse(writer, key, moment, 0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
     slots["course"] = scene.acute(key, "worse" if bad else "better")
