@@ -98,6 +98,10 @@ class Rounds:
         if visit.reason in ("anticoagulation", "vaccination"):
             self._take(moment, BASIC if chance[1] < 0.6 else PRESSURE, number, end)
             return
+        if visit.service not in _WEIGHS and chance[0] < 0.5:
+            self._take(moment, PRESSURE, number, end)
+            self._moods(number, visit, moment + 120, end, chance[5])
+            return
         numbers = list(BASIC)
         ill = visit.reason in REASONS and REASONS[visit.reason].kind == "acute"
         if chance[1] < (0.9 if ill else 0.2):
@@ -114,11 +118,13 @@ class Rounds:
             numbers += HEIGHT if weighed else (*WEIGHT, *HEIGHT)
             self._measured = moment
         self._take(moment, numbers, number, end)
-        if not young and visit.service in ("primary", "psychiatry", "obstetrics"):
+        if not young:
             self._moods(number, visit, moment + 120, end, chance[5])
 
     def _moods(self, number: int, visit: Visit, moment: int, end: int, chance: float) -> None:
         """Asks for mood: PHQ-2 once a year of everybody, PHQ-9 and GAD-7 where there is reason (USPSTF 2023)."""
+        if visit.service not in ("primary", "psychiatry", "obstetrics"):
+            return
         active = self._active(visit, visit.start)
         asked: list[int] = []
         since = {key: moment - self._asked.get(key, 0) for key in ("phq9", "phq2", "gad7", "auditc", "moca")}
@@ -152,7 +158,7 @@ class Rounds:
         if visit.reason == "low_glucose":
             self._take(moment + 1800, METER, number, end)
             self._take(moment + 5400, METER, number, end)
-        every = 1.4 + 2.6 * (1 - visit.course)
+        every = 1.8 + 3 * (1 - visit.course)
         while True:
             moment += int(HOUR * every * (0.8 + 0.4 * self._luck.one()))
             if moment >= end - 300:
@@ -182,7 +188,7 @@ class Rounds:
             for hour, shift in zip(hours, jitter, strict=False):
                 moment = midnight + int(HOUR * hour + 60 * (50 * shift - 25))
                 if moment > first + HOUR:
-                    numbers = [*FULL, OXYGEN]
+                    numbers = [*FULL, OXYGEN] if ill or intensive or hour != 14 else [*BASIC, OXYGEN, *_SATURATION]
                     if shift < 0.35:
                         numbers += PAIN
                     if active & _BRAIN or (intensive and hour in (6, 18)):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mab_gym.cohort._data import read_table
 from mab_gym.cohort._streams import Floats, Ints
+from mab_gym.cohort.hospital._catalogue import PROCEDURES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, NUMBERS, TABLES
 from mab_gym.cohort.hospital._history import NOW, History
 
@@ -22,6 +23,9 @@ _AFTER: Final = 0.6 * DAY
 """Half-life of what is left of a pulse once its problem is over."""
 
 
+_CUTTING: Final = frozenset({"surgery", "orthopaedics", "obstetrics", "urology"})
+_LARGE: Final = 45
+"""Services that operate, and minutes from which an operation is large enough to show in the blood; our choice."""
 _SUDDEN: Final = frozenset({"infarction", "st_infarction", "chest_pain", "seizure", "hypoglycemia"})
 
 
@@ -140,9 +144,13 @@ class Influences:
                 )
                 self._add(row, start, end, fatal or 0, 0.4 + 1.2 * severity, 0.7 + 0.6 * severity)
         for operation in history.operations:
-            if operation.visit is not None and history.visits[operation.visit].kind == "inpatient":
-                for row in EFFECTS["operation"]:
-                    self._add(row, operation.start, FOREVER, 0, 1.0, 1.0)
+            rows = list(EFFECTS.get(operation.key, ()))
+            about = PROCEDURES[operation.key]
+            stay = operation.visit is not None and history.visits[operation.visit].kind == "inpatient"
+            if stay and about.service in _CUTTING and about.minutes >= _LARGE:
+                rows += EFFECTS["operation"]
+            for row in rows:
+                self._add(row, operation.start, FOREVER, 0, 1.0, 1.0)
         for drug in history.prescriptions:
             taken = 1.0 if drug.inpatient else drug.adherence
             for row in EFFECTS.get(drug.drug, ()):
