@@ -153,7 +153,10 @@ class Maker:
 
     def labs(self, at: int, visit: int) -> None:
         rng = self.rng
-        values = {"sodium": 130 + rng.randint(0, 14), "potassium": round(3.0 + rng.randint(0, 25) / 10, 1)}
+        values: dict[str, float] = {
+            "sodium": 130 + rng.randint(0, 14),
+            "potassium": round(3.0 + rng.randint(0, 25) / 10, 1),
+        }
         values |= {
             "creatinine": round(0.7 + rng.randint(0, 180) / 100, 2),
             "haemoglobin": round(9 + rng.randint(0, 60) / 10, 1),

@@ -332,7 +332,7 @@ def test_notes_of_a_kind_vary(notes: list[tuple[History, Note]], kind: str) -> N
 @pytest.fixture(scope="module")
 def alike() -> list[tuple[int, Note]]:
     """Notes of people with the same few diseases and the same stays: a thousand and more a kind."""
-    return [(number, note) for number in range(100, 215) for note in person(number).notes if note.replaces is None]
+    return [(number, note) for number in range(100, 235) for note in person(number).notes if note.replaces is None]
 
 
 @pytest.mark.parametrize("kind", ["clinic", "progress", "nursing"])
