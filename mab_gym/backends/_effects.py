@@ -81,7 +81,9 @@ def effect_of(request: Request, response: Response) -> Effect:
         return Effect(whole=False)
     path = _segments(request.target)
     if request.method != "POST":
-        return _single(request.method, path, response.status, response.headers.get("location", ""))
+        # HAPI answers an update with Content-Location alone.
+        location = response.headers.get("location") or response.headers.get("content-location", "")
+        return _single(request.method, path, response.status, location)
     if not path:
         return _bundle(request.body, response.body)
     if path[-1] == "_search" or path[-1] in READING:

@@ -23,7 +23,7 @@ TIMEOUT = 60.0
 FRESH: Mapping[str, str] = {"Cache-Control": "no-cache"}
 """Without this header HAPI answers a search from a result of the last minute."""
 _CONNECT = 10.0
-_KEPT = ("content-type", "location", "etag")
+_KEPT = ("content-type", "location", "content-location", "etag")
 _SAFE_TO_REPEAT = ("GET", "HEAD")
 
 

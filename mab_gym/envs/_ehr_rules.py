@@ -161,8 +161,11 @@ class EhrRules:
         return Exchange(reply, response, response.body)
 
     def told(self, begun: Begun) -> dict[str, Any]:
-        """Returns the cost of what the last action wrote, as far as it can be judged before the end."""
-        written = len(self._session.writes)
+        """Returns the cost of what the last action wrote, as far as it can be judged before the end.
+
+        On the clock, what happens to the patient may be a cost as well.
+        """
+        written = len(self._session.writes) + (0 if self._stay is None else len(self._stay.course.events))
         cost = 0.0
         if written != self._written:
             self._written = written

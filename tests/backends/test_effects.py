@@ -52,6 +52,11 @@ def outcome(*entries: tuple[str, str]) -> str:
         (Request("POST", "Patient/1/%24meta-add"), answered(200), Effect(whole=False)),
         (Request("POST", "Patient/1/anything"), answered(200), Effect(whole=False)),
         (
+            Request("PATCH", "Patient/1"),
+            Response(200, "{}", {"content-location": "http://h/fhir/Patient/1/_history/4"}),
+            Effect((Touched("update", "Patient", "1", 4),)),
+        ),
+        (
             Request("PUT", "Patient/1"),
             answered(200, f"{BASE}/Patient/1/_history/2"),
             Effect((Touched("update", "Patient", "1", 2),)),

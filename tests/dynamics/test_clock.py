@@ -11,11 +11,13 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationdefinition import OperationDefinition
 from fhir.resources.R4B.parameters import Parameters
 
+from mab_gym.backends._live import LiveServer
 from mab_gym.backends.remote._backend import RemoteBackend
+from mab_gym.client._transport import Transport
 from mab_gym.errors import ContentError, UsageError
 from mab_gym.fhir.http._exchange import Request
 from tests.backends.hospital import hospital
-from tests.dynamics.stays import BACKEND, RESOURCES, SimpleBody, Ward, dosage, drug, every, requested, waiting
+from tests.dynamics.stays import BACKEND, PATIENT, RESOURCES, SimpleBody, Ward, dosage, drug, every, requested, waiting
 from tests.fhir.serving import serve
 
 
@@ -296,6 +298,33 @@ def test_a_real_server_is_left_as_it_was() -> None:
         kept = json.loads(backend.open().handle(Request("GET", "ServiceRequest/standing")).body)
         assert kept["status"] == "active"
         backend.close()
+
+
+FHIR = {"content-type": "application/fhir+json"}
+
+
+def test_a_server_of_ones_own_takes_back_what_was_changed_and_deleted_in_between() -> None:
+    order = drug("potassium chloride", dosage(20))
+    with hospital(serve(RESOURCES)) as place:
+        live = LiveServer(Transport(place.base))
+        stored = json.loads(live.handle(Request("POST", "MedicationRequest", FHIR, json.dumps(order))).body)
+        address = f"MedicationRequest/{stored['id']}"
+        stopped = json.dumps({**stored, "status": "stopped"})
+        assert live.handle(Request("PUT", address, FHIR, stopped)).status == 200
+        test = json.loads(live.handle(Request("POST", "ServiceRequest", FHIR, json.dumps(requested("potassium")))).body)
+        assert live.handle(Request("DELETE", f"ServiceRequest/{test['id']}")).status == 200
+        assert [write.interaction for write in live.writes] == ["create", "update", "create", "delete"]
+        given = {
+            "resourceType": "MedicationAdministration", "status": "completed", "subject": PATIENT,
+            "medicationCodeableConcept": {"text": "potassium chloride"}, "request": {"reference": address},
+            "effectiveDateTime": "2023-11-13",
+        }  # fmt: skip
+        (dose,) = live.record([given])
+        assert live.record([{**given, "id": dose.split("/")[1], "status": "entered-in-error"}]) == [dose]
+        assert live.take_back()
+        assert live.untouched
+        for kind in ("MedicationRequest", "ServiceRequest", "MedicationAdministration"):
+            assert place.ids(kind) == []
 
 
 def test_a_server_that_is_only_read_from_has_no_stays() -> None:
