@@ -11,6 +11,8 @@ from mab_gym.charts._ranges import RESULTS, Range, flag, readable_unit
 from mab_gym.charts._series import ResultPoint, Series
 from mab_gym.charts._stay import DrugRow, Given, Moment, ResultRow, Stay
 
+_ROWS: Final = 8
+"""Rows of results, at most, besides those whose true course is known."""
 _MANY: Final = 400
 """Actions that are shown, at most."""
 _UNITS: Final = {"[iU]": "units", "meq": "mEq", "ug": "mcg", "[iU]/h": "units/h"}
@@ -82,7 +84,10 @@ class _Telling:
         return found
 
     def results(self, stay: Stay) -> list[ResultRow]:
-        """Returns a row for each analyte that was measured, with its true course, then what was not measured."""
+        """Returns a row for each analyte: those that the body decides, with their true course, then others.
+
+        Further results are named in the stay's `left_out`.
+        """
         series: dict[str, Series] = {}
         for each in self.rows("results"):
             key, time = str(each["analyte"]), self.at(each["drawn"])
@@ -96,22 +101,24 @@ class _Telling:
         true: Mapping[str, Sequence[Sequence[float]]] = self.told.get("truth") or {}
         shown = {key for key in true if key.endswith("_rate")}  # the row of the drug shows it
         shown |= {"glucose"} if any(key in _METERS for key in series) else set()
-        rows = []
-        for key in (*series, *(key for key in true if key not in series and key not in shown)):
+        rows: list[ResultRow] = []
+        judged = [key for key in series if key in true or key in _METERS]
+        others = sorted((key for key in series if key not in judged), key=lambda key: not _outside(key, series[key]))
+        for key in (*judged, *(key for key in true if key not in series and key not in shown), *others):
             name, unit, limits = _about(key)
             one = series.get(key, Series(key, name, unit))
             one.points.sort(key=lambda point: point.time)
             found_true = true.get(key) or (true.get("glucose", ()) if key in _METERS else ())
             course = [(self.at(minute), float(value)) for minute, value in found_true]
             row = ResultRow(name, [one], [limits], course)
-            if len(one.points) > 1 or course or _outside(one, limits):
+            if course or (len(rows) < _ROWS and (len(one.points) > 1 or _outside(key, one))):
                 rows.append(row)
             else:
                 stay.left_out.append(f"{name} {one.points[-1].value:g} {readable_unit(one.unit)}".strip())
         return rows
 
     def drugs(self) -> list[DrugRow]:
-        """Returns a row for each drug."""
+        """Returns a row for each drug, those that the agent ordered first."""
         rows: dict[str, DrugRow] = {}
         ends = {(each["order"], each["minute"]) for each in self.rows("given") if each["status"] == "stopped"}
         given = [each for each in self.rows("given") if each["status"] != "stopped"]
@@ -126,13 +133,13 @@ class _Telling:
                 if other["order"] == each["order"] and other["status"] == "given"
             ]
             row.given.append(self.dose(each, later, [minute for order, minute in ends if order == each["order"]]))
-        accepted = {order["order"]: order for order in self.rows("orders") if order["what"] == "accepted"}
+        accepted = {order["order"]: order for order in self.rows("orders") if _is_new(order)}
         for address in dict.fromkeys(each["order"] for each in given):
             order = accepted.get(address)
             if order is not None:
                 drug = next(each["drug"] for each in given if each["order"] == address)
                 rows[drug].orders.append(Moment(self.at(order["minute"]), "order", str(order["text"])))
-        return list(rows.values())
+        return sorted(rows.values(), key=lambda row: not row.orders)
 
     def dose(self, each: Mapping[str, Any], later: Sequence[int], stops: Sequence[int]) -> Given:
         """Returns a dose, with the end of an infusion: its own, a stop, or the next rate of the same order."""
@@ -154,8 +161,13 @@ class _Telling:
         return Given(self.at(minute), text, over, float(f"{rate:.4g}"), goes_on=end is None)
 
 
-def _outside(series: Series, limits: Range | None) -> bool:
+def _outside(key: str, series: Series) -> bool:
+    limits = _about(key)[2]
     return any(flag(point.value, limits) for point in series.trusted)
+
+
+def _is_new(order: Mapping[str, Any]) -> bool:
+    return bool(order["by_agent"]) and order["what"] == "accepted"
 
 
 def _spoken(minutes: float) -> str:

@@ -137,6 +137,9 @@ class _Writing:
             yield begin, "●"
         else:
             end = self.columns if until >= self.stay.end else self.column(until)
+            if end <= begin:
+                yield begin, "●"
+                return
             tall = 2 + round(5 * (given.rate / most)) if given.rate and most else 4
             for column in range(begin, max(end, begin + 1)):
                 yield column, _BLOCKS[min(tall, len(_BLOCKS) - 1)]
