@@ -8,10 +8,12 @@ from typing import Final
 
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
 from mab_gym.cohort.hospital._history import NOW, RECORDS_FROM, History, Practitioner, Staff, Visit, local
+from mab_gym.cohort.hospital._notes_admission import admission, consult
 from mab_gym.cohort.hospital._notes_clinic import clinic, emergency, telephone
+from mab_gym.cohort.hospital._notes_days import HOUR, nursing, progress
+from mab_gym.cohort.hospital._notes_discharge import discharge
 from mab_gym.cohort.hospital._notes_past import DAY
 from mab_gym.cohort.hospital._notes_reports import addendum, imaged, operative, outside, radiology
-from mab_gym.cohort.hospital._notes_stay import HOUR, admission, consult, discharge, nursing, progress
 from mab_gym.cohort.hospital._notes_writer import Writer
 from mab_gym.cohort.hospital._spec import HospitalSpec
 

@@ -7,19 +7,19 @@ from typing import Final
 from mab_gym.cohort.hospital._catalogue import REASONS
 from mab_gym.cohort.hospital._history import Practitioner, Problem, Visit, local
 from mab_gym.cohort.hospital._notes_past import DAY
-from mab_gym.cohort.hospital._notes_scene import Scene, cap, month_name, sentences
-from mab_gym.cohort.hospital._notes_stay import (
+from mab_gym.cohort.hospital._notes_person import set_principal, troubled
+from mab_gym.cohort.hospital._notes_scene import Scene, month_name, sentences
+from mab_gym.cohort.hospital._notes_sections import (
     exam_text,
     given_names,
     home_meds,
     labs_text,
     orders_of_the_day,
     reports_text,
-    set_principal,
     short_name,
-    troubled,
     written,
 )
+from mab_gym.cohort.hospital._notes_slots import cap
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name
 from mab_gym.cohort.hospital._phrases import texts
 

@@ -8,8 +8,9 @@ from typing import Final
 from mab_gym.cohort.hospital._catalogue import PROCEDURES
 from mab_gym.cohort.hospital._facts import Tale, Told
 from mab_gym.cohort.hospital._history import Fact, Note, Operation, Practitioner, Report, local
-from mab_gym.cohort.hospital._notes_scene import cap, condition_name, sentences
-from mab_gym.cohort.hospital._notes_stay import study_name
+from mab_gym.cohort.hospital._notes_scene import condition_name, sentences
+from mab_gym.cohort.hospital._notes_sections import study_name
+from mab_gym.cohort.hospital._notes_slots import cap
 from mab_gym.cohort.hospital._notes_writer import Writer, listed
 from mab_gym.cohort.hospital._phrases import texts
 from mab_gym.cohort.hospital._stories import month

@@ -15,7 +15,8 @@ from mab_gym.cohort.hospital._notes_style import Style, style_of
 from mab_gym.cohort.hospital._notes_words import NEGATIVES, POSITIVES
 from mab_gym.cohort.hospital._phrases import Draw, phrases
 from mab_gym.cohort.hospital._spec import HospitalSpec
-from mab_gym.cohort.hospital._stories import Stories, relation_word
+from mab_gym.cohort.hospital._stories import relation_word
+from mab_gym.cohort.hospital._stories_all import draw_stories
 
 NOTES: Final = 321
 """The number of the notes' random streams; each person has one."""
@@ -45,8 +46,8 @@ class Writer:
         self.entropy = spec.entropy
         self.draw = Draw(stream(spec.entropy, NOTES, history.person.number))
         self.past = Past(history)
-        stories = Stories(staff, self.past, self.draw)
-        self.ledger = Ledger(stories.all())
+        stories = draw_stories(staff, self.past, self.draw)
+        self.ledger = Ledger(stories.tales)
         self.letters = stories.letters
         self.notes = history.notes
         self.told: list[list[Told]] = []
@@ -90,13 +91,15 @@ class Writer:
             visit: Place of the visit.
             most: The most facts that it tells for the first time.
         """
-        return Scene(self, kind, author, style_of(self.entropy, author), moment, visit, most)
+        style = style_of(self.entropy, author)
+        words = self.base(style, moment)
+        return Scene(kind, author, style, moment, visit, words, self.past, self.ledger, self.draw, most)
 
     def letter(self, place: int, moment: int) -> Scene:
         """Begins a letter from elsewhere; each place has an author of its own."""
         name = self.staff.outside[place]
         author = Practitioner(_OUTSIDE_STYLE + place, "R", name, "physician", "outside", "", "MD")
-        scene = Scene(self, "outside", author, style_of(self.entropy, author), moment, None, -1)
+        scene = self.scene("outside", author, moment, None, -1)
         scene.slots["place"] = name
         return scene
 
