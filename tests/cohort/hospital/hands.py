@@ -144,9 +144,9 @@ class Maker:
             "diastolic": 60 + rng.randint(0, 30),
             "pulse": 58 + rng.randint(0, 40),
         }
-        values |= {"respiratory_rate": 12 + rng.randint(0, 10), "temperature": 36.2 + rng.randint(0, 20) / 10}
+        values |= {"respiratory_rate": 12.0 + rng.randint(0, 10), "temperature": 36.2 + rng.randint(0, 20) / 10}
         values |= {
-            "saturation": 92 + rng.randint(0, 8),
+            "saturation": 92.0 + rng.randint(0, 8),
             "weight": self.history.person.weight_kg + rng.randint(0, 40) / 10,
         }
         self.rows += [(at, key, float(value), visit) for key, value in values.items()]
