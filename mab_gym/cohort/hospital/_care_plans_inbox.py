@@ -27,8 +27,6 @@ _CALLS: Final = {
         "Home pressure readings are high this week.", "Short of breath on the stairs, none at rest.",
         "Low back pain again, asks for advice.", "Nausea with the new tablet; took it without food.",
     ),
-    "results_call": ("Asks about the results of the last blood test.", "Wants the imaging report explained.",
-                     "Returned our call about results."),
     "refill": ("Asks for a refill; pharmacy says none left.", "Refill request by phone."),
 }  # fmt: skip
 
@@ -58,12 +56,26 @@ def _first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _about_results(pen: Pen, moment: int) -> tuple[str, ...]:
+    """Returns what somebody may ask who calls about results: of what was there in the last weeks."""
+    since = moment - 45 * DAY
+    asked = ["Returned our call about results."]
+    if any(one.issued is not None and since < one.issued < moment for one in pen.history.panels):
+        asked += ["Asks about the results of the last blood test.", "Saw the results on the portal and has questions."]
+    for one in pen.history.reports:
+        if one.issued is not None and since < one.issued < moment and STUDIES[one.key].category == "RAD":
+            asked.append(f"Wants the report of the {STUDIES[one.key].short} explained.")
+    return tuple(asked)
+
+
 def _calls(pen: Pen) -> None:
     doctor = pen.history.person.doctor
     for number, visit in enumerate(pen.history.visits):
         if visit.kind != "telephone" or visit.start >= pen.until:
             continue
         words = pen.one(_CALLS.get(visit.reason, _CALLS["symptom_call"]))
+        if visit.reason == "results_call":
+            words = pen.one(_about_results(pen, visit.start))
         problem = visit.problems[0] if visit.problems else None
         if visit.reason == "refill":
             drugs = _at_home(pen, visit.start)

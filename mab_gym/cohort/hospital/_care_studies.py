@@ -253,7 +253,9 @@ class Reporting:
         known = bool(problem and problem.known is not None and problem.known <= one.ordered)
         if one.why in CONDITIONS:
             name, known = CONDITIONS[one.why].display, True
-        if visit.kind == "ambulatory" and name and (one.why or REASONS[visit.reason].kind == "clinic"):
+        if one.study in ("hiv_screen", "hepatitis_c_screen"):
+            forms = ["Screening", "Screening, no known risk", "One-time screening"]
+        elif visit.kind == "ambulatory" and name and (one.why or reason.endswith("follow-up")):
             forms = [name, f"{name}, follow-up", f"Follow-up: {_lower(name)}"]
         elif visit.kind == "inpatient" and name and known:
             forms = [

@@ -274,6 +274,15 @@ def test_a_result_tells_what_others_of_its_panel_tell() -> None:
     assert np.all(of(rows, "systolic") > of(rows, "diastolic") + 15)
 
 
+def test_a_result_is_flagged_by_its_range() -> None:
+    potassium = ANALYTES["potassium"]
+    flags = [potassium.flag(value, True) for value in (2.4, 3.4, 3.5, 5.0, 5.1, 6.6)]
+    assert flags == ["LL", "L", "N", "N", "H", "HH"]
+    assert ANALYTES["haemoglobin"].flag(13.0, True) == "N"
+    assert ANALYTES["haemoglobin"].flag(13.0, False) == "L"
+    assert not ANALYTES["weight"].flag(80.0, True)
+
+
 def test_catalogue() -> None:
     assert len(ANALYTES) >= 90
     for row in ANALYTE_ROWS:
