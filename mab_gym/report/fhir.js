@@ -58,8 +58,10 @@ const value = (resource) => {
   const parts = list(resource.component).map((part) => `${named(part.code)} ${value(part)}`);
   return parts.length ? parts.join(", ") : concept(resource.dataAbsentReason);
 };
-/** H or L beside a value outside of its reference range; nothing in other units, or where it depends on the sex. */
+/** H or L beside a value outside of its range: as the record says itself, else by the known ranges in their units, but those that depend on the sex. */
 const flag = (resource) => {
+  const told = list(resource.interpretation).map(code).find(Boolean);
+  if (["H", "HH", "L", "LL", "N"].includes(told)) return told === "N" ? "" : told[0];
   const [, range, units] = KINDS[code(resource.code)] ?? [];
   const { value: number, unit } = resource.valueQuantity ?? {};
   if (!range || typeof number !== "number" || !units.includes(String(unit).replace("mm Hg", "mmHg"))) return "";
@@ -79,6 +81,18 @@ const anyTime = (resource) =>
   when(first(resource.effectiveDateTime, resource.effectivePeriod, resource.performedDateTime, resource.performedPeriod,
     resource.authoredOn, resource.onsetDateTime, resource.recordedDate, resource.occurrenceDateTime, resource.date,
     resource.issued, resource.period, resource.start, resource.created));
+
+/** The text of a note, decoded; empty where it has none here. */
+const noteText = (resource) => {
+  const attachment = list(resource.content).map((each) => each?.attachment).find(isObject);
+  if (typeof attachment?.data !== "string" || !/^(text\/|application\/(json|xml))/.test(attachment.contentType ?? "text/plain")) return "";
+  try { return new TextDecoder().decode(Uint8Array.from(atob(attachment.data), (each) => each.charCodeAt(0))); } catch { return ""; }
+};
+const opened = (text) => make("details", { class: "note-text" }, make("summary", {}, `${text.trim().split("\n", 1)[0].slice(0, 80)} …`), make("pre", {}, text));
+const given = (resource) => {
+  const rate = quantity(resource.dosage?.rateQuantity);
+  return first(resource.dosage?.text, [quantity(resource.dosage?.dose), rate && `at ${rate}`, concept(resource.dosage?.route)].filter(Boolean).join(" "));
+};
 
 const COLUMNS = {
   Patient: {
@@ -103,6 +117,22 @@ const COLUMNS = {
     ordered: (r) => when(r.authoredOn), what: (r) => r.code, for: (r) => when(first(r.occurrenceDateTime, r.occurrencePeriod)),
     status: (r) => [r.status, r.intent].filter(Boolean).join(", "), priority: (r) => r.priority, note: notes,
   },
+  DocumentReference: {
+    written: (r) => when(r.date), what: (r) => r.type, title: (r) => first(r.description, list(r.content)[0]?.attachment?.title),
+    author: (r) => list(r.author).map((each) => each?.display ?? reference(each)).join(", "), status: (r) => r.status, text: noteText,
+  },
+  Communication: {
+    sent: (r) => when(first(r.sent, r.received)), what: (r) => ({ text: list(r.payload).map((each) => each?.contentString ?? "").join(" ") }),
+    from: (r) => r.sender?.display ?? reference(r.sender), to: (r) => list(r.recipient).map((each) => each?.display ?? reference(each)).join(", "),
+    priority: (r) => r.priority,
+  },
+  MedicationAdministration: {
+    given: anyTime, what: (r) => first(r.medicationCodeableConcept, r.medicationReference), dose: given, status: (r) => r.status,
+    why: (r) => list(r.statusReason).map(concept).join(", "),
+  },
+  DiagnosticReport: {
+    issued: (r) => when(first(r.issued, r.effectiveDateTime)), what: (r) => r.code, conclusion: (r) => r.conclusion, status: (r) => r.status,
+  },
 };
 const ANYTHING = {
   when: anyTime,
@@ -122,6 +152,7 @@ const cell = (column, shown, resource) => {
   }
   if (column === "flag") return make("td", { class: shown === "H" ? "high" : shown === "L" ? "low" : "" }, String(shown ?? ""));
   if (column === "value") return make("td", { class: `v ${{ H: "high", L: "low" }[flag(resource)] ?? ""}` }, String(shown ?? ""));
+  if (column === "text") return make("td", { class: "text" }, shown ? opened(shown) : "");
   return make("td", {}, String(shown ?? ""));
 };
 
@@ -165,7 +196,7 @@ const card = (resource) => {
   return make("div", { class: "card" },
     make("p", { class: "title" }, make("span", { class: "type" }, type), " ", named(what),
       short && short !== named(what) ? make("span", { class: "code" }, ` ${short}`) : ""),
-    make("dl", {}, facts.map(([column, shown]) => make("div", {}, make("dt", {}, column), make("dd", {}, String(shown))))));
+    make("dl", {}, facts.map(([column, shown]) => make("div", {}, make("dt", {}, column), make("dd", {}, column === "text" ? opened(shown) : String(shown))))));
 };
 
 /** A response of the record system, whatever it is; null where it is no FHIR. */
