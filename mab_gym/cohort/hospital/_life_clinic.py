@@ -110,7 +110,7 @@ def specialist(course: Course, moment: int, service: str) -> None:
     visit = life.add_clinic(start, 40 if first else 20, service, reason, problems)
     after_clinic(course, visit, start + 12 * MINUTE)
     months = min(CONDITIONS[life.history.problems[place].key].follow_months for place in problems)
-    wait = 1.0 if kidneys else max(3.0, months) * (1.0 + 0.6 * life.chance.next()) / life.background.care
+    wait = 1.0 if kidneys else max(3.0, months) * (1.25 + 0.9 * life.chance.next()) / life.background.care
     if life.chance.hit(0.93):
         course.queue.push(start + int(wait * MONTH), SPECIALIST, service)
     else:

@@ -22,7 +22,7 @@ _FINDINGS: Final = {
 }
 _PLANS: Final = {
     # condition: procedure, yearly hazard or chance, least severity, fewest and most days after the diagnosis
-    "osteoarthritis": (("knee_replacement", 0.5, 0.45, 300, 3200), ("joint_injection", 0.3, 0.3, 30, 1400)),
+    "osteoarthritis": (("knee_replacement", 0.34, 0.45, 300, 3200), ("joint_injection", 0.3, 0.3, 30, 1400)),
     "hip_osteoarthritis": (("hip_replacement", 0.55, 0.4, 200, 2600),),
     "cataract": (("cataract_surgery", 0.6, 0.2, 60, 1500),),
     "prostate_cancer": (("prostate_biopsy", 0.97, 0.0, 5, 20), ("radiotherapy", 0.35, 0.3, 60, 120)),

@@ -18,7 +18,7 @@ from mab_gym.cohort.hospital._life_treatment import review, step_up, treat
 
 ROUTINE, SPECIALIST, EPISODE, FOLLOW, CALL, SYMPTOM, PLANNED, PRENATAL, BIRTH, INR, CYCLE = range(11)
 """Kinds of what is due."""
-_VISIT_MONTHS: Final = ((18, 22.0), (30, 18.0), (45, 13.0), (65, 8.0), (75, 6.0))
+_VISIT_MONTHS: Final = ((18, 24.0), (30, 20.0), (45, 15.0), (65, 10.0), (75, 8.0))
 """Months between routine visits of people without a long-term condition, from an age on: with what comes besides, about
 the rates of office visits in the National Ambulatory Medical Care Survey 2019 (about 3.2 a person and year)."""
 _ALWAYS: Final = frozenset({"oncology", "cardiology", "nephrology"})
@@ -114,7 +114,7 @@ def months_until(course: Course) -> float:
     for low, value in _VISIT_MONTHS:
         if age >= low:
             usual = value
-    months = min(usual, max(3.0, months)) / life.background.care
+    months = min(usual, max(3.5, 1.15 * months)) / life.background.care
     return months * (0.75 + 0.5 * life.chance.next())
 
 
