@@ -21,12 +21,13 @@ from mab_gym.cohort.hospital._life_chance import YEAR, Chance
 from mab_gym.cohort.hospital._life_diseases import Course, draw_courses
 from mab_gym.cohort.hospital._life_fate import Episode, Fate, draw_fate, factor_at
 from mab_gym.cohort.hospital._life_kidneys import baseline_egfr
+from mab_gym.cohort.hospital._life_operations import allowed
 from mab_gym.cohort.hospital._life_people import complete
 from mab_gym.cohort.hospital._life_pregnancy import Pregnancy, draw_pregnancies
 from mab_gym.cohort.hospital._life_prevention import add_vaccinations
 from mab_gym.cohort.hospital._life_tables import ACUTE, SLOTS, Acute, Slot
 from mab_gym.cohort.hospital._life_treatment import finish_orders
-from mab_gym.cohort.hospital._life_visits import OPERATED, live
+from mab_gym.cohort.hospital._life_visits import OPERATED, TAKEN_OUT, live
 from mab_gym.cohort.hospital._spec import HospitalSpec
 
 LIFE, DETAILS, VISITS, ORDER = 101, 102, 103, 104
@@ -86,6 +87,8 @@ def _draw(spec: HospitalSpec, staff: Staff, number: int) -> History:
     person.died = fate.died
     life = Life(spec, staff, wards_of(spec), chance, background, fate, History(person))
     _problems(life)
+    if lasting is not None and lasting.acute.key in TAKEN_OUT:
+        life.done[TAKEN_OUT[lasting.acute.key]] = 99  # it is still there
     _past_operations(life, pregnancies)
     allergies = draw_allergies(life)
     live(life, pregnancies, lasting)
@@ -201,7 +204,7 @@ def _past_operations(life: Life, pregnancies: list[Pregnancy]) -> None:
     age = background.age(begin)
 
     def add(key: str, low: float, high: float) -> None:
-        if age < low + 1:
+        if age < low + 1 or not allowed(life, key):
             return
         moment = background.birth + int(chance.between(low, min(high, age - 0.5)) * YEAR)
         start = moment // DAY * DAY + 15 * HOUR

@@ -55,6 +55,8 @@ _INPATIENT: Final = {
 }  # fmt: skip
 """Median and 84th centile of the days of planned stays; about HCUPnet's means of 2019."""
 _COMORBID: Final = 6
+SLOW: Final = frozenset({"deep_vein_thrombosis", "pulmonary_embolism"})
+"""Illnesses that last for months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _discharge(life: Life, visit: int, problems: list[int], new: list[int], epis
     over = end + int(chance.between(2.0, 25.0) * DAY)
     if over < NOW:
         principal.abated = over
-    if key in ("deep_vein_thrombosis", "pulmonary_embolism"):
+    if key in SLOW:
         over = end + chance.whole(90, 200) * DAY
         principal.abated = over if over < NOW else None
     resume(life, visit)

@@ -116,8 +116,9 @@ def prescribe(
     severity = life.history.problems[problem].severity if problem is not None else 0.4
     at = min(len(drug.dose) - 1, int((0.6 * severity + 0.4 * chance.next()) * len(drug.dose)))
     adherence = min(1.0, max(0.25, 1.0 - 0.22 * chance.waits() * (1.4 - life.background.trust)))
+    dose = _by_kidneys(life, drug, moment) if key in _FIXED else drug.dose[at]
     order = Prescription(
-        key, drug.dose[at], drug.unit, drug.route, drug.times, drug.needed, moment, None, "", problem, reason, visit,
+        key, dose, drug.unit, drug.route, drug.times, drug.needed, moment, None, "", problem, reason, visit,
         None if visit is None else life.history.visits[visit].practitioner, adherence=round(adherence, 2),
         mistake=mistake, every=drug.every,
     )  # fmt: skip
@@ -128,6 +129,21 @@ def prescribe(
     life.history.prescriptions.append(order)
     life.taking[key] = order
     return order
+
+
+_FIXED: Final = frozenset({"apixaban", "rivaroxaban"})
+"""Drugs whose dose follows a rule and not the severity."""
+
+
+def _by_kidneys(life: Life, drug: Drug, moment: int) -> float:
+    """Returns the dose by the rule of the prescribing information (Eliquis and Xarelto, section 2).
+
+    The kidneys stand for creatinine: below 45 mL/min/1.73 m2 it is about 1.5 mg/dL in old age.
+    """
+    weak = life.egfr(moment) < 45.0
+    if drug.key == "apixaban":
+        weak = (life.age(moment) >= 80.0) + (life.person.weight_kg <= 60.0) + weak >= 2
+    return drug.dose[1] if weak else drug.dose[0]
 
 
 def stop(life: Life, order: Prescription, moment: int, why: str) -> None:
@@ -233,7 +249,7 @@ def review(life: Life, visit: int, moment: int) -> None:
         draw = chance.next()
         if over and not problems[order.problem or 0].chronic:
             stop(life, order, moment, "completed")
-        elif draw < 0.035 and len(drug.dose) > 1:
+        elif draw < 0.035 and len(drug.dose) > 1 and drug.key not in _FIXED:
             change(life, order, visit, moment)
         elif 0.035 <= draw < 0.041 and drug.klass not in _LASTING:
             adverse = chance.hit(0.6)

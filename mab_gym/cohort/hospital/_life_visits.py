@@ -51,14 +51,14 @@ from mab_gym.cohort.hospital._life_queue import (
     recognise,
     refresh,
 )
-from mab_gym.cohort.hospital._life_stays import operate_outpatient, stay, surgery_now
+from mab_gym.cohort.hospital._life_stays import SLOW, operate_outpatient, stay, surgery_now
 from mab_gym.cohort.hospital._life_treatment import purge, treat
 
 OPERATED: Final = {"osteoarthritis": "knee_replacement", "colon_cancer": "colectomy"}
 """Diseases for whose operation people lie here now."""
 _EARLY: Final = 1.5
 """Diseases with a shorter mean time to the diagnosis in years bring people to a doctor themselves."""
-_TAKEN_OUT: Final = {"appendicitis": "appendectomy", "cholecystitis": "cholecystectomy"}
+TAKEN_OUT: Final = {"appendicitis": "appendectomy", "cholecystitis": "cholecystectomy"}
 
 
 def live(life: Life, pregnancies: list[Pregnancy], lasting: Episode | None) -> None:
@@ -109,6 +109,7 @@ def live(life: Life, pregnancies: list[Pregnancy], lasting: Episode | None) -> N
     if lasting is not None:
         purge(life, lasting.moment)
         refresh(life, lasting.moment)
+        life.done.pop(TAKEN_OUT.get(lasting.acute.key, ""), None)
         operation = OPERATED.get(lasting.acute.key)
         if operation is not None:
             surgery_now(life, lasting, operation, course_of(course))
@@ -118,11 +119,12 @@ def live(life: Life, pregnancies: list[Pregnancy], lasting: Episode | None) -> N
 
 def _episode(course: Course, moment: int, episode: Episode) -> None:
     life, chance = course.life, course.life.chance
-    refresh(life, moment)
-    purge(life, moment)
+    morning = at_local(day_number(moment), 0)  # a clinic may see somebody before the moment, on the same day
+    refresh(life, morning)
+    purge(life, morning)
     acute = episode.acute
     names, bounds = acute.reason_bounds
-    if life.done.get(_TAKEN_OUT.get(acute.key, "")):
+    if life.done.get(TAKEN_OUT.get(acute.key, "")):
         return
     if episode.setting == 3:
         if moment < life.busy:
@@ -184,7 +186,8 @@ def _acute(life: Life, episode: Episode, start: int, minutes: int = 10) -> int:
         episode.acute.key, onset, start + minutes * MINUTE, len(life.history.visits), severity, False
     )
     life.known[episode.acute.key] = place
-    over = start + int((3.0 + 14.0 * life.chance.next()) * DAY)
+    days = 3.0 + 14.0 * life.chance.next()
+    over = start + int((days * 12 if episode.acute.key in SLOW else days) * DAY)
     if over < NOW:
         life.history.problems[place].abated = over
     return place
