@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Final
 
@@ -95,9 +96,7 @@ def add_medications(chart: Chart, requests: Sheet, given: Sheet, dispensed: Shee
     for number, each in zip(numbers, prescriptions, strict=True):
         if each.given or each.withheld:
             _add_given(chart, given, number, each)
-    for number, each in zip(numbers, prescriptions, strict=True):
-        if each.dispensed:
-            _add_dispensed(chart, dispensed, number, each)
+    _add_dispensed(chart, dispensed, numbers)
 
 
 def _add_told(chart: Chart, sheet: Sheet, numbers: list[int]) -> None:
@@ -222,31 +221,43 @@ def _add_given(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> N
     )
 
 
-def _add_dispensed(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> None:
-    count = len(each.dispensed)
-    first = chart.take(count)
-    moments = np.array(each.dispensed, dtype=np.int64)
+def _add_dispensed(chart: Chart, sheet: Sheet, numbers: Sequence[int]) -> None:
+    """Adds what pharmacies gave out, prescription by prescription."""
+    out = [(number, one) for number, one in zip(numbers, chart.history.prescriptions, strict=True) if one.dispensed]
+    if not out:
+        return
+    counts = np.array([len(one.dispensed) for _, one in out], dtype=np.int64)
+    total = int(counts.sum())
+    moments = np.array([moment for _, one in out for moment in one.dispensed], dtype=np.int64)
+    supplies = [_supply_key(one) for _, one in out]
+    kind, code, orders = sheet["type"], sheet["medicationCodeableConcept"], sheet["authorizingPrescription"]
+    amount, days, dosing = sheet["quantity"], sheet["daysSupply"], sheet["dosageInstruction"]
+    again = np.full(total, kind.of("RFC", _fill_type) if total > len(out) else 0, dtype=np.int64)
+    again[np.cumsum(counts) - counts] = kind.of("FF", _fill_type)
     pharmacy = [{"actor": chart.hospital.outside[chart.person.pharmacy]}]
-    ordered = references_list("MedicationRequest", number) if number else ""
-    _, quantity_key, days = _supply_key(each)
-    first_fill = sheet["type"].of("FF", _fill_type)
-    again = sheet["type"].of("RFC", _fill_type) if count > 1 else 0
+
+    def each(codes: Sequence[int]) -> npt.NDArray[np.int64]:
+        return np.repeat(np.array(codes, dtype=np.int64), counts)
+
+    first = chart.take(total)
     sheet.add_many(
-        count,
-        id=np.arange(first, first + count, dtype=np.int64),
+        total,
+        id=np.arange(first, first + total, dtype=np.int64),
         meta=chart.metas(sheet, f"{US_CORE}medicationdispense", moments),
         status=sheet["status"].text('"completed"'),
-        type=np.where(np.arange(count) > 0, again, first_fill),
-        medicationCodeableConcept=sheet["medicationCodeableConcept"].of(each.drug, drug_text),
+        type=again,
+        medicationCodeableConcept=each([code.of(one.drug, drug_text) for _, one in out]),
         subject=chart.whose(sheet),
-        context=chart.encounter(sheet, each.visit, "context"),
+        context=each([chart.encounter(sheet, one.visit, "context") for _, one in out]),
         performer=sheet["performer"].json(pharmacy),
-        authorizingPrescription=sheet["authorizingPrescription"].text(ordered) if ordered else 0,
-        quantity=sheet["quantity"].of(quantity_key, _quantity),
-        daysSupply=sheet["daysSupply"].of(days, _days),
+        authorizingPrescription=each([
+            orders.text(references_list("MedicationRequest", number)) if number else 0 for number, _ in out
+        ]),
+        quantity=each([amount.of(supply[1], _quantity) for supply in supplies]),
+        daysSupply=each([days.of(supply[2], _days) for supply in supplies]),
         whenHandedOver=moments,
-        dosageInstruction=sheet["dosageInstruction"].of(_dosing(each), dosage_text),
-    )
+        dosageInstruction=each([dosing.of(_dosing(one), dosage_text) for _, one in out]),
+    )  # fmt: skip
 
 
 def references_list(resource_type: str, number: int) -> str:
