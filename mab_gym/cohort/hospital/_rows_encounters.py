@@ -110,37 +110,45 @@ def on_the_list(problem: Problem) -> bool:
 
 def add_encounters(chart: Chart, sheet: Sheet) -> None:
     """Adds a person's encounters."""
-    history = chart.history
-    follows = {visit.came_from: place for place, visit in enumerate(history.visits) if visit.came_from is not None}
-    subject = chart.whose(sheet)
-    provider = sheet["serviceProvider"].text(chart.hospital.organization_text)
-    for place, visit in enumerate(history.visits):
-        number = chart.visits[place]
-        diagnoses = [chart.diagnoses[place, n] for n in dict.fromkeys(visit.problems) if (place, n) in chart.diagnoses]
-        after = follows.get(place)
-        end = visit.end
-        sheet.add(
-            id=number,
-            meta=chart.meta(sheet, f"{US_CORE}encounter", NOW if end is None else end),
-            status=sheet["status"].of(end is None, _status),
-            **{"class": sheet["class"].of(visit.kind, _class)},
-            type=sheet["type"].of((visit.kind, visit.reason), _type),
-            serviceType=sheet["serviceType"].of(visit.service, _service),
-            subject=subject,
-            participant=sheet["participant"].of(
-                (visit.practitioner, visit.nurse), lambda both: pretty(_participants(chart, *both))
-            ),
-            period=sheet["period"].text(period_text(visit.start, end)),
-            reasonCode=sheet["reasonCode"].of(visit.reason, _reason),
-            reasonReference=sheet["reasonReference"].text(chart.reasons[place]) if chart.reasons[place] else 0,
-            diagnosis=sheet["diagnosis"].text(_diagnoses(diagnoses, visit)) if diagnoses else 0,
-            hospitalization=_hospitalization(chart, sheet, visit),
-            location=sheet["location"].of(
-                (visit.place, visit.bed, end is None), lambda key: pretty(_locations(chart, *key))
-            ),
-            serviceProvider=provider,
-            partOf=0 if after is None else sheet["partOf"].text(chart.encounters[after]),
-        )
+    visits = chart.history.visits
+    if not visits:
+        return
+    follows = {visit.came_from: place for place, visit in enumerate(visits) if visit.came_from is not None}
+    found: list[list[int]] = [[] for _ in visits]
+    for (place, _), number in chart.diagnoses.items():
+        found[place].append(number)
+    status, kind, types, service = sheet["status"], sheet["class"], sheet["type"], sheet["serviceType"]
+    people, periods, places, reason = sheet["participant"], sheet["period"], sheet["location"], sheet["reasonCode"]
+    reasons, diagnoses, part = sheet["reasonReference"], sheet["diagnosis"], sheet["partOf"]
+    ended = np.array([NOW if visit.end is None else visit.end for visit in visits], dtype=np.int64)
+    sheet.add_many(
+        len(visits),
+        id=np.array(chart.visits, dtype=np.int64),
+        meta=chart.metas(sheet, f"{US_CORE}encounter", ended),
+        status=[status.of(visit.end is None, _status) for visit in visits],
+        type=[types.of((visit.kind, visit.reason), _type) for visit in visits],
+        serviceType=[service.of(visit.service, _service) for visit in visits],
+        subject=chart.whose(sheet),
+        participant=[
+            people.of((visit.practitioner, visit.nurse), lambda both: pretty(_participants(chart, *both)))
+            for visit in visits
+        ],
+        period=[periods.text(period_text(visit.start, visit.end)) for visit in visits],
+        reasonCode=[reason.of(visit.reason, _reason) for visit in visits],
+        reasonReference=[reasons.text(text) if text else 0 for text in chart.reasons],
+        diagnosis=[
+            diagnoses.text(_diagnoses(numbers, visit)) if numbers else 0
+            for numbers, visit in zip(found, visits, strict=True)
+        ],
+        hospitalization=[_hospitalization(chart, sheet, visit) for visit in visits],
+        location=[
+            places.of((visit.place, visit.bed, visit.end is None), lambda key: pretty(_locations(chart, *key)))
+            for visit in visits
+        ],
+        serviceProvider=sheet["serviceProvider"].text(chart.hospital.organization_text),
+        partOf=[part.text(chart.encounters[follows[place]]) if place in follows else 0 for place in range(len(visits))],
+        **{"class": [kind.of(visit.kind, _class) for visit in visits]},
+    )
 
 
 def add_conditions(chart: Chart, sheet: Sheet) -> None:
