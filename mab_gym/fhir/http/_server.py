@@ -154,6 +154,7 @@ class FhirSession(World):
         if self.server.check is not None:
             self.server.check()
         self.fold()
+        self.look_at_clock()
         base_url = request.base_url or self.server.base_url
         if base_url != self.origin.base_url:
             self.origin = ServerOrigin(base_url, self.origin.instant, self.origin.http_date)

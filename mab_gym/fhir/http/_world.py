@@ -65,7 +65,9 @@ class World:
         budget: The allowance of the current request; without limits between requests.
     """
 
-    __slots__ = ("_first_free", "_kept", "_overlay", "_started", "_tables", "budget", "counter_ids", "origin")
+    __slots__ = (
+        "_clock", "_first_free", "_kept", "_overlay", "_started", "_tables", "budget", "counter_ids", "origin",
+    )  # fmt: skip
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int, origin: ServerOrigin) -> None:
         self._tables = tables
@@ -77,6 +79,7 @@ class World:
     def reset(self) -> None:
         """Goes back to the snapshot and its time: all writes, open searches and counters are gone."""
         self.origin = self._started
+        self._clock: datetime | None = None
         self._overlay: Overlay | None = None
         self._kept: Kept | None = None
         self.counter_ids = CounterIds()
@@ -113,16 +116,7 @@ class World:
     @property
     def writes(self) -> Sequence[Write]:
         """The writes of the session's client, in order, without those of `prepare` and `record`."""
-        overlay = self._overlay
-        if overlay is None:
-            return ()
-        if overlay.recorded is None:
-            return overlay.writes[overlay.prepared :]
-        return [
-            write
-            for number, write in enumerate(overlay.writes)
-            if number >= overlay.prepared and number not in overlay.recorded
-        ]
+        return () if self._overlay is None else self._overlay.of_clients()
 
     @property
     def recorded(self) -> Sequence[Write]:
@@ -374,10 +368,14 @@ class World:
         return overlay.add("delete", *key, None, version, self.view().position(*key) or 0, self.now())
 
     def tell_time(self, moment: datetime) -> None:
-        """Sets the simulated clock of this session, timezone-aware."""
-        moment = moment.astimezone(UTC)
-        instant = moment.isoformat(timespec="milliseconds")
-        if instant != self.origin.instant:
+        """Sets the simulated clock of this session, timezone-aware; answers tell it from the next request on."""
+        self._clock = moment
+
+    def look_at_clock(self) -> None:
+        """Has answers tell the time that `tell_time` has set."""
+        if self._clock is not None:
+            moment, self._clock = self._clock.astimezone(UTC), None
+            instant = moment.isoformat(timespec="milliseconds")
             self.origin = ServerOrigin(self.origin.base_url, instant, format_datetime(moment, usegmt=True))
 
     def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
@@ -391,14 +389,15 @@ class World:
         Returns:
             Their addresses, as in ``Observation/17``.
         """
-        self.tell_time(moment)
+        self._clock = moment
+        begun = moment.astimezone(UTC)
         overlay = self._written()
         if overlay.recorded is None:
             overlay.recorded = set()
         addresses = []
         for resource in resources:
             kind, given = str(resource["resourceType"]), resource.get("id")
-            updated = self.now()
+            updated = (begun + timedelta(milliseconds=self.written)).isoformat(timespec="milliseconds")
             overlay.recorded.add(len(overlay.writes))
             if given is None:
                 number = self.take_number()

@@ -86,13 +86,28 @@ class Overlay:
         writes: All writes.
         prepared: The number of writes, at the beginning, with which the session began.
         recorded: The numbers of the writes that are the hospital's own, not a client's; None for no such write.
+        clients: The other writes, as far as they were told apart; see `of_clients`.
         held: The memory that all written versions take, in bytes, roughly.
         seen: The number of writes that a snapshot shows; None if this is no snapshot.
     """
 
     __slots__ = (
-        "_latest", "_mentioned", "_next", "_scanned", "_tested", "_unsettled", "_versions", "held", "pending",
-        "prepared", "recorded", "seen", "tables", "writes",
+        "_latest",
+        "_mentioned",
+        "_next",
+        "_scanned",
+        "_sorted",
+        "_tested",
+        "_unsettled",
+        "_versions",
+        "clients",
+        "held",
+        "pending",
+        "prepared",
+        "recorded",
+        "seen",
+        "tables",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
@@ -101,6 +116,8 @@ class Overlay:
         self.writes: list[Write] = []
         self.prepared = 0
         self.recorded: set[int] | None = None
+        self.clients: list[Write] = []
+        self._sorted = 0  # the number of writes of which the clients' were told apart
         self.held = 0
         self.seen: int | None = None
         self._latest: dict[Key, int] = {}
@@ -164,6 +181,17 @@ class Overlay:
             self._unsettled += (resource_type,)
         return write
 
+    def of_clients(self) -> list[Write]:
+        """Returns the writes of clients, without those of `prepared` and `recorded`, in order."""
+        if self.recorded is None:
+            return self.writes[self.prepared :]
+        start = max(self._sorted, self.prepared)
+        if start < len(self.writes):
+            told = enumerate(self.writes[start:], start)
+            self.clients += [write for number, write in told if number not in self.recorded]
+            self._sorted = len(self.writes)
+        return self.clients
+
     def find(self, key: Key) -> Write | None:
         """Returns the latest change to a resource, or None if it was not changed."""
         number = self._latest.get(key)
@@ -195,6 +223,8 @@ class Overlay:
     def undo(self, count: int) -> None:
         """Takes back all writes after the first ``count``; none of them may have been folded."""
         versions = self._versions or {}
+        if count < self._sorted:
+            self.clients, self._sorted = [], 0
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
             self.held -= _weight(write.text)
