@@ -93,7 +93,7 @@ class Pharmacy:
         if resource is None or status != "active" or resource.get("doNotPerform") is True:
             self._end(order, f"status {status}" if resource is not None else "deleted")
             return
-        if resource.get("intent") not in _ORDERS:
+        if str(resource.get("intent")) not in _ORDERS:
             return
         hospital = self._hospital
         read: Prescription | str = read_prescription(resource, hospital.course.weight_kg, hospital.clock)

@@ -118,7 +118,7 @@ def read_prescription(order: Mapping[str, Any], weight_kg: float | None, clock: 
 def find_drug(order: Mapping[str, Any]) -> Drug | str:
     """Returns the drug that an order names, or why there is none."""
     concept = order.get("medicationCodeableConcept")
-    codings = [each for each in listed(member(concept, "coding")) if isinstance(each, Mapping)]
+    codings = [each for each in listed(member(concept, "coding"))[:8] if isinstance(each, Mapping)]
     named = [text for text in words_of(concept) if isinstance(text, str)]
     named += [text for text in (member(order.get("medicationReference"), "display"),) if isinstance(text, str)]
     found = {drug for text in named[:8] for drug in _named(text[:300])}
@@ -225,7 +225,8 @@ def _route(dosage: Mapping[str, Any], drug: Drug, text: str) -> str:
     """Returns the route; where none is said, the only one of the drug, else the first."""
     concept = dosage.get("route")
     named: list[str | None] = [
-        route_of_code(member(coding, "system"), member(coding, "code")) for coding in listed(member(concept, "coding"))
+        route_of_code(str(member(coding, "system")), str(member(coding, "code")))
+        for coding in listed(member(concept, "coding"))
     ]
     named += [route_of_words(word[:100]) for word in words_of(concept) if isinstance(word, str)]
     if not any(named):

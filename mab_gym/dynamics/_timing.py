@@ -227,12 +227,12 @@ def _read_repeat(repeat: Any, clock: Clock, plan: Plan) -> Plan | str:
     count = repeat.get("count")
     if count is not None:
         times = number(count)
-        if times is None or times < 1 or times > 100_000:
+        if times is None or not 1 <= times <= 100_000:
             return "timing.repeat.count is a whole number from 1"
         plan = replace(plan, count=int(times))
     if "duration" in repeat:
         length, unit = number(repeat["duration"]), repeat.get("durationUnit")
-        if length is None or not 0 < length < 1e6 or unit not in HOURS_OF_UNIT:
+        if length is None or not 0 < length < 1e6 or str(unit) not in HOURS_OF_UNIT:
             return "timing.repeat.duration is a number above 0 with a durationUnit such as h"
         plan = replace(plan, lasts=length * HOURS_OF_UNIT[str(unit)] * 60)
     at = _times_of_day(repeat, clock)
@@ -244,12 +244,12 @@ def _read_repeat(repeat: Any, clock: Clock, plan: Plan) -> Plan | str:
     if frequency is None and period is None:
         return plan
     times = 1.0 if frequency is None else number(frequency)
-    if times is None or times <= 0:
+    if times is None or not 0 < times <= 100_000:
         return "timing.repeat.frequency is a number above 0"
     if period is None:
         return replace(plan, count=int(max(1, times)))
     length = number(period)
-    if length is None or not 0 < length < 1e6 or unit not in HOURS_OF_UNIT:
+    if length is None or not 0 < length < 1e6 or str(unit) not in HOURS_OF_UNIT:
         return "timing.repeat.period is a number above 0 with a periodUnit such as h or d"
     if plan.count == 1:
         return plan
@@ -288,10 +288,10 @@ def _times_of_day(repeat: Mapping[str, Any], clock: Clock) -> tuple[int, ...] | 
         at.append(int(found[1]) * 60 + int(found[2]))
     when = repeat.get("when")
     for code in (when if isinstance(when, list) else [when])[:_MOST_TIMES] if when is not None else ():
-        if code in _MEALS:
+        if str(code) in _MEALS:
             shift = 30 if str(code).startswith("PC") else 0 if str(code).startswith("C") else -_BEFORE_MEAL
             at += [clock.meals[place] + shift for place in _MEALS[str(code)] if place < len(clock.meals)]
-        elif code in _CLOCK:
+        elif str(code) in _CLOCK:
             at.append(_CLOCK[str(code)])
         else:
             return f"timing.repeat.when has no {str(code)[:20]!r} that is known here"

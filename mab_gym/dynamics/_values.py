@@ -19,17 +19,20 @@ _AS: Final = {"glucose_meter": "glucose"}
 class Values:
     """The true values of one stay."""
 
-    __slots__ = ("_course", "_known")
+    __slots__ = ("_course", "_female", "_known")
 
     def __init__(self, course: Course) -> None:
         self._course = course
         self._known: dict[str, float] = {}
+        self._female: bool | None = None
 
     @property
     def female(self) -> bool:
         """The patient's sex, as the chart has it."""
-        patient = self._course.chart.patient(self._course.patient)
-        return patient is not None and patient.get("gender") == "female"
+        if self._female is None:
+            patient = self._course.chart.patient(self._course.patient)
+            self._female = patient is not None and patient.get("gender") == "female"
+        return self._female
 
     @property
     def _age(self) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
+import random
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -407,6 +410,63 @@ def test_no_content_of_an_order_breaks_the_clock(element: str, value: Any) -> No
     order = drug("potassium chloride", {**dosage(20), element: value})
     ward.stay._pharmacy.take("MedicationRequest/x", order)  # no server would store some of these
     ward.wait(5, "h")
+
+
+ODD: Sequence[Any] = (
+    None, True, 0, -1, 1.5, 1e308, float("inf"), float("nan"), 10**400, "", "x", "AC", "BID", "9999-12-31T23:59:59Z",
+    "2023-11-13T12:00:00Z", "2023", [], {}, [None], [[]], [{}], {"a": 1}, "h", "meq", "1" * 50, "glucose 1-2",
+    "150-199: 2 units",
+)  # fmt: skip
+SCHEDULE = {
+    "event": ["2023-11-13T12:00:00Z"], "code": {"coding": [{"code": "BID"}], "text": "BID"},
+    "repeat": {
+        "boundsPeriod": {"start": "2023-11-13T12:00:00Z", "end": "2023-11-14T12:00:00Z"},
+        "boundsDuration": {"value": 2, "unit": "d"}, "count": 3, "duration": 2, "durationUnit": "h", "frequency": 1,
+        "period": 6, "periodUnit": "h", "timeOfDay": ["09:00:00"], "when": ["AC"],
+    },
+}  # fmt: skip
+WHOLE = (
+    drug(
+        "potassium chloride",
+        {
+            "text": "20 mEq PO every 6 hours", "asNeededCodeableConcept": {"text": "potassium below 3.5"},
+            "route": {"coding": [{"system": "http://snomed.info/sct", "code": "26643006"}]}, "method": {"text": "push"},
+            "timing": SCHEDULE,
+            "doseAndRate": [
+                {"doseQuantity": {"value": 20, "unit": "meq"}, "rateQuantity": {"value": 10, "unit": "meq/h"},
+                 "rateRatio": {"numerator": {"value": 10, "unit": "meq"}, "denominator": {"value": 1, "unit": "h"}}}
+            ],
+        },
+    ),
+    requested("potassium", occurrenceTiming=SCHEDULE, occurrencePeriod={"start": "2023-11-13T12:00:00Z"}),
+)  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all members and items."""
+    if path:
+        yield path
+    for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(part, (*path, name))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_change_of_an_order_breaks_the_clock(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(60):
+        order = copy.deepcopy(rng.choice(WHOLE))
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            *where, last = rng.choice([path for path in places(order) if path != ("resourceType",)])
+            part: Any = order
+            for name in where:
+                part = part[name]
+            part[last] = copy.deepcopy(rng.choice(ODD))
+        ward = Ward()
+        if order["resourceType"] == "MedicationRequest":
+            ward.stay._pharmacy.take("MedicationRequest/x", order)
+        else:
+            ward.stay._laboratory.take("ServiceRequest/x", order)
+        ward.stay.finish()
 
 
 def thousand(ward: Ward, order: Any) -> None:
