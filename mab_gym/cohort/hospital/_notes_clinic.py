@@ -23,6 +23,7 @@ from mab_gym.cohort.hospital._notes_slots import cap
 from mab_gym.cohort.hospital._notes_writer import Writer, drug_name
 from mab_gym.cohort.hospital._phrases import texts
 
+_WEEKLY: Final = frozenset({"prenatal", "anticoagulation", "chemotherapy", "dialysis", "postpartum"})
 _CLINIC_LABS: Final = (
     "hba1c", "ldl", "creatinine", "egfr", "potassium", "tsh", "haemoglobin", "inr", "urine_albumin_creatinine", "psa",
     "ferritin", "nt_probnp", "bnp", "alt", "glucose", "sodium", "platelets", "vitamin_d", "uric_acid",
@@ -43,6 +44,8 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     slots["reason"] = slots["complaint"]
     slots["last"] = style.day(last.start) if last else "before"
     slots["last_m"] = month_name(last.start) if last else "spring"
+    if visit.reason in _WEEKLY:
+        slots["few"], slots["mw_unit"] = str(draw.between(2, 4)), "weeks"
     story = [scene.say("clinic.opening" if last else "clinic.first")]
     again = visit.reason in ("emergency_follow_up", "hospital_follow_up", "postpartum")
     if acute:
@@ -64,9 +67,10 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     else:
         scene.section("meds", sentences(scene.facts("meds")))
     scene.section("allergies", sentences(scene.facts("allergies")))
+    inr = scene.result("inr", moment - 60 * DAY) if visit.reason == "anticoagulation" else ""
     scene.section("exam", _signs(writer, scene, visit, key if acute and not again else ""))
     scene.section(
-        "data", sentences([_labs(scene, moment), *reports_text(writer, number, moment), *scene.facts("data")])
+        "data", sentences([inr, _labs(scene, moment), *reports_text(writer, number, moment), *scene.facts("data")])
     )
     shots = [one for one in history.vaccinations if one.visit == number]
     for shot in shots[:2]:
@@ -157,9 +161,10 @@ def telephone(writer: Writer, number: int, author: Practitioner, moment: int) ->
     writer.pmh(scene, 2)
     slots.later["labs_w"] = lambda: _labs(scene, moment) or "no recent labs"
     slots["gen"] = scene.words("common.gen")
+    known = "" if visit.reason == "results_call" else scene.say("telephone.context")
     parts[1:1] = [
         scene.say("telephone.identity"),
-        scene.say("telephone.context"),
+        known,
         *scene.facts("meds", "social", "allergies"),
     ]
     parts += scene.facts("plan", "data", "code", "pmh")
@@ -192,7 +197,12 @@ def _last(writer: Writer, number: int) -> Visit | None:
 def _problems(writer: Writer, visit: Visit, moment: int, without: str) -> list[Problem]:
     found = [writer.history.problems[place] for place in visit.problems]
     chosen = [
-        one for one in found if one.chronic and one.key != without and one.known is not None and one.known <= moment
+        one
+        for one in found
+        if (one.chronic or one.key == "pregnancy")
+        and one.key != without
+        and one.known is not None
+        and one.known <= moment
     ]
     rest = [one for one in writer.chronic(moment, (without,)) if one not in chosen]
     return [*chosen[:3], *writer.draw.some(rest, 1 if chosen else 3)]

@@ -38,10 +38,10 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     bad = worse(writer, key, moment, 0.15 + 0.45 * visit.course if day <= 2 else 0.3 * visit.course)
     slots["course"] = scene.acute(key, "worse" if bad else "better")
     interval = [scene.say("progress.interval"), *scene.facts("social", "meds", "allergies", "pmh")]
-    exam = _copied(writer, scene, last, "exam", exam_text(writer, scene, visit, key))
+    exam = _copied(writer, scene, last, "exam", exam_text(writer, scene, visit, key if day <= 2 else ""))
     data = _copied(writer, scene, last, "data", labs_text(scene, moment - DAY, 4 + draw.number() % 5))
     _note_stale(writer, scene, last, data, moment)
-    plan = [f"{cap(slots['principal'])}: {scene.acute(key, 'plan')}"]
+    plan = [f"{cap(slots['principal'])}: {scene.acute(key, 'plan' if day <= 2 else 'later')}"]
     others = [writer.history.problems[place] for place in visit.problems[1:3]]
     chronic = writer.chronic(moment, (key,))
     plan += [
@@ -49,7 +49,7 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
         for problem in draw.some(chronic, 1 + draw.number() % 2)
     ]
     plan += [
-        f"{cap(condition_name(problem.key))}: {scene.acute(problem.key, 'plan')}"
+        f"{cap(condition_name(problem.key))}: {scene.acute(problem.key, 'plan' if day <= 2 else 'later')}"
         for problem in others
         if problem.known is not None and problem.known <= moment and not problem.chronic
     ]

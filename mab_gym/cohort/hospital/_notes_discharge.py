@@ -42,7 +42,8 @@ def discharge(writer: Writer, number: int, author: Practitioner, moment: int) ->
     course = [scene.say("discharge.course" if given else "discharge.course_bare")]
     for place in visit.problems[1:3]:
         other = history.problems[place]
-        if other.known is not None and other.known <= moment:
+        if other.known is not None and other.known <= moment and other.key != "pregnancy":
+            slots["problem"] = condition_name(other.key)
             told = scene.chronic(other, "plan") if other.chronic else scene.acute(other.key, "think")
             course.append(f"{cap(condition_name(other.key))}: {told}")
     course += [f"{cap(one.finding or '')}" for one in writer.past.operations.get(number, ()) if one.finding]
@@ -134,7 +135,7 @@ def _hold(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> 
         (v.start for v in writer.history.visits[number + 1 :] if v.kind == "ambulatory" and v.start > end + 3 * DAY),
         end + 30 * DAY,
     )
-    words = draw.pick(texts("stories", "conditions_to_restart.ways"))
+    words = draw.pick(texts("stories", f"conditions_to_restart.{_HOLDABLE[one.drug]}"))
     fact = Fact(
         f"drug:{one.drug}:held",
         {"held": True, "restart_when": words, "since": local(end).date().isoformat()},
@@ -146,10 +147,13 @@ def _hold(writer: Writer, scene: Scene, visit: Visit, number: int, end: int) -> 
     return [scene.told_now(tale)]
 
 
-_HOLDABLE: Final = frozenset({
-    "lisinopril", "losartan", "valsartan", "furosemide", "torsemide", "spironolactone", "metformin", "empagliflozin",
-    "hydrochlorothiazide", "chlorthalidone", "apixaban", "aspirin", "amlodipine",
-})  # fmt: skip
+_HOLDABLE: Final = {
+    "lisinopril": "pressure", "losartan": "pressure", "valsartan": "pressure", "furosemide": "pressure",
+    "torsemide": "pressure", "spironolactone": "pressure", "hydrochlorothiazide": "pressure",
+    "chlorthalidone": "pressure", "amlodipine": "pressure", "metformin": "sugar", "empagliflozin": "sugar",
+    "apixaban": "blood", "rivaroxaban": "blood", "aspirin": "blood",
+}  # fmt: skip
+"""Drugs that are paused at discharge, and what they wait for."""
 
 
 def _booked(writer: Writer, scene: Scene, number: int) -> list[str]:

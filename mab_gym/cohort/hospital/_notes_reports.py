@@ -102,6 +102,7 @@ def operative(writer: Writer, operation: Operation, author: Practitioner, moment
     slots["indication"] = condition_name(problem) if problem else "a planned procedure"
     slots["clock"] = f"{local(operation.start):%H:%M}"
     slots["month_day"] = scene.style.day(operation.start)
+    slots["hour"] = f"{local(operation.end + draw.between(8, 50) * 60):%H:%M}"
     slots["surgeon"] = f"Dr. {author.family}"
     slots["rn"] = draw.pick(writer.people(author.service, "nurse")).given
     slots["few_asa"] = str(draw.between(1, 3))

@@ -20,15 +20,10 @@ _LABS: Final = (
 
 
 def exam_text(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
-    """Returns vital signs and findings."""
+    """Returns vital signs and findings; those of an acute disease only where its key is given."""
     signs = scene.vitals(max(visit.start, scene.moment - DAY))
-    return sentences(
-        [
-            signs,
-            cap(scene.acute(key, "exam")) if scene.kind != "progress" or writer.draw.number() % 2 else "",
-            scene.say("progress.exam"),
-        ]
-    )
+    own = cap(scene.acute(key, "exam")) if key and (scene.kind != "progress" or writer.draw.number() % 2) else ""
+    return sentences([signs, own, scene.say("progress.exam")])
 
 
 def given_names(writer: Writer, number: int) -> str:

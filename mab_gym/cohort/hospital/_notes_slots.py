@@ -50,8 +50,8 @@ class Slots(dict[str, str]):
 
 
 def cap(text: str) -> str:
-    """Returns a text that begins with a capital."""
-    return text[:1].upper() + text[1:]
+    """Returns a text that begins with a capital, unless it is a name such as aPTT."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _duration(draw: Draw) -> str:

@@ -69,8 +69,8 @@ ASKED: Final = (
     "a home visit nurse",
 )  # fmt: skip
 MINOR: Final = (
-    "cold", "stomach bug", "pulled muscle", "tick bite", "bee sting", "tooth infection", "sprained thumb", "pink eye",
-    "cut finger", "sore throat", "stye", "stubbed toe", "ear wax", "mild sunburn",
+    "cold", "stomach bug", "pulled muscle", "tick bite", "bee sting", "tooth infection", "sprained thumb", "cut finger",
+    "sore throat", "stye", "stubbed toe", "sunburn", "chest cold", "nosebleed", "stiff neck", "splinter",
 )  # fmt: skip
 FOODS: Final = (
     "toast", "soup", "crackers", "rice", "yogurt", "half a sandwich", "a banana", "oatmeal", "mashed potatoes",

@@ -139,7 +139,7 @@ class Maker:
 
     def signs(self, at: int, visit: int) -> None:
         rng = self.rng
-        values = {
+        values: dict[str, float] = {
             "systolic": 110 + rng.randint(0, 50),
             "diastolic": 60 + rng.randint(0, 30),
             "pulse": 58 + rng.randint(0, 40),
