@@ -95,7 +95,7 @@ def activity(course: Ints, rise: Floats, fall: Floats, start: Ints, end: Ints, p
         fall: Half-life in seconds.
         start: When it began.
         end: When it was over.
-        peak_until: Until when a pulse does not fall, for those who die of it.
+        peak_until: Until when a pulse does not fall: until somebody treats it, or the death.
         times: The moments asked for.
 
     Returns:
@@ -128,6 +128,9 @@ class Influences:
         self._rows: list[_Parsed] = []
         self._about: list[tuple[int, int, int, float, float]] = []
         died = history.person.died
+        if died is not None and any(visit.disposition == "died" for visit in history.visits):
+            for row in EFFECTS["dying"]:
+                self._add(row, int(died - row.rise), FOREVER, 0, 1.0, 1.0)
         for problem in history.problems:
             end = FOREVER if problem.abated is None else problem.abated
             fatal = died if died is not None and problem.key == history.person.cause else 0
@@ -142,7 +145,14 @@ class Influences:
                     if sudden or row.course == CHRONIC
                     else min(problem.onset, int(known - 0.6 * row.rise))
                 )
-                self._add(row, start, end, fatal or 0, 0.4 + 1.2 * severity, 0.7 + 0.6 * severity)
+                self._add(
+                    row,
+                    start,
+                    end,
+                    max(fatal or 0, 0 if sudden else int(known)),
+                    0.4 + 1.2 * severity,
+                    0.7 + 0.6 * severity,
+                )
         for operation in history.operations:
             rows = list(EFFECTS.get(operation.key, ()))
             about = PROCEDURES[operation.key]

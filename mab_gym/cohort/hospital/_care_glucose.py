@@ -26,7 +26,7 @@ _LOWERING: Final = {
 _STEROIDS: Final = {"prednisone": 28.0, "methylprednisolone_iv": 45.0, "dexamethasone": 40.0, "prednisone_low": 6.0}
 """mg/dL that each adds to mean glucose; twice that in diabetes."""
 _ILLNESS: Final = {
-    "ketoacidosis": (290.0, 0.8, 0.35), "hyperglycemia": (190.0, 1.0, 0.9), "hypoglycemia": (-85.0, 0.02, 0.06),
+    "ketoacidosis": (290.0, 0.8, 0.35), "hyperglycemia": (190.0, 1.0, 0.9),
     "sepsis": (30.0, 0.7, 2.0), "infarction": (15.0, 0.3, 1.0), "st_infarction": (25.0, 0.2, 1.0),
     "pneumonia": (18.0, 1.0, 2.0), "stroke": (15.0, 0.2, 1.5), "pancreatitis": (25.0, 0.8, 1.5),
     "gestational_diabetes": (18.0, 20.0, 90.0), "cellulitis": (10.0, 1.0, 2.0),
@@ -102,21 +102,34 @@ def glucose_over_time(history: History, times: Ints, age: Floats, drawn: float) 
     hba1c = treated(history, times, raw, 2.0) if diabetic else raw
     mean = mean_glucose(treated(history, times, raw, 0.3) if diabetic else raw)
     rows = [
-        (problem.onset, problem.abated or FOREVER, size * (0.4 + 1.2 * problem.severity), rise, fall)
+        (
+            problem.onset,
+            problem.abated or FOREVER,
+            problem.known or 0,
+            size * (0.4 + 1.2 * problem.severity),
+            rise,
+            fall,
+        )
         for problem in history.problems
         if problem.onset < NOW
         for size, rise, fall in [_ILLNESS.get(problem.key, (0.0, 1.0, 1.0))]
         if size
     ]
     if rows:
-        start, end = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(2))
-        size, rise, fall = (np.array([row[n] for row in rows], dtype=np.float64) for n in range(2, 5))
-        never = np.zeros(len(rows), dtype=np.int64)
-        active = activity(np.full(len(rows), PULSE), rise * DAY, fall * DAY, start, end, never, times)
+        start, end, known = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(3))
+        size, rise, fall = (np.array([row[n] for row in rows], dtype=np.float64) for n in range(3, 6))
+        active = activity(np.full(len(rows), PULSE), rise * DAY, fall * DAY, start, end, known, times)
         mean = mean + (active * np.where((size > 0) & diabetic, 1.6 * size, size)[:, None]).sum(axis=0)
     for drug in history.prescriptions:
         added = _STEROIDS.get(drug.drug)
         if added is not None:
             taken = (times > drug.start + DAY // 4) & (times < (drug.end or FOREVER) + DAY)
             mean = mean + np.where(taken, added * (2.0 if diabetic else 1.0), 0.0)
-    return hba1c, np.maximum(mean, 38.0), diabetic
+    for problem in history.problems:
+        if problem.key == "hypoglycemia" and problem.known is not None:
+            # Until half an hour after the diagnosis, when glucose has been given.
+            since = (times - min(problem.onset, problem.known - DAY // 12)) / DAY
+            over = np.maximum(times - problem.known - DAY // 48, 0) / DAY
+            there = np.clip(since / 0.01, 0, 1) * np.exp2(-over / 0.02) * (times > problem.known - DAY // 4)
+            mean = mean + there * np.minimum(48.0 - 10.0 * problem.severity - mean, 0)
+    return hba1c, np.maximum(mean, 36.0), diabetic

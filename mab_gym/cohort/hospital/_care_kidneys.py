@@ -92,14 +92,15 @@ def injured(history: History, times: Ints) -> Floats:
         if problem.key in _INJURIES and problem.onset < NOW:
             raised, up, down = _INJURIES[problem.key]
             fatal = history.person.died if problem.key == history.person.cause else None
-            rows.append((problem.onset, problem.abated or FOREVER, fatal or 0, raised * (0.35 + 1.3 * problem.severity),
+            treated = max(fatal or 0, problem.known or 0)
+            rows.append((problem.onset, problem.abated or FOREVER, treated, raised * (0.35 + 1.3 * problem.severity),
                          up, down))  # fmt: skip
     factor = np.ones(len(times))
     if rows:
-        start, end, fatal_until = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(3))
+        start, end, treated_from = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(3))
         size, peak, half = (np.array([row[n] for row in rows], dtype=np.float64) for n in range(3, 6))
         slow = end + (half * 2 * DAY).astype(np.int64)  # creatinine lags behind the end of what caused it
-        active = activity(np.full(len(rows), PULSE), peak * DAY, half * DAY, start, slow, fatal_until, times)
+        active = activity(np.full(len(rows), PULSE), peak * DAY, half * DAY, start, slow, treated_from, times)
         factor = factor + (active * size[:, None]).sum(axis=0)
     for drug in history.prescriptions:
         if drug.drug in _DRUGS:

@@ -177,7 +177,7 @@ def _defined(history: History, value: Floats, times: Ints, chance: Floats) -> No
         if problem.key in _DEFINING:
             number, mild, span, half = _DEFINING[problem.key]
             known = problem.onset if problem.known is None else problem.known
-            since = np.clip((times - min(problem.onset, known - DAY)) / DAY, 0, 1)
+            since = np.clip((times - (known - 3 * DAY // 8)) / (7 * DAY / 24), 0, 1)  # full two hours before
             over = np.exp2(-np.maximum(times - (problem.abated or FOREVER), 0) / (0.6 * DAY))
             if problem.abated is not None:  # it was treated; what is still there this morning is not yet
                 over = over * np.exp2(-np.maximum(times - known - DAY // 4, 0) / (half * DAY))

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
 
 from mab_gym.cohort.hospital._care import add_care
+from mab_gym.cohort.hospital._care_levels import Levels
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, ORGANISMS, PLANS, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, ANALYTES, NUMBERS, PANELS
 from mab_gym.cohort.hospital._history import (
@@ -375,6 +377,33 @@ def test_treated_people_are_about_as_well_controlled_as_in_surveys(people: list[
     assert 0.25 < np.mean(np.array(hba1c) < 7) < 0.75
     assert np.mean(np.array(hba1c) >= 9) < 0.3
     assert 0.4 < np.mean(np.array(systolic) < 140) < 0.85
+
+
+@pytest.mark.parametrize(
+    ("key", "analyte", "low", "high"),
+    [("ketoacidosis", "glucose", 250, 900), ("ketoacidosis", "bicarbonate", 3, 18), ("hypoglycemia", "glucose", 20, 69),
+     ("fibrillation_rapid", "pulse", 100, 180), ("gi_bleed", "haemoglobin", 4, 12), ("sepsis", "lactate", 2, 12),
+     ("pancreatitis", "lipase", 285, 9000), ("stroke", "systolic", 140, 230), ("pneumonia", "crp", 50, 500),
+     ("kidney_injury", "creatinine", 1.3, 12), ("hypertensive_urgency", "systolic", 150, 260),
+     ("pulmonary_embolism", "d_dimer", 1, 35), ("pyelonephritis", "urine_leucocytes", 10, 400),
+     ("copd_exacerbation", "saturation", 80, 94), ("heart_failure_acute", "bnp", 150, 5000)],
+)  # fmt: skip
+def test_the_ill_arrive_ill(key: str, analyte: str, low: float, high: float) -> None:
+    values = []
+    for number in range(12):
+        history = lives.person(number, number % 2 == 0, 68)
+        arrival = lives.at(2023, 3, 4, 15)
+        chronic = {"ketoacidosis": "type1_diabetes", "hypoglycemia": "type2_diabetes", "copd_exacerbation": "copd",
+                   "heart_failure_acute": "heart_failure_reduced"}.get(key, "reflux")  # fmt: skip
+        history.problems.append(lives.problem(chronic, lives.at(2017)))
+        ill = lives.problem(key, arrival - 20 * lives.HOUR, 0.5, arrival + 5 * DAY, chronic=False)
+        ill.known = arrival + lives.HOUR
+        history.problems.append(ill)
+        luck = Levels(history, RandomState(number))
+        moment = np.array([arrival + lives.HOUR // 2], dtype=np.int64)
+        values.append(float(luck.at(moment, RandomState(number))[0, NUMBERS[analyte]]))
+    assert low <= np.median(values) <= high
+    assert np.mean((np.array(values) >= low) & (np.array(values) <= high)) >= 0.75
 
 
 def test_the_amount_that_a_person_leaves(people: list[History]) -> None:
