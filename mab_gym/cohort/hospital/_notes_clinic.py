@@ -28,6 +28,7 @@ _CLINIC_LABS: Final = (
     "hba1c", "ldl", "creatinine", "egfr", "potassium", "tsh", "haemoglobin", "inr", "urine_albumin_creatinine", "psa",
     "ferritin", "nt_probnp", "bnp", "alt", "glucose", "sodium", "platelets", "vitamin_d", "uric_acid",
 )  # fmt: skip
+_OTHER_LABS: Final = tuple(key for key in _CLINIC_LABS if key != "inr")
 
 
 def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
@@ -70,7 +71,8 @@ def clinic(writer: Writer, number: int, author: Practitioner, moment: int) -> No
     inr = scene.result("inr", moment - 60 * DAY) if visit.reason == "anticoagulation" else ""
     scene.section("exam", _signs(writer, scene, visit, key if acute and not again else ""))
     scene.section(
-        "data", sentences([inr, _labs(scene, moment), *reports_text(writer, number, moment), *scene.facts("data")])
+        "data",
+        sentences([inr, _labs(scene, moment, bool(inr)), *reports_text(writer, number, moment), *scene.facts("data")]),
     )
     shots = [one for one in history.vaccinations if one.visit == number]
     for shot in shots[:2]:
@@ -214,5 +216,5 @@ def _signs(writer: Writer, scene: Scene, visit: Visit, key: str) -> str:
     return sentences([scene.vitals(visit.start - DAY // 4), weight, found, scene.say("clinic.exam")])
 
 
-def _labs(scene: Scene, moment: int) -> str:
-    return scene.results(_CLINIC_LABS, moment - 120 * DAY, 4)
+def _labs(scene: Scene, moment: int, told: bool = False) -> str:
+    return scene.results(_OTHER_LABS if told else _CLINIC_LABS, moment - 120 * DAY, 4)

@@ -30,6 +30,7 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     key = writer.problem_key(visit)
     set_principal(writer, scene, visit, number)
     day = hospital_day(visit.start, moment)
+    slots["hour"] = f"{local(moment - draw.between(60, 720) * 60):%H:%M}"
     seen = local(moment - draw.between(5, 50) * 60)
     slots["at_round"] = draw.pick((f"at {seen:%H:%M}", f"{seen:%H%M}", f"around {seen.hour % 12 or 12} {seen:%p}"))
     slots["hd"] = str(day)
@@ -96,6 +97,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     slots["shift_cap"] = cap(shift)
     slots["shift_end"] = draw.pick(times[{"day": "evening", "evening": "night", "night": "day"}[shift]])
     others = writer.people(visit.service, "nurse")
+    slots["hour"] = f"{local(moment - draw.between(20, 420) * 60):%H:%M}"
     slots["rn"] = draw.pick(others).given
     value = writer.past.latest(NUMBERS["saturation"], moment, moment - DAY)
     slots["sat"] = f"{value.value:.0f}" if value else "96"
@@ -103,7 +105,7 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     signs = scene.vitals(moment - DAY // 2)
     rule = "nursing.edcare" if visit.kind == "emergency" else "nursing.care"
     slots["hour_seen"] = f"{local(visit.start + draw.between(4, 30) * 60):%H:%M}"
-    care = list(dict.fromkeys(scene.say(rule) for _ in range(3 + draw.number() % 3)))
+    care = scene.some(rule, 3 + draw.number() % 3)
     parts += [*care, scene.say("nursing.mood")]
     given = [
         one for one in writer.past.by_visit.get(number, ()) if any(moment - 9 * HOUR < at <= moment for at in one.given)

@@ -74,6 +74,10 @@ class Scene:
         """Returns a sentence by a rule of ``notes``, with a capital."""
         return cap(phrases("notes").write(rule, self.slots, self.draw))
 
+    def some(self, rule: str, count: int) -> list[str]:
+        """Returns several sentences by a rule of ``notes``, each of another way."""
+        return [cap(text) for text in phrases("notes").some(rule, count, self.slots, self.draw)]
+
     def words(self, rule: str) -> str:
         """Returns words by a rule of ``notes``, as they come."""
         return phrases("notes").write(rule, self.slots, self.draw)

@@ -107,6 +107,22 @@ class Phrases:
         _expand(choice[number() % len(choice)], slots, number, out)
         return "".join(out)
 
+    def some(self, rule: str, count: int, slots: Mapping[str, str], draw: Draw) -> list[str]:
+        """Returns several of the texts of a rule, each of another way.
+
+        Args:
+            rule: Its name.
+            count: At most so many.
+            slots: Words to fill in.
+            draw: Decides.
+        """
+        found = []
+        for way in draw.some(self.rules[rule], count):
+            out: list[str] = []
+            _expand(way, slots, draw.number, out)
+            found.append("".join(out))
+        return found
+
 
 def _expand(parts: Sequence[Part], slots: Mapping[str, str], number: Callable[[], int], out: list[str]) -> None:
     for part in parts:
