@@ -86,6 +86,8 @@ def _draw(spec: HospitalSpec, staff: Staff, number: int) -> History:
     person = complete(spec, staff, Chance(spec.entropy, DETAILS, number), number, background, fate, pregnancies)
     person.died = fate.died
     life = Life(spec, staff, wards_of(spec), chance, background, fate, History(person))
+    if lasting is not None and rank is not None:
+        life.sure = frozenset((*slot_of(spec, rank)[0].needs, *lasting.acute.needs))
     _problems(life)
     if lasting is not None and lasting.acute.key in TAKEN_OUT:
         life.done[TAKEN_OUT[lasting.acute.key]] = 99  # it is still there
@@ -193,7 +195,11 @@ def _problems(life: Life) -> None:
         life.places[key] = place
         condition = CONDITIONS[key]
         found = course.onset + int(condition.lag_years * chance.waits() * YEAR)
-        if found < begin and (problem.abated is None or problem.abated > found) and chance.hit(condition.recorded):
+        if (
+            found < begin
+            and (problem.abated is None or problem.abated > found)
+            and (chance.hit(condition.recorded) or key in life.sure)
+        ):
             problem.known = found
 
 

@@ -83,6 +83,7 @@ class Life:
         done: How often each procedure was done.
         pregnant: True while pregnant and known.
         screened: When each screening was agreed to last.
+        sure: Chronic diseases that somebody is sure to have written down: those that a stay now is about.
     """
 
     spec: HospitalSpec
@@ -102,6 +103,7 @@ class Life:
     done: dict[str, int] = field(default_factory=dict)
     pregnant: bool = False
     screened: dict[str, int] = field(default_factory=dict)
+    sure: frozenset[str] = frozenset()
 
     @property
     def person(self) -> Person:
@@ -130,6 +132,20 @@ class Life:
         """Adds a problem, and returns its place."""
         self.history.problems.append(Problem(key, onset, known, None, severity, chronic, visit))
         return len(self.history.problems) - 1
+
+    def reveal(self, keys: tuple[str, ...], visit: int, moment: int) -> list[int]:
+        """Makes known which chronic disease an acute illness comes from, if nobody knew of it; returns its place."""
+        for key in keys:
+            place = self.places.get(key)
+            if place is None:
+                continue
+            problem = self.history.problems[place]
+            over = problem.abated is not None and problem.abated <= moment
+            if problem.known is None and problem.onset < moment and not over:
+                problem.known, problem.visit = moment, visit
+                self.known[key] = place
+                return [place]
+        return []
 
     def add_clinic(
         self, start: int, minutes: int, service: str, reason: str, problems: list[int], place: int | None = None

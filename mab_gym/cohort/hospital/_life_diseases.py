@@ -15,6 +15,9 @@ from mab_gym.cohort.hospital._life_chance import YEAR, Chance
 from mab_gym.cohort.hospital._life_tables import AGES, ONSETS
 
 NEVER: Final = math.inf
+_MENOPAUSE: Final = 49.5
+_UNTIL_MENOPAUSE: Final = frozenset({"endometriosis", "polycystic_ovary"})
+"""Diseases that end at about the menopause."""
 
 
 @dataclass(slots=True)
@@ -78,7 +81,10 @@ def draw_courses(chance: Chance, person: Background, given: frozenset[str] = fro
         severity = min(
             0.999, max(0.0, chance.next() * 0.6 + min(0.4, 0.02 * (until - age)) + 0.1 * (chance.next() - 0.5))
         )
-        courses[row.key] = Course(onset, None, severity)
+        end = birth + int((_MENOPAUSE + 0.01 * (onset % 300)) * YEAR) if row.key in _UNTIL_MENOPAUSE else None
+        if end is not None and end <= onset + YEAR:
+            continue
+        courses[row.key] = Course(onset, end if end is not None and end < NOW else None, severity)
         ages[row.key] = age
         for key in row.replaces:
             replaced = courses.get(key)

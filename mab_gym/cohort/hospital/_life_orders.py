@@ -21,6 +21,7 @@ _NOT_INSIDE: Final = frozenset({
 _KIDNEYS: Final = frozenset({"ras", "thiazide", "aldosterone", "loop"})
 _SHOCK: Final = frozenset({"kidney_injury", "dehydration", "sepsis", "hyperkalemia", "hyponatremia", "gi_bleed"})
 _THINNING: Final = frozenset({"heparin_infusion", "enoxaparin_treatment", "apixaban", "rivaroxaban", "warfarin"})
+_FLUIDS: Final = frozenset({"ringer", "saline"})
 _UNPROTECTED: Final = frozenset({"gi_bleed", "stroke", "delivery", "pregnancy"})
 """Without prophylaxis against thrombosis."""
 
@@ -87,6 +88,8 @@ def _step(
                 return
             if option.drug in ordered or option.drug in life.forbidden or not _may(life, drug, visit, keys):
                 continue
+            if drug.klass == "fluid" and ordered & _FLUIDS:
+                return
             _write(life, visit, option.drug, place, option.after, option.days, "")
             ordered.add(option.drug)
             return

@@ -86,7 +86,7 @@ def recognise(course: Course, visit: int, moment: int, only: int | None = None) 
     course.pending = left
     for place in found:
         problem = life.history.problems[place]
-        if problem.abated is not None and problem.abated <= moment:
+        if problem.known is not None or (problem.abated is not None and problem.abated <= moment):
             continue
         problem.known, problem.visit = moment, visit
         life.known[problem.key] = place

@@ -109,7 +109,8 @@ def stay(life: Life, episode: Episode, tools: Stay) -> int:
     here.problems[1:1] = problems[1:]
     for place in problems:
         life.known[life.history.problems[place].key] = place
-    new = tools.recognise(visit, start + 90 * MINUTE)
+    new = life.reveal(acute.needs, visit, start + 20 * MINUTE)
+    new += tools.recognise(visit, start + 90 * MINUTE)
     here.problems += new
     _stop_unfit(life, start + 30 * MINUTE)
     order_stay(life, visit, [*problems, *chronic], episode.lasting, episode.tag)

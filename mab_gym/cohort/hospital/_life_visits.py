@@ -81,7 +81,7 @@ def live(life: Life, pregnancies: list[Pregnancy], lasting: Episode | None) -> N
                     life.known[problem.key] = place
                 continue
             condition = CONDITIONS[problem.key]
-            if not life.chance.hit(condition.recorded):
+            if not life.chance.hit(condition.recorded) and problem.key not in life.sure:
                 continue
             found = problem.onset + int(condition.lag_years * life.chance.waits() * YEAR)
             if found >= end or (problem.abated is not None and found >= problem.abated):
@@ -144,6 +144,10 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
             start, 1.5 + 3.0 * chance.next() + 2.0 * episode.severity, reason, [problem], episode.severity
         )
         now = start + 70 * MINUTE
+        for place in life.reveal(acute.needs, visit, now):
+            life.history.visits[visit].problems.append(place)
+            treat(life, place, visit, now)
+            follow_new(course, place, now)
         recognise_few(course, visit, now)
         _begin(life, problem, visit, now)
         operate_outpatient(life, acute.key, visit, problem)
@@ -165,6 +169,10 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
         return
     problem = _acute(life, episode, begun)
     visit = life.add_clinic(begun, 20, "primary", reason, [problem])
+    for place in life.reveal(acute.needs, visit, begun + 12 * MINUTE):
+        life.history.visits[visit].problems.append(place)
+        treat(life, place, visit, begun + 12 * MINUTE)
+        follow_new(course, place, begun + 12 * MINUTE)
     if chance.hit(0.3):
         after_clinic(course, visit, begun + 12 * MINUTE)
     _begin(life, problem, visit, begun + 13 * MINUTE)
