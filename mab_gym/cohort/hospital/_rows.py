@@ -18,15 +18,13 @@ from mab_gym.cohort.hospital._care import add_care
 from mab_gym.cohort.hospital._chart import Hospital, chart_of
 from mab_gym.cohort.hospital._handbook import handbook
 from mab_gym.cohort.hospital._history import History
+from mab_gym.cohort.hospital._joined import Joined
 from mab_gym.cohort.hospital._life import draw_lives
+from mab_gym.cohort.hospital._notes import add_notes
+from mab_gym.cohort.hospital._rows_conditions import add_conditions, condition_sheet
 from mab_gym.cohort.hospital._rows_documents import add_documents, document_sheet
-from mab_gym.cohort.hospital._rows_encounters import (
-    add_conditions,
-    add_encounters,
-    condition_sheet,
-    encounter_sheet,
-    number_visits,
-)
+from mab_gym.cohort.hospital._rows_encounters import add_encounters, encounter_sheet, number_visits
+from mab_gym.cohort.hospital._rows_habits import add_habits
 from mab_gym.cohort.hospital._rows_history import (
     add_allergies,
     add_immunizations,
@@ -45,24 +43,18 @@ from mab_gym.cohort.hospital._rows_medications import request_sheet as medicatio
 from mab_gym.cohort.hospital._rows_people import (
     add_coverage,
     add_family,
-    add_habits,
     add_patient,
     add_related,
     family_sheet,
     patient_sheet,
 )
 from mab_gym.cohort.hospital._rows_plans import PlanSheets
+from mab_gym.cohort.hospital._rows_readings import observation_sheet
 from mab_gym.cohort.hospital._rows_reports import add_reports
-from mab_gym.cohort.hospital._rows_results import (
-    add_results,
-    observation_sheet,
-    report_sheet,
-    request_sheet,
-    specimen_sheet,
-)
+from mab_gym.cohort.hospital._rows_results import add_results, report_sheet, request_sheet, specimen_sheet
 from mab_gym.cohort.hospital._rows_schedules import schedule_sheets
 from mab_gym.cohort.hospital._rows_staff import staff_sheets
-from mab_gym.cohort.hospital._sheet import Joined, Part, Sheet
+from mab_gym.cohort.hospital._sheet import Part, Sheet
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
 from mab_gym.fhir.store._table import Table
@@ -149,8 +141,6 @@ def histories(spec: HospitalSpec, first: int, last: int) -> list[History]:
     for history in people:
         add_care(spec, staff, history)
         if spec.notes:
-            from mab_gym.cohort.hospital._notes import add_notes  # noqa: PLC0415
-
             add_notes(spec, staff, history)
     return people
 

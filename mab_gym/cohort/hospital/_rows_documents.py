@@ -8,14 +8,7 @@ from typing import Final
 
 from mab_gym.cohort._columns import pretty
 from mab_gym.cohort.hospital._chart import Chart
-from mab_gym.cohort.hospital._fhir import (
-    LOINC,
-    US_CORE,
-    coded,
-    concept,
-    reference,
-    said,
-)
+from mab_gym.cohort.hospital._fhir import LOINC, US_CORE, coded, concept, reference, said
 from mab_gym.cohort.hospital._history import Note
 from mab_gym.cohort.hospital._rows_encounters import SERVICE_WORDS
 from mab_gym.cohort.hospital._sheet import Sheet

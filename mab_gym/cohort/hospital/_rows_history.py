@@ -22,7 +22,7 @@ from mab_gym.cohort.hospital._fhir import (
     said,
 )
 from mab_gym.cohort.hospital._history import RECORDS_FROM, Allergy, Operation, Vaccination
-from mab_gym.cohort.hospital._rows_medications import ROUTES
+from mab_gym.cohort.hospital._rows_dosing import ROUTES
 from mab_gym.cohort.hospital._sheet import Day, Sheet
 
 _NO_ALLERGY: Final = coded("No known allergies", (SNOMED, "716186003", "No known allergy"))

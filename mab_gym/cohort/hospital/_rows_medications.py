@@ -10,43 +10,29 @@ import numpy as np
 import numpy.typing as npt
 
 from mab_gym.cohort._columns import pretty
-from mab_gym.cohort.hospital._catalogue import DRUGS, Drug
 from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
     HL7,
-    RXNORM,
-    SNOMED,
     US_CORE,
     Element,
-    coded,
     concept,
-    decimal,
-    quantity,
     reference_text,
     said,
 )
 from mab_gym.cohort.hospital._history import NOW, Prescription
+from mab_gym.cohort.hospital._rows_dosing import (
+    days_text,
+    dosage_text,
+    dosing_of,
+    drug_text,
+    given_dosage,
+    quantity_text,
+    supply_of,
+    supply_text,
+)
 from mab_gym.cohort.hospital._sheet import Sheet
 from mab_gym.cohort.hospital._zone import day_of
 
-ROUTES: Final = {
-    "oral": ("26643006", "Oral route", "by mouth"), "iv": ("47625008", "Intravenous route", "intravenously"),
-    "sc": ("34206005", "Subcutaneous route", "under the skin"),
-    "im": ("78421000", "Intramuscular route", "into the muscle"),
-    "inhaled": ("447694001", "Respiratory tract route", "inhaled"),
-    "topical": ("6064005", "Topical route", "to the skin"),
-    "ophthalmic": ("54485002", "Ophthalmic route", "into the eye"),
-    "sublingual": ("37839007", "Sublingual route", "under the tongue"),
-    "nasal": ("46713006", "Nasal route", "into the nose"), "rectal": ("37161004", "Rectal route", "rectally"),
-    "transdermal": ("45890007", "Transdermal route", "on the skin"),
-}  # fmt: skip
-"""Routes in SNOMED CT, and in a clinician's words."""
-_UNITS: Final = {
-    "[iU]": "units", "{puff}": "puffs", "ug": "mcg", "meq": "mEq", "{drop}": "drops", "{tbl}": "tablets",
-    "{patch}": "patch", "{spray}": "sprays", "{application}": "application",
-}  # fmt: skip
-"""UCUM units as people write them; the others are written as they are."""
-_OFTEN: Final = {1: "daily", 2: "twice daily", 3: "three times daily", 4: "four times daily", 6: "every 4 hours"}
 _ENDED: Final = {
     "stopped": ("stopped", "Stopped by the prescriber"),
     "changed": ("stopped", "Changed to another order"),
@@ -59,8 +45,6 @@ _SHIFT: Final = 12 * 3600
 """Nurses change every twelve hours; our choice."""
 _ASKED: Final = 5400
 """Seconds after the admission at which the list of home drugs is taken; our choice."""
-_SUPPLY: Final = (30, 90)
-"""Days for which a pharmacy gives out a drug: a month, or three for drugs that are taken for long; our choice."""
 
 
 def request_sheet() -> Sheet:
@@ -127,7 +111,7 @@ def _add_told(chart: Chart, sheet: Sheet, numbers: list[int]) -> None:
                 informationSource=sheet["informationSource"].text(chart.subject),
                 derivedFrom=sheet["derivedFrom"].text(references_list("MedicationRequest", number)),
                 reasonReference=because,
-                dosage=sheet["dosage"].of(_dosing(each), dosage_text),
+                dosage=sheet["dosage"].of(dosing_of(each), dosage_text),
             )
 
 
@@ -153,8 +137,8 @@ def _add_request(chart: Chart, sheet: Sheet, number: int, each: Prescription) ->
         recorder=chart.who(sheet, "recorder", each.prescriber),
         reasonCode=sheet["reasonCode"].of(each.reason, _reason) if each.reason else 0,
         reasonReference=_because(chart, sheet, each),
-        dosageInstruction=sheet["dosageInstruction"].of(_dosing(each), dosage_text),
-        dispenseRequest=0 if each.inpatient else sheet["dispenseRequest"].of(_supply_key(each), _supply),
+        dosageInstruction=sheet["dosageInstruction"].of(dosing_of(each), dosage_text),
+        dispenseRequest=0 if each.inpatient else sheet["dispenseRequest"].of(supply_of(each), supply_text),
     )
 
 
@@ -178,7 +162,7 @@ def _add_statement(chart: Chart, sheet: Sheet, each: Prescription) -> None:
         informationSource=sheet["informationSource"].text(chart.subject),
         reasonCode=sheet["reasonCode"].of(each.reason, _reason) if each.reason else 0,
         reasonReference=_because(chart, sheet, each),
-        dosage=sheet["dosage"].of(_dosing(each), dosage_text),
+        dosage=sheet["dosage"].of(dosing_of(each), dosage_text),
     )
 
 
@@ -216,7 +200,7 @@ def _add_given(chart: Chart, sheet: Sheet, number: int, each: Prescription) -> N
         reasonReference=_because(chart, sheet, each),
         request=sheet["request"].text(reference_text("MedicationRequest", number)) if number else 0,
         dosage=np.where(
-            missed, 0, sheet["dosage"].of((each.dose, each.unit, each.route, each.times < 0), _given_dosage)
+            missed, 0, sheet["dosage"].of((each.dose, each.unit, each.route, each.times < 0), given_dosage)
         ),
     )
 
@@ -229,7 +213,7 @@ def _add_dispensed(chart: Chart, sheet: Sheet, numbers: Sequence[int]) -> None:
     counts = np.array([len(one.dispensed) for _, one in out], dtype=np.int64)
     total = int(counts.sum())
     moments = np.array([moment for _, one in out for moment in one.dispensed], dtype=np.int64)
-    supplies = [_supply_key(one) for _, one in out]
+    supplies = [supply_of(one) for _, one in out]
     kind, code, orders = sheet["type"], sheet["medicationCodeableConcept"], sheet["authorizingPrescription"]
     amount, days, dosing = sheet["quantity"], sheet["daysSupply"], sheet["dosageInstruction"]
     again = np.full(total, kind.of("RFC", _fill_type) if total > len(out) else 0, dtype=np.int64)
@@ -253,10 +237,10 @@ def _add_dispensed(chart: Chart, sheet: Sheet, numbers: Sequence[int]) -> None:
         authorizingPrescription=each([
             orders.text(references_list("MedicationRequest", number)) if number else 0 for number, _ in out
         ]),
-        quantity=each([amount.of(supply[1], _quantity) for supply in supplies]),
-        daysSupply=each([days.of(supply[2], _days) for supply in supplies]),
+        quantity=each([amount.of(supply[1], quantity_text) for supply in supplies]),
+        daysSupply=each([days.of(supply[2], days_text) for supply in supplies]),
         whenHandedOver=moments,
-        dosageInstruction=each([dosing.of(_dosing(one), dosage_text) for _, one in out]),
+        dosageInstruction=each([dosing.of(dosing_of(one), dosage_text) for _, one in out]),
     )  # fmt: skip
 
 
@@ -280,123 +264,6 @@ def _because(chart: Chart, sheet: Sheet, each: Prescription) -> int:
 
 def _performer(chart: Chart, nurse: int) -> str:
     return pretty([{"actor": chart.hospital.practitioners[nurse]}])
-
-
-@cache
-def drug_text(key: str) -> str:
-    """Returns a drug as JSON."""
-    return pretty(drug_code(key))
-
-
-def drug_code(key: str) -> Element:
-    """Returns a drug: RxNorm's ingredient, and the product in words."""
-    drug = DRUGS[key]
-    return coded(f"{drug.display} {drug.strength}".strip(), (RXNORM, drug.rxnorm, drug.ingredient))
-
-
-def unit_words(unit: str) -> str:
-    """Returns a UCUM unit as people write it."""
-    return _UNITS.get(unit, unit)
-
-
-Dosing = tuple[str, float, str, str, int, bool]
-
-
-def _dosing(each: Prescription) -> Dosing:
-    return each.drug, each.dose, each.unit, each.route, each.times, each.needed
-
-
-@lru_cache(maxsize=1 << 14)
-def dosage_text(key: Dosing) -> str:
-    """Returns a dosage instruction as JSON; of drug, dose, unit, route, times a day, and if it is taken when needed."""
-    name, dose, unit, route, times, needed = key
-    code, display, words = ROUTES[route]
-    every = DRUGS[name].every
-    amount = f"{decimal(dose)} {unit_words(unit)}"
-    if times < 0:
-        text = f"{amount}/h {words}, continuous"
-    elif times == 0:
-        text = f"{amount} {words} once"
-    elif every == 7:
-        text = f"{amount} {words} once weekly"
-    elif every > 1:
-        text = f"{amount} {words} every {every} days"
-    else:
-        text = f"{amount} {words} {_OFTEN.get(times, f'{times} times daily')}"
-    found: Element = {"text": f"{text} as needed" if needed else text}
-    if times > 0:
-        found["timing"] = {"repeat": {"frequency": times, "period": every, "periodUnit": "d"}}
-    if needed:
-        found["asNeededBoolean"] = True
-    found["route"] = coded(display, (SNOMED, code, display))
-    if times < 0:
-        rate = quantity(dose, f"{unit_words(unit)}/h", f"{unit}/h")
-        found["doseAndRate"] = [{"rateQuantity": rate}]
-    else:
-        found["doseAndRate"] = [{"doseQuantity": quantity(dose, unit_words(unit), unit)}]
-    return pretty([found])
-
-
-@lru_cache(maxsize=1 << 14)
-def _given_dosage(key: tuple[float, str, str, bool]) -> str:
-    dose, unit, route, infused = key
-    code, display, _ = ROUTES[route]
-    words = unit_words(unit)
-    found: Element = {"route": coded(display, (SNOMED, code, display))}
-    if infused:
-        found["rateQuantity"] = quantity(dose, f"{words}/h", f"{unit}/h")
-    else:
-        found["dose"] = quantity(dose, words, unit)
-    return pretty(found)
-
-
-Supply = tuple[int, tuple[float, str], int]
-
-
-def _supply_key(each: Prescription) -> Supply:
-    """Returns the number of repeats, the quantity that is given out each time, and for how many days it is."""
-    drug: Drug = DRUGS[each.drug]
-    days = _days_of(each)
-    doses = max(1, abs(each.times) * days / max(1, drug.every)) if each.times else 1
-    repeats = max(0, len(each.dispensed) - 1)
-    whole = each.unit in ("mg", "ug", "g", "meq", "[iU]", "mL")
-    count = float(round(doses))
-    return repeats, (count, "doses" if whole else each.unit), days
-
-
-def _days_of(each: Prescription) -> int:
-    """Returns the usual days between two dispenses: a month or three, or all days of a short course."""
-    if len(each.dispensed) > 1:
-        gap = (each.dispensed[-1] - each.dispensed[0]) / 86400 / (len(each.dispensed) - 1)
-        return _SUPPLY[1] if gap > 60 else _SUPPLY[0]
-    if each.end is not None and each.why_ended == "completed":
-        return max(1, min(_SUPPLY[1], round((each.end - each.start) / 86400)))
-    return _SUPPLY[0]
-
-
-@lru_cache(maxsize=1 << 12)
-def _supply(key: Supply) -> str:
-    repeats, amount, days = key
-    return pretty({
-        "numberOfRepeatsAllowed": repeats,
-        "quantity": _amount(amount),
-        "expectedSupplyDuration": quantity(days, "days", "d"),
-    })  # fmt: skip
-
-
-def _amount(key: tuple[float, str]) -> Element:
-    value, unit = key
-    return quantity(value, "doses", "{dose}") if unit == "doses" else quantity(value, unit_words(unit), unit)
-
-
-@lru_cache(maxsize=1 << 12)
-def _quantity(key: tuple[float, str]) -> str:
-    return pretty(_amount(key))
-
-
-@cache
-def _days(days: int) -> str:
-    return pretty(quantity(days, "days", "d"))
 
 
 @cache

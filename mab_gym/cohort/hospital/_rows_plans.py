@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from html import escape
-from typing import Final
 
-from mab_gym.cohort._columns import pretty
-from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, PLANS
 from mab_gym.cohort.hospital._chart import Chart
 from mab_gym.cohort.hospital._fhir import (
-    HL7,
-    LOINC,
     SNOMED,
     US_CORE,
     Element,
     coded,
-    concept,
     period,
-    quantity,
     reference,
     reference_text,
     references_text,
     said,
 )
 from mab_gym.cohort.hospital._history import NOW, Plan
-from mab_gym.cohort.hospital._rows_encounters import SERVICE_WORDS
-from mab_gym.cohort.hospital._rows_people import category_text
-from mab_gym.cohort.hospital._rows_results import request_category
+from mab_gym.cohort.hospital._rows_categories import category_text, request_category
+from mab_gym.cohort.hospital._rows_plan_terms import (
+    appointment_type,
+    cancelled_text,
+    care_plan_category,
+    code_status_category,
+    consent_category,
+    diet_text,
+    display_of,
+    flag_category,
+    named,
+    plan_code_of,
+    plan_list,
+    plan_text,
+    policy_text,
+    role_of,
+    scope_text,
+    score_text,
+    service_list,
+    specialty_text,
+    target_of,
+)
 from mab_gym.cohort.hospital._rows_schedules import LENGTH, slot_reference
 from mab_gym.cohort.hospital._sheet import Day, Sheet
 from mab_gym.cohort.hospital._zone import day_of
-
-APPOINTMENT: Final = concept(f"{HL7}v2-0276", "FOLLOWUP", "A follow up visit from a previous appointment")
-_BY_LOINC: Final = {row.loinc: row for row in ANALYTE_ROWS}
-Named = tuple[str, str]
-"""The kind and the key of a plan."""
 
 
 class PlanSheets:
@@ -101,10 +107,10 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, "", plan.end if plan.end is not None else plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            cancelationReason=sheet["cancelationReason"].of("pat", _cancelled) if plan.status == "cancelled" else 0,
-            serviceType=sheet["serviceType"].of(with_whom.service, _service),
-            appointmentType=sheet["appointmentType"].of("FOLLOWUP", _appointment_type),
-            reasonCode=sheet["reasonCode"].of(named(plan), _plan_list),
+            cancelationReason=sheet["cancelationReason"].of("pat", cancelled_text) if plan.status == "cancelled" else 0,
+            serviceType=sheet["serviceType"].of(with_whom.service, service_list),
+            appointmentType=sheet["appointmentType"].of("FOLLOWUP", appointment_type),
+            reasonCode=sheet["reasonCode"].of(named(plan), plan_list),
             reasonReference=sheet["reasonReference"].text(because) if because else 0,
             description=sheet["description"].text(said(plan.words)) if plan.words else 0,
             start=start,
@@ -120,7 +126,7 @@ class PlanSheets:
         asked = None if plan.other is None else hospital.staff.practitioners[plan.other]
         because = chart.because(plan.problem)
         performer = 0 if asked is None else sheet["performer"].text(hospital.performers[asked.number])
-        specialty = 0 if asked is None else sheet["performerType"].of(asked.service, _specialty)
+        specialty = 0 if asked is None else sheet["performerType"].of(asked.service, specialty_text)
         sheet.add(
             id=chart.take(),
             meta=chart.meta(sheet, f"{US_CORE}servicerequest", plan.end or plan.moment),
@@ -128,7 +134,7 @@ class PlanSheets:
             intent=sheet["intent"].text('"order"'),
             category=sheet["category"].of("referral", request_category),
             priority=sheet["priority"].text('"routine"'),
-            code=sheet["code"].of(named(plan), _plan_code_of),
+            code=sheet["code"].of(named(plan), plan_text),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             occurrenceDateTime=plan.start,
@@ -147,8 +153,8 @@ class PlanSheets:
             meta=chart.meta(sheet, f"{US_CORE}servicerequest", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"order"'),
-            category=sheet["category"].of("code status", _code_status_category),
-            code=sheet["code"].of(named(plan), _plan_code_of),
+            category=sheet["category"].of("code status", code_status_category),
+            code=sheet["code"].of(named(plan), plan_text),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             authoredOn=plan.moment,
@@ -159,7 +165,7 @@ class PlanSheets:
     def _care_plan(self, chart: Chart, plan: Plan) -> None:
         sheet = self.care_plans
         condition = chart.condition(plan.problem)
-        words = plan.words or _display(plan)
+        words = plan.words or display_of(plan)
         text = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{escape(words, quote=False)}</p></div>'
         sheet.add(
             id=chart.take(),
@@ -167,8 +173,8 @@ class PlanSheets:
             text=sheet["text"].json({"status": "generated", "div": text}),
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"plan"'),
-            category=sheet["category"].of("assess-plan", _plan_category),
-            title=sheet["title"].text(said(_display(plan))),
+            category=sheet["category"].of("assess-plan", care_plan_category),
+            title=sheet["title"].text(said(display_of(plan))),
             description=sheet["description"].text(said(words)),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
@@ -182,7 +188,7 @@ class PlanSheets:
         sheet, hospital = self.care_teams, chart.hospital
         members = [plan.practitioner, *([] if plan.other is None else [plan.other]), chart.person.doctor]
         participants: list[Element] = [
-            {"role": [_role(chart, number)], "member": hospital.practitioners[number]}
+            {"role": [role_of(chart, number)], "member": hospital.practitioners[number]}
             for number in dict.fromkeys(members)
         ]
         participants.append(
@@ -196,7 +202,7 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, f"{US_CORE}careteam", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            name=sheet["name"].text(said(_display(plan))),
+            name=sheet["name"].text(said(display_of(plan))),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             period=sheet["period"].json(period(plan.start or plan.moment, plan.end)),
@@ -213,10 +219,10 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, f"{US_CORE}goal", plan.moment),
             lifecycleStatus=sheet["lifecycleStatus"].text(said(plan.status)),
-            description=sheet["description"].json({"text": plan.words or _display(plan)}),
+            description=sheet["description"].json({"text": plan.words or display_of(plan)}),
             subject=chart.whose(sheet),
             startDate=Day(plan.moment),
-            target=_target(sheet, plan),
+            target=target_of(sheet, plan),
             statusDate=Day(plan.end if plan.end is not None and plan.end <= NOW else plan.moment),
             expressedBy=chart.who(sheet, "expressedBy", plan.practitioner),
             addresses=sheet["addresses"].json([condition]) if condition else 0,
@@ -232,8 +238,8 @@ class PlanSheets:
             status=sheet["status"].text(said(plan.status)),
             intent=sheet["intent"].text('"order"'),
             priority=sheet["priority"].text('"routine"'),
-            code=sheet["code"].of(named(plan), _plan_code_of),
-            description=sheet["description"].text(said(plan.words or _display(plan))),
+            code=sheet["code"].of(named(plan), plan_text),
+            description=sheet["description"].text(said(plan.words or display_of(plan))),
             encounter=chart.encounter(sheet, plan.visit),
             authoredOn=plan.moment,
             lastModified=min(plan.end, NOW) if plan.end is not None else plan.moment,
@@ -250,8 +256,8 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, "", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            category=sheet["category"].of("safety", _flag_category),
-            code=sheet["code"].json(_words_of(plan)),
+            category=sheet["category"].of("safety", flag_category),
+            code=sheet["code"].json(plan_code_of(plan)),
             subject=chart.whose(sheet),
             period=sheet["period"].json(period(plan.start or plan.moment, plan.end)),
             encounter=chart.encounter(sheet, plan.visit),
@@ -268,13 +274,13 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, "", plan.end or plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            scope=sheet["scope"].of("treatment", _scope),
-            category=sheet["category"].of(named(plan), _consent_category),
+            scope=sheet["scope"].of("treatment", scope_text),
+            category=sheet["category"].of(named(plan), consent_category),
             patient=chart.whose(sheet, "patient"),
             dateTime=plan.moment,
             performer=sheet["performer"].text(references_text(reference_text("Patient", chart.person.mrn))),
             organization=sheet["organization"].text(f"[ {chart.hospital.organization_text} ]"),
-            policyRule=sheet["policyRule"].of("hipaa-auth", _policy),
+            policyRule=sheet["policyRule"].of("hipaa-auth", policy_text),
             provision=sheet["provision"].json(provision),
         )
 
@@ -293,7 +299,7 @@ class PlanSheets:
             id=chart.take(),
             meta=chart.meta(sheet, "", plan.moment),
             status=sheet["status"].text(said(plan.status)),
-            category=sheet["category"].of(named(plan), _plan_list),
+            category=sheet["category"].of(named(plan), plan_list),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             sent=plan.moment,
@@ -301,7 +307,7 @@ class PlanSheets:
             recipient=sheet["recipient"].json([to]),
             sender=sheet["sender"].json(sender),
             reasonReference=sheet["reasonReference"].text(because) if because else 0,
-            payload=sheet["payload"].json([{"contentString": plan.words or _display(plan)}]),
+            payload=sheet["payload"].json([{"contentString": plan.words or display_of(plan)}]),
         )
 
     def _diet(self, chart: Chart, plan: Plan) -> None:
@@ -315,7 +321,7 @@ class PlanSheets:
             encounter=chart.encounter(sheet, plan.visit),
             dateTime=plan.moment,
             orderer=chart.who(sheet, "orderer", plan.practitioner),
-            oralDiet=sheet["oralDiet"].of(named(plan), _diet_text),
+            oralDiet=sheet["oralDiet"].of(named(plan), diet_text),
             note=sheet["note"].json([{"text": plan.words}]) if plan.words else 0,
         )
 
@@ -328,119 +334,12 @@ class PlanSheets:
             meta=chart.meta(sheet, f"{US_CORE}observation-screening-assessment", plan.moment),
             status=sheet["status"].text('"final"'),
             category=sheet["category"].of("survey", category_text),
-            code=sheet["code"].of(named(plan), _plan_code_of),
+            code=sheet["code"].of(named(plan), plan_text),
             subject=chart.whose(sheet),
             encounter=chart.encounter(sheet, plan.visit),
             effectiveDateTime=plan.moment,
             issued=plan.moment,
             performer=sheet["performer"].text(chart.hospital.performers[plan.practitioner]),
-            valueQuantity=0 if plan.value is None else sheet["valueQuantity"].of(("score", plan.value), _score),
+            valueQuantity=0 if plan.value is None else sheet["valueQuantity"].of(("score", plan.value), score_text),
             valueString=sheet["valueString"].text(said(plan.words)) if plan.value is None else 0,
         )
-
-
-def named(plan: Plan) -> Named:
-    """Returns a plan's kind and key."""
-    return plan.kind, plan.key
-
-
-def _plan_code(key: Named) -> Element:
-    row = PLANS[key]
-    return coded(row.display, (SNOMED, row.snomed, ""), (LOINC, row.loinc, ""))
-
-
-def _display(plan: Plan) -> str:
-    return PLANS[named(plan)].display
-
-
-def _words_of(plan: Plan) -> Element:
-    return _plan_code(named(plan))
-
-
-@cache
-def _plan_code_of(key: Named) -> str:
-    return pretty(_plan_code(key))
-
-
-@cache
-def _plan_list(key: Named) -> str:
-    return pretty([_plan_code(key)])
-
-
-@cache
-def _diet_text(key: Named) -> str:
-    return pretty({"type": [_plan_code(key)]})
-
-
-def _target(sheet: Sheet, plan: Plan) -> int:
-    due: Element = {} if plan.start is None else {"dueDate": day_of(plan.start)}
-    measure: Element = {}
-    row = PLANS[named(plan)]
-    if plan.value is not None:
-        analyte = _BY_LOINC.get(row.loinc)
-        measure["measure"] = coded(row.display, (LOINC, row.loinc, "" if analyte is None else analyte.display))
-        unit = ("", "1") if analyte is None else (analyte.unit, analyte.ucum)
-        measure["detailQuantity"] = quantity(plan.value, *unit)
-    return sheet["target"].json([measure | due]) if measure or due else 0
-
-
-def _role(chart: Chart, number: int) -> Element:
-    one = chart.hospital.staff.practitioners[number]
-    return {"text": f"{SERVICE_WORDS[one.service]} {one.role.replace('_', ' ')}"}
-
-
-@cache
-def _service(service: str) -> str:
-    return pretty([{"text": SERVICE_WORDS[service]}])
-
-
-@cache
-def _specialty(service: str) -> str:
-    return pretty({"text": SERVICE_WORDS[service]})
-
-
-@cache
-def _cancelled(code: str) -> str:
-    return pretty(concept(f"{HL7}appointment-cancellation-reason", code, "Patient"))
-
-
-@cache
-def _appointment_type(code: str) -> str:
-    return pretty(APPOINTMENT)
-
-
-@cache
-def _plan_category(code: str) -> str:
-    system = "http://hl7.org/fhir/us/core/CodeSystem/careplan-category"
-    return pretty([concept(system, code, "Assessment and Plan of Treatment")])
-
-
-@cache
-def _code_status_category(words: str) -> str:
-    return pretty([coded("Code status", (SNOMED, "304251008", "Resuscitation status"))])
-
-
-@cache
-def _flag_category(code: str) -> str:
-    return pretty([concept(f"{HL7}flag-category", code, code.capitalize())])
-
-
-@cache
-def _consent_category(key: Named) -> str:
-    row = PLANS[key]
-    return pretty([coded(row.display, (LOINC, "59284-0", "Patient Consent"))])
-
-
-@cache
-def _scope(code: str) -> str:
-    return pretty(concept(f"{HL7}consentscope", code, "Treatment"))
-
-
-@cache
-def _policy(code: str) -> str:
-    return pretty(concept(f"{HL7}consentpolicycodes", code, "HIPAA Authorization"))
-
-
-@cache
-def _score(key: tuple[str, float]) -> str:
-    return pretty(quantity(key[1], "score", "{score}"))

@@ -23,9 +23,8 @@ from mab_gym.cohort.hospital._fhir import (
     said,
 )
 from mab_gym.cohort.hospital._history import NOW, Report
-from mab_gym.cohort.hospital._rows_encounters import condition_code
-from mab_gym.cohort.hospital._rows_people import category_text
-from mab_gym.cohort.hospital._rows_results import report_category, request_category, specimen_type
+from mab_gym.cohort.hospital._rows_categories import category_text, report_category, request_category, specimen_type
+from mab_gym.cohort.hospital._rows_conditions import condition_code
 from mab_gym.cohort.hospital._sheet import Sheet
 from mab_gym.cohort.hospital._zone import written
 

@@ -23,8 +23,8 @@ from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cohort._locate import build_archive, check_archive, named_spec
 from mab_gym.cohort.hospital._chart import PEOPLE, ROOM, Hospital
 from mab_gym.cohort.hospital._history import NOW, ZONE
+from mab_gym.cohort.hospital._joined import Joined
 from mab_gym.cohort.hospital._rows import BLOCK, ORDER, block_rows, histories, hospital_tables
-from mab_gym.cohort.hospital._sheet import Joined
 from mab_gym.cohort.hospital._spec import HOSPITAL, HOSPITAL_TRAIN, HOSPITAL_VALIDATION, HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
 from mab_gym.fhir.http._exchange import Request
