@@ -22,7 +22,12 @@ from tests.contract.rewritings import Person, Rewriting, Scene, rewritings
 from tests.contract.rewritings.grammar import Json, filled
 
 BEYOND = "mab_gym/MedAgentBench-Beyond-v0"
-FOLDERS = {path.parent.name: path.parent for path in sorted((ROOT / "tasks").glob("**/gold.jsonl"))}
+FOLDERS = {
+    path.parent.name: path.parent
+    for path in sorted((ROOT / "tasks").glob("**/gold.jsonl"))
+    if not (path.parent / "course.py").is_file()
+}
+"""The families without a clock."""
 _ASSIGNED = ("id", "meta")
 """The elements that the server writes into every resource."""
 
