@@ -46,8 +46,10 @@ def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policie
     """Plays the careless policies and the honest one on a family's cases.
 
     Families that write nothing have no such policies. Neither have families without an answer: there the prompt itself
-    says what to write.
+    says what to write. Nor have families on the clock, where writes alone are no stay.
     """
+    if family.course is not None:
+        return Policies(family.name, {})
     gold = [trial.gold_run(family, case) for case in cases]
     if not any(run.writes for run in gold) or all(run.answer == "[]" for run in gold):
         return Policies(family.name, {})

@@ -52,7 +52,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     low = record.in_range("glucose", 0, 69.99)
     stay.outcome("no_lows", bool(basal) and low <= 0.04, f"Glucose was below 70 mg/dL for {low:.0%} of the time.")
     last = [value for _, value in record.series("glucose", record.horizon - 1440)]
-    stay.outcome("mean", bool(basal) and fmean(last) <= 190, f"The mean of the last day was {fmean(last):.0f} mg/dL.")
+    stay.outcome("mean", bool(basal) and fmean(last) <= 195, f"The mean of the last day was {fmean(last):.0f} mg/dL.")
     corrections = [each for each in stay.doses(*_RAPID, own=True) if each.order not in meals]
     stay.process("correction", bool(scales) or len(corrections) > 1, "No correction insulin was ordered.")
     own = {each.order for each in stay.doses(*STOPPED, own=True)}
