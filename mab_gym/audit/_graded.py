@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 from mab_gym.agents._fallible import WeakPlayer
@@ -29,17 +29,23 @@ class Graded:
         episodes: The number of episodes at each skill.
         telling: The share of groups of rollouts whose rewards are not all equal, by kind of reward (``sparse``,
             ``partial``) and skill.
+        credit: The mean partial credit by skill, in the place of success where a family is on the clock: there a
+            single mistake among some thirty steps leaves a case unsolved. Empty for other families.
     """
 
     family: str
     success: Mapping[float, float]
     episodes: int
     telling: Mapping[str, Mapping[float, float]]
+    credit: Mapping[float, float] = field(default_factory=dict)
 
     @property
     def rises(self) -> bool:
-        """True if success rises clearly from the least to the greatest skill, and never falls by more than chance."""
-        rates = [self.success[skill] for skill in SKILLS]
+        """True if success rises clearly from the least to the greatest skill, and never falls by more than chance.
+
+        Where a family is on the clock, partial credit is asked for in its place.
+        """
+        rates = [(self.credit or self.success)[skill] for skill in SKILLS]
         slack = [2 * sqrt(2 * max(rate * (1 - rate), 0.02) / self.episodes) for rate in rates]
         falls = any(later < earlier - room for earlier, later, room in zip(rates, rates[1:], slack, strict=False))
         return not falls and rates[-1] > rates[0] + slack[0]
@@ -60,12 +66,15 @@ def grade(trial: Trial, family: Family, cases: Sequence[Case], seed: int, rollou
         return trial.slipping(family, case, WeakPlayer(skill, random.Random(f"{seed}/{case.id}/{skill}/{turn}")))
 
     success: dict[float, float] = {}
+    credit: dict[float, float] = {}
     for skill in SKILLS:
-        solved = [rolled(case, skill, str(turn))["sparse"] for case in cases for turn in range(rollouts)]
-        success[skill] = sum(solved) / len(solved)
+        rewards = [rolled(case, skill, str(turn)) for case in cases for turn in range(rollouts)]
+        success[skill] = sum(each["sparse"] for each in rewards) / len(rewards)
+        if family.course is not None:
+            credit[skill] = sum(each["partial"] for each in rewards) / len(rewards)
     telling: dict[str, dict[float, float]] = {"sparse": {}, "partial": {}}
     for skill in GROUP_SKILLS:
         groups = [[rolled(case, skill, f"group/{turn}") for turn in range(GROUP)] for case in cases]
         for kind, shares in telling.items():
-            shares[skill] = sum(len({rewards[kind] for rewards in group}) > 1 for group in groups) / len(groups)
-    return Graded(family.name, success, len(cases) * rollouts, telling)
+            shares[skill] = sum(len({each[kind] for each in group}) > 1 for group in groups) / len(groups)
+    return Graded(family.name, success, len(cases) * rollouts, telling, credit)
