@@ -43,9 +43,10 @@ _ROUTINE: Final = frozenset({
     "follow_up", "specialist_follow_up", "annual_visit", "anticoagulation", "prenatal", "dialysis",
     "results_call", "refill",
 })  # fmt: skip
-_CARRIED_OVER: Final = 0.3
+_CARRIED_OVER: Final = 0.2
 _OLD: Final = 3 * 365 * DAY
-"""Notes of routine visits that are older than this were written elsewhere, and that share carried over. Our choice."""
+"""Notes of routine visits that are older than this were written elsewhere, and that share carried over; of the long
+texts of imaging twice as many. Our choice."""
 
 Job = tuple[int, int, Callable[[], None]]
 
@@ -70,7 +71,8 @@ def add_notes(spec: HospitalSpec, staff: Staff, history: History) -> None:
         if visit.start <= end:
             _plan_visit(writer, number, visit, end, plan)
     for report in history.reports:
-        if report.issued is not None and imaged(report):
+        old = report.issued is not None and report.issued < NOW - _OLD and not writer.draw.chance(2 * _CARRIED_OVER)
+        if report.issued is not None and imaged(report) and not old:
             plan(report.issued, radiology, report, staff.practitioners[report.performer])
     for operation in history.operations:
         long = operation.end - operation.start >= _MINUTES_OF_OPERATION * 60

@@ -52,7 +52,7 @@ class Past:
         operations: By visit.
     """
 
-    __slots__ = ("_known", "_results", "by_visit", "history", "home", "operations", "panels", "plans", "reports")
+    __slots__ = ("_at", "_known", "_results", "by_visit", "history", "home", "operations", "panels", "plans", "reports")
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -76,6 +76,7 @@ class Past:
             if operation.visit is not None:
                 self.operations[operation.visit].append(operation)
         self._results = _by_analyte(history)
+        self._at: tuple[int, list[Problem]] = (-1, [])
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def measured(self, keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,12 +86,15 @@ class Past:
         return self._known[keys]
 
     def problems(self, moment: int) -> list[Problem]:
-        """Returns the problems that were known and not over at a moment."""
-        return [
-            one
-            for one in self.history.problems
-            if one.known is not None and one.known <= moment and (one.abated is None or one.abated > moment)
-        ]
+        """Returns the problems that were known and not over at a moment; a note asks several times for its own."""
+        if self._at[0] != moment:
+            found = [
+                one
+                for one in self.history.problems
+                if one.known is not None and one.known <= moment and (one.abated is None or one.abated > moment)
+            ]
+            self._at = (moment, found)
+        return self._at[1]
 
     def drugs(self, moment: int) -> list[Prescription]:
         """Returns what had been ordered for home and went on at a moment."""

@@ -60,6 +60,7 @@ class Style:
     """One author's habits.
 
     Attributes:
+        number: The author's.
         words: Terms as this author writes them, by their names in the phrases.
         headings: Headings as this author writes them, with what follows them.
         gap: Between two sections.
@@ -76,6 +77,7 @@ class Style:
         celsius: True if temperatures are in degrees Celsius.
     """
 
+    number: int
     words: Mapping[str, str]
     headings: Mapping[str, str]
     gap: str
@@ -168,6 +170,7 @@ def style_of(entropy: int, author: Practitioner) -> Style:
     case = draw.pick(("", "upper", "title", "", "lower"))
     headings = {section: frame.format(_cased(draw.pick(names), case)) for section, names in _HEADINGS.items()}
     return Style(
+        number=author.number,
         words=words,
         headings=headings,
         gap=draw.pick(("\n\n", "\n\n", "\n")),

@@ -53,25 +53,24 @@ class Writer:
         self.told: list[list[Told]] = []
         self.last: dict[int, dict[str, str]] = {}
         self.stories: dict[int, str] = {}
-        self._bases: dict[int, dict[str, str]] = {}
+        self._bases: dict[tuple[int, int], dict[str, str]] = {}
         self._people: dict[tuple[str, str], list[Practitioner]] = {}
         self._person = _person_words(history, staff)
 
     def base(self, style: Style, moment: int) -> dict[str, str]:
-        """Returns the words of the person at a moment, in an author's terms."""
-        key = id(style)
-        if key not in self._bases:
-            self._bases[key] = {**self._person, **style.words}
-        words = dict(self._bases[key])
+        """Returns the words of the person at a moment, in an author's terms; not to be changed."""
         age = self.history.person.age(moment)
-        article = "an" if str(age)[0] == "8" or age in (11, 18) else "a"
-        words["a_age"] = f"{article} {age}{words['yo']}"
-        words["a_age_cap"] = (
-            f"{age}{words['yo']}" if style.terse > 0.3 else f"{article.capitalize()} {age}{words['yo']}"
-        )
-        words["age_yo"] = f"{age}{words['yo']}"
-        words["man"], words["mw"] = _man(age, self.history.person.female, style.terse)
-        return words
+        key = (style.number, age)
+        if key not in self._bases:
+            words = {**self._person, **style.words}
+            article = "an" if str(age)[0] == "8" or age in (11, 18) else "a"
+            words["a_age"] = f"{article} {age}{words['yo']}"
+            short = f"{age}{words['yo']}"
+            words["a_age_cap"] = short if style.terse > 0.3 else f"{article.capitalize()} {short}"
+            words["age_yo"] = short
+            words["man"], words["mw"] = _man(age, self.history.person.female, style.terse)
+            self._bases[key] = words
+        return self._bases[key]
 
     def people(self, service: str, role: str = "physician") -> Sequence[Practitioner]:
         """Returns the people of a service with a role; where it has none, those of medicine."""
