@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -26,7 +25,7 @@ from mab_gym.cohort.hospital._sheet import Sheet
 from mab_gym.cohort.hospital._zone import in_utc, offset_at
 from mab_gym.errors import ContentError
 
-PRACTITIONERS, ROLES_OF, ORGANIZATIONS, SCHEDULES, TEAMS = 1_001, 3_001, 101, 5_001, 7_001
+PRACTITIONERS, ROLES_OF, ORGANIZATIONS, SCHEDULES = 1_001, 3_001, 101, 5_001
 HANDBOOK: Final = 8_001
 PLACES: Final = 1_000_000
 SLOTS: Final = 3_000_000
@@ -78,12 +77,6 @@ class Hospital:
 def shown(one: Practitioner) -> str:
     """Returns a practitioner's name with the degree."""
     return f"{one.given} {one.family}, {one.degree}" if one.degree else f"{one.given} {one.family}"
-
-
-@lru_cache(maxsize=4)
-def hospital_of(staff: Staff) -> Hospital:
-    """Returns the references to a staff, made once."""
-    return Hospital(staff)
 
 
 @dataclass(slots=True)
@@ -217,10 +210,3 @@ def meta_text(profile: str, stamp: int) -> str:
     updated = f"{moment}.{rest:03d}-{-offset // HOUR:02d}:00"
     follows = f',\n    "profile": [ "{profile}" ]' if profile else ""
     return f'{{\n    "versionId": "1",\n    "lastUpdated": "{updated}"{follows}\n  }}'
-
-
-DAYS_PER_YEAR: Final = 365.25
-__all__ = [
-    "DAY", "HANDBOOK", "LIVE", "ORGANIZATIONS", "PEOPLE", "PLACES", "PRACTITIONERS", "ROLES_OF", "ROOM", "SCHEDULES",
-    "SLOTS", "TEAMS", "Chart", "Hospital", "chart_of", "hospital_of", "meta_text", "optional", "shown",
-]  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from multiprocessing import get_context
 from typing import Final
@@ -125,7 +126,12 @@ def block_of(spec: HospitalSpec, first: int) -> BlockRows:
         first: The number of the first person.
     """
     people = histories(spec, first, min(first + BLOCK, spec.people))
-    return block_rows(people, Hospital(draw_staff(spec)))
+    return block_rows(people, _hospital(spec))
+
+
+@lru_cache(maxsize=4)
+def _hospital(spec: HospitalSpec) -> Hospital:
+    return Hospital(draw_staff(spec))
 
 
 def histories(spec: HospitalSpec, first: int, last: int) -> list[History]:
