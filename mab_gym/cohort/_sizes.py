@@ -13,7 +13,7 @@ from mab_gym.fhir.store._archive import check_place
 
 _BYTES_A_PERSON, _MEMORY_A_PERSON, _SECONDS_A_PERSON = 300_000, 620_000, 0.0065
 """Measured with 100 to 10,000 people."""
-_HOSPITAL_BYTES, _HOSPITAL_MEMORY, _HOSPITAL_SECONDS = 300_000, 600_000, 0.05
+_HOSPITAL_BYTES, _HOSPITAL_MEMORY, _HOSPITAL_SECONDS = 310_000, 500_000, 0.06
 """The same of a living hospital, measured with 200 to 2,000 people."""
 
 
