@@ -84,6 +84,8 @@ def stay(life: Life, episode: Episode, tools: Stay) -> int:
     key = episode.acute.key
     through = episode.lasting or key in DIRECTLY or chance.hit(_THROUGH_EMERGENCY)
     hours = chance.between(2.5, 6.5)
+    if episode.lasting:
+        hours = min(hours, 3.5)
     arrival = episode.moment
     if not episode.lasting:
         arrival = max(any_hour(chance, day_number(arrival)), life.busy + HOUR)
@@ -144,9 +146,10 @@ def _leads(life: Life, episode: Episode, visit: int, start: int, end: int | None
     for key in episode.leads:
         severity = round(0.15 + 0.8 * chance.next(), 3)
         if end is None:
-            onset = start - int(chance.between(2, 30) * HOUR)
+            onset = start - int(chance.between(7.5, 30) * HOUR)
             known = max(start + 20 * MINUTE, NOW - chance.whole(35, 150) * MINUTE)
-            if key in ("dehydration", "kidney_injury"):
+            # Soon after the admission the first results say it; later, this morning's.
+            if key in ("dehydration", "kidney_injury") or NOW - start < 12 * HOUR:
                 known = start + 30 * MINUTE
             place = life.add_problem(key, onset, known, visit, severity, False)
         else:
