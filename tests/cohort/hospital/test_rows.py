@@ -176,6 +176,16 @@ def test_a_block_alone_is_as_it_is_in_the_whole() -> None:
             assert whole.text(place) == part.text(row)
 
 
+def test_several_processes_give_the_same_bytes() -> None:
+    spec = HospitalSpec("hospital", seed=6, people=BLOCK + 1, notes=False)
+    alone, together = (
+        {table.resource_type: table for table in hospital_tables(spec, processes=processes)} for processes in (1, 2)
+    )
+    assert list(alone) == list(together)
+    for name in ("Patient", "Slot", "MedicationRequest", "Condition"):
+        assert digest({name: alone[name]}) == digest({name: together[name]})
+
+
 def test_splits_share_nobody() -> None:
     specs = (HOSPITAL, HOSPITAL_TRAIN, HOSPITAL_VALIDATION, named_spec("hospital-9-1"))
     splits = [[each.person for each in histories_of(spec)] for spec in specs if isinstance(spec, HospitalSpec)]
