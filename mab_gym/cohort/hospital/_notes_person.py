@@ -40,7 +40,9 @@ def set_principal(writer: Writer, scene: Scene, visit: Visit, number: int) -> No
     key = writer.problem_key(visit)
     later = slots.later
     root = visit.came_from if visit.came_from is not None else number
-    slots["side"] = ("right", "left")[writer.history.visits[root].start // 60 % 2]
+    if root not in writer.sides:
+        writer.sides[root] = _side(writer, key, root)
+    slots["side"] = writer.sides[root]
     later = slots.later
     later["came"] = lambda: _story(writer, scene, key, root)
     later["o2"] = lambda: _oxygen(writer, scene)
@@ -49,6 +51,29 @@ def set_principal(writer: Writer, scene: Scene, visit: Visit, number: int) -> No
     later["gen"] = lambda: scene.words("common.gen")
     for place, name in enumerate(writer.draw.some(_ORGANS, 3), 1):
         later[f"organ{place}"] = partial(_organ, writer, scene, name)
+
+
+_SIDED: Final = {
+    "stroke": ("ct_head", "mri_brain"), "transient_ischemia": ("mri_brain",), "deep_vein_thrombosis": ("us_leg_veins",),
+    "pneumonia": ("chest_xray", "ct_chest"), "renal_colic": ("ct_abdomen", "us_kidneys"), "hip_fracture": ("xray_hip",),
+    "pyelonephritis": ("us_kidneys", "ct_abdomen"), "wrist_fracture": ("xray_wrist",), "ankle_sprain": ("xray_ankle",),
+}  # fmt: skip
+"""Examinations that say on which side an illness is."""
+
+
+def _side(writer: Writer, key: str, root: int) -> str:
+    """The side of an illness: that of its imaging, the other one for the brain, else by the time of its visit."""
+    visits = writer.history.visits
+    related = [root, *(place for place in range(root, min(root + 4, len(visits))) if visits[place].came_from == root)]
+    for study in _SIDED.get(key, ()):
+        for place in related:
+            for report in writer.past.reports.get(place, ()):
+                words = f"{report.conclusion} {report.findings}".lower()
+                sides = [side for side in ("right", "left") if side in words]
+                if report.key == study and len(sides) == 1:
+                    crossed = key in ("stroke", "transient_ischemia")
+                    return sides[0] if not crossed else ("left", "right")[sides[0] == "left"]
+    return ("right", "left")[visits[root].start // 60 % 2]
 
 
 def _story(writer: Writer, scene: Scene, key: str, root: int) -> str:

@@ -15,6 +15,12 @@ from mab_gym.cohort.hospital._notes_writer import Writer, listed
 from mab_gym.cohort.hospital._phrases import texts
 from mab_gym.cohort.hospital._stories import month
 
+_GRAVE: Final = re.compile(
+    r"acute (ischemic |middle |left |right |\w+ )*(infarct|pulmonary embolism|deep vein|thrombus|appendicitis)"
+    r"|pulmonary embolism,|pneumothorax|high-grade|^(small )?bowel obstruction|free air|intracranial hemorrhage"
+)
+"""Conclusions that are telephoned."""
+_AN: Final = re.compile(r"\ba (8|11|18)\b")
 _AGED: Final = re.compile(r"^\d+-year-old \w+( with|,)? |, \d+ y\.?$")
 """The age in an indication, which the note says in its own words."""
 _MODALITIES: Final = (
@@ -37,7 +43,7 @@ def _modality(key: str) -> str:
 def radiology(writer: Writer, report: Report, author: Practitioner, moment: int) -> None:
     """Writes the long form of a report on imaging; some hold what was not looked for."""
     scene = writer.scene("radiology", author, moment, report.visit, 1)
-    slots = scene.slots
+    slots, draw = scene.slots, writer.draw
     slots["clock"] = f"{local(report.moment):%H:%M}"
     name = study_name(report.key)
     way = _modality(report.key)
@@ -58,13 +64,15 @@ def radiology(writer: Writer, report: Report, author: Practitioner, moment: int)
     else:
         scene.section("comparison", scene.say("radiology.nocompare"))
     extra = _incidental(writer, report, moment)
-    found = [report.findings, scene.say(f"radiology.{way}_normal")]
+    grave = _GRAVE.search(report.conclusion.lower()) is not None
+    found = [report.findings, "" if grave else scene.say(f"radiology.{way}_normal")]
     if extra is not None:
         found.append(scene.told_now(extra))
     scene.section("findings", sentences([*found, *scene.facts("data")]))
-    scene.section(
-        "impression", sentences([report.conclusion, scene.say("radiology.advice"), scene.say("radiology.told")])
-    )
+    slots["called_at"] = f"{local(moment - draw.between(2, 20) * 60):%H:%M}"
+    told = scene.say("radiology.called" if grave else "radiology.told")
+    advice = "" if grave else scene.say("radiology.advice")
+    scene.section("impression", sentences([report.conclusion, advice, told]))
     writer.add(scene, f"{cap(name)} report", scene.text())
 
 
@@ -78,7 +86,7 @@ def _incidental(writer: Writer, report: Report, moment: int) -> Tale | None:
     text = draw.pick(texts("stories", f"incidental.{region}"))
     finding, due, key = text.split(";")
     size, aorta = draw.between(4, 19), draw.between(40, 48) / 10
-    words = finding.format(mm=size, aorta=f"{aorta:.1f}")
+    words = _AN.sub(r"an \1", finding.format(mm=size, aorta=f"{aorta:.1f}"))
     name, unit = key.rsplit("_", 1)
     says: dict[str, str | float | bool] = {unit: aorta if unit == "cm" else size, "due": due, "words": words}
     says["since"] = local(report.moment).date().isoformat()

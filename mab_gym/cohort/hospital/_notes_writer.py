@@ -38,6 +38,7 @@ class Writer:
         told: What each of them holds of the ledger.
         last: Sentences of the last progress note of each visit, by section.
         stories: How each illness began, by visit: later notes of a visit and of the stay that follows tell it alike.
+        sides: The side of the body on which it is, likewise.
     """
 
     def __init__(self, spec: HospitalSpec, staff: Staff, history: History) -> None:
@@ -53,6 +54,7 @@ class Writer:
         self.told: list[list[Told]] = []
         self.last: dict[int, dict[str, str]] = {}
         self.stories: dict[int, str] = {}
+        self.sides: dict[int, str] = {}
         self._bases: dict[tuple[int, int], dict[str, str]] = {}
         self._people: dict[tuple[str, str], list[Practitioner]] = {}
         self._person = _person_words(history, staff)
