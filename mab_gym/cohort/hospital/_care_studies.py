@@ -102,6 +102,8 @@ class Reporting:
         """
         self._history, self._luck = history, luck
         self._laboratory = Laboratory(luck)
+        # What was found by chance or of age is there the next time, too.
+        self._stays: dict[tuple[str, str], tuple[str, str]] = {}
         died = history.person.died
         self._until = NOW if died is None else min(died, NOW)
 
@@ -143,21 +145,31 @@ class Reporting:
         for place, problem in enumerate(self._history.problems):
             if problem.onset <= moment and (problem.abated is None or moment < problem.abated + _LAGGING):
                 found[problem.key] = (problem, place)
+        for place, operation in enumerate(self._history.operations):
+            if operation.end <= moment:
+                found[operation.key] = (Problem(operation.key, operation.end, None), place)
         return found
 
     def _looked(self, one: Examined, active: dict[str, tuple[Problem, int]]) -> tuple[str, str, tuple[str, ...]]:
         age = age_at(self._history.person, one.moment)
         told, worth, usual, codes = [], [], "", []
         measured = self._measured(one)
-        for rows in FINDINGS[one.study].values():
+        for region, rows in FINDINGS[one.study].items():
             row, place = self._choose(rows, active, age)
+            before = self._stays.get((one.study, region))
+            if before is not None and row.about in ("", "any", "old"):
+                told.append(f"{before[0]} Unchanged.")
+                worth += [f"{before[1]} Unchanged."] if before[1] else []
+                continue
             words = self._say(row.words, place, measured)
             told.append(words)
-            if row.conclusion:
-                conclusion = self._say(row.conclusion, place, measured, words)
+            conclusion = self._say(row.conclusion, place, measured, words) if row.conclusion else ""
+            if row.about in ("any", "old") and not measured:
+                self._stays[one.study, region] = words, conclusion
+            if conclusion:
                 if row.about:
                     worth.append(conclusion)
-                    codes += [code for code in row.codes if code in active]
+                    codes += [code for code in row.codes if code in active and code in CONDITIONS]
                 else:
                     usual = usual or conclusion
         findings = " ".join(" ".join(told).split())
@@ -207,6 +219,9 @@ class Reporting:
             if name in measured:
                 return measured[name]
             options = _SLOTS[name]
+            decimal = re.search(r"\.(\d)", said) if name == "digit" else None
+            if decimal:
+                return decimal.group(1)
             if place is not None and name in _FIXED:
                 mixed = (self._history.person.number + 1) * 7919 + (place + 1) * 104_729
                 chosen = options[mixed // 13 % len(options)]

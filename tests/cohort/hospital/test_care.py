@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -291,6 +292,31 @@ def test_reports_are_filled_in_and_fit(people: list[History]) -> None:
                 if ill:
                     shown.append("pneumonia" in report.codes)
     assert np.mean(shown) > 0.6
+
+
+def test_what_was_found_by_chance_is_still_there(people: list[History]) -> None:
+    again = 0
+    for history in people:
+        before: dict[str, str] = {}
+        for report in history.reports:
+            parts = report.findings.split(" Unchanged.")
+            for part in parts[:-1]:
+                again += 1
+                assert part.split(". ")[-1] in before[report.key]
+            before[report.key] = before.get(report.key, "") + report.findings
+    assert again >= 10
+
+
+def test_what_was_taken_out_is_not_seen(people: list[History]) -> None:
+    seen = 0
+    for history in people:
+        for report in history.reports:
+            gone = {one.key for one in history.operations if one.end <= report.moment}
+            if report.key in ("ct_abdomen", "us_abdomen") and gone & {"cholecystectomy", "appendectomy"}:
+                seen += 1
+                assert not ("cholecystectomy" in gone and re.search("allstones|Cholelith|Murphy", report.findings))
+                assert not ("appendectomy" in gone and "Normal appendix" in report.findings)
+    assert seen >= 5
 
 
 def test_cultures_name_germs_with_susceptibilities(people: list[History]) -> None:
