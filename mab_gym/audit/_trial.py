@@ -20,8 +20,10 @@ from mab_gym.tasking._gold import GoldRun, follow, play_gold
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Reply
-from mab_gym.tasking.stay import attended
+from mab_gym.tasking.stay import Stay, attended
 from mab_gym.tasking.verdict import Verdict
+
+_FHIR: Mapping[str, str] = {"content-type": "application/fhir+json"}
 
 
 class Slips(Protocol):
@@ -57,11 +59,19 @@ class Trial:
             match parse_action(action):
                 case Post(url, body):
                     target = resolve(url, self.scenario.backend.base_url)
-                    self._session.handle(Request("POST", target, {"content-type": "application/fhir+json"}, body))
+                    self._session.handle(Request("POST", target, _FHIR, body))
         return tuple(self._session.writes)
 
     def judge(self, family: Family, case: Case, answer: str, writes: Sequence[Write] = ()) -> Verdict:
-        """Returns the verdict on an answer and writes."""
+        """Returns the verdict on an answer and writes; on the clock they are all written at its beginning."""
+        if family.course is not None:
+            stay: Stay = attended(family, case, self.scenario.chart, self._fresh(), self._minutes)
+            for write in writes:
+                kept = {name: value for name, value in (write.resource or {}).items() if name not in ("id", "meta")}
+                stay.handle(Request("POST", write.resource_type, _FHIR, json.dumps(kept)))
+            stay.finish()
+            result = Result(answer, tuple(stay.writes), course=stay.course)
+            return family.verify(case, self.scenario.chart, result)
         return family.verify(case, self.scenario.chart, Result(answer, writes))
 
     def gold(self, family: Family, case: Case) -> list[str]:
@@ -86,10 +96,16 @@ class Trial:
 
     def _attended(self, family: Family, case: Case) -> RecordSession:
         """Returns the session at the snapshot, on the clock where the family has one."""
-        self._session.reset()
-        minutes = self.scenario.environment.minutes_per_action
-        session: RecordSession = attended(family, case, self.scenario.chart, self._session, minutes)
+        session: RecordSession = attended(family, case, self.scenario.chart, self._fresh(), self._minutes)
         return session
+
+    @property
+    def _minutes(self) -> int:
+        return self.scenario.environment.minutes_per_action
+
+    def _fresh(self) -> RecordSession:
+        self._session.reset()
+        return self._session
 
     def rules(self, family: Family, case: Case) -> list[str]:
         """Returns the rules that the gold solution names."""

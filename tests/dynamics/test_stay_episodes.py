@@ -166,6 +166,17 @@ def test_a_careless_solution_is_told_from_the_right_one(env: gymnasium.Env[Any, 
     assert [write["resourceType"] for write in trial.gold_run(family, case).writes] == ["MedicationRequest"]
 
 
+def test_writes_alone_are_judged_by_the_stay_that_follows(env: gymnasium.Env[Any, str]) -> None:
+    trial = Trial(unwrapped(env).scenario)
+    env.reset(seed=2)
+    case = case_of(env)
+    family = unwrapped(env).scenario.tasks.catalogue[case.family]
+    for dose, solved in ((20, True), (2, False)):
+        written = trial.writes([order(env, dose)])
+        assert trial.judge(family, case, "[]", written).success is solved
+    assert not trial.judge(family, case, "[]").success
+
+
 def test_many_at_once_behave_as_one(files: Path, env: gymnasium.Env[Any, str]) -> None:
     many = MedicalRecordVectorEnv(read_environment(files / "clock.toml"), 2)
     together, _ = many.reset(seed=[3, 4])
