@@ -85,6 +85,7 @@ def _number(low: int, high: int, step: int = 1) -> Callable[[Draw], str]:
 _PAINS: Final = ("{}/10", "pain {} of 10", "a {}", "{} out of 10", "{}/10 pain")
 
 
+_PAINS_BARE: Final = ("{}/10", "{} of 10", "at {}", "{} out of 10", "{}")
 _PAINS_NOW: Final = ("pain {}/10", "pain {}", "rates pain {} of 10", "{}/10", "pain score {}")
 
 
@@ -107,6 +108,7 @@ LAZY: Final[dict[str, Callable[[Draw], str]]] = {
     "dayhour": lambda draw: _clock(draw, 8, 16),
     "min": _number(5, 60, 5),
     "pain": lambda draw: draw.pick(_PAINS).format(draw.between(2, 8)),
+    "pain_n": lambda draw: draw.pick(_PAINS_BARE).format(draw.between(1, 8)),
     "pain_now": lambda draw: draw.pick(_PAINS_NOW).format(draw.between(0, 6)),
     "tmax": lambda draw: draw.pick(("{:.1f}", "{:.1f} F", "{:.1f} at home")).format(draw.between(1004, 1032) / 10),
     "t_low": lambda draw: f"{draw.between(976, 993) / 10:.1f}",
