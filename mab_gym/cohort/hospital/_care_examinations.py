@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from mab_gym.cohort._data import read_table
 from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
-from mab_gym.cohort.hospital._care_orders import HOUR, Order
+from mab_gym.cohort.hospital._care_orders import HOUR
+from mab_gym.cohort.hospital._care_rules import Order, read_rules
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
-from mab_gym.cohort.hospital._catalogue_results import STUDIES, TABLES
+from mab_gym.cohort.hospital._catalogue_results import STUDIES
 from mab_gym.cohort.hospital._history import NOW, History, Visit
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -29,14 +29,7 @@ _FROM_OPERATIONS: Final = {
 """The examination that an operation is or leads to."""
 
 
-def _rules() -> dict[tuple[str, str], list[Order]]:
-    found: dict[tuple[str, str], list[Order]] = {}
-    for row in read_table("examinations.csv", Order, TABLES):
-        found.setdefault((row.setting, f"{row.about} {row.key}"), []).append(row)
-    return found
-
-
-RULES: Final = _rules()
+RULES: Final = read_rules("examinations.csv")
 """Rows by setting and by what they are about."""
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
-from mab_gym.cohort._data import read_table
 from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
+from mab_gym.cohort.hospital._care_rules import Order, read_rules
 from mab_gym.cohort.hospital._catalogue import CONDITIONS
-from mab_gym.cohort.hospital._catalogue_results import PANELS, TABLES
+from mab_gym.cohort.hospital._catalogue_results import PANELS
 from mab_gym.cohort.hospital._history import NOW, History, Panel, Visit
 from mab_gym.cohort.hospital._zone import offset_at
 
@@ -40,43 +40,7 @@ BNP_UNTIL: Final = date(2018, 1, 1)
 """From then on the hospital's clinics order NT-proBNP; our choice."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """One row: which panels are ordered in which setting.
-
-    Attributes:
-        about: ``any``, ``reason``, ``condition`` or ``drug``.
-        key: Key of the reason, the condition or the drug.
-        setting: ``clinic``, ``emergency``, ``admission``, ``daily`` or ``serial``.
-        panels: Keys of panels.
-        chance: That they are ordered where they are due.
-        every: Days since the last time.
-        hours: For serial ones, hours after the beginning.
-        least: Least age in years.
-        most: Highest age.
-        sex: ``F``, ``M`` or empty.
-    """
-
-    about: str
-    key: str = ""
-    setting: str = ""
-    panels: tuple[str, ...] = ()
-    chance: float = 1.0
-    every: int = 0
-    hours: tuple[float, ...] = ()
-    least: int = 0
-    most: int = 200
-    sex: str = ""
-
-
-def _rules() -> dict[tuple[str, str], list[Order]]:
-    found: dict[tuple[str, str], list[Order]] = {}
-    for row in read_table("orders.csv", Order, TABLES):
-        found.setdefault((row.setting, f"{row.about} {row.key}"), []).append(row)
-    return found
-
-
-RULES: Final = _rules()
+RULES: Final = read_rules("orders.csv")
 """Rows by setting and by what they are about."""
 
 

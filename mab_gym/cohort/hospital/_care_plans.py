@@ -8,6 +8,7 @@ from mab_gym.cohort.hospital._care_pen import Pen
 from mab_gym.cohort.hospital._care_plans_clinic import write_clinic
 from mab_gym.cohort.hospital._care_plans_inbox import write_inbox
 from mab_gym.cohort.hospital._care_plans_stay import write_stays
+from mab_gym.cohort.hospital._care_plans_visits import write_visits
 from mab_gym.cohort.hospital._history import History
 
 
@@ -21,6 +22,7 @@ def add_plans(history: History, crew: Crew, luck: Luck) -> None:
     """
     pen = Pen(history, crew, luck)
     write_clinic(pen)
+    write_visits(pen)
     write_stays(pen)
     write_inbox(pen)
     history.plans = sorted(pen.plans, key=lambda plan: plan.moment)
