@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Final
 
+from mab_gym.dynamics._amounts import amounts, amounts_in, spoken
 from mab_gym.dynamics._body import CONTINUOUS
-from mab_gym.dynamics._catalogues import Drug, formulary
+from mab_gym.dynamics._catalogues import Drug
+from mab_gym.dynamics._drug_names import find_drug
 from mab_gym.dynamics._timing import Clock, Plan, in_words, read_timing
-from mab_gym.dynamics._units import Sized, quantity, read_unit
 from mab_gym.tasking.meaning._said import listed, member, words_of
 from mab_gym.tasking.meaning.routes import route_of_code, route_of_words, routes_in
-from mab_gym.tasking.meaning.terms import RXNORM
 
 SHORTEST: Final = 30
 """Minutes from one dose of an order to the next, at least; more often than this, it is an infusion."""
@@ -23,7 +22,6 @@ MOST_INSTRUCTIONS: Final = 12
 _MOST_TEXT: Final = 2000
 _ROUTES: Final = {"intravenous": "iv", "subcutaneous": "sc", "intramuscular": "im"}
 """The routes that `mab_gym.dynamics.Dose` calls otherwise than `mab_gym.tasking.meaning.routes`."""
-_AMOUNT: Final = re.compile(r"(?<![\w.])(\d{1,6}(?:\.\d{1,4})?)\s*([a-zA-Zµμ\[\]{}]+(?:\s*/\s*[a-zA-Z]+){0,2})")
 _BAND: Final = re.compile(
     r"(?:(\d{2,3})\s*(?:-|–|to)\s*(\d{2,3})|(?:>|≥|>=|above|over|more than)\s*(\d{2,3}))\s*(?:mg/dl)?\s*"
     r"(?:[:=,→]|->|give)?\s*(?:give\s*)?(\d{1,3}(?:\.\d)?)\s*(?:units?|u)\b",
@@ -115,46 +113,6 @@ def read_prescription(order: Mapping[str, Any], weight_kg: float | None, clock: 
     return Prescription(drug, tuple(instructions), urgent, "/".join(prior.split("/")[-2:]) if prior else "")
 
 
-def find_drug(order: Mapping[str, Any]) -> Drug | str:
-    """Returns the drug that an order names, or why there is none."""
-    concept = order.get("medicationCodeableConcept")
-    codings = [each for each in listed(member(concept, "coding"))[:8] if isinstance(each, Mapping)]
-    named = [text for text in words_of(concept) if isinstance(text, str)]
-    named += [text for text in (member(order.get("medicationReference"), "display"),) if isinstance(text, str)]
-    found = {drug for text in named[:8] for drug in _named(text[:300])}
-    if not found:
-        found = {
-            drug.drug
-            for coding in codings
-            for drug in formulary().values()
-            if drug.rxnorm and coding.get("system") == RXNORM and coding.get("code") == drug.rxnorm
-        }
-    if len(found) == 1:
-        return formulary()[found.pop()]
-    said = (named or [str(member(codings[0], "code"))] if named or codings else ["nothing"])[0][:80]
-    if found:
-        return f"{said!r} names several drugs: {', '.join(sorted(found))}; order each by itself"
-    return f"{said!r} is no drug of this hospital's formulary; order it by its ingredient's name"
-
-
-def _named(text: str) -> Iterator[str]:
-    """Yields the drugs that a text names; of two names at one place, the longer one."""
-    solute = re.split(r" in ", text.lower().replace(",", " "), maxsplit=1)[0]  # "in sodium chloride" is no drug
-    for found in _names().finditer(" ".join(solute.split())):
-        yield _by_name()[found.group(0)]
-
-
-@cache
-def _by_name() -> Mapping[str, str]:
-    return {name: drug.drug for drug in formulary().values() for name in drug.names}
-
-
-@cache
-def _names() -> re.Pattern[str]:
-    longest = sorted(_by_name(), key=len, reverse=True)
-    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, longest))})(?![a-z0-9])")
-
-
 def _read_dosage(
     dosage: Mapping[str, Any], drug: Drug, weight_kg: float | None, clock: Clock
 ) -> list[Instruction] | str:
@@ -184,7 +142,7 @@ def _read_dosage(
         window = _window(words)
         as_needed = window is None
     rated = next((each for each in listed(dosage.get("doseAndRate")) if isinstance(each, Mapping)), None)
-    read = _amounts(rated, drug, weight_kg) if rated is not None else _amounts_in(text, drug, weight_kg)
+    read = amounts(rated, drug, weight_kg) if rated is not None else amounts_in(text, drug, weight_kg)
     if isinstance(read, str):
         return read
     dose, rate, over = read
@@ -237,107 +195,9 @@ def _route(dosage: Mapping[str, Any], drug: Drug, text: str) -> str:
     return _ROUTES.get(said, "oral" if said in ("nasogastric", "gastrostomy") else said)
 
 
-_Read = tuple[float | None, float | None, float | None]
-"""Dose, rate an hour, and minutes that a dose takes."""
-
-
-def _amounts(rated: Mapping[str, Any], drug: Drug, weight_kg: float | None) -> _Read | str:
-    dose: float | None = None
-    rate: float | None = None
-    over: float | None = None
-    written = rated.get("doseQuantity") or member(rated.get("doseRange"), "high")
-    if written is not None:
-        read = quantity(written)
-        if isinstance(read, str):
-            return read
-        found = _in_unit(read[0], read[1], drug, weight_kg)
-        if isinstance(found, str):
-            return found
-        dose, rate = (found, None) if read[1].per_minutes is None else (None, found)
-    written = rated.get("rateQuantity") or member(rated.get("rateRange"), "high")
-    ratio = rated.get("rateRatio")
-    if ratio is not None:
-        above, below = quantity(member(ratio, "numerator")), quantity(member(ratio, "denominator"))
-        if isinstance(above, str) or isinstance(below, str):
-            return above if isinstance(above, str) else str(below)
-        if below[1].kind != "min" or above[1].kind == "min":
-            return "rateRatio is an amount for a time, as in 10 mEq for 1 h"
-        sized = above[1]._replace(per_minutes=below[0] * below[1].size)
-        found = _in_unit(above[0], sized, drug, weight_kg)
-        if isinstance(found, str):
-            return found
-        rate = found
-    elif written is not None:
-        read = quantity(written)
-        if isinstance(read, str):
-            return read
-        if read[1].kind == "min":
-            over = read[0] * read[1].size
-        else:
-            if read[1].per_minutes is None:
-                return "rateQuantity is an amount for a time, with a unit such as meq/h"
-            found = _in_unit(read[0], read[1], drug, weight_kg)
-            if isinstance(found, str):
-                return found
-            rate = found
-    return dose, rate, over
-
-
-def _amounts_in(text: str, drug: Drug, weight_kg: float | None) -> _Read | str:
-    dose = rate = over = None
-    for found in _AMOUNT.finditer(text):
-        unit = read_unit(found[2])
-        if unit is None:
-            continue
-        if unit.kind == "min":
-            if over is None and re.search(r"over\s*$", text[: found.start()], re.IGNORECASE):
-                over = float(found[1]) * unit.size
-            continue
-        amount = _in_unit(float(found[1]), unit, drug, weight_kg)
-        if isinstance(amount, str):
-            return amount
-        if unit.per_minutes is None:
-            dose = amount if dose is None else dose
-        else:
-            rate = amount if rate is None else rate
-    return dose, rate, over
-
-
-def _in_unit(value: float, unit: Sized, drug: Drug, weight_kg: float | None) -> float | str:
-    """Returns an amount in the drug's unit, an hour where it is a rate; or why it cannot be."""
-    amount = value * unit.size
-    if unit.per_kg:
-        if weight_kg is None:
-            return "it is ordered by weight, and the chart has none"
-        amount *= weight_kg
-    if unit.per_minutes is not None:
-        amount *= 60 / unit.per_minutes
-    kind, wanted = unit.kind, drug.unit
-    if wanted in ("g", "ug"):
-        size = 1000.0 if wanted == "g" else 0.001
-        if kind == "mg":
-            return amount / size
-    if kind == wanted:
-        return amount
-    if wanted == "meq" and kind == "mmol":
-        return amount
-    if wanted == "mmol" and kind == "meq":
-        return amount
-    if drug.meq_per_g is not None:
-        if wanted == "meq" and kind == "mg":
-            return amount / 1000 * drug.meq_per_g
-        if wanted == "g" and kind in ("meq", "mmol"):
-            return amount * (2 if kind == "mmol" else 1) / drug.meq_per_g
-    if kind == "mL" and drug.per_ml is not None:
-        return amount * drug.per_ml
-    if wanted == "{unit}" and kind == "[iU]":
-        return amount
-    return f"{drug.drug} is given in {_spoken(wanted)}, and this order says {_spoken(kind)}"
-
-
 def _problem(drug: Drug, each: Instruction) -> str:
     """Returns why an instruction is not carried out; empty if nothing speaks against it."""
-    unit = _spoken(drug.unit)
+    unit = spoken(drug.unit)
     if each.route not in drug.routes:
         return f"{drug.drug} is not given by the route {each.route}; it is given {' or '.join(drug.routes)}"
     rate = each.amount if each.minutes == CONTINUOUS else each.amount / each.minutes * 60 if each.minutes else None
@@ -357,13 +217,8 @@ def _problem(drug: Drug, each: Instruction) -> str:
     return ""
 
 
-def _spoken(unit: str) -> str:
-    spoken = {"[iU]": "units", "{unit}": "units", "meq": "mEq", "ug": "mcg", "{tbl}": "tablets"}
-    return spoken.get(unit, unit.strip("{}"))
-
-
 def _in_words(drug: Drug, each: Instruction) -> str:
-    unit, plan = _spoken(drug.unit), each.plan
+    unit, plan = spoken(drug.unit), each.plan
     if each.minutes == CONTINUOUS:
         return f"{each.amount:g} {unit}/h {each.route}, continuously"
     over = f" over {each.minutes:g} min" if each.minutes else ""
@@ -372,8 +227,3 @@ def _in_words(drug: Drug, each: Instruction) -> str:
     if each.window is not None:
         needed = f" at {each.window[0]} {each.window[1]:g} to {each.window[2]:g}"
     return f"{each.amount:g} {unit} {each.route}{over}{often}{needed}"
-
-
-def asked_of(instructions: Sequence[Instruction]) -> tuple[bool, bool]:
-    """Tells if instructions have a continuous infusion, and if any needs a known value."""
-    return any(i.minutes == CONTINUOUS for i in instructions), any(i.window is not None for i in instructions)
