@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mab_gym.dynamics._administrations import administration, in_words
 from mab_gym.dynamics._body import CONTINUOUS, Dose
 from mab_gym.dynamics._holds import why_held
-from mab_gym.dynamics._hospital import Hospital, Resource, concept, reference
+from mab_gym.dynamics._hospital import Hospital, Resource
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._prescriptions import Instruction, Prescription, read_prescription
-from mab_gym.tasking.meaning.terms import RXNORM, SNOMED
 from mab_gym.tasking.stay import Given
 
 MOST_ORDERS: Final = 100
@@ -31,14 +31,6 @@ _REMEMBERED_ELSE: Final = 720
 _ROUNDS: Final = {1440: (540,), 720: (540, 1260), 480: (360, 840, 1320), 360: (0, 360, 720, 1080)}
 """Minutes of the day at which drugs of the chart are given, by the interval (common rounds of American hospitals)."""
 _ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
-_ROUTES: Final = {
-    "iv": ("47625008", "Intravenous route"),
-    "oral": ("26643006", "Oral route"),
-    "sc": ("34206005", "Subcutaneous route"),
-    "im": ("78421000", "Intramuscular route"),
-}
-_UCUM: Final = "http://unitsofmeasure.org"
-_UNITS: Final = {"[iU]": "units", "{unit}": "units", "meq": "mEq"}
 
 
 class _Regimen:
@@ -221,7 +213,7 @@ class Pharmacy:
     def _give(self, regimen: _Regimen, place: int, each: Instruction) -> None:
         hospital, drug = self._hospital, regimen.prescription.drug
         begun = hospital.minute
-        resource = self._administration(regimen, each)
+        resource = administration(hospital, regimen.order, drug, each)
         runs = each.minutes >= _SHOWN_RUNNING
         resource["status"] = "in-progress" if runs else "completed"
         resource["effectivePeriod"] = {"start": hospital.time()}
@@ -233,7 +225,7 @@ class Pharmacy:
         address = ""
         standing = not regimen.by_agent and each.minutes == CONTINUOUS and begun == 0
         if not standing:  # what runs already was begun before
-            (address,) = hospital.write(resource, news=f"{drug.drug} {_amount(drug.unit, each)} {each.route}")
+            (address,) = hospital.write(resource, news=f"{drug.drug} {in_words(drug.unit, each)} {each.route}")
         if runs:
             regimen.running[place] = (address, resource)
         dose = Dose(regimen.order, drug.drug, each.amount, drug.unit, each.route, each.minutes)
@@ -263,7 +255,7 @@ class Pharmacy:
 
     def _not_done(self, regimen: _Regimen, each: Instruction, why: str) -> None:
         hospital, drug = self._hospital, regimen.prescription.drug
-        resource = self._administration(regimen, each)
+        resource = administration(hospital, regimen.order, drug, each)
         resource["status"] = "not-done"
         resource["statusReason"] = [{"text": why}]
         resource["effectiveDateTime"] = hospital.time()
@@ -274,36 +266,6 @@ class Pharmacy:
         drug, told = regimen.prescription.drug, self._hospital.told
         dose = drug.drug, each.amount, drug.unit, each.route, each.minutes
         told.given.append(Given(self._hospital.minute, regimen.order, *dose, status, why))
-
-    def _administration(self, regimen: _Regimen, each: Instruction) -> Resource:
-        drug, course = regimen.prescription.drug, self._hospital.course
-        unit = _UNITS.get(drug.unit, drug.unit)
-        amount = {
-            "value": round(each.amount, 3),
-            "unit": unit,
-            "system": _UCUM,
-            "code": drug.unit,
-        }
-        dosage: Resource = {"text": f"{drug.drug} {_amount(drug.unit, each)} {each.route}"}
-        code, display = _ROUTES.get(each.route, ("", each.route))
-        dosage["route"] = concept(SNOMED, code, display)
-        if each.minutes == CONTINUOUS:
-            dosage["rateQuantity"] = {**amount, "unit": f"{unit}/h", "code": f"{drug.unit}/h"}
-        else:
-            dosage["dose"] = amount
-        resource: Resource = {
-            "resourceType": "MedicationAdministration",
-            "status": "completed",
-            "medicationCodeableConcept": concept(RXNORM, drug.rxnorm, drug.drug),
-            "subject": reference(f"Patient/{course.patient}"),
-            "request": {"reference": regimen.order},
-            "dosage": dosage,
-        }
-        if course.encounter:
-            resource["context"] = reference(course.encounter)
-        if course.nurse:
-            resource["performer"] = [{"actor": {"reference": course.nurse}}]
-        return resource
 
     # --- the end of an order -----------------------------------------------------------------------------------------
 
@@ -330,19 +292,6 @@ class Pharmacy:
         if not others:
             self._hospital.course.body.stop(regimen.order)
 
-    def hold_infusions(self, rule: str, why: str) -> None:
-        """Stops the infusions under a rule of `mab_gym.dynamics._holds`, as nurses do when a result comes in."""
-        for regimen in list(self._regimens.values()):
-            if regimen.active and regimen.prescription.drug.hold == rule and regimen.running:
-                self._end(regimen.order, why)
-
 
 def _of(regimen: _Regimen) -> tuple[Instruction, ...]:
     return regimen.prescription.instructions
-
-
-def _amount(unit: str, each: Instruction) -> str:
-    told = f"{each.amount:.4g} {_UNITS.get(unit, unit)}"
-    if each.minutes == CONTINUOUS:
-        return f"{told}/h"
-    return f"{told} over {each.minutes:.0f} min" if each.minutes else told
