@@ -23,7 +23,7 @@ from mab_gym.tasking.stay import AgentAction, StayRecord
 
 if TYPE_CHECKING:
     from mab_gym.backends import RecordSession
-    from mab_gym.dynamics.course import Course
+    from mab_gym.dynamics._settings import Settings
     from mab_gym.fhir.store._overlay import Write
     from mab_gym.tasking.case import Case
 
@@ -55,7 +55,7 @@ class ClockedSession:
         "_session", "_ward",
     )  # fmt: skip
 
-    def __init__(self, course: Course, session: RecordSession, case: Case, minutes_per_action: int) -> None:
+    def __init__(self, course: Settings, session: RecordSession, case: Case, minutes_per_action: int) -> None:
         whole = isinstance(minutes_per_action, int) and not isinstance(minutes_per_action, bool)
         if not whole or not 0 <= minutes_per_action <= 1440:
             raise UsageError(f"minutes_per_action is a whole number from 0 to 1440, not {minutes_per_action!r}")

@@ -15,7 +15,7 @@ from mab_gym.tasking.stay import Message, Ordered, StayEvent, StayRecord
 if TYPE_CHECKING:
     from mab_gym.backends import RecordSession
     from mab_gym.dynamics._body import BodyEvent
-    from mab_gym.dynamics.course import Course
+    from mab_gym.dynamics._settings import Settings
 
 SAMPLED: Final = 15
 """Minutes between two looks at the true values."""
@@ -53,7 +53,7 @@ class Hospital:
         "nil_by_mouth", "on_event", "paged", "told", "writing",
     )  # fmt: skip
 
-    def __init__(self, course: Course, session: RecordSession, case_id: str, clock: Clock) -> None:
+    def __init__(self, course: Settings, session: RecordSession, case_id: str, clock: Clock) -> None:
         self.course = course
         self.clock = clock
         self.minute = 0

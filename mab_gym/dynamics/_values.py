@@ -10,7 +10,7 @@ from mab_gym.dynamics._catalogues import tests
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 
 if TYPE_CHECKING:
-    from mab_gym.dynamics.course import Course
+    from mab_gym.dynamics._settings import Settings
 
 _AS: Final = {"glucose_meter": "glucose"}
 """Tests that measure what another one measures."""
@@ -21,7 +21,7 @@ class Values:
 
     __slots__ = ("_course", "_female", "_known")
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Settings) -> None:
         self._course = course
         self._known: dict[str, float] = {}
         self._female: bool | None = None

@@ -13,48 +13,23 @@ What the clock does with it is in docs/hospital.md; what a verifier reads of it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import tzinfo
-from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from mab_gym.backends import RecordSession
 from mab_gym.dynamics._body import CONTINUOUS, Body, BodyEvent, Dose
-from mab_gym.errors import ContentError
+from mab_gym.dynamics._clocked import ClockedSession
+from mab_gym.dynamics._settings import MEALS, Answer, Replies, Settings
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.stay import Message, Stay, StayRecord
+from mab_gym.tasking.stay import Stay
 
 __all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "BodyEvent", "Course", "Dose", "Replies", "standing_orders"]
 
-MEALS: Final = ((8 * 60, 60.0), (12 * 60, 60.0), (18 * 60, 60.0))
-"""Breakfast, lunch and dinner: minute of the local day, and carbohydrate in g. A tray for people with diabetes has 45
-to 75 g (our choice: the middle)."""
-_LONGEST: Final = 14 * 1440
-"""The longest stay, in minutes."""
-
-
-class Answer(NamedTuple):
-    """A person's answer to a message of the agent, or a consultant's to a request.
-
-    Attributes:
-        text: The words.
-        minutes: Minutes until it is sent.
-        sender: A reference; empty for the one who was asked.
-    """
-
-    text: str
-    minutes: int = 20
-    sender: str = ""
-
-
-Replies = Callable[[Message, StayRecord], Answer | None]
-"""Answers a message of the agent; None if nobody answers it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Course(Settings):
     """The stay of one patient; it is played once, since its body changes.
 
     Attributes:
@@ -81,47 +56,13 @@ class Course:
         holds: True if nurses hold doses by their rules (docs/hospital.md).
         replies: Answers messages.
         consults: Answers requests for a consult; called with the request's words as a message.
+
+    Raises:
+        ContentError: A number is not as it should be.
     """
-
-    patient: str
-    body: Body
-    horizon: int
-    chart: Chart
-    encounter: str = ""
-    attending: str = ""
-    nurse: str = ""
-    laboratory: str = ""
-    pharmacist: str = ""
-    weight_kg: float | None = None
-    zone: tzinfo = ZoneInfo("America/New_York")  # noqa: RUF009  (frozen)
-    standing: Sequence[Mapping[str, Any]] = ()
-    values: Mapping[str, float] = field(default_factory=dict)
-    haemolysed: Mapping[str, Collection[int]] = field(default_factory=dict)
-    haemolysis: float = 0.02
-    rejects_haemolysed: bool = False
-    vitals_every: int | None = 240
-    meals: Sequence[tuple[int, float]] = MEALS
-    meter: bool = False
-    nil_by_mouth: bool = False
-    holds: bool = True
-    replies: Replies | None = None
-    consults: Replies | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the numbers.
-
-        Raises:
-            ContentError: One is not as it should be.
-        """
-        if not 0 < self.horizon <= _LONGEST:
-            raise ContentError(f"a course's horizon is 1 to {_LONGEST} minutes, not {self.horizon}")
-        if self.vitals_every is not None and self.vitals_every < 15:
-            raise ContentError(f"vitals_every is 15 minutes or more, not {self.vitals_every}")
 
     def admit(self, session: RecordSession, case: Case, minutes_per_action: int) -> Stay:
         """Begins the stay; see `mab_gym.tasking.stay.Admission`."""
-        from mab_gym.dynamics._clocked import ClockedSession  # noqa: PLC0415  (it reads courses)
-
         return ClockedSession(self, session, case, minutes_per_action)
 
 
