@@ -110,7 +110,8 @@ class _Writing:
                 mark = _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)]
                 cells[place] = (mark, _STYLES.get(flag(point.value, limits), ""))
             name = series.name if len(row.series) > 1 else row.name
-            line = self._row(f"{name} {readable_unit(series.unit)}".strip(), cells)
+            whole = f"{name} {readable_unit(series.unit)}".strip()
+            line = self._row(whole if len(whole) < _LEFT else name, cells)
             if series.trusted:
                 last = series.trusted[-1].value
                 mark = flag(last, limits)
