@@ -2,7 +2,8 @@
 
 `MenuEnv` wraps an environment with text actions: each choice of the menu writes one text action (`_choices`), and the
 observation is a vector of numbers (`_features`). `MenuAgent` plays the text environment by such a policy, so that it is
-judged like any other agent. `_learning` trains with MaskablePPO (extra ``sb3``; docs/sb3.md).
+judged like any other agent. `StayMenuEnv` puts the decisions of a family on the clock to a learner. `_learning`
+trains with MaskablePPO (extra ``sb3``; docs/sb3.md).
 
 The menu reads only what every agent is shown: the opening prompt (`_prompt`, `_orders`) and the responses (`_notes`).
 It never sees the case, the verifier or the gold solution; tests/menu/test_honesty.py holds it to that. Only the reward

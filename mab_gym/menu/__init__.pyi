@@ -5,3 +5,5 @@ from ._env import MenuEnv as MenuEnv
 from ._features import CHART as CHART
 from ._features import FEATURES as FEATURES
 from ._menu import Menu as Menu
+from ._stay import Question as Question
+from ._stay import StayMenuEnv as StayMenuEnv

@@ -11,6 +11,7 @@ tasks/latest_magnesium/
     gold.jsonl     their answers and writes as data, for tests to compare with
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
     course.py      optional: begin(case, chart), the course of a stay on the clock
+    menu.py        optional: guide(opening), which puts the decisions of a case to a learner (`mab_gym.menu`)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import string
 import sys
 import tomllib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +97,7 @@ class Family:
         excused: By the name of a rule or a shortcut, the reason why the audit lets it pass.
         who: The parameter that names the case's patient; no two cases of a set are about the same one.
         course: Returns the course of a case's stay; None if the family has no clock.
+        guide: Plays a case by questions, for menus; None if the family has none.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Family:
     max_steps: int | None = None
     excused: Mapping[str, str] = field(default_factory=dict)
     course: Begin | None = None
+    guide: Callable[[str], Any] | None = None
 
     def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
         """Returns the context and the question of a case.
@@ -230,6 +233,7 @@ def _load(folder: Path) -> Family:
         max_steps=_max_steps(about, folder),
         excused=_excused(about, folder),
         course=_course(folder, package),
+        guide=_guide(folder, package),
     )
     _check_prompt(family, folder)
     return family
@@ -241,6 +245,14 @@ def _course(folder: Path, package: str) -> Begin | None:
         return None
     begin: Begin = _attribute(_module(path, package), "begin", path)
     return begin
+
+
+def _guide(folder: Path, package: str) -> Callable[[str], Any] | None:
+    path = folder / "menu.py"
+    if not path.is_file():
+        return None
+    guide: Callable[[str], Any] = _attribute(_module(path, package), "guide", path)
+    return guide
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

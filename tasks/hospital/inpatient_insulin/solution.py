@@ -45,14 +45,12 @@ def solve(case: Case, desk: Desk) -> Solution:
     basal = round(weight * per_kg / 2)
     meal = round(weight * per_kg / 6)
     for number in ended:
-        yield desk.patch(f"MedicationRequest/{number}", [{"op": "replace", "path": "/status", "value": "stopped"}])
+        yield desk.patch(f"MedicationRequest/{number}", _status("stopped"))
     if not recent:
         yield desk.post(_test(mrn, A1C))
-    reply = yield desk.post(
-        _insulin(mrn, "insulin glargine", "274783", basal, {"frequency": 1, "period": 1, "periodUnit": "d"})
-    )
+    reply = yield desk.post(_glargine(mrn, basal))
     basal_order = reply.resources[0]["id"]
-    reply = yield desk.post(_insulin(mrn, "insulin lispro", "86009", meal, {"when": ["AC"]}))
+    reply = yield desk.post(_lispro(mrn, meal))
     meal_order, held, raised = reply.resources[0]["id"], False, False
     yield desk.post(_correction(mrn, column(age, filtration)))
     goals, waking = [*(each + _AFTER for each in MORNINGS), _END], True
@@ -64,13 +62,11 @@ def solve(case: Case, desk: Desk) -> Solution:
             told = " ".join(str(each["payload"]) for each in reply.resources)
             if not held and "of the meal alone" in told and desk.rule("appetite", True, lambda: False):
                 held, waking = True, False
-                yield desk.patch(
-                    f"MedicationRequest/{meal_order}", [{"op": "replace", "path": "/status", "value": "on-hold"}]
-                )
+                yield desk.patch(f"MedicationRequest/{meal_order}", _status("on-hold"))
             if not raised and "rednisone" in told and desk.rule("steroids", True, lambda: False):
                 raised, waking = True, False
                 meal = round(meal * 1.2 + 0.3)
-                yield desk.put(_numbered(_insulin(mrn, "insulin lispro", "86009", meal, {"when": ["AC"]}), meal_order))
+                yield desk.put(_numbered(_lispro(mrn, meal), meal_order))
             continue
         goal = goals.pop(0)
         reply = yield desk.get("Observation", patient=mrn, code=_METER, _sort="-date", _count="20")
@@ -85,15 +81,19 @@ def solve(case: Case, desk: Desk) -> Solution:
         factors = desk.decide("the morning's rule", every_morning(day, day[0]), {"mornings": lambda: (1.0, 1.0)})
         if factors[0] != 1.0:
             basal = _scaled(basal, factors[0])
-            order = _insulin(mrn, "insulin glargine", "274783", basal, {"frequency": 1, "period": 1, "periodUnit": "d"})
+            order = _glargine(mrn, basal)
             yield desk.put(_numbered(order, basal_order))
         if factors[1] != 1.0 and not held:
             meal = _scaled(meal, factors[1])
-            yield desk.put(_numbered(_insulin(mrn, "insulin lispro", "86009", meal, {"when": ["AC"]}), meal_order))
+            yield desk.put(_numbered(_lispro(mrn, meal), meal_order))
     found = [each["valueQuantity"]["value"] for each in values]
     text = f"Glucose {found[0]:g} mg/dL; glargine {basal} units, lispro {0 if held else meal} units with meals."
     yield desk.post(_message(mrn, attending, values[0], text))
     yield desk.finish([min(found), found[0], basal, 0 if held else meal])
+
+
+def _status(status: str) -> list[dict[str, Any]]:
+    return [{"op": "replace", "path": "/status", "value": status}]
 
 
 def _scaled(units: int, factor: float) -> int:
@@ -153,6 +153,14 @@ def _insulin(mrn: str, name: str, rxnorm: str, units: float, repeat: dict[str, A
             }
         ],
     }
+
+
+def _glargine(mrn: str, units: float) -> dict[str, Any]:
+    return _insulin(mrn, "insulin glargine", "274783", units, {"frequency": 1, "period": 1, "periodUnit": "d"})
+
+
+def _lispro(mrn: str, units: float) -> dict[str, Any]:
+    return _insulin(mrn, "insulin lispro", "86009", units, {"when": ["AC"]})
 
 
 def _correction(mrn: str, scale: str) -> dict[str, Any]:
