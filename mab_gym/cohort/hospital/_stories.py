@@ -109,6 +109,11 @@ class Stories:
         self.tales.append(tale)
         return tale
 
+    def has_kin(self, text: str) -> bool:
+        """Tells if all relatives that a text names are alive; those without a relation of their own always are."""
+        alive = {one.relation for one in self.person.relatives if one.died is None}
+        return all(relation in alive for word, relation in _NAMED.items() if word in text)
+
     def fill(self, text: str) -> str:
         """Fills the person's words into a text of the stories."""
         return text.format_map(_Filled(self.words, self.relation()))
@@ -119,6 +124,13 @@ class Stories:
         if one is None:
             return "neighbor"
         return relation_word(one, self.person.female)
+
+
+_NAMED: Final = {
+    "daughter": "DAU", " son ": "SON", "sister": "SIS", "mother and grandmother": "MTH", "his} mother": "MTH",
+    "father": "FTH", "brother": "BRO",
+}  # fmt: skip
+"""Words for relatives in the stories, and the relation that there must be."""
 
 
 class _Filled(dict[str, str]):

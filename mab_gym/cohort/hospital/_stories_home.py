@@ -92,8 +92,7 @@ def _living(stories: Stories) -> None:
         ways, key = "lives.shared", "others"
     else:
         ways, key = "lives.alone", "alone"
-    fitting = [text for text in story_texts(ways) if 40 <= stories.age <= 62 or "teenagers" not in text]
-    first = _home_words(stories, draw.pick(fitting), spouse)
+    first = _home_words(stories, draw.pick(_fitting(stories, ways)), spouse)
     start = stories.between(RECORDS_FROM - 8 * YEAR, RECORDS_FROM)
     moves = stories.age >= 18 and draw.chance(0.35 if stories.age >= 70 else 0.2)
     moved = stories.between(RECORDS_FROM + YEAR, stories.end - 30 * DAY) if moves else None
@@ -116,12 +115,18 @@ def _living(stories: Stories) -> None:
         else [("lives.shared", "others"), ("lives.alone", "alone")]
     )
     ways, now = draw.pick([pool for pool in pools if pool[1] != key] or pools)
-    words = _home_words(stories, draw.pick(story_texts(ways)), spouse)
+    words = _home_words(stories, draw.pick(_fitting(stories, ways)), spouse)
     if words != first:
         slots = {"lives": words, "lives_old": first}
         stories.tale("lives_with", "lives", "social", moved, {"with": now, "words": words}, slots)
     else:
         tale.fact.until = None
+
+
+def _fitting(stories: Stories, ways: str) -> list[str]:
+    """The texts about a home that fit to the person's age and family; all of them if none does."""
+    fitting = [text for text in story_texts(ways) if stories.has_kin(text)]
+    return [text for text in fitting if 40 <= stories.age <= 62 or "teenagers" not in text] or list(story_texts(ways))
 
 
 def _home_words(stories: Stories, text: str, spouse: Relative | None) -> str:

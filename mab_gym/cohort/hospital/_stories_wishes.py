@@ -75,6 +75,8 @@ def agreed(stories: Stories) -> None:
         fitting = []
         for text in story_texts(rule):
             first, second, condition, age, key = text.split(";")
+            if not stories.has_kin(first + second):
+                continue
             if stories.age >= int(age) and (not condition or known.get(condition, NOW) < stories.end - 60 * DAY):
                 fitting.append((first, second, known.get(condition, RECORDS_FROM), int(age), key))
         if not draw.chance(share):
