@@ -43,7 +43,7 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     data = _copied(writer, scene, last, "data", labs_text(scene, moment - DAY, 4 + draw.number() % 5))
     _note_stale(writer, scene, last, data, moment)
     plan = [f"{cap(slots['principal'])}: {scene.acute(key, 'plan' if day <= 2 else 'later')}"]
-    others = [writer.history.problems[place] for place in visit.problems[1:3]]
+    others = [writer.history.problems[place] for place in visit.problems[1:4]]
     chronic = writer.chronic(moment, (key,))
     plan += [
         f"{cap(short_name(scene, problem.key))}: {scene.chronic(problem, 'plan')}"
@@ -79,6 +79,10 @@ def progress(writer: Writer, number: int, author: Practitioner, moment: int) -> 
     writer.add(scene, title, scene.text())
 
 
+_BOWELS: Final = frozenset({"c_difficile", "gastroenteritis", "gi_bleed", "bowel_obstruction", "abdominal_pain"})
+"""Illnesses in which the disease's own words tell of stool."""
+
+
 def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> None:
     """Writes a nurse's note of a shift."""
     visit = writer.history.visits[number]
@@ -98,6 +102,8 @@ def nursing(writer: Writer, number: int, author: Practitioner, moment: int) -> N
     slots["shift_end"] = draw.pick(times[{"day": "evening", "evening": "night", "night": "day"}[shift]])
     others = writer.people(visit.service, "nurse")
     slots["hour"] = f"{local(moment - draw.between(20, 420) * 60):%H:%M}"
+    stool = (f"last BM {slots['bmday']}", "BM x1, formed", "no BM today", "bowel regimen given")
+    slots["bm"] = "stool chart kept" if key in _BOWELS else draw.pick(stool)
     slots["rn"] = draw.pick(others).given
     value = writer.past.latest(NUMBERS["saturation"], moment, moment - DAY)
     slots["sat"] = f"{value.value:.0f}" if value else "96"

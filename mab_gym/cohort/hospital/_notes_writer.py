@@ -154,7 +154,8 @@ class Writer:
             scene: The note.
             story: How the illness began: nothing of it is denied.
         """
-        some = self.draw.some(POSITIVES, 2)
+        loose = any(word in f"{story} {scene.slots.get('complaint', '')}".lower() for word in ("diarrhea", "stool"))
+        some = [text for text in self.draw.some(POSITIVES, 3) if not (loose and "constipated" in text)][:2]
         scene.slots["pos"] = " and ".join(text.format_map(scene.slots) for text in some)
         told = f"{scene.slots.get('complaint', '')} {story} {scene.slots['pos']}".lower()
         words = [
