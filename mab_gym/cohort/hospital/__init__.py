@@ -11,3 +11,5 @@ A person here is a process and not a bag of rows. Each step takes what the one b
 `_history` holds the records that these steps hand on. All times are whole seconds since 1970-01-01T00:00:00Z; the
 hospital's own time zone (`_history.ZONE`) is used where a person reads or writes a time.
 """
+
+__all__: list[str] = []
