@@ -22,8 +22,12 @@ __all__ = [
     "problems",
 ]
 
-WEIGHT, HEIGHT, CREATININE = "29463-7", "8302-2", "2160-0"
-"""LOINC codes of body weight, body height, and creatinine in serum or plasma."""
+WEIGHT = "29463-7"
+"""LOINC code of body weight."""
+HEIGHT = "8302-2"
+"""LOINC code of body height."""
+CREATININE = "2160-0"
+"""LOINC code of creatinine in serum or plasma."""
 
 
 @dataclass(frozen=True, slots=True)
