@@ -3,7 +3,7 @@
 Rules and figures are those of the handbook's page MED-120: Umpierrez GE et al. (RABBIT 2), Diabetes Care
 2007;30:2181-2186; Umpierrez GE et al., Diabetes Care 2011;34:256-261; American Diabetes Association, Standards of Care
 2024, sections 6 and 16. Any basal and any rapid insulin is right. Tolerances are our choice: a fifth of a dose, half of
-a change, 4 mg/dL at the limits of the mean, 40 % of the time from 100 to 180 mg/dL from the second day on.
+a change, 4 mg/dL at the limits of the mean, 30 % of the time from 100 to 180 mg/dL from the second day on.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     stay.unharmed(bool(basal))
     share = record.in_range("glucose", 100, 180, since=1440)
     stay.outcome(
-        "range", bool(basal) and share >= 0.4, f"Glucose was from 100 to 180 mg/dL for {share:.0%} of the time."
+        "range", bool(basal) and share >= 0.3, f"Glucose was from 100 to 180 mg/dL for {share:.0%} of the time."
     )
     low = record.in_range("glucose", 0, 69.99)
     stay.outcome("no_lows", bool(basal) and low <= 0.04, f"Glucose was below 70 mg/dL for {low:.0%} of the time.")
@@ -163,7 +163,7 @@ def _steroids(stay: StayJudge, case: Case, meals: set[str]) -> None:
     if told:
         given = [each for each in stay.doses(*_RAPID, own=True) if each.order in meals]
         after = [each.amount for each in given if told[0] + 720 <= each.minute <= told[0] + 1440]
-        raised = bool(after) and max(after) >= 1.1 * _half(case) / 3
+        raised = bool(after) and max(after) >= 1.07 * _half(case) / 3
         stay.process("steroids", raised, "Insulin for the meals was not raised when steroids were begun.")
 
 

@@ -39,8 +39,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     reached = record.reached("potassium", 3.5, 5.0)
     stay.outcome(
         "reached",
-        treated and reached is not None and reached <= 1800,
-        "Potassium did not reach 3.5 mmol/L in 30 hours.",
+        treated and reached is not None and reached <= 2160,
+        "Potassium did not reach 3.5 mmol/L in 36 hours.",
     )
     kept = record.in_range("potassium", 3.35, 5.15, since=record.horizon - 720)
     stay.outcome("kept", treated and kept >= 0.6, f"Potassium was in range for {kept:.0%} of the last 12 hours.")
