@@ -117,7 +117,7 @@ def _questions(pen: Pen) -> None:
             pen.write("survey", "social_needs", moment, "final", visit.nurse or visit.practitioner, visit=number,
                       words=pen.one(("No unmet needs.", "No unmet needs.", "No unmet needs.",
                                      "Trouble paying for medicines at times.", "Needs rides to visits.",
-                                     "Food runs short at the end of the month.", "Lives alone, few contacts."))
+                                     "Food runs short at the end of the month.", "Few contacts, would like more."))
                       )  # fmt: skip
         if age >= 68 and "advance_directive" not in last and pen.chance(0.25):
             last["advance_directive"] = moment

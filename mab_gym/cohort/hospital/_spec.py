@@ -73,5 +73,5 @@ HOSPITAL: Final = HospitalSpec("hospital", seed=20241112)
 """The people for evaluation."""
 HOSPITAL_VALIDATION: Final = HospitalSpec("hospital-validation", seed=20241113)
 """Others, to choose between training runs."""
-HOSPITAL_TRAIN: Final = HospitalSpec("hospital-train", seed=20241114, people=2_000)
+HOSPITAL_TRAIN: Final = HospitalSpec("hospital-train", seed=20241114, people=1_000)
 """Others again, to train on."""
