@@ -3,7 +3,7 @@
 Doses, rates and rechecks are those of the handbook's pages MED-101 and MED-102, which name their sources: Kraft MD et
 al., Am J Health-Syst Pharm 2005;62:1663 (doses by level, half with bad kidneys); Kruse JA and Carlson RW, Arch Intern
 Med 1990;150:613 and the labels of potassium chloride and magnesium sulfate (rates); KDIGO 2012 (creatinine up by 0.3
-mg/dL within 48 hours). Any oral or intravenous dose within them is right. The tolerances are our choice: 0.15 mmol/L at
+mg/dL within 48 hours). Any oral or intravenous dose within them is right. The tolerances are our choice: 0.1 to 0.15 mmol/L at
 the ends of the range, and 60 % of the last 12 hours.
 """
 
@@ -36,7 +36,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     doses, record = stay.doses("potassium chloride", own=True), result.course
     treated = bool(doses)
     stay.unharmed(treated)
-    reached = record.reached("potassium", 3.5, 5.0)
+    reached = record.reached("potassium", 3.4, 5.0)
     stay.outcome(
         "reached",
         treated and reached is not None and reached <= 2160,
