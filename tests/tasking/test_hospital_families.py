@@ -106,7 +106,7 @@ def test_what_is_hidden_is_told_nowhere(name: str) -> None:
 def test_every_rule_of_the_textbook_bites(name: str) -> None:
     found = family(name)
     rules: dict[str, None] = {}
-    some = found.cases[:10]  # `mab-gym tasks audit` plays all
+    some = found.cases[10:]  # `mab-gym tasks audit` plays all
     for case in some:
         rules.update(dict.fromkeys(play(name, case, found.solve)["rules"]))
     assert rules
