@@ -3,8 +3,8 @@
 Doses, rates and rechecks are those of the handbook's pages MED-101 and MED-102, which name their sources: Kraft MD et
 al., Am J Health-Syst Pharm 2005;62:1663 (doses by level, half with bad kidneys); Kruse JA and Carlson RW, Arch Intern
 Med 1990;150:613 and the labels of potassium chloride and magnesium sulfate (rates); KDIGO 2012 (creatinine up by 0.3
-mg/dL within 48 hours). Any oral or intravenous dose within them is right. The tolerances are our choice: 0.1 to 0.15 mmol/L at
-the ends of the range, and 60 % of the last 12 hours.
+mg/dL within 48 hours). Any oral or intravenous dose within them is right. The tolerances are our choice: 0.1 to 0.15
+mmol/L at the ends of the range, and 60 % of the last 12 hours.
 """
 
 from __future__ import annotations
