@@ -16,7 +16,7 @@ FOLDER = Path(__file__).with_name("tables")
 T = TypeVar("T")
 
 
-def read_table(name: str, kind: type[T], folder: Path = FOLDER) -> tuple[T, ...]:
+def read_table(name: str, kind: type[T], folder: Path | None = None) -> tuple[T, ...]:
     """Reads a table as one object for each row.
 
     A column holds the attribute of its name, as its type hint says: a text, a number, ``yes`` for true, a list of them
@@ -26,13 +26,13 @@ def read_table(name: str, kind: type[T], folder: Path = FOLDER) -> tuple[T, ...]
     Args:
         name: The file's name within the folder.
         kind: The class of the rows, a dataclass.
-        folder: Where it lies.
+        folder: Where it lies; that of the tables of MedAgentBench's cohorts if None.
 
     Raises:
         TypeError: A column is no attribute of the class.
     """
     hints = get_type_hints(kind)
-    lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    lines = ((folder or FOLDER) / name).read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return tuple(
         kind(**{

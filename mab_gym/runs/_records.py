@@ -121,6 +121,8 @@ class EpisodeRecord:
 
 
 FIELDS = tuple(each.name for each in fields(EpisodeRecord))
+STAY_FIELDS = frozenset({"course"})
+"""The fields that only records of a stay on the clock have."""
 _REQUIRED = frozenset(FIELDS[: FIELDS.index("infrastructure_error")])
 
 

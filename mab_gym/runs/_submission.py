@@ -36,6 +36,7 @@ from mab_gym.runs._records import (
     FIELDS,
     NOT_COMPARED,
     RUN,
+    STAY_FIELDS,
     EpisodeRecord,
     read_about,
     record_from,
@@ -233,12 +234,12 @@ def _fields(lines: Sequence[Mapping[str, Any]]) -> Check:
     """Checks that each record has the fields that a record has, and no others."""
     wrong = []
     for number, line in enumerate(lines, start=1):
-        added, missing = sorted(line.keys() - set(FIELDS)), sorted(set(FIELDS) - line.keys())
+        added, missing = sorted(line.keys() - set(FIELDS)), sorted(set(FIELDS) - STAY_FIELDS - line.keys())
         if added or missing:
             said = [f"has {', '.join(added)}, which no record has"] if added else []
             said += [f"lacks {', '.join(missing)}"] if missing else []
             wrong.append(f"line {number} {' and '.join(said)}")
-    return _checked("records", wrong, f"{len(lines)} records, each with its {len(FIELDS)} fields")
+    return _checked("records", wrong, f"{len(lines)} records, each with its {len(set(FIELDS) - STAY_FIELDS)} fields")
 
 
 def _digests(env: gymnasium.Env[Any, str], about: Mapping[str, Any]) -> Check:

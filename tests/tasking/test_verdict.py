@@ -31,6 +31,9 @@ KINDS = {
     "wrong_route": "unsafe_order",
     "wrong_value": "wrong_order",
     "wrong_note": "wrong_order",
+    "harmed": "unsafe_order",
+    "outcome_missed": "wrong_order",
+    "process_missed": "wrong_order",
     "not_understood": "wrong_order",
     "unjudged": "wrong_format",
     "official_rule": "official_rule",
@@ -59,6 +62,7 @@ def test_each_code_is_a_kind_of_failure(code: str, kind: str) -> None:
 def test_what_is_critical_wherever_it_occurs() -> None:
     assert {code.value for code in CRITICAL} == {
         "write_duplicate", "write_unexpected", "wrong_patient", "wrong_dose", "wrong_rate", "wrong_route",
+        "harmed",
     }  # fmt: skip
 
 
