@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -445,7 +445,7 @@ def test_a_server_over_stdio_that_fails_gives_its_environment_back_and_records_n
         yield None, None
 
     class Fails:
-        def __init__(self, title: str, episode_of: Callable[[Any], SessionEpisode]) -> None:
+        def __init__(self, title: str, episode_of: Callable[[Any], SessionEpisode], verbs: Sequence[str]) -> None:
             self._episode = episode_of(None)
             begun.append(self._episode)
 
