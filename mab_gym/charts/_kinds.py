@@ -16,7 +16,7 @@ _DRUG: Final = ("medicationCodeableConcept", "medicationReference")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How resources of a type are shown.
+    """The form in which resources of a type are shown.
 
     Attributes:
         title: The section's title.

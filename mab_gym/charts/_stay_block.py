@@ -15,12 +15,12 @@ LEGEND: Final = (
     "below it. Crosses were not valid, or not given. Hollow triangles are orders of a drug, dots single doses, bars "
     "infusions by their rate.</p>"
 )
-"""What the marks mean."""
+"""The meaning of the marks."""
 TRUTH: Final = (
     '<p class="note">Pale lines are the true course of the simulated body, which no agent sees. Numbers are the '
     "agent’s actions, in their order.</p>"
 )
-"""What is drawn of an episode besides."""
+"""Further things that are drawn of an episode."""
 _MOST_WORDS: Final = 400
 
 

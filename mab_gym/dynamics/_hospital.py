@@ -30,7 +30,7 @@ Resource = dict[str, Any]
 
 
 class Hospital:
-    """What all departments share.
+    """The state that all departments share.
 
     Args:
         course: The stay.

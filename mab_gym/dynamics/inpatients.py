@@ -54,7 +54,7 @@ class Inpatient:
 
     @property
     def params(self) -> dict[str, Any]:
-        """What a case keeps of the person."""
+        """The facts of the person that a case keeps."""
         return {
             "mrn": self.mrn,
             "encounter": self.encounter,

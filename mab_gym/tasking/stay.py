@@ -100,7 +100,7 @@ class Issued(NamedTuple):
 
 
 class Ordered(NamedTuple):
-    """What became of an order.
+    """A change in the fate of an order.
 
     Attributes:
         minute: When.

@@ -1,4 +1,4 @@
-"""What each visit leaves in the record: readings, panels, reports, doses given, plans."""
+"""The traces that each visit leaves in the record: readings, panels, reports, doses given, plans."""
 
 from __future__ import annotations
 

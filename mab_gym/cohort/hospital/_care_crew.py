@@ -1,4 +1,4 @@
-"""Who is at hand: nurses, residents, laboratory and radiology, by service and shift."""
+"""The people at hand: nurses, residents, laboratory and radiology, by service and shift."""
 
 from __future__ import annotations
 

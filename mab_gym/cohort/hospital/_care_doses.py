@@ -31,7 +31,7 @@ _NIGHT: Final = frozenset({
 })  # fmt: skip
 _EVENING: Final = frozenset({"warfarin", "rivaroxaban"})
 _BAG: Final = 12 * HOUR
-"""How often a continuous infusion is recorded anew."""
+"""The time after which a continuous infusion is recorded anew."""
 _PULSE_LIMIT, _PRESSURE_LIMIT, _SUGAR_LIMIT, _CORRECTED_FROM = 55, 95, 90, 150
 _LOWERS_PULSE: Final = frozenset({"beta_blocker", "glycoside"})
 _LOWERS_PRESSURE: Final = frozenset({
@@ -39,7 +39,7 @@ _LOWERS_PRESSURE: Final = frozenset({
     "nitrate",
 })  # fmt: skip
 _PHARMACY_MONTHS: Final = 14
-"""How far back the pharmacies' network tells what was dispensed; our choice, as the usual networks do a year."""
+"""The time over which the pharmacies' network tells what was dispensed; our choice, as the usual networks do a year."""
 _REFUSED, _AWAY = 0.008, 0.006
 """Shares of doses that are refused, or due while the patient is elsewhere; our estimate."""
 _EARLY: Final = frozenset(

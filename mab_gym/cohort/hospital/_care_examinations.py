@@ -1,4 +1,4 @@
-"""Which examinations are done when, and by whom: rows of ``tables/examinations.csv``, and what operations lead to."""
+"""Examinations, with their times and performers: rows of ``tables/examinations.csv``, and what operations lead to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tests are ordered when, why, and when their results come: rows of ``tables/orders.csv``.
+"""Orders of tests, with their reasons and the times of their results: rows of ``tables/orders.csv``.
 
 What is measured depends on why somebody came, on what they have, what they take and on the day of their stay; so
 results are not a fair sample of levels, as in real records.

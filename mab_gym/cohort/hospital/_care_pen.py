@@ -1,4 +1,4 @@
-"""What all files of plans share: whose they are, who works here, chance, and how a plan is written down."""
+"""The common part of all files of plans: the person, the staff, chance, and the writing of a plan."""
 
 from __future__ import annotations
 

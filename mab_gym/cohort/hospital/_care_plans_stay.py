@@ -1,4 +1,4 @@
-"""What a stay leaves besides results and doses: diets, code status, precautions, consents, messages, teams, consults.
+"""Further traces of a stay: diets, code status, precautions, consents, messages, teams, consults.
 
 Isolation: CDC guideline for isolation precautions (2007, updated 2023). Falls: Morse score of 45 and more, Morse et
 al., Can J Aging 1989;8:366. How many have an order not to resuscitate: rises with age and illness, our estimate.

@@ -43,12 +43,12 @@ _LOW: Final = np.array([row.critical_low for row in ANALYTE_ROWS])
 _HIGH: Final = np.array([row.critical_high for row in ANALYTE_ROWS])
 _AGAIN: Final = {"potassium": "potassium", "haemoglobin": "haemoglobin", "sodium": "basic_metabolic",
                  "inr": "coagulation", "lactate": "lactate", "glucose": "glucose"}  # fmt: skip
-"""What is drawn again after a critical result, in the emergency department and on the ward."""
+"""Tests that are drawn again after a critical result, in the emergency department and on the ward."""
 _AGAIN_NUMBERS: Final = {NUMBERS[key]: panel for key, panel in _AGAIN.items()}
 _AGAIN_COLUMNS: Final = np.array(list(_AGAIN_NUMBERS), dtype=np.int64)
 _BY_PLACES: Final = {places: np.flatnonzero(places == PLACES) for places in np.unique(PLACES).tolist()}
 _TAKEN: Final = {"ecg": (NUMBERS["qtc"],), "echo": (NUMBERS["ejection_fraction"],)}
-"""What examinations measure."""
+"""Numbers that examinations measure."""
 _POUNDS: Final = 2.2046
 
 

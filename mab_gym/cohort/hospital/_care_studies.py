@@ -39,7 +39,7 @@ _SLOTS: Final = {
 _FIXED: Final = frozenset({"side", "lobe", "vessel", "level", "grade", "wall", "leads"})
 """Slots that a problem fills alike in all reports."""
 _LAGGING: Final = 8 * DAY
-"""How long after the end of an illness examinations still show it."""
+"""The time after the end of an illness in which examinations still show it."""
 _TISSUE: Final = {
     "prostate_biopsy": "Prostate, 12 cores: {finding}",
     "lumpectomy": "Breast, lumpectomy: {finding} Estrogen receptor positive, HER2 negative.",

@@ -190,7 +190,7 @@ class Allergen(_Keyed):
 
 @dataclass(frozen=True)
 class Reaction(_Keyed):
-    """How an allergy shows.
+    """A sign by which an allergy shows.
 
     Attributes:
         key: Identifies it.

@@ -44,7 +44,7 @@ class Analyte(_Keyed):
         places: Decimal places of a result.
         women_low: Lower limit of the reference range of adult women.
         women_high: Upper limit.
-        men_low: Likewise of adult men.
+        men_low: Lower limit of the reference range of adult men.
         men_high: Upper limit.
         critical_low: A result as low as this is telephoned.
         critical_high: A result as high as this is telephoned.
@@ -220,7 +220,7 @@ def by_key(name: str, kind: type[K]) -> Mapping[str, K]:
 
 
 ANALYTES: Final = by_key("analytes.csv", Analyte)
-"""What is measured as a number; the order is that of `Readings.analyte`."""
+"""Quantities that are measured as numbers; the order is that of `Readings.analyte`."""
 ANALYTE_ROWS: Final = tuple(ANALYTES.values())
 """The same, by number."""
 NUMBERS: Final = {key: number for number, key in enumerate(ANALYTES)}
@@ -232,6 +232,6 @@ PLACES: Final = np.array([row.places for row in ANALYTE_ROWS], dtype=np.int64)
 STUDIES: Final = by_key("studies.csv", Study)
 """Examinations whose result is a text."""
 ORGANISMS: Final = by_key("organisms.csv", Organism)
-"""What cultures and tests find."""
+"""Organisms that cultures and tests find."""
 PLANS: Final = {(row.kind, row.key): row for row in read_table("plans.csv", PlanType, TABLES)}
 """Kinds of plans, by `Plan.kind` and `Plan.key`."""

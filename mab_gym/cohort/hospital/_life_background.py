@@ -1,4 +1,4 @@
-"""Who a person is before anything happens: age, sex, race, habits, body and family history; then names and places.
+"""The person before anything happens: age, sex, race, habits, body and family history; then names and places.
 
 The first half (`Background`) decides diseases and is drawn anew for each attempt to find a person who lies here now;
 the second (`complete`) is drawn once.
@@ -89,7 +89,7 @@ def ages_by(tables: tuple[tuple[float, ...], tuple[float, ...]]) -> tuple[list[t
 
 @dataclass(slots=True)
 class Background:
-    """What decides a person's diseases.
+    """The traits that decide a person's diseases.
 
     Attributes:
         female: Sex.

@@ -107,7 +107,7 @@ class Life:
 
     @property
     def person(self) -> Person:
-        """Whose life it is."""
+        """The person who lives this life."""
         return self.history.person
 
     def age(self, moment: int) -> float:

@@ -1,4 +1,4 @@
-"""What befalls a body: acute illnesses, stays that follow from them, readmissions and death.
+"""The blows to a body: acute illnesses, stays that follow from them, readmissions and death.
 
 Acute illnesses are Poisson processes, thinned by age, season and what is there (Lewis and Shedler, Naval Research
 Logistics 1979;26:403-13).

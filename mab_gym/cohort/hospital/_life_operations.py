@@ -50,7 +50,7 @@ _PLANS: Final = {
     "kidney_stones": (("stone_removal", 0.15, 0.4, 20, 200),),
     "peripheral_artery": (),
 }  # fmt: skip
-"""What a diagnosis leads to; our estimate, fitted so that operations are as frequent as in HCUP's NIS and NASS."""
+"""Operations by diagnosis; our estimate, fitted so that operations are as frequent as in HCUP's NIS and NASS."""
 AGAIN: Final = {
     "knee_replacement": (0.33, 250, 1500),
     "hip_replacement": (0.25, 250, 1500),

@@ -1,4 +1,4 @@
-"""What is ordered during a stay: for the illness, from home, against thrombosis and pain, insulin, and electrolytes."""
+"""Orders during a stay: for the illness, from home, against thrombosis and pain, insulin, and electrolytes."""
 
 from __future__ import annotations
 

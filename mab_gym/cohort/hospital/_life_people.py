@@ -27,7 +27,7 @@ _ROOM: Final = 9_000_000 // SHARES
 _STEP: Final = 1_048_573
 """Steps between the record numbers of people who follow each other; it has no factor in common with `_ROOM`."""
 _LANGUAGES: Final = {2: ("es", 0.3), 3: ("es", 0.24), 4: ("zh", 0.32), 5: ("hi", 0.1), 6: ("ko", 0.3)}
-"""Who prefers another language, by place in `RACES`; shares about those who speak English less than very well in the
+"""Speakers of other languages, by place in `RACES`; shares about those who speak English less than very well in the
 American Community Survey 2021."""
 _WORK: Final = (
     "teacher", "nurse", "cashier", "truck driver", "software developer", "carpenter", "electrician", "office manager",

@@ -27,7 +27,7 @@ _ALWAYS: Final = frozenset({"oncology", "cardiology", "nephrology"})
 
 @dataclass(slots=True)
 class Queue:
-    """What is due, by time.
+    """The things that are due, by time.
 
     Attributes:
         heap: Time, order of entry, kind, what it is about.

@@ -42,7 +42,7 @@ OPERATIONS: Final = {
     "delirium": (("lumbar_puncture", 0.06, 4, 12),),
     "seizure": (("lumbar_puncture", 0.08, 3, 10),),
 }  # fmt: skip
-"""What is done in a stay; our estimate after HCUP's most frequent procedures (Statistical Brief 281)."""
+"""Procedures of a stay; our estimate after HCUP's most frequent procedures (Statistical Brief 281)."""
 _OUTSIDE_STAYS: Final = {
     "laceration": ("wound_suture", 0.85), "wrist_fracture": ("wrist_reduction", 0.5),
     "cellulitis": ("abscess_drainage", 0.12),
@@ -61,7 +61,7 @@ SLOW: Final = frozenset({"deep_vein_thrombosis", "pulmonary_embolism"})
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """What a stay needs from the queue of visits.
+    """The part of the queue of visits that a stay needs.
 
     Attributes:
         end: Until when there can be anything.

@@ -27,7 +27,7 @@ class Onset:
     Attributes:
         key: The condition.
         women: Percent of women who have had it at 20, 30, … 90 years.
-        men: Likewise men.
+        men: Percent of men, at the same ages.
         factors: Ratios of hazards.
         after: Yearly hazards from the onset of another disease on.
         excludes: It does not begin in people with one of these.
@@ -116,7 +116,7 @@ class Acute:
 
     @cached_property
     def raising(self) -> frozenset[str]:
-        """What raises the hazard."""
+        """The traits and diseases that raise the hazard."""
         return frozenset(key for key, factor in self.factors.items() if factor > 1.0)
 
     @cached_property

@@ -177,7 +177,7 @@ def _pieces(data: str) -> list[str]:
 
 
 def _day_orders(writer: Writer, scene: Scene, number: int, moment: int) -> list[str]:
-    """What was begun since yesterday, in a line; some authors leave it out."""
+    """Tells the orders that were begun since yesterday, in a line; some authors leave it out."""
     begun = [
         one for one in writer.past.by_visit.get(number, ()) if moment - DAY < one.start <= moment and one.times != 0
     ]

@@ -40,7 +40,7 @@ class Value(NamedTuple):
 
 
 class Past:
-    """What a history holds, by what notes ask for.
+    """The contents of a history, arranged by the questions of notes.
 
     Attributes:
         history: The person's.

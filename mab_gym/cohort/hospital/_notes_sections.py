@@ -88,7 +88,7 @@ def inpatient_meds(writer: Writer, scene: Scene, number: int, moment: int) -> st
 
 
 def allergies_text(writer: Writer, scene: Scene) -> str:
-    """What is told of allergies, and those of the record besides; a note that says that there are none lists none."""
+    """Tells the allergies, those of the record among them; a note that says that there are none lists none."""
     left = scene.left("allergies")
     if any(not one.right for one in left) and writer.draw.chance(0.5):
         return sentences(scene.facts("allergies"))

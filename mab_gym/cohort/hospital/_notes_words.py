@@ -114,4 +114,4 @@ RELATIONS: Final = {
     "WIFE": ("wife", "wife"), "CHILD": ("child", "child"), "PRN": ("parent", "parent"),
     "DOMPART": ("partner", "partner"),
 }  # fmt: skip
-"""What a relation is called: of a man, of a woman."""
+"""The word for a relation: of a man, of a woman."""

@@ -38,7 +38,7 @@ class Writer:
         told: What each of them holds of the ledger.
         last: Sentences of the last progress note of each visit, by section.
         stories: How each illness began, by visit: later notes of a visit and of the stay that follows tell it alike.
-        sides: The side of the body on which it is, likewise.
+        sides: The side of the body on which it is, in the same way.
     """
 
     def __init__(self, spec: HospitalSpec, staff: Staff, history: History) -> None:

@@ -1,4 +1,4 @@
-"""What an encounter leaves besides: appointments, referrals, plans, goals, tasks, messages, consents, diets."""
+"""The rest that an encounter leaves: appointments, referrals, plans, goals, tasks, messages, consents, diets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person's record holds in notes alone: drawn for each person, with times, before any note is written.
+"""The facts that stand in a person's notes alone: drawn for each person, with times, before any note is written.
 
 All shares are our choice, so that each person has several such facts and most tasks find people for them.
 """

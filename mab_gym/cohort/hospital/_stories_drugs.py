@@ -31,7 +31,7 @@ _SLOW: Final = frozenset({"cough", "muscle_pain", "kidney_injury", "bleeding", "
 
 
 def drugs(stories: Stories) -> None:
-    """How drugs for home are really taken; a stop fits to what the pharmacy gave out."""
+    """Draws the way in which drugs for home are really taken; a stop fits to what the pharmacy gave out."""
     for prescription in stories.past.home:
         end = min(prescription.end or stories.end, stories.end)
         if prescription.needed or prescription.times <= 0 or end - prescription.start < 100 * DAY:

@@ -1,4 +1,4 @@
-"""Where and with whom a person lives, who holds the pills, how they come and walk."""
+"""The home of a person: place, company, the keeper of the pills, transport and walking."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _weights(stories: Stories, draw: Draw) -> None:
 
 
 def _living(stories: Stories) -> None:
-    """Where and with whom the person lives; at times it changes, and old notes are copied."""
+    """Draws the place and the company in which the person lives; at times it changes, and old notes are copied."""
     draw = stories.draw
     spouse = next((one for one in stories.person.relatives if one.relation in _SPOUSES and one.died is None), None)
     if stories.age < 18:

@@ -1,4 +1,4 @@
-"""What a person wishes, what was agreed, and what was planned and given up."""
+"""Wishes of a person, agreements, and plans that were given up."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _code(stories: Stories, status: str, since: int, until: int | None) -> Tale:
 
 
 def agreed(stories: Stories) -> None:
-    """What was agreed, and what was planned and given up."""
+    """Draws agreements, and plans that were given up."""
     draw = stories.draw
     known = {p.key: p.known for p in stories.history.problems if p.known is not None}
     for rule, share, most in (("deals.deals", 0.75, 2), ("dropped.plans", 0.55, 1)):

@@ -10,7 +10,7 @@ from mab_gym.dynamics.physiology._runge_kutta import Five
 from mab_gym.dynamics.physiology._sepsis_state import MOST_BURDEN, SepsisInputs, SepsisPatient, SepsisState
 
 Acts = tuple[float, float, float]
-"""What acts from outside at one time: the antibiotic, the lift of pressure by fluid, and noradrenaline."""
+"""The influences from outside at one time: the antibiotic, the lift of pressure by fluid, and noradrenaline."""
 
 
 def drives(state: SepsisState, inputs: SepsisInputs, rate: float) -> Callable[[float], Acts]:

@@ -19,7 +19,7 @@ from mab_gym.tasking.stay import Given
 from mab_gym.tasking.verdict import Code, Verdict
 
 _AGAINST_TOO_MUCH = ("calcium gluconate", "insulin", "dextrose", "polystyrene", "patiromer", "zirconium")
-"""What is given for a high potassium."""
+"""Drugs that are given for a high potassium."""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:

@@ -1,4 +1,4 @@
-"""What no life may hold, as functions that name each place where one does."""
+"""Things that no life may hold, as functions that name each place where one does."""
 
 from __future__ import annotations
 

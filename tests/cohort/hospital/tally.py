@@ -15,7 +15,7 @@ BANDS = (18, 30, 40, 50, 60, 70, 80)
 
 @dataclass(slots=True)
 class Somebody:
-    """What the figures need of one person.
+    """The facts of one person that the figures need.
 
     Attributes:
         age: In years, now or at death.

@@ -1,4 +1,4 @@
-"""What visits leave: fitting, within them, and nothing that cannot be."""
+"""The traces of visits: fitting, within them, and nothing that cannot be."""
 
 from __future__ import annotations
 
